@@ -1,0 +1,307 @@
+"""The command line: parse, call, render; nothing else.
+
+Exit codes: 0 done, 1 something did not pass or could not be graded, 2 wrong usage or configuration, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from autograder.errors import AutograderError, ConfigError, SandboxError, SubmissionError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from autograder.course import Course
+    from autograder.results import GradeReport
+    from autograder.texts import Language
+
+app = typer.Typer(
+    name="autograder",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Auto-graded exercises and quizzes for deep-learning courses in PyTorch.",
+)
+
+
+class Lang(StrEnum):
+    """The languages there are."""
+
+    zh = "zh"
+    en = "en"
+
+
+class Engine(StrEnum):
+    """Where submissions are graded."""
+
+    local = "local"
+
+
+LangOption = Annotated[Lang | None, typer.Option("--lang", help="Language of what is shown.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+@app.command()
+def grade(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Notebooks, .py files or folders; by default the course's submitted/.")
+    ] = None,
+    assignment: Annotated[str | None, typer.Option("--assignment", help="Grade this assignment only.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Processes at once; by default one per core.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", help="Where the reports go; what is in there already is not graded again.")
+    ] = Path("results.jsonl"),
+    engine: Annotated[Engine, typer.Option("--engine", help="Where to grade.")] = Engine.local,
+    course: Annotated[
+        Path, typer.Option("--course", help="The course's folder, the one with solutions/ in it.")
+    ] = Path(),
+    no_gradebook: Annotated[
+        bool, typer.Option("--no-gradebook", help="Write reports only (this version writes no gradebook yet).")
+    ] = False,
+    lang: LangOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Grade submissions: nbgrader's submitted/ tree, or any notebooks, .py files or folders."""
+    from autograder.course import Course
+
+    with _errors_as_exit_codes():
+        reports = _grade_all(Course.find(course), paths or [], assignment, jobs, out, quiet=json_output)
+        _show_reports(reports, out, _language(lang), as_json=json_output)
+    if any(report.status == "error" for report in reports):
+        raise typer.Exit(1)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="A notebook or .py file in an assignment's folder.")],
+    watch: Annotated[bool, typer.Option("--watch", help="Check again whenever the file is saved.")] = False,
+    lang: LangOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Check your own work by the visible criteria, with hints."""
+    with _errors_as_exit_codes():
+        passed = _check_once(file, lang, as_json=json_output)
+        for _ in _saves(file) if watch else ():
+            _console().rule()
+            try:
+                passed = _check_once(file, lang, as_json=json_output)
+            except SubmissionError as error:  # half saved: the next save will do
+                _console(stderr=True).print(str(error), style="yellow", markup=False)
+    if not passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where the demo course goes.")] = Path("autograder-demo"),
+    lang: LangOption = None,
+) -> None:
+    """Copy a small course with sample submissions to a folder, grade it and show the results."""
+    from autograder import demo as demos
+
+    with _errors_as_exit_codes():
+        course = demos.make(folder)
+        out = folder / "results.jsonl"
+        reports = _grade_all(course, [], None, None, out, quiet=False)
+        _show_reports(reports, out, _language(lang), as_json=False)
+        typer.echo()
+        for what, where in (
+            ("the submissions", folder / "submitted"),
+            ("what students get", folder / "assignments" / demos.ASSIGNMENT),
+            ("the reference and its rubric", folder / "solutions" / demos.ASSIGNMENT),
+        ):
+            typer.echo(f"{what}: {where}")
+        practice = folder / "assignments" / demos.ASSIGNMENT / "mine.ipynb"
+        mistake = folder / "submitted" / "04_no_reshape" / demos.ASSIGNMENT / f"{demos.ASSIGNMENT}.ipynb"
+        typer.echo(f"next, as a student would:\n  cp {mistake} {practice}\n  autograder check {practice}")
+
+
+@app.command()
+def doctor(lang: LangOption = None, json_output: JsonOption = False) -> None:
+    """Say what this machine can do."""
+    from autograder.doctor import examine
+
+    with _errors_as_exit_codes():
+        language = _language(lang)
+        findings = examine(Path.cwd())
+        if json_output:
+            _print_json([{"name": f.name.en, "value": f.value.en, "ok": f.ok} for f in findings])
+        else:
+            for finding in findings:
+                mark = "✓" if finding.ok else "✗"
+                typer.echo(f"{mark} {finding.name.get(language)}: {finding.value.get(language)}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def _grade_all(
+    course: Course, paths: list[Path], assignment: str | None, processes: int | None, out: Path, *, quiet: bool
+) -> list[GradeReport]:
+    """Grade what is not in the results file yet; gives the reports of everything asked for."""
+    from autograder import grading, submission
+    from autograder.journal import Journal
+    from autograder.judging import Provenance
+
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path}: there is no such file or folder")
+    known = {assignment: course.assignment(assignment)} if assignment else course.assignments()
+    if not paths and not course.submitted.is_dir():
+        raise UsageError(f"{course.submitted}: there is no such folder; name the submissions to grade")
+    jobs = grading.find_jobs(paths or [course.submitted], list(known))
+    if not jobs:
+        raise UsageError(f"no submissions found in {', '.join(map(str, paths or [course.submitted]))}")
+    key = course.key()
+    reports: list[GradeReport] = []
+    with Journal(out) as journal, _progress(len(jobs), quiet=quiet) as advance:
+        for name, of_assignment in known.items():
+            provenance = Provenance(of_assignment, key)
+            todo = []
+            for job in (job for job in jobs if job.assignment == name):
+                earlier = journal.reports.get((name, job.student))
+                if (
+                    earlier
+                    and earlier.status != "error"
+                    and provenance.made(earlier)
+                    and earlier.submission_sha256 == submission.sha256(job.path)
+                ):
+                    reports.append(earlier)
+                    advance()
+                else:
+                    todo.append(job)
+            for report in grading.grade(todo, of_assignment, key, processes=processes or grading.default_jobs()):
+                journal.add(report)
+                reports.append(report)
+                advance()
+        journal.finish()
+    return reports
+
+
+def _show_reports(reports: list[GradeReport], out: Path, language: Language, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(
+            [
+                report.model_dump(mode="json", by_alias=True)
+                for report in sorted(reports, key=lambda r: (r.assignment, r.student))
+            ]
+        )
+        return
+    from autograder.report import terminal
+
+    console = _console()
+    for name in sorted({report.assignment for report in reports}):
+        of_assignment = [report for report in reports if report.assignment == name]
+        console.print(name, style="bold", markup=False)
+        console.print(terminal.class_table(of_assignment, language, console.width))
+        console.print(terminal.summary(of_assignment, language))
+    typer.echo(f"reports: {out}")
+
+
+def _check_once(file: Path, lang: Lang | None, *, as_json: bool) -> bool:
+    from autograder import practice
+    from autograder.report import terminal
+
+    if not file.exists():
+        raise UsageError(f"{file}: there is no such file")
+    assignment, report = practice.check_file(file)
+    if as_json:
+        _print_json(report.model_dump(mode="json", by_alias=True))
+    else:
+        language = _language(lang, assignment.settings.language)
+        console = _console()
+        console.print(terminal.criteria(report.exercises, language))
+        for problem in report.problems:
+            console.print(problem.get(language), style="yellow", markup=False, highlight=False)
+    return all(c.outcome == "passed" for exercise in report.exercises for c in exercise.criteria)
+
+
+def _saves(file: Path) -> Iterator[None]:
+    """Once for every time the file is saved, until interrupted."""
+    import time
+
+    def stamp() -> float:
+        return file.stat().st_mtime if file.exists() else 0.0
+
+    before = stamp()
+    while True:
+        time.sleep(0.3)
+        if (now := stamp()) not in (before, 0.0):
+            before = now
+            yield
+
+
+@contextmanager
+def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[], None]]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("grading"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}/s"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=_console(stderr=True), disable=quiet) as progress:
+        task = progress.add_task("", total=total, rate="  –")
+
+        def advance() -> None:
+            speed = progress.tasks[0].speed
+            progress.update(task, advance=1, rate=f"{speed:5.1f}" if speed else "  –")
+
+        yield advance
+
+
+def _language(asked: Lang | None, default: Language = "en") -> Language:
+    from autograder.texts import choose_language
+
+    return choose_language(asked.value if asked else None, default)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr)
+
+
+def _print_json(document: object) -> None:
+    import json
+
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+
+@contextmanager
+def _errors_as_exit_codes() -> Iterator[None]:
+    """The one place where an error becomes a line of text and an exit code."""
+    try:
+        yield
+    except SandboxError as error:
+        _fail(error, 1)
+    except SubmissionError as error:
+        _fail(error, 1)
+    except (UsageError, ConfigError) as error:
+        _fail(error, 2)
+    except AutograderError as error:
+        _fail(error, 1)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; what is done is kept, the same command goes on from there\n")
+        raise typer.Exit(130) from None
+
+
+def _fail(error: AutograderError, code: int) -> NoReturn:
+    sys.stderr.write("autograder: " + " ".join(str(error).split()) + "\n")
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """Entry point of the ``autograder`` script."""
+    app()

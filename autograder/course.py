@@ -1,0 +1,296 @@
+"""A course on disk: where its assignments are and what their ``assignment.yaml`` says.
+
+.. code-block:: text
+
+    solutions/<name>/     <name>.ipynb (the reference), assignment.yaml, test_*.py (visible), private/test_*.py (hidden)
+    assignments/<name>/   <name>.ipynb (the stubs), assignment.yaml, test_*.py
+
+A folder is a visibility boundary: a criterion is hidden because its file lies in ``private/``.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import hmac
+import os
+import secrets
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from autograder import yamlfile
+from autograder.errors import ConfigError, UsageError
+from autograder.texts import Language, Text
+
+PRACTICE_KEY = b"practice"
+"""Seeds a student's own checks, where the course's secret is not at hand."""
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Limits(_Settings):
+    """What one submission may use."""
+
+    call_s: Seconds = 10
+    cell_s: Seconds = 20
+    submission_s: Seconds = 120
+    memory_mb: Annotated[int, Field(ge=64)] = 2048
+    output_kb: Annotated[int, Field(ge=1)] = 1024
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function students write: its parameters in order, and those it may change in place."""
+
+    name: str
+    parameters: tuple[str, ...]
+    required: int
+    changes: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(cls, signature: str, changes: tuple[str, ...] = ()) -> Self:
+        """Read a signature as one writes it.
+
+        >>> Function.parse("sgd(params, lr, batch_size=1)").parameters
+        ('params', 'lr', 'batch_size')
+
+        Raises:
+            ValueError: it is not a signature of plain parameters.
+        """
+        try:
+            (definition,) = ast.parse(f"def {signature}: ...").body
+        except (SyntaxError, ValueError):
+            raise ValueError(f"{signature!r} is not a signature such as 'sgd(params, lr, batch_size)'") from None
+        assert isinstance(definition, ast.FunctionDef)
+        arguments = definition.args
+        if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs:
+            raise ValueError(f"{signature!r}: only plain parameters can be declared")
+        names = tuple(argument.arg for argument in arguments.args)
+        if unknown := set(changes) - set(names):
+            raise ValueError(f"{definition.name} has no parameter {sorted(unknown)[0]!r}")
+        return cls(definition.name, names, len(names) - len(arguments.defaults), frozenset(changes))
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(self.parameters)})"
+
+
+class Exercise(_Settings):
+    """One exercise: its functions and its nbgrader grade cell."""
+
+    title: Text
+    functions: Annotated[list[str], Field(min_length=1)]
+    changes: dict[str, list[str]] = {}
+    grade_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_\-]+$")] | None = None
+
+    @model_validator(mode="after")
+    def _signatures_are_signatures(self) -> Self:
+        names = {function.name for function in self.parsed}
+        if unknown := set(self.changes) - names:
+            raise ValueError(f"changes names {sorted(unknown)[0]!r}, which is not one of this exercise's functions")
+        return self
+
+    @property
+    def parsed(self) -> tuple[Function, ...]:
+        """The functions, parsed."""
+
+        def changes(signature: str) -> tuple[str, ...]:
+            return tuple(self.changes.get(signature.partition("(")[0].strip(), ()))
+
+        return tuple(Function.parse(s, changes(s)) for s in self.functions)
+
+
+class Settings(_Settings):
+    """The contents of an ``assignment.yaml``."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    title: Text
+    language: Language = "zh"
+    exercises: Annotated[dict[str, Exercise], Field(min_length=1)]
+    limits: Limits = Limits()
+    preload: list[str] = []
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [f.name for exercise in self.exercises.values() for f in exercise.parsed]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two exercises have a function {sorted(twice)[0]!r}")
+        return self
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One assignment's folder, in ``solutions/`` (with the hidden part) or in ``assignments/`` (without).
+
+    Args:
+        directory: the folder.
+        settings: its ``assignment.yaml``.
+        visible_only: leave the hidden part aside even where it is.
+    """
+
+    directory: Path
+    settings: Settings
+    visible_only: bool = False
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read a folder that has an ``assignment.yaml``.
+
+        Raises:
+            ConfigError: the file is missing, or something in it is wrong.
+        """
+        return cls(directory, yamlfile.load(directory / "assignment.yaml", Settings))
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.directory.resolve().name
+
+    @property
+    def notebook(self) -> Path:
+        """The source notebook in ``solutions/``, the stubs in ``assignments/``."""
+        return self.directory / f"{self.name}.ipynb"
+
+    @property
+    def private(self) -> Path:
+        """What students never get."""
+        return self.directory / "private"
+
+    @property
+    def has_reference(self) -> bool:
+        """Does this folder hold the solution?"""
+        return self.private.is_dir() and not self.visible_only
+
+    @property
+    def rubrics(self) -> tuple[Path, ...]:
+        """The rubric files, visible ones first."""
+        hidden = sorted(self.private.glob("test_*.py")) if self.has_reference else []
+        return (*sorted(self.directory.glob("test_*.py")), *hidden)
+
+    @cached_property
+    def functions(self) -> dict[str, Function]:
+        """Every function students write, by name."""
+        return {f.name: f for exercise in self.settings.exercises.values() for f in exercise.parsed}
+
+    @cached_property
+    def exercise_of(self) -> dict[str, str]:
+        """The exercise each function belongs to."""
+        return {f.name: name for name, exercise in self.settings.exercises.items() for f in exercise.parsed}
+
+    @cached_property
+    def grade_ids(self) -> dict[str, str]:
+        """The exercise each grade cell belongs to, by the cell's ``grade_id``."""
+        return {e.grade_id or f"test_{name}": name for name, e in self.settings.exercises.items()}
+
+    def sha256(self) -> str:
+        """A hash of everything a grade depends on: settings, reference, rubrics, private files."""
+        digest = hashlib.sha256()
+        private = (p for p in self.private.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+        public = (self.directory / "assignment.yaml", self.notebook, *self.directory.glob("test_*.py"))
+        for path in sorted({*public, *private}):
+            if path.is_file():
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
+                digest.update(f"{path.relative_to(self.directory).as_posix()} {content}\n".encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Course:
+    """A folder with ``solutions/`` in it."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, start: Path) -> Self:
+        """The course that ``start`` lies in.
+
+        Raises:
+            UsageError: no folder from here up has a ``solutions/``.
+        """
+        start = start.resolve()
+        for folder in (start, *start.parents):
+            if (folder / "solutions").is_dir():
+                return cls(folder)
+        raise UsageError(
+            f"{start}: no course here: neither this folder nor one above it has a solutions/ folder; "
+            "go to the course's folder or name it with --course"
+        )
+
+    @property
+    def submitted(self) -> Path:
+        """Where nbgrader collects submissions."""
+        return self.root / "submitted"
+
+    def assignments(self) -> dict[str, Assignment]:
+        """Every assignment of this course, by name.
+
+        Raises:
+            ConfigError: there is none, or one of them is wrong.
+        """
+        folders = sorted(p.parent for p in (self.root / "solutions").glob("*/assignment.yaml"))
+        if not folders:
+            raise ConfigError("holds no <name>/assignment.yaml", path=self.root / "solutions")
+        return {folder.name: Assignment.load(folder) for folder in folders}
+
+    def assignment(self, name: str) -> Assignment:
+        """One assignment by name.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        directory = self.root / "solutions" / name
+        if not (directory / "assignment.yaml").is_file():
+            known = sorted(p.parent.name for p in (self.root / "solutions").glob("*/assignment.yaml"))
+            raise UsageError(
+                f"no assignment {name!r} in {self.root / 'solutions'}; there are: {', '.join(known) or 'none'}"
+            )
+        return Assignment.load(directory)
+
+    def key(self) -> bytes:
+        """The course's secret, which seeds every random input; made on first use, readable by its owner only.
+
+        A course folder that cannot be written keeps its secret in the user's state folder.
+        """
+        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        elsewhere = state / "autograder" / hashlib.sha256(str(self.root).encode()).hexdigest()[:16] / "key"
+        here = self.root / ".autograder" / "key"
+        for path in (here, elsewhere):
+            if path.is_file():
+                return bytes.fromhex(path.read_text().strip())
+        try:
+            return _make_key(here)
+        except OSError:
+            return _make_key(elsewhere)
+
+
+def _make_key(path: Path) -> bytes:
+    """Write a new secret; of two processes that try at once, both get the one that was first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mine = path.with_name(f"key.{os.getpid()}")
+    descriptor = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(32) + "\n")
+    try:
+        os.link(mine, path)
+    except FileExistsError:
+        pass
+    finally:
+        mine.unlink()
+    return bytes.fromhex(path.read_text().strip())
+
+
+def derive_seed(key: bytes, *names: str) -> int:
+    """A 63-bit seed that only the holder of the key can foresee.
+
+    >>> derive_seed(b"k", "a") == derive_seed(b"k", "a") != derive_seed(b"k", "b")
+    True
+    """
+    digest = hmac.new(key, "\0".join(names).encode(), hashlib.sha256).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

@@ -1,0 +1,108 @@
+"""Why an answer is wrong: known relations between what came back and what was expected.
+
+A relation is named only when it holds for every element and explains the difference; when none does, nothing is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+
+from autograder.results import Diagnosis
+from autograder.texts import Text, text
+
+
+def explain(actual: Any, expected: Any) -> Diagnosis | None:
+    """The first relation that turns the expected tensor into the actual one.
+
+    Args:
+        actual: what the student's code returned, any shape.
+        expected: what was asked for; on the meta device where only its shape is known.
+
+    Returns:
+        A diagnosis with a stable id, or None.
+
+    >>> explain(torch.tensor([2.0, 4.0]), torch.tensor([1.0, 2.0])).id
+    'doubled'
+    """
+    if not isinstance(actual, torch.Tensor) or not isinstance(expected, torch.Tensor):
+        return None
+    by_shape = next(_shape_relations(tuple(actual.shape), tuple(expected.shape)), None)
+    if by_shape is not None or expected.is_meta or not expected.is_floating_point() or not actual.is_floating_point():
+        return by_shape
+    relations = _value_relations(actual.detach().double(), expected.detach().double())
+    return next((diagnosis for holds, diagnosis in relations if holds()), None)
+
+
+def _shape_relations(actual: tuple[int, ...], expected: tuple[int, ...]) -> Iterator[Diagnosis]:
+    n = expected[0] if expected else 0
+    if len(expected) <= 2 and n > 1 and actual == (n, n) and expected in ((n, 1), (n,), (1, n)):
+        yield _diagnosis(
+            "broadcast-to-n-by-n",
+            text(
+                "an (n, 1) and an (n,) tensor were combined: broadcasting pairs every row with every label "
+                "and gives (n, n); bring both to one shape first"
+            ),
+        )
+    if len(expected) == 2 and actual == expected[::-1] and actual != expected:
+        yield _diagnosis("transposed", text("the dimensions are exchanged: this is the transpose of what is asked"))
+    if expected and not actual:
+        yield _diagnosis("reduced", text("one number came back instead of one per element: leave out the sum or mean"))
+    if len(expected) == 2 and len(actual) == 1 and actual[0] in expected and 1 in expected:
+        yield _diagnosis(
+            "dimension-lost", text("a dimension of size 1 was lost; a column of n numbers is (n, 1), not (n,)")
+        )
+    if len(expected) == 2 and expected[1] == 1 and len(actual) == 2 and actual[1] == 1 and expected[0] == 1:
+        yield _diagnosis("one-per-row", text("there is one value per sample where one for all samples is asked"))
+
+
+def _value_relations(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[tuple[Callable[[], bool], Diagnosis]]:
+    if actual.shape != expected.shape or not actual.numel() or not bool(torch.isfinite(actual).all()):
+        return
+
+    def equal(one: torch.Tensor, other: torch.Tensor) -> bool:
+        return one.shape == other.shape and torch.allclose(
+            one, other, rtol=1e-4, atol=1e-7
+        )  # shapes are equal: nothing broadcasts
+
+    if not bool(expected.abs().max() > 1e-6):
+        return
+    n = expected.shape[0] if expected.dim() else 1
+    yield lambda: equal(actual, -expected), _diagnosis("negated", text("the sign is reversed"))
+    yield (
+        lambda: equal(actual, 2 * expected),
+        _diagnosis("doubled", text("every value is twice what is asked: is a factor 1/2 missing?")),
+    )
+    yield (
+        lambda: equal(actual, expected / 2),
+        _diagnosis("halved", text("every value is half of what is asked: is a factor 1/2 too many?")),
+    )
+    if n > 2:
+        yield (
+            lambda: equal(actual, n * expected),
+            _diagnosis(
+                "times-n",
+                text("every value is n times too large, n being the number of rows: is a division by it missing?"),
+            ),
+        )
+        yield (
+            lambda: equal(actual, expected / n),
+            _diagnosis(
+                "divided-by-n",
+                text(
+                    "every value is n times too small, n being the number of rows: "
+                    "was it divided by twice, or averaged?"
+                ),
+            ),
+        )
+    if expected.dim() == 2 and n == expected.shape[1] and n > 1:
+        yield (
+            lambda: equal(actual, expected.T),
+            _diagnosis("transposed", text("the dimensions are exchanged: this is the transpose of what is asked")),
+        )
+
+
+def _diagnosis(name: str, words: Text) -> Diagnosis:
+    return Diagnosis(id=name, text=words)

@@ -1,0 +1,342 @@
+"""Grades many submissions: finds them, hands them to rubric processes, collects their reports.
+
+.. code-block:: text
+
+    find_jobs -> grade -> [rubric process + zygote + workers] per core -> GradeReport, in whatever order they are done
+
+A submission that brings a rubric process down is tried once more in a new one; if that happens again it gets a report
+that says so, without a score, and the others are graded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autograder.course import Assignment
+from autograder.errors import ConfigError, SandboxError
+from autograder.judging import Provenance
+from autograder.results import ExerciseResult, GradeReport, Problem
+from autograder.texts import Text, same, text
+
+MAX_TRIES = 2
+_GRACE_S = 60
+_START_S = 300
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission to grade.
+
+    Args:
+        student: whose it is.
+        assignment: the assignment's name.
+        path: the file; None where there is none to grade.
+        reason: why there is none.
+        problems: what was odd about finding it.
+    """
+
+    student: str
+    assignment: str
+    path: Path | None
+    reason: Text | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass
+class _Bench:
+    """A rubric process and what it is doing."""
+
+    process: subprocess.Popen[bytes]
+    sock: socket.socket
+    deadline: float
+    job: Job | None = None
+    ready: bool = False
+    buffer: bytearray = field(default_factory=bytearray)
+
+
+def default_jobs() -> int:
+    """As many rubric processes as this process may use cores."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def grade(jobs: Sequence[Job], assignment: Assignment, key: bytes, *, processes: int) -> Iterator[GradeReport]:
+    """Grade submissions of one assignment; reports come in the order they are done.
+
+    Args:
+        jobs: what to grade.
+        assignment: the folder in ``solutions/``.
+        key: the course's secret.
+        processes: how many rubric processes work at once.
+
+    Raises:
+        ConfigError: the rubric is broken; there are no reports then.
+        SandboxError: no submission can be run on this machine.
+    """
+    with _Engine(jobs, assignment, key, min(processes, len(jobs))) as engine:
+        yield from engine.reports()
+
+
+class _Engine:
+    def __init__(self, jobs: Iterable[Job], assignment: Assignment, key: bytes, processes: int) -> None:
+        self._waiting, self._tries = deque(jobs), dict[tuple[str, str], int]()
+        self._assignment, self._key = assignment, key
+        self._provenance = Provenance(assignment, key)
+        self._selector = selectors.DefaultSelector()
+        self._benches: list[_Bench] = []
+        self._patience_s = 2 * assignment.settings.limits.submission_s + _GRACE_S
+        self._processes = processes
+        self._blank: tuple[ExerciseResult, ...] = ()  # every criterion of the rubric, not judged
+
+    def __enter__(self) -> _Engine:
+        for _ in range(self._processes):
+            self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for bench in self._benches:
+            _end(bench)
+        self._selector.close()
+
+    def reports(self) -> Iterator[GradeReport]:
+        while self._waiting or any(bench.job for bench in self._benches):
+            soonest = min(bench.deadline for bench in self._benches)
+            for event, _ in self._selector.select(min(max(0.0, soonest - time.monotonic()), _START_S)):
+                yield from self._hear(event.data)
+            for bench in [b for b in self._benches if b.deadline < time.monotonic()]:
+                yield from self._lost(bench, text("grading it took too long"))
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = subprocess.Popen(  # noqa: S603 -- our own interpreter and code
+                [sys.executable, "-m", "autograder.session", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env=os.environ | dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        bench = _Bench(process, ours, time.monotonic() + _START_S)
+        self._benches.append(bench)
+        self._selector.register(ours, selectors.EVENT_READ, bench)
+        self._tell(bench, {"assignment": str(self._assignment.directory), "key": self._key.hex()})
+
+    def _tell(self, bench: _Bench, message: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):  # a process that is gone is noticed when it is listened to
+            bench.sock.sendall(json.dumps(message).encode() + b"\n")
+
+    def _hear(self, bench: _Bench) -> Iterator[GradeReport]:
+        try:
+            content = bench.sock.recv(1 << 20)
+        except OSError:
+            content = b""
+        if not content:
+            yield from self._lost(bench, text("the process that graded it ended"))
+            return
+        bench.buffer += content
+        while b"\n" in bench.buffer:
+            line, _, rest = bench.buffer.partition(b"\n")
+            bench.buffer = bytearray(rest)
+            message = json.loads(line)
+            if "mistake" in message:
+                raise ConfigError(**message["mistake"] | {"path": Path(message["mistake"]["path"])})
+            if "fault" in message:
+                raise SandboxError(message["fault"])
+            if "report" in message:
+                yield GradeReport.model_validate(message["report"])
+            else:
+                self._blank = tuple(ExerciseResult.model_validate(exercise) for exercise in message["blank"])
+                bench.ready = True
+            self._next(bench)
+
+    def _next(self, bench: _Bench) -> None:
+        bench.job = self._waiting.popleft() if self._waiting else None
+        bench.deadline = time.monotonic() + self._patience_s if bench.job else float("inf")
+        if bench.job is not None:
+            self._tell(bench, _request(bench.job))
+
+    def _lost(self, bench: _Bench, reason: Text) -> Iterator[GradeReport]:
+        """A rubric process died or got stuck: try its submission once more, then say that it could not be graded."""
+        _end(bench)
+        self._benches.remove(bench)
+        self._selector.unregister(bench.sock)
+        bench.sock.close()
+        if not bench.ready:
+            raise SandboxError(
+                "a rubric process ended before it was ready; `autograder doctor` says what this machine can do"
+            )
+        if bench.job is not None:
+            key = (bench.job.assignment, bench.job.student)
+            self._tries[key] = self._tries.get(key, 0) + 1
+            if self._tries[key] < MAX_TRIES:
+                self._waiting.appendleft(bench.job)
+            else:
+                yield self._failed(bench.job, reason)
+        if self._waiting:
+            self._start()
+
+    def _failed(self, job: Job, reason: Text) -> GradeReport:
+        return GradeReport(
+            student=job.student,
+            assignment=job.assignment,
+            status="error",
+            score=None,
+            max_score=round(sum(e.max_score for e in self._blank), 6),
+            exercises=self._blank,
+            problems=(
+                *job.problems,
+                Problem.of(
+                    "platform", text("could not be graded, which is not the student's fault: {reason}", reason=reason)
+                ),
+            ),
+            file=job.path.name if job.path else "",
+            submission_sha256="",
+            rubric_sha256=self._provenance.rubric_sha256,
+            seed=self._provenance.seed,
+            sandbox=self._provenance.sandbox,
+            versions=self._provenance.versions,
+            duration_s=0,
+        )
+
+
+def _request(job: Job) -> dict[str, Any]:
+    return {
+        "student": job.student,
+        "path": str(job.path.resolve()) if job.path else None,
+        "reason": job.reason.model_dump() if job.reason else None,
+        "problems": [p.model_dump() for p in job.problems],
+    }
+
+
+def _end(bench: _Bench) -> None:
+    """End a rubric process with its zygote and workers: they die with it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(bench.process.pid, signal.SIGKILL)
+    bench.process.wait()
+
+
+# -- finding submissions -----------------------------------------------------------------------------------------------
+
+
+def find_jobs(paths: Sequence[Path], assignments: Sequence[str]) -> list[Job]:
+    """The submissions under some files and folders.
+
+    nbgrader's tree ``<student>/<assignment>/`` gives both names. A loose file belongs to the student it is called
+    after; where it is called after the assignment, to the student its folder is called after.
+
+    Args:
+        paths: notebooks, ``.py`` files, or folders of them.
+        assignments: the names of the assignments to look for; a loose file must belong to the only one.
+    """
+    jobs: list[Job] = []
+    for path in paths:
+        if path.is_dir():
+            jobs.extend(_in_folder(path, assignments))
+        else:
+            jobs.extend(_loose([path], path.parent, assignments))
+    return _with_unique_names(jobs)
+
+
+def _in_folder(folder: Path, assignments: Sequence[str]) -> Iterator[Job]:
+    folder = folder.resolve()
+    handed_in = [
+        d
+        for name in assignments
+        for d in sorted(folder.glob(f"*/{name}"))
+        if d.is_dir() and not d.parent.name.startswith(".")
+    ]
+    handed_in += [
+        folder / name for name in assignments if (folder / name).is_dir() and not any(folder.glob(f"*/{name}"))
+    ]
+    if folder.name in assignments:
+        handed_in.append(folder)
+    if handed_in:
+        yield from (_job_of_folder(d) for d in handed_in)
+    else:
+        yield from _loose(sorted(p for p in folder.rglob("*") if _is_code(p)), folder, assignments)
+
+
+def _is_code(path: Path) -> bool:
+    hidden = any(part.startswith((".", "__")) for part in path.parts[-3:])
+    return (
+        path.suffix in (".ipynb", ".py")
+        and path.is_file()
+        and not hidden
+        and not path.name.startswith(("test_", "conftest"))
+    )
+
+
+def _job_of_folder(folder: Path) -> Job:
+    """``<student>/<assignment>/``: the notebook of the assignment's name, else the only candidate there is."""
+    student, assignment = _printable(folder.parent.name), folder.name
+    for name in (f"{assignment}.ipynb", f"{assignment}.py"):
+        if (folder / name).exists():
+            return Job(student, assignment, folder / name)
+    found = sorted(p for p in folder.rglob("*") if _is_code(p))
+    notebooks = [p for p in found if p.suffix == ".ipynb"]
+    candidates = notebooks or found
+    if len(candidates) == 1:
+        note = text(
+            "{expected} was expected; {found} was graded",
+            expected=f"{assignment}.ipynb",
+            found=_printable(candidates[0].name),
+        )
+        return Job(student, assignment, candidates[0], problems=(Problem.of("missing", note),))
+    if not candidates:
+        return Job(student, assignment, None, text("there is no {expected}", expected=f"{assignment}.ipynb"))
+    names = ", ".join(_printable(p.name) for p in candidates[:5])
+    return Job(
+        student,
+        assignment,
+        None,
+        text(
+            "{expected} was expected; of {found} none could be chosen",
+            expected=f"{assignment}.ipynb",
+            found=same(names),
+        ),
+    )
+
+
+def _loose(files: Sequence[Path], base: Path, assignments: Sequence[str]) -> Iterator[Job]:
+    for file in files:
+        parent = file.resolve().parent
+        assignment = next((name for name in assignments if name in (file.stem, parent.name)), assignments[0])
+        if parent.name == assignment:
+            student = parent.parent.name
+        elif file.stem == assignment and parent != base.resolve():
+            student = parent.name
+        else:
+            student = file.stem
+        yield Job(_printable(student), assignment, file)
+
+
+def _with_unique_names(jobs: list[Job]) -> list[Job]:
+    """Two files of one student are two submissions, told apart by their paths; the same file twice is one."""
+    seen: dict[tuple[str, str], Job] = {}
+    for job in jobs:
+        key = (job.assignment, job.student)
+        if key in seen and job.path is not None:
+            other = seen[key].path
+            if other is not None and other.resolve() == job.path.resolve():
+                continue
+            job = Job(_printable(str(job.path)), job.assignment, job.path, job.reason, job.problems)
+            key = (job.assignment, job.student)
+        seen[key] = job
+    return list(seen.values())
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,0 +1,97 @@
+"""``results.jsonl``: reports are added as they are made, and none of them is ever lost.
+
+A line is written whole and flushed to disk before the next submission is begun; the rest of a line that a kill cut
+short is dropped when the file is opened again. At the end the file is replaced, in one step, by the same reports in
+order.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+from pydantic import ValidationError
+
+from autograder.errors import UsageError
+from autograder.results import GradeReport
+
+Key = tuple[str, str]
+
+
+class Journal:
+    """The reports in one file, by assignment and student; a context manager.
+
+    Raises:
+        UsageError: the file cannot be written, is no results file, or another grader is writing it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.reports: dict[Key, GradeReport] = {}
+        try:
+            self._file = path.open("a+b")
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be written: {error.strerror}; name another file with --out") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise UsageError(
+                f"{path}: another grader is writing this file; wait for it, or name another with --out"
+            ) from None
+        self._read()
+
+    def add(self, report: GradeReport) -> None:
+        """Keep a report, on disk before this returns."""
+        self._file.write(report.to_json().encode() + b"\n")
+        self._file.flush()
+        os.fdatasync(self._file.fileno())
+        self.reports[report.assignment, report.student] = report
+
+    def finish(self) -> None:
+        """Replace the file by its reports in order, each once."""
+        temporary = self.path.with_name(self.path.name + ".new")
+        with temporary.open("wb") as file:
+            for _, report in sorted(self.reports.items()):
+                file.write(report.to_json().encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self.path)
+
+    def _read(self) -> None:
+        self._file.seek(0)
+        whole = 0
+        for number, line in enumerate(self._file, start=1):
+            if not line.endswith(b"\n"):
+                self._file.truncate(whole)
+                break
+            whole += len(line)
+            report = _parse(line)
+            if report is None:
+                self._file.close()
+                raise UsageError(
+                    f"{self.path}:{number}: this is not a line of a results file; name another file with --out"
+                )
+            self.reports[report.assignment, report.student] = report
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def read(path: Path) -> Iterator[GradeReport]:
+    """The reports in a results file, the last one of each submission."""
+    with Journal(path) as journal:
+        yield from journal.reports.values()
+
+
+def _parse(line: bytes) -> GradeReport | None:
+    try:
+        return GradeReport.model_validate_json(line)
+    except ValidationError:
+        return None

@@ -1,0 +1,153 @@
+"""One submission under one judge: from its file to a `GradeReport`."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import autograder
+from autograder import submission as submissions
+from autograder.course import PRACTICE_KEY, Assignment, Course, derive_seed
+from autograder.errors import UsageError
+from autograder.results import ExerciseResult, GradeReport, Problem
+from autograder.rubric import Judge
+from autograder.sandbox import confine
+from autograder.sandbox.process import WorkerSettings, Zygote
+from autograder.sandbox.remote import RemoteRunner
+from autograder.student import Student
+from autograder.submission import Submission
+from autograder.texts import Text
+
+
+def practice_or_course_key(assignment: Assignment) -> bytes:
+    """The course's secret where the solutions are, the public key of practice everywhere else."""
+    if not assignment.has_reference:
+        return PRACTICE_KEY
+    try:
+        return Course.find(assignment.directory).key()
+    except UsageError:
+        return PRACTICE_KEY
+
+
+def start_zygote(assignment: Assignment) -> Zygote:
+    """A process that forks workers within the assignment's limits."""
+    limits = assignment.settings.limits
+    return Zygote(
+        WorkerSettings(
+            memory_mb=limits.memory_mb,
+            output_kb=limits.output_kb,
+            cpu_s=int(limits.submission_s) + 1,
+            preload=tuple(assignment.settings.preload),
+        )
+    )
+
+
+@contextlib.contextmanager
+def open_submission(judge: Judge, zygote: Zygote, submission: Submission) -> Iterator[RemoteRunner]:
+    """Run a submission's cells in a process of its own and put its functions before the judge."""
+    assignment = judge.assignment
+    runner = RemoteRunner(
+        zygote,
+        submission.cells,
+        functions=assignment.exercise_of,
+        grade_ids=assignment.grade_ids,
+        limits=assignment.settings.limits,
+        seed=judge.seed_of("load"),
+        is_script=submission.path.suffix == ".py",
+    )
+    try:
+        runner.load()
+        judge.begin(Student(assignment.functions, runner), seed_submission=runner.seed)
+        yield runner
+    finally:
+        runner.close()
+
+
+@contextlib.contextmanager
+def judge_one(judge: Judge, path: Path) -> Iterator[RemoteRunner]:
+    """Read a single file and put it before the judge, with a zygote of its own.
+
+    Raises:
+        SubmissionError: the file cannot be read.
+    """
+    submission = submissions.read(path)
+    with start_zygote(judge.assignment) as zygote, open_submission(judge, zygote, submission) as runner:
+        yield runner
+
+
+class Provenance:
+    """What a grade was made with: the same for every submission of one run, recorded in each report."""
+
+    def __init__(self, assignment: Assignment, key: bytes) -> None:
+        self.rubric_sha256 = assignment.sha256()
+        self.seed = f"{derive_seed(key, assignment.name):016x}"
+        self.sandbox = confine.LEVEL
+        self.versions = {
+            "autograder": autograder.__version__,
+            "python": platform.python_version(),
+            "torch": version("torch"),
+        }
+
+    def made(self, report: GradeReport) -> bool:
+        """Was this report made with the same things, so that grading again would give it again?"""
+        made_with = (report.rubric_sha256, report.seed, report.sandbox, report.versions)
+        return made_with == (self.rubric_sha256, self.seed, self.sandbox, self.versions)
+
+
+def make_report(
+    judge: Judge,
+    provenance: Provenance,
+    *,
+    student: str,
+    path: Path | None,
+    started: float,
+    submission: Submission | None = None,
+    problems: tuple[Problem, ...] = (),
+    unreadable: Text | None = None,
+) -> GradeReport:
+    """Put the judge's verdicts, or the reason why there are none, into a report.
+
+    Args:
+        judge: with its verdicts on this submission.
+        provenance: what the grade was made with.
+        student: whose it is.
+        path: the file, where there is one.
+        started: `time.perf_counter` when grading it began.
+        submission: what was read.
+        problems: what went wrong while it ran.
+        unreadable: why nothing could be read.
+    """
+    if unreadable is not None:
+        judge.skip_all(unreadable)
+        problems = (*problems, Problem.of("unreadable", unreadable))
+    exercises = judge.exercises()
+    judged = all(exercise.score is not None for exercise in exercises)
+    return GradeReport(
+        student=student,
+        assignment=judge.assignment.name,
+        exercises=exercises,
+        problems=problems,
+        status="unreadable" if unreadable is not None else "graded" if judged else "error",
+        score=_total(exercises) if judged else None,
+        max_score=round(sum(e.max_score for e in exercises), 6),
+        file=_printable(path.name) if path else "",
+        submission_sha256=submission.sha256 if submission else submissions.sha256(path),
+        rubric_sha256=provenance.rubric_sha256,
+        seed=provenance.seed,
+        sandbox=provenance.sandbox,
+        versions=provenance.versions,
+        duration_s=round(time.perf_counter() - started, 4),
+    )
+
+
+def _total(exercises: tuple[ExerciseResult, ...]) -> float:
+    return round(sum(e.score for e in exercises if e.score is not None), 6)
+
+
+def _printable(name: str) -> str:
+    """A file name as text, whatever bytes it is made of."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,0 +1,142 @@
+"""A student's own checks: the visible criteria, without any of the course's secrets.
+
+In a notebook ``check("squared_loss")`` judges the function as it is defined right now, in the notebook's own process.
+``autograder check FILE`` judges a file in a process of its own, where the platform has one to offer.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from autograder import submission as submissions
+from autograder.course import PRACTICE_KEY, Assignment
+from autograder.errors import UsageError
+from autograder.judging import Provenance, judge_one, make_report
+from autograder.report import html, terminal
+from autograder.results import ExerciseResult, GradeReport
+from autograder.rubric import Judge, run_locally, run_session
+from autograder.sandbox.generators import preserved_generators
+from autograder.student import LocalRunner, Student, frames_outside
+from autograder.texts import Language, choose_language
+
+_PACKAGE = str(Path(__file__).parent)
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What a check found: a table in Jupyter, plain text elsewhere.
+
+    Args:
+        exercises: the verdicts on the visible criteria.
+        language: what the table speaks.
+    """
+
+    exercises: tuple[ExerciseResult, ...]
+    language: Language
+
+    @property
+    def passed(self) -> bool:
+        """Is everything met?"""
+        return all(c.outcome == "passed" for exercise in self.exercises for c in exercise.criteria)
+
+    def __repr__(self) -> str:
+        return terminal.plain(self.exercises, self.language)
+
+    def _repr_html_(self) -> str:
+        return html.table(self.exercises, self.language)
+
+
+def check(exercise: str | None = None, *, lang: Language | None = None) -> CheckResult:
+    """Judge functions of the notebook (or script) that calls this, by the visible criteria.
+
+    Args:
+        exercise: an exercise of the assignment; all of them by default.
+        lang: ``zh`` or ``en``; the course's language by default.
+
+    Raises:
+        UsageError: the notebook does not lie in an assignment's folder, or there is no such exercise.
+    """
+    names = sys._getframe(1).f_globals
+    assignment = find_assignment(Path.cwd())
+    if exercise is not None and exercise not in assignment.settings.exercises:
+        raise UsageError(f"there is no exercise {exercise!r}; there are: {', '.join(assignment.settings.exercises)}")
+    judge = _visible_judge(assignment, exercise)
+    runner = LocalRunner(
+        names.__getitem__,
+        defined=lambda: [n for n, v in names.items() if callable(v)],
+        failure=lambda e: frames_outside(e, _PACKAGE),
+    )
+    judge.begin(Student(assignment.functions, runner))
+    with preserved_generators(), _one_thread():
+        run_session(judge)
+    return CheckResult(judge.exercises(), choose_language(lang, assignment.settings.language))
+
+
+def check_file(path: Path) -> tuple[Assignment, GradeReport]:
+    """Judge a file by the visible criteria.
+
+    Raises:
+        UsageError: it does not lie in an assignment's folder.
+        SubmissionError: it cannot be read.
+    """
+    assignment = find_assignment(path.resolve().parent)
+    judge = _visible_judge(assignment, None)
+    started = time.perf_counter()
+    submission = submissions.read(path)
+    if sys.platform == "linux":
+        with judge_one(judge, path) as runner:
+            run_session(judge)
+            problems = (*submission.problems, *runner.problems)
+    else:
+        _run_here(judge, submission)
+        problems = submission.problems
+    provenance = Provenance(assignment, PRACTICE_KEY)
+    report = make_report(
+        judge, provenance, student=path.stem, path=path, started=started, submission=submission, problems=problems
+    )
+    return assignment, report
+
+
+def find_assignment(start: Path) -> Assignment:
+    """The assignment whose folder is ``start`` or lies above it.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for folder in (start, *start.parents):
+        if (folder / "assignment.yaml").is_file():
+            return Assignment.load(folder)
+    raise UsageError(
+        f"{start}: no assignment.yaml here or above; "
+        "keep the notebook in the folder in which you received it, with the files beside it"
+    )
+
+
+def _visible_judge(assignment: Assignment, exercise: str | None) -> Judge:
+    public = Assignment(assignment.directory, assignment.settings, visible_only=True)
+    return Judge(public, PRACTICE_KEY, exercise=exercise)
+
+
+def _run_here(judge: Judge, submission: submissions.Submission) -> None:
+    """Where a process of its own cannot be had, the student's own code runs in this one."""
+    notebook, _ = run_locally(judge.assignment, submission)
+    judge.begin(Student(judge.assignment.functions, LocalRunner.of(notebook)))
+    run_session(judge)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The sums of a check come out as they do when grading."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,143 @@
+"""Results for terminals: a table of a whole class, and the criteria of one submission."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text as Styled
+
+from autograder.results import CriterionResult, ExerciseResult, GradeReport
+from autograder.texts import Language, text
+
+MARKS = {"passed": "✓", "failed": "✗", "error": "!", "skipped": "–"}
+_TOTAL_WIDTH = 5
+_PROBLEMS_WIDTH = 40
+_STYLES = {"passed": "green", "failed": "red", "error": "yellow", "skipped": "dim"}
+
+
+def points(value: float | None) -> str:
+    """A score as short as it can be said.
+
+    >>> points(2.0), points(2.5), points(None)
+    ('2', '2.5', '?')
+    """
+    return "?" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def class_table(reports: Sequence[GradeReport], language: Language, width: int) -> Group:
+    """One line per submission: the score of each exercise, the total, the problems.
+
+    Args:
+        reports: of one assignment.
+        language: of the headings and problems.
+        width: columns of the terminal; where they do not suffice for the problems, these come as a list of their own.
+    """
+    ordered = sorted(reports, key=lambda r: r.student)
+    exercises = {e.name: e.max_score for report in ordered for e in report.exercises}
+    student_width = min(20, max((cell_len(r.student) for r in ordered), default=8))
+    widths = {name: max(4, *(len(word) for word in name.split("_"))) for name in exercises}
+    left = width - student_width - sum(w + 2 for w in widths.values()) - 2 * _TOTAL_WIDTH
+    table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(Styled(text("student").get(language)), width=student_width, no_wrap=True, overflow="ellipsis")
+    for name, max_score in exercises.items():
+        heading = Styled(f"{name.replace('_', ' ')} /{points(max_score)}")
+        table.add_column(heading, justify="right", width=widths[name])
+    maximum = max((report.max_score for report in ordered), default=0)
+    table.add_column(
+        Styled(f"{text('total').get(language)} /{points(maximum)}"), justify="right", style="bold", width=_TOTAL_WIDTH
+    )
+    beside = left >= _PROBLEMS_WIDTH
+    if beside:
+        table.add_column(
+            Styled(text("problems").get(language)), style="yellow", width=left, no_wrap=True, overflow="ellipsis"
+        )
+    for report in ordered:
+        scores = {e.name: e for e in report.exercises}
+        cells = [
+            Styled(report.student),
+            *(_score_cell(scores.get(name)) for name in exercises),
+            Styled(points(report.score)),
+        ]
+        table.add_row(*cells, *([Styled(_problems(report, language))] if beside else []))
+    parts: list[RenderableType] = [table]
+    if not beside and any(report.problems for report in ordered):
+        parts.append(Styled("\n" + text("problems").get(language), style="bold"))
+        parts.extend(Styled(f"{r.student}: {_problems(r, language)}", style="yellow") for r in ordered if r.problems)
+    return Group(*parts)
+
+
+def summary(reports: Sequence[GradeReport], language: Language) -> Styled:
+    """Counts and the mean, in one line."""
+    scores = [report.score for report in reports if report.score is not None]
+    maximum = max((report.max_score for report in reports), default=0)
+    by_status = {status: sum(r.status == status for r in reports) for status in ("graded", "unreadable", "error")}
+    mean = sum(scores) / len(scores) if scores else 0
+    words = text(
+        "{graded} graded, {unreadable} unreadable, {error} could not be graded; mean {mean} of {maximum}",
+        **by_status,
+        mean=points(round(mean, 2)),
+        maximum=points(maximum),
+    )
+    return Styled(words.get(language))
+
+
+def criteria(exercises: Sequence[ExerciseResult], language: Language) -> Group:
+    """Every criterion with its mark; what failed with message, likely cause and hint."""
+    parts: list[RenderableType] = []
+    for exercise in exercises:
+        score = f"{points(exercise.score)}/{points(exercise.max_score)}"
+        parts.append(Styled.assemble((exercise.title.get(language), "bold"), f"  ({exercise.name})  {score}"))
+        for result in exercise.criteria:
+            mark = Styled(f"{MARKS[result.outcome]} {result.title.get(language)}", style=_STYLES[result.outcome])
+            parts.append(Padding(mark, (0, 0, 0, 2)))
+            parts.extend(Padding(Styled(line), (0, 0, 0, 6)) for line in explanation(result, language))
+    return Group(*parts)
+
+
+def explanation(result: CriterionResult, language: Language) -> list[str]:
+    """Message, likely cause and hint of a criterion that has not passed, a paragraph each."""
+    if result.outcome == "passed":
+        return []
+    lines = [result.get_message(language)] if result.get_message(language) else []
+    if result.diagnosis is not None:
+        lines.append(text("likely cause: {cause}", cause=result.diagnosis.text).get(language))
+    if result.hint is not None and result.outcome == "failed":
+        lines.append(text("hint: {hint}", hint=result.hint).get(language))
+    return lines
+
+
+def plain(exercises: Sequence[ExerciseResult], language: Language) -> str:
+    """The same without colours, for logs and files."""
+    lines = []
+    for exercise in exercises:
+        lines.append(f"{exercise.title.get(language)} ({exercise.name})")
+        for result in exercise.criteria:
+            lines.append(f"  {MARKS[result.outcome]} {result.title.get(language)}")
+            lines += [f"      {line}" for paragraph in explanation(result, language) for line in paragraph.splitlines()]
+    return "\n".join(lines)
+
+
+def _score_cell(exercise: ExerciseResult | None) -> Styled:
+    if exercise is None:
+        return Styled("?")
+    full = exercise.score == exercise.max_score
+    return Styled(
+        points(exercise.score),
+        style="green" if full else "yellow" if exercise.score is None else "red" if not exercise.score else "",
+    )
+
+
+def _problems(report: GradeReport, language: Language) -> str:
+    if not report.problems:
+        return ""
+    first = report.problems[0]
+    lines = first.get(language).splitlines() or [""]
+    words = lines[-1]
+    if first.cell is not None:
+        words = text("code cell {number}", number=first.cell).get(language) + ": " + words
+    more = len(report.problems) - 1
+    return words + (f" (+{more})" if more else "")

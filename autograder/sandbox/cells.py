@@ -1,0 +1,259 @@
+"""Runs the code cells of a submission and keeps what each exercise's function was at its grade cell.
+
+Notebooks rebind names: after the exercises `data_iter`, `net` and `loss` become a DataLoader, an nn.Sequential, an
+nn.MSELoss. So every exercise has a *view*: the notebook's global names as they stood at its grade cell, with names
+that were only defined later added. Before a function of an exercise is called, its view becomes the content of the
+one dictionary that all the notebook's functions share as their globals. Decorators, closures and classes need no
+special care.
+
+This module runs where the student's code runs: in the worker, or for the reference in the rubric's own process.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import codeop
+import linecache
+import re
+import sys
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+_FRAMES_SHOWN = 8
+_TEXT_SHOWN = 2000
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+_CHUNK = re.compile(r"^(?=def |class |@|import |from |async def )", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An exception of the student's, as text.
+
+    Args:
+        kind: the name of its type.
+        message: what it says.
+        frames: label of the cell (or file), line, function, line of source.
+    """
+
+    kind: str
+    message: str
+    frames: list[tuple[str, int, str, str]]
+
+
+class Notebook:
+    """One namespace, filled by running cells.
+
+    Args:
+        functions: the exercise of every function students write.
+        module_name: ``__main__`` as in a notebook, anything else for a script.
+    """
+
+    def __init__(self, functions: dict[str, str], module_name: str = "__main__") -> None:
+        self.exercise_of = functions
+        self.module = types.ModuleType(module_name)
+        self.names = self.module.__dict__
+        self.names.update(get_ipython=lambda: _Shell(self), display=lambda *_, **__: None, __builtins__=builtins)
+        self._compile = codeop.Compile()
+        self._last_definition: dict[str, Any] = {}
+        self._at_grade_cell: dict[str, dict[str, Any]] = {}
+        self._views: dict[str, dict[str, Any]] = {}
+        self._current: str | None = None
+        self._labels: set[str] = set()
+
+    def run(
+        self, label: str, source: str, *, first_line: int = 0, resume: bool = False, definitions_only: bool = False
+    ) -> list[Failure]:
+        """Run one cell.
+
+        Args:
+            label: what tracebacks call it.
+            source: its text, magics included.
+            first_line: the line of its file it begins on, minus 1.
+            resume: go on behind a statement that fails, which otherwise ends the cell.
+            definitions_only: run nothing but imports, functions and classes.
+
+        Returns:
+            What failed, in order; empty when all is well.
+        """
+        self._labels.add(label)
+        failures: list[Failure] = []
+        _remember_source(label, source, first_line)
+        for part, offset in self._parts(source, resume=resume):
+            try:
+                statements = self._statements(part, label, first_line + offset)
+            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+                failures.append(self._syntax_failure(error, label))
+                if not resume:
+                    break
+                continue
+            for statement in statements:
+                if definitions_only and not isinstance(statement, _DEFINITIONS):
+                    continue
+                try:
+                    self._run_statement(statement, label)
+                except BaseException as error:  # noqa: BLE001 -- whatever a student raises, SystemExit too
+                    failures.append(self.failure(error))
+                    if not resume:
+                        return failures
+        return failures
+
+    def reach_grade_cell(self, exercise: str) -> None:
+        """Keep the namespace as it stands now as the one this exercise is judged by."""
+        if any(name in self.names for name, owner in self.exercise_of.items() if owner == exercise):
+            self._at_grade_cell[exercise] = dict(self.names)
+
+    def finish(self) -> None:
+        """All cells have run: make the views."""
+        final = dict(self.names)
+        for exercise in set(self.exercise_of.values()):
+            at_cell = self._at_grade_cell.get(exercise)
+            self._views[exercise] = {**final, **(self._last_definition if at_cell is None else at_cell)}
+
+    def find(self, function: str) -> Any:
+        """A student's function, with its exercise's view in place.
+
+        Raises:
+            KeyError: the submission does not define it.
+        """
+        self.enter(self.exercise_of.get(function))
+        return self.names[function]
+
+    def enter(self, exercise: str | None) -> None:
+        """Put the names of an exercise's view in place."""
+        if exercise is None or exercise == self._current or exercise not in self._views:
+            return
+        if self._current is not None:
+            self._views[self._current] = dict(self.names)
+        self.names.clear()
+        self.names.update(self._views[exercise])
+        self._current = exercise
+
+    @property
+    def current(self) -> str | None:
+        """The exercise whose view is in place."""
+        return self._current
+
+    def defined(self) -> list[str]:
+        """The callables a student defined, in any view."""
+        views = [self.names, *self._views.values()]
+        return sorted(
+            {name for view in views for name, value in view.items() if not name.startswith("_") and callable(value)}
+        )
+
+    def failure(self, error: BaseException) -> Failure:
+        """An exception as text: the student's own frames, and the innermost one of the library it ended in."""
+        frames: list[tuple[str, int, str, str]] = []
+        last_foreign: tuple[str, int, str, str] | None = None
+        traceback = error.__traceback__
+        while traceback is not None:
+            code, line = traceback.tb_frame.f_code, traceback.tb_lineno or 0
+            shown = (code.co_filename, line, code.co_name, linecache.getline(code.co_filename, line).strip()[:200])
+            if code.co_filename in self._labels:
+                frames.append(shown)
+                last_foreign = None
+            else:
+                last_foreign = shown
+            traceback = traceback.tb_next
+        if frames and last_foreign is not None:
+            file = last_foreign[0].rpartition("site-packages/")[2]
+            frames.append((file, *last_foreign[1:]))
+        kept = frames if len(frames) <= _FRAMES_SHOWN else [*frames[:2], *frames[2 - _FRAMES_SHOWN :]]
+        return Failure(type(error).__name__[:80], _message(error), kept)
+
+    def _parts(self, source: str, *, resume: bool) -> Iterator[tuple[str, int]]:
+        """The whole cell; a script that does not parse falls apart into definitions: one typo costs one of them."""
+        try:
+            transformed = _to_python(source)
+        except Exception:  # noqa: BLE001 -- IPython's own transformer failed: let Python say what is wrong
+            transformed = source
+        if resume:
+            try:
+                ast.parse(transformed)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                offset = 0
+                for chunk in _CHUNK.split(transformed):
+                    yield chunk, offset
+                    offset += chunk.count("\n")
+                return
+        yield transformed, 0
+
+    def _statements(self, source: str, label: str, offset: int) -> list[ast.stmt]:
+        tree = compile(source, label, "exec", self._compile.flags | ast.PyCF_ONLY_AST)
+        assert isinstance(tree, ast.Module)
+        ast.increment_lineno(tree, offset)
+        return tree.body
+
+    def _run_statement(self, statement: ast.stmt, label: str) -> None:
+        code = self._compile(ast.Module([statement], type_ignores=[]), label, "exec")  # type: ignore[arg-type]
+        exec(code, self.names)  # noqa: S102 -- running the cell is what this is for
+        for name in _definitions(statement):
+            if name in self.exercise_of and name in self.names:
+                self._last_definition[name] = self.names[name]
+
+    def _syntax_failure(self, error: BaseException, label: str) -> Failure:
+        line = getattr(error, "lineno", None) or 0
+        shown = (getattr(error, "text", None) or "").strip()[:200]
+        message = error.msg if isinstance(error, SyntaxError) else str(error)
+        return Failure(type(error).__name__, message[:_TEXT_SHOWN], [(label, line, "", shown)] if line else [])
+
+
+def _remember_source(label: str, source: str, first_line: int) -> None:
+    """Let tracebacks show a cell's lines; a script comes in several parts, one after the other."""
+    known = linecache.cache.get(label)
+    lines = list(known[2]) if known is not None and len(known) == 4 else []
+    lines = [*lines, *["\n"] * (first_line - len(lines))][:first_line]
+    linecache.cache[label] = (0, None, [*lines, *source.splitlines(keepends=True)], label)
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)[:_TEXT_SHOWN]
+    except BaseException:  # noqa: BLE001 -- a student's __str__ may do anything
+        return ""
+
+
+def _to_python(source: str) -> str:
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return TransformerManager().transform_cell(source)
+
+
+def _definitions(statement: ast.stmt) -> Iterator[str]:
+    """Names bound by ``def`` or ``class`` in a statement, inside its ``if``, ``try`` and ``with`` as well."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield statement.name
+        return
+    for child in ast.iter_child_nodes(statement):
+        if isinstance(child, ast.stmt | ast.excepthandler):
+            yield from _definitions(child)  # type: ignore[arg-type]
+
+
+class _Shell:
+    """Stands in for IPython: timing magics run their code, every other magic and shell line does nothing."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self._notebook = notebook
+        self.user_ns = notebook.names
+
+    def run_line_magic(self, name: str, line: str, *_: Any, **__: Any) -> None:
+        if name in ("time", "timeit", "prun"):
+            self._run(line, sys._getframe(1), lines_before=-1)
+
+    def run_cell_magic(self, name: str, line: str, cell: str) -> None:
+        if name in ("time", "timeit", "prun", "capture"):
+            self._run(cell, sys._getframe(1), lines_before=0)
+
+    def _run(self, source: str, caller: types.FrameType, *, lines_before: int) -> None:
+        """Run code in the cell that holds the magic, under that cell's label and line numbers."""
+        label = caller.f_code.co_filename
+        for statement in self._notebook._statements(_to_python(source), label, caller.f_lineno + lines_before):
+            self._notebook._run_statement(statement, label)
+
+    def __getattr__(self, _: str) -> Callable[..., None]:
+        return lambda *args, **kwargs: None

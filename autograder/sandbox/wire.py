@@ -1,0 +1,418 @@
+"""Frames and values between a rubric and a student's process: a JSON tree and raw tensor buffers, no pickle.
+
+A frame is ``magic+version | header length | body length | header | body``. The header is a JSON object padded to 64
+bytes; its key ``tensors`` lists what lies in the body, each buffer padded to 64 bytes. Inside the tree a plain JSON
+list is a list; everything else that JSON lacks is an object with one key, its tag:
+
+========== =====================  ========= =======================
+``t``      tensor by index        ``c``     complex [re, im]
+``n``      numpy array by index   ``s``     slice [start, stop, step]
+``u``      tuple                  ``r``     range [start, stop, step]
+``m``      dict, list of pairs    ``d``     torch.dtype by name
+``f``      nan, inf or -inf       ``g``     one-shot iterator over a list
+``i``      integer, hexadecimal   others    given to a hook: handles
+========== =====================  ========= =======================
+
+Decoding trusts nothing: what is malformed raises `WireError`, and nothing else does.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+MAX_HEADER = 1 << 20
+MAX_BODY = 64 << 20
+MAX_TENSORS = 4096
+MAX_DEPTH = 32
+
+_HEADER = struct.Struct("<4sIQ")
+_MAGIC = b"DLA\x01"
+_PADDING = 64
+_DTYPES = {
+    str(dtype).removeprefix("torch."): dtype
+    for dtype in (
+        torch.float32,
+        torch.float64,
+        torch.float16,
+        torch.bfloat16,
+        torch.int64,
+        torch.int32,
+        torch.int16,
+        torch.int8,
+        torch.uint8,
+        torch.bool,
+        torch.complex64,
+        torch.complex128,
+    )
+}
+_DTYPE_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+_to_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+Tree = Any
+Hook = Callable[[Any], Tree]
+
+
+class WireError(Exception):
+    """A frame or a value that cannot be sent, or was not sent by an honest peer."""
+
+
+class DeadlineError(Exception):
+    """The peer did not answer in time."""
+
+
+class Received(NamedTuple):
+    """A tensor as it arrived.
+
+    Args:
+        tensor: its values.
+        requires_grad: what it was on the other side.
+        is_leaf: likewise.
+    """
+
+    tensor: torch.Tensor
+    requires_grad: bool
+    is_leaf: bool
+
+
+class Encoder:
+    """Turns values into a tree, collecting the tensors in it.
+
+    Args:
+        hook: gives the tree of a value this module does not know, or raises `WireError`.
+    """
+
+    def __init__(self, hook: Hook | None = None) -> None:
+        self.tensors: list[torch.Tensor] = []
+        self._index: dict[int, int] = {}
+        self._hook = hook
+
+    def add(self, tensor: torch.Tensor) -> int:
+        """The index of a tensor; the same object has one index."""
+        index = self._index.get(id(tensor))
+        if index is None:
+            index = self._index[id(tensor)] = len(self.tensors)
+            self.tensors.append(tensor)
+        return index
+
+    def index_of(self, tensor: torch.Tensor) -> int | None:
+        """The index of a tensor that was added before."""
+        return self._index.get(id(tensor))
+
+    def encode(self, value: Any, depth: int = 0) -> Tree:
+        """The tree of one value.
+
+        Raises:
+            WireError: it cannot be sent.
+        """
+        if depth > MAX_DEPTH:
+            raise WireError(f"the value is nested more than {MAX_DEPTH} levels deep")
+        if value is None or type(value) in (bool, str):
+            return value
+        if isinstance(value, torch.Tensor):
+            return {"t": self.add(value)}
+        if type(value) is int:
+            return value if -(1 << 63) <= value < 1 << 63 else {"i": hex(value)}
+        if type(value) is float:
+            return value if math.isfinite(value) else {"f": repr(value)}
+        return self._encode_container(value, depth)
+
+    def _encode_container(self, value: Any, depth: int) -> Tree:
+        def inner(values: Any) -> list[Tree]:
+            return [self.encode(v, depth + 1) for v in values]
+
+        if type(value) is list:
+            return inner(value)
+        if isinstance(value, tuple):
+            return {"u": inner(value)}
+        if isinstance(value, dict):
+            return {"m": [inner(pair) for pair in value.items()]}
+        if type(value) is complex:
+            return {"c": inner([value.real, value.imag])}
+        if type(value) is slice:
+            return {"s": inner([value.start, value.stop, value.step])}
+        if type(value) is range:
+            return {"r": [value.start, value.stop, value.step]}
+        return self._encode_array(value, depth)
+
+    def _encode_array(self, value: Any, depth: int) -> Tree:
+        if isinstance(value, np.ndarray):
+            return {"n": self.add(_numpy_as_tensor(value))}
+        if isinstance(value, np.generic):
+            return self.encode(value.item(), depth)
+        if isinstance(value, torch.dtype) and value in _DTYPE_NAMES:
+            return {"d": _DTYPE_NAMES[value]}
+        if self._hook is not None:
+            return self._hook(value)
+        raise WireError(f"a {type(value).__name__} cannot be sent")
+
+
+def _numpy_as_tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:
+    try:
+        return torch.from_numpy(np.ascontiguousarray(array))
+    except TypeError as error:
+        raise WireError(f"a numpy array of {array.dtype} cannot be sent") from error
+
+
+class Decoder:
+    """Turns a tree back into values.
+
+    Args:
+        tensors: what the frame's body held.
+        hook: gives the value of an unknown tag, or raises `WireError`.
+    """
+
+    def __init__(self, tensors: list[torch.Tensor], hook: Callable[[str, Tree], Any] | None = None) -> None:
+        self.tensors = tensors
+        self._hook = hook
+
+    def decode(self, tree: Tree) -> Any:
+        """The value of a tree.
+
+        Raises:
+            WireError: the tree is not one that `Encoder` makes.
+        """
+        try:
+            return self._decode(tree, 0)
+        except WireError:
+            raise
+        except (TypeError, ValueError, KeyError, IndexError, OverflowError, AttributeError, RuntimeError) as error:
+            raise WireError(f"malformed value ({type(error).__name__})") from error
+
+    def _decode(self, tree: Tree, depth: int) -> Any:
+        if depth > 2 * MAX_DEPTH:
+            raise WireError("the value is nested too deep")
+        if isinstance(tree, list):
+            return [self._decode(t, depth + 1) for t in tree]
+        if not isinstance(tree, dict):
+            return tree
+        if len(tree) != 1:
+            raise WireError("malformed value")
+        ((tag, inner),) = tree.items()
+        if tag in ("u", "m", "g", "s", "c"):
+            return self._decode_container(tag, self._decode(self._list(inner), depth + 1))
+        return self._decode_scalar(tag, inner)
+
+    def _decode_container(self, tag: str, values: list[Any]) -> Any:
+        if tag == "u":
+            return tuple(values)
+        if tag == "g":
+            return iter(values)
+        if tag == "s":
+            return slice(*values)
+        if tag == "c":
+            return complex(*values)
+        return {self._key(key): value for key, value in values}
+
+    def _decode_scalar(self, tag: str, inner: Tree) -> Any:
+        if tag in ("t", "n"):
+            tensor = self._tensor(inner)
+            return tensor if tag == "t" else tensor.numpy()
+        if tag == "f" and inner in ("nan", "inf", "-inf"):
+            return float(inner)
+        if tag == "i" and isinstance(inner, str) and len(inner) < 10_000:
+            return int(inner, 16)
+        if tag == "d":
+            return _DTYPES[inner]
+        if tag == "r" and all(type(i) is int for i in inner):
+            return range(*inner)
+        if self._hook is not None:
+            return self._hook(tag, inner)
+        raise WireError(f"unknown tag {tag[:20]!r}")
+
+    def _tensor(self, index: Any) -> torch.Tensor:
+        if type(index) is not int or not 0 <= index < len(self.tensors):
+            raise WireError("malformed tensor index")
+        return self.tensors[index]
+
+    @staticmethod
+    def _list(inner: Tree) -> list[Any]:
+        if not isinstance(inner, list):
+            raise WireError("malformed value")
+        return inner
+
+    @staticmethod
+    def _key(key: Any) -> Any:
+        if isinstance(key, str | int | float | bool | tuple | None):
+            hash(key)
+            return key
+        raise WireError("malformed dictionary key")
+
+
+def used_tensors(tree: Tree) -> list[int]:
+    """The indices of the tensors a tree names, each once, in order."""
+    found: dict[int, None] = {}
+
+    def walk(node: Tree) -> None:
+        if isinstance(node, list):
+            for child in node:
+                walk(child)
+        elif isinstance(node, dict):
+            for tag, inner in node.items():
+                if tag == "t" and type(inner) is int:
+                    found[inner] = None
+                else:
+                    walk(inner)
+
+    try:
+        walk(tree)
+    except RecursionError:
+        raise WireError("the value is nested too deep") from None
+    return list(found)
+
+
+class Connection:
+    """Frames over a stream socket, with absolute deadlines and caps on size."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket = sock
+        self.deadline: float | None = None  # time.monotonic() at which waiting ends
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.socket.close()
+
+    def send(self, message: dict[str, Any], tensors: list[torch.Tensor]) -> None:
+        """Send one frame.
+
+        Raises:
+            WireError: it is too large, or a tensor cannot be sent.
+            DeadlineError: the peer does not read.
+            OSError: the peer is gone.
+        """
+        pending = [memoryview(buffer) for buffer in _pack(message, tensors)]
+        while pending:
+            self._set_timeout()
+            try:
+                sent = self.socket.sendmsg(pending[:512])
+            except TimeoutError:
+                raise DeadlineError from None
+            while pending and sent >= len(pending[0]):
+                sent -= len(pending.pop(0))
+            if sent:
+                pending[0] = pending[0][sent:]
+
+    def receive(self) -> tuple[dict[str, Any], list[Received]]:
+        """Receive one frame.
+
+        Raises:
+            WireError: it is malformed or too large.
+            DeadlineError: it did not arrive in time.
+            EOFError: the peer is gone.
+            OSError: likewise.
+        """
+        magic, header_size, body_size = _HEADER.unpack(self._read(_HEADER.size))
+        if magic != _MAGIC:
+            raise WireError("not a frame of this version")
+        if header_size > MAX_HEADER or body_size > MAX_BODY:
+            raise WireError(f"a frame of {header_size + body_size} bytes is too large")
+        content = self._read(header_size + body_size)
+        try:
+            message = json.loads(content[:header_size])
+        except (ValueError, RecursionError):
+            raise WireError("malformed header") from None
+        if not isinstance(message, dict):
+            raise WireError("malformed header")
+        return message, list(_unpack(message.pop("tensors", None), memoryview(content)[header_size:]))
+
+    def _read(self, size: int) -> bytearray:
+        buffer = bytearray(size)
+        rest = memoryview(buffer)
+        while rest:
+            self._set_timeout()
+            try:
+                count = self.socket.recv_into(rest)
+            except TimeoutError:
+                raise DeadlineError from None
+            if not count:
+                raise EOFError
+            rest = rest[count:]
+        return buffer
+
+    def _set_timeout(self) -> None:
+        if self.deadline is None:
+            return
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise DeadlineError
+        self.socket.settimeout(left)
+
+
+def _pack(message: dict[str, Any], tensors: list[torch.Tensor]) -> list[bytes | memoryview]:
+    entries: list[list[Any]] = []
+    buffers: list[bytes | memoryview] = []
+    size = 0
+    for tensor in tensors:
+        if tensor.dtype not in _DTYPE_NAMES:
+            raise WireError(f"a tensor of {tensor.dtype} cannot be sent")
+        count = tensor.numel() * tensor.element_size()
+        size += count + -count % _PADDING
+        if size > MAX_BODY or len(tensors) > MAX_TENSORS:
+            raise WireError(f"more than {MAX_BODY >> 20} MB of tensors cannot be sent")
+        entries.append([_DTYPE_NAMES[tensor.dtype], list(tensor.shape), tensor.requires_grad, tensor.is_leaf, count])
+        if count:
+            buffers += [_raw(tensor), bytes(-count % _PADDING)]
+    header = _to_json({**message, "tensors": entries}).encode()
+    header += b" " * (-len(header) % _PADDING)
+    if len(header) > MAX_HEADER:
+        raise WireError(f"more than {MAX_HEADER >> 20} MB of values cannot be sent")
+    return [_HEADER.pack(_MAGIC, len(header), size), header, *(b for b in buffers if len(b))]
+
+
+def _raw(tensor: torch.Tensor) -> memoryview:
+    """A tensor's values as contiguous bytes, whatever its layout, strides or lazy bits."""
+    try:
+        with torch.no_grad():
+            plain = tensor.detach()
+            plain = plain.to_dense() if plain.layout is not torch.strided else plain
+            plain = plain.cpu().resolve_conj().resolve_neg().contiguous()
+            return plain.reshape(-1).view(torch.uint8).numpy().data
+    except (RuntimeError, TypeError, NotImplementedError) as error:
+        raise WireError(f"this tensor cannot be sent: {error}") from error
+
+
+def _unpack(entries: Any, body: memoryview) -> Iterator[Received]:
+    if entries is None:
+        return
+    if not isinstance(entries, list) or len(entries) > MAX_TENSORS:
+        raise WireError("malformed table of tensors")
+    offset = 0
+    for entry in entries:
+        dtype, shape, requires_grad, is_leaf, size = _entry(entry)
+        if offset + size > len(body):
+            raise WireError("a tensor ends behind its frame")
+        tensor = _tensor(dtype, shape, body[offset : offset + size])
+        yield Received(tensor, requires_grad and (dtype.is_floating_point or dtype.is_complex), is_leaf)
+        offset += size + -size % _PADDING
+
+
+def _entry(entry: Any) -> tuple[torch.dtype, list[int], bool, bool, int]:
+    try:
+        name, shape, requires_grad, is_leaf, size = entry
+        dtype = _DTYPES[name]
+        if len(shape) > 16 or not all(type(s) is int and 0 <= s < 1 << 40 for s in shape):
+            raise WireError("malformed shape")
+    except (TypeError, ValueError, KeyError):
+        raise WireError("malformed table of tensors") from None
+    if type(size) is not int or size != math.prod(shape) * dtype.itemsize:
+        raise WireError("a tensor's shape and size disagree")
+    return dtype, shape, requires_grad is True, is_leaf is True, size
+
+
+def _tensor(dtype: torch.dtype, shape: list[int], raw: memoryview) -> torch.Tensor:
+    if not len(raw):
+        try:
+            return torch.empty(shape, dtype=dtype)
+        except RuntimeError as error:
+            raise WireError("malformed shape") from error
+    if dtype is torch.bool:  # other bytes than 0 and 1 are undefined behaviour
+        return torch.frombuffer(raw, dtype=torch.uint8).ne(0).reshape(shape)
+    return torch.frombuffer(raw, dtype=dtype).reshape(shape).clone()

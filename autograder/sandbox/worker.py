@@ -1,0 +1,252 @@
+"""What answers inside the student's process. Everything here may be subverted by the student: it proves nothing."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from autograder.sandbox.cells import Failure, Notebook
+from autograder.sandbox.generators import seed_generators
+from autograder.sandbox.wire import Connection, Decoder, Encoder, Received, Tree, WireError
+
+Message = dict[str, Any]
+
+
+class Worker:
+    """Answers one rubric process, message by message, until it hangs up."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._notebook = Notebook({})
+        self._objects: dict[int, tuple[Any, str | None]] = {}  # what the other side holds a handle on, and its view
+        self._graphs: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}  # inputs and outputs of calls
+        self._count = 0
+
+    def serve(self) -> None:
+        """Answer until the connection ends."""
+        while True:
+            message, tensors = self._connection.receive()
+            for handle in message.get("free", ()):
+                self._objects.pop(handle, None)
+                self._graphs.pop(handle, None)
+            if "seed" in message:
+                seed_generators(message["seed"])
+            try:
+                getattr(self, "_" + message["op"])(message, tensors)
+            except (EOFError, OSError):
+                raise
+            except BaseException as error:  # noqa: BLE001 -- SystemExit and KeyboardInterrupt are a student's errors too
+                self._send({"failure": _as_tree(self._notebook.failure(error))})
+
+    # -- what can be asked ---------------------------------------------------------------------------------------------
+
+    def _start(self, message: Message, _: list[Received]) -> None:
+        self._notebook = Notebook(message["functions"], message["module"])
+        sys.modules[message["module"]] = self._notebook.module
+        self._reply(None)
+
+    def _cell(self, message: Message, _: list[Received]) -> None:
+        failures = self._notebook.run(
+            message["label"],
+            message["source"],
+            first_line=message["first_line"],
+            resume=message["resume"],
+            definitions_only=message["definitions_only"],
+        )
+        self._reply([_as_tree(failure) for failure in failures[:20]])
+
+    def _grade_cell(self, message: Message, _: list[Received]) -> None:
+        self._notebook.reach_grade_cell(message["exercise"])
+        self._reply(None)
+
+    def _finish(self, _: Message, __: list[Received]) -> None:
+        self._notebook.finish()
+        self._reply([name for name in self._notebook.defined() if len(name) <= 80][:1000])
+
+    def _call(self, message: Message, tensors: list[Received]) -> None:
+        leaves, values = _as_arguments(tensors, message["grads"])
+        decoder = Decoder(values, self._resolve)
+        positional, keywords = decoder.decode(message["args"]), decoder.decode(message["kwargs"])
+        function = self._target(message)
+        frozen = [i for i in range(message["inputs"]) if i not in message["changes"]]
+        before = [values[i].detach().clone() for i in frozen]
+        with torch.set_grad_enabled(message["grad_enabled"]):
+            result = function(*positional, **keywords)
+        changed = [i for i, old in zip(frozen, before, strict=True) if not _identical(old, values[i])]
+        encoder = Encoder(self._handle)
+        tree = encoder.encode(result)
+        answer = {
+            "result": tree,
+            "aliases": [[out, i] for i in range(message["inputs"]) if (out := encoder.index_of(values[i])) is not None],
+            "changed": changed,
+            "updates": [[i, *_state(values[i], encoder)] for i in message["changes"]],
+        }
+        graph_inputs = leaves[: message["inputs"]] if message["grad_enabled"] else None
+        self._reply_tensors(answer, encoder, graph_inputs)
+
+    def _vjp(self, message: Message, tensors: list[Received]) -> None:
+        """The vector-Jacobian product of an earlier call; of the second order as well when ``create_graph``."""
+        inputs, outputs = self._graphs[message["graph"]]
+        roots, vectors = [outputs[i] for i in message["outputs"]], [t.tensor for t in tensors]
+        wanted = [x for x in inputs if x.requires_grad]
+        encoder = Encoder(self._handle)
+        if message["create_graph"] and wanted:
+            vectors = [v.requires_grad_() for v in vectors]
+            products = torch.autograd.grad(roots, wanted, vectors, create_graph=True, allow_unused=True)
+            self._reply_tensors({"result": encoder.encode(list(products))}, encoder, vectors + wanted)
+            return
+        for x in wanted:
+            x.grad = None
+        torch.autograd.backward(roots, vectors, retain_graph=True)  # reaches the student's own modules too
+        self._send({"result": encoder.encode([x.grad for x in wanted])}, encoder.tensors)
+
+    def _next(self, message: Message, _: list[Received]) -> None:
+        iterator, view = self._objects[message["object"]]
+        self._notebook.enter(view)
+        try:
+            self._reply([next(iterator)])
+        except StopIteration:
+            self._reply([])
+
+    def _get(self, message: Message, _: list[Received]) -> None:
+        owner, view = self._objects[message["object"]]
+        self._notebook.enter(view)
+        self._reply(getattr(owner, message["name"]))
+
+    # -- values --------------------------------------------------------------------------------------------------------
+
+    def _target(self, message: Message) -> Any:
+        if "object" not in message:
+            return self._find(message["name"])
+        owner, view = self._objects[message["object"]]
+        self._notebook.enter(view)
+        return owner
+
+    def _find(self, name: str) -> Any:
+        try:
+            return self._notebook.find(name)
+        except KeyError:
+            raise NameError(f"name {name!r} is not defined") from None
+
+    def _keep(self, value: Any) -> int:
+        self._count += 1
+        self._objects[self._count] = (value, self._notebook.current)
+        return self._count
+
+    def _handle(self, value: Any) -> Tree:
+        """What cannot be sent stays here; the other side gets a handle: number, type, callable, iterator, module."""
+        module = isinstance(value, torch.nn.Module)
+        iterator = not module and hasattr(type(value), "__next__")
+        return {"h": [self._keep(value), type(value).__name__[:80], callable(value), iterator, module]}
+
+    def _resolve(self, tag: str, inner: Tree) -> Any:
+        if tag == "F":
+            view = self._notebook.current
+            function = self._find(inner)
+            self._notebook.enter(view)
+            return function
+        if tag == "h":
+            return self._objects[inner][0]
+        if tag == "b":
+            return _Callback(self, inner)
+        raise WireError(f"unknown tag {tag!r}")
+
+    def call_back(self, number: int, positional: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Call a function that lives on the rubric's side; its result carries no gradient."""
+        encoder = Encoder(self._handle)
+        args, kwargs = encoder.encode(positional), encoder.encode(keywords)
+        self._connection.send({"callback": number, "args": args, "kwargs": kwargs}, encoder.tensors)
+        answer, tensors = self._connection.receive()
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return Decoder([t.tensor for t in tensors], self._resolve).decode(answer["result"])
+
+    # -- answers -------------------------------------------------------------------------------------------------------
+
+    def _send(self, message: Message, tensors: list[torch.Tensor] | None = None) -> None:
+        self._connection.send(message, tensors or [])
+
+    def _reply(self, value: Any) -> None:
+        encoder = Encoder(self._handle)
+        self._reply_tensors({"result": encoder.encode(value)}, encoder, None)
+
+    def _reply_tensors(self, message: Message, encoder: Encoder, graph_inputs: list[torch.Tensor] | None) -> None:
+        if graph_inputs is not None and any(t.requires_grad for t in encoder.tensors):
+            self._count += 1
+            self._graphs[self._count] = (graph_inputs, list(encoder.tensors))
+            message["graph"] = self._count
+        self._send(message, encoder.tensors)
+
+
+class _Callback:
+    def __init__(self, worker: Worker, number: int) -> None:
+        self._worker, self._number = worker, number
+
+    def __call__(self, *positional: Any, **keywords: Any) -> Any:
+        return self._worker.call_back(self._number, positional, keywords)
+
+
+def _as_arguments(received: list[Received], gradients: dict[str, int]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Leaves to differentiate by, and what the function gets: the leaf itself, or for a non-leaf a child of one."""
+    leaves = [r.tensor.requires_grad_(r.requires_grad) for r in received]
+    values = [
+        leaf if r.is_leaf or not r.requires_grad else leaf.clone() for leaf, r in zip(leaves, received, strict=True)
+    ]
+    for index, gradient in gradients.items():
+        leaves[int(index)].grad = leaves[gradient]
+    return leaves, values
+
+
+def _state(tensor: torch.Tensor, encoder: Encoder) -> tuple[Tree, Tree]:
+    """An argument that may be changed, as it is now: values and gradient."""
+    gradient = tensor.grad if tensor.is_leaf else None
+    return encoder.encode(tensor.detach().clone()), encoder.encode(
+        None if gradient is None else gradient.detach().clone()
+    )
+
+
+def _identical(old: torch.Tensor, new: torch.Tensor) -> bool:
+    """Bit for bit: NaN equals NaN."""
+    new = new.detach()
+    same_kind = old.shape == new.shape and old.dtype == new.dtype
+    return same_kind and torch.equal(old.reshape(-1).view(torch.uint8), new.reshape(-1).view(torch.uint8))
+
+
+def _as_tree(failure: Failure) -> Tree:
+    return [failure.kind, failure.message, [list(frame) for frame in failure.frames]]
+
+
+def hide_package() -> None:
+    """A notebook's ``from autograder import check`` must work here and must not lead anywhere."""
+    for name in [n for n in sys.modules if n == "autograder" or n.startswith("autograder.")]:
+        del sys.modules[name]
+    stand_in = types.ModuleType("autograder")
+    stand_in.check = lambda *_, **__: None  # type: ignore[attr-defined]
+    sys.modules["autograder"] = stand_in
+
+
+class Output:
+    """``sys.stdout`` of a worker: the first so many characters are kept, the rest costs nothing."""
+
+    def __init__(self, descriptor: int, limit: int) -> None:
+        self._file = open(descriptor, "w", buffering=1, closefd=False, errors="replace", encoding="utf-8")  # noqa: SIM115
+        self._left = limit
+
+    def write(self, words: str) -> int:
+        """Keep what there is room for."""
+        if self._left > 0:
+            self._file.write(words[: self._left])
+            self._left -= len(words)
+        return len(words)
+
+    def writelines(self, lines: Iterator[str]) -> None:
+        """Write one after the other."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)

@@ -1,0 +1,115 @@
+"""The process that has imported torch once and forks a worker whenever it is asked to.
+
+It never runs a student's code and never sees a rubric, a solution or a secret. It is started with ``-I`` and a clean
+environment, talks over one inherited socket and ends when that socket closes.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import gc
+import importlib
+import json
+import os
+import socket
+import sys
+from typing import Any
+
+MAX_REQUEST = 4096
+
+
+def main(descriptor: int, settings: str) -> None:
+    """Serve fork requests on the inherited socket until it closes."""
+    options = json.loads(settings)
+    _warm(options["preload"])
+    from autograder.sandbox import confine, wire, worker  # noqa: F401 -- imported before the fork
+
+    control = socket.socket(fileno=descriptor)
+    gc.collect()
+    gc.freeze()
+    control.send(json.dumps({"ready": os.getpid()}).encode())
+    ended: dict[int, int] = {}
+    while True:
+        content, descriptors, _, _ = socket.recv_fds(control, MAX_REQUEST, 2)
+        if not content:
+            return
+        request = json.loads(content)
+        ended.update(_reap_ended())
+        if request["op"] == "spawn":
+            _spawn(control, descriptors, options)
+        else:
+            status = ended[request["pid"]] if request["pid"] in ended else os.waitpid(request["pid"], 0)[1]
+            control.send(json.dumps({"status": status}).encode())
+
+
+def _warm(preload: list[str]) -> None:
+    """Import and touch whatever is imported or initialised lazily, or every worker would pay for it again."""
+    import linecache  # noqa: F401
+
+    import torch
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    torch.nn.Conv2d(1, 1, 2)(torch.ones(1, 1, 4, 4)).sum().backward()
+    torch.autograd.backward([torch.ones(2, requires_grad=True) * 2], [torch.ones(2)])
+    with contextlib.suppress(ImportError):
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        TransformerManager().transform_cell("%time 1\n!ls\nx?")
+    for name in preload:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+        if name == "torch.optim":
+            parameter = torch.zeros(1, requires_grad=True)
+            parameter.grad = torch.ones(1)
+            torch.optim.SGD([parameter], lr=0.1).step()  # the first step imports half of torch
+            import torch.utils.data
+
+
+def _spawn(control: socket.socket, descriptors: list[int], options: dict[str, Any]) -> None:
+    connection, output = descriptors
+    pid = os.fork()
+    if pid == 0:
+        _become_worker(control, connection, output, options)
+    handle = os.pidfd_open(pid)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    control.sendmsg(
+        [json.dumps({"pid": pid}).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [handle]))]
+    )
+    os.close(handle)
+
+
+def _become_worker(control: socket.socket, connection: int, output: int, options: dict[str, Any]) -> None:
+    """Never returns: the forked child is the worker from here on, and ends in it."""
+    from autograder.sandbox import confine
+    from autograder.sandbox.wire import Connection
+    from autograder.sandbox.worker import Output, Worker, hide_package
+
+    try:
+        control.close()
+        null = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((null, 0), (output, 1), (output, 2)):
+            os.dup2(source, target)
+        limit = options["output_kb"] << 10
+        sys.stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115
+        sys.stdout, sys.stderr = Output(1, limit // 2), Output(2, limit // 2)
+        worker = Worker(Connection(socket.socket(fileno=connection)))
+        confine.apply(keep={connection}, memory_mb=options["memory_mb"], cpu_s=options["cpu_s"], output_bytes=limit)
+        hide_package()
+        with contextlib.suppress(EOFError, ConnectionError):  # the other side has hung up
+            worker.serve()
+        os._exit(0)
+    except BaseException as error:  # noqa: BLE001 -- a worker that cannot be confined may not run
+        os.write(2, f"worker: {type(error).__name__}: {error}\n".encode()[:500])
+        os._exit(97)
+
+
+def _reap_ended() -> dict[int, int]:
+    """The status of every worker that has ended since, without waiting for one."""
+    ended = {}
+    with contextlib.suppress(ChildProcessError):
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            ended[found[0]] = found[1]
+    return ended

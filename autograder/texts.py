@@ -1,0 +1,74 @@
+"""Two languages: every sentence a student reads exists in English and in Chinese.
+
+English sentences stand in the code; their Chinese ones in ``locale/zh_CN/LC_MESSAGES/autograder.po``. A test
+compares the two, so a sentence without a translation is a failing build. Content (titles, hints) carries its
+own two languages.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Language = Literal["en", "zh"]
+CATALOGUE = Path(__file__).with_name("locale") / "zh_CN" / "LC_MESSAGES" / "autograder.po"
+
+
+class Text(BaseModel):
+    """The same words in both languages."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    en: str
+    zh: str
+
+    def __str__(self) -> str:
+        return self.en
+
+    def get(self, language: Language) -> str:
+        """The words in one language."""
+        return self.zh if language == "zh" else self.en
+
+    def __add__(self, other: Text) -> Text:
+        return Text(en=self.en + other.en, zh=self.zh + other.zh)
+
+
+@cache
+def _chinese() -> dict[str, str]:
+    import polib
+
+    return {entry.msgid: entry.msgstr for entry in polib.pofile(str(CATALOGUE)) if entry.msgstr}
+
+
+def text(template: str, /, **values: object) -> Text:
+    """A sentence of ours in both languages.
+
+    Args:
+        template: the English sentence, with ``{name}`` where a value goes.
+        values: what goes there; a `Text` value is put in by language.
+
+    >>> text("not a notebook: {reason}", reason="empty").en
+    'not a notebook: empty'
+    """
+
+    def fill(sentence: str, language: Language) -> str:
+        return sentence.format(**{k: v.get(language) if isinstance(v, Text) else v for k, v in values.items()})
+
+    return Text(en=fill(template, "en"), zh=fill(_chinese().get(template, template), "zh"))
+
+
+def same(words: str) -> Text:
+    """Words that are not ours to translate: a student's traceback, a file name."""
+    return Text(en=words, zh=words)
+
+
+def choose_language(asked: Language | None = None, default: Language = "en") -> Language:
+    """The language to speak: as asked, else ``AUTOGRADER_LANG``, else the course's."""
+    if asked:
+        return asked
+    from_environment = os.environ.get("AUTOGRADER_LANG", "")[:2]
+    return from_environment if from_environment in ("en", "zh") else default  # type: ignore[return-value]
