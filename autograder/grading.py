@@ -170,10 +170,9 @@ class _Engine:
 
     def _lost(self, bench: _Bench, reason: Text) -> Iterator[GradeReport]:
         """A rubric process died or got stuck: try its submission once more, then say that it could not be graded."""
-        _end(bench)
         self._benches.remove(bench)
         self._selector.unregister(bench.sock)
-        bench.sock.close()
+        _end(bench)
         if not bench.ready:
             raise SandboxError(
                 "a rubric process ended before it was ready; `autograder doctor` says what this machine can do"
@@ -226,6 +225,7 @@ def _end(bench: _Bench) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(bench.process.pid, signal.SIGKILL)
     bench.process.wait()
+    bench.sock.close()
 
 
 # -- finding submissions -----------------------------------------------------------------------------------------------

@@ -5,9 +5,9 @@
     @criterion("squared_loss", points=2, title={"en": "keeps the shape of y_hat", "zh": "保持 y_hat 的形状"})
     def test_squared_loss_keeps_shape(student, rng): ...
 
-This module is the pytest plugin. The same rubric file runs under plain ``pytest solutions/<name> --submission FILE``,
-in a student's notebook (`autograder.practice`) and in the grading engine (`autograder.session`): each of them puts a
-`Judge` into the session, and the fixtures and hooks here work with it.
+This module is the pytest plugin. The same rubric file runs under plain ``pytest solutions/<name> --submission FILE``
+(`autograder.plain`), in a student's notebook (`autograder.practice`) and in the grading engine
+(`autograder.session`): each of them puts a `Judge` into the session, and the fixtures and hooks here work with it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,9 +25,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 from pydantic import ValidationError
 
-from autograder.errors import AutograderError, ConfigError, StudentError, SubmissionError, UsageError
+from autograder.errors import AutograderError, ConfigError, StudentError
 from autograder.results import CriterionResult, Diagnosis, ExerciseResult, Outcome
-from autograder.texts import Language, Text, choose_language, same, text
+from autograder.texts import Text, same, text
 
 if TYPE_CHECKING:
     import torch
@@ -125,6 +126,11 @@ def criterion(
     return declare
 
 
+def is_named(criterion_id: str, name: str) -> bool:
+    """Does a name mean this criterion? That of a parametrised test means all of its cases."""
+    return criterion_id == name or criterion_id.startswith(f"{name}[")
+
+
 class Judge:
     """What one pytest session judges with: the criteria, the submission behind `student`, the verdicts so far.
 
@@ -148,8 +154,15 @@ class Judge:
     @property
     def reference(self) -> Student:
         """The source notebook's functions, in this process."""
-        if self._reference is None:
-            self._reference = load_reference(self.assignment)
+        return self._reference or self.load_reference()
+
+    def load_reference(self) -> Student:
+        """Run the source notebook in this process and give its functions.
+
+        Raises:
+            ConfigError: there is none, it cannot be read, or a cell of it fails.
+        """
+        self._reference = _load_reference(self.assignment)
         return self._reference
 
     def seed_of(self, name: str) -> int:
@@ -189,6 +202,11 @@ class Judge:
             hint=None if outcome == "passed" else judged.hint,
         )
 
+    def unmet_need(self, judged: Criterion) -> CriterionResult | None:
+        """The verdict for which a criterion need not be tried."""
+        needed = (r for i, r in self.results.items() if judged.needs is not None and is_named(i, judged.needs))
+        return next((result for result in needed if result.outcome != "passed"), None)
+
     def exercises(self) -> tuple[ExerciseResult, ...]:
         """The verdicts by exercise; a criterion without one could not be judged."""
         for judged in self.criteria:
@@ -209,12 +227,7 @@ class Judge:
             self.record(judged, "skipped", reason)
 
 
-def load_reference(assignment: Assignment) -> Student:
-    """Run the source notebook in this process and give its functions.
-
-    Raises:
-        ConfigError: there is none, it cannot be read, or a cell of it fails.
-    """
+def _load_reference(assignment: Assignment) -> Student:
     from autograder import submission
     from autograder.student import LocalRunner, Student, tell_failure
 
@@ -277,29 +290,18 @@ def rng(request: pytest.FixtureRequest) -> torch.Generator:
 # -- hooks -------------------------------------------------------------------------------------------------------------
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options of plain pytest runs."""
-    group = parser.getgroup("autograder")
-    group.addoption("--submission", metavar="FILE", help="the notebook or .py file to judge; without it, the reference")
-    group.addoption("--lang", choices=("en", "zh"), help="language of the messages")
-
-
-def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Turn declared tests into criteria."""
-    declared = [item for item in items if _declaration(item) is not None]
-    if not declared:
+    judge = config.stash.get(_JUDGE, None)
+    if judge is None:
         return
-    if _JUDGE not in config.stash:
-        config.stash[_JUDGE] = _plain_judge(config, declared)
-    judge = config.stash[_JUDGE]
+    declared = [item for item in items if is_criterion(item)]
+    others = [item for item in items if not is_criterion(item)]
     declared.sort(key=lambda item: not _is_visible(judge, item))  # visible ones first, whatever the folders are called
     try:
         _adopt(judge, declared)
     except ConfigError as error:
         judge.mistake = judge.mistake or error
-        if config.pluginmanager.hasplugin("autograder-plain"):
-            raise pytest.UsageError(str(error)) from error
-    others = [item for item in items if _declaration(item) is None]
     items[:] = [*others, *(item for item in declared if _CRITERION in item.stash)]
 
 
@@ -312,13 +314,13 @@ def pytest_exception_interact(node: pytest.Item | pytest.Collector, call: pytest
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what needs something that is not there; start every criterion from its own seed."""
-    judged = item.stash.get(_CRITERION, None)
+    judged = criterion_of(item)
     if judged is None:
         return
     judge = item.config.stash[_JUDGE]
-    if judged.needs is not None and judge.results[judged.needs].outcome != "passed":
-        needed = next(c for c in judge.criteria if c.id == judged.needs)
-        judge.record(judged, "skipped", text("not tried, because “{title}” is not met yet", title=needed.title))
+    unmet = judge.unmet_need(judged)
+    if unmet is not None:
+        judge.record(judged, "skipped", text("not tried, because “{title}” is not met yet", title=unmet.title))
         pytest.skip(f"needs {judged.needs}")
     judge.seed_criterion(judged)
 
@@ -326,7 +328,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Remember the calls of one criterion only, and keep a hidden one's values to itself."""
-    judged = item.stash.get(_CRITERION, None)
+    judged = criterion_of(item)
     if judged is None:
         return (yield)
     from autograder.checks import criterion_scope
@@ -339,7 +341,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """Turn what happened into a verdict."""
     report: Any = yield
-    judged = item.stash.get(_CRITERION, None)
+    judged = criterion_of(item)
     if judged is None:
         return report  # type: ignore[no-any-return]
     judge = item.config.stash[_JUDGE]
@@ -348,10 +350,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             judge.record(judged, "passed")
     elif not (isinstance(call.excinfo.value, pytest.skip.Exception) and judged.id in judge.results):
         judge.record(judged, *_verdict(judge, judged, call.excinfo.value))
-        if report.failed and item.config.pluginmanager.hasplugin("autograder-plain"):
-            result = judge.results[judged.id]
-            told = result.get_message(choose_language(item.config.getoption("--lang"))) or str(call.excinfo.value)
-            report.longrepr = f"{judged.path}:{judged.line}: {judged.id}\n{told}"
     return report  # type: ignore[no-any-return]
 
 
@@ -383,8 +381,19 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
 # -- criteria ----------------------------------------------------------------------------------------------------------
 
 
-def _declaration(item: pytest.Item) -> Criterion | None:
-    return getattr(getattr(item, "function", None), _DECLARED, None)
+def put_judge(config: pytest.Config, judge: Judge) -> None:
+    """Let a judge decide in this session."""
+    config.stash[_JUDGE] = judge
+
+
+def is_criterion(item: pytest.Item) -> bool:
+    """Was this test declared by `criterion`?"""
+    return hasattr(getattr(item, "function", None), _DECLARED)
+
+
+def criterion_of(item: pytest.Item) -> Criterion | None:
+    """The criterion an item is, once it has been collected under a judge."""
+    return item.stash.get(_CRITERION, None)
 
 
 def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
@@ -394,6 +403,7 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
         ConfigError: at the first thing wrong.
     """
     cases = Counter(_declared(item).id for item in items)
+    known: set[str] = set()
     for item in items:
         declared, visible = _declared(item), _is_visible(judge, item)
         case = getattr(item, "callspec", None)
@@ -404,7 +414,8 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
             path=item.path,
             id=declared.id if case is None else f"{declared.id}[{case.id}]",
         )
-        _check(judge, judged, item)
+        _check(judge, judged, item, known)
+        known.add(judged.id)
         if judge.exercise in (None, judged.exercise):
             item.stash[_CRITERION] = judged
             judge.criteria.append(judged)
@@ -415,19 +426,17 @@ def _is_visible(judge: Judge, item: pytest.Item) -> bool:
 
 
 def _declared(item: pytest.Item) -> Criterion:
-    declared = _declaration(item)
-    assert declared is not None
+    declared: Criterion = getattr(item.function, _DECLARED)  # type: ignore[attr-defined]
     return declared
 
 
-def _check(judge: Judge, judged: Criterion, item: pytest.Item) -> None:
+def _check(judge: Judge, judged: Criterion, item: pytest.Item, known: set[str]) -> None:
     place: dict[str, Any] = {"path": judged.path, "line": judged.line, "key": judged.id}
-    known = {c.id for c in judge.criteria}
     if judged.exercise not in judge.assignment.settings.exercises:
         raise ConfigError(f"assignment.yaml has no exercise {judged.exercise!r}", **place)
     if judged.id in known:
         raise ConfigError("there is another criterion of this name", **place)
-    if judged.needs is not None and judged.needs not in known:
+    if judged.needs is not None and not any(is_named(other, judged.needs) for other in known):
         raise ConfigError(f"needs={judged.needs!r} is not an earlier criterion", **place)
     if judged.visible and "reference" in getattr(item, "fixturenames", ()):
         raise ConfigError("students have this file but not the reference; move the criterion to private/", **place)
@@ -455,7 +464,7 @@ class _JudgeSession:
         self._judge, self._loop = judge, loop
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        config.stash[_JUDGE] = self._judge
+        put_judge(config, self._judge)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -501,7 +510,7 @@ def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] | None =
         "--capture=no",
         *(part for name in quiet for part in ("-p", name)),
     ]
-    with _no_other_plugins():
+    with _no_other_plugins(), _forgotten(rubrics):
         code = pytest.main([*options, *map(str, rubrics)], plugins=[rubric, _JudgeSession(judge, loop)])
     if judge.mistake is not None:
         raise judge.mistake
@@ -517,6 +526,16 @@ def run_criteria(session: pytest.Session) -> None:
 
 
 @contextlib.contextmanager
+def _forgotten(files: Sequence[Path]) -> Iterator[None]:
+    """Another session in this process reads these files anew, as they are then, or others of the same name."""
+    yield
+    paths = {str(file) for file in files}
+    for name, module in list(sys.modules.items()):
+        if getattr(module, "__file__", None) in paths:
+            del sys.modules[name]
+
+
+@contextlib.contextmanager
 def _no_other_plugins() -> Iterator[None]:
     name = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
     before = os.environ.get(name)
@@ -528,51 +547,3 @@ def _no_other_plugins() -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = before
-
-
-# -- plain pytest ------------------------------------------------------------------------------------------------------
-
-
-def _plain_judge(config: pytest.Config, items: Sequence[pytest.Item]) -> Judge:
-    """The judge of ``pytest solutions/<name> --submission FILE``: one submission, in a process of its own."""
-    from autograder.course import Assignment
-    from autograder.judging import judge_one, practice_or_course_key
-
-    folders = {_assignment_folder(item.path) for item in items}
-    if len(folders) > 1:
-        raise pytest.UsageError("criteria of two assignments at once; run pytest on one of their folders")
-    try:
-        assignment = Assignment.load(folders.pop())
-        judge = Judge(assignment, practice_or_course_key(assignment))
-        file = config.getoption("--submission")
-        stack = contextlib.ExitStack()
-        config.add_cleanup(stack.close)
-        stack.enter_context(judge_one(judge, Path(file) if file else assignment.notebook))
-    except (ConfigError, UsageError, SubmissionError) as error:
-        raise pytest.UsageError(str(error)) from error
-    config.pluginmanager.register(_PlainSummary(judge), "autograder-plain")
-    return judge
-
-
-def _assignment_folder(path: Path) -> Path:
-    return next((folder for folder in path.parents if (folder / "assignment.yaml").is_file()), path.parent)
-
-
-class _PlainSummary:
-    """Adds points to pytest's own summary."""
-
-    def __init__(self, judge: Judge) -> None:
-        self._judge = judge
-
-    def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
-        language: Language = choose_language(config.getoption("--lang"))
-        ran = [result for result in self._judge.results.values()]
-        terminalreporter.section("points")
-        for exercise in {c.exercise: None for c in self._judge.criteria}:
-            of_it = [r for r in ran if r.id.startswith(exercise + ".")]
-            terminalreporter.write_line(
-                f"{exercise:24s} {sum(r.earned for r in of_it):5g} / {sum(r.points for r in of_it):g}"
-            )
-        for result in ran:
-            if result.diagnosis is not None:
-                terminalreporter.write_line(f"{result.id}: {result.diagnosis.text.get(language)}")

@@ -25,6 +25,7 @@ from autograder.results import GradeReport, Problem
 from autograder.rubric import Judge, run_criteria, run_session
 from autograder.sandbox import confine
 from autograder.sandbox.process import Zygote
+from autograder.submission import Submission
 from autograder.texts import Text, same
 
 
@@ -92,11 +93,12 @@ def prove_reference(judge: Judge, session: pytest.Session, zygote: Zygote) -> No
         ConfigError: a criterion does not pass, or the points disagree with the notebook's.
     """
     assignment = judge.assignment
-    _check_points(judge)
     try:
         source = submissions.read(assignment.notebook)
     except SubmissionError as error:
         raise ConfigError(str(error), path=assignment.notebook) from error
+    judge.load_reference()
+    _check_points(judge, source)
     judge.proving = True
     try:
         with open_submission(judge, zygote, source):
@@ -112,9 +114,9 @@ def prove_reference(judge: Judge, session: pytest.Session, zygote: Zygote) -> No
             )
 
 
-def _check_points(judge: Judge) -> None:
+def _check_points(judge: Judge, source: Submission) -> None:
     assignment = judge.assignment
-    in_notebook = {cell.grade_id: cell.points for cell in submissions.read(assignment.notebook).cells if cell.is_test}
+    in_notebook = {cell.grade_id: cell.points for cell in source.cells if cell.is_test}
     for grade_id, exercise in assignment.grade_ids.items():
         total = round(sum(c.points for c in judge.criteria if c.exercise == exercise), 6)
         if not total:

@@ -43,7 +43,8 @@ def load(path: Path, record: type[Record]) -> Record:
     try:
         return record.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
+        # a misspelt key is also a missing one; its own line is the better place to look
+        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
         keys = [str(key) for key in first["loc"]]
         raise ConfigError(
             _reason(first["type"], first["msg"]), path=path, line=_line(root, keys), key=".".join(keys) or None

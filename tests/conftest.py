@@ -1,0 +1,117 @@
+"""What the tests share: one process that forks workers, and ways to put source text into a worker or into this process."""
+
+import ast
+import json
+import struct
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from autograder.course import Function, Limits
+from autograder.sandbox.cells import Notebook
+from autograder.sandbox.process import WorkerSettings, Zygote
+from autograder.sandbox.remote import RemoteRunner
+from autograder.student import LocalRunner, Student
+from autograder.submission import Cell
+
+settings.register_profile(      # the same examples everywhere: a failure on one machine is a failure on all
+    "autograder", derandomize=True, database=None, deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+settings.load_profile("autograder")
+
+
+@pytest.fixture(scope="session")
+def zygote():
+    with Zygote(WorkerSettings(memory_mb=1024, output_kb=1024, cpu_s=60, preload=("torch.optim",))) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def open_runner(zygote):
+    """Source texts (or cells) -> a RemoteRunner that has run them; the caller closes it."""
+    def open_runner(*sources, seed=0, is_script=False, changes=None, declare=(), exercises=None, load=True, on=zygote, **limits):
+        cells = as_cells(sources)
+        functions = declared(cells, declare, changes or {})
+        owners = exercises or dict.fromkeys(functions, "exercise")
+        runner = RemoteRunner(
+            on, cells, functions=owners, grade_ids={f"test_{owner}": owner for owner in owners.values()},
+            limits=Limits(**{"call_s": 2, "cell_s": 2, "submission_s": 30, **limits}), seed=seed, is_script=is_script,
+        )
+        if load:
+            try:
+                runner.load()
+            except BaseException:
+                runner.close()
+                raise
+        return runner, Student(functions, runner)
+
+    return open_runner
+
+
+@pytest.fixture
+def open_student(open_runner):
+    """The same, closed at the end of the test; gives a `Student` with its runner as `runner`."""
+    runners = []
+
+    def open_student(*sources, **options):
+        runner, student = open_runner(*sources, **options)
+        runners.append(runner)
+        student.runner = runner
+        return student
+
+    yield open_student
+    for runner in runners:
+        runner.close()
+
+
+@pytest.fixture(scope="session")
+def open_local():
+    """Source texts -> a `Student` whose functions run in this process."""
+    def open_local(*sources, changes=None, declare=()):
+        cells = as_cells(sources)
+        functions = declared(cells, declare, changes or {})
+        notebook = Notebook(dict.fromkeys(functions, "exercise"))
+        for cell in cells:
+            assert notebook.run(cell.label, cell.source) == []
+        notebook.finish()
+        return Student(functions, LocalRunner.of(notebook))
+
+    return open_local
+
+
+def as_cells(sources):
+    return [
+        source if isinstance(source, Cell) else Cell(label=f"code cell {number}", number=number, source=source)
+        for number, source in enumerate(sources, start=1)
+    ]
+
+
+def declared(cells, signatures, changes):
+    """The functions named by signatures, and every top-level ``def`` of the sources that can be declared."""
+    found = {}
+    for cell in cells:
+        try:
+            statements = ast.parse(cell.source).body
+        except (SyntaxError, ValueError):
+            continue
+        for s in statements:
+            if isinstance(s, ast.FunctionDef) and not (s.args.vararg or s.args.kwarg or s.args.kwonlyargs):
+                names = tuple(a.arg for a in s.args.args)
+                required = len(names) - len(s.args.defaults)
+                found[s.name] = Function(s.name, names, required, frozenset(changes.get(s.name, ())))
+    for signature in signatures:
+        name = signature.partition("(")[0]
+        found[name] = Function.parse(signature, tuple(changes.get(name, ())))
+    return found
+
+
+@pytest.fixture(scope="session")
+def make_frame():
+    """A frame built by hand, so that it may lie."""
+    def make_frame(message, body=b"", *, magic=b"DLA\x01", header_size=None, body_size=None):
+        header = message if isinstance(message, bytes) else json.dumps(message).encode()
+        sizes = (len(header) if header_size is None else header_size, len(body) if body_size is None else body_size)
+        return struct.pack("<4sIQ", magic, *sizes) + header + body
+
+    return make_frame
