@@ -1,0 +1,215 @@
+"""The assignments themselves: every known version of every function gets what it deserves, students get nothing hidden."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograder import grading, mutants
+from autograder.course import Course
+from autograder.rubric import is_named
+
+ROOT = Path(__file__).parents[1]
+COURSE = Course(ROOT)
+NAMES = sorted(COURSE.assignments())
+KEYS = (b"one key", b"another")
+
+
+def release(name):
+    return ROOT / "assignments" / name / f"{name}.ipynb"
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def assignment(request):
+    return COURSE.assignment(request.param)
+
+
+@pytest.fixture(scope="module")
+def versions(assignment):
+    return mutants.load(assignment)
+
+
+@pytest.fixture(scope="module")
+def reports(assignment, versions, tmp_path_factory):
+    """Each version graded as a student's notebook, under two keys."""
+    answers = mutants.Answers.of(assignment, release(assignment.name))
+    folder = tmp_path_factory.mktemp(assignment.name)
+    notebooks = {"stub": answers.release, "reference": answers.notebook(answers.solutions)}
+    for version in (*versions.mutants, *versions.equivalents):
+        changed = {version.exercise: answers.edited(version.exercise, version.edits)}
+        notebooks[version.id] = answers.notebook({**answers.solutions, **changed})
+    for name, notebook in notebooks.items():
+        (folder / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    jobs = grading.find_jobs([folder], [assignment.name])
+    return [
+        {r.student: r for r in grading.grade(jobs, assignment, key, processes=grading.default_jobs())} for key in KEYS
+    ]
+
+
+def not_passed(report):
+    return {c.id for exercise in report.exercises for c in exercise.criteria if c.outcome != "passed"}
+
+
+@pytest.mark.slow
+def test_the_stub_earns_nothing_and_the_reference_everything(reports):
+    for of_key in reports:
+        assert of_key["stub"].score == 0
+        assert of_key["reference"].score == of_key["reference"].max_score
+
+
+@pytest.mark.slow
+def test_every_mutant_fails_the_criteria_that_are_named(reports, versions):
+    for of_key in reports:
+        survived = {
+            (mutant.id, name)
+            for mutant in versions.mutants
+            for name in mutant.fails
+            if not any(is_named(criterion, name) for criterion in not_passed(of_key[mutant.id]))
+        }
+        assert not survived
+
+
+@pytest.mark.slow
+def test_every_equivalent_gets_full_marks(reports, versions):
+    for of_key in reports:
+        assert not {(e.id, tuple(not_passed(of_key[e.id]))) for e in versions.equivalents if not_passed(of_key[e.id])}
+
+
+@pytest.mark.slow
+def test_nothing_is_our_fault(reports):
+    assert {r.status for of_key in reports for r in of_key.values()} == {"graded"}
+
+
+@pytest.mark.slow
+def test_no_diagnosis_is_made_of_right_code(reports, versions):
+    for of_key in reports:
+        criteria = (c for e in versions.equivalents for x in of_key[e.id].exercises for c in x.criteria)
+        assert not [c.id for c in criteria if c.diagnosis]
+
+
+# -- what students get -------------------------------------------------------------------------------------------------
+
+
+def nbgrader(*arguments, cwd):
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # nbgrader looks for alembic on PATH
+    return subprocess.run(
+        [sys.executable, "-m", "nbgrader", *arguments],
+        cwd=cwd,
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def regenerated(assignment, tmp_path_factory):
+    """The release folder as stock nbgrader makes it now."""
+    root = tmp_path_factory.mktemp("course")
+    shutil.copy(ROOT / "nbgrader_config.py", root)
+    shutil.copytree(
+        assignment.directory, root / "solutions" / assignment.name, ignore=shutil.ignore_patterns("__pycache__", ".*")
+    )
+    done = nbgrader("generate_assignment", assignment.name, cwd=root)
+    assert done.returncode == 0, done.stderr
+    return root / "assignments" / assignment.name
+
+
+def cells(notebook):
+    return [(c["cell_type"], "".join(c["source"]), c["metadata"].get("nbgrader")) for c in notebook["cells"]]
+
+
+@pytest.mark.slow
+def test_the_committed_release_is_what_nbgrader_makes(assignment, regenerated):
+    committed = release(assignment.name).parent
+    names = {p.name for p in regenerated.iterdir()}
+    assert names == {p.name for p in committed.iterdir() if p.name != "__pycache__"}
+    for name in names - {release(assignment.name).name}:
+        assert (regenerated / name).read_text() == (committed / name).read_text()
+    new, old = (json.loads((folder / f"{assignment.name}.ipynb").read_text()) for folder in (regenerated, committed))
+    assert cells(new) == cells(old)
+
+
+def test_students_get_nothing_hidden(assignment, versions):
+    folder = release(assignment.name).parent
+    given = {p.name for p in folder.iterdir() if p.name != "__pycache__"}
+    assert given == {
+        "assignment.yaml",
+        f"{assignment.name}.ipynb",
+        *(p.name for p in assignment.directory.glob("test_*.py")),
+    }
+    everything = "\n".join(p.read_text(encoding="utf-8") for p in folder.iterdir() if p.is_file())
+    assert not re.search(r"BEGIN (SOLUTION|HIDDEN)|private|reference", everything.replace("private = ", ""))
+    for mutant in versions.mutants:
+        assert mutant.explain.en not in everything
+
+
+def test_no_line_of_a_solution_is_released(assignment):
+    source = json.loads(assignment.notebook.read_text(encoding="utf-8"))
+    released = {
+        line.strip() for c in json.loads(release(assignment.name).read_text(encoding="utf-8"))["cells"]
+        if c["metadata"].get("nbgrader", {}).get("solution") for line in "".join(c["source"]).splitlines()
+    }  # fmt: skip
+    solutions = [
+        re.search(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", "".join(c["source"]), re.DOTALL)[1]
+        for c in source["cells"] if c["metadata"].get("nbgrader", {}).get("solution") and c["cell_type"] == "code"
+    ]  # fmt: skip
+    lines = {line.strip() for solution in solutions for line in solution.splitlines() if line.strip()}
+    assert lines
+    assert not lines & released
+
+
+def test_grade_cells_only_call_check(assignment):
+    notebook = json.loads(release(assignment.name).read_text(encoding="utf-8"))
+    tests = {
+        c["metadata"]["nbgrader"]["grade_id"]: c
+        for c in notebook["cells"]
+        if c["metadata"].get("nbgrader", {}).get("grade")
+    }
+    assert {grade_id: "".join(c["source"]) for grade_id, c in tests.items()} == {
+        grade_id: f'check("{exercise}")' for grade_id, exercise in assignment.grade_ids.items()
+    }
+    assert all(c["metadata"]["nbgrader"]["locked"] for c in tests.values())
+
+
+def test_no_outputs_are_committed(assignment):
+    for path in (assignment.notebook, release(assignment.name)):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        assert not [c for c in notebook["cells"] if c.get("outputs") or c.get("execution_count")]
+
+
+def test_every_exercise_has_mutants_and_equivalents(assignment, versions):
+    for exercise in assignment.settings.exercises:
+        assert sum(m.exercise == exercise for m in versions.mutants) >= 4
+        assert sum(e.exercise == exercise for e in versions.equivalents) >= 4
+    ids = [v.id for v in (*versions.mutants, *versions.equivalents)]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.slow
+def test_the_source_notebook_runs_from_top_to_bottom(assignment, tmp_path):
+    """As an author runs it: every check in it passes, every picture is drawn."""
+    folder = tmp_path / assignment.name
+    shutil.copytree(assignment.directory, folder)
+    command = [
+        sys.executable,
+        "-m",
+        "nbconvert",
+        "--to",
+        "notebook",
+        "--execute",
+        "--output",
+        "executed.ipynb",
+        f"{assignment.name}.ipynb",
+    ]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    outputs = [o for c in json.loads((folder / "executed.ipynb").read_text())["cells"] for o in c.get("outputs", ())]
+    tables = ["".join(o["data"]["text/plain"]) for o in outputs if "text/html" in o.get("data", {})]
+    assert len(tables) == len(assignment.settings.exercises)
+    assert all("✓" in table and "✗" not in table for table in tables)
+    assert sum("image/png" in o.get("data", {}) for o in outputs) >= 3
