@@ -148,7 +148,7 @@ class Assignment:
         """
         return cls(directory, yamlfile.load(directory / "assignment.yaml", Settings))
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The folder's name."""
         return self.directory.resolve().name

@@ -14,7 +14,6 @@ import contextlib
 import json
 import os
 import selectors
-import signal
 import socket
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from autograder.course import Assignment
 from autograder.errors import ConfigError, SandboxError
 from autograder.judging import Provenance
 from autograder.results import ExerciseResult, GradeReport, Problem
+from autograder.sandbox.process import end_process
 from autograder.texts import Text, same, text
 
 MAX_TRIES = 2
@@ -105,9 +105,11 @@ class _Engine:
             self._start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         for bench in self._benches:
-            _end(bench)
+            bench.sock.close()  # an idle one ends by itself
+        for bench in self._benches:
+            end_process(bench.process, within_s=3 if kind is None else 0)
         self._selector.close()
 
     def reports(self) -> Iterator[GradeReport]:
@@ -172,7 +174,8 @@ class _Engine:
         """A rubric process died or got stuck: try its submission once more, then say that it could not be graded."""
         self._benches.remove(bench)
         self._selector.unregister(bench.sock)
-        _end(bench)
+        bench.sock.close()
+        end_process(bench.process, within_s=0)
         if not bench.ready:
             raise SandboxError(
                 "a rubric process ended before it was ready; `autograder doctor` says what this machine can do"
@@ -218,14 +221,6 @@ def _request(job: Job) -> dict[str, Any]:
         "reason": job.reason.model_dump() if job.reason else None,
         "problems": [p.model_dump() for p in job.problems],
     }
-
-
-def _end(bench: _Bench) -> None:
-    """End a rubric process with its zygote and workers: they die with it."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(bench.process.pid, signal.SIGKILL)
-    bench.process.wait()
-    bench.sock.close()
 
 
 # -- finding submissions -----------------------------------------------------------------------------------------------

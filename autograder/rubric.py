@@ -462,6 +462,7 @@ class _JudgeSession:
 
     def __init__(self, judge: Judge, loop: Callable[[pytest.Session], None] | None) -> None:
         self._judge, self._loop = judge, loop
+        self.stopped_by: Exception | None = None
 
     def pytest_configure(self, config: pytest.Config) -> None:
         put_judge(config, self._judge)
@@ -472,7 +473,10 @@ class _JudgeSession:
             return True
         if self._loop is None:
             return None
-        self._loop(session)
+        try:
+            self._loop(session)
+        except Exception as error:  # noqa: BLE001 -- pytest would print it; it is for the caller of `run_session`
+            self.stopped_by = error
         return True
 
 
@@ -510,8 +514,11 @@ def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] | None =
         "--capture=no",
         *(part for name in quiet for part in ("-p", name)),
     ]
+    plugin = _JudgeSession(judge, loop)
     with _no_other_plugins(), _forgotten(rubrics):
-        code = pytest.main([*options, *map(str, rubrics)], plugins=[rubric, _JudgeSession(judge, loop)])
+        code = pytest.main([*options, *map(str, rubrics)], plugins=[rubric, plugin])
+    if plugin.stopped_by is not None:
+        raise plugin.stopped_by
     if judge.mistake is not None:
         raise judge.mistake
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or not judge.criteria:

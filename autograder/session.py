@@ -7,6 +7,7 @@ runs a student's code: each submission gets a worker from this process's own zyg
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import socket
@@ -43,21 +44,17 @@ class Session:
             ConfigError: the rubric or the reference is broken.
             SandboxError: no worker can be started.
         """
-        with start_zygote(self._judge.assignment) as zygote:
+        with contextlib.suppress(ConnectionError), start_zygote(self._judge.assignment) as zygote:
             run_session(self._judge, loop=lambda session: self._serve(session, zygote))
 
     def _serve(self, session: pytest.Session, zygote: Zygote) -> None:
-        try:
-            prove_reference(self._judge, session, zygote)
-        except ConfigError as error:
-            self._judge.mistake = error
-            return
+        prove_reference(self._judge, session, zygote)
         gc.collect()
         gc.freeze()
         self._judge.results = {}
-        self._send({"blank": [exercise.model_dump() for exercise in self._judge.exercises()]})
+        send(self._channel, {"blank": [exercise.model_dump() for exercise in self._judge.exercises()]})
         for line in self._channel:
-            self._send({"report": json.loads(self._grade(json.loads(line), session, zygote).to_json())})
+            send(self._channel, {"report": json.loads(self._grade(json.loads(line), session, zygote).to_json())})
 
     def _grade(self, request: dict[str, Any], session: pytest.Session, zygote: Zygote) -> GradeReport:
         path = Path(request["path"]) if request["path"] else None
@@ -81,9 +78,15 @@ class Session:
             self._judge, self._provenance, student=request["student"], path=path, started=started, **what
         )
 
-    def _send(self, message: dict[str, Any]) -> None:
-        self._channel.write(json.dumps(message) + "\n")
-        self._channel.flush()
+
+def send(channel: TextIO, message: dict[str, Any]) -> None:
+    """Write one line.
+
+    Raises:
+        ConnectionError: the other side has hung up.
+    """
+    channel.write(json.dumps(message) + "\n")
+    channel.flush()
 
 
 def prove_reference(judge: Judge, session: pytest.Session, zygote: Zygote) -> None:
@@ -143,16 +146,17 @@ def main() -> None:
 
     torch.set_num_threads(1)
     confine.die_with_parent()
-    with socket.socket(fileno=int(sys.argv[1])) as sock, sock.makefile("rw", encoding="utf-8") as channel:
+    sock = socket.socket(fileno=int(sys.argv[1]))
+    with contextlib.suppress(ConnectionError), sock, sock.makefile("rw", encoding="utf-8") as channel:
         settings = json.loads(channel.readline())
         try:
             assignment = Assignment.load(Path(settings["assignment"]))
             Session(assignment, bytes.fromhex(settings["key"]), channel).run()
         except ConfigError as error:
             mistake = {"message": error.message, "path": str(error.path), "line": error.line, "key": error.key}
-            channel.write(json.dumps({"mistake": mistake}) + "\n")
+            send(channel, {"mistake": mistake})
         except AutograderError as error:
-            channel.write(json.dumps({"fault": str(error)}) + "\n")
+            send(channel, {"fault": str(error)})
 
 
 if __name__ == "__main__":

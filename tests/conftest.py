@@ -14,8 +14,11 @@ from autograder.sandbox.remote import RemoteRunner
 from autograder.student import LocalRunner, Student
 from autograder.submission import Cell
 
-settings.register_profile(      # the same examples everywhere: a failure on one machine is a failure on all
-    "autograder", derandomize=True, database=None, deadline=None,
+settings.register_profile(  # the same examples everywhere: a failure on one machine is a failure on all
+    "autograder",
+    derandomize=True,
+    database=None,
+    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 settings.load_profile("autograder")
@@ -30,13 +33,21 @@ def zygote():
 @pytest.fixture(scope="session")
 def open_runner(zygote):
     """Source texts (or cells) -> a RemoteRunner that has run them; the caller closes it."""
-    def open_runner(*sources, seed=0, is_script=False, changes=None, declare=(), exercises=None, load=True, on=zygote, **limits):
+
+    def open_runner(
+        *sources, seed=0, is_script=False, changes=None, declare=(), exercises=None, load=True, on=zygote, **limits
+    ):
         cells = as_cells(sources)
         functions = declared(cells, declare, changes or {})
         owners = exercises or dict.fromkeys(functions, "exercise")
         runner = RemoteRunner(
-            on, cells, functions=owners, grade_ids={f"test_{owner}": owner for owner in owners.values()},
-            limits=Limits(**{"call_s": 2, "cell_s": 2, "submission_s": 30, **limits}), seed=seed, is_script=is_script,
+            on,
+            cells,
+            functions=owners,
+            grade_ids={f"test_{owner}": owner for owner in owners.values()},
+            limits=Limits(**{"call_s": 2, "cell_s": 2, "submission_s": 30, **limits}),
+            seed=seed,
+            is_script=is_script,
         )
         if load:
             try:
@@ -68,6 +79,7 @@ def open_student(open_runner):
 @pytest.fixture(scope="session")
 def open_local():
     """Source texts -> a `Student` whose functions run in this process."""
+
     def open_local(*sources, changes=None, declare=()):
         cells = as_cells(sources)
         functions = declared(cells, declare, changes or {})
@@ -109,6 +121,7 @@ def declared(cells, signatures, changes):
 @pytest.fixture(scope="session")
 def make_frame():
     """A frame built by hand, so that it may lie."""
+
     def make_frame(message, body=b"", *, magic=b"DLA\x01", header_size=None, body_size=None):
         header = message if isinstance(message, bytes) else json.dumps(message).encode()
         sizes = (len(header) if header_size is None else header_size, len(body) if body_size is None else body_size)

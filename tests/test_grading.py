@@ -362,7 +362,7 @@ def test_killed_at_any_moment_and_started_again_it_loses_nothing(tmp_path):
             children = psutil.Process(process.pid).children(recursive=True) or children
         process.send_signal(signal.SIGKILL)
         process.wait()
-        gone, alive = psutil.wait_procs(children, timeout=10)
+        _, alive = psutil.wait_procs(children, timeout=10)
         assert not alive
     assert subprocess.run(command, capture_output=True).returncode == 0
     assert without_durations({r.student: r for r in journal.read(out)}) == undisturbed

@@ -38,7 +38,7 @@ def class_table(reports: Sequence[GradeReport], language: Language, width: int) 
     """
     ordered = sorted(reports, key=lambda r: r.student)
     exercises = {e.name: e.max_score for report in ordered for e in report.exercises}
-    student_width = min(20, max((cell_len(r.student) for r in ordered), default=8))
+    student_width = min(20, max(8, *(cell_len(r.student) for r in ordered)))
     widths = {name: max(4, *(len(word) for word in name.split("_"))) for name in exercises}
     left = width - student_width - sum(w + 2 for w in widths.values()) - 2 * _TOTAL_WIDTH
     table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))

@@ -26,6 +26,7 @@ from typing import Any
 _FRAMES_SHOWN = 8
 _TEXT_SHOWN = 2000
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+_UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 _CHUNK = re.compile(r"^(?=def |class |@|import |from |async def )", re.MULTILINE)
 
 
@@ -80,17 +81,13 @@ class Notebook:
             What failed, in order; empty when all is well.
         """
         self._labels.add(label)
-        failures: list[Failure] = []
         _remember_source(label, source, first_line)
-        for part, offset in self._parts(source, resume=resume):
-            try:
-                statements = self._statements(part, label, first_line + offset)
-            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-                failures.append(self._syntax_failure(error, label))
-                if not resume:
-                    break
+        failures: list[Failure] = []
+        for tree in self._trees(source, label, first_line, resume=resume):
+            if isinstance(tree, Failure):
+                failures.append(tree)
                 continue
-            for statement in statements:
+            for statement in tree.body:
                 if definitions_only and not isinstance(statement, _DEFINITIONS):
                     continue
                 try:
@@ -164,28 +161,29 @@ class Notebook:
         kept = frames if len(frames) <= _FRAMES_SHOWN else [*frames[:2], *frames[2 - _FRAMES_SHOWN :]]
         return Failure(type(error).__name__[:80], _message(error), kept)
 
-    def _parts(self, source: str, *, resume: bool) -> Iterator[tuple[str, int]]:
-        """The whole cell; a script that does not parse falls apart into definitions: one typo costs one of them."""
-        try:
-            transformed = _to_python(source)
-        except Exception:  # noqa: BLE001 -- IPython's own transformer failed: let Python say what is wrong
-            transformed = source
-        if resume:
-            try:
-                ast.parse(transformed)
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
-                offset = 0
-                for chunk in _CHUNK.split(transformed):
-                    yield chunk, offset
-                    offset += chunk.count("\n")
-                return
-        yield transformed, 0
+    def _trees(self, source: str, label: str, first_line: int, *, resume: bool) -> Iterator[ast.Module | Failure]:
+        """The syntax tree of a cell, or what is wrong with it.
 
-    def _statements(self, source: str, label: str, offset: int) -> list[ast.stmt]:
-        tree = compile(source, label, "exec", self._compile.flags | ast.PyCF_ONLY_AST)
+        What is Python already is left as it is: a line that begins with ``%`` can go on with the expression above it. A
+        script that does not parse falls apart into definitions, so that one typo costs one of them.
+        """
+        try:
+            yield self._parse(source, label, first_line)
+            return
+        except _UNPARSABLE:
+            source = _to_python(source)
+        offset = first_line
+        for part in _CHUNK.split(source) if resume else [source]:
+            try:
+                yield self._parse(part, label, offset)
+            except _UNPARSABLE as error:
+                yield _syntax_failure(error, label)
+            offset += part.count("\n")
+
+    def _parse(self, source: str, label: str, offset: int) -> ast.Module:
+        tree = compile("\n" * offset + source, label, "exec", self._compile.flags | ast.PyCF_ONLY_AST)
         assert isinstance(tree, ast.Module)
-        ast.increment_lineno(tree, offset)
-        return tree.body
+        return tree
 
     def _run_statement(self, statement: ast.stmt, label: str) -> None:
         code = self._compile(ast.Module([statement], type_ignores=[]), label, "exec")  # type: ignore[arg-type]
@@ -194,11 +192,12 @@ class Notebook:
             if name in self.exercise_of and name in self.names:
                 self._last_definition[name] = self.names[name]
 
-    def _syntax_failure(self, error: BaseException, label: str) -> Failure:
-        line = getattr(error, "lineno", None) or 0
-        shown = (getattr(error, "text", None) or "").strip()[:200]
-        message = error.msg if isinstance(error, SyntaxError) else str(error)
-        return Failure(type(error).__name__, message[:_TEXT_SHOWN], [(label, line, "", shown)] if line else [])
+
+def _syntax_failure(error: BaseException, label: str) -> Failure:
+    line = getattr(error, "lineno", None) or 0
+    shown = (getattr(error, "text", None) or "").strip()[:200]
+    message = error.msg if isinstance(error, SyntaxError) else str(error)
+    return Failure(type(error).__name__, message[:_TEXT_SHOWN], [(label, line, "", shown)] if line else [])
 
 
 def _remember_source(label: str, source: str, first_line: int) -> None:
@@ -217,11 +216,15 @@ def _message(error: BaseException) -> str:
 
 
 def _to_python(source: str) -> str:
+    """Magics and shell lines as Python; the source itself where IPython can make nothing of it."""
     from IPython.core.inputtransformer2 import TransformerManager
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return TransformerManager().transform_cell(source)
+        try:
+            return TransformerManager().transform_cell(source)
+        except Exception:  # noqa: BLE001 -- Python will say what is wrong
+            return source
 
 
 def _definitions(statement: ast.stmt) -> Iterator[str]:
@@ -252,7 +255,7 @@ class _Shell:
     def _run(self, source: str, caller: types.FrameType, *, lines_before: int) -> None:
         """Run code in the cell that holds the magic, under that cell's label and line numbers."""
         label = caller.f_code.co_filename
-        for statement in self._notebook._statements(_to_python(source), label, caller.f_lineno + lines_before):
+        for statement in self._notebook._parse(_to_python(source), label, caller.f_lineno + lines_before).body:
             self._notebook._run_statement(statement, label)
 
     def __getattr__(self, _: str) -> Callable[..., None]:

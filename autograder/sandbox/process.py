@@ -23,8 +23,7 @@ from typing import Any, NoReturn, Self
 import torch
 
 from autograder.errors import BadReply, SandboxError, StudentCrash, StudentError, StudentTimeout
-from autograder.sandbox.wire import Connection, DeadlineError, Received, WireError
-from autograder.sandbox.zygote import MAX_REQUEST
+from autograder.sandbox.wire import MAX_CONTROL, Connection, DeadlineError, Received, WireError
 from autograder.texts import Text, text
 
 Message = dict[str, Any]
@@ -123,9 +122,7 @@ class Zygote:
     def close(self) -> None:
         """End the zygote and with it every worker."""
         self._control.close()
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        self._process.wait()
+        end_process(self._process)
         self._folder.cleanup()
 
     def __enter__(self) -> Self:
@@ -143,12 +140,21 @@ class Zygote:
 
     def _receive(self, handles: int) -> tuple[Message, list[int]]:
         try:
-            content, descriptors, _, _ = socket.recv_fds(self._control, MAX_REQUEST, handles)
+            content, descriptors, _, _ = socket.recv_fds(self._control, MAX_CONTROL, handles)
         except OSError as error:
             raise SandboxError(f"the process that starts workers does not answer: {error}") from error
         if not content:
             raise SandboxError("the process that starts workers has ended; is torch installed and enough memory free?")
         return json.loads(content), descriptors
+
+
+def end_process(process: subprocess.Popen[bytes], *, within_s: float = 3) -> None:
+    """Wait for a process that has been told to end; kill it if it does not."""
+    try:
+        process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 class WorkerProcess:

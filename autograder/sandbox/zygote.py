@@ -16,24 +16,29 @@ import socket
 import sys
 from typing import Any
 
-MAX_REQUEST = 4096
+import torch
+
+from autograder.sandbox import confine
+from autograder.sandbox.generators import seed_generators
+from autograder.sandbox.wire import MAX_CONTROL, Connection
+from autograder.sandbox.worker import Output, Worker, hide_package
 
 
 def main(descriptor: int, settings: str) -> None:
-    """Serve fork requests on the inherited socket until it closes."""
+    """Serve fork requests on the inherited socket until it closes; never returns."""
     options = json.loads(settings)
     _warm(options["preload"])
-    from autograder.sandbox import confine, wire, worker  # noqa: F401 -- imported before the fork
-
+    hide_package()
     control = socket.socket(fileno=descriptor)
     gc.collect()
     gc.freeze()
     control.send(json.dumps({"ready": os.getpid()}).encode())
     ended: dict[int, int] = {}
     while True:
-        content, descriptors, _, _ = socket.recv_fds(control, MAX_REQUEST, 2)
+        content, descriptors, _, _ = socket.recv_fds(control, MAX_CONTROL, 2)
         if not content:
-            return
+            _wait_for_workers()
+            os._exit(0)  # without taking torch apart first
         request = json.loads(content)
         ended.update(_reap_ended())
         if request["op"] == "spawn":
@@ -45,12 +50,8 @@ def main(descriptor: int, settings: str) -> None:
 
 def _warm(preload: list[str]) -> None:
     """Import and touch whatever is imported or initialised lazily, or every worker would pay for it again."""
-    import linecache  # noqa: F401
-
-    import torch
-
     torch.set_num_threads(1)
-    torch.manual_seed(0)
+    seed_generators(0)
     torch.nn.Conv2d(1, 1, 2)(torch.ones(1, 1, 4, 4)).sum().backward()
     torch.autograd.backward([torch.ones(2, requires_grad=True) * 2], [torch.ones(2)])
     with contextlib.suppress(ImportError):
@@ -64,7 +65,9 @@ def _warm(preload: list[str]) -> None:
             parameter = torch.zeros(1, requires_grad=True)
             parameter.grad = torch.ones(1)
             torch.optim.SGD([parameter], lr=0.1).step()  # the first step imports half of torch
-            import torch.utils.data
+
+
+importlib.import_module("torch.utils.data")
 
 
 def _spawn(control: socket.socket, descriptors: list[int], options: dict[str, Any]) -> None:
@@ -83,10 +86,6 @@ def _spawn(control: socket.socket, descriptors: list[int], options: dict[str, An
 
 def _become_worker(control: socket.socket, connection: int, output: int, options: dict[str, Any]) -> None:
     """Never returns: the forked child is the worker from here on, and ends in it."""
-    from autograder.sandbox import confine
-    from autograder.sandbox.wire import Connection
-    from autograder.sandbox.worker import Output, Worker, hide_package
-
     try:
         control.close()
         null = os.open(os.devnull, os.O_RDONLY)
@@ -97,7 +96,6 @@ def _become_worker(control: socket.socket, connection: int, output: int, options
         sys.stdout, sys.stderr = Output(1, limit // 2), Output(2, limit // 2)
         worker = Worker(Connection(socket.socket(fileno=connection)))
         confine.apply(keep={connection}, memory_mb=options["memory_mb"], cpu_s=options["cpu_s"], output_bytes=limit)
-        hide_package()
         with contextlib.suppress(EOFError, ConnectionError):  # the other side has hung up
             worker.serve()
         os._exit(0)
@@ -113,3 +111,10 @@ def _reap_ended() -> dict[int, int]:
         while (found := os.waitpid(-1, os.WNOHANG))[0]:
             ended[found[0]] = found[1]
     return ended
+
+
+def _wait_for_workers() -> None:
+    """The other side has ended them all; what they used is counted as used by this process."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)

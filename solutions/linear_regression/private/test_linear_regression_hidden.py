@@ -134,12 +134,12 @@ def test_linreg_gradient(student, reference, rng):
     "squared_loss", points=1,
     title={"zh": "标签写成 (n,) 或 (n, 1) 结果相同，n = 1 也一样", "en": "labels of (n,) and (n, 1) give the same result, for n = 1 too"},
     hint={"zh": "按 y_hat 的形状对齐 y，而不是把谁压平。", "en": "Fit y to the shape of y_hat instead of flattening either of them."},
+    needs="squared_loss.keeps_shape",
 )
-def test_squared_loss_labels_either_way(student, reference, rng):
+def test_squared_loss_labels_either_way(student, rng):
     for n in (1, 2, 30):
         y_hat, y = torch.randn(n, 1, generator=rng), torch.randn(n, generator=rng)
         checks.assert_broadcasts(student.squared_loss, y_hat, y)
-        checks.assert_close(student.squared_loss(y_hat, y), reference.squared_loss(y_hat, y))
 
 
 @criterion(
@@ -155,16 +155,14 @@ def test_squared_loss_gradient_of_both(student, reference, rng):
 
 @criterion(
     "squared_loss", points=1,
-    title={"zh": "大数、小数、双精度都对，且不修改参数", "en": "right for large and small values and float64, and leaves its arguments alone"},
+    title={"zh": "保持双精度，且不修改参数", "en": "keeps float64 and leaves its arguments alone"},
     hint={"zh": "`y_hat -= ...` 会改掉调用者的张量；类型应与 y_hat 一致。",
           "en": "`y_hat -= ...` changes the caller's tensor; the result has the type of y_hat."},
+    needs="squared_loss.keeps_shape",
 )
-def test_squared_loss_leaves_arguments(student, reference, rng):
-    for scale in (1e-3, 1e3):
-        y_hat = scale * torch.randn(8, 1, generator=rng, dtype=F64)
-        y = scale * torch.randn(8, 1, generator=rng, dtype=F64)
-        expected = reference.squared_loss(y_hat, y)
-        checks.assert_close(checks.assert_unchanged(student.squared_loss, y_hat, y), expected)
+def test_squared_loss_leaves_arguments(student, rng):
+    y_hat, y = (torch.randn(8, 1, generator=rng, dtype=F64) for _ in range(2))
+    checks.assert_dtype(checks.assert_unchanged(student.squared_loss, y_hat, y), F64)
 
 
 # -- sgd ---------------------------------------------------------------------------------------------------------------
@@ -280,10 +278,10 @@ def test_data_iter_shapes(student, rng):
           "en": "Rely on no global variable of the notebook, and do not assume exactly two features."},
     needs="train.recovers",
 )
-@pytest.mark.parametrize(("d", "n"), [(1, 500), (4, 640)])
+@pytest.mark.parametrize(("d", "n"), [(1, 250), (4, 320)])
 def test_train_other_truth(student, rng, d, n):
     w_true, b_true = random_truth(rng, d)
-    w, b = pair(student.train(*synthetic(rng, w_true, b_true, n), 0.1, 5, 32))
+    w, b = pair(student.train(*synthetic(rng, w_true, b_true, n), 0.2, 5, 32))
     checks.assert_converges(w, w_true, within=0.05, name="w")
     checks.assert_converges(b, b_true, within=0.05, name="b")
 
@@ -319,10 +317,9 @@ def test_train_obeys_arguments(student, rng):
           "en": "Take the number of inputs from features.shape[1], and use no data but what was passed in."},
     needs="concise.recovers",
 )
-@pytest.mark.parametrize(("d", "n"), [(1, 500), (4, 640)])
-def test_concise_other_truth(student, rng, d, n):
-    w_true, b_true = random_truth(rng, d)
-    w, b = line_of(student.train_concise(*synthetic(rng, w_true, b_true, n), 0.1, 5, 32), d)
+def test_concise_other_truth(student, rng):
+    w_true, b_true = random_truth(rng, 4)
+    w, b = line_of(student.train_concise(*synthetic(rng, w_true, b_true, 320), 0.2, 5, 32), 4)
     checks.assert_converges(w, w_true, within=0.05, name="w")
     checks.assert_converges(b, b_true, within=0.05, name="b")
 

@@ -1,0 +1,298 @@
+"""How fast grading is: ``python tests/benchmark.py``.
+
+Two measurements, each of a whole process with everything it starts: the linear regression assignment with its training, and a
+course of four functions that stock ``nbgrader autograde`` grades as well, in the same run on the same submissions. CPU seconds
+and their ratio can be compared between machines; seconds by the clock cannot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import tiny_course as tiny
+
+from autograder import mutants
+from autograder.course import Course
+
+ROOT = Path(__file__).parents[1]
+HIDDEN_TESTS = "### BEGIN HIDDEN TESTS\n{}\n### END HIDDEN TESTS"
+
+SOLUTIONS = {
+    "squared_loss": "def squared_loss(y_hat, y):\n    return (y_hat - y.reshape(y_hat.shape)) ** 2 / 2",
+    "sgd": """\
+        def sgd(params, lr, batch_size):
+            with torch.no_grad():
+                for p in params:
+                    p -= lr * p.grad / batch_size
+                    p.grad.zero_()""",
+    "softmax": """\
+        def softmax(X):
+            e = (X - X.max(dim=1, keepdim=True).values).exp()
+            return e / e.sum(dim=1, keepdim=True)""",
+    "clip_gradients": """\
+        def clip_gradients(params, theta):
+            norm = sum((p.grad ** 2).sum() for p in params).sqrt()
+            if norm > theta:
+                for p in params:
+                    p.grad *= theta / norm
+            return norm""",
+}
+WRONG = {
+    "squared_loss": "def squared_loss(y_hat, y):\n    return (y_hat - y.reshape(y_hat.shape)) ** 2",
+    "softmax": "def softmax(X):\n    return X.exp() / X.exp().sum(dim=1, keepdim=True)",
+    "clip_gradients": "def clip_gradients(params, theta):\n    for p in params:\n        p.grad.clamp_(-theta, theta)",
+}
+ASSERTS = {  # for stock nbgrader
+    "squared_loss": """\
+        assert squared_loss(torch.ones(2, 1), torch.zeros(2)).shape == (2, 1)
+        a, b = torch.randn(15, 1), torch.randn(15)
+        assert torch.allclose(squared_loss(a, b), (a - b.view(15, 1)) ** 2 / 2)""",
+    "sgd": """\
+        w = torch.tensor([1.0, -2.0], requires_grad=True)
+        (w ** 2).sum().backward()
+        sgd([w], 0.1, 2)
+        assert torch.allclose(w, torch.tensor([0.9, -1.8]))
+        assert w.is_leaf and w.requires_grad and not w.grad.any()""",
+    "softmax": """\
+        X = torch.randn(4, 5)
+        assert torch.allclose(softmax(X), torch.softmax(X, 1))
+        assert torch.isfinite(softmax(torch.tensor([[1000.0, 1001.0]]))).all()""",
+    "clip_gradients": """\
+        p = [torch.zeros(2, requires_grad=True), torch.zeros(1, requires_grad=True)]
+        p[0].grad, p[1].grad = torch.tensor([3.0, 0.0]), torch.tensor([4.0])
+        assert abs(float(clip_gradients(p, 1.0)) - 5) < 1e-4
+        assert abs(sum((q.grad ** 2).sum() for q in p).sqrt() - 1) < 1e-5""",
+}
+RUBRIC = """\
+import torch
+from autograder import checks, criterion
+
+
+def says(words):
+    return {"en": words, "zh": words}
+
+
+@criterion("squared_loss", points=1, title=says("keeps the shape"))
+def test_squared_loss_shape(student, rng):
+    checks.assert_shape(student.squared_loss(torch.ones(2, 1), torch.zeros(2)), (2, 1))
+
+
+@criterion("squared_loss", points=1, title=says("values"))
+def test_squared_loss_values(student, rng):
+    a, b = torch.randn(15, 1, generator=rng), torch.randn(15, generator=rng)
+    checks.assert_close(student.squared_loss(a, b), (a - b.view(15, 1)) ** 2 / 2)
+
+
+@criterion("squared_loss", points=1, title=says("gradient"))
+def test_squared_loss_gradient(student, rng):
+    a, b = torch.randn(5, 1, generator=rng, dtype=torch.float64).requires_grad_(), torch.randn(5, generator=rng, dtype=torch.float64)
+    checks.assert_gradient(student.squared_loss, a, b, reference=lambda a, b: (a - b.view(5, 1)) ** 2 / 2)
+
+
+def parameters(rng):
+    params = [torch.randn(3, 1, generator=rng).requires_grad_(), torch.zeros(1, requires_grad=True)]
+    for p in params:
+        p.grad = torch.randn(p.shape, generator=rng)
+    return params
+
+
+@criterion("sgd", points=2, title=says("steps"))
+def test_sgd_steps(student, rng):
+    params = parameters(rng)
+    expected = [p.detach() - 0.1 * p.grad / 8 for p in params]
+    student.sgd(params, 0.1, 8)
+    for p, e in zip(params, expected):
+        checks.assert_close(p.detach(), e)
+
+
+@criterion("sgd", points=1, title=says("zeroes"))
+def test_sgd_zeroes(student, rng):
+    params = parameters(rng)
+    student.sgd(params, 0.1, 8)
+    assert all(p.grad is None or not p.grad.any() for p in params)
+
+
+@criterion("softmax", points=1, title=says("values"))
+def test_softmax_values(student, rng):
+    X = torch.randn(20, 7, generator=rng)
+    checks.assert_close(student.softmax(X), torch.softmax(X, 1))
+
+
+@criterion("softmax", points=1, title=says("stable"))
+def test_softmax_stable(student, rng):
+    checks.assert_stable(student.softmax, torch.tensor([[1000.0, 1001.0], [-1000.0, 0.0]]))
+
+
+@criterion("softmax", points=1, title=says("gradient"))
+def test_softmax_gradient(student, rng):
+    X = torch.randn(4, 5, generator=rng, dtype=torch.float64).requires_grad_()
+    checks.assert_gradient(student.softmax, X, reference=lambda X: torch.softmax(X, 1))
+
+
+@criterion("clip_gradients", points=2, title=says("clips"))
+def test_clip_gradients_clips(student, rng):
+    params = parameters(rng)
+    student.clip_gradients(params, 0.01)
+    assert abs(float(sum((p.grad ** 2).sum() for p in params).sqrt()) - 0.01) < 1e-4
+
+
+@criterion("clip_gradients", points=2, title=says("leaves small ones"))
+def test_clip_gradients_small(student, rng):
+    params = parameters(rng)
+    before = [p.grad.clone() for p in params]
+    student.clip_gradients(params, 1e6)
+    for p, e in zip(params, before):
+        checks.assert_close(p.grad, e)
+"""
+POINTS = {"squared_loss": 3, "sgd": 3, "softmax": 3, "clip_gradients": 4}
+
+
+@dataclass
+class Usage:
+    """What a command and everything it started used."""
+
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+
+
+def run(command, cwd):
+    """Run a command to its end and measure it: CPU by the kernel's account, memory by sampling the whole tree."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        command, cwd=cwd, env=os.environ | {"PATH": path}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    peak, done = [0.0], threading.Event()
+
+    def sample():
+        while not done.wait(0.2):
+            try:
+                tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+                peak[0] = max(peak[0], sum(p.memory_full_info().pss for p in tree) / 2**20)
+            except psutil.Error:
+                continue
+
+    sampler = threading.Thread(target=sample)
+    sampler.start()
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    done.set()
+    sampler.join()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(map(str, command))} failed:\n{output[-3000:]}")
+    return Usage(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, peak[0])
+
+
+def grade(course, jobs):
+    out = course.root / "results.jsonl"
+    out.unlink(missing_ok=True)
+    return run([sys.executable, "-m", "autograder", "grade", "--out", out, "--jobs", str(jobs)], course.root)
+
+
+def linear_regression(folder, students):
+    """The real assignment; submissions are the reference and its equivalents in turn."""
+    name = "linear_regression"
+    shutil.copytree(ROOT / "solutions" / name, folder / "solutions" / name)
+    course = Course(folder)
+    assignment = course.assignment(name)
+    answers = mutants.Answers.of(assignment, ROOT / "assignments" / name / f"{name}.ipynb")
+    changes = [{}, *({e.exercise: answers.edited(e.exercise, e.edits)} for e in mutants.load(assignment).equivalents)]
+    for number in range(students):
+        notebook = answers.notebook({**answers.solutions, **changes[number % len(changes)]})
+        write(folder / "submitted" / f"s{number:04d}" / name / f"{name}.ipynb", notebook)
+    return course
+
+
+def four_functions(folder, students):
+    """A course for both graders: the grade cells hold asserts for nbgrader, the rubric judges the same functions."""
+    (folder / "solutions" / "hw1" / "private").mkdir(parents=True)
+    shutil.copy(ROOT / "nbgrader_config.py", folder)
+    titles = "".join(
+        f"  {name}:\n    title: {{en: {name}, zh: {name}}}\n    functions: ['{signature(name)}']\n"
+        + (f"    changes: {{{name}: [params]}}\n" if "params" in signature(name) else "")
+        for name in SOLUTIONS
+    )
+    settings = f"schema: 1\ntitle: {{en: hw1, zh: hw1}}\nexercises:\n{titles}limits: {{call_s: 5}}\n"
+    (folder / "solutions" / "hw1" / "assignment.yaml").write_text(settings)
+    (folder / "solutions" / "hw1" / "test_hw1.py").write_text(RUBRIC)
+    write(folder / "solutions" / "hw1" / "hw1.ipynb", notebook_of({}))
+    for number in range(students):
+        wrong = list(WRONG)[number % 4 : number % 4 + 1]  # every fourth is all right
+        write(
+            folder / "submitted" / f"s{number:04d}" / "hw1" / "hw1.ipynb",
+            notebook_of({name: WRONG[name] for name in wrong}),
+        )
+    run([sys.executable, "-m", "nbgrader", "generate_assignment", "hw1"], folder)
+    return Course(folder)
+
+
+def signature(name):
+    return SOLUTIONS[name].strip().splitlines()[0].removeprefix("def ").rstrip(":")
+
+
+def notebook_of(answers):
+    cells = [tiny.code_cell("import torch", "imports")]
+    cells[0]["metadata"]["nbgrader"] |= {"solution": False, "locked": True}
+    for name, solution in SOLUTIONS.items():
+        source = textwrap.dedent(answers.get(name, solution))
+        cells.append(tiny.code_cell(source, name))
+        cells.append(tiny.code_cell(textwrap.dedent(ASSERTS[name]), f"test_{name}", points=POINTS[name]))
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number}"
+    return tiny.notebook(*cells)
+
+
+def write(path, notebook):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def report(name, usage, students, *, start=None):
+    line = f"{name:34s} {students:5d} submissions  {students / usage.wall_s:6.2f}/s  {usage.cpu_s / students:6.3f} CPU s each"
+    if start is not None:
+        line += f" ({(usage.cpu_s - start.cpu_s) / (students - 1):.3f} beyond the start)"
+    print(f"{line}  peak {usage.peak_mb:5.0f} MB", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--students", type=int, default=100, help="submissions for autograder")
+    parser.add_argument(
+        "--stock",
+        type=int,
+        default=6,
+        help="submissions for stock nbgrader, which takes seconds for each; 0 leaves it out",
+    )
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for title, make in (("linear_regression", linear_regression), ("four functions", four_functions)):
+            start = grade(make(folder / f"{make.__name__}-1", 1), 1)
+            course = make(folder / make.__name__, options.students)
+            usage = grade(course, options.jobs)
+            report(title, usage, options.students, start=start)
+        if options.stock:
+            course = four_functions(folder / "stock", options.stock)
+            stock = run([sys.executable, "-m", "nbgrader", "autograde", "hw1"], course.root)
+            report("four functions, stock nbgrader", stock, options.stock)
+            ratio = (stock.cpu_s / options.stock) / (usage.cpu_s / options.students)
+            print(f"CPU per submission, stock nbgrader to autograder: {ratio:.1f} to 1")
+
+
+if __name__ == "__main__":
+    main()
