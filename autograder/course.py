@@ -29,6 +29,8 @@ from autograder.texts import Language, Text
 PRACTICE_KEY = b"practice"
 """Seeds a student's own checks, where the course's secret is not at hand."""
 
+_KEY_BYTES = 32
+
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -66,7 +68,9 @@ class Function:
             ValueError: it is not a signature of plain parameters.
         """
         try:
-            (definition,) = ast.parse(f"def {signature}: ...").body
+            source = f"def {signature}: ..."
+            compile(source, "signature", "exec")  # sees what a parser alone does not, a name given twice
+            (definition,) = ast.parse(source).body
         except (SyntaxError, ValueError):
             raise ValueError(f"{signature!r} is not a signature such as 'sgd(params, lr, batch_size)'") from None
         assert isinstance(definition, ast.FunctionDef)
@@ -190,14 +194,13 @@ class Assignment:
         return {e.grade_id or f"test_{name}": name for name, e in self.settings.exercises.items()}
 
     def sha256(self) -> str:
-        """A hash of everything a grade depends on: settings, reference, rubrics, private files."""
+        """A hash of everything a grade may depend on: every file of the folder but caches and hidden ones."""
         digest = hashlib.sha256()
-        private = (p for p in self.private.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-        public = (self.directory / "assignment.yaml", self.notebook, *self.directory.glob("test_*.py"))
-        for path in sorted({*public, *private}):
-            if path.is_file():
+        names = {p.relative_to(self.directory): p for p in self.directory.rglob("*") if p.is_file()}
+        for name, path in sorted(names.items()):
+            if not any(part == "__pycache__" or part.startswith(".") for part in name.parts):
                 content = hashlib.sha256(path.read_bytes()).hexdigest()
-                digest.update(f"{path.relative_to(self.directory).as_posix()} {content}\n".encode())
+                digest.update(f"{name.as_posix()} {content}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 
 
@@ -257,13 +260,16 @@ class Course:
         """The course's secret, which seeds every random input; made on first use, readable by its owner only.
 
         A course folder that cannot be written keeps its secret in the user's state folder.
+
+        Raises:
+            ConfigError: the file that holds it is damaged.
         """
         state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
         elsewhere = state / "autograder" / hashlib.sha256(str(self.root).encode()).hexdigest()[:16] / "key"
         here = self.root / ".autograder" / "key"
         for path in (here, elsewhere):
             if path.is_file():
-                return bytes.fromhex(path.read_text().strip())
+                return _read_key(path)
         try:
             return _make_key(here)
         except OSError:
@@ -273,17 +279,30 @@ class Course:
 def _make_key(path: Path) -> bytes:
     """Write a new secret; of two processes that try at once, both get the one that was first."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    mine = path.with_name(f"key.{os.getpid()}")
+    mine = path.with_name(f"key.{secrets.token_hex(8)}")
     descriptor = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(32) + "\n")
+        file.write(secrets.token_hex(_KEY_BYTES) + "\n")
     try:
         os.link(mine, path)
     except FileExistsError:
         pass
     finally:
         mine.unlink()
-    return bytes.fromhex(path.read_text().strip())
+    return _read_key(path)
+
+
+def _read_key(path: Path) -> bytes:
+    try:
+        key = bytes.fromhex(path.read_text().strip())
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise ConfigError(
+            "is damaged: it must hold 64 hexadecimal digits; restore it, or delete it to have new inputs drawn",
+            path=path,
+        )
+    return key
 
 
 def derive_seed(key: bytes, *names: str) -> int:

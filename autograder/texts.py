@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 Language = Literal["en", "zh"]
 CATALOGUE = Path(__file__).with_name("locale") / "zh_CN" / "LC_MESSAGES" / "autograder.po"
@@ -25,6 +25,12 @@ class Text(BaseModel):
 
     en: str
     zh: str
+
+    @field_validator("en", "zh")
+    @classmethod
+    def _can_be_written(cls, words: str) -> str:
+        """Half a surrogate pair, from a student's string or a file name, has no encoding."""
+        return words if words.isascii() else words.encode("utf-8", "replace").decode()
 
     def __str__(self) -> str:
         return self.en

@@ -63,11 +63,11 @@ def _refuse_duplicate_keys(node: yaml.Node, path: Path) -> None:
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
-            if key.value in seen:
+            if str(key.value) in seen:
                 raise ConfigError(
                     "this key stands here twice", path=path, line=key.start_mark.line + 1, key=str(key.value)
                 )
-            seen.add(key.value)
+            seen.add(str(key.value))
             _refuse_duplicate_keys(value, path)
     elif isinstance(node, yaml.SequenceNode):
         for child in node.value:

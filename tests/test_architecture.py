@@ -17,6 +17,7 @@ checks sandbox.cells sandbox.confine sandbox.generators sandbox.wire
 student sandbox.worker
 sandbox.zygote
 sandbox.process
+sandbox.host
 sandbox.remote
 diagnosis
 rubric

@@ -190,20 +190,17 @@ def test_doctor_tries_a_student_process(course):
 @pytest.mark.slow
 def test_the_demo_grades_its_samples_and_says_where_to_look(tmp_path):
     printed, _ = autograder("demo", cwd=tmp_path)
-    scores = {line.split()[0]: line.split()[8] for line in printed.splitlines() if line[:2].isdigit()}
-    assert len(scores) == 26
-    full = {"01_right", "02_differently_right", "23_script", "22_script", "23_magics_and_plots", "25_rebinds_names"}
-    assert {student for student, score in scores.items() if score == "40"} >= full & set(scores)
-    reports = {
-        r["student"]: r
-        for r in map(json.loads, (tmp_path / "autograder-demo" / "results.jsonl").read_text().splitlines())
-    }
-    assert {s for s, r in reports.items() if r["status"] == "unreadable"} == {"24_truncated"}
-    for student in demo.TYPICAL_MISTAKES:
-        assert reports[student]["score"] < 40
-    assert "autograder-demo/submitted" in printed
+    lines = (tmp_path / "autograder-demo" / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    reports = {report["student"]: report for report in map(json.loads, lines)}
+    assert len(reports) == 26
+    assert all(student in printed for student in reports)
+    full = {"01_right", "02_differently_right", "22_script", "23_magics_and_plots", "25_rebinds_names", "26_张伟 📓"}
+    assert {student for student, report in reports.items() if report["score"] == 40} == full
+    assert {student for student, report in reports.items() if report["status"] == "unreadable"} == {"24_truncated"}
+    assert all(reports[student]["score"] < 40 for student in demo.TYPICAL_MISTAKES)
+    assert str(Path("autograder-demo", "submitted")) in printed
     again, _ = autograder("demo", cwd=tmp_path)
-    assert again.split("the submissions:")[0] == printed.split("the submissions:")[0]
+    assert again == printed
 
 
 def test_python_m_autograder_and_the_script_are_the_same(tmp_path):

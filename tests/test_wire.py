@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from autograder.sandbox import wire
-from autograder.sandbox.wire import Connection, DeadlineError, Decoder, Encoder, WireError, used_tensors
+from autograder.sandbox.wire import Connection, DeadlineError, Decoder, Encoder, WireError, pack, used_tensors
 
 REFUSALS = (WireError, EOFError, DeadlineError)
 DTYPES = [
@@ -48,7 +48,7 @@ def over_the_wire(value):
     with ThreadPoolExecutor(1) as pool, connected() as (here, there):
         arriving = pool.submit(there.receive)
         try:
-            here.send({"value": tree}, encoder.tensors)
+            here.send(pack({"value": tree}, encoder.tensors))
         finally:
             here.socket.shutdown(socket.SHUT_WR)
         message, received = arriving.result()
@@ -153,9 +153,6 @@ def test_values_come_back_as_they_were(value):
 
 @settings(max_examples=200)
 @given(tensors())
-@pytest.mark.xfail(
-    strict=True, reason="a contiguous tensor of one element may have any stride, which view(torch.uint8) refuses"
-)
 def test_tensors_come_back_bit_for_bit(tensor):
     assert is_same(tensor, over_the_wire(tensor))
 
@@ -172,16 +169,11 @@ def test_tensors_inside_values_come_back(value):
     assert is_same(value, over_the_wire(value))
 
 
-STRIDE = pytest.mark.xfail(
-    strict=True, reason="a contiguous tensor of one element may have any stride, which view(torch.uint8) refuses"
-)
-
-
 @pytest.mark.parametrize(
     "tensor",
     [
-        pytest.param(torch.ones(1, 3)[:, 0], marks=STRIDE),
-        pytest.param(torch.arange(2.0)[::2], marks=STRIDE),
+        torch.ones(1, 3)[:, 0],
+        torch.arange(2.0)[::2],
         torch.ones(0, 3)[:, 0],
     ],
     ids=["column", "every second", "empty"],
@@ -209,7 +201,6 @@ def test_numpy_arrays_come_back(dtype, shape):
     assert is_same(array[::-1], over_the_wire(array[::-1]))
 
 
-@pytest.mark.xfail(strict=True, reason="np.ascontiguousarray makes it one-dimensional")
 def test_a_numpy_array_without_dimensions_keeps_its_shape():
     assert is_same(np.array(2.5), over_the_wire(np.array(2.5)))
 
@@ -223,7 +214,6 @@ def test_a_numpy_array_without_dimensions_keeps_its_shape():
         np.zeros(1, np.longdouble),
         pytest.param(
             np.zeros(2, ">f4"),
-            marks=pytest.mark.xfail(strict=True, reason="torch.from_numpy raises ValueError, which is not translated"),
         ),
     ],
     ids=["words", "objects", "unsigned", "long double", "big-endian"],
@@ -249,7 +239,6 @@ def test_numpy_scalars_arrive_as_plain_ones(scalar, value):
     assert is_same(value, over_the_wire(scalar))
 
 
-@pytest.mark.xfail(strict=True, reason="np.longdouble.item() is a np.longdouble again: endless recursion")
 def test_a_numpy_scalar_without_plain_counterpart_is_refused():
     with pytest.raises(WireError):
         Encoder().encode(np.longdouble(1))
@@ -269,7 +258,7 @@ def test_one_object_given_twice_arrives_as_one_object():
 def test_flags_of_gradients_travel_along():
     leaf = torch.ones(2, requires_grad=True)
     with connected() as (here, there):
-        here.send({}, [leaf, leaf * 2, torch.ones(2), torch.nn.Parameter(torch.ones(1))])
+        here.send(pack({}, [leaf, leaf * 2, torch.ones(2), torch.nn.Parameter(torch.ones(1))]))
         _, received = there.receive()
     assert [(r.requires_grad, r.is_leaf) for r in received] == [
         (True, True),
@@ -295,7 +284,7 @@ def test_bool_bytes_are_made_zero_or_one(make_frame):
 
 def test_a_received_tensor_owns_its_memory(make_frame):
     with connected() as (here, there):
-        here.send({}, [torch.ones(2), torch.ones(2)])
+        here.send(pack({}, [torch.ones(2), torch.ones(2)]))
         _, (first, second) = there.receive()
     first.tensor.zero_()
     assert second.tensor.tolist() == [1, 1]
@@ -314,9 +303,6 @@ def test_one_shot_iterators_are_one_shot():
         lambda v: (v,),
         pytest.param(
             lambda v: {"k": v},
-            marks=pytest.mark.xfail(
-                strict=True, reason="a dict is three levels of tree, the decoder allows two for each"
-            ),
         ),
     ],
     ids=["list", "tuple", "dict"],
@@ -350,7 +336,6 @@ def test_a_dtype_that_cannot_be_sent_is_refused_not_replaced():
 
 
 @pytest.mark.parametrize("key", [1j, torch.float32, range(2)], ids=str)
-@pytest.mark.xfail(strict=True, reason="Encoder accepts keys that Decoder refuses")
 def test_a_dictionary_whose_keys_cannot_arrive_is_refused_before_it_is_sent(key):
     with pytest.raises(WireError):
         Encoder().encode({key: 1})
@@ -377,7 +362,7 @@ def test_a_frame_of_several_megabytes():
 def test_frames_follow_each_other():
     with connected() as (here, there):
         for number in range(3):
-            here.send({"number": number}, [torch.tensor(number)])
+            here.send(pack({"number": number}, [torch.tensor(number)]))
         assert [there.receive()[0]["number"] for _ in range(3)] == [0, 1, 2]
 
 
@@ -391,14 +376,14 @@ def test_waiting_ends_at_the_deadline(part):
         with pytest.raises(DeadlineError):
             there.receive()
         with pytest.raises(DeadlineError):
-            there.send({}, [])
+            there.send(pack({}, []))
 
 
 def test_sending_to_a_peer_that_does_not_read_ends_at_the_deadline():
     with connected() as (here, _):
         here.deadline = time.monotonic() + 0.05
         with pytest.raises(DeadlineError):
-            here.send({}, [torch.zeros(4 << 20)])
+            here.send(pack({}, [torch.zeros(4 << 20)]))
 
 
 def test_a_peer_that_hangs_up_is_an_end_of_file():
@@ -414,7 +399,7 @@ def test_sending_to_a_peer_that_is_gone_is_an_os_error():
     with connected() as (here, there):
         there.close()
         with pytest.raises(OSError, match="Broken pipe"):
-            here.send({}, [])
+            here.send(pack({}, []))
 
 
 @pytest.mark.parametrize(
@@ -433,7 +418,7 @@ def test_sending_to_a_peer_that_is_gone_is_an_os_error():
 def test_what_is_too_large_or_unknown_is_refused_before_anything_is_sent(message, sent, reason):
     with connected() as (here, there):
         with pytest.raises(WireError, match=reason):
-            here.send(message, sent)
+            here.send(pack(message, sent))
         there.deadline = time.monotonic()
         with pytest.raises(DeadlineError):
             there.receive()
@@ -490,7 +475,7 @@ def valid_frame(value):
     encoder = Encoder()
     tree = encoder.encode(value)
     with connected() as (here, there):
-        here.send({"value": tree}, encoder.tensors)
+        here.send(pack({"value": tree}, encoder.tensors))
         there.socket.settimeout(0)
         return there.socket.recv(1 << 20)
 
@@ -589,12 +574,9 @@ def test_any_tree_is_a_value_or_refused(make_frame, message, body):
     receive_all(make_frame(message, body))
 
 
-SHAPE = pytest.mark.xfail(strict=True, reason="an empty str or dict passes for a shape, and reshape raises TypeError")
-
-
 @pytest.mark.parametrize(
     "shape",
-    [pytest.param("", marks=SHAPE), pytest.param({}, marks=SHAPE), [], [True]],
+    ["", {}, [], [True]],
     ids=["text", "object", "list", "bool"],
 )
 def test_a_shape_that_is_no_list_of_integers_is_refused_or_read_as_one(make_frame, shape):
@@ -619,9 +601,6 @@ def test_headers_nested_without_end_are_refused(make_frame, header):
     receive_all(make_frame(header))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="1 MB of such keys keeps the rubric's process busy for 10 s and more, past every deadline"
-)
 def test_a_dictionary_of_keys_that_share_one_hash_does_not_hold_up_the_reader(make_frame):
     """Looking up n keys of equal hash takes n * n steps: the number of keys must be small or keys like these refused."""
     pairs = [[(2**61 - 1) * k, 0] for k in range(1, 8_000)]

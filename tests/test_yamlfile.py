@@ -102,7 +102,6 @@ def test_what_is_no_record_is_a_mistake_of_this_file(load, content):
 
 
 @pytest.mark.parametrize("content", ["name: a\n? [b, c]\n: d\n", "name: a\n? {b: c}\n: d\n"])
-@pytest.mark.xfail(strict=True, reason="a list of nodes cannot be in a set: TypeError")
 def test_keys_that_are_no_words_are_a_mistake_of_this_file(load, content):
     mistake(load, content)
 

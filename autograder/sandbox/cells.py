@@ -25,8 +25,11 @@ from typing import Any
 
 _FRAMES_SHOWN = 8
 _TEXT_SHOWN = 2000
+_INCOMPLETE_INPUT = 0x4200  # flags of codeop's that would turn every unclosed bracket into "incomplete input"
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 _UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+_TIMING = ("time", "timeit", "prun")
+_OPTIONS = re.compile(r"^\s*(?:-[a-z]+\s*\d*\s+)+")
 _CHUNK = re.compile(r"^(?=def |class |@|import |from |async def )", re.MULTILINE)
 
 
@@ -159,7 +162,7 @@ class Notebook:
             file = last_foreign[0].rpartition("site-packages/")[2]
             frames.append((file, *last_foreign[1:]))
         kept = frames if len(frames) <= _FRAMES_SHOWN else [*frames[:2], *frames[2 - _FRAMES_SHOWN :]]
-        return Failure(type(error).__name__[:80], _message(error), kept)
+        return Failure(_type_name(error), _message(error), kept)
 
     def _trees(self, source: str, label: str, first_line: int, *, resume: bool) -> Iterator[ast.Module | Failure]:
         """The syntax tree of a cell, or what is wrong with it.
@@ -173,7 +176,7 @@ class Notebook:
         except _UNPARSABLE:
             source = _to_python(source)
         offset = first_line
-        for part in _CHUNK.split(source) if resume else [source]:
+        for part in _definitions_apart(source) if resume else [source]:
             try:
                 yield self._parse(part, label, offset)
             except _UNPARSABLE as error:
@@ -181,7 +184,8 @@ class Notebook:
             offset += part.count("\n")
 
     def _parse(self, source: str, label: str, offset: int) -> ast.Module:
-        tree = compile("\n" * offset + source, label, "exec", self._compile.flags | ast.PyCF_ONLY_AST)
+        flags = self._compile.flags & ~_INCOMPLETE_INPUT | ast.PyCF_ONLY_AST
+        tree = compile("\n" * offset + source, label, "exec", flags)
         assert isinstance(tree, ast.Module)
         return tree
 
@@ -205,14 +209,20 @@ def _remember_source(label: str, source: str, first_line: int) -> None:
     known = linecache.cache.get(label)
     lines = list(known[2]) if known is not None and len(known) == 4 else []
     lines = [*lines, *["\n"] * (first_line - len(lines))][:first_line]
-    linecache.cache[label] = (0, None, [*lines, *source.splitlines(keepends=True)], label)
+    own = source.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
+    linecache.cache[label] = (0, None, [*lines, *(line + "\n" for line in own)], label)
 
 
 def _message(error: BaseException) -> str:
     try:
-        return str(error)[:_TEXT_SHOWN]
-    except BaseException:  # noqa: BLE001 -- a student's __str__ may do anything
+        return "".join(str(error)[:_TEXT_SHOWN])  # a plain str, whatever a student's __str__ returns
+    except BaseException:  # noqa: BLE001 -- it may do anything else as well
         return ""
+
+
+def _type_name(error: BaseException) -> str:
+    name: str = type.__dict__["__name__"].__get__(type(error))  # past a metaclass that has its own idea of it
+    return name[:80]
 
 
 def _to_python(source: str) -> str:
@@ -227,13 +237,25 @@ def _to_python(source: str) -> str:
             return source
 
 
+def _definitions_apart(source: str) -> Iterator[str]:
+    """A script cut before each definition and import; decorators stay with what is below them."""
+    decorators = ""
+    for part in _CHUNK.split(source):
+        if part.startswith("@"):
+            decorators += part
+        else:
+            yield decorators + part
+            decorators = ""
+    yield decorators
+
+
 def _definitions(statement: ast.stmt) -> Iterator[str]:
     """Names bound by ``def`` or ``class`` in a statement, inside its ``if``, ``try`` and ``with`` as well."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield statement.name
         return
     for child in ast.iter_child_nodes(statement):
-        if isinstance(child, ast.stmt | ast.excepthandler):
+        if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
             yield from _definitions(child)  # type: ignore[arg-type]
 
 
@@ -244,19 +266,30 @@ class _Shell:
         self._notebook = notebook
         self.user_ns = notebook.names
 
-    def run_line_magic(self, name: str, line: str, *_: Any, **__: Any) -> None:
-        if name in ("time", "timeit", "prun"):
-            self._run(line, sys._getframe(1), lines_before=-1)
+    def run_line_magic(self, name: str, line: str, *_: Any, **__: Any) -> Any:
+        if name in _TIMING:
+            return self._run(_OPTIONS.sub("", line), sys._getframe(1), lines_before=-1)
+        return None
 
     def run_cell_magic(self, name: str, line: str, cell: str) -> None:
-        if name in ("time", "timeit", "prun", "capture"):
+        if name in (*_TIMING, "capture"):
             self._run(cell, sys._getframe(1), lines_before=0)
 
-    def _run(self, source: str, caller: types.FrameType, *, lines_before: int) -> None:
-        """Run code in the cell that holds the magic, under that cell's label and line numbers."""
+    def _run(self, source: str, caller: types.FrameType, *, lines_before: int) -> Any:
+        """Run code in the cell that holds the magic, under that cell's label and line numbers.
+
+        Returns:
+            The value of a single expression, as ``y = %time f(x)`` wants it.
+        """
         label = caller.f_code.co_filename
-        for statement in self._notebook._parse(_to_python(source), label, caller.f_lineno + lines_before).body:
+        lines_before += len(source) - len(source.lstrip("\n"))  # which IPython drops
+        body = self._notebook._parse(_to_python(source), label, caller.f_lineno + lines_before).body
+        if len(body) == 1 and isinstance(body[0], ast.Expr):
+            code = compile(ast.Expression(body[0].value), label, "eval")
+            return eval(code, self._notebook.names)  # noqa: S307 -- running the cell is what this is for
+        for statement in body:
             self._notebook._run_statement(statement, label)
+        return None
 
     def __getattr__(self, _: str) -> Callable[..., None]:
         return lambda *args, **kwargs: None

@@ -40,7 +40,9 @@ def apply(*, keep: set[int], memory_mb: int, cpu_s: int, output_bytes: int) -> N
     for limit, value in limits.items():
         _, hard = resource.getrlimit(limit)
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(limit, (value, value))
+        # at the soft CPU limit the kernel says which one it was, at the hard one it just kills
+        grace = 1 if limit == resource.RLIMIT_CPU and (hard == resource.RLIM_INFINITY or value < hard) else 0
+        resource.setrlimit(limit, (value, value + grace))
 
 
 def die_with_parent() -> None:

@@ -23,7 +23,7 @@ from typing import Any, NoReturn, Self
 import torch
 
 from autograder.errors import BadReply, SandboxError, StudentCrash, StudentError, StudentTimeout
-from autograder.sandbox.wire import MAX_CONTROL, Connection, DeadlineError, Received, WireError
+from autograder.sandbox.wire import MAX_CONTROL, Connection, DeadlineError, Received, WireError, pack
 from autograder.texts import Text, text
 
 Message = dict[str, Any]
@@ -109,9 +109,14 @@ class Zygote:
         """
         ours, theirs = socket.socketpair()
         output = os.memfd_create("student-output", os.MFD_CLOEXEC)
-        with theirs:
-            self._send({"op": "spawn"}, [theirs.fileno(), output])
-        answer, handles = self._receive(1)
+        try:
+            with theirs:
+                self._send({"op": "spawn"}, [theirs.fileno(), output])
+            answer, handles = self._receive(1)
+        except SandboxError:
+            ours.close()
+            os.close(output)
+            raise
         return WorkerProcess(self, answer["pid"], handles[0], Connection(ours), output)
 
     def exit_status(self, pid: int) -> int:
@@ -164,6 +169,7 @@ class WorkerProcess:
         self._zygote, self._pid, self._handle = zygote, pid, handle
         self._connection, self._output = connection, output
         self.alive = True
+        self._has_answered = False
 
     def ask(
         self,
@@ -185,23 +191,31 @@ class WorkerProcess:
 
         Raises:
             StudentError: there is no answer; the worker is dead from then on.
+            WireError: what is asked cannot be sent, which is our mistake or the rubric's.
         """
-        self._connection.deadline = time.monotonic() + within_s
+        frame = pack(message, tensors)
+        deadline = self._connection.deadline = time.monotonic() + within_s
         try:
-            self._connection.send(message, tensors)
+            self._connection.send(frame)
             while True:
                 answer, received = self._connection.receive()
+                self._has_answered = True
                 if "callback" not in answer:
                     return answer, received
                 if callback is None:
                     raise WireError("unexpected callback")
-                self._connection.send(*callback(answer, received))
+                reply = pack(*callback(answer, received))
+                self._connection.deadline = deadline  # the callback may have asked in between
+                self._connection.send(reply)
         except DeadlineError:
             self._fail(StudentTimeout(on_timeout))
         except (EOFError, OSError):
             self._fail(StudentCrash(self._death()))
         except WireError as error:
             self.fail_reply(error)
+        except BaseException:
+            self.kill()  # it waits for an answer that will not come
+            raise
 
     def fail_reply(self, error: Exception) -> NoReturn:
         """End the worker for an answer that is none.
@@ -219,6 +233,9 @@ class WorkerProcess:
         """End the process now; what is left of it is reaped by the zygote in passing."""
         if self.alive:
             self.alive = False
+            if self._pid > 1:  # 0 would mean our own group
+                with contextlib.suppress(OSError):
+                    os.killpg(self._pid, signal.SIGKILL)  # what it has forked
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
             self._connection.close()
@@ -238,7 +255,7 @@ class WorkerProcess:
         status = self._zygote.exit_status(self._pid)
         if not os.WIFSIGNALED(status):
             code = os.WEXITSTATUS(status)
-            if code == 97:
+            if code == 97 and not self._has_answered:
                 raise SandboxError(f"a worker could not be set up: {self.printed(500)}")
             return text("the code ended its own process (exit code {code})", code=code)
         number = os.WTERMSIG(status)

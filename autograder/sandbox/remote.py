@@ -1,63 +1,39 @@
-"""A submission in a process of its own, and what a rubric sees of it.
+"""A student's functions across the boundary, as a rubric calls them.
 
-`RemoteRunner` runs the cells of a submission in a worker, replaces a worker that died, and calls functions across the
-boundary: tensors travel as raw buffers, autograd asks the worker for vector-Jacobian products, iterators and modules
-stay there and are reached through handles, functions of ours are called back.
+Tensors travel as raw buffers; autograd asks the worker for vector-Jacobian products; iterators, modules and functions
+that are returned stay in the worker and are reached through handles; functions of ours are called back; the student's
+own are passed by name.
 
 Everything a worker sends is untrusted. Whatever is wrong with it is a `BadReply`, and nothing else.
 """
 
 from __future__ import annotations
 
-import time
 import weakref
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import GeneratorType
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
 from autograder.course import Function, Limits
-from autograder.errors import BadReply, StudentCrash, StudentError, StudentTimeout
+from autograder.errors import StudentCrash, StudentError, StudentTimeout
 from autograder.results import Problem
-from autograder.sandbox.cells import Failure
-from autograder.sandbox.process import Message, WorkerProcess, Zygote
-from autograder.sandbox.wire import Decoder, Encoder, Received, Tree, WireError, used_tensors
-from autograder.student import StudentFunction, missing_function, student_exception, tell_failure
+from autograder.sandbox.host import Host
+from autograder.sandbox.process import Message, Zygote
+from autograder.sandbox.wire import MAX_BODY, Decoder, Encoder, Received, Tree, WireError, used_tensors
+from autograder.student import StudentFunction, missing_function
 from autograder.submission import Cell
-from autograder.texts import Text, text
+from autograder.texts import text
 
-Value = TypeVar("Value")
+MAX_ITERATED = 4 * MAX_BODY
+"""Bytes of tensors that one iterator may give in all: an endless one would fill the rubric's memory."""
 
-MAX_WORKERS = 7
-MAX_TIMEOUTS_PER_FUNCTION = 2
-_MALFORMED = (
-    TypeError,
-    ValueError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    OverflowError,
-    RecursionError,
-    RuntimeError,
-    MemoryError,
-    WireError,
-)
+Callbacks = dict[int, Callable[..., Any]]
 
 
 class RemoteRunner:
-    """Runs one submission; see `autograder.student.Runner`.
-
-    Args:
-        zygote: forks its workers.
-        cells: the submission's code.
-        functions: the exercise of each function the assignment declares.
-        grade_ids: the exercise of each grade cell.
-        limits: seconds for a call, a cell, everything.
-        seed: what the random number generators start from when the cells run.
-        is_script: a ``.py`` file, whose ``__main__`` part is not run.
-    """
+    """Runs one submission in a process of its own; see `autograder.student.Runner` and `Host` for the arguments."""
 
     def __init__(
         self,
@@ -70,134 +46,44 @@ class RemoteRunner:
         seed: int,
         is_script: bool = False,
     ) -> None:
-        self._zygote, self._cells, self._functions, self._grade_ids = zygote, cells, dict(functions), grade_ids
-        self._limits, self._load_seed, self._is_script = limits, seed, is_script
-        self._ends = time.monotonic() + limits.submission_s
-        self._worker: WorkerProcess | None = None
-        self._workers = 0
-        self._given_up: StudentError | None = None
-        self._bad_cells: Counter[int] = Counter()  # how often each hung or killed a worker
-        self._problems: dict[int, list[Problem]] = {}
-        self._defined: list[str] = []
-        self._seed: int | None = None
-        self._timeouts: Counter[str] = Counter()
-        self._noted: dict[str, Problem] = {}  # the first failure of a function that no criterion's message should hide
-        self._released: list[int] = []  # told to the worker with the next request
-
-    # -- life ----------------------------------------------------------------------------------------------------------
+        self.host = Host(
+            zygote, cells, functions=functions, grade_ids=grade_ids, limits=limits, seed=seed, is_script=is_script
+        )
+        self._noted: dict[str, Problem] = {}  # the first of what each function did that ended or blocked its process
 
     def load(self) -> None:
-        """Run the cells; of one that hung or killed the worker, only the definitions are run again in a new one."""
-        while self._given_up is None and not (self._worker and self._worker.alive):
-            if self._workers == MAX_WORKERS:
-                self._given_up = StudentCrash(
-                    text(
-                        "the code ended or blocked its process {count} times; it was not started again",
-                        count=MAX_WORKERS,
-                    )
-                )
-                return
-            self._replace_worker()
-            self._run_cells()
+        """Run the cells; what goes wrong is in `problems`."""
+        try:
+            self.host.make_ready()
+        except StudentError:
+            return  # every call will say so
 
     def seed(self, seed: int) -> None:
-        """Before the next request the worker's random number generators are set to this."""
-        self._seed = seed
-
-    @property
-    def generation(self) -> int:
-        """The number of the present worker; what came from an earlier one is lost."""
-        return self._workers
-
-    def release(self, generation: int, number: int) -> None:
-        """This side has no use any more for a handle or a graph."""
-        if generation == self._workers:
-            self._released.append(number)
+        """Before the student's code is called next, its random number generators are set to this."""
+        self.host.seed(seed)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What went wrong while the cells ran, in their order; functions that are missing or ended their process."""
-        of_cells = (problem for _, problems in sorted(self._problems.items()) for problem in problems)
-        return (*of_cells, *self._noted.values())
+        """What went wrong while the cells ran; functions that are missing, or ended or blocked their process."""
+        return (*self.host.problems, *self._noted.values())
 
     def close(self) -> None:
         """End the worker."""
-        if self._worker is not None:
-            self._worker.close()
-            self._worker = None
-
-    def _replace_worker(self) -> None:
-        self.close()
-        self._released = []
-        self._worker = self._zygote.spawn()
-        self._workers += 1
-
-    def _run_cells(self) -> None:
-        module = "submission" if self._is_script else "__main__"
-        position = -1
-        try:
-            self._ask({"op": "start", "functions": self._functions, "module": module, "seed": self._load_seed})
-            for position, cell in enumerate(self._cells):
-                self._run_cell(position, cell)
-            position = -1
-            defined = self._ask({"op": "finish"})["result"]
-            self._defined = [name for name in defined if isinstance(name, str)] if isinstance(defined, list) else []
-        except (StudentTimeout, StudentCrash, BadReply) as error:
-            if position < 0 or time.monotonic() > self._ends:
-                self._given_up = error
-            self._bad_cells[position] += 1
-            cell = self._cells[position]
-            kind = "cell-timeout" if isinstance(error, StudentTimeout) else "cell-crash"
-            self._problems[position] = [Problem.of(kind, error.text, cell=cell.number)]
-
-    def _run_cell(self, position: int, cell: Cell) -> None:
-        if cell.is_test:
-            exercise = self._grade_ids.get(cell.grade_id or "")
-            if exercise is not None:
-                self._ask({"op": "grade_cell", "exercise": exercise})
-            return
-        if cell.skip or self._bad_cells[position] > 1 or not cell.source.strip():
-            return
-        seconds = self._limits.cell_s
-        late = text("this cell did not finish within {seconds:g} s; is there an endless loop?", seconds=seconds)
-        request = {
-            "op": "cell",
-            "label": cell.label,
-            "source": cell.source,
-            "first_line": cell.first_line,
-            "resume": cell.resume,
-            "definitions_only": self._bad_cells[position] > 0,
-        }
-        answer = self._ask(request, within_s=seconds, on_timeout=late)
-        if request["definitions_only"]:
-            return  # what went wrong with it has been noted
-        failures = self._checked(lambda: [_as_failure(tree) for tree in answer["result"]])
-        self._problems[position] = [
-            Problem.of(
-                "cell-error",
-                tell_failure(f),
-                cell=cell.number,
-                line=next((line for label, line, *_ in f.frames if label == cell.label), None),
-            )
-            for f in failures
-        ]
+        self.host.close()
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
     def call(self, function: Function, arguments: list[Any]) -> tuple[Any, list[str]]:
         """See `autograder.student.Runner`."""
-        self.load()
-        if self._given_up is not None:
-            raise self._given_up.with_traceback(None)
-        if function.name not in self._defined:
-            raise self._note(function, "missing", StudentError(missing_function(function.name, self._defined)))
+        self.host.make_ready()
+        if function.name not in self.host.defined:
+            raise self._note(function, "missing", StudentError(missing_function(function.name, self.host.defined)))
         try:
             return self.call_remote(function.name, arguments, {}, function=function)
         except StudentTimeout as error:
             raise self._note(function, "timeout", error) from None
         except StudentCrash as error:
-            named = StudentCrash(text("`{name}`: {reason}", name=function.name, reason=error.text))
-            raise self._note(function, "crash", named) from None
+            raise self._note(function, "crash", error) from None
 
     def _note(self, function: Function, kind: str, error: StudentError) -> StudentError:
         self._noted.setdefault(function.name, Problem.of(kind, error.text))
@@ -205,82 +91,49 @@ class RemoteRunner:
 
     def call_remote(
         self,
-        name: str,
+        origin: str,
         positional: Sequence[Any],
         keywords: dict[str, Any],
         *,
         target: RemoteObject | None = None,
         function: Function | None = None,
     ) -> tuple[Any, list[str]]:
-        """Call a function by name, or an object that stays in the worker.
+        """Call a declared function, or an object that stays in the worker.
+
+        Args:
+            origin: the declared function, or the one the object came from.
+            positional: its arguments in order.
+            keywords: its arguments by name.
+            target: the object.
+            function: the declaration.
 
         Returns:
             The result, and the declared parameters that were changed although they may not be.
         """
-        told = function.name if function else name
-        if self._timeouts[told] >= MAX_TIMEOUTS_PER_FUNCTION:
-            raise StudentTimeout(
-                text(
-                    "`{name}` did not return {count} times before, so it was not called again",
-                    name=told,
-                    count=self._timeouts[told],
-                )
-            )
-        callbacks: dict[int, Callable[..., Any]] = {}
-        encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
-        request, owners = self._call_request(name, positional, keywords, encoder, function)
-        if target is not None:
-            self.check_generation(target._generation)
-            request["object"] = target._handle
-        inputs = encoder.tensors[: request["inputs"]]
-        late = text(
-            "`{name}` did not return within {seconds:g} s; is there an endless loop?",
-            name=told,
-            seconds=self._limits.call_s,
-        )
-        try:
-            answer, received = self._ask_tensors(
+        with self.host.calling(origin) as late:
+            callbacks: Callbacks = {}
+            encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
+            request, owners = _call_request(positional, keywords, encoder, function)
+            request |= {"name": origin} if target is None else {"object": target.handle}
+            inputs = encoder.tensors[: request["inputs"]]
+            answer, received = self.host.ask(
                 request,
                 encoder.tensors,
                 on_timeout=late,
-                name=told,
-                callback=lambda message, tensors: self._call_back(message, tensors, callbacks),
+                name=origin,
+                callback=lambda message, tensors: self._call_back(message, tensors, callbacks, origin),
             )
-        except StudentTimeout:
-            self._timeouts[told] += 1
-            raise
-        return self._checked(lambda: self._accept(answer, received, inputs, request["changes"], owners))
+        return self.host.checked(
+            lambda: self._accept(answer, received, inputs, request["changes"], owners, origin),
+        )
 
-    def _call_request(
-        self,
-        name: str,
-        positional: Sequence[Any],
-        keywords: dict[str, Any],
-        encoder: Encoder,
-        function: Function | None,
-    ) -> tuple[Message, dict[int, str]]:
-        """The request, and which declared parameter each tensor was passed as."""
-        owners: dict[int, str] = {}
-        trees = []
-        for index, value in enumerate(positional):
-            trees.append(encoder.encode(value))
-            for tensor in range(len(owners), len(encoder.tensors)):
-                owners[tensor] = function.parameters[index] if function else ""
-        kwargs = encoder.encode(keywords)
-        inputs = list(encoder.tensors)
-        grads = {str(i): encoder.add(t.grad) for i, t in enumerate(inputs) if t.is_leaf and t.grad is not None}
-        changes = [i for i, owner in owners.items() if function and owner in function.changes]
-        request = {
-            "op": "call",
-            "name": name,
-            "args": trees,
-            "kwargs": kwargs,
-            "grads": grads,
-            "inputs": len(inputs),
-            "changes": changes,
-            "grad_enabled": torch.is_grad_enabled(),
-        }
-        return request, owners
+    def ask_object(self, request: Message, target: RemoteObject, *, origin: str) -> tuple[Any, int]:
+        """Ask something of an object that stays in the worker; gives the answer and the bytes of its tensors."""
+        with self.host.calling(origin) as late:
+            request["object"] = target.handle
+            answer, received = self.host.ask(request, [], on_timeout=late, name=origin)
+        size = sum(r.tensor.numel() * r.tensor.element_size() for r in received)
+        return self.host.checked(lambda: (self._results(answer, received, [], origin), size))
 
     def _accept(
         self,
@@ -289,209 +142,116 @@ class RemoteRunner:
         inputs: list[torch.Tensor],
         changes: list[int],
         owners: dict[int, str],
+        origin: str,
     ) -> tuple[Any, list[str]]:
-        """Turn an untrusted answer to a call into values, and copy back what may be changed."""
-        tree, tensors = answer["result"], [r.tensor for r in received]
+        """Turn an untrusted answer to a call into values, and take over what may be changed."""
+        decoder = Decoder([r.tensor for r in received])
         for index, values, gradient in answer["updates"]:
             if index not in changes:
                 raise WireError("a change of an argument that may not change")
-            decoder = Decoder(tensors)
             _update(inputs[index], decoder.decode(values), decoder.decode(gradient))
-        aliases = {int(out): inputs[int(i)] for out, i in answer["aliases"]}
-        self._attach(answer.get("graph"), used_tensors(tree), received, tensors, inputs, aliases)
         changed = {owners.get(i, "") for i in answer["changed"] if i not in changes} - {""}
-        return Decoder(tensors, self._decode_handle).decode(tree), sorted(changed)
+        return self._results(answer, received, inputs, origin), sorted(changed)
 
-    def _attach(
-        self,
-        graph: Any,
-        used: list[int],
-        received: list[Received],
-        tensors: list[torch.Tensor],
-        inputs: list[torch.Tensor],
-        aliases: dict[int, torch.Tensor],
-    ) -> None:
-        """Make the results what they are in the worker: an argument itself, a leaf, or the end of a graph."""
+    def _results(self, answer: Message, received: list[Received], inputs: list[torch.Tensor], origin: str) -> Any:
+        """The values of an answer; its tensors are what they are there: an argument, a leaf, the end of a graph."""
+        tree, tensors = answer["result"], [r.tensor for r in received]
+        aliases = {int(out): inputs[int(i)] for out, i in answer.get("aliases", ())}
         ends = []
-        for i in used:
+        for i in used_tensors(tree):
             if i in aliases:
                 tensors[i] = aliases[i]
             elif received[i].requires_grad and received[i].is_leaf:
                 tensors[i].requires_grad_()
             elif received[i].requires_grad:
                 ends.append(i)
-        if not ends or not torch.is_grad_enabled():
-            return
-        if type(graph) is not int:
-            raise WireError("a result with a gradient but without a graph")
-        leaves = [x for x in inputs if x.requires_grad] or [
-            torch.zeros((), requires_grad=True)
-        ]  # an anchor: modules keep parameters there
-        results = _RemoteGraph.apply(self, graph, ends, [tensors[i] for i in ends], *leaves)
-        for i, result in zip(ends, results, strict=True):
-            tensors[i] = result
-
-    def vector_jacobian(
-        self, graph: int, outputs: list[int], vectors: list[torch.Tensor], *, create_graph: bool
-    ) -> tuple[list[torch.Tensor | None], int | None, list[int | None]]:
-        """Ask for vector-Jacobian products.
-
-        Returns:
-            The products, the graph they hang on where ``create_graph``, and their indices in it.
-        """
-        request = {"op": "vjp", "graph": graph, "outputs": outputs, "create_graph": create_graph}
-        answer, received = self._ask_tensors(
-            request, vectors, on_timeout=text("`backward` did not return in time"), name="backward"
-        )
-
-        def accept() -> tuple[list[torch.Tensor | None], int | None, list[int | None]]:
-            tree = answer["result"]
-            products = Decoder([r.tensor for r in received]).decode(tree)
-            if not isinstance(products, list) or not all(p is None or isinstance(p, torch.Tensor) for p in products):
-                raise WireError("malformed gradients")
-            indices = [node["t"] if node is not None else None for node in tree]
-            kept = answer.get("graph")
-            return (
-                products,
-                kept if type(kept) is int else None,
-                [i if i is not None and received[i].requires_grad else None for i in indices],
-            )
-
-        return self._checked(accept)
+        for leaf, gradient in answer.get("grads", ()):
+            if leaf not in aliases and received[leaf].is_leaf:
+                tensors[leaf].grad = tensors[gradient]
+        if ends and torch.is_grad_enabled():
+            if type(answer.get("graph")) is not int:
+                raise WireError("a result with a gradient but without a graph")
+            # without a leaf of ours an anchor: the gradients go to parameters that stay over there
+            leaves = [x for x in inputs if x.requires_grad] or [torch.zeros((), requires_grad=True)]
+            results = _RemoteGraph.apply(self.host, answer["graph"], origin, ends, [tensors[i] for i in ends], *leaves)
+            for i, result in zip(ends, results, strict=True):
+                tensors[i] = result
+        return Decoder(tensors, lambda tag, inner: self._decode_handle(tag, inner, origin)).decode(tree)
 
     # -- values --------------------------------------------------------------------------------------------------------
 
-    def _encode_own(self, value: Any, encoder: Encoder, callbacks: dict[int, Callable[..., Any]]) -> Tree:
+    def _encode_own(self, value: Any, encoder: Encoder, callbacks: Callbacks) -> Tree:
         if isinstance(value, StudentFunction) and value.runner is self:
             return {"F": value.function.name}
-        if isinstance(value, RemoteObject) and value._runner is self:
-            self.check_generation(value._generation)
-            return {"h": value._handle}
+        if isinstance(value, RemoteObject) and value.runner is self:
+            return {"h": value.handle}
         if isinstance(value, GeneratorType):  # passed on as what it is: something that can be iterated over once
             return {"g": [encoder.encode(item) for item in value]}
         if callable(value):
             callbacks[len(callbacks)] = value
             return {"b": len(callbacks) - 1}
-        raise TypeError(f"a {type(value).__name__} cannot be sent to a student's process")
+        raise WireError(f"a {type(value).__name__} cannot be sent to a student's process")
 
-    def _decode_handle(self, tag: str, inner: Tree) -> Any:
+    def _decode_handle(self, tag: str, inner: Tree, origin: str) -> Any:
         if tag != "h":
             raise WireError(f"unknown tag {tag[:20]!r}")
-        handle, kind, _, iterator, _ = inner
+        handle, kind, iterator = inner
         if type(handle) is not int or not isinstance(kind, str):
             raise WireError("malformed handle")
-        return (RemoteIterator if iterator is True else RemoteObject)(self, handle, kind[:80])
+        return (RemoteIterator if iterator is True else RemoteObject)(self, handle, kind[:80], origin)
 
     def _call_back(
-        self, message: Message, received: list[Received], callbacks: dict[int, Callable[..., Any]]
+        self, message: Message, received: list[Received], callbacks: Callbacks, origin: str
     ) -> tuple[Message, list[torch.Tensor]]:
-        decoder = Decoder([r.tensor for r in received], self._decode_handle)
+        decoder = Decoder([r.tensor for r in received], lambda tag, inner: self._decode_handle(tag, inner, origin))
         function = callbacks.get(message["callback"]) if type(message["callback"]) is int else None
         positional, keywords = decoder.decode(message.get("args")), decoder.decode(message.get("kwargs"))
         if function is None or not isinstance(positional, tuple) or not isinstance(keywords, dict):
             raise WireError("malformed callback")
+        encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
         try:
             with torch.no_grad():
-                result = function(*positional, **keywords)
+                return {"result": encoder.encode(function(*positional, **keywords))}, encoder.tensors
         except Exception as error:  # noqa: BLE001 -- a student may call a function of ours with anything
             return {"error": f"{type(error).__name__}: {error}"[:500]}, []
-        encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
-        return {"result": encoder.encode(result)}, encoder.tensors
-
-    # -- requests ------------------------------------------------------------------------------------------------------
-
-    def ask_object(self, request: Message, *, name: str) -> Any:
-        """Ask for an attribute or the next item of an object that stays in the worker."""
-        late = text(
-            "`{name}` did not return within {seconds:g} s; is there an endless loop?",
-            name=name,
-            seconds=self._limits.call_s,
-        )
-        answer, received = self._ask_tensors(request, [], on_timeout=late, name=name)
-
-        def accept() -> Any:
-            tensors = [r.tensor.requires_grad_(r.requires_grad and r.is_leaf) for r in received]
-            return Decoder(tensors, self._decode_handle).decode(answer["result"])
-
-        return self._checked(accept)
-
-    def _ask(self, request: Message, *, within_s: float | None = None, on_timeout: Text | None = None) -> Message:
-        return self._ask_tensors(
-            request, [], within_s=within_s, on_timeout=on_timeout or text("the process did not answer")
-        )[0]
-
-    def check_generation(self, generation: int) -> None:
-        """Refuse what came from a worker that has been replaced.
-
-        Raises:
-            StudentCrash: it did.
-        """
-        if generation != self._workers:
-            raise StudentCrash(text("the process this came from has ended"))
-
-    def _ask_tensors(
-        self,
-        request: Message,
-        tensors: list[torch.Tensor],
-        *,
-        on_timeout: Text,
-        within_s: float | None = None,
-        name: str = "",
-        callback: Any = None,
-    ) -> tuple[Message, list[Received]]:
-        worker = self._worker
-        if worker is None or not worker.alive:
-            raise StudentCrash(text("the process this came from has ended"))
-        within_s = within_s or self._limits.call_s
-        left = self._ends - time.monotonic()
-        if left < within_s:
-            on_timeout = text("the submission used up its {seconds:g} s", seconds=self._limits.submission_s)
-        if self._released:
-            request["free"], self._released = self._released, []
-        if self._seed is not None and "seed" not in request:
-            request["seed"], self._seed = self._seed, None
-        answer, received = worker.ask(
-            request, tensors, within_s=max(min(left, within_s), 0.01), on_timeout=on_timeout, callback=callback
-        )
-        if "failure" in answer:
-            raise self._checked(lambda: student_exception(name, _as_failure(answer["failure"])))
-        if "result" not in answer:
-            worker.fail_reply(WireError("no result"))
-        return answer, received
-
-    def _checked(self, accept: Callable[[], Value]) -> Value:
-        """Whatever an untrusted answer makes go wrong on this side is one error."""
-        try:
-            return accept()
-        except StudentError:
-            raise
-        except _MALFORMED as error:
-            assert self._worker is not None
-            self._worker.fail_reply(
-                error if isinstance(error, WireError) else WireError(f"malformed answer ({type(error).__name__})")
-            )
 
 
 class RemoteObject:
-    """An object that stays in the student's process: a module, a function, anything else; its methods can be called."""
+    """An object that stays in the student's process: a module, a function, anything else.
 
-    def __init__(self, runner: RemoteRunner, handle: int, kind: str) -> None:
-        self._runner, self._handle, self._kind = runner, handle, kind
-        self._generation = runner.generation
-        weakref.finalize(self, runner.release, self._generation, handle)
+    Args:
+        runner: whose worker it is in.
+        handle: its number there.
+        kind: the name of its type.
+        origin: the declared function it came from.
+    """
+
+    def __init__(self, runner: RemoteRunner, handle: int, kind: str, origin: str) -> None:
+        self.runner, self._handle, self._kind, self._origin = runner, handle, kind, origin
+        self._generation = runner.host.generation
+        weakref.finalize(self, runner.host.release, self._generation, handle)
+
+    @property
+    def handle(self) -> int:
+        """Its number in the present worker.
+
+        Raises:
+            StudentCrash: that worker is gone.
+        """
+        self.runner.host.check_generation(self._generation)
+        return self._handle
 
     def __call__(self, *positional: Any, **keywords: Any) -> Any:  # noqa: D102 -- the object decides
-        return self._runner.call_remote(self._kind, positional, keywords, target=self)[0]
+        return self.runner.call_remote(self._origin, positional, keywords, target=self)[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.runner.ask_object({"op": "iter"}, self, origin=self._origin)[0])
 
     def __getattr__(self, name: str) -> Any:
         """A method as something to call, anything else as its value."""
         if name.startswith("__"):
             raise AttributeError(name)
-        return self._ask({"op": "get", "name": name}, name)
-
-    def _ask(self, request: Message, name: str) -> Any:
-        self._runner.check_generation(self._generation)
-        return self._runner.ask_object({**request, "object": self._handle}, name=name)
+        return self.runner.ask_object({"op": "get", "name": name}, self, origin=self._origin)[0]
 
     def __repr__(self) -> str:
         return f"<{self._kind} in the student's process>"
@@ -500,11 +260,17 @@ class RemoteObject:
 class RemoteIterator(RemoteObject):
     """An iterator that stays in the student's process."""
 
+    _given = 0
+
     def __iter__(self) -> Iterator[Any]:
         return self
 
     def __next__(self) -> Any:
-        items = self._ask({"op": "next"}, self._kind)
+        items, size = self.runner.ask_object({"op": "next"}, self, origin=self._origin)
+        self._given += size
+        if self._given > MAX_ITERATED:
+            megabytes = MAX_ITERATED >> 20
+            raise StudentError(text("`{name}` gives more than {megabytes} MB", name=self._origin, megabytes=megabytes))
         if not isinstance(items, list) or not items:
             raise StopIteration
         return items[0]
@@ -515,58 +281,93 @@ class _RemoteGraph(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, runner: RemoteRunner, graph: int, ends: list[int], results: list[torch.Tensor], *leaves: torch.Tensor
+        ctx: Any,
+        host: Host,
+        graph: int,
+        origin: str,
+        ends: list[int],
+        results: list[torch.Tensor],
+        *leaves: torch.Tensor,
     ) -> Any:
-        ctx.runner, ctx.graph, ctx.ends, ctx.generation = runner, graph, ends, runner.generation
+        ctx.host, ctx.graph, ctx.origin, ctx.ends, ctx.generation = host, graph, origin, ends, host.generation
         ctx.save_for_backward(*leaves)
         ctx.set_materialize_grads(False)
-        weakref.finalize(ctx, runner.release, ctx.generation, graph)
-        return tuple(result.view_as(result) for result in results)
+        weakref.finalize(ctx, host.release, ctx.generation, graph)
+        return tuple(results)
 
     @staticmethod
     def backward(ctx: Any, *vectors: torch.Tensor | None) -> Any:
-        ctx.runner.check_generation(ctx.generation)
+        ctx.host.check_generation(ctx.generation)
         leaves = ctx.saved_tensors
-        nothing = (None, None, None, None)
+        nothing = (None,) * 5
         given = [(end, vector) for end, vector in zip(ctx.ends, vectors, strict=True) if vector is not None]
         if not given:
             return (*nothing, *(None for _ in leaves))
         sent = [vector for _, vector in given]
         create_graph = torch.is_grad_enabled() and any(t.requires_grad for t in (*sent, *leaves))
-        products, graph, indices = ctx.runner.vector_jacobian(
-            ctx.graph, [end for end, _ in given], sent, create_graph=create_graph
-        )
-        products = products or [None for _ in leaves]  # only the anchor: the gradients went to parameters over there
-        if len(products) != len(leaves) or any(
-            p is not None and (p.shape, p.dtype) != (x.shape, x.dtype) for p, x in zip(products, leaves, strict=False)
-        ):
-            raise BadReply(text("what came back cannot be used: {reason}", reason="malformed gradients"))
-        if graph is not None:
-            live = [i for i, index in enumerate(indices) if index is not None]
+        request = {"op": "vjp", "graph": ctx.graph, "outputs": [end for end, _ in given], "create_graph": create_graph}
+        with ctx.host.calling(ctx.origin) as late:
+            answer, received = ctx.host.ask(request, sent, on_timeout=late, name=ctx.origin)
+        products, graph, live = ctx.host.checked(lambda: _accept_products(answer, received, leaves))
+        if graph is not None and live:
+            ends = [index for _, index in live]
             attached = _RemoteGraph.apply(
-                ctx.runner, graph, [indices[i] for i in live], [products[i] for i in live], *sent, *leaves
+                ctx.host, graph, ctx.origin, ends, [products[i] for i, _ in live], *sent, *leaves
             )
-            for i, product in zip(live, attached, strict=True):
+            for (i, _), product in zip(live, attached, strict=True):
                 products[i] = product
         return (*nothing, *products)
+
+
+def _accept_products(
+    answer: Message, received: list[Received], leaves: Sequence[torch.Tensor]
+) -> tuple[list[torch.Tensor | None], int | None, list[tuple[int, int]]]:
+    """The gradients of an untrusted answer, the graph they hang on, and which of them do: position, index there."""
+    tree = answer["result"] or [None for _ in leaves]  # nothing for the anchor alone
+    products = Decoder([r.tensor for r in received]).decode(tree)
+    for product, leaf in zip(products, leaves, strict=True):
+        if product is not None and (product.shape, product.dtype) != (leaf.shape, leaf.dtype):
+            raise WireError("malformed gradients")
+    graph = answer.get("graph")
+    live = [(i, node["t"]) for i, node in enumerate(tree) if node is not None and received[node["t"]].requires_grad]
+    return products, graph if type(graph) is int else None, live
+
+
+def _call_request(
+    positional: Sequence[Any], keywords: dict[str, Any], encoder: Encoder, function: Function | None
+) -> tuple[Message, dict[int, str]]:
+    """The request, and which declared parameter each tensor was passed as."""
+    owners: dict[int, str] = {}
+    trees = []
+    for index, value in enumerate(positional):
+        trees.append(encoder.encode(value))
+        for tensor in range(len(owners), len(encoder.tensors)):
+            owners[tensor] = function.parameters[index] if function else ""
+    kwargs = encoder.encode(keywords)
+    inputs = list(encoder.tensors)
+    request = {
+        "op": "call",
+        "args": trees,
+        "kwargs": kwargs,
+        "grads": {str(i): encoder.add(t.grad) for i, t in enumerate(inputs) if t.is_leaf and t.grad is not None},
+        "inputs": len(inputs),
+        "changes": [i for i, owner in owners.items() if function and owner in function.changes],
+        "grad_enabled": torch.is_grad_enabled(),
+    }
+    return request, owners
 
 
 def _update(argument: torch.Tensor, values: Any, gradient: Any) -> None:
     """Take over a declared change: same shape, same dtype, or it is none."""
     for new in (values, gradient):
-        if new is not None and (
-            not isinstance(new, torch.Tensor) or new.shape != argument.shape or new.dtype != argument.dtype
-        ):
+        expected = (argument.shape, argument.dtype)
+        if new is not None and (not isinstance(new, torch.Tensor) or (new.shape, new.dtype) != expected):
             raise WireError(f"an argument of shape {tuple(argument.shape)} was changed to another shape or type")
     with torch.no_grad():
         argument.copy_(values)
-    if argument.is_leaf and argument.requires_grad:
-        argument.grad = None if gradient is None else gradient.clone()
-
-
-def _as_failure(tree: Any) -> Failure:
-    kind, message, frames = tree
-    shown = [
-        (str(label)[:200], int(line), str(name)[:80], str(source)[:200]) for label, line, name, source in frames[:20]
-    ]
-    return Failure(str(kind)[:80], str(message)[:2000], shown)
+        if not argument.is_leaf:
+            return
+        if gradient is None or argument.grad is None:
+            argument.grad = gradient
+        else:
+            argument.grad.copy_(gradient)

@@ -36,6 +36,7 @@ MAX_HEADER = 1 << 20
 MAX_BODY = 64 << 20
 MAX_TENSORS = 4096
 MAX_DEPTH = 32
+MAX_DICT = 4096
 
 _HEADER = struct.Struct("<4sIQ")
 _MAGIC = b"DLA\x01"
@@ -58,9 +59,11 @@ _DTYPES = {
     )
 }
 _DTYPE_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+_KEYS = (str, int, float, bool, tuple, type(None))
 _to_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 Tree = Any
+Frame = list[bytes | memoryview]
 Hook = Callable[[Any], Tree]
 
 
@@ -137,7 +140,7 @@ class Encoder:
         if isinstance(value, tuple):
             return {"u": inner(value)}
         if isinstance(value, dict):
-            return {"m": [inner(pair) for pair in value.items()]}
+            return {"m": [inner(pair) for pair in _sendable_items(value)]}
         if type(value) is complex:
             return {"c": inner([value.real, value.imag])}
         if type(value) is slice:
@@ -149,7 +152,7 @@ class Encoder:
     def _encode_array(self, value: Any, depth: int) -> Tree:
         if isinstance(value, np.ndarray):
             return {"n": self.add(_numpy_as_tensor(value))}
-        if isinstance(value, np.generic):
+        if isinstance(value, np.generic) and not isinstance(value.item(), np.generic):
             return self.encode(value.item(), depth)
         if isinstance(value, torch.dtype) and value in _DTYPE_NAMES:
             return {"d": _DTYPE_NAMES[value]}
@@ -158,10 +161,19 @@ class Encoder:
         raise WireError(f"a {type(value).__name__} cannot be sent")
 
 
+def _sendable_items(value: dict[Any, Any]) -> list[tuple[Any, Any]]:
+    if len(value) > MAX_DICT:
+        raise WireError(f"a dict of more than {MAX_DICT} entries cannot be sent")
+    for key in value:
+        if not isinstance(key, _KEYS):
+            raise WireError(f"a dict whose keys are {type(key).__name__} cannot be sent")
+    return list(value.items())
+
+
 def _numpy_as_tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:
     try:
-        return torch.from_numpy(np.ascontiguousarray(array))
-    except TypeError as error:
+        return torch.from_numpy(np.ascontiguousarray(array)).reshape(array.shape)
+    except (TypeError, ValueError) as error:
         raise WireError(f"a numpy array of {array.dtype} cannot be sent") from error
 
 
@@ -191,7 +203,7 @@ class Decoder:
             raise WireError(f"malformed value ({type(error).__name__})") from error
 
     def _decode(self, tree: Tree, depth: int) -> Any:
-        if depth > 2 * MAX_DEPTH:
+        if depth > 3 * MAX_DEPTH:  # a dict is three levels of the tree
             raise WireError("the value is nested too deep")
         if isinstance(tree, list):
             return [self._decode(t, depth + 1) for t in tree]
@@ -213,6 +225,8 @@ class Decoder:
             return slice(*values)
         if tag == "c":
             return complex(*values)
+        if len(values) > MAX_DICT:  # keys can be made to collide
+            raise WireError("malformed dictionary")
         return {self._key(key): value for key, value in values}
 
     def _decode_scalar(self, tag: str, inner: Tree) -> Any:
@@ -244,7 +258,7 @@ class Decoder:
 
     @staticmethod
     def _key(key: Any) -> Any:
-        if isinstance(key, str | int | float | bool | tuple | None):
+        if isinstance(key, _KEYS):
             hash(key)
             return key
         raise WireError("malformed dictionary key")
@@ -283,15 +297,14 @@ class Connection:
         """Close the socket."""
         self.socket.close()
 
-    def send(self, message: dict[str, Any], tensors: list[torch.Tensor]) -> None:
+    def send(self, frame: Frame) -> None:
         """Send one frame.
 
         Raises:
-            WireError: it is too large, or a tensor cannot be sent.
             DeadlineError: the peer does not read.
             OSError: the peer is gone.
         """
-        pending = [memoryview(buffer) for buffer in _pack(message, tensors)]
+        pending = [memoryview(buffer) for buffer in frame]
         while pending:
             self._set_timeout()
             try:
@@ -349,7 +362,12 @@ class Connection:
         self.socket.settimeout(left)
 
 
-def _pack(message: dict[str, Any], tensors: list[torch.Tensor]) -> list[bytes | memoryview]:
+def pack(message: dict[str, Any], tensors: list[torch.Tensor]) -> Frame:
+    """A frame, as buffers to be sent one after the other.
+
+    Raises:
+        WireError: it is too large, or a tensor cannot be sent.
+    """
     entries: list[list[Any]] = []
     buffers: list[bytes | memoryview] = []
     size = 0
@@ -370,14 +388,20 @@ def _pack(message: dict[str, Any], tensors: list[torch.Tensor]) -> list[bytes | 
     return [_HEADER.pack(_MAGIC, len(header), size), header, *(b for b in buffers if len(b))]
 
 
+def as_bytes(tensor: torch.Tensor) -> torch.Tensor:
+    """The values of a dense tensor as uint8, whatever its strides."""
+    plain = tensor.contiguous()
+    # a tensor of one element is contiguous with any stride, which view(uint8) would refuse
+    return plain.as_strided((plain.numel(),), (1,)).view(torch.uint8)
+
+
 def _raw(tensor: torch.Tensor) -> memoryview:
     """A tensor's values as contiguous bytes, whatever its layout, strides or lazy bits."""
     try:
         with torch.no_grad():
             plain = tensor.detach()
             plain = plain.to_dense() if plain.layout is not torch.strided else plain
-            plain = plain.cpu().resolve_conj().resolve_neg().contiguous()
-            return plain.reshape(-1).view(torch.uint8).numpy().data
+            return as_bytes(plain.cpu().resolve_conj().resolve_neg()).numpy().data
     except (RuntimeError, TypeError, NotImplementedError) as error:
         raise WireError(f"this tensor cannot be sent: {error}") from error
 
@@ -401,7 +425,11 @@ def _entry(entry: Any) -> tuple[torch.dtype, list[int], bool, bool, int]:
     try:
         name, shape, requires_grad, is_leaf, size = entry
         dtype = _DTYPES[name]
-        if len(shape) > 16 or not all(type(s) is int and 0 <= s < 1 << 40 for s in shape):
+        if (
+            not isinstance(shape, list)
+            or len(shape) > 16
+            or not all(type(s) is int and 0 <= s < 1 << 40 for s in shape)
+        ):
             raise WireError("malformed shape")
     except (TypeError, ValueError, KeyError):
         raise WireError("malformed table of tensors") from None

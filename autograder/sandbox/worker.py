@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import types
 from collections.abc import Iterator
@@ -11,9 +12,16 @@ import torch
 
 from autograder.sandbox.cells import Failure, Notebook
 from autograder.sandbox.generators import seed_generators
-from autograder.sandbox.wire import Connection, Decoder, Encoder, Received, Tree, WireError
+from autograder.sandbox.wire import Connection, Decoder, Encoder, Received, Tree, WireError, as_bytes, pack
 
 Message = dict[str, Any]
+
+_NAMES_SENT = 500
+"""So many of the other names a submission defines are told, to find one that was meant."""
+
+
+class _HungUp(BaseException):
+    """The other side is gone; unlike every other exception here, no student's code has raised it."""
 
 
 class Worker:
@@ -28,19 +36,22 @@ class Worker:
 
     def serve(self) -> None:
         """Answer until the connection ends."""
-        while True:
-            message, tensors = self._connection.receive()
-            for handle in message.get("free", ()):
-                self._objects.pop(handle, None)
-                self._graphs.pop(handle, None)
-            if "seed" in message:
-                seed_generators(message["seed"])
-            try:
-                getattr(self, "_" + message["op"])(message, tensors)
-            except (EOFError, OSError):
-                raise
-            except BaseException as error:  # noqa: BLE001 -- SystemExit and KeyboardInterrupt are a student's errors too
-                self._send({"failure": _as_tree(self._notebook.failure(error))})
+        with contextlib.suppress(_HungUp):
+            while True:
+                self._answer(*self._receive())
+
+    def _answer(self, message: Message, tensors: list[Received]) -> None:
+        for handle in message.get("free", ()):
+            self._objects.pop(handle, None)
+            self._graphs.pop(handle, None)
+        if "seed" in message:
+            seed_generators(message["seed"])
+        try:
+            getattr(self, "_" + message["op"])(message, tensors)
+        except _HungUp:
+            raise
+        except BaseException as error:  # noqa: BLE001 -- SystemExit and KeyboardInterrupt are a student's errors too
+            self._send({"failure": _as_tree(self._notebook.failure(error))})
 
     # -- what can be asked ---------------------------------------------------------------------------------------------
 
@@ -65,7 +76,9 @@ class Worker:
 
     def _finish(self, _: Message, __: list[Received]) -> None:
         self._notebook.finish()
-        self._reply([name for name in self._notebook.defined() if len(name) <= 80][:1000])
+        defined = [name for name in self._notebook.defined() if len(name) <= 80]
+        asked_for = [name for name in defined if name in self._notebook.exercise_of]
+        self._reply(asked_for + defined[:_NAMES_SENT])
 
     def _call(self, message: Message, tensors: list[Received]) -> None:
         leaves, values = _as_arguments(tensors, message["grads"])
@@ -73,7 +86,7 @@ class Worker:
         positional, keywords = decoder.decode(message["args"]), decoder.decode(message["kwargs"])
         function = self._target(message)
         frozen = [i for i in range(message["inputs"]) if i not in message["changes"]]
-        before = [values[i].detach().clone() for i in frozen]
+        before = [values[i].detach().clone().resolve_conj().resolve_neg() for i in frozen]
         with torch.set_grad_enabled(message["grad_enabled"]):
             result = function(*positional, **keywords)
         changed = [i for i, old in zip(frozen, before, strict=True) if not _identical(old, values[i])]
@@ -112,6 +125,11 @@ class Worker:
         except StopIteration:
             self._reply([])
 
+    def _iter(self, message: Message, _: list[Received]) -> None:
+        iterable, view = self._objects[message["object"]]
+        self._notebook.enter(view)
+        self._reply(iter(iterable))
+
     def _get(self, message: Message, _: list[Received]) -> None:
         owner, view = self._objects[message["object"]]
         self._notebook.enter(view)
@@ -138,10 +156,9 @@ class Worker:
         return self._count
 
     def _handle(self, value: Any) -> Tree:
-        """What cannot be sent stays here; the other side gets a handle: number, type, callable, iterator, module."""
-        module = isinstance(value, torch.nn.Module)
-        iterator = not module and hasattr(type(value), "__next__")
-        return {"h": [self._keep(value), type(value).__name__[:80], callable(value), iterator, module]}
+        """What cannot be sent stays here; the other side gets a handle: number, type, is it an iterator."""
+        iterator = hasattr(type(value), "__next__")
+        return {"h": [self._keep(value), type(value).__name__[:80], iterator]}
 
     def _resolve(self, tag: str, inner: Tree) -> Any:
         if tag == "F":
@@ -159,26 +176,40 @@ class Worker:
         """Call a function that lives on the rubric's side; its result carries no gradient."""
         encoder = Encoder(self._handle)
         args, kwargs = encoder.encode(positional), encoder.encode(keywords)
-        self._connection.send({"callback": number, "args": args, "kwargs": kwargs}, encoder.tensors)
-        answer, tensors = self._connection.receive()
+        self._send({"callback": number, "args": args, "kwargs": kwargs}, encoder.tensors)
+        while "op" in (received := self._receive())[0]:
+            self._answer(*received)  # the function over there calls the student's functions in turn
+        answer, tensors = received
         if "error" in answer:
             raise RuntimeError(answer["error"])
         return Decoder([t.tensor for t in tensors], self._resolve).decode(answer["result"])
 
     # -- answers -------------------------------------------------------------------------------------------------------
 
+    def _receive(self) -> tuple[Message, list[Received]]:
+        try:
+            return self._connection.receive()
+        except (EOFError, OSError):
+            raise _HungUp from None
+
     def _send(self, message: Message, tensors: list[torch.Tensor] | None = None) -> None:
-        self._connection.send(message, tensors or [])
+        frame = pack(message, tensors or [])
+        try:
+            self._connection.send(frame)
+        except OSError:
+            raise _HungUp from None
 
     def _reply(self, value: Any) -> None:
         encoder = Encoder(self._handle)
         self._reply_tensors({"result": encoder.encode(value)}, encoder, None)
 
     def _reply_tensors(self, message: Message, encoder: Encoder, graph_inputs: list[torch.Tensor] | None) -> None:
-        if graph_inputs is not None and any(t.requires_grad for t in encoder.tensors):
+        tensors = list(encoder.tensors)
+        if graph_inputs is not None and any(t.requires_grad for t in tensors):
             self._count += 1
-            self._graphs[self._count] = (graph_inputs, list(encoder.tensors))
+            self._graphs[self._count] = (graph_inputs, tensors)
             message["graph"] = self._count
+        message["grads"] = [[i, encoder.add(t.grad)] for i, t in enumerate(tensors) if t.is_leaf and t.grad is not None]
         self._send(message, encoder.tensors)
 
 
@@ -213,7 +244,7 @@ def _identical(old: torch.Tensor, new: torch.Tensor) -> bool:
     """Bit for bit: NaN equals NaN."""
     new = new.detach()
     same_kind = old.shape == new.shape and old.dtype == new.dtype
-    return same_kind and torch.equal(old.reshape(-1).view(torch.uint8), new.reshape(-1).view(torch.uint8))
+    return same_kind and torch.equal(as_bytes(old), as_bytes(new.resolve_conj().resolve_neg()))
 
 
 def _as_tree(failure: Failure) -> Tree:

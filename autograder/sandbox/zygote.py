@@ -42,7 +42,7 @@ def main(descriptor: int, settings: str) -> None:
         request = json.loads(content)
         ended.update(_reap_ended())
         if request["op"] == "spawn":
-            _spawn(control, descriptors, options)
+            ended.pop(_spawn(control, descriptors, options), None)  # the number may have been another worker's
         else:
             status = ended[request["pid"]] if request["pid"] in ended else os.waitpid(request["pid"], 0)[1]
             control.send(json.dumps({"status": status}).encode())
@@ -70,7 +70,7 @@ def _warm(preload: list[str]) -> None:
 importlib.import_module("torch.utils.data")
 
 
-def _spawn(control: socket.socket, descriptors: list[int], options: dict[str, Any]) -> None:
+def _spawn(control: socket.socket, descriptors: list[int], options: dict[str, Any]) -> int:
     connection, output = descriptors
     pid = os.fork()
     if pid == 0:
@@ -82,6 +82,7 @@ def _spawn(control: socket.socket, descriptors: list[int], options: dict[str, An
         [json.dumps({"pid": pid}).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [handle]))]
     )
     os.close(handle)
+    return pid
 
 
 def _become_worker(control: socket.socket, connection: int, output: int, options: dict[str, Any]) -> None:
@@ -96,8 +97,7 @@ def _become_worker(control: socket.socket, connection: int, output: int, options
         sys.stdout, sys.stderr = Output(1, limit // 2), Output(2, limit // 2)
         worker = Worker(Connection(socket.socket(fileno=connection)))
         confine.apply(keep={connection}, memory_mb=options["memory_mb"], cpu_s=options["cpu_s"], output_bytes=limit)
-        with contextlib.suppress(EOFError, ConnectionError):  # the other side has hung up
-            worker.serve()
+        worker.serve()
         os._exit(0)
     except BaseException as error:  # noqa: BLE001 -- a worker that cannot be confined may not run
         os.write(2, f"worker: {type(error).__name__}: {error}\n".encode()[:500])
