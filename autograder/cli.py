@@ -148,42 +148,24 @@ def _grade_all(
     course: Course, paths: list[Path], assignment: str | None, processes: int | None, out: Path, *, quiet: bool
 ) -> list[GradeReport]:
     """Grade what is not in the results file yet; gives the reports of everything asked for."""
-    from autograder import grading, submission
+    from autograder.grading import default_jobs, grade_all
+    from autograder.jobs import find_jobs
     from autograder.journal import Journal
-    from autograder.judging import Provenance
 
     for path in paths:
         if not path.exists():
             raise UsageError(f"{path}: there is no such file or folder")
-    known = {assignment: course.assignment(assignment)} if assignment else course.assignments()
+    names = [course.assignment(assignment).name] if assignment else list(course.assignments())
     if not paths and not course.submitted.is_dir():
         raise UsageError(f"{course.submitted}: there is no such folder; name the submissions to grade")
-    jobs = grading.find_jobs(paths or [course.submitted], list(known))
+    jobs = find_jobs(paths or [course.submitted], names)
     if not jobs:
         raise UsageError(f"no submissions found in {', '.join(map(str, paths or [course.submitted]))}")
-    key = course.key()
-    reports: list[GradeReport] = []
+    reports = []
     with Journal(out) as journal, _progress(len(jobs), quiet=quiet) as advance:
-        for name, of_assignment in known.items():
-            provenance = Provenance(of_assignment, key)
-            todo = []
-            for job in (job for job in jobs if job.assignment == name):
-                earlier = journal.reports.get((name, job.student))
-                if (
-                    earlier
-                    and earlier.status != "error"
-                    and provenance.made(earlier)
-                    and earlier.submission_sha256 == submission.sha256(job.path)
-                ):
-                    reports.append(earlier)
-                    advance()
-                else:
-                    todo.append(job)
-            for report in grading.grade(todo, of_assignment, key, processes=processes or grading.default_jobs()):
-                journal.add(report)
-                reports.append(report)
-                advance()
-        journal.finish()
+        for report in grade_all(course, jobs, journal, processes=processes or default_jobs()):
+            reports.append(report)
+            advance()
     return reports
 
 

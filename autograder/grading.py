@@ -2,7 +2,7 @@
 
 .. code-block:: text
 
-    find_jobs -> grade -> [rubric process + zygote + workers] per core -> GradeReport, in whatever order they are done
+    jobs -> grade_all -> [rubric process + zygote + workers] per core -> GradeReport -> journal
 
 A submission that brings a rubric process down is tried once more in a new one; if that happens again it gets a report
 that says so, without a score, and the others are graded.
@@ -24,35 +24,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autograder.course import Assignment
+from autograder import submission
+from autograder.course import Assignment, Course
 from autograder.errors import ConfigError, SandboxError
+from autograder.jobs import Job
+from autograder.journal import Journal
 from autograder.judging import Provenance
 from autograder.results import ExerciseResult, GradeReport, Problem
 from autograder.sandbox.process import end_process
-from autograder.texts import Text, same, text
+from autograder.texts import Text, printable, same, text
 
 MAX_TRIES = 2
 _GRACE_S = 60
 _START_S = 300
-
-
-@dataclass(frozen=True)
-class Job:
-    """One submission to grade.
-
-    Args:
-        student: whose it is.
-        assignment: the assignment's name.
-        path: the file; None where there is none to grade.
-        reason: why there is none.
-        problems: what was odd about finding it.
-    """
-
-    student: str
-    assignment: str
-    path: Path | None
-    reason: Text | None = None
-    problems: tuple[Problem, ...] = ()
 
 
 @dataclass
@@ -70,6 +54,43 @@ class _Bench:
 def default_jobs() -> int:
     """As many rubric processes as this process may use cores."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def grade_all(course: Course, jobs: Sequence[Job], journal: Journal, *, processes: int) -> Iterator[GradeReport]:
+    """Grade submissions of a course and keep the reports; what has not changed since an earlier one is not graded again.
+
+    Args:
+        course: where the assignments and the secret are.
+        jobs: what to grade.
+        journal: earlier reports; the new ones are added as they are made.
+        processes: how many rubric processes work at once.
+
+    Raises:
+        ConfigError: a rubric is broken; there are no new reports of its assignment then.
+        SandboxError: no submission can be run on this machine.
+    """
+    key = course.key()
+    for name in dict.fromkeys(job.assignment for job in jobs):
+        assignment = course.assignment(name)
+        provenance = Provenance(assignment, key)
+        todo = []
+        for job in (job for job in jobs if job.assignment == name):
+            earlier = journal.reports.get((name, job.student))
+            if earlier is not None and _still_holds(earlier, job, provenance):
+                yield earlier
+            else:
+                todo.append(job)
+        for report in grade(todo, assignment, key, processes=processes):
+            journal.add(report)
+            yield report
+    journal.finish()
+
+
+def _still_holds(report: GradeReport, job: Job, provenance: Provenance) -> bool:
+    """Would grading again give this report again?"""
+    return (
+        report.status != "error" and provenance.made(report) and report.submission_sha256 == submission.sha256(job.path)
+    )
 
 
 def grade(jobs: Sequence[Job], assignment: Assignment, key: bytes, *, processes: int) -> Iterator[GradeReport]:
@@ -156,7 +177,10 @@ class _Engine:
             if "mistake" in message:
                 raise ConfigError(**message["mistake"] | {"path": Path(message["mistake"]["path"])})
             if "fault" in message:
-                raise SandboxError(message["fault"])
+                if not bench.ready:
+                    raise SandboxError(message["fault"])
+                yield from self._lost(bench, same(message["fault"]))
+                return
             if "report" in message:
                 yield GradeReport.model_validate(message["report"])
             else:
@@ -204,7 +228,7 @@ class _Engine:
                     "platform", text("could not be graded, which is not the student's fault: {reason}", reason=reason)
                 ),
             ),
-            file=job.path.name if job.path else "",
+            file=printable(job.path.name) if job.path else "",
             submission_sha256="",
             rubric_sha256=self._provenance.rubric_sha256,
             seed=self._provenance.seed,
@@ -221,117 +245,3 @@ def _request(job: Job) -> dict[str, Any]:
         "reason": job.reason.model_dump() if job.reason else None,
         "problems": [p.model_dump() for p in job.problems],
     }
-
-
-# -- finding submissions -----------------------------------------------------------------------------------------------
-
-
-def find_jobs(paths: Sequence[Path], assignments: Sequence[str]) -> list[Job]:
-    """The submissions under some files and folders.
-
-    nbgrader's tree ``<student>/<assignment>/`` gives both names. A loose file belongs to the student it is called
-    after; where it is called after the assignment, to the student its folder is called after.
-
-    Args:
-        paths: notebooks, ``.py`` files, or folders of them.
-        assignments: the names of the assignments to look for; a loose file must belong to the only one.
-    """
-    jobs: list[Job] = []
-    for path in paths:
-        if path.is_dir():
-            jobs.extend(_in_folder(path, assignments))
-        else:
-            jobs.extend(_loose([path], path.parent, assignments))
-    return _with_unique_names(jobs)
-
-
-def _in_folder(folder: Path, assignments: Sequence[str]) -> Iterator[Job]:
-    folder = folder.resolve()
-    handed_in = [
-        d
-        for name in assignments
-        for d in sorted(folder.glob(f"*/{name}"))
-        if d.is_dir() and not d.parent.name.startswith(".")
-    ]
-    handed_in += [
-        folder / name for name in assignments if (folder / name).is_dir() and not any(folder.glob(f"*/{name}"))
-    ]
-    if folder.name in assignments:
-        handed_in.append(folder)
-    if handed_in:
-        yield from (_job_of_folder(d) for d in handed_in)
-    else:
-        yield from _loose(sorted(p for p in folder.rglob("*") if _is_code(p)), folder, assignments)
-
-
-def _is_code(path: Path) -> bool:
-    hidden = any(part.startswith((".", "__")) for part in path.parts[-3:])
-    return (
-        path.suffix in (".ipynb", ".py")
-        and path.is_file()
-        and not hidden
-        and not path.name.startswith(("test_", "conftest"))
-    )
-
-
-def _job_of_folder(folder: Path) -> Job:
-    """``<student>/<assignment>/``: the notebook of the assignment's name, else the only candidate there is."""
-    student, assignment = _printable(folder.parent.name), folder.name
-    for name in (f"{assignment}.ipynb", f"{assignment}.py"):
-        if (folder / name).exists():
-            return Job(student, assignment, folder / name)
-    found = sorted(p for p in folder.rglob("*") if _is_code(p))
-    notebooks = [p for p in found if p.suffix == ".ipynb"]
-    candidates = notebooks or found
-    if len(candidates) == 1:
-        note = text(
-            "{expected} was expected; {found} was graded",
-            expected=f"{assignment}.ipynb",
-            found=_printable(candidates[0].name),
-        )
-        return Job(student, assignment, candidates[0], problems=(Problem.of("missing", note),))
-    if not candidates:
-        return Job(student, assignment, None, text("there is no {expected}", expected=f"{assignment}.ipynb"))
-    names = ", ".join(_printable(p.name) for p in candidates[:5])
-    return Job(
-        student,
-        assignment,
-        None,
-        text(
-            "{expected} was expected; of {found} none could be chosen",
-            expected=f"{assignment}.ipynb",
-            found=same(names),
-        ),
-    )
-
-
-def _loose(files: Sequence[Path], base: Path, assignments: Sequence[str]) -> Iterator[Job]:
-    for file in files:
-        parent = file.resolve().parent
-        assignment = next((name for name in assignments if name in (file.stem, parent.name)), assignments[0])
-        if parent.name == assignment:
-            student = parent.parent.name
-        elif file.stem == assignment and parent != base.resolve():
-            student = parent.name
-        else:
-            student = file.stem
-        yield Job(_printable(student), assignment, file)
-
-
-def _with_unique_names(jobs: list[Job]) -> list[Job]:
-    """Two files of one student are two submissions, told apart by their paths; the same file twice is one."""
-    seen: dict[tuple[str, str], Job] = {}
-    for job in jobs:
-        key = (job.assignment, job.student)
-        if key in seen and job.path is not None:
-            other = seen[key].path
-            if other is not None and other.resolve() == job.path.resolve():
-                continue
-            job = Job(_printable(str(job.path)), job.assignment, job.path, job.reason, job.problems)
-            key = (job.assignment, job.student)
-        seen[key] = job
-    return list(seen.values())
-
-
-def _printable(name: str) -> str:
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

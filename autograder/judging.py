@@ -20,7 +20,7 @@ from autograder.sandbox.process import WorkerSettings, Zygote
 from autograder.sandbox.remote import RemoteRunner
 from autograder.student import Student
 from autograder.submission import Submission
-from autograder.texts import Text
+from autograder.texts import Text, printable
 
 
 def practice_or_course_key(assignment: Assignment) -> bytes:
@@ -134,7 +134,7 @@ def make_report(
         status="unreadable" if unreadable is not None else "graded" if judged else "error",
         score=_total(exercises) if judged else None,
         max_score=round(sum(e.max_score for e in exercises), 6),
-        file=_printable(path.name) if path else "",
+        file=printable(path.name) if path else "",
         submission_sha256=submission.sha256 if submission else submissions.sha256(path),
         rubric_sha256=provenance.rubric_sha256,
         seed=provenance.seed,
@@ -146,8 +146,3 @@ def make_report(
 
 def _total(exercises: tuple[ExerciseResult, ...]) -> float:
     return round(sum(e.score for e in exercises if e.score is not None), 6)
-
-
-def _printable(name: str) -> str:
-    """A file name as text, whatever bytes it is made of."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

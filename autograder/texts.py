@@ -18,6 +18,17 @@ Language = Literal["en", "zh"]
 CATALOGUE = Path(__file__).with_name("locale") / "zh_CN" / "LC_MESSAGES" / "autograder.po"
 
 
+def printable(words: str) -> str:
+    """Words as every encoding can hold them: file names may be any bytes, JSON strings half a surrogate pair."""
+    if words.isascii():
+        return words
+    return words.encode("utf-8", "surrogateescape" if _is_file_name(words) else "replace").decode("utf-8", "replace")
+
+
+def _is_file_name(words: str) -> bool:
+    return all(not "\ud800" <= c <= "\udfff" or "\udc80" <= c <= "\udcff" for c in words)
+
+
 class Text(BaseModel):
     """The same words in both languages."""
 
@@ -30,7 +41,7 @@ class Text(BaseModel):
     @classmethod
     def _can_be_written(cls, words: str) -> str:
         """Half a surrogate pair, from a student's string or a file name, has no encoding."""
-        return words if words.isascii() else words.encode("utf-8", "replace").decode()
+        return printable(words)
 
     def __str__(self) -> str:
         return self.en

@@ -1,4 +1,4 @@
-"""Draws the README's picture, the table that ``autograder demo`` ends with: ``python tests/draw_demo.py RESULTS OUT.svg``."""
+"""Draws the README's picture, the demo's table: ``python tests/draw_demo.py autograder-demo/results.jsonl``."""
 
 import sys
 from pathlib import Path
@@ -8,9 +8,15 @@ from rich.console import Console
 from autograder import journal
 from autograder.report import terminal
 
-reports = list(journal.read(Path(sys.argv[1])))
-with Path("/dev/null").open("w") as nowhere:
-    console = Console(record=True, width=118, file=nowhere, force_terminal=True)
-    console.print(terminal.class_table(reports, "en", console.width))
-    console.print(terminal.summary(reports, "en"))
-    console.save_svg(sys.argv[2], title="autograder demo")
+
+def draw(results, picture):
+    reports = list(journal.read(results))
+    with Path("/dev/null").open("w") as nowhere:
+        console = Console(record=True, width=124, file=nowhere, force_terminal=True)
+        console.print(terminal.class_table(reports, "en", console.width))
+        console.print(terminal.summary(reports, "en"))
+        console.save_svg(str(picture), title="autograder demo")
+
+
+if __name__ == "__main__":
+    draw(Path(sys.argv[1]), Path(__file__).with_name("demo.svg"))

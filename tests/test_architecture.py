@@ -12,7 +12,7 @@ LAYERS = """
 texts
 errors
 results yamlfile
-course submission
+course submission jobs
 checks sandbox.cells sandbox.confine sandbox.generators sandbox.wire
 student sandbox.worker
 sandbox.zygote
@@ -23,7 +23,8 @@ diagnosis
 rubric
 judging mutants report.terminal
 report.html session
-journal grading practice plain demo doctor
+journal practice plain demo doctor
+grading
 cli
 """
 LEVEL = {name: level for level, line in enumerate(LAYERS.strip().splitlines()) for name in line.split()}

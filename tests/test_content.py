@@ -12,6 +12,7 @@ import pytest
 
 from autograder import grading, mutants
 from autograder.course import Course
+from autograder.jobs import find_jobs
 from autograder.rubric import is_named
 
 ROOT = Path(__file__).parents[1]
@@ -45,7 +46,7 @@ def reports(assignment, versions, tmp_path_factory):
         notebooks[version.id] = answers.notebook({**answers.solutions, **changed})
     for name, notebook in notebooks.items():
         (folder / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
-    jobs = grading.find_jobs([folder], [assignment.name])
+    jobs = find_jobs([folder], [assignment.name])
     return [
         {r.student: r for r in grading.grade(jobs, assignment, key, processes=grading.default_jobs())} for key in KEYS
     ]
@@ -188,6 +189,38 @@ def test_every_exercise_has_mutants_and_equivalents(assignment, versions):
         assert sum(e.exercise == exercise for e in versions.equivalents) >= 4
     ids = [v.id for v in (*versions.mutants, *versions.equivalents)]
     assert len(ids) == len(set(ids))
+
+
+REAL_CELLS = [
+    "batch = iter(DataLoader(TensorDataset(torch.ones(2, 2), torch.ones(2)), 2)).next()",  # gone from Python
+    "from IPython.core.display import set_matplotlib_formats\nset_matplotlib_formats('svg')",  # gone from IPython
+    "net = nn.Linear(2, 1).cuda()",
+    "features = torch.load('C:/Users/student/Desktop/data.pt')",
+    "print（'done'）",  # full-width punctuation
+    "name = input('your name: ')",
+    "print('epoch %d, loss %f'\n      % (1, 0.5))",  # no magic, though a line begins with %
+    "%config InlineBackend.figure_format = 'retina'\n!nvidia-smi\n%matplotlib inline",
+    "data_iter = DataLoader(TensorDataset(torch.ones(4, 2), torch.ones(4)), 2)\nloss = squared_loss = nn.MSELoss()",
+    "linreg = net = nn.Sequential(nn.Linear(2, 1))\nsgd = torch.optim.SGD(net.parameters(), lr=0.03)",
+]
+
+
+def test_real_notebooks_are_graded(tmp_path):
+    """Cells as students' notebooks have them: some fail today, some rebind the exercises' names; ids and order are missing."""
+    assignment = COURSE.assignment("linear_regression")
+    answers = mutants.Answers.of(assignment, release(assignment.name))
+    notebook = answers.notebook(answers.solutions) | {"nbformat_minor": 0}
+    for number, source in enumerate(REAL_CELLS):
+        notebook["cells"].append({"cell_type": "code", "source": source, "metadata": {}, "outputs": []})
+        notebook["cells"][-1]["execution_count"] = 50 - number
+    for cell in notebook["cells"]:
+        cell.pop("id", None)
+    (tmp_path / "zoe.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    (report,) = grading.grade(find_jobs([tmp_path], [assignment.name]), assignment, KEYS[0], processes=1)
+    assert report.score == report.max_score
+    numbers = [p.cell for p in report.problems]
+    first = sum(c["cell_type"] == "code" for c in notebook["cells"]) - len(REAL_CELLS) + 1
+    assert numbers == [first + i for i in range(6)]
 
 
 @pytest.mark.slow

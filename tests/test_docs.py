@@ -37,7 +37,7 @@ def test_the_two_commands_are_what_ci_runs():
 
 
 def test_files_named_in_the_readme_exist():
-    for name in re.findall(r"`((?:tests|docs)/[\w./]+)`|\]\((docs/[^)]+)\)", README):
+    for name in re.findall(r"`(tests/[\w./]+)`|\]\((tests/[^)]+)\)", README):
         assert (ROOT / "".join(name)).exists(), name
 
 

@@ -12,6 +12,7 @@ import tiny_course as tiny
 
 from autograder import grading, journal
 from autograder.errors import ConfigError, UsageError
+from autograder.jobs import Job, find_jobs
 from autograder.texts import same
 
 WRONG = "def double(x):\n    return 3 * x\n"
@@ -19,7 +20,7 @@ WRONG = "def double(x):\n    return 3 * x\n"
 
 def grade(course, paths=None, *, processes=1):
     assignment = course.assignment("tiny")
-    jobs = grading.find_jobs(paths or [course.submitted], ["tiny"])
+    jobs = find_jobs(paths or [course.submitted], ["tiny"])
     return {r.student: r for r in grading.grade(jobs, assignment, course.key(), processes=processes)}
 
 
@@ -242,9 +243,7 @@ def test_a_rubric_process_that_dies_is_the_platforms_fault(tmp_path):
 
 
 def found(*paths, assignments=("tiny",)):
-    return [
-        (j.student, j.assignment, j.path.name if j.path else None) for j in grading.find_jobs(list(paths), assignments)
-    ]
+    return [(j.student, j.assignment, j.path.name if j.path else None) for j in find_jobs(list(paths), assignments)]
 
 
 def touch(path):
@@ -288,7 +287,7 @@ def test_nothing_is_graded_twice_and_nothing_under_anothers_name(tmp_path):
 def test_two_candidates_are_not_chosen_between(tmp_path):
     for name in ("a.ipynb", "b.ipynb"):
         touch(tmp_path / "s1" / "tiny" / name)
-    (job,) = grading.find_jobs([tmp_path], ["tiny"])
+    (job,) = find_jobs([tmp_path], ["tiny"])
     assert job.path is None
     assert "a.ipynb, b.ipynb" in job.reason.en
 
@@ -370,7 +369,7 @@ def test_killed_at_any_moment_and_started_again_it_loses_nothing(tmp_path):
 
 
 def test_an_error_is_told_in_both_languages(tmp_path):
-    job = grading.Job("s1", "tiny", None, same("no file"))
+    job = Job("s1", "tiny", None, same("no file"))
     course = tiny.make(tmp_path)
     (report,) = grading.grade([job], course.assignment("tiny"), course.key(), processes=1)
     assert report.status == "unreadable"

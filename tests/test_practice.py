@@ -96,7 +96,7 @@ def test_without_processes_of_its_own_a_file_is_judged_here(folder, monkeypatch)
     """As on macOS and Windows: the student's own machine, the student's own code."""
     file = write(folder, tiny.answers(before=["%matplotlib inline\n1 / 0"]))
     remote = practice.check_file(file)[1]
-    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(sys, "platform", "win32")
     here = practice.check_file(file)[1]
     assert here.exercises == remote.exercises
 
@@ -107,6 +107,16 @@ def test_markup_in_what_a_student_wrote_is_shown_not_run(folder):
     html = practice.CheckResult(report.exercises, "en")._repr_html_()
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
+
+
+def test_checks_need_nothing_that_only_unix_has(folder):
+    """`check` in a notebook imports none of the modules that Windows lacks."""
+    script = (
+        "import sys\nfor name in ('resource', 'fcntl', 'pwd', 'termios'): sys.modules[name] = None\n"
+        "from autograder import check\ndef double(x): return 2 * x\nprint(check('double', lang='en').passed)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True)
+    assert done.stdout == "True\n", done.stderr
 
 
 @pytest.mark.slow

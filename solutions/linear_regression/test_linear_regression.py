@@ -50,7 +50,7 @@ def one_pass(student, batch_size, features, labels):
     """All batches of one pass, as pairs of tensors."""
     batches = student.data_iter(batch_size, features, labels)
     checks.require(
-        isinstance(batches, list | tuple) or hasattr(type(batches), "__next__"),
+        hasattr(type(batches), "__iter__") and not isinstance(batches, torch.Tensor),
         {"en": "data_iter must yield batches; is `yield` missing?", "zh": "data_iter 应当逐批产出数据；是不是少了 `yield`？"},
     )
     most = len(features) + 1

@@ -35,7 +35,7 @@ def synthetic(rng, w, b, n):
 def iterator(batches):
     """What was returned, as something to iterate over."""
     checks.require(
-        isinstance(batches, list | tuple) or hasattr(type(batches), "__next__"),
+        hasattr(type(batches), "__iter__") and not isinstance(batches, torch.Tensor),
         {"en": "data_iter must yield batches; is `yield` missing?", "zh": "data_iter 应当逐批产出数据；是不是少了 `yield`？"},
     )
     return iter(batches)

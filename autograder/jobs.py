@@ -1,0 +1,136 @@
+"""Finds the submissions there are to grade: nbgrader's tree, or loose notebooks and scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.results import Problem
+from autograder.texts import Text, printable, same, text
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission to grade.
+
+    Args:
+        student: whose it is.
+        assignment: the assignment's name.
+        path: the file; None where there is none to grade.
+        reason: why there is none.
+        problems: what was odd about finding it.
+    """
+
+    student: str
+    assignment: str
+    path: Path | None
+    reason: Text | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+def find_jobs(paths: Sequence[Path], assignments: Sequence[str]) -> list[Job]:
+    """The submissions under some files and folders.
+
+    nbgrader's tree ``<student>/<assignment>/`` gives both names. A loose file belongs to the student it is called
+    after; where it is called after the assignment, to the student its folder is called after.
+
+    Args:
+        paths: notebooks, ``.py`` files, or folders of them.
+        assignments: the names of the assignments to look for; a loose file must belong to the only one.
+    """
+    jobs: list[Job] = []
+    for path in paths:
+        if path.is_dir():
+            jobs.extend(_in_folder(path, assignments))
+        else:
+            jobs.extend(_loose([path], path.parent, assignments))
+    return _with_unique_names(jobs)
+
+
+def _in_folder(folder: Path, assignments: Sequence[str]) -> Iterator[Job]:
+    folder = folder.resolve()
+    handed_in = [
+        d
+        for name in assignments
+        for d in sorted(folder.glob(f"*/{name}"))
+        if d.is_dir() and not d.parent.name.startswith(".")
+    ]
+    handed_in += [
+        folder / name for name in assignments if (folder / name).is_dir() and not any(folder.glob(f"*/{name}"))
+    ]
+    if folder.name in assignments:
+        handed_in.append(folder)
+    if handed_in:
+        yield from (_job_of_folder(d) for d in handed_in)
+    else:
+        yield from _loose(sorted(p for p in folder.rglob("*") if _is_code(p)), folder, assignments)
+
+
+def _is_code(path: Path) -> bool:
+    hidden = any(part.startswith((".", "__")) for part in path.parts[-3:])
+    return (
+        path.suffix in (".ipynb", ".py")
+        and path.is_file()
+        and not hidden
+        and not path.name.startswith(("test_", "conftest"))
+    )
+
+
+def _job_of_folder(folder: Path) -> Job:
+    """``<student>/<assignment>/``: the notebook of the assignment's name, else the only candidate there is."""
+    student, assignment = printable(folder.parent.name), folder.name
+    for name in (f"{assignment}.ipynb", f"{assignment}.py"):
+        if (folder / name).exists():
+            return Job(student, assignment, folder / name)
+    found = sorted(p for p in folder.rglob("*") if _is_code(p))
+    notebooks = [p for p in found if p.suffix == ".ipynb"]
+    candidates = notebooks or found
+    if len(candidates) == 1:
+        note = text(
+            "{expected} was expected; {found} was graded",
+            expected=f"{assignment}.ipynb",
+            found=printable(candidates[0].name),
+        )
+        return Job(student, assignment, candidates[0], problems=(Problem.of("missing", note),))
+    if not candidates:
+        return Job(student, assignment, None, text("there is no {expected}", expected=f"{assignment}.ipynb"))
+    names = ", ".join(printable(p.name) for p in candidates[:5])
+    return Job(
+        student,
+        assignment,
+        None,
+        text(
+            "{expected} was expected; of {found} none could be chosen",
+            expected=f"{assignment}.ipynb",
+            found=same(names),
+        ),
+    )
+
+
+def _loose(files: Sequence[Path], base: Path, assignments: Sequence[str]) -> Iterator[Job]:
+    for file in files:
+        parent = file.resolve().parent
+        assignment = next((name for name in assignments if name in (file.stem, parent.name)), assignments[0])
+        if parent.name == assignment:
+            student = parent.parent.name
+        elif file.stem == assignment and parent != base.resolve():
+            student = parent.name
+        else:
+            student = file.stem
+        yield Job(printable(student), assignment, file)
+
+
+def _with_unique_names(jobs: list[Job]) -> list[Job]:
+    """Two files of one student are two submissions, told apart by their paths; the same file twice is one."""
+    seen: dict[tuple[str, str], Job] = {}
+    for job in jobs:
+        key = (job.assignment, job.student)
+        if key in seen and job.path is not None:
+            other = seen[key].path
+            if other is not None and other.resolve() == job.path.resolve():
+                continue
+            job = Job(printable(str(job.path)), job.assignment, job.path, job.reason, job.problems)
+            key = (job.assignment, job.student)
+        seen[key] = job
+    return list(seen.values())
