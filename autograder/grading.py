@@ -57,7 +57,7 @@ def default_jobs() -> int:
 
 
 def grade_all(course: Course, jobs: Sequence[Job], journal: Journal, *, processes: int) -> Iterator[GradeReport]:
-    """Grade submissions of a course and keep the reports; what has not changed since an earlier one is not graded again.
+    """Grade submissions of a course and keep the reports; what has not changed since is not graded again.
 
     Args:
         course: where the assignments and the secret are.
@@ -145,7 +145,7 @@ class _Engine:
         ours, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(  # noqa: S603 -- our own interpreter and code
-                [sys.executable, "-m", "autograder.session", str(theirs.fileno())],
+                [sys.executable, "-m", "autograder.rubric_process", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 env=os.environ | dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
                 stdin=subprocess.DEVNULL,

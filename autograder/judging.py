@@ -13,8 +13,8 @@ import autograder
 from autograder import submission as submissions
 from autograder.course import PRACTICE_KEY, Assignment, Course, derive_seed
 from autograder.errors import UsageError
+from autograder.judge import Judge
 from autograder.results import ExerciseResult, GradeReport, Problem
-from autograder.rubric import Judge
 from autograder.sandbox import confine
 from autograder.sandbox.process import WorkerSettings, Zygote
 from autograder.sandbox.remote import RemoteRunner

@@ -16,7 +16,8 @@ import pytest
 
 from autograder import rubric
 from autograder.errors import ConfigError, SubmissionError, UsageError
-from autograder.rubric import Judge, criterion_of, is_criterion, put_judge
+from autograder.judge import Judge
+from autograder.rubric import criterion_of, is_criterion, put_judge
 from autograder.texts import choose_language
 
 _JUDGE = pytest.StashKey[Judge]()

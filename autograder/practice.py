@@ -18,12 +18,13 @@ import torch
 from autograder import submission as submissions
 from autograder.course import PRACTICE_KEY, Assignment
 from autograder.errors import UsageError
+from autograder.judge import Judge
 from autograder.judging import Provenance, judge_one, make_report
 from autograder.report import html, terminal
 from autograder.results import ExerciseResult, GradeReport
-from autograder.rubric import Judge, run_locally, run_session
 from autograder.sandbox.generators import preserved_generators
-from autograder.student import LocalRunner, Student, frames_outside
+from autograder.session import run_session
+from autograder.student import LocalRunner, Student, frames_outside, run_locally
 from autograder.texts import Language, choose_language
 
 _PACKAGE = str(Path(__file__).parent)

@@ -1,163 +1,113 @@
-"""The rubric process: one long-lived pytest session that judges one submission after the other.
-
-``python -m autograder.session FD`` is started by `autograder.grading` with a socket. Both ends are ours; they
-exchange one JSON object per line: first the settings, then per submission a request and a report. The session never
-runs a student's code: each submission gets a worker from this process's own zygote.
-"""
+"""Runs an assignment's rubric as a pytest session in this process: quietly, with no plugins or settings but ours."""
 
 from __future__ import annotations
 
 import contextlib
-import gc
-import json
-import socket
+import os
 import sys
-import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
 
 import pytest
 
-from autograder import submission as submissions
-from autograder.course import Assignment
-from autograder.errors import AutograderError, ConfigError, SubmissionError
-from autograder.judging import Provenance, make_report, open_submission, start_zygote
-from autograder.results import GradeReport, Problem
-from autograder.rubric import Judge, run_criteria, run_session
-from autograder.sandbox import confine
-from autograder.sandbox.process import Zygote
-from autograder.submission import Submission
-from autograder.texts import Text, same
+from autograder import rubric
+from autograder.errors import ConfigError
+from autograder.judge import Judge
+from autograder.rubric import put_judge
 
 
-class Session:
-    """Judges submissions of one assignment as they are asked for."""
+class _JudgeSession:
+    """Puts a judge into a session and, where given, runs its criteria in another way than once."""
 
-    def __init__(self, assignment: Assignment, key: bytes, channel: TextIO) -> None:
-        self._judge, self._channel = Judge(assignment, key), channel
-        self._provenance = Provenance(assignment, key)
+    def __init__(self, judge: Judge, loop: Callable[[pytest.Session], None] | None) -> None:
+        self._judge, self._loop = judge, loop
+        self.stopped_by: Exception | None = None
 
-    def run(self) -> None:
-        """Serve until the other side hangs up.
+    def pytest_configure(self, config: pytest.Config) -> None:
+        put_judge(config, self._judge)
 
-        Raises:
-            ConfigError: the rubric or the reference is broken.
-            SandboxError: no worker can be started.
-        """
-        with contextlib.suppress(ConnectionError), start_zygote(self._judge.assignment) as zygote:
-            run_session(self._judge, loop=lambda session: self._serve(session, zygote))
-
-    def _serve(self, session: pytest.Session, zygote: Zygote) -> None:
-        prove_reference(self._judge, session, zygote)
-        gc.collect()
-        gc.freeze()
-        self._judge.results = {}
-        send(self._channel, {"blank": [exercise.model_dump() for exercise in self._judge.exercises()]})
-        for line in self._channel:
-            send(self._channel, {"report": json.loads(self._grade(json.loads(line), session, zygote).to_json())})
-
-    def _grade(self, request: dict[str, Any], session: pytest.Session, zygote: Zygote) -> GradeReport:
-        path = Path(request["path"]) if request["path"] else None
-        reason = Text(**request["reason"]) if request["reason"] else None
-        notes = tuple(Problem(**problem) for problem in request["problems"])
-        started = time.perf_counter()
-        if path is not None and reason is None:
-            try:
-                submission = submissions.read(path)
-            except SubmissionError as error:
-                reason = error.text
-        if path is None or reason is not None:
-            return self._report(request, path, started, problems=notes, unreadable=reason or same(""))
-        with open_submission(self._judge, zygote, submission) as runner:
-            run_criteria(session)
-            problems = (*notes, *submission.problems, *runner.problems)
-        return self._report(request, path, started, problems=problems, submission=submission)
-
-    def _report(self, request: dict[str, Any], path: Path | None, started: float, **what: Any) -> GradeReport:
-        return make_report(
-            self._judge, self._provenance, student=request["student"], path=path, started=started, **what
-        )
-
-
-def send(channel: TextIO, message: dict[str, Any]) -> None:
-    """Write one line.
-
-    Raises:
-        ConnectionError: the other side has hung up.
-    """
-    channel.write(json.dumps(message) + "\n")
-    channel.flush()
-
-
-def prove_reference(judge: Judge, session: pytest.Session, zygote: Zygote) -> None:
-    """Judge the source notebook by its own rubric, which warms everything up as well.
-
-    Raises:
-        ConfigError: a criterion does not pass, or the points disagree with the notebook's.
-    """
-    assignment = judge.assignment
-    try:
-        source = submissions.read(assignment.notebook)
-    except SubmissionError as error:
-        raise ConfigError(str(error), path=assignment.notebook) from error
-    judge.load_reference()
-    _check_points(judge, source)
-    judge.proving = True
-    try:
-        with open_submission(judge, zygote, source):
-            run_criteria(session)
-    finally:
-        judge.proving = False
-    for judged in judge.criteria:
-        result = judge.results.get(judged.id)
-        if result is None or result.outcome != "passed":
-            reason = " ".join((result.message if result else "not reached").split())
-            raise ConfigError(
-                f"the reference does not meet it: {reason}", path=judged.path, line=judged.line, key=judged.id
-            )
-
-
-def _check_points(judge: Judge, source: Submission) -> None:
-    assignment = judge.assignment
-    in_notebook = {cell.grade_id: cell.points for cell in source.cells if cell.is_test}
-    for grade_id, exercise in assignment.grade_ids.items():
-        total = round(sum(c.points for c in judge.criteria if c.exercise == exercise), 6)
-        if not total:
-            raise ConfigError(
-                "no criterion belongs to this exercise",
-                path=assignment.directory / "assignment.yaml",
-                key=f"exercises.{exercise}",
-            )
-        if grade_id not in in_notebook:
-            raise ConfigError(
-                f"there is no grade cell {grade_id!r} for exercise {exercise!r}", path=assignment.notebook
-            )
-        if in_notebook[grade_id] != total:
-            raise ConfigError(
-                f"the grade cell is worth {in_notebook[grade_id]:g} points, its criteria {total:g}",
-                path=assignment.notebook,
-                key=grade_id,
-            )
-
-
-def main() -> None:
-    """Serve on the inherited socket given as the only argument."""
-    import torch
-
-    torch.set_num_threads(1)
-    confine.die_with_parent()
-    sock = socket.socket(fileno=int(sys.argv[1]))
-    with contextlib.suppress(ConnectionError), sock, sock.makefile("rw", encoding="utf-8") as channel:
-        settings = json.loads(channel.readline())
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        if self._judge.mistake is not None or session.testsfailed:
+            return True
+        if self._loop is None:
+            return None
         try:
-            assignment = Assignment.load(Path(settings["assignment"]))
-            Session(assignment, bytes.fromhex(settings["key"]), channel).run()
-        except ConfigError as error:
-            mistake = {"message": error.message, "path": str(error.path), "line": error.line, "key": error.key}
-            send(channel, {"mistake": mistake})
-        except AutograderError as error:
-            send(channel, {"fault": str(error)})
+            self._loop(session)
+        except Exception as error:  # noqa: BLE001 -- pytest would print it; it is for the caller of `run_session`
+            self.stopped_by = error
+        return True
 
 
-if __name__ == "__main__":
-    main()
+def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] | None = None) -> None:
+    """Run an assignment's rubric in this process: quietly, and with no other plugins or settings than ours.
+
+    Args:
+        judge: collects the verdicts.
+        loop: runs the collected criteria; by default each of them once.
+
+    Raises:
+        ConfigError: the rubric is broken.
+    """
+    rubrics = judge.assignment.rubrics
+    if not rubrics:
+        raise ConfigError("holds no test_*.py, so there is nothing to judge by", path=judge.assignment.directory)
+    quiet = [
+        "no:terminal",
+        "no:cacheprovider",
+        "no:unraisableexception",
+        "no:threadexception",
+        "no:logging",
+        "no:doctest",
+        "no:junitxml",
+        "no:faulthandler",
+    ]
+    options = [
+        "-c",
+        os.devnull,
+        f"--rootdir={judge.assignment.directory}",
+        f"--confcutdir={judge.assignment.directory}",
+        "--import-mode=importlib",
+        "--capture=no",
+        *(part for name in quiet for part in ("-p", name)),
+    ]
+    plugin = _JudgeSession(judge, loop)
+    with _no_other_plugins(), _forgotten(rubrics):
+        code = pytest.main([*options, *map(str, rubrics)], plugins=[rubric, plugin])
+    if plugin.stopped_by is not None:
+        raise plugin.stopped_by
+    if judge.mistake is not None:
+        raise judge.mistake
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or not judge.criteria:
+        raise ConfigError(f"no criterion could be collected (pytest: {pytest.ExitCode(code).name})", path=rubrics[0])
+
+
+def run_criteria(session: pytest.Session) -> None:
+    """Run every criterion of a session once; module-wide fixtures stay for the next time."""
+    items = session.items
+    for index, item in enumerate(items):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=items[(index + 1) % len(items)])
+
+
+@contextlib.contextmanager
+def _forgotten(files: Sequence[Path]) -> Iterator[None]:
+    """Another session in this process reads these files anew, as they are then, or others of the same name."""
+    yield
+    paths = {str(file) for file in files}
+    for name, module in list(sys.modules.items()):
+        if getattr(module, "__file__", None) in paths:
+            del sys.modules[name]
+
+
+@contextlib.contextmanager
+def _no_other_plugins() -> Iterator[None]:
+    name = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

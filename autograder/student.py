@@ -16,9 +16,10 @@ from typing import Any, Protocol, Self
 import torch
 
 from autograder.checks import Call, remember_call
-from autograder.course import Function
+from autograder.course import Assignment, Function
 from autograder.errors import StudentError, StudentException
 from autograder.sandbox.cells import Failure, Notebook
+from autograder.submission import Submission
 from autograder.texts import Text, same, text
 
 
@@ -71,6 +72,20 @@ class StudentFunction:
         result, changed = self.runner.call(self.function, arguments)
         call.changed.extend(changed)
         return result
+
+
+def run_locally(assignment: Assignment, submission: Submission) -> tuple[Notebook, list[Failure]]:
+    """Run the cells of a submission in this process; gives what they defined and what failed."""
+    notebook = Notebook(assignment.exercise_of, "submission" if submission.path.suffix == ".py" else "__main__")
+    failures: list[Failure] = []
+    for cell in submission.cells:
+        if cell.is_test:
+            if cell.grade_id in assignment.grade_ids:
+                notebook.reach_grade_cell(assignment.grade_ids[cell.grade_id])
+        elif not cell.skip:
+            failures += notebook.run(cell.label, cell.source, first_line=cell.first_line, resume=cell.resume)
+    notebook.finish()
+    return notebook, failures
 
 
 class LocalRunner:

@@ -19,10 +19,11 @@ sandbox.zygote
 sandbox.process
 sandbox.host
 sandbox.remote
-diagnosis
+diagnosis criteria
+judge
 rubric
-judging mutants report.terminal
-report.html session
+session judging mutants report.terminal
+report.html rubric_process
 journal practice plain demo doctor
 grading
 cli

@@ -12,8 +12,8 @@ import pytest
 
 from autograder import grading, mutants
 from autograder.course import Course
+from autograder.criteria import is_named
 from autograder.jobs import find_jobs
-from autograder.rubric import is_named
 
 ROOT = Path(__file__).parents[1]
 COURSE = Course(ROOT)

@@ -10,8 +10,9 @@ import tiny_course as tiny
 
 from autograder.course import Assignment
 from autograder.errors import ConfigError
+from autograder.judge import Judge
 from autograder.results import CriterionResult, ExerciseResult
-from autograder.rubric import Judge, run_session
+from autograder.session import run_session
 from autograder.student import LocalRunner, Student
 from autograder.texts import Text
 

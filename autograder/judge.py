@@ -1,0 +1,129 @@
+"""What a pytest session judges with: criteria, the submission behind `student`, the verdicts so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from autograder.criteria import Criterion, is_named
+from autograder.errors import ConfigError, SubmissionError
+from autograder.results import CriterionResult, Diagnosis, ExerciseResult, Outcome
+from autograder.texts import Text, same, text
+
+if TYPE_CHECKING:  # pytest loads this module in every session; torch is for those that judge
+    from autograder.course import Assignment
+    from autograder.student import Student
+
+
+class Judge:
+    """What one pytest session judges with: the criteria, the submission behind `student`, the verdicts so far.
+
+    Args:
+        assignment: whose rubric it is.
+        key: seeds all random inputs.
+        exercise: judge the criteria of this exercise only.
+    """
+
+    def __init__(self, assignment: Assignment, key: bytes, *, exercise: str | None = None) -> None:
+        self.assignment, self.key, self.exercise = assignment, key, exercise
+        self.criteria: list[Criterion] = []
+        self.results: dict[str, CriterionResult] = {}
+        self.student: Student | None = None
+        self._seed_submission: Callable[[int], None] | None = None
+        self.mistake: ConfigError | None = None
+        self.proving = False
+        """The reference is being judged: what breaks now is the rubric's fault."""
+        self._reference: Student | None = None
+
+    @property
+    def reference(self) -> Student:
+        """The source notebook's functions, in this process."""
+        return self._reference or self.load_reference()
+
+    def load_reference(self) -> Student:
+        """Run the source notebook in this process and give its functions.
+
+        Raises:
+            ConfigError: there is none, it cannot be read, or a cell of it fails.
+        """
+        self._reference = _load_reference(self.assignment)
+        return self._reference
+
+    def seed_of(self, name: str) -> int:
+        """The seed of one criterion's inputs."""
+        from autograder.course import derive_seed
+
+        return derive_seed(self.key, self.assignment.name, name)
+
+    def begin(self, student: Student, *, seed_submission: Callable[[int], None] | None = None) -> None:
+        """From now on `student` is this one; ``seed_submission`` seeds its process, where it has its own."""
+        self.student, self.results, self._seed_submission = student, {}, seed_submission
+
+    def seed_criterion(self, judged: Criterion) -> None:
+        """Let every criterion draw the same numbers whatever ran before it."""
+        from autograder.sandbox.generators import seed_generators
+
+        seed = self.seed_of(f"{judged.id}/student")
+        seed_generators(seed)
+        if self._seed_submission is not None:
+            self._seed_submission(seed)
+
+    def record(
+        self, judged: Criterion, outcome: Outcome, message: Text | None = None, diagnosis: Diagnosis | None = None
+    ) -> None:
+        """Keep a verdict."""
+        message = message or same("")
+        self.results[judged.id] = CriterionResult(
+            id=judged.id,
+            title=judged.title,
+            points=judged.points,
+            earned=judged.points if outcome == "passed" else 0.0,
+            outcome=outcome,
+            visible=judged.visible,
+            message=message.en,
+            message_zh=message.zh,
+            diagnosis=diagnosis,
+            hint=None if outcome == "passed" else judged.hint,
+        )
+
+    def unmet_need(self, judged: Criterion) -> CriterionResult | None:
+        """The verdict for which a criterion need not be tried."""
+        needed = (r for i, r in self.results.items() if judged.needs is not None and is_named(i, judged.needs))
+        return next((result for result in needed if result.outcome != "passed"), None)
+
+    def exercises(self) -> tuple[ExerciseResult, ...]:
+        """The verdicts by exercise; a criterion without one could not be judged."""
+        for judged in self.criteria:
+            if judged.id not in self.results:
+                self.record(judged, "error", text("this criterion was not reached"))
+        return tuple(
+            ExerciseResult.of(
+                name, exercise.title, tuple(self.results[c.id] for c in self.criteria if c.exercise == name)
+            )
+            for name, exercise in self.assignment.settings.exercises.items()
+            if self.exercise in (None, name)
+        )
+
+    def skip_all(self, reason: Text) -> None:
+        """No criterion can be tried, by the student's doing: they earn nothing."""
+        self.results = {}
+        for judged in self.criteria:
+            self.record(judged, "skipped", reason)
+
+
+def _load_reference(assignment: Assignment) -> Student:
+    from autograder import submission
+    from autograder.student import LocalRunner, Student, run_locally, tell_failure
+
+    if not assignment.has_reference:
+        raise ConfigError("has no private/ folder, so there is no reference here", path=assignment.directory)
+    try:
+        source = submission.read(assignment.notebook)
+    except SubmissionError as error:
+        raise ConfigError(str(error), path=assignment.notebook) from error
+    notebook, failures = run_locally(assignment, source)
+    if failures:
+        raise ConfigError(
+            f"the reference fails: {tell_failure(failures[0])}".replace("\n", " "), path=assignment.notebook
+        )
+    return Student(assignment.functions, LocalRunner.of(notebook))
