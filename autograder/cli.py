@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from autograder.errors import AutograderError, ConfigError, SandboxError, SubmissionError, UsageError
+from autograder.errors import AutograderError, ConfigError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -93,10 +93,7 @@ def check(
         passed = _check_once(file, lang, as_json=json_output)
         for _ in _saves(file) if watch else ():
             _console().rule()
-            try:
-                passed = _check_once(file, lang, as_json=json_output)
-            except SubmissionError as error:  # half saved: the next save will do
-                _console(stderr=True).print(str(error), style="yellow", markup=False)
+            passed = _check_once(file, lang, as_json=json_output)
     if not passed:
         raise typer.Exit(1)
 
@@ -266,10 +263,6 @@ def _errors_as_exit_codes() -> Iterator[None]:
     """The one place where an error becomes a line of text and an exit code."""
     try:
         yield
-    except SandboxError as error:
-        _fail(error, 1)
-    except SubmissionError as error:
-        _fail(error, 1)
     except (UsageError, ConfigError) as error:
         _fail(error, 2)
     except AutograderError as error:

@@ -68,13 +68,8 @@ def open_submission(judge: Judge, zygote: Zygote, submission: Submission) -> Ite
 
 
 @contextlib.contextmanager
-def judge_one(judge: Judge, path: Path) -> Iterator[RemoteRunner]:
-    """Read a single file and put it before the judge, with a zygote of its own.
-
-    Raises:
-        SubmissionError: the file cannot be read.
-    """
-    submission = submissions.read(path)
+def judge_one(judge: Judge, submission: Submission) -> Iterator[RemoteRunner]:
+    """Put a single submission before the judge, with a zygote of its own."""
     with start_zygote(judge.assignment) as zygote, open_submission(judge, zygote, submission) as runner:
         yield runner
 

@@ -76,6 +76,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def _open_judge(config: pytest.Config, folder: Path) -> Judge:
     from autograder.course import Assignment
     from autograder.judging import judge_one, practice_or_course_key
+    from autograder.submission import read
 
     stack = contextlib.ExitStack()
     config.add_cleanup(stack.close)
@@ -83,7 +84,8 @@ def _open_judge(config: pytest.Config, folder: Path) -> Judge:
         assignment = Assignment.load(folder)
         judge = Judge(assignment, practice_or_course_key(assignment))
         file = config.getoption("--submission")
-        stack.enter_context(judge_one(judge, Path(file) if file else assignment.notebook))
+        submission = read(Path(file) if file else assignment.notebook)
+        stack.enter_context(judge_one(judge, submission))
     except (ConfigError, UsageError, SubmissionError) as error:
         raise pytest.UsageError(str(error)) from error
     return judge

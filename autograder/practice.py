@@ -11,13 +11,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from autograder import submission as submissions
 from autograder.course import PRACTICE_KEY, Assignment
-from autograder.errors import UsageError
+from autograder.errors import SubmissionError, UsageError
 from autograder.judge import Judge
 from autograder.judging import Provenance, judge_one, make_report
 from autograder.report import html, terminal
@@ -25,7 +26,7 @@ from autograder.results import ExerciseResult, GradeReport
 from autograder.sandbox.generators import preserved_generators
 from autograder.session import run_session
 from autograder.student import LocalRunner, Student, frames_outside, run_locally
-from autograder.texts import Language, choose_language
+from autograder.texts import Language, Text, choose_language, text
 
 _PACKAGE = str(Path(__file__).parent)
 
@@ -67,7 +68,8 @@ def check(exercise: str | None = None, *, lang: Language | None = None) -> Check
     names = sys._getframe(1).f_globals
     assignment = find_assignment(Path.cwd())
     if exercise is not None and exercise not in assignment.settings.exercises:
-        raise UsageError(f"there is no exercise {exercise!r}; there are: {', '.join(assignment.settings.exercises)}")
+        known = ", ".join(assignment.settings.exercises)
+        raise _usage_error(text("there is no exercise {name}; there are: {known}", name=exercise, known=known))
     judge = _visible_judge(assignment, exercise)
     runner = LocalRunner(
         names.__getitem__,
@@ -85,24 +87,26 @@ def check_file(path: Path) -> tuple[Assignment, GradeReport]:
 
     Raises:
         UsageError: it does not lie in an assignment's folder.
-        SubmissionError: it cannot be read.
     """
     assignment = find_assignment(path.resolve().parent)
     judge = _visible_judge(assignment, None)
     started = time.perf_counter()
-    submission = submissions.read(path)
+    report = partial(
+        make_report, judge, Provenance(assignment, PRACTICE_KEY), student=path.stem, path=path, started=started
+    )
+    try:
+        submission = submissions.read(path)
+    except SubmissionError as error:
+        run_session(judge, loop=lambda session: None)  # for the names of the criteria that could not be tried
+        return assignment, report(unreadable=error.text)
     if sys.platform == "linux":
-        with judge_one(judge, path) as runner:
+        with judge_one(judge, submission) as runner:
             run_session(judge)
             problems = (*submission.problems, *runner.problems)
     else:
         _run_here(judge, submission)
         problems = submission.problems
-    provenance = Provenance(assignment, PRACTICE_KEY)
-    report = make_report(
-        judge, provenance, student=path.stem, path=path, started=started, submission=submission, problems=problems
-    )
-    return assignment, report
+    return assignment, report(submission=submission, problems=problems)
 
 
 def find_assignment(start: Path) -> Assignment:
@@ -114,10 +118,18 @@ def find_assignment(start: Path) -> Assignment:
     for folder in (start, *start.parents):
         if (folder / "assignment.yaml").is_file():
             return Assignment.load(folder)
-    raise UsageError(
-        f"{start}: no assignment.yaml here or above; "
-        "keep the notebook in the folder in which you received it, with the files beside it"
+    raise _usage_error(
+        text(
+            "{folder}: no assignment.yaml here or above; "
+            "keep the notebook in the folder in which you received it, with the files beside it",
+            folder=start,
+        )
     )
+
+
+def _usage_error(words: Text) -> UsageError:
+    """Before an assignment is found nobody knows which language its students read."""
+    return UsageError(f"{words.zh} / {words.en}")
 
 
 def _visible_judge(assignment: Assignment, exercise: str | None) -> Judge:

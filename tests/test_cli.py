@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -149,6 +150,28 @@ def test_a_read_only_course_is_graded_from_elsewhere(course, tmp_path):
             path.chmod(0o755 if path.is_dir() else 0o644)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["starting", "grading"])
+def test_interrupted_it_keeps_what_is_done_and_exits_with_130(course, tmp_path, moment):
+    out, many = tmp_path / "r.jsonl", tmp_path / "many"
+    many.mkdir()
+    for number in range(200):
+        shutil.copy(course.submitted / "ann" / "tiny" / "tiny.ipynb", many / f"s{number}.ipynb")
+    command = [sys.executable, "-m", "autograder", "grade", str(many), "--course", str(course.root), "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not out.exists() or (moment == "grading" and out.read_bytes().count(b"\n") < 3):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    printed, errors = process.communicate()
+    assert process.returncode == 130
+    assert (printed, errors.splitlines()[-1]) == (
+        "",
+        "interrupted; what is done is kept, the same command goes on from there",
+    )
+    assert "Traceback" not in errors
+    assert moment == "starting" or 3 <= out.read_bytes().count(b"\n") < 200
+
+
 def received(course, tmp_path, notebook):
     folder = tmp_path / "tiny"
     shutil.copytree(course.root / "solutions" / "tiny", folder, ignore=shutil.ignore_patterns("private"))
@@ -171,11 +194,12 @@ def test_check_of_right_code_exits_with_0_and_speaks_json(course, tmp_path):
     assert json.loads(printed)["score"] == 5
 
 
-def test_check_of_an_unreadable_file_is_one_line_and_exit_code_1(course, tmp_path):
+def test_check_of_an_unreadable_file_says_why_and_exits_with_1(course, tmp_path):
     folder = received(course, tmp_path, tiny.answers())
     (folder / "mine.ipynb").write_text("")
-    _, errors = autograder("check", "mine.ipynb", cwd=folder, code=1)
-    assert errors == "autograder: mine.ipynb is empty\n"
+    printed, errors = autograder("check", "mine.ipynb", cwd=folder, code=1)
+    assert printed.splitlines()[-1] == "mine.ipynb 是空的"
+    assert errors == ""
 
 
 def test_doctor_tries_a_student_process(course):

@@ -10,7 +10,7 @@ import pytest
 import tiny_course as tiny
 
 from autograder import practice
-from autograder.errors import SubmissionError, UsageError
+from autograder.errors import UsageError
 from autograder.practice import check
 
 
@@ -63,7 +63,7 @@ def test_check_leaves_random_numbers_and_threads_as_they_were(folder):
 
 
 def test_an_unknown_exercise_is_named_with_those_there_are(folder):
-    with pytest.raises(UsageError, match="no exercise 'duoble'; there are: double, step"):
+    with pytest.raises(UsageError, match=r"没有练习 duoble.*no exercise duoble; there are: double, step"):
         check("duoble")
 
 
@@ -86,10 +86,11 @@ def test_hidden_files_are_ignored_even_where_they_are(tmp_path):
     assert {c.visible for e in report.exercises for c in e.criteria} == {True}
 
 
-def test_an_unreadable_file_is_a_submission_error(folder):
+def test_of_an_unreadable_file_the_reason_is_told_and_no_criterion_is_met(folder):
     (folder / "mine.ipynb").write_text("{")
-    with pytest.raises(SubmissionError, match="ends in the middle"):
-        practice.check_file(folder / "mine.ipynb")
+    _, report = practice.check_file(folder / "mine.ipynb")
+    assert (report.status, report.score, report.max_score) == ("unreadable", 0, 5)
+    assert "ends in the middle" in report.problems[0].text
 
 
 def test_without_processes_of_its_own_a_file_is_judged_here(folder, monkeypatch):

@@ -29,16 +29,21 @@ def main(descriptor: int, settings: str) -> None:
     options = json.loads(settings)
     _warm(options["preload"])
     hide_package()
-    control = socket.socket(fileno=descriptor)
     gc.collect()
     gc.freeze()
-    control.send(json.dumps({"ready": os.getpid()}).encode())
+    with contextlib.suppress(ConnectionError):  # the other side is gone without a word
+        _serve(socket.socket(fileno=descriptor), options)
+    _wait_for_workers()
+    os._exit(0)  # without taking torch apart first
+
+
+def _serve(control: socket.socket, options: dict[str, Any]) -> None:
     ended: dict[int, int] = {}
+    control.send(json.dumps({"ready": os.getpid()}).encode())
     while True:
         content, descriptors, _, _ = socket.recv_fds(control, MAX_CONTROL, 2)
         if not content:
-            _wait_for_workers()
-            os._exit(0)  # without taking torch apart first
+            return
         request = json.loads(content)
         ended.update(_reap_ended())
         if request["op"] == "spawn":
