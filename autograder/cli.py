@@ -68,6 +68,9 @@ def grade(
     no_gradebook: Annotated[
         bool, typer.Option("--no-gradebook", help="Write reports only (this version writes no gradebook yet).")
     ] = False,
+    unsafe_no_sandbox: Annotated[
+        bool, typer.Option("--unsafe-no-sandbox", help="Grade where student code cannot be confined; reports say so.")
+    ] = False,
     lang: LangOption = None,
     json_output: JsonOption = False,
 ) -> None:
@@ -75,7 +78,10 @@ def grade(
     from autograder.course import Course
 
     with _errors_as_exit_codes():
-        reports = _grade_all(Course.find(course), paths or [], assignment, jobs, out, quiet=json_output)
+        confined = _must_confine(unsafe=unsafe_no_sandbox)
+        reports = _grade_all(
+            Course.find(course), paths or [], assignment, jobs, out, confined=confined, quiet=json_output
+        )
         _show_reports(reports, out, _language(lang), as_json=json_output)
     if any(report.status == "error" for report in reports):
         raise typer.Exit(1)
@@ -105,11 +111,12 @@ def demo(
 ) -> None:
     """Copy a small course with sample submissions to a folder, grade it and show the results."""
     from autograder import demo as demos
+    from autograder.sandbox import confine  # the samples are our own: they may run where nothing can be confined
 
     with _errors_as_exit_codes():
         course = demos.make(folder)
         out = folder / "results.jsonl"
-        reports = _grade_all(course, [], None, None, out, quiet=False)
+        reports = _grade_all(course, [], None, None, out, confined=confine.is_available(), quiet=False)
         _show_reports(reports, out, _language(lang), as_json=False)
         typer.echo()
         for what, where in (
@@ -142,7 +149,14 @@ def doctor(lang: LangOption = None, json_output: JsonOption = False) -> None:
 
 
 def _grade_all(
-    course: Course, paths: list[Path], assignment: str | None, processes: int | None, out: Path, *, quiet: bool
+    course: Course,
+    paths: list[Path],
+    assignment: str | None,
+    processes: int | None,
+    out: Path,
+    *,
+    confined: bool,
+    quiet: bool,
 ) -> list[GradeReport]:
     """Grade what is not in the results file yet; gives the reports of everything asked for."""
     from autograder.grading import default_jobs, grade_all
@@ -160,10 +174,22 @@ def _grade_all(
         raise UsageError(f"no submissions found in {', '.join(map(str, paths or [course.submitted]))}")
     reports = []
     with Journal(out) as journal, _progress(len(jobs), quiet=quiet) as advance:
-        for report in grade_all(course, jobs, journal, processes=processes or default_jobs()):
+        for report in grade_all(course, jobs, journal, processes=processes or default_jobs(), confined=confined):
             reports.append(report)
             advance()
     return reports
+
+
+def _must_confine(*, unsafe: bool) -> bool:
+    """Can student code be confined here? Where not, only an explicit wish goes on without."""
+    from autograder.sandbox import confine
+
+    if not confine.is_available() and not unsafe:
+        raise UsageError(
+            "this machine cannot confine student code (Linux 5.13 or newer with Landlock is needed); "
+            "grade in WSL2 or a Linux container, or add --unsafe-no-sandbox"
+        )
+    return confine.is_available()
 
 
 def _show_reports(reports: list[GradeReport], out: Path, language: Language, *, as_json: bool) -> None:

@@ -63,7 +63,7 @@ def _sandbox() -> Finding:
             name, text("need Linux; grade in WSL2 or a Linux container. `autograder check` works without"), ok=False
         )
     from autograder.course import Function
-    from autograder.sandbox import confine
+    from autograder.sandbox import confine, landlock
     from autograder.sandbox.process import WorkerSettings, Zygote
     from autograder.sandbox.remote import RemoteRunner
     from autograder.student import Student
@@ -72,14 +72,16 @@ def _sandbox() -> Finding:
     double = Function.parse("double(x)")
     cells = [Cell("code cell 1", 1, "def double(x):\n    return 2 * x")]
     limits = Limits()
+    confined = confine.is_available()
     try:
-        with Zygote(WorkerSettings(limits.memory_mb, limits.output_kb, 10)) as zygote:
+        with Zygote(WorkerSettings(limits.memory_mb, limits.output_kb, 10, confined=confined)) as zygote:
             runner = RemoteRunner(zygote, cells, functions={"double": "double"}, grade_ids={}, limits=limits, seed=0)
             works = Student({"double": double}, runner).double(21) == 42
             runner.close()
     except (AutograderError, OSError) as error:
         return Finding(name, same(str(error)), ok=False)
-    return Finding(name, text("work; confinement: {level}", level=confine.LEVEL), works)
+    level = f"{confine.CONFINED} (Landlock {landlock.version()})" if confined else confine.UNCONFINED
+    return Finding(name, text("work; confinement: {level}", level=level), works)
 
 
 def _course(folder: Path) -> Finding:

@@ -56,7 +56,9 @@ def default_jobs() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def grade_all(course: Course, jobs: Sequence[Job], journal: Journal, *, processes: int) -> Iterator[GradeReport]:
+def grade_all(
+    course: Course, jobs: Sequence[Job], journal: Journal, *, processes: int, confined: bool = True
+) -> Iterator[GradeReport]:
     """Grade submissions of a course and keep the reports; what has not changed since is not graded again.
 
     Args:
@@ -64,6 +66,7 @@ def grade_all(course: Course, jobs: Sequence[Job], journal: Journal, *, processe
         jobs: what to grade.
         journal: earlier reports; the new ones are added as they are made.
         processes: how many rubric processes work at once.
+        confined: the kernel bounds what students' code can do.
 
     Raises:
         ConfigError: a rubric is broken; there are no new reports of its assignment then.
@@ -72,7 +75,7 @@ def grade_all(course: Course, jobs: Sequence[Job], journal: Journal, *, processe
     key = course.key()
     for name in dict.fromkeys(job.assignment for job in jobs):
         assignment = course.assignment(name)
-        provenance = Provenance(assignment, key)
+        provenance = Provenance(assignment, key, confined=confined)
         todo = []
         for job in (job for job in jobs if job.assignment == name):
             earlier = journal.reports.get((name, job.student))
@@ -80,7 +83,7 @@ def grade_all(course: Course, jobs: Sequence[Job], journal: Journal, *, processe
                 yield earlier
             else:
                 todo.append(job)
-        for report in grade(todo, assignment, key, processes=processes):
+        for report in grade(todo, assignment, key, processes=processes, confined=confined):
             journal.add(report)
             yield report
     journal.finish()
@@ -93,7 +96,9 @@ def _still_holds(report: GradeReport, job: Job, provenance: Provenance) -> bool:
     )
 
 
-def grade(jobs: Sequence[Job], assignment: Assignment, key: bytes, *, processes: int) -> Iterator[GradeReport]:
+def grade(
+    jobs: Sequence[Job], assignment: Assignment, key: bytes, *, processes: int, confined: bool = True
+) -> Iterator[GradeReport]:
     """Grade submissions of one assignment; reports come in the order they are done.
 
     Args:
@@ -101,20 +106,23 @@ def grade(jobs: Sequence[Job], assignment: Assignment, key: bytes, *, processes:
         assignment: the folder in ``solutions/``.
         key: the course's secret.
         processes: how many rubric processes work at once.
+        confined: the kernel bounds what students' code can do.
 
     Raises:
         ConfigError: the rubric is broken; there are no reports then.
         SandboxError: no submission can be run on this machine.
     """
-    with _Engine(jobs, assignment, key, min(processes, len(jobs))) as engine:
+    with _Engine(jobs, assignment, key, min(processes, len(jobs)), confined=confined) as engine:
         yield from engine.reports()
 
 
 class _Engine:
-    def __init__(self, jobs: Iterable[Job], assignment: Assignment, key: bytes, processes: int) -> None:
+    def __init__(
+        self, jobs: Iterable[Job], assignment: Assignment, key: bytes, processes: int, *, confined: bool
+    ) -> None:
         self._waiting, self._tries = deque(jobs), dict[tuple[str, str], int]()
-        self._assignment, self._key = assignment, key
-        self._provenance = Provenance(assignment, key)
+        self._assignment, self._key, self._confined = assignment, key, confined
+        self._provenance = Provenance(assignment, key, confined=confined)
         self._selector = selectors.DefaultSelector()
         self._benches: list[_Bench] = []
         self._patience_s = 2 * assignment.settings.limits.submission_s + _GRACE_S
@@ -155,7 +163,9 @@ class _Engine:
         bench = _Bench(process, ours, time.monotonic() + _START_S)
         self._benches.append(bench)
         self._selector.register(ours, selectors.EVENT_READ, bench)
-        self._tell(bench, {"assignment": str(self._assignment.directory), "key": self._key.hex()})
+        self._tell(
+            bench, {"assignment": str(self._assignment.directory), "key": self._key.hex(), "confined": self._confined}
+        )
 
     def _tell(self, bench: _Bench, message: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):  # a process that is gone is noticed when it is listened to

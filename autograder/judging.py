@@ -33,7 +33,7 @@ def practice_or_course_key(assignment: Assignment) -> bytes:
         return PRACTICE_KEY
 
 
-def start_zygote(assignment: Assignment) -> Zygote:
+def start_zygote(assignment: Assignment, *, confined: bool) -> Zygote:
     """A process that forks workers within the assignment's limits."""
     limits = assignment.settings.limits
     return Zygote(
@@ -42,6 +42,7 @@ def start_zygote(assignment: Assignment) -> Zygote:
             output_kb=limits.output_kb,
             cpu_s=int(limits.submission_s) + 1,
             preload=tuple(assignment.settings.preload),
+            confined=confined,
         )
     )
 
@@ -69,18 +70,22 @@ def open_submission(judge: Judge, zygote: Zygote, submission: Submission) -> Ite
 
 @contextlib.contextmanager
 def judge_one(judge: Judge, submission: Submission) -> Iterator[RemoteRunner]:
-    """Put a single submission before the judge, with a zygote of its own."""
-    with start_zygote(judge.assignment) as zygote, open_submission(judge, zygote, submission) as runner:
+    """Put a single submission before the judge, with a zygote of its own; confined where the machine can do it."""
+    confined = confine.is_available()
+    with (
+        start_zygote(judge.assignment, confined=confined) as zygote,
+        open_submission(judge, zygote, submission) as runner,
+    ):
         yield runner
 
 
 class Provenance:
     """What a grade was made with: the same for every submission of one run, recorded in each report."""
 
-    def __init__(self, assignment: Assignment, key: bytes) -> None:
+    def __init__(self, assignment: Assignment, key: bytes, *, confined: bool) -> None:
         self.rubric_sha256 = assignment.sha256()
         self.seed = f"{derive_seed(key, assignment.name):016x}"
-        self.sandbox = confine.LEVEL
+        self.sandbox = confine.CONFINED if confined else confine.UNCONFINED
         self.versions = {
             "autograder": autograder.__version__,
             "python": platform.python_version(),

@@ -23,6 +23,7 @@ from autograder.judge import Judge
 from autograder.judging import Provenance, judge_one, make_report
 from autograder.report import html, terminal
 from autograder.results import ExerciseResult, GradeReport
+from autograder.sandbox import confine
 from autograder.sandbox.generators import preserved_generators
 from autograder.session import run_session
 from autograder.student import LocalRunner, Student, frames_outside, run_locally
@@ -91,9 +92,8 @@ def check_file(path: Path) -> tuple[Assignment, GradeReport]:
     assignment = find_assignment(path.resolve().parent)
     judge = _visible_judge(assignment, None)
     started = time.perf_counter()
-    report = partial(
-        make_report, judge, Provenance(assignment, PRACTICE_KEY), student=path.stem, path=path, started=started
-    )
+    provenance = Provenance(assignment, PRACTICE_KEY, confined=confine.is_available())
+    report = partial(make_report, judge, provenance, student=path.stem, path=path, started=started)
     try:
         submission = submissions.read(path)
     except SubmissionError as error:

@@ -34,9 +34,9 @@ from autograder.texts import Text, same
 class Session:
     """Judges submissions of one assignment as they are asked for."""
 
-    def __init__(self, assignment: Assignment, key: bytes, channel: TextIO) -> None:
-        self._judge, self._channel = Judge(assignment, key), channel
-        self._provenance = Provenance(assignment, key)
+    def __init__(self, assignment: Assignment, key: bytes, channel: TextIO, *, confined: bool) -> None:
+        self._judge, self._channel, self._confined = Judge(assignment, key), channel, confined
+        self._provenance = Provenance(assignment, key, confined=confined)
 
     def run(self) -> None:
         """Serve until the other side hangs up.
@@ -45,7 +45,10 @@ class Session:
             ConfigError: the rubric or the reference is broken.
             SandboxError: no worker can be started.
         """
-        with contextlib.suppress(ConnectionError), start_zygote(self._judge.assignment) as zygote:
+        with (
+            contextlib.suppress(ConnectionError),
+            start_zygote(self._judge.assignment, confined=self._confined) as zygote,
+        ):
             run_session(self._judge, loop=lambda session: self._serve(session, zygote))
 
     def _serve(self, session: pytest.Session, zygote: Zygote) -> None:
@@ -152,7 +155,7 @@ def main() -> None:
         settings = json.loads(channel.readline())
         try:
             assignment = Assignment.load(Path(settings["assignment"]))
-            Session(assignment, bytes.fromhex(settings["key"]), channel).run()
+            Session(assignment, bytes.fromhex(settings["key"]), channel, confined=settings["confined"]).run()
         except ConfigError as error:
             mistake = {"message": error.message, "path": str(error.path), "line": error.line, "key": error.key}
             send(channel, {"mistake": mistake})

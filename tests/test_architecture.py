@@ -13,8 +13,8 @@ texts
 errors
 results yamlfile
 course submission jobs
-checks sandbox.cells sandbox.confine sandbox.generators sandbox.wire
-student sandbox.worker
+checks sandbox.cells sandbox.generators sandbox.landlock sandbox.seccomp sandbox.wire
+sandbox.confine student sandbox.worker
 sandbox.zygote
 sandbox.process
 sandbox.host

@@ -1,35 +1,130 @@
-"""What a worker may use: applied in the worker itself, after the fork, before any of the student's code runs."""
+"""What a worker may do and use: put in force in it after the fork, before any of the student's code runs.
+
+Landlock bounds files and the network, seccomp the system calls, resource limits the rest; none suffices alone: without
+Landlock a student reads the solution, without seccomp he changes modes and times of files, sends datagrams, forks.
+Every step that fails ends the worker.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import signal
+import stat
+import struct
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-LEVEL = "process+rlimits"
+from autograder.sandbox import landlock, seccomp
+
+CONFINED, UNCONFINED = "landlock+seccomp", "none: process and resource limits only"
 """What reports say about the confinement in force."""
 
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
+_CAPABILITY_VERSION = 0x20080522
+_NOBODY = 65534
 
 
-def apply(*, keep: set[int], memory_mb: int, cpu_s: int, output_bytes: int) -> None:
-    """Confine the calling process, which has just been forked.
+def is_available() -> bool:
+    """Can this machine confine a worker?"""
+    return seccomp.is_supported() and landlock.version() > 0
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """What is prepared once for all workers.
 
     Args:
-        keep: descriptors that stay open besides 0, 1 and 2.
-        memory_mb: address space beyond what the process has now.
-        cpu_s: CPU seconds after which the kernel ends it.
-        output_bytes: the largest file it can write.
+        ruleset: descriptor of a Landlock ruleset; None where workers are not confined.
+        drop_user: started as root, workers become nobody.
+    """
+
+    ruleset: int | None
+    drop_user: bool = False
+
+    @classmethod
+    def prepare(cls, *, confined: bool) -> Confinement:
+        """Prepare it, in the process that will fork the workers.
+
+        Raises:
+            OSError: this machine cannot confine them.
+        """
+        if not confined:
+            return cls(None)
+        readable = list(_readable())
+        as_root = os.geteuid() == 0
+        return cls(landlock.build_ruleset(readable), as_root and all(map(_is_readable_by_others, readable)))
+
+    def apply(self, *, keep: set[int], memory_mb: int, cpu_s: int, output_bytes: int) -> None:
+        """Confine the calling process, which has just been forked.
+
+        Args:
+            keep: descriptors that stay open besides 0, 1 and 2.
+            memory_mb: address space beyond what the process has now.
+            cpu_s: CPU seconds after which the kernel ends it.
+            output_bytes: the largest file it can write.
+
+        Raises:
+            OSError: a step failed; the process may not run anything.
+        """
+        os.setsid()
+        _close_all_but(keep | {0, 1, 2} | ({self.ruleset} if self.ruleset is not None else set()))
+        _limit(memory_mb=memory_mb, cpu_s=cpu_s, output_bytes=output_bytes)
+        if self.ruleset is None:
+            die_with_parent()
+            return
+        if len(os.listdir("/proc/self/task")) != 1:  # noqa: PTH208 -- a path object per thread is not needed
+            raise OSError("a process with threads cannot be confined as a whole")
+        if self.drop_user:
+            os.setgroups([])
+            os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+            os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+        die_with_parent()  # after the change of user, which would undo it
+        _prctl(_PR_SET_DUMPABLE, 0)
+        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+        _drop_capabilities()
+        landlock.restrict_self(self.ruleset)
+        os.close(self.ruleset)
+        seccomp.install(seccomp.build_filter(os.getpid()))
+
+
+def die_with_parent() -> None:
+    """Let the kernel kill this process when the one that started it ends.
 
     Raises:
-        OSError: a step failed; the process may not run anything.
+        OSError: the kernel refuses.
     """
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _readable() -> Iterator[Path]:
+    """What Python needs to import and run: the interpreter, libraries, packages, time zones, nothing of a course."""
+    paths = sysconfig.get_paths()
+    prefixes = {Path(sys.prefix), Path(sys.base_prefix), Path(paths["stdlib"]).parent, Path(paths["platstdlib"]).parent}
+    for prefix in prefixes:
+        yield prefix if prefix.name.startswith("lib") else prefix / "lib"
+    for path in sys.path:
+        if path.endswith(("site-packages", "dist-packages")):
+            yield Path(path)
+    libraries = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
+    data = ("/usr/share/zoneinfo", "/usr/share/fonts", "/etc/localtime", "/proc/cpuinfo", "/proc/meminfo")
+    for name in (*libraries, *data, "/dev/null", "/dev/urandom"):
+        if Path(name).exists():
+            yield Path(name).resolve()
+
+
+def _is_readable_by_others(path: Path) -> bool:
+    mode = path.stat().st_mode
+    wanted = stat.S_IROTH | (stat.S_IXOTH if path.is_dir() else 0)
+    return mode & wanted == wanted and all(parent.stat().st_mode & stat.S_IXOTH for parent in path.resolve().parents)
+
+
+def _limit(*, memory_mb: int, cpu_s: int, output_bytes: int) -> None:
     import resource  # not there on Windows, where a student's own check imports this module
 
-    die_with_parent()
-    os.setsid()
-    _close_all_but(keep | {0, 1, 2})
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limits = {
         resource.RLIMIT_AS: pages * resource.getpagesize() + (memory_mb << 20),
@@ -46,17 +141,6 @@ def apply(*, keep: set[int], memory_mb: int, cpu_s: int, output_bytes: int) -> N
         resource.setrlimit(limit, (value, value + grace))
 
 
-def die_with_parent() -> None:
-    """Let the kernel kill this process when the one that started it ends.
-
-    Raises:
-        OSError: the kernel refuses.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL), 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "PR_SET_PDEATHSIG")
-
-
 def _close_all_but(keep: set[int]) -> None:
     start = 0
     for descriptor in sorted(keep):
@@ -64,3 +148,21 @@ def _close_all_but(keep: set[int]) -> None:
             os.closerange(start, descriptor)
         start = descriptor + 1
     os.closerange(start, 1 << 16)
+
+
+def _drop_capabilities() -> None:
+    """Give up every capability there is, and with the bounding set every way to get one back."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in range(64):
+        if libc.prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0):
+            break  # an ordinary user may not, and has none; or the kernel knows no more of them
+    header = struct.pack("Ii", _CAPABILITY_VERSION, 0)
+    if libc.capset(header, struct.pack("6I", *[0] * 6)):
+        raise OSError(ctypes.get_errno(), "capset")
+
+
+def _prctl(option: int, value: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)):
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))

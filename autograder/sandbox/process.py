@@ -49,12 +49,14 @@ class WorkerSettings:
         output_kb: how much of what it prints is kept.
         cpu_s: CPU seconds after which the kernel ends it.
         preload: modules imported before the fork.
+        confined: the kernel bounds what it can do; only a student's own code on his own machine may run without.
     """
 
     memory_mb: int
     output_kb: int
     cpu_s: int
     preload: tuple[str, ...] = ()
+    confined: bool = True
 
 
 class Zygote:

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from autograder.sandbox import confine
+from autograder.sandbox.confine import Confinement
 from autograder.sandbox.generators import seed_generators
 from autograder.sandbox.wire import MAX_CONTROL, Connection
 from autograder.sandbox.worker import Output, Worker, hide_package
@@ -29,15 +29,16 @@ def main(descriptor: int, settings: str) -> None:
     options = json.loads(settings)
     _warm(options["preload"])
     hide_package()
+    confinement = Confinement.prepare(confined=options["confined"])
     gc.collect()
     gc.freeze()
     with contextlib.suppress(ConnectionError):  # the other side is gone without a word
-        _serve(socket.socket(fileno=descriptor), options)
+        _serve(socket.socket(fileno=descriptor), confinement, options)
     _wait_for_workers()
     os._exit(0)  # without taking torch apart first
 
 
-def _serve(control: socket.socket, options: dict[str, Any]) -> None:
+def _serve(control: socket.socket, confinement: Confinement, options: dict[str, Any]) -> None:
     ended: dict[int, int] = {}
     control.send(json.dumps({"ready": os.getpid()}).encode())
     while True:
@@ -47,7 +48,9 @@ def _serve(control: socket.socket, options: dict[str, Any]) -> None:
         request = json.loads(content)
         ended.update(_reap_ended())
         if request["op"] == "spawn":
-            ended.pop(_spawn(control, descriptors, options), None)  # the number may have been another worker's
+            ended.pop(
+                _spawn(control, descriptors, confinement, options), None
+            )  # the number may have been another worker's
         else:
             status = ended[request["pid"]] if request["pid"] in ended else os.waitpid(request["pid"], 0)[1]
             control.send(json.dumps({"status": status}).encode())
@@ -75,11 +78,11 @@ def _warm(preload: list[str]) -> None:
 importlib.import_module("torch.utils.data")
 
 
-def _spawn(control: socket.socket, descriptors: list[int], options: dict[str, Any]) -> int:
+def _spawn(control: socket.socket, descriptors: list[int], confinement: Confinement, options: dict[str, Any]) -> int:
     connection, output = descriptors
     pid = os.fork()
     if pid == 0:
-        _become_worker(control, connection, output, options)
+        _become_worker(control, connection, output, confinement, options)
     handle = os.pidfd_open(pid)
     for descriptor in descriptors:
         os.close(descriptor)
@@ -90,7 +93,9 @@ def _spawn(control: socket.socket, descriptors: list[int], options: dict[str, An
     return pid
 
 
-def _become_worker(control: socket.socket, connection: int, output: int, options: dict[str, Any]) -> None:
+def _become_worker(
+    control: socket.socket, connection: int, output: int, confinement: Confinement, options: dict[str, Any]
+) -> None:
     """Never returns: the forked child is the worker from here on, and ends in it."""
     try:
         control.close()
@@ -101,7 +106,7 @@ def _become_worker(control: socket.socket, connection: int, output: int, options
         sys.stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115
         sys.stdout, sys.stderr = Output(1, limit // 2), Output(2, limit // 2)
         worker = Worker(Connection(socket.socket(fileno=connection)))
-        confine.apply(keep={connection}, memory_mb=options["memory_mb"], cpu_s=options["cpu_s"], output_bytes=limit)
+        confinement.apply(keep={connection}, memory_mb=options["memory_mb"], cpu_s=options["cpu_s"], output_bytes=limit)
         worker.serve()
         os._exit(0)
     except BaseException as error:  # noqa: BLE001 -- a worker that cannot be confined may not run

@@ -1,0 +1,207 @@
+"""What a confined worker cannot do, tried for real, and what must go on working in it."""
+
+import os
+import socket
+
+import pytest
+
+from autograder.sandbox import confine, landlock, seccomp
+from autograder.sandbox.process import WorkerSettings, Zygote
+
+pytestmark = pytest.mark.skipif(not confine.is_available(), reason="this machine has no Landlock")
+
+ATTEMPTS = '''
+import ctypes, mmap, os, pathlib, resource, shutil, signal, socket, subprocess, sys, threading
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def syscall(number, *arguments):
+    result = libc.syscall(ctypes.c_long(number), *[ctypes.c_long(a) for a in arguments])
+    if result == -1:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+
+
+def attempt(action, secret, port):
+    """What came of it: the name of the exception, or what was done."""
+    parent = os.getppid()
+    try:
+        return f"done: {eval(action)!r}"[:200]
+    except BaseException as error:
+        return type(error).__name__
+
+
+def works(source):
+    names = {}
+    try:
+        exec(source, names)
+        return "works"
+    except BaseException as error:
+        return f"{type(error).__name__}: {error}"
+'''
+
+X86_64 = dict(
+    ptrace=101,
+    process_vm_readv=310,
+    io_uring=425,
+    userfaultfd=323,
+    bpf=321,
+    keyctl=250,
+    mount=165,
+    unshare=272,
+    setns=308,
+    shmget=29,
+    execveat=322,
+    pidfd_open=434,
+    pidfd_getfd=438,
+    perf=298,
+)
+AARCH64 = dict(
+    ptrace=117,
+    process_vm_readv=270,
+    io_uring=425,
+    userfaultfd=282,
+    bpf=280,
+    keyctl=219,
+    mount=40,
+    unshare=97,
+    setns=268,
+    shmget=194,
+    execveat=281,
+    pidfd_open=434,
+    pidfd_getfd=438,
+    perf=241,
+)
+NUMBERS = X86_64 if os.uname().machine == "x86_64" else AARCH64
+
+FORBIDDEN = [
+    "open(secret).read()",
+    "os.listdir(os.path.dirname(secret))",
+    "os.listdir('/root')",
+    "open('/etc/passwd').read()",
+    "os.listdir('/')",
+    "os.listdir('/tmp')",
+    "open(secret, 'a')",
+    "open('/tmp/left-behind', 'w')",
+    "open('/dev/shm/left-behind', 'w')",
+    "os.truncate(secret, 0)",
+    "os.chmod(secret, 0o777)",
+    "os.chown(secret, 0, 0)",
+    "os.utime(secret)",
+    "os.rename(secret, secret + '.moved')",
+    "os.unlink(secret)",
+    "os.mkdir('/tmp/left-behind')",
+    "os.symlink(secret, '/tmp/left-behind')",
+    "os.link(secret, '/tmp/left-behind')",
+    "os.setxattr(secret, 'user.a', b'1')",
+    "os.mkfifo('/tmp/left-behind')",
+    "socket.create_connection(('127.0.0.1', port))",
+    "socket.socket()",
+    "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', port))",
+    "socket.socket(socket.AF_UNIX).connect('\\0abstract')",
+    "socket.socketpair()",
+    "os.fork()",
+    "subprocess.run(['/bin/true'])",
+    "os.execv('/bin/true', ['true'])",
+    "os.posix_spawn('/bin/true', ['true'], {})",
+    "os.memfd_create('code')",
+    "os.kill(parent, 0)",
+    "os.kill(1, 0)",
+    "os.killpg(0, 0)",
+    "os.kill(-1, 0)",
+    "open(f'/proc/{parent}/environ', 'rb').read()",
+    "open(f'/proc/{parent}/mem', 'rb')",
+    "os.listdir('/proc/self/fd')",
+    "os.setpriority(os.PRIO_PROCESS, parent, 5)",
+    "os.sched_setaffinity(parent, {0})",
+    "os.setuid(0)",
+    "os.chroot('/tmp')",
+    "resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))",
+    "resource.setrlimit(resource.RLIMIT_AS, (-1, -1))",
+    *(f"syscall({number}, 0, 0, 0, 0, 0)  # {name}" for name, number in NUMBERS.items()),
+]
+
+ORDINARY = {
+    "convolution": "import torch\ntorch.nn.Conv2d(3, 4, 3)(torch.randn(1, 3, 8, 8)).sum().backward()",
+    "lstm": "import torch\ntorch.nn.LSTM(3, 4)(torch.randn(5, 2, 3))[0].sum().backward()",
+    "attention": "import torch\ntorch.nn.MultiheadAttention(8, 2)(*[torch.randn(3, 2, 8)] * 3)[0].sum().backward()",
+    "optimiser": "import torch\np = torch.nn.Parameter(torch.ones(3))\no = torch.optim.Adam([p])\np.sum().backward()\no.step()",
+    "data loader": "import torch\nfrom torch.utils.data import *\nassert len(list(DataLoader(TensorDataset(torch.ones(4, 2)), 2, shuffle=True))) == 2",
+    "figures": "import io\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('x')\nplt.show()\nplt.savefig(io.BytesIO())",
+    "threads": "import threading\nt = threading.Thread(target=print)\nt.start()\nt.join()",
+    "more threads in torch": "import torch\ntorch.set_num_threads(2)\ntorch.randn(500, 500) @ torch.randn(500, 500)",
+    "saving to memory": "import io, torch\nb = io.BytesIO()\ntorch.save(torch.ones(2), b)\nb.seek(0)\ntorch.load(b)",
+    "time zones": "import datetime, zoneinfo\ndatetime.datetime.now(zoneinfo.ZoneInfo('Asia/Shanghai'))",
+    "sleeping and random bytes": "import os, time\ntime.sleep(0.001)\nos.urandom(4)",
+    "scripting": "import torch\ntorch.jit.script(torch.nn.Linear(2, 2))(torch.ones(1, 2))",
+    "signals to oneself": "import signal\nsignal.signal(signal.SIGUSR1, lambda *_: None)\nsignal.raise_signal(signal.SIGUSR1)",
+    "reading limits": "import resource\nresource.getrlimit(resource.RLIMIT_AS)",
+    "linear algebra": "import numpy as np\nnp.linalg.svd(np.eye(3))",
+}
+
+
+@pytest.fixture(scope="module")
+def confined(open_runner):
+    with Zygote(
+        WorkerSettings(memory_mb=1024, output_kb=1024, cpu_s=60, preload=("torch.optim", "matplotlib.pyplot"))
+    ) as zygote:
+        runner, student = open_runner(
+            ATTEMPTS, on=zygote, declare=["attempt(action, secret, port)", "works(source)"], call_s=30, submission_s=300
+        )
+        yield student
+        runner.close()
+
+
+@pytest.fixture(scope="module")
+def secret(tmp_path_factory):
+    file = tmp_path_factory.mktemp("solutions") / "solution.py"
+    file.write_text("the answer")
+    return file
+
+
+@pytest.fixture(scope="module")
+def port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("action", FORBIDDEN)
+def test_it_cannot(confined, secret, port, action):
+    before = secret.stat()
+    assert confined.attempt(action, str(secret), port) in ("PermissionError", "ValueError", "OSError"), action
+    after = secret.stat()
+    assert (before.st_mode, before.st_mtime, before.st_size) == (after.st_mode, after.st_mtime, after.st_size)
+    assert not os.path.lexists("/tmp/left-behind")
+
+
+@pytest.mark.parametrize("what", ORDINARY)
+def test_it_can(confined, what):
+    assert confined.works(ORDINARY[what]) == "works"
+
+
+def test_another_architectures_calls_end_it(open_student):
+    """x32's getpid: the same processor, another table of calls."""
+    if os.uname().machine != "x86_64":
+        pytest.skip("x86-64 only")
+    student = open_student("import ctypes\ndef f(): return ctypes.CDLL(None).syscall(ctypes.c_long(0x40000000 + 39))")
+    with pytest.raises(Exception, match="killed"):
+        student.f()
+
+
+def test_without_confinement_it_could(open_runner, secret):
+    """The same attempt where nothing is confined: the table above tests something."""
+    with Zygote(WorkerSettings(memory_mb=512, output_kb=64, cpu_s=20, confined=False)) as zygote:
+        runner, student = open_runner(ATTEMPTS, on=zygote, declare=["attempt(action, secret, port)"])
+        assert student.attempt("open(secret).read()", str(secret), 0) == "done: 'the answer'"
+        assert student.attempt("os.fork() or os._exit(0)", str(secret), 0).startswith("done")
+        runner.close()
+
+
+def test_the_filter_is_built_for_both_architectures(monkeypatch):
+    for machine in ("x86_64", "aarch64"):
+        monkeypatch.setattr(seccomp.platform, "machine", lambda machine=machine: machine)
+        program = seccomp.build_filter(1234)
+        assert len(program) % 8 == 0
+        assert len(program) // 8 < 4096  # the kernel's limit
+    assert landlock.version() > 0
