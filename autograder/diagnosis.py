@@ -54,8 +54,6 @@ def _shape_relations(actual: tuple[int, ...], expected: tuple[int, ...]) -> Iter
         yield _diagnosis(
             "dimension-lost", text("a dimension of size 1 was lost; a column of n numbers is (n, 1), not (n,)")
         )
-    if len(expected) == 2 and expected[1] == 1 and len(actual) == 2 and actual[1] == 1 and expected[0] == 1:
-        yield _diagnosis("one-per-row", text("there is one value per sample where one for all samples is asked"))
 
 
 def _value_relations(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[tuple[Callable[[], bool], Diagnosis]]:

@@ -77,12 +77,20 @@ def _is_code(path: Path) -> bool:
     )
 
 
+def _job(student: str, assignment: str, file: Path) -> Job:
+    if file.is_symlink():
+        return Job(
+            student, assignment, None, text("{file} is a link; hand in the file itself", file=printable(file.name))
+        )
+    return Job(student, assignment, file)
+
+
 def _job_of_folder(folder: Path) -> Job:
     """``<student>/<assignment>/``: the notebook of the assignment's name, else the only candidate there is."""
-    student, assignment = printable(folder.parent.name), folder.name
+    student, assignment = printable(folder.parent.name).replace("\n", " "), folder.name
     for name in (f"{assignment}.ipynb", f"{assignment}.py"):
         if (folder / name).exists():
-            return Job(student, assignment, folder / name)
+            return _job(student, assignment, folder / name)
     found = sorted(p for p in folder.rglob("*") if _is_code(p))
     notebooks = [p for p in found if p.suffix == ".ipynb"]
     candidates = notebooks or found
@@ -110,15 +118,15 @@ def _job_of_folder(folder: Path) -> Job:
 
 def _loose(files: Sequence[Path], base: Path, assignments: Sequence[str]) -> Iterator[Job]:
     for file in files:
-        parent = file.resolve().parent
+        parent = file.absolute().parent
         assignment = next((name for name in assignments if name in (file.stem, parent.name)), assignments[0])
         if parent.name == assignment:
             student = parent.parent.name
-        elif file.stem == assignment and parent != base.resolve():
+        elif file.stem == assignment and parent != base.absolute():
             student = parent.name
         else:
             student = file.stem
-        yield Job(printable(student), assignment, file)
+        yield _job(printable(student).replace("\n", " "), assignment, file)
 
 
 def _with_unique_names(jobs: list[Job]) -> list[Job]:

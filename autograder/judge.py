@@ -69,9 +69,15 @@ class Judge:
             self._seed_submission(seed)
 
     def record(
-        self, judged: Criterion, outcome: Outcome, message: Text | None = None, diagnosis: Diagnosis | None = None
+        self,
+        judged: Criterion,
+        outcome: Outcome,
+        message: Text | None = None,
+        diagnosis: Diagnosis | None = None,
+        *,
+        hint: bool = False,
     ) -> None:
-        """Keep a verdict."""
+        """Keep a verdict, with the criterion's hint where it can help."""
         message = message or same("")
         self.results[judged.id] = CriterionResult(
             id=judged.id,
@@ -83,7 +89,7 @@ class Judge:
             message=message.en,
             message_zh=message.zh,
             diagnosis=diagnosis,
-            hint=None if outcome == "passed" else judged.hint,
+            hint=judged.hint if hint else None,
         )
 
     def unmet_need(self, judged: Criterion) -> CriterionResult | None:
@@ -104,11 +110,11 @@ class Judge:
             if self.exercise in (None, name)
         )
 
-    def skip_all(self, reason: Text) -> None:
+    def skip_all(self) -> None:
         """No criterion can be tried, by the student's doing: they earn nothing."""
         self.results = {}
         for judged in self.criteria:
-            self.record(judged, "skipped", reason)
+            self.record(judged, "skipped")
 
 
 def _load_reference(assignment: Assignment) -> Student:

@@ -122,7 +122,7 @@ def make_report(
         unreadable: why nothing could be read.
     """
     if unreadable is not None:
-        judge.skip_all(unreadable)
+        judge.skip_all()
         problems = (*problems, Problem.of("unreadable", unreadable))
     exercises = judge.exercises()
     judged = all(exercise.score is not None for exercise in exercises)

@@ -118,7 +118,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         if call.when == "call":
             judge.record(judged, "passed")
     elif not (isinstance(call.excinfo.value, pytest.skip.Exception) and judged.id in judge.results):
-        judge.record(judged, *_verdict(judge, judged, call.excinfo.value))
+        outcome, message, diagnosis = _verdict(judge, judged, call.excinfo.value)
+        # a hint is about a wrong answer; a traceback or a missing function speaks for itself
+        hint = outcome == "failed" and not isinstance(call.excinfo.value, StudentError)
+        judge.record(judged, outcome, message, diagnosis, hint=hint)
     return report  # type: ignore[no-any-return]
 
 

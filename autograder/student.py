@@ -124,7 +124,8 @@ class LocalRunner:
             if name not in function.changes
         }
         try:
-            result = target(*given)
+            with torch.set_grad_enabled(torch.is_grad_enabled()):  # a student may switch it and not back
+                result = target(*given)
         except Exception as error:  # noqa: BLE001 -- whatever the student raises is told as the student's
             raise student_exception(function.name, self._failure(error)) from None
         return result, [name for name, pairs in frozen.items() if _restore(pairs)]

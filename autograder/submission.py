@@ -22,6 +22,15 @@ MAX_BYTES = 256 << 20
 _MARKER = re.compile(r"^# (?:%%|In\[[ \d]*\]:|<codecell>)", re.MULTILINE)  # VS Code and Spyder, nbconvert, old IPython
 
 
+_OTHER_KINDS = {
+    "PK": text("a zip archive or an Office document"),
+    "%PDF": text("a PDF document"),
+    "version https://git-lfs": text("a pointer of Git LFS, not the file itself"),
+    "<<<<<<<": text("the remains of a merge conflict"),
+    "<": text("a web page"),
+}
+
+
 @dataclass(frozen=True)
 class Cell:
     """One code cell.
@@ -70,7 +79,7 @@ def read(path: Path) -> Submission:
     if not source.strip():
         raise SubmissionError(text("{file} is empty", file=path.name))
     submission = Submission(path, hashlib.sha256(content).hexdigest(), (), problems)
-    if path.suffix == ".py":
+    if path.suffix == ".py" and not (source.lstrip().startswith("{") and '"cells"' in source):
         return replace(submission, cells=tuple(_script_cells(source, path.name)))
     return _read_notebook(source, submission)
 
@@ -118,6 +127,9 @@ def _decode(content: bytes) -> tuple[str, tuple[Problem, ...]]:
 
 def _read_notebook(source: str, submission: Submission) -> Submission:
     file = submission.path.name
+    for start, kind in _OTHER_KINDS.items():
+        if source.lstrip().startswith(start):
+            raise SubmissionError(text("{file} is not a notebook: it is {kind}", file=file, kind=kind))
     try:
         notebook = json.loads(source)
     except json.JSONDecodeError as error:

@@ -8,6 +8,7 @@ own two languages.
 from __future__ import annotations
 
 import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -15,11 +16,17 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, field_validator
 
 Language = Literal["en", "zh"]
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 CATALOGUE = Path(__file__).with_name("locale") / "zh_CN" / "LC_MESSAGES" / "autograder.po"
 
 
 def printable(words: str) -> str:
-    """Words as every encoding can hold them: file names may be any bytes, JSON strings half a surrogate pair."""
+    """Words as every encoding and terminal can hold them.
+
+    File names may be any bytes, JSON strings half a surrogate pair; both may hold what steers a terminal or turns the
+    direction of writing.
+    """
+    words = _STEERING.sub("\ufffd", words)
     if words.isascii():
         return words
     return words.encode("utf-8", "surrogateescape" if _is_file_name(words) else "replace").decode("utf-8", "replace")

@@ -61,6 +61,9 @@ def graded(course):
         "exits on import": tiny.answers(before=["import os; os._exit(0)"]),
         "segfaults": tiny.answers("import ctypes\ndef double(x):\n    ctypes.string_at(0)"),
         "floods": tiny.answers("def double(x):\n    for _ in range(300): print('x' * 1_000_000)\n    return 2 * x"),
+        "prints Chinese": tiny.answers(
+            "def double(x):\n    for _ in range(400): print('输出' * 500)\n    return 2 * x"
+        ),
         "10 GB": tiny.answers("def double(x):\n    return torch.ones(10 * 2**30 // 4)"),
         "returns None": tiny.answers("def double(x):\n    2 * x"),
         "returns object": tiny.answers("def double(x):\n    return object()"),
@@ -100,6 +103,7 @@ def test_everybody_gets_a_report_with_every_criterion(course, graded):
         ("segfaults", "graded", 4),
         ("floods", "graded", 10),
         ("10 GB", "graded", 4),
+        ("prints Chinese", "graded", 10),
         ("returns None", "graded", 4),
         ("returns object", "graded", 4),
         ("张 伟 🎓", "graded", 10),
@@ -172,7 +176,7 @@ def test_reports_do_not_depend_on_jobs_order_or_company(course, graded):
 def test_no_process_is_left(course, graded):
     children = psutil.Process().children(recursive=True)
     running = [c for c in children if c.status() != psutil.STATUS_ZOMBIE]
-    assert not [c for c in running if "autograder" in " ".join(c.cmdline())]
+    assert not [c for c in running if "rubric_process" in " ".join(c.cmdline())]
 
 
 def test_the_courses_secret_is_in_no_report(course, graded):
@@ -290,6 +294,17 @@ def test_two_candidates_are_not_chosen_between(tmp_path):
     (job,) = find_jobs([tmp_path], ["tiny"])
     assert job.path is None
     assert "a.ipynb, b.ipynb" in job.reason.en
+
+
+def test_a_link_is_no_submission(tmp_path):
+    """It could lead to the solution, or to another student's file."""
+    solution = touch(tmp_path / "elsewhere" / "tiny.ipynb")
+    folder = tmp_path / "handed in"
+    folder.mkdir()
+    (folder / "zoe.ipynb").symlink_to(solution)
+    (job,) = find_jobs([folder], ["tiny"])
+    assert (job.student, job.path) == ("zoe", None)
+    assert "zoe.ipynb is a link" in job.reason.en
 
 
 def test_checkpoints_and_rubrics_are_no_submissions(tmp_path):

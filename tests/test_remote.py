@@ -520,12 +520,6 @@ def test_parameters_of_a_module_show_their_gradients(open_student):
     assert all(p.grad is not None for p in net.parameters())
 
 
-def test_an_attribute_that_is_not_there_is_the_students_error(open_student):
-    net = open_student(MODULES).make()
-    with pytest.raises(StudentError, match="nothing"):
-        net.nothing  # noqa: B018
-
-
 def test_returned_functions_can_be_called_and_passed_back(open_student):
     student = open_student(MODULES)
     add = student.adder(10)
@@ -960,6 +954,37 @@ def test_a_zygote_that_is_gone_takes_its_workers_along_and_is_the_platforms_faul
             open_runner("x = 1", on=zygote)
         gc.collect()
         assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_slow_cells_leave_time_for_the_functions(open_student):
+    student = open_student(
+        "def f(): return 1", *["import time\ntime.sleep(0.5)"] * 8, "def g(): return 2", submission_s=4
+    )
+    assert (student.f(), student.g()) == (1, 2)
+    skipped = [p.cell for p in student.runner.problems if p.kind == "cell-skipped"]
+    assert skipped[-1] == 10
+
+
+def test_an_iterator_that_prepares_itself_is_asked_to(open_student):
+    source = (
+        "class f:\n    def __init__(self, n): self.n = n\n    def __iter__(self):\n        self.i = 0\n        return self\n"
+        "    def __next__(self):\n        self.i += 1\n        if self.i > self.n: raise StopIteration\n        return self.i"
+    )
+    batches = open_student(source, declare=["f(n)"]).f(3)
+    assert (list(batches), list(batches)) == ([1, 2, 3], [1, 2, 3])
+
+
+def test_an_attribute_that_is_not_there_is_not_there(open_student):
+    student = open_student("import torch\ndef f(): return lambda: 1")
+    assert not hasattr(student.f(), "parameters")
+    assert student.f().__name__ == "function"
+
+
+def test_a_script_may_parse_its_arguments(open_student):
+    student = open_student(
+        "import argparse\nargs = argparse.ArgumentParser().parse_args()\ndef f(): return vars(args)", is_script=True
+    )
+    assert student.f() == {}
 
 
 # -- a hostile worker ----------------------------------------------------------------------------------------------------

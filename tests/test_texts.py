@@ -55,3 +55,7 @@ def test_language_is_as_asked_then_from_the_environment_then_the_courses(monkeyp
     assert choose_language("zh", "en") == "zh"
     monkeypatch.setenv("AUTOGRADER_LANG", "fr")
     assert choose_language(None, "zh") == "zh"
+
+
+def test_nothing_a_student_wrote_steers_a_terminal():
+    assert same("a\x1b[31mb\x07\u202ec\n\td").en == "a\ufffd[31mb\ufffd\ufffdc\n\td"

@@ -21,13 +21,17 @@ import types
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 _FRAMES_SHOWN = 8
+_HERE = str(Path(__file__).parent)
+_LIBRARY = re.compile(r".*(?:site-packages|/python3\.\d+)/")
 _TEXT_SHOWN = 2000
 _INCOMPLETE_INPUT = 0x4200  # flags of codeop's that would turn every unclosed bracket into "incomplete input"
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 _UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+_AT_MARGIN = re.compile(r"^(?=[^\s#)\]}])", re.MULTILINE)
 _TIMING = ("time", "timeit", "prun")
 _OPTIONS = re.compile(r"^\s*(?:-[a-z]+\s*\d*\s+)+")
 _CHUNK = re.compile(r"^(?=def |class |@|import |from |async def )", re.MULTILINE)
@@ -155,11 +159,11 @@ class Notebook:
             if code.co_filename in self._labels:
                 frames.append(shown)
                 last_foreign = None
-            else:
+            elif not code.co_filename.startswith(_HERE):
                 last_foreign = shown
             traceback = traceback.tb_next
         if frames and last_foreign is not None:
-            file = last_foreign[0].rpartition("site-packages/")[2]
+            file = _LIBRARY.sub("", last_foreign[0])
             frames.append((file, *last_foreign[1:]))
         kept = frames if len(frames) <= _FRAMES_SHOWN else [*frames[:2], *frames[2 - _FRAMES_SHOWN :]]
         return Failure(_type_name(error), _message(error), kept)
@@ -177,6 +181,18 @@ class Notebook:
             source = _to_python(source)
         offset = first_line
         for part in _definitions_apart(source) if resume else [source]:
+            try:
+                yield self._parse(part, label, offset)
+            except _UNPARSABLE as error:
+                lines = _AT_MARGIN.split(part)
+                if resume and len(lines) > 1:
+                    yield from self._what_parses(lines, label, offset)
+                else:
+                    yield _syntax_failure(error, label)
+            offset += part.count("\n")
+
+    def _what_parses(self, parts: list[str], label: str, offset: int) -> Iterator[ast.Module | Failure]:
+        for part in parts:
             try:
                 yield self._parse(part, label, offset)
             except _UNPARSABLE as error:

@@ -73,6 +73,7 @@ class Host:
         self._zygote, self._cells, self._functions, self._grade_ids = zygote, cells, dict(functions), grade_ids
         self._load_seed, self._is_script = seed, is_script
         self._ends = time.monotonic() + limits.submission_s
+        self._cells_end = time.monotonic() + limits.submission_s / 2  # the rest is for calling what they define
         self._worker: WorkerProcess | None = None
         self._generation = 0
         self._given_up: StudentError | None = None
@@ -179,13 +180,20 @@ class Host:
             return
         seconds = self.limits.cell_s
         late = text("this cell did not finish within {seconds:g} s; is there an endless loop?", seconds=seconds)
+        hurry = time.monotonic() > self._cells_end
+        if hurry:
+            words = text(
+                "the cells took {seconds:g} s; of this one only definitions were run",
+                seconds=self.limits.submission_s / 2,
+            )
+            self._problems.setdefault(position, [Problem.of("cell-skipped", words, cell=cell.number)])
         request = {
             "op": "cell",
             "label": cell.label,
             "source": cell.source,
             "first_line": cell.first_line,
             "resume": cell.resume,
-            "definitions_only": self._bad_cells[position] > 0,
+            "definitions_only": hurry or self._bad_cells[position] > 0,
         }
         try:
             answer, _ = self.ask(request, [], within_s=seconds, on_timeout=late)

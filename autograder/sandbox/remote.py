@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from autograder.course import Function, Limits
-from autograder.errors import StudentCrash, StudentError, StudentTimeout
+from autograder.errors import BadReply, StudentCrash, StudentError, StudentException, StudentTimeout
 from autograder.results import Problem
 from autograder.sandbox.host import Host
 from autograder.sandbox.process import Message, Zygote
@@ -245,13 +245,23 @@ class RemoteObject:
         return self.runner.call_remote(self._origin, positional, keywords, target=self)[0]
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.runner.ask_object({"op": "iter"}, self, origin=self._origin)[0])
+        iterator = self.runner.ask_object({"op": "iter"}, self, origin=self._origin)[0]
+        if not isinstance(iterator, RemoteIterator):
+            raise BadReply(text("what came back cannot be used: {reason}", reason="malformed iterator"))
+        return iterator
 
     def __getattr__(self, name: str) -> Any:
         """A method as something to call, anything else as its value."""
+        if name == "__name__":
+            return self._kind  # what a message calls it
         if name.startswith("__"):
             raise AttributeError(name)
-        return self.runner.ask_object({"op": "get", "name": name}, self, origin=self._origin)[0]
+        try:
+            return self.runner.ask_object({"op": "get", "name": name}, self, origin=self._origin)[0]
+        except StudentException as error:
+            if error.kind == "AttributeError":
+                raise AttributeError(name) from error
+            raise
 
     def __repr__(self) -> str:
         return f"<{self._kind} in the student's process>"
@@ -261,9 +271,6 @@ class RemoteIterator(RemoteObject):
     """An iterator that stays in the student's process."""
 
     _given = 0
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
 
     def __next__(self) -> Any:
         items, size = self.runner.ask_object({"op": "next"}, self, origin=self._origin)
@@ -362,7 +369,8 @@ def _update(argument: torch.Tensor, values: Any, gradient: Any) -> None:
     for new in (values, gradient):
         expected = (argument.shape, argument.dtype)
         if new is not None and (not isinstance(new, torch.Tensor) or (new.shape, new.dtype) != expected):
-            raise WireError(f"an argument of shape {tuple(argument.shape)} was changed to another shape or type")
+            shape = tuple(argument.shape)
+            raise BadReply(text("the call gave an argument of shape {shape} another shape or type", shape=shape))
     with torch.no_grad():
         argument.copy_(values)
         if not argument.is_leaf:

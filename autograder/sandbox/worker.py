@@ -58,6 +58,7 @@ class Worker:
     def _start(self, message: Message, _: list[Received]) -> None:
         self._notebook = Notebook(message["functions"], message["module"])
         sys.modules[message["module"]] = self._notebook.module
+        sys.argv = [message["module"]]  # what a script may parse
         self._reply(None)
 
     def _cell(self, message: Message, _: list[Received]) -> None:
@@ -261,7 +262,7 @@ def hide_package() -> None:
 
 
 class Output:
-    """``sys.stdout`` of a worker: the first so many characters are kept, the rest costs nothing."""
+    """``sys.stdout`` of a worker: the first so many bytes are kept, the rest costs nothing."""
 
     def __init__(self, descriptor: int, limit: int) -> None:
         self._file = open(descriptor, "w", buffering=1, closefd=False, errors="replace", encoding="utf-8")  # noqa: SIM115
@@ -269,9 +270,10 @@ class Output:
 
     def write(self, words: str) -> int:
         """Keep what there is room for."""
-        if self._left > 0:
-            self._file.write(words[: self._left])
-            self._left -= len(words)
+        kept = words[: max(self._left, 0)]
+        self._left -= len(kept.encode("utf-8", "replace"))
+        with contextlib.suppress(OSError):  # the file is full: what is printed decides nothing
+            self._file.write(kept)
         return len(words)
 
     def writelines(self, lines: Iterator[str]) -> None:

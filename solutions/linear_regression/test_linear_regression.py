@@ -53,6 +53,11 @@ def one_pass(student, batch_size, features, labels):
         hasattr(type(batches), "__iter__") and not isinstance(batches, torch.Tensor),
         {"en": "data_iter must yield batches; is `yield` missing?", "zh": "data_iter 应当逐批产出数据；是不是少了 `yield`？"},
     )
+    checks.require(
+        not (isinstance(batches, tuple) and all(isinstance(part, torch.Tensor) for part in batches)),
+        {"en": "one pair came back instead of an iterator over pairs: is `return` written for `yield`?",
+         "zh": "返回的是一对张量，而不是逐批产出：是不是把 yield 写成了 return？"},
+    )
     most = len(features) + 1
     batches = list(islice(batches, most))
     checks.require(
