@@ -323,7 +323,7 @@ def test_train_shapes(student, rng):
           "en": "Not the loss is judged but how far the parameters are from the truth. Per batch: zero the gradients, go backward, update; average once only."},
 )
 def test_train_recovers(student, rng):
-    w, b = pair(student.train(*synthetic(rng, [2.0, -3.4], 4.2, 256), 0.2, 5, 32))
+    w, b = pair(student.train(*synthetic(rng, [2.0, -3.4], 4.2, 192), 0.2, 5, 32))
     checks.assert_converges(w, torch.tensor([2.0, -3.4]), within=0.05, name="w")
     checks.assert_converges(b, 4.2, within=0.05, name="b")
 
@@ -353,7 +353,7 @@ def test_concise_shapes(student, rng):
     needs="concise.shapes",
 )
 def test_concise_recovers(student, rng):
-    net = student.train_concise(*synthetic(rng, [2.0, -3.4], 4.2, 256), 0.2, 5, 32)
+    net = student.train_concise(*synthetic(rng, [2.0, -3.4], 4.2, 192), 0.2, 5, 32)
     with torch.no_grad():
         at_zero, at_units = net(torch.zeros(1, 2)), net(torch.eye(2))
     checks.assert_converges(at_units - at_zero, torch.tensor([2.0, -3.4]), within=0.05, name="w")

@@ -299,7 +299,7 @@ def test_data_iter_shapes(student, rng):
           "en": "Rely on no global variable of the notebook, and do not assume exactly two features."},
     needs="train.recovers",
 )
-@pytest.mark.parametrize(("d", "n"), [(1, 250), (4, 320)])
+@pytest.mark.parametrize(("d", "n"), [(1, 192), (4, 256)])
 def test_train_other_truth(student, rng, d, n):
     w_true, b_true = random_truth(rng, d)
     w, b = pair(student.train(*synthetic(rng, w_true, b_true, n), 0.2, 5, 32))
@@ -337,7 +337,7 @@ def test_train_obeys_arguments(student, rng):
 )
 def test_concise_other_truth(student, rng):
     w_true, b_true = random_truth(rng, 4)
-    w, b = line_of(student.train_concise(*synthetic(rng, w_true, b_true, 320), 0.2, 5, 32), 4)
+    w, b = line_of(student.train_concise(*synthetic(rng, w_true, b_true, 256), 0.2, 5, 32), 4)
     checks.assert_converges(w, w_true, within=0.05, name="w")
     checks.assert_converges(b, b_true, within=0.05, name="b")
 
