@@ -194,12 +194,7 @@ def _must_confine(*, unsafe: bool) -> bool:
 
 def _show_reports(reports: list[GradeReport], out: Path, language: Language, *, as_json: bool) -> None:
     if as_json:
-        _print_json(
-            [
-                report.model_dump(mode="json", by_alias=True)
-                for report in sorted(reports, key=lambda r: (r.assignment, r.student))
-            ]
-        )
+        _print_json([report.to_dict() for report in sorted(reports, key=lambda r: (r.assignment, r.student))])
         return
     from autograder.report import terminal
 
@@ -220,7 +215,7 @@ def _check_once(file: Path, lang: Lang | None, *, as_json: bool) -> bool:
         raise UsageError(f"{file}: there is no such file")
     assignment, report = practice.check_file(file)
     if as_json:
-        _print_json(report.model_dump(mode="json", by_alias=True))
+        _print_json(report.to_dict())
     else:
         language = _language(lang, assignment.settings.language)
         console = _console()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograder.results import Problem
@@ -77,17 +77,22 @@ def _is_code(path: Path) -> bool:
     )
 
 
-def _job(student: str, assignment: str, file: Path) -> Job:
+def _job(student: str, assignment: str, file: Path, problems: tuple[Problem, ...] = ()) -> Job:
+    """The job of a file; a link is none, it could lead to the solution or to another student's file."""
     if file.is_symlink():
-        return Job(
-            student, assignment, None, text("{file} is a link; hand in the file itself", file=printable(file.name))
-        )
-    return Job(student, assignment, file)
+        reason = text("{file} is a link; hand in the file itself", file=printable(file.name))
+        return Job(student, assignment, None, reason)
+    return Job(student, assignment, file, problems=problems)
+
+
+def _student(name: str) -> str:
+    """A student's name in one line, from that of a file or folder."""
+    return printable(name).replace("\n", " ")
 
 
 def _job_of_folder(folder: Path) -> Job:
     """``<student>/<assignment>/``: the notebook of the assignment's name, else the only candidate there is."""
-    student, assignment = printable(folder.parent.name).replace("\n", " "), folder.name
+    student, assignment = _student(folder.parent.name), folder.name
     for name in (f"{assignment}.ipynb", f"{assignment}.py"):
         if (folder / name).exists():
             return _job(student, assignment, folder / name)
@@ -100,7 +105,7 @@ def _job_of_folder(folder: Path) -> Job:
             expected=f"{assignment}.ipynb",
             found=printable(candidates[0].name),
         )
-        return Job(student, assignment, candidates[0], problems=(Problem.of("missing", note),))
+        return _job(student, assignment, candidates[0], (Problem.of("missing", note),))
     if not candidates:
         return Job(student, assignment, None, text("there is no {expected}", expected=f"{assignment}.ipynb"))
     names = ", ".join(printable(p.name) for p in candidates[:5])
@@ -126,19 +131,18 @@ def _loose(files: Sequence[Path], base: Path, assignments: Sequence[str]) -> Ite
             student = parent.name
         else:
             student = file.stem
-        yield _job(printable(student).replace("\n", " "), assignment, file)
+        yield _job(_student(student), assignment, file)
 
 
 def _with_unique_names(jobs: list[Job]) -> list[Job]:
     """Two files of one student are two submissions, told apart by their paths; the same file twice is one."""
     seen: dict[tuple[str, str], Job] = {}
     for job in jobs:
-        key = (job.assignment, job.student)
-        if key in seen and job.path is not None:
-            other = seen[key].path
-            if other is not None and other.resolve() == job.path.resolve():
+        earlier = seen.get((job.assignment, job.student))
+        if earlier is not None:
+            if job.path and earlier.path and earlier.path.resolve() == job.path.resolve():
                 continue
-            job = Job(printable(str(job.path)), job.assignment, job.path, job.reason, job.problems)
-            key = (job.assignment, job.student)
-        seen[key] = job
+            name = _student(str(job.path)) if job.path else f"{job.student} ({len(seen) + 1})"
+            job = replace(job, student=name)
+        seen[job.assignment, job.student] = job
     return list(seen.values())

@@ -58,7 +58,7 @@ def open_submission(judge: Judge, zygote: Zygote, submission: Submission) -> Ite
         grade_ids=assignment.grade_ids,
         limits=assignment.settings.limits,
         seed=judge.seed_of("load"),
-        is_script=submission.path.suffix == ".py",
+        is_script=submission.is_script,
     )
     try:
         runner.load()

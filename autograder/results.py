@@ -6,7 +6,7 @@ judged there is no score at all.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -134,6 +134,10 @@ class GradeReport(_Record):
         if self.score != expected or (self.status == "unreadable" and self.score != 0):
             raise ValueError(f"status {self.status} and score {self.score} do not agree with {scores}")
         return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain values, with the names of ``results.jsonl``."""
+        return self.model_dump(mode="json", by_alias=True)
 
     def to_json(self) -> str:
         """One line of ``results.jsonl``."""

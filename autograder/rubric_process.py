@@ -58,7 +58,7 @@ class Session:
         self._judge.results = {}
         send(self._channel, {"blank": [exercise.model_dump() for exercise in self._judge.exercises()]})
         for line in self._channel:
-            send(self._channel, {"report": json.loads(self._grade(json.loads(line), session, zygote).to_json())})
+            send(self._channel, {"report": self._grade(json.loads(line), session, zygote).to_dict()})
 
     def _grade(self, request: dict[str, Any], session: pytest.Session, zygote: Zygote) -> GradeReport:
         path = Path(request["path"]) if request["path"] else None

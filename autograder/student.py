@@ -19,6 +19,7 @@ from autograder.checks import Call, remember_call
 from autograder.course import Assignment, Function
 from autograder.errors import StudentError, StudentException
 from autograder.sandbox.cells import Failure, Notebook
+from autograder.sandbox.wire import identical
 from autograder.submission import Submission
 from autograder.texts import Text, same, text
 
@@ -76,7 +77,7 @@ class StudentFunction:
 
 def run_locally(assignment: Assignment, submission: Submission) -> tuple[Notebook, list[Failure]]:
     """Run the cells of a submission in this process; gives what they defined and what failed."""
-    notebook = Notebook(assignment.exercise_of, "submission" if submission.path.suffix == ".py" else "__main__")
+    notebook = Notebook(assignment.exercise_of, "submission" if submission.is_script else "__main__")
     failures: list[Failure] = []
     for cell in submission.cells:
         if cell.is_test:
@@ -161,19 +162,11 @@ def _tensors(value: Any) -> list[torch.Tensor]:
 
 def _restore(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> bool:
     """Undo changes to frozen tensors; True if there were any."""
-    changed = [(now, before) for now, before in pairs if not _equal(now.detach(), before)]
+    changed = [(now, before) for now, before in pairs if not identical(before, now)]
     for now, before in changed:
         with torch.no_grad():
             now.data = before
     return bool(changed)
-
-
-def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
-    return (
-        one.shape == other.shape
-        and torch.equal(one.isnan(), other.isnan())
-        and bool(((one == other) | other.isnan()).all())
-    )
 
 
 def missing_function(name: str, defined: Iterable[str]) -> Text:

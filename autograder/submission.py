@@ -60,12 +60,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Submission:
-    """The cells of one file, and what was odd about it."""
+    """The cells of one file, and what was odd about it; a script's ``__main__`` part is not run."""
 
     path: Path
     sha256: str
     cells: tuple[Cell, ...]
     problems: tuple[Problem, ...] = ()
+    is_script: bool = False
 
 
 def read(path: Path) -> Submission:
@@ -80,7 +81,7 @@ def read(path: Path) -> Submission:
         raise SubmissionError(text("{file} is empty", file=path.name))
     submission = Submission(path, hashlib.sha256(content).hexdigest(), (), problems)
     if path.suffix == ".py" and not (source.lstrip().startswith("{") and '"cells"' in source):
-        return replace(submission, cells=tuple(_script_cells(source, path.name)))
+        return replace(submission, cells=tuple(_script_cells(source, path.name)), is_script=True)
     return _read_notebook(source, submission)
 
 

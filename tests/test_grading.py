@@ -307,6 +307,16 @@ def test_a_link_is_no_submission(tmp_path):
     assert "zoe.ipynb is a link" in job.reason.en
 
 
+def test_a_link_does_not_push_another_submission_out(tmp_path):
+    honest = touch(tmp_path / "a" / "zoe.ipynb")
+    for folder in ("b", "c"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "zoe.ipynb").symlink_to(honest)
+    jobs = find_jobs([tmp_path], ["tiny"])
+    assert len({job.student for job in jobs}) == 3
+    assert [job.path for job in jobs if job.student == "zoe"] == [honest]
+
+
 def test_checkpoints_and_rubrics_are_no_submissions(tmp_path):
     touch(tmp_path / ".ipynb_checkpoints" / "zoe-checkpoint.ipynb")
     touch(tmp_path / "test_tiny.py")

@@ -19,7 +19,7 @@ import re
 import sys
 import types
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,24 +179,22 @@ class Notebook:
             return
         except _UNPARSABLE:
             source = _to_python(source)
-        offset = first_line
-        for part in _definitions_apart(source) if resume else [source]:
-            try:
-                yield self._parse(part, label, offset)
-            except _UNPARSABLE as error:
-                lines = _AT_MARGIN.split(part)
-                if resume and len(lines) > 1:
-                    yield from self._what_parses(lines, label, offset)
-                else:
-                    yield _syntax_failure(error, label)
-            offset += part.count("\n")
+        parts = _definitions_apart(source) if resume else [source]
+        yield from self._trees_of(parts, label, first_line, split=resume)
 
-    def _what_parses(self, parts: list[str], label: str, offset: int) -> Iterator[ast.Module | Failure]:
+    def _trees_of(
+        self, parts: Iterable[str], label: str, offset: int, *, split: bool
+    ) -> Iterator[ast.Module | Failure]:
+        """The trees of consecutive parts; one that does not parse is split once more, at every line without indent."""
         for part in parts:
             try:
                 yield self._parse(part, label, offset)
             except _UNPARSABLE as error:
-                yield _syntax_failure(error, label)
+                smaller = _AT_MARGIN.split(part) if split else [part]
+                if len(smaller) > 1:
+                    yield from self._trees_of(smaller, label, offset, split=False)
+                else:
+                    yield _syntax_failure(error, label)
             offset += part.count("\n")
 
     def _parse(self, source: str, label: str, offset: int) -> ast.Module:

@@ -395,6 +395,14 @@ def as_bytes(tensor: torch.Tensor) -> torch.Tensor:
     return plain.as_strided((plain.numel(),), (1,)).view(torch.uint8)
 
 
+def identical(old: torch.Tensor, new: torch.Tensor) -> bool:
+    """Are two dense tensors the same bit for bit? NaN equals NaN."""
+    if old.shape != new.shape or old.dtype != new.dtype:
+        return False
+    one, other = (as_bytes(tensor.detach().resolve_conj().resolve_neg()) for tensor in (old, new))
+    return torch.equal(one, other)
+
+
 def _raw(tensor: torch.Tensor) -> memoryview:
     """A tensor's values as contiguous bytes, whatever its layout, strides or lazy bits."""
     try:

@@ -12,7 +12,7 @@ import torch
 
 from autograder.sandbox.cells import Failure, Notebook
 from autograder.sandbox.generators import seed_generators
-from autograder.sandbox.wire import Connection, Decoder, Encoder, Received, Tree, WireError, as_bytes, pack
+from autograder.sandbox.wire import Connection, Decoder, Encoder, Received, Tree, WireError, identical, pack
 
 Message = dict[str, Any]
 
@@ -87,10 +87,10 @@ class Worker:
         positional, keywords = decoder.decode(message["args"]), decoder.decode(message["kwargs"])
         function = self._target(message)
         frozen = [i for i in range(message["inputs"]) if i not in message["changes"]]
-        before = [values[i].detach().clone().resolve_conj().resolve_neg() for i in frozen]
+        before = [values[i].detach().clone() for i in frozen]
         with torch.set_grad_enabled(message["grad_enabled"]):
             result = function(*positional, **keywords)
-        changed = [i for i, old in zip(frozen, before, strict=True) if not _identical(old, values[i])]
+        changed = [i for i, old in zip(frozen, before, strict=True) if not identical(old, values[i])]
         encoder = Encoder(self._handle)
         tree = encoder.encode(result)
         answer = {
@@ -239,13 +239,6 @@ def _state(tensor: torch.Tensor, encoder: Encoder) -> tuple[Tree, Tree]:
     return encoder.encode(tensor.detach().clone()), encoder.encode(
         None if gradient is None else gradient.detach().clone()
     )
-
-
-def _identical(old: torch.Tensor, new: torch.Tensor) -> bool:
-    """Bit for bit: NaN equals NaN."""
-    new = new.detach()
-    same_kind = old.shape == new.shape and old.dtype == new.dtype
-    return same_kind and torch.equal(as_bytes(old), as_bytes(new.resolve_conj().resolve_neg()))
 
 
 def _as_tree(failure: Failure) -> Tree:
