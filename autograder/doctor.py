@@ -64,7 +64,8 @@ def _sandbox() -> Finding:
         )
     from autograder.course import Function
     from autograder.sandbox import confine, landlock
-    from autograder.sandbox.process import WorkerSettings, Zygote
+    from autograder.sandbox.confine import WorkerSettings
+    from autograder.sandbox.process import Zygote
     from autograder.sandbox.remote import RemoteRunner
     from autograder.student import Student
     from autograder.submission import Cell
@@ -74,7 +75,7 @@ def _sandbox() -> Finding:
     limits = Limits()
     confined = confine.is_available()
     try:
-        with Zygote(WorkerSettings(limits.memory_mb, limits.output_kb, 10, confined=confined)) as zygote:
+        with Zygote.begin(WorkerSettings(limits.memory_mb, limits.output_kb, 10, confined=confined)) as zygote:
             runner = RemoteRunner(zygote, cells, functions={"double": "double"}, grade_ids={}, limits=limits, seed=0)
             works = Student({"double": double}, runner).double(21) == 42
             runner.close()

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import platform
 import time
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 
-import autograder
 from autograder import submission as submissions
-from autograder.course import PRACTICE_KEY, Assignment, Course, derive_seed
+from autograder.course import PRACTICE_KEY, Assignment, Course
 from autograder.errors import UsageError
 from autograder.judge import Judge
+from autograder.provenance import Provenance
 from autograder.results import ExerciseResult, GradeReport, Problem
 from autograder.sandbox import confine
-from autograder.sandbox.process import WorkerSettings, Zygote
+from autograder.sandbox.confine import WorkerSettings
+from autograder.sandbox.process import Zygote
 from autograder.sandbox.remote import RemoteRunner
 from autograder.student import Student
 from autograder.submission import Submission
@@ -31,20 +30,6 @@ def practice_or_course_key(assignment: Assignment) -> bytes:
         return Course.find(assignment.directory).key()
     except UsageError:
         return PRACTICE_KEY
-
-
-def start_zygote(assignment: Assignment, *, confined: bool) -> Zygote:
-    """A process that forks workers within the assignment's limits."""
-    limits = assignment.settings.limits
-    return Zygote(
-        WorkerSettings(
-            memory_mb=limits.memory_mb,
-            output_kb=limits.output_kb,
-            cpu_s=int(limits.submission_s) + 1,
-            preload=tuple(assignment.settings.preload),
-            confined=confined,
-        )
-    )
 
 
 @contextlib.contextmanager
@@ -73,29 +58,10 @@ def judge_one(judge: Judge, submission: Submission) -> Iterator[RemoteRunner]:
     """Put a single submission before the judge, with a zygote of its own; confined where the machine can do it."""
     confined = confine.is_available()
     with (
-        start_zygote(judge.assignment, confined=confined) as zygote,
+        Zygote.begin(WorkerSettings.of(judge.assignment.settings, confined=confined)) as zygote,
         open_submission(judge, zygote, submission) as runner,
     ):
         yield runner
-
-
-class Provenance:
-    """What a grade was made with: the same for every submission of one run, recorded in each report."""
-
-    def __init__(self, assignment: Assignment, key: bytes, *, confined: bool) -> None:
-        self.rubric_sha256 = assignment.sha256()
-        self.seed = f"{derive_seed(key, assignment.name):016x}"
-        self.sandbox = confine.CONFINED if confined else confine.UNCONFINED
-        self.versions = {
-            "autograder": autograder.__version__,
-            "python": platform.python_version(),
-            "torch": version("torch"),
-        }
-
-    def made(self, report: GradeReport) -> bool:
-        """Was this report made with the same things, so that grading again would give it again?"""
-        made_with = (report.rubric_sha256, report.seed, report.sandbox, report.versions)
-        return made_with == (self.rubric_sha256, self.seed, self.sandbox, self.versions)
 
 
 def make_report(

@@ -20,7 +20,8 @@ from autograder import submission as submissions
 from autograder.course import PRACTICE_KEY, Assignment
 from autograder.errors import SubmissionError, UsageError
 from autograder.judge import Judge
-from autograder.judging import Provenance, judge_one, make_report
+from autograder.judging import judge_one, make_report
+from autograder.provenance import Provenance
 from autograder.report import html, terminal
 from autograder.results import ExerciseResult, GradeReport
 from autograder.sandbox import confine

@@ -106,13 +106,12 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         return (yield)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """Turn what happened into a verdict."""
-    report: Any = yield
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
+    """Turn what happened into a verdict; pytest's own account of a failure would parse the rubric each time."""
     judged = criterion_of(item)
     if judged is None:
-        return report  # type: ignore[no-any-return]
+        return None
     judge = item.config.stash[_JUDGE]
     if call.excinfo is None:
         if call.when == "call":
@@ -122,7 +121,24 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         # a hint is about a wrong answer; a traceback or a missing function speaks for itself
         hint = outcome == "failed" and not isinstance(call.excinfo.value, StudentError)
         judge.record(judged, outcome, message, diagnosis, hint=hint)
-    return report  # type: ignore[no-any-return]
+    return _as_report(item, call)
+
+
+def _as_report(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
+    skipped = call.excinfo is not None and isinstance(call.excinfo.value, pytest.skip.Exception)
+    path, line, _ = item.location
+    phase: Any = call.when  # one of the three of a test
+    return pytest.TestReport(
+        nodeid=item.nodeid,
+        location=item.location,
+        keywords={},
+        outcome="passed" if call.excinfo is None else "skipped" if skipped else "failed",
+        longrepr=(path, line or 0, str(call.excinfo.value)) if call.excinfo is not None else None,
+        when=phase,
+        duration=call.duration,
+        start=call.start,
+        stop=call.stop,
+    )
 
 
 def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Outcome, Text, Diagnosis | None]:

@@ -1,20 +1,26 @@
-"""The rubric process: one long-lived pytest session that judges one submission after the other.
+"""The rubric server and its sessions: one pytest session that has judged the reference, forked once per core.
 
-``python -m autograder.rubric_process FD`` is started by `autograder.grading` with a socket. Both ends are ours; they
-exchange one JSON object per line: first the settings, then per submission a request and a report. The session never
-runs a student's code: each submission gets a worker from this process's own zygote.
+.. code-block:: text
+
+    grading ──control──> rubric server ──fork──> session ──socket──> a request per submission, a report for each
+                             │                      │
+                          zygote ──────fork──────> its copy ──fork──> workers
+
+Everything is imported once: the zygote is forked off before anything of the course is known here, the sessions after
+the rubric has been read and proved. They never run a student's code.
 """
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
+import os
 import socket
 import sys
 import time
+import traceback
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 import pytest
 
@@ -22,45 +28,92 @@ from autograder import submission as submissions
 from autograder.course import Assignment
 from autograder.errors import AutograderError, ConfigError, SubmissionError
 from autograder.judge import Judge
-from autograder.judging import Provenance, make_report, open_submission, start_zygote
+from autograder.judging import make_report, open_submission
+from autograder.provenance import Provenance
 from autograder.results import GradeReport, Problem
 from autograder.sandbox import confine
 from autograder.sandbox.process import Zygote
+from autograder.sandbox.serving import Server
 from autograder.session import run_criteria, run_session
 from autograder.submission import Submission
 from autograder.texts import Text, same
 
 
+def serve(server: Server, zygote: Zygote) -> None:
+    """Prepare for the assignment that the other side names, then fork sessions until it closes."""
+    _, (descriptor,) = server.receive()
+    with os.fdopen(descriptor, encoding="utf-8") as file:
+        file.seek(0)
+        settings = json.load(file)
+    os.environ.update(settings["environment"])
+    sys.path[:] = settings["path"]
+    try:
+        judge = Judge(Assignment.load(Path(settings["assignment"])), bytes.fromhex(settings["key"]))
+        provenance = Provenance(judge.assignment, judge.key, confined=settings["confined"])
+        run_session(judge, loop=lambda session: _fork_sessions(server, zygote, Session(judge, session, provenance)))
+    except ConfigError as error:
+        mistake = {"message": error.message, "path": str(error.path), "line": error.line, "key": error.key}
+        server.send({"mistake": mistake})
+    except AutograderError as error:
+        server.send({"fault": str(error)})
+
+
+def _fork_sessions(server: Server, zygote: Zygote, session: Session) -> None:
+    session.prove_reference(zygote)
+    gc.collect()
+    gc.freeze()
+    server.send({"ready": os.getpid()})
+    server.serve(
+        {"session": lambda descriptors: _become_session(descriptors, zygote, session)},
+        before_fork=lambda descriptors: descriptors.append(zygote.copy().detach()),
+    )
+
+
+def _become_session(descriptors: list[int], zygote: Zygote, session: Session) -> NoReturn:
+    """In the forked child; never returns into the parent's pytest."""
+    code = 1
+    try:
+        confine.die_with_parent()
+        zygote.leave()
+        requests, control = (socket.socket(fileno=descriptor) for descriptor in descriptors)
+        with requests.makefile("rw", encoding="utf-8") as channel, Zygote(control) as own:
+            session.serve(channel, own)
+        code = 0
+    except ConnectionError:
+        code = 0  # the other side is gone
+    except BaseException:  # noqa: BLE001 -- nobody is left to raise to: the other side hears the socket close
+        traceback.print_exc()
+    os._exit(code)
+
+
 class Session:
-    """Judges submissions of one assignment as they are asked for."""
+    """Judges submissions of one assignment as they are asked for.
 
-    def __init__(self, assignment: Assignment, key: bytes, channel: TextIO, *, confined: bool) -> None:
-        self._judge, self._channel, self._confined = Judge(assignment, key), channel, confined
-        self._provenance = Provenance(assignment, key, confined=confined)
+    Args:
+        judge: what it judges with.
+        criteria: the pytest session that has collected them.
+        provenance: what every report records.
+    """
 
-    def run(self) -> None:
-        """Serve until the other side hangs up.
+    def __init__(self, judge: Judge, criteria: pytest.Session, provenance: Provenance) -> None:
+        self._judge, self._criteria, self._provenance = judge, criteria, provenance
+
+    def serve(self, channel: TextIO, zygote: Zygote) -> None:
+        """Answer until the other side hangs up.
 
         Raises:
-            ConfigError: the rubric or the reference is broken.
-            SandboxError: no worker can be started.
+            ConnectionError: it did so in the middle of an answer.
         """
-        with (
-            contextlib.suppress(ConnectionError),
-            start_zygote(self._judge.assignment, confined=self._confined) as zygote,
-        ):
-            run_session(self._judge, loop=lambda session: self._serve(session, zygote))
-
-    def _serve(self, session: pytest.Session, zygote: Zygote) -> None:
-        prove_reference(self._judge, session, zygote)
-        gc.collect()
-        gc.freeze()
         self._judge.results = {}
-        send(self._channel, {"blank": [exercise.model_dump() for exercise in self._judge.exercises()]})
-        for line in self._channel:
-            send(self._channel, {"report": self._grade(json.loads(line), session, zygote).to_dict()})
+        _send(channel, {"blank": [exercise.model_dump() for exercise in self._judge.exercises()]})
+        for line in channel:
+            try:
+                _send(channel, {"report": self._grade(json.loads(line), zygote).to_dict()})
+            except AutograderError as error:
+                _send(channel, {"fault": str(error)})
+                return
 
-    def _grade(self, request: dict[str, Any], session: pytest.Session, zygote: Zygote) -> GradeReport:
+    def _grade(self, request: dict[str, Any], zygote: Zygote) -> GradeReport:
         path = Path(request["path"]) if request["path"] else None
         reason = Text(**request["reason"]) if request["reason"] else None
         notes = tuple(Problem(**problem) for problem in request["problems"])
@@ -73,7 +126,7 @@ class Session:
         if path is None or reason is not None:
             return self._report(request, path, started, problems=notes, unreadable=reason or same(""))
         with open_submission(self._judge, zygote, submission) as runner:
-            run_criteria(session)
+            run_criteria(self._criteria)
             problems = (*notes, *submission.problems, *runner.problems)
         return self._report(request, path, started, problems=problems, submission=submission)
 
@@ -82,43 +135,37 @@ class Session:
             self._judge, self._provenance, student=request["student"], path=path, started=started, **what
         )
 
+    def prove_reference(self, zygote: Zygote) -> None:
+        """Judge the source notebook by its own rubric, which warms everything up as well.
 
-def send(channel: TextIO, message: dict[str, Any]) -> None:
-    """Write one line.
+        Raises:
+            ConfigError: a criterion does not pass, or the points disagree with the notebook's.
+        """
+        judge, assignment = self._judge, self._judge.assignment
+        try:
+            source = submissions.read(assignment.notebook)
+        except SubmissionError as error:
+            raise ConfigError(str(error), path=assignment.notebook) from error
+        judge.load_reference()
+        _check_points(judge, source)
+        judge.proving = True
+        try:
+            with open_submission(judge, zygote, source):
+                run_criteria(self._criteria)
+        finally:
+            judge.proving = False
+        for judged in judge.criteria:
+            result = judge.results.get(judged.id)
+            if result is None or result.outcome != "passed":
+                reason = " ".join((result.message if result else "not reached").split())
+                raise ConfigError(
+                    f"the reference does not meet it: {reason}", path=judged.path, line=judged.line, key=judged.id
+                )
 
-    Raises:
-        ConnectionError: the other side has hung up.
-    """
+
+def _send(channel: TextIO, message: dict[str, Any]) -> None:
     channel.write(json.dumps(message) + "\n")
     channel.flush()
-
-
-def prove_reference(judge: Judge, session: pytest.Session, zygote: Zygote) -> None:
-    """Judge the source notebook by its own rubric, which warms everything up as well.
-
-    Raises:
-        ConfigError: a criterion does not pass, or the points disagree with the notebook's.
-    """
-    assignment = judge.assignment
-    try:
-        source = submissions.read(assignment.notebook)
-    except SubmissionError as error:
-        raise ConfigError(str(error), path=assignment.notebook) from error
-    judge.load_reference()
-    _check_points(judge, source)
-    judge.proving = True
-    try:
-        with open_submission(judge, zygote, source):
-            run_criteria(session)
-    finally:
-        judge.proving = False
-    for judged in judge.criteria:
-        result = judge.results.get(judged.id)
-        if result is None or result.outcome != "passed":
-            reason = " ".join((result.message if result else "not reached").split())
-            raise ConfigError(
-                f"the reference does not meet it: {reason}", path=judged.path, line=judged.line, key=judged.id
-            )
 
 
 def _check_points(judge: Judge, source: Submission) -> None:
@@ -142,26 +189,3 @@ def _check_points(judge: Judge, source: Submission) -> None:
                 path=assignment.notebook,
                 key=grade_id,
             )
-
-
-def main() -> None:
-    """Serve on the inherited socket given as the only argument."""
-    import torch
-
-    torch.set_num_threads(1)
-    confine.die_with_parent()
-    sock = socket.socket(fileno=int(sys.argv[1]))
-    with contextlib.suppress(ConnectionError), sock, sock.makefile("rw", encoding="utf-8") as channel:
-        settings = json.loads(channel.readline())
-        try:
-            assignment = Assignment.load(Path(settings["assignment"]))
-            Session(assignment, bytes.fromhex(settings["key"]), channel, confined=settings["confined"]).run()
-        except ConfigError as error:
-            mistake = {"message": error.message, "path": str(error.path), "line": error.line, "key": error.key}
-            send(channel, {"mistake": mistake})
-        except AutograderError as error:
-            send(channel, {"fault": str(error)})
-
-
-if __name__ == "__main__":
-    main()

@@ -61,6 +61,12 @@ def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] | None =
         "no:doctest",
         "no:junitxml",
         "no:faulthandler",
+        "no:warnings",
+        "no:unittest",
+        "no:pastebin",
+        "no:stepwise",
+        "no:setuponly",
+        "no:setupplan",
     ]
     options = [
         "-c",

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, settings
 
 from autograder.course import Function, Limits
 from autograder.sandbox.cells import Notebook
-from autograder.sandbox.process import WorkerSettings, Zygote
+from autograder.sandbox.confine import WorkerSettings
+from autograder.sandbox.process import Zygote
 from autograder.sandbox.remote import RemoteRunner
 from autograder.student import LocalRunner, Student
 from autograder.submission import Cell
@@ -26,7 +27,7 @@ settings.load_profile("autograder")
 
 @pytest.fixture(scope="session")
 def zygote():
-    with Zygote(WorkerSettings(memory_mb=1024, output_kb=1024, cpu_s=60, preload=("torch.optim",))) as process:
+    with Zygote.begin(WorkerSettings(memory_mb=1024, output_kb=1024, cpu_s=60, preload=("torch.optim",))) as process:
         yield process
 
 

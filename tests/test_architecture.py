@@ -13,9 +13,10 @@ texts
 errors
 results yamlfile
 course submission jobs
-checks sandbox.cells sandbox.generators sandbox.landlock sandbox.seccomp sandbox.wire
-sandbox.confine student sandbox.worker
-sandbox.zygote
+checks sandbox.cells sandbox.generators sandbox.hugepages sandbox.landlock sandbox.seccomp sandbox.serving sandbox.wire
+sandbox.confine sandbox.forking student sandbox.worker
+provenance
+sandbox.zygote engine
 sandbox.process
 sandbox.host
 sandbox.remote
@@ -24,6 +25,7 @@ judge
 rubric
 session judging mutants report.terminal
 report.html rubric_process
+rubric_server
 journal practice plain demo doctor
 grading
 cli

@@ -6,7 +6,8 @@ import socket
 import pytest
 
 from autograder.sandbox import confine, landlock, seccomp
-from autograder.sandbox.process import WorkerSettings, Zygote
+from autograder.sandbox.confine import WorkerSettings
+from autograder.sandbox.process import Zygote
 
 pytestmark = pytest.mark.skipif(not confine.is_available(), reason="this machine has no Landlock")
 
@@ -143,7 +144,7 @@ ORDINARY = {
 
 @pytest.fixture(scope="module")
 def confined(open_runner):
-    with Zygote(
+    with Zygote.begin(
         WorkerSettings(memory_mb=1024, output_kb=1024, cpu_s=60, preload=("torch.optim", "matplotlib.pyplot"))
     ) as zygote:
         runner, student = open_runner(
@@ -191,7 +192,7 @@ def test_another_architectures_calls_end_it(open_student):
 
 def test_without_confinement_it_could(open_runner, secret):
     """The same attempt where nothing is confined: the table above tests something."""
-    with Zygote(WorkerSettings(memory_mb=512, output_kb=64, cpu_s=20, confined=False)) as zygote:
+    with Zygote.begin(WorkerSettings(memory_mb=512, output_kb=64, cpu_s=20, confined=False)) as zygote:
         runner, student = open_runner(ATTEMPTS, on=zygote, declare=["attempt(action, secret, port)"])
         assert student.attempt("open(secret).read()", str(secret), 0) == "done: 'the answer'"
         assert student.attempt("os.fork() or os._exit(0)", str(secret), 0).startswith("done")

@@ -17,8 +17,12 @@ import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 from autograder.sandbox import landlock, seccomp
+
+if TYPE_CHECKING:
+    from autograder.course import Settings
 
 CONFINED, UNCONFINED = "landlock+seccomp", "none: process and resource limits only"
 """What reports say about the confinement in force."""
@@ -26,6 +30,37 @@ CONFINED, UNCONFINED = "landlock+seccomp", "none: process and resource limits on
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _CAPABILITY_VERSION = 0x20080522
 _NOBODY = 65534
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What every worker of a zygote gets.
+
+    Args:
+        memory_mb: memory beyond what torch takes.
+        output_kb: how much of what it prints is kept.
+        cpu_s: CPU seconds after which the kernel ends it.
+        preload: modules imported before the fork.
+        confined: the kernel bounds what it can do; only a student's own code on his own machine may run without.
+    """
+
+    memory_mb: int
+    output_kb: int
+    cpu_s: int
+    preload: tuple[str, ...] = ()
+    confined: bool = True
+
+    @classmethod
+    def of(cls, settings: Settings, *, confined: bool) -> Self:
+        """Those that an assignment asks for."""
+        limits = settings.limits
+        return cls(
+            memory_mb=limits.memory_mb,
+            output_kb=limits.output_kb,
+            cpu_s=int(limits.submission_s) + 1,
+            preload=tuple(settings.preload),
+            confined=confined,
+        )
 
 
 def is_available() -> bool:

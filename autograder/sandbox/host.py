@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeVar
 
 import torch
@@ -18,7 +19,8 @@ from autograder.course import Limits
 from autograder.errors import StudentCrash, StudentError, StudentTimeout
 from autograder.results import Problem
 from autograder.sandbox.cells import Failure
-from autograder.sandbox.process import Callback, Message, WorkerProcess, Zygote
+from autograder.sandbox.process import Callback, WorkerProcess, Zygote
+from autograder.sandbox.serving import Message
 from autograder.sandbox.wire import Received, WireError
 from autograder.student import student_exception, tell_failure
 from autograder.submission import Cell
@@ -155,10 +157,15 @@ class Host:
         try:
             module = "submission" if self._is_script else "__main__"
             self._ask({"op": "start", "functions": self._functions, "module": module, "seed": self._load_seed})
+            reached: list[str] = []  # grade cells, told to the worker with the next request
             for running, cell in enumerate(self._cells):
-                self._run_cell(running, cell)
+                if cell.is_test:
+                    reached += filter(None, [self._grade_ids.get(cell.grade_id or "")])
+                elif not cell.skip and self._bad_cells[running] <= 1 and cell.source.strip():
+                    self._run_cell(running, cell, reached)
+                    reached = []
             running = None
-            defined = self._ask({"op": "finish"})["result"]
+            defined = self._ask({"op": "finish", "grade_cells": reached})["result"]
             self.defined = [name for name in defined if isinstance(name, str)] if isinstance(defined, list) else []
         except StudentError as error:
             if running is None:
@@ -170,14 +177,7 @@ class Host:
             kind = "cell-timeout" if isinstance(error, StudentTimeout) else "cell-crash"
             self._problems[running] = [Problem.of(kind, error.text, cell=self._cells[running].number)]
 
-    def _run_cell(self, position: int, cell: Cell) -> None:
-        if cell.is_test:
-            exercise = self._grade_ids.get(cell.grade_id or "")
-            if exercise is not None:
-                self._ask({"op": "grade_cell", "exercise": exercise})
-            return
-        if cell.skip or self._bad_cells[position] > 1 or not cell.source.strip():
-            return
+    def _run_cell(self, position: int, cell: Cell, reached: list[str]) -> None:
         seconds = self.limits.cell_s
         late = text("this cell did not finish within {seconds:g} s; is there an endless loop?", seconds=seconds)
         hurry = time.monotonic() > self._cells_end
@@ -189,6 +189,7 @@ class Host:
             self._problems.setdefault(position, [Problem.of("cell-skipped", words, cell=cell.number)])
         request = {
             "op": "cell",
+            "grade_cells": reached,
             "label": cell.label,
             "source": cell.source,
             "first_line": cell.first_line,
@@ -223,14 +224,9 @@ class Host:
                 count=len(earlier),
             )
             raise type(earlier[-1])(words)
-        late = text(
-            "`{name}` did not return within {seconds:g} s; is there an endless loop?",
-            name=name,
-            seconds=self.limits.call_s,
-        )
         generation = self._generation
         try:
-            yield late
+            yield _late(name, self.limits.call_s)
         except (StudentTimeout, StudentCrash) as error:
             if generation == self._generation and self._worker is not None and not self._worker.alive:
                 self._bad_functions.setdefault(name, []).append(error)
@@ -302,6 +298,11 @@ class Host:
             self._worker.fail_reply(
                 error if isinstance(error, WireError) else WireError(f"malformed answer ({type(error).__name__})")
             )
+
+
+@cache
+def _late(name: str, seconds: float) -> Text:
+    return text("`{name}` did not return within {seconds:g} s; is there an endless loop?", name=name, seconds=seconds)
 
 
 def _cell_problem(failure: Failure, cell: Cell) -> Problem:

@@ -6,169 +6,111 @@ Whatever a worker does, asking it ends in an answer or in one of four errors: `S
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import signal
 import socket
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, NoReturn, Self
+from dataclasses import asdict
+from typing import NoReturn, Self
 
 import torch
 
 from autograder.errors import BadReply, SandboxError, StudentCrash, StudentError, StudentTimeout
-from autograder.sandbox.wire import MAX_CONTROL, Connection, DeadlineError, Received, WireError, pack
+from autograder.sandbox.confine import WorkerSettings
+from autograder.sandbox.forking import Child, ForkServer
+from autograder.sandbox.serving import Message
+from autograder.sandbox.wire import Connection, DeadlineError, Received, WireError, pack
 from autograder.texts import Text, text
 
-Message = dict[str, Any]
 Callback = Callable[[Message, list[Received]], tuple[Message, list[torch.Tensor]]]
 
-_PACKAGE_PARENT = Path(__file__).resolve().parents[2]
-_BOOT = """\
-import sys
-sys.path.insert(0, sys.argv[3])
-from autograder.sandbox import zygote
-sys.path.remove(sys.argv[3])
-zygote.main(int(sys.argv[1]), sys.argv[2])
-"""
-_START_S = 120
 
-
-@dataclass(frozen=True)
-class WorkerSettings:
-    """What every worker of a zygote gets.
-
-    Args:
-        memory_mb: memory beyond what torch takes.
-        output_kb: how much of what it prints is kept.
-        cpu_s: CPU seconds after which the kernel ends it.
-        preload: modules imported before the fork.
-        confined: the kernel bounds what it can do; only a student's own code on his own machine may run without.
-    """
-
-    memory_mb: int
-    output_kb: int
-    cpu_s: int
-    preload: tuple[str, ...] = ()
-    confined: bool = True
-
-
-class Zygote:
-    """A process with torch imported that forks workers; a context manager.
+class Zygote(ForkServer):
+    """A process with torch imported that forks workers, the next one ahead of time; a context manager.
 
     Raises:
         SandboxError: it does not start.
     """
 
-    def __init__(self, settings: WorkerSettings) -> None:
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._folder = tempfile.TemporaryDirectory(prefix="autograder-")
-        arguments = [str(theirs.fileno()), json.dumps(asdict(settings)), str(_PACKAGE_PARENT)]
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter and code
-                [sys.executable, "-I", "-c", _BOOT, *arguments],
-                pass_fds=[theirs.fileno()],
-                env=self._environment(),
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        self._control.settimeout(_START_S)
+    _ahead: tuple[socket.socket, int] | None = None  # our ends of what belongs to the worker that was asked for
 
-    def _environment(self) -> dict[str, str]:
-        single = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-        # importing torch.optim makes this folder, matplotlib its own: both must exist before a worker is confined
-        folders = dict.fromkeys(("TORCHINDUCTOR_CACHE_DIR", "MPLCONFIGDIR"), self._folder.name)
-        return {
-            "PATH": "/usr/bin:/bin",
-            "HOME": "/nonexistent",
-            "LANG": "C.UTF-8",
-            "MPLBACKEND": "agg",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            **single,
-            **folders,
-        }
-
-    def wait_until_ready(self) -> None:
-        """Block until torch is imported.
-
-        Raises:
-            SandboxError: the process ended instead.
-        """
-        self._receive(0)
+    @classmethod
+    def begin(cls, settings: WorkerSettings) -> Self:
+        """Start one in a Python of its own."""
+        return cls.start("autograder.sandbox.zygote", asdict(settings))
 
     def spawn(self) -> WorkerProcess:
-        """Fork a worker.
+        """A worker; it has been forked ahead while the last one was at work.
 
         Raises:
             SandboxError: the zygote is gone, or cannot fork.
         """
-        ours, theirs = socket.socketpair()
-        output = os.memfd_create("student-output", os.MFD_CLOEXEC)
+        ours, output = self._ahead or self._request_worker()
+        self._ahead = None
         try:
-            with theirs:
-                self._send({"op": "spawn"}, [theirs.fileno(), output])
-            answer, handles = self._receive(1)
+            worker = WorkerProcess(self, self.collect_fork(), Connection(ours), output)
         except SandboxError:
             ours.close()
             os.close(output)
             raise
-        return WorkerProcess(self, answer["pid"], handles[0], Connection(ours), output)
+        try:
+            self._ahead = self._request_worker()
+        except SandboxError:
+            worker.close()
+            raise
+        return worker
 
-    def exit_status(self, pid: int) -> int:
-        """The wait status of a worker that has ended or is about to."""
-        self._send({"op": "status", "pid": pid}, [])
-        return int(self._receive(0)[0]["status"])
+    def copy(self) -> socket.socket:
+        """Our end of a copy of this zygote, for another process to use.
 
-    def close(self) -> None:
-        """End the zygote and with it every worker."""
-        self._control.close()
-        end_process(self._process)
-        self._folder.cleanup()
+        Raises:
+            SandboxError: the zygote is gone, or cannot fork.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self.request_fork("copy", [theirs.fileno()])
+        os.close(self.collect_fork().handle)
+        return ours
+
+    def leave(self) -> None:
+        """In a forked child: the zygote is its parent's, not ours."""
+        if self._ahead is not None:
+            self._ahead[0].close()
+            os.close(self._ahead[1])
+            self._ahead = None
+        super().leave()
+
+    def _request_worker(self) -> tuple[socket.socket, int]:
+        ours, theirs = socket.socketpair()
+        output = os.memfd_create("student-output", os.MFD_CLOEXEC)
+        try:
+            with theirs:
+                self.request_fork("worker", [theirs.fileno(), output])
+        except SandboxError:
+            ours.close()
+            os.close(output)
+            raise
+        return ours, output
 
     def __enter__(self) -> Self:
-        self.wait_until_ready()
+        try:
+            self.receive()  # it is ready
+        except SandboxError:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _send(self, request: Message, descriptors: list[int]) -> None:
-        try:
-            socket.send_fds(self._control, [json.dumps(request).encode()], descriptors)
-        except OSError as error:
-            raise SandboxError(f"the process that starts workers is gone: {error}") from error
-
-    def _receive(self, handles: int) -> tuple[Message, list[int]]:
-        try:
-            content, descriptors, _, _ = socket.recv_fds(self._control, MAX_CONTROL, handles)
-        except OSError as error:
-            raise SandboxError(f"the process that starts workers does not answer: {error}") from error
-        if not content:
-            raise SandboxError("the process that starts workers has ended; is torch installed and enough memory free?")
-        return json.loads(content), descriptors
-
-
-def end_process(process: subprocess.Popen[bytes], *, within_s: float = 3) -> None:
-    """Wait for a process that has been told to end; kill it if it does not."""
-    try:
-        process.wait(within_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
 
 class WorkerProcess:
     """One student's process."""
 
-    def __init__(self, zygote: Zygote, pid: int, handle: int, connection: Connection, output: int) -> None:
-        self._zygote, self._pid, self._handle = zygote, pid, handle
+    def __init__(self, zygote: Zygote, child: Child, connection: Connection, output: int) -> None:
+        self._zygote, self._child = zygote, child
+        self.pid = child.pid
         self._connection, self._output = connection, output
         self.alive = True
         self._has_answered = False
@@ -235,17 +177,13 @@ class WorkerProcess:
         """End the process now; what is left of it is reaped by the zygote in passing."""
         if self.alive:
             self.alive = False
-            if self._pid > 1:  # 0 would mean our own group
-                with contextlib.suppress(OSError):
-                    os.killpg(self._pid, signal.SIGKILL)  # what it has forked
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+            self._child.kill()
             self._connection.close()
 
     def close(self) -> None:
         """End the process and close its descriptors."""
         self.kill()
-        os.close(self._handle)
+        os.close(self._child.handle)
         os.close(self._output)
 
     def _fail(self, error: StudentError) -> NoReturn:
@@ -254,7 +192,7 @@ class WorkerProcess:
 
     def _death(self) -> Text:
         self.kill()
-        status = self._zygote.exit_status(self._pid)
+        status = self._zygote.exit_status(self.pid)
         if not os.WIFSIGNALED(status):
             code = os.WEXITSTATUS(status)
             if code == 97 and not self._has_answered:

@@ -20,7 +20,8 @@ from autograder.course import Function, Limits
 from autograder.errors import BadReply, StudentCrash, StudentError, StudentException, StudentTimeout
 from autograder.results import Problem
 from autograder.sandbox.host import Host
-from autograder.sandbox.process import Message, Zygote
+from autograder.sandbox.process import Zygote
+from autograder.sandbox.serving import Message
 from autograder.sandbox.wire import MAX_BODY, Decoder, Encoder, Received, Tree, WireError, used_tensors
 from autograder.student import StudentFunction, missing_function
 from autograder.submission import Cell

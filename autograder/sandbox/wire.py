@@ -29,9 +29,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-MAX_CONTROL = 4096
-"""Bytes of a request to the process that forks workers, or of its answer."""
-
 MAX_HEADER = 1 << 20
 MAX_BODY = 64 << 20
 MAX_TENSORS = 4096

@@ -62,6 +62,7 @@ class Worker:
         self._reply(None)
 
     def _cell(self, message: Message, _: list[Received]) -> None:
+        self._reach(message["grade_cells"])
         failures = self._notebook.run(
             message["label"],
             message["source"],
@@ -71,11 +72,8 @@ class Worker:
         )
         self._reply([_as_tree(failure) for failure in failures[:20]])
 
-    def _grade_cell(self, message: Message, _: list[Received]) -> None:
-        self._notebook.reach_grade_cell(message["exercise"])
-        self._reply(None)
-
-    def _finish(self, _: Message, __: list[Received]) -> None:
+    def _finish(self, message: Message, _: list[Received]) -> None:
+        self._reach(message["grade_cells"])
         self._notebook.finish()
         defined = [name for name in self._notebook.defined() if len(name) <= 80]
         asked_for = [name for name in defined if name in self._notebook.exercise_of]
@@ -137,6 +135,10 @@ class Worker:
         self._reply(getattr(owner, message["name"]))
 
     # -- values --------------------------------------------------------------------------------------------------------
+
+    def _reach(self, exercises: list[str]) -> None:
+        for exercise in exercises:
+            self._notebook.reach_grade_cell(exercise)
 
     def _target(self, message: Message) -> Any:
         if "object" not in message:

@@ -1,0 +1,272 @@
+"""The engine on this machine: rubric sessions, a submission for each of them at a time, their reports.
+
+A submission that brings its session down is tried once more in a new one; if that happens again it gets a report that
+says so, without a score, and the others are graded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from autograder.course import Assignment
+from autograder.errors import ConfigError, SandboxError
+from autograder.jobs import Job
+from autograder.provenance import Provenance
+from autograder.results import ExerciseResult, GradeReport, Problem
+from autograder.sandbox.confine import WorkerSettings
+from autograder.sandbox.forking import Child, ForkServer
+from autograder.texts import Text, printable, same, text
+
+MAX_TRIES = 2
+_GRACE_S = 60
+_START_S = 60
+
+
+class RubricServer(ForkServer):
+    """The process that has read and proved an assignment's rubric, and forks sessions."""
+
+    @classmethod
+    def of(cls, assignment: Assignment, key: bytes, *, confined: bool) -> RubricServer:
+        """Start one.
+
+        Args:
+            assignment: the folder in ``solutions/``.
+            key: the course's secret.
+            confined: the kernel bounds what students' code can do.
+        """
+        server = cls.start(
+            "autograder.rubric_server", asdict(WorkerSettings.of(assignment.settings, confined=confined))
+        )
+        settings = {
+            "assignment": str(assignment.directory.resolve()),
+            "key": key.hex(),
+            "confined": confined,
+            "environment": dict(os.environ),
+            "path": [entry or os.getcwd() for entry in sys.path],  # noqa: PTH109 -- as Python itself sees it
+        }
+        descriptor = os.memfd_create("settings", os.MFD_CLOEXEC)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(settings, file)
+            file.flush()
+            server.send({"settings": "in the file"}, [descriptor])
+        return server
+
+    def wait_until_ready(self) -> None:
+        """Block until the reference has been judged.
+
+        Raises:
+            ConfigError: the rubric or the reference is broken.
+            SandboxError: no submission can be run on this machine.
+        """
+        message, _ = self.receive()
+        if "mistake" in message:
+            raise ConfigError(**message["mistake"] | {"path": Path(message["mistake"]["path"])})
+        if "fault" in message:
+            raise SandboxError(message["fault"])
+
+    def fork_session(self) -> Session:
+        """Another session.
+
+        Raises:
+            SandboxError: the server is gone.
+        """
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                self.request_fork("session", [theirs.fileno()])
+            return Session(self.collect_fork(), ours)
+        except SandboxError:
+            ours.close()
+            raise
+
+
+@dataclass
+class Session:
+    """A rubric session in a process of its own, and what it is doing.
+
+    Args:
+        process: that process.
+        sock: takes requests, gives reports.
+    """
+
+    process: Child
+    sock: socket.socket
+    job: Job | None = None
+    deadline: float = field(default_factory=lambda: time.monotonic() + _START_S)
+    is_ready: bool = False
+    _buffer: bytearray = field(default_factory=bytearray)
+
+    def begin(self, job: Job | None, *, within_s: float) -> None:
+        """Hand it a submission; None when there are no more."""
+        self.job = job
+        self.deadline = time.monotonic() + within_s if job is not None else float("inf")
+        if job is not None:
+            with contextlib.suppress(OSError):  # a process that is gone is noticed when it is listened to
+                self.sock.sendall(json.dumps(_request(job)).encode() + b"\n")
+
+    def hear(self) -> list[dict[str, Any]] | None:
+        """What it has said since; None when it is gone. Blocks while there is nothing."""
+        try:
+            content = self.sock.recv(1 << 20)
+        except OSError:
+            content = b""
+        if not content:
+            return None
+        *lines, rest = (self._buffer + content).split(b"\n")
+        self._buffer = bytearray(rest)
+        return [json.loads(line) for line in lines]
+
+    def close(self) -> None:
+        """End it; its server reaps it."""
+        self.process.kill()
+        os.close(self.process.handle)
+        self.sock.close()
+
+
+class Engine:
+    """Grades submissions of one assignment; a context manager.
+
+    Args:
+        jobs: what to grade.
+        assignment: the folder in ``solutions/``.
+        key: the course's secret.
+        sessions: how many work at once.
+        confined: the kernel bounds what students' code can do.
+
+    Raises:
+        ConfigError: the rubric is broken.
+        SandboxError: no submission can be run on this machine.
+    """
+
+    def __init__(
+        self, jobs: Iterable[Job], assignment: Assignment, key: bytes, *, sessions: int, confined: bool
+    ) -> None:
+        self._waiting, self._tries = deque(jobs), dict[tuple[str, str], int]()
+        self._provenance = Provenance(assignment, key, confined=confined)
+        self._selector = selectors.DefaultSelector()
+        self._sessions: list[Session] = []
+        self._count, self._stillborn = sessions, 0
+        self._patience_s = 2 * assignment.settings.limits.submission_s + _GRACE_S
+        self._blank: tuple[ExerciseResult, ...] = ()  # every criterion of the rubric, not judged
+        self._start_server = partial(RubricServer.of, assignment, key, confined=confined)
+        self._server = self._start_server()
+
+    def __enter__(self) -> Engine:
+        try:
+            self._server.wait_until_ready()
+            for _ in range(self._count):
+                self._add_session()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for session in self._sessions:
+            session.sock.close()  # an idle one ends by itself
+            os.close(session.process.handle)
+        self._server.close()
+        self._selector.close()
+
+    def reports(self) -> Iterator[GradeReport]:
+        """The reports in the order in which they are done."""
+        while self._waiting or any(session.job for session in self._sessions):
+            soonest = min(session.deadline for session in self._sessions)
+            for event, _ in self._selector.select(max(0.0, soonest - time.monotonic())):
+                yield from self._hear(event.data)
+            for session in [s for s in self._sessions if s.deadline < time.monotonic()]:
+                yield from self._lost(session, text("grading it took too long"))
+
+    def _add_session(self) -> None:
+        session = self._server.fork_session()
+        self._sessions.append(session)
+        self._selector.register(session.sock, selectors.EVENT_READ, session)
+
+    def _hear(self, session: Session) -> Iterator[GradeReport]:
+        messages = session.hear()
+        if messages is None:
+            yield from self._lost(session, text("the process that graded it ended"))
+            return
+        for message in messages:
+            if "fault" in message:
+                yield from self._lost(session, same(message["fault"]))
+                return
+            if "report" in message:
+                yield GradeReport.model_validate(message["report"])
+            else:
+                self._blank = tuple(ExerciseResult.model_validate(exercise) for exercise in message["blank"])
+                session.is_ready = True
+            session.begin(self._waiting.popleft() if self._waiting else None, within_s=self._patience_s)
+
+    def _lost(self, session: Session, reason: Text) -> Iterator[GradeReport]:
+        """A session died or got stuck: try its submission once more, then say that it could not be graded."""
+        self._sessions.remove(session)
+        self._selector.unregister(session.sock)
+        session.close()
+        self._stillborn += not session.is_ready
+        if self._stillborn > MAX_TRIES:
+            raise SandboxError(
+                "a rubric process ended before it was ready; `autograder doctor` says what this machine can do"
+            )
+        if session.job is not None:
+            key = (session.job.assignment, session.job.student)
+            self._tries[key] = self._tries.get(key, 0) + 1
+            if self._tries[key] < MAX_TRIES:
+                self._waiting.appendleft(session.job)
+            else:
+                yield self._failed(session.job, reason)
+        if self._waiting:
+            self._replace_session()
+
+    def _replace_session(self) -> None:
+        try:
+            self._add_session()
+        except SandboxError:  # the server is gone as well, and soon will be the sessions that it forked
+            self._server.close()
+            self._server = self._start_server()
+            self._server.wait_until_ready()
+            self._add_session()
+
+    def _failed(self, job: Job, reason: Text) -> GradeReport:
+        return GradeReport(
+            student=job.student,
+            assignment=job.assignment,
+            status="error",
+            score=None,
+            max_score=round(sum(e.max_score for e in self._blank), 6),
+            exercises=self._blank,
+            problems=(
+                *job.problems,
+                Problem.of(
+                    "platform", text("could not be graded, which is not the student's fault: {reason}", reason=reason)
+                ),
+            ),
+            file=printable(job.path.name) if job.path else "",
+            submission_sha256="",
+            rubric_sha256=self._provenance.rubric_sha256,
+            seed=self._provenance.seed,
+            sandbox=self._provenance.sandbox,
+            versions=self._provenance.versions,
+            duration_s=0,
+        )
+
+
+def _request(job: Job) -> dict[str, Any]:
+    return {
+        "student": job.student,
+        "path": str(job.path.resolve()) if job.path else None,
+        "reason": job.reason.model_dump() if job.reason else None,
+        "problems": [p.model_dump() for p in job.problems],
+    }

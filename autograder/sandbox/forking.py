@@ -1,0 +1,185 @@
+"""Fork servers, seen from outside: processes that have imported everything once and fork a child when asked to.
+
+A server is started afresh with a clean environment and one socket. A request names what the child is to be and brings
+its descriptors; the answer is the child's number and a pidfd. When the socket closes the server ends, and before it
+its children. torch is not imported here, so that a server can be on its way before this process has it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from autograder.errors import SandboxError
+from autograder.sandbox.serving import MAX_MESSAGE, Message, wait_or_kill
+
+_PACKAGE_PARENT = Path(__file__).resolve().parents[2]
+_BOOT = """\
+import importlib, os, sys
+os.chdir("/")
+sys.path.insert(0, sys.argv[4])
+program = importlib.import_module(sys.argv[1])
+sys.path.remove(sys.argv[4])
+program.main(int(sys.argv[2]), sys.argv[3])
+"""
+_START_S = 300
+_ENDED, _LOST = "has ended; is torch installed and enough memory free?", "does not answer"
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process that a server has forked for us.
+
+    Args:
+        pid: its number.
+        handle: its pidfd, ours to close.
+    """
+
+    pid: int
+    handle: int
+
+    def kill(self) -> None:
+        """End it now, with what it has forked in its group; its server reaps it."""
+        if self.pid > 1:  # 0 would mean our own group
+            with contextlib.suppress(OSError):
+                os.killpg(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.handle, signal.SIGKILL)
+
+
+class ForkServer:
+    """Our end of a server.
+
+    Args:
+        control: our end of its socket.
+        pid: its number, where it is a child of this process.
+    """
+
+    def __init__(self, control: socket.socket, pid: int | None = None) -> None:
+        self._control, self.pid = control, pid
+        self._control.settimeout(_START_S)
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._asked_for = 0
+        self._collected: deque[Child] = deque()
+
+    @classmethod
+    def start(cls, program: str, settings: Message) -> Self:
+        """Start a server in a Python of its own.
+
+        Args:
+            program: the module whose ``main(descriptor, settings)`` it runs.
+            settings: what every child gets; nothing secret.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        folder = tempfile.TemporaryDirectory(prefix="autograder-")
+        descriptor = theirs.fileno() + 1
+        arguments = [program, str(descriptor), json.dumps(settings), str(_PACKAGE_PARENT)]
+        null = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1)]
+        with theirs:
+            pid = os.posix_spawn(
+                sys.executable,
+                [sys.executable, "-I", "-c", _BOOT, *arguments],
+                _clean_environment(folder.name),
+                file_actions=[(os.POSIX_SPAWN_DUP2, theirs.fileno(), descriptor), *null],
+                setsid=True,
+            )
+        server = cls(ours, pid)
+        server._folder = folder
+        return server
+
+    def request_fork(self, kind: str, descriptors: Sequence[int]) -> None:
+        """Ask for a child without waiting for it.
+
+        Raises:
+            SandboxError: the server is gone.
+        """
+        self.send({"fork": kind}, descriptors)
+        self._asked_for += 1
+
+    def collect_fork(self) -> Child:
+        """The child that was asked for first.
+
+        Raises:
+            SandboxError: the server is gone, or cannot fork.
+        """
+        return self._collected.popleft() if self._collected else self._receive_child()
+
+    def exit_status(self, pid: int) -> int:
+        """The wait status of a child that has ended or is about to.
+
+        Raises:
+            SandboxError: the server is gone.
+        """
+        while self._asked_for:  # answers come in the order of the requests
+            self._collected.append(self._receive_child())
+        self.send({"status": pid})
+        return int(self.receive()[0]["status"])
+
+    def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
+        """Send a request.
+
+        Raises:
+            SandboxError: the server is gone.
+        """
+        try:
+            socket.send_fds(self._control, [json.dumps(message).encode()], descriptors)
+        except OSError as error:
+            raise SandboxError(f"a process that forks others {_ENDED} ({error})") from error
+
+    def receive(self) -> tuple[Message, list[int]]:
+        """Wait for an answer.
+
+        Raises:
+            SandboxError: the server is gone, or does not answer.
+        """
+        try:
+            content, descriptors, _, _ = socket.recv_fds(self._control, MAX_MESSAGE, 1)
+        except OSError as error:
+            raise SandboxError(f"a process that forks others {_LOST}: {error}") from error
+        if not content:
+            raise SandboxError(f"a process that forks others {_ENDED}")
+        return json.loads(content), descriptors
+
+    def leave(self) -> None:
+        """In a forked child: the server is its parent's, not ours."""
+        self._control.close()
+
+    def close(self, *, within_s: float = 3) -> None:
+        """End the server, and with it every child."""
+        self.leave()
+        for child in self._collected:
+            os.close(child.handle)
+        if self.pid is not None:
+            wait_or_kill(self.pid, within_s=within_s)
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def _receive_child(self) -> Child:
+        message, handles = self.receive()
+        self._asked_for -= 1
+        return Child(message["pid"], handles[0])
+
+
+def _clean_environment(folder: str) -> dict[str, str]:
+    single = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    # importing torch.optim makes this folder, matplotlib its own: both must exist before a worker is confined
+    folders = dict.fromkeys(("TORCHINDUCTOR_CACHE_DIR", "MPLCONFIGDIR"), folder)
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/nonexistent",
+        "LANG": "C.UTF-8",
+        "MPLBACKEND": "agg",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **single,
+        **folders,
+    }

@@ -1,0 +1,114 @@
+"""Fork servers, seen from inside: what `autograder.sandbox.forking` starts and talks to."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
+
+Message = dict[str, Any]
+
+MAX_MESSAGE = 1 << 16
+_GRACE_S = 1
+
+
+class Server:
+    """The other end: what a server does with its socket.
+
+    Args:
+        control: its end of the socket.
+    """
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._children: set[int] = set()
+        self._ended: dict[int, int] = {}
+
+    def serve(
+        self,
+        kinds: dict[str, Callable[[list[int]], NoReturn]],
+        *,
+        before_fork: Callable[[list[int]], None] = lambda descriptors: None,
+    ) -> None:
+        """Answer until the other side closes; then end the children and wait for them.
+
+        Args:
+            kinds: what a child can be: called in it, with its descriptors.
+            before_fork: called here, may add descriptors to those that the child gets.
+        """
+        with contextlib.suppress(ConnectionError):  # the other side is gone without a word
+            while True:
+                message, descriptors = self.receive()
+                self._reap()
+                if "fork" in message:
+                    before_fork(descriptors)
+                    self._fork(kinds[message["fork"]], descriptors)
+                else:
+                    self.send({"status": self._status(message["status"])})
+        self._end_children()
+
+    def send(self, message: Message, descriptors: Iterable[int] = ()) -> None:
+        """Answer."""
+        socket.send_fds(self._control, [json.dumps(message).encode()], list(descriptors))
+
+    def receive(self) -> tuple[Message, list[int]]:
+        """Wait for a message.
+
+        Raises:
+            ConnectionError: the other side has closed.
+        """
+        content, descriptors, _, _ = socket.recv_fds(self._control, MAX_MESSAGE, 2)
+        if not content:
+            raise ConnectionResetError
+        return json.loads(content), descriptors
+
+    def leave(self) -> None:
+        """In a forked child: the socket is its parent's."""
+        self._control.close()
+
+    def _fork(self, become: Callable[[list[int]], NoReturn], descriptors: list[int]) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self.leave()
+            become(descriptors)
+        handle = os.pidfd_open(pid)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        self._children.add(pid)
+        self._ended.pop(pid, None)  # the number may have been another child's
+        self.send({"pid": pid}, [handle])
+        os.close(handle)
+
+    def _status(self, pid: int) -> int:
+        if pid not in self._ended:
+            self._ended[pid] = os.waitpid(pid, 0)[1]
+            self._children.discard(pid)
+        return self._ended[pid]
+
+    def _reap(self) -> None:
+        """Note what has ended since, without waiting for anything."""
+        with contextlib.suppress(ChildProcessError):
+            while (found := os.waitpid(-1, os.WNOHANG))[0]:
+                self._ended[found[0]] = found[1]
+                self._children.discard(found[0])
+
+    def _end_children(self) -> None:
+        """None outlives this process, and what they used counts as used by it; those that listen end by themselves."""
+        ends = time.monotonic() + _GRACE_S
+        for pid in self._children:
+            wait_or_kill(pid, within_s=max(0.0, ends - time.monotonic()))
+
+
+def wait_or_kill(pid: int, *, within_s: float) -> None:
+    """Wait for a child that has been told to end; kill it if it does not."""
+    handle = os.pidfd_open(pid)
+    if not select.select([handle], [], [], within_s)[0]:
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+    os.close(handle)
+    os.waitpid(pid, 0)
