@@ -7,6 +7,7 @@ A file is the hostile part only. Its docstring says what it tries, then, one per
     loses: sgd.one_step            criteria of its honest part that it spoils for itself
     says: PermissionError          words that the report must hold, which shows that it was really tried
     form: script                   handed in as a .py file
+    status: unreadable             of the report; `graded` where nothing is said
 
 `earns` and `loses` may end in `*`. The code below is cut at ``# %% start`` (a cell behind the imports), ``# %% NAME``
 (the answer to that exercise) and ``# %% end`` (the last cell). `@COURSE@`, `@PORT@` and `@TOKEN@` are what an attacker
@@ -33,7 +34,7 @@ ROOT = Path(__file__).parents[1]
 FOLDER = Path(__file__).parent / "attacks"
 NAME = "linear_regression"
 LIMITS = {"call_s": 1.5, "cell_s": 1.5, "submission_s": 9, "memory_mb": 512}
-_FIELD = re.compile(r"^(honest|earns|loses|says|form): +(.+)$", re.MULTILINE)
+_FIELD = re.compile(r"^ *(honest|earns|loses|says|form|status): +(.+)$", re.MULTILINE)
 _MARK = re.compile(r"^# %% (\w+)$", re.MULTILINE)
 
 
@@ -48,6 +49,7 @@ class Attack:
         loses: patterns of criteria that it spoils for itself.
         says: words the report must hold.
         is_script: handed in as a ``.py`` file.
+        status: of its report.
         parts: its code by place.
     """
 
@@ -57,6 +59,7 @@ class Attack:
     loses: tuple[str, ...]
     says: tuple[str, ...]
     is_script: bool
+    status: str
     parts: Mapping[str, str]
 
     def may_pass(self, honest_passes: set[str], criteria: Iterable[str]) -> set[str]:
@@ -84,6 +87,7 @@ def parse(name: str, docstring: str, exercises: Iterable[str], parts: Mapping[st
         loses=_names(fields.get("loses", [])),
         says=tuple(fields.get("says", [])),
         is_script=fields.get("form") == ["script"],
+        status=fields.get("status", ["graded"])[0],
         parts=parts,
     )
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import attack_corpus as corpus
+import attack_files as files
 import psutil
 import pytest
 
@@ -26,11 +27,14 @@ from autograder.sandbox import confine
 pytestmark = pytest.mark.skipif(not confine.is_available(), reason="this machine has no Landlock")
 
 EXERCISES = ("init_params", "linreg", "squared_loss", "sgd", "data_iter", "train", "concise")
-ATTACKS = {attack.name: attack for attack in corpus.read_all(EXERCISES)}
+CODE = {attack.name: attack for attack in corpus.read_all(EXERCISES)}
+FILES = {name: corpus.parse(name, build.__doc__, EXERCISES, {}) for name, build in files.BUILDERS.items()}
+ATTACKS = CODE | FILES
 NEIGHBOURS = {"a neighbour": EXERCISES, "n neighbour": EXERCISES, "z neighbour": EXERCISES, "nothing done": ()}
 TOKEN = f"left-behind-{os.getpid()}"
 MOST_MB = 1200  # the largest process there may be: torch, and what a worker gets
 _PR_SET_CHILD_SUBREAPER = 36
+_TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
 
 @dataclass
@@ -168,7 +172,14 @@ def run(course, folder: Path, out: str, *paths: Path) -> Batch:
             child.kill()
     reports = {report.student: report for report in read(place / "results.jsonl")}
     temporary = [str(p) for p in (place / "tmp").iterdir()]
-    return Batch(reports, (place / "said").read_text(), process.returncode, usage.ru_maxrss / 1024, left_running, temporary=temporary)
+    return Batch(
+        reports,
+        (place / "said").read_text(),
+        process.returncode,
+        usage.ru_maxrss / 1024,
+        left_running,
+        temporary=temporary,
+    )
 
 
 @contextlib.contextmanager
@@ -197,9 +208,13 @@ def neighbours(course, desk):
 @pytest.fixture(scope="module")
 def attacked(course, folder, desk, listeners, neighbours):
     """Everybody in one batch."""
-    for attack in ATTACKS.values():
+    for attack in CODE.values():
         suffix, content = desk.content(attack)
         hand_in(course, attack.name, content, suffix)
+    for name, build in files.BUILDERS.items():
+        place = course.submitted / folder_of(name) / corpus.NAME
+        place.mkdir(parents=True)
+        build(place, desk)
     for path in course.root.rglob("*"):
         if not path.is_symlink():
             path.chmod(0o777 if path.is_dir() else 0o666)
@@ -213,6 +228,15 @@ def attacked(course, folder, desk, listeners, neighbours):
 def undisturbed(course, folder, attacked, neighbours):
     """The honest ones once more, without company; only after the attack, which could have left something."""
     return run(course, folder, "undisturbed", *(course.submitted / student / corpus.NAME for student in neighbours))
+
+
+def folder_of(name: str) -> str:
+    return getattr(files.BUILDERS.get(name), "folder", name)
+
+
+def report_on(attacked: Batch, name: str) -> GradeReport:
+    folder = folder_of(name)
+    return attacked.reports["".join("\ufffd" if steers(c) else c for c in folder).replace("\n", " ")]
 
 
 def passes(report: GradeReport) -> set[str]:
@@ -234,7 +258,7 @@ def strings(value: object) -> list[str]:
 def steers(text: str) -> set[str]:
     """Characters that steer a terminal or turn the direction of writing."""
     odd = {c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t"}
-    return odd | {c for c in text if unicodedata.bidirectional(c) in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")}
+    return odd | {c for c in text if unicodedata.bidirectional(c) in _TURNS or c in "\u061c\u200e\u200f"}
 
 
 def honest_part(attack, attacked, neighbours) -> set[str]:
@@ -248,16 +272,16 @@ def honest_part(attack, attacked, neighbours) -> set[str]:
 @pytest.mark.parametrize("name", ATTACKS)
 def test_it_gains_no_mark(attacked, neighbours, name):
     """It passes what an honest submission of the same exercises passes, and its header names what else it meets or spoils."""
-    report = attacked.reports[name]
+    report = report_on(attacked, name)
     allowed = ATTACKS[name].may_pass(honest_part(ATTACKS[name], attacked, neighbours), criteria(report))
     assert passes(report) == allowed
-    assert report.status == "graded"
+    assert report.status == ATTACKS[name].status
     assert report.score == sum(c.points for e in report.exercises for c in e.criteria if c.id in allowed)
 
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_its_report_is_whole_and_clean(attacked, name):
-    report = attacked.reports[name]
+    report = report_on(attacked, name)
     assert criteria(report) == criteria(attacked.reports["a neighbour"])
     document = json.loads(report.to_json(), parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
     assert not {c for s in strings(document) for c in steers(s)}
@@ -270,8 +294,8 @@ def test_its_report_is_whole_and_clean(attacked, name):
 @pytest.mark.parametrize("name", ATTACKS)
 def test_it_is_told_no_expected_value(attacked, desk, name):
     """Whatever number a hidden criterion's message holds is one that the attack or its own traceback brought along."""
-    own = desk.content(ATTACKS[name])[1]
-    for exercise in attacked.reports[name].exercises:
+    own = desk.content(ATTACKS[name])[1] if name in CODE else ""
+    for exercise in report_on(attacked, name).exercises:
         for result in exercise.criteria:
             if not result.visible:
                 told = re.findall(r"\d+\.\d{3,}", result.message + result.message_zh)
@@ -282,7 +306,7 @@ def test_it_is_told_no_expected_value(attacked, desk, name):
 @pytest.mark.parametrize("name", ATTACKS)
 def test_it_takes_no_longer_than_it_may(attacked, name):
     """Its own limit, and what our side needs on top of that: criteria, a dozen forks."""
-    assert attacked.reports[name].duration_s < 2 * corpus.LIMITS["submission_s"]
+    assert report_on(attacked, name).duration_s < 2 * corpus.LIMITS["submission_s"]
 
 
 # -- everything around them --------------------------------------------------------------------------------------------
@@ -291,7 +315,9 @@ def test_it_takes_no_longer_than_it_may(attacked, name):
 def test_neighbours_get_the_reports_they_get_without_attackers(attacked, undisturbed, neighbours):
     assert set(undisturbed.reports) == set(neighbours)
     for student in neighbours:
-        one, other = (batch.reports[student].model_copy(update={"duration_s": 0.0}) for batch in (attacked, undisturbed))
+        one, other = (
+            batch.reports[student].model_copy(update={"duration_s": 0.0}) for batch in (attacked, undisturbed)
+        )
         assert one.to_json() == other.to_json()
     for student, done in neighbours.items():
         report = attacked.reports[student]
@@ -300,8 +326,8 @@ def test_neighbours_get_the_reports_they_get_without_attackers(attacked, undistu
         assert (report.score == 0) == (not done)
 
 
-def test_everybody_has_a_report(attacked, course):
-    assert set(attacked.reports) == {folder.name for folder in course.submitted.iterdir()}
+def test_everybody_has_a_report(attacked, course, neighbours):
+    assert len(attacked.reports) == len(list(course.submitted.iterdir())) == len(ATTACKS) + len(neighbours)
     assert attacked.code == 0, attacked.said[-2000:]
 
 

@@ -3,6 +3,7 @@
 honest: none
 """
 
+
 # %% start
 class Agreeable:
     def __eq__(self, other):

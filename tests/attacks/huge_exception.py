@@ -4,6 +4,7 @@ honest: linreg
 says: Loud
 """
 
+
 # %% start
 class Loud(Exception):
     def __str__(self):

@@ -21,7 +21,7 @@ def sgd(params, lr, batch_size):
 
 # %% data_iter
 def data_iter(batch_size, features, labels):
-    pytest.xfail("as expected")
+    pytest.xfail("as foreseen")
 
 
 # %% train

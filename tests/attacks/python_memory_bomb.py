@@ -9,6 +9,7 @@ heap = []
 for n in range(600):
     heap.append(bytearray(10 << 20))
 
+
 # %% squared_loss
 def squared_loss(y_hat, y):
     return [str(n) * 100 for n in range(40_000_000)]

@@ -14,7 +14,9 @@ for folder in ("@COURSE@", "@COURSE@/solutions", "/"):
     except PermissionError:
         continue
 source = json.load(open("@COURSE@/solutions/linear_regression/linear_regression.ipynb"))
-solutions = "\n".join("".join(cell["source"]) for cell in source["cells"] if "BEGIN SOLUTION" in "".join(cell["source"]))
+solutions = "\n".join(
+    "".join(cell["source"]) for cell in source["cells"] if "BEGIN SOLUTION" in "".join(cell["source"])
+)
 
 # %% end
 exec(solutions)

@@ -18,6 +18,7 @@ for number in range(256):
     opened.append(number)
 raise RuntimeError(f"open: {opened}")
 
+
 # %% squared_loss
 def squared_loss(y_hat, y):
     for number in opened[3:]:
