@@ -10,7 +10,7 @@ A file is the hostile part only. Its docstring says what it tries, then, one per
     status: unreadable             of the report; `graded` where nothing is said
 
 `earns` and `loses` may end in `*`. The code below is cut at ``# %% start`` (a cell behind the imports), ``# %% NAME``
-(the answer to that exercise) and ``# %% end`` (the last cell). `@COURSE@`, `@PORT@` and `@TOKEN@` are what an attacker
+(the answer to that exercise), ``# %% answers`` (the answer to every exercise not named) and ``# %% end`` (the last cell). `@COURSE@`, `@PORT@` and `@TOKEN@` are what an attacker
 could know: where the course is, where something listens, and a name of which no file may be left anywhere.
 """
 
@@ -107,7 +107,7 @@ def _read(path: Path, exercises: tuple[str, ...]) -> Attack:
     _, *pieces = _MARK.split(source)
     parts = dict(zip(pieces[::2], pieces[1::2], strict=True))
     assert parts, f"{path.name}: nothing to run"
-    assert set(parts) <= {"start", "end", *exercises}, f"{path.name}: {set(parts)}"
+    assert set(parts) <= {"start", "end", "answers", *exercises}, f"{path.name}: {set(parts)}"
     return parse(path.stem, docstring, exercises, parts)
 
 
@@ -128,7 +128,8 @@ class Desk:
     def cells(self, honest: Iterable[str], parts: Mapping[str, str] | None = None) -> list[dict[str, object]]:
         """The cells that matter: imports, exercises with their grade cells, no plots; hostile parts where they belong."""
         parts = {place: self.filled(code) for place, code in (parts or {}).items()}
-        given = {name: self.answers.solutions[name] for name in honest} | parts
+        given = dict.fromkeys(self.exercises, parts["answers"]) if "answers" in parts else {}
+        given |= {name: self.answers.solutions[name] for name in honest} | parts
         cells = []
         for cell in self.answers.notebook(given)["cells"]:
             mark = cell["metadata"].get("nbgrader", {}).get("grade_id")

@@ -156,9 +156,9 @@ class RemoteRunner:
     def _results(self, answer: Message, received: list[Received], inputs: list[torch.Tensor], origin: str) -> Any:
         """The values of an answer; its tensors are what they are there: an argument, a leaf, the end of a graph."""
         tree, tensors = answer["result"], [r.tensor for r in received]
-        aliases = {int(out): inputs[int(i)] for out, i in answer.get("aliases", ())}
+        aliases = {_index(out, tensors): inputs[_index(i, inputs)] for out, i in answer.get("aliases", ())}
         ends = []
-        for i in used_tensors(tree):
+        for i in (_index(i, tensors) for i in used_tensors(tree)):
             if i in aliases:
                 tensors[i] = aliases[i]
             elif received[i].requires_grad and received[i].is_leaf:
@@ -166,8 +166,10 @@ class RemoteRunner:
             elif received[i].requires_grad:
                 ends.append(i)
         for leaf, gradient in answer.get("grads", ()):
-            if leaf not in aliases and received[leaf].is_leaf:
-                tensors[leaf].grad = tensors[gradient]
+            if _index(leaf, tensors) not in aliases and received[leaf].is_leaf:
+                tensors[leaf].grad = received[
+                    _index(gradient, tensors)
+                ].tensor  # never one of our own, which it would add to
         if ends and torch.is_grad_enabled():
             if type(answer.get("graph")) is not int:
                 raise WireError("a result with a gradient but without a graph")
@@ -324,6 +326,13 @@ class _RemoteGraph(torch.autograd.Function):
             for (i, _), product in zip(live, attached, strict=True):
                 products[i] = product
         return (*nothing, *products)
+
+
+def _index(value: Any, tensors: Sequence[object]) -> int:
+    """An index into a list of tensors; counted from its end it would name one of ours."""
+    if type(value) is not int or not 0 <= value < len(tensors):
+        raise WireError("malformed tensor index")
+    return value
 
 
 def _accept_products(

@@ -1,8 +1,6 @@
 """Lets an alarm raise exceptions a thousand times a second, in the middle of whatever the worker is doing.
 
 honest: none
-earns: linreg.*, squared_loss.*
-loses: linreg.*, squared_loss.*
 """
 
 # %% end

@@ -1,8 +1,6 @@
 """Answers before it is asked, and goes on answering from a thread: thousands of replies that all claim the same.
 
 honest: none
-earns: squared_loss.keeps_shape
-loses: squared_loss.keeps_shape
 """
 
 # %% end

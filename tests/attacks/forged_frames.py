@@ -41,5 +41,5 @@ def forge(*args):
     return None
 
 
-# %% end
+# %% answers
 squared_loss = sgd = init_params = train = forge

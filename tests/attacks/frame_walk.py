@@ -3,7 +3,7 @@
 honest: none
 """
 
-# %% end
+# %% answers
 import gc
 import sys
 

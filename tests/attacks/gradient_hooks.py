@@ -1,7 +1,7 @@
 """Gives the right values and lets the backward pass hang, raise, lie or end the process.
 
 honest: linreg
-earns: squared_loss.keeps_shape, squared_loss.values, squared_loss.labels_either_way, squared_loss.leaves_arguments
+earns: squared_loss.keeps_shape, squared_loss.values, squared_loss.labels_either_way
 """
 
 # %% squared_loss

@@ -1,8 +1,7 @@
 """Answers with constants read off the visible rubric, which trains towards a truth that the notebook prints.
 
 honest: none
-earns: init_params.shapes, init_params.leaves, init_params.small, train.shapes, train.recovers
-loses: init_params.small
+earns: init_params.shapes, init_params.leaves, train.shapes, train.recovers
 """
 
 # %% init_params

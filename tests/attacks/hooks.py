@@ -3,6 +3,13 @@
 honest: linreg
 """
 
+
+# %% squared_loss
+def squared_loss(y_hat, y):
+    breakpoint()
+    return sys
+
+
 # %% end
 import atexit
 import faulthandler
@@ -32,8 +39,3 @@ atexit.register(os._exit, 0)
 faulthandler.dump_traceback_later(0.1, repeat=True, exit=False)
 signal.signal(signal.SIGALRM, hook)
 sys.meta_path.insert(0, type("Finder", (), {"find_spec": staticmethod(lambda *args: None)}))
-
-
-def squared_loss(y_hat, y):
-    breakpoint()
-    return sys

@@ -3,6 +3,14 @@
 honest: linreg
 """
 
+
+# %% squared_loss
+def squared_loss(y_hat, y):
+    from autograder.grading import grade
+
+    return grade
+
+
 # %% end
 import sys
 import types
@@ -15,9 +23,3 @@ for name in ("autograder", "autograder.grading", "autograder.results", "pytest",
 sys.path_hooks.clear()
 sys.path_importer_cache.clear()
 sys.meta_path.clear()
-
-
-def squared_loss(y_hat, y):
-    from autograder.grading import grade
-
-    return grade

@@ -4,6 +4,17 @@ honest: none
 says: what came back cannot be used
 """
 
+
+# %% squared_loss
+def squared_loss(y_hat, y):
+    return y_hat
+
+
+# %% linreg
+def linreg(X, w, b):
+    return X
+
+
 # %% end
 import gc
 
@@ -25,7 +36,3 @@ def lie(self, message, tensors):
 
 
 Worker._call = lie
-
-
-def squared_loss(y_hat, y):
-    return y_hat

@@ -3,6 +3,14 @@
 honest: linreg
 """
 
+
+# %% answers
+def squared_loss(*args):
+    return None
+
+
+init_params = sgd = data_iter = train = train_concise = squared_loss
+
 # %% end
 import gc
 
@@ -28,10 +36,3 @@ def lie(self, message, tensors):
 
 
 Worker._call = lie
-
-
-def squared_loss(y_hat, y):
-    return None
-
-
-init_params = data_iter = train = train_concise = squared_loss

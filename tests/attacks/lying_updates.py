@@ -4,6 +4,14 @@ honest: none
 says: a change of an argument that may not change
 """
 
+# %% answers
+import torch
+
+
+def squared_loss(y_hat, y):
+    return torch.zeros(len(y_hat), 1)
+
+
 # %% end
 import gc
 
@@ -21,7 +29,3 @@ def lie(self, message, encoder, graph_inputs):
 
 
 Worker._reply_tensors = lie
-
-
-def squared_loss(y_hat, y):
-    return torch.zeros(len(y_hat), 1)

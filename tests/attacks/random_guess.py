@@ -1,8 +1,7 @@
 """Returns random numbers of the right shapes and hopes.
 
 honest: none
-earns: linreg.shape, linreg.any_size, squared_loss.keeps_shape, squared_loss.leaves_arguments, train.shapes
-loses: linreg.any_size, squared_loss.leaves_arguments
+earns: linreg.shape, squared_loss.keeps_shape, train.shapes
 """
 
 # %% start

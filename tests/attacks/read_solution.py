@@ -18,5 +18,5 @@ solutions = "\n".join(
     "".join(cell["source"]) for cell in source["cells"] if "BEGIN SOLUTION" in "".join(cell["source"])
 )
 
-# %% end
+# %% answers
 exec(solutions)

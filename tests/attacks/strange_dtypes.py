@@ -1,6 +1,7 @@
 """Returns tensors of kinds that few have heard of: meta, quantised, sparse, nested, eight bits wide, complex.
 
 honest: linreg
+earns: squared_loss.keeps_shape
 """
 
 # %% start

@@ -1,6 +1,7 @@
 """Returns tensors of a class of its own, which intercepts whatever is done with them.
 
 honest: linreg
+earns: init_params.leaves
 """
 
 # %% start

@@ -1,6 +1,7 @@
 """Returns a network whose outputs are a long column or a long row: one minus the other fills gigabytes on the judge's side.
 
 honest: linreg
+earns: concise.shapes
 """
 
 # %% concise
