@@ -33,7 +33,7 @@ from autograder.mutants import Answers
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(__file__).parent / "attacks"
 NAME = "linear_regression"
-LIMITS = {"call_s": 1.5, "cell_s": 1.5, "submission_s": 9, "memory_mb": 512}
+LIMITS = {"call_s": 1, "cell_s": 1.5, "submission_s": 15, "memory_mb": 512}
 _FIELD = re.compile(r"^ *(honest|earns|loses|says|form|status): +(.+)$", re.MULTILINE)
 _MARK = re.compile(r"^# %% (\w+)$", re.MULTILINE)
 

@@ -125,12 +125,12 @@ def damaged_cells(folder: Path, desk: corpus.Desk) -> None:
 
 
 def failing_cells(folder: Path, desk: corpus.Desk) -> None:
-    """Twenty thousand cells each of which fails.
+    """Two thousand cells each of which fails.
 
     honest: linreg
     """
     notebook = tiny.notebook(*desk.cells(["linreg"]))
-    notebook["cells"] += [{"cell_type": "code", "source": "1/0"}] * 20_000
+    notebook["cells"] += [{"cell_type": "code", "source": "1/0"}] * 2_000
     (folder / FILE).write_text(json.dumps(notebook))
 
 

@@ -1,7 +1,6 @@
 """The corpus in ``attacks/``, graded as one batch among honest neighbours: nobody gains a mark, nothing is touched, nothing stays."""
 
 import contextlib
-import ctypes
 import hashlib
 import json
 import os
@@ -17,8 +16,8 @@ from pathlib import Path
 
 import attack_corpus as corpus
 import attack_files as files
-import psutil
 import pytest
+from process_tree import adopting, still_alive
 
 from autograder.journal import read
 from autograder.results import GradeReport
@@ -33,7 +32,6 @@ ATTACKS = CODE | FILES
 NEIGHBOURS = {"a neighbour": EXERCISES, "n neighbour": EXERCISES, "z neighbour": EXERCISES, "nothing done": ()}
 TOKEN = f"left-behind-{os.getpid()}"
 MOST_MB = 1200  # the largest process there may be: torch, and what a worker gets
-_PR_SET_CHILD_SUBREAPER = 36
 _TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
 
@@ -121,7 +119,9 @@ def folder():
 @pytest.fixture(scope="module")
 def course(folder):
     course = corpus.make_course(folder / "course")
-    course.key()
+    secret = course.root / ".autograder" / "key"  # the same random inputs every time
+    secret.parent.mkdir()
+    secret.write_text("5e" * 32 + "\n")
     (course.root / "gradebook.db").write_bytes(b"SQLite format 3\0" + bytes(1000))
     (course.root / "gradebook.csv").write_text("student,score\na neighbour,40\n")
     (course.root / "earlier.jsonl").write_text('{"student": "a neighbour", "score": 40.0}\n')
@@ -159,17 +159,11 @@ def run(course, folder: Path, out: str, *paths: Path) -> Batch:
     command = [sys.executable, "-m", "autograder", "grade", "--course", str(course.root), "--jobs", "2"]
     command += ["--out", str(place / "results.jsonl"), *map(str, paths)]
     environment = os.environ | {"HOME": str(course.root / "home"), "TMPDIR": str(place / "tmp"), "COLUMNS": "200"}
-    mine = psutil.Process()
-    earlier = set(mine.children(recursive=True))
-    with adopting(), (place / "said").open("wb") as said:
+    with adopting() as descendants, (place / "said").open("wb") as said:
         process = subprocess.Popen(command, cwd=place, env=environment, stdout=said, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        orphans = [child for child in mine.children(recursive=True) if child not in earlier]
-        _, alive = psutil.wait_procs(orphans, timeout=10)
-        left_running = [f"{p.pid} {p.name()}" for p in alive]
-        for child in alive:
-            child.kill()
+        left_running = still_alive(descendants())
     reports = {report.student: report for report in read(place / "results.jsonl")}
     temporary = [str(p) for p in (place / "tmp").iterdir()]
     return Batch(
@@ -180,16 +174,6 @@ def run(course, folder: Path, out: str, *paths: Path) -> Batch:
         left_running,
         temporary=temporary,
     )
-
-
-@contextlib.contextmanager
-def adopting():
-    libc = ctypes.CDLL(None)
-    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    try:
-        yield
-    finally:
-        libc.prctl(_PR_SET_CHILD_SUBREAPER, 0)
 
 
 @pytest.fixture(scope="module")

@@ -165,11 +165,10 @@ class RemoteRunner:
                 tensors[i].requires_grad_()
             elif received[i].requires_grad:
                 ends.append(i)
-        for leaf, gradient in answer.get("grads", ()):
-            if _index(leaf, tensors) not in aliases and received[leaf].is_leaf:
-                tensors[leaf].grad = received[
-                    _index(gradient, tensors)
-                ].tensor  # never one of our own, which it would add to
+        for pair in answer.get("grads", ()):
+            leaf, gradient = (_index(i, tensors) for i in pair)
+            if leaf not in aliases and received[leaf].is_leaf:
+                tensors[leaf].grad = received[gradient].tensor  # never one of our own, which it would add to
         if ends and torch.is_grad_enabled():
             if type(answer.get("graph")) is not int:
                 raise WireError("a result with a gradient but without a graph")

@@ -1,6 +1,7 @@
 """Replaces builtins and modules that everything else is made of.
 
 honest: none
+earns: squared_loss.keeps_shape, squared_loss.labels_either_way, squared_loss.leaves_arguments
 """
 
 

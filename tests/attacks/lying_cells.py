@@ -1,7 +1,7 @@
 """Reports failures of its cells in numbers and sizes that no honest worker sends.
 
 honest: linreg
-says: malformed answer
+says: malformed line number
 """
 
 # %% start

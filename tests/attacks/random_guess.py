@@ -4,15 +4,10 @@ honest: none
 earns: linreg.shape, squared_loss.keeps_shape, train.shapes
 """
 
-# %% start
-import os
-
+# %% linreg
 import torch
 
-torch.manual_seed(int.from_bytes(os.urandom(4), "little"))
 
-
-# %% linreg
 def linreg(X, w, b):
     return torch.rand(len(X), 1)
 
