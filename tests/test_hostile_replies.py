@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import tracemalloc
 
@@ -378,8 +379,10 @@ def test_items_of_an_iterator_take_no_large_memory_together(open_runner):
     """Structure counts as tensors do: a megabyte of brackets is dozens of megabytes of lists."""
     heavy = framed(b'{"result": [[' + b"[]," * 340_000 + b"[]]]}")
     iterator = answering(result={"h": [2, "generator", True]})
+    taken = []
     with opened(open_runner, [iterator, *[lambda _: heavy] * 60], call_s=5) as (_, student):
-        assert peak_of(lambda: list(student.f(*arguments()))) < 600
+        assert peak_of(lambda: taken.extend(student.f(*arguments()))) < 600
+    assert len(taken) < 60
 
 
 # -- a real worker whose student calls our functions in hostile ways ---------------------------------------------------------
@@ -425,3 +428,13 @@ def test_a_function_of_ours_may_be_called_in_any_way(open_student, how):
 def test_what_we_send_is_checked_before_it_is_sent(open_runner):
     with opened(open_runner, []) as (_, student), pytest.raises(WireError):
         student.f(torch.zeros(20 << 20), object())
+
+
+def test_a_judge_can_bound_its_own_memory():
+    """What a column minus a row takes where nobody has looked at their shapes first."""
+    script = "import torch; from autograder.sandbox.confine import limit_own_memory; limit_own_memory(512)\n"
+    for rows, works in ((1_000, True), (20_000, False)):
+        subtract = f"torch.zeros({rows}, 1) - torch.zeros(1, {rows})"
+        done = subprocess.run([sys.executable, "-c", script + subtract], capture_output=True, text=True)
+        assert (done.returncode == 0) == works
+        assert ("can't allocate memory" in done.stderr) == (not works)

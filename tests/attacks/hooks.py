@@ -1,6 +1,6 @@
 """Hangs itself into everything that Python calls by itself: traces, profiles, audits, collections, exits, warnings.
 
-honest: linreg
+honest: none
 """
 
 

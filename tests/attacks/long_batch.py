@@ -1,6 +1,6 @@
 """Hands out one batch with millions of labels, which a rubric that sorts them would turn into Python numbers.
 
-honest: linreg
+honest: none
 """
 
 # %% data_iter

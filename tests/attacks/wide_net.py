@@ -1,6 +1,6 @@
 """Returns a network whose outputs are a long column or a long row: one minus the other fills gigabytes on the judge's side.
 
-honest: linreg
+honest: none
 earns: concise.shapes
 """
 
