@@ -19,6 +19,8 @@ import attack_files as files
 import pytest
 from process_tree import adopting, still_alive
 
+from autograder import grading
+from autograder.jobs import find_jobs
 from autograder.journal import read
 from autograder.results import GradeReport
 from autograder.sandbox import confine
@@ -341,3 +343,32 @@ def test_the_secret_and_the_folders_of_the_course_are_in_no_report(attacked, cou
         told = report.to_json()
         assert course.key().hex() not in told
         assert str(corpus.ROOT / "autograder") not in told
+
+
+# -- the attacks themselves --------------------------------------------------------------------------------------------
+
+BITING = ["read_solution", "tamper_gradebook", "network", "daemon"]  # bounded to the course folder and this machine
+
+
+def test_without_confinement_they_bite(tmp_path):
+    """The same code where nothing is confined gets what it wants, so what was tested above is the confinement."""
+    course = corpus.make_course(tmp_path / "course")
+    (course.root / "gradebook.csv").write_text("student,score\n")
+    listeners = Listeners(course.root / "listener")
+    known = {"COURSE": str(course.root), "PORT": str(listeners.port), "TOKEN": TOKEN}
+    desk = corpus.Desk.of(course.assignment(corpus.NAME), known)
+    hand_in(course, "a neighbour", desk.honest_notebook(EXERCISES))
+    for name in BITING:
+        hand_in(course, name, desk.content(CODE[name])[1])
+    jobs = [job for job in find_jobs([course.submitted], [corpus.NAME]) if job.student in BITING]
+    with adopting() as descendants:
+        graded = grading.grade(jobs, course.assignment(corpus.NAME), course.key(), processes=1, confined=False)
+        reports = {report.student: report for report in graded}
+        left = still_alive(descendants(), within_s=1)
+    assert reports["read_solution"].score == reports["read_solution"].max_score
+    assert not (course.root / "gradebook.csv").exists()
+    assert not (course.submitted / "a neighbour").exists()
+    assert listeners.heard() == 4
+    assert left
+    assert all(report.sandbox == confine.UNCONFINED for report in reports.values())
+    listeners.close()

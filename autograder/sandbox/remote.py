@@ -27,7 +27,10 @@ from autograder.submission import Cell
 from autograder.texts import text
 
 MAX_ITERATED = 4 * MAX_BODY
-"""Bytes of tensors that one iterator may give in all: an endless one would fill the rubric's memory."""
+"""Bytes that one iterator may give in all, tensors and structure: an endless one would fill the rubric's memory."""
+
+_NODE = 64
+"""Bytes that a value of a tree takes at least once it is one of Python's."""
 
 Callbacks = dict[int, Callable[..., Any]]
 
@@ -128,11 +131,11 @@ class RemoteRunner:
         )
 
     def ask_object(self, request: Message, target: RemoteObject, *, origin: str) -> tuple[Any, int]:
-        """Ask something of an object that stays in the worker; gives the answer and the bytes of its tensors."""
+        """Ask something of an object that stays in the worker; gives the answer and the bytes it takes."""
         with self.host.calling(origin) as late:
             request["object"] = target.handle
             answer, received = self.host.ask(request, [], on_timeout=late, name=origin)
-        size = sum(r.tensor.numel() * r.tensor.element_size() for r in received)
+        size = sum(r.tensor.numel() * r.tensor.element_size() for r in received) + _size_of(answer["result"])
         return self.host.checked(lambda: (self._results(answer, received, [], origin), size))
 
     def _accept(
@@ -325,6 +328,21 @@ class _RemoteGraph(torch.autograd.Function):
             for (i, _), product in zip(live, attached, strict=True):
                 products[i] = product
         return (*nothing, *products)
+
+
+def _size_of(tree: Tree) -> int:
+    """About how many bytes the values of a tree take."""
+    size, pending = 0, [tree]
+    while pending:
+        node = pending.pop()
+        size += _NODE
+        if isinstance(node, list):
+            pending += node
+        elif isinstance(node, dict):
+            pending += node.values()
+        elif isinstance(node, str):
+            size += len(node)
+    return size
 
 
 def _index(value: Any, tensors: Sequence[object]) -> int:
