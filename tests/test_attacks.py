@@ -100,7 +100,10 @@ class Listeners:
         count = 0
         for sock in self._sockets:
             with contextlib.suppress(BlockingIOError):
-                (sock.accept if sock.type == socket.SOCK_STREAM else lambda s=sock: s.recv(1))()
+                if sock.type == socket.SOCK_STREAM:
+                    sock.accept()[0].close()
+                else:
+                    sock.recv(1)
                 count += 1
         return count
 

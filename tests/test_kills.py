@@ -121,9 +121,7 @@ def test_killed_at_random_moments_it_loses_nothing_and_leaves_nobody(course, und
         for kind in ROUNDS[number]:
             after = draw.choice([0, *range(lines(out), min(lines(out) + 4, STUDENTS))])
             print(f"round {number}: {kind} after {after} reports, {lines(out)} are there")
-            while not kill_one(
-                process, out, kind, after, draw
-            ):  # it had ended before: killed too early, or all was done
+            while not kill_one(process, out, kind, after, draw):  # it had ended: killed too early, or all was done
                 after = 0
                 if lines(out) >= STUDENTS:
                     out.unlink()

@@ -29,6 +29,6 @@ for action in (
 ):
     try:
         action()
-    except PermissionError:
+    except OSError:
         continue
 os.unlink(BOOK)

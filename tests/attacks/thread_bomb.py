@@ -1,7 +1,6 @@
 """Starts thousands of threads with the smallest stacks there are.
 
 honest: linreg
-says: can't start new thread
 """
 
 # %% start
