@@ -74,8 +74,12 @@ def criterion_scope(*, hidden: bool) -> Iterator[None]:
         _last_call.reset(last)
 
 
-def describe(value: Any) -> str:
+def describe(value: Any, levels: int = 2) -> str:
     """A value in a few words: kind and shape of a tensor, a short number or string as it is.
+
+    Args:
+        value: anything.
+        levels: of lists within lists that are told.
 
     >>> describe(torch.zeros(7, 1))
     'float32 (7, 1)'
@@ -90,7 +94,8 @@ def describe(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"numpy {value.dtype} {value.shape}"
     if isinstance(value, list | tuple):
-        inner = ", ".join(describe(v) for v in value[:4]) + (", ..." if len(value) > 4 else "")
+        told = ", ".join(describe(v, levels - 1) for v in value[:4]) if levels else "..."
+        inner = told + (", ..." if levels and len(value) > 4 else "")
         return f"[{inner}]" if isinstance(value, list) else f"({inner})"
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)[:60]

@@ -93,6 +93,9 @@ def _student(name: str) -> str:
 def _job_of_folder(folder: Path) -> Job:
     """``<student>/<assignment>/``: the notebook of the assignment's name, else the only candidate there is."""
     student, assignment = _student(folder.parent.name), folder.name
+    for part in (folder, folder.parent):
+        if part.is_symlink():
+            return _job(student, assignment, part)
     for name in (f"{assignment}.ipynb", f"{assignment}.py"):
         if (folder / name).exists():
             return _job(student, assignment, folder / name)

@@ -19,7 +19,10 @@ from autograder.sandbox.process import Zygote
 from autograder.sandbox.remote import RemoteRunner
 from autograder.student import Student
 from autograder.submission import Submission
-from autograder.texts import Text, printable
+from autograder.texts import Text, printable, text
+
+MAX_PROBLEMS = 50
+"""So many are told in a report: a notebook can have any number of cells, each with something wrong."""
 
 
 def practice_or_course_key(assignment: Assignment) -> bytes:
@@ -96,7 +99,7 @@ def make_report(
         student=student,
         assignment=judge.assignment.name,
         exercises=exercises,
-        problems=problems,
+        problems=_first(problems),
         status="unreadable" if unreadable is not None else "graded" if judged else "error",
         score=_total(exercises) if judged else None,
         max_score=round(sum(e.max_score for e in exercises), 6),
@@ -108,6 +111,13 @@ def make_report(
         versions=provenance.versions,
         duration_s=round(time.perf_counter() - started, 4),
     )
+
+
+def _first(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    if len(problems) <= MAX_PROBLEMS:
+        return problems
+    words = text("there is more of this kind; only the first {count} are shown", count=MAX_PROBLEMS)
+    return (*problems[:MAX_PROBLEMS], Problem.of(problems[MAX_PROBLEMS].kind, words))
 
 
 def _total(exercises: tuple[ExerciseResult, ...]) -> float:

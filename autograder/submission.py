@@ -19,6 +19,7 @@ from autograder.results import Problem
 from autograder.texts import same, text
 
 MAX_BYTES = 256 << 20
+_DAMAGE_TOLD = 100
 _MARKER = re.compile(r"^# (?:%%|In\[[ \d]*\]:|<codecell>)", re.MULTILINE)  # VS Code and Spyder, nbconvert, old IPython
 
 
@@ -192,9 +193,9 @@ def _code_cells(cells: list[Any], problems: list[Problem]) -> Iterator[Cell]:
     number = 0
     for position, cell in enumerate(cells, start=1):
         if not isinstance(cell, dict):
-            problems.append(
-                Problem.of("cell-skipped", text("cell {position} is damaged and was left out", position=position))
-            )
+            if len(problems) < _DAMAGE_TOLD:
+                words = text("cell {position} is damaged and was left out", position=position)
+                problems.append(Problem.of("cell-skipped", words))
             continue
         if cell.get("cell_type") != "code":
             continue
@@ -203,11 +204,9 @@ def _code_cells(cells: list[Any], problems: list[Problem]) -> Iterator[Cell]:
         if isinstance(source, list) and all(isinstance(line, str) for line in source):
             source = "".join(source)
         if not isinstance(source, str):
-            problems.append(
-                Problem.of(
-                    "cell-skipped", text("code cell {number} has no text and was left out", number=number), cell=number
-                )
-            )
+            if len(problems) < _DAMAGE_TOLD:
+                words = text("code cell {number} has no text and was left out", number=number)
+                problems.append(Problem.of("cell-skipped", words, cell=number))
             continue
         metadata = _dict(cell.get("metadata"))
         mark = _dict(metadata.get("nbgrader"))

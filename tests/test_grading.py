@@ -176,7 +176,7 @@ def test_reports_do_not_depend_on_jobs_order_or_company(course, graded):
 def test_no_process_is_left(course, graded):
     children = psutil.Process().children(recursive=True)
     running = [c for c in children if c.status() != psutil.STATUS_ZOMBIE]
-    assert not [c for c in running if "rubric_process" in " ".join(c.cmdline())]
+    assert not [c for c in running if "autograder." in " ".join(c.cmdline())]
 
 
 def test_the_courses_secret_is_in_no_report(course, graded):

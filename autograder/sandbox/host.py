@@ -30,6 +30,9 @@ Value = TypeVar("Value")
 
 MAX_WORKERS = 12
 MAX_FAILURES_PER_FUNCTION = 2
+MAX_FAILURES_PER_CELL = 20
+MAX_NAMES = 1000
+"""Names besides the declared functions that a missing one is compared with."""
 _MALFORMED = (
     TypeError,
     ValueError,
@@ -166,7 +169,7 @@ class Host:
                     reached = []
             running = None
             defined = self._ask({"op": "finish", "grade_cells": reached})["result"]
-            self.defined = [name for name in defined if isinstance(name, str)] if isinstance(defined, list) else []
+            self.defined = self.checked(lambda: _as_names(defined, len(self._functions) + MAX_NAMES))
         except StudentError as error:
             if running is None:
                 self._given_up = self._given_up or error
@@ -204,7 +207,7 @@ class Host:
             return
         if request["definitions_only"]:
             return  # what went wrong with it has been noted
-        failures = self.checked(lambda: [_as_failure(tree) for tree in answer["result"]])
+        failures = self.checked(lambda: [_as_failure(tree) for tree in answer["result"][:MAX_FAILURES_PER_CELL]])
         self._problems[position] = [_cell_problem(failure, cell) for failure in failures]
 
     # -- requests ------------------------------------------------------------------------------------------------------
@@ -310,9 +313,24 @@ def _cell_problem(failure: Failure, cell: Cell) -> Problem:
     return Problem.of("cell-error", tell_failure(failure), cell=cell.number, line=line)
 
 
+def _as_names(tree: Any, most: int) -> list[str]:
+    """The names a submission defines; a missing one is compared with each of them, so there may not be too many."""
+    if not isinstance(tree, list):
+        raise WireError("malformed names")
+    return [name for name in tree[:most] if isinstance(name, str) and len(name) <= 80]
+
+
 def _as_failure(tree: Any) -> Failure:
     kind, message, frames = tree
     shown = [
-        (str(label)[:200], int(line), str(name)[:80], str(source)[:200]) for label, line, name, source in frames[:20]
+        (str(label)[:200], _as_line(line), str(name)[:80], str(source)[:200])
+        for label, line, name, source in frames[:20]
     ]
     return Failure(str(kind)[:80], str(message)[:2000], shown)
+
+
+def _as_line(value: Any) -> int:
+    """A line's number; a report would print one of a thousand digits in full."""
+    if type(value) is not int or not 0 <= value < 1 << 31:
+        raise WireError("malformed line number")
+    return value

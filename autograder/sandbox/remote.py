@@ -28,7 +28,10 @@ from autograder.submission import Cell
 from autograder.texts import text
 
 MAX_ITERATED = 4 * MAX_BODY
-"""Bytes of tensors that one iterator may give in all: an endless one would fill the rubric's memory."""
+"""Bytes that one iterator may give in all, tensors and structure: an endless one would fill the rubric's memory."""
+
+_NODE = 64
+"""Bytes that a value of a tree takes at least once it is one of Python's."""
 
 Callbacks = dict[int, Callable[..., Any]]
 
@@ -129,11 +132,11 @@ class RemoteRunner:
         )
 
     def ask_object(self, request: Message, target: RemoteObject, *, origin: str) -> tuple[Any, int]:
-        """Ask something of an object that stays in the worker; gives the answer and the bytes of its tensors."""
+        """Ask something of an object that stays in the worker; gives the answer and the bytes it takes."""
         with self.host.calling(origin) as late:
             request["object"] = target.handle
             answer, received = self.host.ask(request, [], on_timeout=late, name=origin)
-        size = sum(r.tensor.numel() * r.tensor.element_size() for r in received)
+        size = sum(r.tensor.numel() * r.tensor.element_size() for r in received) + _size_of(answer["result"])
         return self.host.checked(lambda: (self._results(answer, received, [], origin), size))
 
     def _accept(
@@ -157,18 +160,19 @@ class RemoteRunner:
     def _results(self, answer: Message, received: list[Received], inputs: list[torch.Tensor], origin: str) -> Any:
         """The values of an answer; its tensors are what they are there: an argument, a leaf, the end of a graph."""
         tree, tensors = answer["result"], [r.tensor for r in received]
-        aliases = {int(out): inputs[int(i)] for out, i in answer.get("aliases", ())}
+        aliases = {_index(out, tensors): inputs[_index(i, inputs)] for out, i in answer.get("aliases", ())}
         ends = []
-        for i in used_tensors(tree):
+        for i in (_index(i, tensors) for i in used_tensors(tree)):
             if i in aliases:
                 tensors[i] = aliases[i]
             elif received[i].requires_grad and received[i].is_leaf:
                 tensors[i].requires_grad_()
             elif received[i].requires_grad:
                 ends.append(i)
-        for leaf, gradient in answer.get("grads", ()):
+        for pair in answer.get("grads", ()):
+            leaf, gradient = (_index(i, tensors) for i in pair)
             if leaf not in aliases and received[leaf].is_leaf:
-                tensors[leaf].grad = tensors[gradient]
+                tensors[leaf].grad = received[gradient].tensor  # never one of our own, which it would add to
         if ends and torch.is_grad_enabled():
             if type(answer.get("graph")) is not int:
                 raise WireError("a result with a gradient but without a graph")
@@ -325,6 +329,28 @@ class _RemoteGraph(torch.autograd.Function):
             for (i, _), product in zip(live, attached, strict=True):
                 products[i] = product
         return (*nothing, *products)
+
+
+def _size_of(tree: Tree) -> int:
+    """About how many bytes the values of a tree take."""
+    size, pending = 0, [tree]
+    while pending:
+        node = pending.pop()
+        size += _NODE
+        if isinstance(node, list):
+            pending += node
+        elif isinstance(node, dict):
+            pending += node.values()
+        elif isinstance(node, str):
+            size += len(node)
+    return size
+
+
+def _index(value: Any, tensors: Sequence[object]) -> int:
+    """An index into a list of tensors; counted from its end it would name one of ours."""
+    if type(value) is not int or not 0 <= value < len(tensors):
+        raise WireError("malformed tensor index")
+    return value
 
 
 def _accept_products(

@@ -1,0 +1,12 @@
+"""Ends its process with the exit code of success in the middle of a call.
+
+honest: linreg
+says: ended its own process (exit code 0)
+"""
+
+# %% squared_loss
+import os
+
+
+def squared_loss(y_hat, y):
+    os._exit(0)

@@ -1,0 +1,35 @@
+"""Processes that a test starts: all of them are found again, whatever session they are in and whoever their parent was."""
+
+import contextlib
+import ctypes
+
+import psutil
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+@contextlib.contextmanager
+def adopting():
+    """Become the parent of descendants whose own parent dies; yields a function that gives those still there.
+
+    What was there before, such as the processes of other fixtures, is left out.
+    """
+    libc = ctypes.CDLL(None)
+    mine = psutil.Process()
+    earlier = set(mine.children(recursive=True))
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    try:
+        yield lambda: [child for child in mine.children(recursive=True) if child not in earlier]
+    finally:
+        libc.prctl(_PR_SET_CHILD_SUBREAPER, 0)
+
+
+def still_alive(processes, within_s=20):
+    """Those that do not end by themselves in time, as text; they are ended."""
+    _, alive = psutil.wait_procs(processes, timeout=within_s)
+    told = []
+    for process in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            told.append(f"{process.pid} {' '.join(process.cmdline())[:200]}")
+            process.kill()
+    return told
