@@ -5,8 +5,9 @@ says: Exit: bye
 """
 
 # %% start
-import pytest
 import unittest
+
+import pytest
 
 
 # %% squared_loss
