@@ -7,12 +7,7 @@ c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "assignments"
 # nbgrader hands everything beside a source notebook to students; `private` holds hidden criteria and mutants
 c.CourseDirectory.ignore = [
-    ".ipynb_checkpoints",
-    "*.pyc",
-    "__pycache__",
-    ".pytest_cache",
-    "private",
-    "README.md",
+    ".ipynb_checkpoints", "*.pyc", "__pycache__", ".pytest_cache", "private", "README.md",
 ]
 c.ClearSolutions.code_stub = {"python": "# 在这里写你的代码 / your code here\nraise NotImplementedError()"}
 c.ClearSolutions.text_stub = "在这里写你的答案 / your answer here"

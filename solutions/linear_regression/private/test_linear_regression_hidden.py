@@ -36,17 +36,12 @@ def iterator(batches):
     """What was returned, as something to iterate over."""
     checks.require(
         hasattr(type(batches), "__iter__") and not isinstance(batches, torch.Tensor),
-        {
-            "en": "data_iter must yield batches; is `yield` missing?",
-            "zh": "data_iter 应当逐批产出数据；是不是少了 `yield`？",
-        },
+        {"en": "data_iter must yield batches; is `yield` missing?", "zh": "data_iter 应当逐批产出数据；是不是少了 `yield`？"},
     )
     checks.require(
         not (isinstance(batches, tuple) and all(isinstance(part, torch.Tensor) for part in batches)),
-        {
-            "en": "one pair came back instead of an iterator over pairs: is `return` written for `yield`?",
-            "zh": "返回的是一对张量，而不是逐批产出：是不是把 yield 写成了 return？",
-        },
+        {"en": "one pair came back instead of an iterator over pairs: is `return` written for `yield`?",
+         "zh": "返回的是一对张量，而不是逐批产出：是不是把 yield 写成了 return？"},
     )
     return iter(batches)
 
@@ -58,14 +53,8 @@ def one_pass(student, batch_size, features, labels):
     checks.require(batches, {"en": "not a single batch came", "zh": "一个批次也没有产出"})
     checks.require(len(batches) < most, {"en": "the pass does not end", "zh": "这一轮没有结束"})
     checks.require(
-        all(
-            isinstance(batch, tuple | list) and len(batch) == 2 and all(has_rows(part) for part in batch)
-            for batch in batches
-        ),
-        {
-            "en": "every batch is a pair of tensors with one row per sample",
-            "zh": "每个批次应当是一对张量，每个样本占一行",
-        },
+        all(isinstance(batch, tuple | list) and len(batch) == 2 and all(has_rows(part) for part in batch) for batch in batches),
+        {"en": "every batch is a pair of tensors with one row per sample", "zh": "每个批次应当是一对张量，每个样本占一行"},
     )
     return batches
 
@@ -97,8 +86,7 @@ ONE_STEP = {
 
 
 @criterion(
-    "init_params",
-    points=1,
+    "init_params", points=1,
     title={"zh": "任意输入个数都对", "en": "right for any number of inputs"},
     hint={"zh": "w 的行数是 num_inputs，不是写死的 8。", "en": "w has num_inputs rows, not a fixed 8."},
 )
@@ -110,51 +98,33 @@ def test_init_params_any_number(student):
 
 
 @criterion(
-    "init_params",
-    points=1,
+    "init_params", points=1,
     title={"zh": "w 很小，以 0 为中心；b 为零或很小", "en": "w is small and centred at 0; b is zero or small"},
-    hint={
-        "zh": "标准差 0.01 的正态分布：torch.randn 乘以 0.01。torch.rand 只取正数。",
-        "en": "Normal with standard deviation 0.01: torch.randn times 0.01. torch.rand is never negative.",
-    },
+    hint={"zh": "标准差 0.01 的正态分布：torch.randn 乘以 0.01。torch.rand 只取正数。",
+          "en": "Normal with standard deviation 0.01: torch.randn times 0.01. torch.rand is never negative."},
 )
 def test_init_params_small(student):
     draws = [pair(student.init_params(250)) for _ in range(4)]
     w = checks.assert_finite(torch.cat([w.detach().flatten() for w, _ in draws]), name="w")
-    checks.require(
-        w.numel() > 1 and 0.0085 < float(w.std()) < 0.0115,
-        {
-            "en": "over several calls the spread of w is not near the standard deviation that the docstring states",
-            "zh": "多次调用的结果表明，w 的离散程度与文档字符串规定的标准差不符",
-        },
-    )
-    checks.require(
-        abs(float(w.mean())) < 0.003,
-        {
-            "en": "over several calls w is not centred at zero",
-            "zh": "多次调用的结果表明，w 不以零为中心",
-        },
-    )
-    checks.require(
-        all(bool((b.abs() < 0.1).all()) for _, b in draws),
-        {
-            "en": "b is neither zero nor small",
-            "zh": "b 既不是零，也不够小",
-        },
-    )
+    checks.require(w.numel() > 1 and 0.0085 < float(w.std()) < 0.0115, {
+        "en": "over several calls the spread of w is not near the standard deviation that the docstring states",
+        "zh": "多次调用的结果表明，w 的离散程度与文档字符串规定的标准差不符",
+    })
+    checks.require(abs(float(w.mean())) < 0.003, {
+        "en": "over several calls w is not centred at zero", "zh": "多次调用的结果表明，w 不以零为中心",
+    })
+    checks.require(all(bool((b.abs() < 0.1).all()) for _, b in draws), {
+        "en": "b is neither zero nor small", "zh": "b 既不是零，也不够小",
+    })
 
 
 # -- linreg ------------------------------------------------------------------------------------------------------------
 
 
 @criterion(
-    "linreg",
-    points=1,
+    "linreg", points=1,
     title={"zh": "任意批量大小、任意输入个数都对", "en": "right for any batch size and any number of inputs"},
-    hint={
-        "zh": "每一行只取决于它自己的输入：不要写死 7，也不要 squeeze。",
-        "en": "Each row depends on its own input only: no fixed 7, no squeeze.",
-    },
+    hint={"zh": "每一行只取决于它自己的输入：不要写死 7，也不要 squeeze。", "en": "Each row depends on its own input only: no fixed 7, no squeeze."},
 )
 def test_linreg_any_size(student, reference, rng):
     for n, d in ((1, 3), (2, 1), (40, 5)):
@@ -163,13 +133,10 @@ def test_linreg_any_size(student, reference, rng):
 
 
 @criterion(
-    "linreg",
-    points=1,
+    "linreg", points=1,
     title={"zh": "对 X、w、b 的梯度正确", "en": "the gradients with respect to X, w and b are right"},
-    hint={
-        "zh": "计算图不能断：函数里不要用 .data、.detach() 或 torch.tensor(...)。",
-        "en": "The graph may not break: no .data, .detach() or torch.tensor(...) inside.",
-    },
+    hint={"zh": "计算图不能断：函数里不要用 .data、.detach() 或 torch.tensor(...)。",
+          "en": "The graph may not break: no .data, .detach() or torch.tensor(...) inside."},
 )
 def test_linreg_gradient(student, reference, rng):
     X, w, b = (torch.randn(s, generator=rng, dtype=F64).requires_grad_() for s in ((7, 8), (8, 1), (1, 1)))
@@ -181,16 +148,9 @@ def test_linreg_gradient(student, reference, rng):
 
 
 @criterion(
-    "squared_loss",
-    points=1,
-    title={
-        "zh": "标签写成 (n,) 或 (n, 1) 结果相同，n = 1 也一样",
-        "en": "labels of (n,) and (n, 1) give the same result, for n = 1 too",
-    },
-    hint={
-        "zh": "按 y_hat 的形状对齐 y，而不是把谁压平。",
-        "en": "Fit y to the shape of y_hat instead of flattening either of them.",
-    },
+    "squared_loss", points=1,
+    title={"zh": "标签写成 (n,) 或 (n, 1) 结果相同，n = 1 也一样", "en": "labels of (n,) and (n, 1) give the same result, for n = 1 too"},
+    hint={"zh": "按 y_hat 的形状对齐 y，而不是把谁压平。", "en": "Fit y to the shape of y_hat instead of flattening either of them."},
     needs="squared_loss.keeps_shape",
 )
 def test_squared_loss_labels_either_way(student, rng):
@@ -200,12 +160,8 @@ def test_squared_loss_labels_either_way(student, rng):
 
 
 @criterion(
-    "squared_loss",
-    points=1,
-    title={
-        "zh": "对 y_hat 和 y 的梯度正确（y 为 (n,)）",
-        "en": "the gradients with respect to y_hat and y are right, y being (n,)",
-    },
+    "squared_loss", points=1,
+    title={"zh": "对 y_hat 和 y 的梯度正确（y 为 (n,)）", "en": "the gradients with respect to y_hat and y are right, y being (n,)"},
     hint={"zh": "y 的梯度应保持 y 自己的形状。", "en": "The gradient of y keeps y's own shape."},
 )
 def test_squared_loss_gradient_of_both(student, reference, rng):
@@ -215,13 +171,10 @@ def test_squared_loss_gradient_of_both(student, reference, rng):
 
 
 @criterion(
-    "squared_loss",
-    points=1,
+    "squared_loss", points=1,
     title={"zh": "保持双精度，且不修改参数", "en": "keeps float64 and leaves its arguments alone"},
-    hint={
-        "zh": "`y_hat -= ...` 会改掉调用者的张量；类型应与 y_hat 一致。",
-        "en": "`y_hat -= ...` changes the caller's tensor; the result has the type of y_hat.",
-    },
+    hint={"zh": "`y_hat -= ...` 会改掉调用者的张量；类型应与 y_hat 一致。",
+          "en": "`y_hat -= ...` changes the caller's tensor; the result has the type of y_hat."},
     needs="squared_loss.keeps_shape",
 )
 def test_squared_loss_leaves_arguments(student, rng):
@@ -233,13 +186,10 @@ def test_squared_loss_leaves_arguments(student, rng):
 
 
 @criterion(
-    "sgd",
-    points=1,
+    "sgd", points=1,
     title={"zh": "更新每一个参数，无论个数和形状", "en": "updates every parameter, however many and of whatever shape"},
-    hint={
-        "zh": "遍历 params，不要只处理前两个；每个参数用它自己的梯度。",
-        "en": "Loop over params instead of handling the first two; each one moves by its own gradient.",
-    },
+    hint={"zh": "遍历 params，不要只处理前两个；每个参数用它自己的梯度。",
+          "en": "Loop over params instead of handling the first two; each one moves by its own gradient."},
 )
 def test_sgd_every_parameter(student, reference, rng):
     def parameters():
@@ -258,13 +208,10 @@ def test_sgd_every_parameter(student, reference, rng):
 
 
 @criterion(
-    "sgd",
-    points=2,
+    "sgd", points=2,
     title={"zh": "连续多步与参考轨迹一致", "en": "several steps follow the right path"},
-    hint={
-        "zh": "每一步只用当前的梯度：没有动量，没有衰减，也不在更新前清零。",
-        "en": "A step uses the present gradient only: no momentum, no decay, no zeroing before the update.",
-    },
+    hint={"zh": "每一步只用当前的梯度：没有动量，没有衰减，也不在更新前清零。",
+          "en": "A step uses the present gradient only: no momentum, no decay, no zeroing before the update."},
     needs="sgd.stays_trainable",
 )
 def test_sgd_several_steps(student, reference, rng):
@@ -285,16 +232,10 @@ def test_sgd_several_steps(student, reference, rng):
 
 
 @criterion(
-    "data_iter",
-    points=2,
-    title={
-        "zh": "整除与不整除的批量大小都对",
-        "en": "right for batch sizes that divide the number of samples and that do not",
-    },
-    hint={
-        "zh": "考虑极端情形：批量大小为 1、等于样本数、大于样本数。",
-        "en": "Think of the extremes: a batch size of 1, of all samples, of more than all samples.",
-    },
+    "data_iter", points=2,
+    title={"zh": "整除与不整除的批量大小都对", "en": "right for batch sizes that divide the number of samples and that do not"},
+    hint={"zh": "考虑极端情形：批量大小为 1、等于样本数、大于样本数。",
+          "en": "Think of the extremes: a batch size of 1, of all samples, of more than all samples."},
 )
 @pytest.mark.parametrize(("n", "batch_size"), [(9, 1), (7, 7), (5, 8), (23, 6)])
 def test_data_iter_any_size(student, n, batch_size):
@@ -302,26 +243,19 @@ def test_data_iter_any_size(student, n, batch_size):
     batches = one_pass(student, batch_size, labels.reshape(-1, 1) * 2, labels)
     sizes = [len(y) for _, y in batches]
     full, rest = divmod(n, batch_size)
-    checks.require(
-        sizes == [batch_size] * full + [rest] * bool(rest),
-        {
-            "en": "the sizes of the batches are wrong",
-            "zh": "各批次的大小不对",
-        },
-    )
+    checks.require(sizes == [batch_size] * full + [rest] * bool(rest), {
+        "en": "the sizes of the batches are wrong", "zh": "各批次的大小不对",
+    })
     X, y = (torch.cat(parts) for parts in zip(*batches, strict=True))
     checks.assert_close(y.sort().values, labels, name="labels")
     checks.assert_close(X, y.reshape(-1, 1) * 2, name="features")
 
 
 @criterion(
-    "data_iter",
-    points=1,
+    "data_iter", points=1,
     title={"zh": "每一轮都重新组成批次", "en": "batches are made up anew in every pass"},
-    hint={
-        "zh": "打乱的应是样本，而不是批次的次序，也不是批次内部的次序。",
-        "en": "Shuffle the samples, not the order of the batches, nor the order inside a batch.",
-    },
+    hint={"zh": "打乱的应是样本，而不是批次的次序，也不是批次内部的次序。",
+          "en": "Shuffle the samples, not the order of the batches, nor the order inside a batch."},
 )
 def test_data_iter_mixes(student):
     labels = torch.arange(60.0)
@@ -329,30 +263,21 @@ def test_data_iter_mixes(student):
         batches = [y.reshape(-1).tolist() for _, y in one_pass(student, 10, labels.reshape(-1, 1), labels)]
         drawn = sorted(batches[0])
         neighbours = bool(drawn) and drawn[-1] - drawn[0] == len(drawn) - 1
-        checks.require(
-            {n for batch in batches[:3] for n in batch} != set(range(30)),
-            {
-                "en": "the first half of the batches holds just the first half of the data",
-                "zh": "前一半批次里恰好是前一半数据",
-            },
-        )
-        checks.require(
-            not neighbours,
-            {
-                "en": "the first batch holds samples that were neighbours in the data",
-                "zh": "第一个批次里的样本在原数据中是相邻的",
-            },
-        )
+        checks.require({n for batch in batches[:3] for n in batch} != set(range(30)), {
+            "en": "the first half of the batches holds just the first half of the data",
+            "zh": "前一半批次里恰好是前一半数据",
+        })
+        checks.require(not neighbours, {
+            "en": "the first batch holds samples that were neighbours in the data",
+            "zh": "第一个批次里的样本在原数据中是相邻的",
+        })
 
 
 @criterion(
-    "data_iter",
-    points=1,
+    "data_iter", points=1,
     title={"zh": "批次保持特征与标签的形状和类型", "en": "batches keep the shape and type of features and labels"},
-    hint={
-        "zh": "按行取：标签为 (n,) 时批次是 (batch,)，为 (n, 1) 时是 (batch, 1)。",
-        "en": "Take rows: labels of (n,) come as (batch,), labels of (n, 1) as (batch, 1).",
-    },
+    hint={"zh": "按行取：标签为 (n,) 时批次是 (batch,)，为 (n, 1) 时是 (batch, 1)。",
+          "en": "Take rows: labels of (n,) come as (batch,), labels of (n, 1) as (batch, 1)."},
 )
 def test_data_iter_shapes(student, rng):
     features = torch.randn(6, 3, generator=rng, dtype=F64)
@@ -368,13 +293,10 @@ def test_data_iter_shapes(student, rng):
 
 
 @criterion(
-    "train",
-    points=2,
+    "train", points=2,
     title={"zh": "换一组真实参数和数据也能学到", "en": "finds other true parameters from other data"},
-    hint={
-        "zh": "不要依赖笔记本里的全局变量，也不要假定恰好两个特征。",
-        "en": "Rely on no global variable of the notebook, and do not assume exactly two features.",
-    },
+    hint={"zh": "不要依赖笔记本里的全局变量，也不要假定恰好两个特征。",
+          "en": "Rely on no global variable of the notebook, and do not assume exactly two features."},
     needs="train.recovers",
 )
 @pytest.mark.parametrize(("d", "n"), [(1, 192), (4, 256)])
@@ -386,8 +308,7 @@ def test_train_other_truth(student, rng, d, n):
 
 
 @criterion(
-    "train",
-    points=1,
+    "train", points=1,
     title={"zh": "遵守给定的 lr、num_epochs 和 batch_size", "en": "obeys the given lr, num_epochs and batch_size"},
     hint={"zh": "使用参数，而不是写死的数值。", "en": "Use the arguments instead of fixed numbers."},
 )
@@ -396,13 +317,9 @@ def test_train_obeys_arguments(student, rng):
     w_true = 3 * w_true
     data = synthetic(rng, w_true, b_true, 128)
     w, _ = pair(student.train(*data, 1e-5, 4, 16))
-    checks.require(
-        float((checks.assert_shape(w, (2, 1), name="w").detach() - w_true).abs().max()) > 1,
-        {
-            "en": "with a tiny lr w has moved far: is the given lr used?",
-            "zh": "lr 极小时 w 仍走得很远：用的是给定的 lr 吗？",
-        },
-    )
+    checks.require(float((checks.assert_shape(w, (2, 1), name="w").detach() - w_true).abs().max()) > 1, {
+        "en": "with a tiny lr w has moved far: is the given lr used?", "zh": "lr 极小时 w 仍走得很远：用的是给定的 lr 吗？",
+    })
     data = synthetic(rng, w_true, 0.0, 256)
     w, _ = pair(student.train(*data, 0.1, 1, 256))
     checks.require(0.05 < way(checks.assert_shape(w, (2, 1), name="w").detach(), w_true) < 0.235, ONE_STEP)
@@ -412,13 +329,10 @@ def test_train_obeys_arguments(student, rng):
 
 
 @criterion(
-    "concise",
-    points=1,
+    "concise", points=1,
     title={"zh": "换一组真实参数和数据也能学到", "en": "finds other true parameters from other data"},
-    hint={
-        "zh": "输入个数取自 features.shape[1]，数据只用传入的那些。",
-        "en": "Take the number of inputs from features.shape[1], and use no data but what was passed in.",
-    },
+    hint={"zh": "输入个数取自 features.shape[1]，数据只用传入的那些。",
+          "en": "Take the number of inputs from features.shape[1], and use no data but what was passed in."},
     needs="concise.recovers",
 )
 def test_concise_other_truth(student, rng):
@@ -429,49 +343,31 @@ def test_concise_other_truth(student, rng):
 
 
 @criterion(
-    "concise",
-    points=1,
-    title={
-        "zh": "网络就是一个线性层：d 个权重和 1 个偏置",
-        "en": "the network is one linear layer: d weights and one bias",
-    },
-    hint={
-        "zh": "线性回归没有隐藏层，也没有激活函数。",
-        "en": "Linear regression has no hidden layer and no activation.",
-    },
+    "concise", points=1,
+    title={"zh": "网络就是一个线性层：d 个权重和 1 个偏置", "en": "the network is one linear layer: d weights and one bias"},
+    hint={"zh": "线性回归没有隐藏层，也没有激活函数。", "en": "Linear regression has no hidden layer and no activation."},
     needs="concise.shapes",
 )
 def test_concise_one_layer(student, rng):
     w_true, b_true = random_truth(rng, 3)
     net = student.train_concise(*synthetic(rng, w_true, b_true, 20), 0.05, 1, 5)
     checks.require(hasattr(net, "parameters"), {"en": "an nn.Module must be returned", "zh": "应当返回 nn.Module"})
-    checks.require(
-        sum(p.numel() for p in net.parameters()) == 4,
-        {
-            "en": "the number of parameters is not that of one linear layer",
-            "zh": "参数的个数与一个线性层不符",
-        },
-    )
+    checks.require(sum(p.numel() for p in net.parameters()) == 4, {
+        "en": "the number of parameters is not that of one linear layer", "zh": "参数的个数与一个线性层不符",
+    })
     X = 10 * torch.randn(20, 3, generator=rng)
     with torch.no_grad():
         bend = checks.assert_tensor(net(2 * X) - 2 * net(X) + net(torch.zeros(1, 3)))
-    checks.require(
-        float(bend.abs().max()) < 0.01,
-        {
-            "en": "the output is not linear in the input: is there an activation?",
-            "zh": "输出不是输入的线性函数：是不是有激活函数？",
-        },
-    )
+    checks.require(float(bend.abs().max()) < 0.01, {
+        "en": "the output is not linear in the input: is there an activation?", "zh": "输出不是输入的线性函数：是不是有激活函数？",
+    })
 
 
 @criterion(
-    "concise",
-    points=1,
+    "concise", points=1,
     title={"zh": "遵守给定的 lr、num_epochs 和 batch_size", "en": "obeys the given lr, num_epochs and batch_size"},
-    hint={
-        "zh": "把 lr 传给 torch.optim.SGD，把 batch_size 传给 DataLoader，循环 num_epochs 轮。",
-        "en": "Pass lr to torch.optim.SGD and batch_size to DataLoader, and loop num_epochs times.",
-    },
+    hint={"zh": "把 lr 传给 torch.optim.SGD，把 batch_size 传给 DataLoader，循环 num_epochs 轮。",
+          "en": "Pass lr to torch.optim.SGD and batch_size to DataLoader, and loop num_epochs times."},
     needs="concise.shapes",
 )
 def test_concise_obeys_arguments(student, rng):
@@ -479,12 +375,9 @@ def test_concise_obeys_arguments(student, rng):
     w_true = 30 * w_true
     data = synthetic(rng, w_true, 0.0, 256)
     w, _ = line_of(student.train_concise(*data, 1e-5, 4, 16), 2)
-    checks.require(
-        way(w, w_true) < 0.05,
-        {
-            "en": "with a tiny lr the weights have moved far: is the given lr used?",
-            "zh": "lr 极小时权重仍走得很远：用的是给定的 lr 吗？",
-        },
-    )
+    checks.require(way(w, w_true) < 0.05, {
+        "en": "with a tiny lr the weights have moved far: is the given lr used?",
+        "zh": "lr 极小时权重仍走得很远：用的是给定的 lr 吗？",
+    })
     w, _ = line_of(student.train_concise(*data, 0.1, 1, 256), 2)
     checks.require(0.05 < way(w, w_true) < 0.26, ONE_STEP)
