@@ -38,9 +38,6 @@ from autograder.session import run_criteria, run_session
 from autograder.submission import Submission
 from autograder.texts import Text, same
 
-_MEMORY_MB = 4096
-"""What a session may take beyond what the server has; a criterion that needs more fails or is an error."""
-
 
 def serve(server: Server, zygote: Zygote) -> None:
     """Prepare for the assignment that the other side names, then fork sessions until it closes."""
@@ -77,7 +74,7 @@ def _become_session(descriptors: list[int], zygote: Zygote, session: Session) ->
     code = 1
     try:
         confine.die_with_parent()
-        confine.limit_own_memory(_MEMORY_MB)
+        confine.limit_own_memory(session.memory_mb)
         zygote.leave()
         requests, control = (socket.socket(fileno=descriptor) for descriptor in descriptors)
         with requests.makefile("rw", encoding="utf-8") as channel, Zygote(control) as own:
@@ -101,6 +98,7 @@ class Session:
 
     def __init__(self, judge: Judge, criteria: pytest.Session, provenance: Provenance) -> None:
         self._judge, self._criteria, self._provenance = judge, criteria, provenance
+        self.memory_mb = judge.assignment.settings.limits.memory_mb  # as much for judging as for being judged
 
     def serve(self, channel: TextIO, zygote: Zygote) -> None:
         """Answer until the other side hangs up.

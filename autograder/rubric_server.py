@@ -8,7 +8,7 @@ import socket
 
 from autograder.sandbox import confine, zygote
 from autograder.sandbox.confine import WorkerSettings
-from autograder.sandbox.serving import Server
+from autograder.sandbox.serving import Server, name_process
 
 
 def main(descriptor: int, settings: str) -> None:
@@ -25,6 +25,7 @@ def main(descriptor: int, settings: str) -> None:
         confine.die_with_parent()
         zygote.be_zygote(theirs, options)
     theirs.close()
+    name_process("rubric-server")
 
     from autograder import rubric_process
     from autograder.sandbox.process import Zygote

@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 
 from autograder.course import Limits
 from autograder.errors import BadReply, StudentCrash, StudentError, StudentException, StudentTimeout
-from autograder.sandbox.process import WorkerProcess, WorkerSettings, Zygote
+from autograder.sandbox.confine import WorkerSettings
+from autograder.sandbox.forking import Child
+from autograder.sandbox.process import WorkerProcess, Zygote
 from autograder.sandbox.remote import RemoteIterator, RemoteObject
 from autograder.sandbox.wire import Connection, WireError, pack
 
@@ -67,7 +69,7 @@ class Peer:
         thread = threading.Thread(target=self._serve, args=(theirs,))
         thread.start()
         self._threads.append(thread)
-        return WorkerProcess(self, 0, os.dup(self._ended), Connection(ours), os.memfd_create("output"))
+        return WorkerProcess(self, Child(0, os.dup(self._ended)), Connection(ours), os.memfd_create("output"))
 
     def exit_status(self, _):
         return 0
@@ -440,7 +442,7 @@ def test_threads_are_counted(open_runner):
             for _ in range(2000):
                 threading.Thread(target=stop.wait, daemon=True).start()
     """
-    with Zygote(WorkerSettings(memory_mb=Limits().memory_mb, output_kb=64, cpu_s=30)) as zygote:
+    with Zygote.begin(WorkerSettings(memory_mb=Limits().memory_mb, output_kb=64, cpu_s=30)) as zygote:
         runner, student = open_runner(textwrap.dedent(source), on=zygote, call_s=30)
         with pytest.raises(StudentException, match="can't start new thread"):
             student.f()

@@ -1,5 +1,6 @@
 """SIGKILL at any moment to anything of ours: the same command again gives the results of an undisturbed run, and nobody is left."""
 
+import contextlib
 import os
 import random
 import subprocess
@@ -64,24 +65,19 @@ def lines(out):
     return out.read_bytes().count(b"\n") if out.exists() else 0
 
 
+NAMES = {"rubric": ("rubric-server", "session"), "zygote": ("zygote",), "worker": ("worker",)}
+
+
 def candidates(grader, kind):
-    """The processes of a kind under a grader, by what they were started as; workers are what zygotes have forked."""
+    """The processes of a kind under a grader, by the names they go by."""
     if kind == "grader":
         return [grader]
     found = []
-    for process in grader.children(recursive=True):
-        try:
-            zygote, forked = is_zygote(process), is_zygote(process.parent())
-            rubric = "rubric" in " ".join(process.cmdline())
-        except (psutil.NoSuchProcess, AttributeError):
-            continue
-        if {"zygote": zygote and not forked, "worker": zygote and forked, "rubric": rubric and not zygote}[kind]:
-            found.append(process)
+    with contextlib.suppress(psutil.NoSuchProcess):  # they come and go while one looks
+        for process in grader.children(recursive=True):
+            if process.name() in NAMES[kind]:
+                found.append(process)
     return found
-
-
-def is_zygote(process):
-    return "zygote" in " ".join(process.cmdline())
 
 
 def kill_one(process, out, kind, after, draw):
@@ -95,7 +91,10 @@ def kill_one(process, out, kind, after, draw):
             pass
         if lines(out) >= after and (found := candidates(grader, kind)):
             victim = draw.choice(found)
-            victim.kill()
+            try:
+                victim.kill()
+            except psutil.NoSuchProcess:  # it has just ended by itself
+                continue
             if kind == "grader":
                 process.wait()
             else:  # until it is gone, or the next kill would be of the same one

@@ -88,7 +88,7 @@ class ForkServer:
         with theirs:
             pid = os.posix_spawn(
                 sys.executable,
-                [sys.executable, "-I", "-c", _BOOT, *arguments],
+                [sys.executable, "-I", "-B", "-c", _BOOT, *arguments],
                 _clean_environment(folder.name),
                 file_actions=[(os.POSIX_SPAWN_DUP2, theirs.fileno(), descriptor), *null],
                 setsid=True,
@@ -179,7 +179,6 @@ def _clean_environment(folder: str) -> dict[str, str]:
         "HOME": "/nonexistent",
         "LANG": "C.UTF-8",
         "MPLBACKEND": "agg",
-        "PYTHONDONTWRITEBYTECODE": "1",
         **single,
         **folders,
     }

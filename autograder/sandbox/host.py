@@ -109,7 +109,11 @@ class Host:
             raise self._given_up.with_traceback(None)
 
     def seed(self, seed: int) -> None:
-        """Before the student's code is called next, its random number generators are set to this."""
+        """Before the student's code is called next, its random number generators are set to this.
+
+        What it returned so far is let go of at the same time: when exactly our garbage collector finds it unused could
+        depend on what else this process has done.
+        """
         self._seed = seed
 
     @property
@@ -273,7 +277,8 @@ class Host:
         if self._released:
             request["free"], self._released = self._released, []
         if self._seed is not None and request["op"] in _USING:
-            request["seed"], self._seed = self._seed, None
+            request |= {"seed": self._seed, "forget": True}
+            self._seed = None
         answer, received = self._worker.ask(
             request, tensors, within_s=min(left, within_s), on_timeout=on_timeout, callback=callback
         )

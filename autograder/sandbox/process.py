@@ -69,7 +69,7 @@ class Zygote(ForkServer):
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            self.request_fork("copy", [theirs.fileno()])
+            self.request_fork("zygote", [theirs.fileno()])
         os.close(self.collect_fork().handle)
         return ours
 
@@ -193,11 +193,11 @@ class WorkerProcess:
     def _death(self) -> Text:
         self.kill()
         status = self._zygote.exit_status(self.pid)
+        if not self._has_answered:  # none of the student's code has run yet
+            code = os.waitstatus_to_exitcode(status)
+            raise SandboxError(f"a worker ended before it could begin (exit code {code}): {self.printed(500)}")
         if not os.WIFSIGNALED(status):
-            code = os.WEXITSTATUS(status)
-            if code == 97 and not self._has_answered:
-                raise SandboxError(f"a worker could not be set up: {self.printed(500)}")
-            return text("the code ended its own process (exit code {code})", code=code)
+            return text("the code ended its own process (exit code {code})", code=os.WEXITSTATUS(status))
         number = os.WTERMSIG(status)
         if number == signal.SIGXCPU:
             return text("the code used more CPU time than it may; is there an endless loop?")

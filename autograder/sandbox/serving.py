@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import select
@@ -16,6 +17,7 @@ Message = dict[str, Any]
 
 MAX_MESSAGE = 1 << 16
 _GRACE_S = 1
+_PR_SET_NAME = 15
 
 
 class Server:
@@ -48,7 +50,7 @@ class Server:
                 self._reap()
                 if "fork" in message:
                     before_fork(descriptors)
-                    self._fork(kinds[message["fork"]], descriptors)
+                    self._fork(message["fork"], kinds[message["fork"]], descriptors)
                 else:
                     self.send({"status": self._status(message["status"])})
         self._end_children()
@@ -72,10 +74,11 @@ class Server:
         """In a forked child: the socket is its parent's."""
         self._control.close()
 
-    def _fork(self, become: Callable[[list[int]], NoReturn], descriptors: list[int]) -> None:
+    def _fork(self, kind: str, become: Callable[[list[int]], NoReturn], descriptors: list[int]) -> None:
         pid = os.fork()
         if pid == 0:
             self.leave()
+            name_process(kind)
             become(descriptors)
         handle = os.pidfd_open(pid)
         for descriptor in descriptors:
@@ -103,6 +106,11 @@ class Server:
         ends = time.monotonic() + _GRACE_S
         for pid in self._children:
             wait_or_kill(pid, within_s=max(0.0, ends - time.monotonic()))
+
+
+def name_process(name: str) -> None:
+    """What `ps` and `top` call this process; up to 15 letters."""
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
 
 
 def wait_or_kill(pid: int, *, within_s: float) -> None:

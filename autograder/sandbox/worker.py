@@ -44,6 +44,9 @@ class Worker:
         for handle in message.get("free", ()):
             self._objects.pop(handle, None)
             self._graphs.pop(handle, None)
+        if message.get("forget"):
+            self._objects.clear()
+            self._graphs.clear()
         if "seed" in message:
             seed_generators(message["seed"])
         try:

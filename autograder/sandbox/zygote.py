@@ -22,7 +22,7 @@ from autograder.sandbox import hugepages
 from autograder.sandbox.confine import Confinement, WorkerSettings
 from autograder.sandbox.generators import seed_generators
 from autograder.sandbox.rehearsal import rehearse
-from autograder.sandbox.serving import Server
+from autograder.sandbox.serving import Server, name_process
 from autograder.sandbox.wire import Connection
 from autograder.sandbox.worker import Output, Worker, hide_package
 
@@ -56,6 +56,7 @@ def warm(preload: Sequence[str]) -> None:
 
 def be_zygote(control: socket.socket, options: WorkerSettings) -> NoReturn:
     """Fork workers, and copies of this process for other sockets, until the socket closes."""
+    name_process("zygote")
     hide_package()
     confinement = Confinement.prepare(confined=options.confined)
     gc.collect()
@@ -70,7 +71,7 @@ def _serve(control: socket.socket, confinement: Confinement, options: WorkerSett
     server.serve(
         {
             "worker": lambda descriptors: _become_worker(descriptors, confinement, options),
-            "copy": lambda descriptors: _serve(socket.socket(fileno=descriptors[0]), confinement, options),
+            "zygote": lambda descriptors: _serve(socket.socket(fileno=descriptors[0]), confinement, options),
         }
     )
     os._exit(0)  # without taking torch apart first
