@@ -153,7 +153,7 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
         return "failed", error.text, None
     if isinstance(error, pytest.skip.Exception):
         return "skipped", same(str(error)), None
-    if isinstance(error, AutograderError | OSError | MemoryError) or judge.proving:
+    if isinstance(error, AutograderError | OSError) or judge.proving:
         return "error", same(f"{type(error).__name__}: {error}"), None
     told = f"{type(error).__name__}: {error}" if judged.visible else type(error).__name__
     if isinstance(error, AssertionError | pytest.fail.Exception):

@@ -8,7 +8,6 @@ import socket
 import struct
 import subprocess
 import sys
-import textwrap
 import threading
 import tracemalloc
 
@@ -18,11 +17,9 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograder.course import Limits
-from autograder.errors import BadReply, StudentCrash, StudentError, StudentException, StudentTimeout
-from autograder.sandbox.confine import WorkerSettings
+from autograder.errors import BadReply, StudentCrash, StudentError, StudentTimeout
 from autograder.sandbox.forking import Child
-from autograder.sandbox.process import WorkerProcess, Zygote
+from autograder.sandbox.process import WorkerProcess
 from autograder.sandbox.remote import RemoteIterator, RemoteObject
 from autograder.sandbox.wire import Connection, WireError, pack
 
@@ -430,23 +427,6 @@ def test_a_function_of_ours_may_be_called_in_any_way(open_student, how):
         with contextlib.suppress(StudentError):
             assert torch.equal(student.other(torch.ones(2)), torch.full((2,), 2.0))
     assert torch.equal(student.other(torch.ones(2)), torch.full((2,), 2.0))
-
-
-def test_threads_are_counted(open_runner):
-    """Each takes one of the machine's process numbers, of which there may be no more than 32,768."""
-    source = """
-        import threading
-        threading.stack_size(32 << 10)
-        stop = threading.Event()
-        def f():
-            for _ in range(2000):
-                threading.Thread(target=stop.wait, daemon=True).start()
-    """
-    with Zygote.begin(WorkerSettings(memory_mb=Limits().memory_mb, output_kb=64, cpu_s=30)) as zygote:
-        runner, student = open_runner(textwrap.dedent(source), on=zygote, call_s=30)
-        with pytest.raises(StudentException, match="can't start new thread"):
-            student.f()
-        runner.close()
 
 
 def test_what_we_send_is_checked_before_it_is_sent(open_runner):

@@ -82,24 +82,17 @@ def candidates(grader, kind):
 
 def kill_one(process, out, kind, after, draw):
     """Kill one process of a kind once so many reports are there; False if the grader had finished before."""
-    grader = psutil.Process(process.pid)
-    while True:
-        try:
+    while process.poll() is None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.01)
-            return False
-        except subprocess.TimeoutExpired:
-            pass
-        if lines(out) >= after and (found := candidates(grader, kind)):
-            victim = draw.choice(found)
-            try:
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended by itself
+            found = candidates(psutil.Process(process.pid), kind) if lines(out) >= after else []
+            if found:
+                victim = draw.choice(found)
                 victim.kill()
-            except psutil.NoSuchProcess:  # it has just ended by itself
-                continue
-            if kind == "grader":
-                process.wait()
-            else:  # until it is gone, or the next kill would be of the same one
-                psutil.wait_procs([victim], timeout=10)
-            return True
+                psutil.wait_procs([victim], timeout=10)  # or the next kill would be of the same one
+                return True
+    return False
 
 
 def finish(process, course, out):
