@@ -9,9 +9,13 @@ import autograder
 
 PACKAGE = Path(autograder.__file__).parent
 LAYERS = """
-texts
-errors
-results yamlfile
+texts quiz.expressions quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
+errors quiz.reading quiz.outcomes
+results yamlfile commandline quiz.tables
+quiz.models
+quiz.loading quiz.sheets quiz.credit
+quiz.scoring
+quiz.certificates quiz.evidence
 course submission jobs
 checks sandbox.cells sandbox.generators sandbox.landlock sandbox.seccomp sandbox.wire
 sandbox.confine student sandbox.worker
@@ -19,6 +23,8 @@ sandbox.zygote
 sandbox.process
 sandbox.host
 sandbox.remote
+quiz.proving
+quiz.commands
 diagnosis criteria
 judge
 rubric
