@@ -11,11 +11,13 @@ PACKAGE = Path(autograder.__file__).parent
 LAYERS = """
 texts quiz.expressions quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
 errors quiz.reading quiz.outcomes
-results yamlfile commandline quiz.tables
+results yamlfile commandline
 quiz.models
 quiz.loading quiz.sheets quiz.credit
 quiz.scoring
 quiz.certificates quiz.evidence
+quiz.linting
+quiz.tables
 course submission jobs
 checks sandbox.cells sandbox.generators sandbox.landlock sandbox.seccomp sandbox.wire
 sandbox.confine student sandbox.worker

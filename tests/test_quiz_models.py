@@ -53,7 +53,7 @@ MISTAKES = [
     ("answer: {run: n + k}", "answer: 5", "questions.varied.answer: params and answer: {run: ...} belong together"),
     ("key: {a: Y, b: X}", "key: {a: Y, b: V}", "questions.pairs.key.b: there is no right side 'V'; allowed: X, Y, Z"),
     ("key: {a: Y, b: X}", "key: {a: Y}", "questions.pairs.key: the key says nothing about b"),
-    ("key: [a, b, c, d]", "key: [a, b, c, c]", "questions.steps.key: must name every item once: a, b, c, d"),
+    ("key: [d, a, c, b]", "key: [a, b, c, c]", "questions.steps.key: must name every item once: a, b, c, d"),
     ("claims: value == 2", "claims: value = 2", "questions.one.prove.claims: 'value = 2' is no claim"),
     ("claims: value == 2", "claims: open(1)", "questions.one.prove.claims: 'open(1)' is no claim: only these can be called: abs"),
     ("code: \"1 + 2\", ", "", "questions.one.options.A.text: an option needs a text or code"),

@@ -82,8 +82,8 @@ questions:
   - id: steps
     type: order
     prompt: {zh: 排序, en: Put in order}
-    items: {a: {code: "x = 1"}, b: {code: "x = x + 1"}, c: {code: "x = x * 3"}, d: {code: "result = x"}}
-    key: [a, b, c, d]
+    items: {a: {code: "x = x + 1"}, b: {code: "result = x"}, c: {code: "x = x * 3"}, d: {code: "x = 1"}}
+    key: [d, a, c, b]
     prove: {claims: value == 6, seeds: [0]}
   - id: write
     type: code
@@ -104,7 +104,7 @@ RIGHT = {
     "words": {"word": "bias", "number": "0.112", "choice": "A"},
     "sum": 3,
     "pairs": {"a": "Y", "b": "X"},
-    "steps": ["a", "b", "c", "d"],
+    "steps": ["d", "a", "c", "b"],
     "write": "x.mean()",
 }
 

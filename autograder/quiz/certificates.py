@@ -130,6 +130,17 @@ def torch_version() -> str:
         return "none"
 
 
+def fresh_variants_of(quiz: Quiz, certificates: Certificates) -> Mapping[str, list[Variant]]:
+    """The checked variants of those questions whose certificate still holds."""
+    found: dict[str, list[Variant]] = {}
+    for question in quiz.questions:
+        try:
+            found |= variants_of(quiz.model_copy(update={"questions": [question]}), certificates)
+        except UsageError:
+            continue
+    return found
+
+
 def variants_of(quiz: Quiz, certificates: Certificates) -> Mapping[str, list[Variant]]:
     """The checked variants of every question with parameters.
 

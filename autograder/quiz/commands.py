@@ -142,6 +142,38 @@ def prove(
 
 
 @app.command()
+def lint(quizzes: QuizzesArgument = None, course: CourseOption = Path(), json_output: JsonOption = False) -> None:
+    """Review quizzes: explanations, languages, options that give themselves away, links, what guessing earns."""
+    from autograder.quiz import certificates, linting, tables
+
+    with errors_as_exit_codes():
+        found = []
+        for file, quiz in _quizzes(quizzes, course).items():
+            variants = certificates.fresh_variants_of(quiz, certificates.load(file, quiz))
+            found.append((file, linting.lint(quiz, file.parent, variants), linting.guesses(quiz)))
+    if json_output:
+        print_json(
+            [
+                {
+                    "file": str(file),
+                    "remarks": [{"kind": r.kind, "question": r.question, "words": r.words} for r in remarks],
+                    "guesses": [
+                        {"question": g.question, "blank": g.blank, "everything": g.everything, "random": g.random}
+                        for g in guesses
+                    ],
+                }
+                for file, remarks, guesses in found
+            ]
+        )
+    else:
+        screen = console()
+        for file, remarks, guesses in found:
+            screen.print(tables.review(file.stem, remarks, guesses))
+    if any(remark.kind == "error" for _, remarks, _ in found for remark in remarks):
+        raise typer.Exit(1)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of quiz files, for editors."""
     from autograder.quiz import loading

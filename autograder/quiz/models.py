@@ -19,6 +19,7 @@ from autograder.quiz.expressions import ExpressionError, names_in
 from autograder.quiz.reading import NumberError, parse_number
 from autograder.texts import Language, Text
 
+_EVIDENCE = ("error", "value", "shape", "dtype")
 PLACEHOLDER = re.compile(r"\{\{ *([A-Za-z_]\w*) *\}\}")
 
 
@@ -144,6 +145,9 @@ class Proof(Record):
                 names_in(claim)
             except ExpressionError as error:
                 raise mistake(f"{claim!r} is no claim: {error}", "claims", number) from None
+        for name in self.observe:
+            if name in _EVIDENCE:
+                raise mistake("every proof observes this; choose another name", "observe", name)
         return self
 
 

@@ -170,6 +170,14 @@ class Scorer:
             raise FormatError(remembered)
         return remembered
 
+    def judge_variant(self, question: AnyQuestion, answer: Any, number: int) -> Verdict:
+        """What one try earns with one of the question's checked variants.
+
+        Raises:
+            FormatError: it cannot be read.
+        """
+        return self._judge_afresh(question, answer, number % max(1, len(self._variants.get(question.id, ()))))
+
     def _judge_afresh(self, question: AnyQuestion, answer: Any, number: int) -> Verdict:
         if isinstance(question, Number) and question.params:
             return _judge_number(question, self._variants[question.id][number], answer)

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text as Styled
 
+from autograder.quiz.linting import Guess, Remark
 from autograder.quiz.outcomes import Outcome, QuestionOutcome, SheetOutcome
 from autograder.texts import Language, text
 
@@ -96,6 +97,24 @@ def _legend(language: Language) -> str:
 
 def _problems(sheet: SheetOutcome, language: Language) -> str:
     return "; ".join(words.get(language) for words in sheet.problems)
+
+
+def review(name: str, remarks: Sequence[Remark], guesses: Sequence[Guess]) -> Group:
+    """What a reviewer says about a quiz, and what guessing earns."""
+    parts: list[RenderableType] = [Styled(name, style="bold")]
+    for remark in remarks:
+        mark, style = ("✗", "red") if remark.kind == "error" else ("·", "yellow")
+        where = f"{remark.question}: " if remark.question else ""
+        parts.append(Padding(Styled(f"{mark} {where}{remark.words}", style=style), (0, 0, 0, 2)))
+    if not remarks:
+        parts.append(Padding(Styled("✓ nothing to remark", style="green"), (0, 0, 0, 2)))
+    table = plain_table()
+    table.add_column("what earns, of the points")
+    for heading in ("blank", "everything", "random"):
+        table.add_column(heading, justify="right")
+    for guess in guesses:
+        table.add_row(Styled(guess.question), *(f"{s:.0%}" for s in (guess.blank, guess.everything, guess.random)))
+    return Group(*parts, Padding(table, (0, 0, 1, 2)))
 
 
 def summary(sheets: Sequence[SheetOutcome], language: Language) -> str:
