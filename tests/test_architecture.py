@@ -15,9 +15,10 @@ results yamlfile commandline
 quiz.models
 quiz.loading quiz.sheets quiz.credit
 quiz.scoring
-quiz.certificates quiz.evidence
-quiz.linting
-quiz.tables
+quiz.certificates quiz.evidence quiz.released
+quiz.linting quiz.session
+quiz.tables quiz.screens
+quiz.taking
 course submission jobs
 checks sandbox.cells sandbox.generators sandbox.landlock sandbox.seccomp sandbox.wire
 sandbox.confine student sandbox.worker

@@ -29,6 +29,7 @@ FAULTS = [
     ("{zh: 用手指数, en: use your fingers}", "use the fingers of your hands", "error", "one", "hints.0: the Chinese words are missing"),
     ("en: count them", "en: 数一数", "error", "statement", "why: the English words are Chinese"),
     ("{zh: 用手指数,", "{zh: \" \",", "error", "one", "hints.0: the Chinese words are missing"),
+    ("zh: 一加一等于二。", "zh: 只有 B 等于二。", "error", "one", "explain: speaks of option B, but options are shuffled"),
     ("en: use your fingers", "en: \"see [this](missing.md)\"", "error", "one", "the link missing.md leads nowhere"),
     ("en: use your fingers", "en: \"see http://example.org/a\"", "error", "one", "http://example.org/a is not encrypted"),
     ('C: {code: "2 * 2"', 'C: {code: "1 + 2"', "error", "one", "options A and C say the same"),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,10 +15,12 @@ from autograder.commandline import JsonOption, LangOption, choose, console, erro
 from autograder.errors import UsageError
 
 if TYPE_CHECKING:
+    from autograder.quiz.certificates import Certificate
     from autograder.quiz.models import Quiz
     from autograder.quiz.outcomes import SheetOutcome
     from autograder.quiz.proving import Proved
     from autograder.quiz.scoring import RunCode, Scorer
+    from autograder.quiz.session import Session
 
 app = typer.Typer(
     name="quiz",
@@ -25,6 +28,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Quizzes: take, score, prove, check, hand out.",
 )
+
+
+class ReleaseMode(StrEnum):
+    """How a released quiz is taken."""
+
+    test = "test"
+    exam = "exam"
+
 
 CourseOption = Annotated[Path, typer.Option("--course", help="The course's folder, the one with quizzes/ in it.")]
 QuizArgument = Annotated[Path, typer.Argument(metavar="QUIZ", help="A quiz file, or the name of one in quizzes/.")]
@@ -108,6 +119,51 @@ def score(
             screen.print(tables.summary(outcomes, language), markup=False, highlight=False)
     if any(outcome.status == "error" for outcome in outcomes):
         raise typer.Exit(1)
+
+
+@app.command()
+def take(
+    quiz: QuizArgument,
+    name: Annotated[str | None, typer.Option("--name", help="Your name or number; decides on variants.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Where your answers are saved.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Lines only: for pipes and screen readers.")] = False,
+    course: CourseOption = Path(),
+    lang: LangOption = None,
+) -> None:
+    """Take a quiz in the terminal. Answers are saved as you go; the same command resumes."""
+    from autograder.quiz.screens import KeyScreen, PlainScreen
+    from autograder.quiz.taking import Taking
+
+    with errors_as_exit_codes(), ExitStack() as stack:
+        if not plain and not (sys.stdin.isatty() and sys.stdout.isatty()):
+            plain = True
+        session, proofs = _session(quiz, course, _student(name), out, stack)
+        language = choose(lang, session.shown.language)
+        session.resume()
+        screen = PlainScreen(language) if plain else KeyScreen(language, console())
+        Taking(session, screen, proofs).run()
+
+
+@app.command()
+def release(
+    quiz: QuizArgument,
+    out: Annotated[Path | None, typer.Option("--out", help="Where it goes; by default NAME.quiz.json.")] = None,
+    mode: Annotated[ReleaseMode, typer.Option("--mode", help="An exam has one attempt and no hints.")] = (
+        ReleaseMode.test
+    ),
+    course: CourseOption = Path(),
+) -> None:
+    """Write what students may see of a quiz: no key, no explanation, no proof."""
+    from autograder.quiz import certificates, loading, released
+
+    with errors_as_exit_codes():
+        file = loading.find(quiz, course)
+        loaded = loading.load(file)
+        variants = certificates.variants_of(loaded, certificates.load(file, loaded))
+        content = released.to_json(released.release(loaded, variants, mode.value))
+        target = out or Path(f"{file.stem}.quiz.json")
+        _write(target, content)
+        typer.echo(f"{target}: {len(loaded.questions)} questions, no keys")
 
 
 @app.command()
@@ -257,6 +313,43 @@ def _certificate_states(file: Path, quiz: Quiz) -> dict[str, list[str]]:
     states = {question.id: certificates.state_of(question, known) for question in quiz.questions}
     words = {"missing": "not proved yet", "stale": "has changed since it was proved, or torch has"}
     return {name: [words[state]] if state in words else [] for name, state in states.items() if state != "unproved"}
+
+
+def _session(
+    name: Path, course: Path, student: str, out: Path | None, stack: ExitStack
+) -> tuple[Session, Mapping[str, Certificate]]:
+    """Somebody's session: with keys for a quiz of a course in practice, without for what was released."""
+    from autograder.quiz import certificates, loading, released
+    from autograder.quiz.session import Session
+
+    if name.suffix == ".json":
+        shown = released.load(name)
+        return Session(shown, student, out or Path(f"{shown.id}.answers.json")), {}
+    file = loading.find(name, course)
+    quiz = loading.load(file)
+    known = certificates.load(file, quiz)
+    shown = released.release(quiz, certificates.variants_of(quiz, known), quiz.defaults.mode)
+    path = out or Path(f"{quiz.id}.answers.json")
+    if quiz.defaults.mode != "practice":
+        return Session(shown, student, path), {}
+    scorer = stack.enter_context(_scorer(file, quiz))
+    return Session(shown, student, path, quiz=quiz, scorer=scorer), known.questions
+
+
+def _student(name: str | None) -> str:
+    import getpass
+
+    try:
+        return name or getpass.getuser()
+    except (KeyError, OSError):  # a machine without a user of that number
+        return "me"
+
+
+def _write(target: Path, content: str) -> None:
+    try:
+        target.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
 
 
 def _write_lines(outcomes: list[SheetOutcome], out: Path) -> None:

@@ -35,6 +35,7 @@ _CHINESE = re.compile("[\u4e00-\u9fff]")
 _WORD = re.compile(r"[A-Za-z]{4,}")
 _CODE = re.compile(r"`[^`]*`|\{\{[^}]*\}\}")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|(https?://\S+)")
+_LETTER = re.compile(r"(?<![A-Za-z0-9_(\[])[A-H](?![A-Za-z0-9_)\]])")
 _TOO_ALIKE = 0.93
 _LONGEST_IS_RIGHT = 0.6
 _FEW = 5
@@ -126,6 +127,9 @@ def _of_question(question: AnyQuestion, folder: Path) -> Iterator[Remark]:
         yield advice(f"{name}: it is wrong, but nothing says why")
     for name, words in _texts(question):
         yield from (Remark("error", question.id, f"{name}: {problem}") for problem in _languages(words))
+        if name == "explain" or name.endswith((".why", "why")) or name.startswith("hints"):
+            for letter in _letters_named(words, question):
+                yield Remark("error", question.id, f"{name}: speaks of option {letter}, but options are shuffled")
         for link in _links(words):
             if not link.startswith("https://") and not (folder / link.partition("#")[0]).exists():
                 what = "is not encrypted" if link.startswith("http://") else "leads nowhere"
@@ -197,6 +201,13 @@ def _languages(words: Text) -> Iterator[str]:
         yield "the Chinese words are missing"
     elif en == zh and len(_WORD.findall(en)) > 2:
         yield "the Chinese words are missing; both languages say the same"
+
+
+def _letters_named(words: Text, question: AnyQuestion) -> list[str]:
+    """Options called by their letter; in the Chinese words, where no article looks like one."""
+    if question.shuffle is False or not isinstance(question, Single | Multi):
+        return []
+    return [name for name in _LETTER.findall(_CODE.sub("", words.zh)) if name in question.options]
 
 
 def _links(words: Text) -> set[str]:

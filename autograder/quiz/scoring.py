@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from autograder.errors import SandboxError, UsageError
 from autograder.quiz import credit
@@ -83,7 +83,19 @@ RunCode = Callable[[Code, str], Verdict]
 Judge = Callable[[Any], Verdict]
 
 
-def draw(quiz: Quiz, question: str, seed: str, count: int) -> int:
+class Identified(Protocol):
+    """A quiz, with its keys or without."""
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+
+    @property
+    def version(self) -> int:
+        """Its version."""
+
+
+def draw(quiz: Identified, question: str, seed: str, count: int) -> int:
     """Which of ``count`` variants somebody gets; the same one on every machine and every day.
 
     Args:
