@@ -16,7 +16,7 @@ quiz.models
 quiz.loading quiz.sheets quiz.credit
 quiz.scoring
 quiz.certificates quiz.evidence quiz.released
-quiz.linting quiz.session
+quiz.linting quiz.session quiz.statistics
 quiz.tables quiz.screens
 quiz.taking
 course submission jobs

@@ -94,18 +94,10 @@ def score(
     json_output: JsonOption = False,
 ) -> None:
     """Score answer sheets."""
-    from autograder.quiz import loading, sheets, tables
+    from autograder.quiz import tables
 
     with errors_as_exit_codes():
-        for path in answers:
-            if not path.exists():
-                raise UsageError(f"{path}: there is no such file or folder")
-        file = loading.find(quiz, course)
-        loaded = loading.load(file)
-        with _scorer(file, loaded) as scorer:
-            outcomes = [scorer.score(sheet) for sheet in sheets.read_sheets(answers, loaded)]
-        if not outcomes:
-            raise UsageError(f"no answer sheets found in {', '.join(map(str, answers))}")
+        outcomes = _scored(quiz, answers, course)
         if out is not None:
             _write_lines(outcomes, out)
         if json_output:
@@ -230,11 +222,51 @@ def lint(quizzes: QuizzesArgument = None, course: CourseOption = Path(), json_ou
 
 
 @app.command()
+def stats(
+    quiz: QuizArgument,
+    answers: Annotated[list[Path], typer.Argument(help="Answer sheets: .yaml, .json, .jsonl, .csv files or folders.")],
+    course: CourseOption = Path(),
+    lang: LangOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Analyse questions: how hard, how telling, what was chosen; alpha and the error of measurement."""
+    from dataclasses import asdict
+
+    from autograder.quiz import statistics, tables
+
+    with errors_as_exit_codes():
+        outcomes = _scored(quiz, answers, course)
+        try:
+            analysis = statistics.analyse(outcomes)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        if json_output:
+            print_json(asdict(analysis))
+        else:
+            console().print(tables.analysis(analysis, choose(lang)))
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of quiz files, for editors."""
     from autograder.quiz import loading
 
     sys.stdout.write(loading.schema_text())
+
+
+def _scored(name: Path, answers: list[Path], course: Path) -> list[SheetOutcome]:
+    from autograder.quiz import loading, sheets
+
+    for path in answers:
+        if not path.exists():
+            raise UsageError(f"{path}: there is no such file or folder")
+    file = loading.find(name, course)
+    quiz = loading.load(file)
+    with _scorer(file, quiz) as scorer:
+        outcomes = [scorer.score(sheet) for sheet in sheets.read_sheets(answers, quiz)]
+    if not outcomes:
+        raise UsageError(f"no answer sheets found in {', '.join(map(str, answers))}")
+    return outcomes
 
 
 def _quizzes(names: list[Path] | None, course: Path) -> dict[Path, Quiz]:

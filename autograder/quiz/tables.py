@@ -13,6 +13,7 @@ from rich.text import Text as Styled
 
 from autograder.quiz.linting import Guess, Remark
 from autograder.quiz.outcomes import Outcome, QuestionOutcome, SheetOutcome
+from autograder.quiz.statistics import Analysis, Item
 from autograder.texts import Language, text
 
 MARKS: dict[Outcome, str] = {
@@ -115,6 +116,44 @@ def review(name: str, remarks: Sequence[Remark], guesses: Sequence[Guess]) -> Gr
     for guess in guesses:
         table.add_row(Styled(guess.question), *(f"{s:.0%}" for s in (guess.blank, guess.everything, guess.random)))
     return Group(*parts, Padding(table, (0, 0, 1, 2)))
+
+
+def analysis(found: Analysis, language: Language) -> Group:
+    """Item analysis, a line per question."""
+    table = plain_table()
+    table.add_column(text("question").get(language))
+    headings = (text("facility"), text("discrimination"), text("efficiency"), text("blank"))
+    for heading in headings:
+        table.add_column(heading.get(language), justify="right")
+    table.add_column(text("chosen: all (best / worst)").get(language))
+    for item in found.items:
+        suspicious = item.discrimination is not None and item.discrimination < 0
+        table.add_row(
+            Styled(item.id),
+            f"{item.facility:.0%}",
+            Styled(_two_digits(item.discrimination), style="red" if suspicious else ""),
+            _two_digits(item.efficiency),
+            f"{item.blank:.0%}",
+            Styled("  ".join(_choice(item, name) for name in item.chosen)),
+        )
+    words = text(
+        "{students} students; mean {mean}, standard deviation {deviation}; alpha {alpha}, standard error {error}",
+        students=found.students,
+        mean=number(found.mean),
+        deviation=number(found.deviation),
+        alpha=_two_digits(found.alpha),
+        error=_two_digits(found.error),
+    )
+    return Group(table, Styled(words.get(language)))
+
+
+def _choice(item: Item, name: str) -> str:
+    best, worst = item.chosen_by_best.get(name, 0), item.chosen_by_worst.get(name, 0)
+    return f"{name} {item.chosen[name]:.0%} ({best:.0%} / {worst:.0%})"
+
+
+def _two_digits(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
 
 
 def summary(sheets: Sequence[SheetOutcome], language: Language) -> str:
