@@ -10,13 +10,14 @@ import autograder
 PACKAGE = Path(autograder.__file__).parent
 LAYERS = """
 texts quiz.expressions quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
-errors quiz.reading quiz.outcomes
+errors quiz.reading quiz.outcomes quiz.exports.losses
 results yamlfile commandline
 quiz.models
 quiz.loading quiz.sheets quiz.credit
 quiz.scoring
 quiz.certificates quiz.evidence quiz.released
 quiz.linting quiz.session quiz.statistics
+quiz.exports.html quiz.exports.moodle
 quiz.tables quiz.screens
 quiz.taking
 course submission jobs

@@ -37,6 +37,13 @@ class ReleaseMode(StrEnum):
     exam = "exam"
 
 
+class ExportTarget(StrEnum):
+    """What a quiz can be exported to."""
+
+    html = "html"
+    moodle = "moodle"
+
+
 CourseOption = Annotated[Path, typer.Option("--course", help="The course's folder, the one with quizzes/ in it.")]
 QuizArgument = Annotated[Path, typer.Argument(metavar="QUIZ", help="A quiz file, or the name of one in quizzes/.")]
 QuizzesArgument = Annotated[
@@ -156,6 +163,39 @@ def release(
         target = out or Path(f"{file.stem}.quiz.json")
         _write(target, content)
         typer.echo(f"{target}: {len(loaded.questions)} questions, no keys")
+
+
+@app.command()
+def export(
+    quiz: QuizArgument,
+    to: Annotated[ExportTarget, typer.Option("--to", help="The format.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Where it goes; by default named after the quiz.")] = None,
+    lossy: Annotated[bool, typer.Option("--lossy", help="Export although something cannot be expressed.")] = False,
+    course: CourseOption = Path(),
+    lang: LangOption = None,
+) -> None:
+    """Export a quiz: a page for self-study, or Moodle XML. Says what the target cannot express."""
+    from autograder.quiz import certificates, loading
+    from autograder.quiz.exports import html, moodle
+
+    with errors_as_exit_codes():
+        file = loading.find(quiz, course)
+        loaded = loading.load(file)
+        known = certificates.load(file, loaded)
+        variants = certificates.variants_of(loaded, known)
+        if to is ExportTarget.html:
+            content, losses = html.page(loaded, variants, known.questions)
+        else:
+            exporter = moodle.Exporter(loaded, variants, choose(lang, loaded.language))
+            content, losses = exporter.xml(), exporter.losses
+        for loss in losses:
+            sys.stderr.write(f"{to.value} cannot express {loss.question}: {loss.words}\n")
+        if losses and not lossy:
+            sys.stderr.write("nothing was written; --lossy exports all the same\n")
+            raise typer.Exit(1)
+        target = out or Path(f"{file.stem}.{'html' if to is ExportTarget.html else 'moodle.xml'}")
+        _write(target, content)
+        typer.echo(str(target))
 
 
 @app.command()

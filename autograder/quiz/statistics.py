@@ -107,7 +107,8 @@ def cronbach_alpha(columns: Sequence[Sequence[float]]) -> float | None:
     if count < 2 or not variance:
         return None
     within = math.fsum(pvariance(column) for column in columns)
-    return count / (count - 1) * (1 - within / variance)
+    alpha: float = count / (count - 1) * (1 - within / variance)
+    return alpha
 
 
 def _item(
