@@ -5,20 +5,23 @@ Exit codes: 0 done, 1 something did not pass or could not be graded, 2 wrong usa
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autograder.errors import AutograderError, ConfigError, UsageError
+from autograder.commandline import JsonOption, Lang, LangOption
+from autograder.commandline import choose as _language
+from autograder.commandline import console as _console
+from autograder.commandline import errors_as_exit_codes as _errors_as_exit_codes
+from autograder.commandline import print_json as _print_json
+from autograder.errors import UsageError
+from autograder.quiz.commands import app as quiz
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from autograder.course import Course
     from autograder.results import GradeReport
     from autograder.texts import Language
@@ -32,21 +35,13 @@ app = typer.Typer(
 )
 
 
-class Lang(StrEnum):
-    """The languages there are."""
-
-    zh = "zh"
-    en = "en"
+app.add_typer(quiz)
 
 
 class Engine(StrEnum):
     """Where submissions are graded."""
 
     local = "local"
-
-
-LangOption = Annotated[Lang | None, typer.Option("--lang", help="Language of what is shown.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
 @app.command()
@@ -259,43 +254,6 @@ def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[], None]]:
             progress.update(task, advance=1, rate=f"{speed:5.1f}" if speed else "  –")
 
         yield advance
-
-
-def _language(asked: Lang | None, default: Language = "en") -> Language:
-    from autograder.texts import choose_language
-
-    return choose_language(asked.value if asked else None, default)
-
-
-def _console(*, stderr: bool = False) -> Console:
-    from rich.console import Console
-
-    return Console(stderr=stderr)
-
-
-def _print_json(document: object) -> None:
-    import json
-
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
-
-
-@contextmanager
-def _errors_as_exit_codes() -> Iterator[None]:
-    """The one place where an error becomes a line of text and an exit code."""
-    try:
-        yield
-    except (UsageError, ConfigError) as error:
-        _fail(error, 2)
-    except AutograderError as error:
-        _fail(error, 1)
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted; what is done is kept, the same command goes on from there\n")
-        raise typer.Exit(130) from None
-
-
-def _fail(error: AutograderError, code: int) -> NoReturn:
-    sys.stderr.write("autograder: " + " ".join(str(error).split()) + "\n")
-    raise typer.Exit(code)
 
 
 def main() -> None:

@@ -40,15 +40,18 @@ class ConfigError(AutograderError):
         message: what is wrong and what would be right.
         path: the file.
         line: 1-based line, where known.
+        column: 1-based column, where known.
         key: dotted key inside a YAML file, or the name of a test.
     """
 
-    def __init__(self, message: str, *, path: Path, line: int | None = None, key: str | None = None) -> None:
-        self.message, self.path, self.line, self.key = message, path, line, key
+    def __init__(
+        self, message: str, *, path: Path, line: int | None = None, column: int | None = None, key: str | None = None
+    ) -> None:
+        self.message, self.path, self.line, self.column, self.key = message, path, line, column, key
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        place = f"{self.path}:{self.line}" if self.line else str(self.path)
+        place = ":".join(str(part) for part in (self.path, self.line, self.column if self.line else None) if part)
         return f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}"
 
 

@@ -9,9 +9,17 @@ import autograder
 
 PACKAGE = Path(autograder.__file__).parent
 LAYERS = """
-texts
-errors
-results yamlfile
+texts quiz.expressions quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
+errors quiz.reading quiz.outcomes quiz.exports.losses
+results yamlfile commandline
+quiz.models
+quiz.loading quiz.sheets quiz.credit
+quiz.scoring
+quiz.certificates quiz.evidence quiz.released
+quiz.linting quiz.session quiz.statistics
+quiz.exports.html quiz.exports.moodle
+quiz.tables quiz.screens
+quiz.taking
 course submission jobs
 checks sandbox.cells sandbox.generators sandbox.hugepages sandbox.landlock sandbox.seccomp sandbox.serving sandbox.wire
 sandbox.confine sandbox.forking student sandbox.worker
@@ -20,6 +28,8 @@ sandbox.zygote engine
 sandbox.process
 sandbox.host
 sandbox.remote
+quiz.proving
+quiz.commands
 diagnosis criteria
 judge
 rubric

@@ -11,19 +11,22 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = ("grade", "check", "demo", "doctor")
+COMMANDS = (
+    "grade", "check", "demo", "doctor", "quiz list", "quiz take", "quiz score", "quiz stats", "quiz prove", "quiz lint", "quiz release",
+    "quiz export", "quiz schema",
+)  # fmt: skip
 
 
 def options_of(command):
     done = subprocess.run(
-        [sys.executable, "-m", "autograder", command, "--help"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "autograder", *command.split(), "--help"], capture_output=True, text=True, check=True
     )
     return set(re.findall(r"--[a-z][a-z-]+", done.stdout)) - {"--help"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_is_in_the_readme_and_the_readmes_options_exist(command):
-    line = re.search(rf"^\* `autograder {command} (.*?)`$", README, re.MULTILINE | re.DOTALL)[1]
+    line = re.search(rf"^\* `autograder {command}(.*?)`$", README, re.MULTILINE | re.DOTALL)[1]
     assert set(re.findall(r"--[a-z][a-z-]+", line)) == options_of(command)
 
 
@@ -66,6 +69,14 @@ def test_the_example_rubric_in_the_readme_is_the_real_interface():
     namespace = {}
     exec("import torch\n" + code, namespace)
     assert namespace["test_squared_loss_keeps_shape"].__criterion__.points == 2
+
+
+def test_the_number_of_questions_is_right():
+    from autograder.quiz import loading
+
+    quizzes = loading.load_all(ROOT / "quizzes")
+    assert len(quizzes) == 4
+    assert f"four quizzes of {sum(len(quiz.questions) for quiz in quizzes.values())} questions" in README
 
 
 def test_settings_and_mutants_of_every_assignment_are_yaml():

@@ -190,8 +190,8 @@ def test_the_courses_secret_is_in_no_report(course, graded):
     ("change", "words"),
     [
         ({"settings": tiny.SETTINGS.replace("title: {zh: 加倍, en: Double}", "titel: {zh: 加倍, en: Double}")},
-         "assignment.yaml:5: exercises.double.titel: unknown key"),
-        ({"settings": "schema: 1\ntitle: ["}, "assignment.yaml:2: is not YAML"),
+         "assignment.yaml:5:5: exercises.double.titel: unknown key"),
+        ({"settings": "schema: 1\ntitle: ["}, "assignment.yaml:2:9: is not YAML"),
         ({"visible": tiny.VISIBLE.replace("points=2", "punkte=2")}, "test_tiny.py:5: TypeError: criterion() got an unexpected keyword"),
         ({"visible": tiny.VISIBLE.replace("points=2", "points=-1")}, "test_tiny.py:5: test_double_shape: points must be a number above 0"),
         ({"visible": tiny.VISIBLE.replace("def test_double_shape(", "def test_double_shape((")}, "test_tiny.py:6: SyntaxError"),

@@ -112,3 +112,25 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
     assert "nothing.yaml" in str(caught.value)
     with pytest.raises(ConfigError, match="cannot be read"):
         yamlfile.load(tmp_path, Whole)
+
+
+def test_the_column_is_told_and_an_item_goes_by_its_id(tmp_path):
+    class Item(BaseModel):
+        id: str
+        count: int
+
+    class Items(BaseModel):
+        items: list[Item]
+
+    path = tmp_path / "items.yaml"
+    path.write_text("items:\n- {id: first, count: 1}\n- {id: second, count: many}\n")
+    with pytest.raises(ConfigError) as caught:
+        yamlfile.load(path, Items)
+    assert str(caught.value).startswith(f"{path}:3:16: items.second.count: ")
+
+
+@pytest.mark.parametrize("content", ["a: [1", "a: 1\n\tb: 2", "- a\nb: c"])
+def test_plain_values_are_read_or_refused_with_their_place(content, tmp_path):
+    assert yamlfile.plain("a: [1, no]", tmp_path) == {"a": [1, "no"]}
+    with pytest.raises(ConfigError, match=r":\d+:\d+: is not YAML"):
+        yamlfile.plain(content, tmp_path)

@@ -1,0 +1,72 @@
+"""What every command shares: languages, JSON, the console, and the one place where an error becomes an exit code.
+
+Exit codes: 0 done, 1 something did not pass or could not be graded, 2 wrong usage or configuration, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from autograder.errors import AutograderError, ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from autograder.texts import Language
+
+
+class Lang(StrEnum):
+    """The languages there are."""
+
+    zh = "zh"
+    en = "en"
+
+
+LangOption = Annotated[Lang | None, typer.Option("--lang", help="Language of what is shown.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+def choose(asked: Lang | None, default: Language = "en") -> Language:
+    """The language to speak."""
+    from autograder.texts import choose_language
+
+    return choose_language(asked.value if asked else None, default)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console as wide as the terminal."""
+    from rich.console import Console
+
+    return Console(stderr=stderr)
+
+
+def print_json(document: object) -> None:
+    """Write one JSON document to the standard output."""
+    import json
+
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+
+@contextmanager
+def errors_as_exit_codes() -> Iterator[None]:
+    """The one place where an error becomes a line of text and an exit code."""
+    try:
+        yield
+    except (UsageError, ConfigError) as error:
+        _fail(error, 2)
+    except AutograderError as error:
+        _fail(error, 1)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; what is done is kept, the same command goes on from there\n")
+        raise typer.Exit(130) from None
+
+
+def _fail(error: AutograderError, code: int) -> NoReturn:
+    sys.stderr.write("autograder: " + " ".join(str(error).split()) + "\n")
+    raise typer.Exit(code)

@@ -1,0 +1,83 @@
+"""Shares of a question's points, from what was chosen: pure arithmetic.
+
+Of ``n`` options ``c`` are correct; of those ticked, ``t`` are correct and ``w`` are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from itertools import combinations
+from statistics import fmean
+
+from autograder.quiz.models import CreditRule
+
+Rule = Callable[[int, int, int, int], float]
+
+
+def _balanced(n: int, c: int, t: int, w: int) -> float:
+    return max(0.0, t / c - (w / (n - c) if n > c else 0))
+
+
+def _exact(n: int, c: int, t: int, w: int) -> float:
+    return float(t == c and w == 0)
+
+
+def _net(n: int, c: int, t: int, w: int) -> float:
+    return max(0.0, (t - w) / c)
+
+
+def _each(n: int, c: int, t: int, w: int) -> float:
+    return 1 - (c - t + w) / n
+
+
+def _coverage(n: int, c: int, t: int, w: int) -> float:
+    return (t / c) * (t / (t + w)) if t else 0.0
+
+
+RULES: dict[CreditRule, Rule] = {
+    "balanced": _balanced,
+    "exact": _exact,
+    "net": _net,
+    "each": _each,
+    "coverage": _coverage,
+}
+
+
+def ticked(rule: CreditRule, count: int, key: Collection[str], chosen: Collection[str]) -> float:
+    """The share that ticking some options earns.
+
+    Args:
+        rule: ``balanced`` takes as much for all wrong options together as it gives for all right ones; ``net`` takes
+            for each wrong one what it gives for each right one; ``each`` judges every option by itself; ``coverage``
+            multiplies how much of the key was found with how much of the choice is right; ``exact`` is all or nothing.
+        count: of options.
+        key: the right ones; where there are none, only choosing none earns anything.
+        chosen: those that were ticked.
+
+    >>> ticked("balanced", 4, "AB", "AB"), ticked("balanced", 4, "AB", "AC"), ticked("balanced", 4, "AB", "ABCD")
+    (1.0, 0.0, 0.0)
+    """
+    if not key:
+        return float(not chosen)
+    right = sum(name in key for name in chosen)
+    return RULES[rule](count, len(key), right, len(chosen) - right)
+
+
+def of_guessing(rule: CreditRule, options: Sequence[str], key: Collection[str]) -> float:
+    """The mean share that ticking at random earns, every set of options being as likely."""
+    sets = [chosen for size in range(len(options) + 1) for chosen in combinations(options, size)]
+    return fmean(ticked(rule, len(options), key, chosen) for chosen in sets)
+
+
+def ordered(right: Sequence[str], given: Sequence[str]) -> float:
+    """The share an order earns: the longest part of it that is in the right order, less the one item that always is.
+
+    >>> ordered("abcd", "abcd"), ordered("abcd", "dcba"), round(ordered("abcd", "bcda"), 3)
+    (1.0, 0.0, 0.667)
+    """
+    row = [0] * (len(given) + 1)
+    for item in right:
+        above, row = row, [0]
+        for position, other in enumerate(given):
+            row.append(above[position] + 1 if item == other else max(above[position + 1], row[position]))
+    return max(0.0, (row[-1] - 1) / (len(right) - 1))

@@ -1,0 +1,219 @@
+"""A page for self-study: one file, no server, both languages, by keyboard or on a phone.
+
+In practice it carries the keys, as the quiz file does; made for a test or an exam it carries what is released and
+nothing else, and judges nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from autograder.quiz import credit
+from autograder.quiz.certificates import Certificate
+from autograder.quiz.evidence import tell
+from autograder.quiz.exports.losses import Loss
+from autograder.quiz.models import (
+    AnyQuestion,
+    Blank,
+    Blanks,
+    ChoiceBlank,
+    Code,
+    Match,
+    Multi,
+    Number,
+    NumberBlank,
+    Option,
+    Order,
+    Quiz,
+    ShapeBlank,
+    Single,
+    TextBlank,
+    Tolerance,
+    TrueFalse,
+    WrongNumber,
+)
+from autograder.quiz.reading import parse_number, parse_shape, parse_word
+from autograder.quiz.released import release, shuffled
+from autograder.quiz.scoring import Variant
+from autograder.texts import Text
+
+_PAGE = Path(__file__).with_name("page.html")
+_PLACE = "QUIZ_DATA"
+
+
+def page(
+    quiz: Quiz, variants: Mapping[str, Sequence[Variant]], certificates: Mapping[str, Certificate]
+) -> tuple[str, list[Loss]]:
+    """The page, and what it cannot do.
+
+    Args:
+        quiz: with ``practice`` as its mode the page carries keys and explanations.
+        variants: of its questions with parameters; the page shows the first of each.
+        certificates: whose evidence is shown.
+    """
+    keyed = quiz.defaults.mode == "practice"
+    shown = release(quiz, variants, quiz.defaults.mode).model_dump(mode="json", exclude_defaults=True)
+    shown |= {"keyed": keyed, "points": quiz.points, "language": quiz.language}
+    for question, data in zip(quiz.questions, shown["questions"], strict=True):
+        _prepare(quiz, question, data, variants.get(question.id, ()))
+        if keyed:
+            data |= _key(quiz, question, variants.get(question.id, ()))
+            if question.id in certificates:
+                data["evidence"] = _evidence(question, certificates[question.id])
+    content = json.dumps(shown, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", "\\u2028")
+    return _PAGE.read_text(encoding="utf-8").replace(_PLACE, content), list(_losses(quiz))
+
+
+def _losses(quiz: Quiz) -> Sequence[Loss]:
+    losses = []
+    for question in quiz.questions:
+        if isinstance(question, Code):
+            losses.append(Loss(question.id, "a page cannot run Python: the answer is shown for comparison"))
+        if isinstance(question, Number) and question.params:
+            losses.append(Loss(question.id, "every reader gets the same variant"))
+        if isinstance(question, Blanks) and any(isinstance(b, TextBlank) and b.regex for b in question.blanks.values()):
+            losses.append(Loss(question.id, "answers that only the regex accepts are not accepted"))
+    return losses
+
+
+def _prepare(quiz: Quiz, question: AnyQuestion, data: dict[str, Any], variants: Sequence[Variant]) -> None:
+    """What the page needs of a question whether it has the key or not."""
+    for part in ("options", "right", "items"):
+        if part in data:
+            data["order"] = (
+                shuffled(data[part], quiz.id, question.id, "page") if data.get("shuffle", True) else list(data[part])
+            )
+    if variants:
+        data.pop("variants", None)
+        for language in ("en", "zh"):
+            for name, value in variants[0].params.items():
+                data["prompt"][language] = data["prompt"][language].replace(f"{{{{{name}}}}}", str(value))
+
+
+def _key(quiz: Quiz, question: AnyQuestion, variants: Sequence[Variant]) -> dict[str, Any]:
+    """The key of a question, as the page judges by it."""
+    known: dict[str, Any] = {}
+    match question:
+        case Single():
+            known = _choice(question.options, question.key)
+            known["scores"] = {name: option.score for name, option in question.options.items() if option.score}
+        case Multi():
+            known = _choice(question.options, question.key) | {"shares": _shares(quiz, question)}
+        case TrueFalse():
+            right, wrong = ("true", "false") if question.key else ("false", "true")
+            words = Text(en="true", zh="对") if question.key else Text(en="false", zh="错")
+            known = {"key": [right], "why": {wrong: _text(question.why)}, "right_answer": _text(words)}
+        case Number():
+            answer = variants[0].answer if variants else str(question.answer)
+            wrong_ones = [(value, question.distractors[n].why) for value, n in variants[0].wrong] if variants else []
+            known = _number(question, answer, question.wrong, wrong_ones) | {"right_answer": answer}
+        case Blanks():
+            known = {
+                "blanks": {name: _blank(blank) for name, blank in question.blanks.items()},
+                "right_answer": ", ".join(f"{n} = {_blank_answer(b)}" for n, b in question.blanks.items()),
+            }
+        case Match():
+            pairs = [(question.left[a], question.right[b]) for a, b in question.key.items()]
+            known = {
+                "key": question.key,
+                "why": {name: _text(option.why) for name, option in question.left.items()},
+                "right_answer": _both(
+                    lambda language: "; ".join(f"{a.shown(language)} → {b.shown(language)}" for a, b in pairs)
+                ),
+            }
+        case Order():
+            known = {
+                "keys": [question.key, *question.accept],
+                "right_answer": _both(
+                    lambda language: " → ".join(question.items[n].shown(language) for n in question.key)
+                ),
+            }
+        case Code():
+            known = {"right_answer": question.answer}
+    return known | {"explain": _text(question.explain)}
+
+
+def _both(words: Any) -> dict[str, str]:
+    return {"en": words("en"), "zh": words("zh")}
+
+
+def _text(words: Text | None) -> dict[str, str] | None:
+    return None if words is None else {"en": words.en, "zh": words.zh}
+
+
+def _choice(options: Mapping[str, Option], key: Sequence[str]) -> dict[str, Any]:
+    return {
+        "key": list(key),
+        "why": {name: _text(option.why) for name, option in options.items() if option.why is not None},
+        "right_answer": _both(lambda language: " · ".join(options[name].shown(language) for name in key)),
+    }
+
+
+def _shares(quiz: Quiz, question: Multi) -> dict[str, float]:
+    """What each set of options earns: the page need not know any rule."""
+    rule, names = question.credit or quiz.defaults.credit, sorted(question.options)
+    sets = (chosen for size in range(len(names) + 1) for chosen in combinations(names, size))
+    return {"".join(chosen): credit.ticked(rule, len(names), question.key, chosen) for chosen in sets}
+
+
+def _number(
+    tolerance: Tolerance, answer: Any, wrong: Sequence[WrongNumber], more: Sequence[tuple[str, Text]] = ()
+) -> dict[str, Any]:
+    right = parse_number(answer)
+    known = [(w.is_, w.why) for w in wrong] + list(more)
+    return {
+        "kind": "number",
+        "answer": float(right),
+        "within": float(tolerance.half_width(right)),
+        "wrong": [{"is": float(parse_number(value)), "why": _text(why)} for value, why in known],
+    }
+
+
+def _blank(blank: Blank) -> dict[str, Any]:
+    match blank:
+        case NumberBlank():
+            return _number(blank, blank.answer, blank.wrong) | {"weight": blank.weight}
+        case ShapeBlank():
+            return {
+                "kind": "shape",
+                "weight": blank.weight,
+                "accept": [_shape(shape) for shape in (blank.answer, *blank.accept)],
+                "wrong": [{"is": _shape(w.is_), "why": _text(w.why)} for w in blank.wrong],
+            }
+        case TextBlank():
+            return {
+                "kind": "text",
+                "weight": blank.weight,
+                "accept": [parse_word(word) for word in (blank.answer, *blank.accept)],
+                "wrong": [{"is": parse_word(w.is_), "why": _text(w.why)} for w in blank.wrong],
+            }
+        case ChoiceBlank():
+            return {
+                "kind": "choice",
+                "weight": blank.weight,
+                "key": blank.answer,
+                "options": {name: {"text": _both(option.shown)} for name, option in sorted(blank.options.items())},
+                "why": {name: _text(option.why) for name, option in blank.options.items()},
+            }
+
+
+def _shape(shape: Any) -> str:
+    return ",".join(map(str, parse_shape(shape)))
+
+
+def _blank_answer(blank: Blank) -> str:
+    if isinstance(blank, ShapeBlank):
+        return f"({', '.join(map(str, blank.answer))}{',' if len(blank.answer) == 1 else ''})"
+    return blank.options[blank.answer].shown("en") if isinstance(blank, ChoiceBlank) else str(blank.answer)
+
+
+def _evidence(question: AnyQuestion, certificate: Certificate) -> dict[str, dict[str, str]]:
+    if not isinstance(question, Single | Multi | TrueFalse):
+        return {}
+    rows = {of: {n: tell(v) for n, v in values.items()} for of, values in certificate.evidence.items() if values}
+    first = next(iter(rows.values()), {})
+    return {"": first} if rows and all(values == first for values in rows.values()) else rows

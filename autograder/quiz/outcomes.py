@@ -1,0 +1,85 @@
+"""What scoring says: one `SheetOutcome` per answer sheet, plain and quick to make, since there are many.
+
+A sheet without a score could not be judged by our fault; one that cannot be read has the reason and no points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from autograder.texts import Text
+
+Outcome = Literal["right", "partial", "wrong", "blank", "format-error", "unjudged"]
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionOutcome:
+    """The verdict on one answer.
+
+    Args:
+        id: of the question.
+        outcome: in one word; ``unjudged`` is never the student's fault.
+        points: what the question is worth.
+        earned: what this answer earns; None where it could not be judged.
+        answer: what was answered, in one line.
+        chosen: the keys of the options chosen, for item analysis.
+        attempt: the number of the attempt that counts; 0 for none.
+        hints: how many were taken.
+        feedback: what its student should read.
+    """
+
+    id: str
+    outcome: Outcome
+    points: float
+    earned: float | None
+    answer: str = ""
+    chosen: tuple[str, ...] = ()
+    attempt: int = 0
+    hints: int = 0
+    feedback: tuple[Text, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it is written to JSON."""
+        return {
+            "id": self.id,
+            "outcome": self.outcome,
+            "points": self.points,
+            "earned": self.earned,
+            "answer": self.answer,
+            "chosen": list(self.chosen),
+            "attempt": self.attempt,
+            "hints": self.hints,
+            "feedback": [{"en": words.en, "zh": words.zh} for words in self.feedback],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SheetOutcome:
+    """Everything known about one scored answer sheet."""
+
+    student: str
+    quiz: str
+    version: int
+    status: Literal["scored", "unreadable", "error"]
+    score: float | None
+    max_score: float
+    questions: tuple[QuestionOutcome, ...]
+    problems: tuple[Text, ...] = ()
+    file: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it is written to JSON."""
+        return {
+            "schema": SCHEMA,
+            "student": self.student,
+            "quiz": self.quiz,
+            "version": self.version,
+            "status": self.status,
+            "score": self.score,
+            "max_score": self.max_score,
+            "questions": [question.to_dict() for question in self.questions],
+            "problems": [{"en": words.en, "zh": words.zh} for words in self.problems],
+            "file": self.file,
+        }

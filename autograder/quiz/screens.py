@@ -1,0 +1,250 @@
+"""Two ways to talk to whoever takes a quiz: a screen with keys, and plain lines for pipes and screen readers.
+
+Both ask for one of some options, for several, or for a line; either answer may be a `Command` instead.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from enum import Enum
+from typing import Protocol
+
+import typer
+from rich.console import Console, RenderableType
+from rich.control import Control
+from rich.text import Text as Styled
+
+from autograder.texts import Language, printable, text
+
+
+class Command(Enum):
+    """What one can do instead of answering; its words in a line."""
+
+    HINT = ("hint", "h", "提示")
+    LANGUAGE = ("language", "lang", "l", "语言")
+    BACK = ("back", "<", "返回", "上一题")
+    SKIP = ("skip", "next", ">", "跳过", "下一题")
+    QUIT = ("quit", "q", "exit", "退出")
+
+
+_KEYS = {
+    "h": Command.HINT,
+    "?": Command.HINT,
+    "l": Command.LANGUAGE,
+    "<": Command.BACK,
+    "-": Command.BACK,
+    "\x7f": Command.BACK,
+    "\x1b[D": Command.BACK,
+    "\x1bOD": Command.BACK,
+    ">": Command.SKIP,
+    "+": Command.SKIP,
+    "\x1b[C": Command.SKIP,
+    "\x1bOC": Command.SKIP,
+    "q": Command.QUIT,
+    "\x04": Command.QUIT,
+}
+_CODE = re.compile(r"`([^`]+)`")
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+Choice = tuple[str, str]
+"""The letter of an option, and its words."""
+
+
+class Screen(Protocol):
+    """What `taking` needs of a screen."""
+
+    language: Language
+
+    def begin(self) -> None:
+        """A new page."""
+
+    def say(self, words: str, style: str = "") -> None:
+        """A paragraph; `code` in backticks stands out."""
+
+    def draw(self, what: RenderableType) -> None:
+        """A table or the like."""
+
+    def pick(self, choices: Sequence[Choice]) -> str | Command:
+        """One letter."""
+
+    def pick_several(self, choices: Sequence[Choice], chosen: Sequence[str]) -> list[str] | Command:
+        """Any number of letters."""
+
+    def line(self, prompt: str) -> str | Command:
+        """A line of text."""
+
+    def wait(self) -> Command | None:
+        """Until the reader is done with the page."""
+
+
+def _command_of(words: str) -> Command | None:
+    plain = words.strip().casefold().lstrip("/:")
+    return next((command for command in Command if plain in command.value), None)
+
+
+class PlainScreen:
+    """Lines in, lines out: no colour, no cursor, nothing is redrawn.
+
+    Args:
+        language: what it speaks.
+    """
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self._console = Console(file=sys.stdout, width=100, no_color=True, force_terminal=False, highlight=False)
+
+    def begin(self) -> None:
+        """An empty line."""
+        sys.stdout.write("\n")
+
+    def say(self, words: str, style: str = "") -> None:
+        """A line, or several."""
+        sys.stdout.write(printable(words) + "\n")
+
+    def draw(self, what: RenderableType) -> None:
+        """Without colours."""
+        self._console.print(what)
+
+    def pick(self, choices: Sequence[Choice]) -> str | Command:
+        """Ask until a letter or a number of an option is given."""
+        while True:
+            found = self.pick_several(choices, ())
+            if isinstance(found, Command):
+                return found
+            if len(found) == 1:
+                return found[0]
+            self.say(text("one of {letters}, please", letters=_letters(choices)).get(self.language))
+
+    def pick_several(self, choices: Sequence[Choice], chosen: Sequence[str]) -> list[str] | Command:
+        """The options, a line each, then a line of letters."""
+        for letter, words in choices:
+            self.say(f"  {'*' if letter in chosen else ' '}{letter}. {words}")
+        while True:
+            given = self.line(_letters(choices))
+            if isinstance(given, Command):
+                return given
+            found = [_letter(part, choices) for part in re.findall(r"[A-Za-z]|\d+", given)]
+            if found and None not in found:
+                return sorted({letter for letter in found if letter is not None})
+            self.say(text("letters out of {letters}, please", letters=_letters(choices)).get(self.language))
+
+    def line(self, prompt: str) -> str | Command:
+        """Read a line; the end of input is the wish to stop."""
+        sys.stdout.write(f"{prompt}> ")
+        sys.stdout.flush()
+        given = sys.stdin.readline()
+        if not given:
+            sys.stdout.write("\n")
+            return Command.QUIT
+        if not sys.stdin.isatty():
+            sys.stdout.write("\n")
+        return _command_of(given) or given.strip()
+
+    def wait(self) -> Command | None:
+        """Nothing disappears here, so there is nothing to wait for."""
+        return None
+
+
+class KeyScreen:
+    """A page at a time, answered by single keys.
+
+    Args:
+        language: what it speaks.
+        console: where it is drawn; obeys NO_COLOR.
+    """
+
+    def __init__(self, language: Language, console: Console) -> None:
+        self.language = language
+        self._console = console
+
+    def begin(self) -> None:
+        """Clear the screen."""
+        self._console.clear()
+
+    def say(self, words: str, style: str = "") -> None:
+        """A paragraph; code in backticks stands out."""
+        styled = Styled(style=style)
+        for number, part in enumerate(_CODE.split(printable(words))):
+            styled.append(part, style="bold cyan" if number % 2 else "")
+        self._console.print(styled)
+
+    def draw(self, what: RenderableType) -> None:
+        """As it is."""
+        self._console.print(what)
+
+    def pick(self, choices: Sequence[Choice]) -> str | Command:
+        """Wait for the key of an option."""
+        self._options(choices, ())
+        while True:
+            key = typer.getchar()
+            letter = _letter(key, choices)
+            if letter is not None:
+                return letter
+            if key in _KEYS:
+                return _KEYS[key]
+
+    def pick_several(self, choices: Sequence[Choice], chosen: Sequence[str]) -> list[str] | Command:
+        """Keys tick and untick; Enter is the answer."""
+        ticked = set(chosen)
+        self._options(choices, ticked, boxes=True)
+        while True:
+            key = typer.getchar()
+            letter = _letter(key, choices)
+            if letter is not None:
+                ticked ^= {letter}
+                self._console.control(_up(self._height(choices)))
+                self._options(choices, ticked, boxes=True)
+            elif key in ("\r", "\n"):
+                return sorted(ticked)
+            elif key in _KEYS:
+                return _KEYS[key]
+
+    def line(self, prompt: str) -> str | Command:
+        """A line with editing; a single command word is a command."""
+        try:
+            given = self._console.input(Styled(f"{prompt} › ", style="bold"))
+        except EOFError:
+            return Command.QUIT
+        return _command_of(given) or given.strip()
+
+    def wait(self) -> Command | None:
+        """Any key goes on."""
+        self.say(text("any key goes on").get(self.language), "dim")
+        return _KEYS.get(typer.getchar())
+
+    def _options(self, choices: Sequence[Choice], ticked: set[str] | tuple[()], *, boxes: bool = False) -> None:
+        for line in self._lines(choices, ticked, boxes=boxes):
+            self._console.print(line)
+
+    def _lines(self, choices: Sequence[Choice], ticked: set[str] | tuple[()], *, boxes: bool) -> list[Styled]:
+        lines = []
+        for letter, words in choices:
+            line = Styled("  ")
+            if boxes:
+                line.append("[x] " if letter in ticked else "[ ] ", style="bold green" if letter in ticked else "")
+            line.append(f"{letter}  ", style="bold")
+            lines.append(line.append(printable(words)))
+        return lines
+
+    def _height(self, choices: Sequence[Choice]) -> int:
+        drawn = self._lines(choices, (), boxes=True)
+        return sum(len(self._console.render_lines(line, pad=False)) for line in drawn)
+
+
+def _up(lines: int) -> Control:
+
+    return Control.move_to_column(0, y=-lines)
+
+
+def _letters(choices: Sequence[Choice]) -> str:
+    return "/".join(letter for letter, _ in choices)
+
+
+def _letter(key: str, choices: Sequence[Choice]) -> str | None:
+    """The option a key stands for: its letter, or its number."""
+    letters = [letter for letter, _ in choices]
+    if key.isascii() and key.isdigit() and 1 <= int(key) <= len(letters):
+        return letters[int(key) - 1]
+    return key.upper() if key.upper() in letters else None

@@ -1,0 +1,195 @@
+"""Somebody taking a quiz: what was answered, what may still be tried, saved after every answer.
+
+The file it saves to is an answer sheet, as `autograder quiz score` reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autograder.errors import UsageError
+from autograder.quiz.models import AnyQuestion, Quiz
+from autograder.quiz.reading import FormatError, parse_number, parse_shape, parse_word
+from autograder.quiz.released import ReleasedQuiz, ShownQuestion, shuffled
+from autograder.quiz.scoring import Scorer, Verdict, draw
+
+
+@dataclass
+class Tries:
+    """What was answered to one question.
+
+    Args:
+        attempts: the answers, in order.
+        hints: how many were taken.
+    """
+
+    attempts: list[Any] = field(default_factory=list)
+    hints: int = 0
+
+
+class Session:
+    """One student, one quiz.
+
+    Args:
+        shown: what is shown of it.
+        student: whose answers these are; decides on variants and on the order of options.
+        path: where they are saved.
+        quiz: with the keys, for practice; without it nothing is judged here.
+        scorer: judges them.
+    """
+
+    def __init__(
+        self,
+        shown: ReleasedQuiz,
+        student: str,
+        path: Path,
+        *,
+        quiz: Quiz | None = None,
+        scorer: Scorer | None = None,
+    ) -> None:
+        self.shown, self.student, self.path = shown, student, path
+        self.scorer = scorer
+        self._keyed: dict[str, AnyQuestion] = {q.id: q for q in quiz.questions} if quiz else {}
+        self.tries: dict[str, Tries] = {question.id: Tries() for question in shown.questions}
+        self.position = 0
+
+    # -- on disk -------------------------------------------------------------------------------------------------------
+
+    def resume(self) -> bool:
+        """Go on from what was saved; False where there is nothing.
+
+        Raises:
+            UsageError: the file is no saved answers to this quiz.
+        """
+        try:
+            saved = json.loads(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return False
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{self.path}: holds no saved answers; name another file with --out") from error
+        if not isinstance(saved, dict) or not isinstance(saved.get("answers"), dict):
+            raise UsageError(f"{self.path}: holds no saved answers; name another file with --out")
+        if (saved.get("quiz"), saved.get("version")) != (self.shown.id, self.shown.version):
+            raise UsageError(
+                f"{self.path}: holds answers to {saved.get('quiz')} version {saved.get('version')}, "
+                f"not to {self.shown.id} version {self.shown.version}; name another file with --out"
+            )
+        if saved.get("student") != self.student:
+            raise UsageError(f"{self.path}: holds the answers of {saved.get('student')}; name another file with --out")
+        for name, given in saved["answers"].items():
+            if name in self.tries and isinstance(given, dict) and isinstance(given.get("attempts"), list):
+                hints = given.get("hints", 0)
+                self.tries[name] = Tries(list(given["attempts"]), hints if isinstance(hints, int) else 0)
+        self.position = next((n for n, q in enumerate(self.shown.questions) if not self.tries[q.id].attempts), 0)
+        return True
+
+    def save(self) -> None:
+        """Write the answers; whoever reads the file meanwhile sees the old ones or the new ones, never half.
+
+        Raises:
+            UsageError: they cannot be written.
+        """
+        content = {
+            "schema": 1,
+            "quiz": self.shown.id,
+            "version": self.shown.version,
+            "student": self.student,
+            "answers": {
+                name: {"attempts": tries.attempts, "hints": tries.hints}
+                for name, tries in self.tries.items()
+                if tries.attempts or tries.hints
+            },
+        }
+        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        try:
+            beside.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            beside.replace(self.path)
+        except OSError as error:
+            raise UsageError(
+                f"{self.path}: cannot be written: {error.strerror}; name another file with --out"
+            ) from error
+
+    # -- questions -----------------------------------------------------------------------------------------------------
+
+    @property
+    def question(self) -> ShownQuestion:
+        """The present one."""
+        return self.shown.questions[self.position]
+
+    def variant(self, question: ShownQuestion) -> int:
+        """Which variant of a question this student gets."""
+        return draw(self.shown, question.id, self.student, len(question.variants)) if question.variants else 0
+
+    def order(self, question: ShownQuestion, names: list[str]) -> list[str]:
+        """The order in which options are shown to this student."""
+        if not question.shuffle:
+            return names
+        return shuffled(names, self.shown.id, question.id, self.student)
+
+    def keyed(self, question: ShownQuestion) -> AnyQuestion | None:
+        """The question with its key, in practice."""
+        return self._keyed.get(question.id)
+
+    def take_hint(self) -> None:
+        """One more hint for the present question."""
+        tries = self.tries[self.question.id]
+        tries.hints = min(tries.hints + 1, len(self.question.hints))
+        self.save()
+
+    def answer(self, answer: Any) -> Verdict | None:
+        """Answer the present question; gives the verdict where answers are judged here.
+
+        Where they are not, a new answer takes the place of the old one.
+
+        Raises:
+            FormatError: it cannot be read, and costs no attempt.
+        """
+        question, tries = self.question, self.tries[self.question.id]
+        keyed = self.keyed(question)
+        if self.scorer is None or keyed is None:
+            _check_format(question, answer)
+            tries.attempts = [answer]
+            self.save()
+            return None
+        verdict = self.scorer.judge(keyed, answer, self.student)
+        if verdict.malformed and not verdict.share:
+            raise FormatError(verdict.malformed[0])
+        tries.attempts.append(answer)
+        self.save()
+        return verdict
+
+    def is_open(self, question: ShownQuestion) -> bool:
+        """May it still be answered?"""
+        tries = self.tries[question.id].attempts
+        if self.scorer is None:
+            return True
+        return len(tries) < len(question.attempts) and not any(self.share(question, answer) == 1 for answer in tries)
+
+    def share(self, question: ShownQuestion, answer: Any) -> float:
+        """What an answer earned, attempts and hints aside; nothing where it is not judged here."""
+        keyed = self.keyed(question)
+        if self.scorer is None or keyed is None:
+            return 0.0
+        try:
+            return self.scorer.judge(keyed, answer, self.student).share
+        except FormatError:
+            return 0.0
+
+    def unanswered(self) -> list[int]:
+        """The positions of the questions without an answer."""
+        return [n for n, question in enumerate(self.shown.questions) if not self.tries[question.id].attempts]
+
+
+def _check_format(question: ShownQuestion, answer: Any) -> None:
+    """What can be said about an answer without knowing the right one."""
+    if question.type == "number":
+        parse_number(answer)
+    if question.type == "blanks" and isinstance(answer, dict):
+        readers = {"shape": parse_shape, "number": parse_number, "text": parse_word, "choice": parse_word}
+        for name, part in answer.items():
+            if str(part).strip():
+                readers[question.blanks[name].kind](part)

@@ -1,0 +1,317 @@
+"""Answer sheets from files: YAML, JSON, JSON lines and the CSV that forms export.
+
+A damaged file is a sheet that says why it cannot be read; it never stops the others.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autograder import yamlfile
+from autograder.errors import ConfigError
+from autograder.quiz.models import PLACEHOLDER, Blanks, Match, Quiz
+from autograder.quiz.reading import shown
+from autograder.texts import Text, printable, same, text
+
+SUFFIXES = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".tsv")
+MAX_BYTES = 256 << 20
+MAX_YAML_BYTES = 2 << 20
+"""YAML is read slowly; so much of it is no sheet that somebody has filled in."""
+
+_STUDENT = (
+    "student",
+    "student id",
+    "student_id",
+    "id",
+    "学号",
+    "学生",
+    "name",
+    "姓名",
+    "username",
+    "用户名",
+    "email address",
+    "email",
+    "邮箱",
+)
+_NUMBERED = re.compile(r"^\s*(?:q|第)?\s*\d+\s*(?:题|[.)、:：])?\s*", re.IGNORECASE)
+_IN_BRACKETS = re.compile(r"^\s*[\[【(（]([A-Za-z][\w.-]*)[\])）】]")
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One student's answers.
+
+    Args:
+        student: whose they are.
+        answers: by question; ``{attempts: [...], hints: 1}`` where there were several tries.
+        seed: decides on variants; by default the student's name.
+        quiz: the quiz they say they answer.
+        version: its version.
+        file: where they were found.
+        unreadable: why there are none.
+        problems: what was odd about them.
+    """
+
+    student: str
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    seed: str = ""
+    quiz: str | None = None
+    version: Any = None
+    file: str = ""
+    unreadable: Text | None = None
+    problems: tuple[Text, ...] = ()
+
+
+def read_sheets(paths: Sequence[Path], quiz: Quiz) -> Iterator[Sheet]:
+    """The sheets in some files and folders, in the order of their names.
+
+    Args:
+        paths: files, or folders that are searched for them.
+        quiz: whose questions the columns of a table are called after.
+    """
+    for path in paths:
+        if path.is_dir():
+            found = (p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            files = sorted(p for p in found if not p.name.startswith("."))
+        else:
+            files = [path]
+        for file in files:
+            yield from _sheets_of(file, quiz)
+
+
+def _sheets_of(file: Path, quiz: Quiz) -> Iterator[Sheet]:
+    student, name = printable(file.stem), printable(file.name)
+    if file.is_symlink():
+        yield Sheet(student, file=name, unreadable=text("{file} is a link; hand in the file itself", file=name))
+        return
+    try:
+        content = _text_of(file)
+        yield from _READERS.get(file.suffix.lower(), _of_yaml)(content, file, quiz)
+    except _Unreadable as error:
+        yield Sheet(student, file=name, unreadable=error.text)
+
+
+class _Unreadable(Exception):
+    def __init__(self, words: Text) -> None:
+        self.text = words
+        super().__init__(words.en)
+
+
+def _text_of(file: Path) -> str:
+    """The file's text: UTF-8 or UTF-16 by its mark, else what spreadsheets in China write."""
+    limit = MAX_YAML_BYTES if file.suffix.lower() in (".yaml", ".yml") else MAX_BYTES
+    try:
+        if file.stat().st_size > limit:
+            raise _Unreadable(text("{file} is too large to be an answer sheet", file=printable(file.name)))
+        content = file.read_bytes()
+    except OSError as error:
+        raise _Unreadable(
+            text("{file} cannot be read: {reason}", file=printable(file.name), reason=error.strerror or "")
+        ) from None
+    encodings = ["utf-16"] if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf-8-sig", "gb18030"]
+    for encoding in encodings:
+        try:
+            words = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if words.strip() and "\0" not in words:
+            return words
+        break
+    reason = (
+        text("{file} is empty", file=printable(file.name))
+        if not content.strip()
+        else text("{file} is no text", file=printable(file.name))
+    )
+    raise _Unreadable(reason)
+
+
+def _of_yaml(content: str, file: Path, _: Quiz) -> Iterator[Sheet]:
+    try:
+        data = yamlfile.plain(content, file)
+    except ConfigError as error:
+        place = f"{file.name}:{error.line}" if error.line else file.name
+        raise _Unreadable(same(f"{printable(place)}: {printable(error.message)}")) from None
+    yield from _of_data(data, file)
+
+
+def _of_json(content: str, file: Path, _: Quiz) -> Iterator[Sheet]:
+    try:
+        data = json.loads(content, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise _not_json(file, error.lineno) from None
+    except (ValueError, RecursionError) as error:
+        raise _Unreadable(text("{file}: {reason}", file=printable(file.name), reason=shown(str(error)))) from None
+    yield from _of_data(data, file)
+
+
+def _of_json_lines(content: str, file: Path, quiz: Quiz) -> Iterator[Sheet]:
+    for number, line in enumerate(content.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            yield from _of_json(line, file, quiz)
+        except _Unreadable:
+            yield _unread(file, number, _not_json(file, number).text)
+
+
+def _not_json(file: Path, line: int) -> _Unreadable:
+    return _Unreadable(text("{file}, line {line}: this is not JSON", file=printable(file.name), line=line))
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys are all different: of two answers to one question none may win by accident."""
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        twice = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
+        raise ValueError(f"{twice}: this key stands here twice")
+    return result
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no answer")
+
+
+def _unread(file: Path, number: int, reason: Text) -> Sheet:
+    return Sheet(f"{printable(file.stem)} ({number})", file=printable(file.name), unreadable=reason)
+
+
+def _of_data(data: Any, file: Path) -> Iterator[Sheet]:
+    """One sheet, or a list of them."""
+    if isinstance(data, list):
+        for number, item in enumerate(data, 1):
+            yield _sheet(item, file, f"{printable(file.stem)} ({number})")
+    else:
+        yield _sheet(data, file, printable(file.stem))
+
+
+def _sheet(data: Any, file: Path, student: str) -> Sheet:
+    name = printable(file.name)
+    if not isinstance(data, dict) or not isinstance(data.get("answers"), dict):
+        words = text("{file}: an answer sheet has the keys student and answers", file=name)
+        return Sheet(student, file=name, unreadable=words)
+    given = data.get("student")
+    who = (
+        shown(given) if isinstance(given, str | int) and not isinstance(given, bool) and str(given).strip() else student
+    )
+    known = ("schema", "student", "answers", "seed", "quiz", "version", "language", "started", "finished")
+    problems = tuple(text("unknown key {key} was left out", key=shown(key)) for key in data if key not in known)
+    quiz = data.get("quiz")
+    return Sheet(
+        who,
+        answers={str(key): value for key, value in data["answers"].items()},
+        seed=str(data.get("seed", "")),
+        quiz=None if quiz is None else str(quiz),
+        version=data.get("version"),
+        file=name,
+        problems=problems[:5],
+    )
+
+
+def _of_table(content: str, file: Path, quiz: Quiz) -> Iterator[Sheet]:
+    """A table with a line per student: columns are called after questions, or hold their words."""
+    head = content.split("\n", 1)[0]
+    delimiter = max("\t,;", key=head.count)
+    csv.field_size_limit(1 << 20)
+    try:
+        lines = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
+        header = next(lines)
+        columns = _columns(header, quiz)
+        if not columns:
+            raise _Unreadable(
+                text("{file}: no column is called after a question of this quiz", file=printable(file.name))
+            )
+        whose = _student_column(header)
+        for line in lines:
+            if any(cell.strip() for cell in line):
+                yield _line(line, columns, whose, len(header), file, lines.line_num)
+    except csv.Error as error:
+        words = text("{file}, line {line}: {reason}", file=printable(file.name), line=lines.line_num, reason=str(error))
+        yield Sheet(f"{printable(file.stem)} ({lines.line_num})", file=printable(file.name), unreadable=words)
+
+
+def _line(
+    line: list[str],
+    columns: Mapping[int, tuple[str, str | None]],
+    whose: int | None,
+    width: int,
+    file: Path,
+    number: int,
+) -> Sheet:
+    name = line[whose].strip() if whose is not None and whose < len(line) else ""
+    student = shown(name) if name else f"{printable(file.stem)} ({number})"
+    where = f"{printable(file.name)}:{number}"
+    if len(line) != width:
+        words = text(
+            "{file}, line {line}: {count} cells where the header has {width}",
+            file=printable(file.name),
+            line=number,
+            count=len(line),
+            width=width,
+        )
+        return Sheet(student, file=where, unreadable=words)
+    answers: dict[str, Any] = {}
+    for position, (question, part) in columns.items():
+        cell = line[position]
+        if part is None:
+            answers[question] = cell
+        else:
+            answers.setdefault(question, {})[part] = cell
+    return Sheet(student, answers=answers, file=where)
+
+
+def _student_column(header: Sequence[str]) -> int | None:
+    plain = [" ".join(unicodedata.normalize("NFKC", name).casefold().split()) for name in header]
+    return next((plain.index(name) for name in _STUDENT if name in plain), None)
+
+
+def _columns(header: Sequence[str], quiz: Quiz) -> dict[int, tuple[str, str | None]]:
+    """The question, and the part of it, that each column holds; of two columns alike the first counts."""
+    names = _names_of_columns(quiz)
+    found: dict[int, tuple[str, str | None]] = {}
+    for position, title in enumerate(header):
+        in_brackets = _IN_BRACKETS.match(title)
+        candidates = (title, in_brackets[1] if in_brackets else "", _NUMBERED.sub("", title))
+        target = next((names[key] for key in map(_plain, candidates) if key in names), None)
+        if target is not None and target not in found.values():
+            found[position] = target
+    return found
+
+
+def _names_of_columns(quiz: Quiz) -> dict[str, tuple[str, str | None]]:
+    names: dict[str, tuple[str, str | None]] = {}
+    for question in quiz.questions:
+        parts: Sequence[str] = ()
+        if isinstance(question, Blanks):
+            parts = list(question.blanks)
+        elif isinstance(question, Match):
+            parts = list(question.left)
+        for part in parts:
+            names[_plain(f"{question.id}.{part}")] = (question.id, part)
+        for title in (question.id, question.prompt.en, question.prompt.zh):
+            names[_plain(title)] = (question.id, None)
+    names.pop("", None)  # a prompt of nothing but blanks
+    return names
+
+
+def _plain(title: str) -> str:
+    """A title without what forms leave out or add: spaces, blanks' names, marks of a required question."""
+    words = unicodedata.normalize("NFKC", PLACEHOLDER.sub("", title)).casefold()
+    return re.sub(r"[\s*_`]+", "", words)
+
+
+_READERS = {
+    ".json": _of_json,
+    ".jsonl": _of_json_lines,
+    ".csv": _of_table,
+    ".tsv": _of_table,
+    ".yaml": _of_yaml,
+    ".yml": _of_yaml,
+}

@@ -1,0 +1,186 @@
+"""Scores for terminals. Whatever comes from a file is put into `rich.text.Text`, never into markup."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from rich.cells import cell_len
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text as Styled
+
+from autograder.quiz.linting import Guess, Remark
+from autograder.quiz.outcomes import Outcome, QuestionOutcome, SheetOutcome
+from autograder.quiz.statistics import Analysis, Item
+from autograder.texts import Language, text
+
+MARKS: dict[Outcome, str] = {
+    "right": "✓",
+    "partial": "◐",
+    "wrong": "✗",
+    "blank": "–",
+    "format-error": "?",
+    "unjudged": "!",
+}
+STYLES: dict[Outcome, str] = {
+    "right": "green",
+    "partial": "yellow",
+    "wrong": "red",
+    "blank": "dim",
+    "format-error": "magenta",
+    "unjudged": "yellow",
+}
+MAX_LINES = 200
+_PROBLEMS_WIDTH = 30
+
+
+def number(value: float | None) -> str:
+    """A score as short as it can be said.
+
+    >>> number(1.0), number(0.3333333), number(None)
+    ('1', '0.33', '?')
+    """
+    return "?" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def plain_table() -> Table:
+    """A table without lines, as all of ours are."""
+    return Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+
+
+def scores(sheets: Sequence[SheetOutcome], language: Language, width: int) -> Group:
+    """One line per sheet: what each question earned, the total, the problems.
+
+    Args:
+        sheets: of one quiz.
+        language: of the headings and problems.
+        width: columns of the terminal; what does not fit beside the scores comes below them.
+    """
+    ordered = sorted(sheets, key=lambda sheet: sheet.student)[:MAX_LINES]
+    questions = ordered[0].questions if ordered else ()
+    student = min(24, max(7, *(cell_len(sheet.student) for sheet in ordered))) if ordered else 7
+    left = width - student - 2 - 6 * len(questions) - 9
+    table = plain_table()
+    table.add_column(Styled(text("student").get(language)), width=student, no_wrap=True, overflow="ellipsis")
+    for position, question in enumerate(questions, 1):
+        table.add_column(Styled(f"{position} /{number(question.points)}"), justify="right", no_wrap=True)
+    maximum = ordered[0].max_score if ordered else 0
+    table.add_column(Styled(f"{text('total').get(language)} /{number(maximum)}"), justify="right", style="bold")
+    beside = left >= _PROBLEMS_WIDTH
+    if beside:
+        heading = Styled(text("problems").get(language))
+        table.add_column(heading, style="yellow", max_width=left, no_wrap=True, overflow="ellipsis")
+    for sheet in ordered:
+        cells = [_cell(question) for question in sheet.questions]
+        total = Styled(number(sheet.score))
+        table.add_row(Styled(sheet.student), *cells, total, *([Styled(_problems(sheet, language))] if beside else []))
+    parts: list[RenderableType] = [table]
+    if len(sheets) > len(ordered):
+        words = text("… and {count} more; --out writes all of them to a file", count=len(sheets) - len(ordered))
+        parts.append(Styled(words.get(language), style="dim"))
+    if not beside:
+        parts += [Styled(f"{s.student}: {_problems(s, language)}", style="yellow") for s in ordered if s.problems]
+    return Group(*parts, Styled(_legend(language), style="dim"))
+
+
+def _cell(question: QuestionOutcome) -> Styled:
+    mark = MARKS[question.outcome]
+    words = mark if question.outcome in ("blank", "format-error", "unjudged") else f"{number(question.earned)} {mark}"
+    return Styled(words, style=STYLES[question.outcome])
+
+
+def _legend(language: Language) -> str:
+    words = text("✓ right  ◐ partly right  ✗ wrong  – not answered  ? cannot be read  ! could not be judged")
+    return words.get(language)
+
+
+def _problems(sheet: SheetOutcome, language: Language) -> str:
+    return "; ".join(words.get(language) for words in sheet.problems)
+
+
+def review(name: str, remarks: Sequence[Remark], guesses: Sequence[Guess]) -> Group:
+    """What a reviewer says about a quiz, and what guessing earns."""
+    parts: list[RenderableType] = [Styled(name, style="bold")]
+    for remark in remarks:
+        mark, style = ("✗", "red") if remark.kind == "error" else ("·", "yellow")
+        where = f"{remark.question}: " if remark.question else ""
+        parts.append(Padding(Styled(f"{mark} {where}{remark.words}", style=style), (0, 0, 0, 2)))
+    if not remarks:
+        parts.append(Padding(Styled("✓ nothing to remark", style="green"), (0, 0, 0, 2)))
+    table = plain_table()
+    table.add_column("what earns, of the points")
+    for heading in ("blank", "everything", "random"):
+        table.add_column(heading, justify="right")
+    for guess in guesses:
+        table.add_row(Styled(guess.question), *(f"{s:.0%}" for s in (guess.blank, guess.everything, guess.random)))
+    return Group(*parts, Padding(table, (0, 0, 1, 2)))
+
+
+def analysis(found: Analysis, language: Language) -> Group:
+    """Item analysis, a line per question."""
+    table = plain_table()
+    table.add_column(text("question").get(language))
+    headings = (text("facility"), text("discrimination"), text("efficiency"), text("blank"))
+    for heading in headings:
+        table.add_column(heading.get(language), justify="right")
+    table.add_column(text("chosen: all (best / worst)").get(language))
+    for item in found.items:
+        suspicious = item.discrimination is not None and item.discrimination < 0
+        table.add_row(
+            Styled(item.id),
+            f"{item.facility:.0%}",
+            Styled(_two_digits(item.discrimination), style="red" if suspicious else ""),
+            _two_digits(item.efficiency),
+            f"{item.blank:.0%}",
+            Styled("  ".join(_choice(item, name) for name in item.chosen)),
+        )
+    words = text(
+        "{students} students; mean {mean}, standard deviation {deviation}; alpha {alpha}, standard error {error}",
+        students=found.students,
+        mean=number(found.mean),
+        deviation=number(found.deviation),
+        alpha=_two_digits(found.alpha),
+        error=_two_digits(found.error),
+    )
+    return Group(table, Styled(words.get(language)))
+
+
+def _choice(item: Item, name: str) -> str:
+    best, worst = item.chosen_by_best.get(name, 0), item.chosen_by_worst.get(name, 0)
+    return f"{name} {item.chosen[name]:.0%} ({best:.0%} / {worst:.0%})"
+
+
+def _two_digits(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def summary(sheets: Sequence[SheetOutcome], language: Language) -> str:
+    """Counts and the mean, in one line."""
+    scored = [sheet.score for sheet in sheets if sheet.status == "scored" and sheet.score is not None]
+    words = text(
+        "{scored} scored, {unreadable} unreadable, {error} could not be judged; mean {mean} of {maximum}",
+        scored=len(scored),
+        unreadable=sum(sheet.status == "unreadable" for sheet in sheets),
+        error=sum(sheet.status == "error" for sheet in sheets),
+        mean=number(fmean(scored)) if scored else "–",
+        maximum=number(sheets[0].max_score if sheets else 0),
+    )
+    return words.get(language)
+
+
+def details(sheet: SheetOutcome, language: Language) -> Group:
+    """Every question of one sheet with its mark, what was answered, and the feedback."""
+    parts: list[RenderableType] = [
+        Styled(f"{sheet.student}  {number(sheet.score)}/{number(sheet.max_score)}", style="bold")
+    ]
+    parts += [Padding(Styled(words.get(language), style="yellow"), (0, 0, 0, 2)) for words in sheet.problems]
+    for question in sheet.questions:
+        head = f"{MARKS[question.outcome]} {question.id}  {number(question.earned)}/{number(question.points)}"
+        line = Styled(head, style=STYLES[question.outcome])
+        if question.answer:
+            line.append(f"  {question.answer}", style="default")
+        parts.append(Padding(line, (0, 0, 0, 2)))
+        parts += [Padding(Styled(words.get(language)), (0, 0, 0, 6)) for words in question.feedback]
+    return Group(*parts)

@@ -1,0 +1,206 @@
+"""Exports, read back by other means: the page in Chromium, Moodle's XML by a reader of our own."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import tiny_quiz as tiny
+from test_quiz_cli import quiz as run_quiz
+from test_quiz_taking import SECRETS, VARIANTS
+
+from autograder.quiz import certificates, loading
+from autograder.quiz.exports import html, moodle
+from autograder.quiz.models import Blanks, Code, Match, Multi, Number, Order, Single, TrueFalse
+from autograder.quiz.scoring import Scorer
+from autograder.quiz.sheets import Sheet
+
+FOLDER = Path(__file__).parents[1] / "quizzes"
+QUIZZES = loading.load_all(FOLDER)
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.fixture
+def quiz(tmp_path):
+    return tiny.load(tmp_path)
+
+
+# -- the page ----------------------------------------------------------------------------------------------------------
+
+
+def data_of(page):
+    return json.loads(re.search(r'<script type="application/json" id="quiz">(.*?)</script>', page, re.DOTALL)[1])
+
+
+def test_a_page_of_an_exam_holds_no_key(tmp_path):
+    quiz = tiny.load(tmp_path, tiny.SOURCE.replace("attempts: [1, 0.5]", "mode: exam"))
+    content = json.dumps(data_of(html.page(quiz, VARIANTS, {})[0]), ensure_ascii=False)
+    for secret in set(SECRETS) - {"key"}:
+        assert f'"{secret}"' not in content, secret
+    assert "use your fingers" not in content
+    assert '"keyed": false' in content
+
+
+def test_a_page_needs_nothing_from_elsewhere(quiz):
+    page, losses = html.page(quiz, VARIANTS, {})
+    assert not re.search(r"(src|href)\s*=|@import|url\(|fetch\(|innerHTML", page)
+    assert {loss.question for loss in losses} == {"words", "varied", "write"}
+
+
+def test_words_that_look_like_markup_stay_words(tmp_path):
+    quiz = tiny.load(tmp_path, tiny.SOURCE.replace("en: this is three", "en: </script><script>alert(1)</script>"))
+    page, _ = html.page(quiz, VARIANTS, {})
+    assert page.count("</script>") == 2
+    assert data_of(page)["questions"][0]["why"]["A"]["en"] == "</script><script>alert(1)</script>"
+
+
+def in_browser(page, script, tmp_path):
+    """Run a script in the page and give the document as it then stands."""
+    path = tmp_path / "page.html"
+    path.write_text(page.replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8")
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=3000", "--dump-dom", path.as_uri()]  # fmt: skip
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+HELPERS = """
+const card = id => document.getElementById(id);
+const tick = (id, ...names) => names.forEach(n => { card(id).querySelector(`input[value="${n}"]`).checked = true; });
+const type = (id, name, value) => { card(id).querySelector(`[data-name="${name}"]`).value = value; };
+const press = id => card(id).querySelector("button.main").click();
+"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_the_page_judges_as_scoring_does(quiz, tmp_path):
+    """Right, partly right and wrong answers of every type, judged by the page and by the package."""
+    answers = {
+        "one": "B", "some": ["A", "B", "C"], "statement": True, "shapes": {"W": "（8，1）", "b": "[7, 1]"},
+        "words": {"word": "Ｂias", "number": "1/9", "choice": "B"}, "sum": "３.０", "pairs": {"a": "Y", "b": "Z"},
+        "steps": ["d", "a", "b", "c"],
+    }  # fmt: skip
+    script = (
+        HELPERS
+        + """
+    tick("one", "B"); tick("some", "A", "B", "C"); tick("statement", "true");
+    type("shapes", "W", "（8，1）"); type("shapes", "b", "[7, 1]");
+    type("words", "word", "Ｂias"); type("words", "number", "1/9"); type("words", "choice", "B");
+    type("sum", "", "３.０"); type("pairs", "a", "Y"); type("pairs", "b", "Z");
+    ["d", "a", "b", "c"].forEach((n, i) => type("steps", String(i), n));
+    ["one", "some", "statement", "shapes", "words", "sum", "pairs", "steps"].forEach(press);
+    document.title = JSON.stringify([...scores]);
+    """
+    )
+    shown = in_browser(html.page(quiz, VARIANTS, {})[0], script, tmp_path)
+    judged = dict(json.loads(re.search("<title>(.*?)</title>", shown)[1]))
+    scored = Scorer(quiz, VARIANTS).score(Sheet("ann", answers))
+    assert judged == pytest.approx({o.id: o.earned for o in scored.questions if o.id in answers})
+    assert "一是奇数" in shown
+    assert f"得分 {round(sum(judged.values()), 2)} / 10" in shown
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_the_page_speaks_both_languages_and_keeps_what_was_filled_in(quiz, tmp_path):
+    script = (
+        HELPERS
+        + 'type("sum", "", "三"); card("language").click(); press("sum"); document.title = card("sum").querySelector("input").value;'
+    )
+    shown = in_browser(html.page(quiz, VARIANTS, {})[0], script, tmp_path)
+    assert "<title>三</title>" in shown
+    assert "This answer cannot be read" in shown
+    assert '<html lang="en">' in shown
+    assert "What is twice 1.5?" in shown
+
+
+# -- Moodle ------------------------------------------------------------------------------------------------------------
+
+
+def read_moodle(xml):
+    """Name, type and {answer: fraction} of each question, by a reader that knows nothing of the writer."""
+    found = {}
+    for element in ElementTree.fromstring(xml).iter("question"):
+        if element.get("type") == "category":
+            continue
+        answers = {a.findtext("text"): float(a.get("fraction")) for a in element.findall("answer")}
+        for pair in element.findall("subquestion"):
+            answers[pair.findtext("text")] = pair.findtext("answer/text")
+        found[element.findtext("name/text")] = (element.get("type"), answers, element)
+    return found
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("path", QUIZZES, ids=lambda path: path.stem)
+def test_moodle_gets_every_key(path, language):
+    quiz = QUIZZES[path]
+    variants = certificates.variants_of(quiz, certificates.load(path, quiz))
+    exporter = moodle.Exporter(quiz, variants, language)
+    found, lost = read_moodle(exporter.xml()), {loss.question: loss.words for loss in exporter.losses}
+    for question in quiz.questions:
+        if isinstance(question, Order | Code):
+            assert "left out" in lost[question.id]
+            assert question.id not in found
+        elif isinstance(question, Number) and question.params:
+            for number, variant in enumerate(variants[question.id], 1):
+                answers = found[f"{question.id}-{number}"][1]
+                assert [float(a) for a, fraction in answers.items() if fraction == 100] == [
+                    pytest.approx(float(variant.answer))
+                ]
+        else:
+            kind, answers, element = found[question.id]
+            assert_same_key(question, kind, answers, element, language)
+
+
+def assert_same_key(question, kind, answers, element, language):
+    match question:
+        case Single() | Multi():
+            shown = list(answers.items())
+            assert len(shown) == len(question.options)
+            right = [name for name, (_, fraction) in zip(question.options, shown, strict=True) if fraction > 0]
+            assert sorted(right) == sorted(question.key)
+            assert sum(f for f in answers.values() if f > 0) == pytest.approx(100, abs=1e-3)
+            if isinstance(question, Multi):
+                assert sum(answers.values()) == pytest.approx(0, abs=1e-3)  # balanced: everything ticked pays nothing
+        case TrueFalse():
+            assert answers == {"true": 100.0 * question.key, "false": 100.0 * (not question.key)}
+        case Number():
+            assert [float(a) for a, fraction in answers.items() if fraction == 100] == [float(question.answer)]
+        case Match():
+            for name, option in question.left.items():
+                wanted = question.right[question.key[name]].shown(language)
+                assert answers[option.shown(language) if option.text else f"<code>{option.code}</code>"] == wanted
+        case Blanks():
+            holes = re.findall(r"\{(\d+):([A-Z]+):=([^~#}]*)", element.findtext("questiontext/text"))
+            for (weight, _, answer), blank in zip(holes, question.blanks.values(), strict=True):
+                right = (
+                    "x".join(map(str, blank.answer))
+                    if blank.kind == "shape" and len(blank.answer) > 1
+                    else str(blank.answer)
+                )
+                assert int(weight) == blank.weight
+                assert answer.split(":")[0] in (right, "(30,)")
+    assert kind
+
+
+def test_moodle_is_told_what_it_cannot_do(tmp_path):
+    source = tiny.SOURCE.replace("type: multi\n", "type: multi\n    credit: coverage\n").replace(
+        "[1, 0.5]", "[1, 0.9, 0.1]"
+    )
+    exporter = moodle.Exporter(tiny.load(tmp_path, source), VARIANTS, "en")
+    exporter.xml()
+    said = {(loss.question, loss.words) for loss in exporter.losses}
+    assert ("some", "Moodle cannot credit by coverage: balanced is used instead") in said
+    assert ("one", "every attempt costs the same share in Moodle") in said
+    assert ("words", "word: what only the regex accepts is not accepted") in said
+
+
+def test_export_refuses_losses_unless_they_are_wanted(tmp_path):
+    tiny.make(tmp_path, tiny.SOURCE[: tiny.SOURCE.index("  - id: varied")])
+    _, err = run_quiz("export", "tiny", "--to", "moodle", cwd=tmp_path, code=1)
+    assert "moodle cannot express shapes: a shape is accepted in three spellings only" in err
+    assert "nothing was written" in err
+    assert not (tmp_path / "tiny.moodle.xml").exists()
+    assert run_quiz("export", "tiny", "--to", "moodle", "--lossy", cwd=tmp_path)[0] == "tiny.moodle.xml\n"
+    assert read_moodle((tmp_path / "tiny.moodle.xml").read_text(encoding="utf-8"))
+    assert run_quiz("export", "tiny", "--to", "html", "--lossy", cwd=tmp_path)[0] == "tiny.html\n"

@@ -1,0 +1,122 @@
+"""Answer sheets: every format, and every way a file can be damaged without stopping the others."""
+
+import json
+import random
+
+import pytest
+import tiny_quiz as tiny
+
+from autograder.quiz.sheets import read_sheets
+
+
+@pytest.fixture(scope="module")
+def quiz(tmp_path_factory):
+    return tiny.load(tmp_path_factory.mktemp("quiz"))
+
+
+@pytest.fixture
+def read(tmp_path, quiz):
+    def read(name, content):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return list(read_sheets([path], quiz))
+
+    return read
+
+
+def test_yaml_and_json_hold_one_sheet_or_many(read):
+    (sheet,) = read("ann.yaml", "student: 安\nquiz: tiny\nversion: 1\nanswers: {one: B, sum: 3, some: [A, C]}\n")
+    assert (sheet.student, sheet.quiz, sheet.version, sheet.answers) == ("安", "tiny", 1, {"one": "B", "sum": 3, "some": ["A", "C"]})  # fmt: skip
+    assert read("bob.json", '{"answers": {"one": "B"}}')[0].student == "bob"
+    many = [{"student": name, "answers": {"one": "A"}} for name in ("ann", "bob")]
+    assert [s.student for s in read("all.json", json.dumps(many))] == ["ann", "bob"]
+    assert [s.student for s in read("all.jsonl", "\n".join(map(json.dumps, many)))] == ["ann", "bob"]
+
+
+def test_words_of_yaml_1_1_are_answers(read):
+    (sheet,) = read("a.yaml", "answers: {a: no, b: 1:20, c: 08, d: yes}")
+    assert sheet.answers == {"a": "no", "b": "1:20", "c": 8, "d": "yes"}
+
+
+TABLE = 'Timestamp,学号,1. 哪一个等于二？ *,[some] which?,shapes.W,shapes.b,note\n2026,s1,B,"A, C",8x1,1x1,hi\n2026,s2,A,,,,\n,,,,,,\n'
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_forms_export_is_a_table(read, encoding, delimiter):
+    table = TABLE.replace("A, C", "A C").replace(",", delimiter)
+    sheets = read("answers.csv", table.encode(encoding))
+    assert [s.student for s in sheets] == ["s1", "s2"]
+    assert sheets[0].answers == {"one": "B", "some": "A C", "shapes": {"W": "8x1", "b": "1x1"}}
+
+
+def test_columns_may_hold_the_question_in_either_language(read):
+    (sheet,) = read("a.csv", "Name,Which one is two?,第2题 哪些是偶数？\nann,1 + 1,A;C\n")
+    assert (sheet.student, sheet.answers) == ("ann", {"one": "1 + 1", "some": "A;C"})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.yaml", "", "is empty"),
+        ("a.yaml", b" \n", "is empty"),
+        ("a.yaml", "answers: [", "a.yaml:1: is not YAML"),
+        ("a.yaml", "answers: {a: 1}\nanswers: {a: 2}", "stands here twice"),
+        ("a.yaml", "answers:\n  a: A\n  a: B\n", "a.yaml:3: this key stands here twice"),
+        ("a.yaml", "- 5\n", "has the keys student and answers"),
+        ("a.yaml", "answers: B\n", "has the keys student and answers"),
+        ("a.yaml", "just words", "has the keys student and answers"),
+        ("a.yaml", "x: !!python/object/apply:os.system [ls]", "is not YAML"),
+        ("a.yaml", b"\x00\x01\x02" * 50, "is no text"),
+        ("a.json", '{"answers": {"a": "A", "a": "B"}}', "a: this key stands here twice"),
+        ("a.json", '{"answers": {"a": NaN}}', "NaN is no answer"),
+        ("a.json", '{"answers": ', "line 1: this is not JSON"),
+        ("a.json", "[" * 100_000, ""),
+        ("a.jsonl", '{"answers": {}}\n{"answers": \n', "line 2: this is not JSON"),
+        ("a.csv", "name,other\nann,B\n", "no column is called after a question"),
+        ("a.csv", 'name,one\nann,"B\n', "a.csv, line 2"),
+        ("a.csv", "name,one\nann,B,C\n", "3 cells where the header has 2"),
+        ("a.csv", "name,one\nann," + "B" * (2 << 20) + "\n", "field larger"),
+        ("a.yaml", b"answers: {one: '" + b"B" * (3 << 20) + b"'}", "too large"),
+    ],
+)  # fmt: skip
+def test_a_damaged_file_is_a_sheet_that_says_so_and_the_next_is_read(tmp_path, quiz, name, content, said):
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    (tmp_path / "z.yaml").write_text("answers: {one: B}")
+    sheets = list(read_sheets([tmp_path], quiz))
+    bad = [sheet for sheet in sheets if sheet.unreadable]
+    assert len(bad) == 1
+    assert said in bad[0].unreadable.en
+    assert "\n" not in bad[0].unreadable.en
+    assert sheets[-1].answers == {"one": "B"}
+
+
+def test_links_and_missing_files_are_told(tmp_path, quiz):
+    (tmp_path / "real.yaml").write_text("answers: {one: B}")
+    (tmp_path / "link.yaml").symlink_to(tmp_path / "real.yaml")
+    link, missing = read_sheets([tmp_path / "link.yaml", tmp_path / "gone.yaml"], quiz)
+    assert "is a link" in link.unreadable.en
+    assert "cannot be read" in missing.unreadable.en
+
+
+def test_damage_at_random_never_stops_the_batch(tmp_path, quiz):
+    """Bytes are flipped, cut out and doubled in good files; reading goes on to the end."""
+    rng = random.Random(3)
+    good = {
+        "a.yaml": b"student: ann\nanswers:\n  one: B\n  some: [A, C]\n",
+        "b.json": b'{"student": "b", "answers": {"one": "B"}}',
+        "c.csv": TABLE.encode(),
+    }
+    for round_ in range(60):
+        for name, content in good.items():
+            damaged = bytearray(content)
+            for _ in range(rng.randint(1, 4)):
+                position = rng.randrange(len(damaged))
+                damaged[position : position + rng.randint(0, 2)] = rng.randbytes(rng.randint(0, 3))
+            (tmp_path / f"{round_}{name}").write_bytes(damaged)
+    sheets = list(read_sheets([tmp_path], quiz))
+    assert len(sheets) >= 180
+    assert any(sheet.unreadable for sheet in sheets)
+    for sheet in sheets:
+        assert "\x1b" not in sheet.student
+        assert "\n" not in sheet.student

@@ -1,0 +1,272 @@
+"""Taking a quiz as students do: keys in a real terminal, lines through a pipe, saved and resumed; the released form holds no key."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pexpect
+import pytest
+import tiny_quiz as tiny
+
+from autograder.errors import ConfigError, UsageError
+from autograder.quiz import loading, released
+from autograder.quiz.reading import FormatError
+from autograder.quiz.scoring import Scorer, Variant
+from autograder.quiz.session import Session
+
+SOURCE = tiny.SOURCE[: tiny.SOURCE.index("  - id: varied")]
+VARIANTS = {"varied": [Variant({"n": n, "k": 2}, str(n + 2), ((str(n - 2), 0),)) for n in (5, 7, 9)]}
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in ("AUTOGRADER_LANG", "NO_COLOR")} | {"PYTHONUTF8": "1", "COLUMNS": "100", "LINES": "50", "TERM": "xterm-256color"}  # fmt: skip
+
+
+@pytest.fixture
+def course(tmp_path):
+    tiny.make(tmp_path, SOURCE)
+    return tmp_path
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "autograder", "quiz", *map(str, arguments)]
+
+
+def plainly(course, lines, *arguments, code=0):
+    """Take it through a pipe; gives what was said."""
+    done = subprocess.run(command("take", *arguments, "--name", "ann"), input=lines, cwd=course, env=ENVIRONMENT, capture_output=True, text=True, encoding="utf-8")  # fmt: skip
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert "\x1b" not in done.stdout
+    return done.stdout
+
+
+def saved(course, name="tiny.answers.json"):
+    return json.loads((course / name).read_text(encoding="utf-8"))["answers"]
+
+
+class Terminal:
+    """A quiz in a terminal of its own."""
+
+    def __init__(self, course, *arguments):
+        program, *rest = command("take", *arguments, "--name", "ann")
+        self.child = pexpect.spawn(
+            program, rest, cwd=course, env=ENVIRONMENT, encoding="utf-8", timeout=60, dimensions=(50, 100)
+        )
+
+    def see(self, words):
+        """Wait until the words are on the screen, in whatever colours."""
+        self.child.expect(r"(?:\x1b\[[0-9;?]*[A-Za-z])*".join(map(re.escape, words)))
+        return self
+
+    def key(self, keys):
+        self.child.send(keys)
+        return self
+
+    def end(self):
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+        return self.child.exitstatus
+
+
+def test_a_quiz_in_a_terminal_by_keys(course):
+    """Hint, wrong key, second attempt, language, back, several options, a typed answer, save and leave, resume."""
+    terminal = Terminal(course, "tiny", "--lang", "en")
+    terminal.see("Tiny quiz").see("any key goes on").key(" ")
+    terminal.see("question 1 of 6").see("a hint costs 25 %").key("h").see("hint: use your fingers")
+    terminal.see("A  2 * 2").see("B  1 + 1").see("C  1 + 2")
+    terminal.key("z").key("a").see("not right").see("this is four").see("any key goes on").key(" ")
+    terminal.see("attempts left: 1; this one earns up to 50 %").key("l")
+    terminal.see("哪一个等于二？").key("2").see("正确！").see("一加一等于二。").see("按任意键继续").key("l")
+    terminal.see("question 1 of 6").see("right answer: B").see("any key goes on").key(" ")
+    terminal.see("question 2 of 6").see("[ ] A  2").key("a").see("[x] A  2").key("c").key("c").key("2").see(
+        "[x] B  0"
+    ).key("\r")
+    terminal.see("right!").see("any key goes on").key(" ")
+    terminal.see("question 3 of 6").key("\x1b[D").see("question 2 of 6").see("any key goes on").key(" ")
+    terminal.see("question 3 of 6").key("q").see("saved in tiny.answers.json")
+    assert terminal.end() == 0
+    assert saved(course) == {
+        "one": {"attempts": ["C", "B"], "hints": 1},
+        "some": {"attempts": [["A", "C"]], "hints": 0},
+    }
+    again = Terminal(course, "tiny", "--lang", "en").see("any key goes on").key(" ").see("question 3 of 6").key("1")
+    again.see("right!").see("any key goes on").key(" ").see("question 4 of 6").see("W (a shape)").key("eight\r")
+    again.see("b (a shape)").key("\r").see("eight is not a shape").see("this costs no attempt").see(
+        "any key goes on"
+    ).key(" ")
+    again.see("W (a shape)").key("8x1\r").see("b (a shape)").key("1\r").see("right!").see("any key goes on").key("q")
+    again.see("saved in")
+    assert again.end() == 0
+    assert saved(course)["shapes"]["attempts"] == [{"W": "8x1", "b": "1"}]
+
+
+def test_control_c_keeps_the_answers(course):
+    terminal = Terminal(course, "tiny").see("按任意键继续").key(" ").see("第 1 题").key("b").see("正确！")
+    terminal.child.sendintr()
+    assert terminal.end() == 130
+    assert saved(course)["one"]["attempts"] == ["B"]
+
+
+LINES = "B\nA B\nA\n8x1\n1x1\nbias\n0.112\nA\n3\n"
+
+
+def test_a_quiz_through_a_pipe_to_the_end(course):
+    out = plainly(course, LINES, "tiny", "--plain", "--lang", "en")
+    assert "6 of 6 points" in out
+    assert out.count("✓ right!") == 6
+    # the file is an answer sheet
+    done = subprocess.run(
+        command("score", "tiny", "tiny.answers.json", "--json"),
+        cwd=course,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+    )
+    (sheet,) = json.loads(done.stdout)
+    assert (sheet["student"], sheet["score"]) == ("ann", 6)
+
+
+def test_words_are_commands_in_lines(course):
+    out = plainly(course, "提示\n返回\n跳过\nlang\nquit\n", "tiny", "--plain")
+    assert "提示：用手指数" in out
+    assert "question 2 of 6" in out
+    assert saved(course) == {"one": {"attempts": [], "hints": 1}}
+
+
+def test_the_end_names_what_is_not_answered(course):
+    out = plainly(course, "skip\n" * 6 + "A\n" + "skip\n" * 6 + "B\n", "tiny", "--plain", "--lang", "en")
+    assert out.count("not answered yet: 1, 2, 3, 4, 5, 6") == 2
+    assert "0 of 6 points" in out
+
+
+def test_answers_that_cannot_be_read_are_asked_again(course):
+    out = plainly(course, "Z\nA B\n9\nB\nquit\n", "tiny", "--plain", "--lang", "en")
+    assert "letters out of A/B/C, please" in out
+    assert "one of A/B/C, please" in out
+    assert saved(course)["one"]["attempts"] == ["B"]
+
+
+def test_other_peoples_and_other_quizzes_answers_are_not_overwritten(course):
+    plainly(course, "B\n", "tiny", "--plain")
+    for name, content, said in (
+        ("b.json", "{", "holds no saved answers"),
+        ("c.json", json.dumps({"quiz": "other", "version": 1, "answers": {}}), "holds answers to other version 1"),
+        (
+            "d.json",
+            json.dumps({"quiz": "tiny", "version": 1, "student": "bob", "answers": {}}),
+            "holds the answers of bob",
+        ),
+    ):
+        (course / name).write_text(content)
+        done = subprocess.run(command("take", "tiny", "--plain", "--name", "ann", "--out", name), cwd=course, env=ENVIRONMENT, capture_output=True, text=True, stdin=subprocess.DEVNULL)  # fmt: skip
+        assert done.returncode == 2
+        assert said in done.stderr
+        assert (course / name).read_text() == content
+
+
+# -- the released form -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quiz(tmp_path):
+    return loading.load(tiny.make(tmp_path))
+
+
+SECRETS = ["why", "explain", "key", "prove", "claims", "accept", "wrong", "regex", "atol", "rtol", "run", "score", "tests", "expr", "answer", "weight",
+           "this is three", "这是三", "One and one is two", "count them", "偏置", "bias", "0.112", "x.mean()", "x.sum()", "divide by"]  # fmt: skip
+
+
+def test_a_released_quiz_holds_no_key_in_any_form(quiz):
+    for mode in ("test", "exam"):
+        text = released.to_json(released.release(quiz, VARIANTS, mode))
+        for secret in SECRETS:
+            assert secret not in text, secret
+        assert ("use your fingers" in text) == (mode == "test")
+
+
+def test_a_released_quiz_shows_everything_else(quiz, tmp_path):
+    path = tmp_path / "tiny.quiz.json"
+    path.write_text(released.to_json(released.release(quiz, VARIANTS, "test")), encoding="utf-8")
+    shown = released.load(path)
+    assert [q.id for q in shown.questions] == [q.id for q in quiz.questions]
+    assert shown.points == quiz.points
+    for mine, other in zip(shown.questions, quiz.questions, strict=True):
+        assert mine.prompt == other.prompt
+        assert list(mine.options) == sorted(getattr(other, "options", {}))
+    assert shown.questions[6].prompt_for(0, "en") == "What is 5 plus 2?"
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"schema": 1}', '{"schema": 1, "released": false}'])
+def test_what_is_no_released_quiz_is_refused(tmp_path, content):
+    path = tmp_path / "a.quiz.json"
+    path.write_text(content)
+    with pytest.raises(ConfigError, match="is not a released quiz"):
+        released.load(path)
+
+
+def test_in_a_test_nothing_is_judged_and_answers_may_change(course):
+    done = subprocess.run(command("release", "tiny"), cwd=course, env=ENVIRONMENT, capture_output=True, text=True)
+    assert "tiny.quiz.json: 6 questions, no keys" in done.stdout
+    (course / "quizzes" / "tiny.yaml").rename(course / "hidden.yaml")
+    out = plainly(course, "A\nback\nB\n" + LINES.partition("\n")[2], "tiny.quiz.json", "--lang", "en", "--plain")
+    assert "right" not in out.replace("several may be right", "")
+    assert "All answers are saved in tiny.answers.json. Hand in this file." in out
+    assert saved(course)["one"] == {"attempts": ["B"], "hints": 0}
+    (course / "hidden.yaml").rename(course / "quizzes" / "tiny.yaml")
+    done = subprocess.run(
+        command("score", "tiny", "tiny.answers.json", "--json"),
+        cwd=course,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+    )
+    assert json.loads(done.stdout)[0]["score"] == 6
+
+
+def test_a_course_in_exam_mode_shows_no_key_either(course):
+    tiny.make(course, SOURCE.replace("attempts: [1, 0.5]", "attempts: [1, 0.5], mode: exam"))
+    out = plainly(course, LINES, "tiny", "--plain", "--lang", "en")
+    assert "Hand in this file" in out
+    assert "right!" not in out
+
+
+# -- the session -------------------------------------------------------------------------------------------------------
+
+
+def test_a_session_keeps_attempts_and_closes_questions(quiz, tmp_path):
+    scorer = Scorer(quiz, VARIANTS)
+    session = Session(
+        released.release(quiz, VARIANTS, "practice"), "ann", tmp_path / "a.json", quiz=quiz, scorer=scorer
+    )
+    assert session.is_open(session.question)
+    with pytest.raises(FormatError):
+        session.answer("Z")
+    assert session.tries["one"].attempts == []
+    assert session.answer("A").share == 0
+    assert session.is_open(session.question)
+    assert session.answer("B").share == 1
+    assert not session.is_open(session.question)
+    session.take_hint()
+    session.take_hint()
+    assert session.tries["one"].hints == 1  # there is only one
+    again = Session(session.shown, "ann", tmp_path / "a.json", quiz=quiz, scorer=scorer)
+    assert again.resume()
+    assert (again.tries["one"], again.position) == (session.tries["one"], 1)
+
+
+def test_options_are_shuffled_by_student_and_stay_so(quiz, tmp_path):
+    shown = released.release(quiz, VARIANTS, "test")
+    orders = {
+        name: tuple(Session(shown, name, tmp_path / "a.json").order(shown.questions[7], list("abcdef")))
+        for name in map(str, range(20))
+    }
+    assert len(set(orders.values())) > 10
+    assert tuple(Session(shown, "3", tmp_path / "a.json").order(shown.questions[7], list("abcdef"))) == orders["3"]
+    fixed = shown.questions[0].model_copy(update={"shuffle": False})
+    assert Session(shown, "3", tmp_path / "a.json").order(fixed, ["b", "a"]) == ["b", "a"]
+
+
+def test_answers_that_cannot_be_saved_are_told(quiz, tmp_path):
+    session = Session(released.release(quiz, VARIANTS, "test"), "ann", tmp_path / "no" / "a.json")
+    with pytest.raises(UsageError, match="cannot be written"):
+        session.answer("A")
