@@ -377,6 +377,12 @@ def _weights(result: torch.Tensor) -> torch.Tensor:
 def _difference(value: torch.Tensor, expected: torch.Tensor, name: str | None) -> Text:
     if value.dtype is torch.bool or expected.numel() == 0:
         return text("{name} has wrong values", name=_name(name))
+    if not expected.dim():
+        if _hide_values.get():
+            return text("{name} has a wrong value", name=_name(name))
+        return text(
+            "{name} must be {wanted}, but is {got}", name=_name(name), wanted=_number(expected), got=_number(value)
+        )
     error = (value.detach().to(torch.float64) - expected.detach().to(torch.float64)).abs().flatten()
     wrong = int((error > 1e-5 * expected.detach().abs().to(torch.float64).flatten() + 1e-8).sum())
     worst = int(error.argmax())

@@ -83,7 +83,19 @@ def after_clipping(student, rng, gradients, theta, *, given_as=list):
                 "zh": f"调用 clip_gradients 之后，params[{i}].grad 不见了（None）",
             },
         )
-    return [param.grad for param in params]
+    after = [param.grad for param in params]
+    untouched = all(
+        gradient is None or torch.equal(new, gradient) for new, gradient in zip(after, gradients, strict=True)
+    )
+    norm = norm_of(gradients)
+    checks.require(
+        not untouched or norm <= theta,
+        {
+            "en": f"the norm of all gradients together is {norm:.4g}, more than theta = {theta:g}, but every .grad is as it was before",
+            "zh": f"所有梯度的总范数是 {norm:.4g}，大于 theta = {theta:g}，但每个 .grad 都和原来一样，没有改变",
+        },
+    )
+    return after
 
 
 def assert_gradients(actual, expected):
@@ -110,6 +122,13 @@ def assert_moves(student, params, X, y, *, lr, theta, steps):
     """One call of clipped_step moves w and b by these steps."""
     before = [param.detach().clone() for param in params]
     student.clipped_step(params, X, y, lr, theta)
+    checks.require(
+        not all(torch.equal(param.detach(), old) for param, old in zip(params, before, strict=True)),
+        {
+            "en": "after the call neither w nor b has changed: is the update done in place, and before the gradient is cleared?",
+            "zh": "调用之后 w 和 b 都没有变：更新是就地进行的吗？是在清零梯度之前吗？",
+        },
+    )
     for name, param, old, step in zip("wb", params, before, steps, strict=True):
         checks.assert_close(old - param.detach(), step, rtol=1e-3, atol=1e-5, name=f"{name}_before - {name}_after")
 
@@ -122,7 +141,7 @@ def deep_net(rng, *widths, std):
 def first_over_last(weights, X):
     """The norm of dL/dh of the first layer over that of the last, L being the sum of the last tanh layer."""
     h, outputs = X, []
-    for W in (W.detach().requires_grad_() for W in weights):
+    for W in (W.detach().float().requires_grad_() for W in weights):
         h = torch.tanh(h @ W)
         outputs.append(h)
     first, last = torch.autograd.grad(h.sum(), [outputs[0], outputs[-1]])
@@ -245,9 +264,9 @@ def test_grad_norm_no_gradient(student, rng):
     },
 )
 def test_clip_gradients_together(student, rng):
-    gradients = random_gradients(rng, (3, 2), (4,), (1, 1), norm=10.0)
-    actual = after_clipping(student, rng, gradients, 2.5)
-    assert_gradients(actual, [gradient / 4 for gradient in gradients])
+    gradients = random_gradients(rng, (3, 2), (4,), (1, 1), norm=9.0)
+    actual = after_clipping(student, rng, gradients, 2.6)
+    assert_gradients(actual, [gradient * (2.6 / 9.0) for gradient in gradients])
 
 
 @criterion(
@@ -276,9 +295,9 @@ def test_clip_gradients_leaves_small(student, rng):
     },
 )
 def test_clip_gradients_skips_none(student, rng):
-    gradients = [None, *random_gradients(rng, (3, 2), (2,), norm=6.0), None]
-    actual = after_clipping(student, rng, gradients, 2.0)
-    assert_gradients(actual, [None if gradient is None else gradient / 3 for gradient in gradients])
+    gradients = [None, *random_gradients(rng, (3, 2), (2,), norm=7.0), None]
+    actual = after_clipping(student, rng, gradients, 1.6)
+    assert_gradients(actual, [None if gradient is None else gradient * (1.6 / 7.0) for gradient in gradients])
 
 
 @criterion(
@@ -293,8 +312,8 @@ def test_clip_gradients_skips_none(student, rng):
 )
 def test_clip_gradients_generator(student, rng):
     gradients = random_gradients(rng, (2, 3), (5,), norm=8.0)
-    actual = after_clipping(student, rng, gradients, 2.0, given_as=one_shot)
-    assert_gradients(actual, [gradient / 4 for gradient in gradients])
+    actual = after_clipping(student, rng, gradients, 1.7, given_as=one_shot)
+    assert_gradients(actual, [gradient * (1.7 / 8.0) for gradient in gradients])
 
 
 # -- clipped_step ------------------------------------------------------------------------------------------------------

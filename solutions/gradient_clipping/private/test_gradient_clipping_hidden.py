@@ -82,7 +82,7 @@ def assert_all_close(actual, expected, *, name="params[{i}].grad", rtol=1e-4, at
 def first_over_last(weights, X):
     """The norm of dL/dh of the first layer over that of the last, L being the sum of the last tanh layer."""
     h, outputs = X, []
-    for W in (W.detach().requires_grad_() for W in weights):
+    for W in (W.detach().float().requires_grad_() for W in weights):
         h = torch.tanh(h @ W)
         outputs.append(h)
     first, last = torch.autograd.grad(h.sum(), [outputs[0], outputs[-1]])
