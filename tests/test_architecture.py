@@ -22,10 +22,12 @@ sandbox.remote
 diagnosis criteria
 judge
 rubric
-session judging mutants report.terminal
+session judging mutants report.terminal generated
 report.html rubric_process
 journal practice plain demo doctor
 grading
+audit
+report.audit
 cli
 """
 LEVEL = {name: level for level, line in enumerate(LAYERS.strip().splitlines()) for name in line.split()}
