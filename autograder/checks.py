@@ -104,14 +104,19 @@ def describe_last_call() -> str:
     return str(call) if call else ""
 
 
-def require(condition: object, message: Text | Mapping[str, str]) -> None:
+def require(condition: object, message: Text | Mapping[str, str], *, actual: Any = None) -> None:
     """Fail with a message of the rubric's own unless the condition holds.
+
+    Args:
+        condition: what has to be true.
+        message: what the student reads, in ``en`` and ``zh``.
+        actual: the tensor that was looked at, to tell known mistakes apart that end in the same message.
 
     Raises:
         CheckFailed: the condition is false.
     """
     if not condition:
-        raise CheckFailed(_after_call(Text.model_validate(message)))
+        raise CheckFailed(_after_call(Text.model_validate(message)), actual=actual)
 
 
 def assert_tensor(value: Any, *, name: str | None = None) -> torch.Tensor:

@@ -2,13 +2,18 @@
 
 The mutants of ``mutants.yaml`` are edits of the reference, so they may run in this process. A mutant is run only where
 it can be the answer: the criteria that it names have all failed. It is the answer when every criterion of the exercise
-found the same: the same message, up to rounding, and the same values. When two mutants do, neither is named.
+found the same: the same message, up to rounding, and the same values. When two mutants do, neither is named; nor is one
+in an exercise that builds on another one which has failed.
 """
 
 from __future__ import annotations
 
+import ast
+import io
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,7 +24,7 @@ from autograder import mutants, submission
 from autograder.checks import CheckFailed, criterion_scope
 from autograder.criteria import Criterion, is_named
 from autograder.errors import StudentError, StudentException
-from autograder.mutants import Mutant
+from autograder.mutants import Answers, Mutant
 from autograder.results import CriterionResult, Diagnosis
 from autograder.sandbox.generators import seed_generators
 from autograder.student import LocalRunner, Student, run_locally
@@ -79,6 +84,14 @@ def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
     return torch.allclose(one, other, rtol=1e-3, atol=1e-6 * scale, equal_nan=True)
 
 
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """What a mutant prints or is warned of is nobody's business."""
+    with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 @dataclass(frozen=True)
 class Replay:
     """A criterion's test as it can be run once more, on another version.
@@ -96,14 +109,12 @@ class Replay:
     def run(self, judge: Judge, judged: Criterion, version: Student) -> Finding:
         """Run it on a version whose functions are in this process."""
         seed_generators(judge.seed_of(f"{judged.id}/student"))
-        fixtures = {
-            "student": lambda: version,
-            "reference": lambda: judge.reference,
-            "rng": lambda: torch.Generator().manual_seed(judge.seed_of(judged.id)),
-        }
-        given = {n: self.arguments[n] if n in self.arguments else fixtures[n]() for n in self.names}
+        generator = torch.Generator()
+        generator.manual_seed(judge.seed_of(judged.id))
+        fixtures = {"student": version, "reference": judge.reference, "rng": generator}
+        given = {name: self.arguments.get(name, fixtures.get(name)) for name in self.names}
         try:
-            with criterion_scope(hidden=not judged.visible):
+            with _quietly(), criterion_scope(hidden=not judged.visible):
                 self.test(**given)
         except Exception as error:  # noqa: BLE001 -- a mutant may raise anything, that is what it is for
             return Finding.of(error)
@@ -127,6 +138,16 @@ class KnownMistakes:
         path = self._judge.assignment.private / "mutants.yaml"
         return mutants.load(self._judge.assignment).mutants if path.is_file() else []
 
+    @cached_property
+    def _answers(self) -> Answers:
+        return Answers.of(self._judge.assignment, self._judge.assignment.notebook)
+
+    def _needed_by(self, exercise: str) -> set[str]:
+        """The exercises whose functions the reference calls in this one: what breaks there shows here as well."""
+        owners = self._judge.assignment.exercise_of
+        nodes = ast.walk(ast.parse(self._answers.solutions.get(exercise, "")))
+        return {owners[n.id] for n in nodes if isinstance(n, ast.Name) and n.id in owners} - {exercise}
+
     def diagnose(
         self, results: Mapping[str, CriterionResult], findings: Mapping[str, Finding]
     ) -> dict[str, CriterionResult]:
@@ -137,10 +158,13 @@ class KnownMistakes:
             findings: what the criteria found that were tried.
         """
         named = dict(results)
+        broken = {c.exercise for c in self._judge.criteria if results[c.id].outcome != "passed"}
         for exercise in dict.fromkeys(c.exercise for c in self._judge.criteria):
             criteria = [c for c in self._judge.criteria if c.exercise == exercise]
             failed = [c.id for c in criteria if results[c.id].outcome == "failed"]
-            mistake = self._mistake(exercise, criteria, results, findings) if failed else None
+            mistake = None
+            if failed and not broken & self._needed_by(exercise):
+                mistake = self._mistake(exercise, criteria, results, findings)
             if mistake is not None:
                 diagnosis = Diagnosis(id=mistake.id, text=mistake.explain)
                 for name in failed:
@@ -183,7 +207,7 @@ class KnownMistakes:
         if mutant.id not in self._versions:
             assignment = self._judge.assignment
             source = submission.read(assignment.notebook)
-            edited = mutants.solutions_of(assignment.notebook, {mutant.exercise: mutant.edits})[mutant.exercise]
+            edited = self._answers.edited(mutant.exercise, mutant.edits)
             cells = tuple(replace(c, source=edited) if c.grade_id == mutant.exercise else c for c in source.cells)
             notebook, _ = run_locally(assignment, replace(source, cells=cells))
             self._versions[mutant.id] = Student(assignment.functions, LocalRunner.of(notebook))

@@ -19,10 +19,11 @@ sandbox.zygote
 sandbox.process
 sandbox.host
 sandbox.remote
-diagnosis criteria
+diagnosis criteria mutants
+mistakes
 judge
 rubric
-session judging mutants report.terminal generated
+session judging report.terminal generated
 report.html rubric_process
 journal practice plain demo doctor
 grading

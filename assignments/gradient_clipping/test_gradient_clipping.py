@@ -175,6 +175,7 @@ def assert_even(student, rng, sizes, *, within=25):
             "en": f"the gradient vanishes: at the first layer it is {ratio:.2g} times that of the last; at least 1/{within} is asked",
             "zh": f"梯度消失了：第一层的梯度只有最后一层的 {ratio:.2g} 倍，要求至少 1/{within}",
         },
+        actual=torch.tensor(draws),
     )
     checks.require(
         ratio < within,
@@ -182,6 +183,7 @@ def assert_even(student, rng, sizes, *, within=25):
             "en": f"the gradient explodes: at the first layer it is {ratio:.2g} times that of the last; at most {within} is asked",
             "zh": f"梯度爆炸了：第一层的梯度是最后一层的 {ratio:.2g} 倍，要求至多 {within}",
         },
+        actual=torch.tensor(draws),
     )
 
 

@@ -496,6 +496,7 @@ def test_concise_clips(student, rng, num_steps, theta):
             "en": "with a huge gradient the parameters go another distance than num_steps steps of lr * theta",
             "zh": "梯度极大时，参数走过的距离不等于 num_steps 步、每步 lr * theta",
         },
+        actual=moved,
     )
     gradient = torch.cat([(X * y).mean(dim=0), y.mean(dim=0)])
     checks.require(
@@ -504,6 +505,7 @@ def test_concise_clips(student, rng, num_steps, theta):
             "en": "with a huge gradient the parameters go in another direction than against the gradient",
             "zh": "梯度极大时，参数移动的方向不是负梯度方向",
         },
+        actual=moved,
     )
 
 
