@@ -11,7 +11,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = ("grade", "check", "demo", "doctor")
+COMMANDS = ("grade", "check", "audit", "demo", "doctor")
 
 
 def options_of(command):
