@@ -106,20 +106,21 @@ def generate(exercise: str, source: str, functions: Sequence[str]) -> Iterator[G
     ['f: statement `return x > 0` -> `pass`', 'f: comparison `x > 0` -> `x < 0`']
     """
     tree = ast.parse(source)
-    seen: Counter[str] = Counter()
+    names, sources = Counter[str](), {ast.unparse(tree)}
     for function in tree.body:
         if not isinstance(function, ast.FunctionDef) or function.name not in functions:
             continue
         for change in list(_changes_of_body(function)):
             old, new = change.old, ast.fix_missing_locations(change.new)
-            if ast.unparse(old) == ast.unparse(new):
-                continue
             name = f"{function.name}: {change.kind} `{_told(old)}` -> `{_told(new)}`"
-            seen[name] += 1
             change.put(new)
             changed = ast.unparse(tree)
             change.put(old)
-            yield Generated(name if seen[name] == 1 else f"{name} #{seen[name]}", exercise, changed)
+            if changed in sources:  # nothing was changed, or the same as before
+                continue
+            sources.add(changed)
+            names[name] += 1
+            yield Generated(name if names[name] == 1 else f"{name} #{names[name]}", exercise, changed)
 
 
 def _told(node: ast.AST) -> str:
