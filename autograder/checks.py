@@ -109,14 +109,19 @@ def describe_last_call() -> str:
     return str(call) if call else ""
 
 
-def require(condition: object, message: Text | Mapping[str, str]) -> None:
+def require(condition: object, message: Text | Mapping[str, str], *, actual: Any = None) -> None:
     """Fail with a message of the rubric's own unless the condition holds.
+
+    Args:
+        condition: what has to be true.
+        message: what the student reads, in ``en`` and ``zh``.
+        actual: the tensor that was looked at, to tell known mistakes apart that end in the same message.
 
     Raises:
         CheckFailed: the condition is false.
     """
     if not condition:
-        raise CheckFailed(_after_call(Text.model_validate(message)))
+        raise CheckFailed(_after_call(Text.model_validate(message)), actual=actual)
 
 
 def assert_tensor(value: Any, *, name: str | None = None) -> torch.Tensor:
@@ -382,6 +387,12 @@ def _weights(result: torch.Tensor) -> torch.Tensor:
 def _difference(value: torch.Tensor, expected: torch.Tensor, name: str | None) -> Text:
     if value.dtype is torch.bool or expected.numel() == 0:
         return text("{name} has wrong values", name=_name(name))
+    if not expected.dim():
+        if _hide_values.get():
+            return text("{name} has a wrong value", name=_name(name))
+        return text(
+            "{name} must be {wanted}, but is {got}", name=_name(name), wanted=_number(expected), got=_number(value)
+        )
     error = (value.detach().to(torch.float64) - expected.detach().to(torch.float64)).abs().flatten()
     wrong = int((error > 1e-5 * expected.detach().abs().to(torch.float64).flatten() + 1e-8).sum())
     worst = int(error.argmax())

@@ -22,6 +22,8 @@ from autograder.errors import UsageError
 from autograder.quiz.commands import app as quiz
 
 if TYPE_CHECKING:
+
+    from autograder.audit import Audit
     from autograder.course import Course
     from autograder.results import GradeReport
     from autograder.texts import Language
@@ -100,6 +102,32 @@ def check(
 
 
 @app.command()
+def audit(
+    assignments: Annotated[list[str] | None, typer.Argument(help="Assignments; by default all of them.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Processes at once; by default one per core.")
+    ] = None,
+    course: Annotated[
+        Path, typer.Option("--course", help="The course's folder, the one with solutions/ in it.")
+    ] = Path(),
+    lang: LangOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Grade known and generated wrong versions, and right ones, to see what a rubric is worth."""
+    with _errors_as_exit_codes():
+        audits = _audit_all(course, assignments or [], jobs, quiet=json_output)
+        if json_output:
+            _print_json([audited.to_dict() for audited in audits])
+        else:
+            from autograder.report import audit as report
+
+            for audited in audits:
+                _console().print(report.tables(audited, _language(lang)))
+    if any(audited.faults for audited in audits):
+        raise typer.Exit(1)
+
+
+@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where the demo course goes.")] = Path("autograder-demo"),
     lang: LangOption = None,
@@ -173,6 +201,24 @@ def _grade_all(
             reports.append(report)
             advance()
     return reports
+
+
+def _audit_all(start: Path, names: list[str], processes: int | None, *, quiet: bool) -> list[Audit]:
+    from autograder import audit as audits
+    from autograder.course import Course
+    from autograder.grading import default_jobs
+    from autograder.sandbox import confine  # the versions are edits of the author's own code
+
+    course = Course.find(start)
+    assignments = [course.assignment(name) for name in names] or list(course.assignments().values())
+    total = sum(audits.count_versions(assignment) for assignment in assignments)
+    with _progress(total, quiet=quiet) as advance:
+        return [
+            audits.audit(
+                assignment, processes=processes or default_jobs(), confined=confine.is_available(), advance=advance
+            )
+            for assignment in assignments
+        ]
 
 
 def _must_confine(*, unsafe: bool) -> bool:

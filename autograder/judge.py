@@ -12,6 +12,7 @@ from autograder.texts import Text, same, text
 
 if TYPE_CHECKING:  # pytest loads this module in every session; torch is for those that judge
     from autograder.course import Assignment
+    from autograder.mistakes import Finding, KnownMistakes, Replay
     from autograder.student import Student
 
 
@@ -33,7 +34,12 @@ class Judge:
         self.mistake: ConfigError | None = None
         self.proving = False
         """The reference is being judged: what breaks now is the rubric's fault."""
+        self.replays: dict[str, Replay] = {}
+        """Each criterion's test, to see what it finds in a known mistake."""
+        self.findings: dict[str, Finding] = {}
+        """What the criteria found that were tried."""
         self._reference: Student | None = None
+        self._mistakes: KnownMistakes | None = None
 
     @property
     def reference(self) -> Student:
@@ -58,6 +64,7 @@ class Judge:
     def begin(self, student: Student, *, seed_submission: Callable[[int], None] | None = None) -> None:
         """From now on `student` is this one; ``seed_submission`` seeds its process, where it has its own."""
         self.student, self.results, self._seed_submission = student, {}, seed_submission
+        self.findings = {}
 
     def seed_criterion(self, judged: Criterion) -> None:
         """Let every criterion draw the same numbers whatever ran before it."""
@@ -102,17 +109,26 @@ class Judge:
         for judged in self.criteria:
             if judged.id not in self.results:
                 self.record(judged, "error", text("this criterion was not reached"))
+        results = self._diagnosed()
         return tuple(
-            ExerciseResult.of(
-                name, exercise.title, tuple(self.results[c.id] for c in self.criteria if c.exercise == name)
-            )
+            ExerciseResult.of(name, exercise.title, tuple(results[c.id] for c in self.criteria if c.exercise == name))
             for name, exercise in self.assignment.settings.exercises.items()
             if self.exercise in (None, name)
         )
 
+    def _diagnosed(self) -> dict[str, CriterionResult]:
+        """The verdicts, with the known mistakes that explain them where the assignment's are at hand."""
+        if not self.findings or not self.assignment.has_reference:
+            return self.results
+        if self._mistakes is None:
+            from autograder.mistakes import KnownMistakes
+
+            self._mistakes = KnownMistakes(self)
+        return self._mistakes.diagnose(self.results, self.findings)
+
     def skip_all(self) -> None:
         """No criterion can be tried, by the student's doing: they earn nothing."""
-        self.results = {}
+        self.results, self.findings = {}, {}
         for judged in self.criteria:
             self.record(judged, "skipped")
 

@@ -50,12 +50,20 @@ class Mutant(Equivalent):
     fails: Annotated[list[str], Field(min_length=1)]
 
 
+class GeneratedEquivalent(_Record):
+    """A version that `autograder audit` generates and that is right all the same, with the reason."""
+
+    id: str
+    reason: Annotated[str, Field(min_length=1)]
+
+
 class Mutants(_Record):
     """The contents of a ``mutants.yaml``."""
 
     schema_: Annotated[int, Field(alias="schema", ge=1, le=1)]
     mutants: list[Mutant] = []
     equivalents: list[Equivalent] = []
+    generated_equivalents: list[GeneratedEquivalent] = []
 
 
 def load(assignment: Assignment) -> Mutants:

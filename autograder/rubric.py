@@ -112,15 +112,19 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     judged = criterion_of(item)
     if judged is None:
         return None
+    from autograder.mistakes import Finding
+
     judge = item.config.stash[_JUDGE]
     if call.excinfo is None:
         if call.when == "call":
             judge.record(judged, "passed")
+            judge.findings[judged.id] = Finding.of(None)
     elif not (isinstance(call.excinfo.value, pytest.skip.Exception) and judged.id in judge.results):
         outcome, message, diagnosis = _verdict(judge, judged, call.excinfo.value)
         # a hint is about a wrong answer; a traceback or a missing function speaks for itself
         hint = outcome == "failed" and not isinstance(call.excinfo.value, StudentError)
         judge.record(judged, outcome, message, diagnosis, hint=hint)
+        judge.findings[judged.id] = Finding.of(call.excinfo.value)
     return _as_report(item, call)
 
 
@@ -190,6 +194,8 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
     Raises:
         ConfigError: at the first thing wrong.
     """
+    from autograder.mistakes import Replay
+
     cases = Counter(_declared(item).id for item in items)
     known: set[str] = set()
     for item in items:
@@ -207,6 +213,11 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
         if judge.exercise in (None, judged.exercise):
             item.stash[_CRITERION] = judged
             judge.criteria.append(judged)
+            judge.replays[judged.id] = Replay(
+                test=item.function,  # type: ignore[attr-defined]
+                arguments={} if case is None else dict(case.params),
+                names=tuple(inspect.signature(item.function).parameters),  # type: ignore[attr-defined]
+            )
 
 
 def _is_visible(judge: Judge, item: pytest.Item) -> bool:

@@ -30,14 +30,17 @@ sandbox.host
 sandbox.remote
 quiz.proving
 quiz.commands
-diagnosis criteria
+diagnosis criteria mutants
+mistakes
 judge
 rubric
-session judging mutants report.terminal
+session judging report.terminal generated
 report.html rubric_process
 rubric_server
 journal practice plain demo doctor
 grading
+audit
+report.audit
 cli
 """
 LEVEL = {name: level for level, line in enumerate(LAYERS.strip().splitlines()) for name in line.split()}

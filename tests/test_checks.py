@@ -53,6 +53,12 @@ def test_the_worst_element_is_shown_when_visible():
     assert "`loss` has wrong values: 1 of 2 elements; at [1, 0] it is 5, expected 2" in told
 
 
+def test_one_number_is_told_as_one():
+    assert "`norm` must be 5, but is 7" in message(checks.assert_close, 7.0, 5.0, name="norm")
+    with criterion_scope(hidden=True):
+        assert message(checks.assert_close, 7.0, 5.0, name="norm") == "`norm` has a wrong value"
+
+
 def test_no_value_is_shown_when_hidden():
     with criterion_scope(hidden=True):
         remember_call(Call("f", (("theta", torch.tensor(0.125)),)))

@@ -12,8 +12,8 @@ import yaml
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = (
-    "grade", "check", "demo", "doctor", "quiz list", "quiz take", "quiz score", "quiz stats", "quiz prove", "quiz lint", "quiz release",
-    "quiz export", "quiz schema",
+    "grade", "check", "audit", "demo", "doctor", "quiz list", "quiz take", "quiz score", "quiz stats", "quiz prove", "quiz lint",
+    "quiz release", "quiz export", "quiz schema",
 )  # fmt: skip
 
 

@@ -454,6 +454,28 @@ def test_generators_as_arguments_can_be_read_once(open_student):
     assert list(student.chained(x for x in [1, 2])) == [2, 3]
 
 
+GRADIENTS_OF_A_GENERATOR = """
+import types
+
+def halve(params):
+    assert isinstance(params, types.GeneratorType)
+    for param in params:
+        if param.grad is not None:
+            param.grad *= 0.5
+    return list(params)
+"""
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_the_gradients_of_parameters_in_a_generator_can_be_changed(runner, request):
+    student = request.getfixturevalue(runner)(GRADIENTS_OF_A_GENERATOR, changes={"halve": ("params",)})
+    params = [torch.zeros(2, requires_grad=True), torch.ones(3, requires_grad=True)]
+    params[0].grad = torch.tensor([2.0, 4.0])
+    assert student.halve(param for param in params) == []
+    assert params[0].grad.tolist() == [1, 2]
+    assert params[1].grad is None
+
+
 def test_things_that_can_be_iterated_over_again_can_be(open_student):
     loader = open_student(ITERATORS).loader()
     assert [list(loader), list(loader)] == [[1, 2], [1, 2]]

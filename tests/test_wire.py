@@ -8,6 +8,7 @@ import struct
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import GeneratorType
 
 import numpy as np
 import pytest
@@ -292,6 +293,7 @@ def test_a_received_tensor_owns_its_memory(make_frame):
 
 def test_one_shot_iterators_are_one_shot():
     found = Decoder([]).decode({"g": [1, {"u": [2]}]})
+    assert isinstance(found, GeneratorType)
     assert list(found) == [1, (2,)]
     assert list(found) == []
 

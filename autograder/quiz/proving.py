@@ -33,7 +33,8 @@ from autograder.quiz.models import (
 )
 from autograder.quiz.reading import MAX_LENGTH, FormatError, parse_number, shown
 from autograder.quiz.scoring import Verdict
-from autograder.sandbox.process import WorkerSettings, Zygote
+from autograder.sandbox.confine import WorkerSettings
+from autograder.sandbox.process import Zygote
 from autograder.sandbox.remote import RemoteRunner
 from autograder.submission import Cell
 from autograder.texts import text
@@ -85,7 +86,7 @@ class Laboratory:
     def bench(self, probe: str, limits: Limits = _LIMITS) -> Bench:
         """A new process with one probe in it."""
         if self._zygote is None:
-            self._zygote = Zygote(self._settings)
+            self._zygote = Zygote.begin(self._settings)
             self._zygote.wait_until_ready()
         return Bench(self._zygote, probe, limits)
 

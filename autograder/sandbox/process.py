@@ -40,6 +40,14 @@ class Zygote(ForkServer):
         """Start one in a Python of its own."""
         return cls.start("autograder.sandbox.zygote", asdict(settings))
 
+    def wait_until_ready(self) -> None:
+        """Block until everything is imported.
+
+        Raises:
+            SandboxError: the process ended instead.
+        """
+        self.receive()
+
     def spawn(self) -> WorkerProcess:
         """A worker; it has been forked ahead while the last one was at work.
 
@@ -95,7 +103,7 @@ class Zygote(ForkServer):
 
     def __enter__(self) -> Self:
         try:
-            self.receive()  # it is ready
+            self.wait_until_ready()
         except SandboxError:
             self.close()
             raise

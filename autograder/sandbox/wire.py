@@ -217,7 +217,7 @@ class Decoder:
         if tag == "u":
             return tuple(values)
         if tag == "g":
-            return iter(values)
+            return (value for value in values)  # a generator, for code that asks what it was given
         if tag == "s":
             return slice(*values)
         if tag == "c":

@@ -127,7 +127,7 @@ def test_init_params_random(student):
     checks.require(first.unique().numel() > 1, {
         "en": "all elements of w are equal: each one is to be drawn by itself",
         "zh": "w 的所有元素都相等：每个元素应当单独抽样",
-    })
+    }, actual=first)
     checks.require(not torch.equal(first, second), {
         "en": "two calls return the same w: is it drawn at random, or from a generator seeded inside the function?",
         "zh": "两次调用得到同样的 w：它是随机抽取的吗？还是在函数里固定了随机种子？",

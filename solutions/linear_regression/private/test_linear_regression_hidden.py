@@ -109,7 +109,7 @@ def test_init_params_small(student):
     checks.require(w.numel() > 1 and 0.0085 < float(w.std()) < 0.0115, {
         "en": "over several calls the spread of w is not near the standard deviation that the docstring states",
         "zh": "多次调用的结果表明，w 的离散程度与文档字符串规定的标准差不符",
-    })
+    }, actual=w)
     checks.require(abs(float(w.mean())) < 0.003, {
         "en": "over several calls w is not centred at zero", "zh": "多次调用的结果表明，w 不以零为中心",
     })
@@ -266,11 +266,11 @@ def test_data_iter_mixes(student):
         checks.require({n for batch in batches[:3] for n in batch} != set(range(30)), {
             "en": "the first half of the batches holds just the first half of the data",
             "zh": "前一半批次里恰好是前一半数据",
-        })
+        }, actual=torch.tensor(batches[0]))
         checks.require(not neighbours, {
             "en": "the first batch holds samples that were neighbours in the data",
             "zh": "第一个批次里的样本在原数据中是相邻的",
-        })
+        }, actual=torch.tensor(batches[0]))
 
 
 @criterion(
@@ -319,10 +319,10 @@ def test_train_obeys_arguments(student, rng):
     w, _ = pair(student.train(*data, 1e-5, 4, 16))
     checks.require(float((checks.assert_shape(w, (2, 1), name="w").detach() - w_true).abs().max()) > 1, {
         "en": "with a tiny lr w has moved far: is the given lr used?", "zh": "lr 极小时 w 仍走得很远：用的是给定的 lr 吗？",
-    })
+    }, actual=w)
     data = synthetic(rng, w_true, 0.0, 256)
     w, _ = pair(student.train(*data, 0.1, 1, 256))
-    checks.require(0.05 < way(checks.assert_shape(w, (2, 1), name="w").detach(), w_true) < 0.235, ONE_STEP)
+    checks.require(0.05 < way(checks.assert_shape(w, (2, 1), name="w").detach(), w_true) < 0.235, ONE_STEP, actual=w)
 
 
 # -- concise -----------------------------------------------------------------------------------------------------------
@@ -378,6 +378,6 @@ def test_concise_obeys_arguments(student, rng):
     checks.require(way(w, w_true) < 0.05, {
         "en": "with a tiny lr the weights have moved far: is the given lr used?",
         "zh": "lr 极小时权重仍走得很远：用的是给定的 lr 吗？",
-    })
+    }, actual=w)
     w, _ = line_of(student.train_concise(*data, 0.1, 1, 256), 2)
-    checks.require(0.05 < way(w, w_true) < 0.26, ONE_STEP)
+    checks.require(0.05 < way(w, w_true) < 0.26, ONE_STEP, actual=w)

@@ -1,0 +1,218 @@
+"""Which known mistake a submission makes: the mutant that does the same under every criterion of the exercise.
+
+The mutants of ``mutants.yaml`` are edits of the reference, so they may run in this process. A mutant is run only where
+it can be the answer: the criteria that it names have all failed. It is the answer when every criterion of the exercise
+found the same: the same message, up to rounding, and the same values. When two mutants do, neither is named; nor is one
+in an exercise that builds on another one which has failed.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from autograder import mutants, submission
+from autograder.checks import CheckFailed, criterion_scope
+from autograder.criteria import Criterion, is_named
+from autograder.errors import StudentError, StudentException
+from autograder.mutants import Answers, Mutant
+from autograder.results import CriterionResult, Diagnosis
+from autograder.sandbox.generators import seed_generators
+from autograder.student import LocalRunner, Student, run_locally
+
+if TYPE_CHECKING:
+    from autograder.judge import Judge
+
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+_PLACE = re.compile(r" at \[[\d, ]*\] it is .*")  # which element is told depends on the last bit
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a criterion found.
+
+    Args:
+        words: the message, numbers apart; for an exception its last line.
+        numbers: the numbers in the message.
+        actual: the tensor that was wrong, where there is one.
+    """
+
+    words: str
+    numbers: tuple[float, ...] = ()
+    actual: torch.Tensor | None = None
+
+    @classmethod
+    def of(cls, error: BaseException | None) -> Finding:
+        """What an exception in a criterion means; None when it passed."""
+        if error is None:
+            return cls("")
+        if isinstance(error, CheckFailed):
+            actual = error.actual.detach() if isinstance(error.actual, torch.Tensor) else None
+            told = _PLACE.sub("", error.text.en)
+            return cls(_NUMBER.sub("#", told), tuple(map(float, _NUMBER.findall(told))), actual)
+        if isinstance(error, StudentException):
+            return cls(error.text.en.rpartition("\n")[2])
+        if isinstance(error, StudentError):
+            return cls(type(error).__name__)
+        return cls(f"{type(error).__name__}: {error}")
+
+    def agrees(self, other: Finding) -> bool:
+        """Is it the same up to rounding?"""
+        if self.words != other.words or len(self.numbers) != len(other.numbers):
+            return False
+        near = torch.allclose(torch.tensor(self.numbers), torch.tensor(other.numbers), rtol=1e-2, atol=1e-6)
+        if self.actual is None or other.actual is None:
+            return near and self.actual is other.actual
+        return near and _same(self.actual, other.actual)
+
+
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if not one.is_floating_point():
+        return torch.equal(one, other)
+    scale = float(other.abs().max()) if other.numel() else 0.0
+    return torch.allclose(one, other, rtol=1e-3, atol=1e-6 * scale, equal_nan=True)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """What a mutant prints or is warned of is nobody's business."""
+    with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A criterion's test as it can be run once more, on another version.
+
+    Args:
+        test: the function.
+        arguments: what its parameters are called with, where they are cases; the others are fixtures of ours.
+        names: all its parameters.
+    """
+
+    test: Any
+    arguments: Mapping[str, Any]
+    names: tuple[str, ...]
+
+    def run(self, judge: Judge, judged: Criterion, version: Student) -> Finding:
+        """Run it on a version whose functions are in this process."""
+        seed_generators(judge.seed_of(f"{judged.id}/student"))
+        generator = torch.Generator()
+        generator.manual_seed(judge.seed_of(judged.id))
+        fixtures = {"student": version, "reference": judge.reference, "rng": generator}
+        given = {name: self.arguments.get(name, fixtures.get(name)) for name in self.names}
+        try:
+            with _quietly(), criterion_scope(hidden=not judged.visible):
+                self.test(**given)
+        except Exception as error:  # noqa: BLE001 -- a mutant may raise anything, that is what it is for
+            return Finding.of(error)
+        return Finding.of(None)
+
+
+class KnownMistakes:
+    """The mutants of an assignment, and what each criterion finds in them.
+
+    Args:
+        judge: whose criteria judge; its assignment has a reference.
+    """
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._versions: dict[str, Student] = {}
+        self._found: dict[tuple[str, str], Finding] = {}
+
+    @cached_property
+    def _mutants(self) -> list[Mutant]:
+        path = self._judge.assignment.private / "mutants.yaml"
+        return mutants.load(self._judge.assignment).mutants if path.is_file() else []
+
+    @cached_property
+    def _answers(self) -> Answers:
+        return Answers.of(self._judge.assignment, self._judge.assignment.notebook)
+
+    def _needed_by(self, exercise: str) -> set[str]:
+        """The exercises whose functions the reference calls in this one: what breaks there shows here as well."""
+        owners = self._judge.assignment.exercise_of
+        nodes = ast.walk(ast.parse(self._answers.solutions.get(exercise, "")))
+        return {owners[n.id] for n in nodes if isinstance(n, ast.Name) and n.id in owners} - {exercise}
+
+    def diagnose(
+        self, results: Mapping[str, CriterionResult], findings: Mapping[str, Finding]
+    ) -> dict[str, CriterionResult]:
+        """The results with the one known mistake of each exercise named at the first criterion that failed.
+
+        Args:
+            results: the verdicts by criterion.
+            findings: what the criteria found that were tried.
+        """
+        named = dict(results)
+        broken = {c.exercise for c in self._judge.criteria if results[c.id].outcome != "passed"}
+        for exercise in dict.fromkeys(c.exercise for c in self._judge.criteria):
+            criteria = [c for c in self._judge.criteria if c.exercise == exercise]
+            failed = [c.id for c in criteria if results[c.id].outcome == "failed"]
+            mistake = None
+            if failed and not broken & self._needed_by(exercise):
+                mistake = self._mistake(exercise, criteria, results, findings)
+            if mistake is not None:
+                diagnosis = Diagnosis(id=mistake.id, text=mistake.explain)
+                for name in failed:
+                    first = name == failed[0]
+                    named[name] = named[name].model_copy(update={"diagnosis": diagnosis if first else None})
+        return named
+
+    def _mistake(
+        self,
+        exercise: str,
+        criteria: list[Criterion],
+        results: Mapping[str, CriterionResult],
+        findings: Mapping[str, Finding],
+    ) -> Mutant | None:
+        tried = [c for c in criteria if c.id in findings]
+        if any(results[c.id].outcome == "error" for c in criteria) or not self._can_replay(tried):
+            return None
+        tried.sort(key=lambda c: results[c.id].outcome == "passed")  # what failed tells mutants apart soonest
+        not_passed = [c.id for c in criteria if results[c.id].outcome != "passed"]
+        found: list[Mutant] = []
+        for mutant in self._mutants:
+            if mutant.exercise != exercise or not _can_be(mutant, not_passed):
+                continue
+            if all(self._finding(mutant, c).agrees(findings[c.id]) for c in tried):
+                found.append(mutant)
+        return found[0] if len(found) == 1 else None
+
+    def _can_replay(self, criteria: list[Criterion]) -> bool:
+        ours = {"student", "reference", "rng"}
+        replays = [self._judge.replays.get(c.id) for c in criteria]
+        return all(r is not None and set(r.names) <= ours | set(r.arguments) for r in replays)
+
+    def _finding(self, mutant: Mutant, judged: Criterion) -> Finding:
+        key = (mutant.id, judged.id)
+        if key not in self._found:
+            self._found[key] = self._judge.replays[judged.id].run(self._judge, judged, self._version(mutant))
+        return self._found[key]
+
+    def _version(self, mutant: Mutant) -> Student:
+        if mutant.id not in self._versions:
+            assignment = self._judge.assignment
+            source = submission.read(assignment.notebook)
+            edited = self._answers.edited(mutant.exercise, mutant.edits)
+            cells = tuple(replace(c, source=edited) if c.grade_id == mutant.exercise else c for c in source.cells)
+            notebook, _ = run_locally(assignment, replace(source, cells=cells))
+            self._versions[mutant.id] = Student(assignment.functions, LocalRunner.of(notebook))
+        return self._versions[mutant.id]
+
+
+def _can_be(mutant: Mutant, not_passed: list[str]) -> bool:
+    return all(any(is_named(criterion, name) for criterion in not_passed) for name in mutant.fails)

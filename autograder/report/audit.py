@@ -1,0 +1,55 @@
+"""What an audit found, for terminals: what each criterion kills, what survives, what has to be mended."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text as Styled
+
+from autograder.audit import Audit
+from autograder.texts import Language, text
+
+
+def tables(audit: Audit, language: Language) -> Group:
+    """One assignment: a line per criterion, the survivors, the faults, the rates."""
+    parts: list[RenderableType] = [Styled(audit.assignment, style="bold"), _criteria(audit, language)]
+    if audit.survivors:
+        parts.append(Styled(text("generated versions that lose nothing:").get(language), style="yellow"))
+        parts.extend(Styled(f"  {version.id}") for version in audit.survivors)
+    undiagnosed = [v for v in audit.of("mutant") if v.diagnosis != v.id]
+    if undiagnosed:
+        parts.append(Styled(text("mutants that no diagnosis names:").get(language), style="yellow"))
+        parts.extend(Styled(f"  {v.id}" + (f" ({v.diagnosis})" if v.diagnosis else "")) for v in undiagnosed)
+    if audit.faults:
+        parts.append(Styled(text("to be mended:").get(language), style="bold red"))
+        parts.extend(Styled(f"  {fault}", style="red") for fault in audit.faults)
+    parts.append(_summary(audit, language))
+    return Group(*parts)
+
+
+def _criteria(audit: Audit, language: Language) -> Table:
+    table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(Styled(text("criterion").get(language)))
+    for heading in (text("named mutants"), text("generated"), text("decisive")):
+        table.add_column(Styled(heading.get(language)), justify="right")
+    for criterion in audit.criteria:
+        kills = criterion.named + criterion.generated
+        style = "" if criterion.decisive else "yellow" if kills else "red"
+        counts = (criterion.named, criterion.generated, criterion.decisive)
+        table.add_row(Styled(criterion.id, style=style), *(Styled(str(count), style=style) for count in counts))
+    return table
+
+
+def _summary(audit: Audit, language: Language) -> Styled:
+    generated, mutants = audit.of("generated"), audit.of("mutant")
+    words = text(
+        "{mutants} named mutants ({named} named by their diagnosis), {equivalents} equivalents, {generated} generated "
+        "({excused} of them right): {killed} of the others lose a point",
+        mutants=len(mutants),
+        named=f"{audit.diagnosis_rate:.0%}",
+        equivalents=len(audit.of("equivalent")),
+        generated=len(generated),
+        excused=sum(bool(v.excuse) for v in generated),
+        killed=f"{audit.kill_rate:.1%}",
+    )
+    return Styled(words.get(language))

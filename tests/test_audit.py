@@ -1,0 +1,177 @@
+"""The audit of a rubric, the versions it generates, and the known mistakes that diagnoses name."""
+
+import ast
+import json
+
+import pytest
+import tiny_course
+import yaml
+from typer.testing import CliRunner
+
+from autograder import audit, grading
+from autograder.cli import app
+from autograder.generated import generate
+from autograder.jobs import find_jobs
+
+SAID = {"en": "It is three times as much.", "zh": "这是三倍。"}
+TRIPLE = {
+    "id": "double-triples",
+    "exercise": "double",
+    "edits": [{"find": "2 * x", "replace": "3 * x"}],
+    "explain": SAID,
+    "fails": ["double.values", "double.gradient"],
+}
+ASCENT = {
+    "id": "step-ascent",
+    "exercise": "step",
+    "edits": [{"find": "-=", "replace": "+="}],
+    "explain": {"en": "That is uphill.", "zh": "这是上坡。"},
+    "fails": ["step.descends"],
+}
+SUM = {"id": "double-as-a-sum", "exercise": "double", "edits": [{"find": "2 * x", "replace": "x + x"}]}
+
+
+def course_with(root, **known):
+    course = tiny_course.make(root)
+    folder = course.root / "solutions" / "tiny" / "private"
+    content = {"schema": 1, "mutants": [TRIPLE, ASCENT], "equivalents": [SUM], **known}
+    (folder / "mutants.yaml").write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    return course
+
+
+def run(course, *options):
+    result = CliRunner().invoke(app, ["audit", "--course", str(course.root), "--jobs", "1", *options])
+    return result.exit_code, result.stdout
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    return course_with(tmp_path_factory.mktemp("sound"))
+
+
+@pytest.fixture(scope="module")
+def sound_audit(sound):
+    return audit.audit(sound.assignment("tiny"), processes=1)
+
+
+def test_a_sound_rubric_has_no_faults(sound_audit):
+    assert sound_audit.faults == []
+    assert sound_audit.kill_rate == sound_audit.diagnosis_rate == 1
+    assert len(sound_audit.of("generated")) == 9
+    assert {v.diagnosis for v in sound_audit.of("equivalent")} == {None}
+
+
+def test_each_criterion_tells_what_it_kills(sound_audit):
+    by_id = {c.id: c for c in sound_audit.criteria}
+    assert set(by_id) == {"double.shape", "double.values", "double.gradient", "step.descends"}
+    assert (by_id["double.shape"].named, by_id["double.values"].named) == (0, 1)
+    assert by_id["step.descends"].decisive == by_id["step.descends"].named + by_id["step.descends"].generated
+
+
+def test_the_command_prints_tables_or_json(sound):
+    code, told = run(sound)
+    assert code == 0
+    assert "double.values" in told
+    code, told = run(sound, "tiny", "--json")
+    (document,) = json.loads(told)
+    assert code == 0
+    assert (document["assignment"], document["kill_rate"], document["faults"]) == ("tiny", 1.0, [])
+
+
+def test_faults_are_told_and_fail_the_command(tmp_path):
+    course = course_with(
+        tmp_path,
+        mutants=[{**TRIPLE, "fails": ["double.shape"]}],
+        equivalents=[{**SUM, "edits": [{"find": "2 * x", "replace": "x + x + x"}]}],
+        generated_equivalents=[
+            {"id": "double: constant `2` -> `3`", "reason": "no"},
+            {"id": "double: constant `2` -> `7`", "reason": "no"},
+        ],
+    )
+    code, told = run(course, "--json")
+    assert code == 1
+    faults = json.loads(told)[0]["faults"]
+    assert "double-triples: passes double.shape" in faults
+    assert "double-as-a-sum: is right but fails double.values, double.gradient" in faults
+    assert "double: constant `2` -> `3`: is listed as right but fails double.values, double.gradient" in faults
+    assert "generated_equivalents: nothing is generated as 'double: constant `2` -> `7`'" in faults
+
+
+def test_an_edit_that_does_not_apply_once_is_refused(tmp_path):
+    course = course_with(tmp_path, mutants=[{**TRIPLE, "edits": [{"find": "x", "replace": "y"}]}])
+    assert run(course)[0] == 2
+
+
+# -- diagnosis ---------------------------------------------------------------------------------------------------------
+
+
+def diagnoses(course, tmp_path, **answers):
+    path = tmp_path / "zoe.ipynb"
+    path.write_text(json.dumps(tiny_course.answers(**answers)), encoding="utf-8")
+    (report,) = grading.grade(find_jobs([path], ["tiny"]), course.assignment("tiny"), b"k", processes=1)
+    return {c.id: c.diagnosis for exercise in report.exercises for c in exercise.criteria if c.diagnosis}
+
+
+def test_code_that_does_what_a_known_mistake_does_is_told_so(sound, tmp_path):
+    """Written otherwise than the mutant, and named once, at the first criterion that fails."""
+    found = diagnoses(sound, tmp_path, double="def double(x):\n    return (x + x + x).clone()\n")
+    assert {name: (d.id, d.text.zh) for name, d in found.items()} == {"double.values": ("double-triples", SAID["zh"])}
+
+
+def test_other_wrong_code_is_not_taken_for_a_known_mistake(sound, tmp_path):
+    assert diagnoses(sound, tmp_path, double="def double(x):\n    return 3 * x + 1\n") == {}
+    only_detached = "def double(x):\n    return 2 * x.detach()\n"
+    assert diagnoses(sound, tmp_path, double=only_detached) == {}
+
+
+def test_two_mistakes_that_look_alike_are_not_told_apart_by_luck(tmp_path):
+    course = course_with(tmp_path / "course", mutants=[TRIPLE, {**TRIPLE, "id": "double-triples-too"}])
+    assert diagnoses(course, tmp_path, double="def double(x):\n    return 3 * x\n") == {}
+
+
+# -- generated versions ------------------------------------------------------------------------------------------------
+
+CELL = '''import torch
+
+def other(x):
+    return x + 1
+
+def f(x, y=2):
+    """Says 3."""
+    with torch.no_grad():
+        z = x.sum(dim=0, keepdim=True) - y
+    while z > 5:
+        z = z - 1
+    if z > 0.5 and x is not None:
+        z += torch.clamp(z, 1, y)
+    return z @ x, -z
+'''
+
+
+def test_every_kind_of_change_is_made_once_in_the_exercises_function_only():
+    ids = [version.id for version in generate("f", CELL, ["f"])]
+    assert len(ids) == len(set(ids))
+    assert not [i for i in ids if i.startswith("other") or "Says" in i or "z - 1" in i]
+    for expected in (
+        "f: axis `dim=0` -> `dim=1`",
+        "f: call `x.sum(dim=0, keepdim=True)` -> `x.mean(dim=0, keepdim=True)`",
+        "f: constant `True` -> `False`",
+        "f: constant `0.5` -> `1.0`",
+        "f: comparison `x is not None` -> `x is None`",
+        "f: condition `if z > 0.5 and x is not None:` -> `if True:`",
+        "f: context `with torch.no_grad():` -> `if True:`",
+        "f: operator `z @ x` -> `z * x`",
+        "f: order `z @ x` -> `x @ z`",
+        "f: order `torch.clamp(z, 1, y)` -> `torch.clamp(1, z, y)`",
+        "f: order `return (z @ x, -z)` -> `return (-z, z @ x)`",
+        "f: sign `-z` -> `z`",
+        "f: statement `z += torch.clamp(z, 1, y)` -> `pass`",
+    ):
+        assert expected in ids
+
+
+def test_each_generated_version_is_python_and_differs_from_the_reference():
+    sources = [version.source for version in generate("f", CELL, ["f"])]
+    whole = ast.unparse(ast.parse(CELL))
+    assert all(ast.parse(source) and source != whole for source in sources)
+    assert len(set(sources)) == len(sources)
