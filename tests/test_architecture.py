@@ -9,7 +9,7 @@ import autograder
 
 PACKAGE = Path(autograder.__file__).parent
 LAYERS = """
-texts
+texts datasets
 errors
 results yamlfile
 course submission jobs
