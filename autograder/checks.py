@@ -114,6 +114,33 @@ def require(condition: object, message: Text | Mapping[str, str]) -> None:
         raise CheckFailed(_after_call(Text.model_validate(message)))
 
 
+def assert_written_without(function: Any, *names: str) -> None:
+    """The student's function, and whatever of the submission it uses, uses none of these.
+
+    Args:
+        function: the student's function; its source text is read, it is not called.
+        names: of ready-made functions, methods or classes, in lower case: ``"softmax"`` means ``Softmax`` too.
+
+    Raises:
+        CheckFailed: it does, or looks something up by a computed name, where nobody can tell.
+    """
+    use = function.find_use(*names)
+    if use is None:
+        return
+    place = {"name": function.__name__, "used": same(use.expression), "place": use.place, "line": use.line}
+    if use.computed:
+        raise CheckFailed(
+            text(
+                "`{name}` uses `{used}` ({place}, line {line}), so its text does not show what is called; "
+                "write the names themselves",
+                **place,
+            )
+        )
+    raise CheckFailed(
+        text("`{name}` uses `{used}` ({place}, line {line}), which you are to write yourself here", **place)
+    )
+
+
 def assert_tensor(value: Any, *, name: str | None = None) -> torch.Tensor:
     """The value, which must be a tensor.
 

@@ -14,7 +14,8 @@ errors
 results yamlfile
 course submission jobs
 checks sandbox.cells sandbox.generators sandbox.landlock sandbox.seccomp sandbox.wire
-sandbox.confine student sandbox.worker
+source sandbox.confine
+student sandbox.worker
 sandbox.zygote
 sandbox.process
 sandbox.host

@@ -580,6 +580,44 @@ def test_a_callback_may_call_the_student(open_student):
     assert student.apply(lambda x: student.linreg(x, torch.eye(2), 1), torch.ones(1, 2)).tolist() == [[4, 4]]
 
 
+NETWORKS = """
+import torch
+def plain(net, X): return net(X)
+@torch.no_grad()
+def careful(net, X):
+    was = net.training
+    net.eval()
+    y = net(X)
+    net.train(was)
+    return y
+def left_in_eval(net, X):
+    assert isinstance(net, torch.nn.Module) and next(net.parameters()).device.type == "cpu"
+    return net.eval()(X)
+"""
+
+
+class Probe(torch.nn.Linear):
+    """Remembers in which mode it was called, and whether that built a graph."""
+
+    def forward(self, X):
+        self.seen = (self.training, torch.is_grad_enabled())
+        return super().forward(X)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_network_of_the_rubric_is_called_back_in_the_students_mode(open_student, open_local, training):
+    X = torch.ones(3, 2)
+    for student in (open_student(NETWORKS), open_local(NETWORKS)):
+        probe = Probe(2, 1).train(training)
+        torch.testing.assert_close(student.plain(probe, X).detach(), probe(X).detach())
+        student.plain(probe, X)
+        assert (probe.seen, probe.training) == ((training, True), training)
+        student.careful(probe, X)
+        assert (probe.seen, probe.training) == ((False, False), training)
+        student.left_in_eval(probe, X)
+        assert (probe.seen, probe.training) == ((False, True), False)
+
+
 def test_a_training_loop_runs_inside_with_functions_passed_back_by_reference(open_student):
     student = open_student(CALLBACKS, changes={"train": ("w", "b")})
     X = random(50, 2, grad=False)
@@ -1072,6 +1110,7 @@ reply = st.fixed_dictionaries(
         "aliases": st.just([]) | st.lists(st.tuples(indices, indices), max_size=2) | junk,
         "changed": st.just([]) | st.lists(indices, max_size=2) | junk,
         "graph": st.integers(0, 3) | junk,
+        "modes": st.just([]) | st.lists(st.tuples(indices, st.booleans() | junk), max_size=2) | junk,
         "tensors": st.lists(tensor_entry, max_size=4) | junk,
     },
 )
