@@ -16,7 +16,8 @@ import time
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 _CARRIED = {path.name: path.read_bytes() for path in sorted((Path(__file__).parent / "data").glob("*.gz"))}
+_OFFLINE = "AUTOGRADER_OFFLINE"
 _IDX_OF_BYTES = 0x08
 _TEST_EVERY = 7  # the digits come in runs of 0 to 9: a number without a factor of 10 takes all classes alike
 
@@ -92,8 +94,8 @@ def load_images(
     Returns:
         The images. With ``AUTOGRADER_OFFLINE=1`` in the environment these are always the digits.
     """
-    if os.environ.get("AUTOGRADER_OFFLINE"):
-        images = digits("AUTOGRADER_OFFLINE 已设置 / is set")
+    if os.environ.get(_OFFLINE):
+        images = digits(f"{_OFFLINE} 已设置 / is set")
     else:
         try:
             images = _fashion_mnist(cache or _cache_folder(), source, patience_s, time.monotonic() + deadline_s)
@@ -101,6 +103,20 @@ def load_images(
             images = digits(f"无法取得 Fashion-MNIST / Fashion-MNIST cannot be had: {error}")
     print(images.notice)
     return images
+
+
+@contextmanager
+def offline() -> Iterator[None]:
+    """Let `load_images` ask nobody: where a notebook is run to be judged, nobody waits for a download."""
+    before = os.environ.get(_OFFLINE)
+    os.environ[_OFFLINE] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_OFFLINE]
+        else:
+            os.environ[_OFFLINE] = before
 
 
 def digits(reason: str = "") -> Images:

@@ -16,6 +16,7 @@ import torch
 
 from autograder.checks import Call, remember_call
 from autograder.course import Assignment, Function
+from autograder.datasets import offline
 from autograder.errors import StudentError, StudentException
 from autograder.sandbox.cells import Failure, Notebook
 from autograder.sandbox.wire import identical
@@ -83,12 +84,13 @@ def run_locally(assignment: Assignment, submission: Submission) -> tuple[Noteboo
     """Run the cells of a submission in this process; gives what they defined and what failed."""
     notebook = Notebook(assignment.exercise_of, "submission" if submission.is_script else "__main__")
     failures: list[Failure] = []
-    for cell in submission.cells:
-        if cell.is_test:
-            if cell.grade_id in assignment.grade_ids:
-                notebook.reach_grade_cell(assignment.grade_ids[cell.grade_id])
-        elif not cell.skip:
-            failures += notebook.run(cell.label, cell.source, first_line=cell.first_line, resume=cell.resume)
+    with offline():
+        for cell in submission.cells:
+            if cell.is_test:
+                if cell.grade_id in assignment.grade_ids:
+                    notebook.reach_grade_cell(assignment.grade_ids[cell.grade_id])
+            elif not cell.skip:
+                failures += notebook.run(cell.label, cell.source, first_line=cell.first_line, resume=cell.resume)
     notebook.finish()
     return notebook, failures
 

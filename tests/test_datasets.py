@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from autograder import datasets
-from autograder.datasets import FASHION_MNIST, Source, digits, load_images, read_idx
+from autograder.datasets import FASHION_MNIST, Source, digits, load_images, offline, read_idx
 
 
 def idx(values):
@@ -106,6 +106,14 @@ def test_offline_nobody_is_asked(server, tmp_path, monkeypatch, capsys):
     assert load_images(cache=tmp_path, source=source(server, "whole")).name == "UCI handwritten digits"
     assert not server.asked
     assert "AUTOGRADER_OFFLINE" in capsys.readouterr().out
+
+
+def test_a_notebook_that_is_run_to_be_judged_asks_nobody(server, tmp_path):
+    for _ in range(2):
+        with offline(), offline():
+            assert load_images(cache=tmp_path, source=source(server, "whole")).name == "UCI handwritten digits"
+    assert not server.asked
+    assert load_images(cache=tmp_path, source=source(server, "whole")).name == "Fashion-MNIST"
 
 
 def test_the_digits_are_of_every_class_in_both_parts():
