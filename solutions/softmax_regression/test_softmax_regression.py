@@ -78,13 +78,13 @@ def assert_reads_digits(scores):
     scores = checks.assert_finite(checks.assert_shape(scores, (len(y), 10), name="scores"), name="scores").detach()
     share = float((scores.argmax(dim=1) == y).float().mean())
     loss = float(torch.nn.functional.cross_entropy(scores, y))
-    checks.require(share >= 0.8, {
-        "en": f"after training {share:.0%} of other images are read rightly; at least 80% are asked (a guess gets 10%)",
-        "zh": f"训练之后，新图片的准确率是 {share:.0%}；要求至少 80%（瞎猜是 10%）",
+    checks.require(share >= 0.7, {
+        "en": f"after training {share:.0%} of other images are read rightly; at least 70% are asked (a guess gets 10%)",
+        "zh": f"训练之后，新图片的准确率是 {share:.0%}；要求至少 70%（瞎猜是 10%）",
     })
-    checks.require(loss <= 0.85, {
-        "en": f"the classes are mostly right, but the mean cross entropy on other images is {loss:.2f}; at most 0.85 is asked",
-        "zh": f"类别大多对了，但新图片上的平均交叉熵是 {loss:.2f}；要求不超过 0.85",
+    checks.require(loss <= 0.95, {
+        "en": f"the classes are mostly right, but the mean cross entropy on other images is {loss:.2f}; at most 0.95 is asked",
+        "zh": f"类别大多对了，但新图片上的平均交叉熵是 {loss:.2f}；要求不超过 0.95",
     })
 
 
@@ -240,8 +240,8 @@ def test_cross_entropy_zero_probability(student):
     needs="cross_entropy.values",
 )
 def test_cross_entropy_gradient(student, rng):
-    y_hat = random_softmax(rng, 4, 3).double().requires_grad_()
-    checks.assert_gradient(student.cross_entropy, y_hat, random_labels(rng, 4, 3))
+    y_hat = random_softmax(rng, 3, 2).double().requires_grad_()
+    checks.assert_gradient(student.cross_entropy, y_hat, random_labels(rng, 3, 2))
 
 
 # -- accuracy ----------------------------------------------------------------------------------------------------------
@@ -364,7 +364,7 @@ def test_train_shapes(student, rng):
     needs="train.shapes",
 )
 def test_train_reads_digits(student, rng):
-    W, b = pair(student.train(*some_digits(rng, 200), 10, 0.5, 6, 20))
+    W, b = pair(student.train(*some_digits(rng, 160), 10, 0.8, 5, 20))
     checks.assert_shape(W, (64, 10), name="W")
     checks.assert_shape(b, (10,), name="b")
     assert_reads_digits(digits().test[0].flatten(1) @ W + b)
@@ -397,6 +397,6 @@ def test_concise_shapes(student, rng):
     needs="concise.shapes",
 )
 def test_concise_reads_digits(student, rng):
-    net = student.train_concise(*some_digits(rng, 200), 10, 0.5, 6, 20)
+    net = student.train_concise(*some_digits(rng, 160), 10, 0.8, 5, 20)
     with torch.no_grad():
         assert_reads_digits(net(digits().test[0]))

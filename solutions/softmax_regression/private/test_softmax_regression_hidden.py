@@ -105,7 +105,7 @@ OTHER_DISTANCE = {
           "en": "Each row depends on itself only: no fixed shape, no squeeze; take the maximum of each row."},
 )
 def test_softmax_any_size(student, rng):
-    for n, q in ((1, 4), (3, 1), (30, 10), (4, 4)):
+    for n, q in ((1, 4), (3, 1), (30, 10)):
         X = 3 * torch.randn(n, q, generator=rng)
         checks.assert_close(student.softmax(X), softmax_of(X), rtol=1e-4, atol=1e-6)
     X = torch.randn(3, 1, generator=rng).expand(3, 5).contiguous()
