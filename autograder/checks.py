@@ -203,8 +203,13 @@ def assert_dtype(value: Any, dtype: torch.dtype, *, name: str | None = None) -> 
     return tensor
 
 
-def assert_finite(value: Any, *, name: str | None = None) -> torch.Tensor:
+def assert_finite(value: Any, *, name: str | None = None, expected: torch.Tensor | None = None) -> torch.Tensor:
     """A tensor without NaN and infinity.
+
+    Args:
+        value: what the student's function returned.
+        name: what the value is, for the message.
+        expected: what it should be, for a diagnosis; by default anything finite.
 
     Raises:
         CheckFailed: it is no tensor, or not finite.
@@ -222,7 +227,9 @@ def assert_finite(value: Any, *, name: str | None = None) -> torch.Tensor:
                     total=tensor.numel(),
                     kind=kind,
                 )
-            )
+            ),
+            actual=tensor,
+            expected=torch.zeros_like(tensor) if expected is None else expected,
         )
     return tensor
 
@@ -253,7 +260,7 @@ def assert_close(
     tensor = assert_shape(value, wanted.shape, name=name)
     assert_dtype(tensor, wanted.dtype, name=name)
     if wanted.is_floating_point() and bool(torch.isfinite(wanted).all()):
-        assert_finite(tensor, name=name)
+        assert_finite(tensor, name=name, expected=wanted)
     try:
         torch.testing.assert_close(tensor.detach(), wanted.detach(), rtol=rtol, atol=atol)
     except AssertionError:

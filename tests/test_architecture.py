@@ -20,7 +20,8 @@ sandbox.zygote
 sandbox.process
 sandbox.host
 sandbox.remote
-diagnosis criteria
+relations criteria
+diagnosis
 judge
 rubric
 session judging mutants report.terminal

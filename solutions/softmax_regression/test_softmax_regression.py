@@ -21,10 +21,8 @@ def random_labels(rng, n, q):
 def by_sample(loss, n):
     """The losses as (n,); a column is taken as well."""
     tensor = checks.assert_tensor(loss)
-    checks.require(tuple(tensor.shape) in ((n,), (n, 1)), {
-        "en": f"one loss per sample is asked, shape ({n},) or ({n}, 1), but the result has shape {tuple(tensor.shape)}",
-        "zh": f"每个样本应有一个损失，形状为 ({n},) 或 ({n}, 1)，而返回值的形状是 {tuple(tensor.shape)}",
-    })
+    if tuple(tensor.shape) != (n, 1):
+        checks.assert_shape(tensor, (n,))
     return tensor.reshape(n)
 
 
@@ -78,9 +76,9 @@ def assert_reads_digits(scores):
     scores = checks.assert_finite(checks.assert_shape(scores, (len(y), 10), name="scores"), name="scores").detach()
     share = float((scores.argmax(dim=1) == y).float().mean())
     loss = float(torch.nn.functional.cross_entropy(scores, y))
-    checks.require(share >= 0.7, {
-        "en": f"after training {share:.0%} of other images are read rightly; at least 70% are asked (a guess gets 10%)",
-        "zh": f"训练之后，新图片的准确率是 {share:.0%}；要求至少 70%（瞎猜是 10%）",
+    checks.require(share >= 0.65, {
+        "en": f"after training {share:.0%} of other images are read rightly; at least 65% are asked (a guess gets 10%)",
+        "zh": f"训练之后，新图片的准确率是 {share:.0%}；要求至少 65%（瞎猜是 10%）",
     })
     checks.require(loss <= 0.95, {
         "en": f"the classes are mostly right, but the mean cross entropy on other images is {loss:.2f}; at most 0.95 is asked",
@@ -364,7 +362,7 @@ def test_train_shapes(student, rng):
     needs="train.shapes",
 )
 def test_train_reads_digits(student, rng):
-    W, b = pair(student.train(*some_digits(rng, 160), 10, 0.8, 5, 20))
+    W, b = pair(student.train(*some_digits(rng, 120), 10, 1.0, 5, 20))
     checks.assert_shape(W, (64, 10), name="W")
     checks.assert_shape(b, (10,), name="b")
     assert_reads_digits(digits().test[0].flatten(1) @ W + b)
@@ -397,6 +395,6 @@ def test_concise_shapes(student, rng):
     needs="concise.shapes",
 )
 def test_concise_reads_digits(student, rng):
-    net = student.train_concise(*some_digits(rng, 160), 10, 0.8, 5, 20)
+    net = student.train_concise(*some_digits(rng, 120), 10, 1.0, 5, 20)
     with torch.no_grad():
         assert_reads_digits(net(digits().test[0]))

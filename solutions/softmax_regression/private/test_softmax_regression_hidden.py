@@ -23,10 +23,8 @@ def softmax_of(X):
 def by_sample(loss, n):
     """The losses as (n,); a column is taken as well."""
     tensor = checks.assert_tensor(loss)
-    checks.require(tuple(tensor.shape) in ((n,), (n, 1)), {
-        "en": f"one loss per sample is asked, shape ({n},) or ({n}, 1), but the result has shape {tuple(tensor.shape)}",
-        "zh": f"每个样本应有一个损失，形状为 ({n},) 或 ({n}, 1)，而返回值的形状是 {tuple(tensor.shape)}",
-    })
+    if tuple(tensor.shape) != (n, 1):
+        checks.assert_shape(tensor, (n,))
     return tensor.reshape(n)
 
 
