@@ -135,6 +135,8 @@ class LocalRunner:
                 result = target(*given)
         except Exception as error:  # noqa: BLE001 -- whatever the student raises is told as the student's
             raise student_exception(function.name, self._failure(error)) from None
+        if any(result is now and not identical(before, now) for pairs in frozen.values() for now, before in pairs):
+            result = result.clone()  # what came back, not what the argument is again in a moment
         return result, [name for name, pairs in frozen.items() if _restore(pairs)]
 
     def _own(self, argument: Any) -> Any:

@@ -96,7 +96,11 @@ class Worker:
         tree = encoder.encode(result)
         answer = {
             "result": tree,
-            "aliases": [[out, i] for i in range(message["inputs"]) if (out := encoder.index_of(values[i])) is not None],
+            "aliases": [
+                [out, i]
+                for i in range(message["inputs"])
+                if i not in changed and (out := encoder.index_of(values[i])) is not None
+            ],
             "changed": changed,
             "updates": [[i, *_state(values[i], encoder)] for i in message["changes"]],
             "modes": [[network.number, network.training] for network in networks],
