@@ -1,6 +1,5 @@
 """Visible criteria of the assignment: students get this file and may run it themselves."""
 
-import pytest
 import torch
 
 from autograder import checks, criterion
@@ -76,13 +75,13 @@ def assert_reads_digits(scores):
     scores = checks.assert_finite(checks.assert_shape(scores, (len(y), 10), name="scores"), name="scores").detach()
     share = float((scores.argmax(dim=1) == y).float().mean())
     loss = float(torch.nn.functional.cross_entropy(scores, y))
-    checks.require(share >= 0.65, {
-        "en": f"after training {share:.0%} of other images are read rightly; at least 65% are asked (a guess gets 10%)",
-        "zh": f"训练之后，新图片的准确率是 {share:.0%}；要求至少 65%（瞎猜是 10%）",
+    checks.require(share >= 0.7, {
+        "en": f"after training {share:.0%} of other images are read rightly; at least 70% are asked (a guess gets 10%)",
+        "zh": f"训练之后，新图片的准确率是 {share:.0%}；要求至少 70%（瞎猜是 10%）",
     })
-    checks.require(loss <= 0.95, {
-        "en": f"the classes are mostly right, but the mean cross entropy on other images is {loss:.2f}; at most 0.95 is asked",
-        "zh": f"类别大多对了，但新图片上的平均交叉熵是 {loss:.2f}；要求不超过 0.95",
+    checks.require(loss <= 1.05, {
+        "en": f"the classes are mostly right, but the mean cross entropy on other images is {loss:.2f}; at most 1.05 is asked",
+        "zh": f"类别大多对了，但新图片上的平均交叉熵是 {loss:.2f}；要求不超过 1.05",
     })
 
 
@@ -328,14 +327,14 @@ def test_evaluate_accuracy_no_graph(student, rng):
     hint={"zh": "用 net.training 记下原来的模式，最后用 net.train(原来的模式) 恢复。",
           "en": "Remember net.training at the start and restore it at the end with net.train(that)."},
 )
-@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
-def test_evaluate_accuracy_mode(student, rng, training):
-    net = Net(4).train(training)
-    student.evaluate_accuracy(data_set(rng, (3, 3), (2, 1)), net)
-    checks.require(net.training is training, {
-        "en": f"the net was in {'train' if training else 'eval'} mode before, and is in the other one afterwards",
-        "zh": f"调用之前 net 处于 {'train' if training else 'eval'} 模式，之后却变成了另一种",
-    })
+def test_evaluate_accuracy_mode(student, rng):
+    for training in (True, False):
+        net = Net(4).train(training)
+        student.evaluate_accuracy(data_set(rng, (3, 3), (2, 1)), net)
+        checks.require(net.training is training, {
+            "en": f"the net was in {'train' if training else 'eval'} mode before, and is in the other one afterwards",
+            "zh": f"调用之前 net 处于 {'train' if training else 'eval'} 模式，之后却变成了另一种",
+        })
 
 
 # -- train -------------------------------------------------------------------------------------------------------------
@@ -362,7 +361,7 @@ def test_train_shapes(student, rng):
     needs="train.shapes",
 )
 def test_train_reads_digits(student, rng):
-    W, b = pair(student.train(*some_digits(rng, 120), 10, 1.0, 5, 20))
+    W, b = pair(student.train(*some_digits(rng, 200), 10, 0.5, 4, 20))
     checks.assert_shape(W, (64, 10), name="W")
     checks.assert_shape(b, (10,), name="b")
     assert_reads_digits(digits().test[0].flatten(1) @ W + b)
@@ -395,6 +394,6 @@ def test_concise_shapes(student, rng):
     needs="concise.shapes",
 )
 def test_concise_reads_digits(student, rng):
-    net = student.train_concise(*some_digits(rng, 120), 10, 1.0, 5, 20)
+    net = student.train_concise(*some_digits(rng, 200), 10, 0.5, 4, 20)
     with torch.no_grad():
         assert_reads_digits(net(digits().test[0]))
