@@ -104,14 +104,22 @@ def describe_last_call() -> str:
     return str(call) if call else ""
 
 
-def require(condition: object, message: Text | Mapping[str, str]) -> None:
+def require(
+    condition: object, message: Text | Mapping[str, str], *, actual: Any = None, expected: torch.Tensor | None = None
+) -> None:
     """Fail with a message of the rubric's own unless the condition holds.
+
+    Args:
+        condition: true where all is well.
+        message: what the student reads, in ``en`` and ``zh``.
+        actual: what came back, for a diagnosis.
+        expected: what was asked for, for a diagnosis; it is never printed.
 
     Raises:
         CheckFailed: the condition is false.
     """
     if not condition:
-        raise CheckFailed(_after_call(Text.model_validate(message)))
+        raise CheckFailed(_after_call(Text.model_validate(message)), actual=actual, expected=expected)
 
 
 def assert_written_without(function: Any, *names: str) -> None:
@@ -411,6 +419,12 @@ def _weights(result: torch.Tensor) -> torch.Tensor:
 def _difference(value: torch.Tensor, expected: torch.Tensor, name: str | None) -> Text:
     if value.dtype is torch.bool or expected.numel() == 0:
         return text("{name} has wrong values", name=_name(name))
+    if not expected.dim():
+        if _hide_values.get():
+            return text("{name} is wrong", name=_name(name))
+        return text(
+            "{name} is {got}, expected {wanted}", name=_name(name), got=_number(value), wanted=_number(expected)
+        )
     error = (value.detach().to(torch.float64) - expected.detach().to(torch.float64)).abs().flatten()
     wrong = int((error > 1e-5 * expected.detach().abs().to(torch.float64).flatten() + 1e-8).sum())
     worst = int(error.argmax())

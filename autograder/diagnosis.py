@@ -38,6 +38,8 @@ def explain(actual: Any, expected: Any) -> Diagnosis | None:
         return _not_finite(got)
     if got.shape == wanted.shape and (of_classes := next(of_classification(got, wanted), None)) is not None:
         return of_classes
+    if not wanted.dim() and 0 < float(wanted) < 1 and 0 <= float(got) <= 1:
+        return None  # of two shares one is easily twice the other
     return next((diagnosis for holds, diagnosis in _value_relations(got, wanted) if holds()), None)
 
 

@@ -183,6 +183,7 @@ def test_a_relation_is_named(actual, expected, name):
         (SCORES + 1 / (1 + SCORES**2), SCORES),
         (LOSSES + 0.3, LOSSES),
         (torch.tensor(0.6), SHARE),
+        (torch.tensor(0.35), SHARE),
     ],
 )
 def test_where_nothing_fits_nothing_is_said(actual, expected):

@@ -83,7 +83,7 @@ class Worker:
 
     def _call(self, message: Message, tensors: list[Received]) -> None:
         leaves, values = _as_arguments(tensors, message["grads"])
-        networks: list[_Network] = []
+        networks: list[Network] = []
         decoder = Decoder(values, lambda tag, inner: self._resolve(tag, inner, networks))
         positional, keywords = decoder.decode(message["args"]), decoder.decode(message["kwargs"])
         function = self._target(message)
@@ -167,7 +167,7 @@ class Worker:
         iterator = hasattr(type(value), "__next__")
         return {"h": [self._keep(value), type(value).__name__[:80], iterator]}
 
-    def _resolve(self, tag: str, inner: Tree, networks: list[_Network] | None = None) -> Any:
+    def _resolve(self, tag: str, inner: Tree, networks: list[Network] | None = None) -> Any:
         if tag == "F":
             view = self._notebook.current
             function = self._find(inner)
@@ -178,7 +178,7 @@ class Worker:
         if tag == "b":
             return _Callback(self, inner)
         if tag == "N" and networks is not None:
-            networks.append(_Network(self, *inner))
+            networks.append(Network(self, *inner))
             return networks[-1]
         raise WireError(f"unknown tag {tag!r}")
 
@@ -234,7 +234,7 @@ class _Callback:
         return self._worker.call_back(self._number, positional, keywords)
 
 
-class _Network(torch.nn.Module):
+class Network(torch.nn.Module):
     """Stands in for a network that lives on the rubric's side: called there, its mode and parameters are here."""
 
     def __init__(self, worker: Worker, number: int, training: bool) -> None:

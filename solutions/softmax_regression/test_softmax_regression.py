@@ -104,11 +104,12 @@ def pair(value):
           "en": "Use sum(dim=1, keepdim=True); without keepdim the shapes do not fit."},
 )
 def test_softmax_rows(student, rng):
-    result = checks.assert_shape(student.softmax(torch.randn(4, 3, generator=rng)), (4, 3))
-    sums = checks.assert_finite(result).sum(dim=1).detach()
+    X = torch.randn(4, 3, generator=rng)
+    result = checks.assert_finite(checks.assert_shape(student.softmax(X), (4, 3)))
+    sums = result.sum(dim=1).detach()
     checks.require(bool((sums - 1).abs().max() < 1e-4), {
         "en": "the rows do not sum to 1", "zh": "各行的和不等于 1",
-    })
+    }, actual=result, expected=X.exp() / X.exp().sum(dim=1, keepdim=True))
 
 
 @criterion(
@@ -161,7 +162,7 @@ def test_net_probabilities(student, rng):
     checks.require(rows_sum_to_one and bool((result >= 0).all()), {
         "en": "the rows are no probabilities: they must be at least 0 and sum to 1",
         "zh": "各行不是概率：应当不小于 0，且和为 1",
-    })
+    }, actual=result, expected=(X @ W + b).softmax(dim=1))
 
 
 @criterion(
@@ -256,7 +257,7 @@ def test_accuracy_number(student, rng):
     checks.require(0 <= share <= 1, {
         "en": f"a share lies between 0 and 1, but this is {share:g}: was the number of samples not divided by?",
         "zh": f"比例在 0 与 1 之间，这里却是 {share:g}：是不是没有除以样本数？",
-    })
+    }, actual=torch.tensor(share), expected=torch.tensor(0.7))
 
 
 @criterion(
