@@ -203,14 +203,14 @@ def test_train_shapes(student, rng):
     needs="train.shapes",
 )
 def test_train_reads_digits(student, rng):
-    params = four(student.train(*some_digits(rng, 200), 32, 10, 0.5, 10, 20))
-    assert_shapes(params, 64, 32, 10)
+    params = four(student.train(*some_digits(rng, 200), 64, 10, 0.5, 10, 20))
+    assert_shapes(params, 64, 64, 10)
     X, y = digits().test
     scores = checks.assert_finite(scores_of(X, params), name="scores").detach()
     share = float((scores.argmax(dim=1) == y).float().mean())
-    checks.require(share >= 0.7, {
-        "en": f"after training {share:.0%} of other images are read rightly; at least 70% are asked (a guess gets 10%)",
-        "zh": f"训练之后，新图片的准确率是 {share:.0%}；要求至少 70%（瞎猜是 10%）",
+    checks.require(share >= 0.55, {
+        "en": f"after training {share:.0%} of other images are read rightly; at least 55% are asked (a guess gets 10%)",
+        "zh": f"训练之后，新图片的准确率是 {share:.0%}；要求至少 55%（瞎猜是 10%）",
     })
 
 
@@ -241,12 +241,12 @@ def test_concise_shapes(student, rng):
     needs="concise.shapes",
 )
 def test_concise_bends(student, rng):
-    net = student.train_concise(*inner_and_outer(rng, 100), 24, 2, 0.5, 12, 20)
+    net = student.train_concise(*inner_and_outer(rng, 100), 24, 2, 0.5, 16, 20)
     X, y = inner_and_outer(rng, 400)
     with torch.no_grad():
         scores = checks.assert_finite(checks.assert_shape(net(X), (400, 2), name="net(X)"), name="net(X)")
     share = float((scores.argmax(dim=1) == y).float().mean())
-    checks.require(share >= 0.83, {
-        "en": f"{share:.0%} of other points are told rightly; at least 83% are asked (straight lines get about 50%)",
-        "zh": f"新的点有 {share:.0%} 分对了；要求至少 83%（直线大约只能分对 50%）",
+    checks.require(share >= 0.82, {
+        "en": f"{share:.0%} of other points are told rightly; at least 82% are asked (straight lines get about 50%)",
+        "zh": f"新的点有 {share:.0%} 分对了；要求至少 82%（直线大约只能分对 50%）",
     })

@@ -184,11 +184,11 @@ def test_mlp_gradient(student, rng):
     needs="train.shapes",
 )
 def test_train_bends(student, rng):
-    params = four(student.train(*inner_and_outer(rng, 100), 24, 2, 0.5, 12, 20))
+    params = four(student.train(*inner_and_outer(rng, 100), 24, 2, 0.5, 16, 20))
     assert_shapes(params, 2, 24, 2)
     X, y = inner_and_outer(rng, 400)
     share = float((checks.assert_finite(scores_of(X, params), name="scores").argmax(dim=1) == y).float().mean())
-    checks.require(share >= 0.83, {
+    checks.require(share >= 0.82, {
         "en": "the classes are not told apart well enough", "zh": "两类分得不够好",
     })
 
@@ -263,8 +263,9 @@ def test_concise_pieces(student, rng):
     needs="concise.shapes",
 )
 def test_concise_obeys_arguments(student):
-    for lr, num_epochs, batch_size, steps in ((0.8, 3, 24, 3), (0.2, 4, 5, 20)):
-        net = student.train_concise(*ALL_ZERO, 8, 2, lr, num_epochs, batch_size)
+    for lr, num_epochs, batch_size, steps in ((0.5, 3, 24, 3), (0.1, 4, 5, 20)):
+        net = student.train_concise(*ALL_ZERO, 64, 2, lr, num_epochs, batch_size)
         scores = checks.assert_shape(net_of(net, torch.zeros(1, 30)), (1, 2), name="net(X)")
         lead = float(scores @ torch.tensor([1.0, -1.0]))
-        checks.require(0.65 < lead / lead_after(steps, lr) < 1.5, OTHER_DISTANCE)
+        # with nn.Linear's own initial values the hidden units add up to 0.6 of it, and a little noise
+        checks.require(0.85 < lead / lead_after(steps, lr) < 1.85, OTHER_DISTANCE)
