@@ -109,19 +109,49 @@ def describe_last_call() -> str:
     return str(call) if call else ""
 
 
-def require(condition: object, message: Text | Mapping[str, str], *, actual: Any = None) -> None:
+def require(
+    condition: object, message: Text | Mapping[str, str], *, actual: Any = None, expected: torch.Tensor | None = None
+) -> None:
     """Fail with a message of the rubric's own unless the condition holds.
 
     Args:
-        condition: what has to be true.
+        condition: true where all is well.
         message: what the student reads, in ``en`` and ``zh``.
-        actual: the tensor that was looked at, to tell known mistakes apart that end in the same message.
+        actual: what came back, for a diagnosis, and to tell known mistakes apart that end in the same message.
+        expected: what was asked for, for a diagnosis; it is never printed.
 
     Raises:
         CheckFailed: the condition is false.
     """
     if not condition:
-        raise CheckFailed(_after_call(Text.model_validate(message)), actual=actual)
+        raise CheckFailed(_after_call(Text.model_validate(message)), actual=actual, expected=expected)
+
+
+def assert_written_without(function: Any, *names: str) -> None:
+    """The student's function, and whatever of the submission it uses, uses none of these.
+
+    Args:
+        function: the student's function; its source text is read, it is not called.
+        names: of ready-made functions, methods or classes, in lower case: ``"softmax"`` means ``Softmax`` too.
+
+    Raises:
+        CheckFailed: it does, or looks something up by a computed name, where nobody can tell.
+    """
+    use = function.find_use(*names)
+    if use is None:
+        return
+    place = {"name": function.__name__, "used": same(use.expression), "place": use.place, "line": use.line}
+    if use.computed:
+        raise CheckFailed(
+            text(
+                "`{name}` uses `{used}` ({place}, line {line}), so its text does not show what is called; "
+                "write the names themselves",
+                **place,
+            )
+        )
+    raise CheckFailed(
+        text("`{name}` uses `{used}` ({place}, line {line}), which you are to write yourself here", **place)
+    )
 
 
 def assert_tensor(value: Any, *, name: str | None = None) -> torch.Tensor:
@@ -186,8 +216,13 @@ def assert_dtype(value: Any, dtype: torch.dtype, *, name: str | None = None) -> 
     return tensor
 
 
-def assert_finite(value: Any, *, name: str | None = None) -> torch.Tensor:
+def assert_finite(value: Any, *, name: str | None = None, expected: torch.Tensor | None = None) -> torch.Tensor:
     """A tensor without NaN and infinity.
+
+    Args:
+        value: what the student's function returned.
+        name: what the value is, for the message.
+        expected: what it should be, for a diagnosis; by default anything finite.
 
     Raises:
         CheckFailed: it is no tensor, or not finite.
@@ -205,7 +240,9 @@ def assert_finite(value: Any, *, name: str | None = None) -> torch.Tensor:
                     total=tensor.numel(),
                     kind=kind,
                 )
-            )
+            ),
+            actual=tensor,
+            expected=torch.zeros_like(tensor) if expected is None else expected,
         )
     return tensor
 
@@ -236,7 +273,7 @@ def assert_close(
     tensor = assert_shape(value, wanted.shape, name=name)
     assert_dtype(tensor, wanted.dtype, name=name)
     if wanted.is_floating_point() and bool(torch.isfinite(wanted).all()):
-        assert_finite(tensor, name=name)
+        assert_finite(tensor, name=name, expected=wanted)
     try:
         torch.testing.assert_close(tensor.detach(), wanted.detach(), rtol=rtol, atol=atol)
     except AssertionError:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from autograder.relations import of_classification
 from autograder.results import Diagnosis
 from autograder.texts import Text, text
 
@@ -32,8 +33,28 @@ def explain(actual: Any, expected: Any) -> Diagnosis | None:
     by_shape = next(_shape_relations(tuple(actual.shape), tuple(expected.shape)), None)
     if by_shape is not None or expected.is_meta or not expected.is_floating_point() or not actual.is_floating_point():
         return by_shape
-    relations = _value_relations(actual.detach().double(), expected.detach().double())
-    return next((diagnosis for holds, diagnosis in relations if holds()), None)
+    got, wanted = actual.detach().double(), expected.detach().double()
+    if got.shape == wanted.shape and bool(torch.isfinite(wanted).all()) and not bool(torch.isfinite(got).all()):
+        return _not_finite(got)
+    if got.shape == wanted.shape and (of_classes := next(of_classification(got, wanted), None)) is not None:
+        return of_classes
+    if not wanted.dim() and 0 < float(wanted) < 1 and 0 <= float(got) <= 1:
+        return None  # of two shares one is easily twice the other
+    return next((diagnosis for holds, diagnosis in _value_relations(got, wanted) if holds()), None)
+
+
+def _not_finite(values: torch.Tensor) -> Diagnosis:
+    if bool(torch.isnan(values).any()):
+        return _diagnosis(
+            "not-a-number",
+            text(
+                "nan comes of inf / inf, 0 / 0, inf - inf or 0 * inf: "
+                "before it, something has overflowed to inf or underflowed to 0"
+            ),
+        )
+    return _diagnosis(
+        "infinite", text("inf comes of the exponential of a large number, the logarithm of 0 or a division by 0")
+    )
 
 
 def _shape_relations(actual: tuple[int, ...], expected: tuple[int, ...]) -> Iterator[Diagnosis]:

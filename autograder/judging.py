@@ -17,6 +17,7 @@ from autograder.sandbox import confine
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.process import Zygote
 from autograder.sandbox.remote import RemoteRunner
+from autograder.source import Source
 from autograder.student import Student
 from autograder.submission import Submission
 from autograder.texts import Text, printable, text
@@ -50,7 +51,8 @@ def open_submission(judge: Judge, zygote: Zygote, submission: Submission) -> Ite
     )
     try:
         runner.load()
-        judge.begin(Student(assignment.functions, runner), seed_submission=runner.seed)
+        source = Source(submission.cells, assignment.exercise_of, assignment.grade_ids)
+        judge.begin(Student(assignment.functions, runner, source), seed_submission=runner.seed)
         yield runner
     finally:
         runner.close()

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -27,6 +28,7 @@ from autograder.results import ExerciseResult, GradeReport
 from autograder.sandbox import confine
 from autograder.sandbox.generators import preserved_generators
 from autograder.session import run_session
+from autograder.source import Source
 from autograder.student import LocalRunner, Student, frames_outside, run_locally
 from autograder.texts import Language, Text, choose_language, text
 
@@ -78,7 +80,7 @@ def check(exercise: str | None = None, *, lang: Language | None = None) -> Check
         defined=lambda: [n for n, v in names.items() if callable(v)],
         failure=lambda e: frames_outside(e, _PACKAGE),
     )
-    judge.begin(Student(assignment.functions, runner))
+    judge.begin(Student(assignment.functions, runner, Source(_cells_run(names), assignment.exercise_of, {})))
     with preserved_generators(), _one_thread():
         run_session(judge)
     return CheckResult(judge.exercises(), choose_language(lang, assignment.settings.language))
@@ -138,10 +140,19 @@ def _visible_judge(assignment: Assignment, exercise: str | None) -> Judge:
     return Judge(public, PRACTICE_KEY, exercise=exercise)
 
 
+def _cells_run(names: Mapping[str, Any]) -> list[submissions.Cell]:
+    """The cells that this notebook has run, as IPython keeps them; none in a script."""
+    sources = names.get("In")
+    if not isinstance(sources, list):
+        return []
+    return [submissions.Cell(f"code cell {n}", n, str(source)) for n, source in enumerate(sources) if n]
+
+
 def _run_here(judge: Judge, submission: submissions.Submission) -> None:
     """Where a process of its own cannot be had, the student's own code runs in this one."""
     notebook, _ = run_locally(judge.assignment, submission)
-    judge.begin(Student(judge.assignment.functions, LocalRunner.of(notebook)))
+    source = Source(submission.cells, judge.assignment.exercise_of, judge.assignment.grade_ids)
+    judge.begin(Student(judge.assignment.functions, LocalRunner.of(notebook), source))
     run_session(judge)
 
 

@@ -8,7 +8,6 @@ does not declare as changed in place is frozen, and a change is noted instead of
 from __future__ import annotations
 
 import difflib
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, Self
@@ -17,10 +16,12 @@ import torch
 
 from autograder.checks import Call, remember_call
 from autograder.course import Assignment, Function
+from autograder.datasets import offline
 from autograder.errors import StudentError, StudentException
 from autograder.sandbox.cells import Failure, Notebook
 from autograder.sandbox.wire import identical
-from autograder.submission import Submission
+from autograder.source import Source, Use
+from autograder.submission import Submission, tell_label
 from autograder.texts import Text, same, text
 
 
@@ -42,23 +43,27 @@ class Runner(Protocol):
 class Student:
     """The functions of one submission, as attributes."""
 
-    def __init__(self, functions: Mapping[str, Function], runner: Runner) -> None:
-        self._functions, self._runner = functions, runner
+    def __init__(self, functions: Mapping[str, Function], runner: Runner, source: Source | None = None) -> None:
+        self._functions, self._runner, self._source = functions, runner, source
 
     def __getattr__(self, name: str) -> StudentFunction:
         if name not in self._functions:
             raise AttributeError(
                 f"assignment.yaml declares no function {name!r}; there are: {', '.join(self._functions)}"
             )
-        return StudentFunction(self._functions[name], self._runner)
+        return StudentFunction(self._functions[name], self._runner, self._source)
 
 
 class StudentFunction:
     """One function; arguments may be given by the names in ``assignment.yaml``, whatever the student calls them."""
 
-    def __init__(self, function: Function, runner: Runner) -> None:
-        self.function, self.runner = function, runner
+    def __init__(self, function: Function, runner: Runner, source: Source | None = None) -> None:
+        self.function, self.runner, self._source = function, runner, source
         self.__name__ = function.name
+
+    def find_use(self, *names: str) -> Use | None:
+        """Where its source text uses one of these names; None too where there is no text to read."""
+        return None if self._source is None else self._source.find_use(self.function.name, names)
 
     def __call__(self, *positional: Any, **named: Any) -> Any:
         """Call it as the assignment declares it.
@@ -79,12 +84,13 @@ def run_locally(assignment: Assignment, submission: Submission) -> tuple[Noteboo
     """Run the cells of a submission in this process; gives what they defined and what failed."""
     notebook = Notebook(assignment.exercise_of, "submission" if submission.is_script else "__main__")
     failures: list[Failure] = []
-    for cell in submission.cells:
-        if cell.is_test:
-            if cell.grade_id in assignment.grade_ids:
-                notebook.reach_grade_cell(assignment.grade_ids[cell.grade_id])
-        elif not cell.skip:
-            failures += notebook.run(cell.label, cell.source, first_line=cell.first_line, resume=cell.resume)
+    with offline():
+        for cell in submission.cells:
+            if cell.is_test:
+                if cell.grade_id in assignment.grade_ids:
+                    notebook.reach_grade_cell(assignment.grade_ids[cell.grade_id])
+            elif not cell.skip:
+                failures += notebook.run(cell.label, cell.source, first_line=cell.first_line, resume=cell.resume)
     notebook.finish()
     return notebook, failures
 
@@ -129,6 +135,8 @@ class LocalRunner:
                 result = target(*given)
         except Exception as error:  # noqa: BLE001 -- whatever the student raises is told as the student's
             raise student_exception(function.name, self._failure(error)) from None
+        if any(result is now and not identical(before, now) for pairs in frozen.values() for now, before in pairs):
+            result = result.clone()  # what came back, not what the argument is again in a moment
         return result, [name for name, pairs in frozen.items() if _restore(pairs)]
 
     def _own(self, argument: Any) -> Any:
@@ -196,13 +204,6 @@ def tell_failure(failure: Failure) -> Text:
         inside = text(", in {name}", name=name) if name and name != "<module>" else same("")
         words = words + where + inside + same(f"\n    {source}\n" if source else "\n")
     return words + same(f"{failure.kind}: {failure.message}" if failure.message else failure.kind)
-
-
-def tell_label(label: str) -> Text:
-    """What a reader calls the place a line stands in."""
-    if found := re.fullmatch(r"code cell (\d+)", label):
-        return text("code cell {number}", number=found[1])
-    return same(label)
 
 
 def frames_outside(error: BaseException, package: str) -> Failure:

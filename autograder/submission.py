@@ -16,7 +16,7 @@ from typing import Any
 
 from autograder.errors import SubmissionError
 from autograder.results import Problem
-from autograder.texts import same, text
+from autograder.texts import Text, same, text
 
 MAX_BYTES = 256 << 20
 _DAMAGE_TOLD = 100
@@ -68,6 +68,13 @@ class Submission:
     cells: tuple[Cell, ...]
     problems: tuple[Problem, ...] = ()
     is_script: bool = False
+
+
+def tell_label(label: str) -> Text:
+    """What a reader calls the place a line stands in."""
+    if found := re.fullmatch(r"code cell (\d+)", label):
+        return text("code cell {number}", number=found[1])
+    return same(label)
 
 
 def read(path: Path) -> Submission:

@@ -9,7 +9,7 @@ import autograder
 
 PACKAGE = Path(autograder.__file__).parent
 LAYERS = """
-texts quiz.expressions quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
+texts datasets quiz.expressions quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
 errors quiz.reading quiz.outcomes quiz.exports.losses
 results yamlfile commandline
 quiz.models
@@ -22,16 +22,17 @@ quiz.tables quiz.screens
 quiz.taking
 course submission jobs
 checks sandbox.cells sandbox.generators sandbox.hugepages sandbox.landlock sandbox.seccomp sandbox.serving sandbox.wire
-sandbox.confine sandbox.forking student sandbox.worker
-provenance
+source sandbox.confine sandbox.forking
+student sandbox.worker
+provenance sandbox.rehearsal
 sandbox.zygote engine
 sandbox.process
 sandbox.host
 sandbox.remote
 quiz.proving
 quiz.commands
-diagnosis criteria mutants
-mistakes
+relations criteria mutants
+diagnosis mistakes
 judge
 rubric
 session judging report.terminal generated

@@ -128,6 +128,11 @@ def test_require_needs_both_languages():
 
 COLUMN = torch.tensor([[1.0], [2.0], [-4.0], [8.0]])
 SQUARE = torch.arange(9.0).reshape(3, 3) ** 2
+SCORES = torch.tensor([[0.5, -1.0, 2.0], [-3.0, 0.1, 0.7], [1.5, 1.0, -0.5], [0.0, 2.5, 0.2]])
+SOFTMAX = SCORES.softmax(dim=1)
+BIAS = torch.tensor([0.5, -1.0, 0.25])
+LOSSES = torch.tensor([0.1, 1.5, 0.7])
+SHARE = torch.tensor(0.7)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +148,25 @@ SQUARE = torch.arange(9.0).reshape(3, 3) ** 2
         (COLUMN / 2, COLUMN, "halved"),
         (4 * COLUMN, COLUMN, "times-n"),
         (COLUMN / 4, COLUMN, "divided-by-n"),
+        (torch.tensor([1.0, torch.nan]), torch.tensor([1.0, 2.0]), "not-a-number"),
+        (torch.tensor([1.0, torch.inf]), torch.tensor([1.0, 2.0]), "infinite"),
+        (SCORES.softmax(dim=0), SOFTMAX, "wrong-axis"),
+        (SCORES.flatten().softmax(dim=0).reshape(4, 3), SOFTMAX, "over-everything"),
+        (SCORES.exp(), SOFTMAX, "row-factor"),
+        (SOFTMAX.log(), SOFTMAX, "logarithm-taken"),
+        (SCORES, SOFTMAX, "softmax-missing"),
+        (SOFTMAX.softmax(dim=1), SOFTMAX, "softmax-twice"),
+        ((SCORES - BIAS).softmax(dim=1), SOFTMAX, "bias"),
+        (SCORES - BIAS, SCORES, "bias"),
+        (SOFTMAX, SCORES, "softmax-added"),
+        (SCORES.relu(), SCORES, "activation-added"),
+        (LOSSES / torch.tensor(2.0).log(), LOSSES, "logarithm-base"),
+        (LOSSES / torch.tensor(10.0).log(), LOSSES, "logarithm-base"),
+        ((-LOSSES).exp(), LOSSES, "logarithm-missing"),
+        (1 - (-LOSSES).exp(), LOSSES, "logarithm-missing"),
+        (SHARE * 100, SHARE, "percent"),
+        (SHARE * 30, SHARE, "count"),
+        (1 - SHARE, SHARE, "complement"),
     ],
 )
 def test_a_relation_is_named(actual, expected, name):
@@ -156,12 +180,16 @@ def test_a_relation_is_named(actual, expected, name):
     [
         (COLUMN + 1, COLUMN),
         (torch.zeros(4, 1), torch.zeros(4, 1)),
-        (torch.full((4, 1), torch.nan), COLUMN),
         (None, COLUMN),
         (torch.zeros(5, 3), COLUMN),
         (torch.tensor([1, 2]), torch.tensor([2, 4])),
         (torch.zeros(0, 1), torch.zeros(0, 1)),
         (torch.ones(1), torch.zeros(1)),
+        (SOFTMAX.roll(1, 0), SOFTMAX),
+        (SCORES + 1 / (1 + SCORES**2), SCORES),
+        (LOSSES + 0.3, LOSSES),
+        (torch.tensor(0.6), SHARE),
+        (torch.tensor(0.35), SHARE),
     ],
 )
 def test_where_nothing_fits_nothing_is_said(actual, expected):

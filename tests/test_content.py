@@ -171,12 +171,13 @@ REAL_CELLS = [
     "%config InlineBackend.figure_format = 'retina'\n!nvidia-smi\n%matplotlib inline",
     "data_iter = DataLoader(TensorDataset(torch.ones(4, 2), torch.ones(4)), 2)\nloss = squared_loss = nn.MSELoss()",
     "linreg = net = nn.Sequential(nn.Linear(2, 1))\nsgd = torch.optim.SGD(net.parameters(), lr=0.03)",
+    "softmax = nn.Softmax(dim=1)\nrelu = torch.relu\nmlp = nn.Sequential(nn.Flatten(), nn.Linear(4, 4), nn.ReLU())",
+    "cross_entropy = nn.CrossEntropyLoss()\naccuracy = 0.93\ninit_params = params = net.parameters()\ntrain = None",
 ]
 
 
-def test_real_notebooks_are_graded(tmp_path):
+def test_real_notebooks_are_graded(assignment, tmp_path):
     """Cells as students' notebooks have them: some fail today, some rebind the exercises' names; ids and order are missing."""
-    assignment = COURSE.assignment("linear_regression")
     answers = mutants.Answers.of(assignment, release(assignment.name))
     notebook = answers.notebook(answers.solutions) | {"nbformat_minor": 0}
     for number, source in enumerate(REAL_CELLS):
@@ -208,7 +209,8 @@ def test_the_source_notebook_runs_from_top_to_bottom(assignment, tmp_path):
         "executed.ipynb",
         f"{assignment.name}.ipynb",
     ]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    offline = os.environ | {"AUTOGRADER_OFFLINE": "1"}
+    done = subprocess.run(command, cwd=folder, env=offline, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     outputs = [o for c in json.loads((folder / "executed.ipynb").read_text())["cells"] for o in c.get("outputs", ())]
     tables = ["".join(o["data"]["text/plain"]) for o in outputs if "text/html" in o.get("data", {})]

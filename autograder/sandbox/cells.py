@@ -90,7 +90,7 @@ class Notebook:
         self._labels.add(label)
         _remember_source(label, source, first_line)
         failures: list[Failure] = []
-        for tree in self._trees(source, label, first_line, resume=resume):
+        for tree in self.trees(source, label, first_line, resume=resume):
             if isinstance(tree, Failure):
                 failures.append(tree)
                 continue
@@ -168,7 +168,7 @@ class Notebook:
         kept = frames if len(frames) <= _FRAMES_SHOWN else [*frames[:2], *frames[2 - _FRAMES_SHOWN :]]
         return Failure(_type_name(error), _message(error), kept)
 
-    def _trees(self, source: str, label: str, first_line: int, *, resume: bool) -> Iterator[ast.Module | Failure]:
+    def trees(self, source: str, label: str, first_line: int, *, resume: bool) -> Iterator[ast.Module | Failure]:
         """The syntax tree of a cell, or what is wrong with it.
 
         What is Python already is left as it is: a line that begins with ``%`` can go on with the expression above it. A

@@ -127,6 +127,7 @@ class RemoteRunner:
                 name=origin,
                 callback=lambda message, tensors: self._call_back(message, tensors, callbacks, origin),
             )
+        self.host.checked(lambda: _accept_modes(answer, callbacks))
         return self.host.checked(
             lambda: self._accept(answer, received, inputs, request["changes"], owners, origin),
         )
@@ -194,7 +195,8 @@ class RemoteRunner:
             return {"g": [encoder.encode(item) for item in value]}
         if callable(value):
             callbacks[len(callbacks)] = value
-            return {"b": len(callbacks) - 1}
+            number = len(callbacks) - 1
+            return {"N": [number, value.training]} if isinstance(value, torch.nn.Module) else {"b": number}
         raise WireError(f"a {type(value).__name__} cannot be sent to a student's process")
 
     def _decode_handle(self, tag: str, inner: Tree, origin: str) -> Any:
@@ -215,7 +217,7 @@ class RemoteRunner:
             raise WireError("malformed callback")
         encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
         try:
-            with torch.no_grad():
+            with torch.set_grad_enabled(_take_mode(function, message)):
                 return {"result": encoder.encode(function(*positional, **keywords))}, encoder.tensors
         except Exception as error:  # noqa: BLE001 -- a student may call a function of ours with anything
             return {"error": f"{type(error).__name__}: {error}"[:500]}, []
@@ -365,6 +367,23 @@ def _accept_products(
     graph = answer.get("graph")
     live = [(i, node["t"]) for i, node in enumerate(tree) if node is not None and received[node["t"]].requires_grad]
     return products, graph if type(graph) is int else None, live
+
+
+def _take_mode(function: Callable[..., Any], message: Message) -> bool:
+    """Put a network of ours into the mode its stand-in is called in; says whether a graph is built over there."""
+    if not isinstance(function, torch.nn.Module):
+        return False
+    function.train(message.get("training") is True)
+    return message.get("grad_enabled") is True
+
+
+def _accept_modes(answer: Message, callbacks: Callbacks) -> None:
+    """Leave the networks of ours in the modes in which a call left their stand-ins."""
+    for number, training in answer.get("modes", ()):
+        network = callbacks.get(number)
+        if not isinstance(network, torch.nn.Module) or type(training) is not bool:
+            raise WireError("malformed mode of a network")
+        network.train(training)
 
 
 def _call_request(

@@ -84,7 +84,8 @@ class Worker:
 
     def _call(self, message: Message, tensors: list[Received]) -> None:
         leaves, values = _as_arguments(tensors, message["grads"])
-        decoder = Decoder(values, self._resolve)
+        networks: list[Network] = []
+        decoder = Decoder(values, lambda tag, inner: self._resolve(tag, inner, networks))
         positional, keywords = decoder.decode(message["args"]), decoder.decode(message["kwargs"])
         function = self._target(message)
         frozen = [i for i in range(message["inputs"]) if i not in message["changes"]]
@@ -96,9 +97,14 @@ class Worker:
         tree = encoder.encode(result)
         answer = {
             "result": tree,
-            "aliases": [[out, i] for i in range(message["inputs"]) if (out := encoder.index_of(values[i])) is not None],
+            "aliases": [
+                [out, i]
+                for i in range(message["inputs"])
+                if i not in changed and (out := encoder.index_of(values[i])) is not None
+            ],
             "changed": changed,
             "updates": [[i, *_state(values[i], encoder)] for i in message["changes"]],
+            "modes": [[network.number, network.training] for network in networks],
         }
         graph_inputs = leaves[: message["inputs"]] if message["grad_enabled"] else None
         self._reply_tensors(answer, encoder, graph_inputs)
@@ -166,7 +172,7 @@ class Worker:
         iterator = hasattr(type(value), "__next__")
         return {"h": [self._keep(value), type(value).__name__[:80], iterator]}
 
-    def _resolve(self, tag: str, inner: Tree) -> Any:
+    def _resolve(self, tag: str, inner: Tree, networks: list[Network] | None = None) -> Any:
         if tag == "F":
             view = self._notebook.current
             function = self._find(inner)
@@ -176,13 +182,19 @@ class Worker:
             return self._objects[inner][0]
         if tag == "b":
             return _Callback(self, inner)
+        if tag == "N" and networks is not None:
+            networks.append(Network(self, *inner))
+            return networks[-1]
         raise WireError(f"unknown tag {tag!r}")
 
-    def call_back(self, number: int, positional: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        """Call a function that lives on the rubric's side; its result carries no gradient."""
+    def call_back(
+        self, number: int, positional: tuple[Any, ...], keywords: dict[str, Any], *, training: bool = False
+    ) -> Any:
+        """Call a function (or a network in this mode) of the rubric's side; its result carries no gradient."""
         encoder = Encoder(self._handle)
-        args, kwargs = encoder.encode(positional), encoder.encode(keywords)
-        self._send({"callback": number, "args": args, "kwargs": kwargs}, encoder.tensors)
+        request = {"callback": number, "args": encoder.encode(positional), "kwargs": encoder.encode(keywords)}
+        request |= {"training": training, "grad_enabled": torch.is_grad_enabled()}
+        self._send(request, encoder.tensors)
         while "op" in (received := self._receive())[0]:
             self._answer(*received)  # the function over there calls the student's functions in turn
         answer, tensors = received
@@ -227,6 +239,21 @@ class _Callback:
         return self._worker.call_back(self._number, positional, keywords)
 
 
+class Network(torch.nn.Module):
+    """Stands in for a network that lives on the rubric's side: called there, its mode and parameters are here."""
+
+    def __init__(self, worker: Worker, number: int, training: bool) -> None:
+        super().__init__()
+        self.number = number
+        self._call_back = worker.call_back
+        self.weight = torch.nn.Parameter(torch.zeros(1))  # students ask the first parameter where the network lives
+        self.train(training)
+
+    def forward(self, *positional: Any, **keywords: Any) -> Any:
+        """Ask the network itself."""
+        return self._call_back(self.number, positional, keywords, training=self.training)
+
+
 def _as_arguments(received: list[Received], gradients: dict[str, int]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """Leaves to differentiate by, and what the function gets: the leaf itself, or for a non-leaf a child of one."""
     leaves = [r.tensor.requires_grad_(r.requires_grad) for r in received]
@@ -251,12 +278,16 @@ def _as_tree(failure: Failure) -> Tree:
 
 
 def hide_package() -> None:
-    """A notebook's ``from autograder import check`` must work here and must not lead anywhere."""
+    """A notebook's ``from autograder import check`` must work here and lead nowhere; data may have been preloaded."""
+    datasets = sys.modules.get("autograder.datasets")
     for name in [n for n in sys.modules if n == "autograder" or n.startswith("autograder.")]:
         del sys.modules[name]
     stand_in = types.ModuleType("autograder")
     stand_in.check = lambda *_, **__: None  # type: ignore[attr-defined]
     sys.modules["autograder"] = stand_in
+    if datasets is not None:
+        stand_in.datasets = datasets  # type: ignore[attr-defined]
+        sys.modules["autograder.datasets"] = datasets
 
 
 class Output:
