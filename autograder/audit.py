@@ -20,6 +20,7 @@ from autograder.course import Assignment
 from autograder.criteria import is_named
 from autograder.generated import generate
 from autograder.jobs import Job
+from autograder.mistakes import CAUSES
 from autograder.mutants import Answers, Mutant, Mutants
 from autograder.results import CriterionResult, GradeReport
 
@@ -59,6 +60,11 @@ class Version(_Record):
     diagnosis: str | None = None
     excuse: str | None = None
     problem: str | None = None
+
+    @property
+    def is_named(self) -> bool:
+        """Does the diagnosis name this mistake, alone or among the few that do the same?"""
+        return self.diagnosis is not None and self.id in self.diagnosis.split(CAUSES)
 
 
 class CriterionAudit(_Record):
@@ -104,9 +110,9 @@ class Audit(_Record):
 
     @property
     def diagnosis_rate(self) -> float:
-        """The share of the named mutants whose first diagnosis is that mistake."""
+        """The share of the named mutants whose first diagnosis names that mistake."""
         named = self.of("mutant")
-        return 1.0 if not named else sum(v.diagnosis == v.id for v in named) / len(named)
+        return 1.0 if not named else sum(v.is_named for v in named) / len(named)
 
     @property
     def faults(self) -> list[str]:

@@ -2,8 +2,8 @@
 
 The mutants of ``mutants.yaml`` are edits of the reference, so they may run in this process. A mutant is run only where
 it can be the answer: the criteria that it names have all failed. It is the answer when every criterion of the exercise
-found the same: the same message, up to rounding, and the same values. When two mutants do, neither is named; nor is one
-in an exercise that builds on another one which has failed.
+found the same: the same message, up to rounding, and the same values. When a few mutants do, the student reads that it
+is one of them. Nothing is said in an exercise that builds on another one which has failed.
 """
 
 from __future__ import annotations
@@ -28,9 +28,14 @@ from autograder.mutants import Answers, Mutant
 from autograder.results import CriterionResult, Diagnosis
 from autograder.sandbox.generators import seed_generators
 from autograder.student import LocalRunner, Student, run_locally
+from autograder.texts import text
 
 if TYPE_CHECKING:
     from autograder.judge import Judge
+
+MAX_CAUSES = 3
+CAUSES = "|"
+"""Stands between the ids of mistakes that cannot be told apart."""
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 _PLACE = re.compile(r" at \[[\d, ]*\] it is .*")  # which element is told depends on the last bit
@@ -163,26 +168,26 @@ class KnownMistakes:
         for exercise in dict.fromkeys(c.exercise for c in self._judge.criteria):
             criteria = [c for c in self._judge.criteria if c.exercise == exercise]
             failed = [c.id for c in criteria if results[c.id].outcome == "failed"]
-            mistake = None
+            found: list[Mutant] = []
             if failed and not broken & self._needed_by(exercise):
-                mistake = self._mistake(exercise, criteria, results, findings)
-            if mistake is not None:
-                diagnosis = Diagnosis(id=mistake.id, text=mistake.explain)
+                found = self._mistakes(exercise, criteria, results, findings)
+            if 0 < len(found) <= MAX_CAUSES:
+                diagnosis = _one_of(found)
                 for name in failed:
                     first = name == failed[0]
                     named[name] = named[name].model_copy(update={"diagnosis": diagnosis if first else None})
         return named
 
-    def _mistake(
+    def _mistakes(
         self,
         exercise: str,
         criteria: list[Criterion],
         results: Mapping[str, CriterionResult],
         findings: Mapping[str, Finding],
-    ) -> Mutant | None:
+    ) -> list[Mutant]:
         tried = [c for c in criteria if c.id in findings]
         if any(results[c.id].outcome == "error" for c in criteria) or not self._can_replay(tried):
-            return None
+            return []
         tried.sort(key=lambda c: results[c.id].outcome == "passed")  # what failed tells mutants apart soonest
         not_passed = [c.id for c in criteria if results[c.id].outcome != "passed"]
         found: list[Mutant] = []
@@ -191,7 +196,7 @@ class KnownMistakes:
                 continue
             if all(self._finding(mutant, c).agrees(findings[c.id]) for c in tried):
                 found.append(mutant)
-        return found[0] if len(found) == 1 else None
+        return found
 
     def _can_replay(self, criteria: list[Criterion]) -> bool:
         ours = {"student", "reference", "rng"}
@@ -213,6 +218,14 @@ class KnownMistakes:
             notebook, _ = run_locally(assignment, replace(source, cells=cells))
             self._versions[mutant.id] = Student(assignment.functions, LocalRunner.of(notebook))
         return self._versions[mutant.id]
+
+
+def _one_of(found: list[Mutant]) -> Diagnosis:
+    """Mistakes that cannot be told apart by what they do."""
+    words = found[0].explain
+    for other in found[1:]:
+        words = text("{cause} Or: {other}", cause=words, other=other.explain)
+    return Diagnosis(id=CAUSES.join(mutant.id for mutant in found), text=words)
 
 
 def _can_be(mutant: Mutant, not_passed: list[str]) -> bool:

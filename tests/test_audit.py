@@ -124,9 +124,13 @@ def test_other_wrong_code_is_not_taken_for_a_known_mistake(sound, tmp_path):
     assert diagnoses(sound, tmp_path, double=only_detached) == {}
 
 
-def test_two_mistakes_that_look_alike_are_not_told_apart_by_luck(tmp_path):
-    course = course_with(tmp_path / "course", mutants=[TRIPLE, {**TRIPLE, "id": "double-triples-too"}])
-    assert diagnoses(course, tmp_path, double="def double(x):\n    return 3 * x\n") == {}
+def test_mistakes_that_do_the_same_are_told_as_alternatives(tmp_path):
+    other = {"id": "double-trebles", "explain": {"en": "Thrice.", "zh": "三次。"}}
+    course = course_with(tmp_path / "course", mutants=[TRIPLE, {**TRIPLE, **other}])
+    found = diagnoses(course, tmp_path, double="def double(x):\n    return 3 * x\n")["double.values"]
+    assert found.id == "double-triples|double-trebles"
+    assert found.text.en == "It is three times as much. Or: Thrice."
+    assert audit.audit(course.assignment("tiny"), processes=1).diagnosis_rate == 1
 
 
 # -- generated versions ------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ def tables(audit: Audit, language: Language) -> Group:
     if audit.survivors:
         parts.append(Styled(text("generated versions that lose nothing:").get(language), style="yellow"))
         parts.extend(Styled(f"  {version.id}") for version in audit.survivors)
-    undiagnosed = [v for v in audit.of("mutant") if v.diagnosis != v.id]
+    undiagnosed = [v for v in audit.of("mutant") if not v.is_named]
     if undiagnosed:
         parts.append(Styled(text("mutants that no diagnosis names:").get(language), style="yellow"))
         parts.extend(Styled(f"  {v.id}" + (f" ({v.diagnosis})" if v.diagnosis else "")) for v in undiagnosed)

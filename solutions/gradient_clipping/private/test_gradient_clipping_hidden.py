@@ -403,7 +403,9 @@ def test_init_weights_other_widths(student, rng, sizes):
 def test_init_weights_random(student):
     (first, second), (again, _) = (drawn_weights(student, (50, 50, 50)) for _ in range(2))
     checks.require(
-        not torch.equal(first, again), {"en": "two calls return the same weights", "zh": "两次调用得到同样的权重"}
+        not torch.equal(first, again),
+        {"en": "two calls return the same weights", "zh": "两次调用得到同样的权重"},
+        actual=first,
     )
     checks.require(
         not torch.equal(first, second), {"en": "two layers have the same weights", "zh": "两层的权重完全相同"}
