@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -39,7 +40,7 @@ def examine(folder: Path) -> list[Finding]:
             same(f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} CPUs"),
         ),
         *(_package(name, needed=name in _NEEDED) for name in (*_NEEDED, *_USEFUL)),
-        _sandbox(),
+        *_sandbox(),
         _course(folder),
     ]
 
@@ -55,34 +56,97 @@ def _package(name: str, *, needed: bool) -> Finding:
         return Finding(same(name), text("not installed"), not needed)
 
 
-def _sandbox() -> Finding:
-    """Run a submission of one function in a process of its own."""
+_PROBES = """
+import os, resource, socket
+
+def attempt(what, home):
+    try:
+        return bool(ATTEMPTS[what](home))
+    except (OSError, ValueError):
+        return False
+
+def write(_):
+    open("/tmp/autograder-doctor", "w").close()
+    os.unlink("/tmp/autograder-doctor")
+    return True
+
+def fork(_):
+    if os.fork() == 0:
+        os._exit(0)
+    return True
+
+def raise_limit(_):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard + 1))
+    return True
+
+ATTEMPTS = {
+    "read": lambda _: open("/etc/passwd").read(),
+    "home": lambda home: os.listdir(home) or True,
+    "write": write,
+    "mode": lambda _: os.chmod("/tmp", os.stat("/tmp").st_mode & 0o7777) is None,
+    "network": lambda _: socket.socket(),
+    "fork": fork,
+    "signal": lambda _: os.kill(os.getppid(), 0) is None,
+    "memory": lambda _: open(f"/proc/{os.getppid()}/mem", "rb"),
+    "limit": raise_limit,
+}
+"""
+
+
+def _attempts() -> dict[str, Text]:
+    return {
+        "read": text("reading /etc/passwd"),
+        "home": text("listing your home folder"),
+        "write": text("writing a file in /tmp"),
+        "mode": text("changing the mode of a folder"),
+        "network": text("opening a network socket"),
+        "fork": text("starting a process"),
+        "signal": text("signalling another process"),
+        "memory": text("opening another process's memory"),
+        "limit": text("raising its own limits"),
+    }
+
+
+def _sandbox() -> Iterator[Finding]:
+    """Run a submission that tries what it may not do in a process of its own."""
     name = text("student processes")
     if sys.platform != "linux":
-        return Finding(
-            name, text("need Linux; grade in WSL2 or a Linux container. `autograder check` works without"), ok=False
-        )
-    from autograder.course import Function
+        words = text("need Linux; grade in WSL2 or a Linux container. `autograder check` works without")
+        yield Finding(name, words, ok=False)
+        return
     from autograder.sandbox import confine, landlock
+
+    confined = confine.is_available()
+    try:
+        succeeded = _try_in_worker(confined=confined)
+    except (AutograderError, OSError) as error:
+        yield Finding(name, same(str(error)), ok=False)
+        return
+    level = f"{confine.CONFINED} (Landlock {landlock.version()})" if confined else confine.UNCONFINED
+    yield Finding(name, text("work; confinement: {level}", level=level))
+    for what, words in _attempts().items():
+        possible = succeeded[what]
+        yield Finding(words, text("possible for students' code") if possible else text("blocked"), not possible)
+
+
+def _try_in_worker(*, confined: bool) -> dict[str, bool]:
+    from autograder.course import Function
     from autograder.sandbox.confine import WorkerSettings
     from autograder.sandbox.process import Zygote
     from autograder.sandbox.remote import RemoteRunner
     from autograder.student import Student
     from autograder.submission import Cell
 
-    double = Function.parse("double(x)")
-    cells = [Cell("code cell 1", 1, "def double(x):\n    return 2 * x")]
-    limits = Limits()
-    confined = confine.is_available()
-    try:
-        with Zygote.begin(WorkerSettings(limits.memory_mb, limits.output_kb, 10, confined=confined)) as zygote:
-            runner = RemoteRunner(zygote, cells, functions={"double": "double"}, grade_ids={}, limits=limits, seed=0)
-            works = Student({"double": double}, runner).double(21) == 42
+    attempt, limits = Function.parse("attempt(what, home)"), Limits()
+    cells = [Cell("code cell 1", 1, _PROBES)]
+    with Zygote.begin(WorkerSettings(limits.memory_mb, limits.output_kb, 10, confined=confined)) as zygote:
+        runner = RemoteRunner(zygote, cells, functions={"attempt": "attempt"}, grade_ids={}, limits=limits, seed=0)
+        student = Student({"attempt": attempt}, runner)
+        try:
+            return {what: student.attempt(what, str(Path.home())) is True for what in _attempts()}
+        finally:
             runner.close()
-    except (AutograderError, OSError) as error:
-        return Finding(name, same(str(error)), ok=False)
-    level = f"{confine.CONFINED} (Landlock {landlock.version()})" if confined else confine.UNCONFINED
-    return Finding(name, text("work; confinement: {level}", level=level), works)
 
 
 def _course(folder: Path) -> Finding:
