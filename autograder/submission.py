@@ -83,6 +83,13 @@ def read(path: Path) -> Submission:
     Raises:
         SubmissionError: nothing can be read from it, with the reason its student is given.
     """
+    try:
+        return _read(path)
+    except MemoryError:  # where the process that reads has a bound
+        raise SubmissionError(text("{file} unfolds to more than fits into memory", file=path.name)) from None
+
+
+def _read(path: Path) -> Submission:
     content = read_bytes(path)
     source, problems = _decode(content)
     if not source.strip():

@@ -267,6 +267,27 @@ def report(name, usage, students):
     print(f"{line}  peak {usage.peak_mb:5.0f} MB", flush=True)
 
 
+def draw_curve(path, counts, usages):
+    """CPU seconds of the whole command over the number of submissions."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.2), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(counts, [usage.cpu_s for usage in usages], "o-")
+    axes.set(xlabel="submissions", ylabel="CPU seconds", title="autograder grade, four functions, everything on")
+    axes.set(xlim=(0, None), ylim=(0, None))
+    axes.grid(alpha=0.3)
+    figure.savefig(path, metadata={"Date": None})
+
+
+def measure_curve(folder, counts, jobs):
+    usages = []
+    for count in counts:
+        usages.append(grade(four_functions(folder / f"curve-{count}", count), jobs))
+        report("four functions", usages[-1], count)
+    return usages
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--students", type=int, default=100, help="submissions for autograder")
@@ -276,10 +297,15 @@ def main():
         default=6,
         help="submissions for stock nbgrader, which takes seconds for each; 0 leaves it out",
     )
+    parser.add_argument("--curve", type=Path, metavar="SVG", help="measure 10 to 2,000 submissions instead, and draw that")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if options.curve:
+            counts = (10, 50, 200, 500, 1000, 2000)
+            draw_curve(options.curve, counts, measure_curve(folder, counts, options.jobs))
+            return
         for title, make in (("linear_regression", linear_regression), ("four functions", four_functions)):
             start = grade(make(folder / f"{make.__name__}-start", options.jobs), options.jobs)
             usage = grade(make(folder / make.__name__, options.students), options.jobs)

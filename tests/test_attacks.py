@@ -78,13 +78,13 @@ class Batch:
 class Listeners:
     """Where an attacker could send something: TCP, UDP, a unix socket, an abstract one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, token: str) -> None:
         self._sockets = [socket.create_server(("127.0.0.1", 0))]
         self.port = self._sockets[0].getsockname()[1]
         for family, kind, address in (
             (socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", self.port)),
             (socket.AF_UNIX, socket.SOCK_STREAM, str(path)),
-            (socket.AF_UNIX, socket.SOCK_STREAM, f"\0{TOKEN}"),
+            (socket.AF_UNIX, socket.SOCK_STREAM, f"\0{token}"),
         ):
             sock = socket.socket(family, kind)
             sock.bind(address)
@@ -139,7 +139,7 @@ def course(folder):
 
 @pytest.fixture(scope="module")
 def listeners(course):
-    listeners = Listeners(course.root / "listener")
+    listeners = Listeners(course.root / "listener", TOKEN)
     yield listeners
     listeners.close()
 
@@ -357,8 +357,9 @@ def test_without_confinement_they_bite(tmp_path):
     """The same code where nothing is confined gets what it wants, so what was tested above is the confinement."""
     course = corpus.make_course(tmp_path / "course")
     (course.root / "gradebook.csv").write_text("student,score\n")
-    listeners = Listeners(course.root / "listener")
-    known = {"COURSE": str(course.root), "PORT": str(listeners.port), "TOKEN": TOKEN}
+    token = f"{TOKEN}-unconfined"
+    listeners = Listeners(course.root / "listener", token)
+    known = {"COURSE": str(course.root), "PORT": str(listeners.port), "TOKEN": token}
     desk = corpus.Desk.of(course.assignment(corpus.NAME), known)
     hand_in(course, "a neighbour", desk.honest_notebook(EXERCISES))
     for name in BITING:

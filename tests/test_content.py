@@ -174,6 +174,7 @@ REAL_CELLS = [
     "name = input('your name: ')",
     "print('epoch %d, loss %f'\n      % (1, 0.5))",  # no magic, though a line begins with %
     "%config InlineBackend.figure_format = 'retina'\n!nvidia-smi\n%matplotlib inline",
+    "from torch.utils.data import DataLoader, TensorDataset\n"
     "data_iter = DataLoader(TensorDataset(torch.ones(4, 2), torch.ones(4)), 2)\nloss = squared_loss = nn.MSELoss()",
     "linreg = net = nn.Sequential(nn.Linear(2, 1))\nsgd = torch.optim.SGD(net.parameters(), lr=0.03)",
     "softmax = nn.Softmax(dim=1)\nrelu = torch.relu\nmlp = nn.Sequential(nn.Flatten(), nn.Linear(4, 4), nn.ReLU())",

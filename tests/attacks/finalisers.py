@@ -1,7 +1,7 @@
 """Leaves objects behind whose end hangs, raises or ends the process.
 
 honest: linreg
-loses: linreg.any_size    the process ends when what came before is let go of
+loses: linreg.shape
 """
 
 # %% squared_loss
