@@ -173,6 +173,27 @@ def test_reports_do_not_depend_on_jobs_order_or_company(course, graded):
         assert report == without_durations(graded)[student]
 
 
+@pytest.mark.slow
+def test_reports_are_the_same_alone_and_among_five_hundred(tmp_path):
+    course = tiny.make(tmp_path)
+    kinds = {
+        "right": tiny.DOUBLE,
+        "wrong": WRONG,
+        "raises": "def double(x):\n    raise ValueError(x.sum())",
+        "random": "def double(x):\n    return 2 * x + torch.rand(1)",
+        "missing": "y = 1",
+    }
+    names = [f"{kind}-{number}" for number in range(100) for kind in kinds]
+    for name in names:
+        tiny.submit(course, name, tiny.answers(kinds[name.partition("-")[0]]))
+    alone = without_durations(grade(course, [course.submitted / f"{kind}-0" / "tiny" for kind in kinds]))
+    together = without_durations(grade(course, processes=2))
+    assert len(together) == len(names)
+    for name in names:
+        first = f"{name.partition('-')[0]}-0"
+        assert together[name].replace(f'"{name}"', f'"{first}"') == alone[first]
+
+
 def test_no_process_is_left(course, graded):
     children = psutil.Process().children(recursive=True)
     running = [c for c in children if c.status() != psutil.STATUS_ZOMBIE]
