@@ -133,6 +133,7 @@ def test_the_digits_are_of_every_class_in_both_parts():
         gzip.compress(b"\0\0\x0d\x01\0\0\0\1\0\0\0\0"),
         gzip.compress(b"\0\0\x08\x01\0\0\0\5ab"),
     ],
+    ids=["empty", "a page", "nothing compressed", "another type", "too short"],  # gzip puts the time into its bytes
 )
 def test_what_is_no_idx_file_is_an_os_error(content):
     with pytest.raises(OSError):
