@@ -22,7 +22,6 @@ from autograder.errors import UsageError
 from autograder.quiz.commands import app as quiz
 
 if TYPE_CHECKING:
-
     from autograder.audit import Audit
     from autograder.course import Course
     from autograder.results import GradeReport

@@ -38,6 +38,8 @@ from autograder.session import run_criteria, run_session
 from autograder.submission import Submission
 from autograder.texts import Text, same
 
+_LEAST_MEMORY_MB = 768
+
 
 def serve(server: Server, zygote: Zygote) -> None:
     """Prepare for the assignment that the other side names, then fork sessions until it closes."""
@@ -98,7 +100,8 @@ class Session:
 
     def __init__(self, judge: Judge, criteria: pytest.Session, provenance: Provenance) -> None:
         self._judge, self._criteria, self._provenance = judge, criteria, provenance
-        self.memory_mb = judge.assignment.settings.limits.memory_mb  # as much for judging as for being judged
+        # as much for judging as for being judged, and enough to read a large notebook
+        self.memory_mb = max(_LEAST_MEMORY_MB, judge.assignment.settings.limits.memory_mb)
 
     def serve(self, channel: TextIO, zygote: Zygote) -> None:
         """Answer until the other side hangs up.
