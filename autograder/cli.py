@@ -13,11 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autograder.commandline import JsonOption, Lang, LangOption
-from autograder.commandline import choose as _language
-from autograder.commandline import console as _console
-from autograder.commandline import errors_as_exit_codes as _errors_as_exit_codes
-from autograder.commandline import print_json as _print_json
+from autograder.commandline import JsonOption, Lang, LangOption, choose, console, errors_as_exit_codes, print_json
 from autograder.errors import UsageError
 from autograder.quiz.commands import app as quiz
 
@@ -38,6 +34,8 @@ app = typer.Typer(
 
 app.add_typer(quiz)
 
+JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes at once; by default one per core.")]
+
 
 class Engine(StrEnum):
     """Where submissions are graded."""
@@ -51,9 +49,7 @@ def grade(
         list[Path] | None, typer.Argument(help="Notebooks, .py files or folders; by default the course's submitted/.")
     ] = None,
     assignment: Annotated[str | None, typer.Option("--assignment", help="Grade this assignment only.")] = None,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, help="Processes at once; by default one per core.")
-    ] = None,
+    jobs: JobsOption = None,
     out: Annotated[
         Path, typer.Option("--out", help="Where the reports go; what is in there already is not graded again.")
     ] = Path("results.jsonl"),
@@ -73,12 +69,12 @@ def grade(
     """Grade submissions: nbgrader's submitted/ tree, or any notebooks, .py files or folders."""
     from autograder.course import Course
 
-    with _errors_as_exit_codes():
+    with errors_as_exit_codes():
         confined = _must_confine(unsafe=unsafe_no_sandbox)
         reports = _grade_all(
             Course.find(course), paths or [], assignment, jobs, out, confined=confined, quiet=json_output
         )
-        _show_reports(reports, out, _language(lang), as_json=json_output)
+        _show_reports(reports, out, choose(lang), as_json=json_output)
     if any(report.status == "error" for report in reports):
         raise typer.Exit(1)
 
@@ -91,10 +87,10 @@ def check(
     json_output: JsonOption = False,
 ) -> None:
     """Check your own work by the visible criteria, with hints."""
-    with _errors_as_exit_codes():
+    with errors_as_exit_codes():
         passed = _check_once(file, lang, as_json=json_output)
         for _ in _saves(file) if watch else ():
-            _console().rule()
+            console().rule()
             passed = _check_once(file, lang, as_json=json_output)
     if not passed:
         raise typer.Exit(1)
@@ -103,9 +99,7 @@ def check(
 @app.command()
 def audit(
     assignments: Annotated[list[str] | None, typer.Argument(help="Assignments; by default all of them.")] = None,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, help="Processes at once; by default one per core.")
-    ] = None,
+    jobs: JobsOption = None,
     course: Annotated[
         Path, typer.Option("--course", help="The course's folder, the one with solutions/ in it.")
     ] = Path(),
@@ -113,15 +107,15 @@ def audit(
     json_output: JsonOption = False,
 ) -> None:
     """Grade known and generated wrong versions, and right ones, to see what a rubric is worth."""
-    with _errors_as_exit_codes():
+    with errors_as_exit_codes():
         audits = _audit_all(course, assignments or [], jobs, quiet=json_output)
         if json_output:
-            _print_json([audited.to_dict() for audited in audits])
+            print_json([audited.to_dict() for audited in audits])
         else:
             from autograder.report import audit as report
 
             for audited in audits:
-                _console().print(report.tables(audited, _language(lang)))
+                console().print(report.tables(audited, choose(lang)))
     if any(audited.faults for audited in audits):
         raise typer.Exit(1)
 
@@ -135,11 +129,11 @@ def demo(
     from autograder import demo as demos
     from autograder.sandbox import confine  # the samples are our own: they may run where nothing can be confined
 
-    with _errors_as_exit_codes():
+    with errors_as_exit_codes():
         course = demos.make(folder)
         out = folder / "results.jsonl"
         reports = _grade_all(course, [], None, None, out, confined=confine.is_available(), quiet=False)
-        _show_reports(reports, out, _language(lang), as_json=False)
+        _show_reports(reports, out, choose(lang), as_json=False)
         typer.echo()
         for what, where in (
             ("the submissions", folder / "submitted"),
@@ -157,11 +151,11 @@ def doctor(lang: LangOption = None, json_output: JsonOption = False) -> None:
     """Say what this machine can do."""
     from autograder.doctor import examine
 
-    with _errors_as_exit_codes():
-        language = _language(lang)
+    with errors_as_exit_codes():
+        language = choose(lang)
         findings = examine(Path.cwd())
         if json_output:
-            _print_json([{"name": f.name.en, "value": f.value.en, "ok": f.ok} for f in findings])
+            print_json([{"name": f.name.en, "value": f.value.en, "ok": f.ok} for f in findings])
         else:
             for finding in findings:
                 mark = "✓" if finding.ok else "✗"
@@ -234,16 +228,16 @@ def _must_confine(*, unsafe: bool) -> bool:
 
 def _show_reports(reports: list[GradeReport], out: Path, language: Language, *, as_json: bool) -> None:
     if as_json:
-        _print_json([report.to_dict() for report in sorted(reports, key=lambda r: (r.assignment, r.student))])
+        print_json([report.to_dict() for report in sorted(reports, key=lambda r: (r.assignment, r.student))])
         return
     from autograder.report import terminal
 
-    console = _console()
+    screen = console()
     for name in sorted({report.assignment for report in reports}):
         of_assignment = [report for report in reports if report.assignment == name]
-        console.print(name, style="bold", markup=False)
-        console.print(terminal.class_table(of_assignment, language, console.width))
-        console.print(terminal.summary(of_assignment, language))
+        screen.print(name, style="bold", markup=False)
+        screen.print(terminal.class_table(of_assignment, language, screen.width))
+        screen.print(terminal.summary(of_assignment, language))
     typer.echo(f"reports: {out}")
 
 
@@ -255,13 +249,13 @@ def _check_once(file: Path, lang: Lang | None, *, as_json: bool) -> bool:
         raise UsageError(f"{file}: there is no such file")
     assignment, report = practice.check_file(file)
     if as_json:
-        _print_json(report.to_dict())
+        print_json(report.to_dict())
     else:
-        language = _language(lang, assignment.settings.language)
-        console = _console()
-        console.print(terminal.criteria(report.exercises, language))
+        language = choose(lang, assignment.settings.language)
+        screen = console()
+        screen.print(terminal.criteria(report.exercises, language))
         for problem in report.problems:
-            console.print(problem.get(language), style="yellow", markup=False, highlight=False)
+            screen.print(problem.get(language), style="yellow", markup=False, highlight=False)
     return all(c.outcome == "passed" for exercise in report.exercises for c in exercise.criteria)
 
 
@@ -291,7 +285,7 @@ def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[], None]]:
         TextColumn("{task.fields[rate]}/s"),
         TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, console=_console(stderr=True), disable=quiet) as progress:
+    with Progress(*columns, console=console(stderr=True), disable=quiet) as progress:
         task = progress.add_task("", total=total, rate="  –")
 
         def advance() -> None:

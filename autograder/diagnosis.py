@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from autograder.relations import of_classification
+from autograder.relations import diagnosis, of_classification
 from autograder.results import Diagnosis
-from autograder.texts import Text, text
+from autograder.texts import text
 
 
 def explain(actual: Any, expected: Any) -> Diagnosis | None:
@@ -45,14 +45,14 @@ def explain(actual: Any, expected: Any) -> Diagnosis | None:
 
 def _not_finite(values: torch.Tensor) -> Diagnosis:
     if bool(torch.isnan(values).any()):
-        return _diagnosis(
+        return diagnosis(
             "not-a-number",
             text(
                 "nan comes of inf / inf, 0 / 0, inf - inf or 0 * inf: "
                 "before it, something has overflowed to inf or underflowed to 0"
             ),
         )
-    return _diagnosis(
+    return diagnosis(
         "infinite", text("inf comes of the exponential of a large number, the logarithm of 0 or a division by 0")
     )
 
@@ -60,7 +60,7 @@ def _not_finite(values: torch.Tensor) -> Diagnosis:
 def _shape_relations(actual: tuple[int, ...], expected: tuple[int, ...]) -> Iterator[Diagnosis]:
     n = expected[0] if expected else 0
     if len(expected) <= 2 and n > 1 and actual == (n, n) and expected in ((n, 1), (n,), (1, n)):
-        yield _diagnosis(
+        yield diagnosis(
             "broadcast-to-n-by-n",
             text(
                 "an (n, 1) and an (n,) tensor were combined: broadcasting pairs every row with every label "
@@ -68,11 +68,11 @@ def _shape_relations(actual: tuple[int, ...], expected: tuple[int, ...]) -> Iter
             ),
         )
     if len(expected) == 2 and actual == expected[::-1] and actual != expected:
-        yield _diagnosis("transposed", text("the dimensions are exchanged: this is the transpose of what is asked"))
+        yield diagnosis("transposed", text("the dimensions are exchanged: this is the transpose of what is asked"))
     if expected and not actual:
-        yield _diagnosis("reduced", text("one number came back instead of one per element: leave out the sum or mean"))
+        yield diagnosis("reduced", text("one number came back instead of one per element: leave out the sum or mean"))
     if len(expected) == 2 and len(actual) == 1 and actual[0] in expected and 1 in expected:
-        yield _diagnosis(
+        yield diagnosis(
             "dimension-lost", text("a dimension of size 1 was lost; a column of n numbers is (n, 1), not (n,)")
         )
 
@@ -89,26 +89,26 @@ def _value_relations(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[t
     if not bool(expected.abs().max() > 1e-6):
         return
     n = expected.shape[0] if expected.dim() else 1
-    yield lambda: equal(actual, -expected), _diagnosis("negated", text("the sign is reversed"))
+    yield lambda: equal(actual, -expected), diagnosis("negated", text("the sign is reversed"))
     yield (
         lambda: equal(actual, 2 * expected),
-        _diagnosis("doubled", text("every value is twice what is asked: is a factor 1/2 missing?")),
+        diagnosis("doubled", text("every value is twice what is asked: is a factor 1/2 missing?")),
     )
     yield (
         lambda: equal(actual, expected / 2),
-        _diagnosis("halved", text("every value is half of what is asked: is a factor 1/2 too many?")),
+        diagnosis("halved", text("every value is half of what is asked: is a factor 1/2 too many?")),
     )
     if n > 2:
         yield (
             lambda: equal(actual, n * expected),
-            _diagnosis(
+            diagnosis(
                 "times-n",
                 text("every value is n times too large, n being the number of rows: is a division by it missing?"),
             ),
         )
         yield (
             lambda: equal(actual, expected / n),
-            _diagnosis(
+            diagnosis(
                 "divided-by-n",
                 text(
                     "every value is n times too small, n being the number of rows: "
@@ -119,9 +119,5 @@ def _value_relations(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[t
     if expected.dim() == 2 and n == expected.shape[1] and n > 1:
         yield (
             lambda: equal(actual, expected.T),
-            _diagnosis("transposed", text("the dimensions are exchanged: this is the transpose of what is asked")),
+            diagnosis("transposed", text("the dimensions are exchanged: this is the transpose of what is asked")),
         )
-
-
-def _diagnosis(name: str, words: Text) -> Diagnosis:
-    return Diagnosis(id=name, text=words)

@@ -255,11 +255,8 @@ class Engine:
             ),
             file=printable(job.path.name) if job.path else "",
             submission_sha256="",
-            rubric_sha256=self._provenance.rubric_sha256,
-            seed=self._provenance.seed,
-            sandbox=self._provenance.sandbox,
-            versions=self._provenance.versions,
             duration_s=0,
+            **self._provenance.fields,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from autograder.criteria import Criterion, is_named
@@ -11,9 +12,12 @@ from autograder.results import CriterionResult, Diagnosis, ExerciseResult, Outco
 from autograder.texts import Text, same, text
 
 if TYPE_CHECKING:  # pytest loads this module in every session; torch is for those that judge
+    import torch
+
     from autograder.course import Assignment
     from autograder.mistakes import Finding, KnownMistakes, Replay
     from autograder.student import Student
+    from autograder.submission import Submission
 
 
 class Judge:
@@ -38,28 +42,50 @@ class Judge:
         """Each criterion's test, to see what it finds in a known mistake."""
         self.findings: dict[str, Finding] = {}
         """What the criteria found that were tried."""
-        self._reference: Student | None = None
         self._mistakes: KnownMistakes | None = None
 
-    @property
-    def reference(self) -> Student:
-        """The source notebook's functions, in this process."""
-        return self._reference or self.load_reference()
+    @cached_property
+    def source(self) -> Submission:
+        """The source notebook: the reference, and what its mutants are edits of.
 
-    def load_reference(self) -> Student:
-        """Run the source notebook in this process and give its functions.
+        Raises:
+            ConfigError: there is none here, or it cannot be read.
+        """
+        from autograder import submission
+
+        if not self.assignment.has_reference:
+            raise ConfigError("has no private/ folder, so there is no reference here", path=self.assignment.directory)
+        try:
+            return submission.read(self.assignment.notebook)
+        except SubmissionError as error:
+            raise ConfigError(str(error), path=self.assignment.notebook) from error
+
+    @cached_property
+    def reference(self) -> Student:
+        """The source notebook's functions, in this process.
 
         Raises:
             ConfigError: there is none, it cannot be read, or a cell of it fails.
         """
-        self._reference = _load_reference(self.assignment)
-        return self._reference
+        from autograder.student import LocalRunner, Student, run_locally, tell_failure
+
+        notebook, failures = run_locally(self.assignment, self.source)
+        if failures:
+            words = f"the reference fails: {tell_failure(failures[0])}".replace("\n", " ")
+            raise ConfigError(words, path=self.assignment.notebook)
+        return Student(self.assignment.functions, LocalRunner.of(notebook))
 
     def seed_of(self, name: str) -> int:
         """The seed of one criterion's inputs."""
         from autograder.course import derive_seed
 
         return derive_seed(self.key, self.assignment.name, name)
+
+    def inputs_of(self, judged: Criterion) -> torch.Generator:
+        """What a criterion draws its random inputs from: by the course's secret, the same for every submission."""
+        import torch
+
+        return torch.Generator().manual_seed(self.seed_of(judged.id))
 
     def begin(self, student: Student, *, seed_submission: Callable[[int], None] | None = None) -> None:
         """From now on `student` is this one; ``seed_submission`` seeds its process, where it has its own."""
@@ -68,12 +94,17 @@ class Judge:
 
     def seed_criterion(self, judged: Criterion) -> None:
         """Let every criterion draw the same numbers whatever ran before it."""
+        seed = self.seed_here(judged)
+        if self._seed_submission is not None:
+            self._seed_submission(seed)
+
+    def seed_here(self, judged: Criterion) -> int:
+        """Set this process's generators to where a criterion begins; gives the seed."""
         from autograder.sandbox.generators import seed_generators
 
         seed = self.seed_of(f"{judged.id}/student")
         seed_generators(seed)
-        if self._seed_submission is not None:
-            self._seed_submission(seed)
+        return seed
 
     def record(
         self,
@@ -131,21 +162,3 @@ class Judge:
         self.results, self.findings = {}, {}
         for judged in self.criteria:
             self.record(judged, "skipped")
-
-
-def _load_reference(assignment: Assignment) -> Student:
-    from autograder import submission
-    from autograder.student import LocalRunner, Student, run_locally, tell_failure
-
-    if not assignment.has_reference:
-        raise ConfigError("has no private/ folder, so there is no reference here", path=assignment.directory)
-    try:
-        source = submission.read(assignment.notebook)
-    except SubmissionError as error:
-        raise ConfigError(str(error), path=assignment.notebook) from error
-    notebook, failures = run_locally(assignment, source)
-    if failures:
-        raise ConfigError(
-            f"the reference fails: {tell_failure(failures[0])}".replace("\n", " "), path=assignment.notebook
-        )
-    return Student(assignment.functions, LocalRunner.of(notebook))

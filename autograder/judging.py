@@ -107,11 +107,8 @@ def make_report(
         max_score=round(sum(e.max_score for e in exercises), 6),
         file=printable(path.name) if path else "",
         submission_sha256=submission.sha256 if submission else submissions.sha256(path),
-        rubric_sha256=provenance.rubric_sha256,
-        seed=provenance.seed,
-        sandbox=provenance.sandbox,
-        versions=provenance.versions,
         duration_s=round(time.perf_counter() - started, 4),
+        **provenance.fields,
     )
 
 

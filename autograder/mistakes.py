@@ -20,13 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from autograder import mutants, submission
+from autograder import mutants
 from autograder.checks import CheckFailed, criterion_scope
 from autograder.criteria import Criterion, is_named
 from autograder.errors import StudentError, StudentException
 from autograder.mutants import Answers, Mutant
 from autograder.results import CriterionResult, Diagnosis
-from autograder.sandbox.generators import seed_generators
 from autograder.student import LocalRunner, Student, run_locally
 from autograder.texts import text
 
@@ -114,10 +113,8 @@ class Replay:
 
     def run(self, judge: Judge, judged: Criterion, version: Student) -> Finding:
         """Run it on a version whose functions are in this process."""
-        seed_generators(judge.seed_of(f"{judged.id}/student"))
-        generator = torch.Generator()
-        generator.manual_seed(judge.seed_of(judged.id))
-        fixtures = {"student": version, "reference": judge.reference, "rng": generator}
+        judge.seed_here(judged)
+        fixtures = {"student": version, "reference": judge.reference, "rng": judge.inputs_of(judged)}
         given = {name: self.arguments.get(name, fixtures.get(name)) for name in self.names}
         try:
             with _quietly(), criterion_scope(hidden=not judged.visible):
@@ -211,8 +208,7 @@ class KnownMistakes:
 
     def _version(self, mutant: Mutant) -> Student:
         if mutant.id not in self._versions:
-            assignment = self._judge.assignment
-            source = submission.read(assignment.notebook)
+            assignment, source = self._judge.assignment, self._judge.source
             edited = self._answers.edited(mutant.exercise, mutant.edits)
             cells = tuple(replace(c, source=edited) if c.grade_id == mutant.exercise else c for c in source.cells)
             notebook, _ = run_locally(assignment, replace(source, cells=cells))

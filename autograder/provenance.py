@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import version
+from typing import Any
 
 import autograder
 from autograder.course import Assignment, derive_seed
@@ -12,19 +13,27 @@ from autograder.sandbox import confine
 
 
 class Provenance:
-    """What a grade was made with: the same for every submission of one run, recorded in each report."""
+    """What a grade was made with: the same for every submission of one run.
+
+    Args:
+        assignment: whose rubric it is.
+        key: the course's secret; its seed is recorded, not the key.
+        confined: the kernel bounds what students' code can do.
+    """
 
     def __init__(self, assignment: Assignment, key: bytes, *, confined: bool) -> None:
-        self.rubric_sha256 = assignment.sha256()
-        self.seed = f"{derive_seed(key, assignment.name):016x}"
-        self.sandbox = confine.CONFINED if confined else confine.UNCONFINED
-        self.versions = {
-            "autograder": autograder.__version__,
-            "python": platform.python_version(),
-            "torch": version("torch"),
+        self.fields: dict[str, Any] = {
+            "rubric_sha256": assignment.sha256(),
+            "seed": f"{derive_seed(key, assignment.name):016x}",
+            "sandbox": confine.CONFINED if confined else confine.UNCONFINED,
+            "versions": {
+                "autograder": autograder.__version__,
+                "python": platform.python_version(),
+                "torch": version("torch"),
+            },
         }
+        """As they stand in a `GradeReport`."""
 
     def made(self, report: GradeReport) -> bool:
         """Was this report made with the same things, so that grading again would give it again?"""
-        made_with = (report.rubric_sha256, report.seed, report.sandbox, report.versions)
-        return made_with == (self.rubric_sha256, self.seed, self.sandbox, self.versions)
+        return all(getattr(report, name) == value for name, value in self.fields.items())

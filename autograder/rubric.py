@@ -50,10 +50,7 @@ def reference(request: pytest.FixtureRequest) -> Student:
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> torch.Generator:
     """A random number generator whose seed depends on the course's secret and the criterion."""
-    import torch
-
-    judge = request.config.stash[_JUDGE]
-    return torch.Generator().manual_seed(judge.seed_of(request.node.stash[_CRITERION].id))
+    return request.config.stash[_JUDGE].inputs_of(request.node.stash[_CRITERION])
 
 
 # -- hooks -------------------------------------------------------------------------------------------------------------

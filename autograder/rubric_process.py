@@ -35,7 +35,6 @@ from autograder.sandbox import confine
 from autograder.sandbox.process import Zygote
 from autograder.sandbox.serving import Server
 from autograder.session import run_criteria, run_session
-from autograder.submission import Submission
 from autograder.texts import Text, same
 
 _LEAST_MEMORY_MB = 768
@@ -146,16 +145,12 @@ class Session:
         Raises:
             ConfigError: a criterion does not pass, or the points disagree with the notebook's.
         """
-        judge, assignment = self._judge, self._judge.assignment
-        try:
-            source = submissions.read(assignment.notebook)
-        except SubmissionError as error:
-            raise ConfigError(str(error), path=assignment.notebook) from error
-        judge.load_reference()
-        _check_points(judge, source)
+        judge = self._judge
+        _ = judge.reference  # whether it runs is known before its points are looked at
+        _check_points(judge)
         judge.proving = True
         try:
-            with open_submission(judge, zygote, source):
+            with open_submission(judge, zygote, judge.source):
                 run_criteria(self._criteria)
         finally:
             judge.proving = False
@@ -173,9 +168,9 @@ def _send(channel: TextIO, message: dict[str, Any]) -> None:
     channel.flush()
 
 
-def _check_points(judge: Judge, source: Submission) -> None:
+def _check_points(judge: Judge) -> None:
     assignment = judge.assignment
-    in_notebook = {cell.grade_id: cell.points for cell in source.cells if cell.is_test}
+    in_notebook = {cell.grade_id: cell.points for cell in judge.source.cells if cell.is_test}
     for grade_id, exercise in assignment.grade_ids.items():
         total = round(sum(c.points for c in judge.criteria if c.exercise == exercise), 6)
         if not total:

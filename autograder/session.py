@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from autograder import rubric
+from autograder.environment import overridden
 from autograder.errors import ConfigError
 from autograder.judge import Judge
 from autograder.rubric import put_judge
@@ -78,7 +79,7 @@ def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] | None =
         *(part for name in quiet for part in ("-p", name)),
     ]
     plugin = _JudgeSession(judge, loop)
-    with _no_other_plugins(), _forgotten(rubrics):
+    with overridden("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1"), _forgotten(rubrics):
         code = pytest.main([*options, *map(str, rubrics)], plugins=[rubric, plugin])
     if plugin.stopped_by is not None:
         raise plugin.stopped_by
@@ -103,17 +104,3 @@ def _forgotten(files: Sequence[Path]) -> Iterator[None]:
     for name, module in list(sys.modules.items()):
         if getattr(module, "__file__", None) in paths:
             del sys.modules[name]
-
-
-@contextlib.contextmanager
-def _no_other_plugins() -> Iterator[None]:
-    name = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before

@@ -9,7 +9,7 @@ import autograder
 
 PACKAGE = Path(autograder.__file__).parent
 LAYERS = """
-texts datasets quiz.expressions quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
+texts datasets environment files report.tables quiz.expressions quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
 errors quiz.reading quiz.outcomes quiz.exports.losses
 results yamlfile commandline
 quiz.models

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from autograder import datasets
-from autograder.datasets import FASHION_MNIST, Source, digits, load_images, offline, read_idx
+from autograder.datasets import FASHION_MNIST, OFFLINE, Source, digits, load_images, read_idx
+from autograder.environment import overridden
 
 
 def idx(values):
@@ -110,7 +111,7 @@ def test_offline_nobody_is_asked(server, tmp_path, monkeypatch, capsys):
 
 def test_a_notebook_that_is_run_to_be_judged_asks_nobody(server, tmp_path):
     for _ in range(2):
-        with offline(), offline():
+        with overridden(OFFLINE, "1"), overridden(OFFLINE, "1"):
             assert load_images(cache=tmp_path, source=source(server, "whole")).name == "UCI handwritten digits"
     assert not server.asked
     assert load_images(cache=tmp_path, source=source(server, "whole")).name == "Fashion-MNIST"

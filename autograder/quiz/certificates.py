@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from autograder.errors import ConfigError, UsageError
+from autograder.files import write_whole
 from autograder.quiz.models import AnyQuestion, Number, Quiz
 from autograder.quiz.scoring import Variant
 
@@ -77,7 +78,7 @@ def load(quiz_file: Path, quiz: Quiz) -> Certificates:
 def save(quiz_file: Path, certificates: Certificates) -> None:
     """Write the certificates beside the quiz."""
     content = json.dumps(certificates.model_dump(by_alias=True), ensure_ascii=False, indent=1, allow_nan=False)
-    path_of(quiz_file).write_text(content + "\n", encoding="utf-8")
+    write_whole(path_of(quiz_file), content + "\n")
 
 
 def needs_proof(question: AnyQuestion) -> bool:

@@ -45,6 +45,9 @@ class ExportTarget(StrEnum):
 
 
 CourseOption = Annotated[Path, typer.Option("--course", help="The course's folder, the one with quizzes/ in it.")]
+AnswersArgument = Annotated[
+    list[Path], typer.Argument(help="Answer sheets: .yaml, .json, .jsonl, .csv files or folders.")
+]
 QuizArgument = Annotated[Path, typer.Argument(metavar="QUIZ", help="A quiz file, or the name of one in quizzes/.")]
 QuizzesArgument = Annotated[
     list[Path] | None, typer.Argument(metavar="[QUIZ]...", help="Quiz files or names; by default all of quizzes/.")
@@ -55,6 +58,7 @@ QuizzesArgument = Annotated[
 def list_(course: CourseOption = Path(), lang: LangOption = None, json_output: JsonOption = False) -> None:
     """List the quizzes of a course, and whether their keys are proved."""
     from autograder.quiz import certificates, loading, tables
+    from autograder.report.tables import plain_table
     from autograder.texts import text
 
     with errors_as_exit_codes():
@@ -81,7 +85,7 @@ def list_(course: CourseOption = Path(), lang: LangOption = None, json_output: J
             ]
         )
         return
-    table = tables.plain_table()
+    table = plain_table()
     for heading in (text("quiz"), text("title"), text("questions"), text("points"), text("proved")):
         table.add_column(heading.get(language))
     for path, quiz, states in found:
@@ -93,7 +97,7 @@ def list_(course: CourseOption = Path(), lang: LangOption = None, json_output: J
 @app.command()
 def score(
     quiz: QuizArgument,
-    answers: Annotated[list[Path], typer.Argument(help="Answer sheets: .yaml, .json, .jsonl, .csv files or folders.")],
+    answers: AnswersArgument,
     details: Annotated[bool, typer.Option("--details", help="Show every answer and its feedback.")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Write one JSON object per sheet to this file.")] = None,
     course: CourseOption = Path(),
@@ -264,7 +268,7 @@ def lint(quizzes: QuizzesArgument = None, course: CourseOption = Path(), json_ou
 @app.command()
 def stats(
     quiz: QuizArgument,
-    answers: Annotated[list[Path], typer.Argument(help="Answer sheets: .yaml, .json, .jsonl, .csv files or folders.")],
+    answers: AnswersArgument,
     course: CourseOption = Path(),
     lang: LangOption = None,
     json_output: JsonOption = False,

@@ -6,12 +6,12 @@ The file it saves to is an answer sheet, as `autograder quiz score` reads it.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from autograder.errors import UsageError
+from autograder.files import write_whole
 from autograder.quiz.models import AnyQuestion, Quiz
 from autograder.quiz.reading import FormatError, parse_number, parse_shape, parse_word
 from autograder.quiz.released import ReleasedQuiz, ShownQuestion, shuffled
@@ -88,7 +88,7 @@ class Session:
         return True
 
     def save(self) -> None:
-        """Write the answers; whoever reads the file meanwhile sees the old ones or the new ones, never half.
+        """Write the answers.
 
         Raises:
             UsageError: they cannot be written.
@@ -104,10 +104,8 @@ class Session:
                 if tries.attempts or tries.hints
             },
         }
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
-            beside.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-            beside.replace(self.path)
+            write_whole(self.path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
         except OSError as error:
             raise UsageError(
                 f"{self.path}: cannot be written: {error.strerror}; name another file with --out"

@@ -8,12 +8,12 @@ from statistics import fmean
 from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text as Styled
 
 from autograder.quiz.linting import Guess, Remark
 from autograder.quiz.outcomes import Outcome, QuestionOutcome, SheetOutcome
 from autograder.quiz.statistics import Analysis, Item
+from autograder.report.tables import plain_table
 from autograder.texts import Language, text
 
 MARKS: dict[Outcome, str] = {
@@ -43,11 +43,6 @@ def number(value: float | None) -> str:
     ('1', '0.33', '?')
     """
     return "?" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
-
-
-def plain_table() -> Table:
-    """A table without lines, as all of ours are."""
-    return Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
 
 
 def scores(sheets: Sequence[SheetOutcome], language: Language, width: int) -> Group:

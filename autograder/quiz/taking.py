@@ -29,7 +29,8 @@ from autograder.quiz.released import Shown, ShownQuestion
 from autograder.quiz.screens import LETTERS, Choice, Command, Screen
 from autograder.quiz.session import Session
 from autograder.quiz.sheets import Sheet
-from autograder.quiz.tables import MARKS, STYLES, number, plain_table
+from autograder.quiz.tables import MARKS, STYLES, number
+from autograder.report.tables import plain_table
 from autograder.texts import Text, text
 
 

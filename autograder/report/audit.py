@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from autograder.audit import Audit
+from autograder.report.tables import plain_table
 from autograder.texts import Language, text
 
 
@@ -28,7 +29,7 @@ def tables(audit: Audit, language: Language) -> Group:
 
 
 def _criteria(audit: Audit, language: Language) -> Table:
-    table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = plain_table()
     table.add_column(Styled(text("criterion").get(language)))
     for heading in (text("named mutants"), text("generated"), text("decisive")):
         table.add_column(Styled(heading.get(language)), justify="right")

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text as Styled
 
+from autograder.report.tables import plain_table
 from autograder.results import CriterionResult, ExerciseResult, GradeReport
 from autograder.texts import Language, text
 
@@ -41,7 +41,7 @@ def class_table(reports: Sequence[GradeReport], language: Language, width: int) 
     student_width = min(20, max(8, *(cell_len(r.student) for r in ordered)))
     widths = {name: max(4, *(len(word) for word in name.split("_"))) for name in exercises}
     left = width - student_width - sum(w + 2 for w in widths.values()) - 2 * _TOTAL_WIDTH
-    table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = plain_table()
     table.add_column(Styled(text("student").get(language)), width=student_width, no_wrap=True, overflow="ellipsis")
     for name, max_score in exercises.items():
         heading = Styled(f"{name.replace('_', ' ')} /{points(max_score)}")

@@ -143,9 +143,8 @@ def limit_own_memory(extra_mb: int) -> None:
     """
     import resource
 
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (extra_mb << 20), hard))
+    resource.setrlimit(resource.RLIMIT_AS, (_address_space() + (extra_mb << 20), hard))
 
 
 def _readable() -> Iterator[Path]:
@@ -170,12 +169,16 @@ def _is_readable_by_others(path: Path) -> bool:
     return mode & wanted == wanted and all(parent.stat().st_mode & stat.S_IXOTH for parent in path.resolve().parents)
 
 
+def _address_space() -> int:
+    """Bytes this process has mapped, used or not."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGESIZE")
+
+
 def _limit(*, memory_mb: int, cpu_s: int, output_bytes: int) -> None:
     import resource  # not there on Windows, where a student's own check imports this module
 
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
     limits = {
-        resource.RLIMIT_AS: pages * resource.getpagesize() + (memory_mb << 20),
+        resource.RLIMIT_AS: _address_space() + (memory_mb << 20),
         resource.RLIMIT_CPU: cpu_s,
         resource.RLIMIT_FSIZE: output_bytes,
         resource.RLIMIT_NOFILE: 64,

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 
 import torch
 
+from autograder.sandbox.serving import Message
 from autograder.sandbox.wire import Connection, Encoder, pack
-from autograder.sandbox.worker import Message, Worker
+from autograder.sandbox.worker import Worker
 
 _TIMES = 10  # after so many calls Python has specialised what it will
 _CELL = """\
@@ -32,30 +33,34 @@ def rehearse() -> None:
     """Run and call a submission; afterwards nothing but the warmth is left."""
     before = sys.argv, sys.modules["__main__"], dict(linecache.cache)
     for _ in range(_TIMES):
-        _run_once()
+        answer_all()
     sys.argv, sys.modules["__main__"] = before[:2]
     linecache.cache.clear()
     linecache.cache.update(before[2])
 
 
-def _run_once() -> None:
+def answer_all() -> list[Message]:
+    """Let a worker in this process answer everything once; gives its answers.
+
+    The requests wait in the socket, so the worker needs no thread of its own.
+    """
     ours, theirs = socket.socketpair()
     with ours, theirs:
         connection = Connection(ours)
-        for message, tensors in _requests():
+        requests = list(_requests())
+        for message, tensors in requests:
             connection.send(pack(message, tensors))
         ours.shutdown(socket.SHUT_WR)
         Worker(Connection(theirs)).serve()
+        return [connection.receive()[0] for _ in requests]
 
 
 def _requests() -> Iterator[tuple[Message, list[torch.Tensor]]]:
+    """What `autograder.sandbox.host` and `autograder.sandbox.remote` ask; the last one for what is not there."""
     yield {"op": "start", "functions": {"double": "double"}, "module": "__main__"}, []
-    yield (
-        {"op": "cell", "label": "cell", "source": _CELL, "first_line": 0, "resume": False, "definitions_only": False},
-        [],
-    )
-    yield {"op": "grade_cell", "exercise": "double"}, []
-    yield {"op": "finish"}, []
+    cell = {"label": "cell", "source": _CELL, "first_line": 0, "resume": False, "definitions_only": False}
+    yield {"op": "cell", "grade_cells": [], **cell}, []
+    yield {"op": "finish", "grade_cells": ["double"]}, []
     x, parameter = torch.ones(3, 1, requires_grad=True), torch.ones(2, requires_grad=True)
     encoder = Encoder(lambda value: None)
     arguments = {"args": [encoder.encode(x), encoder.encode([parameter])], "kwargs": encoder.encode({}), "inputs": 2}

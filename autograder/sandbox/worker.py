@@ -12,9 +12,8 @@ import torch
 
 from autograder.sandbox.cells import Failure, Notebook
 from autograder.sandbox.generators import seed_generators
+from autograder.sandbox.serving import Message
 from autograder.sandbox.wire import Connection, Decoder, Encoder, Received, Tree, WireError, identical, pack
-
-Message = dict[str, Any]
 
 _NAMES_SENT = 500
 """So many of the other names a submission defines are told, to find one that was meant."""

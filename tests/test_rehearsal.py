@@ -1,0 +1,22 @@
+"""The rehearsal asks what the host asks: a request that no longer fits would warm up nothing but its own error."""
+
+import linecache
+import sys
+
+from autograder.sandbox import rehearsal
+
+
+def test_every_request_but_the_last_is_answered(monkeypatch):
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # put back afterwards
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    *answers, missing = rehearsal.answer_all()
+    assert all("result" in answer for answer in answers)
+    assert answers[1]["result"] == []  # the cell ran without a failure
+    assert "double" in answers[2]["result"]
+    assert missing["failure"][0] == "NameError"
+
+
+def test_nothing_of_it_is_left():
+    before = sys.argv, sys.modules["__main__"], dict(linecache.cache)
+    rehearsal.rehearse()
+    assert (sys.argv, sys.modules["__main__"], dict(linecache.cache)) == before
