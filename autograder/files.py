@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 
-def write_whole(path: Path, content: str) -> None:
-    """Write a text file; whoever reads it meanwhile, or after a kill, sees the old content or the new, never half.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file; whoever reads it meanwhile, or after a kill, sees the old content or the new, never half.
 
     Raises:
         OSError: it cannot be written.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(content, encoding="utf-8")
+    beside.write_bytes(content.encode() if isinstance(content, str) else content)
     beside.replace(path)

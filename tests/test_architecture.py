@@ -10,14 +10,14 @@ import autograder
 PACKAGE = Path(autograder.__file__).parent
 LAYERS = """
 texts datasets environment files report.tables quiz.expressions quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
-errors quiz.reading quiz.outcomes quiz.exports.losses
+errors quiz.reading quiz.outcomes quiz.exports.losses quiz.exports.qti_items
 results yamlfile commandline
 quiz.models
-quiz.loading quiz.sheets quiz.credit
+quiz.loading quiz.sheets quiz.credit quiz.options
 quiz.scoring
-quiz.certificates quiz.evidence quiz.released
+quiz.certificates quiz.evidence quiz.released quiz.exports.markup
 quiz.linting quiz.session quiz.statistics
-quiz.exports.html quiz.exports.moodle
+quiz.exports.html quiz.exports.moodle quiz.exports.qti
 quiz.tables quiz.screens
 quiz.taking
 course submission jobs
@@ -30,6 +30,7 @@ sandbox.process
 sandbox.host
 sandbox.remote
 quiz.proving
+quiz.authoring quiz.answering
 quiz.commands
 relations criteria mutants
 diagnosis mistakes

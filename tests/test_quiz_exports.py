@@ -192,7 +192,7 @@ def test_moodle_is_told_what_it_cannot_do(tmp_path):
     said = {(loss.question, loss.words) for loss in exporter.losses}
     assert ("some", "Moodle cannot credit by coverage: balanced is used instead") in said
     assert ("one", "every attempt costs the same share in Moodle") in said
-    assert ("words", "word: what only the regex accepts is not accepted") in said
+    assert ("words.word", "what only the regex accepts is not accepted") in said
 
 
 def test_export_refuses_losses_unless_they_are_wanted(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 
@@ -10,9 +11,18 @@ class Loss:
     """Something a target cannot express.
 
     Args:
-        question: whose.
+        question: whose, with the part after a dot where it is one part's.
         words: what is lost, and what happens instead.
     """
 
     question: str
     words: str
+
+
+def told(losses: Iterable[Loss]) -> Iterator[str]:
+    """What is lost, a line for each kind of loss with everything it concerns."""
+    concerned: dict[str, list[str]] = {}
+    for loss in losses:
+        concerned.setdefault(loss.words, []).append(loss.question)
+    for words, names in concerned.items():
+        yield f"{', '.join(dict.fromkeys(names))}: {words}"

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from autograder.quiz.exports.losses import Loss
+from autograder.quiz.exports.markup import option_html, spellings, to_html, with_values
 from autograder.quiz.models import (
     PLACEHOLDER,
     AnyQuestion,
@@ -35,8 +36,6 @@ from autograder.texts import Language, Text
 _FRACTIONS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20)
 """Moodle knows the fractions 1/k of these, and only few others."""
 
-_CODE = re.compile(r"`([^`]+)`")
-
 
 class Exporter:
     """Writes one quiz.
@@ -61,8 +60,8 @@ class Exporter:
         indent(root)
         return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 
-    def _lose(self, question: AnyQuestion, words: str) -> None:
-        self.losses.append(Loss(question.id, words))
+    def _lose(self, question: AnyQuestion, words: str, part: str = "") -> None:
+        self.losses.append(Loss(f"{question.id}.{part}" if part else question.id, words))
 
     def _question(self, root: Element, question: AnyQuestion) -> None:  # noqa: C901 -- a case for each type
         if not _falls_evenly(self._quiz.attempts(question)):
@@ -98,8 +97,8 @@ class Exporter:
         for name, option in question.options.items():
             share = 1.0 if name in question.key else option.score or 0.0
             if not _is_known(share):
-                self._lose(question, f"option {name}: Moodle knows no fraction {share:g}")
-            self._answer(element, share, self._option(option), option.why)
+                self._lose(question, f"Moodle knows no fraction {share:g}", name)
+            self._answer(element, share, option_html(option, self._language), option.why)
 
     def _multi(self, root: Element, question: Multi) -> None:
         rule = question.credit or self._quiz.defaults.credit
@@ -116,7 +115,7 @@ class Exporter:
         self._shuffle(element, question)
         for name, option in question.options.items():
             share = 1 / right if name in question.key else -1 / takes if takes else 0.0
-            self._answer(element, share, self._option(option), option.why)
+            self._answer(element, share, option_html(option, self._language), option.why)
 
     def _truefalse(self, root: Element, question: TrueFalse) -> None:
         element = self._begin(root, question, "truefalse", question.id)
@@ -140,7 +139,7 @@ class Exporter:
         element = self._begin(root, question, "matching", question.id)
         self._shuffle(element, question)
         for name, option in question.left.items():
-            self._pair(element, self._option(option), question.right[question.key[name]])
+            self._pair(element, option_html(option, self._language), question.right[question.key[name]])
         used = set(question.key.values())
         for name, option in question.right.items():
             if name not in used:
@@ -156,10 +155,10 @@ class Exporter:
             self._lose(question, "a shape is accepted in three spellings only")
         for name, blank in question.blanks.items():
             if blank.weight != int(blank.weight):
-                self._lose(question, f"{name}: Moodle weighs by whole numbers")
+                self._lose(question, "Moodle weighs by whole numbers", name)
             if isinstance(blank, TextBlank) and blank.regex:
-                self._lose(question, f"{name}: what only the regex accepts is not accepted")
-        prompt = self._html(question.prompt.get(self._language))
+                self._lose(question, "what only the regex accepts is not accepted", name)
+        prompt = to_html(question.prompt.get(self._language))
         filled = PLACEHOLDER.sub(lambda found: self._hole(question.blanks[found[1]]), prompt)
         self._begin(root, question, "cloze", question.id, words=filled)
 
@@ -171,9 +170,9 @@ class Exporter:
                 right = parse_number(blank.answer)
                 return f"{{{weight}:NUMERICAL:={right}:{blank.half_width(right)}{self._wrongs(blank.wrong)}}}"
             case ShapeBlank():
-                right_ones = [s for shape in (blank.answer, *blank.accept) for s in _spellings(shape)]
+                right_ones = [s for shape in (blank.answer, *blank.accept) for s in spellings(shape)]
                 wrong = "".join(
-                    f"~{_cloze(s)}#{_cloze(w.why.get(self._language))}" for w in blank.wrong for s in _spellings(w.is_)
+                    f"~{_cloze(s)}#{_cloze(w.why.get(self._language))}" for w in blank.wrong for s in spellings(w.is_)
                 )
                 return f"{{{weight}:SHORTANSWER:{'~'.join('=' + _cloze(s) for s in right_ones)}{wrong}}}"
             case TextBlank():
@@ -206,18 +205,16 @@ class Exporter:
     ) -> Element:
         element = SubElement(root, "question", type=kind)
         SubElement(SubElement(element, "name"), "text").text = name
-        prompt = question.prompt.get(self._language)
-        if variant is not None:
-            prompt = PLACEHOLDER.sub(lambda found: str(variant.params.get(found[1], found[0])), prompt)
-        self._words(element, "questiontext", words or self._html(prompt))
+        prompt = with_values(question.prompt.get(self._language), variant)
+        self._words(element, "questiontext", words or to_html(prompt))
         if question.explain is not None:
-            self._words(element, "generalfeedback", self._html(question.explain.get(self._language)))
+            self._words(element, "generalfeedback", to_html(question.explain.get(self._language)))
         if kind != "cloze":  # Moodle adds up the parts
             SubElement(element, "defaultgrade").text = f"{question.points:g}"
         attempts = self._quiz.attempts(question)
         SubElement(element, "penalty").text = f"{1 - attempts[1]:.7g}" if len(attempts) > 1 else "1"
         for hint in question.hints:
-            self._words(element, "hint", self._html(hint.text.get(self._language)))
+            self._words(element, "hint", to_html(hint.text.get(self._language)))
         return element
 
     def _shuffle(self, element: Element, question: AnyQuestion) -> None:
@@ -228,19 +225,11 @@ class Exporter:
         answer = SubElement(element, "answer", fraction=f"{100 * share:.7g}", format="html")
         SubElement(answer, "text").text = words
         if why is not None:
-            self._words(answer, "feedback", self._html(why.get(self._language)))
+            self._words(answer, "feedback", to_html(why.get(self._language)))
         return answer
 
     def _words(self, element: Element, tag: str, words: str) -> None:
         SubElement(SubElement(element, tag, format="html"), "text").text = words
-
-    def _option(self, option: Option) -> str:
-        if option.text is None:
-            return f"<code>{html.escape(option.code or '')}</code>"
-        return self._html(option.text.get(self._language))
-
-    def _html(self, words: str) -> str:
-        return _CODE.sub(r"<code>\1</code>", html.escape(words, quote=False))
 
 
 def _falls_evenly(attempts: Sequence[float]) -> bool:
@@ -252,13 +241,6 @@ def _falls_evenly(attempts: Sequence[float]) -> bool:
 
 def _is_known(share: float) -> bool:
     return share in (0, 1) or any(abs(share - 1 / k) < 1e-6 for k in _FRACTIONS)
-
-
-def _spellings(shape: Sequence[int | str]) -> list[str]:
-    numbers = [str(size) for size in shape]
-    if len(numbers) < 2:
-        return [f"({numbers[0]},)", numbers[0]] if numbers else ["()"]
-    return ["x".join(numbers), f"({', '.join(numbers)})", f"[{', '.join(numbers)}]"]
 
 
 def _cloze(words: str) -> str:

@@ -1,0 +1,180 @@
+"""The quiz commands that deal with answers: take, score, stats."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autograder.commandline import JsonOption, LangOption, choose, console, errors_as_exit_codes, print_json
+from autograder.errors import UsageError
+from autograder.quiz.options import AnswersArgument, CourseOption, QuizArgument, write
+
+if TYPE_CHECKING:
+    from autograder.quiz.certificates import Certificate
+    from autograder.quiz.models import Quiz
+    from autograder.quiz.outcomes import SheetOutcome
+    from autograder.quiz.scoring import RunCode, Scorer
+    from autograder.quiz.session import Session
+
+
+def take(
+    quiz: QuizArgument,
+    name: Annotated[str | None, typer.Option("--name", help="Your name or number; decides on variants.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Where your answers are saved.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Lines only: for pipes and screen readers.")] = False,
+    course: CourseOption = Path(),
+    lang: LangOption = None,
+) -> None:
+    """Take a quiz in the terminal. Answers are saved as you go; the same command resumes."""
+    from autograder.quiz.screens import KeyScreen, PlainScreen
+    from autograder.quiz.taking import Taking
+
+    with errors_as_exit_codes(), ExitStack() as stack:
+        if not plain and not (sys.stdin.isatty() and sys.stdout.isatty()):
+            plain = True
+        session, proofs = _session(quiz, course, _student(name), out, stack)
+        language = choose(lang, session.shown.language)
+        session.resume()
+        screen = PlainScreen(language) if plain else KeyScreen(language, console())
+        Taking(session, screen, proofs).run()
+
+
+def score(
+    quiz: QuizArgument,
+    answers: AnswersArgument,
+    details: Annotated[bool, typer.Option("--details", help="Show every answer and its feedback.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Write one JSON object per sheet to this file.")] = None,
+    course: CourseOption = Path(),
+    lang: LangOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Score answer sheets."""
+    import json
+
+    from autograder.quiz import tables
+
+    with errors_as_exit_codes():
+        outcomes = _scored(quiz, answers, course)
+        if out is not None:
+            write(out, "".join(json.dumps(o.to_dict(), ensure_ascii=False) + "\n" for o in outcomes))
+        if json_output:
+            print_json([outcome.to_dict() for outcome in outcomes])
+        else:
+            screen, language = console(), choose(lang)
+            screen.print(tables.scores(outcomes, language, screen.width))
+            for outcome in outcomes if details else ():
+                screen.print()
+                screen.print(tables.details(outcome, language))
+            screen.print(tables.summary(outcomes, language), markup=False, highlight=False)
+    if any(outcome.status == "error" for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def stats(
+    quiz: QuizArgument,
+    answers: AnswersArgument,
+    course: CourseOption = Path(),
+    lang: LangOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Analyse questions: how hard, how telling, what was chosen; alpha and the error of measurement."""
+    from dataclasses import asdict
+
+    from autograder.quiz import statistics, tables
+
+    with errors_as_exit_codes():
+        outcomes = _scored(quiz, answers, course)
+        try:
+            analysis = statistics.analyse(outcomes)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        if json_output:
+            print_json(asdict(analysis))
+        else:
+            console().print(tables.analysis(analysis, choose(lang)))
+
+
+def _scored(name: Path, answers: list[Path], course: Path) -> list[SheetOutcome]:
+    from autograder.quiz import loading, sheets
+
+    for path in answers:
+        if not path.exists():
+            raise UsageError(f"{path}: there is no such file or folder")
+    file = loading.find(name, course)
+    quiz = loading.load(file)
+    with _scorer(file, quiz) as scorer:
+        outcomes = [scorer.score(sheet) for sheet in sheets.read_sheets(answers, quiz)]
+    if not outcomes:
+        raise UsageError(f"no answer sheets found in {', '.join(map(str, answers))}")
+    return outcomes
+
+
+@contextmanager
+def _scorer(file: Path, quiz: Quiz) -> Iterator[Scorer]:
+    """A scorer; torch is loaded only for a quiz that has an answer in code to run."""
+    from autograder.quiz import certificates
+    from autograder.quiz.models import Code
+    from autograder.quiz.scoring import Scorer
+
+    variants = certificates.variants_of(quiz, certificates.load(file, quiz))
+    with ExitStack() as stack:
+        run_code: RunCode | None = None
+        if any(isinstance(question, Code) for question in quiz.questions):
+            run_code = _code_judge(stack)
+        yield Scorer(quiz, variants, run_code)
+
+
+def _code_judge(stack: ExitStack) -> RunCode:
+    """Judges code when the first answer comes; where it cannot be confined such answers stay unjudged."""
+    from autograder.quiz.models import Code
+    from autograder.quiz.scoring import Verdict
+
+    ready: list[RunCode] = []
+
+    def judge(question: Code, answer: str) -> Verdict:
+        if not ready:
+            from autograder.errors import SandboxError
+            from autograder.quiz.proving import CodeJudge, Laboratory
+            from autograder.sandbox import confine
+
+            if not confine.is_available():
+                raise SandboxError("this machine cannot confine code")
+            ready.append(CodeJudge(stack.enter_context(Laboratory(confined=True))))
+        return ready[0](question, answer)
+
+    return judge
+
+
+def _session(
+    name: Path, course: Path, student: str, out: Path | None, stack: ExitStack
+) -> tuple[Session, Mapping[str, Certificate]]:
+    """Somebody's session: with keys for a quiz of a course in practice, without for what was released."""
+    from autograder.quiz import certificates, loading, released
+    from autograder.quiz.session import Session
+
+    if name.suffix == ".json":
+        shown = released.load(name)
+        return Session(shown, student, out or Path(f"{shown.id}.answers.json")), {}
+    file = loading.find(name, course)
+    quiz = loading.load(file)
+    known = certificates.load(file, quiz)
+    shown = released.release(quiz, certificates.variants_of(quiz, known), quiz.defaults.mode)
+    path = out or Path(f"{quiz.id}.answers.json")
+    if quiz.defaults.mode != "practice":
+        return Session(shown, student, path), {}
+    scorer = stack.enter_context(_scorer(file, quiz))
+    return Session(shown, student, path, quiz=quiz, scorer=scorer), known.questions
+
+
+def _student(name: str | None) -> str:
+    import getpass
+
+    try:
+        return name or getpass.getuser()
+    except (KeyError, OSError):  # a machine without a user of that number
+        return "me"

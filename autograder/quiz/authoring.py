@@ -1,0 +1,246 @@
+"""The quiz commands of authors: list, prove, lint, release, export, schema."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autograder.commandline import JsonOption, LangOption, choose, console, errors_as_exit_codes, print_json
+from autograder.errors import UsageError
+from autograder.quiz.options import CourseOption, QuizArgument, QuizzesArgument, quizzes_of, write
+
+if TYPE_CHECKING:
+    from autograder.quiz.certificates import Certificates
+    from autograder.quiz.exports.losses import Loss
+    from autograder.quiz.models import Quiz
+    from autograder.quiz.proving import Proved
+    from autograder.texts import Language
+
+
+class ReleaseMode(StrEnum):
+    """How a released quiz is taken."""
+
+    test = "test"
+    exam = "exam"
+
+
+class ExportTarget(StrEnum):
+    """What a quiz can be exported to."""
+
+    html = "html"
+    moodle = "moodle"
+    qti = "qti"
+
+
+_SUFFIXES = {ExportTarget.html: "html", ExportTarget.moodle: "moodle.xml", ExportTarget.qti: "qti.zip"}
+
+
+def list_(course: CourseOption = Path(), lang: LangOption = None, json_output: JsonOption = False) -> None:
+    """List the quizzes of a course, and whether their keys are proved."""
+    from autograder.quiz import certificates, loading, tables
+    from autograder.report.tables import plain_table
+    from autograder.texts import text
+
+    with errors_as_exit_codes():
+        language = choose(lang)
+        quizzes = loading.load_all(course / "quizzes")
+        found = []
+        for path, quiz in quizzes.items():
+            known = certificates.load(path, quiz)
+            states = [certificates.state_of(question, known) for question in quiz.questions]
+            found.append((path, quiz, states))
+    if json_output:
+        print_json(
+            [
+                {
+                    "id": quiz.id,
+                    "file": str(path),
+                    "version": quiz.version,
+                    "title": {"en": quiz.title.en, "zh": quiz.title.zh},
+                    "questions": len(quiz.questions),
+                    "points": quiz.points,
+                    "proved": states.count("proved"),
+                }
+                for path, quiz, states in found
+            ]
+        )
+        return
+    table = plain_table()
+    for heading in (text("quiz"), text("title"), text("questions"), text("points"), text("proved")):
+        table.add_column(heading.get(language))
+    for path, quiz, states in found:
+        proved = f"{states.count('proved')}/{len(states)}"
+        table.add_row(path.stem, quiz.title.get(language), str(len(states)), tables.number(quiz.points), proved)
+    console().print(table)
+
+
+def release(
+    quiz: QuizArgument,
+    out: Annotated[Path | None, typer.Option("--out", help="Where it goes; by default NAME.quiz.json.")] = None,
+    mode: Annotated[ReleaseMode, typer.Option("--mode", help="An exam has one attempt and no hints.")] = (
+        ReleaseMode.test
+    ),
+    course: CourseOption = Path(),
+) -> None:
+    """Write what students may see of a quiz: no key, no explanation, no proof."""
+    from autograder.quiz import certificates, loading, released
+
+    with errors_as_exit_codes():
+        file = loading.find(quiz, course)
+        loaded = loading.load(file)
+        variants = certificates.variants_of(loaded, certificates.load(file, loaded))
+        content = released.to_json(released.release(loaded, variants, mode.value))
+        target = out or Path(f"{file.stem}.quiz.json")
+        write(target, content)
+        typer.echo(f"{target}: {len(loaded.questions)} questions, no keys")
+
+
+def export(
+    quiz: QuizArgument,
+    to: Annotated[ExportTarget, typer.Option("--to", help="The format.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Where it goes; by default named after the quiz.")] = None,
+    lossy: Annotated[bool, typer.Option("--lossy", help="Export although something cannot be expressed.")] = False,
+    course: CourseOption = Path(),
+    lang: LangOption = None,
+) -> None:
+    """Export a quiz: a page for self-study, Moodle XML, or a package for Canvas. Says what cannot be expressed."""
+    from autograder.quiz import certificates, loading
+    from autograder.quiz.exports.losses import told
+
+    with errors_as_exit_codes():
+        file = loading.find(quiz, course)
+        loaded = loading.load(file)
+        content, losses = _exported(loaded, certificates.load(file, loaded), to, choose(lang, loaded.language))
+        for line in told(losses):
+            sys.stderr.write(f"{to.value} cannot express {line}\n")
+        if losses and not lossy:
+            sys.stderr.write("nothing was written; --lossy exports all the same\n")
+            raise typer.Exit(1)
+        target = out or Path(f"{file.stem}.{_SUFFIXES[to]}")
+        write(target, content)
+        typer.echo(str(target))
+
+
+def _exported(
+    quiz: Quiz, known: Certificates, to: ExportTarget, language: Language
+) -> tuple[str | bytes, Sequence[Loss]]:
+    """A quiz in another format, and what is lost."""
+    from autograder.quiz import certificates
+    from autograder.quiz.exports import html, moodle, qti
+
+    variants = certificates.variants_of(quiz, known)
+    match to:
+        case ExportTarget.html:
+            return html.page(quiz, variants, known.questions)
+        case ExportTarget.moodle:
+            xml = moodle.Exporter(quiz, variants, language)
+            return xml.xml(), xml.losses
+        case ExportTarget.qti:
+            package = qti.Exporter(quiz, variants, language)
+            return package.package(), package.losses
+
+
+def prove(
+    quizzes: QuizzesArgument = None,
+    check: Annotated[bool, typer.Option("--check", help="Only see whether every certificate is fresh.")] = False,
+    course: CourseOption = Path(),
+    unsafe_no_sandbox: Annotated[
+        bool, typer.Option("--unsafe-no-sandbox", help="Run the quiz's code where it cannot be confined.")
+    ] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Run every option, confined: exactly the keyed ones must do what is claimed. Writes certificates."""
+    with errors_as_exit_codes():
+        found = quizzes_of(quizzes, course)
+        results = {
+            file: _certificate_states(file, quiz) if check else _prove(file, quiz, unsafe=unsafe_no_sandbox)
+            for file, quiz in found.items()
+        }
+    refused = {file: {name: words for name, words in r.items() if words} for file, r in results.items()}
+    if json_output:
+        print_json([{"file": str(f), "questions": len(results[f]), "refused": refused[f]} for f in results])
+    else:
+        for file, problems in refused.items():
+            mark = "✗" if problems else "✓"
+            typer.echo(f"{mark} {file.stem}: {len(results[file]) - len(problems)} of {len(results[file])} proved")
+            for name, words in problems.items():
+                for line in words:
+                    typer.echo(f"    {name}: {line}")
+    if any(refused.values()):
+        raise typer.Exit(1)
+
+
+def lint(quizzes: QuizzesArgument = None, course: CourseOption = Path(), json_output: JsonOption = False) -> None:
+    """Review quizzes: explanations, languages, options that give themselves away, links, what guessing earns."""
+    from autograder.quiz import certificates, linting, tables
+
+    with errors_as_exit_codes():
+        found = []
+        for file, quiz in quizzes_of(quizzes, course).items():
+            variants = certificates.fresh_variants_of(quiz, certificates.load(file, quiz))
+            found.append((file, linting.lint(quiz, file.parent, variants), linting.guesses(quiz)))
+    if json_output:
+        print_json(
+            [
+                {
+                    "file": str(file),
+                    "remarks": [{"kind": r.kind, "question": r.question, "words": r.words} for r in remarks],
+                    "guesses": [
+                        {"question": g.question, "blank": g.blank, "everything": g.everything, "random": g.random}
+                        for g in guesses
+                    ],
+                }
+                for file, remarks, guesses in found
+            ]
+        )
+    else:
+        screen = console()
+        for file, remarks, guesses in found:
+            screen.print(tables.review(file.stem, remarks, guesses))
+    if any(remark.kind == "error" for _, remarks, _ in found for remark in remarks):
+        raise typer.Exit(1)
+
+
+def schema() -> None:
+    """Print the JSON Schema of quiz files, for editors."""
+    from autograder.quiz import loading
+
+    sys.stdout.write(loading.schema_text())
+
+
+def _prove(file: Path, quiz: Quiz, *, unsafe: bool) -> dict[str, list[str]]:
+    """Prove a quiz and keep its certificates; gives the problems of each question."""
+    from autograder.quiz import certificates
+    from autograder.quiz.proving import Laboratory
+    from autograder.quiz.proving import prove as prove_all
+    from autograder.sandbox import confine
+
+    if not confine.is_available() and not unsafe:
+        raise UsageError(
+            "this machine cannot confine code (Linux 5.13 or newer with Landlock is needed); "
+            "prove in WSL2 or a Linux container, or add --unsafe-no-sandbox"
+        )
+    found: list[Proved] = []
+    with (
+        Laboratory(confined=confine.is_available()) as laboratory,
+        console(stderr=True).status(f"proving {file.stem}") as status,
+    ):
+        for proved in prove_all(quiz, laboratory, advance=lambda name: status.update(f"proving {file.stem}: {name}")):
+            found.append(proved)
+    kept = {proved.id: proved.certificate for proved in found if proved.certificate is not None}
+    certificates.save(file, certificates.Certificates(schema=1, quiz=quiz.id, questions=kept))
+    return {proved.id: proved.problems for proved in found}
+
+
+def _certificate_states(file: Path, quiz: Quiz) -> dict[str, list[str]]:
+    from autograder.quiz import certificates
+
+    known = certificates.load(file, quiz)
+    states = {question.id: certificates.state_of(question, known) for question in quiz.questions}
+    words = {"missing": "not proved yet", "stale": "has changed since it was proved, or torch has"}
+    return {name: [words[state]] if state in words else [] for name, state in states.items() if state != "unproved"}

@@ -1,0 +1,48 @@
+"""A quiz's words as HTML, for the formats that carry HTML."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+
+from autograder.quiz.models import PLACEHOLDER, Option
+from autograder.quiz.scoring import Variant
+from autograder.texts import Language
+
+_CODE = re.compile(r"`([^`]+)`")
+
+
+def to_html(words: str) -> str:
+    """Words of an author, where only backquotes mean something.
+
+    >>> to_html("is `a < b` so?")
+    'is <code>a &lt; b</code> so?'
+    """
+    return _CODE.sub(r"<code>\1</code>", html.escape(words, quote=False))
+
+
+def option_html(option: Option, language: Language) -> str:
+    """What an option shows."""
+    if option.text is None:
+        return f"<code>{html.escape(option.code or '', quote=False)}</code>"
+    return to_html(option.text.get(language))
+
+
+def with_values(prompt: str, variant: Variant | None) -> str:
+    """A prompt with the parameters of one variant in it."""
+    if variant is None:
+        return prompt
+    return PLACEHOLDER.sub(lambda found: str(variant.params.get(found[1], found[0])), prompt)
+
+
+def spellings(shape: Sequence[int | str]) -> list[str]:
+    """How a shape is written, for readers that compare letters.
+
+    >>> spellings([8, 1])
+    ['8x1', '(8, 1)', '[8, 1]']
+    """
+    numbers = [str(size) for size in shape]
+    if len(numbers) < 2:
+        return [f"({numbers[0]},)", numbers[0]] if numbers else ["()"]
+    return ["x".join(numbers), f"({', '.join(numbers)})", f"[{', '.join(numbers)}]"]
