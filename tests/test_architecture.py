@@ -13,8 +13,8 @@ texts datasets environment files report.tables quiz.expressions quiz.probes.valu
 errors quiz.reading quiz.outcomes quiz.exports.losses quiz.exports.qti_items
 results yamlfile commandline
 quiz.models
-quiz.loading quiz.sheets quiz.credit quiz.options
-quiz.scoring
+quiz.loading quiz.sheets quiz.credit
+quiz.scoring quiz.options
 quiz.certificates quiz.evidence quiz.released quiz.exports.markup
 quiz.linting quiz.session quiz.statistics
 quiz.exports.html quiz.exports.moodle quiz.exports.qti
