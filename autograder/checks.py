@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import islice
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -23,6 +24,15 @@ from autograder.texts import Text, same, text
 
 _hide_values: ContextVar[bool] = ContextVar("hide_values", default=False)
 _last_call: ContextVar[Call | None] = ContextVar("last_call", default=None)
+
+
+@runtime_checkable
+class Takes(Protocol):
+    """An iterable that lives elsewhere and gives its first items at once."""
+
+    def take_first(self, most: int) -> list[Any]:
+        """At most so many items."""
+        ...
 
 
 class CheckFailed(AssertionError):
@@ -125,6 +135,26 @@ def require(
     """
     if not condition:
         raise CheckFailed(_after_call(Text.model_validate(message)), actual=actual, expected=expected)
+
+
+def take(iterable: Any, most: int) -> list[Any]:
+    """The first items of something that a student's function returned; an endless iterator is cut there.
+
+    Across a process boundary they come in one go, which asking for each of them does not.
+
+    Args:
+        iterable: anything that can be iterated over.
+        most: so many items at most.
+
+    Raises:
+        TypeError: it cannot be iterated over.
+
+    >>> take(iter("abc"), 2)
+    ['a', 'b']
+    """
+    if isinstance(iterable, Takes):
+        return iterable.take_first(most)
+    return list(islice(iterable, most))
 
 
 def assert_written_without(function: Any, *names: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -42,6 +42,21 @@ class Criterion:
     path: Path
     line: int
     visible: bool = True
+
+
+@dataclass(frozen=True)
+class PlainTest:
+    """A criterion's test that takes nothing but our fixtures and its cases' values, so it can be called as it is.
+
+    Args:
+        function: the test.
+        fixtures: which of our fixtures it takes.
+        case: its other arguments.
+    """
+
+    function: Callable[..., None]
+    fixtures: tuple[str, ...]
+    case: Mapping[str, Any]
 
 
 def criterion(

@@ -15,7 +15,8 @@ if TYPE_CHECKING:  # pytest loads this module in every session; torch is for tho
     import torch
 
     from autograder.course import Assignment
-    from autograder.mistakes import Finding, KnownMistakes, Replay
+    from autograder.criteria import PlainTest
+    from autograder.mistakes import Finding, KnownMistakes
     from autograder.student import Student
     from autograder.submission import Submission
 
@@ -38,8 +39,8 @@ class Judge:
         self.mistake: ConfigError | None = None
         self.proving = False
         """The reference is being judged: what breaks now is the rubric's fault."""
-        self.replays: dict[str, Replay] = {}
-        """Each criterion's test, to see what it finds in a known mistake."""
+        self.plain_tests: dict[str, PlainTest] = {}
+        """The tests of those criteria that can be tried without pytest's set-up and tear-down of each."""
         self.findings: dict[str, Finding] = {}
         """What the criteria found that were tried."""
         self._mistakes: KnownMistakes | None = None
@@ -86,6 +87,19 @@ class Judge:
         import torch
 
         return torch.Generator().manual_seed(self.seed_of(judged.id))
+
+    def call(self, judged: Criterion, student: Student) -> None:
+        """Try a criterion's plain test on these functions; raises what the test raises."""
+        from autograder.checks import criterion_scope
+
+        test = self.plain_tests[judged.id]
+        fixtures: dict[str, Callable[[], object]] = {
+            "student": lambda: student,
+            "reference": lambda: self.reference,
+            "rng": lambda: self.inputs_of(judged),
+        }
+        with criterion_scope(hidden=not judged.visible):
+            test.function(**{name: fixtures[name]() for name in test.fixtures}, **test.case)
 
     def begin(self, student: Student, *, seed_submission: Callable[[int], None] | None = None) -> None:
         """From now on `student` is this one; ``seed_submission`` seeds its process, where it has its own."""

@@ -16,12 +16,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from autograder import mutants
-from autograder.checks import CheckFailed, criterion_scope
+from autograder.checks import CheckFailed
 from autograder.criteria import Criterion, is_named
 from autograder.errors import StudentError, StudentException
 from autograder.mutants import Answers, Mutant
@@ -97,33 +97,6 @@ def _quietly() -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True)
-class Replay:
-    """A criterion's test as it can be run once more, on another version.
-
-    Args:
-        test: the function.
-        arguments: what its parameters are called with, where they are cases; the others are fixtures of ours.
-        names: all its parameters.
-    """
-
-    test: Any
-    arguments: Mapping[str, Any]
-    names: tuple[str, ...]
-
-    def run(self, judge: Judge, judged: Criterion, version: Student) -> Finding:
-        """Run it on a version whose functions are in this process."""
-        judge.seed_here(judged)
-        fixtures = {"student": version, "reference": judge.reference, "rng": judge.inputs_of(judged)}
-        given = {name: self.arguments.get(name, fixtures.get(name)) for name in self.names}
-        try:
-            with _quietly(), criterion_scope(hidden=not judged.visible):
-                self.test(**given)
-        except Exception as error:  # noqa: BLE001 -- a mutant may raise anything, that is what it is for
-            return Finding.of(error)
-        return Finding.of(None)
-
-
 class KnownMistakes:
     """The mutants of an assignment, and what each criterion finds in them.
 
@@ -196,15 +169,23 @@ class KnownMistakes:
         return found
 
     def _can_replay(self, criteria: list[Criterion]) -> bool:
-        ours = {"student", "reference", "rng"}
-        replays = [self._judge.replays.get(c.id) for c in criteria]
-        return all(r is not None and set(r.names) <= ours | set(r.arguments) for r in replays)
+        return all(c.id in self._judge.plain_tests for c in criteria)
 
     def _finding(self, mutant: Mutant, judged: Criterion) -> Finding:
         key = (mutant.id, judged.id)
         if key not in self._found:
-            self._found[key] = self._judge.replays[judged.id].run(self._judge, judged, self._version(mutant))
+            self._found[key] = self._replay(judged, self._version(mutant))
         return self._found[key]
+
+    def _replay(self, judged: Criterion, version: Student) -> Finding:
+        """Try a criterion on a version whose functions are in this process."""
+        self._judge.seed_here(judged)
+        try:
+            with _quietly():
+                self._judge.call(judged, version)
+        except Exception as error:  # noqa: BLE001 -- a mutant may raise anything, that is what it is for
+            return Finding.of(error)
+        return Finding.of(None)
 
     def _version(self, mutant: Mutant) -> Student:
         if mutant.id not in self._versions:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from autograder.criteria import Criterion, declaration, is_named
+from autograder.criteria import Criterion, PlainTest, declaration, is_named
 from autograder.errors import AutograderError, ConfigError, StudentError
 from autograder.judge import Judge
 from autograder.results import Diagnosis, Outcome
@@ -84,9 +84,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if judged is None:
         return
     judge = item.config.stash[_JUDGE]
-    unmet = judge.unmet_need(judged)
-    if unmet is not None:
-        judge.record(judged, "skipped", text("not tried, because “{title}” is not met yet", title=unmet.title))
+    if _skip_unmet(judge, judged):
         pytest.skip(f"needs {judged.needs}")
     judge.seed_criterion(judged)
 
@@ -109,20 +107,20 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     judged = criterion_of(item)
     if judged is None:
         return None
-    from autograder.mistakes import Finding
-
     judge = item.config.stash[_JUDGE]
     if call.excinfo is None:
         if call.when == "call":
-            judge.record(judged, "passed")
-            judge.findings[judged.id] = Finding.of(None)
+            _record(judge, judged, None)
     elif not (isinstance(call.excinfo.value, pytest.skip.Exception) and judged.id in judge.results):
-        outcome, message, diagnosis = _verdict(judge, judged, call.excinfo.value)
-        # a hint is about a wrong answer; a traceback or a missing function speaks for itself
-        hint = outcome == "failed" and not isinstance(call.excinfo.value, StudentError)
-        judge.record(judged, outcome, message, diagnosis, hint=hint)
-        judge.findings[judged.id] = Finding.of(call.excinfo.value)
+        _record(judge, judged, call.excinfo.value)
     return _as_report(item, call)
+
+
+def _skip_unmet(judge: Judge, judged: Criterion) -> bool:
+    unmet = judge.unmet_need(judged)
+    if unmet is not None:
+        judge.record(judged, "skipped", text("not tried, because “{title}” is not met yet", title=unmet.title))
+    return unmet is not None
 
 
 def _as_report(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
@@ -140,6 +138,20 @@ def _as_report(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestRep
         start=call.start,
         stop=call.stop,
     )
+
+
+def _record(judge: Judge, judged: Criterion, error: BaseException | None) -> None:
+    """Keep what the test of a criterion came to."""
+    from autograder.mistakes import Finding
+
+    judge.findings[judged.id] = Finding.of(error)
+    if error is None:
+        judge.record(judged, "passed")
+        return
+    outcome, message, diagnosis = _verdict(judge, judged, error)
+    # a hint is about a wrong answer; a traceback or a missing function speaks for itself
+    hint = outcome == "failed" and not isinstance(error, StudentError)
+    judge.record(judged, outcome, message, diagnosis, hint=hint)
 
 
 def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Outcome, Text, Diagnosis | None]:
@@ -167,6 +179,63 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
     )
 
 
+# -- running -----------------------------------------------------------------------------------------------------------
+
+
+def run_criteria(session: pytest.Session) -> None:
+    """Try every criterion of a session once; module-wide fixtures stay for the next time.
+
+    What pytest does around each test costs as much as most tests; where a test asks for none of it, it is called.
+    """
+    judge = session.config.stash[_JUDGE]
+    with_setup = [item for item in session.items if not _is_plain(judge, item)]
+    following = dict(zip(with_setup, [*with_setup[1:], *with_setup[:1]], strict=True))
+    for item in session.items:
+        if item in following:
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following[item])
+        else:
+            _call_plainly(judge, item.stash[_CRITERION])
+
+
+def _is_plain(judge: Judge, item: pytest.Item) -> bool:
+    judged = criterion_of(item)
+    return judged is not None and judged.id in judge.plain_tests
+
+
+def _call_plainly(judge: Judge, judged: Criterion) -> None:
+    if _skip_unmet(judge, judged):
+        return
+    judge.seed_criterion(judged)
+    assert judge.student is not None
+    error: BaseException | None = None
+    try:
+        judge.call(judged, judge.student)
+    except (pytest.exit.Exception, KeyboardInterrupt):
+        raise
+    except BaseException as raised:  # noqa: BLE001 -- pytest catches as much: its own outcomes are no `Exception`
+        error = raised
+    _record(judge, judged, error)
+
+
+def _plain_test(item: pytest.Item) -> PlainTest | None:
+    """The test of an item that asks for nothing but our fixtures and the values of its cases."""
+    if not isinstance(item, pytest.Function) or item.cls is not None:
+        return None
+    case = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+    if any(mark.name != "parametrize" or mark.kwargs.get("indirect") for mark in item.iter_markers()):
+        return None
+    asked = {name: found for name, found in item._fixtureinfo.name2fixturedefs.items() if name not in case}
+    if any(fixture.func.__module__ != __name__ for found in asked.values() for fixture in found):
+        return None
+    plugins = item.config.pluginmanager.get_plugins()
+    if any(Path(getattr(plugin, "__file__", None) or "").name == "conftest.py" for plugin in plugins):
+        return None  # its hooks want to be called
+    names = inspect.signature(item.function).parameters
+    if "request" in names:
+        return None
+    return PlainTest(item.function, tuple(name for name in names if name not in case), case)
+
+
 # -- criteria ----------------------------------------------------------------------------------------------------------
 
 
@@ -191,8 +260,6 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
     Raises:
         ConfigError: at the first thing wrong.
     """
-    from autograder.mistakes import Replay
-
     cases = Counter(_declared(item).id for item in items)
     known: set[str] = set()
     for item in items:
@@ -210,11 +277,9 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
         if judge.exercise in (None, judged.exercise):
             item.stash[_CRITERION] = judged
             judge.criteria.append(judged)
-            judge.replays[judged.id] = Replay(
-                test=item.function,  # type: ignore[attr-defined]
-                arguments={} if case is None else dict(case.params),
-                names=tuple(inspect.signature(item.function).parameters),  # type: ignore[attr-defined]
-            )
+            plain = _plain_test(item)
+            if plain is not None:
+                judge.plain_tests[judged.id] = plain
 
 
 def _is_visible(judge: Judge, item: pytest.Item) -> bool:

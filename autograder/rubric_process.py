@@ -31,10 +31,11 @@ from autograder.judge import Judge
 from autograder.judging import make_report, open_submission
 from autograder.provenance import Provenance
 from autograder.results import GradeReport, Problem
+from autograder.rubric import run_criteria
 from autograder.sandbox import confine
 from autograder.sandbox.process import Zygote
 from autograder.sandbox.serving import Server
-from autograder.session import run_criteria, run_session
+from autograder.session import run_session
 from autograder.texts import Text, same
 
 _LEAST_MEMORY_MB = 768

@@ -14,13 +14,13 @@ from autograder import rubric
 from autograder.environment import overridden
 from autograder.errors import ConfigError
 from autograder.judge import Judge
-from autograder.rubric import put_judge
+from autograder.rubric import put_judge, run_criteria
 
 
 class _JudgeSession:
-    """Puts a judge into a session and, where given, runs its criteria in another way than once."""
+    """Puts a judge into a session and runs its criteria."""
 
-    def __init__(self, judge: Judge, loop: Callable[[pytest.Session], None] | None) -> None:
+    def __init__(self, judge: Judge, loop: Callable[[pytest.Session], None]) -> None:
         self._judge, self._loop = judge, loop
         self.stopped_by: Exception | None = None
 
@@ -28,11 +28,9 @@ class _JudgeSession:
         put_judge(config, self._judge)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
         if self._judge.mistake is not None or session.testsfailed:
             return True
-        if self._loop is None:
-            return None
         try:
             self._loop(session)
         except Exception as error:  # noqa: BLE001 -- pytest would print it; it is for the caller of `run_session`
@@ -40,7 +38,7 @@ class _JudgeSession:
         return True
 
 
-def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] | None = None) -> None:
+def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] = run_criteria) -> None:
     """Run an assignment's rubric in this process: quietly, and with no other plugins or settings than ours.
 
     Args:
@@ -87,13 +85,6 @@ def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] | None =
         raise judge.mistake
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or not judge.criteria:
         raise ConfigError(f"no criterion could be collected (pytest: {pytest.ExitCode(code).name})", path=rubrics[0])
-
-
-def run_criteria(session: pytest.Session) -> None:
-    """Run every criterion of a session once; module-wide fixtures stay for the next time."""
-    items = session.items
-    for index, item in enumerate(items):
-        item.config.hook.pytest_runtest_protocol(item=item, nextitem=items[(index + 1) % len(items)])
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ quiz.exports.html quiz.exports.moodle quiz.exports.qti
 quiz.tables quiz.screens
 quiz.taking
 course submission jobs
-checks sandbox.cells sandbox.generators sandbox.hugepages sandbox.landlock sandbox.seccomp sandbox.serving sandbox.wire
+checks sandbox.cells sandbox.compiler sandbox.generators sandbox.hugepages sandbox.landlock sandbox.seccomp sandbox.serving sandbox.wire
 source sandbox.confine sandbox.forking
 student sandbox.worker
 provenance sandbox.rehearsal

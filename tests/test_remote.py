@@ -17,7 +17,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.checks import Call, criterion_scope
+from autograder.checks import Call, criterion_scope, take
 from autograder.errors import BadReply, SandboxError, StudentCrash, StudentError, StudentException, StudentTimeout
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.forking import Child
@@ -400,6 +400,7 @@ class Loader:
     def __iter__(self): return iter([1, 2])
     def __len__(self): return 2
 def loader(): return Loader()
+def thing(): return object()
 """
 
 
@@ -413,6 +414,29 @@ def test_generators_are_iterators(open_student):
     assert list(itertools.islice(student.endless(), 4)) == [0, 1, 2, 3]
     with pytest.raises(StudentException, match="midway"):
         list(student.raises())
+
+
+def test_the_first_items_of_an_iterator_come_in_one_go(open_student, open_local):
+    for student in (open_student(ITERATORS), open_local(ITERATORS)):
+        assert take(student.endless(), 4) == [0, 1, 2, 3]
+        assert take(student.loader(), 4) == [1, 2]
+        found = student.batches(torch.arange(5.0), 2)
+        assert [i for _, i in take(found, 1)] == [0]
+        assert [(batch.tolist(), i) for batch, i in take(found, 9)] == [([2, 3], 2), ([4], 4)]
+        assert take(found, 9) == []
+    student = open_student(ITERATORS)
+    with pytest.raises(StudentException, match="midway"):
+        take(student.raises(), 9)
+    with pytest.raises(StudentException, match="TypeError"):
+        take(student.thing(), 9)
+
+
+def test_items_that_hang_cost_their_function(open_student):
+    student = open_student(ITERATORS, call_s=0.5)
+    assert take(student.hangs(), 1) == [1]
+    with pytest.raises(StudentTimeout):
+        take(student.hangs(), 2)
+    assert student.other() == "fine"
 
 
 def test_two_generators_may_be_read_in_turns(open_student):

@@ -152,6 +152,59 @@ def test_a_rubric_that_is_missing_is_the_authors_mistake(tmp_path):
         judged(course, {})
 
 
+# -- with pytest's set-up of each test, and without ----------------------------------------------------------------------
+
+OWN_FIXTURE = """
+import pytest
+
+@pytest.fixture
+def x(rng):
+    yield torch.randn(3, 2, generator=rng)
+
+"""
+WITH_SETUP = {
+    "a mark": tiny.VISIBLE.replace("import torch\n", "import pytest, torch\n").replace(
+        '@criterion("double", p', '@pytest.mark.skipif(False, reason="")\n@criterion("double", p'
+    ),
+    "the request": tiny.VISIBLE.replace("(student, rng)", "(student, rng, request)"),
+    "an automatic fixture": tiny.VISIBLE.replace(
+        "\n\n\n@", "\nimport pytest\n@pytest.fixture(autouse=True)\ndef around():\n    yield\n\n@", 1
+    ),
+    "a set-up function": tiny.VISIBLE + "\ndef setup_function():\n    pass\n",
+}
+
+
+def test_criteria_that_ask_for_our_fixtures_only_are_called_as_they_are(course):
+    judge = judged(course, {"double": double, "step": step})
+    assert set(judge.plain_tests) == {c.id for c in judge.criteria}
+
+
+def test_a_criterion_with_a_fixture_of_its_own_is_set_up_by_pytest(tmp_path):
+    visible = tiny.VISIBLE.replace("\n\n\n@", f"\n{OWN_FIXTURE}\n@", 1).replace(
+        "test_double_shape(student, rng):\n    x = torch.randn(3, 2, generator=rng)\n", "test_double_shape(student, x):\n"
+    )
+    judge = judged(tiny.make(tmp_path, visible=visible), {"double": lambda x: 3 * x, "step": step})
+    assert [r.outcome for r in judge.exercises()[0].criteria] == ["passed", "failed", "failed"]
+    assert "double.shape" not in judge.plain_tests
+
+
+@pytest.mark.parametrize("visible", WITH_SETUP.values(), ids=WITH_SETUP)
+def test_both_ways_come_to_the_same(tmp_path, visible):
+    wrong = {"double": lambda x: 3 * x, "step": step}
+    plain = judged(tiny.make(tmp_path / "plain"), wrong)
+    whole = judged(tiny.make(tmp_path / "whole", visible=visible), wrong)
+    assert "double.values" not in whole.plain_tests
+    assert whole.exercises() == plain.exercises()
+
+
+def test_hooks_of_a_conftest_are_called(tmp_path):
+    course = tiny.make(tmp_path)
+    hook = "import pytest\ndef pytest_runtest_setup(item):\n    pytest.skip('not today')\n"
+    (course.root / "solutions" / "tiny" / "conftest.py").write_text(hook)
+    judge = judged(course, {"double": double, "step": step})
+    assert {r.outcome for e in judge.exercises() for r in e.criteria} == {"skipped"}
+
+
 # -- scores fail closed ------------------------------------------------------------------------------------------------
 
 TITLE = Text(en="t", zh="标题")

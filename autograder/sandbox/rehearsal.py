@@ -26,7 +26,20 @@ def double(x, params=()):
             p -= 0.1 * p.grad
             p.grad.zero_()
     return 2 * x
+def batches(x):
+    for i in torch.randperm(len(x)).split(2):
+        yield x[i]
+def fit(x, y):
+    net, loss = torch.nn.Sequential(torch.nn.Linear(1, 1)), torch.nn.MSELoss()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    data = torch.utils.data.TensorDataset(x.detach(), y)
+    for X, Y in torch.utils.data.DataLoader(data, batch_size=2, shuffle=True):
+        optimizer.zero_grad()
+        loss(net(X), Y).backward()
+        optimizer.step()
+    return net
 """
+_FUNCTIONS = ("double", "batches", "fit")
 
 
 def rehearse() -> None:
@@ -57,14 +70,26 @@ def answer_all() -> list[Message]:
 
 def _requests() -> Iterator[tuple[Message, list[torch.Tensor]]]:
     """What `autograder.sandbox.host` and `autograder.sandbox.remote` ask; the last one for what is not there."""
-    yield {"op": "start", "functions": {"double": "double"}, "module": "__main__"}, []
+    yield {"op": "start", "functions": {name: name for name in _FUNCTIONS}, "module": "__main__"}, []
     cell = {"label": "cell", "source": _CELL, "first_line": 0, "resume": False, "definitions_only": False}
     yield {"op": "cell", "grade_cells": [], **cell}, []
-    yield {"op": "finish", "grade_cells": ["double"]}, []
+    yield {"op": "finish", "grade_cells": list(_FUNCTIONS)}, []
     x, parameter = torch.ones(3, 1, requires_grad=True), torch.ones(2, requires_grad=True)
     encoder = Encoder(lambda value: None)
     arguments = {"args": [encoder.encode(x), encoder.encode([parameter])], "kwargs": encoder.encode({}), "inputs": 2}
     gradients = {"grads": {"1": encoder.add(torch.ones(2))}, "changes": [1], "grad_enabled": True}
     yield {"op": "call", "name": "double", "seed": 0, **arguments, **gradients}, encoder.tensors
     yield {"op": "vjp", "graph": 1, "outputs": [0], "create_graph": False}, [torch.ones(3, 1)]
-    yield {"op": "call", "name": "missing", **arguments, **gradients}, encoder.tensors
+    yield _call({"name": "fit"}, torch.ones(3, 1), torch.ones(3, 1))
+    yield _call({"object": 2}, torch.ones(3, 1))
+    yield _call({"name": "batches"}, torch.ones(3, 1))
+    yield {"op": "take", "object": 4, "most": 4}, []
+    yield _call({"name": "missing"}, torch.ones(3, 1))
+
+
+def _call(target: Message, *tensors: torch.Tensor) -> tuple[Message, list[torch.Tensor]]:
+    """A call that changes nothing."""
+    encoder = Encoder()
+    request = {"args": [encoder.encode(tensor) for tensor in tensors], "kwargs": encoder.encode({})}
+    request |= {"inputs": len(tensors), "grads": {}, "changes": [], "grad_enabled": True}
+    return {"op": "call", **target, **request}, encoder.tensors

@@ -6,6 +6,7 @@ import contextlib
 import sys
 import types
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import torch
@@ -131,6 +132,11 @@ class Worker:
             self._reply([next(iterator)])
         except StopIteration:
             self._reply([])
+
+    def _take(self, message: Message, _: list[Received]) -> None:
+        iterable, view = self._objects[message["object"]]
+        self._notebook.enter(view)
+        self._reply(list(islice(iterable, message["most"])))
 
     def _iter(self, message: Message, _: list[Received]) -> None:
         iterable, view = self._objects[message["object"]]
