@@ -15,6 +15,7 @@ import typer
 
 from autograder.commandline import JsonOption, Lang, LangOption, choose, console, errors_as_exit_codes, print_json
 from autograder.errors import UsageError
+from autograder.gradebook import commands as gradebook
 from autograder.quiz.commands import app as quiz
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ app = typer.Typer(
 
 
 app.add_typer(quiz)
+gradebook.add_to(app)
 
 JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes at once; by default one per core.")]
 
@@ -58,7 +60,7 @@ def grade(
         Path, typer.Option("--course", help="The course's folder, the one with solutions/ in it.")
     ] = Path(),
     no_gradebook: Annotated[
-        bool, typer.Option("--no-gradebook", help="Write reports only (this version writes no gradebook yet).")
+        bool, typer.Option("--no-gradebook", help="Write reports only, not nbgrader's gradebook.")
     ] = False,
     unsafe_no_sandbox: Annotated[
         bool, typer.Option("--unsafe-no-sandbox", help="Grade where student code cannot be confined; reports say so.")
@@ -71,10 +73,11 @@ def grade(
 
     with errors_as_exit_codes():
         confined = _must_confine(unsafe=unsafe_no_sandbox)
-        reports = _grade_all(
-            Course.find(course), paths or [], assignment, jobs, out, confined=confined, quiet=json_output
-        )
+        found = Course.find(course)
+        reports = _grade_all(found, paths or [], assignment, jobs, out, confined=confined, quiet=json_output)
         _show_reports(reports, out, choose(lang), as_json=json_output)
+        if not no_gradebook:
+            gradebook.write_gradebook(found, paths or [], reports, quiet=json_output)
     if any(report.status == "error" for report in reports):
         raise typer.Exit(1)
 

@@ -11,6 +11,8 @@
     │   ├── StudentTimeout      it did not return in time
     │   ├── StudentCrash        it ended its process
     │   └── BadReply            what came back is not a value (every malformed reply is this one class)
+    ├── LeakError           something secret is in what students would get; nothing is released
+    ├── GradebookError      nbgrader's database or folders cannot be read or written; the reports are kept
     └── SandboxError        the platform: never a student's zero
 
 Every student's error carries a `Text`, so that it can be shown in either language.
@@ -98,3 +100,11 @@ class BadReply(StudentError):
 
 class SandboxError(AutograderError):
     """The platform failed: no process could be started, or one of ours died."""
+
+
+class GradebookError(AutograderError):
+    """nbgrader's gradebook or folders cannot be read or written; no report is lost by it."""
+
+
+class LeakError(AutograderError):
+    """Something secret is in what students would get; nothing is released."""

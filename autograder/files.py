@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 
@@ -15,3 +16,14 @@ def write_whole(path: Path, content: str | bytes) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.write_bytes(content.encode() if isinstance(content, str) else content)
     beside.replace(path)
+
+
+def replace_file(source: Path, target: Path) -> None:
+    """Put a copy of a file in the place of another; whoever reads it meanwhile sees the old one or the new one.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.copy(source, beside)
+    beside.replace(target)

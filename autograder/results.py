@@ -82,6 +82,12 @@ class CriterionResult(_Record):
         """The message in one language."""
         return self.message_zh if language == "zh" else self.message
 
+    def for_student(self) -> Self:
+        """What its student may see: of a hidden criterion the title and the outcome."""
+        if self.visible:
+            return self
+        return self.model_copy(update={"message": "", "message_zh": "", "diagnosis": None, "hint": None})
+
 
 class ExerciseResult(_Record):
     """The criteria of one exercise; without a score where one of them could not be judged."""
@@ -103,6 +109,10 @@ class ExerciseResult(_Record):
             score=round(sum(c.earned for c in criteria), 6) if judged else None,
             max_score=round(sum(c.points for c in criteria), 6),
         )
+
+    def for_student(self) -> Self:
+        """What its student may see."""
+        return self.model_copy(update={"criteria": tuple(c.for_student() for c in self.criteria)})
 
 
 class GradeReport(_Record):

@@ -200,7 +200,7 @@ def run(command, cwd):
 def grade(course, jobs):
     out = course.root / "results.jsonl"
     out.unlink(missing_ok=True)
-    return run([sys.executable, "-m", "autograder", "grade", "--out", out, "--jobs", str(jobs)], course.root)
+    return run([sys.executable, "-m", "autograder", "grade", "--no-gradebook", "--out", out, "--jobs", str(jobs)], course.root)
 
 
 def linear_regression(folder, students):

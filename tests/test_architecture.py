@@ -40,9 +40,12 @@ session judging report.terminal generated
 report.html rubric_process
 rubric_server
 journal practice plain demo doctor
-grading
-audit
-report.audit
+grading gradebook.configuration
+audit gradebook.sources
+report.audit gradebook.autograded gradebook.leaks
+gradebook.records gradebook.releasing
+gradebook.writing
+gradebook.commands
 cli
 """
 LEVEL = {name: level for level, line in enumerate(LAYERS.strip().splitlines()) for name in line.split()}

@@ -1,0 +1,190 @@
+"""The autograded notebook: a student's own with our report in it, and what each of its cells is given.
+
+The notebook is read and never run; its outputs are the report's, none of what the student's file claims to have
+printed. Everything a student wrote is escaped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autograder import submission as submissions
+from autograder.course import Assignment
+from autograder.errors import GradebookError, SubmissionError
+from autograder.gradebook.configuration import as_node
+from autograder.gradebook.sources import SourceNotebook, restore
+from autograder.report import html, terminal
+from autograder.results import GradeReport, Problem
+from autograder.texts import Language
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+MARK = "autograder"
+"""The key of the notebook's metadata that says which report it shows."""
+NO_RESPONSE = "No response."
+"""nbgrader's own words for an answer that is the stub."""
+
+
+@dataclass(frozen=True)
+class Autograded:
+    """A notebook and what the gradebook gets of it.
+
+    Args:
+        notebook: with marks, locked cells and outputs in place.
+        scores: of each graded cell; None where a person has to grade.
+        comments: on each cell that a student writes in.
+    """
+
+    notebook: NotebookNode
+    scores: dict[str, float | None]
+    comments: dict[str, str | None]
+
+
+def make(path: Path | None, report: GradeReport, source: SourceNotebook, assignment: Assignment) -> Autograded:
+    """The autograded notebook of a submission.
+
+    Args:
+        path: what was handed in; None where there was nothing to read.
+        report: its report.
+        source: the notebook as it was released.
+        assignment: whose exercises the report is about.
+
+    Raises:
+        GradebookError: the gradebook has other points for a cell than the rubric.
+    """
+    notebook = read(path)
+    return annotate(notebook, report, source, assignment)
+
+
+def annotate(notebook: NotebookNode, report: GradeReport, source: SourceNotebook, assignment: Assignment) -> Autograded:
+    """Put a report into a notebook, which is changed; where it may have been changed after the release it is restored.
+
+    Raises:
+        GradebookError: the gradebook has other points for a cell than the rubric.
+    """
+    _check_points(report, source, assignment)
+    code_cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    restore(notebook, source)
+    language = assignment.settings.language
+    exercises = {exercise.name: exercise for exercise in report.exercises}
+    scores: dict[str, float | None] = {}
+    for cell in notebook.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        known = source.cells.get(name)
+        exercise = exercises.get(assignment.grade_ids.get(name, ""))
+        if known is None or not known.grade:
+            continue
+        if exercise is not None and not known.solution:
+            scores[name] = exercise.score
+            if cell.cell_type == "code":
+                shown = (exercise.for_student(),)
+                cell.outputs = [_output(html.table(shown, language), terminal.plain(shown, language))]
+        else:
+            scores[name] = 0.0 if known.solution and is_untouched(cell) else None
+    _tell_problems(notebook, code_cells, report.problems, language)
+    notebook.metadata[MARK] = as_node({"report": sha256(report)})
+    return Autograded(notebook, scores, comments(notebook, source))
+
+
+def comments(notebook: NotebookNode, source: SourceNotebook) -> dict[str, str | None]:
+    """What nbgrader remarks on the cells that students write in: whether they did."""
+    found = {}
+    for cell in notebook.cells:
+        known = source.cells.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
+        if known is not None and known.comment_id is not None:
+            found[known.name] = NO_RESPONSE if not known.task and is_untouched(cell) else None
+    return found
+
+
+def is_untouched(cell: NotebookNode) -> bool:
+    """Is this cell as it was released?"""
+    from nbgrader.utils import compute_checksum
+
+    return bool(cell.metadata.nbgrader.get("checksum") == compute_checksum(cell))
+
+
+def sha256(report: GradeReport) -> str:
+    """A hash of what a report says; grading again gives it again, in another time."""
+    return hashlib.sha256(report.model_copy(update={"duration_s": 0.0}).to_json().encode()).hexdigest()
+
+
+def read(path: Path | None) -> NotebookNode:
+    """A student's notebook in today's format; of one that nbformat refuses, or of a script, the code."""
+    import nbformat
+
+    if path is not None and path.suffix != ".py":
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # cells without an id get one
+                return _clean(nbformat.reads(submissions.read_bytes(path).decode("utf-8-sig"), as_version=4))
+        except Exception:  # noqa: BLE001, S110 -- nbformat raises whatever a damaged notebook makes go wrong in it
+            pass
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in _sources(path)])
+
+
+def _clean(notebook: NotebookNode) -> NotebookNode:
+    """Refuse what nbformat lets pass and nbgrader cannot work with."""
+    for cell in notebook.cells:
+        if not isinstance(cell.metadata, dict) or not isinstance(cell.source, str):
+            raise ValueError("a damaged cell")
+        cell.source = cell.source.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
+    return notebook
+
+
+def _sources(path: Path | None) -> Iterator[str]:
+    try:
+        if path is not None:
+            yield from (cell.source for cell in submissions.read(path).cells)
+    except SubmissionError:
+        return
+
+
+def _check_points(report: GradeReport, source: SourceNotebook, assignment: Assignment) -> None:
+    worth = {exercise.name: exercise.max_score for exercise in report.exercises}
+    for name, exercise in assignment.grade_ids.items():
+        known = source.cells.get(name)
+        if known is None or known.points != worth.get(exercise):
+            there = "no such cell" if known is None else f"{known.points:g} points"
+            raise GradebookError(
+                f"{name}: the rubric gives {worth.get(exercise, 0):g} points, the gradebook has {there}; "
+                f"release the assignment again: autograder release {assignment.name}"
+            )
+
+
+def _tell_problems(
+    notebook: NotebookNode, code_cells: Sequence[NotebookNode], problems: Sequence[Problem], language: Language
+) -> None:
+    """What went wrong in a cell is shown below it, what is about the whole submission above everything."""
+    from nbformat import v4
+
+    general = []
+    for problem in problems:
+        if problem.cell is not None and 0 < problem.cell <= len(code_cells):
+            cell = code_cells[problem.cell - 1]
+            if cell.cell_type == "code":
+                cell.outputs.append(_error(problem, language))
+                continue
+        general.append(problem.get(language))
+    if general:
+        page = "".join(f'<p style="white-space:pre-wrap">{escape(words)}</p>' for words in general)
+        notebook.cells.insert(0, v4.new_code_cell("", outputs=[_output(page, "\n".join(general))]))
+
+
+def _error(problem: Problem, language: Language) -> NotebookNode:
+    from nbformat import v4
+
+    lines = problem.get(language).splitlines() or [""]
+    return v4.new_output("error", ename=problem.kind, evalue=lines[-1], traceback=lines)
+
+
+def _output(page: str, plain: str) -> NotebookNode:
+    from nbformat import v4
+
+    return v4.new_output("display_data", data={"text/html": page, "text/plain": plain})

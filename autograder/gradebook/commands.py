@@ -1,0 +1,54 @@
+"""The commands around nbgrader's gradebook: parse, call, show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autograder.commandline import console, errors_as_exit_codes
+
+if TYPE_CHECKING:
+    from autograder.course import Course
+    from autograder.results import GradeReport
+
+CourseOption = Annotated[Path, typer.Option("--course", help="The course's folder, the one with solutions/ in it.")]
+AssignmentsArgument = Annotated[list[str] | None, typer.Argument(help="Assignments; by default all of them.")]
+
+
+def write_gradebook(course: Course, paths: Sequence[Path], reports: Sequence[GradeReport], *, quiet: bool) -> None:
+    """Write reports to nbgrader's gradebook and say what came of it."""
+    from autograder.gradebook import writing
+
+    with console(stderr=True).status("writing the gradebook") as status:
+        if quiet:
+            status.stop()
+        outcome = writing.write(course, paths, reports)
+    for note in outcome.notes:
+        typer.echo(note, err=True)
+    if outcome.database and not quiet:
+        typer.echo(f"gradebook: {outcome.database}: {outcome.written} written, {outcome.unchanged} unchanged")
+
+
+def release(assignments: AssignmentsArgument = None, course: CourseOption = Path()) -> None:
+    """Make what students get from solutions/, after a look for leaks, and enter it into the gradebook."""
+    from autograder.course import Course
+    from autograder.gradebook import releasing
+    from autograder.gradebook.configuration import NbgraderCourse
+
+    with errors_as_exit_codes():
+        found = Course.find(course)
+        nbgrader = NbgraderCourse(found.root)
+        for name in assignments or list(found.assignments()):
+            done = releasing.release(found, nbgrader, name)
+            typer.echo(f"{name}: {', '.join(done.changed) or 'nothing has changed'} -> {done.folder}")
+            for stranger in done.strangers:
+                typer.echo(f"{done.folder / stranger}: is not made from the source, yet students get it", err=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Make these commands part of an application."""
+    for command in (release,):
+        app.command()(command)

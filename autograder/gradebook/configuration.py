@@ -1,0 +1,160 @@
+"""A course as nbgrader sees it: its ``nbgrader_config.py``, its folders, its database.
+
+nbgrader is imported here and nowhere above, on first use: it takes seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autograder.errors import ConfigError, GradebookError
+
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
+    from nbgrader.coursedir import CourseDirectory
+
+CONFIG_FILE = "nbgrader_config.py"
+PRIVATE = "private"
+_FOLDERS = {"source_directory": "solutions", "release_directory": "assignments"}
+_SUMMARIES = ("There was an error", "Please see", "Removing failed", "The above", "Traceback")
+_OPENED_AT_ONCE = 5
+"""So often an empty database is opened anew when somebody else is making its tables at the same time."""
+
+
+def is_nbgrader_course(root: Path) -> bool:
+    """Does nbgrader know this folder as a course?"""
+    return (root / CONFIG_FILE).is_file()
+
+
+class NbgraderCourse:
+    """The configuration of a course; an nbgrader application that has read it.
+
+    Args:
+        root: the course's folder.
+
+    Raises:
+        ConfigError: its ``nbgrader_config.py`` is broken.
+    """
+
+    def __init__(self, root: Path) -> None:
+        from nbgrader.apps.baseapp import NbGrader
+
+        self.root = root.resolve()
+        self.app = NbGrader()
+        self.app.load_cwd_config = False  # the course's own file counts, wherever the command was started
+        self.app.raise_config_file_errors = True
+        self.log = _Log()
+        self.app.log.handlers, self.app.log.propagate = [self.log], False
+        before = list(sys.path)
+        try:
+            self.app.initialize([], root=str(self.root))
+        except (Exception, SystemExit) as error:  # the file is a program
+            raise ConfigError(_place(error), path=self.root / CONFIG_FILE) from error
+        finally:
+            sys.path[:] = before
+        for name, folder in _FOLDERS.items():
+            if name not in self.app.config.CourseDirectory:
+                setattr(self.folders, name, folder)
+        if PRIVATE not in self.folders.ignore:
+            self.folders.ignore = [*self.folders.ignore, PRIVATE]
+
+    @property
+    def folders(self) -> CourseDirectory:
+        """The names nbgrader has for the course's folders."""
+        return self.app.coursedir
+
+    def folder(self, step: str, student: str, assignment: str) -> Path:
+        """One folder, ``autograded/<student>/<assignment>`` for the step ``autograded``."""
+        return Path(self.folders.format_path(getattr(self.folders, f"{step}_directory"), student, assignment))
+
+    def timestamp(self, folder: Path) -> tuple[datetime | None, str]:
+        """When something was handed in, and what is odd about the file that says so."""
+        from nbgrader.utils import parse_utc
+
+        try:
+            words = (folder / "timestamp.txt").read_text(encoding="utf-8").strip()
+            return parse_utc(words) if words else None, ""
+        except FileNotFoundError:
+            return None, ""
+        except (OSError, ValueError, OverflowError):
+            return None, "timestamp.txt is not a time; it was left aside"
+
+    @property
+    def database(self) -> str:
+        """The address of the database, without its password."""
+        from sqlalchemy.engine import make_url
+
+        return make_url(self.folders.db_url).render_as_string(hide_password=True)
+
+    @contextmanager
+    def open(self) -> Iterator[Gradebook]:
+        """The gradebook, made if there is none yet.
+
+        Raises:
+            GradebookError: it cannot be opened, read or written.
+        """
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            with self._connect() as gradebook:
+                yield gradebook
+        except (SQLAlchemyError, OSError) as error:
+            raise GradebookError(f"{self.database}: {reason(error)}") from error
+
+    def _connect(self) -> Gradebook:
+        from nbgrader.api import Gradebook
+        from nbgrader.utils import setenv
+        from sqlalchemy.exc import DatabaseError
+
+        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+        for last in range(_OPENED_AT_ONCE, 0, -1):
+            try:
+                with setenv(PATH=path):  # where a new database looks for alembic
+                    return Gradebook(self.folders.db_url, self.folders.course_id)
+            except DatabaseError as error:
+                if last == 1 or "exists" not in str(error):
+                    raise
+        raise AssertionError("unreachable")
+
+
+def reason(error: BaseException) -> str:
+    """A database's or the system's complaint in one line, without the statement it is about."""
+    cause = getattr(error, "orig", None) or error
+    words = (str(cause) or type(cause).__name__).strip().splitlines()
+    return words[0][:300]
+
+
+class _Log(logging.Handler):
+    """Keeps what nbgrader reports; it is told with the error it belongs to, not in between."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+    def reason(self) -> str:
+        """The last line that says something and is not nbgrader's own summary."""
+        lines = [line.strip() for entry in self.lines for line in entry.splitlines() if line.strip()]
+        telling = [line for line in lines if not line.startswith(_SUMMARIES)]
+        return (telling or lines or ["no reason was given"])[-1]
+
+
+def _place(error: BaseException) -> str:
+    """An exception of the configuration file's, in one line."""
+    return f"{type(error).__name__}: {reason(error)}"
+
+
+def as_node(value: Any) -> Any:
+    """Plain values as nbformat's nodes."""
+    from nbformat import from_dict
+
+    return from_dict(value)

@@ -1,0 +1,178 @@
+"""Does anything that students get hold something they may not see?
+
+Secret are the solution regions of the source notebooks, every line of ``private/`` (hidden criteria, mutants) and the
+course's key. A line that also stands in what the author shows on purpose (the rest of the notebook, the visible
+rubric) is no secret. Looked through are all strings of a notebook with its metadata, outputs and attachments, and the
+bytes of every other file, compressed ones unpacked.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import bz2
+import gzip
+import io
+import json
+import lzma
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from autograder.errors import LeakError
+from autograder.gradebook.configuration import PRIVATE, NbgraderCourse
+
+_REGION = re.compile(r"^.*BEGIN (SOLUTION|HIDDEN TESTS|MARK SCHEME).*$\n(.*?)^.*END \1.*$\n?", re.MULTILINE | re.DOTALL)
+_MARK = re.compile(r"(?:BEGIN|END) (?:SOLUTION|HIDDEN TESTS|MARK SCHEME)")
+_FUNCTION = re.compile(r"^\s*def (test_\w+)", re.MULTILINE)
+_ENCODED = re.compile(r"^[A-Za-z0-9+/\s]{40,}={0,2}\s*$")
+_MIN_LENGTH = 8
+"""Shorter lines (``else:``, ``)``) give nothing away."""
+_MAX_UNPACKED = 64 << 20
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What may not be found.
+
+    Args:
+        lines: whole lines, without their indent.
+        for_graders: such lines that nbgrader keeps in the gradebook: hidden tests in grade cells, mark schemes.
+        words: whatever holds one of these leaks it: names of hidden tests, the key.
+    """
+
+    lines: frozenset[str]
+    for_graders: frozenset[str]
+    words: frozenset[str]
+
+    @classmethod
+    def of(cls, source: Path, key: bytes) -> Self:
+        """The secrets of an assignment's folder in ``solutions/``."""
+        hidden: set[str] = set()
+        for_graders: set[str] = set()
+        shown: set[str] = set()
+        words = {key.hex()}
+        for file in sorted(p for p in source.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+            private = PRIVATE in file.relative_to(source).parts
+            if file.suffix == ".ipynb" and not private:
+                for cell in json.loads(file.read_text(encoding="utf-8")).get("cells", []):
+                    solution, marked, rest = _divide(cell)
+                    hidden |= _lines(solution)
+                    for_graders |= _lines(marked)
+                    shown |= _lines(rest)
+                continue
+            content = file.read_bytes().decode("utf-8", "replace")
+            (hidden if private else shown).update(_lines(content))
+            if private:
+                words |= set(_FUNCTION.findall(content))
+        return cls(frozenset(hidden - shown), frozenset(for_graders - shown - hidden), frozenset(words))
+
+    def find_in(self, content: str) -> str | None:
+        """The first secret that a text for students holds."""
+        if mark := _MARK.search(content):
+            return mark[0]
+        lines = (line.strip() for line in content.splitlines())
+        return self.find_in_gradebook(content) or next((line for line in lines if line in self.for_graders), None)
+
+    def find_in_gradebook(self, content: str) -> str | None:
+        """The first secret that a text in the gradebook holds."""
+        found = next((word for word in sorted(self.words) if word in content), None)
+        return found or next((line for line in content.splitlines() if line.strip() in self.lines), None)
+
+
+def check(secrets: Secrets, files: Iterable[Path]) -> None:
+    """Look through what students get.
+
+    Raises:
+        LeakError: one of the files holds a secret.
+    """
+    for file in files:
+        for place, content in _texts(file):
+            if (found := secrets.find_in(content)) is not None:
+                raise LeakError(f"{file.name}{place}: students would get {found.strip()[:80]!r}; nothing was released")
+
+
+def check_gradebook(secrets: Secrets, nbgrader: NbgraderCourse, assignment: str) -> None:
+    """Look through what the gradebook holds of an assignment.
+
+    Raises:
+        LeakError: it holds a secret.
+    """
+    with nbgrader.open() as gradebook:
+        for notebook in gradebook.find_assignment(assignment).notebooks:
+            for cell in notebook.source_cells:
+                if (found := secrets.find_in_gradebook(cell.source)) is not None:
+                    raise LeakError(f"the gradebook's cell {cell.name} holds {found.strip()[:80]!r}")
+
+
+def _divide(cell: dict[str, Any]) -> tuple[str, str, str]:
+    """A source cell's solution, what is for graders, and the rest of it, as nbgrader's conversion divides it."""
+    source = cell.get("source", "")
+    source = source if isinstance(source, str) else "".join(source)
+    regions = [(region[1], region[2]) for region in _REGION.finditer(source)]
+    solution, marked = (
+        "".join(text for kind, text in regions if (kind == "SOLUTION") is wanted) for wanted in (True, False)
+    )
+    rest = _REGION.sub("", source)
+    if cell.get("metadata", {}).get("nbgrader", {}).get("solution") and not solution:
+        return rest, marked, ""  # without a region all of it is replaced
+    return solution, marked, rest
+
+
+def _lines(content: str) -> set[str]:
+    return {line for raw in content.splitlines() if len(line := raw.strip()) >= _MIN_LENGTH}
+
+
+def _texts(file: Path) -> Iterator[tuple[str, str]]:
+    """Every text in a file, with its place in it."""
+    content = file.read_bytes()
+    if file.suffix == ".ipynb":
+        for place, words in _strings(json.loads(content), ""):
+            yield place, words
+            if _ENCODED.match(words):
+                yield from ((place, unpacked) for unpacked in _unpack(_decode(words)))
+    else:
+        yield from (("", unpacked) for unpacked in _unpack(content))
+
+
+def _strings(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield place, str(key)
+            yield from _strings(inner, f"{place}.{key}")
+    elif isinstance(value, list):
+        if value and all(isinstance(line, str) for line in value):
+            yield place, "".join(value)
+        for number, inner in enumerate(value):
+            yield from _strings(inner, f"{place}[{number}]")
+
+
+def _decode(words: str) -> bytes:
+    try:
+        return base64.b64decode("".join(words.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _unpack(content: bytes) -> Iterator[str]:
+    """The text of some bytes, and of what is packed in them once."""
+    yield content.decode("utf-8", "replace")
+    if content[:2] == b"PK":
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for entry in archive.infolist():
+                yield entry.filename
+                with archive.open(entry) as file:
+                    yield file.read(_MAX_UNPACKED).decode("utf-8", "replace")
+        return
+    for open_packed in (gzip.open, bz2.open, lzma.open):
+        try:
+            with open_packed(io.BytesIO(content)) as file:
+                yield file.read(_MAX_UNPACKED).decode("utf-8", "replace")
+        except (OSError, EOFError, zlib.error, lzma.LZMAError):
+            continue

@@ -1,0 +1,233 @@
+"""From reports to nbgrader's gradebook and its ``autograded/`` folders, in batches.
+
+The reports are the truth and the gradebook is written from them: writing them twice, or again after a kill at any
+moment, gives the same gradebook. What is written already is left alone, so that grades given by hand need no second
+look because a classmate handed in late.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autograder.course import Assignment, Course
+from autograder.gradebook import autograded, records, sources
+from autograder.gradebook.autograded import Autograded
+from autograder.gradebook.configuration import NbgraderCourse, is_nbgrader_course
+from autograder.gradebook.records import Record, Rows
+from autograder.jobs import Job, find_jobs
+from autograder.results import GradeReport
+
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
+
+BATCH = 20
+"""Submissions in one transaction: others who write to the gradebook wait no longer than these take."""
+_TRIES = 5
+
+
+@dataclass
+class Outcome:
+    """What writing a gradebook came to.
+
+    Args:
+        database: its address, without a password; empty where none is written, for the reason in `notes`.
+        written: how many submissions.
+        unchanged: how many were in it already.
+        notes: what the instructor should know.
+    """
+
+    database: str = ""
+    written: int = 0
+    unchanged: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def write(course: Course, paths: Sequence[Path], reports: Sequence[GradeReport]) -> Outcome:
+    """Write the reports of a course's ``submitted/`` tree to its gradebook.
+
+    Args:
+        course: the course.
+        paths: what was graded; nothing means all of ``submitted/``.
+        reports: what grading it gave.
+
+    Raises:
+        GradebookError: the gradebook cannot be written.
+        ConfigError: the course's ``nbgrader_config.py`` is broken.
+    """
+    if not all(path.resolve().is_relative_to(course.submitted.resolve()) for path in paths):
+        return Outcome(notes=[f"no gradebook was written: these submissions are not in {course.submitted}"])
+    entries = list(_entries(course, reports))
+    if not entries:
+        return Outcome(notes=[f"no gradebook was written: {course.submitted} has no <student>/<assignment>/ folders"])
+    if not is_nbgrader_course(course.root):
+        return Outcome(notes=[f"no gradebook was written: {course.root} has no nbgrader_config.py"])
+    nbgrader = NbgraderCourse(course.root)
+    outcome = Outcome(nbgrader.database)
+    with nbgrader.open() as gradebook:
+        for name in dict.fromkeys(entry.report.assignment for entry in entries):
+            of_assignment = [entry for entry in entries if entry.report.assignment == name]
+            _AssignmentWriter(nbgrader, gradebook, course.assignment(name), outcome).write(of_assignment)
+    return outcome
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A submission in the tree: its report, its file, its folder."""
+
+    report: GradeReport
+    path: Path | None
+    folder: Path
+
+
+def _entries(course: Course, reports: Sequence[GradeReport]) -> Iterator[Entry]:
+    names = sorted({report.assignment for report in reports})
+    jobs = {(job.assignment, job.student): job for job in find_jobs([course.submitted], names)}
+    for report in sorted(reports, key=lambda r: (r.assignment, r.student)):
+        job: Job | None = jobs.get((report.assignment, report.student))
+        folder = course.submitted / report.student / report.assignment
+        if job is not None and folder.is_dir():
+            yield Entry(report, job.path, folder)
+
+
+class _AssignmentWriter:
+    """Writes the submissions of one assignment."""
+
+    def __init__(
+        self, nbgrader: NbgraderCourse, gradebook: Gradebook, assignment: Assignment, outcome: Outcome
+    ) -> None:
+        from nbgrader.converters import Autograde
+        from nbgrader.preprocessors import AssignLatePenalties
+
+        self._nbgrader, self._gradebook, self._assignment, self._outcome = nbgrader, gradebook, assignment, outcome
+        self._converter = Autograde(coursedir=nbgrader.folders, parent=nbgrader.app)
+        self._late = AssignLatePenalties(parent=self._converter)
+        self._late.init_plugin()
+        self._source = self._load_source()
+        self._others = self._other_notebooks()
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Write some submissions, batch by batch."""
+        for start in range(0, len(entries), BATCH):
+            self._write_again(entries[start : start + BATCH])
+
+    def _load_source(self) -> sources.SourceNotebook:
+        """What the gradebook knows of the notebook; an assignment it does not know is entered first."""
+        from autograder.gradebook import releasing
+
+        name = self._assignment.name
+        if not sources.is_known(self._gradebook, name, name):
+            releasing.register(self._nbgrader, name)
+            self._gradebook.db.rollback()
+        return sources.load(self._gradebook, name, name)
+
+    def _other_notebooks(self) -> frozenset[str]:
+        found = self._gradebook.find_assignment(self._assignment.name).notebooks
+        names = frozenset(notebook.name for notebook in found) - {self._assignment.name}
+        self._gradebook.db.rollback()
+        for name in sorted(names):
+            self._outcome.notes.append(f"{name}.ipynb has no rubric and was left to `nbgrader autograde`")
+        return names
+
+    def _write_again(self, batch: Sequence[Entry]) -> None:
+        """Write a batch; where another grader was faster with one of its rows, once more."""
+        from sqlalchemy.exc import IntegrityError, OperationalError
+
+        for last in range(_TRIES, 0, -1):
+            try:
+                written = self._write_batch(batch)
+            except (IntegrityError, OperationalError) as error:
+                if last == 1 or (isinstance(error, OperationalError) and "deadlock" not in str(error)):
+                    raise
+            else:
+                self._outcome.written += written
+                self._outcome.unchanged += len(batch) - written
+                return
+
+    def _write_batch(self, batch: Sequence[Entry]) -> int:
+        written = 0
+        with records.transaction(self._gradebook, self._assignment.name) as row:
+            rows = Rows(self._gradebook, row, self._source, [entry.report.student for entry in batch])
+            for entry in batch:
+                target = self._nbgrader.folder("autograded", entry.report.student, self._assignment.name)
+                made = autograded.make(entry.path, entry.report, self._source, self._assignment)
+                record = self._record(entry, made)
+                shown = _shown(target, self._assignment.name)
+                if not (rows.holds(record) and shown == autograded.sha256(entry.report)):
+                    self._write_folder(entry, made, target)
+                    rows.write(record, self._penalty)
+                    written += 1
+        return written
+
+    def _record(self, entry: Entry, made: Autograded) -> Record:
+        timestamp, note = self._nbgrader.timestamp(entry.folder)
+        if note and (words := f"{entry.report.student}: {note}") not in self._outcome.notes:
+            self._outcome.notes.append(words)
+        missing = frozenset(name for name in self._others if not (entry.folder / f"{name}.ipynb").exists())
+        return Record(entry.report.student, timestamp, made.scores, made.comments, missing)
+
+    def _penalty(self, student: str, score: float, seconds: float) -> float | None:
+        """What nbgrader's plugin takes off, no more than there is."""
+        penalty = self._late.plugin_inst.late_submission_penalty(student, score, seconds)
+        return None if penalty is None else min(max(float(penalty), 0.0), score)
+
+    # -- files ---------------------------------------------------------------------------------------------------------
+
+    def _write_folder(self, entry: Entry, made: Autograded, target: Path) -> None:
+        """The autograded folder, as nbgrader fills it; whoever looks sees the old one or the new one."""
+        import nbformat
+
+        new, old = (target.with_name(f".{target.name}.{word}") for word in ("new", "old"))
+        for left_over in (new, old):
+            shutil.rmtree(left_over, ignore_errors=True)
+        new.mkdir(parents=True)
+        for file, name in self._other_files(entry.folder):
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            (new / name).unlink(missing_ok=True)
+            shutil.copyfile(file, new / name)
+        text = nbformat.writes(made.notebook, version=nbformat.NO_CONVERT)
+        (new / f"{self._assignment.name}.ipynb").write_text(text + "\n", encoding="utf-8")
+        self._set_permissions(new)
+        if target.exists():
+            target.rename(old)
+        new.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _other_files(self, submitted: Path) -> Iterator[tuple[Path, Path]]:
+        """What was handed in beside the notebook, and over it what the assignment brings along."""
+        from nbgrader.utils import find_all_files
+
+        ignored = [*self._nbgrader.folders.ignore, "*.ipynb"]
+        for name in find_all_files(str(submitted), ignored):
+            file = Path(name)
+            if file.is_symlink():  # it could lead to the solution, or to another student's file
+                self._outcome.notes.append(f"{submitted.parent.name}: {file.name} is a link and was left out")
+            elif file.is_file():
+                yield file, file.relative_to(submitted)
+        own = self._nbgrader.folder("source", ".", self._assignment.name)
+        kept = {own / name for name in self._converter.exclude_overwriting.get(self._assignment.name, [])}
+        for name in find_all_files(str(own), ignored):
+            if Path(name) not in kept:
+                yield Path(name), Path(name).relative_to(own)
+
+    def _set_permissions(self, folder: Path) -> None:
+        mode = int(str(self._converter.permissions), 8)
+        for path in folder.rglob("*"):
+            if path.is_file():
+                path.chmod(mode)
+        if self._nbgrader.folders.groupshared:
+            for path in (folder, *(p for p in folder.rglob("*") if p.is_dir())):
+                path.chmod(path.stat().st_mode & 0o777 | 0o2770)
+
+
+def _shown(folder: Path, notebook: str) -> str:
+    """The hash of the report that an autograded folder shows; empty where there is none."""
+    try:
+        metadata = json.loads((folder / f"{notebook}.ipynb").read_text(encoding="utf-8"))["metadata"]
+        return str(metadata[autograded.MARK]["report"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
