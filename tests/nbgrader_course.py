@@ -67,13 +67,13 @@ def grade(course):
 
 _QUERIES = {
     "students": "select id, first_name, last_name, email from student",
-    "assignments": "select name, duedate, course_id from assignment",
+    "assignments": "select name, substr(cast(duedate as varchar), 1, 19), course_id from assignment",
     "notebooks": "select name, kernelspec from notebook",
     "cells": "select b.name, b.type, n.name from base_cell b join notebook n on n.id = b.notebook_id",
     "graded": "select b.name, g.max_score, g.cell_type from base_cell b join grade_cells g on g.id = b.id",
     "tasks": "select b.name, t.max_score, t.cell_type from base_cell b join task_cells t on t.id = b.id",
     "sources": "select name, cell_type, source, locked, checksum from source_cell",
-    "submissions": "select student_id, timestamp, extension from submitted_assignment",
+    "submissions": "select student_id, substr(cast(timestamp as varchar), 1, 19), extension from submitted_assignment",
     "submitted notebooks": """
         select s.student_id, n.name, m.flagged, m.late_submission_penalty from submitted_notebook m
         join submitted_assignment s on s.id = m.assignment_id join notebook n on n.id = m.notebook_id""",

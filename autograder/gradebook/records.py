@@ -48,13 +48,13 @@ class Record:
 def transaction(gradebook: Gradebook, assignment: str) -> Iterator[str]:
     """One transaction on an assignment, alone with it; gives the id of its row."""
     from nbgrader.api import Assignment
-    from sqlalchemy import select, text
+    from sqlalchemy import select
 
     session = gradebook.db
     try:
         if session.get_bind().dialect.name == "sqlite":
-            session.execute(text(f"PRAGMA busy_timeout = {PATIENCE_MS}"))
-            session.execute(text("BEGIN IMMEDIATE"))
+            session.connection().exec_driver_sql(f"PRAGMA busy_timeout = {PATIENCE_MS}")
+            session.connection().exec_driver_sql("BEGIN IMMEDIATE")
         table = Assignment.__table__
         yield session.execute(select(table.c.id).where(table.c.name == assignment).with_for_update()).scalar_one()
         session.commit()
