@@ -104,14 +104,14 @@ def samples(answers: Answers, versions: mutants.Mutants) -> Iterator[tuple[str, 
     yield notebook("01_right", {})
     yield notebook(
         "02_differently_right",
-        {other[i].exercise: answers.edited(other[i].exercise, other[i].edits) for i in DIFFERENTLY_RIGHT},
+        {other[i].exercise: answers.edited(other[i]) for i in DIFFERENTLY_RIGHT},
     )
     yield notebook(
         "03_endless_loop",
         {"data_iter": "def data_iter(batch_size, features, labels):\n    while True:\n        pass\n"},
     )
     for student, name in TYPICAL_MISTAKES.items():
-        yield notebook(student, {wrong[name].exercise: answers.edited(wrong[name].exercise, wrong[name].edits)})
+        yield notebook(student, {wrong[name].exercise: answers.edited(wrong[name])})
     yield "18_empty", f"{ASSIGNMENT}.ipynb", _as_bytes(dict(answers.release))
     half = {name: source for name, source in right.items() if name in ("init_params", "linreg", "squared_loss")}
     yield "19_half_done", f"{ASSIGNMENT}.ipynb", _as_bytes(answers.notebook(half))

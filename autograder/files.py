@@ -1,4 +1,4 @@
-"""Files that are never half written."""
+"""Files: never half written, and places in them."""
 
 from __future__ import annotations
 
@@ -27,3 +27,9 @@ def replace_file(source: Path, target: Path) -> None:
     beside = target.with_name(f".{target.name}.{os.getpid()}")
     shutil.copy(source, beside)
     beside.replace(target)
+
+
+def line_of(path: Path, words: str, *, last: bool = False) -> int | None:
+    """The number of the first line, or the last, that holds some words; None where there is no such line."""
+    numbers = [n for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1) if words in line]
+    return numbers[-1 if last else 0] if numbers else None

@@ -1,7 +1,8 @@
 """Wrong versions made by rule: one operator, sign, constant, axis, call, order or statement changed.
 
 Each has an id made of the words it changes, which stays the same while other lines come and go. Loops with a
-condition of their own are left alone: a change there may never end.
+condition of their own are left alone: a change there may never end. Apart from them, `generate_trivial` makes what is
+written without solving anything: functions that return an argument, zeros, a constant, or nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from autograder.course import Function
 
 _OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub,
@@ -121,6 +124,35 @@ def generate(exercise: str, source: str, functions: Sequence[str]) -> Iterator[G
             sources.add(changed)
             names[name] += 1
             yield Generated(name if names[name] == 1 else f"{name} #{names[name]}", exercise, changed)
+
+
+def generate_trivial(exercise: str, source: str, functions: Sequence[Function]) -> Iterator[Generated]:
+    r"""Versions of a solution cell whose functions solve nothing; they ought to earn next to nothing.
+
+    Args:
+        exercise: whose cell it is.
+        source: the cell as the reference has it.
+        functions: the exercise's functions; while one of them returns something, the others return None.
+
+    >>> cell = "def f(x):\n    return x.exp()"
+    >>> [version.id for version in generate_trivial("f", cell, [Function.parse("f(x)")])][:2]
+    ['f: returns `None`', 'f: returns `x`']
+    """
+    tree = ast.parse(source)
+    definitions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+    nothing = ast.parse("return None").body
+    for function in functions:
+        for definition in (definitions[f.name] for f in functions if f.name in definitions):
+            definition.body = nothing
+        for value in _trivial_values(function.parameters) if function.name in definitions else ():
+            definitions[function.name].body = ast.parse(f"return {value}").body
+            yield Generated(f"{function.name}: returns `{value}`", exercise, ast.unparse(tree))
+
+
+def _trivial_values(parameters: Sequence[str]) -> Iterator[str]:
+    yield from ("None", *parameters)
+    yield from (f"torch.zeros_like({parameters[0]})", f"torch.ones_like({parameters[0]})") if parameters else ()
+    yield from ("0.0", "1.0", "torch.tensor(0.0)")
 
 
 def _told(node: ast.AST) -> str:

@@ -3,7 +3,8 @@
 The mutants of ``mutants.yaml`` are edits of the reference, so they may run in this process. A mutant is run only where
 it can be the answer: the criteria that it names have all failed. It is the answer when every criterion of the exercise
 found the same: the same message, up to rounding, and the same values. When a few mutants do, the student reads that it
-is one of them. Nothing is said in an exercise that builds on another one which has failed.
+is one of them. Nothing is said in an exercise that builds on another one which has failed. A mutant that never ends
+finds what a submission finds that does not return in time.
 """
 
 from __future__ import annotations
@@ -23,16 +24,20 @@ import torch
 from autograder import mutants
 from autograder.checks import CheckFailed
 from autograder.criteria import Criterion, is_named
-from autograder.errors import StudentError, StudentException
+from autograder.errors import StudentError, StudentException, StudentTimeout
 from autograder.mutants import Answers, Mutant
 from autograder.results import CriterionResult, Diagnosis
+from autograder.rounds import IMPORT, TooManyRounds, at_most, with_counted_rounds
 from autograder.student import LocalRunner, Student, run_locally
+from autograder.submission import Cell
 from autograder.texts import text
 
 if TYPE_CHECKING:
     from autograder.judge import Judge
 
 MAX_CAUSES = 3
+MAX_ROUNDS = 30_000
+"""Of all loops of a mutant in one criterion; training takes a few thousand."""
 CAUSES = "|"
 """Stands between the ids of mistakes that cannot be told apart."""
 
@@ -181,8 +186,10 @@ class KnownMistakes:
         """Try a criterion on a version whose functions are in this process."""
         self._judge.seed_here(judged)
         try:
-            with _quietly():
+            with _quietly(), at_most(MAX_ROUNDS):
                 self._judge.call(judged, version)
+        except TooManyRounds:
+            return Finding(StudentTimeout.__name__)
         except Exception as error:  # noqa: BLE001 -- a mutant may raise anything, that is what it is for
             return Finding.of(error)
         return Finding.of(None)
@@ -190,9 +197,12 @@ class KnownMistakes:
     def _version(self, mutant: Mutant) -> Student:
         if mutant.id not in self._versions:
             assignment, source = self._judge.assignment, self._judge.source
-            edited = self._answers.edited(mutant.exercise, mutant.edits)
-            cells = tuple(replace(c, source=edited) if c.grade_id == mutant.exercise else c for c in source.cells)
-            notebook, _ = run_locally(assignment, replace(source, cells=cells))
+            edited = self._answers.edited(mutant)
+            cells = [replace(c, source=edited) if c.grade_id == mutant.exercise else c for c in source.cells]
+            counted = [replace(c, source=with_counted_rounds(c.source)) for c in cells]
+            first = Cell("code cell 0", 0, IMPORT)
+            with at_most(MAX_ROUNDS):
+                notebook, _ = run_locally(assignment, replace(source, cells=(first, *counted)))
             self._versions[mutant.id] = Student(assignment.functions, LocalRunner.of(notebook))
         return self._versions[mutant.id]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,9 +19,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from autograder import yamlfile
 from autograder.course import Assignment
 from autograder.errors import ConfigError
+from autograder.files import line_of
 from autograder.texts import Text
 
 _SOLUTION_MARK = re.compile(r"^[ \t]*### (?:BEGIN|END) SOLUTION[ \t]*\n?", re.MULTILINE)
+_SOLUTION = re.compile(
+    r"^([ \t]*)### BEGIN SOLUTION[ \t]*$.*?^[ \t]*### END SOLUTION[ \t]*$", re.MULTILINE | re.DOTALL
+)
+_NOT_WRITTEN = "raise NotImplementedError()"
 
 
 class _Record(BaseModel):
@@ -72,7 +77,24 @@ def load(assignment: Assignment) -> Mutants:
     Raises:
         ConfigError: it is missing or something in it is wrong.
     """
-    return yamlfile.load(assignment.private / "mutants.yaml", Mutants)
+    path = _path(assignment.directory)
+    known = yamlfile.load(path, Mutants)
+    seen: set[str] = set()
+    for version in (*known.mutants, *known.equivalents):
+        if version.exercise not in assignment.settings.exercises:
+            raise _mistake(path, version.id, f"assignment.yaml has no exercise {version.exercise!r}")
+        if version.id in seen:
+            raise _mistake(path, version.id, "there is another version of this id")
+        seen.add(version.id)
+    return known
+
+
+def _path(assignment: Path) -> Path:
+    return assignment / "private" / "mutants.yaml"
+
+
+def _mistake(path: Path, version: str, message: str) -> ConfigError:
+    return ConfigError(message, path=path, line=line_of(path, f"id: {version}", last=True), key=version)
 
 
 @dataclass(frozen=True)
@@ -83,11 +105,13 @@ class Answers:
         path: the source notebook.
         release: the notebook students get, as JSON.
         solutions: the source of each solution cell by ``grade_id``.
+        stubs: what students find in those cells.
     """
 
     path: Path
     release: Mapping[str, Any]
     solutions: Mapping[str, str]
+    stubs: Mapping[str, str]
 
     @classmethod
     def of(cls, assignment: Assignment, release: Path) -> Answers:
@@ -101,25 +125,28 @@ class Answers:
         marks = (
             (cell, cell["metadata"].get("nbgrader", {})) for cell in source["cells"] if cell["cell_type"] == "code"
         )
-        solutions = {
-            mark["grade_id"]: _SOLUTION_MARK.sub("", "".join(cell["source"]))
-            for cell, mark in marks
-            if mark.get("solution")
-        }
-        return cls(assignment.notebook, json.loads(release.read_text(encoding="utf-8")), solutions)
+        cells = {mark["grade_id"]: "".join(cell["source"]) for cell, mark in marks if mark.get("solution")}
+        return cls(
+            path=assignment.notebook,
+            release=json.loads(release.read_text(encoding="utf-8")),
+            solutions={name: _SOLUTION_MARK.sub("", source) for name, source in cells.items()},
+            stubs={name: _stub_of(source) for name, source in cells.items()},
+        )
 
-    def edited(self, exercise: str, edits: Sequence[Edit]) -> str:
-        """The solution of an exercise after some edits.
+    def edited(self, version: Equivalent) -> str:
+        """The solution of an exercise as a version has it.
 
         Raises:
-            ConfigError: a text to replace does not occur exactly once.
+            ConfigError: there is no such solution, or a text to replace does not occur in it exactly once.
         """
-        source = self.solutions[exercise]
-        for edit in edits:
+        path = _path(self.path.parent)
+        if version.exercise not in self.solutions:
+            raise ConfigError(f"there is no solution cell {version.exercise!r}", path=self.path)
+        source = self.solutions[version.exercise]
+        for edit in version.edits:
             if source.count(edit.find) != 1:
-                raise ConfigError(
-                    f"{edit.find!r} occurs {source.count(edit.find)} times, not once", path=self.path, key=exercise
-                )
+                times = f"occurs {source.count(edit.find)} times in the solution of {version.exercise!r}, not once"
+                raise _mistake(path, version.id, f"{edit.find!r} {times}")
             source = source.replace(edit.find, edit.replace)
         return source
 
@@ -138,3 +165,9 @@ class Answers:
         marks = [cell["metadata"].get("nbgrader", {}) for cell in cells]
         kept = (c for c, mark in zip(cells, marks, strict=True) if mark and not mark.get("grade"))
         return "\n\n\n".join("".join(cell["source"]) for cell in kept) + "\n"
+
+
+def _stub_of(source: str) -> str:
+    """A solution cell as nbgrader releases it: without marks, all of it is the solution."""
+    stub, found = _SOLUTION.subn(rf"\g<1>{_NOT_WRITTEN}", source)
+    return stub if found else _NOT_WRITTEN

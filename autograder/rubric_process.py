@@ -19,6 +19,7 @@ import socket
 import sys
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -27,8 +28,10 @@ import pytest
 from autograder import submission as submissions
 from autograder.course import Assignment
 from autograder.errors import AutograderError, ConfigError, SubmissionError
+from autograder.files import line_of
 from autograder.judge import Judge
 from autograder.judging import make_report, open_submission
+from autograder.mutants import Answers
 from autograder.provenance import Provenance
 from autograder.results import GradeReport, Problem
 from autograder.rubric import run_criteria
@@ -62,6 +65,7 @@ def serve(server: Server, zygote: Zygote) -> None:
 
 def _fork_sessions(server: Server, zygote: Zygote, session: Session) -> None:
     session.prove_reference(zygote)
+    session.prove_stub(zygote)
     gc.collect()
     gc.freeze()
     server.send({"ready": os.getpid()})
@@ -163,6 +167,26 @@ class Session:
                     f"the reference does not meet it: {reason}", path=judged.path, line=judged.line, key=judged.id
                 )
 
+    def prove_stub(self, zygote: Zygote) -> None:
+        """Judge what students begin with.
+
+        Raises:
+            ConfigError: it meets a criterion, which earns points for nothing then.
+        """
+        judge = self._judge
+        stubs = Answers.of(judge.assignment, judge.assignment.notebook).stubs
+        cells = tuple(replace(cell, source=stubs.get(cell.grade_id or "", cell.source)) for cell in judge.source.cells)
+        with open_submission(judge, zygote, replace(judge.source, cells=cells)):
+            run_criteria(self._criteria)
+        for judged in judge.criteria:
+            if judge.results[judged.id].outcome == "passed":
+                raise ConfigError(
+                    "the stub meets it, so it earns points before anything is written",
+                    path=judged.path,
+                    line=judged.line,
+                    key=judged.id,
+                )
+
 
 def _send(channel: TextIO, message: dict[str, Any]) -> None:
     channel.write(json.dumps(message) + "\n")
@@ -178,6 +202,7 @@ def _check_points(judge: Judge) -> None:
             raise ConfigError(
                 "no criterion belongs to this exercise",
                 path=assignment.directory / "assignment.yaml",
+                line=line_of(assignment.directory / "assignment.yaml", f"  {exercise}:"),
                 key=f"exercises.{exercise}",
             )
         if grade_id not in in_notebook:
@@ -188,5 +213,6 @@ def _check_points(judge: Judge) -> None:
             raise ConfigError(
                 f"the grade cell is worth {in_notebook[grade_id]:g} points, its criteria {total:g}",
                 path=assignment.notebook,
+                line=line_of(assignment.notebook, f'"grade_id": "{grade_id}"'),
                 key=grade_id,
             )

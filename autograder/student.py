@@ -173,7 +173,9 @@ def _restore(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> bool:
     """Undo changes to frozen tensors; True if there were any."""
     changed = [(now, before) for now, before in pairs if not identical(before, now)]
     for now, before in changed:
-        with torch.no_grad():
+        if now.shape == before.shape and now.dtype == before.dtype and now.is_contiguous():
+            now.data.copy_(before)  # where it lies: the rubric may hold a view of it
+        else:
             now.data = before
     return bool(changed)
 

@@ -210,7 +210,7 @@ def linear_regression(folder, students):
     course = Course(folder)
     assignment = course.assignment(name)
     answers = mutants.Answers.of(assignment, ROOT / "assignments" / name / f"{name}.ipynb")
-    changes = [{}, *({e.exercise: answers.edited(e.exercise, e.edits)} for e in mutants.load(assignment).equivalents)]
+    changes = [{}, *({e.exercise: answers.edited(e)} for e in mutants.load(assignment).equivalents)]
     for number in range(students):
         notebook = answers.notebook({**answers.solutions, **changes[number % len(changes)]})
         write(folder / "submitted" / f"s{number:04d}" / name / f"{name}.ipynb", notebook)

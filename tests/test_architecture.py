@@ -32,7 +32,7 @@ sandbox.remote
 quiz.proving
 quiz.authoring quiz.answering
 quiz.commands
-relations criteria mutants
+relations criteria mutants rounds
 diagnosis mistakes
 judge
 rubric

@@ -31,8 +31,12 @@ ASCENT = {
 SUM = {"id": "double-as-a-sum", "exercise": "double", "edits": [{"find": "2 * x", "replace": "x + x"}]}
 
 
-def course_with(root, **known):
-    course = tiny_course.make(root)
+# the shape alone, which anything of that shape has, is worth little
+VISIBLE = tiny_course.VISIBLE.replace("points=2", "points=1").replace("points=3", "points=4")
+
+
+def course_with(root, *, visible=VISIBLE, **known):
+    course = tiny_course.make(root, visible=visible)
     folder = course.root / "solutions" / "tiny" / "private"
     content = {"schema": 1, "mutants": [TRIPLE, ASCENT], "equivalents": [SUM], **known}
     (folder / "mutants.yaml").write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
@@ -68,10 +72,23 @@ def test_each_criterion_tells_what_it_kills(sound_audit):
     assert by_id["step.descends"].decisive == by_id["step.descends"].named + by_id["step.descends"].generated
 
 
+def test_what_solves_nothing_earns_next_to_nothing(sound_audit, tmp_path):
+    earned = {v.id: v.earned for v in sound_audit.of("trivial")}
+    assert {name for name, points in earned.items() if points} == {
+        "double: returns `x`",
+        "double: returns `torch.zeros_like(x)`",
+        "double: returns `torch.ones_like(x)`",
+    }
+    assert max(earned.values()) == 1
+    generous = audit.audit(course_with(tmp_path, visible=tiny_course.VISIBLE).assignment("tiny"), processes=1)
+    assert "double: returns `x`: earns 2 of 6 points" in generous.faults
+
+
 def test_the_command_prints_tables_or_json(sound):
     code, told = run(sound)
     assert code == 0
     assert "double.values" in told
+    assert "1 / 6  double: returns `x`" in told
     code, told = run(sound, "tiny", "--json")
     (document,) = json.loads(told)
     assert code == 0
@@ -131,6 +148,22 @@ def test_mistakes_that_do_the_same_are_told_as_alternatives(tmp_path):
     assert found.id == "double-triples|double-trebles"
     assert found.text.en == "It is three times as much. Or: Thrice."
     assert audit.audit(course.assignment("tiny"), processes=1).diagnosis_rate == 1
+
+
+def test_a_known_mistake_that_never_ends_is_named_and_keeps_nobody_waiting(tmp_path):
+    """It is tried on everything that fails in the same place, and is itself the answer for what does not return."""
+    endless = {
+        "id": "double-never-ends",
+        "exercise": "double",
+        "edits": [{"find": "return 2 * x", "replace": "while True:\n        x = x + 1"}],
+        "explain": {"en": "The loop never ends.", "zh": "循环永远不会结束。"},
+        "fails": ["double.shape"],
+    }
+    course = course_with(tmp_path / "course", mutants=[TRIPLE, endless])
+    found = diagnoses(course, tmp_path, double="def double(x):\n    while x is not None:\n        pass\n")
+    assert {name: d.id for name, d in found.items()} == {"double.shape": "double-never-ends"}
+    found = diagnoses(course, tmp_path, double="def double(x):\n    return x.sum() + 1\n")
+    assert "double-never-ends" not in {d.id for d in found.values()}
 
 
 # -- generated versions ------------------------------------------------------------------------------------------------

@@ -18,10 +18,7 @@ ROOT = Path(__file__).parents[1]
 COURSE = Course(ROOT)
 NAMES = sorted(COURSE.assignments())
 KEYS = (b"one key", b"another")
-
-# what these two have reached so far; the others are held to the audit's own limits
-LEAST_KILLED = {"softmax_regression": 0.88, "mlp": 0.87}
-LEAST_NAMED = {"softmax_regression": 0.8, "mlp": 0.78}
+LEAST_NAMED = 0.9
 
 
 def release(name):
@@ -45,14 +42,13 @@ def audited(assignment):
 
 @pytest.mark.slow
 def test_the_rubric_is_proved_by_known_and_generated_versions(audited):
-    """Mutants fail what they must, equivalents lose nothing, and what is wrong by rule is noticed."""
-    assert audited.kill_rate >= LEAST_KILLED.get(audited.assignment, audit.MIN_KILL_RATE)
-    assert [fault for fault in audited.faults if "of the generated versions" not in fault] == []
+    """Mutants fail what they must, equivalents lose nothing, what is wrong by rule is noticed, and nothing earns nothing."""
+    assert audited.faults == []
 
 
 @pytest.mark.slow
 def test_known_mistakes_are_named(audited):
-    assert audited.diagnosis_rate >= LEAST_NAMED.get(audited.assignment, 0.9)
+    assert audited.diagnosis_rate >= LEAST_NAMED
 
 
 @pytest.mark.slow

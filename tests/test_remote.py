@@ -320,6 +320,14 @@ def test_undeclared_changes_are_reported_and_do_not_reach_the_caller(open_studen
     assert (x.tolist(), y.tolist()) == ([1, 1], [1, 1])
 
 
+def test_a_view_the_caller_holds_still_shows_what_was_changed_and_restored(open_local):
+    x = torch.ones(2)
+    view = x.view(-1)
+    open_local("def f(x):\n    x.mul_(0)\n    return x").f(x)
+    view[0] = 5
+    assert x.tolist() == [5, 1]
+
+
 @pytest.mark.parametrize("statement", CHANGES.values(), ids=CHANGES)
 def test_undeclared_changes_are_treated_alike_in_this_process(open_local, statement):
     student = open_local(f"import torch\ndef f(x, y):\n    {statement}\n    return x * 2")

@@ -49,9 +49,10 @@ class Net(torch.nn.Module):
     def __init__(self, q):
         super().__init__()
         self.weight = torch.nn.Parameter(torch.eye(q))
-        self.graphs = []
+        self.graphs, self.modes = [], []
 
     def forward(self, X):
+        self.modes.append(self.training)
         self.graphs.append(torch.is_grad_enabled())
         return X.flatten(1) @ self.weight
 
@@ -200,7 +201,7 @@ def test_net_flattens(student, rng):
           "en": "No sum and no mean; y_hat[range(n), y] takes one element from each row."},
 )
 def test_cross_entropy_per_sample(student, rng):
-    by_sample(student.cross_entropy(random_softmax(rng, 6, 4), random_labels(rng, 6, 4)), 6)
+    checks.assert_dtype(by_sample(student.cross_entropy(random_softmax(rng, 6, 4), random_labels(rng, 6, 4)), 6), torch.float32)
 
 
 @criterion(
@@ -247,7 +248,7 @@ def test_cross_entropy_gradient(student, rng):
 
 @criterion(
     "accuracy", points=1,
-    title={"zh": "返回 0 到 1 之间的一个数", "en": "returns one number between 0 and 1"},
+    title={"zh": "返回 0 到 1 之间的一个数，对得越多越大", "en": "returns one number between 0 and 1, the larger the more are right"},
     hint={"zh": "(…).float().mean()：True 变成 1，False 变成 0，平均就是比例。",
           "en": "(...).float().mean(): True becomes 1, False becomes 0, and the mean is the share."},
 )
@@ -258,6 +259,10 @@ def test_accuracy_number(student, rng):
         "en": f"a share lies between 0 and 1, but this is {share:g}: was the number of samples not divided by?",
         "zh": f"比例在 0 与 1 之间，这里却是 {share:g}：是不是没有除以样本数？",
     }, actual=torch.tensor(share), expected=torch.tensor(0.7))
+    checks.require(number(student.accuracy(predictions(rng, y, 2, 3), y)) < share, {
+        "en": "fewer predictions were right, but the result did not become smaller",
+        "zh": "预测对的少了，结果却没有变小",
+    })
 
 
 @criterion(
@@ -324,6 +329,20 @@ def test_evaluate_accuracy_no_graph(student, rng):
 
 @criterion(
     "evaluate_accuracy", points=1,
+    title={"zh": "评价时 net 处于评价模式", "en": "the net is in eval mode while it is evaluated"},
+    hint={"zh": "net 是 nn.Module 时先调用 net.eval()，这样 dropout 之类的层才会停用。",
+          "en": "If net is an nn.Module, call net.eval() first, so that layers such as dropout are switched off."},
+)
+def test_evaluate_accuracy_eval_mode(student, rng):
+    net = Net(4).train()
+    student.evaluate_accuracy(data_set(rng, (3, 3), (2, 1)), net)
+    checks.require(net.modes and not any(net.modes), {
+        "en": "the net was called while it was in train mode", "zh": "调用 net 时它还处于训练模式",
+    })
+
+
+@criterion(
+    "evaluate_accuracy", points=1,
     title={"zh": "net 的训练/评价模式保持原样", "en": "the net is left in the mode it was in"},
     hint={"zh": "用 net.training 记下原来的模式，最后用 net.train(原来的模式) 恢复。",
           "en": "Remember net.training at the start and restore it at the end with net.train(that)."},
@@ -332,6 +351,7 @@ def test_evaluate_accuracy_mode(student, rng):
     for training in (True, False):
         net = Net(4).train(training)
         student.evaluate_accuracy(data_set(rng, (3, 3), (2, 1)), net)
+        checks.require(net.modes, {"en": "the net was never called", "zh": "从未调用 net"})
         checks.require(net.training is training, {
             "en": f"the net was in {'train' if training else 'eval'} mode before, and is in the other one afterwards",
             "zh": f"调用之前 net 处于 {'train' if training else 'eval'} 模式，之后却变成了另一种",

@@ -17,6 +17,10 @@ def tables(audit: Audit, language: Language) -> Group:
     if audit.survivors:
         parts.append(Styled(text("generated versions that lose nothing:").get(language), style="yellow"))
         parts.extend(Styled(f"  {version.id}") for version in audit.survivors)
+    paid = [v for v in audit.of("trivial") if v.earned]
+    if paid:
+        parts.append(Styled(text("versions that solve nothing and earn something:").get(language), style="yellow"))
+        parts.extend(Styled(f"  {v.earned:g} / {v.points:g}  {v.id}") for v in paid)
     undiagnosed = [v for v in audit.of("mutant") if not v.is_named]
     if undiagnosed:
         parts.append(Styled(text("mutants that no diagnosis names:").get(language), style="yellow"))

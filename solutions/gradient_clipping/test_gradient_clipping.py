@@ -244,6 +244,7 @@ def test_grad_norm_generator(student, rng):
         "zh": "没有任何梯度时，空列表不能 torch.stack 或 torch.cat；从 0 开始累加就没有这个问题。",
         "en": "Without any gradient there is an empty list, which torch.stack and torch.cat refuse; adding up from 0 has no such trouble.",
     },
+    needs="grad_norm.values",
 )
 def test_grad_norm_no_gradient(student, rng):
     value = number(student.grad_norm(leaves(rng, [None, None])), name="grad_norm(params)")
@@ -281,6 +282,7 @@ def test_clip_gradients_together(student, rng):
     },
 )
 def test_clip_gradients_leaves_small(student, rng):
+    after_clipping(student, rng, random_gradients(rng, (3, 1), (2,), norm=9.0), 5.0)  # something is to be done at all
     for norm in (0.0, 0.3, 4.9):
         gradients = random_gradients(rng, (3, 1), (2,), norm=norm)
         actual = after_clipping(student, rng, gradients, 5.0)
@@ -527,6 +529,10 @@ def test_rnn_loss_any_shape(student, rng):
         ]
         checks.assert_close(
             loss, torch.stack([checks.assert_shape(value, ()) for value in alone]).detach().reshape(shape)
+        )
+        checks.require(
+            not torch.equal(loss, checks.assert_tensor(student.rnn_loss(w, b, 0.5, 3, 0.2))),
+            {"en": "the loss stays the same when the target changes", "zh": "target 变了，损失却没有变"},
         )
 
 

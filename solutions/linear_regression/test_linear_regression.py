@@ -168,7 +168,10 @@ def test_linreg_values(student, rng):
 )
 def test_squared_loss_keeps_shape(student, rng):
     y_hat, y = torch.randn(6, 1, generator=rng), torch.randn(6, generator=rng)
-    checks.assert_shape(student.squared_loss(y_hat, y), (6, 1))
+    loss = checks.assert_shape(student.squared_loss(y_hat, y), (6, 1))
+    checks.require(not torch.equal(loss, checks.assert_tensor(student.squared_loss(y_hat, y + 1))), {
+        "en": "the result stays the same when the labels y change", "zh": "标签 y 变了，结果却没有变",
+    })
 
 
 @criterion(

@@ -146,6 +146,7 @@ def test_grad_norm_any(student, reference, rng):
         "zh": "`pow_`、`*=` 之类的就地运算会改掉调用者的梯度。",
         "en": "Operations in place, such as `pow_` and `*=`, change the caller's gradients.",
     },
+    needs="grad_norm.values",
 )
 def test_grad_norm_changes_nothing(student, rng):
     gradients = random_gradients(rng, (3, 2), (4,), norm=5.0)

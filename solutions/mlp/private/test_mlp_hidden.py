@@ -55,6 +55,19 @@ def lead_after(steps, lr):
     return lead
 
 
+def assert_distances(shares, least, most):
+    """In every run training went about as far as it should; ``shares`` of the way tell mistakes apart."""
+    told = torch.tensor(shares, dtype=F64)
+    checks.require(bool(((least < told) & (told < most)).all()), OTHER_DISTANCE, actual=(10 * told.sign() * told.abs().log1p()).round())
+
+
+def assert_shuffled(scores):
+    """After one epoch of one sample at a time, sorted by class, the latest class has the largest score, and so on."""
+    later = torch.ones(10, 10).triu(1).bool()
+    inversions = int((scores[:, None] > scores[None, :])[later].sum())
+    checks.require(inversions > 2, IN_GIVEN_ORDER)
+
+
 def net_of(net, X):
     """What a network gives, without a graph."""
     with torch.no_grad():
@@ -63,6 +76,11 @@ def net_of(net, X):
 
 ALL_ZERO = (torch.zeros(24, 30), torch.zeros(24, dtype=torch.int64))
 RUNS = ((0.01, 3, 24, 3), (0.004, 4, 5, 20), (0.02, 1, 12, 2))  # lr, num_epochs, batch_size, steps
+SORTED = torch.arange(10).repeat_interleave(3)
+IN_GIVEN_ORDER = {
+    "en": "the samples are used in the order in which they are given; draw a new random order in every epoch",
+    "zh": "样本是按给定的次序使用的；每一轮都要重新随机打乱",
+}
 OTHER_DISTANCE = {
     "en": "with these lr, num_epochs and batch_size, training goes another distance: are all three used as given?",
     "zh": "按给定的 lr、num_epochs 和 batch_size，训练走过的距离不对：三者都照用了吗？",
@@ -90,6 +108,7 @@ def test_relu_any_shape(student, rng):
     title={"zh": "保持双精度，且不修改 X", "en": "keeps float64 and leaves X alone"},
     hint={"zh": "`X[X < 0] = 0` 和 clamp_() 会改掉调用者的张量；结果的类型应与 X 相同。",
           "en": "`X[X < 0] = 0` and clamp_() change the caller's tensor; the result has the type of X."},
+    needs="relu.values",
 )
 def test_relu_leaves_argument(student, rng):
     X = torch.randn(4, 5, generator=rng, dtype=F64)
@@ -201,11 +220,26 @@ def test_train_bends(student, rng):
     needs="train.shapes",
 )
 def test_train_obeys_arguments(student):
+    shares = []
     for lr, num_epochs, batch_size, steps in RUNS:
         params = four(student.train(*ALL_ZERO, 4, 2, lr, num_epochs, batch_size))
         assert_shapes(params, 30, 4, 2)
         first, second = checks.assert_finite(params[3], name="b2").detach().flatten().tolist()
-        checks.require(0.8 < (first - second) / lead_after(steps, lr) < 1.1, OTHER_DISTANCE)
+        shares.append((first - second) / lead_after(steps, lr))
+    assert_distances(shares, 0.8, 1.1)
+
+
+@criterion(
+    "train", points=1,
+    title={"zh": "以随机次序使用样本", "en": "uses the samples in random order"},
+    hint={"zh": "每一轮开始时用 torch.randperm 或 shuffle=True 打乱。",
+          "en": "Shuffle at the start of every epoch, with torch.randperm or shuffle=True."},
+    needs="train.shapes",
+)
+def test_train_shuffles(student):
+    params = four(student.train(torch.zeros(30, 100), SORTED, 4, 10, 0.5, 1, 1))
+    assert_shapes(params, 100, 4, 10)
+    assert_shuffled(checks.assert_finite(params[3], name="b2").flatten())
 
 
 # -- concise -----------------------------------------------------------------------------------------------------------
@@ -263,9 +297,22 @@ def test_concise_pieces(student, rng):
     needs="concise.shapes",
 )
 def test_concise_obeys_arguments(student):
+    shares = []
     for lr, num_epochs, batch_size, steps in ((0.5, 3, 24, 3), (0.1, 4, 5, 20)):
         net = student.train_concise(*ALL_ZERO, 64, 2, lr, num_epochs, batch_size)
         scores = checks.assert_shape(net_of(net, torch.zeros(1, 30)), (1, 2), name="net(X)")
-        lead = float(scores @ torch.tensor([1.0, -1.0]))
-        # with nn.Linear's own initial values the hidden units add up to 0.6 of it, and a little noise
-        checks.require(0.85 < lead / lead_after(steps, lr) < 1.85, OTHER_DISTANCE)
+        shares.append(float(scores @ torch.tensor([1.0, -1.0])) / lead_after(steps, lr))
+    # with nn.Linear's own initial values the hidden units add up to 0.6 of it, and a little noise
+    assert_distances(shares, 0.85, 1.85)
+
+
+@criterion(
+    "concise", points=1,
+    title={"zh": "以随机次序使用样本", "en": "uses the samples in random order"},
+    hint={"zh": "DataLoader 要 shuffle=True。", "en": "DataLoader takes shuffle=True."},
+    needs="concise.shapes",
+)
+def test_concise_shuffles(student):
+    net = student.train_concise(torch.zeros(30, 100), SORTED, 64, 10, 0.5, 1, 1)
+    scores = checks.assert_shape(net_of(net, torch.zeros(1, 100)), (1, 10), name="net(X)")
+    assert_shuffled(checks.assert_finite(scores, name="net(X)").flatten())

@@ -86,6 +86,24 @@ def layer_of(net, d):
     return at_units - at_zero, at_zero[0]
 
 
+def assert_distances(shares, least, most):
+    """In every run training went about as far as it should; ``shares`` of the way tell mistakes apart."""
+    told = torch.tensor(shares, dtype=F64)
+    checks.require(bool(((least < told) & (told < most)).all()), OTHER_DISTANCE, actual=(10 * told.sign() * told.abs().log1p()).round())
+
+
+def assert_shuffled(scores):
+    """After one epoch of one sample at a time, sorted by class, the latest class has the largest score, and so on."""
+    later = torch.ones(10, 10).triu(1).bool()
+    inversions = int((scores[:, None] > scores[None, :])[later].sum())
+    checks.require(inversions > 2, IN_GIVEN_ORDER)
+
+
+SORTED = torch.arange(10).repeat_interleave(3)
+IN_GIVEN_ORDER = {
+    "en": "the samples are used in the order in which they are given; draw a new random order in every epoch",
+    "zh": "样本是按给定的次序使用的；每一轮都要重新随机打乱",
+}
 OTHER_DISTANCE = {
     "en": "with these lr, num_epochs and batch_size, training goes another distance: are all three used as given?",
     "zh": "按给定的 lr、num_epochs 和 batch_size，训练走过的距离不对：三者都照用了吗？",
@@ -129,6 +147,7 @@ def test_softmax_gradient(student, rng):
     title={"zh": "保持双精度，且不修改 X", "en": "keeps float64 and leaves X alone"},
     hint={"zh": "`X -= ...` 和 exp_() 会改掉调用者的张量；结果的类型应与 X 相同。",
           "en": "`X -= ...` and exp_() change the caller's tensor; the result has the type of X."},
+    needs="softmax.rows",
 )
 def test_softmax_leaves_argument(student, rng):
     for scale in (1, 400):
@@ -286,10 +305,23 @@ def test_train_follows_descent(student, rng, q):
 )
 def test_train_obeys_arguments(student, rng):
     features, labels = problem(rng, 60, 20, 3, scale=0.3)
+    shares = []
     for lr, num_epochs, batch_size, steps in ((1.0, 2, 20, 6), (0.7, 3, 60, 3)):
         W, _ = pair(student.train(features, labels, 3, lr, num_epochs, batch_size))
-        went = steps_taken(checks.assert_shape(W, (20, 3), name="W"), features, labels, lr)
-        checks.require(0.75 * steps < went < 1.2 * steps, OTHER_DISTANCE)
+        shares.append(steps_taken(checks.assert_shape(W, (20, 3), name="W"), features, labels, lr) / steps)
+    assert_distances(shares, 0.75, 1.2)
+
+
+@criterion(
+    "train", points=1,
+    title={"zh": "以随机次序使用样本", "en": "uses the samples in random order"},
+    hint={"zh": "每一轮开始时用 torch.randperm 或 shuffle=True 打乱。",
+          "en": "Shuffle at the start of every epoch, with torch.randperm or shuffle=True."},
+    needs="train.shapes",
+)
+def test_train_shuffles(student):
+    _, b = pair(student.train(torch.zeros(30, 100), SORTED, 10, 0.5, 1, 1))
+    assert_shuffled(checks.assert_finite(checks.assert_shape(b, (10,), name="b"), name="b"))
 
 
 # -- concise -----------------------------------------------------------------------------------------------------------
@@ -337,6 +369,19 @@ def test_concise_scores(student, rng):
 )
 def test_concise_obeys_arguments(student, rng):
     features, labels = problem(rng, 80, 40, 2, scale=0.15)
+    shares = []
     for lr, num_epochs, batch_size, steps in ((8.0, 3, 80, 3), (4.0, 2, 20, 8)):
         W, _ = layer_of(student.train_concise(features, labels, 2, lr, num_epochs, batch_size), 40)
-        checks.require(0.6 * steps < steps_taken(W, features, labels, lr) < 1.25 * steps, OTHER_DISTANCE)
+        shares.append(steps_taken(W, features, labels, lr) / steps)
+    assert_distances(shares, 0.6, 1.25)
+
+
+@criterion(
+    "concise", points=1,
+    title={"zh": "以随机次序使用样本", "en": "uses the samples in random order"},
+    hint={"zh": "DataLoader 要 shuffle=True。", "en": "DataLoader takes shuffle=True."},
+    needs="concise.scores",
+)
+def test_concise_shuffles(student):
+    _, b = layer_of(student.train_concise(torch.zeros(30, 100), SORTED, 10, 0.5, 1, 1), 100)
+    assert_shuffled(checks.assert_finite(b, name="net(X)"))
