@@ -185,6 +185,8 @@ def audit(
         for report in grading.grade(jobs, assignment, KEY, processes=processes, confined=confined):
             reports[report.student] = report
             advance()
+    if reports:
+        _refuse_unknown_criteria(assignment, known, next(iter(reports.values())))
     judged = tuple(_judged(v, reports[f"{n:04}"]) for n, (v, _) in enumerate(versions))
     generated = {v.id for v in judged if v.kind == "generated"}
     return Audit(
@@ -226,6 +228,14 @@ def _hand_in(
         notebook = answers.notebook({**answers.solutions, version.exercise: source})
         path.write_text(json.dumps(notebook), encoding="utf-8")
         yield Job(path.stem, assignment.name, path)
+
+
+def _refuse_unknown_criteria(assignment: Assignment, known: Mutants, report: GradeReport) -> None:
+    names = {_base(c) for exercise in report.exercises for c in exercise.criteria}
+    for mutant in known.mutants:
+        for name in mutant.fails:
+            if name.partition("[")[0] not in names:
+                raise mutants.mistake(assignment.directory, mutant.id, f"there is no criterion {name!r}")
 
 
 def _judged(version: Version, report: GradeReport) -> Version:

@@ -23,9 +23,7 @@ from autograder.files import line_of
 from autograder.texts import Text
 
 _SOLUTION_MARK = re.compile(r"^[ \t]*### (?:BEGIN|END) SOLUTION[ \t]*\n?", re.MULTILINE)
-_SOLUTION = re.compile(
-    r"^([ \t]*)### BEGIN SOLUTION[ \t]*$.*?^[ \t]*### END SOLUTION[ \t]*$", re.MULTILINE | re.DOTALL
-)
+_SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION[ \t]*$.*?^[ \t]*### END SOLUTION[ \t]*$", re.MULTILINE | re.DOTALL)
 _NOT_WRITTEN = "raise NotImplementedError()"
 
 
@@ -77,14 +75,13 @@ def load(assignment: Assignment) -> Mutants:
     Raises:
         ConfigError: it is missing or something in it is wrong.
     """
-    path = _path(assignment.directory)
-    known = yamlfile.load(path, Mutants)
+    known = yamlfile.load(_path(assignment.directory), Mutants)
     seen: set[str] = set()
     for version in (*known.mutants, *known.equivalents):
         if version.exercise not in assignment.settings.exercises:
-            raise _mistake(path, version.id, f"assignment.yaml has no exercise {version.exercise!r}")
+            raise mistake(assignment.directory, version.id, f"assignment.yaml has no exercise {version.exercise!r}")
         if version.id in seen:
-            raise _mistake(path, version.id, "there is another version of this id")
+            raise mistake(assignment.directory, version.id, "there is another version of this id")
         seen.add(version.id)
     return known
 
@@ -93,7 +90,9 @@ def _path(assignment: Path) -> Path:
     return assignment / "private" / "mutants.yaml"
 
 
-def _mistake(path: Path, version: str, message: str) -> ConfigError:
+def mistake(assignment: Path, version: str, message: str) -> ConfigError:
+    """What is wrong with a version, with its line in ``mutants.yaml``."""
+    path = _path(assignment)
     return ConfigError(message, path=path, line=line_of(path, f"id: {version}", last=True), key=version)
 
 
@@ -139,14 +138,13 @@ class Answers:
         Raises:
             ConfigError: there is no such solution, or a text to replace does not occur in it exactly once.
         """
-        path = _path(self.path.parent)
         if version.exercise not in self.solutions:
             raise ConfigError(f"there is no solution cell {version.exercise!r}", path=self.path)
         source = self.solutions[version.exercise]
         for edit in version.edits:
             if source.count(edit.find) != 1:
                 times = f"occurs {source.count(edit.find)} times in the solution of {version.exercise!r}, not once"
-                raise _mistake(path, version.id, f"{edit.find!r} {times}")
+                raise mistake(self.path.parent, version.id, f"{edit.find!r} {times}")
             source = source.replace(edit.find, edit.replace)
         return source
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from autograder import audit, grading
 from autograder.cli import app
+from autograder.errors import ConfigError
 from autograder.generated import generate
 from autograder.jobs import find_jobs
 
@@ -114,9 +115,25 @@ def test_faults_are_told_and_fail_the_command(tmp_path):
     assert "generated_equivalents: nothing is generated as 'double: constant `2` -> `7`'" in faults
 
 
-def test_an_edit_that_does_not_apply_once_is_refused(tmp_path):
-    course = course_with(tmp_path, mutants=[{**TRIPLE, "edits": [{"find": "x", "replace": "y"}]}])
-    assert run(course)[0] == 2
+@pytest.mark.parametrize(
+    ("mutants", "words"),
+    [
+        ([{**TRIPLE, "edits": [{"find": "x", "replace": "y"}]}],
+         "double-triples: 'x' occurs 2 times in the solution of 'double', not once"),
+        ([ASCENT, {**TRIPLE, "exercise": "dubble"}], "double-triples: assignment.yaml has no exercise 'dubble'"),
+        ([TRIPLE, TRIPLE], "double-triples: there is another version of this id"),
+        ([{**TRIPLE, "explain": {"en": "Thrice."}}], "mutants.double-triples.explain.zh: this key is missing"),
+        ([{**TRIPLE, "fails": ["double.valuse"]}], "double-triples: there is no criterion 'double.valuse'"),
+    ],
+    ids=["edit", "exercise", "twice", "language", "criterion"],
+)  # fmt: skip
+def test_an_authors_mistake_is_refused_with_its_line(tmp_path, mutants, words):
+    course = course_with(tmp_path, mutants=mutants)
+    with pytest.raises(ConfigError) as error:
+        audit.audit(course.assignment("tiny"), processes=1)
+    assert words in str(error.value)
+    assert str(error.value).startswith(f"{course.root / 'solutions' / 'tiny' / 'private' / 'mutants.yaml'}:")
+    assert error.value.line
 
 
 # -- diagnosis ---------------------------------------------------------------------------------------------------------

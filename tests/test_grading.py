@@ -222,6 +222,8 @@ def test_the_courses_secret_is_in_no_report(course, graded):
         ({"visible": tiny.VISIBLE.replace("2 * x)", "3 * x)")}, "double.values: the reference does not meet it"),
         ({"visible": tiny.VISIBLE.replace("checks.assert_shape(", "checks.assert_shap(")}, "double.shape: the reference does not meet it: AttributeError"),
         ({"visible": tiny.VISIBLE.replace("points=3", "points=4")}, "test_double: the grade cell is worth 6 points, its criteria 7"),
+        ({"visible": tiny.VISIBLE.replace("checks.assert_shape(student.double(x), (3, 2))", "checks.assert_shape(x, (3, 2))")},
+         "test_tiny.py:5: double.shape: the stub meets it"),
         ({"hidden": tiny.HIDDEN.replace("reference.double", "reference.dubble")}, "assignment.yaml declares no function 'dubble'"),
         ({"source": tiny.answers(step="raise ValueError('reference is broken')")}, "tiny.ipynb: the reference fails: code cell 4, line 1"),
         ({"source": tiny.notebook(tiny.DOUBLE, tiny.STEP)}, "there is no grade cell 'test_double'"),
