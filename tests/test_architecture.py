@@ -17,7 +17,7 @@ quiz.loading quiz.sheets quiz.credit
 quiz.scoring quiz.options
 quiz.certificates quiz.evidence quiz.released quiz.exports.markup
 quiz.linting quiz.session quiz.statistics
-quiz.exports.html quiz.exports.moodle quiz.exports.qti
+quiz.exports.html quiz.exports.moodle quiz.exports.qti quiz.exports.notebook
 quiz.tables quiz.screens
 quiz.taking
 course submission jobs
@@ -29,11 +29,12 @@ sandbox.zygote engine
 sandbox.process
 sandbox.host
 sandbox.remote
-quiz.proving
+quiz.proving quiz.assignment
 quiz.authoring quiz.answering
 quiz.commands
 relations criteria mutants rounds
 diagnosis mistakes
+quiz.rubric
 judge
 rubric
 session judging report.terminal generated

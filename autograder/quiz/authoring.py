@@ -35,9 +35,22 @@ class ExportTarget(StrEnum):
     html = "html"
     moodle = "moodle"
     qti = "qti"
+    notebook = "notebook"
 
 
-_SUFFIXES = {ExportTarget.html: "html", ExportTarget.moodle: "moodle.xml", ExportTarget.qti: "qti.zip"}
+class ReleaseTarget(StrEnum):
+    """What a quiz is handed out as."""
+
+    quiz = "quiz"
+    notebook = "notebook"
+
+
+_SUFFIXES = {
+    ExportTarget.html: "html",
+    ExportTarget.moodle: "moodle.xml",
+    ExportTarget.qti: "qti.zip",
+    ExportTarget.notebook: "ipynb",
+}
 
 
 def list_(course: CourseOption = Path(), lang: LangOption = None, json_output: JsonOption = False) -> None:
@@ -81,6 +94,12 @@ def list_(course: CourseOption = Path(), lang: LangOption = None, json_output: J
 
 def release(
     quiz: QuizArgument,
+    to: Annotated[
+        ReleaseTarget, typer.Option("--to", help="A file for `quiz take`, or a notebook: an assignment of the course.")
+    ] = ReleaseTarget.quiz,
+    into: Annotated[
+        str | None, typer.Option("--into", metavar="ASSIGNMENT", help="Put the notebook's cells into this assignment.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Where it goes; by default NAME.quiz.json.")] = None,
     mode: Annotated[ReleaseMode, typer.Option("--mode", help="An exam has one attempt and no hints.")] = (
         ReleaseMode.test
@@ -92,12 +111,36 @@ def release(
 
     with errors_as_exit_codes():
         file = loading.find(quiz, course)
+        if to is ReleaseTarget.notebook:
+            if out is not None:
+                raise UsageError("--out goes with --to quiz; a notebook goes to assignments/ in the course's folder")
+            _release_notebook(file, course, into)
+            return
+        if into is not None:
+            raise UsageError("--into goes with --to notebook")
         loaded = loading.load(file)
         variants = certificates.variants_of(loaded, certificates.load(file, loaded))
         content = released.to_json(released.release(loaded, variants, mode.value))
         target = out or Path(f"{file.stem}.quiz.json")
         write(target, content)
         typer.echo(f"{target}: {len(loaded.questions)} questions, no keys")
+
+
+def _release_notebook(file: Path, start: Path, into: str | None) -> None:
+    from autograder.course import Course
+    from autograder.quiz import assignment
+    from autograder.quiz.exports.losses import told
+
+    course = Course.find(start)
+    if into is None:
+        name, losses = assignment.release(file, course.root)
+        typer.echo(f"students get {course.root / 'assignments' / name}, no keys")
+    else:
+        name, losses = into, assignment.add_to(course.assignment(into), file, course.root)
+        typer.echo(f"put into {course.root / 'solutions' / name}")
+    for line in told(losses):
+        sys.stderr.write(f"a notebook cannot express {line}\n")
+    typer.echo(f"next: nbgrader generate_assignment {name} --force; graded by: autograder grade --assignment {name}")
 
 
 def export(
@@ -131,7 +174,7 @@ def _exported(
 ) -> tuple[str | bytes, Sequence[Loss]]:
     """A quiz in another format, and what is lost."""
     from autograder.quiz import certificates
-    from autograder.quiz.exports import html, moodle, qti
+    from autograder.quiz.exports import html, moodle, notebook, qti
 
     variants = certificates.variants_of(quiz, known)
     match to:
@@ -143,6 +186,8 @@ def _exported(
         case ExportTarget.qti:
             package = qti.Exporter(quiz, variants, language)
             return package.package(), package.losses
+        case ExportTarget.notebook:
+            return notebook.notebook(quiz, variants, keyed=False), notebook.losses(quiz)
 
 
 def prove(

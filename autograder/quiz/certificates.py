@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -104,6 +104,14 @@ def fingerprint(question: AnyQuestion) -> str:
     return hashlib.sha256(
         json.dumps([content, source_of(probe)], sort_keys=True, ensure_ascii=False).encode("utf-8")
     ).hexdigest()
+
+
+def fingerprint_of_quiz(quiz: Quiz, variants: Mapping[str, Sequence[Variant]]) -> str:
+    """A hash of everything the points of an answer depend on."""
+    digest = hashlib.sha256(quiz.model_dump_json(by_alias=True).encode())
+    for name, ones in sorted(variants.items()):
+        digest.update(f"{name} {ones[0].params} {ones[0].answer}\n".encode())
+    return digest.hexdigest()
 
 
 def _without_words(value: Any) -> Any:

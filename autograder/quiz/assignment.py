@@ -1,0 +1,161 @@
+"""A quiz as an assignment of the course: graded by `autograder grade` like any other, the key in ``private/`` only."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from autograder.course import Assignment
+from autograder.errors import ConfigError, UsageError
+from autograder.files import write_whole
+from autograder.quiz import certificates, loading
+from autograder.quiz.exports import notebook
+from autograder.quiz.exports.losses import Loss
+from autograder.quiz.models import Quiz
+from autograder.quiz.scoring import Variant
+
+_MADE_BY = "made by `autograder quiz release --to notebook`"
+_RUBRIC = '''\
+"""Judges the answers to {quiz}; {made_by}."""
+
+from pathlib import Path
+
+from autograder.quiz.rubric import criteria
+
+COURSE = Path(__file__).parents[3]
+globals().update(
+    criteria(
+        COURSE / {quiz!r},
+        sha256={sha256!r},
+    )
+)
+'''
+
+
+def release(quiz_file: Path, course: Path) -> tuple[str, list[Loss]]:
+    """Make or renew the assignment of a quiz; gives its name, and what a notebook cannot do.
+
+    Args:
+        quiz_file: a quiz that lies in the course's folder.
+        course: the folder with ``solutions/`` and ``assignments/``.
+
+    Raises:
+        UsageError: the quiz lies elsewhere, or there is an assignment of this name that was not made from a quiz.
+        ConfigError: the quiz is wrong.
+    """
+    name = f"{quiz_file.stem}_quiz"
+    quiz, variants = _load(quiz_file)
+    solution, handed_out = course / "solutions" / name, course / "assignments" / name
+    rubric = solution / "private" / f"test_{name}.py"
+    content = _rubric(quiz_file, course, quiz, variants)
+    if solution.exists() and not (rubric.is_file() and _MADE_BY in rubric.read_text(encoding="utf-8")):
+        raise UsageError(f"{solution}: is there already and was not made from a quiz; rename one of the two")
+    settings = yaml.safe_dump(_settings(quiz), allow_unicode=True, sort_keys=False, width=120)
+    _write(
+        {
+            rubric: content,
+            solution / "assignment.yaml": settings,
+            solution / f"{name}.ipynb": notebook.notebook(quiz, variants, keyed=True),
+            handed_out / "assignment.yaml": settings,
+            handed_out / f"{name}.ipynb": notebook.notebook(quiz, variants, keyed=False),
+        }
+    )
+    return name, notebook.losses(quiz)
+
+
+def add_to(assignment: Assignment, quiz_file: Path, course: Path) -> list[Loss]:
+    """Put a quiz at the end of an assignment's source, or renew it there; gives what a notebook cannot do.
+
+    Args:
+        assignment: the folder in ``solutions/``.
+        quiz_file: a quiz that lies in the course's folder.
+        course: the folder with ``solutions/``.
+
+    Raises:
+        UsageError: the quiz lies elsewhere.
+        ConfigError: the quiz is wrong, or the assignment has an exercise of a question's name.
+    """
+    quiz, variants = _load(quiz_file)
+    rubric = assignment.private / f"test_{quiz_file.stem}_quiz.py"
+    settings = assignment.directory / "assignment.yaml"
+    cells = notebook.cells(quiz, variants, keyed=True)
+    content = {rubric: _rubric(quiz_file, course, quiz, variants)}
+    if not rubric.exists():
+        content[settings] = _with_exercises(settings, _settings(quiz)["exercises"])
+    source = json.loads(assignment.notebook.read_text(encoding="utf-8"))
+    ours = {cell["metadata"]["nbgrader"]["grade_id"] for cell in cells}
+    kept = [c for c in source["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") not in ours]
+    content[assignment.notebook] = notebook.written(source | {"cells": [*kept, *cells]})
+    _write(content)
+    return notebook.losses(quiz)
+
+
+def _load(quiz_file: Path) -> tuple[Quiz, Mapping[str, list[Variant]]]:
+    quiz = loading.load(quiz_file)
+    return quiz, certificates.variants_of(quiz, certificates.load(quiz_file, quiz))
+
+
+def _rubric(quiz_file: Path, course: Path, quiz: Quiz, variants: Mapping[str, Sequence[Variant]]) -> str:
+    try:
+        where = quiz_file.resolve().relative_to(course.resolve()).as_posix()
+    except ValueError:
+        raise UsageError(f"{quiz_file}: lies outside of the course {course}, so grading would not find it") from None
+    return _RUBRIC.format(quiz=where, sha256=certificates.fingerprint_of_quiz(quiz, variants), made_by=_MADE_BY)
+
+
+def _write(files: Mapping[Path, str]) -> None:
+    for path, content in files.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, content)
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _with_exercises(settings: Path, exercises: Mapping[str, Any]) -> str:
+    """The text of an ``assignment.yaml`` with more exercises; everything else in it, comments too, stays.
+
+    Raises:
+        ConfigError: one is there already, or they are not written one on a line.
+    """
+    content = settings.read_text(encoding="utf-8")
+    root = yaml.compose(content, yaml.SafeLoader)
+    assert isinstance(root, yaml.MappingNode)
+    there = next(value for key, value in root.value if key.value == "exercises")
+    if not isinstance(there, yaml.MappingNode) or there.flow_style:
+        raise ConfigError("must be written in lines, one exercise after the other", path=settings, key="exercises")
+    for key, _ in there.value:
+        if key.value in exercises:
+            raise ConfigError(
+                "the quiz has a question of this name", path=settings, line=key.start_mark.line + 1, key=key.value
+            )
+    last = there.value[-1][1].end_mark
+    lines = content.splitlines(keepends=True)
+    position = last.line + (last.column > 0)
+    while position and not lines[position - 1].strip():
+        position -= 1
+    added = yaml.safe_dump(dict(exercises), allow_unicode=True, sort_keys=False, width=1000)
+    before = "".join(lines[:position])
+    before += "" if before.endswith("\n") else "\n"
+    return before + textwrap.indent(added, " " * there.value[0][0].start_mark.column) + "".join(lines[position:])
+
+
+def _settings(quiz: Quiz) -> Mapping[str, Any]:
+    """The contents of ``assignment.yaml``: nothing in it is secret, students get it too."""
+    return {
+        "schema": 1,
+        "title": {"zh": quiz.title.zh, "en": quiz.title.en},
+        "language": quiz.language,
+        "exercises": {
+            notebook.exercise_name(question): {
+                "title": {"zh": (title := notebook.title_of(question)).zh, "en": title.en},
+                "functions": [notebook.signature(question)],
+            }
+            for question in quiz.questions
+        },
+    }

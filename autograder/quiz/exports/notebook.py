@@ -1,0 +1,289 @@
+"""A quiz as an nbgrader notebook: for each question its words, a function that returns the answer, and a grade cell.
+
+Without the key this is what students get; with it, it is the source of an assignment, whose answers nbgrader takes out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autograder.errors import UsageError
+from autograder.quiz.exports.losses import Loss
+from autograder.quiz.exports.markup import with_values
+from autograder.quiz.models import (
+    PLACEHOLDER,
+    AnyQuestion,
+    Blank,
+    Blanks,
+    ChoiceBlank,
+    Code,
+    Match,
+    Multi,
+    Number,
+    Option,
+    Order,
+    Quiz,
+    ShapeBlank,
+    Single,
+    TrueFalse,
+)
+from autograder.quiz.scoring import Variant
+from autograder.texts import Language, Text, text
+
+STUB = "# 在这里写你的代码 / your code here\nraise NotImplementedError()"
+"""What stands where the solution was, as in this project's nbgrader_config.py."""
+
+_MEANS_SOMETHING = re.compile(r"(`[^`]+`)|([\\*_<\[\]])")
+
+
+def exercise_name(question: AnyQuestion) -> str:
+    """What a question is called in ``assignment.yaml``."""
+    return question.id.replace("-", "_")
+
+
+def signature(question: AnyQuestion) -> str:
+    """The function that returns the answer, as ``assignment.yaml`` declares it."""
+    parameters = ", ".join(question.given) if isinstance(question, Code) else ""
+    return f"answer_{exercise_name(question)}({parameters})"
+
+
+def title_of(question: AnyQuestion) -> Text:
+    """A question in one line."""
+
+    def short(words: str) -> str:
+        line = " ".join(PLACEHOLDER.sub("…", words).split())
+        return line if len(line) <= 60 else line[:59] + "…"
+
+    return Text(en=short(question.prompt.en), zh=short(question.prompt.zh))
+
+
+def notebook(quiz: Quiz, variants: Mapping[str, Sequence[Variant]], *, keyed: bool) -> str:
+    """The notebook's file.
+
+    Args:
+        quiz: the questions.
+        variants: of those with parameters; everybody gets the first.
+        keyed: with the right answers, between nbgrader's marks of a solution.
+
+    Raises:
+        UsageError: two questions would have one name.
+    """
+    content = {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        },
+        "cells": [_head(quiz), *cells(quiz, variants, keyed=keyed)],
+    }
+    return written(content)
+
+
+def written(content: dict[str, Any]) -> str:
+    """The file of a notebook, as Jupyter writes it."""
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def cells(quiz: Quiz, variants: Mapping[str, Sequence[Variant]], *, keyed: bool) -> list[dict[str, Any]]:
+    """The cells of all questions; see `notebook`."""
+    names = [exercise_name(question) for question in quiz.questions]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UsageError(f"{quiz.id}: two questions would be called {min(twice)!r} in a notebook; rename one")
+    made = [_imports()] if any(isinstance(question, Code) for question in quiz.questions) else []
+    for number, question in enumerate(quiz.questions, 1):
+        variant = next(iter(variants.get(question.id, ())), None)
+        made.append(_words(quiz, question, number, variant))
+        made.append(_answer(question, variant, keyed=keyed))
+        made.append(_grade(question))
+    return made
+
+
+def losses(quiz: Quiz) -> list[Loss]:
+    """What a notebook cannot do."""
+    found = []
+    for question in quiz.questions:
+        if len(quiz.attempts(question)) > 1:
+            found.append(Loss(question.id, "an answer in a notebook is judged once, when it is graded"))
+        if question.hints and quiz.defaults.mode != "exam":
+            found.append(Loss(question.id, "hints are left out"))
+        if isinstance(question, Number) and question.params:
+            found.append(Loss(question.id, "everybody gets the same variant"))
+    return found
+
+
+# -- cells -------------------------------------------------------------------------------------------------------------
+
+
+def _head(quiz: Quiz) -> dict[str, Any]:
+    first, second = quiz.title.get(quiz.language), quiz.title.get(_other(quiz.language))
+    words = f"# {first}" if first == second else f"# {first} · {second}"
+    if quiz.intro is not None:
+        words += "\n\n" + _both(quiz, quiz.intro)
+    return _cell("markdown", "quiz-title", words, {})
+
+
+def _imports() -> dict[str, Any]:
+    """What an expression in an answer may use."""
+    words = "import math\n\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn"
+    return _cell("code", "quiz-imports", words, {"nbgrader": _mark("quiz_imports", locked=True)})
+
+
+def _words(quiz: Quiz, question: AnyQuestion, number: int, variant: Variant | None) -> dict[str, Any]:
+    points = text("points: {points}", points=f"{question.points:g}")
+
+    def told(language: Language) -> str:
+        prompt = PLACEHOLDER.sub(lambda found: f"`{found[1]}`", with_values(question.prompt.get(language), variant))
+        lines = [f"**{number}.** {_markdown(prompt)} ({points.get(language)})"]
+        for heading, options in _offered(question, language):
+            lines += ([heading] if heading else []) + [
+                f"- **{name}**: {_option(option, language)}" for name, option in options.items()
+            ]
+        if isinstance(question, Code):
+            lines += [f"- `{name}` = `{expression}`" for name, expression in question.given.items()]
+        return "\n".join([*lines[:1], "", *lines[1:]]).rstrip()
+
+    name = exercise_name(question)
+    mark = _mark(f"words_{name}", locked=True)
+    words = told(quiz.language), told(_other(quiz.language))
+    return _cell("markdown", f"words-{name}", "\n\n---\n\n".join(dict.fromkeys(words)), {"nbgrader": mark})
+
+
+def _offered(question: AnyQuestion, language: Language) -> list[tuple[str, Mapping[str, Option]]]:
+    """What there is to choose from, in the order of the names: that of the author may say something."""
+
+    def in_order(options: Mapping[str, Option]) -> dict[str, Option]:
+        return {name: options[name] for name in sorted(options)}
+
+    match question:
+        case Single() | Multi():
+            return [("", in_order(question.options))]
+        case Order():
+            return [("", in_order(question.items))]
+        case Match():
+            return [("", in_order(question.left)), ("\n→\n", in_order(question.right))]
+        case Blanks():
+            choices = {name: b for name, b in question.blanks.items() if isinstance(b, ChoiceBlank)}
+            return [(f"\n`{name}`:\n", in_order(blank.options)) for name, blank in choices.items()]
+        case _:
+            return []
+
+
+def _answer(question: AnyQuestion, variant: Variant | None, *, keyed: bool) -> dict[str, Any]:
+    name = exercise_name(question)
+    how = how_to_answer(question)
+    body = STUB
+    if keyed:
+        body = f"### BEGIN SOLUTION\nreturn {right_answer(question, variant)}\n### END SOLUTION"
+    lines = [f"# {how.zh} / {how.en}", *body.splitlines()]
+    source = f"def {signature(question)}:\n" + "\n".join(f"    {line}" for line in lines)
+    return _cell("code", name.replace("_", "-"), source, {"nbgrader": _mark(name, solution=True)})
+
+
+def _grade(question: AnyQuestion) -> dict[str, Any]:
+    name = exercise_name(question)
+    mark = _mark(f"test_{name}", grade=True, locked=True, points=question.points)
+    words = "# 这里评分 / graded here"
+    return _cell("code", f"test-{name}".replace("_", "-"), words, {"nbgrader": mark})
+
+
+def _mark(
+    grade_id: str, *, grade: bool = False, solution: bool = False, locked: bool = False, points: float | None = None
+) -> dict[str, Any]:
+    """Nbgrader's mark of a cell; no other keys are allowed in it."""
+    mark = {"grade": grade, "grade_id": grade_id, "locked": locked, "schema_version": 3, "solution": solution}
+    worth = {} if points is None else {"points": int(points) if points == int(points) else points}
+    return mark | worth | {"task": False}
+
+
+def _cell(kind: str, name: str, source: str, metadata: dict[str, Any]) -> dict[str, Any]:
+    code: dict[str, Any] = {"execution_count": None, "outputs": []} if kind == "code" else {}
+    return {
+        "cell_type": kind,
+        **code,
+        "id": name[:64],
+        "metadata": metadata,
+        "source": source.splitlines(keepends=True),
+    }
+
+
+def _both(quiz: Quiz, words: Text) -> str:
+    told = (_markdown(words.get(language)) for language in (quiz.language, _other(quiz.language)))
+    return "\n\n---\n\n".join(dict.fromkeys(told))
+
+
+def _other(language: Language) -> Language:
+    return "en" if language == "zh" else "zh"
+
+
+def _option(option: Option, language: Language) -> str:
+    if option.text is None:
+        code = option.code or ""
+        fence = "``" if "`" in code else "`"
+        return "<br>".join(f"{fence}{line}{fence}" for line in code.splitlines() if line.strip())
+    return _markdown(option.text.get(language))
+
+
+def _markdown(words: str) -> str:
+    """An author's words, where only backquotes mean something."""
+    return _MEANS_SOMETHING.sub(lambda found: found[1] or f"\\{found[2]}", words)
+
+
+# -- answers -----------------------------------------------------------------------------------------------------------
+
+
+def how_to_answer(question: AnyQuestion) -> Text:
+    """What the function is to return."""
+    match question:
+        case Single():
+            return text("return one of {names}, as a string", names=_quoted(question.options))
+        case Multi():
+            return text("return a list of some of {names}", names=_quoted(question.options))
+        case TrueFalse():
+            return text("return True or False")
+        case Number():
+            return text("return a number")
+        case Blanks():
+            return text("return a dict with a value for each of {names}", names=_quoted(question.blanks))
+        case Match():
+            return text(
+                "return a dict that gives each of {names} one of {others}",
+                names=_quoted(question.left),
+                others=_quoted(question.right),
+            )
+        case Order():
+            return text("return a list of {names} in the right order", names=_quoted(question.items))
+        case Code():
+            return text("return the value of your expression")
+
+
+def _quoted(names: Mapping[str, object]) -> str:
+    return ", ".join(f'"{name}"' for name in sorted(names))
+
+
+def right_answer(question: AnyQuestion, variant: Variant | None) -> str:
+    """Python for a right answer."""
+    match question:
+        case Single():
+            return repr(question.key[0])
+        case Multi():
+            return repr(list(question.key))
+        case TrueFalse():
+            return repr(question.key)
+        case Number():
+            return variant.answer if variant is not None else str(question.answer)
+        case Blanks():
+            return repr({name: _filled(blank) for name, blank in question.blanks.items()})
+        case Match():
+            return repr(dict(question.key))
+        case Order():
+            return repr(list(question.key))
+        case Code():
+            return question.answer
+
+
+def _filled(blank: Blank) -> Any:
+    return tuple(blank.answer) if isinstance(blank, ShapeBlank) else blank.answer

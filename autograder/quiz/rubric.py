@@ -1,0 +1,214 @@
+"""Criteria that judge the answers to a quiz in a notebook: what a rubric file in ``private/`` takes from a quiz.
+
+A criterion is met or not, while an answer may earn a part of its points. So each part of an answer is a criterion
+where it has parts, and each step of the credit is one where it has steps; together they earn what scoring gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations, pairwise
+from pathlib import Path
+from typing import Any
+
+from autograder import checks
+from autograder.criteria import criterion
+from autograder.errors import ConfigError, SandboxError, StudentError, UsageError
+from autograder.quiz import certificates, credit, loading
+from autograder.quiz.exports.notebook import exercise_name
+from autograder.quiz.models import AnyQuestion, Blanks, Code, Match, Multi, Order, Proof, Quiz, Single
+from autograder.quiz.reading import FormatError
+from autograder.quiz.scoring import Scorer
+from autograder.student import Student, StudentFunction
+from autograder.texts import Text, same, text
+
+Test = Callable[..., None]
+
+
+def criteria(quiz_file: Path, *, sha256: str, questions: Sequence[str] | None = None) -> dict[str, Test]:
+    """The criteria of a quiz, by the names of their tests: put them into a rubric with ``globals().update``.
+
+    Args:
+        quiz_file: the quiz, with its proofs beside it.
+        sha256: of the quiz as it was when the notebook was made; another quiz would judge other questions.
+        questions: these only; by default all.
+
+    Raises:
+        ConfigError: the quiz is not the one the notebook was made from.
+    """
+    quiz = loading.load(quiz_file)
+    try:
+        variants = certificates.variants_of(quiz, certificates.load(quiz_file, quiz))
+    except UsageError as error:
+        raise ConfigError(str(error), path=quiz_file) from None
+    if certificates.fingerprint_of_quiz(quiz, variants) != sha256:
+        raise ConfigError(
+            "has changed since its notebook was made; run `autograder quiz release --to notebook` again",
+            path=quiz_file,
+        )
+    scorer = Scorer(quiz, variants)
+    wanted = [question for question in quiz.questions if questions is None or question.id in questions]
+    return {test.__name__: test for question in wanted for test in _criteria_of(scorer, question)}
+
+
+def _criteria_of(scorer: Scorer, question: AnyQuestion) -> Iterator[Test]:
+    match question:
+        case Code():
+            yield _declared(question, "right", question.points, text("the answer is right"), _code(question))
+        case Blanks():
+            total = sum(blank.weight for blank in question.blanks.values())
+            for name, blank in question.blanks.items():
+                yield _part(scorer, question, name, question.points * blank.weight / total)
+        case Match():
+            for name in question.left:
+                yield _part(scorer, question, name, question.points / len(question.left))
+        case _:
+            yield from _steps(scorer, question)
+
+
+def _declared(
+    question: AnyQuestion,
+    name: str,
+    points: float,
+    title: Text,
+    judge: Callable[[Student], None],
+    needs: str | None = None,
+) -> Test:
+    exercise = exercise_name(question)
+
+    def test(student: Student) -> None:
+        judge(student)
+
+    test.__name__ = test.__qualname__ = f"test_{exercise}_{name}"
+    declare = criterion(
+        exercise, points=points, title={"en": title.en, "zh": title.zh}, needs=f"{exercise}.{needs}" if needs else None
+    )
+    return declare(test)
+
+
+def _function(student: Student, question: AnyQuestion) -> StudentFunction:
+    function: StudentFunction = getattr(student, f"answer_{exercise_name(question)}")
+    return function
+
+
+# -- answers that are values -------------------------------------------------------------------------------------------
+
+
+def _part(scorer: Scorer, question: Blanks | Match, name: str, points: float) -> Test:
+    """One blank, or one pair."""
+
+    def judge(student: Student) -> None:
+        answer = _function(student, question)()
+        if isinstance(answer, dict):
+            answer = {key: value for key, value in answer.items() if str(key).casefold() == name.casefold()}
+        elif isinstance(answer, list | tuple):  # in the order of the parts
+            names = list(question.blanks if isinstance(question, Blanks) else question.left)
+            answer = dict(zip(names, answer, strict=False)) if len(answer) == len(names) else list(answer)
+            answer = {name: answer[name]} if isinstance(answer, dict) else answer
+        _require(scorer, question, answer, points / question.points)
+
+    return _declared(question, f"part_{name.replace('-', '_')}", points, same(name), judge)
+
+
+def _steps(scorer: Scorer, question: AnyQuestion) -> Iterator[Test]:
+    """What an answer can earn, step by step; a step that is not reached makes the next ones unnecessary."""
+    shares = steps(scorer.quiz, question)
+    if len(shares) == 1:
+        yield _declared(
+            question, "right", question.points, text("the answer is right"), _at_least(scorer, question, 1.0)
+        )
+        return
+    before = None
+    for lower, share in pairwise([0.0, *shares]):
+        name, percent = f"credit_{round(1000 * share):04}", f"{100 * share:.3g}"
+        title = text("the answer earns {percent} % or more", percent=percent)
+        yield _declared(
+            question, name, question.points * (share - lower), title, _at_least(scorer, question, share), needs=before
+        )
+        before = name
+
+
+def steps(quiz: Quiz, question: AnyQuestion) -> list[float]:
+    """The shares of its points an answer can earn, nothing aside, in order."""
+    match question:
+        case Single():
+            found = {1.0} | {option.score for option in question.options.values() if option.score}
+        case Multi():
+            rule, names = question.credit or quiz.defaults.credit, list(question.options)
+            sets = (chosen for size in range(len(names) + 1) for chosen in combinations(names, size))
+            found = {round(credit.ticked(rule, len(names), question.key, chosen), 9) for chosen in sets}
+        case Order():
+            found = {round(n / (len(question.items) - 1), 9) for n in range(1, len(question.items))}
+        case _:
+            found = {1.0}
+    return sorted(share for share in found if share)
+
+
+def _at_least(scorer: Scorer, question: AnyQuestion, share: float) -> Callable[[Student], None]:
+    def judge(student: Student) -> None:
+        _require(scorer, question, _function(student, question)(), share)
+
+    return judge
+
+
+def _require(scorer: Scorer, question: AnyQuestion, answer: Any, share: float) -> None:
+    """Raise what the student reads where an answer earns less than this."""
+    answer = _plain(answer)
+    if answer is None or (isinstance(answer, str) and not answer.strip()):
+        raise StudentError(text("there is no answer"))
+    try:
+        verdict = scorer.judge_variant(question, answer, 0)
+    except FormatError as error:
+        raise StudentError(error.text) from None
+    if verdict.share < share - 1e-6:
+        told = (*verdict.malformed, *verdict.feedback) or (text("the answer is not right"),)
+        raise StudentError(Text(en=" ".join(t.en for t in told), zh=" ".join(t.zh for t in told)))
+
+
+def _plain(answer: Any) -> Any:
+    """An answer as sheets hold it: tensors as their values, tuples as lists."""
+    if hasattr(answer, "tolist"):
+        return answer.tolist()
+    if isinstance(answer, list | tuple):
+        return [_plain(part) for part in answer]
+    return {name: _plain(part) for name, part in answer.items()} if isinstance(answer, dict) else answer
+
+
+# -- answers that are code ---------------------------------------------------------------------------------------------
+
+
+def _code(question: Code) -> Callable[[Student], None]:
+    """The student's function and the author's expression, on the same values."""
+
+    def judge(student: Student) -> None:
+        function = _function(student, question)
+        if question.forbid and (use := function.find_use(*(name.lower() for name in question.forbid))):
+            raise StudentError(text("`{name}` may not be used in this answer", name=use.expression))
+        proof = question.prove or Proof()
+        for seed in proof.seeds:
+            names = _given(question, proof, seed)
+            result = function(*(names[name] for name in question.given))
+            checks.assert_close(result, _value(question.answer, names), rtol=question.rtol, atol=question.atol)
+
+    return judge
+
+
+def _given(question: Code, proof: Proof, seed: int) -> dict[str, Any]:
+    """The values the author's expressions give for a seed, as the probe of a proof makes them."""
+    import math
+
+    import torch
+
+    names: dict[str, Any] = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "math": math, "seed": seed}
+    torch.manual_seed(seed)
+    for name, expression in question.given.items():
+        names[name] = _value(expression, names)
+    exec(proof.setup, names)  # noqa: S102 -- the author's own code, as all of a rubric is
+    return names
+
+
+def _value(expression: str, names: dict[str, Any]) -> Any:
+    try:
+        return eval(expression, names)  # noqa: S307 -- the author's own code
+    except Exception as error:
+        raise SandboxError(f"{expression!r} fails: {type(error).__name__}: {error}") from error

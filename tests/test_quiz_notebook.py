@@ -1,0 +1,173 @@
+"""A quiz in a notebook: no key in what students get, and the same points from `autograder grade` as from scoring."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tiny_course
+import tiny_quiz as tiny
+from test_quiz_cli import quiz as run_quiz
+
+from autograder import grading
+from autograder.course import Assignment, Course
+from autograder.errors import ConfigError
+from autograder.jobs import find_jobs
+from autograder.quiz import loading
+from autograder.quiz.exports import notebook
+from autograder.quiz.rubric import steps
+from autograder.quiz.scoring import Scorer, Variant
+from autograder.quiz.sheets import Sheet
+
+ROOT = Path(__file__).parents[1]
+FIRST = Variant({"n": 9, "k": 2}, "11", (("7", 0), ("18", 1)))
+RIGHT = {**tiny.RIGHT, "varied": 11}
+PARTLY = {
+    "one": "A", "some": ["A", "C", "D"], "statement": "错", "shapes": {"W": "（８，１）", "b": (7, 1)},
+    "words": {"word": "Ｂias", "number": "1/9", "choice": "columns"}, "sum": "３.０", "varied": "九", "pairs": {"a": "Y", "b": "Z"},
+    "steps": ["d", "a", "b", "c"],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A course whose only assignment is the tiny quiz, proved for real."""
+    root = tmp_path_factory.mktemp("course")
+    (root / "solutions").mkdir()
+    tiny.make(root)
+    shutil.copy(ROOT / "nbgrader_config.py", root)
+    run_quiz("prove", "tiny", cwd=root)
+    out, err = run_quiz("release", "tiny", "--to", "notebook", cwd=root)
+    assert "no keys" in out
+    assert "a notebook cannot express varied: everybody gets the same variant" in err
+    return Course(root)
+
+
+def handed_in(course, answers, code="x.sum() / 5"):
+    """The students' notebook with answers filled in."""
+    content = json.loads((course.root / "assignments/tiny_quiz/tiny_quiz.ipynb").read_text(encoding="utf-8"))
+    for cell in content["cells"]:
+        name = cell["metadata"].get("nbgrader", {}).get("grade_id")
+        value = code if name == "write" else repr(answers[name]) if name in answers else None
+        if value is not None:
+            head = "".join(cell["source"]).splitlines()[0]
+            cell["source"] = f"{head}\n    return {value}"
+    return json.dumps(content)
+
+
+@pytest.fixture(scope="module")
+def graded(course):
+    varied = json.loads((course.root / "quizzes/tiny.proof.json").read_text(encoding="utf-8"))["questions"]["varied"][
+        "variants"
+    ]
+    answers = {
+        "right": handed_in(course, {**RIGHT, "varied": varied[0]["answer"]}),
+        "partly": handed_in(course, PARTLY, code="x.sum()"),
+        "blank": handed_in(course, {}, code="None"),
+    }
+    for student, content in answers.items():
+        path = course.submitted / student / "tiny_quiz" / "tiny_quiz.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text(content, encoding="utf-8")
+    jobs = find_jobs([course.submitted], ["tiny_quiz"])
+    return {r.student: r for r in grading.grade(jobs, course.assignment("tiny_quiz"), course.key(), processes=1)}
+
+
+def points(report):
+    return {exercise.name: exercise.score for exercise in report.exercises}
+
+
+def test_grading_gives_what_scoring_gives(course, graded):
+    quiz = loading.load(course.root / "quizzes/tiny.yaml")
+    quiz = quiz.model_copy(update={"questions": quiz.questions[:-1]})
+    assert points(graded["right"]) == {question.id: question.points for question in quiz.questions} | {"write": 1}
+    assert set(points(graded["blank"]).values()) == {0}
+    scored = Scorer(quiz, {"varied": [FIRST]}).score(Sheet("partly", {**PARTLY, "shapes": {"W": "8x1", "b": "7x1"}}))
+    assert points(graded["partly"]) == pytest.approx({o.id: o.earned for o in scored.questions} | {"write": 0})
+    assert points(graded["partly"])["some"] == 0.5
+
+
+def test_what_is_wrong_is_told_as_scoring_tells_it(graded):
+    told = {
+        c.id: c.message for exercise in graded["partly"].exercises for c in exercise.criteria if c.outcome == "failed"
+    }
+    assert told["one.right"] == "this is three"
+    assert "three is odd" in told["some.credit_1000"]
+    assert "九" in told["varied.right"]
+    assert "`answer_one` is not written yet" in graded["blank"].exercises[0].criteria[0].message
+
+
+def test_students_get_no_key(course):
+    folder = course.root / "assignments/tiny_quiz"
+    assert sorted(path.name for path in folder.rglob("*")) == ["assignment.yaml", "tiny_quiz.ipynb"]
+    for path in folder.iterdir():
+        content = path.read_text(encoding="utf-8")
+        for secret in (
+            "SOLUTION",
+            "this is three",
+            "One and one",
+            "use your fingers",
+            "'B'",
+            "x.mean()",
+            "prove",
+            "claims",
+        ):
+            assert secret not in content, secret
+
+
+def test_stock_nbgrader_makes_the_same_notebook(course):
+    ours = json.loads((course.root / "assignments/tiny_quiz/tiny_quiz.ipynb").read_text(encoding="utf-8"))
+    command = [sys.executable, "-m", "nbgrader", "generate_assignment", "tiny_quiz", "--force"]
+    subprocess.run(command, cwd=course.root, check=True, capture_output=True)
+    theirs = json.loads((course.root / "assignments/tiny_quiz/tiny_quiz.ipynb").read_text(encoding="utf-8"))
+    assert [("".join(c["source"]), c["id"]) for c in ours["cells"]] == [
+        ("".join(c["source"]), c["id"]) for c in theirs["cells"]
+    ]
+
+
+def test_a_quiz_that_has_changed_since_judges_nobody(course, tmp_path):
+    root = tmp_path / "course"
+    shutil.copytree(course.root, root)
+    tiny.make(root, tiny.SOURCE.replace("key: true", "key: false"))
+    broken = Course(root)
+    with pytest.raises(ConfigError, match="has changed since its notebook was made"):
+        list(
+            grading.grade(
+                find_jobs([broken.submitted], ["tiny_quiz"]), broken.assignment("tiny_quiz"), b"k", processes=1
+            )
+        )
+
+
+def test_a_quiz_becomes_part_of_an_assignment(tmp_path):
+    course = tiny_course.make(tmp_path)
+    tiny.make(tmp_path, tiny.SOURCE[: tiny.SOURCE.index("  - id: some")])
+    for _ in range(2):  # the second time renews it
+        run_quiz("release", "tiny", "--to", "notebook", "--into", "tiny", cwd=tmp_path)
+    assignment = Assignment.load(tmp_path / "solutions" / "tiny")
+    assert list(assignment.settings.exercises) == ["double", "step", "one"]
+    assert assignment.settings.limits.call_s == 2
+    source = json.loads(assignment.notebook.read_text(encoding="utf-8"))
+    assert [c["metadata"]["nbgrader"]["grade_id"] for c in source["cells"][-3:]] == ["words_one", "one", "test_one"]
+    tiny_course.submit(course, "ann", source)
+    (report,) = grading.grade(find_jobs([course.submitted], ["tiny"]), assignment, course.key(), processes=1)
+    assert (report.score, report.max_score) == (11, 11)
+
+
+def test_an_assignment_of_another_kind_is_not_overwritten(tmp_path):
+    tiny.make(tmp_path, tiny.SOURCE[: tiny.SOURCE.index("  - id: some")])
+    folder = tmp_path / "solutions" / "tiny_quiz"
+    folder.mkdir(parents=True)
+    _, err = run_quiz("release", "tiny", "--to", "notebook", cwd=tmp_path, code=2)
+    assert "was not made from a quiz" in err
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "quizzes").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_quiz_of_the_course_is_a_notebook(path):
+    quiz = loading.load(path)
+    content = json.loads(notebook.notebook(quiz, {}, keyed=False))
+    assert sum(c["metadata"].get("nbgrader", {}).get("points", 0) for c in content["cells"]) == quiz.points
+    for question in quiz.questions:
+        assert steps(quiz, question)[-1] == 1
