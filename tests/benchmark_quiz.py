@@ -15,8 +15,9 @@ from pathlib import Path
 
 import tiny_quiz as tiny
 
+from autograder.quiz.judges import Variant
 from autograder.quiz.loading import load
-from autograder.quiz.scoring import Scorer, Variant
+from autograder.quiz.scoring import Scorer
 from autograder.quiz.sheets import read_sheets
 
 VARIANTS = {"varied": [Variant({"n": n, "k": 2}, str(n + 2), ((str(n - 2), 0), (str(n * 2), 1))) for n in range(5, 25)]}

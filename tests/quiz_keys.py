@@ -2,7 +2,8 @@
 
 from itertools import combinations
 
-from autograder.quiz.models import Blanks, ChoiceBlank, Code, Match, Multi, Number, Order, Single, TrueFalse
+from autograder.quiz.filled import Blanks, ChoiceBlank, Code, Number
+from autograder.quiz.models import Match, Multi, Order, Single, TrueFalse
 
 
 def wrong_keys(question):  # noqa: C901 -- a case for each type

@@ -12,9 +12,12 @@ LAYERS = """
 texts datasets environment files report.tables quiz.expressions quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
 errors quiz.reading quiz.outcomes quiz.exports.losses quiz.exports.qti_items
 results yamlfile commandline
+quiz.records
+quiz.filled
 quiz.models
 quiz.loading quiz.sheets quiz.credit
-quiz.scoring quiz.options
+quiz.judges quiz.options
+quiz.scoring
 quiz.certificates quiz.evidence quiz.released quiz.exports.markup
 quiz.linting quiz.session quiz.statistics
 quiz.exports.html quiz.exports.moodle quiz.exports.qti quiz.exports.notebook

@@ -10,8 +10,10 @@ from quiz_keys import wrong_keys
 from yamlcore import CoreLoader
 
 from autograder.quiz import certificates, evidence, linting, loading, proving
-from autograder.quiz.models import Code, Number, Order, Quiz
-from autograder.quiz.scoring import Scorer, Verdict
+from autograder.quiz.filled import Code, Number
+from autograder.quiz.judges import Verdict
+from autograder.quiz.models import Order, Quiz
+from autograder.quiz.scoring import Scorer
 from autograder.quiz.sheets import Sheet
 from autograder.sandbox import confine
 

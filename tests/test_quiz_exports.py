@@ -14,7 +14,8 @@ from test_quiz_taking import SECRETS, VARIANTS
 
 from autograder.quiz import certificates, loading
 from autograder.quiz.exports import html, moodle
-from autograder.quiz.models import Blanks, Code, Match, Multi, Number, Order, Single, TrueFalse
+from autograder.quiz.filled import Blanks, Code, Number
+from autograder.quiz.models import Match, Multi, Order, Single, TrueFalse
 from autograder.quiz.scoring import Scorer
 from autograder.quiz.sheets import Sheet
 

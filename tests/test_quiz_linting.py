@@ -4,7 +4,7 @@ import pytest
 import tiny_quiz as tiny
 
 from autograder.quiz import linting
-from autograder.quiz.scoring import Variant
+from autograder.quiz.judges import Variant
 
 VARIANTS = {"varied": [Variant({"n": 5, "k": 2}, "7", (("3", 0), ("10", 1)))]}
 

@@ -17,8 +17,9 @@ from autograder.errors import ConfigError
 from autograder.jobs import find_jobs
 from autograder.quiz import loading
 from autograder.quiz.exports import notebook
+from autograder.quiz.judges import Variant
 from autograder.quiz.rubric import steps
-from autograder.quiz.scoring import Scorer, Variant
+from autograder.quiz.scoring import Scorer
 from autograder.quiz.sheets import Sheet
 
 ROOT = Path(__file__).parents[1]

@@ -100,7 +100,11 @@ def test_what_is_not_proved_says_why(prove, name, old, new, said):
 
 def test_a_probe_is_confined(laboratory):
     with laboratory.bench("value") as bench:
-        for code in ("open('/etc/passwd').read()", "open('/tmp/autograder-probe', 'w')", "__import__('socket').socket()"):
+        for code in (
+            "open('/etc/passwd').read()",
+            "open('/tmp/autograder-probe', 'w')",
+            "__import__('socket').socket()",
+        ):
             assert bench.run(code, {}, 0)["error"] in ("PermissionError", "OSError")
         assert bench.run("1 + 1", {}, 0)["value"] == 2
 

@@ -16,7 +16,8 @@ from test_quiz_taking import VARIANTS
 
 from autograder.quiz import certificates
 from autograder.quiz.exports import moodle, qti
-from autograder.quiz.models import Blanks, Code, Match, Multi, Number, Order, Single, TrueFalse
+from autograder.quiz.filled import Blanks, Code, Number
+from autograder.quiz.models import Match, Multi, Order, Single, TrueFalse
 from autograder.quiz.scoring import Scorer
 
 NAMESPACE = "{http://www.imsglobal.org/xsd/ims_qtiasiv1p2}"

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from autograder.errors import SandboxError, UsageError
 from autograder.quiz import credit
+from autograder.quiz.judges import Variant, Verdict
 from autograder.quiz.reading import FormatError
-from autograder.quiz.scoring import Scorer, Variant, Verdict, draw
+from autograder.quiz.scoring import Scorer, draw
 from autograder.quiz.sheets import Sheet
 
 VARIANTS = {"varied": [Variant({"n": n, "k": 2}, str(n + 2), ((str(n - 2), 0), (str(n * 2), 1))) for n in (5, 7, 9)]}

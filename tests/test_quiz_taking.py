@@ -12,8 +12,9 @@ import tiny_quiz as tiny
 
 from autograder.errors import ConfigError, UsageError
 from autograder.quiz import loading, released
+from autograder.quiz.judges import Variant
 from autograder.quiz.reading import FormatError
-from autograder.quiz.scoring import Scorer, Variant
+from autograder.quiz.scoring import Scorer
 from autograder.quiz.session import Session
 
 SOURCE = tiny.SOURCE[: tiny.SOURCE.index("  - id: varied")]

@@ -16,9 +16,10 @@ from autograder.quiz.options import AnswersArgument, CourseOption, QuizArgument,
 
 if TYPE_CHECKING:
     from autograder.quiz.certificates import Certificate
+    from autograder.quiz.judges import RunCode
     from autograder.quiz.models import Quiz
     from autograder.quiz.outcomes import SheetOutcome
-    from autograder.quiz.scoring import RunCode, Scorer
+    from autograder.quiz.scoring import Scorer
     from autograder.quiz.session import Session
 
 
@@ -118,7 +119,7 @@ def _scored(name: Path, answers: list[Path], course: Path) -> list[SheetOutcome]
 def _scorer(file: Path, quiz: Quiz) -> Iterator[Scorer]:
     """A scorer; torch is loaded only for a quiz that has an answer in code to run."""
     from autograder.quiz import certificates
-    from autograder.quiz.models import Code
+    from autograder.quiz.filled import Code
     from autograder.quiz.scoring import Scorer
 
     variants = certificates.variants_of(quiz, certificates.load(file, quiz))
@@ -131,8 +132,8 @@ def _scorer(file: Path, quiz: Quiz) -> Iterator[Scorer]:
 
 def _code_judge(stack: ExitStack) -> RunCode:
     """Judges code when the first answer comes; where it cannot be confined such answers stay unjudged."""
-    from autograder.quiz.models import Code
-    from autograder.quiz.scoring import Verdict
+    from autograder.quiz.filled import Code
+    from autograder.quiz.judges import Verdict
 
     ready: list[RunCode] = []
 

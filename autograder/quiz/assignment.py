@@ -16,8 +16,8 @@ from autograder.files import write_whole
 from autograder.quiz import certificates, loading
 from autograder.quiz.exports import notebook
 from autograder.quiz.exports.losses import Loss
+from autograder.quiz.judges import Variant
 from autograder.quiz.models import Quiz
-from autograder.quiz.scoring import Variant
 
 _MADE_BY = "made by `autograder quiz release --to notebook`"
 _RUBRIC = '''\

@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from autograder.errors import ConfigError, UsageError
 from autograder.files import write_whole
-from autograder.quiz.models import AnyQuestion, Number, Quiz
-from autograder.quiz.scoring import Variant
+from autograder.quiz.filled import Number
+from autograder.quiz.judges import Variant
+from autograder.quiz.models import AnyQuestion, Quiz
 
 PROBES = Path(__file__).with_name("probes")
 _NOT_PROVED = ("why", "explain", "hints", "tags", "points", "attempts", "shuffle", "tests", "weight", "credit", "show")

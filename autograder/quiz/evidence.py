@@ -13,24 +13,11 @@ from itertools import permutations
 from typing import Any
 
 from autograder.quiz.expressions import ExpressionError, close, evaluate
-from autograder.quiz.models import (
-    AnyQuestion,
-    Blank,
-    Blanks,
-    ChoiceBlank,
-    Code,
-    Match,
-    Multi,
-    Number,
-    NumberBlank,
-    Order,
-    Proof,
-    ShapeBlank,
-    Single,
-    TrueFalse,
-)
+from autograder.quiz.filled import Blank, Blanks, ChoiceBlank, Code, Number, NumberBlank, ShapeBlank
+from autograder.quiz.judges import is_near, judge_of_blank
+from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Single, TrueFalse
 from autograder.quiz.reading import FormatError, parse_number, parse_shape
-from autograder.quiz.scoring import is_near, judge_of_blank
+from autograder.quiz.records import Proof
 
 Values = dict[str, Any]
 STATEMENT, ANSWER, SHAPES = "statement", "answer", "shapes"

@@ -12,23 +12,12 @@ from typing import Literal
 from autograder.errors import SandboxError
 from autograder.quiz import credit
 from autograder.quiz.certificates import needs_proof
-from autograder.quiz.models import (
-    AnyQuestion,
-    Blanks,
-    ChoiceBlank,
-    Code,
-    Example,
-    Match,
-    Multi,
-    Number,
-    Option,
-    Order,
-    Quiz,
-    Single,
-    TrueFalse,
-)
+from autograder.quiz.filled import Blanks, ChoiceBlank, Code, Number
+from autograder.quiz.judges import Variant
+from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
 from autograder.quiz.reading import FormatError, shown
-from autograder.quiz.scoring import Scorer, Variant
+from autograder.quiz.records import Example, Option
+from autograder.quiz.scoring import Scorer
 from autograder.texts import Text
 
 _CHINESE = re.compile("[\u4e00-\u9fff]")

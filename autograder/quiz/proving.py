@@ -16,23 +16,11 @@ from autograder.quiz import evidence
 from autograder.quiz.certificates import Certificate, fingerprint, needs_proof, probes, source_of, torch_version
 from autograder.quiz.evidence import ANSWER, SHAPES, STATEMENT, Row, rounded, same_value
 from autograder.quiz.expressions import ExpressionError, evaluate, names_in
-from autograder.quiz.models import (
-    AnyQuestion,
-    Blanks,
-    Code,
-    Match,
-    Multi,
-    Number,
-    Option,
-    Order,
-    Proof,
-    Quiz,
-    Run,
-    Single,
-    TrueFalse,
-)
+from autograder.quiz.filled import Blanks, Code, Number, Run
+from autograder.quiz.judges import Verdict
+from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
 from autograder.quiz.reading import MAX_LENGTH, FormatError, parse_number, shown
-from autograder.quiz.scoring import Verdict
+from autograder.quiz.records import Option, Proof
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.process import Zygote
 from autograder.sandbox.remote import RemoteRunner

@@ -15,23 +15,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from autograder.errors import ConfigError
-from autograder.quiz.models import (
-    PLACEHOLDER,
-    AnyQuestion,
-    Blanks,
-    ChoiceBlank,
-    Code,
-    Hint,
-    Match,
-    Mode,
-    Multi,
-    Number,
-    Option,
-    Order,
-    Quiz,
-    Single,
-)
-from autograder.quiz.scoring import Variant
+from autograder.quiz.filled import Blanks, ChoiceBlank, Code, Number
+from autograder.quiz.judges import Variant
+from autograder.quiz.models import AnyQuestion, Match, Mode, Multi, Order, Quiz, Single
+from autograder.quiz.records import PLACEHOLDER, Hint, Option
 from autograder.texts import Language, Text
 
 

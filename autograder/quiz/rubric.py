@@ -16,8 +16,10 @@ from autograder.criteria import criterion
 from autograder.errors import ConfigError, SandboxError, StudentError, UsageError
 from autograder.quiz import certificates, credit, loading
 from autograder.quiz.exports.notebook import exercise_name
-from autograder.quiz.models import AnyQuestion, Blanks, Code, Match, Multi, Order, Proof, Quiz, Single
+from autograder.quiz.filled import Blanks, Code
+from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single
 from autograder.quiz.reading import FormatError
+from autograder.quiz.records import Proof
 from autograder.quiz.scoring import Scorer
 from autograder.student import Student, StudentFunction
 from autograder.texts import Text, same, text

@@ -6,81 +6,30 @@ Nothing here runs code or needs torch; answers to ``code`` questions are judged 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Protocol
 
 from autograder.errors import SandboxError, UsageError
-from autograder.quiz import credit
-from autograder.quiz.models import (
-    AnyQuestion,
-    Blank,
-    Blanks,
-    ChoiceBlank,
+from autograder.quiz.filled import (
     Code,
-    CreditRule,
-    Match,
-    Multi,
     Number,
-    NumberBlank,
-    Option,
-    Order,
-    Quiz,
-    ShapeBlank,
-    Single,
-    TextBlank,
-    Tolerance,
-    TrueFalse,
-    WrongNumber,
 )
+from autograder.quiz.judges import (
+    Judge,
+    RunCode,
+    Variant,
+    Verdict,
+    is_blank,
+    judge_number,
+    judge_of,
+)
+from autograder.quiz.models import AnyQuestion, Quiz
 from autograder.quiz.outcomes import Outcome, QuestionOutcome, SheetOutcome
-from autograder.quiz.reading import Choices, FormatError, flat, parse_number, parse_shape, parse_word, shown
+from autograder.quiz.reading import FormatError, shown
 from autograder.quiz.sheets import Sheet
 from autograder.texts import Text, text
 
-_NONE = ("none", "无", "都不对", "以上都不对", "none of them", "-")
-_TRUE = ("true", "t", "yes", "y", "right", "correct", "1", "对", "是", "真", "正确", "√", "✓", "✔")
-_FALSE = ("false", "f", "no", "n", "wrong", "incorrect", "0", "错", "否", "假", "错误", "不对", "×", "✗", "✘", "x")
 _MAX_REMEMBERED = 50_000
-_ARROWS = re.compile(r"[\s,;、>→⇒]+|->|=>")
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What one try earns.
-
-    Args:
-        share: of the points.
-        feedback: what its student should read.
-        chosen: the keys of the options chosen.
-        malformed: parts that could not be read.
-    """
-
-    share: float
-    feedback: tuple[Text, ...] = ()
-    chosen: tuple[str, ...] = ()
-    malformed: tuple[Text, ...] = ()
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One checked set of parameters.
-
-    Args:
-        params: the values in the prompt.
-        answer: what running the question's code gave.
-        wrong: wrong values people arrive at, with the number of the distractor.
-    """
-
-    params: dict[str, Any]
-    answer: str
-    wrong: tuple[tuple[str, int], ...] = ()
-
-
-RunCode = Callable[[Code, str], Verdict]
-Judge = Callable[[Any], Verdict]
 
 
 class Identified(Protocol):
@@ -133,7 +82,7 @@ class Scorer:
                 if not self._variants.get(question.id):
                     raise UsageError(f"{question.id}: no checked variants; run `autograder quiz prove` first")
             else:
-                self._judges[question.id] = self._judge_of(question)
+                self._judges[question.id] = judge_of(question, self.quiz.defaults.credit, self._judge_code)
 
     def score(self, sheet: Sheet) -> SheetOutcome:
         """Score one sheet."""
@@ -192,7 +141,7 @@ class Scorer:
 
     def _judge_afresh(self, question: AnyQuestion, answer: Any, number: int) -> Verdict:
         if isinstance(question, Number) and question.params:
-            return _judge_number(question, self._variants[question.id][number], answer)
+            return judge_number(question, self._variants[question.id][number], answer)
         return self._judges[question.id](answer)
 
     def _unread(self, sheet: Sheet, reason: Text) -> SheetOutcome:
@@ -232,7 +181,7 @@ class Scorer:
         best: tuple[float, int, Verdict] | None = None
         used, unread, last = 0, list[Text](), ""
         for answer in tries:
-            if _is_blank(answer):
+            if is_blank(answer):
                 continue
             last = shown(answer)
             if used == len(factors):
@@ -276,27 +225,6 @@ class Scorer:
             feedback,
         )
 
-    def _judge_of(self, question: AnyQuestion) -> Judge:
-        """What judges the answers to a question, with everything prepared that all answers share."""
-        match question:
-            case Single():
-                return _single(question)
-            case Multi():
-                return _multi(question, question.credit or self.quiz.defaults.credit)
-            case TrueFalse():
-                return lambda answer: _judge_truefalse(question, answer)
-            case Blanks():
-                return _blanks(question)
-            case Number():
-                variant = Variant({}, str(question.answer))
-                return lambda answer: _judge_number(question, variant, answer)
-            case Match():
-                return _match(question)
-            case Order():
-                return _order(question)
-            case Code():
-                return lambda answer: self._judge_code(question, answer)
-
     def _judge_code(self, question: Code, answer: Any) -> Verdict:
         if not isinstance(answer, str):
             raise FormatError(text("{answer} is not an expression in Python", answer=shown(answer)))
@@ -321,238 +249,3 @@ def _hashable(answer: Any) -> Hashable:
     if isinstance(answer, dict) and all(isinstance(value, str) for value in answer.values()):
         return tuple(answer.items())
     return None
-
-
-def _is_blank(answer: Any) -> bool:
-    if isinstance(answer, str):
-        return not answer.strip()
-    if isinstance(answer, dict):
-        return all(_is_blank(value) for value in answer.values())
-    return answer is None
-
-
-def choices_of(options: Mapping[str, Option]) -> Choices:
-    """The names of options: their keys, and their words in both languages."""
-    return Choices(
-        {
-            key: {words for words in (option.code, *((option.text.en, option.text.zh) if option.text else ())) if words}
-            for key, option in options.items()
-        }
-    )
-
-
-def _single(question: Single) -> Judge:
-    choices = choices_of(question.options)
-
-    def judge(answer: Any) -> Verdict:
-        chosen = choices.read(answer)
-        if len(chosen) != 1:
-            raise FormatError(text("{count} options were chosen, but one is asked for", count=len(chosen)))
-        option = question.options[chosen[0]]
-        share = 1.0 if chosen[0] in question.key else option.score or 0.0
-        return Verdict(share, (option.why,) if option.why and share < 1 else (), (chosen[0],))
-
-    return judge
-
-
-def _multi(question: Multi, rule: CreditRule) -> Judge:
-    choices = choices_of(question.options)
-
-    def judge(answer: Any) -> Verdict:
-        none = answer == [] or (isinstance(answer, str) and parse_word(answer) in _NONE)
-        chosen = [] if none else choices.read(answer)
-        share = credit.ticked(rule, len(question.options), question.key, chosen)
-        wrong = [question.options[name].why for name in chosen if name not in question.key]
-        feedback = [why for why in wrong if why is not None]
-        if missing := len([name for name in question.key if name not in chosen]):
-            feedback.append(text("right options that were not chosen: {count}", count=missing))
-        return Verdict(share, tuple(feedback), tuple(chosen))
-
-    return judge
-
-
-def _judge_truefalse(question: TrueFalse, answer: Any) -> Verdict:
-    said = answer if isinstance(answer, bool) else None
-    if said is None:
-        word = parse_word(answer).rstrip(".")
-        if word not in (*_TRUE, *_FALSE):
-            raise FormatError(text("{answer} is neither true nor false", answer=shown(answer)))
-        said = word in _TRUE
-    feedback = (question.why,) if question.why and said != question.key else ()
-    return Verdict(float(said == question.key), feedback, ("true" if said else "false",))
-
-
-def _judge_number(question: Number, variant: Variant, answer: Any) -> Verdict:
-    value, right = parse_number(answer), parse_number(variant.answer)
-    if is_near(value, right, question):
-        return Verdict(1.0)
-    for wrong, number in variant.wrong:
-        if is_near(value, parse_number(wrong), question):
-            return Verdict(0.0, (question.distractors[number].why,))
-    return Verdict(0.0, _why_number(value, right, question, question.wrong))
-
-
-def is_near(value: Decimal, right: Decimal, tolerance: Tolerance) -> bool:
-    """Is a number right, ends included?"""
-    return abs(value - right) <= tolerance.half_width(right)
-
-
-def _why_number(value: Decimal, right: Decimal, tolerance: Tolerance, wrong: Sequence[WrongNumber]) -> tuple[Text, ...]:
-    for known in wrong:
-        if is_near(value, parse_number(known.is_), tolerance):
-            return (known.why,)
-    if right and is_near(-value, right, tolerance):
-        return (text("the sign is reversed"),)
-    return ()
-
-
-def _blanks(question: Blanks) -> Judge:
-    judges = {name: judge_of_blank(blank) for name, blank in question.blanks.items()}
-    total = sum(blank.weight for blank in question.blanks.values())
-
-    def judge(answer: Any) -> Verdict:
-        given = _by_part(answer, list(judges))
-        share, feedback, malformed = 0.0, list[Text](), list[Text]()
-        for name, part in given.items():
-            if _is_blank(part):
-                continue
-            try:
-                verdict = judges[name](part)
-            except FormatError as error:
-                malformed.append(text("{name}: {reason}", name=name, reason=error.text))
-                continue
-            share += verdict.share * question.blanks[name].weight
-            feedback.extend(text("{name}: {reason}", name=name, reason=words) for words in verdict.feedback)
-        return Verdict(_rounded(share / total), tuple(feedback), (), tuple(malformed))
-
-    return judge
-
-
-def _by_part(answer: Any, names: Sequence[str]) -> dict[str, Any]:
-    """An answer of several parts by their names; a list, or the words of an only part, stand for themselves."""
-    if isinstance(answer, str) and len(names) > 1:
-        pairs = [re.split(r"\s*[=:：]\s*", part, maxsplit=1) for part in re.split(r"[;；\n]+", answer) if part.strip()]
-        if all(len(pair) == 2 for pair in pairs):
-            answer = {name.strip(): value for name, value in pairs}
-    if isinstance(answer, list) and len(answer) == len(names):
-        return dict(zip(names, answer, strict=True))
-    if not isinstance(answer, dict):
-        if len(names) == 1:
-            return {names[0]: answer}
-        raise FormatError(text("{answer} must name its parts: {names}", answer=shown(answer), names=", ".join(names)))
-    by_name = {name.casefold(): name for name in names}
-    parts = {by_name.get(str(name).casefold()): value for name, value in answer.items()}
-    if None in parts:
-        unknown = next(name for name in answer if str(name).casefold() not in by_name)
-        raise FormatError(
-            text("{answer} is none of the options {known}", answer=shown(unknown), known=", ".join(names))
-        )
-    return {name: value for name, value in parts.items() if name is not None}
-
-
-def _rounded(share: float) -> float:
-    """A share without the last bits of summing it up: all parts right is exactly 1."""
-    return min(1.0, max(0.0, round(share, 9)))
-
-
-def judge_of_blank(blank: Blank) -> Judge:
-    """What judges one blank."""
-    match blank:
-        case ShapeBlank():
-            return lambda answer: _judge_shape(blank, answer)
-        case NumberBlank():
-            return lambda answer: _judge_number_blank(blank, answer)
-        case TextBlank():
-            return _word(blank)
-        case ChoiceBlank():
-            choices = choices_of(blank.options)
-            return lambda answer: _judge_choice(blank, choices, answer)
-
-
-def _judge_shape(blank: ShapeBlank, answer: Any) -> Verdict:
-    shape, right = parse_shape(answer), parse_shape(blank.answer)
-    if shape in (right, *map(parse_shape, blank.accept)):
-        return Verdict(1.0)
-    for wrong in blank.wrong:
-        if shape == parse_shape(wrong.is_):
-            return Verdict(0.0, (wrong.why,))
-    if len(shape) > 1 and shape == right[::-1]:
-        return Verdict(0.0, (text("the dimensions are exchanged"),))
-    if len(shape) != len(right):
-        words = text("{count} dimensions were given; {right} are right", count=len(shape), right=len(right))
-        return Verdict(0.0, (words,))
-    return Verdict(0.0)
-
-
-def _judge_number_blank(blank: NumberBlank, answer: Any) -> Verdict:
-    value, right = parse_number(answer), parse_number(blank.answer)
-    if is_near(value, right, blank):
-        return Verdict(1.0)
-    return Verdict(0.0, _why_number(value, right, blank, blank.wrong))
-
-
-def _word(blank: TextBlank) -> Judge:
-    right = {parse_word(word) for word in (blank.answer, *blank.accept)}
-    wrong = {parse_word(known.is_): known.why for known in blank.wrong}
-    pattern = re.compile(blank.regex, re.IGNORECASE) if blank.regex else None
-
-    def judge(answer: Any) -> Verdict:
-        word = parse_word(answer)
-        if word in right or (pattern is not None and pattern.fullmatch(flat(str(answer)))):
-            return Verdict(1.0)
-        return Verdict(0.0, (wrong[word],) if word in wrong else ())
-
-    return judge
-
-
-def _judge_choice(blank: ChoiceBlank, choices: Choices, answer: Any) -> Verdict:
-    chosen = choices.read(answer)
-    if len(chosen) != 1:
-        raise FormatError(text("{count} options were chosen, but one is asked for", count=len(chosen)))
-    why = blank.options[chosen[0]].why
-    right = chosen[0] == blank.answer
-    return Verdict(float(right), (why,) if why and not right else (), (chosen[0],))
-
-
-def _match(question: Match) -> Judge:
-    choices = choices_of(question.right)
-
-    def judge(answer: Any) -> Verdict:
-        given = _by_part(answer, list(question.left))
-        right, feedback, malformed, chosen = 0, list[Text](), list[Text](), list[str]()
-        for name, part in given.items():
-            if _is_blank(part):
-                continue
-            try:
-                partners = choices.read(part)
-                if len(partners) != 1:
-                    raise FormatError(text("{count} options were chosen, but one is asked for", count=len(partners)))
-            except FormatError as error:
-                malformed.append(text("{name}: {reason}", name=name, reason=error.text))
-                continue
-            chosen.append(f"{name}{partners[0]}")
-            right += partners[0] == question.key[name]
-            why = question.left[name].why
-            if partners[0] != question.key[name] and why is not None:
-                feedback.append(text("{name}: {reason}", name=name, reason=why))
-        return Verdict(_rounded(right / len(question.left)), tuple(feedback), tuple(chosen), tuple(malformed))
-
-    return judge
-
-
-def _order(question: Order) -> Judge:
-    choices = choices_of(question.items)
-
-    def judge(answer: Any) -> Verdict:
-        if isinstance(answer, str):
-            parts = [part for part in _ARROWS.split(answer) if part]
-            answer = parts if len(parts) > 1 else answer
-        given = choices.read_all(answer)
-        if len(set(given)) < len(given):
-            raise FormatError(text("an item is named twice"))
-        share = max(credit.ordered(right, given) for right in (question.key, *question.accept))
-        if share < 1 and len(given) < len(question.items):
-            return Verdict(share, (text("an order names every item once"),), tuple(given))
-        return Verdict(share, (), tuple(given))
-
-    return judge

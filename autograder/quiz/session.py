@@ -12,10 +12,11 @@ from typing import Any
 
 from autograder.errors import UsageError
 from autograder.files import write_whole
+from autograder.quiz.judges import Verdict
 from autograder.quiz.models import AnyQuestion, Quiz
 from autograder.quiz.reading import FormatError, parse_number, parse_shape, parse_word
 from autograder.quiz.released import ReleasedQuiz, ShownQuestion, shuffled
-from autograder.quiz.scoring import Scorer, Verdict, draw
+from autograder.quiz.scoring import Scorer, draw
 
 
 @dataclass

@@ -17,8 +17,10 @@ from typing import Any
 
 from autograder import yamlfile
 from autograder.errors import ConfigError
-from autograder.quiz.models import PLACEHOLDER, Blanks, Match, Quiz
+from autograder.quiz.filled import Blanks
+from autograder.quiz.models import Match, Quiz
 from autograder.quiz.reading import shown
+from autograder.quiz.records import PLACEHOLDER
 from autograder.texts import Text, printable, same, text
 
 SUFFIXES = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".tsv")

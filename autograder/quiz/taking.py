@@ -11,20 +11,11 @@ from rich.text import Text as Styled
 from autograder.errors import SandboxError
 from autograder.quiz.certificates import Certificate
 from autograder.quiz.evidence import tell
-from autograder.quiz.models import (
-    PLACEHOLDER,
-    AnyQuestion,
-    Blanks,
-    Code,
-    Match,
-    Multi,
-    Number,
-    Order,
-    Single,
-    TrueFalse,
-)
+from autograder.quiz.filled import Blanks, Code, Number
+from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Single, TrueFalse
 from autograder.quiz.outcomes import QuestionOutcome
 from autograder.quiz.reading import FormatError, shown
+from autograder.quiz.records import PLACEHOLDER
 from autograder.quiz.released import Shown, ShownQuestion
 from autograder.quiz.screens import LETTERS, Choice, Command, Screen
 from autograder.quiz.session import Session

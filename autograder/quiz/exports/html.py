@@ -16,29 +16,23 @@ from autograder.quiz import credit
 from autograder.quiz.certificates import Certificate
 from autograder.quiz.evidence import tell
 from autograder.quiz.exports.losses import Loss
-from autograder.quiz.models import (
-    AnyQuestion,
+from autograder.quiz.filled import (
     Blank,
     Blanks,
     ChoiceBlank,
     Code,
-    Match,
-    Multi,
     Number,
     NumberBlank,
-    Option,
-    Order,
-    Quiz,
     ShapeBlank,
-    Single,
     TextBlank,
     Tolerance,
-    TrueFalse,
     WrongNumber,
 )
+from autograder.quiz.judges import Variant
+from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
 from autograder.quiz.reading import parse_number, parse_shape, parse_word
+from autograder.quiz.records import Option
 from autograder.quiz.released import release, shuffled
-from autograder.quiz.scoring import Variant
 from autograder.texts import Text
 
 _PAGE = Path(__file__).with_name("page.html")

@@ -6,8 +6,8 @@ import html
 import re
 from collections.abc import Sequence
 
-from autograder.quiz.models import PLACEHOLDER, Option
-from autograder.quiz.scoring import Variant
+from autograder.quiz.judges import Variant
+from autograder.quiz.records import PLACEHOLDER, Option
 from autograder.texts import Language
 
 _CODE = re.compile(r"`([^`]+)`")

@@ -9,28 +9,21 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from autograder.quiz.exports.losses import Loss
 from autograder.quiz.exports.markup import option_html, spellings, to_html, with_values
-from autograder.quiz.models import (
-    PLACEHOLDER,
-    AnyQuestion,
+from autograder.quiz.filled import (
     Blank,
     Blanks,
     ChoiceBlank,
     Code,
-    Match,
-    Multi,
     Number,
     NumberBlank,
-    Option,
-    Order,
-    Quiz,
     ShapeBlank,
-    Single,
     TextBlank,
     Tolerance,
-    TrueFalse,
 )
+from autograder.quiz.judges import Variant
+from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
 from autograder.quiz.reading import parse_number
-from autograder.quiz.scoring import Variant
+from autograder.quiz.records import PLACEHOLDER, Option
 from autograder.texts import Language, Text
 
 _FRACTIONS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20)

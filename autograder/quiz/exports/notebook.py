@@ -13,24 +13,10 @@ from typing import Any
 from autograder.errors import UsageError
 from autograder.quiz.exports.losses import Loss
 from autograder.quiz.exports.markup import with_values
-from autograder.quiz.models import (
-    PLACEHOLDER,
-    AnyQuestion,
-    Blank,
-    Blanks,
-    ChoiceBlank,
-    Code,
-    Match,
-    Multi,
-    Number,
-    Option,
-    Order,
-    Quiz,
-    ShapeBlank,
-    Single,
-    TrueFalse,
-)
-from autograder.quiz.scoring import Variant
+from autograder.quiz.filled import Blank, Blanks, ChoiceBlank, Code, Number, ShapeBlank
+from autograder.quiz.judges import Variant
+from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
+from autograder.quiz.records import PLACEHOLDER, Option
 from autograder.texts import Language, Text, text
 
 STUB = "# 在这里写你的代码 / your code here\nraise NotImplementedError()"

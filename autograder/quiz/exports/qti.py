@@ -16,27 +16,11 @@ from xml.etree.ElementTree import Element, SubElement
 from autograder.quiz.exports.losses import Loss
 from autograder.quiz.exports.markup import option_html, spellings, to_html, with_values
 from autograder.quiz.exports.qti_items import Item, any_of, is_, metadata, written
-from autograder.quiz.models import (
-    PLACEHOLDER,
-    AnyQuestion,
-    Blank,
-    Blanks,
-    ChoiceBlank,
-    Code,
-    Match,
-    Multi,
-    Number,
-    NumberBlank,
-    Option,
-    Order,
-    Quiz,
-    ShapeBlank,
-    Single,
-    TextBlank,
-    TrueFalse,
-)
+from autograder.quiz.filled import Blank, Blanks, ChoiceBlank, Code, Number, NumberBlank, ShapeBlank, TextBlank
+from autograder.quiz.judges import Variant
+from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
 from autograder.quiz.reading import parse_number
-from autograder.quiz.scoring import Variant
+from autograder.quiz.records import PLACEHOLDER, Option
 from autograder.texts import Language, Text, same, text
 
 _QTI = "http://www.imsglobal.org/xsd/ims_qtiasiv1p2"
