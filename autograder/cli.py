@@ -16,6 +16,7 @@ import typer
 from autograder.commandline import JsonOption, Lang, LangOption, choose, console, errors_as_exit_codes, print_json
 from autograder.errors import UsageError
 from autograder.gradebook import commands as gradebook
+from autograder.lms import commands as lms
 from autograder.quiz.commands import app as quiz
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ app = typer.Typer(
 
 app.add_typer(quiz)
 gradebook.add_to(app)
+lms.add_to(app)
 
 JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes at once; by default one per core.")]
 

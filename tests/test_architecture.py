@@ -10,8 +10,9 @@ import autograder
 PACKAGE = Path(autograder.__file__).parent
 LAYERS = """
 texts datasets environment files report.tables quiz.expressions quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
-errors quiz.reading quiz.outcomes quiz.exports.losses quiz.exports.qti_items
-results yamlfile commandline
+errors lms.downloads quiz.reading quiz.outcomes quiz.exports.losses quiz.exports.qti_items
+results yamlfile commandline lms.archives
+lms.collecting
 quiz.records
 quiz.filled
 quiz.models
@@ -49,7 +50,7 @@ audit gradebook.sources
 report.audit gradebook.autograded gradebook.leaks
 gradebook.records gradebook.releasing
 gradebook.writing
-gradebook.commands
+gradebook.commands lms.commands
 cli
 """
 LEVEL = {name: level for level, line in enumerate(LAYERS.strip().splitlines()) for name in line.split()}

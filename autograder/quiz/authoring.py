@@ -140,7 +140,7 @@ def _release_notebook(file: Path, start: Path, into: str | None) -> None:
         typer.echo(f"put into {course.root / 'solutions' / name}")
     for line in told(losses):
         sys.stderr.write(f"a notebook cannot express {line}\n")
-    typer.echo(f"next: nbgrader generate_assignment {name} --force; graded by: autograder grade --assignment {name}")
+    typer.echo(f"next: autograder release {name}; graded by: autograder grade --assignment {name}")
 
 
 def export(

@@ -1,0 +1,159 @@
+"""The files of a zip or a folder, read with bounds and never unpacked by the names that stand in it."""
+
+from __future__ import annotations
+
+import io
+import stat
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from autograder.errors import UsageError
+from autograder.texts import printable
+
+MAX_FILE_BYTES = 256 << 20
+MAX_TOTAL_BYTES = 4 << 30
+MAX_FILES = 100_000
+_MAX_RATIO = 1000
+_SMALL = 1 << 20
+"""Below this size a file may shrink as much as it likes."""
+_UTF8_NAMES = 0x800
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file.
+
+    Args:
+        path: where it lies in the archive or folder, always below it.
+        read: gives its bytes; ValueError with the reason where it cannot.
+    """
+
+    path: PurePosixPath
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that is not taken, and why."""
+
+    path: str
+    reason: str
+
+
+@contextmanager
+def entries_of(source: Path) -> Iterator[list[Entry | Refused]]:
+    """The files of a zip or a folder, and those that are refused; to be read inside the ``with``.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if source.is_dir():
+        yield list(_of_folder(source))
+        return
+    try:
+        archive = zipfile.ZipFile(source)
+        entries = list(_of_zip(archive))
+    except OSError as error:
+        raise UsageError(f"{source}: cannot be read: {error.strerror or error}") from error
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        raise UsageError(f"{source}: is neither a folder nor a whole zip archive ({error})") from error
+    with archive:
+        yield entries
+
+
+def entries_of_bytes(content: bytes) -> list[Entry | Refused]:
+    """The files of a zip inside another one.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return list(_of_zip(zipfile.ZipFile(io.BytesIO(content))))
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise ValueError(f"is not a whole zip archive ({error})") from error
+
+
+def _of_folder(folder: Path) -> Iterator[Entry | Refused]:
+    for path in sorted(folder.rglob("*")):
+        name = PurePosixPath(path.relative_to(folder).as_posix())
+        if path.is_symlink():
+            yield Refused(printable(str(name)), "is a link")
+        elif path.is_file() and not _is_litter(name):
+            yield Entry(name, lambda path=path: _bytes_of(path))  # type: ignore[misc]
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ValueError(f"is larger than {MAX_FILE_BYTES >> 20} MB")
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from error
+
+
+def _of_zip(archive: zipfile.ZipFile) -> Iterator[Entry | Refused]:
+    files = [info for info in archive.infolist() if not info.is_dir()]
+    if len(files) > MAX_FILES:
+        raise ValueError(f"{len(files)} files, at most {MAX_FILES} are taken")
+    total = 0
+    for info in files:
+        name = _name_of(info)
+        reason = _reason_against(name, info)
+        total += info.file_size
+        if reason is None and total > MAX_TOTAL_BYTES:
+            reason = f"all files together unfold to more than {MAX_TOTAL_BYTES >> 30} GB"
+        if reason is not None:
+            yield Refused(printable(name), reason)
+        elif not _is_litter(PurePosixPath(name)):
+            yield Entry(PurePosixPath(name), lambda info=info: _unpacked(archive, info))  # type: ignore[misc]
+
+
+def _name_of(info: zipfile.ZipInfo) -> str:
+    """The name as it was meant: old zips hold bytes of some encoding, read as a code page by default."""
+    if info.flag_bits & _UTF8_NAMES or info.filename.isascii():
+        return info.filename
+    raw = info.filename.encode("cp437", "replace")
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return info.filename
+
+
+def _reason_against(name: str, info: zipfile.ZipInfo) -> str | None:
+    parts = name.replace("\\", "/").split("/")
+    if name.startswith(("/", "\\")) or ".." in parts or (len(name) > 1 and name[1] == ":"):
+        return "its name leads out of the archive"
+    if "\0" in name or not all(parts):
+        return "its name is damaged"
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return "is a link"
+    if info.flag_bits & 1:
+        return "is encrypted"
+    if info.file_size > MAX_FILE_BYTES:
+        return f"unfolds to more than {MAX_FILE_BYTES >> 20} MB"
+    if info.file_size > _SMALL and info.file_size > _MAX_RATIO * max(1, info.compress_size):
+        return f"unfolds to {info.file_size // max(1, info.compress_size)} times its size: a zip bomb"
+    return None
+
+
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    try:
+        with archive.open(info) as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+        raise ValueError(f"is damaged ({error})") from error
+    except Exception as error:  # each way of packing has errors of its own
+        raise ValueError(f"is damaged ({type(error).__name__})") from error
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError(f"unfolds to more than {MAX_FILE_BYTES >> 20} MB")
+    return content
+
+
+def _is_litter(path: PurePosixPath) -> bool:
+    """What systems leave behind: nothing a student handed in."""
+    return any(part.startswith(".") or part in ("__MACOSX", "__pycache__", "Thumbs.db") for part in path.parts)

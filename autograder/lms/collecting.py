@@ -1,0 +1,213 @@
+"""Puts a download into ``submitted/<student>/<assignment>/``: each student's folder whole, or as it was before."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import unicodedata
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from autograder.errors import UsageError
+from autograder.lms.archives import Entry, Refused, entries_of, entries_of_bytes
+from autograder.lms.downloads import System, Upload, reader_of, system_of
+from autograder.texts import printable
+
+Attempt = Literal["last", "first"]
+State = Literal["new", "replaced", "same", "kept"]
+
+_CODE = (".ipynb", ".py")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]+")
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What became of one student's files.
+
+    Args:
+        student: the folder's name.
+        files: below it, as they are called there.
+        state: ``kept`` is a folder with other contents that was left as it is.
+        attempts: how many there were to choose from.
+        is_late: the system says so.
+    """
+
+    student: str
+    files: tuple[str, ...]
+    state: State
+    attempts: int
+    is_late: bool = False
+
+
+@dataclass
+class Collection:
+    """What came of a download."""
+
+    system: System
+    collected: list[Collected] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _File:
+    """One file a student handed in."""
+
+    upload: Upload
+    entry: Entry
+
+
+def collect(
+    source: Path, submitted: Path, assignment: str, *, attempt: Attempt = "last", update: bool = False
+) -> Collection:
+    """Collect the submissions of one assignment.
+
+    Args:
+        source: a zip or folder as Canvas, Moodle or Blackboard give it, or a folder for each student.
+        submitted: the course's ``submitted/``.
+        assignment: its name.
+        attempt: which one counts where there are several.
+        update: replace what was collected before, where it differs.
+
+    Raises:
+        UsageError: there is nothing to collect, or nothing can be written.
+    """
+    with entries_of(source) as found:
+        entries = [entry for entry in found if isinstance(entry, Entry)]
+        system = system_of([entry.path for entry in entries])
+        collection = Collection(system, refused=[entry for entry in found if isinstance(entry, Refused)])
+        students = _by_student(entries, collection)
+        if not students and not collection.refused:
+            raise UsageError(f"{source}: holds no submissions")
+        stage = submitted / f".collect-{os.getpid()}"
+        try:
+            for student, files in sorted(students.items()):
+                _collect_one(
+                    student, files, stage, submitted / student / assignment, collection, attempt, update=update
+                )
+        except OSError as error:
+            raise UsageError(f"{error.filename or submitted}: cannot be written: {error.strerror}") from error
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+    return collection
+
+
+def _by_student(entries: Sequence[Entry], collection: Collection) -> dict[str, list[_File]]:
+    """Every student's files, by the name of the folder they get."""
+    files: list[_File] = []
+    read = reader_of([entry.path for entry in entries], collection.system)
+    for entry in entries:
+        upload = read(entry.path)
+        if upload is not None:
+            files.append(_File(upload, entry))
+        elif entry.path.suffix in _CODE:
+            collection.refused.append(Refused(printable(str(entry.path)), "its name does not say whose it is"))
+    numbers: dict[str, set[str]] = defaultdict(set)
+    for file in files:
+        numbers[file.upload.student].add(file.upload.number)
+    students: dict[str, list[_File]] = defaultdict(list)
+    for file in files:
+        name = file.upload.student
+        if file.upload.number and (collection.system == "canvas" or len(numbers[name]) > 1 or name == "Participant"):
+            name = f"{name}_{file.upload.number}"
+        students[_folder_name(name)].append(file)
+    return students
+
+
+def _folder_name(name: str) -> str:
+    """A student's name as that of a folder, on every system."""
+    plain = _UNSAFE.sub("_", unicodedata.normalize("NFC", name)).strip(" .")
+    return plain[:100] or "unnamed"
+
+
+def _collect_one(
+    student: str,
+    files: list[_File],
+    stage: Path,
+    target: Path,
+    collection: Collection,
+    attempt: Attempt,
+    *,
+    update: bool,
+) -> None:
+    """Make one student's folder beside where it belongs, then put it there in one step."""
+    attempts = sorted({file.upload.attempt for file in files})
+    chosen = attempts[-1 if attempt == "last" else 0]
+    contents = _contents([file for file in files if file.upload.attempt == chosen], target.name, collection)
+    if not contents:
+        collection.refused.append(Refused(student, "handed in nothing that can be taken"))
+        return
+    handed_in = next((f.upload.handed_in for f in files if f.upload.attempt == chosen and f.upload.handed_in), None)
+    if handed_in is not None:
+        contents["timestamp.txt"] = f"{handed_in:%Y-%m-%d %H:%M:%S} UTC\n".encode()
+    state: State = "new"
+    if target.exists():
+        state = "same" if _files_of(target) == contents else "replaced" if update else "kept"
+    if state in ("new", "replaced"):
+        _write(contents, stage / student)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if state == "replaced":
+            target.rename(stage / f"{student}.before")
+        (stage / student).rename(target)
+    is_late = any(file.upload.is_late for file in files)
+    names = tuple(name for name in contents if name != "timestamp.txt")
+    collection.collected.append(Collected(student, names, state, len(attempts), is_late))
+
+
+def _contents(files: list[_File], assignment: str, collection: Collection) -> dict[str, bytes]:
+    """What goes into a student's folder, by name: of two uploads of one file the newer one; zips are unpacked once."""
+    newest: dict[str, _File] = {}
+    for file in sorted(files, key=lambda f: f.upload.order):
+        newest[file.upload.file] = file
+    contents: dict[str, bytes] = {}
+    for name, file in newest.items():
+        try:
+            content = file.entry.read()
+            if name.lower().endswith(".zip"):
+                contents |= _unpacked(str(file.entry.path), content, collection)
+            else:
+                contents[_safe_path(name)] = content
+        except ValueError as error:
+            collection.refused.append(Refused(printable(str(file.entry.path)), str(error)))
+    return _renamed(contents, assignment)
+
+
+def _unpacked(outer: str, content: bytes, collection: Collection) -> dict[str, bytes]:
+    contents = {}
+    for entry in entries_of_bytes(content):
+        if isinstance(entry, Refused):
+            collection.refused.append(replace(entry, path=f"{printable(outer)}: {entry.path}"))
+        else:
+            contents[_safe_path(str(entry.path))] = entry.read()
+    return contents
+
+
+def _safe_path(name: str) -> str:
+    """A relative path without anything that leads elsewhere."""
+    parts = [_UNSAFE.sub("_", part).lstrip(".") for part in PurePosixPath(name).parts if part not in ("/", "..", ".")]
+    return "/".join(part for part in parts if part) or "unnamed"
+
+
+def _renamed(contents: dict[str, bytes], assignment: str) -> dict[str, bytes]:
+    """The only notebook, or else the only script, gets the assignment's name, which nbgrader goes by."""
+    for suffix in _CODE:
+        wanted, found = f"{assignment}{suffix}", [name for name in contents if name.endswith(suffix)]
+        if wanted in contents or len(found) > 1:
+            return contents
+        if found:
+            return {wanted if name == found[0] else name: content for name, content in contents.items()}
+    return contents
+
+
+def _write(contents: dict[str, bytes], folder: Path) -> None:
+    for name, content in contents.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _files_of(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}

@@ -1,0 +1,112 @@
+"""What Canvas, Moodle and Blackboard call the files of a download: whose they are, and of which attempt.
+
+.. code-block:: text
+
+    Canvas      doejane_LATE_12345_67890_hw1-2.ipynb            name, user, upload; -2: uploaded again
+    Moodle      Jane Doe_123456_assignsubmission_file_/hw1.ipynb   or with the file's name right behind it
+    Blackboard  HW 1_jdoe_attempt_2026-03-01-14-22-33_hw1.ipynb    and one .txt with neither
+    any other   jdoe/hw1.ipynb, or jdoe.ipynb
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import takewhile
+from pathlib import PurePosixPath
+from typing import Literal
+
+System = Literal["canvas", "moodle", "blackboard", "plain"]
+
+_CANVAS = re.compile(r"^(?P<name>[^_/]+)_(?P<late>LATE_)?(?P<user>\d+)_(?P<upload>\d+)_(?P<file>.+)$")
+_MOODLE = re.compile(r"^(?P<name>[^/]+?)_(?P<number>\d+)_assignsubmission_(?P<kind>[a-z]+)(?:_?/|_)(?P<file>.+)$")
+_BLACKBOARD = re.compile(r"^(?P<head>.+?_.+?)_attempt_(?P<time>\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)(?:_(?P<file>.+)|\.txt)$")
+_AGAIN = re.compile(r"-\d+(?=\.[^.]+$)")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Whose file it is, and of which attempt.
+
+    Args:
+        student: as the system calls them.
+        number: tells two of the same name apart, where the system has one.
+        file: what the student called the file.
+        attempt: names and orders the attempts of one student.
+        order: of two uploads of one file in one attempt the larger one is newer.
+        handed_in: the time, where the name says it.
+        is_late: the system says so.
+    """
+
+    student: str
+    number: str
+    file: str
+    attempt: str = ""
+    order: int = 0
+    handed_in: datetime | None = None
+    is_late: bool = False
+
+
+def system_of(paths: list[PurePosixPath]) -> System:
+    """Which system most of the names come from."""
+    counts: dict[System, int] = {
+        "canvas": sum(_CANVAS.match(path.name) is not None for path in paths),
+        "moodle": sum(_moodle(path) is not None for path in paths),
+        "blackboard": sum(_BLACKBOARD.match(path.name) is not None for path in paths),
+    }
+    best = max(counts, key=lambda system: counts[system])
+    return best if counts[best] > len(paths) / 2 else "plain"
+
+
+def reader_of(paths: list[PurePosixPath], system: System) -> Callable[[PurePosixPath], Upload | None]:
+    """What reads a name of this download; it gives None for what is none of the system's, or no file of a student's."""
+    if system == "blackboard":
+        column = _column(paths)
+        return lambda path: _blackboard(path, column)
+    return {"canvas": _canvas, "moodle": _moodle, "plain": _plain}[system]
+
+
+def _canvas(path: PurePosixPath) -> Upload | None:
+    found = _CANVAS.match(path.name)
+    if found is None:
+        return None
+    file = _AGAIN.sub("", found["file"])
+    return Upload(found["name"], found["user"], file, order=int(found["upload"]), is_late=found["late"] is not None)
+
+
+def _moodle(path: PurePosixPath) -> Upload | None:
+    for start in range(len(path.parts)):  # below the folder of a group, perhaps
+        found = _MOODLE.match("/".join(path.parts[start:]))
+        if found is not None:
+            return Upload(found["name"].strip(), found["number"], found["file"]) if found["kind"] == "file" else None
+    return None
+
+
+def _column(paths: list[PurePosixPath]) -> str:
+    """The column's name, which all files begin with: it may have underscores, as a user's name may."""
+    heads = {path.name.partition("_attempt_")[0] for path in paths if _BLACKBOARD.match(path.name)}
+    if len(heads) == 1:
+        return min(heads).partition("_")[0] + "_"
+    shared = takewhile(lambda parts: len(set(parts)) == 1, zip(*(head.split("_")[:-1] for head in heads), strict=False))
+    return "".join(f"{parts[0]}_" for parts in shared)
+
+
+def _blackboard(path: PurePosixPath, column: str) -> Upload | None:
+    found = _BLACKBOARD.match(path.name)
+    if found is None or found["file"] is None:
+        return None
+    user = found["head"].removeprefix(column)
+    time = found["time"]
+    try:
+        handed_in = datetime.strptime(time, "%Y-%m-%d-%H-%M-%S")
+    except ValueError:
+        return None
+    return Upload(user, "", found["file"], attempt=time, handed_in=handed_in)
+
+
+def _plain(path: PurePosixPath) -> Upload | None:
+    if len(path.parts) == 1:
+        return Upload(path.stem, "", path.name)
+    return Upload(path.parts[0], "", "/".join(path.parts[1:]))
