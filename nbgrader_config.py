@@ -9,5 +9,15 @@ c.CourseDirectory.release_directory = "assignments"
 c.CourseDirectory.ignore = [
     ".ipynb_checkpoints", "*.pyc", "__pycache__", ".pytest_cache", "private", "README.md",
 ]
+# `nbgrader autograde` and the formgrader's button run students' code confined and grade by our rubrics
+c.Autograde.autograde_preprocessors = [
+    "autograder.gradebook.preprocessors.ConfinedExecute",
+    "nbgrader.preprocessors.IgnorePattern",
+    "nbconvert.preprocessors.ClearMetadataPreprocessor",
+    "nbgrader.preprocessors.LimitOutput",
+    "autograder.gradebook.preprocessors.SaveScores",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
 c.ClearSolutions.code_stub = {"python": "# 在这里写你的代码 / your code here\nraise NotImplementedError()"}
 c.ClearSolutions.text_stub = "在这里写你的答案 / your answer here"

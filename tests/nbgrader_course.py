@@ -34,7 +34,7 @@ def notebook(double=tiny.DOUBLE, step=tiny.STEP, essay=ESSAY, **options):
         markdown_cell("Read this.", "intro", locked=True),
         markdown_cell(essay, "essay", grade=True, solution=True, points=3),
         markdown_cell(
-            "Draw it.\n\n=== BEGIN MARK SCHEME ===\nneat\n=== END MARK SCHEME ===", "drawing", task=True, points=2
+            "Draw it.\n\n=== BEGIN MARK SCHEME ===\nneat\n=== END MARK SCHEME ===", "drawing", task=True, locked=True, points=2
         ),
     ]
     return content

@@ -26,7 +26,7 @@ quiz.tables quiz.screens
 quiz.taking
 course submission jobs
 checks sandbox.cells sandbox.compiler sandbox.generators sandbox.hugepages sandbox.landlock sandbox.seccomp sandbox.serving sandbox.wire
-source sandbox.confine sandbox.forking
+source sandbox.confine sandbox.forking sandbox.showing
 student sandbox.worker
 provenance sandbox.rehearsal
 sandbox.zygote engine
@@ -48,8 +48,8 @@ journal practice plain demo doctor
 grading gradebook.configuration
 audit gradebook.sources
 report.audit gradebook.autograded gradebook.leaks
-gradebook.records gradebook.releasing
-gradebook.writing
+gradebook.records gradebook.releasing gradebook.ordinary
+gradebook.writing gradebook.preprocessors
 gradebook.commands lms.commands
 cli
 """

@@ -110,13 +110,11 @@ class NbgraderCourse:
 
     def _connect(self) -> Gradebook:
         from nbgrader.api import Gradebook
-        from nbgrader.utils import setenv
         from sqlalchemy.exc import DatabaseError
 
-        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
         for last in range(_OPENED_AT_ONCE, 0, -1):
             try:
-                with setenv(PATH=path):  # where a new database looks for alembic
+                with _own_programs_on_path():
                     return Gradebook(self.folders.db_url, self.folders.course_id)
             except DatabaseError as error:
                 if last == 1 or "exists" not in str(error):
@@ -146,6 +144,17 @@ class _Log(logging.Handler):
         lines = [line.strip() for entry in self.lines for line in entry.splitlines() if line.strip()]
         telling = [line for line in lines if not line.startswith(_SUMMARIES)]
         return (telling or lines or ["no reason was given"])[-1]
+
+
+@contextmanager
+def _own_programs_on_path() -> Iterator[None]:
+    """A new database asks the program ``alembic``, which lies beside this Python, for its version."""
+    before = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), before))
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
 
 
 def _place(error: BaseException) -> str:

@@ -42,6 +42,7 @@ class WorkerSettings:
         cpu_s: CPU seconds after which the kernel ends it.
         preload: modules imported before the fork.
         confined: the kernel bounds what it can do; only a student's own code on his own machine may run without.
+        folder: where it may read and write files; nowhere when empty.
     """
 
     memory_mb: int
@@ -49,6 +50,7 @@ class WorkerSettings:
     cpu_s: int
     preload: tuple[str, ...] = ()
     confined: bool = True
+    folder: str = ""
 
     @classmethod
     def of(cls, settings: Settings, *, confined: bool) -> Self:
@@ -81,8 +83,8 @@ class Confinement:
     drop_user: bool = False
 
     @classmethod
-    def prepare(cls, *, confined: bool) -> Confinement:
-        """Prepare it, in the process that will fork the workers.
+    def prepare(cls, *, confined: bool, folder: str = "") -> Confinement:
+        """Prepare it, in the process that will fork the workers; they may write files in a folder, where one is named.
 
         Raises:
             OSError: this machine cannot confine them.
@@ -91,7 +93,8 @@ class Confinement:
             return cls(None)
         readable = list(_readable())
         as_root = os.geteuid() == 0
-        return cls(landlock.build_ruleset(readable), as_root and all(map(_is_readable_by_others, readable)))
+        writable = [Path(folder)] if folder else []
+        return cls(landlock.build_ruleset(readable, writable), as_root and all(map(_is_readable_by_others, readable)))
 
     def apply(self, *, keep: set[int], memory_mb: int, cpu_s: int, output_bytes: int) -> None:
         """Confine the calling process, which has just been forked.

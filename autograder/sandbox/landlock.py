@@ -18,7 +18,7 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every 
 _VERSION_FLAG = 1
 _RULE_PATH_BENEATH = 1
 
-_EXECUTE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 2, 1 << 3
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _MAKE_FILE, _TRUNCATE = 1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 8, 1 << 14
 _FILE_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1}
 _FILE_RIGHTS_SINCE_5 = (1 << 16) - 1
 _NETWORK_RIGHTS = 0b11  # bind and connect of TCP, since version 4
@@ -35,8 +35,11 @@ def version() -> int:
         return 0
 
 
-def build_ruleset(readable: Iterable[Path]) -> int:
-    """A ruleset that allows to read below some paths and nothing else; gives its descriptor.
+def build_ruleset(readable: Iterable[Path], writable: Iterable[Path] = ()) -> int:
+    """A ruleset that allows to read below some paths, to write files below others, and nothing else.
+
+    Returns:
+        Its descriptor.
 
     Raises:
         OSError: the kernel has no Landlock.
@@ -48,7 +51,9 @@ def build_ruleset(readable: Iterable[Path]) -> int:
     ruleset = _syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(size), ctypes.c_uint32(0))
     os.set_inheritable(ruleset, False)
     for path in readable:
-        _allow_reading(ruleset, path)
+        _allow(ruleset, path, _READ_FILE | _READ_DIR if path.is_dir() else _READ_FILE)
+    for path in writable:
+        _allow(ruleset, path, (_READ_FILE | _READ_DIR | _WRITE_FILE | _MAKE_FILE | _TRUNCATE) & files)
     return ruleset
 
 
@@ -61,13 +66,12 @@ def restrict_self(ruleset: int) -> None:
     _syscall(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0))
 
 
-def _allow_reading(ruleset: int, path: Path) -> None:
+def _allow(ruleset: int, path: Path, rights: int) -> None:
     try:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:
         return
     try:
-        rights = _READ_FILE | _READ_DIR if path.is_dir() else _READ_FILE
         rule = struct.pack("=Qi", rights, descriptor)
         _syscall(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_RULE_PATH_BENEATH), rule, ctypes.c_uint32(0))
     finally:

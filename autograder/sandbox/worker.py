@@ -14,6 +14,7 @@ import torch
 from autograder.sandbox.cells import Failure, Notebook
 from autograder.sandbox.generators import seed_generators
 from autograder.sandbox.serving import Message
+from autograder.sandbox.showing import Screen
 from autograder.sandbox.wire import Connection, Decoder, Encoder, Received, Tree, WireError, identical, pack
 
 _NAMES_SENT = 500
@@ -74,6 +75,14 @@ class Worker:
             definitions_only=message["definitions_only"],
         )
         self._reply([_as_tree(failure) for failure in failures[:20]])
+
+    def _stage(self, message: Message, _: list[Received]) -> None:
+        self._screen = Screen(self._notebook, message["folder"], message["environment"])
+        self._reply(None)
+
+    def _show(self, message: Message, _: list[Received]) -> None:
+        outputs, failure = self._screen.run(message["label"], message["source"])
+        self._send({"result": outputs, "failed": None if failure is None else _as_tree(failure)})
 
     def _finish(self, message: Message, _: list[Received]) -> None:
         self._reach(message["grade_cells"])

@@ -55,7 +55,7 @@ def be_zygote(control: socket.socket, options: WorkerSettings) -> NoReturn:
     """Fork workers, and copies of this process for other sockets, until the socket closes."""
     name_process("zygote")
     hide_package()
-    confinement = Confinement.prepare(confined=options.confined)
+    confinement = Confinement.prepare(confined=options.confined, folder=options.folder)
     gc.collect()
     gc.freeze()
     hugepages.collapse()

@@ -1,0 +1,135 @@
+"""Route B: what takes the place of nbgrader's own preprocessors, so that it uses our engine.
+
+``nbgrader_config.py`` names them in ``c.Autograde.autograde_preprocessors``. An assignment with a rubric is graded as
+`autograder grade` grades it, and the reports go to the same ``results.jsonl``; any other notebook runs confined.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary, finalize
+
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import Execute, SaveAutoGrades
+from nbgrader.utils import is_grade, is_solution
+
+from autograder.course import Assignment, Course
+from autograder.errors import GradebookError
+from autograder.gradebook import autograded, ordinary, sources
+from autograder.grading import default_jobs, grade_all
+from autograder.jobs import Job, find_jobs
+from autograder.journal import Journal
+from autograder.results import GradeReport
+from autograder.sandbox import confine
+
+RESULTS = "results.jsonl"
+_KEY = "autograder"
+
+
+class ConfinedExecute(Execute):  # type: ignore[misc]
+    """Grades a notebook, or runs it confined; takes the place of nbgrader's ``Execute`` and obeys its settings."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """The notebook with its outputs, and in the resources the score of each grade cell."""
+        run = _run_of(self.parent.parent)
+        place = resources["nbgrader"]
+        if (assignment := run.rubric_of(place["assignment"], place["notebook"])) is not None:
+            made = run.grade(assignment, place["student"], place["db_url"])
+            resources[_KEY] = {"scores": made.scores}
+            return made.notebook, resources
+        language = nb.metadata.get("kernelspec", {}).get("language") or nb.metadata.get("language_info", {}).get("name")
+        if str(language or "python").lower() != "python":
+            raise GradebookError(
+                f"{place['notebook']}.ipynb is for {language}: only Python can be run confined; to run it unconfined, "
+                "put nbgrader.preprocessors.Execute and SaveAutoGrades back into nbgrader_config.py"
+            )
+        run.execute(nb, place["student"], place["assignment"], self.timeout)
+        scores = {}
+        for cell in nb.cells:
+            if is_grade(cell) and not is_solution(cell) and cell.cell_type == "code":
+                given = ordinary.score(cell)
+                scores[cell.metadata.nbgrader.grade_id] = given.score
+                if given.reason:
+                    self.log.warning("%s: %s", cell.metadata.nbgrader.grade_id, given.reason)
+        resources[_KEY] = {"scores": scores}
+        return nb, resources
+
+
+class SaveScores(SaveAutoGrades):  # type: ignore[misc]
+    """Writes the scores as they were given; takes the place of nbgrader's ``SaveAutoGrades``, which reads outputs."""
+
+    def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
+        scores = resources.get(_KEY, {}).get("scores", {})
+        name = cell.metadata.nbgrader.grade_id
+        if name not in scores:
+            if not is_solution(cell) and cell.cell_type == "code":
+                raise GradebookError(f"{name}: nothing has graded this cell, and a student's own outputs are no score")
+            super()._add_score(cell, resources)
+            return
+        grade = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)
+        grade.auto_score = scores[name]
+        grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+        self.gradebook.db.commit()
+
+
+class _Run:
+    """What one run of ``nbgrader autograde`` keeps from notebook to notebook.
+
+    Args:
+        folders: nbgrader's names of the course's folders.
+        assignments: the submissions' folders it is about to go through.
+    """
+
+    def __init__(self, folders: Any, assignments: list[str]) -> None:
+        self._folders, self._submissions = folders, assignments
+        self._root = Path(folders.root)
+        self._reports: dict[tuple[str, str], tuple[Job, GradeReport]] = {}
+        self._runner: ordinary.Runner | None = None
+
+    def rubric_of(self, assignment: str, notebook: str) -> Assignment | None:
+        """The assignment whose rubric judges this notebook."""
+        folder = Path(self._folders.format_path(self._folders.source_directory, ".", assignment)).resolve()
+        if notebook != assignment or not (folder / "assignment.yaml").is_file():
+            return None
+        return Assignment.load(folder)
+
+    def grade(self, assignment: Assignment, student: str, database: str) -> autograded.Autograded:
+        """The autograded notebook of a submission; the first one asked for has all of the run graded at once."""
+        if (assignment.name, student) not in self._reports:
+            self._grade_all(assignment, student)
+        job, report = self._reports[assignment.name, student]
+        with Gradebook(database) as gradebook:
+            source = sources.load(gradebook, assignment.name, assignment.name)
+        return autograded.make(job.path, report, source, assignment)
+
+    def _grade_all(self, assignment: Assignment, student: str) -> None:
+        own = self._folders.format_path(self._folders.submitted_directory, student, assignment.name)
+        folders = dict.fromkeys(Path(name).resolve() for name in [own, *self._submissions])
+        jobs = find_jobs([folder for folder in folders if folder.name == assignment.name], [assignment.name])
+        if not confine.is_available():
+            raise GradebookError("this machine cannot confine student code; `autograder doctor` says what is missing")
+        with Journal(self._root / RESULTS) as journal:
+            reports = grade_all(Course(self._root), jobs, journal, processes=default_jobs())
+            by_student = {report.student: report for report in reports}
+        for job in jobs:
+            self._reports[assignment.name, job.student] = job, by_student[job.student]
+
+    def execute(self, notebook: NotebookNode, student: str, assignment: str, timeout_s: float | None) -> None:
+        """Run an ordinary notebook where its other files are."""
+        if self._runner is None:
+            self._runner = ordinary.Runner(timeout_s).__enter__()
+            finalize(self, self._runner.close)
+        folder = Path(self._folders.format_path(self._folders.autograded_directory, student, assignment))
+        self._runner.run(notebook, folder)
+
+
+_runs: WeakKeyDictionary[Any, _Run] = WeakKeyDictionary()
+"""By nbgrader's converter, which lives as long as a run; it makes new preprocessors for every notebook."""
+
+
+def _run_of(converter: Any) -> _Run:
+    if converter not in _runs:
+        _runs[converter] = _Run(converter.coursedir, list(converter.assignments))
+    return _runs[converter]

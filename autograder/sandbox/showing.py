@@ -1,0 +1,163 @@
+"""Runs whole cells and keeps what they show, as a kernel would: for notebooks that are looked at, not called.
+
+There is no kernel and no IPython shell: magics and shell lines do what `autograder.sandbox.cells` lets them do.
+This module runs where the student's code runs.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import codeop
+import contextlib
+import io
+import os
+import sys
+from typing import Any
+
+from autograder.sandbox.cells import Failure, Notebook
+
+Output = dict[str, Any]
+
+_MAX_TEXT, _MAX_IMAGES = 60_000, 500_000
+_MAX_OUTPUTS = 200
+
+
+class Screen:
+    """Shows the cells of one notebook.
+
+    Args:
+        notebook: its namespace.
+        folder: where its files are; relative names start there, and modules are found there.
+        environment: variables its code may look at.
+    """
+
+    def __init__(self, notebook: Notebook, folder: str, environment: dict[str, str]) -> None:
+        self._notebook = notebook
+        self._compile = codeop.Compile()
+        self._outputs: list[Output] = []
+        self._text_left, self._images_left = _MAX_TEXT, _MAX_IMAGES
+        os.chdir(folder)
+        os.environ.update(environment)
+        sys.path.insert(0, "")
+        notebook.names["display"] = self._display
+
+    def run(self, label: str, source: str) -> tuple[list[Output], Failure | None]:
+        """Run a cell until a statement fails; gives what it has shown and the failure."""
+        self._outputs, self._text_left, self._images_left = [], _MAX_TEXT, _MAX_IMAGES
+        before = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = _Stream(self, "stdout"), _Stream(self, "stderr")
+        try:
+            failure = self._run(label, source)
+            self._show_figures()
+        finally:
+            sys.stdout, sys.stderr = before
+        return self._outputs[:_MAX_OUTPUTS], failure
+
+    def _run(self, label: str, source: str) -> Failure | None:
+        self._notebook.run(label, "")  # tracebacks name this cell
+        for tree in self._notebook.trees(source, label, 0, resume=False):
+            if isinstance(tree, Failure):
+                return tree
+            _remember(label, source)
+            shown = tree.body.pop() if tree.body and _is_shown(tree.body[-1], source) else None
+            try:
+                for statement in tree.body:
+                    exec(self._compile(ast.Module([statement], []), label, "exec"), self._notebook.names)  # type: ignore[arg-type]  # noqa: S102
+                if isinstance(shown, ast.Expr):
+                    value = eval(compile(ast.Expression(shown.value), label, "eval"), self._notebook.names)  # noqa: S307
+                    self._show_result(value)
+            except BaseException as error:  # noqa: BLE001 -- whatever a student raises, SystemExit too
+                return self._notebook.failure(error)
+        return None
+
+    def write(self, name: str, words: str) -> None:
+        """Keep what is printed, while there is room."""
+        kept = words[: self._text_left]
+        self._text_left -= len(kept)
+        last = self._outputs[-1] if self._outputs else {}
+        if last.get("name") == name:
+            last["text"] += kept
+        elif kept:
+            self._outputs.append({"output_type": "stream", "name": name, "text": kept})
+
+    def _display(self, *values: Any, **_: Any) -> None:
+        for value in values:
+            self._outputs.append({"output_type": "display_data", "data": self._bundle(value)})
+
+    def _show_result(self, value: Any) -> None:
+        if value is not None:
+            self._notebook.names["_"] = value
+            self._outputs.append({"output_type": "execute_result", "data": self._bundle(value)})
+
+    def _bundle(self, value: Any) -> dict[str, str]:
+        """A value as text, and as a picture where it is one."""
+        data = {"text/plain": self._cut(_pretty(value))}
+        if hasattr(value, "savefig"):
+            data |= self._picture(value)
+        elif hasattr(value, "_repr_png_") and isinstance(content := value._repr_png_(), bytes):
+            data |= self._encoded(content)
+        return data
+
+    def _show_figures(self) -> None:
+        """Figures that are open at the end of a cell are shown and closed, as matplotlib's inline backend does."""
+        if (pyplot := sys.modules.get("matplotlib.pyplot")) is None:
+            return
+        with contextlib.suppress(Exception):
+            for number in pyplot.get_fignums():
+                figure = pyplot.figure(number)
+                data = {"text/plain": self._cut(_pretty(figure))} | self._picture(figure)
+                self._outputs.append({"output_type": "display_data", "data": data})
+            pyplot.close("all")
+
+    def _picture(self, figure: Any) -> dict[str, str]:
+        file = io.BytesIO()
+        figure.savefig(file, format="png", bbox_inches="tight")
+        return self._encoded(file.getvalue())
+
+    def _encoded(self, content: bytes) -> dict[str, str]:
+        encoded = base64.b64encode(content).decode()
+        if len(encoded) > self._images_left:
+            return {}
+        self._images_left -= len(encoded)
+        return {"image/png": encoded}
+
+    def _cut(self, words: str) -> str:
+        kept = words[: self._text_left]
+        self._text_left -= len(kept)
+        return kept
+
+
+class _Stream(io.TextIOBase):
+    def __init__(self, screen: Screen, name: str) -> None:
+        super().__init__()
+        self._screen, self._name = screen, name
+
+    def write(self, words: str) -> int:
+        if not isinstance(words, str):
+            raise TypeError(f"write() argument must be str, not {type(words).__name__}")
+        self._screen.write(self._name, words)
+        return len(words)
+
+    def writable(self) -> bool:
+        return True
+
+
+def _is_shown(statement: ast.stmt, source: str) -> bool:
+    """Is this the last expression of a cell, without a semicolon behind it?"""
+    return isinstance(statement, ast.Expr) and not source.rstrip().endswith(";")
+
+
+def _pretty(value: Any) -> str:
+    with contextlib.suppress(ImportError):
+        from IPython.lib.pretty import pretty
+
+        return str(pretty(value))
+    return repr(value)
+
+
+def _remember(label: str, source: str) -> None:
+    """Let tracebacks show the cell's lines."""
+    import linecache
+
+    linecache.cache[label] = (0, None, [line + "\n" for line in source.split("\n")], label)
