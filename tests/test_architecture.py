@@ -12,7 +12,7 @@ LAYERS = """
 texts datasets environment files report.tables quiz.expressions quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
 errors lms.downloads quiz.reading quiz.outcomes quiz.exports.losses quiz.exports.qti_items
 results yamlfile commandline lms.archives
-lms.collecting
+lms.collecting lms.reports
 quiz.records
 quiz.filled
 quiz.models
@@ -49,7 +49,8 @@ grading gradebook.configuration
 audit gradebook.sources
 report.audit gradebook.autograded gradebook.leaks
 gradebook.records gradebook.releasing gradebook.ordinary
-gradebook.writing gradebook.preprocessors
+gradebook.writing gradebook.preprocessors lms.scores lms.runners
+lms.tables
 gradebook.commands lms.commands
 cli
 """

@@ -1,4 +1,4 @@
-"""The commands between the course and learning management systems: collect."""
+"""The commands between the course and learning management systems: collect, export."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autograder.commandline import JsonOption, console, errors_as_exit_codes, print_json
+from autograder.commandline import JsonOption, LangOption, choose, console, errors_as_exit_codes, print_json
 from autograder.errors import UsageError
 
 if TYPE_CHECKING:
     from autograder.lms.collecting import Collection
+    from autograder.lms.tables import Exported
+    from autograder.results import GradeReport
+    from autograder.texts import Language
 
 
 class AttemptChoice(StrEnum):
@@ -22,6 +25,30 @@ class AttemptChoice(StrEnum):
     last = "last"
     first = "first"
 
+
+class ExportTarget(StrEnum):
+    """What scores are exported as, and who can run the grader."""
+
+    csv = "csv"
+    xlsx = "xlsx"
+    canvas = "canvas"
+    moodle = "moodle"
+    gradescope = "gradescope"
+    junit = "junit"
+    gradescope_autograder = "gradescope-autograder"
+    github_classroom = "github-classroom"
+
+
+_FILES = {
+    ExportTarget.csv: "scores.csv",
+    ExportTarget.xlsx: "scores.xlsx",
+    ExportTarget.canvas: "canvas.csv",
+    ExportTarget.moodle: "moodle.csv",
+    ExportTarget.gradescope: "gradescope",
+    ExportTarget.junit: "junit.xml",
+    ExportTarget.gradescope_autograder: "gradescope-autograder",
+    ExportTarget.github_classroom: "github-classroom",
+}
 
 CourseOption = Annotated[Path, typer.Option("--course", help="The course's folder, the one with solutions/ in it.")]
 
@@ -58,6 +85,114 @@ def collect(
         raise typer.Exit(1)
 
 
+def export(
+    results: Annotated[Path, typer.Argument(metavar="[RESULTS]", help="What `grade` wrote.")] = Path("results.jsonl"),
+    *,
+    to: Annotated[ExportTarget, typer.Option("--to", help="The format.")],
+    assignment: Annotated[str | None, typer.Option("--assignment", help="This assignment only.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Where it goes; by default named after the format.")] = None,
+    roster: Annotated[
+        Path | None, typer.Option("--roster", help="The gradebook or worksheet that Canvas or Moodle exports.")
+    ] = None,
+    gradebook: Annotated[
+        bool, typer.Option("--gradebook", help="Take totals from nbgrader's gradebook: manual scores, late penalties.")
+    ] = False,
+    course: CourseOption = Path(),
+    lang: LangOption = None,
+) -> None:
+    """Write scores as other systems import them, or a folder with which they run this grader."""
+    with errors_as_exit_codes():
+        target = out or Path(_FILES[to])
+        if roster is not None and to not in (ExportTarget.canvas, ExportTarget.moodle):
+            raise UsageError("--roster goes with --to canvas or --to moodle")
+        if to in (ExportTarget.gradescope_autograder, ExportTarget.github_classroom):
+            _export_runner(to, course, assignment, target)
+            return
+        reports = _reports(results, assignment)
+        if to in (ExportTarget.gradescope, ExportTarget.junit):
+            _export_reports(to, reports, target, choose(lang))
+            return
+        exported = _table(to, reports, roster, course if gradebook else None, choose(lang))
+        _write(target, exported.content)
+        for student in exported.unplaced:
+            sys.stderr.write(f"{student}: is not in {roster}; left out\n")
+        typer.echo(str(target))
+    if exported.unplaced:
+        raise typer.Exit(1)
+
+
+def _export_runner(to: ExportTarget, start: Path, assignment: str | None, target: Path) -> None:
+    from autograder.course import Course
+    from autograder.lms import runners
+
+    if assignment is None:
+        raise UsageError(f"--to {to.value} needs --assignment")
+    course = Course.find(start)
+    make = runners.gradescope if to is ExportTarget.gradescope_autograder else runners.github_classroom
+    for file in make(course, course.assignment(assignment), target):
+        typer.echo(str(file))
+
+
+def _reports(results: Path, assignment: str | None) -> list[GradeReport]:
+    from autograder import journal
+
+    if not results.is_file():
+        raise UsageError(f"{results}: there is no such file; `autograder grade` writes it")
+    reports = [r for r in journal.read(results) if assignment in (None, r.assignment)]
+    if not reports:
+        raise UsageError(f"{results}: holds no reports{f' of {assignment}' if assignment else ''}")
+    return reports
+
+
+def _export_reports(to: ExportTarget, reports: list[GradeReport], target: Path, language: Language) -> None:
+    """One JUnit file, or Gradescope's file for each submission."""
+    from autograder.lms import reports as writing
+
+    if to is ExportTarget.junit:
+        _write(target, writing.as_junit(reports, language))
+    elif target.suffix == ".json":
+        if len(reports) != 1:
+            raise UsageError(f"{target}: Gradescope takes one submission a file, not {len(reports)}; name a folder")
+        _write(target, writing.as_gradescope(reports[0], language))
+    else:
+        for report in reports:
+            student = report.student.replace("/", "_").strip(". ") or "unnamed"
+            _write(target / report.assignment / student / "results.json", writing.as_gradescope(report, language))
+    typer.echo(str(target))
+
+
+def _table(
+    to: ExportTarget, reports: list[GradeReport], roster: Path | None, course: Path | None, language: Language
+) -> Exported:
+    from autograder.lms import scores, tables
+
+    found = scores.of_reports(reports, language)
+    if course is not None:
+        from autograder.course import Course
+
+        names = list(dict.fromkeys(score.assignment for score in found))
+        found = scores.with_gradebook(found, Course.find(course).root, names)
+    match to:
+        case ExportTarget.xlsx:
+            return tables.as_xlsx(found)
+        case ExportTarget.canvas:
+            return tables.as_canvas(found, roster)
+        case ExportTarget.moodle:
+            return tables.as_moodle(found, roster)
+        case _:
+            return tables.as_csv(found)
+
+
+def _write(target: Path, content: str | bytes) -> None:
+    from autograder.files import write_whole
+
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, content)
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
+
+
 def _document(collection: Collection) -> object:
     from dataclasses import asdict
 
@@ -87,4 +222,5 @@ def _show(collection: Collection) -> None:
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
-    app.command()(collect)
+    for command in (collect, export):
+        app.command()(command)

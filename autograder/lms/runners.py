@@ -1,0 +1,134 @@
+"""Folders that make other services run our grader: Gradescope's autograder, GitHub Classroom's workflow."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import autograder
+from autograder.course import Assignment, Course
+from autograder.errors import UsageError
+
+_CHECKOUT = Path(autograder.__file__).resolve().parents[1]
+_PACKAGE_FILES = ("pyproject.toml", "README.md", "LICENSE", "constraints.txt")
+
+_SETUP = """\
+#!/usr/bin/env bash
+# Gradescope runs this once, when the image is built.
+set -euo pipefail
+cd "${{AUTOGRADER_ROOT:-/autograder}}/source"
+apt-get update
+apt-get install -y --no-install-recommends python3 python3-venv
+python3 -m venv /opt/autograder
+/opt/autograder/bin/pip install --no-cache-dir {requirement}
+"""
+
+_RUN = """\
+#!/usr/bin/env bash
+# Gradescope runs this for every submission. Without results.json it shows a failure of the autograder, not a zero.
+set -euo pipefail
+root="${{AUTOGRADER_ROOT:-/autograder}}"
+python="${{AUTOGRADER_PYTHON:-/opt/autograder/bin/python}}"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$work/student" "$root/results"
+cp -r "$root/submission" "$work/student/{name}"
+cd "$root/source/course"
+"$python" -m autograder grade "$work" --assignment {name} --no-gradebook --jobs 1 --out "$work/reports.jsonl" || true
+"$python" -m autograder export "$work/reports.jsonl" --to gradescope --out "$root/results/results.json"
+"""
+
+_WORKFLOW = """\
+# Runs the visible criteria on every push: what they say stands in the log of the step.
+name: autograder
+on: [push, workflow_dispatch]
+permissions:
+  contents: read
+jobs:
+  check:
+    runs-on: ubuntu-latest
+    timeout-minutes: 20
+    steps:
+      - uses: actions/checkout@v4
+      - uses: actions/setup-python@v5
+        with:
+          python-version: "3.12"
+          cache: pip
+      - run: python -m pip install -r requirements.txt
+      - run: autograder check {name}.ipynb
+"""
+
+
+def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Path]:
+    """A folder to be zipped and given to Gradescope as an autograder; gives the files that run.
+
+    Args:
+        course: whose secret seeds the inputs.
+        assignment: the folder in ``solutions/``.
+        folder: new or empty.
+
+    Raises:
+        UsageError: the folder holds something, or cannot be written.
+    """
+    name = assignment.name
+    _begin(folder)
+    requirement = f"dl-autograder=={autograder.__version__}"
+    try:
+        if (_CHECKOUT / "pyproject.toml").is_file():  # not installed from an index: bring the package along
+            requirement = "-c package/constraints.txt ./package"
+            _copy(_CHECKOUT / "autograder", folder / "package" / "autograder")
+            for file in _PACKAGE_FILES:
+                if (_CHECKOUT / file).is_file():
+                    shutil.copy(_CHECKOUT / file, folder / "package" / file)
+        _copy(assignment.directory, folder / "course" / "solutions" / name)
+        if (course.root / "quizzes").is_dir():
+            _copy(course.root / "quizzes", folder / "course" / "quizzes")
+        key = folder / "course" / ".autograder" / "key"
+        key.parent.mkdir(parents=True)
+        key.write_text(course.key().hex() + "\n", encoding="ascii")
+        scripts = {"setup.sh": _SETUP.format(requirement=requirement), "run_autograder": _RUN.format(name=name)}
+        return [_script(folder / script, content) for script, content in scripts.items()]
+    except OSError as error:
+        raise UsageError(f"{error.filename or folder}: cannot be written: {error.strerror}") from error
+
+
+def github_classroom(course: Course, assignment: Assignment, folder: Path) -> list[Path]:
+    """A template repository for GitHub Classroom: what students get, and a workflow that checks it.
+
+    Args:
+        course: with what students get in ``assignments/``.
+        assignment: its name counts.
+        folder: new or empty.
+
+    Raises:
+        UsageError: the assignment is not released, or the folder holds something or cannot be written.
+    """
+    released = course.root / "assignments" / assignment.name
+    if not (released / f"{assignment.name}.ipynb").is_file():
+        raise UsageError(f"{released}: is not released yet; run `autograder release {assignment.name}`")
+    _begin(folder)
+    try:
+        _copy(released, folder)
+        workflow = folder / ".github" / "workflows" / "autograder.yml"
+        workflow.parent.mkdir(parents=True)
+        workflow.write_text(_WORKFLOW.format(name=assignment.name), encoding="utf-8")
+        (folder / "requirements.txt").write_text(f"dl-autograder=={autograder.__version__}\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{error.filename or folder}: cannot be written: {error.strerror}") from error
+    return [workflow]
+
+
+def _begin(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder}: is there already; name a new folder with --out")
+
+
+def _copy(source: Path, target: Path) -> None:
+    ignored = shutil.ignore_patterns("__pycache__", ".*", "*.pyc")
+    shutil.copytree(source, target, ignore=ignored, dirs_exist_ok=True)
+
+
+def _script(path: Path, content: str) -> Path:
+    path.write_text(content, encoding="utf-8")
+    path.chmod(0o755)
+    return path

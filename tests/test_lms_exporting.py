@@ -1,0 +1,281 @@
+"""Scores as other systems import them, read back by tools of others where there are some."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import junitparser
+import openpyxl
+import pytest
+import tiny_course as tiny
+import yaml
+
+from autograder import grading
+from autograder.errors import UsageError
+from autograder.jobs import find_jobs
+from autograder.journal import Journal
+from autograder.lms import reports as writing
+from autograder.lms import runners, scores, tables
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    course = tiny.make(tmp_path_factory.mktemp("course"))
+    tiny.submit(course, "doejane_101", tiny.answers())
+    tiny.submit(course, "zhangwei_102", tiny.answers("def double(x):\n    return 3 * x\n"))
+    tiny.submit(course, "=HYPERLINK(1)", b"no notebook\x1b[31m")
+    return course
+
+
+@pytest.fixture(scope="module")
+def graded(course):
+    jobs = find_jobs([course.submitted], ["tiny"])
+    found = list(grading.grade(jobs, course.assignment("tiny"), course.key(), processes=1))
+    with Journal(course.root / "results.jsonl") as journal:
+        for report in found:
+            journal.add(report)
+    return {report.student: report for report in found}
+
+
+@pytest.fixture
+def exported(graded):
+    return scores.of_reports(graded.values())
+
+
+@pytest.fixture
+def unjudged(graded):
+    """A report without a score, as a fault of the platform leaves it."""
+    report = graded["doejane_101"]
+    exercise = report.exercises[0]
+    criterion = exercise.criteria[0].model_copy(update={"outcome": "error", "earned": 0.0})
+    broken = exercise.model_copy(update={"score": None, "criteria": (criterion, *exercise.criteria[1:])})
+    return report.model_copy(update={"status": "error", "score": None, "exercises": (broken, *report.exercises[1:])})
+
+
+def rows_of(exported):
+    assert exported.content.startswith("\ufeff")
+    return list(csv.reader(io.StringIO(exported.content.removeprefix("\ufeff"), newline="")))
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+
+def test_csv(exported):
+    assert rows_of(tables.as_csv(exported)) == [
+        ["student", "assignment", "status", "score", "max_score", "double", "step"],
+        ["'=HYPERLINK(1)", "tiny", "unreadable", "0", "10", "0", "0"],
+        ["doejane_101", "tiny", "graded", "10", "10", "6", "4"],
+        ["zhangwei_102", "tiny", "graded", "6", "10", "2", "4"],
+    ]
+
+
+def test_a_submission_that_could_not_be_graded_has_no_score_anywhere(unjudged):
+    found = scores.of_reports([unjudged])
+    assert rows_of(tables.as_csv(found))[1][3] == ""
+    assert rows_of(tables.as_canvas(found, None))[2][5] == ""
+    assert rows_of(tables.as_moodle(found, None))[1][1] == ""
+    document = json.loads(writing.as_gradescope(unjudged, "en"))
+    assert "score" not in document
+    assert document["tests"] == []
+
+
+def test_xlsx(exported, tmp_path):
+    (tmp_path / "scores.xlsx").write_bytes(tables.as_xlsx(exported).content)
+    sheet = openpyxl.load_workbook(tmp_path / "scores.xlsx")["tiny"]
+    lines = [[cell.value for cell in row] for row in sheet.iter_rows()]
+    assert lines[0] == ["student", "assignment", "status", "score", "max_score", "double", "step"]
+    assert lines[2] == ["doejane_101", "tiny", "graded", 10, 10, 6, 4]
+    assert (sheet["A2"].value, sheet["A2"].data_type) == ("=HYPERLINK(1)", "s")
+
+
+CANVAS = """\
+Student,ID,SIS User ID,SIS Login ID,Section,tiny (4711),Final Score
+    Points Possible,,,,,10,(read only)
+"Doe, Jane",101,u1,jdoe,A,,12
+"Zhang, Wei",102,u2,wzhang,A,3,15
+"Student, Test",999,,test,A,,
+"""
+
+
+def test_canvas_own_gradebook_is_filled_in(exported, tmp_path):
+    roster = tmp_path / "gradebook.csv"
+    roster.write_text(CANVAS, encoding="utf-8-sig")
+    filled = tables.as_canvas(exported, roster)
+    assert rows_of(filled) == [
+        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "tiny (4711)", "Final Score"],
+        ["    Points Possible", "", "", "", "", "10", "(read only)"],
+        ["Doe, Jane", "101", "u1", "jdoe", "A", "10", "12"],
+        ["Zhang, Wei", "102", "u2", "wzhang", "A", "6", "15"],
+        ["Student, Test", "999", "", "test", "A", "", ""],
+    ]
+    assert filled.unplaced == ("=HYPERLINK(1)",)
+
+
+def test_canvas_without_a_roster_goes_by_the_numbers_in_the_names(exported):
+    assert rows_of(tables.as_canvas(exported, None))[:4] == [
+        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "tiny"],
+        ["    Points Possible", "", "", "", "", "10"],
+        ["'=HYPERLINK(1)", "", "", "'=HYPERLINK(1)", "", "0"],
+        ["doejane", "101", "", "", "", "10"],
+    ]
+
+
+def test_an_assignment_canvas_does_not_know_is_a_new_column(exported, tmp_path):
+    roster = tmp_path / "gradebook.csv"
+    roster.write_text(CANVAS.replace("tiny (4711)", "other (1)"), encoding="utf-8")
+    rows = rows_of(tables.as_canvas(exported, roster))
+    assert rows[0][-1] == "tiny"
+    assert [row[-1] for row in rows[1:4]] == ["10", "10", "6"]
+    assert rows[3][5] == "3"
+
+
+MOODLE = """\
+Identifier,"Full name","ID number","Email address",Status,Grade,"Maximum grade","Feedback comments"
+"Participant 101","Jane Doe",s1,jane@example.org,"Submitted for grading",,10.00,
+"Participant 102","张 伟",s2,wei@example.org,"Submitted for grading",,10.00,
+"""
+
+
+def test_moodles_worksheet_is_filled_in(exported, tmp_path):
+    roster = tmp_path / "grades.csv"
+    roster.write_text(MOODLE, encoding="utf-8")
+    rows = rows_of(tables.as_moodle(exported, roster))
+    assert [row[5] for row in rows] == ["Grade", "10", "6"]
+    assert rows[2][7] == "doubles; has the right gradient"
+    assert rows[2][:5] == ["Participant 102", "张 伟", "s2", "wei@example.org", "Submitted for grading"]
+
+
+def test_two_students_of_one_name_get_no_score_by_accident(exported, tmp_path):
+    roster = tmp_path / "grades.csv"
+    roster.write_text(MOODLE.replace("Participant 102", "Participant 101"), encoding="utf-8")
+    filled = tables.as_moodle(exported, roster)
+    assert "doejane_101" in filled.unplaced
+    assert [row[5] for row in rows_of(filled)] == ["Grade", "", ""]
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", '"a\n'])
+def test_a_roster_that_is_none_is_told(exported, tmp_path, content):
+    (tmp_path / "r.csv").write_text(content, encoding="utf-8")
+    for make in (tables.as_canvas, tables.as_moodle):
+        with pytest.raises(UsageError, match=r"r\.csv"):
+            make(exported, tmp_path / "r.csv")
+
+
+# -- reports -----------------------------------------------------------------------------------------------------------
+
+GRADESCOPE_TEST = {
+    "score", "max_score", "status", "name", "name_format", "number", "output", "output_format", "tags", "visibility", "extra_data",
+}  # fmt: skip
+
+
+def test_gradescope(graded):
+    document = json.loads(writing.as_gradescope(graded["zhangwei_102"], "en"))
+    assert set(document) <= {
+        "score", "execution_time", "output", "output_format", "test_output_format", "test_name_format", "visibility",
+        "stdout_visibility", "extra_data", "tests", "leaderboard",
+    }  # fmt: skip
+    assert document["score"] == sum(test["score"] for test in document["tests"]) == 6
+    assert sum(test["max_score"] for test in document["tests"]) == 10
+    assert all(set(test) <= GRADESCOPE_TEST for test in document["tests"])
+    by_name = {test["name"]: test for test in document["tests"]}
+    assert by_name["Double: doubles"]["status"] == "failed"
+    assert "double" in by_name["Double: doubles"]["output"]
+    assert by_name["Double: has the right gradient"]["output"] == ""  # hidden: its title only
+
+
+def test_junit_is_read_by_another_tool(graded):
+    suites = {
+        suite.name: suite
+        for suite in junitparser.JUnitXml.fromstring(writing.as_junit(list(graded.values()), "en").encode())
+    }
+    suite = suites["tiny.zhangwei_102"]
+    assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (4, 2, 0, 0)
+    failed = {case.name: case.result[0] for case in suite if case.result}
+    assert set(failed) == {"values", "gradient"}
+    assert isinstance(failed["values"], junitparser.Failure)
+    assert failed["values"].message == "doubles"
+    assert {case.classname for case in suite} == {"tiny.zhangwei_102.double", "tiny.zhangwei_102.step"}
+    assert suites["tiny.=HYPERLINK(1)"].skipped == 4
+
+
+def test_junit_has_the_attributes_that_pytest_writes(graded, tmp_path):
+    (tmp_path / "test_it.py").write_text("def test_a(): pass\ndef test_b(): assert False\n", encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--junitxml=it.xml",
+        "-c",
+        os.devnull,
+        "test_it.py",
+    ]
+    subprocess.run(command, cwd=tmp_path, capture_output=True)
+    theirs = junitparser.JUnitXml.fromfile(str(tmp_path / "it.xml"))._elem
+    ours = junitparser.JUnitXml.fromstring(writing.as_junit(list(graded.values()), "en").encode())._elem
+    for path in (".", "testsuite", "testsuite/testcase", "testsuite/testcase/failure"):
+        assert set(ours.find(path).attrib) <= set(theirs.find(path).attrib), path
+
+
+# -- the command, and those who run the grader -------------------------------------------------------------------------
+
+
+def autograder(*arguments, cwd, code=0):
+    done = subprocess.run([sys.executable, "-m", "autograder", *arguments], cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def test_the_command(course, graded, tmp_path):
+    results = str(course.root / "results.jsonl")
+    assert autograder("export", results, "--to", "csv", cwd=tmp_path).stdout == "scores.csv\n"
+    autograder("export", results, "--to", "gradescope", cwd=tmp_path)
+    assert (
+        json.loads((tmp_path / "gradescope/tiny/doejane_101/results.json").read_text(encoding="utf-8"))["score"] == 10
+    )
+    (tmp_path / "roster.csv").write_text(CANVAS, encoding="utf-8")
+    done = autograder("export", results, "--to", "canvas", "--roster", "roster.csv", cwd=tmp_path, code=1)
+    assert "=HYPERLINK(1): is not in roster.csv; left out" in done.stderr
+    assert "there is no such file" in autograder("export", "none.jsonl", "--to", "csv", cwd=tmp_path, code=2).stderr
+    assert not (tmp_path / "none.jsonl").exists()
+
+
+def test_gradescopes_folder_grades_a_submission(course, graded, tmp_path):
+    """As Gradescope runs it: our folder as the source, one submission, a file with the results."""
+    root = tmp_path / "autograder"
+    runners.gradescope(course, course.assignment("tiny"), root / "source")
+    assert (root / "source" / "package" / "pyproject.toml").is_file()
+    (root / "submission").mkdir()
+    shutil.copy(course.submitted / "zhangwei_102" / "tiny" / "tiny.ipynb", root / "submission" / "hw one.ipynb")
+    environment = {**os.environ, "AUTOGRADER_ROOT": str(root), "AUTOGRADER_PYTHON": sys.executable}
+    subprocess.run([str(root / "source" / "run_autograder")], env=environment, check=True, capture_output=True)
+    document = json.loads((root / "results" / "results.json").read_text(encoding="utf-8"))
+    assert document["score"] == 6
+    assert "hw one.ipynb" in document["output"]
+    for script in ("setup.sh", "run_autograder"):
+        subprocess.run(["bash", "-n", str(root / "source" / script)], check=True)
+
+
+def test_a_template_for_github_classroom(course, tmp_path):
+    released = course.root / "assignments" / "tiny"
+    with pytest.raises(UsageError, match="not released yet"):
+        runners.github_classroom(course, course.assignment("tiny"), tmp_path / "template")
+    shutil.copytree(course.root / "solutions" / "tiny", released, ignore=shutil.ignore_patterns("private"))
+    (workflow,) = runners.github_classroom(course, course.assignment("tiny"), tmp_path / "template")
+    steps = yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"]["check"]["steps"]
+    assert steps[-1]["run"] == "autograder check tiny.ipynb"
+    assert sorted(p.name for p in (tmp_path / "template").iterdir()) == [
+        ".github", "assignment.yaml", "requirements.txt", "test_tiny.py", "tiny.ipynb",
+    ]  # fmt: skip
+    with pytest.raises(UsageError, match="is there already"):
+        runners.github_classroom(course, course.assignment("tiny"), tmp_path / "template")
+    autograder("check", "tiny.ipynb", cwd=tmp_path / "template")
