@@ -64,6 +64,7 @@ def serve(server: Server, zygote: Zygote) -> None:
 
 
 def _fork_sessions(server: Server, zygote: Zygote, session: Session) -> None:
+    zygote.wait_until_ready()
     session.prove_reference(zygote)
     session.prove_stub(zygote)
     gc.collect()

@@ -1,7 +1,11 @@
-"""Starts a rubric server: imports torch once, forks the zygote off, then turns to what students may not see."""
+"""Starts a rubric server: imports torch once, forks the zygote off, then turns to what students may not see.
+
+From there on both get ready at the same time: the zygote to run students' code, this process to judge it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -16,7 +20,7 @@ def main(descriptor: int, settings: str) -> None:
     confine.die_with_parent()
     server = Server(socket.socket(fileno=descriptor))
     options = WorkerSettings(**json.loads(settings))
-    zygote.warm(options.preload)
+    zygote.warm()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = os.fork()
     if pid == 0:
@@ -30,6 +34,6 @@ def main(descriptor: int, settings: str) -> None:
     from autograder import rubric_process
     from autograder.sandbox.process import Zygote
 
-    with Zygote(ours, pid) as workers:
+    with contextlib.closing(Zygote(ours, pid)) as workers:
         rubric_process.serve(server, workers)
     os._exit(0)  # without taking torch apart first

@@ -6,12 +6,12 @@ import sys
 import pytest
 
 DEFERRED = "import sys, torch\nfrom autograder.sandbox import compiler\ncompiler.defer_import()\n"
-IMPORTED = "print('torch._dynamo.eval_frame' in sys.modules)\n"
+IMPORTED = "print('torch._dynamo.eval_frame' in sys.modules, 'sympy' in sys.modules)\n"
 TRAIN = """
 p = torch.nn.Parameter(torch.ones(2))
 for kind in (torch.optim.SGD, torch.optim.Adam):
     optimizer = kind([p], lr=0.5)
-    p.sum().backward()
+    (1 * p).backward(torch.ones(2))
     optimizer.step()
     optimizer.zero_grad()
     optimizer.load_state_dict(optimizer.state_dict())
@@ -24,7 +24,12 @@ def run(source):
 
 
 def test_optimisers_work_without_it():
-    assert run(DEFERRED + TRAIN + IMPORTED)[:2] == ["[0.0, 0.0]", "False"]
+    assert run(DEFERRED + TRAIN + IMPORTED)[:2] == ["[0.0, 0.0]", "False False"]
+
+
+def test_gradients_of_a_wrong_shape_are_refused():
+    source = "try: (2 * torch.ones(2, requires_grad=True)).backward(torch.ones(3))\nexcept RuntimeError as e: print(str(e)[:23])\n"
+    assert run(DEFERRED + source + IMPORTED)[:2] == ["Mismatch in shape: grad", "False False"]
 
 
 @pytest.mark.parametrize(
@@ -37,9 +42,9 @@ def test_optimisers_work_without_it():
     ids=["compile", "submodule", "name"],
 )
 def test_whoever_asks_for_it_gets_it(use):
-    assert run(DEFERRED + use + "\n" + IMPORTED + TRAIN)[:3] == ["[2.0]", "True", "[0.0, 0.0]"]
+    assert run(DEFERRED + use + "\n" + IMPORTED + TRAIN)[:3] == ["[2.0]", "True True", "[0.0, 0.0]"]
 
 
 def test_looking_at_all_modules_does_not_import_it():
     look = "import inspect, warnings\ninspect.getmodule(run := lambda: 0)\n[getattr(m, '__file__', 0) for m in list(sys.modules.values())]\n"
-    assert run(DEFERRED + look + IMPORTED)[0] == "False"
+    assert run(DEFERRED + look + IMPORTED)[0] == "False False"

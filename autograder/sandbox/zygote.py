@@ -29,18 +29,33 @@ from autograder.sandbox.worker import Output, Worker, hide_package
 
 def main(descriptor: int, settings: str) -> None:
     """Be a zygote from the start on, with one socket, until it closes; never returns."""
-    options = WorkerSettings(**json.loads(settings))
-    warm(options.preload)
-    be_zygote(socket.socket(fileno=descriptor), options)
+    warm()
+    be_zygote(socket.socket(fileno=descriptor), WorkerSettings(**json.loads(settings)))
 
 
-def warm(preload: Sequence[str]) -> None:
-    """Import and touch whatever is imported or initialised lazily, or every worker would pay for it again."""
+def warm() -> None:
+    """Initialise what torch initialises lazily, for students' code and for judging it alike."""
     torch.set_num_threads(1)
     compiler.defer_import()
     seed_generators(0)
     torch.nn.Conv2d(1, 1, 2)(torch.ones(1, 1, 4, 4)).sum().backward()
     torch.autograd.backward([torch.ones(2, requires_grad=True) * 2], [torch.ones(2)])
+
+
+def be_zygote(control: socket.socket, options: WorkerSettings) -> NoReturn:
+    """Fork workers, and copies of this process for other sockets, until the socket closes."""
+    name_process("zygote")
+    _warm_for_students(options.preload)
+    hide_package()
+    confinement = Confinement.prepare(confined=options.confined, folder=options.folder)
+    gc.collect()
+    gc.freeze()
+    hugepages.collapse()
+    _serve(control, confinement, options)
+
+
+def _warm_for_students(preload: Sequence[str]) -> None:
+    """Import and touch whatever their code will, or every worker would pay for it again."""
     with contextlib.suppress(ImportError):
         from IPython.core.inputtransformer2 import TransformerManager
 
@@ -49,17 +64,6 @@ def warm(preload: Sequence[str]) -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     rehearse()
-
-
-def be_zygote(control: socket.socket, options: WorkerSettings) -> NoReturn:
-    """Fork workers, and copies of this process for other sockets, until the socket closes."""
-    name_process("zygote")
-    hide_package()
-    confinement = Confinement.prepare(confined=options.confined, folder=options.folder)
-    gc.collect()
-    gc.freeze()
-    hugepages.collapse()
-    _serve(control, confinement, options)
 
 
 def _serve(control: socket.socket, confinement: Confinement, options: WorkerSettings) -> NoReturn:
