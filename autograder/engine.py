@@ -99,11 +99,14 @@ class Session:
     Args:
         process: that process.
         sock: takes requests, gives reports.
+        job: what it is judging.
+        processor: the only one it runs on.
     """
 
     process: Child
     sock: socket.socket
     job: Job | None = None
+    processor: int | None = None
     deadline: float = field(default_factory=lambda: time.monotonic() + _START_S)
     is_ready: bool = False
     _buffer: bytearray = field(default_factory=bytearray)
@@ -158,6 +161,7 @@ class Engine:
         self._selector = selectors.DefaultSelector()
         self._sessions: list[Session] = []
         self._count, self._stillborn = sessions, 0
+        self._processors = sorted(os.sched_getaffinity(0))
         self._patience_s = 2 * assignment.settings.limits.submission_s + _GRACE_S
         self._blank: tuple[ExerciseResult, ...] = ()  # every criterion of the rubric, not judged
         self._start_server = partial(RubricServer.of, assignment, key, confined=confined)
@@ -191,6 +195,8 @@ class Engine:
 
     def _add_session(self) -> None:
         session = self._server.fork_session()
+        if self._count == len(self._processors):
+            _settle(session, min(self._processors, key=[s.processor for s in self._sessions].count))
         self._sessions.append(session)
         self._selector.register(session.sock, selectors.EVENT_READ, session)
 
@@ -258,6 +264,16 @@ class Engine:
             duration_s=0,
             **self._provenance.fields,
         )
+
+
+def _settle(session: Session, processor: int) -> None:
+    """Where there is a session for every processor, each has its own.
+
+    A session and its worker take turns: waking each other across processors costs more than most calls.
+    """
+    with contextlib.suppress(OSError):  # it is gone already, or this machine does not allow it
+        os.sched_setaffinity(session.process.pid, {processor})
+        session.processor = processor
 
 
 def _request(job: Job) -> dict[str, Any]:

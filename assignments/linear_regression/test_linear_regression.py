@@ -354,7 +354,7 @@ def test_concise_shapes(student, rng):
     needs="concise.shapes",
 )
 def test_concise_recovers(student, rng):
-    net = student.train_concise(*synthetic(rng, [2.0, -3.4], 4.2, 192), 0.3, 3, 32)
+    net = student.train_concise(*synthetic(rng, [2.0, -3.4], 4.2, 96), 0.3, 3, 16)
     with torch.no_grad():
         at_zero, *at_units = checks.assert_shape(net(torch.tensor([[0.0, 0], [1, 0], [0, 1]])), (3, 1), name="net(X)")
     checks.assert_converges(torch.stack(at_units) - at_zero, torch.tensor([2.0, -3.4]), within=0.05, name="w")

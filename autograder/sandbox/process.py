@@ -6,6 +6,7 @@ Whatever a worker does, asking it ends in an answer or in one of four errors: `S
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -62,6 +63,8 @@ class Zygote(ForkServer):
             ours.close()
             os.close(output)
             raise
+        with contextlib.suppress(OSError):  # it has ended already, or belongs to another user now
+            os.sched_setaffinity(worker.pid, os.sched_getaffinity(0))  # they take turns; see `engine`
         try:
             self._ahead = self._request_worker()
         except SandboxError:

@@ -340,7 +340,7 @@ def test_train_obeys_arguments(student, rng):
 )
 def test_concise_other_truth(student, rng):
     w_true, b_true = random_truth(rng, 4)
-    w, b = line_of(student.train_concise(*synthetic(rng, w_true, b_true, 256), 0.3, 3, 32), 4)
+    w, b = line_of(student.train_concise(*synthetic(rng, w_true, b_true, 128), 0.3, 3, 16), 4)
     checks.assert_converges(w, w_true, within=0.05, name="w")
     checks.assert_converges(b, b_true, within=0.05, name="b")
 
@@ -381,6 +381,6 @@ def test_concise_obeys_arguments(student, rng):
         "en": "with a tiny lr the weights have moved far: is the given lr used?",
         "zh": "lr 极小时权重仍走得很远：用的是给定的 lr 吗？",
     }, actual=w)
-    features = corners(256)
-    w, _ = line_of(student.train_concise(features, features @ w_true, 0.1, 1, 256), 2)
+    features = corners(128)
+    w, _ = line_of(student.train_concise(features, features @ w_true, 0.1, 1, 128), 2)
     checks.require(0.05 < way(w, w_true) < 0.26, ONE_STEP, actual=w)
