@@ -18,6 +18,7 @@ from autograder.errors import UsageError
 from autograder.gradebook import commands as gradebook
 from autograder.lms import commands as lms
 from autograder.quiz.commands import app as quiz
+from autograder.report import commands as report_commands
 
 if TYPE_CHECKING:
     from autograder.audit import Audit
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.add_typer(quiz)
 gradebook.add_to(app)
 lms.add_to(app)
+report_commands.add_to(app)
 
 JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes at once; by default one per core.")]
 

@@ -41,8 +41,8 @@ diagnosis mistakes
 quiz.rubric
 judge
 rubric
-session judging report.terminal generated
-report.html rubric_process
+session judging report.terminal generated report.classroom report.plots
+report.html report.page rubric_process
 rubric_server
 journal practice plain demo doctor
 grading gradebook.configuration
@@ -51,7 +51,7 @@ report.audit gradebook.autograded gradebook.leaks
 gradebook.records gradebook.releasing gradebook.ordinary
 gradebook.writing gradebook.preprocessors lms.scores lms.runners
 lms.tables
-gradebook.commands lms.commands
+gradebook.commands lms.commands report.commands
 cli
 """
 LEVEL = {name: level for level, line in enumerate(LAYERS.strip().splitlines()) for name in line.split()}

@@ -1,0 +1,79 @@
+"""Pictures of a class as SVG for a page: in the page's own colours, light or dark."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_INK, _FILL = "#010203", "#040506"
+"""Stand for the page's own colours until the picture is written."""
+
+
+def histogram(values: Sequence[float], *, upper: float) -> str:
+    """How many values lie where between 0 and ``upper``."""
+    from matplotlib.ticker import MaxNLocator
+
+    count = int(upper) if upper == int(upper) and 5 <= upper <= 25 else 20
+    width = (upper or 1.0) / count
+    edges = [number * width for number in range(count + 1)]
+
+    def draw(axes: Axes) -> None:
+        axes.hist(values, bins=edges, color=_FILL, rwidth=0.92)
+        axes.set_xlim(0, upper or 1.0)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+
+    return _svg(draw, width=7.0, height=2.4, name="histogram")
+
+
+def bars(names: Sequence[str], shares: Sequence[float]) -> str:
+    """A bar from 0 to 100 % for each name, the first on top."""
+
+    def draw(axes: Axes) -> None:
+        axes.barh(range(len(names)), [100 * share for share in shares], color=_FILL, height=0.7)
+        axes.set_yticks(range(len(names)), names)
+        axes.invert_yaxis()
+        axes.set_xlim(0, 100)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g} %")
+
+    return _svg(draw, width=7.0, height=0.6 + 0.3 * len(names), name="bars")
+
+
+def _svg(draw: Callable[[Axes], None], *, width: float, height: float, name: str) -> str:
+    import warnings
+
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    style: Any = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": name,
+        "text.color": _INK,
+        "axes.edgecolor": _INK,
+        "axes.labelcolor": _INK,
+        "xtick.color": _INK,
+        "ytick.color": _INK,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "font.size": 10,
+    }
+    with mpl.rc_context(style), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a glyph its own fonts lack: the browser's have it
+        figure = Figure(figsize=(width, height), layout="constrained")
+        figure.patch.set_alpha(0)
+        axes = figure.add_subplot()
+        axes.patch.set_alpha(0)
+        draw(axes)
+        content = io.StringIO()
+        canvas: Any = FigureCanvasSVG(figure)
+        canvas.print_svg(content, metadata={"Date": None, "Creator": None})
+    picture = content.getvalue()
+    picture = picture[picture.index("<svg") :].replace(_INK, "currentColor").replace(_FILL, "var(--accent)")
+    picture = re.sub(r"<metadata>.*?</metadata>", "", picture, flags=re.DOTALL)
+    picture = re.sub(r'(font: [^;"]*?)\'DejaVu Sans\'[^;"]*', r"\1sans-serif", picture)
+    return re.sub(r'<svg ([^>]*?)width="[^"]*"([^>]*?)height="[^"]*"', r'<svg \1\2role="img"', picture, count=1)
