@@ -95,10 +95,11 @@ def check(
 ) -> None:
     """Check your own work by the visible criteria, with hints."""
     with errors_as_exit_codes():
-        passed = _check_once(file, lang, as_json=json_output)
-        for _ in _saves(file) if watch else ():
-            console().rule()
-            passed = _check_once(file, lang, as_json=json_output)
+        if watch and json_output:
+            raise UsageError("--watch tells what changes; --json prints one document: use one of them")
+        if not file.exists():
+            raise UsageError(f"{file}: there is no such file")
+        passed = _watch(file, lang) if watch else _check_once(file, lang, as_json=json_output)
     if not passed:
         raise typer.Exit(1)
 
@@ -249,36 +250,30 @@ def _show_reports(reports: list[GradeReport], out: Path, language: Language, *, 
 
 
 def _check_once(file: Path, lang: Lang | None, *, as_json: bool) -> bool:
-    from autograder import practice
+    from autograder import standby
     from autograder.report import terminal
 
-    if not file.exists():
-        raise UsageError(f"{file}: there is no such file")
-    assignment, report = practice.check_file(file)
+    assignment, report = standby.check_file(file)
     if as_json:
         print_json(report.to_dict())
     else:
         language = choose(lang, assignment.settings.language)
         screen = console()
         screen.print(terminal.criteria(report.exercises, language))
+        screen.print(terminal.progress(report.exercises, language))
         for problem in report.problems:
             screen.print(problem.get(language), style="yellow", markup=False, highlight=False)
     return all(c.outcome == "passed" for exercise in report.exercises for c in exercise.criteria)
 
 
-def _saves(file: Path) -> Iterator[None]:
-    """Once for every time the file is saved, until interrupted."""
-    import time
+def _watch(file: Path, lang: Lang | None) -> bool:
+    from autograder import standby, watching
+    from autograder.course import find_assignment
 
-    def stamp() -> float:
-        return file.stat().st_mtime if file.exists() else 0.0
-
-    before = stamp()
-    while True:
-        time.sleep(0.3)
-        if (now := stamp()) not in (before, 0.0):
-            before = now
-            yield
+    language = choose(lang, find_assignment(file.resolve().parent).settings.language)
+    seen = watching.Watch(console(), language)
+    watching.watch(file, lambda: standby.check_file(file)[1], seen, console(), language)
+    return seen.passed
 
 
 @contextmanager

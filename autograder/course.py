@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from autograder import yamlfile
 from autograder.errors import ConfigError, UsageError
-from autograder.texts import Language, Text
+from autograder.texts import Language, Text, text
 
 PRACTICE_KEY = b"practice"
 """Seeds a student's own checks, where the course's secret is not at hand."""
@@ -202,6 +202,23 @@ class Assignment:
                 content = hashlib.sha256(path.read_bytes()).hexdigest()
                 digest.update(f"{name.as_posix()} {content}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
+
+
+def find_assignment(start: Path) -> Assignment:
+    """The assignment whose folder is ``start`` or lies above it.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for folder in (start, *start.parents):
+        if (folder / "assignment.yaml").is_file():
+            return Assignment.load(folder)
+    words = text(
+        "{folder}: no assignment.yaml here or above; "
+        "keep the notebook in the folder in which you received it, with the files beside it",
+        folder=start,
+    )
+    raise UsageError(f"{words.zh} / {words.en}")  # before it is found nobody knows which language its students read
 
 
 @dataclass(frozen=True)

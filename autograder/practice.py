@@ -18,15 +18,16 @@ from typing import Any
 import torch
 
 from autograder import submission as submissions
-from autograder.course import PRACTICE_KEY, Assignment
+from autograder.course import PRACTICE_KEY, Assignment, find_assignment
 from autograder.errors import SubmissionError, UsageError
 from autograder.judge import Judge
-from autograder.judging import judge_one, make_report
+from autograder.judging import judge_one, make_report, open_submission
 from autograder.provenance import Provenance
 from autograder.report import html, terminal
 from autograder.results import ExerciseResult, GradeReport
 from autograder.sandbox import confine
 from autograder.sandbox.generators import preserved_generators
+from autograder.sandbox.process import Zygote
 from autograder.session import run_session
 from autograder.source import Source
 from autograder.student import LocalRunner, Student, frames_outside, run_locally
@@ -86,8 +87,12 @@ def check(exercise: str | None = None, *, lang: Language | None = None) -> Check
     return CheckResult(judge.exercises(), choose_language(lang, assignment.settings.language))
 
 
-def check_file(path: Path) -> tuple[Assignment, GradeReport]:
+def check_file(path: Path, zygote: Zygote | None = None) -> tuple[Assignment, GradeReport]:
     """Judge a file by the visible criteria.
+
+    Args:
+        path: the file.
+        zygote: forks the process in which its code runs; without one, that is started as well.
 
     Raises:
         UsageError: it does not lie in an assignment's folder.
@@ -103,31 +108,14 @@ def check_file(path: Path) -> tuple[Assignment, GradeReport]:
         run_session(judge, loop=lambda session: None)  # for the names of the criteria that could not be tried
         return assignment, report(unreadable=error.text)
     if sys.platform == "linux":
-        with judge_one(judge, submission) as runner:
+        judged = judge_one(judge, submission) if zygote is None else open_submission(judge, zygote, submission)
+        with judged as runner:
             run_session(judge)
             problems = (*submission.problems, *runner.problems)
     else:
         _run_here(judge, submission)
         problems = submission.problems
     return assignment, report(submission=submission, problems=problems)
-
-
-def find_assignment(start: Path) -> Assignment:
-    """The assignment whose folder is ``start`` or lies above it.
-
-    Raises:
-        UsageError: there is none.
-    """
-    for folder in (start, *start.parents):
-        if (folder / "assignment.yaml").is_file():
-            return Assignment.load(folder)
-    raise _usage_error(
-        text(
-            "{folder}: no assignment.yaml here or above; "
-            "keep the notebook in the folder in which you received it, with the files beside it",
-            folder=start,
-        )
-    )
 
 
 def _usage_error(words: Text) -> UsageError:

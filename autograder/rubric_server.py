@@ -9,31 +9,47 @@ import contextlib
 import json
 import os
 import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from autograder.sandbox import confine, zygote
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.serving import Server, name_process
+
+if TYPE_CHECKING:  # the zygote is to know nothing that it does not need
+    from autograder.sandbox.process import Zygote
 
 
 def main(descriptor: int, settings: str) -> None:
     """Serve on an inherited socket until it closes."""
     confine.die_with_parent()
     server = Server(socket.socket(fileno=descriptor))
-    options = WorkerSettings(**json.loads(settings))
+    with contextlib.closing(split_off_zygote(WorkerSettings(**json.loads(settings)), leave=server.leave)) as workers:
+        name_process("rubric-server")
+
+        from autograder import rubric_process
+
+        rubric_process.serve(server, workers)
+    os._exit(0)  # without taking torch apart first
+
+
+def split_off_zygote(options: WorkerSettings, *, leave: Callable[[], None]) -> Zygote:
+    """Import torch once for this process and for the zygote that is forked off now, which may not be ready yet.
+
+    Args:
+        options: for its workers.
+        leave: called in it: closes what is this process's only.
+    """
     zygote.warm()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = os.fork()
     if pid == 0:
-        server.leave()
+        leave()
         ours.close()
         confine.die_with_parent()
         zygote.be_zygote(theirs, options)
     theirs.close()
-    name_process("rubric-server")
 
-    from autograder import rubric_process
     from autograder.sandbox.process import Zygote
 
-    with contextlib.closing(Zygote(ours, pid)) as workers:
-        rubric_process.serve(server, workers)
-    os._exit(0)  # without taking torch apart first
+    return Zygote(ours, pid)

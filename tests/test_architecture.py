@@ -45,8 +45,8 @@ session judging report.terminal generated report.classroom report.plots
 report.html report.page rubric_process
 rubric_server
 journal practice plain demo doctor
-grading gradebook.configuration
-audit gradebook.sources
+grading standby standby_server gradebook.configuration
+audit watching gradebook.sources
 report.audit gradebook.autograded gradebook.leaks
 gradebook.records gradebook.releasing gradebook.ordinary
 gradebook.writing gradebook.preprocessors lms.scores lms.runners

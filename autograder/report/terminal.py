@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text as Styled
 
 from autograder.report.tables import plain_table
@@ -92,20 +93,40 @@ def criteria(exercises: Sequence[ExerciseResult], language: Language) -> Group:
         score = f"{points(exercise.score)}/{points(exercise.max_score)}"
         parts.append(Styled.assemble((exercise.title.get(language), "bold"), f"  ({exercise.name})  {score}"))
         for result in exercise.criteria:
-            mark = Styled(f"{MARKS[result.outcome]} {result.title.get(language)}", style=_STYLES[result.outcome])
-            parts.append(Padding(mark, (0, 0, 0, 2)))
+            parts.append(Padding(mark(result, language), (0, 0, 0, 2)))
             parts.extend(Padding(Styled(line), (0, 0, 0, 6)) for line in explanation(result, language))
     return Group(*parts)
 
 
-def explanation(result: CriterionResult, language: Language) -> list[str]:
-    """Message, likely cause and hint of a criterion that has not passed, a paragraph each."""
+def mark(result: CriterionResult, language: Language) -> Styled:
+    """A criterion's title with its verdict."""
+    return Styled(f"{MARKS[result.outcome]} {result.title.get(language)}", style=_STYLES[result.outcome])
+
+
+def progress(exercises: Sequence[ExerciseResult], language: Language) -> Table:
+    """A line per exercise: a mark per criterion, the score; the total below."""
+    table = plain_table()
+    table.show_header = False
+    for justify in ("left", "left", "right"):
+        table.add_column(justify=justify)
+    for exercise in (e for e in exercises if e.criteria):
+        marks = [(MARKS[c.outcome], _STYLES[c.outcome]) for c in exercise.criteria]
+        score = f"{points(exercise.score)}/{points(exercise.max_score)}"
+        table.add_row(Styled(exercise.title.get(language)), Styled.assemble(*marks), Styled(score))
+    earned = sum(exercise.score or 0.0 for exercise in exercises)
+    total = f"{points(earned)}/{points(sum(exercise.max_score for exercise in exercises))}"
+    table.add_row(Styled(text("total").get(language), style="bold"), "", Styled(total, style="bold"))
+    return table
+
+
+def explanation(result: CriterionResult, language: Language, *, hints: bool = True) -> list[str]:
+    """Message, likely cause and, where wanted, hint of a criterion that has not passed, a paragraph each."""
     if result.outcome == "passed":
         return []
     lines = [result.get_message(language)] if result.get_message(language) else []
     if result.diagnosis is not None:
         lines.append(text("likely cause: {cause}", cause=result.diagnosis.text).get(language))
-    if result.hint is not None and result.outcome == "failed":
+    if hints and result.hint is not None and result.outcome == "failed":
         lines.append(text("hint: {hint}", hint=result.hint).get(language))
     return lines
 

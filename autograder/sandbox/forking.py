@@ -82,17 +82,8 @@ class ForkServer:
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         folder = tempfile.TemporaryDirectory(prefix="autograder-")
-        descriptor = theirs.fileno() + 1
-        arguments = [program, str(descriptor), json.dumps(settings), str(_PACKAGE_PARENT)]
-        null = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1)]
         with theirs:
-            pid = os.posix_spawn(
-                sys.executable,
-                [sys.executable, "-I", "-B", "-c", _BOOT, *arguments],
-                _clean_environment(folder.name),
-                file_actions=[(os.POSIX_SPAWN_DUP2, theirs.fileno(), descriptor), *null],
-                setsid=True,
-            )
+            pid = start_program(program, theirs, settings, folder.name)
         server = cls(ours, pid)
         server._folder = folder
         return server
@@ -168,6 +159,29 @@ class ForkServer:
         message, handles = self.receive()
         self._asked_for -= 1
         return Child(message["pid"], handles[0])
+
+
+def start_program(program: str, end: socket.socket, settings: Message, folder: str, *, quiet: bool = False) -> int:
+    """Start a module of this package in a Python of its own, with a clean environment; gives its number.
+
+    Args:
+        program: the module whose ``main(descriptor, settings)`` it runs.
+        end: its end of a socket.
+        settings: nothing secret.
+        folder: where libraries keep their caches.
+        quiet: what it says of itself goes nowhere.
+    """
+    descriptor = end.fileno() + 1
+    arguments = [program, str(descriptor), json.dumps(settings), str(_PACKAGE_PARENT)]
+    silent = (0, 1, 2) if quiet else (0, 1)
+    null = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in silent]
+    return os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-I", "-B", "-c", _BOOT, *arguments],
+        _clean_environment(folder),
+        file_actions=[(os.POSIX_SPAWN_DUP2, end.fileno(), descriptor), *null],
+        setsid=True,
+    )
 
 
 def _clean_environment(folder: str) -> dict[str, str]:
