@@ -15,7 +15,7 @@ _COLOURS = {"passed": "#2e9f4d", "failed": "#d64545", "error": "#c98a00", "skipp
 def table(exercises: Sequence[ExerciseResult], language: Language) -> str:
     """The criteria of some exercises; everything a student wrote is escaped."""
     rows = "".join(_exercise(exercise, language) for exercise in exercises)
-    return f'<table style="border-collapse:collapse;text-align:left;max-width:60em">{rows}</table>'
+    return f'<table style="border-collapse:collapse;text-align:left;max-width:60em;color:inherit">{rows}</table>'
 
 
 def _exercise(exercise: ExerciseResult, language: Language) -> str:
