@@ -34,8 +34,6 @@ sandbox.process
 sandbox.host
 sandbox.remote
 quiz.proving quiz.assignment
-quiz.authoring quiz.answering
-quiz.commands
 relations criteria mutants rounds
 diagnosis mistakes
 quiz.rubric
@@ -50,7 +48,9 @@ audit watching gradebook.sources
 report.audit gradebook.autograded gradebook.leaks
 gradebook.records gradebook.releasing gradebook.ordinary
 gradebook.writing gradebook.preprocessors lms.scores lms.runners
-lms.tables
+lms.tables gradebook.quizzes
+quiz.authoring quiz.answering
+quiz.commands
 gradebook.commands lms.commands report.commands
 cli
 """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autograder.commandline import JsonOption, LangOption, choose, console, errors_as_exit_codes, print_json
+from autograder.commandline import JsonOption, Lang, LangOption, choose, console, errors_as_exit_codes, print_json
 from autograder.errors import UsageError
 from autograder.quiz.options import AnswersArgument, CourseOption, QuizArgument, write
 
@@ -50,6 +50,10 @@ def score(
     answers: AnswersArgument,
     details: Annotated[bool, typer.Option("--details", help="Show every answer and its feedback.")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Write one JSON object per sheet to this file.")] = None,
+    gradebook: Annotated[
+        bool,
+        typer.Option("--gradebook", help="Write the scores to nbgrader's gradebook as an assignment of their own."),
+    ] = False,
     course: CourseOption = Path(),
     lang: LangOption = None,
     json_output: JsonOption = False,
@@ -72,8 +76,24 @@ def score(
                 screen.print()
                 screen.print(tables.details(outcome, language))
             screen.print(tables.summary(outcomes, language), markup=False, highlight=False)
-    if any(outcome.status == "error" for outcome in outcomes):
+        left_out = gradebook and _write_gradebook(quiz, course, outcomes, lang, quiet=json_output)
+    if left_out or any(outcome.status == "error" for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def _write_gradebook(name: Path, course: Path, outcomes: list[SheetOutcome], lang: Lang | None, *, quiet: bool) -> bool:
+    """Write the scores to the gradebook; True if some could not be."""
+    from autograder.course import Course
+    from autograder.gradebook import quizzes
+    from autograder.quiz import loading
+
+    quiz = loading.load(loading.find(name, course))
+    outcome = quizzes.write(Course.find(course).root, quiz, outcomes, choose(lang, quiz.language))
+    for note in outcome.notes:
+        typer.echo(note, err=True)
+    if not quiet:
+        typer.echo(f"gradebook: {outcome.database}: {outcome.written} written, {outcome.unchanged} unchanged")
+    return bool(outcome.notes)
 
 
 def stats(

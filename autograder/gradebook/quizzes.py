@@ -1,0 +1,117 @@
+"""Scores of quizzes in nbgrader's gradebook: each quiz is an assignment of its own, each question one of its cells."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autograder.errors import GradebookError, UsageError
+from autograder.gradebook import records, sources
+from autograder.gradebook.configuration import NbgraderCourse, is_nbgrader_course
+from autograder.gradebook.records import Record, Rows
+from autograder.gradebook.writing import Outcome
+from autograder.quiz.models import Quiz
+from autograder.quiz.outcomes import SheetOutcome
+from autograder.texts import Language
+
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
+
+_BATCH = 200
+
+
+def name_of(quiz: Quiz) -> str:
+    """What a quiz is called in the gradebook."""
+    return f"quiz-{quiz.id}"
+
+
+def write(root: Path, quiz: Quiz, outcomes: Sequence[SheetOutcome], language: Language) -> Outcome:
+    """Write scored sheets; what a person has entered stays.
+
+    A sheet that cannot be read says nothing of a student, and of two sheets of one student neither counts: both are
+    told and left out.
+
+    Args:
+        root: the course's folder.
+        quiz: what was answered.
+        outcomes: of the sheets.
+        language: of the comments on each answer.
+
+    Raises:
+        UsageError: the folder is no course of nbgrader's.
+        GradebookError: the gradebook cannot be written, or knows the quiz with other questions.
+    """
+    if not is_nbgrader_course(root):
+        raise UsageError(f"{root}: has no nbgrader_config.py, so there is no gradebook to write")
+    nbgrader = NbgraderCourse(root)
+    outcome = Outcome(nbgrader.database)
+    sheets = _to_write(outcomes, outcome)
+    with nbgrader.open() as gradebook:
+        _register(gradebook, quiz)
+        source = sources.load(gradebook, name_of(quiz), name_of(quiz))
+        gradebook.db.rollback()
+        for start in range(0, len(sheets), _BATCH):
+            batch = sheets[start : start + _BATCH]
+            with records.transaction(gradebook, name_of(quiz)) as row:
+                rows = Rows(gradebook, row, source, [sheet.student for sheet in batch])
+                for sheet in batch:
+                    record = _record(sheet, language)
+                    if rows.holds(record):
+                        outcome.unchanged += 1
+                    else:
+                        rows.write(record, lambda *_: None)
+                        outcome.written += 1
+    return outcome
+
+
+def _to_write(outcomes: Sequence[SheetOutcome], outcome: Outcome) -> list[SheetOutcome]:
+    counts = Counter(sheet.student for sheet in outcomes if sheet.status != "unreadable")
+    sheets = []
+    for sheet in outcomes:
+        if sheet.status == "unreadable":
+            outcome.notes.append(f"{sheet.file or sheet.student}: cannot be read; not in the gradebook")
+        elif counts[sheet.student] > 1:
+            note = f"{sheet.student}: has {counts[sheet.student]} answer sheets; not in the gradebook"
+            if note not in outcome.notes:
+                outcome.notes.append(note)
+        else:
+            sheets.append(sheet)
+    return sheets
+
+
+def _record(sheet: SheetOutcome, language: Language) -> Record:
+    return Record(
+        student=sheet.student,
+        timestamp=None,
+        scores={question.id: question.earned for question in sheet.questions},
+        comments={
+            question.id: "\n".join(words.get(language) for words in question.feedback) or None
+            for question in sheet.questions
+        },
+    )
+
+
+def _register(gradebook: Gradebook, quiz: Quiz) -> None:
+    """Enter the quiz, or see that it is the one that was entered."""
+    name = name_of(quiz)
+    points = {question.id: float(question.points) for question in quiz.questions}
+    if sources.is_known(gradebook, name, name):
+        known = sources.load(gradebook, name, name)
+        entered = {cell.name: cell.points for cell in known.cells.values()}
+        if entered == points:
+            return
+        if gradebook.assignment_submissions(name):
+            changed = sorted(n for n in {*entered, *points} if entered.get(n) != points.get(n))
+            raise GradebookError(
+                f"{name}: the gradebook has scores of this quiz with other questions or points "
+                f"({', '.join(changed[:3])}); give the quiz a new id, or remove {name} from the gradebook"
+            )
+        gradebook.remove_assignment(name)
+    gradebook.update_or_create_assignment(name)
+    gradebook.update_or_create_notebook(name, name)
+    for question, worth in points.items():
+        gradebook.update_or_create_grade_cell(question, name, name, max_score=worth, cell_type="code")
+        gradebook.update_or_create_solution_cell(question, name, name)
+        gradebook.update_or_create_source_cell(question, name, name, cell_type="code", source="", locked=False)
