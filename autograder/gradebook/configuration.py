@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 CONFIG_FILE = "nbgrader_config.py"
 PRIVATE = "private"
 _FOLDERS = {"source_directory": "solutions", "release_directory": "assignments"}
-_SUMMARIES = ("There was an error", "Please see", "Removing failed", "The above", "Traceback")
+_EXCEPTION = re.compile(r"[\w.]+(?:Error|Exception|Entry): ")
+_SUMMARIES = ("There was an error", "Please see", "Removing failed", "The above", "Traceback", "failed to validate")
 _OPENED_AT_ONCE = 5
 """So often an empty database is opened anew when somebody else is making its tables at the same time."""
 
@@ -140,10 +142,11 @@ class _Log(logging.Handler):
         self.lines.append(record.getMessage())
 
     def reason(self) -> str:
-        """The last line that says something and is not nbgrader's own summary."""
+        """The last exception that says something and is not nbgrader's own summary, else the last line."""
         lines = [line.strip() for entry in self.lines for line in entry.splitlines() if line.strip()]
-        telling = [line for line in lines if not line.startswith(_SUMMARIES)]
-        return (telling or lines or ["no reason was given"])[-1]
+        telling = [line for line in lines if not any(words in line for words in _SUMMARIES)]
+        raised = [line for line in telling if _EXCEPTION.match(line)]
+        return (raised or telling or lines or ["no reason was given"])[-1]
 
 
 @contextmanager

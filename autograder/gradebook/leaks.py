@@ -2,8 +2,9 @@
 
 Secret are the solution regions of the source notebooks, every line of ``private/`` (hidden criteria, mutants) and the
 course's key. A line that also stands in what the author shows on purpose (the rest of the notebook, the visible
-rubric) is no secret. Looked through are all strings of a notebook with its metadata, outputs and attachments, and the
-bytes of every other file, compressed ones unpacked.
+rubric) is no secret by itself; two lines of a solution one after the other are, wherever they stand. Looked through
+are all strings of a notebook with its metadata, outputs and attachments, and the bytes of every other file, compressed
+ones unpacked.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
+
+import yaml
 
 from autograder.errors import LeakError
 from autograder.gradebook.configuration import PRIVATE, NbgraderCourse
@@ -42,11 +46,13 @@ class Secrets:
     Args:
         lines: whole lines, without their indent.
         for_graders: such lines that nbgrader keeps in the gradebook: hidden tests in grade cells, mark schemes.
-        words: whatever holds one of these leaks it: names of hidden tests, the key.
+        passages: two lines of a solution that follow each other.
+        words: whatever holds one of these leaks it: names of hidden tests, explanations of mutants, the key.
     """
 
     lines: frozenset[str]
     for_graders: frozenset[str]
+    passages: frozenset[tuple[str, str]]
     words: frozenset[str]
 
     @classmethod
@@ -55,6 +61,7 @@ class Secrets:
         hidden: set[str] = set()
         for_graders: set[str] = set()
         shown: set[str] = set()
+        passages: set[tuple[str, str]] = set()
         words = {key.hex()}
         for file in sorted(p for p in source.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
             private = PRIVATE in file.relative_to(source).parts
@@ -62,14 +69,16 @@ class Secrets:
                 for cell in json.loads(file.read_text(encoding="utf-8")).get("cells", []):
                     solution, marked, rest = _divide(cell)
                     hidden |= _lines(solution)
+                    passages |= _passages(solution)
                     for_graders |= _lines(marked)
                     shown |= _lines(rest)
                 continue
             content = file.read_bytes().decode("utf-8", "replace")
             (hidden if private else shown).update(_lines(content))
             if private:
-                words |= set(_FUNCTION.findall(content))
-        return cls(frozenset(hidden - shown), frozenset(for_graders - shown - hidden), frozenset(words))
+                words |= {*_FUNCTION.findall(content), *_explanations(file)}
+        lines, for_graders = hidden - shown, for_graders - shown - hidden
+        return cls(frozenset(lines), frozenset(for_graders), frozenset(passages), frozenset(words))
 
     def find_in(self, content: str) -> str | None:
         """The first secret that a text for students holds."""
@@ -81,6 +90,8 @@ class Secrets:
     def find_in_gradebook(self, content: str) -> str | None:
         """The first secret that a text in the gradebook holds."""
         found = next((word for word in sorted(self.words) if word in content), None)
+        if found is None and (copied := self.passages & _passages(content)):
+            found = min(copied)[0]
         return found or next((line for line in content.splitlines() if line.strip() in self.lines), None)
 
 
@@ -125,6 +136,26 @@ def _divide(cell: dict[str, Any]) -> tuple[str, str, str]:
 
 def _lines(content: str) -> set[str]:
     return {line for raw in content.splitlines() if len(line := raw.strip()) >= _MIN_LENGTH}
+
+
+def _passages(content: str) -> set[tuple[str, str]]:
+    lines = [line for raw in content.splitlines() if len(line := raw.strip()) >= _MIN_LENGTH]
+    return set(pairwise(lines))
+
+
+def _explanations(file: Path) -> Iterator[str]:
+    """The sentences of a YAML file: whatever is told in a language."""
+    if file.suffix != ".yaml":
+        return
+    todo = [yaml.safe_load(file.read_text(encoding="utf-8"))]
+    while todo:
+        value = todo.pop()
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        todo += [v for v in inner if isinstance(v, dict | list)]
+        if isinstance(value, dict):
+            yield from (
+                v for k, v in value.items() if k in ("en", "zh") and isinstance(v, str) and len(v) >= _MIN_LENGTH
+            )
 
 
 def _texts(file: Path) -> Iterator[tuple[str, str]]:
