@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 MARK = "autograder"
-"""The key of the notebook's metadata that says which report it shows."""
+"""In a notebook's metadata: the report it shows, as its student may see it. In a cell's: the cell is ours."""
 NO_RESPONSE = "No response."
 """nbgrader's own words for an answer that is the stub."""
 
@@ -89,7 +89,12 @@ def annotate(notebook: NotebookNode, report: GradeReport, source: SourceNotebook
         else:
             scores[name] = 0.0 if known.solution and is_untouched(cell) else None
     _tell_problems(notebook, code_cells, report.problems, language)
-    notebook.metadata[MARK] = as_node({"report": sha256(report)})
+    kept = {
+        "report": sha256(report),
+        "exercises": [exercise.for_student().model_dump(mode="json") for exercise in report.exercises],
+        "problems": [problem.model_dump(mode="json") for problem in report.problems],
+    }
+    notebook.metadata[MARK] = as_node(kept)
     return Autograded(notebook, scores, comments(notebook, source))
 
 
@@ -174,7 +179,7 @@ def _tell_problems(
         general.append(problem.get(language))
     if general:
         page = "".join(f'<p style="white-space:pre-wrap">{escape(words)}</p>' for words in general)
-        notebook.cells.insert(0, v4.new_code_cell("", outputs=[_output(page, "\n".join(general))]))
+        notebook.cells.insert(0, v4.new_code_cell("", outputs=[_output(page, "\n".join(general))], metadata={MARK: {}}))
 
 
 def _error(problem: Problem, language: Language) -> NotebookNode:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autograder.commandline import console, errors_as_exit_codes
+from autograder.commandline import LangOption, choose, console, errors_as_exit_codes
 
 if TYPE_CHECKING:
     from autograder.course import Course
@@ -48,7 +48,26 @@ def release(assignments: AssignmentsArgument = None, course: CourseOption = Path
                 typer.echo(f"{done.folder / stranger}: is not made from the source, yet students get it", err=True)
 
 
+def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Path(), lang: LangOption = None) -> None:
+    """Write a page for each student: scores, criteria, likely causes, hints, what people said."""
+    from autograder.course import Course
+    from autograder.gradebook import feedback as pages
+    from autograder.gradebook.configuration import NbgraderCourse
+
+    with errors_as_exit_codes():
+        found = Course.find(course)
+        nbgrader = NbgraderCourse(found.root)
+        for name in assignments or list(found.assignments()):
+            assignment = found.assignment(name)
+            written = list(pages.write_all(nbgrader, assignment, choose(lang, assignment.settings.language)))
+            done = [page for page in written if page.file is not None]
+            typer.echo(f"{name}: {len(done)} pages in {nbgrader.folders.feedback_directory}/<student>/{name}/")
+            for page in written:
+                if page.file is None:
+                    typer.echo(f"{page.student}: {page.reason}", err=True)
+
+
 def add_to(app: typer.Typer) -> None:
     """Make these commands part of an application."""
-    for command in (release,):
+    for command in (release, feedback):
         app.command()(command)

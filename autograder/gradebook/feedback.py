@@ -1,0 +1,150 @@
+"""Feedback for students, from the autograded notebooks and the gradebook: what counts, why, and what people said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from autograder.course import Assignment
+from autograder.errors import GradebookError
+from autograder.files import write_whole
+from autograder.gradebook import page
+from autograder.gradebook.autograded import MARK, NO_RESPONSE
+from autograder.gradebook.configuration import NbgraderCourse
+from autograder.gradebook.page import Answer, CodeCell, Feedback, Given
+from autograder.results import ExerciseResult, Problem
+from autograder.texts import Language
+
+if TYPE_CHECKING:
+    from nbgrader.api import SubmittedAssignment
+
+_MODE = 0o644
+
+
+class Shown(BaseModel):
+    """What an autograded notebook keeps of its report: what its student may see."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    report: str
+    exercises: tuple[ExerciseResult, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of one submission's feedback: the file, or why there is none."""
+
+    student: str
+    file: Path | None
+    reason: str = ""
+
+
+def write_all(nbgrader: NbgraderCourse, assignment: Assignment, language: Language) -> Iterator[Written]:
+    """Write the feedback of every submission of an assignment that is in the gradebook.
+
+    Args:
+        nbgrader: the course.
+        assignment: one with a rubric.
+        language: of the pages.
+
+    Raises:
+        GradebookError: the gradebook does not know the assignment, or a file cannot be written.
+    """
+    from nbgrader.api import MissingEntry
+
+    with nbgrader.open() as gradebook:
+        try:
+            submissions = gradebook.find_assignment(assignment.name).submissions
+        except MissingEntry:
+            raise GradebookError(f"{assignment.name}: nothing of it is in the gradebook; grade it first") from None
+        for submission in sorted(submissions, key=lambda s: s.student.id):
+            yield _write(nbgrader, assignment, submission, language)
+
+
+def _write(
+    nbgrader: NbgraderCourse, assignment: Assignment, submission: SubmittedAssignment, language: Language
+) -> Written:
+    student = submission.student.id
+    source = nbgrader.folder("autograded", student, assignment.name) / f"{assignment.name}.ipynb"
+    try:
+        notebook = json.loads(source.read_text(encoding="utf-8"))
+        shown = Shown.model_validate(notebook["metadata"][MARK])
+    except (OSError, ValueError, LookupError, TypeError, ValidationError):
+        return Written(student, None, f"{source} holds no report of ours; grade it first")
+    target = nbgrader.folder("feedback", student, assignment.name) / f"{assignment.name}.html"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(target, page.render(_collect(assignment, submission, notebook, shown), language))
+    target.chmod(_MODE)
+    return Written(student, target)
+
+
+def _collect(
+    assignment: Assignment, submission: SubmittedAssignment, notebook: dict[str, Any], shown: Shown
+) -> Feedback:
+    given = _given(submission, assignment.name)
+    cells = {c["metadata"].get("nbgrader", {}).get("grade_id"): c for c in notebook["cells"]}
+    by_exercise = {exercise: name for name, exercise in assignment.grade_ids.items()}
+    spoken = {name: g.comment for name, g in given.items() if g.comment and g.maximum == 0}
+    penalty = sum(n.late_submission_penalty or 0.0 for n in submission.notebooks)
+    return Feedback(
+        title=assignment.settings.title,
+        student=submission.student.id,
+        handed_in=f"{submission.timestamp:%Y-%m-%d %H:%M} UTC" if submission.timestamp else "",
+        score=sum(g.score for g in given.values()) - penalty,
+        maximum=sum(g.maximum for g in given.values()),
+        taken_off=penalty,
+        exercises=[
+            (e, given[by_exercise[e.name]], [spoken[e.name]] if e.name in spoken else [])
+            for e in shown.exercises
+            if by_exercise.get(e.name) in given
+        ],
+        answers=[
+            Answer(name, _source(cells.get(name)), g)
+            for name, g in given.items()
+            if g.maximum and name not in by_exercise.values()
+        ],
+        problems=shown.problems,
+        cells=list(_code_cells(notebook)),
+        comments=[(name, words) for name, words in spoken.items() if name not in by_exercise],
+    )
+
+
+def _given(submission: SubmittedAssignment, name: str) -> Mapping[str, Given]:
+    """What the gradebook has for each cell; one that only carries a comment is worth nothing."""
+    found: dict[str, Given] = {}
+    for notebook in (n for n in submission.notebooks if n.name == name):
+        comments = {c.name: c.comment or "" for c in notebook.comments}
+        for grade in notebook.grades:
+            comment = comments.pop(grade.name, "")
+            found[grade.name] = Given(
+                score=grade.score,
+                maximum=grade.max_score,
+                extra=grade.extra_credit or 0.0,
+                by_hand=grade.manual_score is not None,
+                waits=bool(grade.needs_manual_grade),
+                comment=comment,
+            )
+        for cell, comment in comments.items():
+            if comment != NO_RESPONSE:
+                found[cell] = Given(0.0, 0.0, comment=comment)
+    return found
+
+
+def _source(cell: dict[str, Any] | None) -> str:
+    source = (cell or {}).get("source", "")
+    return source if isinstance(source, str) else "".join(source)
+
+
+def _code_cells(notebook: dict[str, Any]) -> Iterator[CodeCell]:
+    """The student's code cells with their numbers; what we put in before them is not counted."""
+    own = [c for c in notebook["cells"] if c["cell_type"] == "code" and MARK not in c["metadata"]]
+    for number, cell in enumerate(own, start=1):
+        if cell["metadata"].get("nbgrader", {}).get("grade") is not True:
+            errors = (o for o in cell["outputs"] if o["output_type"] == "error")
+            yield CodeCell(number, _source(cell), tuple("\n".join(o["traceback"]) for o in errors))
