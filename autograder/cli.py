@@ -23,6 +23,7 @@ from autograder.report import commands as report_commands
 if TYPE_CHECKING:
     from autograder.audit import Audit
     from autograder.course import Course
+    from autograder.grading import Grade
     from autograder.results import GradeReport
     from autograder.texts import Language
 
@@ -47,6 +48,7 @@ class Engine(StrEnum):
     """Where submissions are graded."""
 
     local = "local"
+    dask = "dask"
 
 
 @app.command()
@@ -60,6 +62,9 @@ def grade(
         Path, typer.Option("--out", help="Where the reports go; what is in there already is not graded again.")
     ] = Path("results.jsonl"),
     engine: Annotated[Engine, typer.Option("--engine", help="Where to grade.")] = Engine.local,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", help="With --engine dask: a cluster's; by default one is started here.")
+    ] = None,
     course: Annotated[
         Path, typer.Option("--course", help="The course's folder, the one with solutions/ in it.")
     ] = Path(),
@@ -76,9 +81,13 @@ def grade(
     from autograder.course import Course
 
     with errors_as_exit_codes():
-        confined = _must_confine(unsafe=unsafe_no_sandbox)
+        if scheduler and engine is not Engine.dask:
+            raise UsageError("--scheduler goes with --engine dask")
         found = Course.find(course)
-        reports = _grade_all(found, paths or [], assignment, jobs, out, confined=confined, quiet=json_output)
+        with _engine(engine, scheduler, jobs, unsafe=unsafe_no_sandbox) as (elsewhere, confined):
+            reports = _grade_all(
+                found, paths or [], assignment, jobs, out, confined=confined, quiet=json_output, elsewhere=elsewhere
+            )
         _show_reports(reports, out, choose(lang), as_json=json_output)
         if not no_gradebook:
             gradebook.write_gradebook(found, paths or [], reports, quiet=json_output)
@@ -181,6 +190,7 @@ def _grade_all(
     *,
     confined: bool,
     quiet: bool,
+    elsewhere: Grade | None = None,
 ) -> list[GradeReport]:
     """Grade what is not in the results file yet; gives the reports of everything asked for."""
     from autograder.grading import default_jobs, grade_all
@@ -198,7 +208,10 @@ def _grade_all(
         raise UsageError(f"no submissions found in {', '.join(map(str, paths or [course.submitted]))}")
     reports = []
     with Journal(out) as journal, _progress(len(jobs), quiet=quiet) as advance:
-        for report in grade_all(course, jobs, journal, processes=processes or default_jobs(), confined=confined):
+        todo = grade_all(
+            course, jobs, journal, processes=processes or default_jobs(), confined=confined, elsewhere=elsewhere
+        )
+        for report in todo:
             reports.append(report)
             advance()
     return reports
@@ -220,6 +233,26 @@ def _audit_all(start: Path, names: list[str], processes: int | None, *, quiet: b
             )
             for assignment in assignments
         ]
+
+
+@contextmanager
+def _engine(
+    engine: Engine, scheduler: str | None, processes: int | None, *, unsafe: bool
+) -> Iterator[tuple[Grade | None, bool]]:
+    """What grades instead of this machine, if anything does, and whether students' code is confined there."""
+    if engine is Engine.local:
+        yield None, _must_confine(unsafe=unsafe)
+        return
+    from autograder.grading import default_jobs
+
+    try:
+        from autograder.distributed import Cluster
+    except ImportError as error:
+        raise UsageError(f"--engine dask needs the extra: pip install 'dl-autograder[dask]' ({error})") from error
+    with Cluster(scheduler, processes or default_jobs(), must_confine=not unsafe) as cluster:
+        yield cluster.grade, not unsafe
+        for address, reason in cluster.unfit.items():
+            console(stderr=True).print(f"not used: {address}: {reason}", markup=False, highlight=False)
 
 
 def _must_confine(*, unsafe: bool) -> bool:

@@ -193,14 +193,21 @@ class Assignment:
         """The exercise each grade cell belongs to, by the cell's ``grade_id``."""
         return {e.grade_id or f"test_{name}": name for name, e in self.settings.exercises.items()}
 
+    def files(self) -> dict[str, Path]:
+        """Everything a grade may depend on, by its name in the folder: every file but caches and hidden ones."""
+        names = {p.relative_to(self.directory): p for p in sorted(self.directory.rglob("*")) if p.is_file()}
+        return {
+            name.as_posix(): path
+            for name, path in sorted(names.items())
+            if not any(part == "__pycache__" or part.startswith(".") for part in name.parts)
+        }
+
     def sha256(self) -> str:
-        """A hash of everything a grade may depend on: every file of the folder but caches and hidden ones."""
+        """A hash of everything a grade may depend on."""
         digest = hashlib.sha256()
-        names = {p.relative_to(self.directory): p for p in self.directory.rglob("*") if p.is_file()}
-        for name, path in sorted(names.items()):
-            if not any(part == "__pycache__" or part.startswith(".") for part in name.parts):
-                content = hashlib.sha256(path.read_bytes()).hexdigest()
-                digest.update(f"{name.as_posix()} {content}\n".encode("utf-8", "surrogateescape"))
+        for name, path in self.files().items():
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest.update(f"{name} {content}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 
 

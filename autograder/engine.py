@@ -193,6 +193,15 @@ class Engine:
             for session in [s for s in self._sessions if s.deadline < time.monotonic()]:
                 yield from self._lost(session, text("grading it took too long"))
 
+    def add(self, jobs: Iterable[Job]) -> None:
+        """More to grade, once `reports` has come to its end."""
+        self._waiting.extend(jobs)
+        while len(self._sessions) < self._count:
+            self._replace_session()
+        for session in self._sessions:
+            if session.is_ready and self._waiting:
+                session.begin(self._waiting.popleft(), within_s=self._patience_s)
+
     def _add_session(self) -> None:
         session = self._server.fork_session()
         if self._count == len(self._processors):
@@ -232,7 +241,7 @@ class Engine:
             if self._tries[key] < MAX_TRIES:
                 self._waiting.appendleft(session.job)
             else:
-                yield self._failed(session.job, reason)
+                yield failed(session.job, reason, self._provenance, self._blank)
         if self._waiting:
             self._replace_session()
 
@@ -245,25 +254,30 @@ class Engine:
             self._server.wait_until_ready()
             self._add_session()
 
-    def _failed(self, job: Job, reason: Text) -> GradeReport:
-        return GradeReport(
-            student=job.student,
-            assignment=job.assignment,
-            status="error",
-            score=None,
-            max_score=round(sum(e.max_score for e in self._blank), 6),
-            exercises=self._blank,
-            problems=(
-                *job.problems,
-                Problem.of(
-                    "platform", text("could not be graded, which is not the student's fault: {reason}", reason=reason)
-                ),
-            ),
-            file=printable(job.path.name) if job.path else "",
-            submission_sha256="",
-            duration_s=0,
-            **self._provenance.fields,
-        )
+
+def failed(job: Job, reason: Text, provenance: Provenance, exercises: tuple[ExerciseResult, ...] = ()) -> GradeReport:
+    """The report on a submission that we could not grade.
+
+    Args:
+        job: the submission.
+        reason: what happened to us.
+        provenance: what it would have been graded with.
+        exercises: every criterion, not judged, where they are known.
+    """
+    words = text("could not be graded, which is not the student's fault: {reason}", reason=reason)
+    return GradeReport(
+        student=job.student,
+        assignment=job.assignment,
+        status="error",
+        score=None,
+        max_score=round(sum(e.max_score for e in exercises), 6),
+        exercises=exercises,
+        problems=(*job.problems, Problem.of("platform", words)),
+        file=printable(job.path.name) if job.path else "",
+        submission_sha256="",
+        duration_s=0,
+        **provenance.fields,
+    )
 
 
 def _settle(session: Session, processor: int) -> None:

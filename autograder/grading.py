@@ -8,7 +8,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from autograder import submission
 from autograder.course import Assignment, Course
@@ -18,6 +19,9 @@ from autograder.journal import Journal
 from autograder.provenance import Provenance
 from autograder.results import GradeReport
 
+Grade = Callable[[Sequence[Job], Assignment, bytes], Iterator[GradeReport]]
+"""Grades submissions of one assignment with the course's secret; reports come in the order they are done."""
+
 
 def default_jobs() -> int:
     """As many rubric sessions as this process may use cores."""
@@ -25,7 +29,13 @@ def default_jobs() -> int:
 
 
 def grade_all(
-    course: Course, jobs: Sequence[Job], journal: Journal, *, processes: int, confined: bool = True
+    course: Course,
+    jobs: Sequence[Job],
+    journal: Journal,
+    *,
+    processes: int,
+    confined: bool = True,
+    elsewhere: Grade | None = None,
 ) -> Iterator[GradeReport]:
     """Grade submissions of a course and keep the reports; what has not changed since is not graded again.
 
@@ -35,11 +45,13 @@ def grade_all(
         journal: earlier reports; the new ones are added as they are made.
         processes: how many rubric sessions work at once.
         confined: the kernel bounds what students' code can do.
+        elsewhere: grades instead of this machine.
 
     Raises:
         ConfigError: a rubric is broken; there are no new reports of its assignment then.
         SandboxError: no submission can be run on this machine.
     """
+    here = partial(grade, processes=processes, confined=confined)
     key = course.key()
     for name in dict.fromkeys(job.assignment for job in jobs):
         assignment = course.assignment(name)
@@ -51,7 +63,7 @@ def grade_all(
                 yield earlier
             else:
                 todo.append(job)
-        for report in grade(todo, assignment, key, processes=processes, confined=confined):
+        for report in (elsewhere or here)(todo, assignment, key):
             journal.add(report)
             yield report
     journal.finish()

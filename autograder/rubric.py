@@ -19,7 +19,7 @@ from autograder.criteria import Criterion, PlainTest, declaration, is_named
 from autograder.errors import AutograderError, ConfigError, StudentError
 from autograder.judge import Judge
 from autograder.results import Diagnosis, Outcome
-from autograder.texts import Text, same, text
+from autograder.texts import Text, same, text, without_addresses
 
 if TYPE_CHECKING:
     import torch
@@ -170,11 +170,16 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
         return "error", same(f"{type(error).__name__}: {error}"), None
     told = f"{type(error).__name__}: {error}" if judged.visible else type(error).__name__
     if isinstance(error, AssertionError | pytest.fail.Exception):
-        return "failed", text("the requirement is not met") if not judged.visible else same(str(error)[:1000]), None
+        words = text("the requirement is not met") if not judged.visible else same(without_addresses(str(error))[:1000])
+        return "failed", words, None
     # the reference passes this criterion, so it is what the student's function returned that broke it
     return (
         "failed",
-        text("what came back could not be judged ({reason}); {call}", reason=told[:300], call=describe_last_call()),
+        text(
+            "what came back could not be judged ({reason}); {call}",
+            reason=without_addresses(told)[:300],
+            call=describe_last_call(),
+        ),
         None,
     )
 

@@ -23,7 +23,7 @@ from autograder.sandbox.cells import Failure, Notebook
 from autograder.sandbox.wire import identical
 from autograder.source import Source, Use
 from autograder.submission import Submission, tell_label
-from autograder.texts import Text, same, text
+from autograder.texts import Text, same, text, without_addresses
 
 
 class Runner(Protocol):
@@ -206,7 +206,8 @@ def tell_failure(failure: Failure) -> Text:
         where = text("{place}, line {line}", place=tell_label(label), line=line)
         inside = text(", in {name}", name=name) if name and name != "<module>" else same("")
         words = words + where + inside + same(f"\n    {source}\n" if source else "\n")
-    return words + same(f"{failure.kind}: {failure.message}" if failure.message else failure.kind)
+    message = without_addresses(failure.message)
+    return words + same(f"{failure.kind}: {message}" if message else failure.kind)
 
 
 def frames_outside(error: BaseException, package: str) -> Failure:

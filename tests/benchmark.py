@@ -197,10 +197,11 @@ def run(command, cwd):
     return Usage(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, peak[0])
 
 
-def grade(course, jobs):
+def grade(course, jobs, *options):
     out = course.root / "results.jsonl"
     out.unlink(missing_ok=True)
-    return run([sys.executable, "-m", "autograder", "grade", "--no-gradebook", "--out", out, "--jobs", str(jobs)], course.root)
+    command = [sys.executable, "-m", "autograder", "grade", "--no-gradebook", "--out", out, "--jobs", str(jobs)]
+    return run([*command, *options], course.root)
 
 
 def linear_regression(folder, students):
@@ -288,6 +289,19 @@ def measure_curve(folder, counts, jobs):
     return usages
 
 
+def measure_dask(folder, students, jobs):
+    """What a submission costs more on a Dask cluster of this machine, beyond the start of either."""
+    few, many = (four_functions(folder / f"dask-{count}", count) for count in (jobs, students))
+    each = {}
+    for engine in ("local", "dask"):
+        start, usage = (grade(course, jobs, "--engine", engine) for course in (few, many))
+        report(f"four functions, --engine {engine}", usage, students)
+        each[engine] = (usage.cpu_s - start.cpu_s) / (students - jobs)
+    overhead = each["dask"] - each["local"]
+    print(f"a submission costs {1000 * overhead:.1f} ms CPU more on Dask, beyond the start")
+    print(f"extrapolated, not measured: 100,000 submissions take {each['dask'] * 100_000 / 3600:.1f} CPU hours")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--students", type=int, default=100, help="submissions for autograder")
@@ -298,6 +312,7 @@ def main():
         help="submissions for stock nbgrader, which takes seconds for each; 0 leaves it out",
     )
     parser.add_argument("--curve", type=Path, metavar="SVG", help="measure 10 to 2,000 submissions instead, and draw that")
+    parser.add_argument("--dask", action="store_true", help="measure the local engine against Dask on this machine instead")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -305,6 +320,9 @@ def main():
         if options.curve:
             counts = (10, 50, 200, 500, 1000, 2000)
             draw_curve(options.curve, counts, measure_curve(folder, counts, options.jobs))
+            return
+        if options.dask:
+            measure_dask(folder, options.students, options.jobs)
             return
         for title, make in (("linear_regression", linear_regression), ("four functions", four_functions)):
             start = grade(make(folder / f"{make.__name__}-start", options.jobs), options.jobs)

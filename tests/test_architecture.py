@@ -43,7 +43,7 @@ session judging report.terminal generated report.classroom report.plots
 report.html report.page rubric_process
 rubric_server
 journal practice plain demo doctor
-grading standby standby_server gradebook.configuration gradebook.page
+grading distributed standby standby_server gradebook.configuration gradebook.page
 audit watching gradebook.sources
 report.audit gradebook.autograded gradebook.leaks
 gradebook.records gradebook.releasing gradebook.ordinary gradebook.feedback

@@ -65,7 +65,7 @@ def test_every_direct_dependency_is_pinned():
 
 
 def test_the_example_rubric_in_the_readme_is_the_real_interface():
-    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    code = re.search(r"^A criterion:\n\n```python\n(.*?)```", README, re.DOTALL | re.MULTILINE)[1]
     namespace = {}
     exec("import torch\n" + code, namespace)
     assert namespace["test_squared_loss_keeps_shape"].__criterion__.points == 2
