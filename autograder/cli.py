@@ -5,15 +5,22 @@ Exit codes: 0 done, 1 something did not pass or could not be graded, 2 wrong usa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autograder.commandline import JsonOption, Lang, LangOption, choose, console, errors_as_exit_codes, print_json
+from autograder.commandline import (
+    JsonOption,
+    Lang,
+    LangOption,
+    choose,
+    console,
+    errors_as_exit_codes,
+    print_json,
+    progress,
+)
 from autograder.errors import UsageError
 from autograder.gradebook import commands as gradebook
 from autograder.lms import commands as lms
@@ -207,7 +214,7 @@ def _grade_all(
     if not jobs:
         raise UsageError(f"no submissions found in {', '.join(map(str, paths or [course.submitted]))}")
     reports = []
-    with Journal(out) as journal, _progress(len(jobs), quiet=quiet) as advance:
+    with Journal(out) as journal, progress(len(jobs), quiet=quiet) as advance:
         todo = grade_all(
             course, jobs, journal, processes=processes or default_jobs(), confined=confined, elsewhere=elsewhere
         )
@@ -226,7 +233,7 @@ def _audit_all(start: Path, names: list[str], processes: int | None, *, quiet: b
     course = Course.find(start)
     assignments = [course.assignment(name) for name in names] or list(course.assignments().values())
     total = sum(audits.count_versions(assignment) for assignment in assignments)
-    with _progress(total, quiet=quiet) as advance:
+    with progress(total, quiet=quiet) as advance:
         return [
             audits.audit(
                 assignment, processes=processes or default_jobs(), confined=confine.is_available(), advance=advance
@@ -307,27 +314,6 @@ def _watch(file: Path, lang: Lang | None) -> bool:
     seen = watching.Watch(console(), language)
     watching.watch(file, lambda: standby.check_file(file)[1], seen, console(), language)
     return seen.passed
-
-
-@contextmanager
-def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[], None]]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("grading"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}/s"),
-        TimeRemainingColumn(compact=True),
-    )
-    with Progress(*columns, console=console(stderr=True), disable=quiet) as progress:
-        task = progress.add_task("", total=total, rate="  –")
-
-        def advance() -> None:
-            speed = progress.tasks[0].speed
-            progress.update(task, advance=1, rate=f"{speed:5.1f}" if speed else "  –")
-
-        yield advance
 
 
 def main() -> None:

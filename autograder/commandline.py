@@ -6,7 +6,7 @@ Exit codes: 0 done, 1 something did not pass or could not be graded, 2 wrong usa
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -70,3 +70,25 @@ def errors_as_exit_codes() -> Iterator[None]:
 def _fail(error: AutograderError, code: int) -> NoReturn:
     sys.stderr.write("autograder: " + " ".join(str(error).split()) + "\n")
     raise typer.Exit(code)
+
+
+@contextmanager
+def progress(total: int, *, quiet: bool) -> Iterator[Callable[[], None]]:
+    """A bar with rate and time to go, for grading; gives what to call after each submission."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("grading"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}/s"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=console(stderr=True), disable=quiet) as bar:
+        task = bar.add_task("", total=total, rate="  –")
+
+        def advance() -> None:
+            speed = bar.tasks[0].speed
+            bar.update(task, advance=1, rate=f"{speed:5.1f}" if speed else "  –")
+
+        yield advance

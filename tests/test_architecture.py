@@ -44,8 +44,8 @@ report.html report.page rubric_process
 rubric_server
 journal practice plain demo doctor
 grading distributed standby standby_server gradebook.configuration gradebook.page
-audit watching gradebook.sources
-report.audit gradebook.autograded gradebook.leaks
+audit watching gradebook.sources regrading
+report.audit report.moves gradebook.autograded gradebook.leaks
 gradebook.records gradebook.releasing gradebook.ordinary gradebook.feedback
 gradebook.writing gradebook.preprocessors lms.scores lms.runners
 lms.tables gradebook.quizzes

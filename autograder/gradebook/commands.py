@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autograder.commandline import LangOption, choose, console, errors_as_exit_codes
+from autograder.commandline import JsonOption, LangOption, choose, console, errors_as_exit_codes, print_json, progress
+from autograder.errors import UsageError
 
 if TYPE_CHECKING:
     from autograder.course import Course
@@ -67,7 +68,50 @@ def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Pat
                     typer.echo(f"{page.student}: {page.reason}", err=True)
 
 
+def regrade(
+    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Whose rubric has changed.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Let the new scores count.")] = False,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Processes at once; by default one per core.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="What `grade` wrote.")] = Path("results.jsonl"),
+    course: CourseOption = Path(),
+    no_gradebook: Annotated[bool, typer.Option("--no-gradebook", help="Leave nbgrader's gradebook as it is.")] = False,
+    lang: LangOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Grade again after a rubric has changed: first show who moves and why, with --yes let it count."""
+    from autograder.course import Course
+    from autograder.grading import default_jobs
+    from autograder.regrading import Regrading
+    from autograder.report import moves as report
+    from autograder.sandbox import confine
+
+    with errors_as_exit_codes():
+        found = Course.find(course)
+        if not confine.is_available():
+            raise UsageError("this machine cannot confine student code; `autograder doctor` says what is missing")
+        again = Regrading(found, found.assignment(assignment), out)
+        with progress(len(again), quiet=json_output) as advance:
+            moves = again.grade(processes=jobs or default_jobs(), confined=True, advance=advance)
+        if json_output:
+            print_json([report.as_values(move) for move in moves])
+        else:
+            if moves:
+                console().print(report.table(moves, choose(lang)))
+            typer.echo(f"{len(moves)} of {len(again)} change")
+        if not yes:
+            if not json_output:
+                typer.echo("nothing has been written; add --yes to let the new scores count")
+            return
+        kept = again.accept()
+        if not json_output:
+            typer.echo(f"reports: {out}; the old ones: {kept}")
+        if not no_gradebook:
+            write_gradebook(found, [], again.reports, quiet=json_output)
+
+
 def add_to(app: typer.Typer) -> None:
     """Make these commands part of an application."""
-    for command in (release, feedback):
+    for command in (release, feedback, regrade):
         app.command()(command)

@@ -1,0 +1,66 @@
+"""Who moves when an assignment is graded again, for terminals and as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text as Styled
+
+from autograder.regrading import Change, Move
+from autograder.report.tables import plain_table
+from autograder.report.terminal import MARKS, points
+from autograder.results import CriterionResult, GradeReport
+from autograder.texts import Language
+
+
+def table(moves: Sequence[Move], language: Language) -> Table:
+    """A line for each student, and one for each criterion that makes the difference."""
+    found = plain_table()
+    for heading in ("student", "before", "after", "", "because of"):
+        found.add_column(heading, justify="left" if heading in ("student", "because of") else "right")
+    for move in moves:
+        reasons = [_reason(change, language) for change in move.changes]
+        if move.is_resubmitted:
+            reasons.insert(0, "another file was handed in since")
+        first, *rest = reasons or [""]
+        scores = (_score(move.before), _score(move.after))
+        found.add_row(Styled(move.student, "bold"), *scores, _difference(move), Styled(first))
+        for reason in rest:
+            found.add_row("", "", "", "", Styled(reason))
+    return found
+
+
+def as_values(move: Move) -> dict[str, Any]:
+    """One student's move as plain values."""
+    return {
+        "student": move.student,
+        "before": move.before.score if move.before is not None else None,
+        "after": move.after.score,
+        "difference": move.difference,
+        "resubmitted": move.is_resubmitted,
+        "criteria": [
+            {"id": c.id, "before": c.before.earned if c.before else None, "after": c.after.earned if c.after else None}
+            for c in move.changes
+        ],
+    }
+
+
+def _score(report: GradeReport | None) -> str:
+    return "–" if report is None else f"{points(report.score)}/{points(report.max_score)}"
+
+
+def _difference(move: Move) -> Styled:
+    if move.difference is None:
+        return Styled("?", "yellow")
+    style = "green" if move.difference > 0 else "red" if move.difference < 0 else "dim"
+    return Styled(f"{move.difference:+g}" if move.difference else "0", style)
+
+
+def _reason(change: Change, language: Language) -> str:
+    return f"{change.id} {_verdict(change.before)} → {_verdict(change.after)}  {change.title.get(language)}"
+
+
+def _verdict(result: CriterionResult | None) -> str:
+    return "none" if result is None else f"{MARKS[result.outcome]} {points(result.earned)}/{points(result.points)}"
