@@ -29,6 +29,12 @@ from autograder.course import Course
 ROOT = Path(__file__).parents[1]
 HIDDEN_TESTS = "### BEGIN HIDDEN TESTS\n{}\n### END HIDDEN TESTS"
 
+STOCK_CONFIGURATION = """\
+c = get_config()
+c.CourseDirectory.source_directory = "solutions"
+c.CourseDirectory.release_directory = "assignments"
+c.CourseDirectory.ignore = ["private", "__pycache__"]
+"""
 SOLUTIONS = {
     "squared_loss": "def squared_loss(y_hat, y):\n    return (y_hat - y.reshape(y_hat.shape)) ** 2 / 2",
     "sgd": """\
@@ -221,7 +227,7 @@ def linear_regression(folder, students):
 def four_functions(folder, students):
     """A course for both graders: the grade cells hold asserts for nbgrader, the rubric judges the same functions."""
     (folder / "solutions" / "hw1" / "private").mkdir(parents=True)
-    shutil.copy(ROOT / "nbgrader_config.py", folder)
+    (folder / "nbgrader_config.py").write_text(STOCK_CONFIGURATION)
     titles = "".join(
         f"  {name}:\n    title: {{en: {name}, zh: {name}}}\n    functions: ['{signature(name)}']\n"
         + (f"    changes: {{{name}: [params]}}\n" if "params" in signature(name) else "")
