@@ -5,6 +5,8 @@ Exit codes: 0 done, 1 something did not pass or could not be graded, 2 wrong usa
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
