@@ -9,7 +9,7 @@ import autograder
 
 PACKAGE = Path(autograder.__file__).parent
 LAYERS = """
-texts datasets environment files report.tables quiz.expressions quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
+texts datasets environment files report.tables quiz.expressions quiz.formulas quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
 errors lms.downloads quiz.reading quiz.outcomes quiz.exports.losses quiz.exports.qti_items
 results yamlfile commandline lms.archives
 lms.collecting lms.reports

@@ -12,7 +12,7 @@ import tiny_quiz as tiny
 from test_quiz_cli import quiz as run_quiz
 from test_quiz_taking import SECRETS, VARIANTS
 
-from autograder.quiz import certificates, loading
+from autograder.quiz import certificates, linting, loading
 from autograder.quiz.exports import html, moodle
 from autograder.quiz.filled import Blanks, Code, Number
 from autograder.quiz.models import Match, Multi, Order, Single, TrueFalse
@@ -113,6 +113,34 @@ def test_the_page_speaks_both_languages_and_keeps_what_was_filled_in(quiz, tmp_p
     assert "This answer cannot be read" in shown
     assert '<html lang="en">' in shown
     assert "What is twice 1.5?" in shown
+
+
+FORMULA = tiny.SOURCE.replace(
+    "en: One and one is two.", r"en: 'It is $\hat{y}_i = \frac{1}{2} \sum_j w_j < 3$, not `$x$`.'"
+)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_formulas_are_mathml_in_the_page(tmp_path):
+    script = HELPERS + 'card("language").click(); tick("one", "A"); press("one"); press("one");'
+    shown = in_browser(html.page(tiny.load(tmp_path, FORMULA), VARIANTS, {})[0], script, tmp_path)
+    assert re.search(
+        r'<math xmlns="http://www.w3.org/1998/Math/MathML"[^>]*>.*<mfrac>.*</math>, not <code>\$x\$</code>', shown
+    )
+
+
+def test_formulas_go_to_other_systems_in_their_own_notation(tmp_path):
+    quiz = tiny.load(tmp_path, FORMULA)
+    words = r"It is \(\hat{y}_i = \frac{1}{2} \sum_j w_j &lt; 3\), not <code>$x$</code>."
+    assert words in ElementTree.fromstring(moodle.Exporter(quiz, VARIANTS, "en").xml()).findtext(
+        ".//generalfeedback/text"
+    )
+
+
+def test_a_formula_that_is_none_is_an_error_of_the_review(tmp_path):
+    quiz = tiny.load(tmp_path, FORMULA.replace(r"\hat{y}_i", r"\hut{y}_"))
+    told = [remark.words for remark in linting.lint(quiz, tmp_path, {}) if remark.kind == "error"]
+    assert any(r"explain: $\hut{y}_ = " in words for words in told)
 
 
 # -- Moodle ------------------------------------------------------------------------------------------------------------

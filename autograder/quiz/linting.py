@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from autograder.errors import SandboxError
-from autograder.quiz import credit
+from autograder.quiz import credit, formulas
 from autograder.quiz.certificates import needs_proof
 from autograder.quiz.filled import Blanks, ChoiceBlank, Code, Number
 from autograder.quiz.judges import Variant
@@ -190,6 +190,8 @@ def _languages(words: Text) -> Iterator[str]:
         yield "the Chinese words are missing"
     elif en == zh and len(_WORD.findall(en)) > 2:
         yield "the Chinese words are missing; both languages say the same"
+    for language in (words.en, words.zh):
+        yield from formulas.problems(language)
 
 
 def _letters_named(words: Text, question: AnyQuestion) -> list[str]:

@@ -28,6 +28,7 @@ from autograder.quiz.filled import (
     Tolerance,
     WrongNumber,
 )
+from autograder.quiz.formulas import marked
 from autograder.quiz.judges import Variant
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
 from autograder.quiz.reading import parse_number, parse_shape, parse_word
@@ -58,8 +59,17 @@ def page(
             data |= _key(quiz, question, variants.get(question.id, ()))
             if question.id in certificates:
                 data["evidence"] = _evidence(question, certificates[question.id])
-    content = json.dumps(shown, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", "\\u2028")
+    content = json.dumps(_with_formulas(shown), ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", "\\u2028")
     return _PAGE.read_text(encoding="utf-8").replace(_PLACE, content), list(_losses(quiz))
+
+
+def _with_formulas(data: Any) -> Any:
+    """The page's data with MathML in all that is said in two languages."""
+    if isinstance(data, dict):
+        if data.keys() == {"en", "zh"}:
+            return {language: marked(words) if isinstance(words, str) else words for language, words in data.items()}
+        return {name: _with_formulas(value) for name, value in data.items()}
+    return [_with_formulas(value) for value in data] if isinstance(data, list) else data
 
 
 def _losses(quiz: Quiz) -> Sequence[Loss]:

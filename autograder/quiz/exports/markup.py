@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Sequence
 
+from autograder.quiz.formulas import replaced
 from autograder.quiz.judges import Variant
 from autograder.quiz.records import PLACEHOLDER, Option
 from autograder.texts import Language
@@ -14,12 +15,16 @@ _CODE = re.compile(r"`([^`]+)`")
 
 
 def to_html(words: str) -> str:
-    """Words of an author, where only backquotes mean something.
+    r"""Words of an author, where only backquotes and dollar signs mean something.
 
-    >>> to_html("is `a < b` so?")
-    'is <code>a &lt; b</code> so?'
+    >>> to_html("is `a < b` so, or $a < b$?")
+    'is <code>a &lt; b</code> so, or \\(a &lt; b\\)?'
     """
-    return _CODE.sub(r"<code>\1</code>", html.escape(words, quote=False))
+
+    def escaped(plain: str) -> str:
+        return _CODE.sub(r"<code>\1</code>", html.escape(plain, quote=False))
+
+    return replaced(words, lambda latex: rf"\({html.escape(latex, quote=False)}\)", escaped)
 
 
 def option_html(option: Option, language: Language) -> str:

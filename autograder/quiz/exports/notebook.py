@@ -14,6 +14,7 @@ from autograder.errors import UsageError
 from autograder.quiz.exports.losses import Loss
 from autograder.quiz.exports.markup import with_values
 from autograder.quiz.filled import Blank, Blanks, ChoiceBlank, Code, Number, ShapeBlank
+from autograder.quiz.formulas import replaced
 from autograder.quiz.judges import Variant
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
 from autograder.quiz.records import PLACEHOLDER, Option
@@ -214,8 +215,12 @@ def _option(option: Option, language: Language) -> str:
 
 
 def _markdown(words: str) -> str:
-    """An author's words, where only backquotes mean something."""
-    return _MEANS_SOMETHING.sub(lambda found: found[1] or f"\\{found[2]}", words)
+    """An author's words, where only backquotes and dollar signs mean something."""
+
+    def escaped(plain: str) -> str:
+        return _MEANS_SOMETHING.sub(lambda found: found[1] or f"\\{found[2]}", plain)
+
+    return replaced(words, lambda latex: f"${latex}$", escaped)
 
 
 # -- answers -----------------------------------------------------------------------------------------------------------
