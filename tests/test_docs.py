@@ -12,7 +12,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = (
-    "grade", "check", "audit", "collect", "export", "report", "demo", "doctor", "release", "feedback", "regrade", "quiz list", "quiz take", "quiz score", "quiz stats", "quiz prove", "quiz lint",
+    "grade", "check", "audit", "collect", "export", "submit", "report", "demo", "doctor", "release", "feedback", "regrade", "quiz list", "quiz take", "quiz score", "quiz stats", "quiz prove", "quiz lint",
     "quiz release", "quiz export", "quiz schema",
 )  # fmt: skip
 

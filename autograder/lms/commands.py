@@ -1,4 +1,4 @@
-"""The commands between the course and learning management systems: collect, export."""
+"""The commands between the course and learning management systems: collect, export, submit."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from autograder.errors import UsageError
 
 if TYPE_CHECKING:
     from autograder.lms.collecting import Collection
+    from autograder.lms.submitting import HandIn
     from autograder.lms.tables import Exported
     from autograder.results import GradeReport
     from autograder.texts import Language
@@ -193,6 +194,68 @@ def _write(target: Path, content: str | bytes) -> None:
         raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
 
 
+def submit(
+    path: Annotated[
+        Path, typer.Argument(metavar="[FOLDER]", help="The assignment's folder, or its notebook.")
+    ] = Path(),
+    as_zip: Annotated[
+        Path | None, typer.Option("--zip", metavar="FILE", help="Make a zip for an LMS instead of using the exchange.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, whatever is still open.")] = False,
+    course_id: Annotated[
+        str | None, typer.Option("--course-id", help="The course's name in nbgrader's exchange, where it has several.")
+    ] = None,
+    lang: LangOption = None,
+) -> None:
+    """Hand in an assignment: says what is still open, asks, and leaves a receipt with time and hash."""
+    import json
+    from datetime import UTC, datetime
+
+    from autograder.lms import submitting
+    from autograder.texts import text
+
+    with errors_as_exit_codes():
+        if not path.exists():
+            raise UsageError(f"{path}: there is no such file or folder")
+        handed_in = submitting.look_at(path)
+        language = choose(lang, handed_in.assignment.settings.language)
+        _show_open(handed_in, language)
+        if handed_in.open and not yes:
+            if not sys.stdin.isatty():
+                raise UsageError("something is still open and nobody can be asked; add --yes to hand in all the same")
+            if not typer.confirm(text("hand in all the same?").get(language)):
+                raise typer.Exit(1)
+        note = submitting.receipt(
+            handed_in, time=datetime.now(UTC), way="zip" if as_zip is not None else "nbgrader's exchange"
+        )
+        if as_zip is not None:
+            submitting.as_zip(handed_in, note, as_zip)
+        else:
+            submitting.to_exchange(handed_in, course_id)
+        stamp = str(note["time"]).replace(":", "").replace("+0000", "Z")
+        kept = Path(f"{handed_in.assignment.name}-{stamp}.receipt.json")
+        _write(kept, json.dumps(note, ensure_ascii=False, indent=1) + "\n")
+        if as_zip is not None:
+            typer.echo(text("upload {file}", file=str(as_zip)).get(language))
+        typer.echo(text("handed in at {time}, SHA-256 {hash}", time=note["time"], hash=handed_in.sha256).get(language))
+        typer.echo(text("receipt: {file}", file=str(kept)).get(language))
+
+
+def _show_open(handed_in: HandIn, language: Language) -> None:
+    from autograder.report import terminal
+    from autograder.texts import text
+
+    screen = console()
+    screen.print(terminal.criteria(handed_in.report.exercises, language))
+    for problem in handed_in.report.problems:
+        screen.print(problem.get(language), style="yellow", markup=False, highlight=False)
+    if handed_in.open:
+        words = text("still open: {count}", count=len(handed_in.open))
+    else:
+        words = text("every criterion you can see is met; grading uses others too")
+    screen.print(words.get(language), markup=False, highlight=False)
+
+
 def _document(collection: Collection) -> object:
     from dataclasses import asdict
 
@@ -222,5 +285,5 @@ def _show(collection: Collection) -> None:
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (collect, export):
+    for command in (collect, export, submit):
         app.command()(command)

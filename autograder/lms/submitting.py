@@ -1,0 +1,115 @@
+"""Handing in: what is still open, a receipt, and the way through nbgrader's exchange or in a zip for an LMS."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from autograder.course import Assignment
+from autograder.errors import UsageError
+from autograder.results import CriterionResult, GradeReport
+
+_OLDEST = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class HandIn:
+    """One notebook about to be handed in, as the visible criteria see it.
+
+    Args:
+        assignment: the folder students have.
+        notebook: the file.
+        report: the verdicts on the visible criteria.
+        sha256: of the file's bytes, as a grade's report names it too.
+    """
+
+    assignment: Assignment
+    notebook: Path
+    report: GradeReport
+    sha256: str
+
+    @property
+    def open(self) -> list[CriterionResult]:
+        """What is not met yet."""
+        return [c for exercise in self.report.exercises for c in exercise.criteria if c.outcome != "passed"]
+
+
+def look_at(path: Path) -> HandIn:
+    """Find the notebook of a fetched assignment and judge it by the visible criteria.
+
+    Args:
+        path: the assignment's folder, or the notebook in it.
+
+    Raises:
+        UsageError: there is no such assignment, or no notebook of its name.
+    """
+    from autograder import practice
+    from autograder.course import find_assignment
+
+    assignment = find_assignment(path.resolve() if path.is_dir() else path.resolve().parent)
+    notebook = assignment.notebook
+    if path.is_file() and path.resolve() != notebook.resolve():
+        raise UsageError(f"{path}: {notebook.name} is what is handed in; give the file that name")
+    if not notebook.is_file():
+        raise UsageError(f"{notebook}: there is no such file; nothing could be handed in")
+    sha256 = hashlib.sha256(notebook.read_bytes()).hexdigest()
+    return HandIn(assignment, notebook, practice.check_file(notebook)[1], sha256)
+
+
+def receipt(handed_in: HandIn, *, time: datetime, way: str) -> dict[str, Any]:
+    """What a student keeps: when which bytes were handed in, and what was open then."""
+    return {
+        "schema": 1,
+        "assignment": handed_in.assignment.name,
+        "file": handed_in.notebook.name,
+        "sha256": handed_in.sha256,
+        "time": time.isoformat(timespec="seconds"),
+        "way": way,
+        "open": [criterion.id for criterion in handed_in.open],
+    }
+
+
+def as_zip(handed_in: HandIn, note: Mapping[str, Any], target: Path) -> None:
+    """Write a zip for an LMS: the notebook as it was judged, and the receipt.
+
+    Raises:
+        UsageError: the notebook has changed meanwhile, or the zip cannot be written.
+    """
+    content = handed_in.notebook.read_bytes()
+    if hashlib.sha256(content).hexdigest() != handed_in.sha256:
+        raise UsageError(f"{handed_in.notebook}: was saved while it was being checked; hand it in again")
+    temporary = target.with_name(f".{target.name}.new")
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in (
+                (handed_in.notebook.name, content),
+                ("receipt.json", json.dumps(note, ensure_ascii=False, indent=1).encode()),
+            ):
+                archive.writestr(zipfile.ZipInfo(name, _OLDEST), data, zipfile.ZIP_DEFLATED)
+        temporary.replace(target)
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
+
+
+def to_exchange(handed_in: HandIn, course_id: str | None) -> None:
+    """Hand in by nbgrader's own command.
+
+    Raises:
+        UsageError: nbgrader refuses, with its reason.
+    """
+    folder = handed_in.assignment.directory.resolve()
+    command = [sys.executable, "-m", "nbgrader", "submit", folder.name]
+    command += ["--course", course_id] if course_id else []
+    done = subprocess.run(command, cwd=folder.parent, capture_output=True, text=True, errors="replace", check=False)  # noqa: S603
+    if done.returncode:
+        told = [line for line in done.stderr.splitlines() if "ERROR" in line or "Error" in line]
+        reason = told[-1].partition("ERROR |")[2].strip() or told[-1] if told else "no reason given"
+        raise UsageError(f"nbgrader submit: {reason}; without an exchange hand in a zip: --zip FILE")

@@ -1,0 +1,134 @@
+"""Handing in as a student does: a receipt, a zip that can be collected, and nbgrader's real exchange."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pexpect
+import pytest
+import tiny_course as tiny
+
+from autograder.lms.collecting import collect
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def fetched(tmp_path):
+    """An assignment as a student has it, somewhere with spaces."""
+    course = tiny.make(tmp_path / "course")
+    folder = tmp_path / "my work" / "tiny"
+    shutil.copytree(course.root / "solutions" / "tiny", folder, ignore=shutil.ignore_patterns("private"))
+    return folder
+
+
+def fill(folder, *arguments):
+    path = folder / "tiny.ipynb"
+    path.write_text(json.dumps(tiny.answers(*arguments)), encoding="utf-8")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def submit(*arguments, cwd, code=0, **environment):
+    command = [sys.executable, "-m", "autograder", "submit", *map(str, arguments)]
+    environment = os.environ | {"AUTOGRADER_LANG": "en"} | environment
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def receipts(folder):
+    return [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("tiny-*.receipt.json")]
+
+
+def test_a_zip_with_a_receipt_that_can_be_collected(fetched, tmp_path):
+    sha256 = fill(fetched)
+    done = submit("--zip", "hand in.zip", cwd=fetched)
+    assert "every criterion you can see is met" in done.stdout
+    assert sha256 in done.stdout
+    (note,) = receipts(fetched)
+    assert (note["assignment"], note["sha256"], note["way"], note["open"]) == ("tiny", sha256, "zip", [])
+    with zipfile.ZipFile(fetched / "hand in.zip") as archive:
+        assert archive.namelist() == ["tiny.ipynb", "receipt.json"]
+        assert json.loads(archive.read("receipt.json")) == note
+    download = tmp_path / "submissions.zip"
+    with zipfile.ZipFile(download, "w") as archive:
+        archive.write(fetched / "hand in.zip", "doejane_101_9001_hand in.zip")
+    collect(download, tmp_path / "submitted", "tiny")
+    collected = tmp_path / "submitted" / "doejane_101" / "tiny" / "tiny.ipynb"
+    assert hashlib.sha256(collected.read_bytes()).hexdigest() == sha256
+
+
+def test_what_is_open_is_told_and_nobody_hands_it_in_by_accident(fetched):
+    fill(fetched, "def double(x):\n    return 3 * x\n")
+    done = submit("--zip", "a.zip", cwd=fetched, code=2)
+    assert "still open: 1" in done.stdout
+    assert "--yes" in done.stderr
+    assert not (fetched / "a.zip").exists()
+    assert not receipts(fetched)
+    submit("--zip", "a.zip", "--yes", cwd=fetched)
+    assert receipts(fetched)[0]["open"] == ["double.values"]
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n", 1), ("y", 0)])
+def test_it_asks_at_a_terminal(fetched, answer, code):
+    fill(fetched, "def double(x):\n    return 3 * x\n")
+    command = ["-m", "autograder", "submit", "--zip", "a.zip", "--lang", "zh"]
+    child = pexpect.spawn(sys.executable, command, cwd=str(fetched), encoding="utf-8", timeout=120)
+    child.expect("仍然提交吗")
+    child.sendline(answer)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == code
+    assert (fetched / "a.zip").exists() == (answer == "y")
+
+
+def test_a_damaged_notebook_is_said_to_be_damaged(fetched):
+    (fetched / "tiny.ipynb").write_text("{", encoding="utf-8")
+    done = submit("--zip", "a.zip", cwd=fetched, code=2)
+    assert "tiny.ipynb ends in the middle" in done.stdout.replace("\n", " ")
+
+
+def test_what_is_no_assignment_is_told(fetched, tmp_path):
+    assert "no such file" in submit("elsewhere", cwd=tmp_path, code=2).stderr
+    (fetched / "mine.ipynb").write_text("{}", encoding="utf-8")
+    assert "tiny.ipynb is what is handed in" in submit(fetched / "mine.ipynb", cwd=tmp_path, code=2).stderr
+    (fetched / "tiny.ipynb").unlink()
+    assert "nothing could be handed in" in submit(cwd=fetched, code=2).stderr
+
+
+def test_through_nbgraders_exchange(fetched, tmp_path):
+    """Released, handed in and collected by nbgrader's own commands, ours in the middle."""
+    course, exchange = tmp_path / "course", tmp_path / "exchange"
+    exchange.mkdir(mode=0o777)
+    exchange.chmod(0o777)
+    config = (ROOT / "nbgrader_config.py").read_text(encoding="utf-8") + f"\nc.Exchange.root = {str(exchange)!r}\n"
+    (course / "nbgrader_config.py").write_text(config, encoding="utf-8")
+    (fetched.parent / "nbgrader_config.py").write_text(config, encoding="utf-8")
+    home = {"HOME": str(tmp_path / "home"), "JUPYTER_DATA_DIR": str(tmp_path / "data"), "USER": "ann", "LOGNAME": "ann"}
+    (tmp_path / "home").mkdir()
+
+    def nbgrader(*arguments):
+        command = [sys.executable, "-m", "nbgrader", *arguments]
+        subprocess.run(command, cwd=course, check=True, capture_output=True, env=os.environ | home)
+
+    shutil.copytree(
+        course / "solutions" / "tiny", course / "assignments" / "tiny", ignore=shutil.ignore_patterns("private")
+    )
+    fill(fetched)
+    refused = submit(cwd=fetched, code=2, **home)
+    assert "nbgrader submit: " in refused.stderr
+    assert "--zip FILE" in refused.stderr
+    nbgrader("release_assignment", "tiny")
+    sha256 = fill(fetched)
+    done = submit(cwd=fetched, **home)
+    assert receipts(fetched)[0]["way"] == "nbgrader's exchange"
+    assert sha256 in done.stdout
+    nbgrader("collect", "tiny")
+    (collected,) = (course / "submitted").glob("*/tiny/tiny.ipynb")
+    assert hashlib.sha256(collected.read_bytes()).hexdigest() == sha256
