@@ -17,6 +17,7 @@ import yaml
 
 from autograder import grading
 from autograder.errors import UsageError
+from autograder.gradebook.configuration import NbgraderCourse
 from autograder.jobs import find_jobs
 from autograder.journal import Journal
 from autograder.lms import reports as writing
@@ -166,6 +167,28 @@ def test_a_roster_that_is_none_is_told(exported, tmp_path, content):
     for make in (tables.as_canvas, tables.as_moodle):
         with pytest.raises(UsageError, match=r"r\.csv"):
             make(exported, tmp_path / "r.csv")
+
+
+@pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # of nbgrader's own functions
+def test_totals_of_the_gradebook_count_what_a_person_gave_and_what_is_late(exported, unjudged, tmp_path):
+    """ann's manual score counts, bob is late, carl could not be graded by us, dora handed in nothing."""
+    (tmp_path / "solutions").mkdir()
+    shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
+    with NbgraderCourse(tmp_path).open() as gradebook:
+        gradebook.add_assignment("tiny")
+        gradebook.add_notebook("tiny", "tiny")
+        gradebook.add_grade_cell("test_double", "tiny", "tiny", max_score=10, cell_type="code")
+        for student in ("ann", "bob", "carl", "dora"):
+            gradebook.add_student(student)
+        for student, auto, manual, penalty in (("ann", 3, 9, None), ("bob", 8, None, 2), ("carl", 8, None, None)):
+            gradebook.add_submission("tiny", student)
+            grade = gradebook.find_grade("test_double", "tiny", "tiny", student)
+            grade.auto_score, grade.manual_score = auto, manual
+            gradebook.find_submission_notebook("tiny", "tiny", student).late_submission_penalty = penalty
+        gradebook.db.commit()
+    carl = scores.of_reports([unjudged.model_copy(update={"student": "carl"})])
+    found = {s.student: (s.score, s.status) for s in scores.with_gradebook(carl, tmp_path, ["tiny", "other"])}
+    assert found == {"ann": (9, "graded"), "bob": (6, "graded"), "carl": (None, "error"), "dora": (0, "missing")}
 
 
 # -- reports -----------------------------------------------------------------------------------------------------------
