@@ -237,6 +237,11 @@ def how_to_answer(question: AnyQuestion) -> Text:
             return text("return True or False")
         case Number():
             return text("return a number")
+        case Blanks() if any(isinstance(blank, ShapeBlank) for blank in question.blanks.values()):
+            return text(
+                "return a dict with a value for each of {names}; a shape is a tuple, such as (3, 4)",
+                names=_quoted(question.blanks),
+            )
         case Blanks():
             return text("return a dict with a value for each of {names}", names=_quoted(question.blanks))
         case Match():
