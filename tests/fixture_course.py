@@ -1,4 +1,4 @@
-"""A course of the notebooks that nbgrader tests itself with, each an assignment of its own, handed in as they are."""
+"""A course of the notebooks that nbgrader tests itself with, handed in as they are."""
 
 import json
 import shutil
@@ -15,7 +15,6 @@ from autograder.gradebook import releasing
 from autograder.gradebook.configuration import NbgraderCourse
 
 TESTS = Path(nbgrader.__file__).parent / "tests"
-STUDENT = "student"
 
 
 def fixtures():
@@ -26,7 +25,7 @@ def fixtures():
             source = notebook.with_name("submitted-unchanged.ipynb")
         elif notebook.stem.startswith("autotest-"):
             source = notebook.with_name("-".join(notebook.stem.split("-")[:2]) + ".ipynb")
-        yield f"{notebook.parts[-3]}_{notebook.stem}", notebook, source
+        yield _name(notebook), notebook, source
 
 
 def make(root, config):
@@ -36,40 +35,49 @@ def make(root, config):
 
 
 def write(root):
-    """Write the course; what nbgrader cannot release is left out."""
+    """Write the course: an assignment for each source, a student for each fixture; what cannot be released is left out."""
     shutil.copy(TESTS / "apps" / "files" / "autotests.yml", root)
-    released = []
+    course = NbgraderCourse(root)
+    handed_in = {}
     for name, notebook, source in fixtures():
-        folder = root / "solutions" / name
+        handed_in.setdefault(_name(source), (source, []))[1].append((name, notebook))
+    for assignment, (source, notebooks) in handed_in.items():
+        folder = root / "solutions" / assignment
         folder.mkdir(parents=True)
         shutil.copy(source, folder / "p.ipynb")
-        handed_in = root / "submitted" / STUDENT / name
-        handed_in.mkdir(parents=True)
-        shutil.copy(notebook, handed_in / "p.ipynb")
-        (handed_in / "data.txt").write_text("Hello\n")
-        released.append(name)
-    nbgrader_course = NbgraderCourse(root)
-    for name in list(released):
         try:
-            releasing.register(nbgrader_course, name)
+            releasing.register(course, assignment)
         except GradebookError:
-            released.remove(name)
-            shutil.rmtree(root / "submitted" / STUDENT / name)
+            continue
+        for name, notebook in notebooks:
+            folder = root / "submitted" / name / assignment
+            folder.mkdir(parents=True)
+            shutil.copy(notebook, folder / "p.ipynb")
+            (folder / "data.txt").write_text("Hello\n")
+
+
+def _name(notebook):
+    return f"{notebook.parts[-3]}_{notebook.stem}"
 
 
 def scores(root):
-    """What the gradebook has: assignment -> cell -> score; None where a person has to grade, or nothing was graded."""
+    """What the gradebook has: fixture -> cell -> score; None where a person has to grade, or nothing was graded."""
     engine = create_engine(f"sqlite:///{root / 'gradebook.db'}")
-    query = """
-        select a.name, b.name, g.auto_score from assignment a join notebook n on n.assignment_id = a.id
-        join base_cell b on b.notebook_id = n.id and b.type != 'SolutionCell'
-        left join submitted_notebook m on m.notebook_id = n.id left join grade g on g.notebook_id = m.id and g.cell_id = b.id"""
-    found = {folder.name: {} for folder in (root / "submitted" / STUDENT).iterdir()}
+    cells = """
+        select a.name, b.name from assignment a join notebook n on n.assignment_id = a.id
+        join base_cell b on b.notebook_id = n.id and b.type != 'SolutionCell'"""
+    grades = """
+        select s.student_id, b.name, g.auto_score from submitted_assignment s join submitted_notebook m on m.assignment_id = s.id
+        join grade g on g.notebook_id = m.id join base_cell b on b.id = g.cell_id"""
     with engine.connect() as connection:
-        for assignment, cell, score in connection.execute(text(query)):
-            found[assignment][cell] = score
+        graded, given = ([tuple(row) for row in connection.execute(text(query))] for query in (cells, grades))
     engine.dispose()
-    return {name: dict(sorted(cells.items())) for name, cells in sorted(found.items())}
+    scored = {row[:2]: row[2] for row in given}
+    assignment_of = {folder.parent.name: folder.name for folder in (root / "submitted").glob("*/*")}
+    return {
+        name: {cell: scored.get((name, cell)) for owner, cell in sorted(graded) if owner == assignment}
+        for name, assignment in sorted(assignment_of.items())
+    }
 
 
 STOCK = """\
