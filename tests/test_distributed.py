@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import tiny_course as tiny
 from process_tree import adopting, still_alive
@@ -58,7 +59,8 @@ def slow_course(tmp_path_factory):
 class Processes:
     """A scheduler and Dask workers of this machine, each in a process of its own."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, **environment):
+        self._environment = os.environ | environment
         self._folder, self._file = folder, folder / "scheduler.json"
         self._started = []
         self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(self._file))
@@ -70,7 +72,9 @@ class Processes:
     def _start(self, kind, *options, before=()):
         command = [*before, sys.executable, "-m", "dask", kind, "--no-dashboard", *options]
         with (self._folder / f"{kind}.log").open("a") as log:
-            self._started.append(subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log))
+            self._started.append(
+                subprocess.Popen(command, cwd=self._folder, env=self._environment, stdout=log, stderr=log)
+            )
         return self._started[-1]
 
     def end(self):
@@ -90,9 +94,9 @@ class Processes:
 
 
 @pytest.fixture
-def processes(tmp_path):
+def processes(tmp_path, request):
     with adopting() as descendants:
-        processes = Processes(tmp_path)
+        processes = Processes(tmp_path, **getattr(request, "param", {}))
         yield processes
         started = descendants()
         processes.end()
@@ -150,6 +154,35 @@ def test_a_killed_dask_worker_loses_nothing(slow_course, here, processes, tmp_pa
     victim.send_signal(signal.SIGKILL)
     assert grader.wait() == 0
     assert results(tmp_path / "out") == here["slow"]
+
+
+NEVER_AGAIN = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+
+
+@pytest.mark.parametrize("processes", [NEVER_AGAIN], indirect=True, ids=[""])
+def test_a_submission_that_ends_dask_workers_is_said_and_tried_again(processes, tmp_path):
+    course = tiny.make(tmp_path / "course")
+    tiny.submit(course, "ann", tiny.answers(before=["import time\ntime.sleep(1.5)"]))
+    victim = processes.add_worker()
+    out, options = tmp_path / "out", ("--engine", "dask", "--scheduler", processes.address)
+    grader = subprocess.Popen(command(course, out, *options), stdout=subprocess.DEVNULL)
+    until_a_student_is_at_work(victim, grader)
+    victim.kill()
+    assert grader.wait() == 1
+    (report,) = read(out)
+    assert (report.status, report.score) == ("error", None)
+    assert "ended the Dask workers" in report.problems[0].text
+    processes.add_worker()
+    assert grade(course, out, *options)[0] == 0
+    assert next(read(out)).score == 10
+
+
+def until_a_student_is_at_work(dask_worker, grader):
+    while grader.poll() is None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            tree = psutil.Process(dask_worker.pid).children(recursive=True)
+            if any(process.name() == "session" for process in tree) and sum(p.name() == "worker" for p in tree) > 1:
+                return
 
 
 def test_a_lost_scheduler_is_said_and_what_is_graded_is_kept(slow_course, here, processes, tmp_path):
