@@ -51,7 +51,6 @@ def look_at(path: Path) -> HandIn:
     Raises:
         UsageError: there is no such assignment, or no notebook of its name.
     """
-    from autograder import practice
     from autograder.course import find_assignment
 
     assignment = find_assignment(path.resolve() if path.is_dir() else path.resolve().parent)
@@ -60,6 +59,8 @@ def look_at(path: Path) -> HandIn:
         raise UsageError(f"{path}: {notebook.name} is what is handed in; give the file that name")
     if not notebook.is_file():
         raise UsageError(f"{notebook}: there is no such file; nothing could be handed in")
+    from autograder import practice  # loads torch
+
     sha256 = hashlib.sha256(notebook.read_bytes()).hexdigest()
     return HandIn(assignment, notebook, practice.check_file(notebook)[1], sha256)
 
