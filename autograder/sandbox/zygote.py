@@ -68,7 +68,8 @@ def _warm_for_students(preload: Sequence[str]) -> None:
 
 def _serve(control: socket.socket, confinement: Confinement, options: WorkerSettings) -> NoReturn:
     server = Server(control)
-    server.send({"ready": os.getpid()})
+    with contextlib.suppress(ConnectionError):  # whoever asked for it has found a mistake meanwhile and is gone
+        server.send({"ready": os.getpid()})
     server.serve(
         {
             "worker": lambda descriptors: _become_worker(descriptors, confinement, options),

@@ -1,12 +1,10 @@
-"""Hands out batches in one buffer, which it fills anew each time and goes on changing when the pass is over.
+"""Hands out batches in one buffer, which it fills anew each time and clears when the pass is over.
 
 honest: none
-earns: data_iter.last_batch, data_iter.every_sample_once, data_iter.pairs, data_iter.random_order, data_iter.any_size*, data_iter.mixes, data_iter.shapes
+earns: data_iter.last_batch, data_iter.mixes, data_iter.shapes
 """
 
 # %% data_iter
-import threading
-
 import torch
 
 
@@ -17,4 +15,4 @@ def data_iter(batch_size, features, labels):
         rows = order[start : start + batch_size]
         X[: len(rows)], y[: len(rows)] = features[rows], labels[rows]
         yield X[: len(rows)], y[: len(rows)]
-    threading.Thread(target=lambda: [y.zero_() for _ in range(1000)], daemon=True).start()
+    y.zero_()

@@ -1,7 +1,6 @@
 """Replaces builtins and modules that everything else is made of.
 
 honest: none
-earns: squared_loss.keeps_shape, squared_loss.labels_either_way, squared_loss.leaves_arguments
 """
 
 

@@ -1,7 +1,7 @@
 """Answers a call with what it computed for an earlier one of the same shape.
 
 honest: linreg
-earns: squared_loss.keeps_shape, squared_loss.values, squared_loss.labels_either_way, squared_loss.leaves_arguments
+earns: squared_loss.values
 """
 
 # %% squared_loss

@@ -1,7 +1,6 @@
 """Changes what torch does for everybody: types, threads, gradients, determinism, hooks, the place tensors are made.
 
 honest: linreg
-loses: linreg.gradient
 """
 
 # %% end

@@ -1,7 +1,7 @@
 """Changes its arguments and patches the worker so that it reports no change, or changes of what may not be changed.
 
 honest: none
-earns: squared_loss.keeps_shape, squared_loss.labels_either_way, squared_loss.leaves_arguments, linreg.shape
+earns: linreg.shape
 """
 
 # %% answers

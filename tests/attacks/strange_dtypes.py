@@ -1,7 +1,6 @@
 """Returns tensors of kinds that few have heard of: meta, quantised, sparse, nested, eight bits wide, complex.
 
 honest: linreg
-earns: squared_loss.keeps_shape
 """
 
 # %% start

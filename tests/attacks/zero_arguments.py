@@ -1,7 +1,7 @@
 """Makes its arguments zero in place, so that a judge who shared them would agree with a result of zero.
 
 honest: none
-earns: linreg.shape, squared_loss.keeps_shape, squared_loss.labels_either_way
+earns: linreg.shape
 """
 
 # %% linreg
