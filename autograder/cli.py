@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autograder.commandline import (
+    AssignmentsArgument,
+    CourseOption,
+    JobsOption,
     JsonOption,
     Lang,
     LangOption,
@@ -50,8 +53,6 @@ gradebook.add_to(app)
 lms.add_to(app)
 report_commands.add_to(app)
 
-JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes at once; by default one per core.")]
-
 
 class Engine(StrEnum):
     """Where submissions are graded."""
@@ -74,9 +75,7 @@ def grade(
     scheduler: Annotated[
         str | None, typer.Option("--scheduler", help="With --engine dask: a cluster's; by default one is started here.")
     ] = None,
-    course: Annotated[
-        Path, typer.Option("--course", help="The course's folder, the one with solutions/ in it.")
-    ] = Path(),
+    course: CourseOption = Path(),
     no_gradebook: Annotated[
         bool, typer.Option("--no-gradebook", help="Write reports only, not nbgrader's gradebook.")
     ] = False,
@@ -124,11 +123,9 @@ def check(
 
 @app.command()
 def audit(
-    assignments: Annotated[list[str] | None, typer.Argument(help="Assignments; by default all of them.")] = None,
+    assignments: AssignmentsArgument = None,
     jobs: JobsOption = None,
-    course: Annotated[
-        Path, typer.Option("--course", help="The course's folder, the one with solutions/ in it.")
-    ] = Path(),
+    course: CourseOption = Path(),
     lang: LangOption = None,
     json_output: JsonOption = False,
 ) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -30,6 +31,9 @@ class Lang(StrEnum):
 
 LangOption = Annotated[Lang | None, typer.Option("--lang", help="Language of what is shown.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes at once; by default one per core.")]
+CourseOption = Annotated[Path, typer.Option("--course", help="The course's folder, the one with solutions/ in it.")]
+AssignmentsArgument = Annotated[list[str] | None, typer.Argument(help="Assignments; by default all of them.")]
 
 
 def choose(asked: Lang | None, default: Language = "en") -> Language:

@@ -21,7 +21,7 @@ import zipfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
@@ -45,9 +45,9 @@ from autograder.engine import Engine, failed
 from autograder.errors import ConfigError, SandboxError, SubmissionError, UsageError
 from autograder.jobs import Job
 from autograder.provenance import Provenance
-from autograder.results import GradeReport, Problem
+from autograder.results import GradeReport
 from autograder.sandbox import confine
-from autograder.texts import Text, text
+from autograder.texts import text
 
 _PER_TASK = 8
 _TASKS_AHEAD = 4
@@ -285,33 +285,22 @@ def _zipped(assignment: Assignment) -> bytes:
 
 def _pack(job: Job) -> dict[str, Any]:
     """A submission as it travels; a file that cannot be read is one here already."""
-    content, reason = None, job.reason
+    content = None
     if job.path is not None:
         try:
             content = submission.read_bytes(job.path)
         except SubmissionError as error:
-            reason = reason or error.text
-    return {
-        "student": job.student,
-        "assignment": job.assignment,
-        "name": os.fsencode(job.path.name) if job.path else None,
-        "content": content,
-        "reason": reason.model_dump() if reason else None,
-        "problems": [problem.model_dump() for problem in job.problems],
-    }
+            job = replace(job, reason=job.reason or error.text)
+    name = os.fsencode(job.path.name) if job.path else None
+    return job.as_message() | {"path": None, "name": name, "content": content}
 
 
 def _unpack(sent: dict[str, Any], folder: Path) -> Job:
-    path = None
-    if sent["name"] is not None:
-        path = folder / Path(os.fsdecode(sent["name"])).name
-        folder.mkdir()
-        if sent["content"] is not None:
-            path.write_bytes(sent["content"])
-    return Job(
-        sent["student"],
-        sent["assignment"],
-        path,
-        Text(**sent["reason"]) if sent["reason"] else None,
-        tuple(Problem(**problem) for problem in sent["problems"]),
-    )
+    job = Job.of_message(sent)
+    if sent["name"] is None:
+        return job
+    path = folder / Path(os.fsdecode(sent["name"])).name
+    folder.mkdir()
+    if sent["content"] is not None:
+        path.write_bytes(sent["content"])
+    return replace(job, path=path)

@@ -117,7 +117,7 @@ class Session:
         self.deadline = time.monotonic() + within_s if job is not None else float("inf")
         if job is not None:
             with contextlib.suppress(OSError):  # a process that is gone is noticed when it is listened to
-                self.sock.sendall(json.dumps(_request(job)).encode() + b"\n")
+                self.sock.sendall(json.dumps(job.as_message()).encode() + b"\n")
 
     def hear(self) -> list[dict[str, Any]] | None:
         """What it has said since; None when it is gone. Blocks while there is nothing."""
@@ -288,12 +288,3 @@ def _settle(session: Session, processor: int) -> None:
     with contextlib.suppress(OSError):  # it is gone already, or this machine does not allow it
         os.sched_setaffinity(session.process.pid, {processor})
         session.processor = processor
-
-
-def _request(job: Job) -> dict[str, Any]:
-    return {
-        "student": job.student,
-        "path": str(job.path.resolve()) if job.path else None,
-        "reason": job.reason.model_dump() if job.reason else None,
-        "problems": [p.model_dump() for p in job.problems],
-    }

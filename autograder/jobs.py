@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Self
 
 from autograder.results import Problem
 from autograder.texts import Text, printable, same, text
@@ -27,6 +28,27 @@ class Job:
     path: Path | None
     reason: Text | None = None
     problems: tuple[Problem, ...] = ()
+
+    def as_message(self) -> dict[str, Any]:
+        """As plain values, for the process that grades it."""
+        return {
+            "student": self.student,
+            "assignment": self.assignment,
+            "path": str(self.path.resolve()) if self.path else None,
+            "reason": self.reason.model_dump() if self.reason else None,
+            "problems": [problem.model_dump() for problem in self.problems],
+        }
+
+    @classmethod
+    def of_message(cls, message: Mapping[str, Any]) -> Self:
+        """The job that `as_message` gave."""
+        return cls(
+            message["student"],
+            message["assignment"],
+            Path(message["path"]) if message["path"] else None,
+            Text(**message["reason"]) if message["reason"] else None,
+            tuple(Problem(**problem) for problem in message["problems"]),
+        )
 
 
 def find_jobs(paths: Sequence[Path], assignments: Sequence[str]) -> list[Job]:

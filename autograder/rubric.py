@@ -232,13 +232,16 @@ def _plain_test(item: pytest.Item) -> PlainTest | None:
     asked = {name: found for name, found in item._fixtureinfo.name2fixturedefs.items() if name not in case}
     if any(fixture.func.__module__ != __name__ for found in asked.values() for fixture in found):
         return None
-    plugins = item.config.pluginmanager.get_plugins()
-    if any(Path(getattr(plugin, "__file__", None) or "").name == "conftest.py" for plugin in plugins):
-        return None  # its hooks want to be called
     names = inspect.signature(item.function).parameters
     if "request" in names:
         return None
     return PlainTest(item.function, tuple(name for name in names if name not in case), case)
+
+
+def _has_conftest(config: pytest.Config) -> bool:
+    """Is there one, whose hooks want to be called?"""
+    files = (getattr(plugin, "__file__", None) for plugin in config.pluginmanager.get_plugins())
+    return any(Path(file or "").name == "conftest.py" for file in files)
 
 
 # -- criteria ----------------------------------------------------------------------------------------------------------
@@ -267,6 +270,7 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
     """
     cases = Counter(_declared(item).id for item in items)
     known: set[str] = set()
+    may_be_plain = bool(items) and not _has_conftest(items[0].config)
     for item in items:
         declared, visible = _declared(item), _is_visible(judge, item)
         case = getattr(item, "callspec", None)
@@ -282,7 +286,7 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
         if judge.exercise in (None, judged.exercise):
             item.stash[_CRITERION] = judged
             judge.criteria.append(judged)
-            plain = _plain_test(item)
+            plain = _plain_test(item) if may_be_plain else None
             if plain is not None:
                 judge.plain_tests[judged.id] = plain
 

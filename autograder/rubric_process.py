@@ -29,17 +29,18 @@ from autograder import submission as submissions
 from autograder.course import Assignment
 from autograder.errors import AutograderError, ConfigError, SubmissionError
 from autograder.files import line_of
+from autograder.jobs import Job
 from autograder.judge import Judge
 from autograder.judging import make_report, open_submission
 from autograder.mutants import Answers
 from autograder.provenance import Provenance
-from autograder.results import GradeReport, Problem
+from autograder.results import GradeReport
 from autograder.rubric import run_criteria
 from autograder.sandbox import confine
 from autograder.sandbox.process import Zygote
 from autograder.sandbox.serving import Server
 from autograder.session import run_session
-from autograder.texts import Text, same
+from autograder.texts import same
 
 _LEAST_MEMORY_MB = 768
 
@@ -118,32 +119,28 @@ class Session:
         _send(channel, {"blank": [exercise.model_dump() for exercise in self._judge.exercises()]})
         for line in channel:
             try:
-                _send(channel, {"report": self._grade(json.loads(line), zygote).to_dict()})
+                _send(channel, {"report": self._grade(Job.of_message(json.loads(line)), zygote).to_dict()})
             except AutograderError as error:
                 _send(channel, {"fault": str(error)})
                 return
 
-    def _grade(self, request: dict[str, Any], zygote: Zygote) -> GradeReport:
-        path = Path(request["path"]) if request["path"] else None
-        reason = Text(**request["reason"]) if request["reason"] else None
-        notes = tuple(Problem(**problem) for problem in request["problems"])
+    def _grade(self, job: Job, zygote: Zygote) -> GradeReport:
+        reason = job.reason
         started = time.perf_counter()
-        if path is not None and reason is None:
+        if job.path is not None and reason is None:
             try:
-                submission = submissions.read(path)
+                submission = submissions.read(job.path)
             except SubmissionError as error:
                 reason = error.text
-        if path is None or reason is not None:
-            return self._report(request, path, started, problems=notes, unreadable=reason or same(""))
+        if job.path is None or reason is not None:
+            return self._report(job, started, problems=job.problems, unreadable=reason or same(""))
         with open_submission(self._judge, zygote, submission) as runner:
             run_criteria(self._criteria)
-            problems = (*notes, *submission.problems, *runner.problems)
-        return self._report(request, path, started, problems=problems, submission=submission)
+            problems = (*job.problems, *submission.problems, *runner.problems)
+        return self._report(job, started, problems=problems, submission=submission)
 
-    def _report(self, request: dict[str, Any], path: Path | None, started: float, **what: Any) -> GradeReport:
-        return make_report(
-            self._judge, self._provenance, student=request["student"], path=path, started=started, **what
-        )
+    def _report(self, job: Job, started: float, **what: Any) -> GradeReport:
+        return make_report(self._judge, self._provenance, student=job.student, path=job.path, started=started, **what)
 
     def prove_reference(self, zygote: Zygote) -> None:
         """Judge the source notebook by its own rubric, which warms everything up as well.

@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autograder.commandline import JsonOption, LangOption, choose, console, errors_as_exit_codes, print_json, progress
+from autograder.commandline import (
+    AssignmentsArgument,
+    CourseOption,
+    JobsOption,
+    JsonOption,
+    LangOption,
+    choose,
+    console,
+    errors_as_exit_codes,
+    print_json,
+    progress,
+)
 from autograder.errors import UsageError
 
 if TYPE_CHECKING:
     from autograder.course import Course
     from autograder.results import GradeReport
-
-CourseOption = Annotated[Path, typer.Option("--course", help="The course's folder, the one with solutions/ in it.")]
-AssignmentsArgument = Annotated[list[str] | None, typer.Argument(help="Assignments; by default all of them.")]
 
 
 def write_gradebook(course: Course, paths: Sequence[Path], reports: Sequence[GradeReport], *, quiet: bool) -> None:
@@ -71,9 +79,7 @@ def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Pat
 def regrade(
     assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Whose rubric has changed.")],
     yes: Annotated[bool, typer.Option("--yes", help="Let the new scores count.")] = False,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, help="Processes at once; by default one per core.")
-    ] = None,
+    jobs: JobsOption = None,
     out: Annotated[Path, typer.Option("--out", help="What `grade` wrote.")] = Path("results.jsonl"),
     course: CourseOption = Path(),
     no_gradebook: Annotated[bool, typer.Option("--no-gradebook", help="Leave nbgrader's gradebook as it is.")] = False,

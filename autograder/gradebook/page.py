@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 
-from autograder.report.terminal import MARKS, points
+from autograder.report.terminal import MARKS, paragraphs, points
 from autograder.results import CriterionResult, ExerciseResult, Problem
 from autograder.texts import Language, Text, text
 
@@ -157,7 +157,7 @@ class _Page:
     def _criterion(self, result: CriterionResult) -> str:
         outcome = self._say(_OUTCOMES[result.outcome])
         hidden = "" if result.visible else f'<span class="tag">{self._say(text("hidden test"))}</span>'
-        why = "".join(f'<p class="{kind}">{escape(words)}</p>' for kind, words in self._why(result))
+        why = "".join(f'<p class="{kind}">{escape(words)}</p>' for kind, words in paragraphs(result, self._language))
         return (
             f'<li class="{result.outcome}">'
             f'<span role="img" aria-label="{outcome}" title="{outcome}">{MARKS[result.outcome]}</span>'
@@ -166,16 +166,6 @@ class _Page:
             + (f'<div class="why">{why}</div>' if why else "")
             + "</li>"
         )
-
-    def _why(self, result: CriterionResult) -> Iterator[tuple[str, str]]:
-        if result.outcome == "passed":
-            return
-        if result.get_message(self._language):
-            yield "message", result.get_message(self._language)
-        if result.diagnosis is not None:
-            yield "cause", text("likely cause: {cause}", cause=result.diagnosis.text).get(self._language)
-        if result.hint is not None and result.outcome == "failed":
-            yield "hint", text("hint: {hint}", hint=result.hint).get(self._language)
 
     def _answer(self, answer: Answer) -> Iterator[str]:
         yield "<section>"

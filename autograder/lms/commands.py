@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autograder.commandline import JsonOption, LangOption, choose, console, errors_as_exit_codes, print_json
+from autograder.commandline import (
+    CourseOption,
+    JsonOption,
+    LangOption,
+    choose,
+    console,
+    errors_as_exit_codes,
+    print_json,
+)
 from autograder.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,8 +58,6 @@ _FILES = {
     ExportTarget.gradescope_autograder: "gradescope-autograder",
     ExportTarget.github_classroom: "github-classroom",
 }
-
-CourseOption = Annotated[Path, typer.Option("--course", help="The course's folder, the one with solutions/ in it.")]
 
 
 def collect(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 
 from autograder.course import Assignment
 from autograder.errors import UsageError
+from autograder.files import write_whole
 from autograder.results import CriterionResult, GradeReport
 
 _OLDEST = (1980, 1, 1, 0, 0, 0)
@@ -87,15 +89,15 @@ def as_zip(handed_in: HandIn, note: Mapping[str, Any], target: Path) -> None:
     content = handed_in.notebook.read_bytes()
     if hashlib.sha256(content).hexdigest() != handed_in.sha256:
         raise UsageError(f"{handed_in.notebook}: was saved while it was being checked; hand it in again")
-    temporary = target.with_name(f".{target.name}.new")
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in (
+            (handed_in.notebook.name, content),
+            ("receipt.json", json.dumps(note, ensure_ascii=False, indent=1).encode()),
+        ):
+            archive.writestr(zipfile.ZipInfo(name, _OLDEST), data, zipfile.ZIP_DEFLATED)
     try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, data in (
-                (handed_in.notebook.name, content),
-                ("receipt.json", json.dumps(note, ensure_ascii=False, indent=1).encode()),
-            ):
-                archive.writestr(zipfile.ZipInfo(name, _OLDEST), data, zipfile.ZIP_DEFLATED)
-        temporary.replace(target)
+        write_whole(target, zipped.getvalue())
     except OSError as error:
         raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
 

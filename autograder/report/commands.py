@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autograder.commandline import LangOption, choose, errors_as_exit_codes
+from autograder.commandline import CourseOption, LangOption, choose, errors_as_exit_codes
 from autograder.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,9 +20,7 @@ def report(
     assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Whose class is shown.")],
     results: Annotated[Path, typer.Option("--results", help="What `grade` wrote.")] = Path("results.jsonl"),
     out: Annotated[Path | None, typer.Option("--out", help="Where the page goes; by default ASSIGNMENT.html.")] = None,
-    course: Annotated[
-        Path, typer.Option("--course", help="The course's folder, the one with solutions/ in it.")
-    ] = Path(),
+    course: CourseOption = Path(),
     lang: LangOption = None,
 ) -> None:
     """Write the class at a glance: one HTML page with scores, criteria, mistakes, and who is missing."""

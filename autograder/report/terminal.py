@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 from rich.console import Group, RenderableType
@@ -121,14 +121,19 @@ def progress(exercises: Sequence[ExerciseResult], language: Language) -> Table:
 
 def explanation(result: CriterionResult, language: Language, *, hints: bool = True) -> list[str]:
     """Message, likely cause and, where wanted, hint of a criterion that has not passed, a paragraph each."""
+    return [words for kind, words in paragraphs(result, language) if hints or kind != "hint"]
+
+
+def paragraphs(result: CriterionResult, language: Language) -> Iterator[tuple[str, str]]:
+    """The same, each paragraph with its kind: ``message``, ``cause`` or ``hint``."""
     if result.outcome == "passed":
-        return []
-    lines = [result.get_message(language)] if result.get_message(language) else []
+        return
+    if result.get_message(language):
+        yield "message", result.get_message(language)
     if result.diagnosis is not None:
-        lines.append(text("likely cause: {cause}", cause=result.diagnosis.text).get(language))
-    if hints and result.hint is not None and result.outcome == "failed":
-        lines.append(text("hint: {hint}", hint=result.hint).get(language))
-    return lines
+        yield "cause", text("likely cause: {cause}", cause=result.diagnosis.text).get(language)
+    if result.hint is not None and result.outcome == "failed":
+        yield "hint", text("hint: {hint}", hint=result.hint).get(language)
 
 
 def plain(exercises: Sequence[ExerciseResult], language: Language) -> str:
