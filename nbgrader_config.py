@@ -21,25 +21,11 @@ c.Autograde.autograde_preprocessors = [
 ]
 c.ClearSolutions.code_stub = {"python": "# 在这里写你的代码 / your code here\nraise NotImplementedError()"}
 c.ClearSolutions.text_stub = "在这里写你的答案 / your answer here"
-# stock feedback pages show what students wrote in Markdown: without scripts, please
-c.GenerateFeedback.preprocessors = [
-    "nbgrader.preprocessors.GetGrades",
-    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
-    "nbconvert.preprocessors.sanitize.SanitizeHTML",
-]
-c.SanitizeHTML.enabled = True
-c.SanitizeHTML.tags = [
-    *("a", "b", "blockquote", "br", "code", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "li"),
-    *("ol", "p", "pre", "span", "strong", "sub", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul"),
-]
-c.SanitizeHTML.attributes = {
-    "*": ["style"],
-    "a": ["href", "title"],
-    "img": ["src", "alt"],
-    "td": ["colspan"],
-    "th": ["colspan"],
-}
-c.SanitizeHTML.styles = [
-    *("border-collapse", "border-top", "color", "font-size", "font-weight", "margin-top", "max-width", "opacity"),
-    *("padding", "text-align", "vertical-align", "white-space"),
-]
+# damaged and renamed notebooks are graded as well
+c.Autograde.exporter_class = "autograder.gradebook.preprocessors.SubmissionReader"
+c.Autograde.pre_convert_hook = "autograder.gradebook.preprocessors.expect_notebook"
+# what students wrote is shown in the formgrader without scripts, please
+c.HTMLExporter.filters = {"markdown2html": "autograder.gradebook.rendering.markdown"}
+c.HTMLExporter.preprocessors = ["autograder.gradebook.rendering.CleanOutputs"]
+# `nbgrader generate_feedback` and the formgrader's button give the page that `autograder feedback` gives
+c.GenerateFeedback.exporter_class = "autograder.gradebook.rendering.FeedbackPage"

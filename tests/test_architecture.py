@@ -47,7 +47,7 @@ grading distributed standby standby_server gradebook.configuration gradebook.pag
 audit watching gradebook.sources regrading
 report.audit report.moves gradebook.autograded gradebook.leaks
 gradebook.records gradebook.releasing gradebook.ordinary gradebook.feedback
-gradebook.writing gradebook.preprocessors lms.scores lms.runners lms.submitting
+gradebook.writing gradebook.preprocessors gradebook.rendering lms.scores lms.runners lms.submitting
 lms.tables gradebook.quizzes
 quiz.authoring quiz.answering
 quiz.commands

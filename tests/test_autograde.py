@@ -40,6 +40,8 @@ def test_both_routes_give_the_same_database_and_notebooks(tmp_path):
     cut = course_of.handed_in(released, **right)
     cut["cells"] = [c for c in cut["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") != "test_double"]
     tiny.submit(course, "cyd", cut)
+    tiny.submit(course, "dan", b"{")  # stock nbgrader gives up on these two before it asks us
+    tiny.submit(course, "eve", course_of.handed_in(released, **right), name="my homework.ipynb")
     shutil.copytree(course.root, tmp_path / "b")
     b = type(course)(tmp_path / "b")
     log = autograde(b.root, "tiny")
@@ -48,7 +50,8 @@ def test_both_routes_give_the_same_database_and_notebooks(tmp_path):
     writing.write(course, [], course_of.grade(course))
     assert course_of.tables(course_of.gradebook(course)) == course_of.tables(course_of.gradebook(b))
     assert course_of.grades(b, "cyd")["test_double"] == (6, None, None, False)
-    for student in ("ann", "bob", "cyd"):
+    assert [course_of.grades(b, student)["test_double"][0] for student in ("dan", "eve")] == [0, 6]
+    for student in ("ann", "bob", "cyd", "dan", "eve"):
         a_cells, b_cells = (
             [
                 (c["cell_type"], c["source"], c["metadata"].get("nbgrader"), c.get("outputs"))

@@ -154,7 +154,7 @@ def test_what_could_not_be_read_has_a_page_with_the_reason(pages):
 def test_stock_feedback_and_export_go_on_from_our_gradebook(course):
     nbgrader(course.root, "generate_feedback", "tiny", "--force")
     page = (course.root / "feedback" / "bob" / "tiny" / "tiny.html").read_text(encoding="utf-8")
-    assert re.search("<td[^>]*>梯度正确</td>", page) and HIDDEN_WORDS not in page
+    assert "梯度正确" in page and HIDDEN_WORDS not in page
     assert "<script>alert(1)" not in page and not re.search("<[^>]*onerror", page)
     nbgrader(course.root, "export")
     with (course.root / "grades.csv").open() as file:

@@ -179,7 +179,8 @@ def _tell_problems(
         general.append(problem.get(language))
     if general:
         page = "".join(f'<p style="white-space:pre-wrap">{escape(words)}</p>' for words in general)
-        notebook.cells.insert(0, v4.new_code_cell("", outputs=[_output(page, "\n".join(general))], metadata={MARK: {}}))
+        shown = [_output(page, "\n".join(general))]
+        notebook.cells.insert(0, v4.new_code_cell("# autograder", outputs=shown, metadata={MARK: {}}))
 
 
 def _error(problem: Problem, language: Language) -> NotebookNode:

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autograder.course import Assignment
 from autograder.errors import ConfigError, GradebookError
 
 if TYPE_CHECKING:
@@ -122,6 +123,14 @@ class NbgraderCourse:
                 if last == 1 or "exists" not in str(error):
                     raise
         raise AssertionError("unreachable")
+
+
+def rubric_of(folders: CourseDirectory, assignment: str, notebook: str) -> Assignment | None:
+    """The assignment whose rubric judges a notebook; None where there is no rubric for it."""
+    folder = Path(folders.format_path(folders.source_directory, ".", assignment)).resolve()
+    if notebook != assignment or not (folder / "assignment.yaml").is_file():
+        return None
+    return Assignment.load(folder)
 
 
 def reason(error: BaseException) -> str:

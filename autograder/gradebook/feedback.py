@@ -73,19 +73,36 @@ def _write(
     student = submission.student.id
     source = nbgrader.folder("autograded", student, assignment.name) / f"{assignment.name}.ipynb"
     try:
-        notebook = json.loads(source.read_text(encoding="utf-8"))
-        shown = Shown.model_validate(notebook["metadata"][MARK])
+        rendered = render(assignment, submission, json.loads(source.read_text(encoding="utf-8")), language)
     except (OSError, ValueError, LookupError, TypeError, ValidationError):
         return Written(student, None, f"{source} holds no report of ours; grade it first")
     target = nbgrader.folder("feedback", student, assignment.name) / f"{assignment.name}.html"
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(target, page.render(_collect(assignment, submission, notebook, shown), language))
+    write_whole(target, rendered)
     target.chmod(_MODE)
     return Written(student, target)
 
 
+def render(
+    assignment: Assignment, submission: SubmittedAssignment, notebook: Mapping[str, Any], language: Language
+) -> str:
+    """The page of one submission.
+
+    Args:
+        assignment: one with a rubric.
+        submission: what the gradebook has.
+        notebook: the autograded one.
+        language: of the page.
+
+    Raises:
+        LookupError, ValueError: the notebook holds no report of ours.
+    """
+    shown = Shown.model_validate(notebook["metadata"][MARK])
+    return page.render(_collect(assignment, submission, notebook, shown), language)
+
+
 def _collect(
-    assignment: Assignment, submission: SubmittedAssignment, notebook: dict[str, Any], shown: Shown
+    assignment: Assignment, submission: SubmittedAssignment, notebook: Mapping[str, Any], shown: Shown
 ) -> Feedback:
     given = _given(submission, assignment.name)
     cells = {c["metadata"].get("nbgrader", {}).get("grade_id"): c for c in notebook["cells"]}
@@ -141,7 +158,7 @@ def _source(cell: dict[str, Any] | None) -> str:
     return source if isinstance(source, str) else "".join(source)
 
 
-def _code_cells(notebook: dict[str, Any]) -> Iterator[CodeCell]:
+def _code_cells(notebook: Mapping[str, Any]) -> Iterator[CodeCell]:
     """The student's code cells with their numbers; what we put in before them is not counted."""
     own = [c for c in notebook["cells"] if c["cell_type"] == "code" and MARK not in c["metadata"]]
     for number, cell in enumerate(own, start=1):

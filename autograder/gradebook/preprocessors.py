@@ -1,31 +1,70 @@
 """Route B: what takes the place of nbgrader's own preprocessors, so that it uses our engine.
 
-``nbgrader_config.py`` names them in ``c.Autograde.autograde_preprocessors``. An assignment with a rubric is graded as
-`autograder grade` grades it, and the reports go to the same ``results.jsonl``; any other notebook runs confined.
+``nbgrader_config.py`` names them under ``c.Autograde``. An assignment with a rubric is graded as `autograder grade`
+grades it, and the reports go to the same ``results.jsonl``; any other notebook runs confined.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary, finalize
 
-from nbformat import NotebookNode
+from nbconvert.exporters import NotebookExporter
+from nbformat import NotebookNode, v4
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import Execute, SaveAutoGrades
-from nbgrader.utils import is_grade, is_solution
+from nbgrader.utils import is_grade, is_solution, is_task
 
 from autograder.course import Assignment, Course
 from autograder.errors import GradebookError
 from autograder.gradebook import autograded, ordinary, sources
+from autograder.gradebook.configuration import rubric_of
 from autograder.grading import default_jobs, grade_all
 from autograder.jobs import Job, find_jobs
 from autograder.journal import Journal
 from autograder.results import GradeReport
 from autograder.sandbox import confine
 
+if TYPE_CHECKING:
+    from nbgrader.converters import Autograde
+
 RESULTS = "results.jsonl"
 _KEY = "autograder"
+
+
+def expect_notebook(assignment: str, student: str, notebooks: list[str]) -> None:
+    """Let a submission through whose notebook has another name; for ``c.Autograde.pre_convert_hook``.
+
+    nbgrader would give up before any preprocessor has seen it.
+
+    Args:
+        assignment: nbgrader's pattern for the assignments it goes through; the folder says which one it is.
+        student: the same for students.
+        notebooks: the files found in one submission's folder; changed in place.
+    """
+    folder = Path(notebooks[0]).parent
+    expected = str(folder / f"{folder.name}.ipynb")
+    if expected not in notebooks and folder.name in Course(Path.cwd()).assignments():
+        notebooks.append(expected)
+
+
+class SubmissionReader(NotebookExporter):
+    """Leaves a notebook with a rubric unread; for ``c.Autograde.exporter_class``.
+
+    What is graded and shown is made by `ConfinedExecute` from the file as it was handed in, which may be damaged,
+    missing or a script; nbgrader's own steps would give up on it.
+    """
+
+    def from_filename(
+        self, filename: str, resources: dict[str, Any] | None = None, **kw: Any
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        """The notebook through the preprocessors; an empty one instead of one that a rubric judges."""
+        place = (resources or {}).get("nbgrader", {})
+        folders = cast("Autograde", self.parent).coursedir
+        if place and rubric_of(folders, place["assignment"], place["notebook"]) is not None:
+            return self.from_notebook_node(v4.new_notebook(), resources, **kw)
+        return super().from_filename(filename, resources, **kw)
 
 
 class ConfinedExecute(Execute):  # type: ignore[misc]
@@ -35,7 +74,8 @@ class ConfinedExecute(Execute):  # type: ignore[misc]
         """The notebook with its outputs, and in the resources the score of each grade cell."""
         run = _run_of(self.parent.parent)
         place = resources["nbgrader"]
-        if (assignment := run.rubric_of(place["assignment"], place["notebook"])) is not None:
+        assignment = rubric_of(self.parent.parent.coursedir, place["assignment"], place["notebook"])
+        if assignment is not None:
             made = run.grade(assignment, place["student"], place["db_url"])
             resources[_KEY] = {"scores": made.scores}
             return made.notebook, resources
@@ -59,6 +99,18 @@ class ConfinedExecute(Execute):  # type: ignore[misc]
 
 class SaveScores(SaveAutoGrades):  # type: ignore[misc]
     """Writes the scores as they were given; takes the place of nbgrader's ``SaveAutoGrades``, which reads outputs."""
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: dict[str, Any], cell_index: int
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        """Of a notebook with another name nbgrader says it is missing, and gives its tasks no points."""
+        if is_task(cell):
+            place = (self.notebook_id, self.assignment_id, self.student_id)
+            grade = self.gradebook.find_grade(cell.metadata.nbgrader.grade_id, *place)
+            if grade.auto_score is not None:
+                grade.auto_score, grade.needs_manual_grade = None, True
+                self.gradebook.db.commit()
+        return super().preprocess_cell(cell, resources, cell_index)
 
     def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
         scores = resources.get(_KEY, {}).get("scores", {})
@@ -87,13 +139,6 @@ class _Run:
         self._root = Path(folders.root)
         self._reports: dict[tuple[str, str], tuple[Job, GradeReport]] = {}
         self._runner: ordinary.Runner | None = None
-
-    def rubric_of(self, assignment: str, notebook: str) -> Assignment | None:
-        """The assignment whose rubric judges this notebook."""
-        folder = Path(self._folders.format_path(self._folders.source_directory, ".", assignment)).resolve()
-        if notebook != assignment or not (folder / "assignment.yaml").is_file():
-            return None
-        return Assignment.load(folder)
 
     def grade(self, assignment: Assignment, student: str, database: str) -> autograded.Autograded:
         """The autograded notebook of a submission; the first one asked for has all of the run graded at once."""

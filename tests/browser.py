@@ -1,0 +1,131 @@
+"""A real JupyterLab and a real Chromium, as an instructor has them; both keep to the folder they are given."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.common.exceptions import (
+    ElementNotInteractableException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+    TimeoutException,
+)
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+needs_browser = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Chromium and its chromedriver")
+PATIENCE_S = 120
+"""How long anything may take on a machine that is busy with other things."""
+TOKEN = "token-of-this-test"
+_REPLACED = (StaleElementReferenceException, ElementNotInteractableException, NoSuchElementException)
+"""Pages put new elements in the place of old ones at any moment, even between finding one and using it."""
+
+
+@contextmanager
+def jupyter_lab(root, course, own):
+    """JupyterLab with the files below `root`, started in the folder `course`; gives its address.
+
+    Args:
+        root: of the files that it shows.
+        course: where it is started; nbgrader reads the configuration there.
+        own: an empty folder for everything that Jupyter would put into a home.
+    """
+    own.mkdir(exist_ok=True)
+    folders = {"HOME": "home", "JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython"}  # fmt: skip
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    environment = os.environ | {name: str(own / folder) for name, folder in folders.items()} | {"PATH": path}
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+        *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={_free_port()}", f"--ServerApp.root_dir={root}"),
+        *(f"--IdentityProvider.token={TOKEN}", "--LabApp.extension_manager=readonly", "--LabApp.news_url=None"),
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    with (own / "lab.log").open("wb") as log:
+        server = subprocess.Popen(command, cwd=course, env=environment, stdout=log, stderr=log)
+    try:
+        yield _address(server, own)
+    finally:
+        server.terminate()
+        server.wait(PATIENCE_S)
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _address(server, own):
+    """Where the server listens, as it says itself: another process may have taken the port it was told."""
+    until = time.monotonic() + PATIENCE_S
+    while server.poll() is None and time.monotonic() < until:
+        for file in (own / "runtime").glob("jpserver-*.json"):
+            try:
+                return json.loads(file.read_text())["url"]
+            except ValueError:  # it is being written
+                continue
+        time.sleep(0.1)
+    raise AssertionError("JupyterLab did not start:\n" + (own / "lab.log").read_text()[-4000:])
+
+
+class Browser:
+    """Chromium with one page; what is waited for and does not come is told with the page and the server's log.
+
+    Args:
+        profile: a folder for its profile and its cache.
+        address: of the server.
+        log: the server's.
+    """
+
+    def __init__(self, profile, address, log):
+        options = webdriver.ChromeOptions()
+        options.binary_location = CHROMIUM
+        for switch in ("headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-component-update", "disable-sync", "window-size=1400,1600", f"user-data-dir={profile}"):  # fmt: skip
+            options.add_argument(f"--{switch}")
+        self._address, self._log = address, log
+        self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+        self.driver.set_page_load_timeout(PATIENCE_S)
+        self.open(f"api?token={TOKEN}")  # from here on a cookie says who we are
+
+    def close(self):
+        self.driver.quit()
+
+    def open(self, path):
+        self.driver.get(self._address + path)
+
+    def find(self, xpath):
+        """The visible elements that are there now."""
+        return [element for element in self.driver.find_elements(By.XPATH, xpath) if element.is_displayed()]
+
+    def until(self, condition, what):
+        """Wait until a function gives something true, which is returned."""
+        try:
+            return WebDriverWait(self.driver, PATIENCE_S, 0.1, _REPLACED).until(lambda _: condition())
+        except TimeoutException:
+            page = self.driver.find_element(By.TAG_NAME, "body").text
+            log = Path(self._log).read_text()[-4000:]
+            message = f"{what}: did not come in {PATIENCE_S} s at {self.driver.current_url}\n{page}\n--- server\n{log}"
+            raise AssertionError(message) from None
+
+    def wait(self, xpath):
+        """The first visible element, once there is one."""
+        return self.until(lambda: self.find(xpath), xpath)[0]
+
+    def gone(self, xpath):
+        self.until(lambda: not self.find(xpath), f"no {xpath}")
+
+    def text(self, xpath):
+        return self.until(lambda: self.find(xpath)[0].text if self.find(xpath) else "", f"text of {xpath}")
+
+    def click(self, xpath):
+        self.until(lambda: self.wait(xpath).click() or True, f"click {xpath}")
