@@ -267,7 +267,7 @@ def _must_confine(*, unsafe: bool) -> bool:
 
     if not confine.is_available() and not unsafe:
         raise UsageError(
-            "this machine cannot confine student code (Linux 5.13 or newer with Landlock is needed); "
+            f"this machine cannot confine student code ({confine.NEEDED}); "
             "grade in WSL2 or a Linux container, or add --unsafe-no-sandbox"
         )
     return confine.is_available()

@@ -123,8 +123,12 @@ def _sandbox() -> Iterator[Finding]:
     except (AutograderError, OSError) as error:
         yield Finding(name, same(str(error)), ok=False)
         return
-    level = f"{confine.CONFINED} (Landlock {landlock.version()})" if confined else confine.UNCONFINED
-    yield Finding(name, text("work; confinement: {level}", level=level))
+    level = confine.level()
+    version = f" (Landlock {landlock.version()})" if level == confine.LANDLOCK else ""
+    yield Finding(name, text("work; confinement: {level}", level=level + version))
+    if not confined:
+        words = text("missing: Landlock (Linux 5.13 or newer) or user namespaces; grade in WSL2 or a Linux container")
+        yield Finding(text("confinement"), words, ok=False)
     for what, words in _attempts().items():
         possible = succeeded[what]
         yield Finding(words, text("possible for students' code") if possible else text("blocked"), not possible)

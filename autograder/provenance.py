@@ -22,10 +22,11 @@ class Provenance:
     """
 
     def __init__(self, assignment: Assignment, key: bytes, *, confined: bool) -> None:
+        self._confined = confined
         self.fields: dict[str, Any] = {
             "rubric_sha256": assignment.sha256(),
             "seed": f"{derive_seed(key, assignment.name):016x}",
-            "sandbox": confine.CONFINED if confined else confine.UNCONFINED,
+            "sandbox": confine.level() if confined else confine.UNCONFINED,
             "versions": {
                 "autograder": autograder.__version__,
                 "python": platform.python_version(),
@@ -35,5 +36,10 @@ class Provenance:
         """As they stand in a `GradeReport`."""
 
     def made(self, report: GradeReport) -> bool:
-        """Was this report made with the same things, so that grading again would give it again?"""
-        return all(getattr(report, name) == value for name, value in self.fields.items())
+        """Was this report made with the same things, so that grading again would give it again?
+
+        It does not matter what confined the student's code, if anything did.
+        """
+        return (report.sandbox != confine.UNCONFINED) == self._confined and all(
+            getattr(report, name) == value for name, value in self.fields.items() if name != "sandbox"
+        )

@@ -3,11 +3,17 @@
 import json
 
 from autograder.sandbox import landlock, zygote
+from tests import without_landlock
 
 
 def main(descriptor, settings):
-    """Be a zygote; the settings say which version of Landlock there is."""
+    """Be a zygote; the settings say which version of Landlock there is, 0 for none, and whether this is not root."""
     options = json.loads(settings)
     version = options.pop("landlock")
-    landlock.version = lambda: version
+    if options.pop("ordinary", False):
+        without_landlock.become_ordinary()
+    if version == 0:
+        without_landlock.hide_landlock()
+    else:
+        landlock.version = lambda: version
     zygote.main(descriptor, json.dumps(options))

@@ -25,7 +25,7 @@ quiz.exports.html quiz.exports.moodle quiz.exports.qti quiz.exports.notebook
 quiz.tables quiz.screens
 quiz.taking
 course submission jobs
-checks sandbox.cells sandbox.compiler sandbox.generators sandbox.hugepages sandbox.landlock sandbox.seccomp sandbox.serving sandbox.wire
+checks sandbox.cells sandbox.compiler sandbox.generators sandbox.hugepages sandbox.jail sandbox.landlock sandbox.seccomp sandbox.serving sandbox.wire
 source sandbox.confine sandbox.forking sandbox.showing
 student sandbox.worker
 provenance sandbox.rehearsal

@@ -2,15 +2,19 @@
 
 import os
 import socket
+import subprocess
+import sys
 from dataclasses import asdict
 
 import pytest
+from without_landlock import has_namespaces
 
-from autograder.sandbox import confine, landlock, seccomp
+from autograder.sandbox import landlock, seccomp
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.process import Zygote
 
-pytestmark = pytest.mark.skipif(not confine.is_available(), reason="this machine has no Landlock")
+pytestmark = pytest.mark.skipif(landlock.version() == 0, reason="this machine has no Landlock")
+needs_namespaces = pytest.mark.skipif(not has_namespaces(), reason="this machine lets nobody mount in a namespace")
 
 ATTEMPTS = '''
 import ctypes, mmap, os, pathlib, resource, shutil, signal, socket, subprocess, sys, threading
@@ -85,6 +89,10 @@ FORBIDDEN = [
     "os.listdir('/')",
     "os.listdir('/tmp')",
     "open(secret, 'a')",
+    "open(os.__file__, 'a')",
+    "open(os.path.dirname(os.__file__) + '/left-behind', 'w')",
+    "open('/left-behind', 'w')",
+    "os.listdir('/usr')",
     "open('/tmp/left-behind', 'w')",
     "open('/dev/shm/left-behind', 'w')",
     "os.truncate(secret, 0)",
@@ -125,6 +133,7 @@ FORBIDDEN = [
 ]
 
 REFUSED = ("PermissionError", "ValueError", "OSError")
+GONE = "FileNotFoundError"  # in a root of its own, where nothing else has a name
 
 ORDINARY = {
     "convolution": "import torch\ntorch.nn.Conv2d(3, 4, 3)(torch.randn(1, 3, 8, 8)).sum().backward()",
@@ -192,6 +201,49 @@ def test_no_more_is_possible_with_an_older_landlock(open_runner, secret, port, v
     assert {a: what for a, what in came_of.items() if what not in REFUSED} == {}
     assert secret.read_text() == "the answer"
     assert not os.path.lexists("/tmp/left-behind")
+
+
+USERS = [
+    pytest.param(False, id="root", marks=pytest.mark.skipif(os.geteuid() != 0, reason="this is not root")),
+    pytest.param(True, id="ordinary"),
+]
+
+
+@needs_namespaces
+@pytest.mark.parametrize("ordinary", USERS)
+def test_without_landlock_no_more_is_possible_and_no_less(open_runner, secret, port, ordinary):
+    settings = asdict(WorkerSettings(1024, 1024, 60, ("torch.optim", "matplotlib.pyplot")))
+    with Zygote.start("tests.older_landlock", settings | {"landlock": 0, "ordinary": ordinary}) as zygote:
+        runner, student = open_runner(
+            ATTEMPTS, on=zygote, declare=["attempt(action, secret, port)", "works(source)"], call_s=30, submission_s=300
+        )
+        came_of = {action: student.attempt(action, str(secret), port) for action in FORBIDDEN}
+        worked = {what: student.works(source) for what, source in ORDINARY.items()}
+        runner.close()
+    assert {a: what for a, what in came_of.items() if what not in (*REFUSED, GONE)} == {}
+    assert came_of["open(secret).read()"] == GONE
+    assert secret.read_text() == "the answer"
+    assert not os.path.lexists("/tmp/left-behind")
+    assert set(worked.values()) == {"works"}, worked
+
+
+REFUSES = {
+    "a root that holds too much": "from autograder.sandbox import jail\nfrom pathlib import Path\njail.enter([Path('/etc')])",
+    "a worker that is not in it": (
+        "import os\nfrom autograder.sandbox.confine import Confinement\n"
+        "it = Confinement(os.open('/proc', os.O_PATH), confined=True, canaries=('/etc/passwd',))\n"
+        "it.apply(keep=set(), memory_mb=512, cpu_s=10, output_bytes=1000)"
+    ),
+    "nothing to try it with": "from autograder.sandbox import jail\njail.prove([])",
+}
+
+
+@needs_namespaces
+@pytest.mark.parametrize("source", REFUSES.values(), ids=REFUSES)
+def test_a_root_that_cannot_be_proved_is_not_used(source):
+    done = subprocess.run([sys.executable, "-c", source + "\nprint('used')"], capture_output=True, text=True)
+    assert "what lies outside a worker's own root can be read in it" in done.stderr
+    assert done.returncode and not done.stdout
 
 
 @pytest.mark.parametrize("what", ORDINARY)

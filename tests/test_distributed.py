@@ -202,11 +202,11 @@ def test_a_lost_scheduler_is_said_and_what_is_graded_is_kept(slow_course, here, 
     assert results(out) == here["slow"]
 
 
-WITHOUT_LANDLOCK = (sys.executable, str(Path(__file__).with_name("without_landlock.py")))
+UNCONFINABLE = (sys.executable, str(Path(__file__).with_name("without_landlock.py")), "--unshare")
 
 
 def test_a_dask_worker_that_cannot_confine_is_not_used(course, here, processes, tmp_path):
-    processes.add_worker(*WITHOUT_LANDLOCK)
+    processes.add_worker(*UNCONFINABLE)
     options = ("--engine", "dask", "--scheduler", processes.address)
     code, told = grade(course, tmp_path / "none", *options)
     assert (code, "no Dask worker can grade" in told, "cannot confine" in told) == (1, True, True), told

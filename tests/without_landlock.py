@@ -1,33 +1,65 @@
-"""Runs a command as on a kernel without Landlock: ``python without_landlock.py COMMAND...``."""
+"""Runs a command as on a kernel without Landlock: ``python without_landlock.py [WITHOUT_TOO] COMMAND...``.
+
+Other system calls can be taken away as well; see also `older_landlock`.
+"""
 
 import ctypes
 import errno
 import os
+import platform
+import shutil
 import struct
+import subprocess
 import sys
+from pathlib import Path
 
 _LANDLOCK_CREATE_RULESET = 444
+OTHERS = {"--unshare": 97, "--mount": 40} if platform.machine() == "aarch64" else {"--unshare": 272, "--mount": 165}
 _LOAD, _IF_EQUAL, _RETURN = 0x20, 0x15, 0x06
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
+_NEW_USER = 0x10000000
+_CAPABILITY_VERSION = 0x20080522
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def hide(call, error):
+    """From now on this process and its children get nothing but an error from a system call."""
+    instructions = [(_LOAD, 0, 0, 0), (_IF_EQUAL, 0, 1, call), (_RETURN, 0, 0, _ERRNO | error), (_RETURN, 0, 0, _ALLOW)]
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *i) for i in instructions))
+    pointer = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(instructions), ctypes.addressof(program)))
+    _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, pointer, 0, 0):
+        raise OSError(ctypes.get_errno(), "the filter was refused")
 
 
 def hide_landlock():
     """From now on this process and its children hear that the kernel does not know the call."""
-    instructions = [
-        (_LOAD, 0, 0, 0),
-        (_IF_EQUAL, 0, 1, _LANDLOCK_CREATE_RULESET),
-        (_RETURN, 0, 0, _ERRNO | errno.ENOSYS),
-        (_RETURN, 0, 0, _ALLOW),
-    ]
-    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *i) for i in instructions))
-    pointer = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(instructions), ctypes.addressof(program)))
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    if libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, pointer, 0, 0):
-        raise OSError(ctypes.get_errno(), "the filter was refused")
+    hide(_LANDLOCK_CREATE_RULESET, errno.ENOSYS)
+
+
+def become_ordinary():
+    """Root turns into a user without any power, who can still read Python where that is root's alone."""
+    if os.geteuid():
+        return
+    if _libc.unshare(_NEW_USER):
+        raise OSError(ctypes.get_errno(), "unshare")
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text("1000 0 1")
+    Path("/proc/self/gid_map").write_text("1000 0 1")
+    if _libc.capset(struct.pack("Ii", _CAPABILITY_VERSION, 0), struct.pack("6I", *[0] * 6)):
+        raise OSError(ctypes.get_errno(), "capset")
+
+
+def has_namespaces():
+    """Does this machine let us mount something in a namespace of our own? Asked by a tool that is not ours."""
+    command = ["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/proc"]
+    return bool(shutil.which("unshare")) and subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0
 
 
 if __name__ == "__main__":
     hide_landlock()
+    if sys.argv[1] in OTHERS:
+        hide(OTHERS[sys.argv.pop(1)], errno.EPERM)
     os.execvp(sys.argv[1], sys.argv[1:])

@@ -267,7 +267,7 @@ def _prove(file: Path, quiz: Quiz, *, unsafe: bool) -> dict[str, list[str]]:
 
     if not confine.is_available() and not unsafe:
         raise UsageError(
-            "this machine cannot confine code (Linux 5.13 or newer with Landlock is needed); "
+            f"this machine cannot confine code ({confine.NEEDED}); "
             "prove in WSL2 or a Linux container, or add --unsafe-no-sandbox"
         )
     found: list[Proved] = []

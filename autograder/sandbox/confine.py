@@ -2,6 +2,7 @@
 
 Landlock bounds files and the network, seccomp the system calls, resource limits the rest; none suffices alone: without
 Landlock a student reads the solution, without seccomp he changes modes and times of files, sends datagrams, forks.
+Where the kernel has no Landlock, what forks the workers moves to a root of its own that holds nothing to be read.
 Every step that fails ends the worker.
 """
 
@@ -12,20 +13,26 @@ import os
 import signal
 import stat
 import struct
+import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from autograder.sandbox import landlock, seccomp
+from autograder.sandbox import jail, landlock, seccomp
+from autograder.sandbox.serving import CACHES
 
 if TYPE_CHECKING:
     from autograder.course import Settings
 
-CONFINED, UNCONFINED = "landlock+seccomp", "none: process and resource limits only"
+LANDLOCK, JAIL, UNCONFINED = "landlock+seccomp", "namespaces+seccomp", "none: process and resource limits only"
 """What reports say about the confinement in force."""
+
+NEEDED = "Landlock, in Linux 5.13 or newer, or user namespaces are needed"
+"""What is missing on a machine that has neither."""
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _CAPABILITY_VERSION = 0x20080522
@@ -67,7 +74,34 @@ class WorkerSettings:
 
 def is_available() -> bool:
     """Can this machine confine a worker?"""
-    return seccomp.is_supported() and landlock.version() > 0
+    return level() != UNCONFINED
+
+
+def level() -> str:
+    """The best confinement there is on this machine; namespaces are tried only where there is no Landlock."""
+    if not seccomp.is_supported():
+        return UNCONFINED
+    if landlock.version() > 0:
+        return LANDLOCK
+    return JAIL if _has_namespaces() else UNCONFINED
+
+
+@cache
+def _has_namespaces() -> bool:
+    """Try it, in a process of its own, which cannot come back."""
+    script = "import sys; sys.path.insert(0, sys.argv[1]); from autograder.sandbox import confine; confine.enter_jail()"
+    command = [sys.executable, "-I", "-B", "-c", script, str(Path(__file__).resolve().parents[2])]
+    return subprocess.run(command, env={}, capture_output=True, check=False).returncode == 0  # noqa: S603 -- our own code
+
+
+def enter_jail(folder: str = "") -> tuple[str, ...]:
+    """Leave every file behind but those that workers may read, and a folder that they may write to; see `jail.enter`.
+
+    Raises:
+        OSError: this machine has no namespaces for it.
+    """
+    caches = {Path(os.environ[name]) for name in CACHES if name in os.environ}
+    return jail.enter(_readable(), writable=[Path(folder)] if folder else [], empty=caches)
 
 
 @dataclass(frozen=True)
@@ -75,11 +109,17 @@ class Confinement:
     """What is prepared once for all workers.
 
     Args:
-        ruleset: descriptor of a Landlock ruleset; None where workers are not confined.
+        proc: descriptor of /proc, which has no name in a root of our own.
+        confined: whether they are, by any means.
+        ruleset: descriptor of a Landlock ruleset, where there is one.
+        canaries: what must not be readable, where it is the root that confines.
         drop_user: started as root, workers become nobody.
     """
 
-    ruleset: int | None
+    proc: int
+    confined: bool = False
+    ruleset: int | None = None
+    canaries: tuple[str, ...] = ()
     drop_user: bool = False
 
     @classmethod
@@ -89,12 +129,16 @@ class Confinement:
         Raises:
             OSError: this machine cannot confine them.
         """
+        proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         if not confined:
-            return cls(None)
+            return cls(proc)
         readable = list(_readable())
-        as_root = os.geteuid() == 0
-        writable = [Path(folder)] if folder else []
-        return cls(landlock.build_ruleset(readable, writable), as_root and all(map(_is_readable_by_others, readable)))
+        drop_user = os.geteuid() == 0 and all(map(_is_readable_by_others, readable))
+        if landlock.version() > 0:
+            ruleset = landlock.build_ruleset(readable, [Path(folder)] if folder else [])
+            return cls(proc, confined=True, ruleset=ruleset, drop_user=drop_user)
+        canaries = enter_jail(folder)
+        return cls(proc, confined=True, canaries=canaries, drop_user=drop_user and _is_known(_NOBODY, proc))
 
     def apply(self, *, keep: set[int], memory_mb: int, cpu_s: int, output_bytes: int) -> None:
         """Confine the calling process, which has just been forked.
@@ -109,12 +153,13 @@ class Confinement:
             OSError: a step failed; the process may not run anything.
         """
         os.setsid()
+        threads, mapped = self._count_threads(), _address_space(self.proc)
         _close_all_but(keep | {0, 1, 2} | ({self.ruleset} if self.ruleset is not None else set()))
-        _limit(memory_mb=memory_mb, cpu_s=cpu_s, output_bytes=output_bytes)
-        if self.ruleset is None:
+        _limit(memory_bytes=mapped + (memory_mb << 20), cpu_s=cpu_s, output_bytes=output_bytes)
+        if not self.confined:
             die_with_parent()
             return
-        if len(os.listdir("/proc/self/task")) != 1:  # noqa: PTH208 -- a path object per thread is not needed
+        if threads != 1:
             raise OSError("a process with threads cannot be confined as a whole")
         if self.drop_user:
             os.setgroups([])
@@ -124,9 +169,19 @@ class Confinement:
         _prctl(_PR_SET_DUMPABLE, 0)
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
         _drop_capabilities()
-        landlock.restrict_self(self.ruleset)
-        os.close(self.ruleset)
+        if self.ruleset is not None:
+            landlock.restrict_self(self.ruleset)
+            os.close(self.ruleset)
+        else:
+            jail.prove(self.canaries)
         seccomp.install(seccomp.build_filter(os.getpid()))
+
+    def _count_threads(self) -> int:
+        tasks = os.open("self/task", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self.proc)
+        try:
+            return len(os.listdir(tasks))  # noqa: PTH208 -- a path object per thread is not needed
+        finally:
+            os.close(tasks)
 
 
 def die_with_parent() -> None:
@@ -147,7 +202,9 @@ def limit_own_memory(extra_mb: int) -> None:
     import resource
 
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (_address_space() + (extra_mb << 20), hard))
+    proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
+    resource.setrlimit(resource.RLIMIT_AS, (_address_space(proc) + (extra_mb << 20), hard))
+    os.close(proc)
 
 
 def _readable() -> Iterator[Path]:
@@ -159,11 +216,11 @@ def _readable() -> Iterator[Path]:
     for path in sys.path:
         if path.endswith(("site-packages", "dist-packages")):
             yield Path(path)
-    libraries = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
+    libraries = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/alternatives")
     data = ("/usr/share/zoneinfo", "/usr/share/fonts", "/etc/localtime", "/proc/cpuinfo", "/proc/meminfo")
     for name in (*libraries, *data, "/dev/null", "/dev/urandom"):
         if Path(name).exists():
-            yield Path(name).resolve()
+            yield Path(name)
 
 
 def _is_readable_by_others(path: Path) -> bool:
@@ -172,16 +229,22 @@ def _is_readable_by_others(path: Path) -> bool:
     return mode & wanted == wanted and all(parent.stat().st_mode & stat.S_IXOTH for parent in path.resolve().parents)
 
 
-def _address_space() -> int:
+def _is_known(user: int, proc: int) -> bool:
+    """Does this process's user namespace have this user?"""
+    ranges = [line.split() for line in jail.read_at(proc, "self/uid_map").splitlines()]
+    return any(int(first) <= user < int(first) + int(count) for first, _, count in ranges)
+
+
+def _address_space(proc: int) -> int:
     """Bytes this process has mapped, used or not."""
-    return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGESIZE")
+    return int(jail.read_at(proc, "self/statm").split()[0]) * os.sysconf("SC_PAGESIZE")
 
 
-def _limit(*, memory_mb: int, cpu_s: int, output_bytes: int) -> None:
+def _limit(*, memory_bytes: int, cpu_s: int, output_bytes: int) -> None:
     import resource  # not there on Windows, where a student's own check imports this module
 
     limits = {
-        resource.RLIMIT_AS: _address_space() + (memory_mb << 20),
+        resource.RLIMIT_AS: memory_bytes,
         resource.RLIMIT_CPU: cpu_s,
         resource.RLIMIT_FSIZE: output_bytes,
         resource.RLIMIT_NOFILE: 64,

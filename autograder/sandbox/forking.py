@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Self
 
 from autograder.errors import SandboxError
-from autograder.sandbox.serving import MAX_MESSAGE, Message, wait_or_kill
+from autograder.sandbox.serving import CACHES, MAX_MESSAGE, Message, wait_or_kill
 
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 _BOOT = """\
@@ -186,8 +186,7 @@ def start_program(program: str, end: socket.socket, settings: Message, folder: s
 
 def _clean_environment(folder: str) -> dict[str, str]:
     single = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    # importing torch.optim makes this folder, matplotlib its own: both must exist before a worker is confined
-    folders = dict.fromkeys(("TORCHINDUCTOR_CACHE_DIR", "MPLCONFIGDIR"), folder)
+    folders = dict.fromkeys(CACHES, folder)
     return {
         "PATH": "/usr/bin:/bin",
         "HOME": "/nonexistent",

@@ -16,6 +16,9 @@ from typing import Any, NoReturn
 Message = dict[str, Any]
 
 MAX_MESSAGE = 1 << 16
+CACHES = ("TORCHINDUCTOR_CACHE_DIR", "MPLCONFIGDIR")
+"""Variables that say where libraries keep caches. Importing them makes that folder, so it must be there beforehand."""
+
 _GRACE_S = 1
 _PR_SET_NAME = 15
 

@@ -47,10 +47,10 @@ def be_zygote(control: socket.socket, options: WorkerSettings) -> NoReturn:
     name_process("zygote")
     _warm_for_students(options.preload)
     hide_package()
-    confinement = Confinement.prepare(confined=options.confined, folder=options.folder)
     gc.collect()
     gc.freeze()
     hugepages.collapse()
+    confinement = Confinement.prepare(confined=options.confined, folder=options.folder)
     _serve(control, confinement, options)
 
 

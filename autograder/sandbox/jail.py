@@ -1,0 +1,168 @@
+"""A root of its own for a process and what it forks: they see the files they may read, and no other has a name.
+
+A new mount namespace, inside a new user namespace unless this is root, gets an empty file system as its root. In it,
+each at its own place and read-only, are the paths that may be read; the folders on the way to them can be passed
+through but not listed. The process keeps the right to mount, so whoever it forks must give that up.
+
+Source: mount_namespaces(7), user_namespaces(7), pivot_root(2); the numbers are those of include/uapi/linux/mount.h and
+sched.h.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+_NEW_MOUNTS, _NEW_IPC, _NEW_USER, _NEW_NETWORK = 0x20000, 0x8000000, 0x10000000, 0x40000000
+_READ_ONLY, _NO_SETUID, _NO_DEVICES, _NO_PROGRAMS, _REMOUNT, _BIND = 1, 2, 4, 8, 32, 4096
+_RECURSIVE, _PRIVATE = 16384, 1 << 18
+_NOTHING_SPECIAL = _NO_SETUID | _NO_DEVICES | _NO_PROGRAMS
+_KEPT = {"nosuid": _NO_SETUID, "nodev": _NO_DEVICES, "noexec": _NO_PROGRAMS}
+_DETACH = 2
+_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+
+_STAGE = "/proc"  # a folder that every Linux has; once the root has been exchanged it is itself again
+_OUTSIDE = "/outside"
+_CANARIES = ("/etc/passwd", "/proc/self/environ", "/proc/self/status")
+
+_libc = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
+
+
+def enter(readable: Iterable[Path], *, writable: Iterable[Path] = (), empty: Iterable[Path] = ()) -> tuple[str, ...]:
+    """Leave every file behind but these; links on the way to them go on working.
+
+    Args:
+        readable: files, devices and folders.
+        writable: folders.
+        empty: folders that look as if they could be written, and take nothing.
+
+    Returns:
+        Files that could be read before, for `prove`.
+
+    Raises:
+        OSError: the kernel refuses, or what came of it is not what it should be. The process may run nothing then.
+    """
+    open_places = {path.resolve() for path in writable}
+    shown = {place: path.resolve() for path in (*readable, *open_places) for place in (path.absolute(), path.resolve())}
+    canaries = tuple(filter(_can_read, _CANARIES))
+    _unshare()
+    _mount("", "/", _RECURSIVE | _PRIVATE)
+    _mount("tmpfs", _STAGE, _NOTHING_SPECIAL, "tmpfs", "mode=0111,size=1m")
+    os.chdir(_STAGE)
+    Path(_OUTSIDE[1:]).mkdir()
+    _call("syscall", ctypes.c_long(_PIVOT_ROOT[platform.machine()]), b".", _OUTSIDE[1:].encode())
+    os.chdir("/")
+    proc = os.open(f"{_OUTSIDE}/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for place in sorted(shown):  # a folder comes before what is in it
+            _show(place, Path(f"{_OUTSIDE}{shown[place]}"))
+        _call("umount2", _OUTSIDE.encode(), ctypes.c_int(_DETACH))
+        Path(_OUTSIDE).rmdir()
+        for place in empty:
+            _make_place(place, is_folder=True)
+            _mount("tmpfs", str(place), _NOTHING_SPECIAL, "tmpfs", "mode=0777,size=4k,nr_inodes=1")
+        open_places |= set(empty)
+        _restrict(_mounts(proc), open_places)
+        _check(_mounts(proc), open_places)
+    finally:
+        os.close(proc)
+    prove(canaries)
+    return canaries
+
+
+def prove(canaries: Iterable[str]) -> None:
+    """Try to read what could be read outside.
+
+    Raises:
+        OSError: it can be read here too, or there is nothing to try.
+    """
+    tried = list(canaries)
+    if not tried or any(map(_can_read, tried)):
+        raise PermissionError("what lies outside a worker's own root can be read in it")
+
+
+def _unshare() -> None:
+    """Get namespaces of our own: as root directly, else by way of a user namespace in which we stay who we are."""
+    if len(os.listdir("/proc/self/task")) != 1:  # noqa: PTH208 -- a path object per thread is not needed
+        raise OSError("a process with threads cannot leave the others' root; does a module in `preload` start some?")
+    namespaces = _NEW_MOUNTS | _NEW_IPC | _NEW_NETWORK
+    try:
+        _call("unshare", ctypes.c_int(namespaces))
+    except PermissionError:
+        user, group = os.geteuid(), os.getegid()
+        _call("unshare", ctypes.c_int(namespaces | _NEW_USER))
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+
+
+def read_at(folder: int, name: str) -> str:
+    """The content of a file, named from a folder that need not have a name: of /proc, after `enter`."""
+    with os.fdopen(os.open(name, os.O_RDONLY, dir_fd=folder), encoding="utf-8", errors="surrogateescape") as file:
+        return file.read()
+
+
+def _show(place: Path, source: Path) -> None:
+    """Let a path appear at its place, unless it is in a folder that does already."""
+    if not os.path.lexists(place):
+        _make_place(place, is_folder=source.is_dir())
+        _mount(str(source), str(place), _BIND | _RECURSIVE)
+
+
+def _make_place(place: Path, *, is_folder: bool) -> None:
+    """Make something to mount on, and the folders on the way to it, which nobody can list."""
+    for folder in reversed(place.parents):
+        if not folder.exists():
+            folder.mkdir()
+            folder.chmod(0o111)
+    place.mkdir() if is_folder else place.touch()
+
+
+def _restrict(mounts: dict[Path, list[str]], open_places: set[Path]) -> None:
+    """Make them read-only but for some; what a mount forbids already has to stay forbidden, or the kernel refuses."""
+    for place, options in mounts.items():
+        flags = _REMOUNT | _BIND | _NO_SETUID | sum(_KEPT.get(option, 0) for option in options)
+        flags |= 0 if place in open_places else _READ_ONLY
+        flags |= 0 if place.is_char_device() else _NO_DEVICES
+        _mount("", str(place), flags)
+
+
+def _check(mounts: dict[Path, list[str]], open_places: set[Path]) -> None:
+    """Raises PermissionError unless all is as it was asked for: the kernel is taken at its word, not we at ours."""
+    for place, options in mounts.items():
+        if "nosuid" not in options or ("ro" not in options and place not in open_places):
+            raise PermissionError(f"{place} is mounted with {','.join(options)} in a worker's own root")
+
+
+def _mounts(proc: int) -> dict[Path, list[str]]:
+    """Where something is mounted, with its options; of what is mounted at one place, the one that is seen there."""
+    fields = [line.split(" ") for line in read_at(proc, "self/mountinfo").splitlines()]
+    return {Path(_unescaped(place)): options.split(",") for _, _, _, _, place, options, *_ in fields}
+
+
+def _unescaped(place: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), place)
+
+
+def _can_read(path: str) -> bool:
+    try:
+        os.close(os.open(path, os.O_RDONLY))
+    except OSError:
+        return False
+    return True
+
+
+def _mount(source: str, place: str, flags: int, kind: str = "", options: str = "") -> None:
+    _call("mount", os.fsencode(source), os.fsencode(place), kind.encode(), ctypes.c_ulong(flags), options.encode())
+
+
+def _call(name: str, *arguments: object) -> None:
+    if _libc is None:
+        raise OSError("no namespaces on this system")
+    if getattr(_libc, name)(*arguments) == -1:
+        error = ctypes.get_errno()
+        raise OSError(error, f"{os.strerror(error)} ({name})")
