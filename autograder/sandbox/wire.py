@@ -55,12 +55,13 @@ _DTYPES = {
         torch.complex128,
     )
 }
+_STORED_AS = {name: np.dtype({"bfloat16": "int16", "bool": "uint8"}.get(name, name)) for name in _DTYPES}
+"""What numpy reads them as: it has no bfloat16, and bytes other than 0 and 1 are no booleans."""
 _DTYPE_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 _KEYS = (str, int, float, bool, tuple, type(None))
 _to_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 Tree = Any
-Frame = list[bytes | memoryview]
 Hook = Callable[[Any], Tree]
 
 
@@ -294,24 +295,20 @@ class Connection:
         """Close the socket."""
         self.socket.close()
 
-    def send(self, frame: Frame) -> None:
+    def send(self, frame: bytes) -> None:
         """Send one frame.
 
         Raises:
             DeadlineError: the peer does not read.
             OSError: the peer is gone.
         """
-        pending = [memoryview(buffer) for buffer in frame]
-        while pending:
+        rest = memoryview(frame)
+        while rest:
             self._set_timeout()
             try:
-                sent = self.socket.sendmsg(pending[:512])
+                rest = rest[self.socket.send(rest) :]
             except TimeoutError:
                 raise DeadlineError from None
-            while pending and sent >= len(pending[0]):
-                sent -= len(pending.pop(0))
-            if sent:
-                pending[0] = pending[0][sent:]
 
     def receive(self) -> tuple[dict[str, Any], list[Received]]:
         """Receive one frame.
@@ -359,14 +356,14 @@ class Connection:
         self.socket.settimeout(left)
 
 
-def pack(message: dict[str, Any], tensors: list[torch.Tensor]) -> Frame:
-    """A frame, as buffers to be sent one after the other.
+def pack(message: dict[str, Any], tensors: list[torch.Tensor]) -> bytes:
+    """A frame.
 
     Raises:
         WireError: it is too large, or a tensor cannot be sent.
     """
     entries: list[list[Any]] = []
-    buffers: list[bytes | memoryview] = []
+    buffers: list[bytes] = []
     size = 0
     for tensor in tensors:
         if tensor.dtype not in _DTYPE_NAMES:
@@ -376,39 +373,33 @@ def pack(message: dict[str, Any], tensors: list[torch.Tensor]) -> Frame:
         if size > MAX_BODY or len(tensors) > MAX_TENSORS:
             raise WireError(f"more than {MAX_BODY >> 20} MB of tensors cannot be sent")
         entries.append([_DTYPE_NAMES[tensor.dtype], list(tensor.shape), tensor.requires_grad, tensor.is_leaf, count])
-        if count:
-            buffers += [_raw(tensor), bytes(-count % _PADDING)]
+        buffers += [to_bytes(tensor), bytes(-count % _PADDING)]
     header = _to_json({**message, "tensors": entries}).encode()
     header += b" " * (-len(header) % _PADDING)
     if len(header) > MAX_HEADER:
         raise WireError(f"more than {MAX_HEADER >> 20} MB of values cannot be sent")
-    return [_HEADER.pack(_MAGIC, len(header), size), header, *(b for b in buffers if len(b))]
+    return b"".join([_HEADER.pack(_MAGIC, len(header), size), header, *buffers])
 
 
-def as_bytes(tensor: torch.Tensor) -> torch.Tensor:
-    """The values of a dense tensor as uint8, whatever its strides."""
-    plain = tensor.contiguous()
-    # a tensor of one element is contiguous with any stride, which view(uint8) would refuse
-    return plain.as_strided((plain.numel(),), (1,)).view(torch.uint8)
+def to_bytes(tensor: torch.Tensor) -> bytes:
+    """A tensor's values one after the other, whatever its layout, strides or lazy bits.
+
+    Raises:
+        WireError: it has none.
+    """
+    try:
+        if tensor.layout is not torch.strided:
+            tensor = tensor.detach().to_dense()
+        if tensor.dtype is torch.bfloat16:
+            tensor = tensor.detach().view(torch.int16)
+        return tensor.numpy(force=True).tobytes()
+    except (RuntimeError, TypeError, NotImplementedError) as error:
+        raise WireError(f"this tensor cannot be sent: {error}") from error
 
 
 def identical(old: torch.Tensor, new: torch.Tensor) -> bool:
-    """Are two dense tensors the same bit for bit? NaN equals NaN."""
-    if old.shape != new.shape or old.dtype != new.dtype:
-        return False
-    one, other = (as_bytes(tensor.detach().resolve_conj().resolve_neg()) for tensor in (old, new))
-    return torch.equal(one, other)
-
-
-def _raw(tensor: torch.Tensor) -> memoryview:
-    """A tensor's values as contiguous bytes, whatever its layout, strides or lazy bits."""
-    try:
-        with torch.no_grad():
-            plain = tensor.detach()
-            plain = plain.to_dense() if plain.layout is not torch.strided else plain
-            return as_bytes(plain.cpu().resolve_conj().resolve_neg()).numpy().data
-    except (RuntimeError, TypeError, NotImplementedError) as error:
-        raise WireError(f"this tensor cannot be sent: {error}") from error
+    """Are two tensors the same bit for bit? NaN equals NaN."""
+    return old.shape == new.shape and old.dtype == new.dtype and to_bytes(old) == to_bytes(new)
 
 
 def _unpack(entries: Any, body: memoryview) -> Iterator[Received]:
@@ -418,18 +409,18 @@ def _unpack(entries: Any, body: memoryview) -> Iterator[Received]:
         raise WireError("malformed table of tensors")
     offset = 0
     for entry in entries:
-        dtype, shape, requires_grad, is_leaf, size = _entry(entry)
+        name, shape, requires_grad, is_leaf, size = _entry(entry)
         if offset + size > len(body):
             raise WireError("a tensor ends behind its frame")
-        tensor = _tensor(dtype, shape, body[offset : offset + size])
-        yield Received(tensor, requires_grad and (dtype.is_floating_point or dtype.is_complex), is_leaf)
+        tensor = _tensor(name, shape, body[offset : offset + size])
+        yield Received(tensor, requires_grad and (tensor.is_floating_point() or tensor.is_complex()), is_leaf)
         offset += size + -size % _PADDING
 
 
-def _entry(entry: Any) -> tuple[torch.dtype, list[int], bool, bool, int]:
+def _entry(entry: Any) -> tuple[str, list[int], bool, bool, int]:
     try:
         name, shape, requires_grad, is_leaf, size = entry
-        dtype = _DTYPES[name]
+        item = _STORED_AS[name].itemsize
         if (
             not isinstance(shape, list)
             or len(shape) > 16
@@ -438,17 +429,17 @@ def _entry(entry: Any) -> tuple[torch.dtype, list[int], bool, bool, int]:
             raise WireError("malformed shape")
     except (TypeError, ValueError, KeyError):
         raise WireError("malformed table of tensors") from None
-    if type(size) is not int or size != math.prod(shape) * dtype.itemsize:
+    if type(size) is not int or size != math.prod(shape) * item:
         raise WireError("a tensor's shape and size disagree")
-    return dtype, shape, requires_grad is True, is_leaf is True, size
+    return name, shape, requires_grad is True, is_leaf is True, size
 
 
-def _tensor(dtype: torch.dtype, shape: list[int], raw: memoryview) -> torch.Tensor:
-    if not len(raw):
-        try:
-            return torch.empty(shape, dtype=dtype)
-        except RuntimeError as error:
-            raise WireError("malformed shape") from error
-    if dtype is torch.bool:  # other bytes than 0 and 1 are undefined behaviour
-        return torch.frombuffer(raw, dtype=torch.uint8).ne(0).reshape(shape)
-    return torch.frombuffer(raw, dtype=dtype).reshape(shape).clone()
+def _tensor(name: str, shape: list[int], raw: memoryview) -> torch.Tensor:
+    dtype = _DTYPES[name]
+    try:
+        stored = torch.from_numpy(np.ndarray(shape, _STORED_AS[name], raw)) if raw else torch.empty(shape, dtype=dtype)
+    except (RuntimeError, ValueError) as error:
+        raise WireError("malformed shape") from error
+    if stored.dtype is dtype:
+        return stored.clone()
+    return stored.ne(0) if dtype is torch.bool else stored.view(dtype).clone()

@@ -15,7 +15,7 @@ from autograder.sandbox.cells import Failure, Notebook
 from autograder.sandbox.generators import seed_generators
 from autograder.sandbox.serving import Message
 from autograder.sandbox.showing import Screen
-from autograder.sandbox.wire import Connection, Decoder, Encoder, Received, Tree, WireError, identical, pack
+from autograder.sandbox.wire import Connection, Decoder, Encoder, Received, Tree, WireError, pack, to_bytes
 
 _NAMES_SENT = 500
 """So many of the other names a submission defines are told, to find one that was meant."""
@@ -98,10 +98,10 @@ class Worker:
         positional, keywords = decoder.decode(message["args"]), decoder.decode(message["kwargs"])
         function = self._target(message)
         frozen = [i for i in range(message["inputs"]) if i not in message["changes"]]
-        before = [values[i].detach().clone() for i in frozen]
+        before = [_content(values[i]) for i in frozen]
         with torch.set_grad_enabled(message["grad_enabled"]):
             result = function(*positional, **keywords)
-        changed = [i for i, old in zip(frozen, before, strict=True) if not identical(old, values[i])]
+        changed = [i for i, old in zip(frozen, before, strict=True) if not _is_still(values[i], old)]
         encoder = Encoder(self._handle)
         tree = encoder.encode(result)
         answer = {
@@ -277,6 +277,15 @@ def _as_arguments(received: list[Received], gradients: dict[str, int]) -> tuple[
     for index, gradient in gradients.items():
         leaves[int(index)].grad = leaves[gradient]
     return leaves, values
+
+
+def _content(tensor: torch.Tensor) -> tuple[torch.Size, torch.dtype, bytes]:
+    return tensor.shape, tensor.dtype, to_bytes(tensor)
+
+
+def _is_still(tensor: torch.Tensor, content: tuple[torch.Size, torch.dtype, bytes]) -> bool:
+    shape, dtype, values = content
+    return tensor.shape == shape and tensor.dtype == dtype and to_bytes(tensor) == values
 
 
 def _state(tensor: torch.Tensor, encoder: Encoder) -> tuple[Tree, Tree]:
