@@ -10,15 +10,17 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from autograder import grading, mutants
+from autograder import mutants
 from autograder.course import Assignment
 from autograder.criteria import is_named
+from autograder.engine import Engine
 from autograder.generated import generate, generate_trivial
 from autograder.jobs import Job
 from autograder.mistakes import CAUSES
@@ -73,6 +75,13 @@ class Version(_Record):
     def is_cheap(self) -> bool:
         """Does it earn more than something that solves nothing may?"""
         return self.kind == "trivial" and self.earned > MAX_TRIVIAL_SHARE * self.points
+
+    @property
+    def is_settled(self) -> bool:
+        """Has the exercise that it changes shown all there is to know? If not, the others may."""
+        if self.kind == "mutant":
+            return bool(self.failed) and not self.missed and self.diagnosis is not None
+        return self.kind == "trivial" or bool(self.failed)
 
     @property
     def is_named(self) -> bool:
@@ -182,17 +191,27 @@ def audit(
     reports: dict[str, GradeReport] = {}
     with tempfile.TemporaryDirectory(prefix="autograder-audit-") as folder:
         jobs = list(_hand_in(Path(folder), assignment, answers, versions))
-        for report in grading.grade(jobs, assignment, KEY, processes=processes, confined=confined):
-            reports[report.student] = report
-            advance()
-    if reports:
-        _refuse_unknown_criteria(assignment, known, next(iter(reports.values())))
-    judged = tuple(_judged(v, reports[f"{n:04}"]) for n, (v, _) in enumerate(versions))
+        unsettled: list[Job] = []
+        with Engine(jobs, assignment, KEY, sessions=min(processes, len(jobs)), confined=confined) as engine:
+            for report in engine.reports():
+                reports[report.student] = report
+                number = int(report.student)
+                if jobs[number].exercise and not _judged(versions[number][0], report).is_settled:
+                    unsettled.append(replace(jobs[number], exercise=None))
+                else:
+                    advance()
+            engine.add(unsettled)
+            for report in engine.reports():
+                reports[report.student] = report
+                advance()
+    if jobs:
+        _refuse_unknown_criteria(assignment, known, reports[jobs[0].student])
+    judged = tuple(_judged(version, reports[job.student]) for job, (version, _) in zip(jobs, versions, strict=True))
     generated = {v.id for v in judged if v.kind == "generated"}
     return Audit(
         assignment=assignment.name,
         versions=judged,
-        criteria=tuple(_criteria(judged, reports.values())),
+        criteria=tuple(_criteria(judged, reports[jobs[0].student] if jobs else None)),
         stale=tuple(e.id for e in known.generated_equivalents if e.id not in generated),
     )
 
@@ -222,12 +241,17 @@ def _versions(assignment: Assignment, known: Mutants, answers: Answers) -> list[
 def _hand_in(
     folder: Path, assignment: Assignment, answers: Answers, versions: Sequence[tuple[Version, str]]
 ) -> Iterator[Job]:
-    """Write every version as a student's notebook, named by its number."""
+    """Write every version as a student's notebook, named by its number.
+
+    The first is judged by every criterion, which tells what there are, and so is what has to be right in all; of the
+    others only the exercise that they change.
+    """
     for number, (version, source) in enumerate(versions):
         path = folder / f"{number:04}.ipynb"
         notebook = answers.notebook({**answers.solutions, version.exercise: source})
         path.write_text(json.dumps(notebook), encoding="utf-8")
-        yield Job(path.stem, assignment.name, path)
+        whole = version.kind == "equivalent" or number == 0
+        yield Job(path.stem, assignment.name, path, exercise=None if whole else version.exercise)
 
 
 def _refuse_unknown_criteria(assignment: Assignment, known: Mutants, report: GradeReport) -> None:
@@ -258,13 +282,12 @@ def _judged(version: Version, report: GradeReport) -> Version:
     )
 
 
-def _criteria(versions: Sequence[Version], reports: Iterable[GradeReport]) -> Iterator[CriterionAudit]:
+def _criteria(versions: Sequence[Version], report: GradeReport | None) -> Iterator[CriterionAudit]:
     named, generated, decisive = Counter[str](), Counter[str](), Counter[str]()
     for version in versions:
         if version.kind in ("mutant", "generated"):
             (named if version.kind == "mutant" else generated).update(version.failed)
             decisive.update(version.failed if len(version.failed) == 1 else ())
-    report = next(iter(reports), None)
     ids = [_base(c) for exercise in report.exercises for c in exercise.criteria] if report else []
     for name in dict.fromkeys(ids):
         yield CriterionAudit(id=name, named=named[name], generated=generated[name], decisive=decisive[name])

@@ -21,6 +21,7 @@ class Job:
         path: the file; None where there is none to grade.
         reason: why there is none.
         problems: what was odd about finding it.
+        exercise: judge the criteria of this exercise only; all of them by default.
     """
 
     student: str
@@ -28,6 +29,7 @@ class Job:
     path: Path | None
     reason: Text | None = None
     problems: tuple[Problem, ...] = ()
+    exercise: str | None = None
 
     def as_message(self) -> dict[str, Any]:
         """As plain values, for the process that grades it."""
@@ -37,6 +39,7 @@ class Job:
             "path": str(self.path.resolve()) if self.path else None,
             "reason": self.reason.model_dump() if self.reason else None,
             "problems": [problem.model_dump() for problem in self.problems],
+            "exercise": self.exercise,
         }
 
     @classmethod
@@ -48,6 +51,7 @@ class Job:
             Path(message["path"]) if message["path"] else None,
             Text(**message["reason"]) if message["reason"] else None,
             tuple(Problem(**problem) for problem in message["problems"]),
+            message["exercise"],
         )
 
 

@@ -27,12 +27,13 @@ class Judge:
     Args:
         assignment: whose rubric it is.
         key: seeds all random inputs.
-        exercise: judge the criteria of this exercise only.
+        exercise: judge the criteria of this exercise only; may be changed between submissions.
     """
 
     def __init__(self, assignment: Assignment, key: bytes, *, exercise: str | None = None) -> None:
         self.assignment, self.key, self.exercise = assignment, key, exercise
-        self.criteria: list[Criterion] = []
+        self.known: list[Criterion] = []
+        """Every criterion that was collected."""
         self.results: dict[str, CriterionResult] = {}
         self.student: Student | None = None
         self._seed_submission: Callable[[int], None] | None = None
@@ -44,6 +45,11 @@ class Judge:
         self.findings: dict[str, Finding] = {}
         """What the criteria found that were tried."""
         self._mistakes: KnownMistakes | None = None
+
+    @property
+    def criteria(self) -> list[Criterion]:
+        """Those to be judged now."""
+        return [judged for judged in self.known if self.exercise in (None, judged.exercise)]
 
     @cached_property
     def source(self) -> Submission:

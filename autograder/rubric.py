@@ -193,13 +193,19 @@ def run_criteria(session: pytest.Session) -> None:
     What pytest does around each test costs as much as most tests; where a test asks for none of it, it is called.
     """
     judge = session.config.stash[_JUDGE]
-    with_setup = [item for item in session.items if not _is_plain(judge, item)]
+    items = [item for item in session.items if _is_asked_for(judge, item)]
+    with_setup = [item for item in items if not _is_plain(judge, item)]
     following = dict(zip(with_setup, [*with_setup[1:], *with_setup[:1]], strict=True))
-    for item in session.items:
+    for item in items:
         if item in following:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following[item])
         else:
             _call_plainly(judge, item.stash[_CRITERION])
+
+
+def _is_asked_for(judge: Judge, item: pytest.Item) -> bool:
+    judged = criterion_of(item)
+    return judged is None or judge.exercise in (None, judged.exercise)
 
 
 def _is_plain(judge: Judge, item: pytest.Item) -> bool:
@@ -285,7 +291,7 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
         known.add(judged.id)
         if judge.exercise in (None, judged.exercise):
             item.stash[_CRITERION] = judged
-            judge.criteria.append(judged)
+            judge.known.append(judged)
             plain = _plain_test(item) if may_be_plain else None
             if plain is not None:
                 judge.plain_tests[judged.id] = plain

@@ -127,6 +127,7 @@ class Session:
     def _grade(self, job: Job, zygote: Zygote) -> GradeReport:
         reason = job.reason
         started = time.perf_counter()
+        self._judge.exercise = job.exercise
         if job.path is not None and reason is None:
             try:
                 submission = submissions.read(job.path)
