@@ -20,9 +20,11 @@ from autograder.commandline import (
     JsonOption,
     Lang,
     LangOption,
+    UnsafeOption,
     choose,
     console,
     errors_as_exit_codes,
+    must_confine,
     print_json,
     progress,
 )
@@ -79,9 +81,7 @@ def grade(
     no_gradebook: Annotated[
         bool, typer.Option("--no-gradebook", help="Write reports only, not nbgrader's gradebook.")
     ] = False,
-    unsafe_no_sandbox: Annotated[
-        bool, typer.Option("--unsafe-no-sandbox", help="Grade where student code cannot be confined; reports say so.")
-    ] = False,
+    unsafe_no_sandbox: UnsafeOption = False,
     lang: LangOption = None,
     json_output: JsonOption = False,
 ) -> None:
@@ -247,7 +247,7 @@ def _engine(
 ) -> Iterator[tuple[Grade | None, bool]]:
     """What grades instead of this machine, if anything does, and whether students' code is confined there."""
     if engine is Engine.local:
-        yield None, _must_confine(unsafe=unsafe)
+        yield None, must_confine(unsafe=unsafe)
         return
     from autograder.grading import default_jobs
 
@@ -259,18 +259,6 @@ def _engine(
         yield cluster.grade, not unsafe
         for address, reason in cluster.unfit.items():
             console(stderr=True).print(f"not used: {address}: {reason}", markup=False, highlight=False)
-
-
-def _must_confine(*, unsafe: bool) -> bool:
-    """Can student code be confined here? Where not, only an explicit wish goes on without."""
-    from autograder.sandbox import confine
-
-    if not confine.is_available() and not unsafe:
-        raise UsageError(
-            f"this machine cannot confine student code ({confine.NEEDED}); "
-            "grade in WSL2 or a Linux container, or add --unsafe-no-sandbox"
-        )
-    return confine.is_available()
 
 
 def _show_reports(reports: list[GradeReport], out: Path, language: Language, *, as_json: bool) -> None:

@@ -33,6 +33,9 @@ LangOption = Annotated[Lang | None, typer.Option("--lang", help="Language of wha
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes at once; by default one per core.")]
 CourseOption = Annotated[Path, typer.Option("--course", help="The course's folder, the one with solutions/ in it.")]
+UnsafeOption = Annotated[
+    bool, typer.Option("--unsafe-no-sandbox", help="Grade where student code cannot be confined; reports say so.")
+]
 AssignmentsArgument = Annotated[list[str] | None, typer.Argument(help="Assignments; by default all of them.")]
 
 
@@ -55,6 +58,22 @@ def print_json(document: object) -> None:
     import json
 
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+
+def must_confine(*, unsafe: bool) -> bool:
+    """Can student code be confined here? Where not, only an explicit wish goes on without.
+
+    Raises:
+        UsageError: it cannot, and nobody wishes to go on.
+    """
+    from autograder.sandbox import confine
+
+    if not confine.is_available() and not unsafe:
+        raise UsageError(
+            f"this machine cannot confine student code ({confine.NEEDED}); "
+            "grade in WSL2 or a Linux container, or add --unsafe-no-sandbox"
+        )
+    return confine.is_available()
 
 
 @contextmanager

@@ -14,13 +14,14 @@ from autograder.commandline import (
     JobsOption,
     JsonOption,
     LangOption,
+    UnsafeOption,
     choose,
     console,
     errors_as_exit_codes,
+    must_confine,
     print_json,
     progress,
 )
-from autograder.errors import UsageError
 
 if TYPE_CHECKING:
     from autograder.course import Course
@@ -83,6 +84,7 @@ def regrade(
     out: Annotated[Path, typer.Option("--out", help="What `grade` wrote.")] = Path("results.jsonl"),
     course: CourseOption = Path(),
     no_gradebook: Annotated[bool, typer.Option("--no-gradebook", help="Leave nbgrader's gradebook as it is.")] = False,
+    unsafe_no_sandbox: UnsafeOption = False,
     lang: LangOption = None,
     json_output: JsonOption = False,
 ) -> None:
@@ -91,15 +93,13 @@ def regrade(
     from autograder.grading import default_jobs
     from autograder.regrading import Regrading
     from autograder.report import moves as report
-    from autograder.sandbox import confine
 
     with errors_as_exit_codes():
         found = Course.find(course)
-        if not confine.is_available():
-            raise UsageError("this machine cannot confine student code; `autograder doctor` says what is missing")
+        confined = must_confine(unsafe=unsafe_no_sandbox)
         again = Regrading(found, found.assignment(assignment), out)
         with progress(len(again), quiet=json_output) as advance:
-            moves = again.grade(processes=jobs or default_jobs(), confined=True, advance=advance)
+            moves = again.grade(processes=jobs or default_jobs(), confined=confined, advance=advance)
         if json_output:
             print_json([report.as_values(move) for move in moves])
         else:

@@ -72,14 +72,8 @@ def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Pat
     """
     name = assignment.name
     _begin(folder)
-    requirement = f"dl-autograder=={autograder.__version__}"
     try:
-        if (_CHECKOUT / "pyproject.toml").is_file():  # not installed from an index: bring the package along
-            requirement = "-c package/constraints.txt ./package"
-            _copy(_CHECKOUT / "autograder", folder / "package" / "autograder")
-            for file in _PACKAGE_FILES:
-                if (_CHECKOUT / file).is_file():
-                    shutil.copy(_CHECKOUT / file, folder / "package" / file)
+        requirement = " ".join(_requirement(folder, "package"))
         _copy(assignment.directory, folder / "course" / "solutions" / name)
         if (course.root / "quizzes").is_dir():
             _copy(course.root / "quizzes", folder / "course" / "quizzes")
@@ -112,7 +106,8 @@ def github_classroom(course: Course, assignment: Assignment, folder: Path) -> li
         workflow = folder / ".github" / "workflows" / "autograder.yml"
         workflow.parent.mkdir(parents=True)
         workflow.write_text(_WORKFLOW.format(name=assignment.name), encoding="utf-8")
-        (folder / "requirements.txt").write_text(f"dl-autograder=={autograder.__version__}\n", encoding="utf-8")
+        requirement = "\n".join(_requirement(folder, ".github/autograder"))
+        (folder / "requirements.txt").write_text(f"{requirement}\n", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{error.filename or folder}: cannot be written: {error.strerror}") from error
     return [workflow]
@@ -121,6 +116,17 @@ def github_classroom(course: Course, assignment: Assignment, folder: Path) -> li
 def _begin(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder}: is there already; name a new folder with --out")
+
+
+def _requirement(folder: Path, place: str) -> list[str]:
+    """What pip is asked for in a folder; a package that was not installed from an index is brought along."""
+    if not (_CHECKOUT / "pyproject.toml").is_file():
+        return [f"dl-autograder=={autograder.__version__}"]
+    _copy(_CHECKOUT / "autograder", folder / place / "autograder")
+    for file in _PACKAGE_FILES:
+        if (_CHECKOUT / file).is_file():
+            shutil.copy(_CHECKOUT / file, folder / place / file)
+    return [f"-c {place}/constraints.txt", f"./{place}"]
 
 
 def _copy(source: Path, target: Path) -> None:
