@@ -12,7 +12,9 @@ import fixture_course
 import nbgrader_course as course_of
 import pytest
 import tiny_course as tiny
+from nbformat import from_dict
 
+from autograder.gradebook import ordinary as runner
 from autograder.gradebook import releasing, writing
 from autograder.gradebook.configuration import NbgraderCourse
 
@@ -42,16 +44,25 @@ def test_both_routes_give_the_same_database_and_notebooks(tmp_path):
     tiny.submit(course, "cyd", cut)
     tiny.submit(course, "dan", b"{")  # stock nbgrader gives up on these two before it asks us
     tiny.submit(course, "eve", course_of.handed_in(released, **right), name="my homework.ipynb")
+    odd = course_of.handed_in(released, **right)  # doubled, split, of a newer schema, with points of its own
+    marks = {c["metadata"].get("nbgrader", {}).get("grade_id"): c["metadata"].get("nbgrader") for c in odd["cells"]}
+    marks["step"]["schema_version"] = 99
+    marks["test_double"] |= {"points": 600, "checksum": "0"}
+    odd["cells"] = [tiny.code_cell("def double(x):\n    return 0\n", "double") | {"id": "first"}, *odd["cells"]]
+    fay = tiny.submit(course, "fay", odd)
+    (fay.parent / "timestamp.txt").write_text("yesterday")
+    tiny.submit(course, "fay", course_of.handed_in(released), name="draft.ipynb")
     shutil.copytree(course.root, tmp_path / "b")
     b = type(course)(tmp_path / "b")
     log = autograde(b.root, "tiny")
     assert "ERROR" not in log, log
+    assert "fay: timestamp.txt is not a time; it is called timestamp.unreadable.txt now" in log
     shutil.copy(b.root / "results.jsonl", course.root)  # the reports are the same; this saves grading them again
     writing.write(course, [], course_of.grade(course))
     assert course_of.tables(course_of.gradebook(course)) == course_of.tables(course_of.gradebook(b))
     assert course_of.grades(b, "cyd")["test_double"] == (6, None, None, False)
-    assert [course_of.grades(b, student)["test_double"][0] for student in ("dan", "eve")] == [0, 6]
-    for student in ("ann", "bob", "cyd", "dan", "eve"):
+    assert [course_of.grades(b, student)["test_double"][0] for student in ("dan", "eve", "fay")] == [0, 6, 6]
+    for student in ("ann", "bob", "cyd", "dan", "eve", "fay"):
         a_cells, b_cells = (
             [
                 (c["cell_type"], c["source"], c["metadata"].get("nbgrader"), c.get("outputs"))
@@ -105,8 +116,13 @@ def handed_in(tmp_path_factory):
         file = root / "submitted" / student / "hw" / "p.ipynb"
         file.parent.mkdir(parents=True)
         file.write_text(json.dumps(ordinary(source, *tests)))
-    log = autograde(root, "hw")
-    assert "ERROR" not in log, log
+    newer = ordinary("pass", *tests)
+    newer["cells"][-1]["metadata"]["nbgrader"]["schema_version"] = 99
+    file = root / "submitted" / "newer" / "hw" / "p.ipynb"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(newer))
+    log = autograde(root, "hw")  # the others are graded all the same
+    assert "newer/hw/p.ipynb: its marks are of another version of nbgrader" in log
     course = type("", (), {"root": root})
     found = {}
     for student in answers:
@@ -164,6 +180,18 @@ def test_a_failure_names_cell_and_line(handed_in):
     assert error["ename"] == "AssertionError"
     assert error["traceback"][0].startswith("code cell 2, line 1")
     assert "PermissionError" in handed_in["steals"][1][0][-1]["ename"]
+
+
+@pytest.mark.slow
+def test_code_that_fills_the_disk_costs_its_own_cell(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "_MAX_FOLDER", 1 << 20)
+    fills = "n = 0\nwhile True:\n    open(str(n % 100), 'w').write('x' * 100_000)\n    n += 1"
+    notebook = from_dict(tiny.notebook(fills, "import os, time\ntime.sleep(1)\nos.listdir()"))
+    with runner.Runner(60) as ours:
+        ours.run(notebook, tmp_path)
+    ended, after = (cell.outputs for cell in notebook.cells)
+    assert [output.output_type for output in ended] == ["error"]
+    assert [output.data["text/plain"] for output in after] == ["[]"]
 
 
 @pytest.mark.slow

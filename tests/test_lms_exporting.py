@@ -299,6 +299,9 @@ def test_a_template_for_github_classroom(course, tmp_path):
     assert sorted(p.name for p in (tmp_path / "template").iterdir()) == [
         ".github", "assignment.yaml", "requirements.txt", "test_tiny.py", "tiny.ipynb",
     ]  # fmt: skip
+    needed = (tmp_path / "template" / "requirements.txt").read_text(encoding="utf-8").split()
+    assert needed == ["-c", ".github/autograder/constraints.txt", "./.github/autograder"]
+    assert all((tmp_path / "template" / path).exists() for path in needed[1:])
     with pytest.raises(UsageError, match="is there already"):
         runners.github_classroom(course, course.assignment("tiny"), tmp_path / "template")
     autograder("check", "tiny.ipynb", cwd=tmp_path / "template")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CONFIG_FILE = "nbgrader_config.py"
 PRIVATE = "private"
+NO_TIMESTAMP = "timestamp.unreadable.txt"
 _FOLDERS = {"source_directory": "solutions", "release_directory": "assignments"}
 _EXCEPTION = re.compile(r"[\w.]+(?:Error|Exception|Entry): ")
 _SUMMARIES = ("There was an error", "Please see", "Removing failed", "The above", "Traceback", "failed to validate")
@@ -77,18 +78,6 @@ class NbgraderCourse:
         """One folder, ``autograded/<student>/<assignment>`` for the step ``autograded``."""
         return Path(self.folders.format_path(getattr(self.folders, f"{step}_directory"), student, assignment))
 
-    def timestamp(self, folder: Path) -> tuple[datetime | None, str]:
-        """When something was handed in, and what is odd about the file that says so."""
-        from nbgrader.utils import parse_utc
-
-        try:
-            words = (folder / "timestamp.txt").read_text(encoding="utf-8").strip()
-            return parse_utc(words) if words else None, ""
-        except FileNotFoundError:
-            return None, ""
-        except (OSError, ValueError, OverflowError):
-            return None, "timestamp.txt is not a time; it was left aside"
-
     @property
     def database(self) -> str:
         """The address of the database, without its password."""
@@ -123,6 +112,27 @@ class NbgraderCourse:
                 if last == 1 or "exists" not in str(error):
                     raise
         raise AssertionError("unreachable")
+
+
+def timestamp(folder: Path) -> tuple[datetime | None, str]:
+    """When something was handed in, and what is odd about the file that says so.
+
+    A file that holds no time is renamed: at the sight of it the formgrader and all of ``nbgrader autograde`` would end.
+    """
+    from nbgrader.utils import parse_utc
+
+    file = folder / "timestamp.txt"
+    try:
+        words = file.read_text(encoding="utf-8").strip()
+        return parse_utc(words) if words else None, ""
+    except FileNotFoundError:
+        return None, ""
+    except (OSError, ValueError, OverflowError):
+        try:
+            file.rename(folder / NO_TIMESTAMP)
+        except OSError:
+            return None, f"{file.name} is not a time; it was left aside"
+        return None, f"{file.name} is not a time; it is called {NO_TIMESTAMP} now"
 
 
 def rubric_of(folders: CourseDirectory, assignment: str, notebook: str) -> Assignment | None:

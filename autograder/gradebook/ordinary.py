@@ -7,12 +7,13 @@ the process. What comes back is taken for text and pictures, never for markup.
 from __future__ import annotations
 
 import binascii
+import os
 import shutil
 import tempfile
 import threading
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -64,10 +65,10 @@ class Runner:
             notebook: changed in place.
             folder: its files; the code gets copies of them.
         """
-        self._fill(folder)
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
         bad: set[int] = set()
         for last in range(MAX_WORKERS, 0, -1):
+            self._fill(folder)
             ended = self._run_until_one_ends_it(cells, bad)
             if ended is None:
                 return
@@ -180,7 +181,7 @@ def _watch(folder: Path, worker: WorkerProcess) -> Iterator[None]:
 
     def look() -> None:
         while not done.wait(_WATCH_S):
-            if sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) > _MAX_FOLDER:
+            if _size(folder) > _MAX_FOLDER:
                 worker.end()
                 return
 
@@ -191,6 +192,16 @@ def _watch(folder: Path, worker: WorkerProcess) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+
+
+def _size(folder: Path) -> int:
+    """How many bytes the files of a folder hold, while code writes and removes them."""
+    size = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                size += Path(parent, name).lstat().st_size
+    return size
 
 
 def _outputs(worker: WorkerProcess, answer: dict[str, Any]) -> list[NotebookNode]:

@@ -13,13 +13,15 @@ from weakref import WeakKeyDictionary, finalize
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode, v4
 from nbgrader.api import Gradebook
+from nbgrader.nbgraderformat import SchemaTooNewError, SchemaTooOldError
 from nbgrader.preprocessors import Execute, SaveAutoGrades
 from nbgrader.utils import is_grade, is_solution, is_task
+from traitlets.log import get_logger
 
 from autograder.course import Assignment, Course
 from autograder.errors import GradebookError
 from autograder.gradebook import autograded, ordinary, sources
-from autograder.gradebook.configuration import rubric_of
+from autograder.gradebook.configuration import rubric_of, timestamp
 from autograder.grading import default_jobs, grade_all
 from autograder.jobs import Job, find_jobs
 from autograder.journal import Journal
@@ -34,9 +36,9 @@ _KEY = "autograder"
 
 
 def expect_notebook(assignment: str, student: str, notebooks: list[str]) -> None:
-    """Let a submission through whose notebook has another name; for ``c.Autograde.pre_convert_hook``.
+    """Let a submission through whose notebook has another name, or whose time is none.
 
-    nbgrader would give up before any preprocessor has seen it.
+    For ``c.Autograde.pre_convert_hook``: nbgrader would give up before any preprocessor has seen it.
 
     Args:
         assignment: nbgrader's pattern for the assignments it goes through; the folder says which one it is.
@@ -47,6 +49,8 @@ def expect_notebook(assignment: str, student: str, notebooks: list[str]) -> None
     expected = str(folder / f"{folder.name}.ipynb")
     if expected not in notebooks and folder.name in Course(Path.cwd()).assignments():
         notebooks.append(expected)
+    if note := timestamp(folder)[1]:
+        get_logger().warning("%s: %s", folder.parent.name, note)
 
 
 class SubmissionReader(NotebookExporter):
@@ -64,7 +68,10 @@ class SubmissionReader(NotebookExporter):
         folders = cast("Autograde", self.parent).coursedir
         if place and rubric_of(folders, place["assignment"], place["notebook"]) is not None:
             return self.from_notebook_node(v4.new_notebook(), resources, **kw)
-        return super().from_filename(filename, resources, **kw)
+        try:
+            return super().from_filename(filename, resources, **kw)
+        except (SchemaTooNewError, SchemaTooOldError) as error:  # nbgrader would end the whole run
+            raise GradebookError(f"{filename}: its marks are of another version of nbgrader: {error}") from error
 
 
 class ConfinedExecute(Execute):  # type: ignore[misc]

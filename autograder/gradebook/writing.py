@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.course import Assignment, Course
-from autograder.gradebook import autograded, records, sources
+from autograder.gradebook import autograded, configuration, records, sources
 from autograder.gradebook.autograded import Autograded
 from autograder.gradebook.configuration import NbgraderCourse, is_nbgrader_course
 from autograder.gradebook.records import Record, Rows
@@ -164,7 +164,7 @@ class _AssignmentWriter:
         return written
 
     def _record(self, entry: Entry, made: Autograded) -> Record:
-        timestamp, note = self._nbgrader.timestamp(entry.folder)
+        timestamp, note = configuration.timestamp(entry.folder)
         if note and (words := f"{entry.report.student}: {note}") not in self._outcome.notes:
             self._outcome.notes.append(words)
         missing = frozenset(name for name in self._others if not (entry.folder / f"{name}.ipynb").exists())
