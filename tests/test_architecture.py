@@ -11,7 +11,7 @@ PACKAGE = Path(autograder.__file__).parent
 LAYERS = """
 texts datasets environment files report.tables quiz.expressions quiz.formulas quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
 errors lms.downloads quiz.reading quiz.outcomes quiz.exports.losses quiz.exports.qti_items
-results yamlfile commandline lms.archives
+results yamlfile lms.archives
 lms.collecting lms.reports
 quiz.records
 quiz.filled
@@ -27,7 +27,7 @@ quiz.taking
 course submission jobs
 checks sandbox.cells sandbox.compiler sandbox.generators sandbox.hugepages sandbox.jail sandbox.landlock sandbox.seccomp sandbox.serving sandbox.wire
 source sandbox.confine sandbox.forking sandbox.showing
-student sandbox.worker
+student sandbox.worker commandline
 provenance sandbox.rehearsal
 sandbox.zygote engine
 sandbox.process
