@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(landlock.version() == 0, reason="this machine ha
 needs_namespaces = pytest.mark.skipif(not has_namespaces(), reason="this machine lets nobody mount in a namespace")
 
 WITHOUT_LANDLOCK = (sys.executable, str(Path(__file__).with_name("without_landlock.py")))
-SETTINGS = tiny.SETTINGS.replace("call_s: 2, cell_s: 2", "call_s: 1, cell_s: 1")
+SETTINGS = tiny.SETTINGS.replace("call_s: 2, cell_s: 2", "call_s: 1, cell_s: 10")
 ANSWERS = {
     "right": tiny.answers(before=["import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"]),
     "wrong": tiny.answers("def double(x):\n    return 3 * x"),

@@ -7,6 +7,7 @@ look because a classmate handed in late.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -120,10 +121,12 @@ class _AssignmentWriter:
         from autograder.gradebook import releasing
 
         name = self._assignment.name
-        if not sources.is_known(self._gradebook, name, name):
-            releasing.register(self._nbgrader, name)
-            self._gradebook.db.rollback()
-        return sources.load(self._gradebook, name, name)
+        with self._assignment.notebook.open("rb") as source:
+            fcntl.flock(source, fcntl.LOCK_EX)  # nbgrader enters cell by cell: another grader would find half of them
+            if not sources.is_known(self._gradebook, name, name):
+                releasing.register(self._nbgrader, name)
+                self._gradebook.db.rollback()
+            return sources.load(self._gradebook, name, name)
 
     def _other_notebooks(self) -> frozenset[str]:
         found = self._gradebook.find_assignment(self._assignment.name).notebooks
