@@ -225,7 +225,7 @@ def _of_table(content: str, file: Path, quiz: Quiz) -> Iterator[Sheet]:
     try:
         lines = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
         header = next(lines)
-        columns = _columns(header, quiz)
+        columns = _columns(header, quiz, file)
         if not columns:
             raise _Unreadable(
                 text("{file}: no column is called after a question of this quiz", file=printable(file.name))
@@ -274,17 +274,32 @@ def _student_column(header: Sequence[str]) -> int | None:
     return next((plain.index(name) for name in _STUDENT if name in plain), None)
 
 
-def _columns(header: Sequence[str], quiz: Quiz) -> dict[int, tuple[str, str | None]]:
-    """The question, and the part of it, that each column holds; of two columns alike the first counts."""
+def _columns(header: Sequence[str], quiz: Quiz, file: Path) -> dict[int, tuple[str, str | None]]:
+    """The question, and the part of it, that each column holds; of two answers to one none may win by accident."""
     names = _names_of_columns(quiz)
     found: dict[int, tuple[str, str | None]] = {}
     for position, title in enumerate(header):
         in_brackets = _IN_BRACKETS.match(title)
         candidates = (title, in_brackets[1] if in_brackets else "", _NUMBERED.sub("", title))
         target = next((names[key] for key in map(_plain, candidates) if key in names), None)
-        if target is not None and target not in found.values():
-            found[position] = target
+        if target is None:
+            continue
+        earlier = next((p for p, (question, part) in found.items() if _overlap(target, question, part)), None)
+        if earlier is not None:
+            words = text(
+                "{file}: the columns {one} and {other} answer the same question; leave one of them out",
+                file=printable(file.name),
+                one=shown(header[earlier]),
+                other=shown(title),
+            )
+            raise _Unreadable(words)
+        found[position] = target
     return found
+
+
+def _overlap(target: tuple[str, str | None], question: str, part: str | None) -> bool:
+    """Is it the same question, and the same part of it where both columns hold but a part?"""
+    return target[0] == question and (target[1] is None or part is None or target[1] == part)
 
 
 def _names_of_columns(quiz: Quiz) -> dict[str, tuple[str, str | None]]:
