@@ -1,10 +1,14 @@
-"""Fills memory with Python objects while it is loaded, and again in a call.
+"""Asks for 64 GB at once, then fills memory bit by bit while it is loaded, and again in a call.
 
 honest: linreg
 says: MemoryError
 """
 
 # %% start
+everything = bytearray(1 << 36)
+
+
+# %%
 heap = []
 for n in range(600):
     heap.append(bytearray(10 << 20))
