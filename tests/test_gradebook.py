@@ -222,6 +222,17 @@ def test_late_penalties_are_the_plugins(graded, course):
     assert {row[0]: row[3] for row in rows if row[3] is not None} == {"ann": 10}
 
 
+STOCK = [f"nbgrader.preprocessors.{name}" for name in ("ClearOutput", "DeduplicateIds", "OverwriteKernelspec", "OverwriteCells", "CheckCellMetadata")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("steps", "told"), [(STOCK, 0), (["mine.Tidy", *STOCK], 1)])
+def test_steps_of_the_courses_own_before_grading_are_told_to_have_no_effect(graded, course, steps, told):
+    configure(course, f"c.Autograde.sanitize_preprocessors = {steps!r}")
+    reports = [report for report in graded[1] if report.student == "hal"]
+    notes = writing.write(course, [], reports).notes
+    assert sum("c.Autograde.sanitize_preprocessors does nothing" in note for note in notes) == told
+
+
 def test_an_assignment_the_gradebook_does_not_know_is_entered(graded, course):
     (course.root / "gradebook.db").unlink()
     shutil.rmtree(course.root / "assignments")

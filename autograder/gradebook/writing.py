@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 BATCH = 20
 """Submissions in one transaction: others who write to the gradebook wait no longer than these take."""
 _TRIES = 5
+_SANITIZED_BY_US = (
+    "nbgrader_config.py: c.Autograde.sanitize_preprocessors does nothing for notebooks with a rubric, whose marks and "
+    "locked cells come from the gradebook; take it out, or leave the assignment without assignment.yaml to "
+    "`nbgrader autograde`"
+)
 
 
 @dataclass
@@ -108,6 +113,8 @@ class _AssignmentWriter:
         self._converter = Autograde(coursedir=nbgrader.folders, parent=nbgrader.app)
         self._late = AssignLatePenalties(parent=self._converter)
         self._late.init_plugin()
+        if not _is_stock(self._converter.sanitize_preprocessors) and _SANITIZED_BY_US not in outcome.notes:
+            outcome.notes.append(_SANITIZED_BY_US)
         self._source = self._load_source()
         self._others = self._other_notebooks()
 
@@ -225,6 +232,17 @@ class _AssignmentWriter:
         if self._nbgrader.folders.groupshared:
             for path in (folder, *(p for p in folder.rglob("*") if p.is_dir())):
                 path.chmod(path.stat().st_mode & 0o777 | 0o2770)
+
+
+def _is_stock(preprocessors: Sequence[object]) -> bool:
+    """Are these nbgrader's own steps before it runs a notebook, named in whatever way a configuration can?"""
+    from nbgrader.converters import Autograde
+
+    stock = Autograde.class_traits()["sanitize_preprocessors"].default()
+    return len(preprocessors) == len(stock) and all(
+        given in (own, f"nbgrader.preprocessors.{own.__name__}", f"{own.__module__}.{own.__name__}")
+        for given, own in zip(preprocessors, stock, strict=True)
+    )
 
 
 def _shown(folder: Path, notebook: str) -> str:
