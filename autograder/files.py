@@ -14,8 +14,12 @@ def write_whole(path: Path, content: str | bytes) -> None:
         OSError: it cannot be written.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_bytes(content.encode() if isinstance(content, str) else content)
-    beside.replace(path)
+    try:
+        beside.write_bytes(content.encode() if isinstance(content, str) else content)
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def replace_file(source: Path, target: Path) -> None:

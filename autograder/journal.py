@@ -45,21 +45,43 @@ class Journal:
         self._read()
 
     def add(self, report: GradeReport) -> None:
-        """Keep a report, on disk before this returns."""
-        self._file.write(report.to_json().encode() + b"\n")
-        self._file.flush()
-        os.fdatasync(self._file.fileno())
+        """Keep a report, on disk before this returns.
+
+        Raises:
+            UsageError: it cannot be written; those before it are kept.
+        """
+        line = memoryview(report.to_json().encode() + b"\n")
+        try:
+            while line:  # not through a buffer, which would be written once more when the file is closed
+                line = line[os.write(self._file.fileno(), line) :]
+            os.fdatasync(self._file.fileno())
+        except OSError as error:
+            raise self._cannot_be_written(error) from error
         self.reports[report.assignment, report.student] = report
 
     def finish(self) -> None:
-        """Replace the file by its reports in order, each once."""
+        """Replace the file by its reports in order, each once.
+
+        Raises:
+            UsageError: that cannot be written; the file is as it was.
+        """
         temporary = self.path.with_name(self.path.name + ".new")
-        with temporary.open("wb") as file:
-            for _, report in sorted(self.reports.items()):
-                file.write(report.to_json().encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.path)
+        try:
+            with temporary.open("wb") as file:
+                for _, report in sorted(self.reports.items()):
+                    file.write(report.to_json().encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self.path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise self._cannot_be_written(error) from error
+
+    def _cannot_be_written(self, error: OSError) -> UsageError:
+        return UsageError(
+            f"{self.path}: cannot be written: {error.strerror}; what was graded before is kept, and the same command "
+            "goes on from there"
+        )
 
     def _read(self) -> None:
         self._file.seek(0)

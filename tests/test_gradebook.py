@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -15,7 +16,9 @@ import pytest
 import tiny_course as tiny
 from nbgrader.api import Gradebook
 from sqlalchemy import text
+from typer.testing import CliRunner
 
+from autograder.cli import app
 from autograder.errors import ConfigError, GradebookError
 from autograder.gradebook import records, releasing, writing
 from autograder.gradebook.configuration import NbgraderCourse
@@ -274,7 +277,55 @@ def test_a_locked_gradebook_is_one_line_and_nothing_is_written(graded, course, m
     assert list(course.root.glob("autograded/*")) == before
 
 
-def test_a_disk_that_is_full_is_one_line_and_the_rest_is_kept(graded, course):
+HOLD = """\
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+database.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def grade_by_command(course):
+    """`autograder grade`, in this process."""
+    return CliRunner().invoke(app, ["grade", "--course", str(course.root), "--out", str(course.root / "results.jsonl")])
+
+
+def test_a_gradebook_that_another_program_holds_is_written_later_from_the_reports(course):
+    configure(course, f"c.CourseDirectory.db_url = '{course_of.gradebook(course)}?timeout=0.01'")
+    results = course.root / "results.jsonl"
+    command = [sys.executable, "-c", HOLD, str(course.root / "gradebook.db")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        done = grade_by_command(course)
+        other.stdin.close()
+    assert done.exit_code == 1
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("autograder: ")]
+    assert "gradebook.db" in line and "database is locked; another program is writing to it" in line
+    assert not list(course.root.glob("autograded/*"))
+    before = results.read_bytes()  # with the time that grading each took
+    done = grade_by_command(course)
+    assert done.exit_code == 0 and "8 written, 0 unchanged" in done.stdout
+    assert results.read_bytes() == before
+
+
+def test_a_disk_that_fills_while_the_gradebook_is_written_is_one_line_and_nothing_is_half_written(graded, course):
+    writing.write(course, [], graded[1][:1])
+    before = course_of.tables(course_of.gradebook(course)), sorted(course.root.glob("autograded/**/*"))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = (course.root / "gradebook.db").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1, limits[1]))  # the transaction cannot be committed
+    try:
+        with pytest.raises(GradebookError, match=r"gradebook.db.*; make room and run the same command again$"):
+            writing.write(course, [], graded[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (course_of.tables(course_of.gradebook(course)), sorted(course.root.glob("autograded/**/*"))) == before
+    outcome = writing.write(course, [], graded[1])
+    assert (outcome.written, outcome.unchanged) == (7, 1)
+
+
+def test_folders_that_cannot_be_made_are_one_line_and_the_rest_is_kept(graded, course):
     target = course.root / "autograded"
     shutil.rmtree(target, ignore_errors=True)
     target.write_text("a file where the folder should be")

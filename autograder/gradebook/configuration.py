@@ -5,6 +5,7 @@ nbgrader is imported here and nowhere above, on first use: it takes seconds.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -97,8 +98,11 @@ class NbgraderCourse:
         try:
             with self._connect() as gradebook:
                 yield gradebook
-        except (SQLAlchemyError, OSError) as error:
-            raise GradebookError(f"{self.database}: {reason(error)}") from error
+        except SQLAlchemyError as error:
+            raise GradebookError(f"{self.database}: {reason(error)}{_remedy(error)}") from error
+        except OSError as error:
+            place = error.filename2 or error.filename or self.root
+            raise GradebookError(f"{place}: cannot be written: {error.strerror}{_remedy(error)}") from error
 
     def _connect(self) -> Gradebook:
         from nbgrader.api import Gradebook
@@ -148,6 +152,16 @@ def reason(error: BaseException) -> str:
     cause = getattr(error, "orig", None) or error
     words = (str(cause) or type(cause).__name__).strip().splitlines()
     return words[0][:300]
+
+
+def _remedy(error: BaseException) -> str:
+    """What to do about a complaint; empty where it says so itself."""
+    words = reason(error)
+    if "locked" in words:
+        return "; another program is writing to it: end that, or wait for it, and run the same command again"
+    if any(sign in words for sign in ("is full", "disk I/O", os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))):
+        return "; make room and run the same command again"
+    return ""
 
 
 class _Log(logging.Handler):

@@ -11,6 +11,7 @@ import fcntl
 import json
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -159,19 +160,28 @@ class _AssignmentWriter:
                 return
 
     def _write_batch(self, batch: Sequence[Entry]) -> int:
-        written = 0
-        with records.transaction(self._gradebook, self._assignment.name) as row:
-            rows = Rows(self._gradebook, row, self._source, [entry.report.student for entry in batch])
-            for entry in batch:
-                target = self._nbgrader.folder("autograded", entry.report.student, self._assignment.name)
-                made = autograded.make(entry.path, entry.report, self._source, self._assignment)
-                record = self._record(entry, made)
-                shown = _shown(target, self._assignment.name)
-                if not (rows.holds(record) and shown == autograded.sha256(entry.report)):
-                    self._write_folder(entry, made, target)
-                    rows.write(record, self._penalty)
-                    written += 1
-        return written
+        """Write the folders and rows of a batch, or none of them."""
+        folders: list[_Folder] = []
+        try:
+            with records.transaction(self._gradebook, self._assignment.name) as row:
+                rows = Rows(self._gradebook, row, self._source, [entry.report.student for entry in batch])
+                for entry in batch:
+                    target = self._nbgrader.folder("autograded", entry.report.student, self._assignment.name)
+                    made = autograded.make(entry.path, entry.report, self._source, self._assignment)
+                    record = self._record(entry, made)
+                    shown = _shown(target, self._assignment.name)
+                    if not (rows.holds(record) and shown == autograded.sha256(entry.report)):
+                        folders.append(_Folder(target))
+                        self._fill(folders[-1].begin(), entry, made)
+                        folders[-1].put_in_place()
+                        rows.write(record, self._penalty)
+        except BaseException:
+            for folder in folders:
+                folder.undo()
+            raise
+        for folder in folders:
+            folder.finish()
+        return len(folders)
 
     def _record(self, entry: Entry, made: Autograded) -> Record:
         timestamp, note = configuration.timestamp(entry.folder)
@@ -187,25 +197,17 @@ class _AssignmentWriter:
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
-    def _write_folder(self, entry: Entry, made: Autograded, target: Path) -> None:
-        """The autograded folder, as nbgrader fills it; whoever looks sees the old one or the new one."""
+    def _fill(self, folder: Path, entry: Entry, made: Autograded) -> None:
+        """Put into a folder what nbgrader puts into ``autograded/<student>/<assignment>/``."""
         import nbformat
 
-        new, old = (target.with_name(f".{target.name}.{word}") for word in ("new", "old"))
-        for left_over in (new, old):
-            shutil.rmtree(left_over, ignore_errors=True)
-        new.mkdir(parents=True)
         for file, name in self._other_files(entry.folder):
-            (new / name).parent.mkdir(parents=True, exist_ok=True)
-            (new / name).unlink(missing_ok=True)
-            shutil.copyfile(file, new / name)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).unlink(missing_ok=True)
+            shutil.copyfile(file, folder / name)
         text = nbformat.writes(made.notebook, version=nbformat.NO_CONVERT)
-        (new / f"{self._assignment.name}.ipynb").write_text(text + "\n", encoding="utf-8")
-        self._set_permissions(new)
-        if target.exists():
-            target.rename(old)
-        new.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
+        (folder / f"{self._assignment.name}.ipynb").write_text(text + "\n", encoding="utf-8")
+        self._set_permissions(folder)
 
     def _other_files(self, submitted: Path) -> Iterator[tuple[Path, Path]]:
         """What was handed in beside the notebook, and over it what the assignment brings along."""
@@ -232,6 +234,42 @@ class _AssignmentWriter:
         if self._nbgrader.folders.groupshared:
             for path in (folder, *(p for p in folder.rglob("*") if p.is_dir())):
                 path.chmod(path.stat().st_mode & 0o777 | 0o2770)
+
+
+class _Folder:
+    """A folder made anew beside its place, where whoever looks sees the old one or the new one.
+
+    The old one is kept until the rows that belong to the new one are in the gradebook.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._new, self._old = (place.with_name(f".{place.name}.{word}") for word in ("new", "old"))
+        self._is_in_place = False
+
+    def begin(self) -> Path:
+        """The new folder, empty; what a kill has left is removed."""
+        for left_over in (self._new, self._old):
+            shutil.rmtree(left_over, ignore_errors=True)
+        self._new.mkdir(parents=True)
+        return self._new
+
+    def put_in_place(self) -> None:
+        if self._place.exists():
+            self._place.rename(self._old)
+        self._new.rename(self._place)
+        self._is_in_place = True
+
+    def undo(self) -> None:
+        """As if it had not begun."""
+        shutil.rmtree(self._place if self._is_in_place else self._new, ignore_errors=True)
+        if self._old.exists():
+            self._old.rename(self._place)
+        with suppress(OSError):  # a student's folder that is empty now was not there before
+            self._place.parent.rmdir()
+
+    def finish(self) -> None:
+        shutil.rmtree(self._old, ignore_errors=True)
 
 
 def _is_stock(preprocessors: Sequence[object]) -> bool:
