@@ -147,6 +147,25 @@ def test_answers_that_cannot_be_read_are_asked_again(course):
     assert saved(course)["one"]["attempts"] == ["B"]
 
 
+def test_formulas_are_lines_a_terminal_can_show(course):
+    """In prompts, options, hints and explanations; code stays code."""
+    source = SOURCE
+    for words, formula in (
+        ('"Which one is two?"', r"'Which one is $x_1^2$?'"),
+        ('"1 + 2"', '"f($x_1$)"'),
+        ("use your fingers", r"try $\hat y$"),
+        ("One and one is two.", r"'$x_1^2 = \frac{4}{2}$'"),
+        ('text: "0"', 'text: "$z_0$"'),
+        ("XW + b is 7x1: W {{W}}", r"$X{{W}} + b \\in \\mathbb{R}^7$"),
+    ):
+        assert words in source
+        source = source.replace(words, formula)
+    tiny.make(course, source)
+    out = plainly(course, "h\nB\nskip\nskip\nskip\nquit\n", "tiny", "--plain", "--lang", "en")
+    for line in ("Which one is x₁²?", "f($x_1$)", "hint: try ŷ", "x₁² = 4/2", "z₀", "X____(W) + b ∈ ℝ⁷"):
+        assert line in out, line
+
+
 def test_other_peoples_and_other_quizzes_answers_are_not_overwritten(course):
     plainly(course, "B\n", "tiny", "--plain")
     for name, content, said in (

@@ -31,6 +31,22 @@ def to_mathml(latex: str) -> str:
     return mathml
 
 
+def to_line(latex: str) -> str:
+    r"""A formula in one line of Unicode, which terminals show and screen readers read.
+
+    >>> to_line(r"\hat y_i = x_i^\top w + b"), to_line(r"\frac{1}{2}(\hat y - y)^2"), to_line("e^{x_j - m}")
+    ('ŷᵢ = xᵢᵀw + b', '1/2 (ŷ − y)²', 'e^(xⱼ − m)')
+
+    Raises:
+        ValueError: it is no LaTeX, with the reason.
+    """
+    from xml.etree import ElementTree
+
+    from autograder.quiz.unicode_math import line_of
+
+    return line_of(ElementTree.fromstring(to_mathml(latex)))  # noqa: S314 -- our own converter wrote it
+
+
 def problems(words: str) -> Iterator[str]:
     """What is wrong with the formulas in some words."""
     for found in _FORMULA.finditer(words):
@@ -53,11 +69,23 @@ def replaced(words: str, formula: Callable[[str], str], other: Callable[[str], s
 
 def marked(words: str) -> str:
     """Words with MathML in place of the formulas, between marks; a formula that is none stays as it was written."""
+    return replaced(words, _or_as_written(lambda latex: f"{BEGIN}{to_mathml(latex)}{END}"))
 
-    def formula(latex: str) -> str:
+
+def in_lines(words: str) -> str:
+    r"""Words with the formulas in Unicode; a formula that is none stays as it was written.
+
+    >>> in_lines(r"$w_1 \le 2$, and `$w_1$` in code")
+    'w₁ ≤ 2, and `$w_1$` in code'
+    """
+    return replaced(words, _or_as_written(to_line)) if "$" in words else words
+
+
+def _or_as_written(formula: Callable[[str], str]) -> Callable[[str], str]:
+    def converted(latex: str) -> str:
         try:
-            return f"{BEGIN}{to_mathml(latex)}{END}"
+            return formula(latex)
         except ValueError:
             return f"${latex}$"
 
-    return replaced(words, formula)
+    return converted

@@ -17,6 +17,7 @@ from autograder.errors import ConfigError, SandboxError, StudentError, UsageErro
 from autograder.quiz import certificates, credit, loading
 from autograder.quiz.exports.notebook import exercise_name
 from autograder.quiz.filled import Blanks, Code
+from autograder.quiz.formulas import in_lines
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single
 from autograder.quiz.reading import FormatError
 from autograder.quiz.records import Proof
@@ -164,7 +165,7 @@ def _require(scorer: Scorer, question: AnyQuestion, answer: Any, share: float) -
         raise StudentError(error.text) from None
     if verdict.share < share - 1e-6:
         told = (*verdict.malformed, *verdict.feedback) or (text("the answer is not right"),)
-        raise StudentError(Text(en=" ".join(t.en for t in told), zh=" ".join(t.zh for t in told)))
+        raise StudentError(Text(en=in_lines(" ".join(t.en for t in told)), zh=in_lines(" ".join(t.zh for t in told))))
 
 
 def _plain(answer: Any) -> Any:

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text as Styled
 
+from autograder.quiz.formulas import in_lines
 from autograder.quiz.linting import Guess, Remark
 from autograder.quiz.outcomes import Outcome, QuestionOutcome, SheetOutcome
 from autograder.quiz.statistics import Analysis, Item
@@ -177,5 +178,5 @@ def details(sheet: SheetOutcome, language: Language) -> Group:
         if question.answer:
             line.append(f"  {question.answer}", style="default")
         parts.append(Padding(line, (0, 0, 0, 2)))
-        parts += [Padding(Styled(words.get(language)), (0, 0, 0, 6)) for words in question.feedback]
+        parts += [Padding(Styled(in_lines(words.get(language))), (0, 0, 0, 6)) for words in question.feedback]
     return Group(*parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from autograder.errors import SandboxError
 from autograder.quiz.certificates import Certificate
 from autograder.quiz.evidence import tell
 from autograder.quiz.filled import Blanks, Code, Number
+from autograder.quiz.formulas import in_lines
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Single, TrueFalse
 from autograder.quiz.outcomes import QuestionOutcome
 from autograder.quiz.reading import FormatError, shown
@@ -23,6 +25,8 @@ from autograder.quiz.sheets import Sheet
 from autograder.quiz.tables import MARKS, STYLES, number
 from autograder.report.tables import plain_table
 from autograder.texts import Text, text
+
+_GAP = re.compile("\ue002")
 
 
 class Taking:
@@ -60,7 +64,7 @@ class Taking:
     # -- pages ---------------------------------------------------------------------------------------------------------
 
     def _say(self, words: Text, style: str = "") -> None:
-        self._screen.say(words.get(self._screen.language), style)
+        self._screen.say(in_lines(words.get(self._screen.language)), style)
 
     def _welcome(self) -> None:
         shown_quiz = self._session.shown
@@ -104,7 +108,7 @@ class Taking:
         worth = text("points: {points}", points=number(question.points))
         self._screen.say(f"{place.get(language)} · {worth.get(language)}", "bold blue")
         prompt = question.prompt_for(session.variant(question), language)
-        self._screen.say(PLACEHOLDER.sub(lambda found: f"____({found[1]})", prompt) + "\n")
+        self._screen.say(_with_gaps(prompt, "____({})") + "\n")
         for name, expression in question.given.items():
             self._screen.say(f"    `{name} = {expression}`")
         tries = session.tries[question.id]
@@ -157,7 +161,11 @@ class Taking:
         return dict(zip(LETTERS, names, strict=False))
 
     def _choices(self, letters: Mapping[str, str], options: Mapping[str, Shown]) -> list[Choice]:
-        return [(letter, options[name].get(self._screen.language)) for letter, name in letters.items()]
+        return [(letter, self._option(options[name])) for letter, name in letters.items()]
+
+    def _option(self, option: Shown) -> str:
+        """The words of an option; in code a dollar sign is no formula."""
+        return in_lines(option.text.get(self._screen.language)) if option.text is not None else option.code or ""
 
     def _ask(self, question: ShownQuestion) -> Any:
         """An answer as `score` reads it, or a command."""
@@ -211,7 +219,7 @@ class Taking:
         letters = self._lettered(question, question.right)
         answer: dict[str, str] = {}
         for name, left in question.left.items():
-            self._screen.say(f"\n{left.get(self._screen.language)}  →", "bold")
+            self._screen.say(f"\n{self._option(left)}  →", "bold")
             picked = self._screen.pick(self._choices(letters, question.right))
             if isinstance(picked, Command):
                 return picked
@@ -269,7 +277,7 @@ class Taking:
             for name in sorted(by_name, key=by_name.__getitem__):
                 why = keyed.options[name].why
                 if why is not None:
-                    self._screen.say(f"  {by_name[name]}: {why.get(self._screen.language)}", "dim")
+                    self._screen.say(f"  {by_name[name]}: {in_lines(why.get(self._screen.language))}", "dim")
         self._evidence(question, keyed)
 
     def _right(self, question: ShownQuestion, keyed: AnyQuestion) -> Any:
@@ -339,12 +347,19 @@ class Taking:
 
     def _score_line(self, question: ShownQuestion, outcome: QuestionOutcome) -> Sequence[Styled]:
         prompt = question.prompt_for(self._session.variant(question), self._screen.language)
-        line = shown(PLACEHOLDER.sub("__", prompt), 56)
+        line = shown(_with_gaps(prompt, "__"), 56)
         return (
             Styled(MARKS[outcome.outcome], style=STYLES[outcome.outcome]),
             Styled(line),
             Styled(f"{number(outcome.earned)}/{number(outcome.points)}"),
         )
+
+
+def _with_gaps(prompt: str, gap: str) -> str:
+    """A prompt with a gap for every blank; one within a formula is a single letter while that is converted."""
+    names = PLACEHOLDER.findall(prompt)
+    parts = _GAP.split(in_lines(PLACEHOLDER.sub("\ue002", prompt)))
+    return parts[0] + "".join(gap.format(name) + part for name, part in zip(names, parts[1:], strict=True))
 
 
 def _table(table: Table, names: Sequence[str], lines: Mapping[str, Mapping[str, Any]]) -> Table:

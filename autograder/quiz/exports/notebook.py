@@ -14,7 +14,7 @@ from autograder.errors import UsageError
 from autograder.quiz.exports.losses import Loss
 from autograder.quiz.exports.markup import with_values
 from autograder.quiz.filled import Blank, Blanks, ChoiceBlank, Code, Number, ShapeBlank
-from autograder.quiz.formulas import replaced
+from autograder.quiz.formulas import in_lines, replaced
 from autograder.quiz.judges import Variant
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
 from autograder.quiz.records import PLACEHOLDER, Option
@@ -41,7 +41,7 @@ def title_of(question: AnyQuestion) -> Text:
     """A question in one line."""
 
     def short(words: str) -> str:
-        line = " ".join(PLACEHOLDER.sub("…", words).split())
+        line = " ".join(in_lines(PLACEHOLDER.sub("…", words)).split())
         return line if len(line) <= 60 else line[:59] + "…"
 
     return Text(en=short(question.prompt.en), zh=short(question.prompt.zh))
