@@ -108,10 +108,7 @@ def test_wrong_usage_is_one_line(course, arguments, said):
 def test_a_wrong_quiz_file_is_one_line(tmp_path):
     tiny.make(tmp_path, tiny.SOURCE.replace("key: B", "key: E"))
     _, err = quiz("score", "tiny", ".", cwd=tmp_path, code=2)
-    assert (
-        err == "autograder: quizzes/tiny.yaml:14:5: questions.one.key: there is no option 'E'; allowed: A, B, C\n"
-        or "14:" in err
-    )
+    assert err == "autograder: quizzes/tiny.yaml:14:5: questions.one.key: there is no option 'E'; allowed: A, B, C\n"
 
 
 @needs_landlock
