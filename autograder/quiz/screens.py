@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -44,7 +44,12 @@ _KEYS = {
     "\x1bOC": Command.SKIP,
     "q": Command.QUIT,
     "\x04": Command.QUIT,
+    ":h": Command.HINT,
+    ":l": Command.LANGUAGE,
+    ":q": Command.QUIT,
 }
+LETTER_COMMANDS = "HLQ"
+"""The commands that are letters: where options have these letters, the commands take a colon before."""
 _CODE = re.compile(r"`([^`]+)`")
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -79,9 +84,12 @@ class Screen(Protocol):
         """Until the reader is done with the page."""
 
 
-def _command_of(words: str) -> Command | None:
-    plain = words.strip().casefold().lstrip("/:")
-    return next((command for command in Command if plain in command.value), None)
+def _command_of(words: str, letters: Collection[str] = ()) -> Command | None:
+    """The command a line is; a letter of an option is one only after a colon."""
+    plain = words.strip().casefold()
+    if plain.upper() in letters:
+        return None
+    return next((command for command in Command if plain.lstrip("/:：") in command.value), None)
 
 
 class PlainScreen:
@@ -122,9 +130,12 @@ class PlainScreen:
         for letter, words in choices:
             self.say(f"  {'*' if letter in chosen else ' '}{letter}. {words}")
         while True:
-            given = self.line(_letters(choices))
-            if isinstance(given, Command):
-                return given
+            given = self._read(_letters(choices))
+            if given is None:
+                return Command.QUIT
+            command = _command_of(given, [letter for letter, _ in choices])
+            if command is not None:
+                return command
             found = [_letter(part, choices) for part in re.findall(r"[A-Za-z]|\d+", given)]
             if found and None not in found:
                 return sorted({letter for letter in found if letter is not None})
@@ -132,15 +143,19 @@ class PlainScreen:
 
     def line(self, prompt: str) -> str | Command:
         """Read a line; the end of input is the wish to stop."""
+        given = self._read(prompt)
+        return Command.QUIT if given is None else _command_of(given) or _unquoted(given)
+
+    def _read(self, prompt: str) -> str | None:
         sys.stdout.write(f"{prompt}> ")
         sys.stdout.flush()
         given = sys.stdin.readline()
         if not given:
             sys.stdout.write("\n")
-            return Command.QUIT
+            return None
         if not sys.stdin.isatty():
             sys.stdout.write("\n")
-        return _command_of(given) or given.strip()
+        return given.strip()
 
     def wait(self) -> Command | None:
         """Nothing disappears here, so there is nothing to wait for."""
@@ -178,7 +193,7 @@ class KeyScreen:
         """Wait for the key of an option."""
         self._options(choices, ())
         while True:
-            key = typer.getchar()
+            key = _key()
             letter = _letter(key, choices)
             if letter is not None:
                 return letter
@@ -190,7 +205,7 @@ class KeyScreen:
         ticked = set(chosen)
         self._options(choices, ticked, boxes=True)
         while True:
-            key = typer.getchar()
+            key = _key()
             letter = _letter(key, choices)
             if letter is not None:
                 ticked ^= {letter}
@@ -207,12 +222,12 @@ class KeyScreen:
             given = self._console.input(Styled(f"{prompt} › ", style="bold"))
         except EOFError:
             return Command.QUIT
-        return _command_of(given) or given.strip()
+        return _command_of(given) or _unquoted(given.strip())
 
     def wait(self) -> Command | None:
         """Any key goes on."""
         self.say(text("any key goes on").get(self.language), "dim")
-        return _KEYS.get(typer.getchar())
+        return _KEYS.get(_key())
 
     def _options(self, choices: Sequence[Choice], ticked: set[str] | tuple[()], *, boxes: bool = False) -> None:
         for line in self._lines(choices, ticked, boxes=boxes):
@@ -233,8 +248,19 @@ class KeyScreen:
         return sum(len(self._console.render_lines(line, pad=False)) for line in drawn)
 
 
-def _up(lines: int) -> Control:
+def _key() -> str:
+    """The next key; one after a colon is a command's, whatever options there are."""
+    key = typer.getchar()
+    return f":{typer.getchar()}" if key in (":", "：") else key
 
+
+def _unquoted(given: str) -> str:
+    """An answer; a word that would be a command is one in quotes."""
+    inside = given[1:-1]
+    return inside if given in (f'"{inside}"', f"“{inside}”") and _command_of(inside) else given
+
+
+def _up(lines: int) -> Control:
     return Control.move_to_column(0, y=-lines)
 
 

@@ -6,6 +6,7 @@ The file it saves to is an answer sheet, as `autograder quiz score` reads it.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -145,7 +146,7 @@ class Session:
         Where they are not, a new answer takes the place of the old one.
 
         Raises:
-            FormatError: it cannot be read, and costs no attempt.
+            FormatError: it, or a part of it, cannot be read, and costs no attempt.
         """
         question, tries = self.question, self.tries[self.question.id]
         keyed = self.keyed(question)
@@ -155,7 +156,7 @@ class Session:
             self.save()
             return None
         verdict = self.scorer.judge(keyed, answer, self.student)
-        if verdict.malformed and not verdict.share:
+        if verdict.malformed:
             raise FormatError(verdict.malformed[0])
         tries.attempts.append(answer)
         self.save()
@@ -188,7 +189,16 @@ def _check_format(question: ShownQuestion, answer: Any) -> None:
     if question.type == "number":
         parse_number(answer)
     if question.type == "blanks" and isinstance(answer, dict):
-        readers = {"shape": parse_shape, "number": parse_number, "text": parse_word, "choice": parse_word}
         for name, part in answer.items():
             if str(part).strip():
-                readers[question.blanks[name].kind](part)
+                check_blank(question.blanks[name].kind, part)
+
+
+def check_blank(kind: str, part: Any) -> None:
+    """The same about what stands in a blank.
+
+    Raises:
+        FormatError: it cannot be read.
+    """
+    readers: dict[str, Callable[[Any], object]] = {"shape": parse_shape, "number": parse_number}
+    readers.get(kind, parse_word)(part)

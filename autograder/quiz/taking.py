@@ -19,8 +19,8 @@ from autograder.quiz.outcomes import QuestionOutcome
 from autograder.quiz.reading import FormatError, shown
 from autograder.quiz.records import PLACEHOLDER
 from autograder.quiz.released import Shown, ShownQuestion
-from autograder.quiz.screens import LETTERS, Choice, Command, Screen
-from autograder.quiz.session import Session
+from autograder.quiz.screens import LETTER_COMMANDS, LETTERS, Choice, Command, Screen
+from autograder.quiz.session import Session, check_blank
 from autograder.quiz.sheets import Sheet
 from autograder.quiz.tables import MARKS, STYLES, number
 from autograder.report.tables import plain_table
@@ -112,10 +112,18 @@ class Taking:
         for name, expression in question.given.items():
             self._screen.say(f"    `{name} = {expression}`")
         tries = session.tries[question.id]
+        letters = LETTERS[: _most_options(question)]
         for hint in question.hints[: tries.hints]:
             self._say(text("hint: {hint}", hint=hint.text), "magenta")
         for hint in question.hints[tries.hints : tries.hints + 1]:
-            self._say(text("(a hint costs {percent} % of the points: h)", percent=round(100 * hint.cost)), "dim")
+            key = ":h" if "H" in letters else "h"
+            words = text("(a hint costs {percent} % of the points: {key})", percent=round(100 * hint.cost), key=key)
+            self._say(words, "dim")
+        if taken := [letter for letter in LETTER_COMMANDS if letter in letters]:
+            commands = ", ".join(f":{letter.lower()}" for letter in LETTER_COMMANDS)
+            self._say(
+                text("({taken}: options here; commands: {commands})", taken=", ".join(taken), commands=commands), "dim"
+            )
         if tries.attempts:
             self._say(text("your answer so far: {answer}", answer=self._told(question, tries.attempts[-1])), "dim")
         if session.scorer is not None and tries.attempts and session.is_open(question):
@@ -209,11 +217,25 @@ class Taking:
                 given = self._screen.pick(self._choices(letters, blank.options))
                 given = given if isinstance(given, Command) else letters[given]
             else:
-                given = self._screen.line(f"{name} ({kinds[blank.kind].get(language)})")
+                given = self._ask_readable(f"{name} ({kinds[blank.kind].get(language)})", blank.kind)
             if isinstance(given, Command):
                 return given
             answer[name] = given
         return answer
+
+    def _ask_readable(self, prompt: str, kind: str) -> str | Command:
+        """A line, asked for until it can be read: that of one blank costs the others nothing."""
+        while True:
+            given = self._screen.line(prompt)
+            if isinstance(given, Command) or not given:
+                return given
+            try:
+                check_blank(kind, given)
+            except FormatError as error:
+                self._say(error.text, "magenta")
+                self._say(text("this costs no attempt"), "dim")
+            else:
+                return given
 
     def _ask_match(self, question: ShownQuestion) -> Any:
         letters = self._lettered(question, question.right)
@@ -353,6 +375,12 @@ class Taking:
             Styled(line),
             Styled(f"{number(outcome.earned)}/{number(outcome.points)}"),
         )
+
+
+def _most_options(question: ShownQuestion) -> int:
+    """How many options there are to pick one of."""
+    blanks = (len(blank.options) for blank in question.blanks.values())
+    return max(len(question.options), len(question.right), *blanks, 0)
 
 
 def _with_gaps(prompt: str, gap: str) -> str:
