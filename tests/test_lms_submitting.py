@@ -3,16 +3,21 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import nbgrader_course as course_of
 import pexpect
 import pytest
 import tiny_course as tiny
+from typer.testing import CliRunner
 
+from autograder.cli import app
+from autograder.course import Course
 from autograder.errors import UsageError
 from autograder.lms import submitting
 from autograder.lms.collecting import collect
@@ -42,6 +47,12 @@ def submit(*arguments, cwd, code=0, **environment):
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done
+
+
+def instructor(*arguments):
+    """A command in this process, where nbgrader and torch are loaded once."""
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert done.exit_code == 0, done.output
 
 
 def receipts(folder):
@@ -96,7 +107,7 @@ def test_what_is_no_assignment_is_told(fetched, tmp_path):
 
 
 def test_through_nbgraders_exchange(fetched, tmp_path, monkeypatch):
-    """Released, handed in and collected by nbgrader's own commands, ours in the middle."""
+    """Released, handed in and collected by nbgrader's own commands, ours in the middle and at the end."""
     course, exchange = tmp_path / "course", tmp_path / "exchange"
     exchange.mkdir(mode=0o777)
     exchange.chmod(0o777)
@@ -127,3 +138,10 @@ def test_through_nbgraders_exchange(fetched, tmp_path, monkeypatch):
     nbgrader("collect", "tiny")
     (collected,) = (course / "submitted").glob("*/tiny/tiny.ipynb")
     assert hashlib.sha256(collected.read_bytes()).hexdigest() == sha256
+    student = collected.parts[-3]
+    instructor("grade", "--course", course, "--out", course / "results.jsonl")
+    scores = {"test_double": (2, None, None, False), "test_step": (4, None, None, False)}
+    assert course_of.grades(Course(course), student) == scores
+    instructor("feedback", "--course", course, "--lang", "en")
+    page = (course / "feedback" / student / "tiny" / "tiny.html").read_text(encoding="utf-8")
+    assert "6 of 10 points" in re.sub(r"\s+", " ", re.sub("<[^>]*>", "", page))
