@@ -279,13 +279,25 @@ def test_gradescopes_folder_grades_a_submission(course, graded, tmp_path):
     assert (root / "source" / "package" / "pyproject.toml").is_file()
     (root / "submission").mkdir()
     shutil.copy(course.submitted / "zhangwei_102" / "tiny" / "tiny.ipynb", root / "submission" / "hw one.ipynb")
-    environment = {**os.environ, "AUTOGRADER_ROOT": str(root), "AUTOGRADER_PYTHON": sys.executable}
-    subprocess.run([str(root / "source" / "run_autograder")], env=environment, check=True, capture_output=True)
-    document = json.loads((root / "results" / "results.json").read_text(encoding="utf-8"))
+
+    def run(venv=sys.prefix):
+        environment = {**os.environ, "AUTOGRADER_ROOT": str(root), "AUTOGRADER_VENV": venv}
+        command = [str(root / "source" / "run_autograder")]
+        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+        return json.loads((root / "results" / "results.json").read_text(encoding="utf-8")), done.stderr
+
+    document, _ = run()
     assert document["score"] == 6
     assert "hw one.ipynb" in document["output"]
-    for script in ("setup.sh", "run_autograder"):
-        subprocess.run(["bash", "-n", str(root / "source" / script)], check=True)
+    (root / "source" / "course" / "solutions" / "tiny" / "assignment.yaml").write_text("no settings")
+    for venv, reason in ((sys.prefix, "assignment.yaml"), ("/nowhere", "/nowhere/bin/python")):
+        document, said = run(venv)
+        assert "score" not in document and document["tests"] == []
+        assert document["output"].startswith("本次提交未能评分") and reason not in document["output"]
+        assert reason in said
+    subprocess.run(["bash", "-n", str(root / "source" / "setup.sh")], check=True)
+    needed = (root / "source" / "setup.sh").read_text(encoding="utf-8").split()[-3:]
+    assert needed[0] == "-c" and all((root / "source" / path).exists() for path in needed[1:])
 
 
 def test_a_template_for_github_classroom(course, tmp_path):
@@ -293,15 +305,23 @@ def test_a_template_for_github_classroom(course, tmp_path):
     with pytest.raises(UsageError, match="not released yet"):
         runners.github_classroom(course, course.assignment("tiny"), tmp_path / "template")
     shutil.copytree(course.root / "solutions" / "tiny", released, ignore=shutil.ignore_patterns("private"))
+    (released / "requirements.txt").write_text("numpy", encoding="utf-8")
     (workflow,) = runners.github_classroom(course, course.assignment("tiny"), tmp_path / "template")
     steps = yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"]["check"]["steps"]
-    assert steps[-1]["run"] == "autograder check tiny.ipynb"
+    assert [key for step in steps for key in step if key != "with"] == ["uses", "uses", "run", "run"]
     assert sorted(p.name for p in (tmp_path / "template").iterdir()) == [
         ".github", "assignment.yaml", "requirements.txt", "test_tiny.py", "tiny.ipynb",
     ]  # fmt: skip
     needed = (tmp_path / "template" / "requirements.txt").read_text(encoding="utf-8").split()
-    assert needed == ["-c", ".github/autograder/constraints.txt", "./.github/autograder"]
-    assert all((tmp_path / "template" / path).exists() for path in needed[1:])
+    assert needed == ["numpy", "-c", ".github/autograder/constraints.txt", "./.github/autograder"]
     with pytest.raises(UsageError, match="is there already"):
         runners.github_classroom(course, course.assignment("tiny"), tmp_path / "template")
-    autograder("check", "tiny.ipynb", cwd=tmp_path / "template")
+    # as GitHub runs them, but that pip looks at what it would install, and leaves that
+    pip = {"PIP_DRY_RUN": "1", "PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for step in steps[2:]:
+        command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+        done = subprocess.run(
+            command, cwd=tmp_path / "template", env=os.environ | pip | {"PATH": path}, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr

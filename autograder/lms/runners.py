@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 
 import autograder
 from autograder.course import Assignment, Course
 from autograder.errors import UsageError
+from autograder.lms.reports import not_graded
+from autograder.texts import text
 
 _CHECKOUT = Path(autograder.__file__).resolve().parents[1]
 _PACKAGE_FILES = ("pyproject.toml", "README.md", "LICENSE", "constraints.txt")
@@ -16,26 +19,41 @@ _SETUP = """\
 #!/usr/bin/env bash
 # Gradescope runs this once, when the image is built.
 set -euo pipefail
+environment="${{AUTOGRADER_VENV:-/opt/autograder}}"
 cd "${{AUTOGRADER_ROOT:-/autograder}}/source"
 apt-get update
 apt-get install -y --no-install-recommends python3 python3-venv
-python3 -m venv /opt/autograder
-/opt/autograder/bin/pip install --no-cache-dir {requirement}
+python3 -m venv "$environment"
+"$environment/bin/pip" install --no-cache-dir {requirement}
 """
 
 _RUN = """\
 #!/usr/bin/env bash
-# Gradescope runs this for every submission. Without results.json it shows a failure of the autograder, not a zero.
+# Gradescope runs this for every submission and then reads results.json, which therefore is always written. One without
+# a score is a failure of the autograder there, not a zero; the reason is printed, which only the staff sees.
 set -euo pipefail
 root="${{AUTOGRADER_ROOT:-/autograder}}"
-python="${{AUTOGRADER_PYTHON:-/opt/autograder/bin/python}}"
+python="${{AUTOGRADER_VENV:-/opt/autograder}}/bin/python"
+assignment={name}
+results="$root/results/results.json"
+mkdir -p "$root/results"
+rm -f "$results"
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/student" "$root/results"
-cp -r "$root/submission" "$work/student/{name}"
+finish() {{
+    rm -rf "$work"
+    [ -s "$results" ] || cat > "$results" <<'END'
+{failed}
+END
+    exit 0
+}}
+trap finish EXIT
+mkdir "$work/student"
+cp -r "$root/submission" "$work/student/$assignment"
 cd "$root/source/course"
-"$python" -m autograder grade "$work" --assignment {name} --no-gradebook --jobs 1 --out "$work/reports.jsonl" || true
-"$python" -m autograder export "$work/reports.jsonl" --to gradescope --out "$root/results/results.json"
+# it fails, too, where the report says that something could not be graded
+"$python" -m autograder grade "$work" --assignment "$assignment" --no-gradebook --jobs 1 --out "$work/reports.jsonl" ||
+    [ -s "$work/reports.jsonl" ]
+"$python" -m autograder export "$work/reports.jsonl" --to gradescope --out "$results"
 """
 
 _WORKFLOW = """\
@@ -55,7 +73,7 @@ jobs:
           python-version: "3.12"
           cache: pip
       - run: python -m pip install -r requirements.txt
-      - run: autograder check {name}.ipynb
+      - run: autograder check {notebook}
 """
 
 
@@ -80,7 +98,11 @@ def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Pat
         key = folder / "course" / ".autograder" / "key"
         key.parent.mkdir(parents=True)
         key.write_text(course.key().hex() + "\n", encoding="ascii")
-        scripts = {"setup.sh": _SETUP.format(requirement=requirement), "run_autograder": _RUN.format(name=name)}
+        failed = text(
+            "this could not be graded, by no fault of yours, and has no score yet: please tell your instructors"
+        )
+        run = _RUN.format(name=shlex.quote(name), failed=not_graded(failed.get(assignment.settings.language)))
+        scripts = {"setup.sh": _SETUP.format(requirement=requirement), "run_autograder": run}
         return [_script(folder / script, content) for script, content in scripts.items()]
     except OSError as error:
         raise UsageError(f"{error.filename or folder}: cannot be written: {error.strerror}") from error
@@ -105,9 +127,11 @@ def github_classroom(course: Course, assignment: Assignment, folder: Path) -> li
         _copy(released, folder)
         workflow = folder / ".github" / "workflows" / "autograder.yml"
         workflow.parent.mkdir(parents=True)
-        workflow.write_text(_WORKFLOW.format(name=assignment.name), encoding="utf-8")
+        notebook = shlex.quote(f"{assignment.name}.ipynb")
+        workflow.write_text(_WORKFLOW.format(notebook=notebook), encoding="utf-8")
         requirement = "\n".join(_requirement(folder, ".github/autograder"))
-        (folder / "requirements.txt").write_text(f"{requirement}\n", encoding="utf-8")
+        with (folder / "requirements.txt").open("a", encoding="utf-8") as file:  # the assignment may bring its own
+            file.write(f"\n{requirement}\n" if file.tell() else f"{requirement}\n")
     except OSError as error:
         raise UsageError(f"{error.filename or folder}: cannot be written: {error.strerror}") from error
     return [workflow]
