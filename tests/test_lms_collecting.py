@@ -5,6 +5,7 @@ import json
 import stat
 import subprocess
 import sys
+import time
 import zipfile
 
 import pytest
@@ -96,8 +97,18 @@ BLACKBOARD = {
 }
 
 
-@pytest.mark.parametrize(("attempt", "files"), [("last", {"tiny.ipynb": "second", "timestamp.txt": "2026-03-01 14:22:33 UTC\n"}), ("first", {"data.csv": "1", "tiny.ipynb": "first", "timestamp.txt": "2026-02-27 09:00:00 UTC\n"})])  # fmt: skip
-def test_blackboard_and_its_attempts(tmp_path, submitted, attempt, files):
+@pytest.fixture
+def shanghai(monkeypatch):
+    """A machine that is eight hours ahead of UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Shanghai")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.parametrize(("attempt", "files"), [("last", {"tiny.ipynb": "second", "timestamp.txt": "2026-03-01 06:22:33 UTC\n"}), ("first", {"data.csv": "1", "tiny.ipynb": "first", "timestamp.txt": "2026-02-27 01:00:00 UTC\n"})])  # fmt: skip
+def test_blackboard_and_its_attempts(tmp_path, submitted, shanghai, attempt, files):
     collection = collect(zip_of(tmp_path / "gradebook.zip", BLACKBOARD), submitted, "tiny", attempt=attempt)
     assert collection.system == "blackboard"
     assert tree(submitted / "jdoe" / "tiny") == files
@@ -108,6 +119,36 @@ def test_blackboards_column_may_have_underscores(tmp_path, submitted):
     files = {name.replace("HW 1", "HW_1"): content for name, content in BLACKBOARD.items()}
     collection = collect(zip_of(tmp_path / "gradebook.zip", files), submitted, "tiny")
     assert [c.student for c in collection.collected] == ["jdoe", "li_wei"]
+
+
+def blackboard(*heads, note=None):
+    """A download of one file each, perhaps with what Blackboard writes about it."""
+    files = {f"{head}_attempt_2026-03-01-14-22-33_hw.ipynb": NOTEBOOK for head in heads}
+    notes = {f"{head}_attempt_2026-03-01-14-22-33.txt": note.format(head.rpartition("_")[2]) for head in heads if note}
+    return files | notes
+
+
+@pytest.mark.parametrize(
+    ("files", "assignment", "students"),
+    [
+        (blackboard("HW_1_jdoe", note="Name: Jane Doe ({})\nAssignment: HW_1 (late)\n"), "tiny", ["jdoe"]),
+        (blackboard("HW_1_x_ann", "HW_1_x_bob", note="姓名：李 ({})\n") , "tiny", ["ann", "bob"]),
+        (blackboard("HW_1_li_wei"), "hw1", ["li_wei"]),
+        (blackboard("HW 1_x_ann", "HW 1_x_bob"), "hw-1", ["x_ann", "x_bob"]),
+        (blackboard("HW 1_jdoe"), "tiny", ["jdoe"]),
+    ],
+)  # fmt: skip
+def test_blackboards_note_or_the_assignments_name_tells_where_the_user_begins(
+    tmp_path, submitted, files, assignment, students
+):
+    collection = collect(zip_of(tmp_path / "gradebook.zip", files), submitted, assignment)
+    assert [c.student for c in collection.collected] == students
+
+
+def test_a_name_of_blackboards_that_can_be_read_in_two_ways_is_asked_about(tmp_path, submitted):
+    with pytest.raises(UsageError, match=r"HW_1_jdoe_attempt_.*is the student 1_jdoe or jdoe\?"):
+        collect(zip_of(tmp_path / "gradebook.zip", blackboard("HW_1_jdoe")), submitted, "tiny")
+    assert not submitted.exists()
 
 
 def test_a_folder_is_as_good_as_a_zip_and_plain_folders_need_no_system(tmp_path, submitted):

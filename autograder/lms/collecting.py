@@ -7,14 +7,15 @@ import re
 import shutil
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from autograder.errors import UsageError
 from autograder.lms.archives import Entry, Refused, entries_of, entries_of_bytes
-from autograder.lms.downloads import System, Upload, reader_of, system_of
+from autograder.lms.downloads import System, Upload, is_note, reader_of, system_of
 from autograder.texts import printable
 
 Attempt = Literal["last", "first"]
@@ -79,7 +80,7 @@ def collect(
         entries = [entry for entry in found if isinstance(entry, Entry)]
         system = system_of([entry.path for entry in entries])
         collection = Collection(system, refused=[entry for entry in found if isinstance(entry, Refused)])
-        students = _by_student(entries, collection)
+        students = _by_student(entries, assignment, collection)
         if not students and not collection.refused:
             raise UsageError(f"{source}: holds no submissions")
         stage = submitted / f".collect-{os.getpid()}"
@@ -95,10 +96,11 @@ def collect(
     return collection
 
 
-def _by_student(entries: Sequence[Entry], collection: Collection) -> dict[str, list[_File]]:
+def _by_student(entries: Sequence[Entry], assignment: str, collection: Collection) -> dict[str, list[_File]]:
     """Every student's files, by the name of the folder they get."""
     files: list[_File] = []
-    read = reader_of([entry.path for entry in entries], collection.system)
+    notes = dict(_notes(entries))
+    read = reader_of([entry.path for entry in entries], collection.system, assignment, notes)
     for entry in entries:
         upload = read(entry.path)
         if upload is not None:
@@ -115,6 +117,13 @@ def _by_student(entries: Sequence[Entry], collection: Collection) -> dict[str, l
             name = f"{name}_{file.upload.number}"
         students[_folder_name(name)].append(file)
     return students
+
+
+def _notes(entries: Sequence[Entry]) -> Iterator[tuple[PurePosixPath, str]]:
+    for entry in entries:
+        if is_note(entry.path):
+            with suppress(ValueError):
+                yield entry.path, entry.read().decode("utf-8", "replace")
 
 
 def _folder_name(name: str) -> str:

@@ -282,6 +282,11 @@ def _show(collection: Collection) -> None:
     console().print(table)
     for refused in collection.refused:
         sys.stderr.write(f"{refused.path}: {refused.reason}; not taken\n")
+    if collection.system == "blackboard":
+        from datetime import datetime
+
+        zone = f"{datetime.now().astimezone():%Z, UTC%z}"
+        typer.echo(f"the times in Blackboard's names are taken for this machine's ({zone}); TZ=... sets another zone")
     states = [one.state for one in collection.collected]
     counts = ", ".join(f"{states.count(s)} {s}" for s in ("new", "replaced", "same", "kept") if s in states)
     typer.echo(f"{collection.system}: {counts or 'nothing'}; {len(collection.refused)} not taken")

@@ -4,25 +4,31 @@
 
     Canvas      doejane_LATE_12345_67890_hw1-2.ipynb            name, user, upload; -2: uploaded again
     Moodle      Jane Doe_123456_assignsubmission_file_/hw1.ipynb   or with the file's name right behind it
-    Blackboard  HW 1_jdoe_attempt_2026-03-01-14-22-33_hw1.ipynb    and one .txt with neither
+    Blackboard  HW 1_jdoe_attempt_2026-03-01-14-22-33_hw1.ipynb    and a note on it, ...-14-22-33.txt
     any other   jdoe/hw1.ipynb, or jdoe.ipynb
+
+Blackboard's times have no zone: they are taken for this machine's.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import takewhile
+from datetime import UTC, datetime
+from itertools import accumulate, takewhile
 from pathlib import PurePosixPath
 from typing import Literal
+
+from autograder.errors import UsageError
+from autograder.texts import printable
 
 System = Literal["canvas", "moodle", "blackboard", "plain"]
 
 _CANVAS = re.compile(r"^(?P<name>[^_/]+)_(?P<late>LATE_)?(?P<user>\d+)_(?P<upload>\d+)_(?P<file>.+)$")
 _MOODLE = re.compile(r"^(?P<name>[^/]+?)_(?P<number>\d+)_assignsubmission_(?P<kind>[a-z]+)(?:_?/|_)(?P<file>.+)$")
 _BLACKBOARD = re.compile(r"^(?P<head>.+?_.+?)_attempt_(?P<time>\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)(?:_(?P<file>.+)|\.txt)$")
+_IN_BRACKETS = re.compile(r"\(([^()\n]+)\)")
 _AGAIN = re.compile(r"-\d+(?=\.[^.]+$)")
 
 
@@ -36,7 +42,7 @@ class Upload:
         file: what the student called the file.
         attempt: names and orders the attempts of one student.
         order: of two uploads of one file in one attempt the larger one is newer.
-        handed_in: the time, where the name says it.
+        handed_in: the time in UTC, where the name says it.
         is_late: the system says so.
     """
 
@@ -60,11 +66,31 @@ def system_of(paths: list[PurePosixPath]) -> System:
     return best if counts[best] > len(paths) / 2 else "plain"
 
 
-def reader_of(paths: list[PurePosixPath], system: System) -> Callable[[PurePosixPath], Upload | None]:
-    """What reads a name of this download; it gives None for what is none of the system's, or no file of a student's."""
+def is_note(path: PurePosixPath) -> bool:
+    """Is this what Blackboard itself writes about an attempt?"""
+    found = _BLACKBOARD.match(path.name)
+    return found is not None and found["file"] is None
+
+
+def reader_of(
+    paths: list[PurePosixPath], system: System, assignment: str, notes: Mapping[PurePosixPath, str]
+) -> Callable[[PurePosixPath], Upload | None]:
+    """What reads a name of this download; it gives None for what is none of the system's, or no file of a student's.
+
+    Args:
+        paths: all names of the download.
+        system: whose they are.
+        assignment: our name of what was handed in, which may be the system's too.
+        notes: what stands in the files that `is_note` knows.
+
+    Raises:
+        UsageError: the names can be read in more than one way.
+    """
     if system == "blackboard":
-        column = _column(paths)
-        return lambda path: _blackboard(path, column)
+        heads = {found["head"] for path in paths if (found := _BLACKBOARD.match(path.name))}
+        users = _users(notes)
+        column = _column(heads, users, assignment)
+        return lambda path: _blackboard(path, lambda head: users.get(head) or head.removeprefix(column))
     return {"canvas": _canvas, "moodle": _moodle, "plain": _plain}[system]
 
 
@@ -84,26 +110,50 @@ def _moodle(path: PurePosixPath) -> Upload | None:
     return None
 
 
-def _column(paths: list[PurePosixPath]) -> str:
+def _users(notes: Mapping[PurePosixPath, str]) -> dict[str, str]:
+    """The user in the column's and user's name that files begin with, as Blackboard's notes have it in brackets."""
+    users: dict[str, str] = {}
+    for path, note in notes.items():
+        head = path.name.partition("_attempt_")[0]
+        for user in _IN_BRACKETS.findall(note):
+            if head.endswith(f"_{user}"):
+                users[head] = user
+    return users
+
+
+def _column(heads: set[str], users: Mapping[str, str], assignment: str) -> str:
     """The column's name, which all files begin with: it may have underscores, as a user's name may."""
-    heads = {path.name.partition("_attempt_")[0] for path in paths if _BLACKBOARD.match(path.name)}
-    if len(heads) == 1:
-        return min(heads).partition("_")[0] + "_"
+    for head, user in users.items():
+        return head.removesuffix(user)
     shared = takewhile(lambda parts: len(set(parts)) == 1, zip(*(head.split("_")[:-1] for head in heads), strict=False))
-    return "".join(f"{parts[0]}_" for parts in shared)
+    columns = list(accumulate(f"{parts[0]}_" for parts in shared))
+    for column in columns:
+        if _letters(column) == _letters(assignment):
+            return column
+    if len(heads) == 1 and len(columns) > 1:
+        (head,) = heads
+        ways = " or ".join(printable(head.removeprefix(column)) for column in columns)
+        raise UsageError(
+            f"{printable(head)}_attempt_...: is the student {ways}? leave Blackboard's own .txt file beside it, which "
+            "says so, or put the file into a folder of the student's name and collect that"
+        )
+    return columns[-1] if columns else ""
 
 
-def _blackboard(path: PurePosixPath, column: str) -> Upload | None:
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).casefold()
+
+
+def _blackboard(path: PurePosixPath, user_of: Callable[[str], str]) -> Upload | None:
     found = _BLACKBOARD.match(path.name)
     if found is None or found["file"] is None:
         return None
-    user = found["head"].removeprefix(column)
     time = found["time"]
     try:
-        handed_in = datetime.strptime(time, "%Y-%m-%d-%H-%M-%S")
-    except ValueError:
+        handed_in = datetime.strptime(time, "%Y-%m-%d-%H-%M-%S").astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return Upload(user, "", found["file"], attempt=time, handed_in=handed_in)
+    return Upload(user_of(found["head"]), "", found["file"], attempt=time, handed_in=handed_in)
 
 
 def _plain(path: PurePosixPath) -> Upload | None:
