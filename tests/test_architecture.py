@@ -11,8 +11,8 @@ PACKAGE = Path(autograder.__file__).parent
 LAYERS = """
 quiz.unicode_math
 texts datasets environment files report.tables quiz.expressions quiz.formulas quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
-errors lms.downloads quiz.reading quiz.outcomes quiz.exports.losses quiz.exports.qti_items
-results yamlfile lms.archives
+errors quiz.reading quiz.outcomes quiz.exports.losses quiz.exports.qti_items
+results yamlfile lms.archives lms.downloads
 lms.collecting lms.reports
 quiz.records
 quiz.filled
