@@ -50,6 +50,15 @@ def test_a_forms_export_is_a_table(read, encoding, delimiter):
     assert sheets[0].answers == {"one": "B", "some": "A C", "shapes": {"W": "8x1", "b": "1x1"}}
 
 
+def test_a_csv_of_wenjuanxing_is_read(read):
+    """Its columns are numbered, its header is quoted where it has commas, tabs or lines, several options have a bar between."""
+    head = '序号,提交答卷时间,所用时间,来自IP,"1、您的学号是：","2、哪一个等于二？","3、[some]哪些是偶数？\n（多选, 可不选; 可多选; 有分号;）","4、[sum] 1.5, 的; 两倍"'
+    (sheet,) = read("1_按文本.csv", f"{head}\n1,2026/3/1 8:00:00,55秒,1.1.1.1,s7,B.1 + 1,0┋2,(空)\n".encode("gb18030"))
+    assert (sheet.student, sheet.answers) == ("s7", {"one": "B.1 + 1", "some": "0┋2", "sum": ""})
+    (sheet,) = read("b.csv", 'name;"one, or: a, b, c, d?";[some]\nann;B;A┋C\n')
+    assert (sheet.student, sheet.answers) == ("ann", {"some": "A┋C"})
+
+
 def test_columns_may_hold_the_question_in_either_language(read):
     (sheet,) = read("a.csv", "Name,Which one is two?,第2题 哪些是偶数？\nann,1 + 1,A;C\n")
     assert (sheet.student, sheet.answers) == ("ann", {"one": "1 + 1", "some": "A;C"})
@@ -68,6 +77,7 @@ def test_columns_may_hold_the_question_in_either_language(read):
         ("a.yaml", "just words", "has the keys student and answers"),
         ("a.yaml", "x: !!python/object/apply:os.system [ls]", "is not YAML"),
         ("a.yaml", b"\x00\x01\x02" * 50, "is no text"),
+        ("a.csv", b"PK\x03\x04\x00" * 50, "is a spreadsheet or an archive; save it as CSV"),
         ("a.json", '{"answers": {"a": "A", "a": "B"}}', "a: this key stands here twice"),
         ("a.json", '{"answers": {"a": NaN}}', "NaN is no answer"),
         ("a.json", '{"answers": ', "line 1: this is not JSON"),

@@ -161,6 +161,8 @@ class Choices:
     >>> choices = Choices({"A": ["rows, summed"], "B": ["columns"], "C": []})
     >>> choices.read("Ａ、c"), choices.read("ac"), choices.read("rows, summed; B. columns"), choices.read(["b"])
     (['A', 'C'], ['A', 'C'], ['A', 'B'], ['B'])
+    >>> choices.read("A.rows, summed┋B、columns")
+    ['A', 'B']
     """
 
     def __init__(self, options: Mapping[str, Collection[str]]) -> None:
@@ -169,11 +171,12 @@ class Choices:
         for key, shown_as in options.items():
             for words in shown_as:
                 plain = _one_form(words)
-                names |= {plain: key, f"{key.casefold()}. {plain}": key, f"{key.casefold()}) {plain}": key}
+                names[plain] = key
+                names |= {f"{key.casefold()}{mark}{plain}": key for mark in (". ", ") ", ".", ")", "、", ":", ": ")}
         self._letters = {key.casefold(): key for key in options if len(key) == 1}
         self._names = names | {key.casefold(): key for key in options}
         alternatives = "|".join(re.escape(name) for name in sorted(self._names, key=len, reverse=True))
-        self._next = re.compile(rf"[\s(\[]*({alternatives})[.)\]:]?(?:[\s,;、。|/+&]+|$)")
+        self._next = re.compile(rf"[\s(\[]*({alternatives})[.)\]:]?(?:[\s,;、。|┋/+&]+|$)")
         self._head = re.compile(rf"({'|'.join(self._letters) or chr(0)})[.):]\s*\S")
 
     def read(self, answer: Any) -> list[str]:

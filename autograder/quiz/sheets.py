@@ -28,6 +28,8 @@ MAX_BYTES = 256 << 20
 MAX_YAML_BYTES = 2 << 20
 """YAML is read slowly; so much of it is no sheet that somebody has filled in."""
 
+_SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How the files of Excel begin, new and old."""
 _STUDENT = (
     "student",
     "student id",
@@ -44,6 +46,12 @@ _STUDENT = (
     "邮箱",
 )
 _NUMBERED = re.compile(r"^\s*(?:q|第)?\s*\d+\s*(?:题|[.)、:：])?\s*", re.IGNORECASE)
+_ASKED_FOR = re.compile(r"^(?:请?(?:输入|填写))?(?:[您你]的)?(.*?)是?[\s*:?]*$")
+"""What forms put around the name of a column."""
+_NOT_ANSWERED = ("(跳过)", "(空)")
+"""What Wenjuanxing writes into the cell of a question that was not asked, or not answered."""
+_HEADER = re.compile(r'(?:[^"\r\n]|"[^"]*")*')
+_QUOTED = re.compile(r'"[^"]*"')
 _IN_BRACKETS = re.compile(r"^\s*[\[【(（]([A-Za-z][\w.-]*)[\])）】]")
 
 
@@ -127,12 +135,12 @@ def _text_of(file: Path) -> str:
         if words.strip() and "\0" not in words:
             return words
         break
-    reason = (
-        text("{file} is empty", file=printable(file.name))
-        if not content.strip()
-        else text("{file} is no text", file=printable(file.name))
-    )
-    raise _Unreadable(reason)
+    name = printable(file.name)
+    if not content.strip():
+        raise _Unreadable(text("{file} is empty", file=name))
+    if content.startswith(_SPREADSHEETS):
+        raise _Unreadable(text("{file} is a spreadsheet or an archive; save it as CSV", file=name))
+    raise _Unreadable(text("{file} is no text", file=name))
 
 
 def _of_yaml(content: str, file: Path, _: Quiz) -> Iterator[Sheet]:
@@ -219,8 +227,9 @@ def _sheet(data: Any, file: Path, student: str) -> Sheet:
 
 def _of_table(content: str, file: Path, quiz: Quiz) -> Iterator[Sheet]:
     """A table with a line per student: columns are called after questions, or hold their words."""
-    head = content.split("\n", 1)[0]
-    delimiter = max("\t,;", key=head.count)
+    header_line = _HEADER.match(content)
+    outside = _QUOTED.sub("", header_line[0] if header_line else "")
+    delimiter = max("\t,;", key=outside.count)
     csv.field_size_limit(1 << 20)
     try:
         lines = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
@@ -261,7 +270,7 @@ def _line(
         return Sheet(student, file=where, unreadable=words)
     answers: dict[str, Any] = {}
     for position, (question, part) in columns.items():
-        cell = line[position]
+        cell = "" if line[position].strip() in _NOT_ANSWERED else line[position]
         if part is None:
             answers[question] = cell
         else:
@@ -271,7 +280,8 @@ def _line(
 
 def _student_column(header: Sequence[str]) -> int | None:
     plain = [" ".join(unicodedata.normalize("NFKC", name).casefold().split()) for name in header]
-    return next((plain.index(name) for name in _STUDENT if name in plain), None)
+    bare = [_ASKED_FOR.sub(r"\1", _NUMBERED.sub("", name)) for name in plain]
+    return next((names.index(name) for names in (plain, bare) for name in _STUDENT if name in names), None)
 
 
 def _columns(header: Sequence[str], quiz: Quiz, file: Path) -> dict[int, tuple[str, str | None]]:
@@ -279,7 +289,7 @@ def _columns(header: Sequence[str], quiz: Quiz, file: Path) -> dict[int, tuple[s
     names = _names_of_columns(quiz)
     found: dict[int, tuple[str, str | None]] = {}
     for position, title in enumerate(header):
-        in_brackets = _IN_BRACKETS.match(title)
+        in_brackets = _IN_BRACKETS.match(_NUMBERED.sub("", title))
         candidates = (title, in_brackets[1] if in_brackets else "", _NUMBERED.sub("", title))
         target = next((names[key] for key in map(_plain, candidates) if key in names), None)
         if target is None:
