@@ -198,7 +198,7 @@ def test_what_canvas_cannot_do_is_told(tmp_path):
         ("one", "Canvas counts attempts by quiz, not by question"),
         ("one", "Canvas knows no hints: left out"),
         ("one.C", "Canvas gives no part of the points for one choice"),
-        ("some", "Canvas cannot credit by exact: net is used instead"),
+        ("some", "the package says exact, as QTI can, but Canvas credits by net whatever a package says"),
         ("shapes", "Canvas weighs all blanks alike"),
         ("shapes.W", "a shape is accepted in three spellings only"),
         ("words.word", "what only the regex accepts is not accepted"),

@@ -115,7 +115,11 @@ class Exporter:
     def _multi(self, section: Element, question: Multi) -> None:
         rule = question.credit or self._quiz.defaults.credit
         right, wrong = len(question.key), len(question.options) - len(question.key)
-        if not right or not (rule == "net" or (rule == "balanced" and right == wrong)):
+        if rule == "exact":
+            self._lose(
+                question, "the package says exact, as QTI can, but Canvas credits by net whatever a package says"
+            )
+        elif not right or not (rule == "net" or (rule == "balanced" and right == wrong)):
             self._lose(question, f"Canvas cannot credit by {rule}: net is used instead")
         item = self._begin(section, question, "multiple_answers_question")
         item.choose(self._labels(question.options), several=True, feedback=self._feedback(question.options))
