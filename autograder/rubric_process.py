@@ -119,12 +119,13 @@ class Session:
         _send(channel, {"blank": [exercise.model_dump() for exercise in self._judge.exercises()]})
         for line in channel:
             try:
-                _send(channel, {"report": self._grade(Job.of_message(json.loads(line)), zygote).to_dict()})
+                _send(channel, {"report": self.grade(Job.of_message(json.loads(line)), zygote).to_dict()})
             except AutograderError as error:
                 _send(channel, {"fault": str(error)})
                 return
 
-    def _grade(self, job: Job, zygote: Zygote) -> GradeReport:
+    def grade(self, job: Job, zygote: Zygote) -> GradeReport:
+        """Judge one submission."""
         reason = job.reason
         started = time.perf_counter()
         self._judge.exercise = job.exercise
