@@ -302,6 +302,8 @@ def assert_close(
         value = torch.tensor(value, dtype=wanted.dtype)
     tensor = assert_shape(value, wanted.shape, name=name)
     assert_dtype(tensor, wanted.dtype, name=name)
+    if _equal(tensor, wanted):
+        return
     if wanted.is_floating_point() and bool(torch.isfinite(wanted).all()):
         assert_finite(tensor, name=name, expected=wanted)
     try:
@@ -449,6 +451,12 @@ def _differences(
 def _weights(result: torch.Tensor) -> torch.Tensor:
     """Weights that no symmetry of a wrong gradient cancels: cos(1), cos(2), ..."""
     return torch.arange(1, result.numel() + 1, dtype=result.dtype).cos().reshape(result.shape)
+
+
+def _equal(value: torch.Tensor, expected: torch.Tensor) -> bool:
+    """Bit for bit, which is told much faster than closeness."""
+    comparable = value.layout is expected.layout and value.device == expected.device
+    return comparable and torch.equal(value, expected)
 
 
 def _difference(value: torch.Tensor, expected: torch.Tensor, name: str | None) -> Text:

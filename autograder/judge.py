@@ -45,6 +45,7 @@ class Judge:
         self.findings: dict[str, Finding] = {}
         """What the criteria found that were tried."""
         self._mistakes: KnownMistakes | None = None
+        self._seeds: dict[str, int] = {}
 
     @property
     def criteria(self) -> list[Criterion]:
@@ -84,9 +85,11 @@ class Judge:
 
     def seed_of(self, name: str) -> int:
         """The seed of one criterion's inputs."""
-        from autograder.course import derive_seed
+        if name not in self._seeds:
+            from autograder.course import derive_seed
 
-        return derive_seed(self.key, self.assignment.name, name)
+            self._seeds[name] = derive_seed(self.key, self.assignment.name, name)
+        return self._seeds[name]
 
     def inputs_of(self, judged: Criterion) -> torch.Generator:
         """What a criterion draws its random inputs from: by the course's secret, the same for every submission."""

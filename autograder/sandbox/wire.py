@@ -38,6 +38,7 @@ MAX_DICT = 4096
 _HEADER = struct.Struct("<4sIQ")
 _MAGIC = b"DLA\x01"
 _PADDING = 64
+_AT_ONCE = 1 << 14  # most frames are smaller, and come by one call of the kernel
 _DTYPES = {
     str(dtype).removeprefix("torch."): dtype
     for dtype in (
@@ -60,6 +61,7 @@ _STORED_AS = {name: np.dtype({"bfloat16": "int16", "bool": "uint8"}.get(name, na
 _DTYPE_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 _KEYS = (str, int, float, bool, tuple, type(None))
 _to_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_from_json = json.JSONDecoder().decode
 
 Tree = Any
 Hook = Callable[[Any], Tree]
@@ -290,6 +292,7 @@ class Connection:
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
         self.deadline: float | None = None  # time.monotonic() at which waiting ends
+        self._ahead = b""  # received, not read yet
 
     def close(self) -> None:
         """Close the socket."""
@@ -319,6 +322,9 @@ class Connection:
             EOFError: the peer is gone.
             OSError: likewise.
         """
+        while len(self._ahead) < _HEADER.size:
+            chunk = bytearray(_AT_ONCE)
+            self._ahead += chunk[: self._receive_into(memoryview(chunk))]
         magic, header_size, body_size = _HEADER.unpack(self._read(_HEADER.size))
         if magic != _MAGIC:
             raise WireError("not a frame of this version")
@@ -326,7 +332,7 @@ class Connection:
             raise WireError(f"a frame of {header_size + body_size} bytes is too large")
         content = self._read(header_size + body_size)
         try:
-            message = json.loads(content[:header_size])
+            message = _from_json(content[:header_size].decode())
         except (ValueError, RecursionError):
             raise WireError("malformed header") from None
         if not isinstance(message, dict):
@@ -335,17 +341,21 @@ class Connection:
 
     def _read(self, size: int) -> bytearray:
         buffer = bytearray(size)
-        rest = memoryview(buffer)
-        while rest:
-            self._set_timeout()
-            try:
-                count = self.socket.recv_into(rest)
-            except TimeoutError:
-                raise DeadlineError from None
-            if not count:
-                raise EOFError
-            rest = rest[count:]
+        known = min(size, len(self._ahead))
+        buffer[:known], self._ahead = self._ahead[:known], self._ahead[known:]
+        while known < size:
+            known += self._receive_into(memoryview(buffer)[known:])
         return buffer
+
+    def _receive_into(self, room: memoryview) -> int:
+        self._set_timeout()
+        try:
+            count = self.socket.recv_into(room)
+        except TimeoutError:
+            raise DeadlineError from None
+        if not count:
+            raise EOFError
+        return count
 
     def _set_timeout(self) -> None:
         if self.deadline is None:
