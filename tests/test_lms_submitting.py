@@ -139,9 +139,14 @@ def test_through_nbgraders_exchange(fetched, tmp_path, monkeypatch):
     (collected,) = (course / "submitted").glob("*/tiny/tiny.ipynb")
     assert hashlib.sha256(collected.read_bytes()).hexdigest() == sha256
     student = collected.parts[-3]
+    tiny.submit(Course(course), "by_mail", tiny.answers())
     instructor("grade", "--course", course, "--out", course / "results.jsonl")
     scores = {"test_double": (2, None, None, False), "test_step": (4, None, None, False)}
     assert course_of.grades(Course(course), student) == scores
     instructor("feedback", "--course", course, "--lang", "en")
     page = (course / "feedback" / student / "tiny" / "tiny.html").read_text(encoding="utf-8")
     assert "6 of 10 points" in re.sub(r"\s+", " ", re.sub("<[^>]*>", "", page))
+    nbgrader("release_feedback", "tiny")
+    secret = (collected.parent / "submission_secret.txt").read_bytes()
+    released = exchange / "dl" / "feedback" / f"{hashlib.md5(secret + b'tiny').hexdigest()}.html"
+    assert released.read_text(encoding="utf-8") == page

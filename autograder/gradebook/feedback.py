@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +81,21 @@ def _write(
     target.parent.mkdir(parents=True, exist_ok=True)
     write_whole(target, rendered)
     target.chmod(_MODE)
+    _bring_along(source.parent, target.parent)
     return Written(student, target)
+
+
+def _bring_along(autograded: Path, feedback: Path) -> None:
+    """Put beside a page what `nbgrader release_feedback` looks for and ends without.
+
+    The secret came with the submission and tells its student where the page is. Who handed in in another way has none
+    and looks for none: any that nobody knows will do.
+    """
+    for name, otherwise in (("timestamp.txt", ""), ("submission_secret.txt", secrets.token_hex(32))):
+        if (autograded / name).is_file():
+            write_whole(feedback / name, (autograded / name).read_bytes())
+        elif not (feedback / name).exists():
+            write_whole(feedback / name, otherwise)
 
 
 def render(
