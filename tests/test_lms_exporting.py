@@ -288,7 +288,7 @@ def test_gradescopes_folder_grades_a_submission(course, graded, tmp_path):
 
     document, _ = run()
     assert document["score"] == 6
-    assert "hw one.ipynb" in document["output"]
+    assert document["output"].startswith("应提交 tiny.ipynb") and "hw one.ipynb" in document["output"]
     (root / "source" / "course" / "solutions" / "tiny" / "assignment.yaml").write_text("no settings")
     for venv, reason in ((sys.prefix, "assignment.yaml"), ("/nowhere", "/nowhere/bin/python")):
         document, said = run(venv)

@@ -48,7 +48,8 @@ def as_gradescope(report: GradeReport, language: Language) -> str:
 
 def not_graded(words: str) -> str:
     """The same for a submission that has no report, with something to say to its student."""
-    return json.dumps({"output": words, "output_format": "text", "visibility": "visible", "tests": []}, indent=1)
+    document = {"output": words, "output_format": "text", "visibility": "visible", "tests": []}
+    return json.dumps(document, ensure_ascii=False, indent=1)
 
 
 def _gradescope_test(result: CriterionResult, number: str, exercise: str, language: Language) -> dict[str, Any]:

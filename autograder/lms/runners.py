@@ -53,7 +53,7 @@ cd "$root/source/course"
 # it fails, too, where the report says that something could not be graded
 "$python" -m autograder grade "$work" --assignment "$assignment" --no-gradebook --jobs 1 --out "$work/reports.jsonl" ||
     [ -s "$work/reports.jsonl" ]
-"$python" -m autograder export "$work/reports.jsonl" --to gradescope --out "$results"
+"$python" -m autograder export "$work/reports.jsonl" --to gradescope --out "$results" --lang {language}
 """
 
 _WORKFLOW = """\
@@ -101,7 +101,8 @@ def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Pat
         failed = text(
             "this could not be graded, by no fault of yours, and has no score yet: please tell your instructors"
         )
-        run = _RUN.format(name=shlex.quote(name), failed=not_graded(failed.get(assignment.settings.language)))
+        language = assignment.settings.language
+        run = _RUN.format(name=shlex.quote(name), failed=not_graded(failed.get(language)), language=language)
         scripts = {"setup.sh": _SETUP.format(requirement=requirement), "run_autograder": run}
         return [_script(folder / script, content) for script, content in scripts.items()]
     except OSError as error:
