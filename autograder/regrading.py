@@ -37,6 +37,11 @@ class Change:
     before: CriterionResult | None
     after: CriterionResult | None
 
+    @property
+    def is_turned(self) -> bool:
+        """Is the outcome another one, and not only what it is worth?"""
+        return self.before is None or self.after is None or self.before.outcome != self.after.outcome
+
 
 @dataclass(frozen=True)
 class Move:
@@ -125,12 +130,12 @@ class Regrading:
 
 
 def compare(before: Mapping[Key, GradeReport], after: Sequence[GradeReport]) -> list[Move]:
-    """Whose verdicts differ, by student."""
+    """Who has another score, or another outcome of a criterion, by student; other points alone move nobody."""
     moves = []
     for report in sorted(after, key=lambda r: r.student):
         old = before.get((report.assignment, report.student))
         changes = tuple(_changes(old, report))
-        if changes or old is None or old.score != report.score:
+        if old is None or old.score != report.score or any(change.is_turned for change in changes):
             moves.append(Move(report.student, old, report, changes))
     return moves
 

@@ -70,7 +70,13 @@ def test_reports_are_compared_by_criterion(course):
     reports = list(journal.read(next(iter(course.root.glob("results*.jsonl")))))
     key = ("tiny", "bob")
     (bob,) = (r for r in reports if r.student == "bob")
-    assert compare({key: bob}, [bob]) == []
+    dearer = [
+        e.model_copy(update={"criteria": tuple(c.model_copy(update={"points": c.points + 1}) for c in e.criteria)})
+        for e in bob.exercises
+    ]
+    assert (
+        compare({key: bob}, [bob]) == compare({key: bob}, [bob.model_copy(update={"exercises": tuple(dearer)})]) == []
+    )
     renamed = bob.model_copy(update={"submission_sha256": "other", "score": 0.0})
     (move,) = compare({key: bob}, [renamed])
     assert move.is_resubmitted and move.difference == -bob.score and move.changes == ()
