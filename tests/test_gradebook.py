@@ -336,6 +336,12 @@ def test_folders_that_cannot_be_made_are_one_line_and_the_rest_is_kept(graded, c
     assert writing.write(course, [], graded[1]).written == 8
 
 
+def test_the_database_is_named_as_its_folder_is_called_and_without_a_password(graded, course):
+    assert NbgraderCourse(graded[0].root).database == course_of.gradebook(graded[0])
+    configure(course, "c.CourseDirectory.db_url = 'postgresql+psycopg://me:secret@host/db'")
+    assert NbgraderCourse(course.root).database == "postgresql+psycopg://me:***@host/db"
+
+
 def test_a_broken_configuration_is_one_line(course):
     (course.root / "nbgrader_config.py").write_text("c = get_config()\nc.CourseDirectory.ignore = 1 / 0\n")
     with pytest.raises(ConfigError, match=r"nbgrader_config.py: ZeroDivisionError: division by zero"):

@@ -81,10 +81,12 @@ class NbgraderCourse:
 
     @property
     def database(self) -> str:
-        """The address of the database, without its password."""
+        """The address of the database, to be read: without its password, with folders as they are called."""
+        from urllib.parse import unquote
+
         from sqlalchemy.engine import make_url
 
-        return make_url(self.folders.db_url).render_as_string(hide_password=True)
+        return unquote(make_url(self.folders.db_url).render_as_string(hide_password=True))
 
     @contextmanager
     def open(self) -> Iterator[Gradebook]:
