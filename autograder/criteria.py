@@ -71,7 +71,7 @@ def criterion(
 
     Args:
         exercise: a name under ``exercises`` of ``assignment.yaml``; the test is called ``test_<exercise>_...``.
-        points: what it is worth, above 0.
+        points: what it is worth; 0 if it only tells its student something.
         title: the requirement in a few words, in ``en`` and ``zh``.
         hint: how to meet it, in ``en`` and ``zh``.
         needs: the id of an earlier criterion; if that one has not passed, this one is skipped.
@@ -95,8 +95,8 @@ def criterion(
         prefix = f"test_{exercise}_"
         if not test.__name__.startswith(prefix):
             raise mistake(f"the name of a criterion of {exercise!r} must start with {prefix!r}")
-        if isinstance(points, bool) or not isinstance(points, int | float) or not 0 < points < float("inf"):
-            raise mistake(f"points must be a number above 0, not {points!r}")
+        if isinstance(points, bool) or not isinstance(points, int | float) or not 0 <= points < float("inf"):
+            raise mistake(f"points must be a number, 0 or more, not {points!r}")
         declared = Criterion(
             id=f"{exercise}.{test.__name__.removeprefix(prefix)}",
             exercise=exercise,

@@ -21,6 +21,7 @@ quiz.loading quiz.sheets quiz.credit
 quiz.judges quiz.options
 quiz.scoring
 quiz.certificates quiz.evidence quiz.released quiz.exports.markup
+quiz.forms
 quiz.linting quiz.session quiz.statistics
 quiz.exports.html quiz.exports.moodle quiz.exports.qti quiz.exports.notebook
 quiz.tables quiz.screens

@@ -214,7 +214,7 @@ def test_the_courses_secret_is_in_no_report(course, graded):
          "assignment.yaml:5:5: exercises.double.titel: unknown key"),
         ({"settings": "schema: 1\ntitle: ["}, "assignment.yaml:2:9: is not YAML"),
         ({"visible": tiny.VISIBLE.replace("points=2", "punkte=2")}, "test_tiny.py:5: TypeError: criterion() got an unexpected keyword"),
-        ({"visible": tiny.VISIBLE.replace("points=2", "points=-1")}, "test_tiny.py:5: test_double_shape: points must be a number above 0"),
+        ({"visible": tiny.VISIBLE.replace("points=2", "points=-1")}, "test_tiny.py:5: test_double_shape: points must be a number, 0 or more"),
         ({"visible": tiny.VISIBLE.replace("def test_double_shape(", "def test_double_shape((")}, "test_tiny.py:6: SyntaxError"),
         ({"visible": tiny.VISIBLE.replace("needs=\"double.shape\"", "needs=\"double.shap\"")}, "needs='double.shap' is not an earlier criterion"),
         ({"visible": tiny.VISIBLE.replace("(student, rng)", "(student, reference, rng)")}, "students have this file but not the reference"),

@@ -11,7 +11,7 @@ import tiny_course
 import tiny_quiz as tiny
 from test_quiz_cli import quiz as run_quiz
 
-from autograder import grading
+from autograder import grading, practice
 from autograder.course import Assignment, Course
 from autograder.errors import ConfigError
 from autograder.jobs import find_jobs
@@ -100,9 +100,30 @@ def test_what_is_wrong_is_told_as_scoring_tells_it(graded):
     assert "`answer_one` is not written yet" in graded["blank"].exercises[0].criteria[0].message
 
 
+def test_students_can_check_whether_their_answers_can_be_read(course, tmp_path):
+    """With nothing but the folder they get, which holds no key; the points come with the grade."""
+    folder = tmp_path / "tiny_quiz"
+    shutil.copytree(course.root / "assignments/tiny_quiz", folder)
+    assert r"check(\"one\")" in (folder / "tiny_quiz.ipynb").read_text(encoding="utf-8")
+    answers = {**PARTLY, "some": ["A", "Q"], "statement": "maybe", "words": {"word": "b", "choice": "A"}, "steps": "ab"}
+    path = folder / "tiny_quiz.ipynb"
+    path.write_text(handed_in(course, answers, code="x.sum()"), encoding="utf-8")
+    report = practice.check_file(path)[1]
+    assert {c.id: c.message for exercise in report.exercises for c in exercise.criteria if c.outcome != "passed"} == {
+        "some.form": "Q is none of the options A, B, C, D",
+        "statement.form": "maybe is neither true nor false",
+        "words.form": "the answer says nothing about number",
+        "varied.form": "九 is not a number; write digits, such as 0.25",
+        "steps.form": "the answer says nothing about c, d",
+    }
+    assert (report.score, report.max_score) == (0, 0)
+
+
 def test_students_get_no_key(course):
     folder = course.root / "assignments/tiny_quiz"
-    assert sorted(path.name for path in folder.rglob("*")) == ["assignment.yaml", "tiny_quiz.ipynb"]
+    assert sorted(path.name for path in folder.rglob("*")) == [
+        "assignment.yaml", "test_tiny_quiz_form.py", "tiny.quiz.json", "tiny_quiz.ipynb",
+    ]  # fmt: skip
     for path in folder.iterdir():
         content = path.read_text(encoding="utf-8")
         for secret in (

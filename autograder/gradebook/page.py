@@ -157,14 +157,13 @@ class _Page:
     def _criterion(self, result: CriterionResult) -> str:
         outcome = self._say(_OUTCOMES[result.outcome])
         hidden = "" if result.visible else f'<span class="tag">{self._say(text("hidden test"))}</span>'
+        worth = f"{points(result.earned)} / {points(result.points)}" if result.points else ""
         why = "".join(f'<p class="{kind}">{escape(words)}</p>' for kind, words in paragraphs(result, self._language))
         return (
             f'<li class="{result.outcome}">'
             f'<span role="img" aria-label="{outcome}" title="{outcome}">{MARKS[result.outcome]}</span>'
             f"<span>{self._say(result.title)}{hidden}</span>"
-            f'<span class="points">{points(result.earned)} / {points(result.points)}</span>'
-            + (f'<div class="why">{why}</div>' if why else "")
-            + "</li>"
+            f'<span class="points">{worth}</span>' + (f'<div class="why">{why}</div>' if why else "") + "</li>"
         )
 
     def _answer(self, answer: Answer) -> Iterator[str]:

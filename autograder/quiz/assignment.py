@@ -13,7 +13,7 @@ import yaml
 from autograder.course import Assignment
 from autograder.errors import ConfigError, UsageError
 from autograder.files import write_whole
-from autograder.quiz import certificates, loading
+from autograder.quiz import certificates, loading, released
 from autograder.quiz.exports import notebook
 from autograder.quiz.exports.losses import Loss
 from autograder.quiz.judges import Variant
@@ -34,6 +34,15 @@ globals().update(
         sha256={sha256!r},
     )
 )
+'''
+_FORM = '''\
+"""Tells whether the answers to {quiz} can be read, not whether they are right; {made_by}."""
+
+from pathlib import Path
+
+from autograder.quiz.rubric import form_criteria
+
+globals().update(form_criteria(Path(__file__).with_name({released!r})))
 '''
 
 
@@ -60,9 +69,11 @@ def release(quiz_file: Path, course: Path) -> tuple[str, list[Loss]]:
         {
             rubric: content,
             solution / "assignment.yaml": settings,
-            solution / f"{name}.ipynb": notebook.notebook(quiz, variants, keyed=True),
+            solution / f"{name}.ipynb": notebook.notebook(quiz, variants, keyed=True, checked=True),
             handed_out / "assignment.yaml": settings,
-            handed_out / f"{name}.ipynb": notebook.notebook(quiz, variants, keyed=False),
+            handed_out / f"{name}.ipynb": notebook.notebook(quiz, variants, keyed=False, checked=True),
+            **_visible(quiz_file, quiz, solution),
+            **_visible(quiz_file, quiz, handed_out),
         }
     )
     return name, notebook.losses(quiz)
@@ -83,8 +94,8 @@ def add_to(assignment: Assignment, quiz_file: Path, course: Path) -> list[Loss]:
     quiz, variants = _load(quiz_file)
     rubric = assignment.private / f"test_{quiz_file.stem}_quiz.py"
     settings = assignment.directory / "assignment.yaml"
-    cells = notebook.cells(quiz, variants, keyed=True)
-    content = {rubric: _rubric(quiz_file, course, quiz, variants)}
+    cells = notebook.cells(quiz, variants, keyed=True, checked=True)
+    content = {rubric: _rubric(quiz_file, course, quiz, variants), **_visible(quiz_file, quiz, assignment.directory)}
     if not rubric.exists():
         content[settings] = _with_exercises(settings, _settings(quiz)["exercises"])
     source = json.loads(assignment.notebook.read_text(encoding="utf-8"))
@@ -106,6 +117,16 @@ def _rubric(quiz_file: Path, course: Path, quiz: Quiz, variants: Mapping[str, Se
     except ValueError:
         raise UsageError(f"{quiz_file}: lies outside of the course {course}, so grading would not find it") from None
     return _RUBRIC.format(quiz=where, sha256=certificates.fingerprint_of_quiz(quiz, variants), made_by=_MADE_BY)
+
+
+def _visible(quiz_file: Path, quiz: Quiz, folder: Path) -> Mapping[Path, str]:
+    """The rubric that students have too, and the quiz without its keys."""
+    shown = f"{quiz_file.stem}.quiz.json"
+    rubric = _FORM.format(quiz=quiz.id, released=shown, made_by=_MADE_BY)
+    return {
+        folder / f"test_{quiz_file.stem}_quiz_form.py": rubric,
+        folder / shown: released.to_json(released.release(quiz, {}, "exam")),
+    }
 
 
 def _write(files: Mapping[Path, str]) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from autograder.quiz import credit
 from autograder.quiz.filled import (
@@ -23,7 +23,6 @@ from autograder.quiz.filled import (
 )
 from autograder.quiz.models import AnyQuestion, CreditRule, Match, Multi, Order, Single, TrueFalse
 from autograder.quiz.reading import Choices, FormatError, flat, parse_number, parse_shape, parse_word, shown
-from autograder.quiz.records import Option
 from autograder.texts import Text, text
 
 _NONE = ("none", "无", "都不对", "以上都不对", "none of them", "-")
@@ -68,7 +67,19 @@ RunCode = Callable[[Code, Any], Verdict]
 Judge = Callable[[Any], Verdict]
 
 
-def choices_of(options: Mapping[str, Option]) -> Choices:
+class Worded(Protocol):
+    """An option, with its explanation or without."""
+
+    @property
+    def text(self) -> Text | None:
+        """Its words."""
+
+    @property
+    def code(self) -> str | None:
+        """Its code, where that stands for words."""
+
+
+def choices_of(options: Mapping[str, Worded]) -> Choices:
     """The names of options: their keys, and their words in both languages."""
     return Choices(
         {
@@ -115,16 +126,65 @@ def is_blank(answer: Any) -> bool:
     return answer is None
 
 
+def read_one(choices: Choices, answer: Any) -> str:
+    """The one option that was chosen.
+
+    Raises:
+        FormatError: it is none, or there are several.
+    """
+    chosen = choices.read(answer)
+    if len(chosen) != 1:
+        raise FormatError(text("{count} options were chosen, but one is asked for", count=len(chosen)))
+    return chosen[0]
+
+
+def read_any(choices: Choices, answer: Any) -> list[str]:
+    """The options that were chosen, which may be none.
+
+    Raises:
+        FormatError: one of them is none of the options.
+    """
+    none = answer == [] or (isinstance(answer, str) and parse_word(answer) in _NONE)
+    return [] if none else choices.read(answer)
+
+
+def read_order(choices: Choices, answer: Any) -> list[str]:
+    """Items in the order in which they were named.
+
+    Raises:
+        FormatError: one is unknown, or named twice.
+    """
+    if isinstance(answer, str):
+        parts = [part for part in _ARROWS.split(answer) if part]
+        answer = parts if len(parts) > 1 else answer
+    given = choices.read_all(answer)
+    if len(set(given)) < len(given):
+        raise FormatError(text("an item is named twice"))
+    return given
+
+
+def parse_truth(answer: Any) -> bool:
+    """True or false from what somebody wrote.
+
+    Raises:
+        FormatError: it is neither.
+    """
+    if isinstance(answer, bool):
+        return answer
+    word = parse_word(answer).rstrip(".")
+    if word not in (*_TRUE, *_FALSE):
+        raise FormatError(text("{answer} is neither true nor false", answer=shown(answer)))
+    return word in _TRUE
+
+
 def _single(question: Single) -> Judge:
     choices = choices_of(question.options)
 
     def judge(answer: Any) -> Verdict:
-        chosen = choices.read(answer)
-        if len(chosen) != 1:
-            raise FormatError(text("{count} options were chosen, but one is asked for", count=len(chosen)))
-        option = question.options[chosen[0]]
-        share = 1.0 if chosen[0] in question.key else option.score or 0.0
-        return Verdict(share, (option.why,) if option.why and share < 1 else (), (chosen[0],))
+        chosen = read_one(choices, answer)
+        option = question.options[chosen]
+        share = 1.0 if chosen in question.key else option.score or 0.0
+        return Verdict(share, (option.why,) if option.why and share < 1 else (), (chosen,))
 
     return judge
 
@@ -133,8 +193,7 @@ def _multi(question: Multi, rule: CreditRule) -> Judge:
     choices = choices_of(question.options)
 
     def judge(answer: Any) -> Verdict:
-        none = answer == [] or (isinstance(answer, str) and parse_word(answer) in _NONE)
-        chosen = [] if none else choices.read(answer)
+        chosen = read_any(choices, answer)
         share = credit.ticked(rule, len(question.options), question.key, chosen)
         wrong = [question.options[name].why for name in chosen if name not in question.key]
         feedback = [why for why in wrong if why is not None]
@@ -146,12 +205,7 @@ def _multi(question: Multi, rule: CreditRule) -> Judge:
 
 
 def _judge_truefalse(question: TrueFalse, answer: Any) -> Verdict:
-    said = answer if isinstance(answer, bool) else None
-    if said is None:
-        word = parse_word(answer).rstrip(".")
-        if word not in (*_TRUE, *_FALSE):
-            raise FormatError(text("{answer} is neither true nor false", answer=shown(answer)))
-        said = word in _TRUE
+    said = parse_truth(answer)
     feedback = (question.why,) if question.why and said != question.key else ()
     return Verdict(float(said == question.key), feedback, ("true" if said else "false",))
 
@@ -186,7 +240,7 @@ def _blanks(question: Blanks) -> Judge:
     total = sum(blank.weight for blank in question.blanks.values())
 
     def judge(answer: Any) -> Verdict:
-        given = _by_part(answer, list(judges))
+        given = by_part(answer, list(judges))
         share, feedback, malformed = 0.0, list[Text](), list[Text]()
         for name, part in given.items():
             if is_blank(part):
@@ -203,8 +257,12 @@ def _blanks(question: Blanks) -> Judge:
     return judge
 
 
-def _by_part(answer: Any, names: Sequence[str]) -> dict[str, Any]:
-    """An answer of several parts by their names; a list, or the words of an only part, stand for themselves."""
+def by_part(answer: Any, names: Sequence[str]) -> dict[str, Any]:
+    """An answer of several parts by their names; a list, or the words of an only part, stand for themselves.
+
+    Raises:
+        FormatError: it names no parts, or others.
+    """
     if isinstance(answer, str) and len(names) > 1:
         pairs = [re.split(r"\s*[=:：]\s*", part, maxsplit=1) for part in re.split(r"[;；\n]+", answer) if part.strip()]
         if all(len(pair) == 2 for pair in pairs):
@@ -281,34 +339,30 @@ def _word(blank: TextBlank) -> Judge:
 
 
 def _judge_choice(blank: ChoiceBlank, choices: Choices, answer: Any) -> Verdict:
-    chosen = choices.read(answer)
-    if len(chosen) != 1:
-        raise FormatError(text("{count} options were chosen, but one is asked for", count=len(chosen)))
-    why = blank.options[chosen[0]].why
-    right = chosen[0] == blank.answer
-    return Verdict(float(right), (why,) if why and not right else (), (chosen[0],))
+    chosen = read_one(choices, answer)
+    why = blank.options[chosen].why
+    right = chosen == blank.answer
+    return Verdict(float(right), (why,) if why and not right else (), (chosen,))
 
 
 def _match(question: Match) -> Judge:
     choices = choices_of(question.right)
 
     def judge(answer: Any) -> Verdict:
-        given = _by_part(answer, list(question.left))
+        given = by_part(answer, list(question.left))
         right, feedback, malformed, chosen = 0, list[Text](), list[Text](), list[str]()
         for name, part in given.items():
             if is_blank(part):
                 continue
             try:
-                partners = choices.read(part)
-                if len(partners) != 1:
-                    raise FormatError(text("{count} options were chosen, but one is asked for", count=len(partners)))
+                partner = read_one(choices, part)
             except FormatError as error:
                 malformed.append(text("{name}: {reason}", name=name, reason=error.text))
                 continue
-            chosen.append(f"{name}{partners[0]}")
-            right += partners[0] == question.key[name]
+            chosen.append(f"{name}{partner}")
+            right += partner == question.key[name]
             why = question.left[name].why
-            if partners[0] != question.key[name] and why is not None:
+            if partner != question.key[name] and why is not None:
                 feedback.append(text("{name}: {reason}", name=name, reason=why))
         return Verdict(_rounded(right / len(question.left)), tuple(feedback), tuple(chosen), tuple(malformed))
 
@@ -319,12 +373,7 @@ def _order(question: Order) -> Judge:
     choices = choices_of(question.items)
 
     def judge(answer: Any) -> Verdict:
-        if isinstance(answer, str):
-            parts = [part for part in _ARROWS.split(answer) if part]
-            answer = parts if len(parts) > 1 else answer
-        given = choices.read_all(answer)
-        if len(set(given)) < len(given):
-            raise FormatError(text("an item is named twice"))
+        given = read_order(choices, answer)
         share = max(credit.ordered(right, given) for right in (question.key, *question.accept))
         if share < 1 and len(given) < len(question.items):
             return Verdict(share, (text("an order names every item once"),), tuple(given))

@@ -200,7 +200,7 @@ class Choices:
             return [self._names[words]]
         if words and all(letter in self._letters for letter in words):
             return [self._letters[letter] for letter in words]
-        return self._several(words)
+        return self._several(words, answer)
 
     def _one(self, part: Any) -> str:
         words = parse_word(part).rstrip(".)")
@@ -208,14 +208,14 @@ class Choices:
             raise self._unknown(part)
         return self._names[words]
 
-    def _several(self, words: str) -> list[str]:
+    def _several(self, words: str, answer: Any) -> list[str]:
         position, keys = 0, list[str]()
         while position < len(words):
             found = self._next.match(words, position)
             if found is None:
                 head = self._head.match(words)  # a key and words that only look like the option's
                 if head is None:
-                    raise self._unknown(words[position:])
+                    raise self._unknown(words[position:] if position else answer)
                 return [self._letters[head[1]]]
             keys.append(self._names[found[1]])
             position = found.end()

@@ -6,7 +6,7 @@ where it has parts, and each step of the credit is one where it has steps; toget
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ from typing import Any
 from autograder import checks
 from autograder.criteria import criterion
 from autograder.errors import ConfigError, SandboxError, StudentError, UsageError
-from autograder.quiz import certificates, credit, loading
+from autograder.quiz import certificates, credit, forms, loading, released
 from autograder.quiz.exports.notebook import exercise_name
 from autograder.quiz.filled import Blanks, Code
 from autograder.quiz.formulas import in_lines
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single
 from autograder.quiz.reading import FormatError
 from autograder.quiz.records import Proof
+from autograder.quiz.released import ShownQuestion
 from autograder.quiz.scoring import Scorer
 from autograder.student import Student, StudentFunction
 from autograder.texts import Text, same, text
@@ -69,8 +70,42 @@ def _criteria_of(scorer: Scorer, question: AnyQuestion) -> Iterator[Test]:
             yield from _steps(scorer, question)
 
 
+def form_criteria(released_file: Path) -> dict[str, Test]:
+    """Criteria that say whether answers can be read, not whether they are right: students may have them.
+
+    Args:
+        released_file: what `quiz release` makes of the quiz: no keys.
+
+    Raises:
+        ConfigError: the file is not as described.
+    """
+    return {test.__name__: test for test in map(_form, released.load(released_file).questions)}
+
+
+def _form(question: ShownQuestion) -> Test:
+    def judge(student: Student) -> None:
+        function = _function(student, question)
+        if question.type == "code":
+            names = _given(question.given, Proof(), 0)
+            _refuse_forbidden(question.forbid, function)
+            function(*(names[name] for name in question.given))
+            return
+        answer = _plain(function())
+        _require_an_answer(answer)
+        try:
+            forms.check(question, answer)
+            missing = forms.missing(question, answer)
+        except FormatError as error:
+            raise StudentError(error.text) from None
+        if missing:
+            raise StudentError(text("the answer says nothing about {names}", names=", ".join(missing)))
+
+    title = text("the answer runs") if question.type == "code" else text("the answer can be read")
+    return _declared(question, "form", 0, title + text(" (whether it is right is told when it is graded)"), judge)
+
+
 def _declared(
-    question: AnyQuestion,
+    question: AnyQuestion | ShownQuestion,
     name: str,
     points: float,
     title: Text,
@@ -89,7 +124,7 @@ def _declared(
     return declare(test)
 
 
-def _function(student: Student, question: AnyQuestion) -> StudentFunction:
+def _function(student: Student, question: AnyQuestion | ShownQuestion) -> StudentFunction:
     function: StudentFunction = getattr(student, f"answer_{exercise_name(question)}")
     return function
 
@@ -157,8 +192,7 @@ def _at_least(scorer: Scorer, question: AnyQuestion, share: float) -> Callable[[
 def _require(scorer: Scorer, question: AnyQuestion, answer: Any, share: float) -> None:
     """Raise what the student reads where an answer earns less than this."""
     answer = _plain(answer)
-    if answer is None or (isinstance(answer, str) and not answer.strip()):
-        raise StudentError(text("there is no answer"))
+    _require_an_answer(answer)
     try:
         verdict = scorer.judge_variant(question, answer, 0)
     except FormatError as error:
@@ -166,6 +200,11 @@ def _require(scorer: Scorer, question: AnyQuestion, answer: Any, share: float) -
     if verdict.share < share - 1e-6:
         told = (*verdict.malformed, *verdict.feedback) or (text("the answer is not right"),)
         raise StudentError(Text(en=in_lines(" ".join(t.en for t in told)), zh=in_lines(" ".join(t.zh for t in told))))
+
+
+def _require_an_answer(answer: Any) -> None:
+    if answer is None or (isinstance(answer, str) and not answer.strip()):
+        raise StudentError(text("there is no answer"))
 
 
 def _plain(answer: Any) -> Any:
@@ -185,18 +224,22 @@ def _code(question: Code) -> Callable[[Student], None]:
 
     def judge(student: Student) -> None:
         function = _function(student, question)
-        if question.forbid and (use := function.find_use(*(name.lower() for name in question.forbid))):
-            raise StudentError(text("`{name}` may not be used in this answer", name=use.expression))
+        _refuse_forbidden(question.forbid, function)
         proof = question.prove or Proof()
         for seed in proof.seeds:
-            names = _given(question, proof, seed)
+            names = _given(question.given, proof, seed)
             result = function(*(names[name] for name in question.given))
             checks.assert_close(result, _value(question.answer, names), rtol=question.rtol, atol=question.atol)
 
     return judge
 
 
-def _given(question: Code, proof: Proof, seed: int) -> dict[str, Any]:
+def _refuse_forbidden(forbid: Sequence[str], function: StudentFunction) -> None:
+    if forbid and (use := function.find_use(*(name.lower() for name in forbid))):
+        raise StudentError(text("`{name}` may not be used in this answer", name=use.expression))
+
+
+def _given(given: Mapping[str, str], proof: Proof, seed: int) -> dict[str, Any]:
     """The values the author's expressions give for a seed, as the probe of a proof makes them."""
     import math
 
@@ -204,7 +247,7 @@ def _given(question: Code, proof: Proof, seed: int) -> dict[str, Any]:
 
     names: dict[str, Any] = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "math": math, "seed": seed}
     torch.manual_seed(seed)
-    for name, expression in question.given.items():
+    for name, expression in given.items():
         names[name] = _value(expression, names)
     exec(proof.setup, names)  # noqa: S102 -- the author's own code, as all of a rubric is
     return names

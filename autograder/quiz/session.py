@@ -6,16 +6,16 @@ The file it saves to is an answer sheet, as `autograder quiz score` reads it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from autograder.errors import UsageError
 from autograder.files import write_whole
+from autograder.quiz import forms
 from autograder.quiz.judges import Verdict
 from autograder.quiz.models import AnyQuestion, Quiz
-from autograder.quiz.reading import FormatError, parse_number, parse_shape, parse_word
+from autograder.quiz.reading import FormatError
 from autograder.quiz.released import ReleasedQuiz, ShownQuestion, shuffled
 from autograder.quiz.scoring import Scorer, draw
 
@@ -151,7 +151,7 @@ class Session:
         question, tries = self.question, self.tries[self.question.id]
         keyed = self.keyed(question)
         if self.scorer is None or keyed is None:
-            _check_format(question, answer)
+            forms.check(question, answer)
             tries.attempts = [answer]
             self.save()
             return None
@@ -182,23 +182,3 @@ class Session:
     def unanswered(self) -> list[int]:
         """The positions of the questions without an answer."""
         return [n for n, question in enumerate(self.shown.questions) if not self.tries[question.id].attempts]
-
-
-def _check_format(question: ShownQuestion, answer: Any) -> None:
-    """What can be said about an answer without knowing the right one."""
-    if question.type == "number":
-        parse_number(answer)
-    if question.type == "blanks" and isinstance(answer, dict):
-        for name, part in answer.items():
-            if str(part).strip():
-                check_blank(question.blanks[name].kind, part)
-
-
-def check_blank(kind: str, part: Any) -> None:
-    """The same about what stands in a blank.
-
-    Raises:
-        FormatError: it cannot be read.
-    """
-    readers: dict[str, Callable[[Any], object]] = {"shape": parse_shape, "number": parse_number}
-    readers.get(kind, parse_word)(part)

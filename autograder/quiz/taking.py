@@ -13,14 +13,15 @@ from autograder.errors import SandboxError
 from autograder.quiz.certificates import Certificate
 from autograder.quiz.evidence import tell
 from autograder.quiz.filled import Blanks, Code, Number
+from autograder.quiz.forms import check_blank
 from autograder.quiz.formulas import in_lines
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Single, TrueFalse
 from autograder.quiz.outcomes import QuestionOutcome
 from autograder.quiz.reading import FormatError, shown
 from autograder.quiz.records import PLACEHOLDER
-from autograder.quiz.released import Shown, ShownQuestion
+from autograder.quiz.released import Shown, ShownBlank, ShownQuestion
 from autograder.quiz.screens import LETTER_COMMANDS, LETTERS, Choice, Command, Screen
-from autograder.quiz.session import Session, check_blank
+from autograder.quiz.session import Session
 from autograder.quiz.sheets import Sheet
 from autograder.quiz.tables import MARKS, STYLES, number
 from autograder.report.tables import plain_table
@@ -217,20 +218,20 @@ class Taking:
                 given = self._screen.pick(self._choices(letters, blank.options))
                 given = given if isinstance(given, Command) else letters[given]
             else:
-                given = self._ask_readable(f"{name} ({kinds[blank.kind].get(language)})", blank.kind)
+                given = self._ask_readable(f"{name} ({kinds[blank.kind].get(language)})", blank)
             if isinstance(given, Command):
                 return given
             answer[name] = given
         return answer
 
-    def _ask_readable(self, prompt: str, kind: str) -> str | Command:
+    def _ask_readable(self, prompt: str, blank: ShownBlank) -> str | Command:
         """A line, asked for until it can be read: that of one blank costs the others nothing."""
         while True:
             given = self._screen.line(prompt)
             if isinstance(given, Command) or not given:
                 return given
             try:
-                check_blank(kind, given)
+                check_blank(blank, given)
             except FormatError as error:
                 self._say(error.text, "magenta")
                 self._say(text("this costs no attempt"), "dim")

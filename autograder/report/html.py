@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from autograder.report.terminal import MARKS, explanation, points
+from autograder.report.terminal import MARKS, explanation, score_of
 from autograder.results import CriterionResult, ExerciseResult
 from autograder.texts import Language
 
@@ -21,7 +21,7 @@ def table(exercises: Sequence[ExerciseResult], language: Language) -> str:
 def _exercise(exercise: ExerciseResult, language: Language) -> str:
     head = (
         f'<tr><th colspan="2" style="text-align:left;padding:.4em .6em">{escape(exercise.title.get(language))} '
-        f"<code>{escape(exercise.name)}</code> {points(exercise.score)}/{points(exercise.max_score)}</th></tr>"
+        f"<code>{escape(exercise.name)}</code> {score_of(exercise)}</th></tr>"
     )
     return head + "".join(_criterion(result, language) for result in exercise.criteria)
 

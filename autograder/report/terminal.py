@@ -90,12 +90,17 @@ def criteria(exercises: Sequence[ExerciseResult], language: Language) -> Group:
     """Every criterion with its mark; what failed with message, likely cause and hint."""
     parts: list[RenderableType] = []
     for exercise in exercises:
-        score = f"{points(exercise.score)}/{points(exercise.max_score)}"
+        score = score_of(exercise)
         parts.append(Styled.assemble((exercise.title.get(language), "bold"), f"  ({exercise.name})  {score}"))
         for result in exercise.criteria:
             parts.append(Padding(mark(result, language), (0, 0, 0, 2)))
             parts.extend(Padding(Styled(line), (0, 0, 0, 6)) for line in explanation(result, language))
     return Group(*parts)
+
+
+def score_of(exercise: ExerciseResult) -> str:
+    """What was earned of what there is; nothing where there are no points, only things to be told."""
+    return f"{points(exercise.score)}/{points(exercise.max_score)}" if exercise.max_score else ""
 
 
 def mark(result: CriterionResult, language: Language) -> Styled:
@@ -111,10 +116,11 @@ def progress(exercises: Sequence[ExerciseResult], language: Language) -> Table:
         table.add_column(justify=justify)
     for exercise in (e for e in exercises if e.criteria):
         marks = [(MARKS[c.outcome], _STYLES[c.outcome]) for c in exercise.criteria]
-        score = f"{points(exercise.score)}/{points(exercise.max_score)}"
-        table.add_row(Styled(exercise.title.get(language)), Styled.assemble(*marks), Styled(score))
-    earned = sum(exercise.score or 0.0 for exercise in exercises)
-    total = f"{points(earned)}/{points(sum(exercise.max_score for exercise in exercises))}"
+        table.add_row(Styled(exercise.title.get(language)), Styled.assemble(*marks), Styled(score_of(exercise)))
+    earned, maximum = sum(exercise.score or 0.0 for exercise in exercises), sum(e.max_score for e in exercises)
+    if not maximum:
+        return table
+    total = f"{points(earned)}/{points(maximum)}"
     table.add_row(Styled(text("total").get(language), style="bold"), "", Styled(total, style="bold"))
     return table
 

@@ -18,6 +18,7 @@ from autograder.quiz.formulas import in_lines, replaced
 from autograder.quiz.judges import Variant
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
 from autograder.quiz.records import PLACEHOLDER, Option
+from autograder.quiz.released import ShownQuestion
 from autograder.texts import Language, Text, text
 
 STUB = "# 在这里写你的代码 / your code here\nraise NotImplementedError()"
@@ -26,7 +27,7 @@ STUB = "# 在这里写你的代码 / your code here\nraise NotImplementedError()
 _MEANS_SOMETHING = re.compile(r"(`[^`]+`)|([\\*_<\[\]])")
 
 
-def exercise_name(question: AnyQuestion) -> str:
+def exercise_name(question: AnyQuestion | ShownQuestion) -> str:
     """What a question is called in ``assignment.yaml``."""
     return question.id.replace("-", "_")
 
@@ -47,13 +48,14 @@ def title_of(question: AnyQuestion) -> Text:
     return Text(en=short(question.prompt.en), zh=short(question.prompt.zh))
 
 
-def notebook(quiz: Quiz, variants: Mapping[str, Sequence[Variant]], *, keyed: bool) -> str:
+def notebook(quiz: Quiz, variants: Mapping[str, Sequence[Variant]], *, keyed: bool, checked: bool = False) -> str:
     """The notebook's file.
 
     Args:
         quiz: the questions.
         variants: of those with parameters; everybody gets the first.
         keyed: with the right answers, between nbgrader's marks of a solution.
+        checked: whoever runs a grade cell sees whether the answer can be read; for notebooks with a rubric beside them.
 
     Raises:
         UsageError: two questions would have one name.
@@ -65,7 +67,7 @@ def notebook(quiz: Quiz, variants: Mapping[str, Sequence[Variant]], *, keyed: bo
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
         },
-        "cells": [_head(quiz), *cells(quiz, variants, keyed=keyed)],
+        "cells": [_head(quiz), *cells(quiz, variants, keyed=keyed, checked=checked)],
     }
     return written(content)
 
@@ -75,7 +77,9 @@ def written(content: dict[str, Any]) -> str:
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
-def cells(quiz: Quiz, variants: Mapping[str, Sequence[Variant]], *, keyed: bool) -> list[dict[str, Any]]:
+def cells(
+    quiz: Quiz, variants: Mapping[str, Sequence[Variant]], *, keyed: bool, checked: bool = False
+) -> list[dict[str, Any]]:
     """The cells of all questions; see `notebook`."""
     names = [exercise_name(question) for question in quiz.questions]
     if twice := {name for name in names if names.count(name) > 1}:
@@ -85,7 +89,7 @@ def cells(quiz: Quiz, variants: Mapping[str, Sequence[Variant]], *, keyed: bool)
         variant = next(iter(variants.get(question.id, ())), None)
         made.append(_words(quiz, question, number, variant))
         made.append(_answer(question, variant, keyed=keyed))
-        made.append(_grade(question))
+        made.append(_grade(question, checked=checked))
     return made
 
 
@@ -170,10 +174,10 @@ def _answer(question: AnyQuestion, variant: Variant | None, *, keyed: bool) -> d
     return _cell("code", name.replace("_", "-"), source, {"nbgrader": _mark(name, solution=True)})
 
 
-def _grade(question: AnyQuestion) -> dict[str, Any]:
+def _grade(question: AnyQuestion, *, checked: bool) -> dict[str, Any]:
     name = exercise_name(question)
     mark = _mark(f"test_{name}", grade=True, locked=True, points=question.points)
-    words = "# 这里评分 / graded here"
+    words = f'from autograder import check\n\ncheck("{name}")' if checked else "# 这里评分 / graded here"
     return _cell("code", f"test-{name}".replace("_", "-"), words, {"nbgrader": mark})
 
 
