@@ -46,6 +46,7 @@ class Judge:
         """What the criteria found that were tried."""
         self._mistakes: KnownMistakes | None = None
         self._seeds: dict[str, int] = {}
+        self._passed: dict[str, CriterionResult] = {}
 
     @property
     def criteria(self) -> list[Criterion]:
@@ -128,6 +129,13 @@ class Judge:
         seed = self.seed_of(f"{judged.id}/student")
         seed_generators(seed)
         return seed
+
+    def record_passed(self, judged: Criterion) -> None:
+        """Keep the verdict that says the same of every submission."""
+        if judged.id not in self._passed:
+            self.record(judged, "passed")
+            self._passed[judged.id] = self.results[judged.id]
+        self.results[judged.id] = self._passed[judged.id]
 
     def record(
         self,

@@ -146,7 +146,7 @@ def _record(judge: Judge, judged: Criterion, error: BaseException | None) -> Non
 
     judge.findings[judged.id] = Finding.of(error)
     if error is None:
-        judge.record(judged, "passed")
+        judge.record_passed(judged)
         return
     outcome, message, diagnosis = _verdict(judge, judged, error)
     # a hint is about a wrong answer; a traceback or a missing function speaks for itself

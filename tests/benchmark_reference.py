@@ -42,9 +42,9 @@ class Recorder(LocalRunner):
 
     calls = ()
 
-    def call(self, function, arguments):
+    def call(self, function, arguments, **how):
         self.calls = (*self.calls, (self._find(function.name), copy.deepcopy(arguments)))
-        return super().call(function, arguments)
+        return super().call(function, arguments, **how)
 
 
 def try_criteria(judge, functions):

@@ -432,6 +432,11 @@ def test_the_first_items_of_an_iterator_come_in_one_go(open_student, open_local)
         assert [i for _, i in take(found, 1)] == [0]
         assert [(batch.tolist(), i) for batch, i in take(found, 9)] == [([2, 3], 2), ([4], 4)]
         assert take(found, 9) == []
+        assert student.endless.take(4) == [0, 1, 2, 3]
+        assert [i for _, i in student.batches.take(9, torch.arange(5.0), 2)] == [0, 2, 4]
+        assert take(student.loader.take(4), 4) == [1, 2]  # no iterator itself
+        with pytest.raises(StudentException, match="midway"):
+            student.raises.take(9)
     student = open_student(ITERATORS)
     with pytest.raises(StudentException, match="midway"):
         take(student.raises(), 9)
@@ -443,7 +448,7 @@ def test_items_that_hang_cost_their_function(open_student):
     student = open_student(ITERATORS, call_s=0.5)
     assert take(student.hangs(), 1) == [1]
     with pytest.raises(StudentTimeout):
-        take(student.hangs(), 2)
+        student.hangs.take(2)
     assert student.other() == "fine"
 
 

@@ -46,7 +46,8 @@ def numbered(n):
 
 def one_pass(student, batch_size, features, labels):
     """All batches of one pass, as pairs of tensors."""
-    batches = student.data_iter(batch_size, features, labels)
+    most = len(features) + 1
+    batches = student.data_iter.take(most, batch_size, features, labels)
     checks.require(
         hasattr(type(batches), "__iter__") and not isinstance(batches, torch.Tensor),
         {"en": "data_iter must yield batches; is `yield` missing?", "zh": "data_iter 应当逐批产出数据；是不是少了 `yield`？"},
@@ -56,8 +57,7 @@ def one_pass(student, batch_size, features, labels):
         {"en": "one pair came back instead of an iterator over pairs: is `return` written for `yield`?",
          "zh": "返回的是一对张量，而不是逐批产出：是不是把 yield 写成了 return？"},
     )
-    most = len(features) + 1
-    batches = checks.take(batches, most)
+    batches = checks.take(batches, most)  # which need not have been an iterator
     checks.require(
         len(batches) < most,
         {"en": "one pass yields more batches than there are samples: does it ever end?",

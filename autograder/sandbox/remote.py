@@ -77,13 +77,13 @@ class RemoteRunner:
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
-    def call(self, function: Function, arguments: list[Any]) -> tuple[Any, list[str]]:
+    def call(self, function: Function, arguments: list[Any], *, most: int | None = None) -> tuple[Any, list[str]]:
         """See `autograder.student.Runner`."""
         self.host.make_ready()
         if function.name not in self.host.defined:
             raise self._note(function, "missing", StudentError(missing_function(function.name, self.host.defined)))
         try:
-            return self.call_remote(function.name, arguments, {}, function=function)
+            return self.call_remote(function.name, arguments, {}, function=function, most=most)
         except StudentTimeout as error:
             raise self._note(function, "timeout", error) from None
         except StudentCrash as error:
@@ -101,6 +101,7 @@ class RemoteRunner:
         *,
         target: RemoteObject | None = None,
         function: Function | None = None,
+        most: int | None = None,
     ) -> tuple[Any, list[str]]:
         """Call a declared function, or an object that stays in the worker.
 
@@ -110,6 +111,7 @@ class RemoteRunner:
             keywords: its arguments by name.
             target: the object.
             function: the declaration.
+            most: so many items of an iterator that it returns are given instead of the iterator.
 
         Returns:
             The result, and the declared parameters that were changed although they may not be.
@@ -119,6 +121,8 @@ class RemoteRunner:
             encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
             request, owners = _call_request(positional, keywords, encoder, function)
             request |= {"name": origin} if target is None else {"object": target.handle}
+            if most is not None:
+                request["most"] = most
             inputs = encoder.tensors[: request["inputs"]]
             answer, received = self.host.ask(
                 request,

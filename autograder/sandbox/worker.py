@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from autograder.sandbox.cells import Failure, Notebook
+from autograder.sandbox.cells import Failure, Notebook, first_items
 from autograder.sandbox.generators import seed_generators
 from autograder.sandbox.serving import Message
 from autograder.sandbox.showing import Screen
@@ -102,6 +102,8 @@ class Worker:
         with torch.set_grad_enabled(message["grad_enabled"]):
             result = function(*positional, **keywords)
         changed = [i for i, old in zip(frozen, before, strict=True) if not _is_still(values[i], old)]
+        if "most" in message:
+            result = first_items(result, message["most"])
         encoder = Encoder(self._handle)
         tree = encoder.encode(result)
         answer = {

@@ -52,7 +52,7 @@ def iterable(batches):
 def one_pass(student, batch_size, features, labels):
     """All batches of one pass; an endless one is cut."""
     most = len(features) + 1
-    batches = checks.take(iterable(student.data_iter(batch_size, features, labels)), most)
+    batches = checks.take(iterable(student.data_iter.take(most, batch_size, features, labels)), most)
     checks.require(batches, {"en": "not a single batch came", "zh": "一个批次也没有产出"})
     checks.require(len(batches) < most, {"en": "the pass does not end", "zh": "这一轮没有结束"})
     checks.require(
