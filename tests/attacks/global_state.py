@@ -1,6 +1,7 @@
 """Changes what torch does for everybody: types, threads, gradients, determinism, hooks, the place tensors are made.
 
 honest: linreg
+loses: linreg.gradient
 """
 
 # %% end
@@ -8,7 +9,7 @@ import torch
 
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(2)
-torch.use_deterministic_algorithms(True)
+torch._C._set_deterministic_algorithms(True)  # the public way imports the compiler, longer than a cell may take or not
 torch.autograd.set_detect_anomaly(True)
 torch.set_flush_denormal(True)
 torch.set_printoptions(precision=20)
