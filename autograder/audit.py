@@ -8,7 +8,6 @@ Functions that solve nothing must earn next to nothing.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -21,6 +20,7 @@ from autograder import mutants
 from autograder.course import Assignment
 from autograder.criteria import is_named
 from autograder.engine import Engine
+from autograder.folders import RunFolder
 from autograder.generated import generate, generate_trivial
 from autograder.jobs import Job
 from autograder.mistakes import CAUSES
@@ -189,8 +189,8 @@ def audit(
     answers = Answers.of(assignment, assignment.notebook)
     versions = _versions(assignment, known, answers)
     reports: dict[str, GradeReport] = {}
-    with tempfile.TemporaryDirectory(prefix="autograder-audit-") as folder:
-        jobs = list(_hand_in(Path(folder), assignment, answers, versions))
+    with RunFolder() as folder:
+        jobs = list(_hand_in(folder, assignment, answers, versions))
         unsettled: list[Job] = []
         with Engine(jobs, assignment, KEY, sessions=min(processes, len(jobs)), confined=confined) as engine:
             for report in engine.reports():

@@ -15,7 +15,6 @@ import contextlib
 import io
 import logging
 import os
-import tempfile
 import warnings
 import zipfile
 from collections import deque
@@ -43,6 +42,7 @@ from autograder import submission
 from autograder.course import Assignment
 from autograder.engine import Engine, failed
 from autograder.errors import ConfigError, SandboxError, SubmissionError, UsageError
+from autograder.folders import RunFolder
 from autograder.jobs import Job
 from autograder.provenance import Provenance
 from autograder.results import GradeReport
@@ -105,8 +105,8 @@ class Bench(WorkerPlugin):
             return {"unfit": "cannot confine students' code"}
         try:
             engine = self._engine = self._engine or self._start()
-            with tempfile.TemporaryDirectory(prefix="autograder-") as folder:
-                engine.add([_unpack(job, Path(folder) / str(number)) for number, job in enumerate(sent)])
+            with RunFolder() as folder:
+                engine.add([_unpack(job, folder / str(number)) for number, job in enumerate(sent)])
                 return {"reports": [report.to_json() for report in engine.reports()]}
         except ConfigError as error:
             inside = Path(error.path).relative_to(self._folder) if error.path else None
@@ -117,7 +117,7 @@ class Bench(WorkerPlugin):
             return {"unfit": str(error)}
 
     def _start(self) -> Engine:
-        parent = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="autograder-")))
+        parent = self._stack.enter_context(RunFolder())
         self._folder = parent / self._assignment
         with zipfile.ZipFile(io.BytesIO(self._files)) as archive:
             archive.extractall(self._folder)

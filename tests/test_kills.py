@@ -84,7 +84,7 @@ def kill_one(process, out, kind, after, draw):
     """Kill one process of a kind once so many reports are there; False if the grader had finished before."""
     while process.poll() is None:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.01)
+            process.wait(0.03)  # to look takes a while itself
         with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended by itself
             found = candidates(psutil.Process(process.pid), kind) if lines(out) >= after else []
             if found:
@@ -125,6 +125,7 @@ def test_killed_at_random_moments_it_loses_nothing_and_leaves_nobody(course, und
         assert still_alive(descendants()) == []
     assert killed == len(ROUNDS[number])
     assert results(out) == undisturbed
+    assert not list(tmp_path.glob("autograder-*"))  # a grader that is killed cannot clear up, but the next one can
 
 
 def test_a_worker_that_is_killed_costs_no_other_submission_anything(course, undisturbed, tmp_path):

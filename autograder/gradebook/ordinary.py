@@ -9,7 +9,6 @@ from __future__ import annotations
 import binascii
 import os
 import shutil
-import tempfile
 import threading
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from autograder.errors import SandboxError, StudentError
+from autograder.folders import RunFolder
 from autograder.gradebook.configuration import as_node
 from autograder.sandbox import confine
 from autograder.sandbox.cells import Failure
@@ -53,7 +53,8 @@ class Runner:
         if not confine.is_available():
             raise SandboxError("this machine cannot confine student code; `autograder doctor` says what is missing")
         self._timeout_s = timeout_s or float(_CPU_S)
-        self._base = Path(tempfile.mkdtemp(prefix="autograder-notebook-"))
+        self._made = RunFolder()
+        self._base = self._made.path
         self._base.chmod(0o777)  # workers of a grader who is root are nobody
         settings = WorkerSettings(_MEMORY_MB, _OUTPUT_KB, _CPU_S, _PRELOAD, folder=str(self._base))
         self._zygote = Zygote.begin(settings)
@@ -84,7 +85,7 @@ class Runner:
     def close(self) -> None:
         """End the processes and remove the folder."""
         self._zygote.close()
-        shutil.rmtree(self._base, ignore_errors=True)
+        self._made.close()
 
     def __enter__(self) -> Self:
         try:

@@ -13,15 +13,17 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from autograder.errors import SandboxError
 from autograder.sandbox.serving import CACHES, MAX_MESSAGE, Message, wait_or_kill
+
+if TYPE_CHECKING:
+    from autograder.folders import RunFolder
 
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 _BOOT = """\
@@ -68,7 +70,7 @@ class ForkServer:
     def __init__(self, control: socket.socket, pid: int | None = None) -> None:
         self._control, self.pid = control, pid
         self._control.settimeout(_START_S)
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: RunFolder | None = None
         self._asked_for = 0
         self._collected: deque[Child] = deque()
 
@@ -80,10 +82,12 @@ class ForkServer:
             program: the module whose ``main(descriptor, settings)`` it runs.
             settings: what every child gets; nothing secret.
         """
+        from autograder.folders import RunFolder  # needs what Windows lacks, where this module is imported all the same
+
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        folder = tempfile.TemporaryDirectory(prefix="autograder-")
+        folder = RunFolder()
         with theirs:
-            pid = start_program(program, theirs, settings, folder.name)
+            pid = start_program(program, theirs, settings, str(folder.path))
         server = cls(ours, pid)
         server._folder = folder
         return server
@@ -153,7 +157,7 @@ class ForkServer:
         if self.pid is not None:
             wait_or_kill(self.pid, within_s=within_s)
         if self._folder is not None:
-            self._folder.cleanup()
+            self._folder.close()
 
     def _receive_child(self) -> Child:
         message, handles = self.receive()
