@@ -36,8 +36,8 @@ SUM = {"id": "double-as-a-sum", "exercise": "double", "edits": [{"find": "2 * x"
 VISIBLE = tiny_course.VISIBLE.replace("points=2", "points=1").replace("points=3", "points=4")
 
 
-def course_with(root, *, visible=VISIBLE, **known):
-    course = tiny_course.make(root, visible=visible)
+def course_with(root, *, visible=VISIBLE, settings=tiny_course.SETTINGS, **known):
+    course = tiny_course.make(root, visible=visible, settings=settings)
     folder = course.root / "solutions" / "tiny" / "private"
     content = {"schema": 1, "mutants": [TRIPLE, ASCENT], "equivalents": [SUM], **known}
     (folder / "mutants.yaml").write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
@@ -73,7 +73,7 @@ def test_each_criterion_tells_what_it_kills(sound_audit):
     assert by_id["step.descends"].decisive == by_id["step.descends"].named + by_id["step.descends"].generated
 
 
-def test_what_solves_nothing_earns_next_to_nothing(sound_audit, tmp_path):
+def test_what_solves_nothing_earns_next_to_nothing(sound_audit):
     earned = {v.id: v.earned for v in sound_audit.of("trivial")}
     assert {name for name, points in earned.items() if points} == {
         "double: returns `x`",
@@ -81,24 +81,19 @@ def test_what_solves_nothing_earns_next_to_nothing(sound_audit, tmp_path):
         "double: returns `torch.ones_like(x)`",
     }
     assert max(earned.values()) == 1
-    generous = audit.audit(course_with(tmp_path, visible=tiny_course.VISIBLE).assignment("tiny"), processes=1)
-    assert "double: returns `x`: earns 2 of 6 points" in generous.faults
 
 
-def test_the_command_prints_tables_or_json(sound):
+def test_the_command_prints_tables(sound):
     code, told = run(sound)
     assert code == 0
     assert "double.values" in told
     assert "1 / 6  double: returns `x`" in told
-    code, told = run(sound, "tiny", "--json")
-    (document,) = json.loads(told)
-    assert code == 0
-    assert (document["assignment"], document["kill_rate"], document["faults"]) == ("tiny", 1.0, [])
 
 
 def test_faults_are_told_and_fail_the_command(tmp_path):
     course = course_with(
         tmp_path,
+        visible=tiny_course.VISIBLE,
         mutants=[{**TRIPLE, "fails": ["double.shape"]}],
         equivalents=[{**SUM, "edits": [{"find": "2 * x", "replace": "x + x + x"}]}],
         generated_equivalents=[
@@ -106,9 +101,11 @@ def test_faults_are_told_and_fail_the_command(tmp_path):
             {"id": "double: constant `2` -> `7`", "reason": "no"},
         ],
     )
-    code, told = run(course, "--json")
-    assert code == 1
-    faults = json.loads(told)[0]["faults"]
+    code, told = run(course, "tiny", "--json")
+    (document,) = json.loads(told)
+    faults = document["faults"]
+    assert (code, document["assignment"], document["kill_rate"]) == (1, "tiny", 1.0)
+    assert "double: returns `x`: earns 2 of 6 points" in faults
     assert "double-triples: passes double.shape" in faults
     assert "double-as-a-sum: is right but fails double.values, double.gradient" in faults
     assert "double: constant `2` -> `3`: is listed as right but fails double.values, double.gradient" in faults
@@ -139,29 +136,45 @@ def test_an_authors_mistake_is_refused_with_its_line(tmp_path, mutants, words):
 # -- diagnosis ---------------------------------------------------------------------------------------------------------
 
 
-def diagnoses(course, tmp_path, **answers):
-    path = tmp_path / "zoe.ipynb"
-    path.write_text(json.dumps(tiny_course.answers(**answers)), encoding="utf-8")
-    (report,) = grading.grade(find_jobs([path], ["tiny"]), course.assignment("tiny"), b"k", processes=1)
-    return {c.id: c.diagnosis for exercise in report.exercises for c in exercise.criteria if c.diagnosis}
+def diagnoses(course, folder, *doubles):
+    """What is told to students who have written these functions, by criterion."""
+    folder.mkdir(exist_ok=True)
+    for number, double in enumerate(doubles):
+        content = json.dumps(tiny_course.answers(double=double))
+        (folder / f"{number}.ipynb").write_text(content, encoding="utf-8")
+    reports = grading.grade(find_jobs([folder], ["tiny"]), course.assignment("tiny"), b"k", processes=1)
+    return [
+        {c.id: c.diagnosis for exercise in report.exercises for c in exercise.criteria if c.diagnosis}
+        for report in sorted(reports, key=lambda r: r.student)
+    ]
 
 
-def test_code_that_does_what_a_known_mistake_does_is_told_so(sound, tmp_path):
+@pytest.fixture(scope="module")
+def diagnosed(sound, tmp_path_factory):
+    return diagnoses(
+        sound,
+        tmp_path_factory.mktemp("wrong"),
+        "def double(x):\n    return (x + x + x).clone()\n",
+        "def double(x):\n    return 3 * x + 1\n",
+        "def double(x):\n    return 2 * x.detach()\n",
+    )
+
+
+def test_code_that_does_what_a_known_mistake_does_is_told_so(diagnosed):
     """Written otherwise than the mutant, and named once, at the first criterion that fails."""
-    found = diagnoses(sound, tmp_path, double="def double(x):\n    return (x + x + x).clone()\n")
-    assert {name: (d.id, d.text.zh) for name, d in found.items()} == {"double.values": ("double-triples", SAID["zh"])}
+    assert {name: (d.id, d.text.zh) for name, d in diagnosed[0].items()} == {
+        "double.values": ("double-triples", SAID["zh"])
+    }
 
 
-def test_other_wrong_code_is_not_taken_for_a_known_mistake(sound, tmp_path):
-    assert diagnoses(sound, tmp_path, double="def double(x):\n    return 3 * x + 1\n") == {}
-    only_detached = "def double(x):\n    return 2 * x.detach()\n"
-    assert diagnoses(sound, tmp_path, double=only_detached) == {}
+def test_other_wrong_code_is_not_taken_for_a_known_mistake(diagnosed):
+    assert diagnosed[1:] == [{}, {}]
 
 
 def test_mistakes_that_do_the_same_are_told_as_alternatives(tmp_path):
     other = {"id": "double-trebles", "explain": {"en": "Thrice.", "zh": "三次。"}}
     course = course_with(tmp_path / "course", mutants=[TRIPLE, {**TRIPLE, **other}])
-    found = diagnoses(course, tmp_path, double="def double(x):\n    return 3 * x\n")["double.values"]
+    found = diagnoses(course, tmp_path / "wrong", "def double(x):\n    return 3 * x\n")[0]["double.values"]
     assert found.id == "double-triples|double-trebles"
     assert found.text.en == "It is three times as much. Or: Thrice."
     assert audit.audit(course.assignment("tiny"), processes=1).diagnosis_rate == 1
@@ -176,11 +189,16 @@ def test_a_known_mistake_that_never_ends_is_named_and_keeps_nobody_waiting(tmp_p
         "explain": {"en": "The loop never ends.", "zh": "循环永远不会结束。"},
         "fails": ["double.shape"],
     }
-    course = course_with(tmp_path / "course", mutants=[TRIPLE, endless])
-    found = diagnoses(course, tmp_path, double="def double(x):\n    while x is not None:\n        pass\n")
+    impatient = tiny_course.SETTINGS.replace("call_s: 2", "call_s: 1")
+    course = course_with(tmp_path / "course", settings=impatient, mutants=[TRIPLE, endless])
+    found, other = diagnoses(
+        course,
+        tmp_path / "wrong",
+        "def double(x):\n    while x is not None:\n        pass\n",
+        "def double(x):\n    return x.sum() + 1\n",
+    )
     assert {name: d.id for name, d in found.items()} == {"double.shape": "double-never-ends"}
-    found = diagnoses(course, tmp_path, double="def double(x):\n    return x.sum() + 1\n")
-    assert "double-never-ends" not in {d.id for d in found.values()}
+    assert "double-never-ends" not in {d.id for d in other.values()}
 
 
 # -- generated versions ------------------------------------------------------------------------------------------------

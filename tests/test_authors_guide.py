@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from autograder.cli import app
 from autograder.course import Course
 
 ROOT = Path(__file__).parents[1]
@@ -86,13 +88,16 @@ def written(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("name", "find", "put", "told"), MISTAKES.values(), ids=MISTAKES)
-def test_what_the_guide_says_is_refused_is_refused_with_file_and_line(written, tmp_path, name, find, put, told):
+def test_what_the_guide_says_is_refused_is_refused_with_file_and_line(
+    written, tmp_path, monkeypatch, name, find, put, told
+):
     course = tmp_path / "course"
     shutil.copytree(written, course)
     path = course / "solutions" / "standardise" / name
     content = path.read_text(encoding="utf-8")
     assert content.count(find) == 1
     path.write_text(content.replace(find, put), encoding="utf-8")
-    done = run("autograder audit standardise", course)
-    assert done.returncode == 2
+    monkeypatch.chdir(course)
+    done = CliRunner().invoke(app, ["audit", "standardise"])
+    assert done.exit_code == 2
     assert re.search(told, done.stderr), done.stderr

@@ -18,7 +18,7 @@ from autograder.gradebook import ordinary as runner
 from autograder.gradebook import releasing, writing
 from autograder.gradebook.configuration import NbgraderCourse
 
-CONFIG = (course_of.ROOT / "nbgrader_config.py").read_text(encoding="utf-8") + "\nc.Execute.timeout = 3\n"
+CONFIG = (course_of.ROOT / "nbgrader_config.py").read_text(encoding="utf-8") + "\nc.Execute.timeout = 1\n"
 SCORES = Path(__file__).with_name("nbgrader_scores.json")
 
 
@@ -197,6 +197,6 @@ def test_code_that_fills_the_disk_costs_its_own_cell(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_nbgraders_own_notebooks_get_what_stock_nbgrader_gives(tmp_path):
     ours = re.search(r"^c.Autograde.autograde_preprocessors = \[.*?^\]", CONFIG, re.MULTILINE | re.DOTALL)[0]
-    fixture_course.make(tmp_path, fixture_course.STOCK + ours)
+    fixture_course.make(tmp_path, fixture_course.STOCK + ours + "\nc.Execute.timeout = 1\n")
     log = autograde(tmp_path, "*")
     assert fixture_course.scores(tmp_path) == json.loads(SCORES.read_text()), log

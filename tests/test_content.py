@@ -1,5 +1,6 @@
 """The assignments themselves: every known version of every function gets what it deserves, students get nothing hidden."""
 
+import copy
 import json
 import os
 import re
@@ -51,42 +52,50 @@ def test_known_mistakes_are_named(audited):
     assert audited.diagnosis_rate >= LEAST_NAMED
 
 
-@pytest.mark.slow
-def test_the_stub_earns_nothing_and_the_reference_everything_under_another_key(assignment, tmp_path):
+@pytest.fixture(scope="module")
+def graded(assignment, tmp_path_factory):
+    """The stub, the reference and a notebook as students have them, graded together under another key."""
+    folder = tmp_path_factory.mktemp("handed in")
     answers = mutants.Answers.of(assignment, release(assignment.name))
-    for name, notebook in (("stub", answers.release), ("reference", answers.notebook(answers.solutions))):
-        (tmp_path / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
-    jobs = find_jobs([tmp_path], [assignment.name])
-    scores = {r.student: (r.score, r.max_score) for r in grading.grade(jobs, assignment, KEY, processes=1)}
-    assert scores["stub"][0] == 0
-    assert scores["reference"][0] == scores["reference"][1]
+    reference = answers.notebook(answers.solutions)
+    for name, notebook in (
+        ("stub", answers.release),
+        ("reference", reference),
+        ("real", as_students_have_it(reference)),
+    ):
+        (folder / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    jobs = find_jobs([folder], [assignment.name])
+    return {report.student: report for report in grading.grade(jobs, assignment, KEY, processes=1)}
+
+
+def test_the_stub_earns_nothing_and_the_reference_everything_under_another_key(graded):
+    assert graded["stub"].score == 0
+    assert graded["reference"].score == graded["reference"].max_score
 
 
 # -- what students get -------------------------------------------------------------------------------------------------
 
 
-def nbgrader(*arguments, cwd):
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # nbgrader looks for alembic on PATH
-    return subprocess.run(
-        [sys.executable, "-m", "nbgrader", *arguments],
-        cwd=cwd,
-        env=os.environ | {"PATH": path},
-        capture_output=True,
-        text=True,
-    )
+GENERATE = """
+import sys
+from nbgrader.apps import GenerateAssignmentApp as App
+for name in sys.argv[1:]:
+    App.launch_instance([name])
+    App.clear_instance()
+"""
 
 
 @pytest.fixture(scope="module")
-def regenerated(assignment, tmp_path_factory):
-    """The release folder as stock nbgrader makes it now."""
+def regenerated(tmp_path_factory):
+    """The release folders as stock nbgrader makes them now."""
     root = tmp_path_factory.mktemp("course")
     shutil.copy(ROOT / "nbgrader_config.py", root)
-    shutil.copytree(
-        assignment.directory, root / "solutions" / assignment.name, ignore=shutil.ignore_patterns("__pycache__", ".*")
-    )
-    done = nbgrader("generate_assignment", assignment.name, cwd=root)
+    shutil.copytree(ROOT / "solutions", root / "solutions", ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # nbgrader looks for alembic on PATH
+    command = [sys.executable, "-c", GENERATE, *NAMES]
+    done = subprocess.run(command, cwd=root, env=os.environ | {"PATH": path}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return root / "assignments" / assignment.name
+    return root / "assignments"
 
 
 def cells(notebook):
@@ -96,11 +105,12 @@ def cells(notebook):
 @pytest.mark.slow
 def test_the_committed_release_is_what_nbgrader_makes(assignment, regenerated):
     committed = release(assignment.name).parent
-    names = {p.name for p in regenerated.iterdir()}
+    made = regenerated / assignment.name
+    names = {p.name for p in made.iterdir()}
     assert names == {p.name for p in committed.iterdir() if p.name != "__pycache__"}
     for name in names - {release(assignment.name).name}:
-        assert (regenerated / name).read_text() == (committed / name).read_text()
-    new, old = (json.loads((folder / f"{assignment.name}.ipynb").read_text()) for folder in (regenerated, committed))
+        assert (made / name).read_text() == (committed / name).read_text()
+    new, old = (json.loads((folder / f"{assignment.name}.ipynb").read_text()) for folder in (made, committed))
     assert cells(new) == cells(old)
 
 
@@ -177,43 +187,42 @@ REAL_CELLS = [
 ]
 
 
-def test_real_notebooks_are_graded(assignment, tmp_path):
-    """Cells as students' notebooks have them: some fail today, some rebind the exercises' names; ids and order are missing."""
-    answers = mutants.Answers.of(assignment, release(assignment.name))
-    notebook = answers.notebook(answers.solutions) | {"nbformat_minor": 0}
+def as_students_have_it(notebook):
+    """With cells of which some fail today and some rebind the exercises' names; ids and order are missing."""
+    real = copy.deepcopy(notebook) | {"nbformat_minor": 0}
     for number, source in enumerate(REAL_CELLS):
-        notebook["cells"].append({"cell_type": "code", "source": source, "metadata": {}, "outputs": []})
-        notebook["cells"][-1]["execution_count"] = 50 - number
-    for cell in notebook["cells"]:
+        real["cells"].append({"cell_type": "code", "source": source, "metadata": {}, "outputs": []})
+        real["cells"][-1]["execution_count"] = 50 - number
+    for cell in real["cells"]:
         cell.pop("id", None)
-    (tmp_path / "zoe.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
-    (report,) = grading.grade(find_jobs([tmp_path], [assignment.name]), assignment, KEY, processes=1)
+    return real
+
+
+def test_real_notebooks_are_graded(assignment, graded):
+    report = graded["real"]
     assert report.score == report.max_score
-    numbers = [p.cell for p in report.problems]
-    first = sum(c["cell_type"] == "code" for c in notebook["cells"]) - len(REAL_CELLS) + 1
-    assert numbers == [first + i for i in range(6)]
+    code_cells = sum(c["cell_type"] == "code" for c in json.loads(assignment.notebook.read_text("utf-8"))["cells"])
+    assert [p.cell for p in report.problems] == [code_cells + 1 + i for i in range(6)]
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """The source notebooks run by `nbconvert`, each in its folder."""
+    root = tmp_path_factory.mktemp("executed")
+    shutil.copytree(ROOT / "solutions", root / "solutions")
+    command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace"]
+    command += [f"solutions/{name}/{name}.ipynb" for name in NAMES]
+    offline = os.environ | {"AUTOGRADER_OFFLINE": "1"}
+    done = subprocess.run(command, cwd=root, env=offline, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return root / "solutions"
 
 
 @pytest.mark.slow
-def test_the_source_notebook_runs_from_top_to_bottom(assignment, tmp_path):
+def test_the_source_notebook_runs_from_top_to_bottom(assignment, executed):
     """As an author runs it: every check in it passes, every picture is drawn."""
-    folder = tmp_path / assignment.name
-    shutil.copytree(assignment.directory, folder)
-    command = [
-        sys.executable,
-        "-m",
-        "nbconvert",
-        "--to",
-        "notebook",
-        "--execute",
-        "--output",
-        "executed.ipynb",
-        f"{assignment.name}.ipynb",
-    ]
-    offline = os.environ | {"AUTOGRADER_OFFLINE": "1"}
-    done = subprocess.run(command, cwd=folder, env=offline, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
-    outputs = [o for c in json.loads((folder / "executed.ipynb").read_text())["cells"] for o in c.get("outputs", ())]
+    notebook = json.loads((executed / assignment.name / f"{assignment.name}.ipynb").read_text("utf-8"))
+    outputs = [o for c in notebook["cells"] for o in c.get("outputs", ())]
     tables = ["".join(o["data"]["text/plain"]) for o in outputs if "text/html" in o.get("data", {})]
     assert len(tables) == len(assignment.settings.exercises)
     assert all("✓" in table and "✗" not in table for table in tables)

@@ -2,9 +2,6 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
 
 import psutil
 import pytest
@@ -12,8 +9,9 @@ import tiny_course as tiny
 
 from autograder import grading, journal
 from autograder.errors import ConfigError, UsageError
-from autograder.jobs import Job, find_jobs
-from autograder.texts import same
+from autograder.jobs import find_jobs
+from autograder.judge import Judge
+from autograder.session import run_session
 
 WRONG = "def double(x):\n    return 3 * x\n"
 
@@ -67,6 +65,7 @@ def graded(course):
         "10 GB": tiny.answers("def double(x):\n    return torch.ones(10 * 2**30 // 4)"),
         "returns None": tiny.answers("def double(x):\n    2 * x"),
         "returns object": tiny.answers("def double(x):\n    return object()"),
+        "traceback": tiny.answers("def double(x):\n    y = x\n    return y.nonsense"),
         "张 伟 🎓": tiny.answers(),
     }
     for student, content in submissions.items():
@@ -148,9 +147,8 @@ def test_a_failing_cell_is_named(graded):
     assert [(p.kind, p.cell, p.line) for p in problems] == [("cell-error", 2, 1), ("cell-error", 3, 1)]
 
 
-def test_the_students_own_traceback_is_shown(course):
-    file = tiny.submit(course, "traceback", tiny.answers("def double(x):\n    y = x\n    return y.nonsense"))
-    message = grade(course, [file])["traceback"].exercises[0].criteria[0].message
+def test_the_students_own_traceback_is_shown(graded):
+    message = graded["traceback"].exercises[0].criteria[0].message
     assert "code cell 2, line 3, in double" in message
     assert "return y.nonsense" in message
     assert "autograder" not in message
@@ -168,7 +166,7 @@ def test_a_failed_need_skips(graded):
 
 def test_reports_do_not_depend_on_jobs_order_or_company(course, graded):
     """Deadlines aside, which are the one thing that depends on the clock."""
-    alone = {s: grade(course, [course.submitted / s / "tiny"])[s] for s in ("right", "wrong", "gbk")}
+    alone = {s: grade(course, [course.submitted / s / "tiny"])[s] for s in ("wrong", "gbk")}
     for student, report in without_durations(alone).items():
         assert report == without_durations(graded)[student]
 
@@ -200,40 +198,54 @@ def test_no_process_is_left(course, graded):
     assert not [c for c in running if c.name() in ("rubric-server", "session")]
 
 
-def test_the_courses_secret_is_in_no_report(course, graded):
-    assert not any(course.key().hex() in report.to_json() for report in graded.values())
+def test_the_courses_secret_and_its_folder_are_in_no_report(course, graded):
+    for report in graded.values():
+        assert course.key().hex() not in report.to_json()
+        assert os.fspath(course.root) not in report.to_json()
 
 
 # -- authors' mistakes -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"settings": tiny.SETTINGS.replace("title: {zh: 加倍, en: Double}", "titel: {zh: 加倍, en: Double}")},
-         "assignment.yaml:5:5: exercises.double.titel: unknown key"),
-        ({"settings": "schema: 1\ntitle: ["}, "assignment.yaml:2:9: is not YAML"),
-        ({"visible": tiny.VISIBLE.replace("points=2", "punkte=2")}, "test_tiny.py:5: TypeError: criterion() got an unexpected keyword"),
-        ({"visible": tiny.VISIBLE.replace("points=2", "points=-1")}, "test_tiny.py:5: test_double_shape: points must be a number, 0 or more"),
-        ({"visible": tiny.VISIBLE.replace("def test_double_shape(", "def test_double_shape((")}, "test_tiny.py:6: SyntaxError"),
-        ({"visible": tiny.VISIBLE.replace("needs=\"double.shape\"", "needs=\"double.shap\"")}, "needs='double.shap' is not an earlier criterion"),
-        ({"visible": tiny.VISIBLE.replace("(student, rng)", "(student, reference, rng)")}, "students have this file but not the reference"),
-        ({"visible": tiny.VISIBLE.replace(', "zh": "保持形状"', "")}, "title must have exactly the languages en and zh"),
-        ({"visible": tiny.VISIBLE.replace("2 * x)", "3 * x)")}, "double.values: the reference does not meet it"),
-        ({"visible": tiny.VISIBLE.replace("checks.assert_shape(", "checks.assert_shap(")}, "double.shape: the reference does not meet it: AttributeError"),
-        ({"visible": tiny.VISIBLE.replace("points=3", "points=4")}, "test_double: the grade cell is worth 6 points, its criteria 7"),
-        ({"visible": tiny.VISIBLE.replace("checks.assert_shape(student.double(x), (3, 2))", "checks.assert_shape(x, (3, 2))")},
-         "test_tiny.py:5: double.shape: the stub meets it"),
-        ({"hidden": tiny.HIDDEN.replace("reference.double", "reference.dubble")}, "assignment.yaml declares no function 'dubble'"),
-        ({"source": tiny.answers(step="raise ValueError('reference is broken')")}, "tiny.ipynb: the reference fails: code cell 4, line 1"),
-        ({"source": tiny.notebook(tiny.DOUBLE, tiny.STEP)}, "there is no grade cell 'test_double'"),
-    ],
-)  # fmt: skip
+SEEN_BY_READING = [
+    ({"visible": tiny.VISIBLE.replace("points=2", "punkte=2")}, "test_tiny.py:5: TypeError: criterion() got an unexpected keyword"),
+    ({"visible": tiny.VISIBLE.replace("points=2", "points=-1")}, "test_tiny.py:5: test_double_shape: points must be a number, 0 or more"),
+    ({"visible": tiny.VISIBLE.replace("def test_double_shape(", "def test_double_shape((")}, "test_tiny.py:6: SyntaxError"),
+    ({"visible": tiny.VISIBLE.replace("needs=\"double.shape\"", "needs=\"double.shap\"")}, "needs='double.shap' is not an earlier criterion"),
+    ({"visible": tiny.VISIBLE.replace("(student, rng)", "(student, reference, rng)")}, "students have this file but not the reference"),
+    ({"visible": tiny.VISIBLE.replace(', "zh": "保持形状"', "")}, "title must have exactly the languages en and zh"),
+]  # fmt: skip
+SEEN_BY_JUDGING = [
+    ({"settings": tiny.SETTINGS.replace("title: {zh: 加倍, en: Double}", "titel: {zh: 加倍, en: Double}")},
+     "assignment.yaml:5:5: exercises.double.titel: unknown key"),
+    ({"settings": "schema: 1\ntitle: ["}, "assignment.yaml:2:9: is not YAML"),
+    ({"visible": tiny.VISIBLE.replace("2 * x)", "3 * x)")}, "double.values: the reference does not meet it"),
+    ({"visible": tiny.VISIBLE.replace("checks.assert_shape(", "checks.assert_shap(")}, "double.shape: the reference does not meet it: AttributeError"),
+    ({"visible": tiny.VISIBLE.replace("points=3", "points=4")}, "test_double: the grade cell is worth 6 points, its criteria 7"),
+    ({"visible": tiny.VISIBLE.replace("checks.assert_shape(student.double(x), (3, 2))", "checks.assert_shape(x, (3, 2))")},
+     "test_tiny.py:5: double.shape: the stub meets it"),
+    ({"hidden": tiny.HIDDEN.replace("reference.double", "reference.dubble")}, "assignment.yaml declares no function 'dubble'"),
+    ({"source": tiny.answers(step="raise ValueError('reference is broken')")}, "tiny.ipynb: the reference fails: code cell 4, line 1"),
+    ({"source": tiny.notebook(tiny.DOUBLE, tiny.STEP)}, "there is no grade cell 'test_double'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "words"), [SEEN_BY_READING[0], *SEEN_BY_JUDGING])
 def test_an_authors_mistake_is_one_line_and_gives_no_grades(tmp_path, change, words):
     course = tiny.make(tmp_path, **change)
     tiny.submit(course, "s1", tiny.answers())
     with pytest.raises(ConfigError) as error:
         grade(course)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("change", "words"), SEEN_BY_READING)
+def test_a_mistake_that_shows_when_the_rubric_is_read_needs_no_other_process(tmp_path, change, words):
+    """The session that a rubric server runs, in this process; the test above has one of them come back from there."""
+    judge = Judge(tiny.make(tmp_path, **change).assignment("tiny"), b"key")
+    with pytest.raises(ConfigError) as error:
+        run_session(judge, loop=lambda session: pytest.fail("it was taken for a rubric"))
     assert words in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -381,44 +393,3 @@ def test_a_file_that_is_none_of_ours_is_refused_and_kept(tmp_path):
 def test_two_graders_do_not_write_one_file(tmp_path):
     with journal.Journal(tmp_path / "r.jsonl"), pytest.raises(UsageError, match="another grader is writing"):
         journal.Journal(tmp_path / "r.jsonl")
-
-
-@pytest.mark.slow
-def test_killed_at_any_moment_and_started_again_it_loses_nothing(tmp_path):
-    """SIGKILL after each of the first reports; the last run must end with the results of an undisturbed one."""
-    course = tiny.make(tmp_path / "course")
-    for number in range(8):
-        tiny.submit(course, f"s{number}", tiny.answers(WRONG if number % 2 else tiny.DOUBLE))
-    undisturbed = without_durations(grade(course, processes=2))
-    out = tmp_path / "results.jsonl"
-    command = [
-        sys.executable,
-        "-m",
-        "autograder",
-        "grade",
-        "--course",
-        str(course.root),
-        "--out",
-        str(out),
-        "--jobs",
-        "2",
-    ]
-    for kills in range(1, 4):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        children: list[psutil.Process] = []
-        while process.poll() is None and (not out.exists() or out.read_bytes().count(b"\n") < 2 * kills):
-            children = psutil.Process(process.pid).children(recursive=True) or children
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        _, alive = psutil.wait_procs(children, timeout=10)
-        assert not alive
-    assert subprocess.run(command, capture_output=True).returncode == 0
-    assert without_durations({r.student: r for r in journal.read(out)}) == undisturbed
-
-
-def test_an_error_is_told_in_both_languages(tmp_path):
-    job = Job("s1", "tiny", None, same("no file"))
-    course = tiny.make(tmp_path)
-    (report,) = grading.grade([job], course.assignment("tiny"), course.key(), processes=1)
-    assert report.status == "unreadable"
-    assert os.fspath(course.root) not in report.to_json()

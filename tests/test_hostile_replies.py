@@ -98,7 +98,9 @@ def honest_answer(message, tensors):
         tree = [{"t": 0}, {"h": [1, "Net", False]}, {"h": [2, "generator", True]}, {"m": [["k", {"t": 1}]]}]
         entries = [["float32", [2, 2], True, False, 16], ["float32", [2, 2], False, True, 16]]
         extra = {"updates": [], "aliases": [[1, 1]], "changed": [], "graph": 1, "grads": [], "tensors": entries}
-        return framed({"result": tree, **extra}, b"".join(bytes(t.detach().numpy()).ljust(64, b"\0") for t in tensors[:2]))
+        return framed(
+            {"result": tree, **extra}, b"".join(bytes(t.detach().numpy()).ljust(64, b"\0") for t in tensors[:2])
+        )
     if message.get("op") == "vjp":
         return pack({"result": [{"t": 0}]}, [torch.ones(2, 2)])
     return pack({"result": [{"t": 0}], "updates": [], "aliases": [], "changed": [], "grads": []}, [torch.ones(2)])
@@ -248,6 +250,10 @@ def test_an_honest_peer_is_used_without_an_error(open_runner):
         assert student.f(x, y)[3]["k"] is y
 
 
+SILENCE_S = 0.15
+"""How long to wait for a peer of which any error may come; many fall silent."""
+
+
 @settings(max_examples=200)
 @given(acts)
 @example([lambda answer: framed(b"[" * 100_000)])
@@ -255,7 +261,7 @@ def test_an_honest_peer_is_used_without_an_error(open_runner):
 @example([lambda answer: answer[:-1], lambda answer: b""])
 def test_whatever_becomes_of_an_answer_it_is_a_plain_value_or_a_students_error(open_runner, acts):
     x, y = arguments()
-    with opened(open_runner, acts) as (_, student):
+    with opened(open_runner, acts, call_s=SILENCE_S) as (_, student):
         with contextlib.suppress(StudentError):
             use(student, x, y)
         assert are_untouched(x, y)
@@ -265,7 +271,7 @@ def test_whatever_becomes_of_an_answer_it_is_a_plain_value_or_a_students_error(o
 @given(acts)
 def test_with_a_function_of_ours_in_its_hands(open_runner, acts):
     """Whatever it calls it with: an error of ours is told to it, and nothing of it is raised here."""
-    with opened(open_runner, acts) as (_, student), contextlib.suppress(StudentError):
+    with opened(open_runner, acts, call_s=SILENCE_S) as (_, student), contextlib.suppress(StudentError):
         student.f([torch.ones(2, 2), lambda *args, **kwargs: args[0].shape], torch.ones(2, 2))
 
 
@@ -273,7 +279,7 @@ def test_with_a_function_of_ours_in_its_hands(open_runner, acts):
 @given(acts)
 def test_declared_changes_keep_shape_and_type(open_runner, acts):
     x, y = arguments()
-    with opened(open_runner, acts, changes={"f": ("x",)}) as (_, student):
+    with opened(open_runner, acts, call_s=SILENCE_S, changes={"f": ("x",)}) as (_, student):
         with contextlib.suppress(StudentError):
             use(student, x, y)
         assert (x.shape, x.dtype, x.is_leaf) == ((2, 2), torch.float32, True)

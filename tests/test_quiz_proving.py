@@ -7,6 +7,7 @@ import pytest
 import tiny_quiz as tiny
 from quiz_keys import wrong_keys
 
+from autograder.course import Limits
 from autograder.errors import ConfigError, SandboxError, UsageError
 from autograder.quiz import certificates, evidence, proving
 from autograder.quiz.reading import FormatError
@@ -216,7 +217,8 @@ def question(tmp_path):
         ("x.fill_(0.5).mean()", 0, "values"),
     ],
 )
-def test_an_expression_is_judged_by_its_value(code_judge, question, answer, share, said):
+def test_an_expression_is_judged_by_its_value(code_judge, question, answer, share, said, monkeypatch):
+    monkeypatch.setattr(proving, "_ANSWER_LIMITS", Limits(call_s=1, cell_s=30, submission_s=60))
     verdict = code_judge(question, answer)
     assert verdict.share == share
     assert said in "".join(words.en for words in verdict.feedback)

@@ -1,6 +1,7 @@
 """Rubrics as pytest sees them: real inner sessions, under plain pytest and quietly inside a process."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -22,10 +23,13 @@ def course(tmp_path):
     return tiny.make(tmp_path)
 
 
-def run(folder, *arguments):
-    """A real pytest session in a process of its own: what it printed, lines that matter."""
+def run(folder, *arguments, alone=True):
+    """A real pytest session in a process of its own, with our plugin alone or as it finds it: what it printed."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8")
+    if alone:
+        command += ["-p", "autograder.plain"]
+    environment = os.environ | ({"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} if alone else {})
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8")
     return done.stdout + done.stderr
 
 
@@ -36,7 +40,7 @@ def submission(folder, notebook):
 
 
 def test_without_a_submission_the_reference_is_judged(course):
-    assert "4 passed" in run(course.root, "solutions/tiny")
+    assert "4 passed" in run(course.root, "solutions/tiny", alone=False)
 
 
 def test_a_submission_is_judged_and_points_are_shown(course):
@@ -70,7 +74,7 @@ def test_a_mistake_in_a_rubric_is_one_line(tmp_path):
 
 def test_ordinary_tests_are_left_alone(tmp_path):
     (tmp_path / "test_it.py").write_text("def test_it(): assert 1")
-    printed = run(tmp_path)
+    printed = run(tmp_path, alone=False)
     assert "1 passed" in printed
     assert not re.search("points|warning", printed)
 
@@ -181,7 +185,8 @@ def test_criteria_that_ask_for_our_fixtures_only_are_called_as_they_are(course):
 
 def test_a_criterion_with_a_fixture_of_its_own_is_set_up_by_pytest(tmp_path):
     visible = tiny.VISIBLE.replace("\n\n\n@", f"\n{OWN_FIXTURE}\n@", 1).replace(
-        "test_double_shape(student, rng):\n    x = torch.randn(3, 2, generator=rng)\n", "test_double_shape(student, x):\n"
+        "test_double_shape(student, rng):\n    x = torch.randn(3, 2, generator=rng)\n",
+        "test_double_shape(student, x):\n",
     )
     judge = judged(tiny.make(tmp_path, visible=visible), {"double": lambda x: 3 * x, "step": step})
     assert [r.outcome for r in judge.exercises()[0].criteria] == ["passed", "failed", "failed"]

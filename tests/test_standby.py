@@ -126,7 +126,7 @@ def test_one_that_was_killed_is_replaced(warm, mine):
 
 def test_it_ends_by_itself_and_leaves_nothing(mine, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setenv(standby.IDLE_S, "3")
+    monkeypatch.setenv(standby.IDLE_S, "1")
     standby.check_file(mine)
     for place in places(tmp_path):  # it may have ended already
         with contextlib.suppress(OSError):
