@@ -50,20 +50,21 @@ def load(path: Path, record: type[Record]) -> Record:
 
 
 def plain(source: str, path: Path) -> Any:
-    """The plain values of a YAML text.
+    """The plain values of a YAML text that anybody may have written.
 
     Raises:
-        ConfigError: it is not YAML, or a key stands in it twice.
+        ConfigError: it is not YAML, a key stands in it twice, or it has aliases: ten lines of them stand for a billion
+            values.
     """
-    return _read(source, path)[1]
+    return _read(source, path, aliases=False)[1]
 
 
-def _read(source: str, path: Path) -> tuple[yaml.Node | None, Any]:
+def _read(source: str, path: Path, *, aliases: bool = True) -> tuple[yaml.Node | None, Any]:
     if yaml.__with_libyaml__:  # the same rules, seven times as fast, but it does not say as well what is wrong
         with contextlib.suppress(yaml.YAMLError):
-            return _compose(CCoreLoader(source), path)
+            return _compose(CCoreLoader(source), path, aliases=aliases)
     try:
-        return _compose(CoreLoader(source), path)
+        return _compose(CoreLoader(source), path, aliases=aliases)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
@@ -72,12 +73,15 @@ def _read(source: str, path: Path) -> tuple[yaml.Node | None, Any]:
         raise ConfigError(f"is not YAML: {' '.join(str(error).split())}", path=path) from error
 
 
-def _compose(loader: Any, path: Path) -> tuple[yaml.Node | None, Any]:
+def _compose(loader: Any, path: Path, *, aliases: bool) -> tuple[yaml.Node | None, Any]:
     try:
         root = loader.get_single_node()
         if root is None:
             return None, None
-        _refuse_duplicate_keys(root, path)
+        again = _refuse_duplicate_keys(root, path, set())
+        if again is not None and not aliases:
+            line = again.start_mark.line + 1
+            raise ConfigError("an alias (*name) stands for this; write it out there", path=path, line=line)
         return root, loader.construct_document(root)
     except RecursionError:
         raise ConfigError("is not YAML: nested too deeply, or in a circle", path=path) from None
@@ -94,6 +98,8 @@ def _reason(kind: str, message: str) -> str:
         return "this key is missing"
     if kind == "union_tag_invalid":
         return f"allowed: {message.rpartition('expected tags: ')[2]}"
+    if kind in ("model_type", "dict_type"):
+        return "keys with values belong here, a line for each: key: value"
     if kind == "bool_type":
         return "write true or false"
     if kind == "string_type":
@@ -101,7 +107,11 @@ def _reason(kind: str, message: str) -> str:
     return message.removeprefix("Value error, ")
 
 
-def _refuse_duplicate_keys(node: yaml.Node, path: Path) -> None:
+def _refuse_duplicate_keys(node: yaml.Node, path: Path, done: set[int]) -> yaml.Node | None:
+    """Look at every node once; gives one for which an alias stands somewhere."""
+    if id(node) in done:
+        return node
+    again: yaml.Node | None = None
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
@@ -114,10 +124,14 @@ def _refuse_duplicate_keys(node: yaml.Node, path: Path) -> None:
                     key=str(key.value),
                 )
             seen.add(str(key.value))
-            _refuse_duplicate_keys(value, path)
+            found = _refuse_duplicate_keys(value, path, done)
+            again = again or found
     elif isinstance(node, yaml.SequenceNode):
         for child in node.value:
-            _refuse_duplicate_keys(child, path)
+            found = _refuse_duplicate_keys(child, path, done)
+            again = again or found
+    done.add(id(node))  # afterwards: what holds itself has no end, and is told by the depth
+    return again
 
 
 def _locate(node: yaml.Node | None, keys: Sequence[str]) -> tuple[list[str], yaml.Mark | None]:

@@ -49,7 +49,7 @@ def test_score_prints_a_table(course):
     assert ["ann", "1", "✓", "1", "✓", "1", "✓", "–", "–", "1", "✓", "4"] in lines
     assert any(line[:1] == ["[/red]bob[n,"] for line in lines), out
     assert "there is no question zzz" in out
-    assert "eve.yaml:1: is not YAML" in out
+    assert "eve.yaml, line 1: this is not YAML" in out
     assert "2 scored, 1 unreadable, 0 could not be judged; mean 2.25 of 6" in out
 
 

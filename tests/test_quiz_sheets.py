@@ -64,24 +64,31 @@ def test_columns_may_hold_the_question_in_either_language(read):
     assert (sheet.student, sheet.answers) == ("ann", {"one": "1 + 1", "some": "A;C"})
 
 
+ALIASES = "a: &a [1, 1]\n" + "".join(
+    f"k{n}: &k{n} [*{last}, *{last}]\n" for n, last in enumerate(["a", *(f"k{n}" for n in range(60))])
+)
+"""Some hundred bytes that stand for 2 to the 62nd values."""
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
         ("a.yaml", "", "is empty"),
         ("a.yaml", b" \n", "is empty"),
-        ("a.yaml", "answers: [", "a.yaml:1: is not YAML"),
-        ("a.yaml", "answers: {a: 1}\nanswers: {a: 2}", "stands here twice"),
-        ("a.yaml", "answers:\n  a: A\n  a: B\n", "a.yaml:3: this key stands here twice"),
+        ("a.yaml", "answers: [", "a.yaml, line 1: this is not YAML"),
+        ("a.yaml", "answers: {a: 1}\nanswers: {a: 2}", "line 2: the key answers stands here twice"),
+        ("a.yaml", "answers:\n  a: A\n  a: B\n", "a.yaml, line 3: the key a stands here twice"),
         ("a.yaml", "- 5\n", "has the keys student and answers"),
         ("a.yaml", "answers: B\n", "has the keys student and answers"),
         ("a.yaml", "just words", "has the keys student and answers"),
         ("a.yaml", "x: !!python/object/apply:os.system [ls]", "is not YAML"),
+        ("a.yaml", ALIASES, "a.yaml, line 1: an alias (*name) stands for this; write it out there"),
         ("a.yaml", b"\x00\x01\x02" * 50, "is no text"),
         ("a.csv", b"PK\x03\x04\x00" * 50, "is a spreadsheet or an archive; save it as CSV"),
-        ("a.json", '{"answers": {"a": "A", "a": "B"}}', "a: this key stands here twice"),
+        ("a.json", '{"answers": {"a": "A", "a": "B"}}', "the key a stands here twice"),
         ("a.json", '{"answers": {"a": NaN}}', "NaN is no answer"),
         ("a.json", '{"answers": ', "line 1: this is not JSON"),
-        ("a.json", "[" * 100_000, ""),
+        ("a.json", "[" * 100_000, "a.json: nested too deeply"),
         ("a.jsonl", '{"answers": {}}\n{"answers": \n', "line 2: this is not JSON"),
         ("a.csv", "name,other\nann,B\n", "no column is called after a question"),
         ("a.csv", "name,one,one\nann,A,B\n", "the columns one and one answer the same question"),

@@ -47,6 +47,7 @@ def test_a_record_is_read(load):
     whole = load("name: 线性\npart: {word: a}\nparts:\n- count: 1\n- count: 2\n")
     assert (whole.name, whole.part.word, [p.count for p in whole.parts]) == ("线性", "a", [1, 2])
     assert load(b"\xef\xbb\xbfname: a").name == "a"
+    assert [p.count for p in load("name: a\nparts: [&one {count: 1}, *one]").parts] == [1, 1]
 
 
 @pytest.mark.parametrize("word", ["no", "yes", "on", "off", "1:1", "2026-01-01", "=", "0b1"])

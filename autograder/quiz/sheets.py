@@ -21,7 +21,7 @@ from autograder.quiz.filled import Blanks
 from autograder.quiz.models import Match, Quiz
 from autograder.quiz.reading import shown
 from autograder.quiz.records import PLACEHOLDER
-from autograder.texts import Text, printable, same, text
+from autograder.texts import Text, printable, text
 
 SUFFIXES = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".tsv")
 MAX_BYTES = 256 << 20
@@ -115,6 +115,14 @@ class _Unreadable(Exception):
         super().__init__(words.en)
 
 
+class _OddError(Exception):
+    """JSON that holds what no sheet may."""
+
+    def __init__(self, words: Text) -> None:
+        self.text = words
+        super().__init__(words.en)
+
+
 def _text_of(file: Path) -> str:
     """The file's text: UTF-8 or UTF-16 by its mark, else what spreadsheets in China write."""
     limit = MAX_YAML_BYTES if file.suffix.lower() in (".yaml", ".yml") else MAX_BYTES
@@ -147,9 +155,20 @@ def _of_yaml(content: str, file: Path, _: Quiz) -> Iterator[Sheet]:
     try:
         data = yamlfile.plain(content, file)
     except ConfigError as error:
-        place = f"{file.name}:{error.line}" if error.line else file.name
-        raise _Unreadable(same(f"{printable(place)}: {printable(error.message)}")) from None
+        name, why = printable(file.name), _reason(error)
+        if error.line:
+            raise _Unreadable(text("{file}, line {line}: {reason}", file=name, line=error.line, reason=why)) from None
+        raise _Unreadable(text("{file}: {reason}", file=name, reason=why)) from None
     yield from _of_data(data, file)
+
+
+def _reason(error: ConfigError) -> Text:
+    """What `yamlfile.plain` found, in both languages."""
+    if error.key:
+        return text("the key {key} stands here twice", key=shown(error.key))
+    if error.message.startswith("is not YAML"):
+        return text("this is not YAML: {reason}", reason=shown(error.message.removeprefix("is not YAML: "), 200))
+    return text("an alias (*name) stands for this; write it out there")
 
 
 def _of_json(content: str, file: Path, _: Quiz) -> Iterator[Sheet]:
@@ -157,8 +176,9 @@ def _of_json(content: str, file: Path, _: Quiz) -> Iterator[Sheet]:
         data = json.loads(content, object_pairs_hook=_unique, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise _not_json(file, error.lineno) from None
-    except (ValueError, RecursionError) as error:
-        raise _Unreadable(text("{file}: {reason}", file=printable(file.name), reason=shown(str(error)))) from None
+    except (_OddError, RecursionError, ValueError) as error:
+        why = error.text if isinstance(error, _OddError) else text("nested too deeply, or with a number too long")
+        raise _Unreadable(text("{file}: {reason}", file=printable(file.name), reason=why)) from None
     yield from _of_data(data, file)
 
 
@@ -181,12 +201,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
         twice = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
-        raise ValueError(f"{twice}: this key stands here twice")
+        raise _OddError(text("the key {key} stands here twice", key=shown(twice)))
     return result
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no answer")
+    raise _OddError(text("{name} is no answer", name=name))
 
 
 def _unread(file: Path, number: int, reason: Text) -> Sheet:
