@@ -209,9 +209,10 @@ def _grade_all(
     names = [course.assignment(assignment).name] if assignment else list(course.assignments())
     if not paths and not course.submitted.is_dir():
         raise UsageError(f"{course.submitted}: there is no such folder; name the submissions to grade")
-    jobs = find_jobs(paths or [course.submitted], names)
+    jobs = find_jobs(paths or [course.submitted], names, course.assignments().keys() - names)
     if not jobs:
-        raise UsageError(f"no submissions found in {', '.join(map(str, paths or [course.submitted]))}")
+        wanted = f" of {assignment}" if assignment else ""
+        raise UsageError(f"no submissions{wanted} found in {', '.join(map(str, paths or [course.submitted]))}")
     reports = []
     with Journal(out) as journal, progress(len(jobs), quiet=quiet) as advance:
         todo = grade_all(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -55,7 +55,7 @@ class Job:
         )
 
 
-def find_jobs(paths: Sequence[Path], assignments: Sequence[str]) -> list[Job]:
+def find_jobs(paths: Sequence[Path], assignments: Sequence[str], others: Collection[str] = ()) -> list[Job]:
     """The submissions under some files and folders.
 
     nbgrader's tree ``<student>/<assignment>/`` gives both names. A loose file belongs to the student it is called
@@ -64,17 +64,18 @@ def find_jobs(paths: Sequence[Path], assignments: Sequence[str]) -> list[Job]:
     Args:
         paths: notebooks, ``.py`` files, or folders of them.
         assignments: the names of the assignments to look for; a loose file must belong to the only one.
+        others: the course's other assignments: what lies in a folder called after one of them is of no other.
     """
     jobs: list[Job] = []
     for path in paths:
         if path.is_dir():
-            jobs.extend(_in_folder(path, assignments))
+            jobs.extend(_in_folder(path, assignments, frozenset(others)))
         else:
             jobs.extend(_loose([path], path.parent, assignments))
     return _with_unique_names(jobs)
 
 
-def _in_folder(folder: Path, assignments: Sequence[str]) -> Iterator[Job]:
+def _in_folder(folder: Path, assignments: Sequence[str], others: frozenset[str]) -> Iterator[Job]:
     folder = folder.resolve()
     handed_in = [
         d
@@ -90,7 +91,9 @@ def _in_folder(folder: Path, assignments: Sequence[str]) -> Iterator[Job]:
     if handed_in:
         yield from (_job_of_folder(d) for d in handed_in)
     else:
-        yield from _loose(sorted(p for p in folder.rglob("*") if _is_code(p)), folder, assignments)
+        found = sorted(p for p in folder.rglob("*") if _is_code(p))
+        own = [p for p in found if others.isdisjoint((folder.name, *p.relative_to(folder).parts[:-1]))]
+        yield from _loose(own, folder, assignments)
 
 
 def _is_code(path: Path) -> bool:

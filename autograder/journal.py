@@ -95,7 +95,7 @@ class Journal:
             if report is None:
                 self._file.close()
                 raise UsageError(
-                    f"{self.path}:{number}: this is not a line of a results file; name another file with --out"
+                    f"{self.path}:{number}: this is not a line of a results file; name another file, or remove it"
                 )
             self.reports[report.assignment, report.student] = report
 

@@ -310,6 +310,14 @@ def test_loose_files_are_called_after_their_students(tmp_path):
     assert found(*files) == found(tmp_path) == [("zoe", "tiny", "zoe.ipynb"), ("张 三", "tiny", "张 三.py")]
 
 
+def test_what_was_handed_in_for_another_assignment_is_not_graded_as_this_one(tmp_path):
+    touch(tmp_path / "s1" / "other" / "other.ipynb")
+    touch(tmp_path / "other" / "zoe.ipynb")
+    touch(tmp_path / "late" / "ann.ipynb")
+    assert [job.student for job in find_jobs([tmp_path], ["tiny"], ["other"])] == ["ann"]
+    assert find_jobs([tmp_path / "s1" / "other"], ["tiny"], ["other"]) == []
+
+
 def test_files_called_after_the_assignment_belong_to_their_folder(tmp_path):
     touch(tmp_path / "ann" / "tiny.ipynb")
     touch(tmp_path / "bob" / "tiny.ipynb")
