@@ -342,10 +342,20 @@ def test_the_database_is_named_as_its_folder_is_called_and_without_a_password(gr
     assert NbgraderCourse(course.root).database == "postgresql+psycopg://me:***@host/db"
 
 
-def test_a_broken_configuration_is_one_line(course):
-    (course.root / "nbgrader_config.py").write_text("c = get_config()\nc.CourseDirectory.ignore = 1 / 0\n")
-    with pytest.raises(ConfigError, match=r"nbgrader_config.py: ZeroDivisionError: division by zero"):
-        NbgraderCourse(course.root)
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("c.CourseDirectory.ignore = 1 / 0", "nbgrader_config.py: ZeroDivisionError: division by zero"),
+        ("c.CourseDirectory.ignore = 3", "nbgrader_config.py: .*ignore.*list"),
+        ("c.CourseDirectory.db_url = 'nonsense'", "nbgrader_config.py: c.CourseDirectory.db_url: "),
+        ("c.AssignLatePenalties.plugin_class = 'nowhere.Plugin'", "nbgrader_config.py: .*nowhere.Plugin"),
+        ("c.CourseDirectory.db_url = 'mysql://me@host/db'", "No module named 'MySQLdb'; install it"),
+    ],
+)
+def test_a_broken_configuration_is_one_line(graded, course, line, words):
+    configure(course, line)
+    with pytest.raises((ConfigError, GradebookError), match=words):
+        writing.write(course, [], graded[1])
 
 
 @pytest.mark.parametrize("what", ["elsewhere", "loose", "no config"])

@@ -14,7 +14,7 @@ import pytest
 import tiny_course as tiny
 
 from autograder.course import Course
-from autograder.errors import GradebookError, LeakError, UsageError
+from autograder.errors import ConfigError, GradebookError, LeakError, UsageError
 from autograder.gradebook import leaks, releasing
 from autograder.gradebook.configuration import NbgraderCourse
 
@@ -159,6 +159,12 @@ def test_the_gradebook_holds_no_hidden_criterion(course):
 def test_an_unknown_assignment_is_one_line(course):
     with pytest.raises(UsageError, match="there is no notebook to release"):
         releasing.release(course, NbgraderCourse(course.root), "huge")
+
+
+def test_a_source_that_is_no_notebook_is_one_line(course):
+    (course.root / "solutions" / "tiny" / "tiny.ipynb").write_text("{")
+    with pytest.raises(ConfigError, match=r"tiny.ipynb: is not a notebook \("):
+        release(course)
 
 
 def test_a_source_that_nbgrader_refuses_is_one_line(course):

@@ -60,7 +60,9 @@ class NbgraderCourse:
         before = list(sys.path)
         try:
             self.app.initialize([], root=str(self.root))
-        except (Exception, SystemExit) as error:  # the file is a program
+        except SystemExit as error:
+            raise ConfigError(self.log.reason(), path=self.root / CONFIG_FILE) from error
+        except Exception as error:  # the file is a program
             raise ConfigError(_place(error), path=self.root / CONFIG_FILE) from error
         finally:
             sys.path[:] = before
@@ -69,6 +71,19 @@ class NbgraderCourse:
                 setattr(self.folders, name, folder)
         if PRIVATE not in self.folders.ignore:
             self.folders.ignore = [*self.folders.ignore, PRIVATE]
+        self._check_address()
+
+    def _check_address(self) -> None:
+        from sqlalchemy.engine import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        try:
+            make_url(self.folders.db_url).get_dialect()
+        except ArgumentError as error:
+            raise ConfigError(
+                f"c.CourseDirectory.db_url: {reason(error)}; an address is such as sqlite:////folder/gradebook.db",
+                path=self.root / CONFIG_FILE,
+            ) from error
 
     @property
     def folders(self) -> CourseDirectory:
@@ -102,6 +117,8 @@ class NbgraderCourse:
                 yield gradebook
         except SQLAlchemyError as error:
             raise GradebookError(f"{self.database}: {reason(error)}{_remedy(error)}") from error
+        except ModuleNotFoundError as error:
+            raise GradebookError(f"{self.database}: {error}; install it in this Python's environment") from error
         except OSError as error:
             place = error.filename2 or error.filename or self.root
             raise GradebookError(f"{place}: cannot be written: {error.strerror}{_remedy(error)}") from error

@@ -27,7 +27,7 @@ from typing import Any, Self
 
 import yaml
 
-from autograder.errors import LeakError
+from autograder.errors import ConfigError, LeakError
 from autograder.gradebook.configuration import PRIVATE, NbgraderCourse
 
 _REGION = re.compile(r"^.*BEGIN (SOLUTION|HIDDEN TESTS|MARK SCHEME).*$\n(.*?)^.*END \1.*$\n?", re.MULTILINE | re.DOTALL)
@@ -57,7 +57,11 @@ class Secrets:
 
     @classmethod
     def of(cls, source: Path, key: bytes) -> Self:
-        """The secrets of an assignment's folder in ``solutions/``."""
+        """The secrets of an assignment's folder in ``solutions/``.
+
+        Raises:
+            ConfigError: a notebook in it is none.
+        """
         hidden: set[str] = set()
         for_graders: set[str] = set()
         shown: set[str] = set()
@@ -66,7 +70,7 @@ class Secrets:
         for file in sorted(p for p in source.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
             private = PRIVATE in file.relative_to(source).parts
             if file.suffix == ".ipynb" and not private:
-                for cell in json.loads(file.read_text(encoding="utf-8")).get("cells", []):
+                for cell in _cells(file):
                     solution, marked, rest = _divide(cell)
                     hidden |= _lines(solution)
                     passages |= _passages(solution)
@@ -118,6 +122,13 @@ def check_gradebook(secrets: Secrets, nbgrader: NbgraderCourse, assignment: str)
             for cell in notebook.source_cells:
                 if (found := secrets.find_in_gradebook(cell.source)) is not None:
                     raise LeakError(f"the gradebook's cell {cell.name} holds {found.strip()[:80]!r}")
+
+
+def _cells(notebook: Path) -> list[dict[str, Any]]:
+    try:
+        return json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise ConfigError(f"is not a notebook ({error})", path=notebook) from None
 
 
 def _divide(cell: dict[str, Any]) -> tuple[str, str, str]:

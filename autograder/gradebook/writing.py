@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.course import Assignment, Course
+from autograder.errors import ConfigError
 from autograder.gradebook import autograded, configuration, records, sources
 from autograder.gradebook.autograded import Autograded
 from autograder.gradebook.configuration import NbgraderCourse, is_nbgrader_course
@@ -109,11 +110,15 @@ class _AssignmentWriter:
     ) -> None:
         from nbgrader.converters import Autograde
         from nbgrader.preprocessors import AssignLatePenalties
+        from traitlets import TraitError
 
         self._nbgrader, self._gradebook, self._assignment, self._outcome = nbgrader, gradebook, assignment, outcome
-        self._converter = Autograde(coursedir=nbgrader.folders, parent=nbgrader.app)
-        self._late = AssignLatePenalties(parent=self._converter)
-        self._late.init_plugin()
+        try:
+            self._converter = Autograde(coursedir=nbgrader.folders, parent=nbgrader.app)
+            self._late = AssignLatePenalties(parent=self._converter)
+            self._late.init_plugin()
+        except TraitError as error:
+            raise ConfigError(configuration.reason(error), path=nbgrader.root / configuration.CONFIG_FILE) from error
         if not _is_stock(self._converter.sanitize_preprocessors) and _SANITIZED_BY_US not in outcome.notes:
             outcome.notes.append(_SANITIZED_BY_US)
         self._source = self._load_source()
