@@ -140,6 +140,11 @@ def test_lint_says_what_guessing_earns_and_refuses_faults(course, tmp_path):
     assert "✗ statement: why: the English words are Chinese" in quiz("lint", cwd=tmp_path, code=1)[0]
 
 
+def test_titles_are_no_markup(tmp_path):
+    tiny.make(tmp_path, tiny.SOURCE.replace("en: Tiny quiz", 'en: "[n, n] [/n] quiz"'))
+    assert "[n, n] [/n] quiz" in quiz("list", "--lang", "en", cwd=tmp_path)[0]
+
+
 def test_the_schema_is_printed(course):
     assert json.loads(quiz("schema", cwd=course)[0])["title"] == "Quiz"
 

@@ -42,7 +42,7 @@ def test_one_number_is_written_in_many_ways(words, value):
     assert parse_number(words) == Decimal(value)
 
 
-@pytest.mark.parametrize("words", ["", "十四", "1,5", "1,234", "nan", "inf", "1/0", "1e99999", "0x10", "1 apple", True, None, [1], "1..2", "--1", "1" * 600, "3//4"])  # fmt: skip
+@pytest.mark.parametrize("words", ["", "十四", "1,5", "3 4", "1 .5", "1,234", "nan", "inf", "1/0", "1e99999", "0x10", "1 apple", True, None, [1], "1..2", "--1", "1" * 600, "3//4"])  # fmt: skip
 def test_what_is_no_number_or_could_be_two_is_a_format_error(words):
     with pytest.raises(FormatError):
         parse_number(words)

@@ -139,7 +139,7 @@ def test_the_end_names_what_is_not_answered(course):
 
 
 def test_answers_that_cannot_be_read_are_asked_again(course):
-    out = plainly(course, "Z\nA B\n9\nB\nquit\n", "tiny", "--plain", "--lang", "en")
+    out = plainly(course, "Z\nA B\n" + "9" * 5_000 + "\nＢ\nquit\n", "tiny", "--plain", "--lang", "en")
     assert "letters out of A/B/C, please" in out
     assert "one of A/B/C, please" in out
     assert saved(course)["one"]["attempts"] == ["B"]

@@ -86,13 +86,21 @@ def _write_gradebook(name: Path, course: Path, outcomes: list[SheetOutcome], lan
     from autograder.course import Course
     from autograder.gradebook import quizzes
     from autograder.quiz import loading
+    from autograder.texts import text
 
     quiz = loading.load(loading.find(name, course))
-    outcome = quizzes.write(Course.find(course).root, quiz, outcomes, choose(lang, quiz.language))
+    language = choose(lang, quiz.language)
+    outcome = quizzes.write(Course.find(course).root, quiz, outcomes, language)
     for note in outcome.notes:
         typer.echo(note, err=True)
     if not quiet:
-        typer.echo(f"gradebook: {outcome.database}: {outcome.written} written, {outcome.unchanged} unchanged")
+        words = text(
+            "gradebook: {database}: {written} written, {unchanged} unchanged",
+            database=outcome.database,
+            written=outcome.written,
+            unchanged=outcome.unchanged,
+        )
+        typer.echo(words.get(language))
     return bool(outcome.notes)
 
 

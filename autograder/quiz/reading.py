@@ -22,6 +22,7 @@ _SIGNS = str.maketrans({c: "-" for c in "−–—‐‑‒﹣－"} | {"﹢": "+
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?")
 _POWER = re.compile(r"^([+-]?[\d.]+)(?:[x*·×]|乘以?)10(?:\^|\*\*)([+-]?\d{1,4})$")
 _GROUPS = re.compile(r"[+-]?\d{1,3}(?:([,_' ])\d{3})(?:\1\d{3})+(?:\.\d+)?")
+_TWO_NUMBERS = re.compile(r"\d\s+\.?\d")
 _FRACTION = re.compile(r"^([+-]?[\d.]+)/([\d.]+)$")
 _SHAPE_FILLERS = re.compile(r"torch\.size|shape|size|形状|大小|[=:'\"`。]|\.$", re.IGNORECASE)
 _ROWS_AND_COLUMNS = re.compile(r"(\d+)\s*行\s*(\d+)\s*列")
@@ -78,6 +79,8 @@ def parse_number(answer: Any) -> Decimal:
     words = flat(str(answer)).translate(_SIGNS).rstrip("。").strip()
     if _GROUPS.fullmatch(words):
         words = re.sub(r"[,_' ]", "", words)
+    if _TWO_NUMBERS.search(words):
+        raise NumberError(text("{answer} could be two numbers; write one, without spaces", answer=shown(answer)))
     words = re.sub(r"\s+", "", words)
     if re.fullmatch(r"[+-]?\d+,\d+(?:e[+-]?\d+)?", words):
         raise NumberError(

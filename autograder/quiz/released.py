@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -179,7 +180,7 @@ def load(path: Path) -> ReleasedQuiz:
         ConfigError: it is damaged, or no released quiz.
     """
     try:
-        return ReleasedQuiz.model_validate_json(path.read_bytes())
+        return ReleasedQuiz.model_validate_json(path.read_bytes().removeprefix(BOM_UTF8))
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", path=path) from error
     except ValidationError as error:

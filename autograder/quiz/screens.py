@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+import unicodedata
 from collections.abc import Collection, Sequence
 from enum import Enum
 from typing import Protocol
@@ -136,7 +137,9 @@ class PlainScreen:
             command = _command_of(given, [letter for letter, _ in choices])
             if command is not None:
                 return command
-            found = [_letter(part, choices) for part in re.findall(r"[A-Za-z]|\d+", given)]
+            found = [
+                _letter(part, choices) for part in re.findall(r"[A-Za-z]|\d+", unicodedata.normalize("NFKC", given))
+            ]
             if found and None not in found:
                 return sorted({letter for letter in found if letter is not None})
             self.say(text("letters out of {letters}, please", letters=_letters(choices)).get(self.language))
@@ -271,6 +274,5 @@ def _letters(choices: Sequence[Choice]) -> str:
 def _letter(key: str, choices: Sequence[Choice]) -> str | None:
     """The option a key stands for: its letter, or its number."""
     letters = [letter for letter, _ in choices]
-    if key.isascii() and key.isdigit() and 1 <= int(key) <= len(letters):
-        return letters[int(key) - 1]
-    return key.upper() if key.upper() in letters else None
+    names = dict(zip([*letters, *map(str, range(1, len(letters) + 1))], [*letters, *letters], strict=True))
+    return names.get(unicodedata.normalize("NFKC", key).upper())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -258,7 +259,7 @@ class Taking:
             given = self._screen.line(text("all letters, in the right order").get(self._screen.language))
             if isinstance(given, Command):
                 return given
-            picked = [letter for letter in given.upper() if letter.isalnum()]
+            picked = [letter for letter in unicodedata.normalize("NFKC", given).upper() if letter.isalnum()]
             if sorted(picked) == sorted(letters):
                 return [letters[letter] for letter in picked]
             self._say(text("every letter once, please: {letters}", letters="".join(letters)), "magenta")
