@@ -1,15 +1,20 @@
 """The tiny course as nbgrader's: with an answer and a task that a person grades, and the gradebook's tables as values."""
 
+import functools
 import json
 import shutil
 from pathlib import Path
 
 import tiny_course as tiny
+from nbgrader import api
 from sqlalchemy import create_engine, text
 
 from autograder.grading import grade_all
 from autograder.jobs import find_jobs
 from autograder.journal import Journal
+
+# for every new gradebook nbgrader starts alembic, which takes seconds to say the same again
+api.get_alembic_version = functools.cache(api.get_alembic_version)
 
 ROOT = Path(__file__).parents[1]
 ESSAY, ANSWER = "### BEGIN SOLUTION\nBecause it is linear.\n### END SOLUTION", "Because of the factor."
@@ -34,7 +39,11 @@ def notebook(double=tiny.DOUBLE, step=tiny.STEP, essay=ESSAY, **options):
         markdown_cell("Read this.", "intro", locked=True),
         markdown_cell(essay, "essay", grade=True, solution=True, points=3),
         markdown_cell(
-            "Draw it.\n\n=== BEGIN MARK SCHEME ===\nneat\n=== END MARK SCHEME ===", "drawing", task=True, locked=True, points=2
+            "Draw it.\n\n=== BEGIN MARK SCHEME ===\nneat\n=== END MARK SCHEME ===",
+            "drawing",
+            task=True,
+            locked=True,
+            points=2,
         ),
     ]
     return content

@@ -11,6 +11,8 @@ from autograder import grading, journal
 from autograder.errors import ConfigError, UsageError
 from autograder.jobs import find_jobs
 from autograder.judge import Judge
+from autograder.provenance import Provenance
+from autograder.rubric_process import Session
 from autograder.session import run_session
 
 WRONG = "def double(x):\n    return 3 * x\n"
@@ -215,10 +217,7 @@ SEEN_BY_READING = [
     ({"visible": tiny.VISIBLE.replace("(student, rng)", "(student, reference, rng)")}, "students have this file but not the reference"),
     ({"visible": tiny.VISIBLE.replace(', "zh": "保持形状"', "")}, "title must have exactly the languages en and zh"),
 ]  # fmt: skip
-SEEN_BY_JUDGING = [
-    ({"settings": tiny.SETTINGS.replace("title: {zh: 加倍, en: Double}", "titel: {zh: 加倍, en: Double}")},
-     "assignment.yaml:5:5: exercises.double.titel: unknown key"),
-    ({"settings": "schema: 1\ntitle: ["}, "assignment.yaml:2:9: is not YAML"),
+SEEN_BY_PROVING = [
     ({"visible": tiny.VISIBLE.replace("2 * x)", "3 * x)")}, "double.values: the reference does not meet it"),
     ({"visible": tiny.VISIBLE.replace("checks.assert_shape(", "checks.assert_shap(")}, "double.shape: the reference does not meet it: AttributeError"),
     ({"visible": tiny.VISIBLE.replace("points=3", "points=4")}, "test_double: the grade cell is worth 6 points, its criteria 7"),
@@ -230,7 +229,14 @@ SEEN_BY_JUDGING = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("change", "words"), [SEEN_BY_READING[0], *SEEN_BY_JUDGING])
+SETTINGS = [
+    ({"settings": tiny.SETTINGS.replace("title: {zh: 加倍, en: Double}", "titel: {zh: 加倍, en: Double}")},
+     "assignment.yaml:5:5: exercises.double.titel: unknown key"),
+    ({"settings": "schema: 1\ntitle: ["}, "assignment.yaml:2:9: is not YAML"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "words"), [*SETTINGS, SEEN_BY_READING[0], SEEN_BY_PROVING[0]])
 def test_an_authors_mistake_is_one_line_and_gives_no_grades(tmp_path, change, words):
     course = tiny.make(tmp_path, **change)
     tiny.submit(course, "s1", tiny.answers())
@@ -240,12 +246,18 @@ def test_an_authors_mistake_is_one_line_and_gives_no_grades(tmp_path, change, wo
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(("change", "words"), SEEN_BY_READING)
-def test_a_mistake_that_shows_when_the_rubric_is_read_needs_no_other_process(tmp_path, change, words):
-    """The session that a rubric server runs, in this process; the test above has one of them come back from there."""
+@pytest.mark.parametrize(("change", "words"), [*SEEN_BY_READING, *SEEN_BY_PROVING])
+def test_an_authors_mistake_is_found_before_anybody_is_judged(tmp_path, zygote, change, words):
+    """What a rubric server does before it is ready, in this process; the test above has one of each kind come from there."""
     judge = Judge(tiny.make(tmp_path, **change).assignment("tiny"), b"key")
+
+    def prove(criteria):
+        session = Session(judge, criteria, Provenance(judge.assignment, judge.key, confined=True))
+        session.prove_reference(zygote)
+        session.prove_stub(zygote)
+
     with pytest.raises(ConfigError) as error:
-        run_session(judge, loop=lambda session: pytest.fail("it was taken for a rubric"))
+        run_session(judge, loop=prove)
     assert words in str(error.value)
     assert "\n" not in str(error.value)
 
