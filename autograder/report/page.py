@@ -112,7 +112,7 @@ def _criteria(classroom: Classroom) -> str:
         rows.append(
             [
                 _cell(f"<code>{escape(criterion.id)}</code>", value=criterion.id),
-                _cell(_both(criterion.title) + mark),
+                _cell(f'<div class="title">{_both(criterion.title)}{mark}</div>'),
                 _number(criterion.points),
                 _share(counts["passed"], judged),
                 *(_number(counts[outcome]) for outcome in ("failed", "skipped", "error")),
