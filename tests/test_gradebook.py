@@ -216,13 +216,28 @@ def test_what_could_not_be_judged_waits_for_a_person_and_is_no_zero(graded, cour
     assert course_of.grades(course, "ann")["test_double"] == (None, None, None, True)
 
 
-def test_late_penalties_are_the_plugins(graded, course):
-    configure(course, "c.LateSubmissionPlugin.penalty_method = 'zero'")
+OWN_PLUGIN = """\
+from nbgrader.plugins import BasePlugin
+
+class Late(BasePlugin):
+    def late_submission_penalty(self, student_id, score, total_seconds_late):
+        return score if student_id == "ann" else 1 / 0
+"""
+
+
+@pytest.mark.parametrize("line", ["c.LateSubmissionPlugin.penalty_method = 'zero'", "c.AssignLatePenalties.plugin_class = 'own_rule_for_late_work.Late'"])  # fmt: skip
+def test_late_penalties_are_the_plugins(graded, course, line):
+    configure(course, line)
+    (course.root / "own_rule_for_late_work.py").write_text(OWN_PLUGIN)
     with Gradebook(course_of.gradebook(course), "dl") as gradebook:
         gradebook.update_or_create_assignment("tiny", duedate="2026-01-01 00:00:00 UTC")
     writing.write(course, [], graded[1])
     rows = course_of.tables(course_of.gradebook(course))["submitted notebooks"]
     assert {row[0]: row[3] for row in rows if row[3] is not None} == {"ann": 10}
+    if "own" in line:
+        (course.submitted / "hal" / "tiny" / "timestamp.txt").write_text("2026-01-02 10:00:00 UTC")
+        with pytest.raises(ConfigError, match=r"nbgrader_config.py: the plugin Late for late penalties fails: ZeroDiv"):
+            writing.write(course, [], graded[1])
 
 
 STOCK = [f"nbgrader.preprocessors.{name}" for name in ("ClearOutput", "DeduplicateIds", "OverwriteKernelspec", "OverwriteCells", "CheckCellMetadata")]  # fmt: skip

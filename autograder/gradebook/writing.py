@@ -113,12 +113,14 @@ class _AssignmentWriter:
         from traitlets import TraitError
 
         self._nbgrader, self._gradebook, self._assignment, self._outcome = nbgrader, gradebook, assignment, outcome
+        self._config_file = nbgrader.root / configuration.CONFIG_FILE
         try:
-            self._converter = Autograde(coursedir=nbgrader.folders, parent=nbgrader.app)
-            self._late = AssignLatePenalties(parent=self._converter)
-            self._late.init_plugin()
+            with nbgrader.own_modules():
+                self._converter = Autograde(coursedir=nbgrader.folders, parent=nbgrader.app)
+                self._late = AssignLatePenalties(parent=self._converter)
+                self._late.init_plugin()
         except TraitError as error:
-            raise ConfigError(configuration.reason(error), path=nbgrader.root / configuration.CONFIG_FILE) from error
+            raise ConfigError(configuration.reason(error), path=self._config_file) from error
         if not _is_stock(self._converter.sanitize_preprocessors) and _SANITIZED_BY_US not in outcome.notes:
             outcome.notes.append(_SANITIZED_BY_US)
         self._source = self._load_source()
@@ -197,8 +199,15 @@ class _AssignmentWriter:
 
     def _penalty(self, student: str, score: float, seconds: float) -> float | None:
         """What nbgrader's plugin takes off, no more than there is."""
-        penalty = self._late.plugin_inst.late_submission_penalty(student, score, seconds)
-        return None if penalty is None else min(max(float(penalty), 0.0), score)
+        try:
+            penalty = self._late.plugin_inst.late_submission_penalty(student, score, seconds)
+            return None if penalty is None else min(max(float(penalty), 0.0), score)
+        except Exception as error:  # the plugin may be the course's own
+            plugin = type(self._late.plugin_inst).__name__
+            words = (
+                f"the plugin {plugin} for late penalties fails: {type(error).__name__}: {configuration.reason(error)}"
+            )
+            raise ConfigError(words, path=self._config_file) from error
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
