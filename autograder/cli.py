@@ -5,6 +5,8 @@ Exit codes: 0 done, 1 something did not pass or could not be graded, 2 wrong usa
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -306,4 +308,7 @@ def _watch(file: Path, lang: Lang | None) -> bool:
 
 def main() -> None:
     """Entry point of the ``autograder`` script."""
+    for stream in (sys.stdin, sys.stdout):  # a console of Windows in China has no ŷ; that is no reason to stop
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
     app()

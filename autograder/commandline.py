@@ -57,7 +57,8 @@ def print_json(document: object) -> None:
     """Write one JSON document to the standard output."""
     import json
 
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    sys.stdout.write(json.dumps(document, ensure_ascii=not unicode, indent=2) + "\n")
 
 
 def must_confine(*, unsafe: bool) -> bool:

@@ -32,9 +32,9 @@ def command(*arguments):
     return [sys.executable, "-m", "autograder", "quiz", *map(str, arguments)]
 
 
-def plainly(course, lines, *arguments, code=0):
+def plainly(course, lines, *arguments, code=0, encoding="utf-8"):
     """Take it through a pipe; gives what was said."""
-    done = subprocess.run(command("take", *arguments, "--name", "ann"), input=lines, cwd=course, env=ENVIRONMENT, capture_output=True, text=True, encoding="utf-8")  # fmt: skip
+    done = subprocess.run(command("take", *arguments, "--name", "ann"), input=lines, cwd=course, env=ENVIRONMENT | {"PYTHONIOENCODING": encoding}, capture_output=True, text=True, encoding=encoding)  # fmt: skip
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert "\x1b" not in done.stdout
@@ -139,7 +139,9 @@ def test_the_end_names_what_is_not_answered(course):
 
 
 def test_answers_that_cannot_be_read_are_asked_again(course):
-    out = plainly(course, "Z\nA B\n" + "9" * 5_000 + "\nＢ\nquit\n", "tiny", "--plain", "--lang", "en")
+    out = plainly(
+        course, "Z\nA B\n" + "9" * 5_000 + "\n" + "B" * 5_000 + "\nＢ\nquit\n", "tiny", "--plain", "--lang", "en"
+    )
     assert "letters out of A/B/C, please" in out
     assert "one of A/B/C, please" in out
     assert saved(course)["one"]["attempts"] == ["B"]
@@ -202,6 +204,8 @@ def test_formulas_are_lines_a_terminal_can_show(course):
     out = plainly(course, "h\nB\nskip\nskip\nskip\nquit\n", "tiny", "--plain", "--lang", "en")
     for line in ("Which one is x₁²?", "f($x_1$)", "hint: try ŷ", "x₁² = 4/2", "z₀", "X____(W) + b ∈ ℝ⁷"):
         assert line in out, line
+    out = plainly(course, "quit\n", "tiny", "--plain", "--lang", "en", "--out", "b.json", encoding="gbk")
+    assert "Which one is x??" in out  # a console without these signs stops nothing
 
 
 def test_other_peoples_and_other_quizzes_answers_are_not_overwritten(course):

@@ -17,6 +17,7 @@ from rich.console import Console, RenderableType
 from rich.control import Control
 from rich.text import Text as Styled
 
+from autograder.quiz.reading import MAX_LENGTH
 from autograder.texts import Language, printable, text
 
 
@@ -137,6 +138,7 @@ class PlainScreen:
             command = _command_of(given, [letter for letter, _ in choices])
             if command is not None:
                 return command
+            given = given if len(given) <= MAX_LENGTH else ""  # pasted by mistake
             found = [
                 _letter(part, choices) for part in re.findall(r"[A-Za-z]|\d+", unicodedata.normalize("NFKC", given))
             ]
