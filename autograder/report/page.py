@@ -111,16 +111,15 @@ def _criteria(classroom: Classroom) -> str:
         mark = "" if criterion.visible else f' <span class="soft">({_both(text("hidden"))})</span>'
         rows.append(
             [
-                _cell(f"<code>{escape(criterion.id)}</code>", value=criterion.id),
-                _cell(f'<div class="title">{_both(criterion.title)}{mark}</div>'),
+                _cell(f"{_both(criterion.title)}{mark}<br><code>{escape(criterion.id)}</code>", value=criterion.id),
                 _number(criterion.points),
                 _share(counts["passed"], judged),
                 *(_number(counts[outcome]) for outcome in ("failed", "skipped", "error")),
             ]
         )
     outcomes = (text("met"), text("not met"), text("not tried"), text("not judged"))
-    head = (text("criterion"), same(""), text("points"), *outcomes)
-    return _section(text("criteria"), _table(head, rows, numbers=(2, 3, 4, 5, 6)))
+    head = (text("criterion"), text("points"), *outcomes)
+    return _section(text("criteria"), _table(head, rows, numbers=(1, 2, 3, 4, 5)))
 
 
 def _mistakes(classroom: Classroom) -> str:
