@@ -89,8 +89,7 @@ def _write_gradebook(name: Path, course: Path, outcomes: list[SheetOutcome], lan
     from autograder.texts import text
 
     quiz = loading.load(loading.find(name, course))
-    language = choose(lang, quiz.language)
-    outcome = quizzes.write(Course.find(course).root, quiz, outcomes, language)
+    outcome = quizzes.write(Course.find(course).root, quiz, outcomes, choose(lang, quiz.language))
     for note in outcome.notes:
         typer.echo(note, err=True)
     if not quiet:
@@ -100,7 +99,7 @@ def _write_gradebook(name: Path, course: Path, outcomes: list[SheetOutcome], lan
             written=outcome.written,
             unchanged=outcome.unchanged,
         )
-        typer.echo(words.get(language))
+        typer.echo(words.get(choose(lang)))
     return bool(outcome.notes)
 
 
