@@ -14,6 +14,7 @@ import nbgrader_course as course_of
 import pexpect
 import pytest
 import tiny_course as tiny
+from nbgrader.apps import CollectApp, ReleaseAssignmentApp, ReleaseFeedbackApp
 from typer.testing import CliRunner
 
 from autograder.cli import app
@@ -106,6 +107,7 @@ def test_what_is_no_assignment_is_told(fetched, tmp_path):
     assert "nothing could be handed in" in submit(cwd=fetched, code=2).stderr
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # nbgrader leaves files open
 def test_through_nbgraders_exchange(fetched, tmp_path, monkeypatch):
     """Released, handed in and collected by nbgrader's own commands, ours in the middle and at the end."""
     course, exchange = tmp_path / "course", tmp_path / "exchange"
@@ -117,9 +119,12 @@ def test_through_nbgraders_exchange(fetched, tmp_path, monkeypatch):
     home = {"HOME": str(tmp_path / "home"), "JUPYTER_DATA_DIR": str(tmp_path / "data"), "USER": "ann", "LOGNAME": "ann"}
     (tmp_path / "home").mkdir()
 
-    def nbgrader(*arguments):
-        command = [sys.executable, "-m", "nbgrader", *arguments]
-        subprocess.run(command, cwd=course, check=True, capture_output=True, env=os.environ | home)
+    def nbgrader(command):
+        """One of nbgrader's commands in this process, where it is loaded once."""
+        with monkeypatch.context() as patch:
+            patch.chdir(course)
+            command.initialize(["tiny"])
+            command.start()
 
     shutil.copytree(
         course / "solutions" / "tiny", course / "assignments" / "tiny", ignore=shutil.ignore_patterns("private")
@@ -130,12 +135,12 @@ def test_through_nbgraders_exchange(fetched, tmp_path, monkeypatch):
     handed_in = submitting.look_at(fetched)
     with pytest.raises(UsageError, match=r"nbgrader submit: .*--zip FILE"):  # not released yet
         submitting.to_exchange(handed_in, None)
-    nbgrader("release_assignment", "tiny")
+    nbgrader(ReleaseAssignmentApp())
     done = submit("--yes", cwd=fetched, **home)
     (note,) = receipts(fetched)
     assert (note["way"], note["open"]) == ("nbgrader's exchange", ["double.values"])
     assert sha256 in done.stdout
-    nbgrader("collect", "tiny")
+    nbgrader(CollectApp())
     (collected,) = (course / "submitted").glob("*/tiny/tiny.ipynb")
     assert hashlib.sha256(collected.read_bytes()).hexdigest() == sha256
     student = collected.parts[-3]
@@ -146,7 +151,7 @@ def test_through_nbgraders_exchange(fetched, tmp_path, monkeypatch):
     instructor("feedback", "--course", course, "--lang", "en")
     page = (course / "feedback" / student / "tiny" / "tiny.html").read_text(encoding="utf-8")
     assert "6 of 10 points" in re.sub(r"\s+", " ", re.sub("<[^>]*>", "", page))
-    nbgrader("release_feedback", "tiny")
+    nbgrader(ReleaseFeedbackApp())
     secret = (collected.parent / "submission_secret.txt").read_bytes()
     released = exchange / "dl" / "feedback" / f"{hashlib.md5(secret + b'tiny').hexdigest()}.html"
     assert released.read_text(encoding="utf-8") == page
