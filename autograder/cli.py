@@ -94,7 +94,9 @@ def grade(
         if scheduler and engine is not Engine.dask:
             raise UsageError("--scheduler goes with --engine dask")
         found = Course.find(course)
-        with _engine(engine, scheduler, jobs, unsafe=unsafe_no_sandbox) as (elsewhere, confined):
+        graded = [found.assignment(assignment)] if assignment else found.assignments().values()
+        scratch_mb = max(one.settings.limits.scratch_mb for one in graded)
+        with _engine(engine, scheduler, jobs, unsafe=unsafe_no_sandbox, scratch_mb=scratch_mb) as (elsewhere, confined):
             reports = _grade_all(
                 found, paths or [], assignment, jobs, out, confined=confined, quiet=json_output, elsewhere=elsewhere
             )
@@ -238,7 +240,10 @@ def _audit_all(start: Path, names: list[str], processes: int | None, *, quiet: b
     with progress(total, quiet=quiet) as advance:
         return [
             audits.audit(
-                assignment, processes=processes or default_jobs(), confined=confine.is_available(), advance=advance
+                assignment,
+                processes=processes or default_jobs(),
+                confined=confine.is_available(assignment.settings.limits.scratch_mb),
+                advance=advance,
             )
             for assignment in assignments
         ]
@@ -246,11 +251,11 @@ def _audit_all(start: Path, names: list[str], processes: int | None, *, quiet: b
 
 @contextmanager
 def _engine(
-    engine: Engine, scheduler: str | None, processes: int | None, *, unsafe: bool
+    engine: Engine, scheduler: str | None, processes: int | None, *, unsafe: bool, scratch_mb: int
 ) -> Iterator[tuple[Grade | None, bool]]:
     """What grades instead of this machine, if anything does, and whether students' code is confined there."""
     if engine is Engine.local:
-        yield None, must_confine(unsafe=unsafe)
+        yield None, must_confine(unsafe=unsafe, scratch_mb=scratch_mb)
         return
     from autograder.grading import default_jobs
 

@@ -61,20 +61,26 @@ def print_json(document: object) -> None:
     sys.stdout.write(json.dumps(document, ensure_ascii=not unicode, indent=2) + "\n")
 
 
-def must_confine(*, unsafe: bool) -> bool:
+def must_confine(*, unsafe: bool, scratch_mb: int = 0) -> bool:
     """Can student code be confined here? Where not, only an explicit wish goes on without.
+
+    Args:
+        unsafe: that wish.
+        scratch_mb: the largest scratch folder that is asked for.
 
     Raises:
         UsageError: it cannot, and nobody wishes to go on.
     """
     from autograder.sandbox import confine
 
-    if not confine.is_available() and not unsafe:
+    available = confine.is_available(scratch_mb)
+    if not available and not unsafe:
+        needed = confine.NEEDED_FOR_SCRATCH if confine.is_available() else confine.NEEDED
         raise UsageError(
-            f"this machine cannot confine student code ({confine.NEEDED}); "
+            f"this machine cannot confine student code ({needed}); "
             "grade in WSL2 or a Linux container, or add --unsafe-no-sandbox"
         )
-    return confine.is_available()
+    return available
 
 
 @contextmanager

@@ -46,6 +46,7 @@ class Limits(_Settings):
     submission_s: Seconds = 120
     memory_mb: Annotated[int, Field(ge=64)] = 2048
     output_kb: Annotated[int, Field(ge=1)] = 1024
+    scratch_mb: Annotated[int, Field(ge=0, le=1 << 20)] = 0
 
 
 @dataclass(frozen=True)

@@ -101,8 +101,6 @@ class Bench(WorkerPlugin):
         return self._thread.submit(self._grade, sent).result()
 
     def _grade(self, sent: list[dict[str, Any]]) -> dict[str, Any]:
-        if self._must_confine and not confine.is_available():
-            return {"unfit": "cannot confine students' code"}
         try:
             engine = self._engine = self._engine or self._start()
             with RunFolder() as folder:
@@ -122,9 +120,10 @@ class Bench(WorkerPlugin):
         with zipfile.ZipFile(io.BytesIO(self._files)) as archive:
             archive.extractall(self._folder)
         assignment = Assignment.load(self._folder)
-        return self._stack.enter_context(
-            Engine([], assignment, self._key, sessions=self._sessions, confined=confine.is_available())
-        )
+        confined = confine.is_available(assignment.settings.limits.scratch_mb)
+        if self._must_confine and not confined:
+            raise SandboxError("cannot confine students' code")
+        return self._stack.enter_context(Engine([], assignment, self._key, sessions=self._sessions, confined=confined))
 
 
 def _grade_there(bench: str, sent: list[dict[str, Any]]) -> dict[str, Any]:

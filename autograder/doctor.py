@@ -129,6 +129,12 @@ def _sandbox() -> Iterator[Finding]:
     if not confined:
         words = text("missing: Landlock (Linux 5.13 or newer) or user namespaces; grade in WSL2 or a Linux container")
         yield Finding(text("confinement"), words, ok=False)
+    scratch = (
+        text("possible")
+        if confine.is_available(1)
+        else text("not possible: {needed}", needed=confine.NEEDED_FOR_SCRATCH)
+    )
+    yield Finding(text("scratch folders"), scratch)
     for what, words in _attempts().items():
         possible = succeeded[what]
         yield Finding(words, text("possible for students' code") if possible else text("blocked"), not possible)

@@ -61,7 +61,7 @@ def open_submission(judge: Judge, zygote: Zygote, submission: Submission) -> Ite
 @contextlib.contextmanager
 def judge_one(judge: Judge, submission: Submission) -> Iterator[RemoteRunner]:
     """Put a single submission before the judge, with a zygote of its own; confined where the machine can do it."""
-    confined = confine.is_available()
+    confined = confine.is_available(judge.assignment.settings.limits.scratch_mb)
     with (
         Zygote.begin(WorkerSettings.of(judge.assignment.settings, confined=confined)) as zygote,
         open_submission(judge, zygote, submission) as runner,

@@ -100,7 +100,8 @@ def check_file(path: Path, zygote: Zygote | None = None) -> tuple[Assignment, Gr
     assignment = find_assignment(path.resolve().parent)
     judge = _visible_judge(assignment, None)
     started = time.perf_counter()
-    provenance = Provenance(assignment, PRACTICE_KEY, confined=confine.is_available())
+    confined = confine.is_available(assignment.settings.limits.scratch_mb)
+    provenance = Provenance(assignment, PRACTICE_KEY, confined=confined)
     report = partial(make_report, judge, provenance, student=path.stem, path=path, started=started)
     try:
         submission = submissions.read(path)

@@ -36,7 +36,7 @@ from autograder.mutants import Answers
 from autograder.provenance import Provenance
 from autograder.results import GradeReport
 from autograder.rubric import run_criteria
-from autograder.sandbox import confine
+from autograder.sandbox import confine, scratch
 from autograder.sandbox.process import Zygote
 from autograder.sandbox.serving import Server
 from autograder.session import run_session
@@ -84,6 +84,8 @@ def _become_session(descriptors: list[int], zygote: Zygote, session: Session) ->
         confine.die_with_parent()
         confine.limit_own_memory(session.memory_mb)
         zygote.leave()
+        if session.scratch_mb:
+            scratch.use_new()
         requests, control = (socket.socket(fileno=descriptor) for descriptor in descriptors)
         with requests.makefile("rw", encoding="utf-8") as channel, Zygote(control) as own:
             session.serve(channel, own)
@@ -108,6 +110,7 @@ class Session:
         self._judge, self._criteria, self._provenance = judge, criteria, provenance
         # as much for judging as for being judged, and enough to read a large notebook
         self.memory_mb = max(_LEAST_MEMORY_MB, judge.assignment.settings.limits.memory_mb)
+        self.scratch_mb = judge.assignment.settings.limits.scratch_mb
 
     def serve(self, channel: TextIO, zygote: Zygote) -> None:
         """Answer until the other side hangs up.

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from autograder.sandbox import confine, zygote
+from autograder.sandbox import confine, scratch, zygote
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.serving import Server, name_process
 
@@ -24,8 +24,11 @@ def main(descriptor: int, settings: str) -> None:
     """Serve on an inherited socket until it closes."""
     confine.die_with_parent()
     server = Server(socket.socket(fileno=descriptor))
-    with contextlib.closing(split_off_zygote(WorkerSettings(**json.loads(settings)), leave=server.leave)) as workers:
+    options = WorkerSettings(**json.loads(settings))
+    with contextlib.closing(split_off_zygote(options, leave=server.leave)) as workers:
         name_process("rubric-server")
+        if options.scratch_mb:
+            scratch.use_new()  # for the reference, which runs here
 
         from autograder import rubric_process
 

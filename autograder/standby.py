@@ -58,7 +58,8 @@ def _ask(assignment: Assignment, path: Path) -> GradeReport | None:
     if sys.platform != "linux" or not _idle_s():
         return None
     with contextlib.suppress(OSError, ValueError, KeyError):
-        with _connection(WorkerSettings.of(assignment.settings, confined=confine.is_available())) as connection:
+        confined = confine.is_available(assignment.settings.limits.scratch_mb)
+        with _connection(WorkerSettings.of(assignment.settings, confined=confined)) as connection:
             connection.settimeout(assignment.settings.limits.submission_s + _BEYOND_LIMITS_S)
             with connection.makefile("rw", encoding="utf-8") as channel:
                 channel.write(json.dumps({"path": str(path)}) + "\n")

@@ -20,6 +20,7 @@ from autograder.datasets import OFFLINE
 from autograder.environment import overridden
 from autograder.errors import StudentError, StudentException
 from autograder.sandbox.cells import Failure, Notebook, first_items
+from autograder.sandbox.scratch import FILES_PER_MB
 from autograder.sandbox.wire import identical
 from autograder.source import Source, Use
 from autograder.submission import Submission, tell_label
@@ -230,7 +231,15 @@ def tell_failure(failure: Failure) -> Text:
         inside = text(", in {name}", name=name) if name and name != "<module>" else same("")
         words = words + where + inside + same(f"\n    {source}\n" if source else "\n")
     message = without_addresses(failure.message)
-    return words + same(f"{failure.kind}: {message}" if message else failure.kind)
+    words = words + same(f"{failure.kind}: {message}" if message else failure.kind)
+    if not failure.full_mb:
+        return words
+    room = text(
+        "there is no room left for files: the code may keep {size} MB in at most {count} files",
+        size=failure.full_mb,
+        count=failure.full_mb * FILES_PER_MB,
+    )
+    return words + same("\n") + room
 
 
 def frames_outside(error: BaseException, package: str) -> Failure:

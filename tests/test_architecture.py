@@ -10,7 +10,7 @@ import autograder
 PACKAGE = Path(autograder.__file__).parent
 LAYERS = """
 quiz.unicode_math
-texts datasets environment files folders report.tables quiz.expressions quiz.formulas quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
+texts datasets environment files folders sandbox.libc report.tables quiz.expressions quiz.formulas quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
 errors quiz.reading quiz.outcomes quiz.exports.losses quiz.exports.qti_items
 results yamlfile lms.archives lms.downloads
 lms.collecting lms.reports
@@ -28,9 +28,9 @@ quiz.tables quiz.screens
 quiz.taking
 course submission jobs
 checks sandbox.cells sandbox.compiler sandbox.generators sandbox.hugepages sandbox.jail sandbox.landlock sandbox.seccomp sandbox.serving sandbox.wire
-source sandbox.confine sandbox.forking sandbox.showing
-student sandbox.worker commandline
-provenance sandbox.rehearsal
+source sandbox.scratch sandbox.forking sandbox.showing
+student sandbox.confine sandbox.worker
+provenance sandbox.rehearsal commandline
 sandbox.zygote engine
 sandbox.process
 sandbox.host

@@ -232,7 +232,7 @@ REFUSES = {
     "a worker that is not in it": (
         "import os\nfrom autograder.sandbox.confine import Confinement\n"
         "it = Confinement(os.open('/proc', os.O_PATH), confined=True, canaries=('/etc/passwd',))\n"
-        "it.apply(keep=set(), memory_mb=512, cpu_s=10, output_bytes=1000)"
+        "it.apply(keep=set(), memory_mb=512, cpu_s=10, file_bytes=1000)"
     ),
     "nothing to try it with": "from autograder.sandbox import jail\njail.prove([])",
 }
@@ -272,7 +272,7 @@ def test_without_confinement_it_could(open_runner, secret):
 def test_the_filter_is_built_for_both_architectures(monkeypatch):
     for machine in ("x86_64", "aarch64"):
         monkeypatch.setattr(seccomp.platform, "machine", lambda machine=machine: machine)
-        program = seccomp.build_filter(1234)
+        program = seccomp.build_filter(1234, seccomp.build_list(arrange=True))
         assert len(program) % 8 == 0
         assert len(program) // 8 < 4096  # the kernel's limit
     assert landlock.version() > 0

@@ -1,6 +1,6 @@
-"""Runs a command as on a kernel without Landlock: ``python without_landlock.py [WITHOUT_TOO] COMMAND...``.
+"""Runs a command as on a kernel without Landlock: ``python without_landlock.py [--landlock] [WITHOUT_TOO] COMMAND...``.
 
-Other system calls can be taken away as well; see also `older_landlock`.
+Other system calls can be taken away as well, or, with Landlock left, alone; see also `older_landlock`.
 """
 
 import ctypes
@@ -59,7 +59,10 @@ def has_namespaces():
 
 
 if __name__ == "__main__":
-    hide_landlock()
+    if sys.argv[1] == "--landlock":
+        del sys.argv[1]
+    else:
+        hide_landlock()
     if sys.argv[1] in OTHERS:
         hide(OTHERS[sys.argv.pop(1)], errno.EPERM)
     os.execvp(sys.argv[1], sys.argv[1:])

@@ -96,8 +96,9 @@ def regrade(
 
     with errors_as_exit_codes():
         found = Course.find(course)
-        confined = must_confine(unsafe=unsafe_no_sandbox)
-        again = Regrading(found, found.assignment(assignment), out)
+        graded = found.assignment(assignment)
+        confined = must_confine(unsafe=unsafe_no_sandbox, scratch_mb=graded.settings.limits.scratch_mb)
+        again = Regrading(found, graded, out)
         with progress(len(again), quiet=json_output) as advance:
             moves = again.grade(processes=jobs or default_jobs(), confined=confined, advance=advance)
         if json_output:

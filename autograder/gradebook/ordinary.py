@@ -214,7 +214,7 @@ def _outputs(worker: WorkerProcess, answer: dict[str, Any]) -> list[NotebookNode
     try:
         outputs = [_output(value) for value in answer["result"]]
         if (failed := answer["failed"]) is not None:
-            kind, message, frames = failed
+            kind, message, frames, _ = failed
             failure = Failure(str(kind)[:80], str(message)[:_MAX_FAILURE], [tuple(frame) for frame in frames[:20]])
             outputs.append(_error(failure.kind, failure.message, tell_failure(failure).en))
         return outputs

@@ -46,11 +46,13 @@ class Failure:
         kind: the name of its type.
         message: what it says.
         frames: label of the cell (or file), line, function, line of source.
+        full_mb: the size of the scratch folder, where that is full; else 0.
     """
 
     kind: str
     message: str
     frames: list[tuple[str, int, str, str]]
+    full_mb: int = 0
 
 
 class Notebook:

@@ -8,6 +8,7 @@ Every step that fails ends the worker.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -22,7 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from autograder.sandbox import jail, landlock, seccomp
+from autograder.sandbox import jail, landlock, libc, scratch, seccomp
 from autograder.sandbox.serving import CACHES
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ LANDLOCK, JAIL, UNCONFINED = "landlock+seccomp", "namespaces+seccomp", "none: pr
 
 NEEDED = "Landlock, in Linux 5.13 or newer, or user namespaces are needed"
 """What is missing on a machine that has neither."""
+
+NEEDED_FOR_SCRATCH = "user namespaces, or root's right to mount, are needed for limits.scratch_mb"
+"""What is missing on a machine that has only Landlock."""
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _CAPABILITY_VERSION = 0x20080522
@@ -50,6 +54,7 @@ class WorkerSettings:
         preload: modules imported before the fork.
         confined: the kernel bounds what it can do; only a student's own code on his own machine may run without.
         folder: where it may read and write files; nowhere when empty.
+        scratch_mb: size of a folder of its own for files; 0 for none.
     """
 
     memory_mb: int
@@ -58,6 +63,7 @@ class WorkerSettings:
     preload: tuple[str, ...] = ()
     confined: bool = True
     folder: str = ""
+    scratch_mb: int = 0
 
     @classmethod
     def of(cls, settings: Settings, *, confined: bool) -> Self:
@@ -69,12 +75,13 @@ class WorkerSettings:
             cpu_s=int(limits.submission_s) + 1,
             preload=tuple(settings.preload),
             confined=confined,
+            scratch_mb=limits.scratch_mb,
         )
 
 
-def is_available() -> bool:
-    """Can this machine confine a worker?"""
-    return level() != UNCONFINED
+def is_available(scratch_mb: int = 0) -> bool:
+    """Can this machine confine a worker, and give it a scratch folder if it is to have one?"""
+    return level() != UNCONFINED and (not scratch_mb or _has_namespaces())
 
 
 def level() -> str:
@@ -101,7 +108,8 @@ def enter_jail(folder: str = "") -> tuple[str, ...]:
         OSError: this machine has no namespaces for it.
     """
     caches = {Path(os.environ[name]) for name in CACHES if name in os.environ}
-    return jail.enter(_readable(), writable=[Path(folder)] if folder else [], empty=caches)
+    writable = [Path(folder)] if folder else []
+    return jail.enter(_readable(), writable=writable, empty=caches, places=[scratch.PLACE])
 
 
 @dataclass(frozen=True)
@@ -112,8 +120,10 @@ class Confinement:
         proc: descriptor of /proc, which has no name in a root of our own.
         confined: whether they are, by any means.
         ruleset: descriptor of a Landlock ruleset, where there is one.
-        canaries: what must not be readable, where it is the root that confines.
+        canaries: what must not be readable, in a root of our own.
         drop_user: started as root, workers become nobody.
+        scratch_mb: size of each worker's scratch folder; 0 for none.
+        calls: those they may make; see `seccomp.build_list`.
     """
 
     proc: int
@@ -121,33 +131,48 @@ class Confinement:
     ruleset: int | None = None
     canaries: tuple[str, ...] = ()
     drop_user: bool = False
+    scratch_mb: int = 0
+    calls: bytes = b""
 
     @classmethod
-    def prepare(cls, *, confined: bool, folder: str = "") -> Confinement:
-        """Prepare it, in the process that will fork the workers; they may write files in a folder, where one is named.
+    def prepare(cls, options: WorkerSettings) -> Confinement:
+        """Prepare it, in the process that will fork the workers.
 
         Raises:
             OSError: this machine cannot confine them.
         """
         proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        if not confined:
-            return cls(proc)
+        if not options.confined:
+            return cls(proc, scratch_mb=options.scratch_mb)
         readable = list(_readable())
         drop_user = os.geteuid() == 0 and all(map(_is_readable_by_others, readable))
-        if landlock.version() > 0:
-            ruleset = landlock.build_ruleset(readable, [Path(folder)] if folder else [])
-            return cls(proc, confined=True, ruleset=ruleset, drop_user=drop_user)
-        canaries = enter_jail(folder)
-        return cls(proc, confined=True, canaries=canaries, drop_user=drop_user and _is_known(_NOBODY, proc))
+        has_landlock = landlock.version() > 0
+        # with Landlock too: elsewhere no worker may mount what bounds its scratch folder
+        canaries = enter_jail(options.folder) if options.scratch_mb or not has_landlock else ()
+        ruleset = None
+        if has_landlock:
+            writable = [Path(options.folder)] if options.folder else []
+            # of the folder above, since each worker's own is not there yet
+            free = [scratch.PLACE.parent] if options.scratch_mb else []
+            ruleset = landlock.build_ruleset(readable, writable, free)
+        return cls(
+            proc,
+            confined=True,
+            ruleset=ruleset,
+            canaries=canaries,
+            drop_user=drop_user and _is_known(_NOBODY, proc),
+            scratch_mb=options.scratch_mb,
+            calls=seccomp.build_list(arrange=options.scratch_mb > 0),
+        )
 
-    def apply(self, *, keep: set[int], memory_mb: int, cpu_s: int, output_bytes: int) -> None:
+    def apply(self, *, keep: set[int], memory_mb: int, cpu_s: int, file_bytes: int) -> None:
         """Confine the calling process, which has just been forked.
 
         Args:
             keep: descriptors that stay open besides 0, 1 and 2.
             memory_mb: address space beyond what the process has now.
             cpu_s: CPU seconds after which the kernel ends it.
-            output_bytes: the largest file it can write.
+            file_bytes: the largest file it can write.
 
         Raises:
             OSError: a step failed; the process may not run anything.
@@ -155,12 +180,17 @@ class Confinement:
         os.setsid()
         threads, mapped = self._count_threads(), _address_space(self.proc)
         _close_all_but(keep | {0, 1, 2} | ({self.ruleset} if self.ruleset is not None else set()))
-        _limit(memory_bytes=mapped + (memory_mb << 20), cpu_s=cpu_s, output_bytes=output_bytes)
+        _limit(memory_bytes=mapped + (memory_mb << 20), cpu_s=cpu_s, file_bytes=file_bytes)
         if not self.confined:
             die_with_parent()
+            if self.scratch_mb:
+                scratch.use_new()
             return
         if threads != 1:
             raise OSError("a process with threads cannot be confined as a whole")
+        if self.scratch_mb:
+            jail.mount_own(scratch.PLACE, size_mb=self.scratch_mb, files=self.scratch_mb * scratch.FILES_PER_MB)
+            scratch.use(scratch.PLACE)
         if self.drop_user:
             os.setgroups([])
             os.setresgid(_NOBODY, _NOBODY, _NOBODY)
@@ -172,9 +202,9 @@ class Confinement:
         if self.ruleset is not None:
             landlock.restrict_self(self.ruleset)
             os.close(self.ruleset)
-        else:
+        if self.canaries or self.ruleset is None:
             jail.prove(self.canaries)
-        seccomp.install(seccomp.build_filter(os.getpid()))
+        seccomp.install(seccomp.build_filter(os.getpid(), self.calls))
 
     def _count_threads(self) -> int:
         tasks = os.open("self/task", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self.proc)
@@ -240,13 +270,13 @@ def _address_space(proc: int) -> int:
     return int(jail.read_at(proc, "self/statm").split()[0]) * os.sysconf("SC_PAGESIZE")
 
 
-def _limit(*, memory_bytes: int, cpu_s: int, output_bytes: int) -> None:
+def _limit(*, memory_bytes: int, cpu_s: int, file_bytes: int) -> None:
     import resource  # not there on Windows, where a student's own check imports this module
 
     limits = {
         resource.RLIMIT_AS: memory_bytes,
         resource.RLIMIT_CPU: cpu_s,
-        resource.RLIMIT_FSIZE: output_bytes,
+        resource.RLIMIT_FSIZE: file_bytes,
         resource.RLIMIT_NOFILE: 64,
         resource.RLIMIT_CORE: 0,
     }
@@ -269,17 +299,11 @@ def _close_all_but(keep: set[int]) -> None:
 
 def _drop_capabilities() -> None:
     """Give up every capability there is, and with the bounding set every way to get one back."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    for capability in range(64):
-        if libc.prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0):
-            break  # an ordinary user may not, and has none; or the kernel knows no more of them
-    header = struct.pack("Ii", _CAPABILITY_VERSION, 0)
-    if libc.capset(header, struct.pack("6I", *[0] * 6)):
-        raise OSError(ctypes.get_errno(), "capset")
+    with contextlib.suppress(OSError):  # an ordinary user may not, and has none; or the kernel knows no more of them
+        for capability in range(64):
+            _prctl(_PR_CAPBSET_DROP, capability)
+    libc.call("capset", struct.pack("Ii", _CAPABILITY_VERSION, 0), struct.pack("6I", *[0] * 6))
 
 
 def _prctl(option: int, value: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)):
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
+    libc.call("prctl", option, ctypes.c_ulong(value), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))

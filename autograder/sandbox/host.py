@@ -211,7 +211,7 @@ class Host:
             return
         if request["definitions_only"]:
             return  # what went wrong with it has been noted
-        failures = self.checked(lambda: [_as_failure(tree) for tree in answer["result"][:MAX_FAILURES_PER_CELL]])
+        failures = self.checked(lambda: [self._failure(tree) for tree in answer["result"][:MAX_FAILURES_PER_CELL]])
         self._problems[position] = [_cell_problem(failure, cell) for failure in failures]
 
     # -- requests ------------------------------------------------------------------------------------------------------
@@ -283,10 +283,19 @@ class Host:
             request, tensors, within_s=min(left, within_s), on_timeout=on_timeout, callback=callback
         )
         if "failure" in answer:
-            raise self.checked(lambda: student_exception(name, _as_failure(answer["failure"])))
+            raise self.checked(lambda: student_exception(name, self._failure(answer["failure"])))
         if "result" not in answer:
             self._worker.fail_reply(WireError("no result"))
         return answer, received
+
+    def _failure(self, tree: Any) -> Failure:
+        kind, message, frames, is_full = tree
+        shown = [
+            (str(label)[:200], _as_line(line), str(name)[:80], str(source)[:200])
+            for label, line, name, source in frames[:20]
+        ]
+        full_mb = self.limits.scratch_mb if is_full is True else 0
+        return Failure(str(kind)[:80], str(message)[:2000], shown, full_mb)
 
     def _ask(self, request: Message) -> Message:
         return self.ask(request, [], on_timeout=text("the process did not answer"))[0]
@@ -323,15 +332,6 @@ def _as_names(tree: Any, most: int) -> list[str]:
     if not isinstance(tree, list):
         raise WireError("malformed names")
     return [name for name in tree[:most] if isinstance(name, str) and len(name) <= 80]
-
-
-def _as_failure(tree: Any) -> Failure:
-    kind, message, frames = tree
-    shown = [
-        (str(label)[:200], _as_line(line), str(name)[:80], str(source)[:200])
-        for label, line, name, source in frames[:20]
-    ]
-    return Failure(str(kind)[:80], str(message)[:2000], shown)
 
 
 def _as_line(value: Any) -> int:

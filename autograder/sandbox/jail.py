@@ -17,6 +17,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from autograder.sandbox import libc
+
 _NEW_MOUNTS, _NEW_IPC, _NEW_USER, _NEW_NETWORK = 0x20000, 0x8000000, 0x10000000, 0x40000000
 _READ_ONLY, _NO_SETUID, _NO_DEVICES, _NO_PROGRAMS, _REMOUNT, _BIND = 1, 2, 4, 8, 32, 4096
 _RECURSIVE, _PRIVATE = 16384, 1 << 18
@@ -29,16 +31,21 @@ _STAGE = "/proc"  # a folder that every Linux has; once the root has been exchan
 _OUTSIDE = "/outside"
 _CANARIES = ("/etc/passwd", "/proc/self/environ", "/proc/self/status")
 
-_libc = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
 
-
-def enter(readable: Iterable[Path], *, writable: Iterable[Path] = (), empty: Iterable[Path] = ()) -> tuple[str, ...]:
+def enter(
+    readable: Iterable[Path],
+    *,
+    writable: Iterable[Path] = (),
+    empty: Iterable[Path] = (),
+    places: Iterable[Path] = (),
+) -> tuple[str, ...]:
     """Leave every file behind but these; links on the way to them go on working.
 
     Args:
         readable: files, devices and folders.
         writable: folders.
         empty: folders that look as if they could be written, and take nothing.
+        places: for `mount_own`.
 
     Returns:
         Files that could be read before, for `prove`.
@@ -54,17 +61,19 @@ def enter(readable: Iterable[Path], *, writable: Iterable[Path] = (), empty: Ite
     _mount("tmpfs", _STAGE, _NOTHING_SPECIAL, "tmpfs", "mode=0111,size=1m")
     os.chdir(_STAGE)
     Path(_OUTSIDE[1:]).mkdir()
-    _call("syscall", ctypes.c_long(_PIVOT_ROOT[platform.machine()]), b".", _OUTSIDE[1:].encode())
+    libc.call("syscall", ctypes.c_long(_PIVOT_ROOT[platform.machine()]), b".", _OUTSIDE[1:].encode())
     os.chdir("/")
     proc = os.open(f"{_OUTSIDE}/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for place in sorted(shown):  # a folder comes before what is in it
             _show(place, Path(f"{_OUTSIDE}{shown[place]}"))
-        _call("umount2", _OUTSIDE.encode(), ctypes.c_int(_DETACH))
+        libc.call("umount2", _OUTSIDE.encode(), ctypes.c_int(_DETACH))
         Path(_OUTSIDE).rmdir()
         for place in empty:
             _make_place(place, is_folder=True)
             _mount("tmpfs", str(place), _NOTHING_SPECIAL, "tmpfs", "mode=0777,size=4k,nr_inodes=1")
+        for place in places:
+            _make_place(place, is_folder=True)
         open_places |= set(empty)
         _restrict(_mounts(proc), open_places)
         _check(_mounts(proc), open_places)
@@ -72,6 +81,16 @@ def enter(readable: Iterable[Path], *, writable: Iterable[Path] = (), empty: Ite
         os.close(proc)
     prove(canaries)
     return canaries
+
+
+def mount_own(place: Path, *, size_mb: int, files: int) -> None:
+    """An empty folder in memory, which this process alone sees; to be called in a child of the one that entered.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    libc.call("unshare", ctypes.c_int(_NEW_MOUNTS))
+    _mount("tmpfs", str(place), _NOTHING_SPECIAL, "tmpfs", f"mode=0777,size={size_mb}m,nr_inodes={files}")
 
 
 def prove(canaries: Iterable[str]) -> None:
@@ -91,10 +110,10 @@ def _unshare() -> None:
         raise OSError("a process with threads cannot leave the others' root; does a module in `preload` start some?")
     namespaces = _NEW_MOUNTS | _NEW_IPC | _NEW_NETWORK
     try:
-        _call("unshare", ctypes.c_int(namespaces))
+        libc.call("unshare", ctypes.c_int(namespaces))
     except PermissionError:
         user, group = os.geteuid(), os.getegid()
-        _call("unshare", ctypes.c_int(namespaces | _NEW_USER))
+        libc.call("unshare", ctypes.c_int(namespaces | _NEW_USER))
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
@@ -157,12 +176,4 @@ def _can_read(path: str) -> bool:
 
 
 def _mount(source: str, place: str, flags: int, kind: str = "", options: str = "") -> None:
-    _call("mount", os.fsencode(source), os.fsencode(place), kind.encode(), ctypes.c_ulong(flags), options.encode())
-
-
-def _call(name: str, *arguments: object) -> None:
-    if _libc is None:
-        raise OSError("no namespaces on this system")
-    if getattr(_libc, name)(*arguments) == -1:
-        error = ctypes.get_errno()
-        raise OSError(error, f"{os.strerror(error)} ({name})")
+    libc.call("mount", os.fsencode(source), os.fsencode(place), kind.encode(), ctypes.c_ulong(flags), options.encode())

@@ -14,17 +14,20 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
+from autograder.sandbox import libc
+
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every architecture
 _VERSION_FLAG = 1
 _RULE_PATH_BENEATH = 1
 
-_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _MAKE_FILE, _TRUNCATE = 1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 8, 1 << 14
+_WRITE_FILE, _READ_FILE, _READ_DIR, _REMOVE_DIR, _REMOVE_FILE = 1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5
+_MAKE_DIR, _MAKE_FILE, _MOVE, _TRUNCATE = 1 << 7, 1 << 8, 1 << 13, 1 << 14
+_READ, _WRITE = _READ_FILE | _READ_DIR, _WRITE_FILE | _MAKE_FILE | _TRUNCATE
+_ARRANGE = _MAKE_DIR | _REMOVE_DIR | _REMOVE_FILE | _MOVE
 _FILE_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1}
 _FILE_RIGHTS_SINCE_5 = (1 << 16) - 1
 _NETWORK_RIGHTS = 0b11  # bind and connect of TCP, since version 4
 _SCOPES = 0b11  # abstract unix sockets and signals to others, since version 6
-
-_libc = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
 
 
 def version() -> int:
@@ -35,8 +38,13 @@ def version() -> int:
         return 0
 
 
-def build_ruleset(readable: Iterable[Path], writable: Iterable[Path] = ()) -> int:
+def build_ruleset(readable: Iterable[Path], writable: Iterable[Path] = (), free: Iterable[Path] = ()) -> int:
     """A ruleset that allows to read below some paths, to write files below others, and nothing else.
+
+    Args:
+        readable: files and folders.
+        writable: folders in which files can be made and written.
+        free: folders in which files and folders can also be moved and removed.
 
     Returns:
         Its descriptor.
@@ -51,9 +59,11 @@ def build_ruleset(readable: Iterable[Path], writable: Iterable[Path] = ()) -> in
     ruleset = _syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(size), ctypes.c_uint32(0))
     os.set_inheritable(ruleset, False)
     for path in readable:
-        _allow(ruleset, path, _READ_FILE | _READ_DIR if path.is_dir() else _READ_FILE)
+        _allow(ruleset, path, _READ if path.is_dir() else _READ_FILE)
     for path in writable:
-        _allow(ruleset, path, (_READ_FILE | _READ_DIR | _WRITE_FILE | _MAKE_FILE | _TRUNCATE) & files)
+        _allow(ruleset, path, (_READ | _WRITE) & files)
+    for path in free:
+        _allow(ruleset, path, (_READ | _WRITE | _ARRANGE) & files)
     return ruleset
 
 
@@ -79,10 +89,4 @@ def _allow(ruleset: int, path: Path, rights: int) -> None:
 
 
 def _syscall(number: int, *arguments: object) -> int:
-    if _libc is None:
-        raise OSError("no Landlock on this system")
-    result: int = _libc.syscall(ctypes.c_long(number), *arguments)
-    if result == -1:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
-    return result
+    return libc.call("syscall", ctypes.c_long(number), *arguments)

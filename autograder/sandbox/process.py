@@ -218,4 +218,6 @@ class WorkerProcess:
             return text("the code used more CPU time than it may; is there an endless loop?")
         if number == signal.SIGSEGV:
             return text("the code crashed Python (segmentation fault)")
+        if number == signal.SIGBUS:
+            return text("the code crashed Python (bus error); did it map a file that does not fit?")
         return text("the process of the code was killed (signal {number}); did it use too much memory?", number=number)

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import os
 import platform
 import struct
 from typing import NamedTuple
+
+from autograder.sandbox import libc
 
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _SET_MODE_FILTER, _ALL_THREADS = 1, 1
@@ -25,11 +26,12 @@ _ARGUMENT = 16  # where seccomp_data holds the first argument: 8 bytes each, low
 
 
 class _Architecture(NamedTuple):
-    """The numbers of one architecture: its own, of the seccomp call, of each system call by name."""
+    """The numbers of one architecture: its own, of the seccomp call, of each system call by name, of some more."""
 
     audit: int
     seccomp: int
     calls: dict[str, int]
+    arranging: tuple[int, ...]
 
 
 _X86_64 = _Architecture(
@@ -53,6 +55,7 @@ _X86_64 = _Architecture(
         pipe2=293, prlimit64=302, getcpu=309, getrandom=318, membarrier=324, statx=332, rseq=334, clone3=435,
         close_range=436, faccessat2=439,
     ),
+    (82, 83, 84, 87, 258, 263, 264, 316),  # rename mkdir rmdir unlink mkdirat unlinkat renameat renameat2
 )  # fmt: skip
 _AARCH64 = _Architecture(
     0xC00000B7,
@@ -73,10 +76,12 @@ _AARCH64 = _Architecture(
         get_mempolicy=236, set_mempolicy=237, wait4=260, prlimit64=261, getrandom=278, membarrier=283,
         statx=291, rseq=293, clone3=435, close_range=436, faccessat2=439,
     ),
+    (34, 35, 38, 276),  # mkdirat unlinkat renameat renameat2
 )  # fmt: skip
 _ARCHITECTURES = {"x86_64": _X86_64, "aarch64": _AARCH64}
 
 # fmt: off
+_SIGNALS = ("kill", "tkill", "tgkill")
 _IOCTLS = (0x5401, 0x541B, 0x5421, 0x5413, 0x5450, 0x5451)  # TCGETS FIONREAD FIONBIO TIOCGWINSZ FIONCLEX FIOCLEX
 _PRCTLS = (15, 16, 3, 0x53564D41)  # a thread's name, PR_GET_DUMPABLE, PR_SET_VMA
 _FCNTLS = (0, 1, 2, 3, 4, 1030, 1034)  # F_DUPFD F_GETFD F_SETFD F_GETFL F_SETFL F_DUPFD_CLOEXEC F_GET_SEALS
@@ -88,22 +93,33 @@ def is_supported() -> bool:
     return platform.system() == "Linux" and platform.machine() in _ARCHITECTURES
 
 
-def build_filter(pid: int) -> bytes:
-    """The filter for a process of this number, which may send signals to itself."""
+def build_list(*, arrange: bool = False) -> bytes:
+    """What all workers have in common, for `build_filter`.
+
+    Args:
+        arrange: they may make and remove folders, move and remove files, as far as they can find any.
+    """
     architecture = _ARCHITECTURES[platform.machine()]
-    calls = dict(architecture.calls)
+    calls = {name: number for name, number in architecture.calls.items() if name not in _SIGNALS}
     program = _Program()
-    program.check_architecture(architecture.audit, x32=platform.machine() == "x86_64")
-    for name in ("kill", "tkill", "tgkill"):
-        program.allow_with(calls.pop(name), argument=0, values=(pid,))
     program.allow_bits(calls.pop("clone"), argument=0, bits=_CLONE_THREAD)
     program.refuse(calls.pop("clone3"), errno.ENOSYS)  # so that libc uses clone, whose flags can be seen
     program.allow_with_zero(calls.pop("prlimit64"), argument=2)  # reading limits, not setting them
     for name, argument, values in (("ioctl", 1, _IOCTLS), ("prctl", 0, _PRCTLS), ("fcntl", 1, _FCNTLS)):
         program.allow_with(calls.pop(name), argument=argument, values=values)
-    for number in sorted(calls.values()):
+    for number in sorted((*calls.values(), *(architecture.arranging if arrange else ()))):
         program.allow(number)
     return program.end(errno.EPERM)
+
+
+def build_filter(pid: int, common: bytes) -> bytes:
+    """The filter for a process of this number, which may send signals to itself."""
+    architecture = _ARCHITECTURES[platform.machine()]
+    program = _Program()
+    program.check_architecture(architecture.audit, x32=platform.machine() == "x86_64")
+    for name in _SIGNALS:
+        program.allow_with(architecture.calls[name], argument=0, values=(pid,))
+    return program.code() + common
 
 
 def install(program: bytes) -> None:
@@ -112,13 +128,10 @@ def install(program: bytes) -> None:
     Raises:
         OSError: the kernel refuses.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
     buffer = ctypes.create_string_buffer(program, len(program))
     pointer = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(buffer))
     number = _ARCHITECTURES[platform.machine()].seccomp
-    if libc.syscall(ctypes.c_long(number), ctypes.c_uint(_SET_MODE_FILTER), ctypes.c_uint(_ALL_THREADS), pointer):
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
+    libc.call("syscall", ctypes.c_long(number), ctypes.c_uint(_SET_MODE_FILTER), ctypes.c_uint(_ALL_THREADS), pointer)
 
 
 class _Program:
@@ -165,6 +178,9 @@ class _Program:
 
     def end(self, error: int) -> bytes:
         self._add(self._RETURN, _ERRNO | error)
+        return self.code()
+
+    def code(self) -> bytes:
         return b"".join(struct.pack("HBBI", *instruction) for instruction in self._code)
 
     def _rule(self, number: int, body: list[tuple[int, int, int, int]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import select
@@ -12,6 +11,8 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
+
+from autograder.sandbox import libc
 
 Message = dict[str, Any]
 
@@ -113,7 +114,7 @@ class Server:
 
 def name_process(name: str) -> None:
     """What `ps` and `top` call this process; up to 15 letters."""
-    ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
+    libc.call("prctl", _PR_SET_NAME, name.encode(), 0, 0, 0)
 
 
 def wait_or_kill(pid: int, *, within_s: float) -> None:

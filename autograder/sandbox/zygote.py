@@ -50,7 +50,7 @@ def be_zygote(control: socket.socket, options: WorkerSettings) -> NoReturn:
     gc.collect()
     gc.freeze()
     hugepages.collapse()
-    confinement = Confinement.prepare(confined=options.confined, folder=options.folder)
+    confinement = Confinement.prepare(options)
     _serve(control, confinement, options)
 
 
@@ -89,7 +89,8 @@ def _become_worker(descriptors: list[int], confinement: Confinement, options: Wo
         sys.stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115
         sys.stdout, sys.stderr = Output(1, limit // 2), Output(2, limit // 2)
         worker = Worker(Connection(socket.socket(fileno=connection)))
-        confinement.apply(keep={connection}, memory_mb=options.memory_mb, cpu_s=options.cpu_s, output_bytes=limit)
+        file_bytes = max(limit, (options.scratch_mb + 1) << 20)  # a scratch folder is full before
+        confinement.apply(keep={connection}, memory_mb=options.memory_mb, cpu_s=options.cpu_s, file_bytes=file_bytes)
         worker.serve()
         os._exit(0)
     except BaseException as error:  # noqa: BLE001 -- a worker that cannot be confined may not run
