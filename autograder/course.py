@@ -2,8 +2,8 @@
 
 .. code-block:: text
 
-    solutions/<name>/     <name>.ipynb (the reference), assignment.yaml, test_*.py (visible), private/test_*.py (hidden)
-    assignments/<name>/   <name>.ipynb (the stubs), assignment.yaml, test_*.py
+    solutions/<name>/     <name>.ipynb (the reference), assignment.yaml, data/, test_*.py (visible), private/test_*.py
+    assignments/<name>/   <name>.ipynb (the stubs), assignment.yaml, data/, test_*.py
 
 A folder is a visibility boundary: a criterion is hidden because its file lies in ``private/``.
 """
@@ -167,6 +167,11 @@ class Assignment:
     def private(self) -> Path:
         """What students never get."""
         return self.directory / "private"
+
+    @property
+    def data(self) -> Path:
+        """What students' code can read, as ``data/...``; it need not be there."""
+        return self.directory / "data"
 
     @property
     def has_reference(self) -> bool:

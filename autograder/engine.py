@@ -46,9 +46,7 @@ class RubricServer(ForkServer):
             key: the course's secret.
             confined: the kernel bounds what students' code can do.
         """
-        server = cls.start(
-            "autograder.rubric_server", asdict(WorkerSettings.of(assignment.settings, confined=confined))
-        )
+        server = cls.start("autograder.rubric_server", asdict(WorkerSettings.of(assignment, confined=confined)))
         settings = {
             "assignment": str(assignment.directory.resolve()),
             "key": key.hex(),

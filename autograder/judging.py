@@ -63,7 +63,7 @@ def judge_one(judge: Judge, submission: Submission) -> Iterator[RemoteRunner]:
     """Put a single submission before the judge, with a zygote of its own; confined where the machine can do it."""
     confined = confine.is_available(judge.assignment.settings.limits.scratch_mb)
     with (
-        Zygote.begin(WorkerSettings.of(judge.assignment.settings, confined=confined)) as zygote,
+        Zygote.begin(WorkerSettings.of(judge.assignment, confined=confined)) as zygote,
         open_submission(judge, zygote, submission) as runner,
     ):
         yield runner

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -139,10 +139,11 @@ def _cells_run(names: Mapping[str, Any]) -> list[submissions.Cell]:
 
 def _run_here(judge: Judge, submission: submissions.Submission) -> None:
     """Where a process of its own cannot be had, the student's own code runs in this one."""
-    notebook, _ = run_locally(judge.assignment, submission)
-    source = Source(submission.cells, judge.assignment.exercise_of, judge.assignment.grade_ids)
-    judge.begin(Student(judge.assignment.functions, LocalRunner.of(notebook), source))
-    run_session(judge)
+    with chdir(judge.assignment.directory):  # where a notebook runs as well
+        notebook, _ = run_locally(judge.assignment, submission)
+        source = Source(submission.cells, judge.assignment.exercise_of, judge.assignment.grade_ids)
+        judge.begin(Student(judge.assignment.functions, LocalRunner.of(notebook), source))
+        run_session(judge)
 
 
 @contextmanager

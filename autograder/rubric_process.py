@@ -36,7 +36,7 @@ from autograder.mutants import Answers
 from autograder.provenance import Provenance
 from autograder.results import GradeReport
 from autograder.rubric import run_criteria
-from autograder.sandbox import confine, scratch
+from autograder.sandbox import confine, workfolder
 from autograder.sandbox.process import Zygote
 from autograder.sandbox.serving import Server
 from autograder.session import run_session
@@ -85,7 +85,7 @@ def _become_session(descriptors: list[int], zygote: Zygote, session: Session) ->
         confine.limit_own_memory(session.memory_mb)
         zygote.leave()
         if session.scratch_mb:
-            scratch.use_new()
+            workfolder.use_new_scratch(None)
         requests, control = (socket.socket(fileno=descriptor) for descriptor in descriptors)
         with requests.makefile("rw", encoding="utf-8") as channel, Zygote(control) as own:
             session.serve(channel, own)

@@ -10,9 +10,10 @@ import json
 import os
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.sandbox import confine, scratch, zygote
+from autograder.sandbox import confine, workfolder, zygote
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.serving import Server, name_process
 
@@ -27,13 +28,21 @@ def main(descriptor: int, settings: str) -> None:
     options = WorkerSettings(**json.loads(settings))
     with contextlib.closing(split_off_zygote(options, leave=server.leave)) as workers:
         name_process("rubric-server")
-        if options.scratch_mb:
-            scratch.use_new()  # for the reference, which runs here
+        _enter_workfolder(options)
 
         from autograder import rubric_process
 
         rubric_process.serve(server, workers)
     os._exit(0)  # without taking torch apart first
+
+
+def _enter_workfolder(options: WorkerSettings) -> None:
+    """The reference runs here, and finds what the workers find."""
+    data = Path(options.data) if options.data else None
+    if options.scratch_mb:
+        workfolder.use_new_scratch(data)
+    elif data is not None:
+        os.chdir(data.parent)
 
 
 def split_off_zygote(options: WorkerSettings, *, leave: Callable[[], None]) -> Zygote:

@@ -1,9 +1,9 @@
 """Checks that answer at once: a process of the user's own stands by with everything imported.
 
 The first check starts it. It listens on a socket in a folder that only its user may enter, forks once for every check,
-and ends by itself after some idle minutes. It knows nothing of an assignment: rubric and submission are read anew in
-every fork, so no verdict is stale. What it does know (the interpreter, this package, what an assignment wants imported)
-is part of the socket's name, so after an update nobody finds it any more.
+and ends by itself after some idle minutes. Rubric and submission are read anew in every fork, so no verdict is stale.
+What it does know (the interpreter, this package, an assignment's data, what it wants imported) is part of the socket's
+name, so after a change nobody finds it any more.
 
 Whatever goes wrong with it, the check is made in this process instead; neither torch nor pytest is imported before.
 """
@@ -59,7 +59,7 @@ def _ask(assignment: Assignment, path: Path) -> GradeReport | None:
         return None
     with contextlib.suppress(OSError, ValueError, KeyError):
         confined = confine.is_available(assignment.settings.limits.scratch_mb)
-        with _connection(WorkerSettings.of(assignment.settings, confined=confined)) as connection:
+        with _connection(WorkerSettings.of(assignment, confined=confined)) as connection:
             connection.settimeout(assignment.settings.limits.submission_s + _BEYOND_LIMITS_S)
             with connection.makefile("rw", encoding="utf-8") as channel:
                 channel.write(json.dumps({"path": str(path)}) + "\n")
@@ -112,6 +112,7 @@ def _folder() -> Path:
 def _name(settings: WorkerSettings) -> str:
     """Of all that the process knows before it is asked."""
     files = sorted(p for p in _PACKAGE.rglob("*") if p.suffix in (".py", ".po"))
+    files += sorted(Path(settings.data).rglob("*")) if settings.data else []
     state = [(str(p), p.stat().st_mtime_ns, p.stat().st_size) for p in files]
     libraries = Path(sysconfig.get_path("purelib"))
     known = [sys.executable, sys.version, str(libraries), libraries.stat().st_mtime_ns, state, asdict(settings)]

@@ -20,8 +20,8 @@ from autograder.datasets import OFFLINE
 from autograder.environment import overridden
 from autograder.errors import StudentError, StudentException
 from autograder.sandbox.cells import Failure, Notebook, first_items
-from autograder.sandbox.scratch import FILES_PER_MB
 from autograder.sandbox.wire import identical
+from autograder.sandbox.workfolder import FILES_PER_MB
 from autograder.source import Source, Use
 from autograder.submission import Submission, tell_label
 from autograder.texts import Text, same, text, without_addresses

@@ -28,7 +28,7 @@ quiz.tables quiz.screens
 quiz.taking
 course submission jobs
 checks sandbox.cells sandbox.compiler sandbox.generators sandbox.hugepages sandbox.jail sandbox.landlock sandbox.seccomp sandbox.serving sandbox.wire
-source sandbox.scratch sandbox.forking sandbox.showing
+source sandbox.workfolder sandbox.forking sandbox.showing
 student sandbox.confine sandbox.worker
 provenance sandbox.rehearsal commandline
 sandbox.zygote engine

@@ -150,6 +150,7 @@ ORDINARY = {
     "scripting": "import torch\ntorch.jit.script(torch.nn.Linear(2, 2))(torch.ones(1, 2))",
     "signals to oneself": "import signal\nsignal.signal(signal.SIGUSR1, lambda *_: None)\nsignal.raise_signal(signal.SIGUSR1)",
     "reading limits": "import resource\nresource.getrlimit(resource.RLIMIT_AS)",
+    "tables": "import io\nimport pandas as pd\nf = pd.read_csv(io.StringIO('a,b\\n1,x\\n2,'))\nassert pd.get_dummies(f).sum().sum() == 4",
     "linear algebra": "import numpy as np\nnp.linalg.svd(np.eye(3))",
 }
 

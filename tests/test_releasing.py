@@ -30,8 +30,15 @@ mutants:
 
 @pytest.fixture
 def course(tmp_path):
-    course = course_of.make(tmp_path / "课程")
-    (course.root / "solutions" / "tiny" / "private" / "mutants.yaml").write_text(MUTANTS)
+    return make(tmp_path / "课程")
+
+
+def make(root):
+    course = course_of.make(root)
+    folder = course.root / "solutions" / "tiny"
+    (folder / "private" / "mutants.yaml").write_text(MUTANTS)
+    (folder / "data").mkdir()
+    (folder / "data" / "points.csv").write_text("1,2\n")
     return course
 
 
@@ -45,15 +52,14 @@ def content(folder):
 
 @pytest.mark.slow
 def test_the_folder_and_the_gradebook_are_those_of_stock_nbgrader(course, tmp_path):
-    stock = course_of.make(tmp_path / "stock")
-    (stock.root / "solutions" / "tiny" / "private" / "mutants.yaml").write_text(MUTANTS)
+    stock = make(tmp_path / "stock")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command = [sys.executable, "-m", "nbgrader", "generate_assignment", "tiny"]
     subprocess.run(command, cwd=stock.root, env=os.environ | {"PATH": path}, check=True, capture_output=True)
     done = release(course)
     assert content(done.folder) == content(stock.root / "assignments" / "tiny")
     assert course_of.tables(course_of.gradebook(course)) == course_of.tables(course_of.gradebook(stock))
-    assert sorted(done.changed) == ["assignment.yaml", "test_tiny.py", "tiny.ipynb"]
+    assert sorted(done.changed) == ["assignment.yaml", "data/points.csv", "test_tiny.py", "tiny.ipynb"]
     assert release(course).changed == []
 
 

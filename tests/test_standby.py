@@ -100,6 +100,18 @@ def test_no_verdict_is_stale(warm, mine):
     assert outcomes(mine) == {"double.shape": "passed", "double.values": "passed"}
 
 
+def test_data_is_read_as_it_is_now(mine, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv(standby.IDLE_S, "3")
+    write(mine, double="def double(x):\n    return float(open('data/factor.txt').read()) * x\n")
+    factor = mine.parent / "data" / "factor.txt"
+    factor.parent.mkdir()
+    for value, outcome in (("3", "failed"), ("2.0", "passed")):
+        factor.write_text(value)
+        assert outcomes(mine) == {"double.shape": "passed", "double.values": outcome}
+    assert places(tmp_path)
+
+
 def test_an_authors_mistake_is_told_as_ever(warm, mine):
     (mine.parent / "test_tiny.py").write_text("import torch\nnonsense(\n")
     with pytest.raises(ConfigError, match=r"test_tiny\.py:2"):

@@ -17,17 +17,17 @@ import struct
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from autograder.sandbox import jail, landlock, libc, scratch, seccomp
+from autograder.sandbox import jail, landlock, libc, seccomp, workfolder
 from autograder.sandbox.serving import CACHES
 
 if TYPE_CHECKING:
-    from autograder.course import Settings
+    from autograder.course import Assignment
 
 LANDLOCK, JAIL, UNCONFINED = "landlock+seccomp", "namespaces+seccomp", "none: process and resource limits only"
 """What reports say about the confinement in force."""
@@ -55,6 +55,7 @@ class WorkerSettings:
         confined: the kernel bounds what it can do; only a student's own code on his own machine may run without.
         folder: where it may read and write files; nowhere when empty.
         scratch_mb: size of a folder of its own for files; 0 for none.
+        data: a folder of files to be read, found in the one it works in; none when empty.
     """
 
     memory_mb: int
@@ -64,18 +65,20 @@ class WorkerSettings:
     confined: bool = True
     folder: str = ""
     scratch_mb: int = 0
+    data: str = ""
 
     @classmethod
-    def of(cls, settings: Settings, *, confined: bool) -> Self:
+    def of(cls, assignment: Assignment, *, confined: bool) -> Self:
         """Those that an assignment asks for."""
-        limits = settings.limits
+        limits = assignment.settings.limits
         return cls(
             memory_mb=limits.memory_mb,
             output_kb=limits.output_kb,
             cpu_s=int(limits.submission_s) + 1,
-            preload=tuple(settings.preload),
+            preload=tuple(assignment.settings.preload),
             confined=confined,
             scratch_mb=limits.scratch_mb,
+            data=str(assignment.data.resolve()) if assignment.data.is_dir() else "",
         )
 
 
@@ -96,12 +99,17 @@ def level() -> str:
 @cache
 def _has_namespaces() -> bool:
     """Try it, in a process of its own, which cannot come back."""
-    script = "import sys; sys.path.insert(0, sys.argv[1]); from autograder.sandbox import confine; confine.enter_jail()"
+    script = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from autograder.sandbox import confine
+confine.enter_jail(confine.libraries())
+"""
     command = [sys.executable, "-I", "-B", "-c", script, str(Path(__file__).resolve().parents[2])]
     return subprocess.run(command, env={}, capture_output=True, check=False).returncode == 0  # noqa: S603 -- our own code
 
 
-def enter_jail(folder: str = "") -> tuple[str, ...]:
+def enter_jail(readable: Iterable[Path], folder: str = "") -> tuple[str, ...]:
     """Leave every file behind but those that workers may read, and a folder that they may write to; see `jail.enter`.
 
     Raises:
@@ -109,7 +117,7 @@ def enter_jail(folder: str = "") -> tuple[str, ...]:
     """
     caches = {Path(os.environ[name]) for name in CACHES if name in os.environ}
     writable = [Path(folder)] if folder else []
-    return jail.enter(_readable(), writable=writable, empty=caches, places=[scratch.PLACE])
+    return jail.enter(readable, writable=writable, empty=caches, places=[workfolder.SCRATCH])
 
 
 @dataclass(frozen=True)
@@ -123,6 +131,7 @@ class Confinement:
         canaries: what must not be readable, in a root of our own.
         drop_user: started as root, workers become nobody.
         scratch_mb: size of each worker's scratch folder; 0 for none.
+        workfolder: holds the assignment's data, if there is any.
         calls: those they may make; see `seccomp.build_list`.
     """
 
@@ -132,6 +141,7 @@ class Confinement:
     canaries: tuple[str, ...] = ()
     drop_user: bool = False
     scratch_mb: int = 0
+    workfolder: Path | None = None
     calls: bytes = b""
 
     @classmethod
@@ -142,18 +152,19 @@ class Confinement:
             OSError: this machine cannot confine them.
         """
         proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        folder = workfolder.publish(Path(options.data)) if options.data else None
         if not options.confined:
-            return cls(proc, scratch_mb=options.scratch_mb)
-        readable = list(_readable())
+            return cls(proc, scratch_mb=options.scratch_mb, workfolder=folder)
+        readable = [*libraries(), *([folder] if folder else [])]
         drop_user = os.geteuid() == 0 and all(map(_is_readable_by_others, readable))
         has_landlock = landlock.version() > 0
         # with Landlock too: elsewhere no worker may mount what bounds its scratch folder
-        canaries = enter_jail(options.folder) if options.scratch_mb or not has_landlock else ()
+        canaries = enter_jail(readable, options.folder) if options.scratch_mb or not has_landlock else ()
         ruleset = None
         if has_landlock:
             writable = [Path(options.folder)] if options.folder else []
             # of the folder above, since each worker's own is not there yet
-            free = [scratch.PLACE.parent] if options.scratch_mb else []
+            free = [workfolder.SCRATCH.parent] if options.scratch_mb else []
             ruleset = landlock.build_ruleset(readable, writable, free)
         return cls(
             proc,
@@ -162,6 +173,7 @@ class Confinement:
             canaries=canaries,
             drop_user=drop_user and _is_known(_NOBODY, proc),
             scratch_mb=options.scratch_mb,
+            workfolder=folder,
             calls=seccomp.build_list(arrange=options.scratch_mb > 0),
         )
 
@@ -181,16 +193,12 @@ class Confinement:
         threads, mapped = self._count_threads(), _address_space(self.proc)
         _close_all_but(keep | {0, 1, 2} | ({self.ruleset} if self.ruleset is not None else set()))
         _limit(memory_bytes=mapped + (memory_mb << 20), cpu_s=cpu_s, file_bytes=file_bytes)
+        if self.confined and threads != 1:
+            raise OSError("a process with threads cannot be confined as a whole")
+        self._enter_workfolder()
         if not self.confined:
             die_with_parent()
-            if self.scratch_mb:
-                scratch.use_new()
             return
-        if threads != 1:
-            raise OSError("a process with threads cannot be confined as a whole")
-        if self.scratch_mb:
-            jail.mount_own(scratch.PLACE, size_mb=self.scratch_mb, files=self.scratch_mb * scratch.FILES_PER_MB)
-            scratch.use(scratch.PLACE)
         if self.drop_user:
             os.setgroups([])
             os.setresgid(_NOBODY, _NOBODY, _NOBODY)
@@ -205,6 +213,17 @@ class Confinement:
         if self.canaries or self.ruleset is None:
             jail.prove(self.canaries)
         seccomp.install(seccomp.build_filter(os.getpid(), self.calls))
+
+    def _enter_workfolder(self) -> None:
+        data = next(self.workfolder.iterdir()) if self.workfolder else None
+        if self.scratch_mb and self.confined:
+            files = self.scratch_mb * workfolder.FILES_PER_MB
+            jail.mount_own(workfolder.SCRATCH, size_mb=self.scratch_mb, files=files)
+            workfolder.use_scratch(workfolder.SCRATCH, data)
+        elif self.scratch_mb:
+            workfolder.use_new_scratch(data)
+        elif self.workfolder:
+            os.chdir(self.workfolder)
 
     def _count_threads(self) -> int:
         tasks = os.open("self/task", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self.proc)
@@ -237,7 +256,7 @@ def limit_own_memory(extra_mb: int) -> None:
     os.close(proc)
 
 
-def _readable() -> Iterator[Path]:
+def libraries() -> Iterator[Path]:
     """What Python needs to import and run: the interpreter, libraries, packages, time zones, nothing of a course."""
     paths = sysconfig.get_paths()
     prefixes = {Path(sys.prefix), Path(sys.base_prefix), Path(paths["stdlib"]).parent, Path(paths["platstdlib"]).parent}

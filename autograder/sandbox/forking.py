@@ -172,25 +172,27 @@ def start_program(program: str, end: socket.socket, settings: Message, folder: s
         program: the module whose ``main(descriptor, settings)`` it runs.
         end: its end of a socket.
         settings: nothing secret.
-        folder: where libraries keep their caches.
+        folder: for libraries' caches, and whatever else it keeps.
         quiet: what it says of itself goes nowhere.
     """
     descriptor = end.fileno() + 1
+    caches = Path(folder, "caches")
+    caches.mkdir()
     arguments = [program, str(descriptor), json.dumps(settings), str(_PACKAGE_PARENT)]
     silent = (0, 1, 2) if quiet else (0, 1)
     null = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in silent]
     return os.posix_spawn(
         sys.executable,
         [sys.executable, "-I", "-B", "-c", _BOOT, *arguments],
-        _clean_environment(folder),
+        _clean_environment(str(caches)),
         file_actions=[(os.POSIX_SPAWN_DUP2, end.fileno(), descriptor), *null],
         setsid=True,
     )
 
 
-def _clean_environment(folder: str) -> dict[str, str]:
+def _clean_environment(caches: str) -> dict[str, str]:
     single = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    folders = dict.fromkeys(CACHES, folder)
+    folders = dict.fromkeys(CACHES, caches)
     return {
         "PATH": "/usr/bin:/bin",
         "HOME": "/nonexistent",

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from autograder.sandbox import scratch
+from autograder.sandbox import workfolder
 from autograder.sandbox.cells import Failure, Notebook, first_items
 from autograder.sandbox.generators import seed_generators
 from autograder.sandbox.serving import Message
@@ -300,7 +300,8 @@ def _state(tensor: torch.Tensor, encoder: Encoder) -> tuple[Tree, Tree]:
 
 
 def _as_tree(failure: Failure) -> Tree:
-    return [failure.kind, failure.message, [list(frame) for frame in failure.frames], scratch.is_full(failure.message)]
+    frames = [list(frame) for frame in failure.frames]
+    return [failure.kind, failure.message, frames, workfolder.is_full(failure.message)]
 
 
 def hide_package() -> None:

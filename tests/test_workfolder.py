@@ -1,4 +1,4 @@
-"""The folder for files that an assignment can ask for: what code can do in it, how much it takes, what is left of it."""
+"""The folder that code works in: data to read, room for files, how much it takes, what is left of it."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -32,6 +32,20 @@ POSSIBLE = {
     "saving a network": "import torch\ntorch.save(torch.nn.Linear(2, 2).state_dict(), 'net.pt')\ntorch.load('net.pt')",
     "figures": "import matplotlib.pyplot as plt\nplt.plot([1])\nplt.savefig('figure.png')",
 }
+READS = {
+    "data by pathlib": "from pathlib import Path\nassert [float(x) for x in Path('data/deep/x.csv').read_text().split()] == [1, 2]",
+    "data by numpy": "import numpy as np\nassert np.loadtxt('data/deep/x.csv').sum() == 3",
+    "what data there is": "from pathlib import Path\nassert sorted(p.name for p in Path('data').rglob('*')) == ['deep', 'x.csv']",
+}
+NOT_IN_DATA = [
+    "open('data/deep/x.csv', 'a')",
+    "open('data/new', 'w')",
+    "os.mkdir('data/new')",
+    "os.remove('data/deep/x.csv')",
+    "os.rename('data/deep/x.csv', 'data/deep/y.csv')",
+    "os.listdir('data/../..')",
+    "open(os.path.realpath('data') + '/../../other')",
+]
 STILL_FORBIDDEN = [
     "(open('a', 'w').close(), os.symlink('/etc/passwd', 'link'))",
     "(open('a', 'w').close(), os.link('a', 'link'))",
@@ -58,26 +72,40 @@ def with_scratch():
         yield zygote
 
 
-def attempts(open_runner, secret, zygote):
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """In a folder that only its owner may enter."""
+    folder = tmp_path_factory.mktemp("home") / "data"
+    (folder / "deep").mkdir(parents=True, mode=0o700)
+    (folder / "deep" / "x.csv").write_text("1\n2\n")
+    folder.parent.chmod(0o700)
+    return folder
+
+
+def attempts(open_runner, secret, zygote, more_forbidden, possible):
     runner, student = open_runner(
         ATTEMPTS, on=zygote, declare=["attempt(action, secret, port)", "works(source)"], call_s=30, submission_s=300
     )
-    refused = {a: student.attempt(a, str(secret), 1) for a in (*FORBIDDEN, *STILL_FORBIDDEN)}
-    worked = {what: student.works(source) for what, source in {**ORDINARY, **POSSIBLE}.items()}
+    refused = {a: student.attempt(a, str(secret), 1) for a in (*FORBIDDEN, *more_forbidden)}
+    worked = {what: student.works(source) for what, source in {**ORDINARY, **possible}.items()}
     runner.close()
     return refused, worked
 
 
 @pytest.mark.parametrize("version", [0, 1, landlock.version()])
 @pytest.mark.parametrize("ordinary", USERS)
-def test_files_can_be_kept_in_it_and_nothing_else_is_possible(open_runner, tmp_path, version, ordinary):
+@pytest.mark.parametrize("scratch_mb", [0, 2])
+def test_nothing_else_is_possible_than_to_read_data_and_to_keep_files(
+    open_runner, tmp_path, data, version, ordinary, scratch_mb
+):
     secret = tmp_path / "solution.py"
     secret.write_text("the answer")
-    options = {"landlock": version, "ordinary": ordinary}
-    with Zygote.start("tests.older_landlock", asdict(SETTINGS) | options) as zygote:
-        refused, worked = attempts(open_runner, secret, zygote)
+    settings = asdict(replace(SETTINGS, data=str(data), scratch_mb=scratch_mb))
+    forbidden = NOT_IN_DATA + (STILL_FORBIDDEN if scratch_mb else [])
+    with Zygote.start("tests.older_landlock", settings | {"landlock": version, "ordinary": ordinary}) as zygote:
+        refused, worked = attempts(open_runner, secret, zygote, forbidden, READS | (POSSIBLE if scratch_mb else {}))
     assert {a: what for a, what in refused.items() if what not in (*REFUSED, GONE)} == {}
-    if version == 1:
+    if version == 1 and scratch_mb:
         assert "cross-device" in worked.pop("moving")  # which that version never allows; shutil.move copies then
     assert set(worked.values()) == {"works"}, worked
     assert secret.read_text() == "the answer"
@@ -130,9 +158,11 @@ def test_without_confinement_it_is_on_disk_and_gone_afterwards(open_runner):
 
 KEEPS = """\
 import torch
+from pathlib import Path
+factor = float(Path("data/factor.txt").read_text())
 torch.save(torch.ones(3), "factors.pt")
 def double(x):
-    torch.save(2 * x, "doubled.pt")
+    torch.save(factor * x, "doubled.pt")
     return torch.load("doubled.pt") * torch.load("factors.pt")[0]
 """
 
@@ -152,8 +182,10 @@ def course(tmp_path_factory):
         hidden="import torch\nfrom autograder import checks, criterion\n\n\n" + hidden + compared,
         source=tiny.answers(KEEPS),
     )
+    (course.root / "solutions" / "tiny" / "data").mkdir()
+    (course.root / "solutions" / "tiny" / "data" / "factor.txt").write_text("2")
     tiny.submit(course, "keeps", tiny.answers(KEEPS))
-    tiny.submit(course, "fills", tiny.answers(KEEPS.replace("2 * x", "torch.ones(1 << 20)")))
+    tiny.submit(course, "fills", tiny.answers(KEEPS.replace("factor * x", "torch.ones(1 << 20)")))
     return course
 
 
