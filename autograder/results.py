@@ -41,6 +41,7 @@ class Problem(_Record):
         "missing",
         "timeout",
         "crash",
+        "output",
         "platform",
     ]
     cell: int | None = None

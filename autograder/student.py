@@ -21,7 +21,6 @@ from autograder.environment import overridden
 from autograder.errors import StudentError, StudentException
 from autograder.sandbox.cells import Failure, Notebook, first_items
 from autograder.sandbox.wire import identical
-from autograder.sandbox.workfolder import FILES_PER_MB
 from autograder.source import Source, Use
 from autograder.submission import Submission, tell_label
 from autograder.texts import Text, same, text, without_addresses
@@ -232,14 +231,7 @@ def tell_failure(failure: Failure) -> Text:
         words = words + where + inside + same(f"\n    {source}\n" if source else "\n")
     message = without_addresses(failure.message)
     words = words + same(f"{failure.kind}: {message}" if message else failure.kind)
-    if not failure.full_mb:
-        return words
-    room = text(
-        "there is no room left for files: the code may keep {size} MB in at most {count} files",
-        size=failure.full_mb,
-        count=failure.full_mb * FILES_PER_MB,
-    )
-    return words + same("\n") + room
+    return words if failure.limit is None else words + same("\n") + failure.limit
 
 
 def frames_outside(error: BaseException, package: str) -> Failure:

@@ -77,6 +77,22 @@ def graded(course):
     return grade(course, processes=2)
 
 
+def test_a_limit_that_was_in_the_way_is_told_as_that(graded):
+    assert {
+        student: [problem.text for problem in report.problems if problem.kind == "output"]
+        for student, report in graded.items()
+        if student in ("right", "floods", "prints Chinese", "exits")
+    } == {
+        "right": [],
+        "floods": ["the code printed more than the 1024 KB that are kept"],
+        "prints Chinese": ["the code printed more than the 1024 KB that are kept"],
+        "exits": [],
+    }
+    failed = next(c for c in graded["10 GB"].exercises[0].criteria if c.outcome == "failed")
+    assert failed.message.endswith("\nthe code may use 512 MB of memory")
+    assert failed.message_zh.endswith("\n代码最多可以用 512 MB 内存")
+
+
 def test_everybody_gets_a_report_with_every_criterion(course, graded):
     assert set(graded) == {folder.name for folder in course.submitted.iterdir()}
     for report in graded.values():

@@ -23,7 +23,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # a worker holds nothing of ours that it does not need
+    from autograder.texts import Text
 
 _FRAMES_SHOWN = 8
 _HERE = str(Path(__file__).parent)
@@ -46,13 +49,13 @@ class Failure:
         kind: the name of its type.
         message: what it says.
         frames: label of the cell (or file), line, function, line of source.
-        full_mb: the size of the scratch folder, where that is full; else 0.
+        limit: the limit that was in the way, where one was, in the words of the trusted side.
     """
 
     kind: str
     message: str
     frames: list[tuple[str, int, str, str]]
-    full_mb: int = 0
+    limit: Text | None = None
 
 
 class Notebook:

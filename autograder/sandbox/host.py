@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ from autograder.sandbox.cells import Failure
 from autograder.sandbox.process import Callback, WorkerProcess, Zygote
 from autograder.sandbox.serving import Message
 from autograder.sandbox.wire import Received, WireError
+from autograder.sandbox.workfolder import FILES_PER_MB
 from autograder.student import student_exception, tell_failure
 from autograder.submission import Cell
 from autograder.texts import Text, text
@@ -31,6 +33,8 @@ Value = TypeVar("Value")
 MAX_WORKERS = 12
 MAX_FAILURES_PER_FUNCTION = 2
 MAX_FAILURES_PER_CELL = 20
+_NO_MEMORY = ("MemoryError", "_ArrayMemoryError", "can't allocate memory", "Cannot allocate memory")
+"""What Python, numpy and torch raise when there is none left."""
 MAX_NAMES = 1000
 """Names besides the declared functions that a missing one is compared with."""
 _MALFORMED = (
@@ -85,6 +89,7 @@ class Host:
         self._bad_cells: Counter[int] = Counter()  # how often each hung or killed a worker
         self._bad_functions: dict[str, list[StudentError]] = {}  # likewise, with what they did
         self._problems: dict[int, list[Problem]] = {}
+        self._has_flooded = False
         self._seed: int | None = None
         self._released: list[int] = []  # told to the worker with the next request
 
@@ -142,14 +147,24 @@ class Host:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What went wrong while the cells ran, in their order."""
-        return tuple(problem for _, problems in sorted(self._problems.items()) for problem in problems)
+        """What went wrong while the cells ran, in their order, and whether too much was printed."""
+        of_cells = (problem for _, problems in sorted(self._problems.items()) for problem in problems)
+        self._look_at_output()
+        if not self._has_flooded:
+            return tuple(of_cells)
+        words = text("the code printed more than the {size} KB that are kept", size=self.limits.output_kb)
+        return (*of_cells, Problem.of("output", words))
 
     def close(self) -> None:
         """End the worker."""
         if self._worker is not None:
+            self._look_at_output()
             self._worker.close()
             self._worker = None
+
+    def _look_at_output(self) -> None:
+        if self._worker is not None and self._worker.printed_kb() >= self.limits.output_kb:
+            self._has_flooded = True
 
     def _replace_worker(self) -> None:
         self.close()
@@ -294,8 +309,12 @@ class Host:
             (str(label)[:200], _as_line(line), str(name)[:80], str(source)[:200])
             for label, line, name, source in frames[:20]
         ]
-        full_mb = self.limits.scratch_mb if is_full is True else 0
-        return Failure(str(kind)[:80], str(message)[:2000], shown, full_mb)
+        failure = Failure(str(kind)[:80], str(message)[:2000], shown)
+        if is_full is True and self.limits.scratch_mb:
+            return replace(failure, limit=_no_room(self.limits.scratch_mb))
+        if failure.kind in _NO_MEMORY or any(words in failure.message for words in _NO_MEMORY):
+            return replace(failure, limit=text("the code may use {size} MB of memory", size=self.limits.memory_mb))
+        return failure
 
     def _ask(self, request: Message) -> Message:
         return self.ask(request, [], on_timeout=text("the process did not answer"))[0]
@@ -320,6 +339,14 @@ class Host:
 @cache
 def _late(name: str, seconds: float) -> Text:
     return text("`{name}` did not return within {seconds:g} s; is there an endless loop?", name=name, seconds=seconds)
+
+
+def _no_room(size_mb: int) -> Text:
+    return text(
+        "there is no room left for files: the code may keep {size} MB in at most {count} files",
+        size=size_mb,
+        count=size_mb * FILES_PER_MB,
+    )
 
 
 def _cell_problem(failure: Failure, cell: Cell) -> Problem:

@@ -184,6 +184,10 @@ class WorkerProcess:
         """The beginning of what the student's code printed."""
         return os.pread(self._output, limit, 0).decode(errors="replace")
 
+    def printed_kb(self) -> int:
+        """How much of what it printed has been kept so far."""
+        return os.fstat(self._output).st_size >> 10
+
     def end(self) -> None:
         """End the process from another thread; who waits for its answer is told as of any crash."""
         self._child.kill()

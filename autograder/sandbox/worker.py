@@ -318,7 +318,7 @@ def hide_package() -> None:
 
 
 class Output:
-    """``sys.stdout`` of a worker: the first so many bytes are kept, the rest costs nothing."""
+    """``sys.stdout`` and ``sys.stderr`` of a worker: the first so many bytes are kept, the rest costs nothing."""
 
     def __init__(self, descriptor: int, limit: int) -> None:
         self._file = open(descriptor, "w", buffering=1, closefd=False, errors="replace", encoding="utf-8")  # noqa: SIM115
@@ -326,10 +326,13 @@ class Output:
 
     def write(self, words: str) -> int:
         """Keep what there is room for."""
-        kept = words[: max(self._left, 0)]
-        self._left -= len(kept.encode("utf-8", "replace"))
-        with contextlib.suppress(OSError):  # the file is full: what is printed decides nothing
-            self._file.write(kept)
+        if self._left > 0:
+            kept = words[: self._left]
+            self._left -= len(kept.encode("utf-8", "replace"))
+            with contextlib.suppress(OSError):  # the file is full: what is printed decides nothing
+                self._file.write(kept)
+                if self._left <= 0:
+                    self._file.flush()
         return len(words)
 
     def writelines(self, lines: Iterator[str]) -> None:

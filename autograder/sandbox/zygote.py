@@ -87,7 +87,7 @@ def _become_worker(descriptors: list[int], confinement: Confinement, options: Wo
             os.dup2(source, target)
         limit = options.output_kb << 10
         sys.stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115
-        sys.stdout, sys.stderr = Output(1, limit // 2), Output(2, limit // 2)
+        sys.stdout = sys.stderr = Output(1, limit)
         worker = Worker(Connection(socket.socket(fileno=connection)))
         file_bytes = max(limit, (options.scratch_mb + 1) << 20)  # a scratch folder is full before
         confinement.apply(keep={connection}, memory_mb=options.memory_mb, cpu_s=options.cpu_s, file_bytes=file_bytes)
