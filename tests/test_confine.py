@@ -9,6 +9,7 @@ from dataclasses import asdict
 import pytest
 from without_landlock import has_namespaces
 
+from autograder.errors import StudentCrash
 from autograder.sandbox import landlock, seccomp
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.process import Zygote
@@ -252,13 +253,33 @@ def test_it_can(confined, what):
     assert confined.works(ORDINARY[what]) == "works"
 
 
-def test_another_architectures_calls_end_it(open_student):
-    """x32's getpid: the same processor, another table of calls."""
+GETPID_BY_ANOTHER_TABLE = {
+    "x32": "def f(): return ctypes.CDLL(None).syscall(ctypes.c_long(0x40000000 + 39))",
+    "32 bits": (
+        "code = mmap.mmap(-1, 4096, prot=7)\n"
+        "code.write(bytes.fromhex('b814000000 cd80 c3'))  # mov eax, 20; int 0x80; ret\n"
+        "def f(): return ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))()"
+    ),
+}
+
+
+@pytest.mark.parametrize("source", GETPID_BY_ANOTHER_TABLE.values(), ids=GETPID_BY_ANOTHER_TABLE)
+def test_another_architectures_calls_end_it(open_runner, confined, source):
     if os.uname().machine != "x86_64":
         pytest.skip("x86-64 only")
-    student = open_student("import ctypes\ndef f(): return ctypes.CDLL(None).syscall(ctypes.c_long(0x40000000 + 39))")
-    with pytest.raises(Exception, match="killed"):
+    assert confined.works(f"import ctypes, mmap\n{source}") == "works"  # it is the call itself that ends it
+    runner, student = open_runner(f"import ctypes, mmap\n{source}")
+    with pytest.raises(StudentCrash, match="signal 31"):
         student.f()
+    runner.close()
+
+
+def test_it_has_no_descriptor_but_its_own_three_and_the_socket(confined):
+    source = "import os\n" + (
+        "def is_open(n):\n    try: return bool(os.fstat(n))\n    except OSError: return False\n"
+        "assert sum(map(is_open, range(1 << 12))) == 4"
+    )
+    assert confined.works(source) == "works"
 
 
 def test_without_confinement_it_could(open_runner, secret):
