@@ -102,7 +102,7 @@ def measure(rounds):
                 marks.append(cpu_s(zygote))
             spent.append([(after - before) / REPEATS for before, after in pairwise(marks)])
 
-    settings = WorkerSettings.of(assignment.settings, confined=confined)
+    settings = WorkerSettings.of(assignment, confined=confined)
     with contextlib.closing(split_off_zygote(settings, leave=lambda: None)) as zygote:
         run_session(judge, loop=take_turns)
     return [statistics.median(column) for column in zip(*spent, strict=True)]
