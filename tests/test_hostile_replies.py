@@ -177,7 +177,7 @@ acts = st.lists(
         treewise,
         treewise,
         st.builds(lambda value: lambda answer: with_duplicates(answer, value), junk),
-        st.builds(lambda value: lambda answer: framed({"failure": value}), junk | st.tuples(junk, junk, junk)),
+        st.builds(lambda value: lambda answer: framed({"failure": value}), junk | st.tuples(junk, junk, junk, junk)),
         st.builds(
             lambda number, args, kwargs: (
                 lambda answer: framed({"callback": number, "args": args, "kwargs": kwargs}) + answer
@@ -337,7 +337,7 @@ def test_a_gradient_of_a_result_is_never_an_argument_of_ours(open_runner):
 
 @pytest.mark.parametrize("line", [10**4000, -1, 1.5, "7", None, True, 1 << 40])
 def test_a_line_number_is_a_number_of_a_line(open_runner, line):
-    lie = framed({"failure": ["ValueError", "words", [["code cell 1", line, "f", "x"]]]})
+    lie = framed({"failure": ["ValueError", "words", [["code cell 1", line, "f", "x"]], False]})
     with opened(open_runner, [lambda _: lie]) as (_, student), pytest.raises(BadReply):
         student.f(*arguments())
 

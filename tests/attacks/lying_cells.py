@@ -13,7 +13,7 @@ honest = Worker._reply
 
 def lie(self, value):
     if value == []:
-        value = [["boom", "b" * 3000, [["code cell 1", 10**300, "f", "x"]] * 5]] * 200
+        value = [["boom", "b" * 3000, [["code cell 1", 10**300, "f", "x"]] * 5, False]] * 200
     honest(self, value)
 
 

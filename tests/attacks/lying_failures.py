@@ -20,10 +20,10 @@ import gc
 Worker = type(next(found for found in gc.get_objects() if type(found).__name__ == "Worker"))
 honest = Worker._send
 told = [
-    ["E" * 500_000, "m" * 400_000, []],
-    ["\x1b[2J\x1b]0;owned\x07", "\u202etxt.exe\u2066", [["\x1b[31m", 10**4000, "\u200f", "\x9b0m"]] * 300],
-    ["{name}", "{0.__class__} %s %n", [["code cell 1", -(10**9), "{x}", "<script>alert(1)</script>"]]],
-    ["ValueError", "", [["code cell " + "9" * 150, 1, "", ""]]],
+    ["E" * 500_000, "m" * 400_000, [], True],
+    ["\x1b[2J\x1b]0;owned\x07", "\u202etxt.exe\u2066", [["\x1b[31m", 10**4000, "\u200f", "\x9b0m"]] * 300, 7],
+    ["{name}", "{0.__class__} %s %n", [["code cell 1", -(10**9), "{x}", "<script>alert(1)</script>"]], "full"],
+    ["ValueError", "", [["code cell " + "9" * 150, 1, "", ""]], False],
 ]
 
 
