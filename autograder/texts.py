@@ -18,16 +18,17 @@ from pydantic import BaseModel, ConfigDict, field_validator
 Language = Literal["en", "zh"]
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f]")
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_FOLDER = re.compile(r"(?:/[^\s/'\"]+)*/autograder-work-\w+")
 CATALOGUE = Path(__file__).with_name("locale") / "zh_CN" / "LC_MESSAGES" / "autograder.po"
 
 
 def without_addresses(words: str) -> str:
-    """Words without the places of objects in memory, which are others in every process.
+    """Words without places of objects in memory and of a working folder, which are others in every process.
 
-    >>> without_addresses("<Net object at 0x7fd9d15dc280>")
-    '<Net object>'
+    >>> without_addresses("<Net object at 0x7fd9d15dc280>, '/tmp/autograder-run-1/autograder-work-2/data/x.csv'")
+    "<Net object>, './data/x.csv'"
     """
-    return _ADDRESS.sub("", words)
+    return _FOLDER.sub(".", _ADDRESS.sub("", words))
 
 
 def printable(words: str) -> str:

@@ -145,6 +145,15 @@ def test_every_process_begins_with_an_empty_one(open_runner, with_scratch):
         one.close()
 
 
+def test_where_it_lies_is_in_no_report(open_runner, data):
+    source = "from pathlib import Path\ndef f(): return (Path.cwd() / 'data' / 'y.csv').read_text()"
+    with Zygote.begin(replace(SETTINGS, data=str(data), scratch_mb=0)) as zygote:
+        runner, student = open_runner(source, on=zygote)
+        with pytest.raises(StudentException, match=r"No such file or directory: '\./data/y\.csv'$"):
+            student.f()
+        runner.close()
+
+
 def test_without_confinement_it_is_on_disk_and_gone_afterwards(open_runner):
     with Zygote.begin(replace(SETTINGS, confined=False)) as zygote:
         runner, student = open_runner(

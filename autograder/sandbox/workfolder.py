@@ -18,6 +18,8 @@ SCRATCH = Path("/student/scratch")
 
 FILES_PER_MB = 256
 
+_PREFIX = "autograder-work-"  # which `texts.without_addresses` knows
+
 _scratch: list[Path] = []  # the one this process works in
 
 
@@ -29,7 +31,7 @@ def publish(data: Path) -> Path:
     """
     run = _run_folder()
     run.chmod(0o711)
-    folder = Path(tempfile.mkdtemp(prefix="work-", dir=run))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=run))
     shutil.copytree(data, folder / data.name, copy_function=shutil.copyfile, ignore_dangling_symlinks=True)
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
@@ -47,7 +49,7 @@ def use_scratch(folder: Path, data: Path | None) -> None:
 
 def use_new_scratch(data: Path | None) -> None:
     """The same where nothing bounds it: on disk, with a copy of what the last one holds, removed with the run."""
-    new = Path(tempfile.mkdtemp(prefix="scratch-", dir=_scratch[0].parent if _scratch else _run_folder()))
+    new = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_scratch[0].parent if _scratch else _run_folder()))
     for old in _scratch:
         shutil.copytree(old, new, symlinks=True, dirs_exist_ok=True)
     use_scratch(new, data)
