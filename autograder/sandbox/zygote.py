@@ -89,7 +89,8 @@ def _become_worker(descriptors: list[int], confinement: Confinement, options: Wo
         sys.stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115
         sys.stdout = sys.stderr = Output(1, limit)
         worker = Worker(Connection(socket.socket(fileno=connection)))
-        file_bytes = max(limit, (options.scratch_mb + 1) << 20)  # a scratch folder is full before
+        room = options.scratch_mb << 20
+        file_bytes = max(limit, room + (1 << 20)) if room else limit  # the scratch folder is full before
         confinement.apply(keep={connection}, memory_mb=options.memory_mb, cpu_s=options.cpu_s, file_bytes=file_bytes)
         worker.serve()
         os._exit(0)
