@@ -274,12 +274,12 @@ def test_another_architectures_calls_end_it(open_runner, confined, source):
     runner.close()
 
 
-def test_it_has_no_descriptor_but_its_own_three_and_the_socket(confined):
+def test_it_has_no_descriptor_but_its_own_three_and_the_socket(open_student):
     source = "import os\n" + (
         "def is_open(n):\n    try: return bool(os.fstat(n))\n    except OSError: return False\n"
-        "assert sum(map(is_open, range(1 << 12))) == 4"
+        "def count(): return sum(map(is_open, range(1 << 12)))"
     )
-    assert confined.works(source) == "works"
+    assert open_student(source).count() == 4
 
 
 def test_without_confinement_it_could(open_runner, secret):
