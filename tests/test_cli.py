@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,10 @@ def autograder(*arguments, cwd, code=0, **environment):
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout, done.stderr
+
+
+def test_the_version_is_that_of_the_installed_package(tmp_path):
+    assert autograder("--version", cwd=tmp_path)[0].strip() == version("dl-autograder")
 
 
 @pytest.fixture(scope="module")

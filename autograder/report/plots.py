@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 _INK, _FILL = "#010203", "#040506"
 """Stand for the page's own colours until the picture is written."""
 
+_WIDTH = 4.4
+"""Inches: about a phone's width, where what is written in a wide picture would be too small to read."""
+
 
 def histogram(values: Sequence[float], *, upper: float) -> str:
     """How many values lie where between 0 and ``upper``."""
@@ -27,7 +30,7 @@ def histogram(values: Sequence[float], *, upper: float) -> str:
         axes.set_xlim(0, upper or 1.0)
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
-    return _svg(draw, width=7.0, height=2.4, name="histogram")
+    return _svg(draw, height=1.9, name="histogram")
 
 
 def bars(names: Sequence[str], shares: Sequence[float]) -> str:
@@ -40,10 +43,10 @@ def bars(names: Sequence[str], shares: Sequence[float]) -> str:
         axes.set_xlim(0, 100)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g} %")
 
-    return _svg(draw, width=7.0, height=0.6 + 0.3 * len(names), name="bars")
+    return _svg(draw, height=0.5 + 0.24 * len(names), name="bars")
 
 
-def _svg(draw: Callable[[Axes], None], *, width: float, height: float, name: str) -> str:
+def _svg(draw: Callable[[Axes], None], *, height: float, name: str) -> str:
     import warnings
 
     import matplotlib as mpl
@@ -60,11 +63,11 @@ def _svg(draw: Callable[[Axes], None], *, width: float, height: float, name: str
         "ytick.color": _INK,
         "axes.spines.top": False,
         "axes.spines.right": False,
-        "font.size": 10,
+        "font.size": 9,
     }
     with mpl.rc_context(style), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a glyph its own fonts lack: the browser's have it
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         figure.patch.set_alpha(0)
         axes = figure.add_subplot()
         axes.patch.set_alpha(0)
