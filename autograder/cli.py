@@ -61,7 +61,7 @@ def _tell_version(wanted: bool) -> None:
 
 
 @app.callback()
-def main(
+def common(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", callback=_tell_version, is_eager=True)
     ] = False,
