@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -31,6 +32,58 @@ def replace_file(source: Path, target: Path) -> None:
     beside = target.with_name(f".{target.name}.{os.getpid()}")
     shutil.copy(source, beside)
     beside.replace(target)
+
+
+class FolderInPlace:
+    """A folder made anew beside its place, where whoever looks sees the old one or the new one, or after a kill none.
+
+    The old one is kept until it is no longer needed.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._new, self._old = (place.with_name(f".{place.name}.{word}") for word in ("new", "old"))
+        self._is_in_place = False
+
+    def recover(self) -> None:
+        """Clean up behind a process that was killed; of two folders the one in place counts."""
+        shutil.rmtree(self._new, ignore_errors=True)
+        if self._old.exists() and not self._place.exists():
+            self._old.rename(self._place)
+        shutil.rmtree(self._old, ignore_errors=True)
+
+    def begin(self) -> Path:
+        """The new folder, empty.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        self.recover()
+        self._new.mkdir(parents=True)
+        return self._new
+
+    def put_in_place(self) -> None:
+        """Let the new folder be what is seen.
+
+        Raises:
+            OSError: one of them cannot be moved.
+        """
+        if self._place.exists():
+            self._place.rename(self._old)
+        self._new.rename(self._place)
+        self._is_in_place = True
+
+    def undo(self) -> None:
+        """As if it had not begun."""
+        shutil.rmtree(self._place if self._is_in_place else self._new, ignore_errors=True)
+        if self._old.exists():
+            self._old.rename(self._place)
+        with suppress(OSError):  # a student's folder that is empty now was not there before
+            self._place.parent.rmdir()
+
+    def finish(self) -> None:
+        """The old one is not needed any more."""
+        shutil.rmtree(self._old, ignore_errors=True)
 
 
 def line_of(path: Path, words: str, *, last: bool = False) -> int | None:

@@ -265,6 +265,27 @@ def test_what_was_collected_before_is_kept_unless_it_shall_be_replaced(tmp_path,
     assert tree(submitted) == {"ann/tiny/tiny.ipynb": "2"}
 
 
+KILLED = """
+import itertools, os, sys
+from pathlib import Path
+from autograder.lms.collecting import collect
+numbers = itertools.count()
+sys.addaudithook(lambda event, _: event == "os.rename" and next(numbers) == int(sys.argv[1]) and os._exit(9))
+collect(Path(sys.argv[2]), Path(sys.argv[3]), "tiny", update=True)
+"""
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_killed_before_either_step_what_was_collected_is_not_lost(tmp_path, submitted, before):
+    collect(zip_of(tmp_path / "a.zip", {"ann/hw.ipynb": "1"}), submitted, "tiny")
+    newer = zip_of(tmp_path / "b.zip", {"ann/hw.ipynb": "2"})
+    done = subprocess.run([sys.executable, "-c", KILLED, str(before), newer, submitted])
+    assert done.returncode == 9
+    assert "1" in tree(submitted).values()
+    assert [c.state for c in collect(newer, submitted, "tiny").collected] == ["kept"]
+    assert tree(submitted) == {"ann/tiny/tiny.ipynb": "1"}
+
+
 def autograder(*arguments, cwd, code):
     done = subprocess.run([sys.executable, "-m", "autograder", *arguments], cwd=cwd, capture_output=True, text=True)
     assert done.returncode == code, done.stderr

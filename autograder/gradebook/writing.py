@@ -11,13 +11,13 @@ import fcntl
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.course import Assignment, Course
 from autograder.errors import ConfigError
+from autograder.files import FolderInPlace
 from autograder.gradebook import autograded, configuration, records, sources
 from autograder.gradebook.autograded import Autograded
 from autograder.gradebook.configuration import NbgraderCourse, is_nbgrader_course
@@ -168,7 +168,7 @@ class _AssignmentWriter:
 
     def _write_batch(self, batch: Sequence[Entry]) -> int:
         """Write the folders and rows of a batch, or none of them."""
-        folders: list[_Folder] = []
+        folders: list[FolderInPlace] = []
         try:
             with records.transaction(self._gradebook, self._assignment.name) as row:
                 rows = Rows(self._gradebook, row, self._source, [entry.report.student for entry in batch])
@@ -178,7 +178,7 @@ class _AssignmentWriter:
                     record = self._record(entry, made)
                     shown = _shown(target, self._assignment.name)
                     if not (rows.holds(record) and shown == autograded.sha256(entry.report)):
-                        folders.append(_Folder(target))
+                        folders.append(FolderInPlace(target))
                         self._fill(folders[-1].begin(), entry, made)
                         folders[-1].put_in_place()
                         rows.write(record, self._penalty)
@@ -248,42 +248,6 @@ class _AssignmentWriter:
         if self._nbgrader.folders.groupshared:
             for path in (folder, *(p for p in folder.rglob("*") if p.is_dir())):
                 path.chmod(path.stat().st_mode & 0o777 | 0o2770)
-
-
-class _Folder:
-    """A folder made anew beside its place, where whoever looks sees the old one or the new one.
-
-    The old one is kept until the rows that belong to the new one are in the gradebook.
-    """
-
-    def __init__(self, place: Path) -> None:
-        self._place = place
-        self._new, self._old = (place.with_name(f".{place.name}.{word}") for word in ("new", "old"))
-        self._is_in_place = False
-
-    def begin(self) -> Path:
-        """The new folder, empty; what a kill has left is removed."""
-        for left_over in (self._new, self._old):
-            shutil.rmtree(left_over, ignore_errors=True)
-        self._new.mkdir(parents=True)
-        return self._new
-
-    def put_in_place(self) -> None:
-        if self._place.exists():
-            self._place.rename(self._old)
-        self._new.rename(self._place)
-        self._is_in_place = True
-
-    def undo(self) -> None:
-        """As if it had not begun."""
-        shutil.rmtree(self._place if self._is_in_place else self._new, ignore_errors=True)
-        if self._old.exists():
-            self._old.rename(self._place)
-        with suppress(OSError):  # a student's folder that is empty now was not there before
-            self._place.parent.rmdir()
-
-    def finish(self) -> None:
-        shutil.rmtree(self._old, ignore_errors=True)
 
 
 def _is_stock(preprocessors: Sequence[object]) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -14,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from autograder.errors import UsageError
+from autograder.files import FolderInPlace
 from autograder.lms.archives import Entry, Refused, entries_of, entries_of_bytes
 from autograder.lms.downloads import System, Upload, is_note, reader_of, system_of
 from autograder.texts import printable
@@ -83,16 +82,11 @@ def collect(
         students = _by_student(entries, assignment, collection)
         if not students and not collection.refused:
             raise UsageError(f"{source}: holds no submissions")
-        stage = submitted / f".collect-{os.getpid()}"
         try:
             for student, files in sorted(students.items()):
-                _collect_one(
-                    student, files, stage, submitted / student / assignment, collection, attempt, update=update
-                )
+                _collect_one(student, files, submitted / student / assignment, collection, attempt, update=update)
         except OSError as error:
             raise UsageError(f"{error.filename or submitted}: cannot be written: {error.strerror}") from error
-        finally:
-            shutil.rmtree(stage, ignore_errors=True)
     return collection
 
 
@@ -135,14 +129,13 @@ def _folder_name(name: str) -> str:
 def _collect_one(
     student: str,
     files: list[_File],
-    stage: Path,
     target: Path,
     collection: Collection,
     attempt: Attempt,
     *,
     update: bool,
 ) -> None:
-    """Make one student's folder beside where it belongs, then put it there in one step."""
+    """Make one student's folder and put it where it belongs, or leave there what was there."""
     attempts = sorted({file.upload.attempt for file in files})
     chosen = attempts[-1 if attempt == "last" else 0]
     contents = _contents([file for file in files if file.upload.attempt == chosen], target.name, collection)
@@ -152,15 +145,19 @@ def _collect_one(
     handed_in = next((f.upload.handed_in for f in files if f.upload.attempt == chosen and f.upload.handed_in), None)
     if handed_in is not None:
         contents["timestamp.txt"] = f"{handed_in:%Y-%m-%d %H:%M:%S} UTC\n".encode()
+    folder = FolderInPlace(target)
+    folder.recover()
     state: State = "new"
     if target.exists():
         state = "same" if _files_of(target) == contents else "replaced" if update else "kept"
     if state in ("new", "replaced"):
-        _write(contents, stage / student)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if state == "replaced":
-            target.rename(stage / f"{student}.before")
-        (stage / student).rename(target)
+        try:
+            _write(contents, folder.begin())
+            folder.put_in_place()
+        except OSError:
+            folder.undo()
+            raise
+        folder.finish()
     is_late = any(file.upload.is_late for file in files)
     names = tuple(name for name in contents if name != "timestamp.txt")
     collection.collected.append(Collected(student, names, state, len(attempts), is_late))
