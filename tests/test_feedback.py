@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -162,3 +163,19 @@ def test_stock_feedback_and_export_go_on_from_our_gradebook(course):
     assert {name: (float(row["score"]), float(row["max_score"])) for name, row in rows.items()} == {
         "ann": (10, 15), "bob": (7.5, 15), "eve": (0, 15), "lou": (0, 15),
     }  # fmt: skip
+
+
+def test_by_default_every_graded_assignment_gets_pages_and_where_there_is_none_it_is_said(course, tmp_path):
+    def run(folder):
+        command = [sys.executable, "-m", "autograder", "feedback", "--course", folder]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    more = tmp_path / "more"
+    shutil.copytree(course.root, more)
+    shutil.copytree(more / "solutions" / "tiny", more / "solutions" / "another")
+    done = run(more)
+    assert (done.returncode, done.stdout) == (0, "tiny: 4 pages in feedback/<student>/tiny/\n"), done.stderr
+    (more / "gradebook.db").unlink()
+    done = run(more)
+    assert done.returncode == 2
+    assert done.stderr.endswith("gradebook.db: holds no assignment of this course; grade one first\n")

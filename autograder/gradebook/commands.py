@@ -22,6 +22,7 @@ from autograder.commandline import (
     print_json,
     progress,
 )
+from autograder.errors import UsageError
 
 if TYPE_CHECKING:
     from autograder.course import Course
@@ -67,7 +68,12 @@ def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Pat
     with errors_as_exit_codes():
         found = Course.find(course)
         nbgrader = NbgraderCourse(found.root)
-        for name in assignments or list(found.assignments()):
+        if not assignments:
+            known = nbgrader.assignments()
+            assignments = [name for name in found.assignments() if name in known]
+            if not assignments:
+                raise UsageError(f"{nbgrader.database}: holds no assignment of this course; grade one first")
+        for name in assignments:
             assignment = found.assignment(name)
             written = list(pages.write_all(nbgrader, assignment, choose(lang, assignment.settings.language)))
             done = [page for page in written if page.file is not None]

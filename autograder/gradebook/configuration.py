@@ -132,6 +132,15 @@ class NbgraderCourse:
             place = error.filename2 or error.filename or self.root
             raise GradebookError(f"{place}: cannot be written: {error.strerror}{_remedy(error)}") from error
 
+    def assignments(self) -> list[str]:
+        """The names of those that are in the gradebook.
+
+        Raises:
+            GradebookError: it cannot be opened.
+        """
+        with self.open() as gradebook:
+            return [assignment.name for assignment in gradebook.assignments]
+
     def _connect(self) -> Gradebook:
         from nbgrader.api import Gradebook
         from sqlalchemy.exc import DatabaseError
