@@ -118,8 +118,10 @@ def grade(
                 found, paths or [], assignment, jobs, out, confined=confined, quiet=json_output, elsewhere=elsewhere
             )
         _show_reports(reports, out, choose(lang), as_json=json_output)
+        if not (paths or assignment):
+            _tell_left_out(found, choose(lang))
         if not no_gradebook:
-            gradebook.write_gradebook(found, paths or [], reports, quiet=json_output)
+            gradebook.write_gradebook(found, paths or [], reports, choose(lang), quiet=json_output)
     if any(report.status == "error" for report in reports):
         raise typer.Exit(1)
 
@@ -230,7 +232,7 @@ def _grade_all(
     names = [course.assignment(assignment).name] if assignment else list(course.assignments())
     if not paths and not course.submitted.is_dir():
         raise UsageError(f"{course.submitted}: there is no such folder; name the submissions to grade")
-    jobs = find_jobs(paths or [course.submitted], names, course.assignments().keys() - names)
+    jobs = find_jobs(paths or [course.submitted], names, course.others(names))
     if not jobs:
         wanted = f" of {assignment}" if assignment else ""
         raise UsageError(f"no submissions{wanted} found in {', '.join(map(str, paths or [course.submitted]))}")
@@ -291,6 +293,7 @@ def _show_reports(reports: list[GradeReport], out: Path, language: Language, *, 
         print_json([report.to_dict() for report in sorted(reports, key=lambda r: (r.assignment, r.student))])
         return
     from autograder.report import terminal
+    from autograder.texts import text
 
     screen = console()
     for name in sorted({report.assignment for report in reports}):
@@ -298,7 +301,19 @@ def _show_reports(reports: list[GradeReport], out: Path, language: Language, *, 
         screen.print(name, style="bold", markup=False)
         screen.print(terminal.class_table(of_assignment, language, screen.width))
         screen.print(terminal.summary(of_assignment, language))
-    typer.echo(f"reports: {out}")
+    typer.echo(text("reports: {file}", file=str(out)).get(language))
+
+
+def _tell_left_out(course: Course, language: Language) -> None:
+    """What was handed in for assignments without a rubric, which is not ours to grade."""
+    from autograder.texts import text
+
+    for name in course.others(course.assignments()):
+        if any(course.submitted.glob(f"*/{name}")):
+            words = text(
+                "{assignment}: has no assignment.yaml; `nbgrader autograde {assignment}` grades it", assignment=name
+            )
+            typer.echo(words.get(language), err=True)
 
 
 def _check_once(file: Path, lang: Lang | None, *, as_json: bool) -> bool:

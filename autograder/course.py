@@ -15,6 +15,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -271,6 +272,11 @@ class Course:
         if not folders:
             raise ConfigError("holds no <name>/assignment.yaml", path=self.root / "solutions")
         return {folder.name: Assignment.load(folder) for folder in folders}
+
+    def others(self, names: Collection[str]) -> list[str]:
+        """The other folders in ``solutions/``, those without a rubric among them."""
+        folders = (p.name for p in (self.root / "solutions").iterdir() if p.is_dir() and not p.name.startswith("."))
+        return sorted(set(folders) - set(names))
 
     def assignment(self, name: str) -> Assignment:
         """One assignment by name.

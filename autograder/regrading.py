@@ -83,7 +83,7 @@ class Regrading:
 
     def __init__(self, course: Course, assignment: Assignment, results: Path) -> None:
         self._course, self._assignment, self._results = course, assignment, results
-        others = course.assignments().keys() - {assignment.name}
+        others = course.others([assignment.name])
         self._jobs = find_jobs([course.submitted], [assignment.name], others) if course.submitted.is_dir() else []
         if not self._jobs:
             raise UsageError(f"{course.submitted}: no submissions of {assignment.name}")

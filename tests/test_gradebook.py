@@ -129,7 +129,7 @@ def test_the_time_of_submission_is_that_of_the_file(written):
     times = {row[0]: str(row[1]) for row in course_of.tables(course_of.gradebook(course))["submissions"]}
     assert times["ann"].startswith("2026-01-02 10:00:00")
     assert times["bob"] == "None"
-    assert "bob: timestamp.txt is not a time; it is called timestamp.unreadable.txt now" in outcome.notes
+    assert "bob: timestamp.txt is not a time; it is called timestamp.unreadable.txt now" in map(str, outcome.notes)
 
 
 def test_the_autograded_folder_is_as_nbgrader_leaves_it(written):
@@ -138,7 +138,7 @@ def test_the_autograded_folder_is_as_nbgrader_leaves_it(written):
     assert names == {"tiny.ipynb", "timestamp.txt", "data.txt", "test_tiny.py", "assignment.yaml"}
     assert autograded(course, "ann", "test_tiny.py").read_text() == tiny.VISIBLE  # the course's, not the student's
     assert {oct(p.stat().st_mode & 0o777) for p in autograded(course, "ann").parent.iterdir()} == {"0o444"}
-    assert "ann: stolen.py is a link and was left out" in outcome.notes
+    assert "ann: stolen.py is a link and was left out" in map(str, outcome.notes)
     assert not [p for p in (course.root / "autograded").rglob(".*")]
 
 
@@ -248,7 +248,7 @@ def test_steps_of_the_courses_own_before_grading_are_told_to_have_no_effect(grad
     configure(course, f"c.Autograde.sanitize_preprocessors = {steps!r}")
     reports = [report for report in graded[1] if report.student == "hal"]
     notes = writing.write(course, [], reports).notes
-    assert sum("c.Autograde.sanitize_preprocessors does nothing" in note for note in notes) == told
+    assert sum("c.Autograde.sanitize_preprocessors does nothing" in note.en for note in notes) == told
 
 
 def test_an_assignment_the_gradebook_does_not_know_is_entered(graded, course):
@@ -382,7 +382,7 @@ def test_where_there_is_no_gradebook_to_write_it_is_said(graded, course, tmp_pat
         course.submitted.mkdir()
     paths = [tmp_path / "somewhere"] if what == "elsewhere" else []
     outcome = writing.write(course, paths, graded[1])
-    assert outcome.database == "" and outcome.notes[0].startswith("no gradebook was written: ")
+    assert outcome.database == "" and outcome.notes[0].en.startswith("no gradebook was written: ")
 
 
 # -- kills and rivals --------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import tiny_course as tiny
 
 from autograder.errors import UsageError
 from autograder.jobs import find_jobs
-from autograder.lms import archives
+from autograder.lms import archives, collecting
 from autograder.lms.collecting import collect
 from autograder.submission import read
 
@@ -170,6 +170,26 @@ def test_a_folder_is_as_good_as_a_zip_and_plain_folders_need_no_system(tmp_path,
     assert names(submitted) == ["ann/tiny/tiny.ipynb", "bob/tiny/tiny.py", "carl/tiny/tiny.ipynb"]
 
 
+def test_a_folder_may_lie_around_the_students(tmp_path, submitted):
+    files = {"hw one/ann/hw.ipynb": NOTEBOOK, "hw one/ann/data.csv": "1", "hw one/bob/HW.IPYNB": NOTEBOOK}
+    collect(zip_of(tmp_path / "a.zip", files), submitted, "tiny")
+    assert names(submitted) == ["ann/tiny/data.csv", "ann/tiny/tiny.ipynb", "bob/tiny/tiny.ipynb"]
+
+
+def test_of_two_files_of_one_name_in_an_archive_the_last_counts_and_the_other_is_told(tmp_path, submitted):
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        path = zip_of(tmp_path / "a.zip", [("ann/hw.ipynb", "old"), ("ann/hw.ipynb", NOTEBOOK)])
+    collection = collect(path, submitted, "tiny")
+    assert tree(submitted) == {"ann/tiny/tiny.ipynb": NOTEBOOK}
+    assert "comes after it" in reasons(collection)["ann/hw.ipynb"]
+
+
+def test_a_student_cannot_say_when_it_was_handed_in(tmp_path, submitted):
+    inner = zip_of(tmp_path / "i.zip", {"hw.ipynb": NOTEBOOK, "timestamp.txt": "2026-01-01 00:00:00 UTC"})
+    collect(zip_of(tmp_path / "a.zip", {"doe_1_2_hw.zip": inner.read_bytes()}), submitted, "tiny")
+    assert names(submitted) == ["doe_1/tiny/tiny.ipynb"]
+
+
 def test_what_is_collected_can_be_graded(tmp_path, submitted):
     collect(zip_of(tmp_path / "a.zip", {"ann/hw.ipynb": NOTEBOOK, "bob/hw.py": tiny.DOUBLE}), submitted, "tiny")
     jobs = find_jobs([submitted], ["tiny"])
@@ -223,6 +243,12 @@ def test_zip_bombs_are_not_unfolded(tmp_path, submitted, monkeypatch):
     monkeypatch.setattr(archives, "MAX_TOTAL_BYTES", 150)
     collection = collect(zip_of(tmp_path / "c.zip", {"fay/a.txt": "1" * 99, "fay/b.txt": "1" * 99}), submitted, "tiny")
     assert list(reasons(collection)) == ["fay/b.txt"]
+    monkeypatch.setattr(collecting, "MAX_STUDENT_BYTES", 120)  # inside a student's own zip, too
+    inner = zip_of(tmp_path / "d.zip", {"a.txt": "1" * 70, "b.txt": "1" * 70}).read_bytes()
+    monkeypatch.setattr(archives, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(archives, "MAX_TOTAL_BYTES", 1000)
+    collection = collect(zip_of(tmp_path / "e.zip", {"gil/hw.zip": inner}), submitted, "tiny")
+    assert "all files of this student together are more than" in reasons(collection)["gil/hw.zip"]
     assert names(submitted) == ["ann/tiny/tiny.ipynb", "eve/tiny/a.txt", "fay/tiny/a.txt"]
 
 

@@ -27,20 +27,30 @@ from autograder.errors import UsageError
 if TYPE_CHECKING:
     from autograder.course import Course
     from autograder.results import GradeReport
+    from autograder.texts import Language
 
 
-def write_gradebook(course: Course, paths: Sequence[Path], reports: Sequence[GradeReport], *, quiet: bool) -> None:
+def write_gradebook(
+    course: Course, paths: Sequence[Path], reports: Sequence[GradeReport], language: Language, *, quiet: bool
+) -> None:
     """Write reports to nbgrader's gradebook and say what came of it."""
     from autograder.gradebook import writing
+    from autograder.texts import text
 
-    with console(stderr=True).status("writing the gradebook") as status:
+    with console(stderr=True).status(text("writing the gradebook").get(language)) as status:
         if quiet:
             status.stop()
         outcome = writing.write(course, paths, reports)
     for note in outcome.notes:
-        typer.echo(note, err=True)
+        typer.echo(note.get(language), err=True)
     if outcome.database and not quiet:
-        typer.echo(f"gradebook: {outcome.database}: {outcome.written} written, {outcome.unchanged} unchanged")
+        words = text(
+            "gradebook: {database}: {written} written, {unchanged} unchanged",
+            database=outcome.database,
+            written=outcome.written,
+            unchanged=outcome.unchanged,
+        )
+        typer.echo(words.get(language))
 
 
 def release(assignments: AssignmentsArgument = None, course: CourseOption = Path()) -> None:
@@ -64,6 +74,7 @@ def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Pat
     from autograder.course import Course
     from autograder.gradebook import feedback as pages
     from autograder.gradebook.configuration import NbgraderCourse
+    from autograder.texts import text
 
     with errors_as_exit_codes():
         found = Course.find(course)
@@ -77,10 +88,12 @@ def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Pat
             assignment = found.assignment(name)
             written = list(pages.write_all(nbgrader, assignment, choose(lang, assignment.settings.language)))
             done = [page for page in written if page.file is not None]
-            typer.echo(f"{name}: {len(done)} pages in {nbgrader.folders.feedback_directory}/<student>/{name}/")
+            folder = f"{nbgrader.folders.feedback_directory}/<student>/{name}/"
+            words = text("{assignment}: {count} pages in {folder}", assignment=name, count=len(done), folder=folder)
+            typer.echo(words.get(choose(lang)))
             for page in written:
-                if page.file is None:
-                    typer.echo(f"{page.student}: {page.reason}", err=True)
+                if page.reason is not None:
+                    typer.echo(f"{page.student}: {page.reason.get(choose(lang))}", err=True)
 
 
 def regrade(
@@ -99,8 +112,10 @@ def regrade(
     from autograder.grading import default_jobs
     from autograder.regrading import Regrading
     from autograder.report import moves as report
+    from autograder.texts import text
 
     with errors_as_exit_codes():
+        language = choose(lang)
         found = Course.find(course)
         graded = found.assignment(assignment)
         confined = must_confine(unsafe=unsafe_no_sandbox, scratch_mb=graded.settings.limits.scratch_mb)
@@ -111,17 +126,17 @@ def regrade(
             print_json([report.as_values(move) for move in moves])
         else:
             if moves:
-                console().print(report.table(moves, choose(lang)))
-            typer.echo(f"{len(moves)} of {len(again)} change")
+                console().print(report.table(moves, language))
+            typer.echo(text("{moved} of {all} change", moved=len(moves), all=len(again)).get(language))
         if not yes:
             if not json_output:
-                typer.echo("nothing has been written; add --yes to let the new scores count")
+                typer.echo(text("nothing has been written; add --yes to let the new scores count").get(language))
             return
         kept = again.accept()
         if not json_output:
-            typer.echo(f"reports: {out}; the old ones: {kept}")
+            typer.echo(text("reports: {file}; the old ones: {kept}", file=str(out), kept=str(kept)).get(language))
         if not no_gradebook:
-            write_gradebook(found, [], again.reports, quiet=json_output)
+            write_gradebook(found, [], again.reports, language, quiet=json_output)
 
 
 def add_to(app: typer.Typer) -> None:

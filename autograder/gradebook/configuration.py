@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.course import Assignment
 from autograder.errors import ConfigError, GradebookError
+from autograder.texts import Text, text
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
@@ -155,7 +156,7 @@ class NbgraderCourse:
         raise AssertionError("unreachable")
 
 
-def timestamp(folder: Path) -> tuple[datetime | None, str]:
+def timestamp(folder: Path) -> tuple[datetime | None, Text | None]:
     """When something was handed in, and what is odd about the file that says so.
 
     A file that holds no time is renamed: at the sight of it the formgrader and all of ``nbgrader autograde`` would end.
@@ -165,15 +166,15 @@ def timestamp(folder: Path) -> tuple[datetime | None, str]:
     file = folder / "timestamp.txt"
     try:
         words = file.read_text(encoding="utf-8").strip()
-        return parse_utc(words) if words else None, ""
+        return parse_utc(words) if words else None, None
     except FileNotFoundError:
-        return None, ""
+        return None, None
     except (OSError, ValueError, OverflowError):
         try:
             file.rename(folder / NO_TIMESTAMP)
         except OSError:
-            return None, f"{file.name} is not a time; it was left aside"
-        return None, f"{file.name} is not a time; it is called {NO_TIMESTAMP} now"
+            return None, text("{file} is not a time; it was left aside", file=file.name)
+        return None, text("{file} is not a time; it is called {name} now", file=file.name, name=NO_TIMESTAMP)
 
 
 def rubric_of(folders: CourseDirectory, assignment: str, notebook: str) -> Assignment | None:

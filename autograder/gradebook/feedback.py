@@ -19,7 +19,7 @@ from autograder.gradebook.autograded import MARK, NO_RESPONSE
 from autograder.gradebook.configuration import NbgraderCourse
 from autograder.gradebook.page import Answer, CodeCell, Feedback, Given
 from autograder.results import ExerciseResult, Problem
-from autograder.texts import Language
+from autograder.texts import Language, Text, text
 
 if TYPE_CHECKING:
     from nbgrader.api import SubmittedAssignment
@@ -43,7 +43,7 @@ class Written:
 
     student: str
     file: Path | None
-    reason: str = ""
+    reason: Text | None = None
 
 
 def write_all(nbgrader: NbgraderCourse, assignment: Assignment, language: Language) -> Iterator[Written]:
@@ -76,7 +76,7 @@ def _write(
     try:
         rendered = render(assignment, submission, json.loads(source.read_text(encoding="utf-8")), language)
     except (OSError, ValueError, LookupError, TypeError, ValidationError):
-        return Written(student, None, f"{source} holds no report of ours; grade it first")
+        return Written(student, None, text("{file} holds no report of ours; grade it first", file=str(source)))
     target = nbgrader.folder("feedback", student, assignment.name) / f"{assignment.name}.html"
     target.parent.mkdir(parents=True, exist_ok=True)
     write_whole(target, rendered)

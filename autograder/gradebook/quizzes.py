@@ -14,7 +14,7 @@ from autograder.gradebook.records import Record, Rows
 from autograder.gradebook.writing import Outcome
 from autograder.quiz.models import Quiz
 from autograder.quiz.outcomes import SheetOutcome
-from autograder.texts import Language
+from autograder.texts import Language, text
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
@@ -71,9 +71,15 @@ def _to_write(outcomes: Sequence[SheetOutcome], outcome: Outcome) -> list[SheetO
     sheets = []
     for sheet in outcomes:
         if sheet.status == "unreadable":
-            outcome.notes.append(f"{sheet.file or sheet.student}: cannot be read; not in the gradebook")
+            outcome.notes.append(
+                text("{sheet}: cannot be read; not in the gradebook", sheet=sheet.file or sheet.student)
+            )
         elif counts[sheet.student] > 1:
-            note = f"{sheet.student}: has {counts[sheet.student]} answer sheets; not in the gradebook"
+            note = text(
+                "{student}: has {count} answer sheets; not in the gradebook",
+                student=sheet.student,
+                count=counts[sheet.student],
+            )
             if note not in outcome.notes:
                 outcome.notes.append(note)
         else:

@@ -24,6 +24,7 @@ from autograder.gradebook.configuration import NbgraderCourse, is_nbgrader_cours
 from autograder.gradebook.records import Record, Rows
 from autograder.jobs import Job, find_jobs
 from autograder.results import GradeReport
+from autograder.texts import Text, printable, same, text
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 BATCH = 20
 """Submissions in one transaction: others who write to the gradebook wait no longer than these take."""
 _TRIES = 5
-_SANITIZED_BY_US = (
+_SANITIZED_BY_US = text(
     "nbgrader_config.py: c.Autograde.sanitize_preprocessors does nothing for notebooks with a rubric, whose marks and "
     "locked cells come from the gradebook; take it out, or leave the assignment without assignment.yaml to "
     "`nbgrader autograde`"
@@ -52,7 +53,7 @@ class Outcome:
     database: str = ""
     written: int = 0
     unchanged: int = 0
-    notes: list[str] = field(default_factory=list)
+    notes: list[Text] = field(default_factory=list)
 
 
 def write(course: Course, paths: Sequence[Path], reports: Sequence[GradeReport]) -> Outcome:
@@ -68,12 +69,17 @@ def write(course: Course, paths: Sequence[Path], reports: Sequence[GradeReport])
         ConfigError: the course's ``nbgrader_config.py`` is broken.
     """
     if not all(path.resolve().is_relative_to(course.submitted.resolve()) for path in paths):
-        return Outcome(notes=[f"no gradebook was written: these submissions are not in {course.submitted}"])
+        return Outcome(
+            notes=[text("no gradebook was written: these submissions are not in {folder}", folder=course.submitted)]
+        )
     entries = list(_entries(course, reports))
     if not entries:
-        return Outcome(notes=[f"no gradebook was written: {course.submitted} has no <student>/<assignment>/ folders"])
+        words = text(
+            "no gradebook was written: {folder} has no <student>/<assignment>/ folders", folder=course.submitted
+        )
+        return Outcome(notes=[words])
     if not is_nbgrader_course(course.root):
-        return Outcome(notes=[f"no gradebook was written: {course.root} has no nbgrader_config.py"])
+        return Outcome(notes=[text("no gradebook was written: {folder} has no nbgrader_config.py", folder=course.root)])
     nbgrader = NbgraderCourse(course.root)
     outcome = Outcome(nbgrader.database)
     with nbgrader.open() as gradebook:
@@ -148,7 +154,12 @@ class _AssignmentWriter:
         names = frozenset(notebook.name for notebook in found) - {self._assignment.name}
         self._gradebook.db.rollback()
         for name in sorted(names):
-            self._outcome.notes.append(f"{name}.ipynb has no rubric and was left to `nbgrader autograde`")
+            words = text(
+                "{notebook}.ipynb has no rubric; `nbgrader autograde {assignment} --force` grades what is new of it",
+                notebook=name,
+                assignment=self._assignment.name,
+            )
+            self._outcome.notes.append(words)
         return names
 
     def _write_again(self, batch: Sequence[Entry]) -> None:
@@ -192,7 +203,7 @@ class _AssignmentWriter:
 
     def _record(self, entry: Entry, made: Autograded) -> Record:
         timestamp, note = configuration.timestamp(entry.folder)
-        if note and (words := f"{entry.report.student}: {note}") not in self._outcome.notes:
+        if note and (words := same(f"{entry.report.student}: ") + note) not in self._outcome.notes:
             self._outcome.notes.append(words)
         missing = frozenset(name for name in self._others if not (entry.folder / f"{name}.ipynb").exists())
         return Record(entry.report.student, timestamp, made.scores, made.comments, missing)
@@ -219,8 +230,12 @@ class _AssignmentWriter:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).unlink(missing_ok=True)
             shutil.copyfile(file, folder / name)
-        text = nbformat.writes(made.notebook, version=nbformat.NO_CONVERT)
-        (folder / f"{self._assignment.name}.ipynb").write_text(text + "\n", encoding="utf-8")
+        content = nbformat.writes(made.notebook, version=nbformat.NO_CONVERT)
+        (folder / f"{self._assignment.name}.ipynb").write_text(content + "\n", encoding="utf-8")
+        before = self._nbgrader.folder("autograded", entry.report.student, self._assignment.name)
+        for other in (f"{notebook}.ipynb" for notebook in self._others):
+            if (before / other).is_file():  # its scores stay, and so does what shows them
+                shutil.copyfile(before / other, folder / other)
         self._set_permissions(folder)
 
     def _other_files(self, submitted: Path) -> Iterator[tuple[Path, Path]]:
@@ -231,7 +246,8 @@ class _AssignmentWriter:
         for name in find_all_files(str(submitted), ignored):
             file = Path(name)
             if file.is_symlink():  # it could lead to the solution, or to another student's file
-                self._outcome.notes.append(f"{submitted.parent.name}: {file.name} is a link and was left out")
+                words = text("{file} is a link and was left out", file=printable(file.name))
+                self._outcome.notes.append(same(f"{submitted.parent.name}: ") + words)
             elif file.is_file():
                 yield file, file.relative_to(submitted)
         own = self._nbgrader.folder("source", ".", self._assignment.name)

@@ -15,6 +15,8 @@ from autograder.texts import printable
 
 MAX_FILE_BYTES = 256 << 20
 MAX_TOTAL_BYTES = 4 << 30
+MAX_STUDENT_BYTES = 1 << 30
+"""All files of one student, which are held in memory together."""
 MAX_FILES = 100_000
 _MAX_RATIO = 1000
 _SMALL = 1 << 20
@@ -98,10 +100,12 @@ def _of_zip(archive: zipfile.ZipFile) -> Iterator[Entry | Refused]:
     files = [info for info in archive.infolist() if not info.is_dir()]
     if len(files) > MAX_FILES:
         raise ValueError(f"{len(files)} files, at most {MAX_FILES} are taken")
-    total = 0
+    total, last = 0, {_name_of(info): info for info in files}
     for info in files:
         name = _name_of(info)
         reason = _reason_against(name, info)
+        if reason is None and last[name] is not info:
+            reason = "another file of this name comes after it in the archive, which counts"
         total += info.file_size
         if reason is None and total > MAX_TOTAL_BYTES:
             reason = f"all files together unfold to more than {MAX_TOTAL_BYTES >> 30} GB"

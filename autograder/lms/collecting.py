@@ -13,7 +13,7 @@ from typing import Literal
 
 from autograder.errors import UsageError
 from autograder.files import FolderInPlace
-from autograder.lms.archives import Entry, Refused, entries_of, entries_of_bytes
+from autograder.lms.archives import MAX_STUDENT_BYTES, Entry, Refused, entries_of, entries_of_bytes
 from autograder.lms.downloads import System, Upload, is_note, reader_of, system_of
 from autograder.texts import printable
 
@@ -99,7 +99,7 @@ def _by_student(entries: Sequence[Entry], assignment: str, collection: Collectio
         upload = read(entry.path)
         if upload is not None:
             files.append(_File(upload, entry))
-        elif entry.path.suffix in _CODE:
+        elif entry.path.suffix.lower() in _CODE:
             collection.refused.append(Refused(printable(str(entry.path)), "its name does not say whose it is"))
     numbers: dict[str, set[str]] = defaultdict(set)
     for file in files:
@@ -142,6 +142,8 @@ def _collect_one(
     if not contents:
         collection.refused.append(Refused(student, "handed in nothing that can be taken"))
         return
+    if collection.system != "plain":
+        contents.pop("timestamp.txt", None)  # the system knows when it was; what a student packed says nothing
     handed_in = next((f.upload.handed_in for f in files if f.upload.attempt == chosen and f.upload.handed_in), None)
     if handed_in is not None:
         contents["timestamp.txt"] = f"{handed_in:%Y-%m-%d %H:%M:%S} UTC\n".encode()
@@ -173,21 +175,29 @@ def _contents(files: list[_File], assignment: str, collection: Collection) -> di
         try:
             content = file.entry.read()
             if name.lower().endswith(".zip"):
-                contents |= _unpacked(str(file.entry.path), content, collection)
+                added = _unpacked(str(file.entry.path), content, collection)
             else:
-                contents[_safe_path(name)] = content
+                added = {_safe_path(name): content}
+            contents = _together(contents, added)
         except ValueError as error:
             collection.refused.append(Refused(printable(str(file.entry.path)), str(error)))
     return _renamed(contents, assignment)
 
 
+def _together(contents: dict[str, bytes], added: dict[str, bytes]) -> dict[str, bytes]:
+    both = contents | added
+    if sum(map(len, both.values())) > MAX_STUDENT_BYTES:
+        raise ValueError(f"all files of this student together are more than {MAX_STUDENT_BYTES >> 20} MB")
+    return both
+
+
 def _unpacked(outer: str, content: bytes, collection: Collection) -> dict[str, bytes]:
-    contents = {}
+    contents: dict[str, bytes] = {}
     for entry in entries_of_bytes(content):
         if isinstance(entry, Refused):
             collection.refused.append(replace(entry, path=f"{printable(outer)}: {entry.path}"))
         else:
-            contents[_safe_path(str(entry.path))] = entry.read()
+            contents = _together(contents, {_safe_path(str(entry.path)): entry.read()})
     return contents
 
 
@@ -200,7 +210,7 @@ def _safe_path(name: str) -> str:
 def _renamed(contents: dict[str, bytes], assignment: str) -> dict[str, bytes]:
     """The only notebook, or else the only script, gets the assignment's name, which nbgrader goes by."""
     for suffix in _CODE:
-        wanted, found = f"{assignment}{suffix}", [name for name in contents if name.endswith(suffix)]
+        wanted, found = f"{assignment}{suffix}", [name for name in contents if name.lower().endswith(suffix)]
         if wanted in contents or len(found) > 1:
             return contents
         if found:

@@ -5,7 +5,7 @@
     Canvas      doejane_LATE_12345_67890_hw1-2.ipynb            name, user, upload; -2: uploaded again
     Moodle      Jane Doe_123456_assignsubmission_file_/hw1.ipynb   or with the file's name right behind it
     Blackboard  HW 1_jdoe_attempt_2026-03-01-14-22-33_hw1.ipynb    and a note on it, ...-14-22-33.txt
-    any other   jdoe/hw1.ipynb, or jdoe.ipynb
+    any other   jdoe/hw1.ipynb, or jdoe.ipynb; one folder may lie around those of several students
 
 Blackboard's times have no zone: they are taken for this machine's.
 """
@@ -91,7 +91,10 @@ def reader_of(
         users = _users(notes)
         column = _column(heads, users, assignment)
         return lambda path: _blackboard(path, lambda head: users.get(head) or head.removeprefix(column))
-    return {"canvas": _canvas, "moodle": _moodle, "plain": _plain}[system]
+    if system == "plain":
+        wrapped = _is_wrapped(paths)
+        return lambda path: _plain(PurePosixPath(*path.parts[1:]) if wrapped else path)
+    return {"canvas": _canvas, "moodle": _moodle}[system]
 
 
 def _canvas(path: PurePosixPath) -> Upload | None:
@@ -154,6 +157,16 @@ def _blackboard(path: PurePosixPath, user_of: Callable[[str], str]) -> Upload | 
     except (ValueError, OverflowError):
         return None
     return Upload(user_of(found["head"]), "", found["file"], attempt=time, handed_in=handed_in)
+
+
+def _is_wrapped(paths: list[PurePosixPath]) -> bool:
+    """Does one folder lie around those of several students, as where a folder of folders was packed?"""
+    code = [path.parts for path in paths if path.suffix.lower() in (".ipynb", ".py")]
+    return (
+        len({path.parts[0] for path in paths}) == 1
+        and all(len(parts) > 2 for parts in code)
+        and len({parts[1] for parts in code}) > 1
+    )
 
 
 def _plain(path: PurePosixPath) -> Upload | None:

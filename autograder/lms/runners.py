@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import zipfile
+from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
 
 import autograder
@@ -13,6 +15,8 @@ from autograder.lms.reports import not_graded
 from autograder.texts import text
 
 _CHECKOUT = Path(autograder.__file__).resolve().parents[1]
+_NAME = "dl-autograder"
+_OF_THIS_INSTALLATION = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 _PACKAGE_FILES = ("pyproject.toml", "README.md", "LICENSE", "constraints.txt")
 
 _SETUP = """\
@@ -146,12 +150,37 @@ def _begin(folder: Path) -> None:
 def _requirement(folder: Path, place: str) -> list[str]:
     """What pip is asked for in a folder; a package that was not installed from an index is brought along."""
     if not (_CHECKOUT / "pyproject.toml").is_file():
-        return [f"dl-autograder=={autograder.__version__}"]
+        installed = distribution(_NAME)
+        if installed.read_text("direct_url.json") is None:
+            return [f"{_NAME}=={installed.version}"]
+        (folder / place).mkdir(parents=True)
+        wheel = _wheel(installed, folder / place)
+        versions = {d.metadata["Name"]: d.version.partition("+")[0] for d in distributions()}
+        pins = "".join(f"{name}=={version}\n" for name, version in sorted(versions.items()) if name != _NAME)
+        (folder / place / "constraints.txt").write_text(pins, encoding="utf-8")
+        return [f"-c {place}/constraints.txt", f"./{place}/{wheel.name}"]
     _copy(_CHECKOUT / "autograder", folder / place / "autograder")
     for file in _PACKAGE_FILES:
         if (_CHECKOUT / file).is_file():
             shutil.copy(_CHECKOUT / file, folder / place / file)
     return [f"-c {place}/constraints.txt", f"./{place}"]
+
+
+def _wheel(installed: Distribution, folder: Path) -> Path:
+    """The installed package as the wheel that it came from."""
+    path = folder / f"{_NAME.replace('-', '_')}-{installed.version}-py3-none-any.whl"
+    files = [
+        file
+        for file in installed.files or ()
+        if ".." not in file.parts and "__pycache__" not in file.parts and file.name not in _OF_THIS_INSTALLATION
+    ]
+    (info,) = {file.parent for file in files if file.name == "METADATA"}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
+        for file in files:
+            wheel.write(str(file.locate()), str(file))
+        hashes = [f"{f},{f.hash.mode}={f.hash.value},{f.size}\n" for f in files if f.hash is not None]
+        wheel.writestr(f"{info}/RECORD", "".join([*hashes, f"{info}/RECORD,,\n"]))
+    return path
 
 
 def _copy(source: Path, target: Path) -> None:

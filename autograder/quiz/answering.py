@@ -91,7 +91,7 @@ def _write_gradebook(name: Path, course: Path, outcomes: list[SheetOutcome], lan
     quiz = loading.load(loading.find(name, course))
     outcome = quizzes.write(Course.find(course).root, quiz, outcomes, choose(lang, quiz.language))
     for note in outcome.notes:
-        typer.echo(note, err=True)
+        typer.echo(note.get(choose(lang)), err=True)
     if not quiet:
         words = text(
             "gradebook: {database}: {written} written, {unchanged} unchanged",
