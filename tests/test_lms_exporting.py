@@ -7,6 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 
 import junitparser
@@ -298,6 +301,30 @@ def test_gradescopes_folder_grades_a_submission(course, graded, tmp_path):
     subprocess.run(["bash", "-n", str(root / "source" / "setup.sh")], check=True)
     needed = (root / "source" / "setup.sh").read_text(encoding="utf-8").split()[-3:]
     assert needed[0] == "-c" and all((root / "source" / path).exists() for path in needed[1:])
+
+
+def test_a_package_that_came_from_no_index_is_brought_along_as_a_wheel(course, tmp_path):
+    """As ``pip install .`` leaves it: without a checkout around it, and with a note where it came from."""
+    site, package = tmp_path / "site", Path(runners.__file__).parents[1]
+    shutil.copytree(package, site / "autograder", ignore=shutil.ignore_patterns("__pycache__"))
+    info = site / f"dl_autograder-{version('dl-autograder')}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: dl-autograder\nVersion: {version('dl-autograder')}\n")
+    (info / "WHEEL").write_text("Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+    (info / "direct_url.json").write_text('{"dir_info": {}, "url": "file:///somewhere"}')
+    files = [path.relative_to(site) for path in site.rglob("*") if path.is_file()]
+    hashes = {f: urlsafe_b64encode(sha256((site / f).read_bytes()).digest()).decode().rstrip("=") for f in files}
+    record = [f"{f},sha256={hashes[f]},{(site / f).stat().st_size}\n" for f in files] + ["../bin/autograder,,\n"]
+    (info / "RECORD").write_text("".join(record))
+    command = ["-m", "autograder", "export", "--to", "gradescope-autograder", "--assignment", "tiny", "--out"]
+    environment = os.environ | {"PYTHONPATH": str(site)}
+    subprocess.run([sys.executable, *command, tmp_path / "out"], cwd=course.root, env=environment, check=True)
+    needed = (tmp_path / "out" / "setup.sh").read_text(encoding="utf-8").split()[-3:]
+    assert f"pytest=={version('pytest')}" in (tmp_path / "out" / needed[1]).read_text().split()
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--target", tmp_path / "installed"]
+    subprocess.run([*pip, tmp_path / "out" / needed[2]], check=True)
+    installed = {p.relative_to(tmp_path / "installed") for p in (tmp_path / "installed" / "autograder").rglob("*")}
+    assert {f for f in files if f.parts[0] == "autograder"} <= installed
 
 
 def test_a_template_for_github_classroom(course, tmp_path):
