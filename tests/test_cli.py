@@ -39,6 +39,9 @@ def course(tmp_path_factory):
     tiny.submit(course, "ann", tiny.answers())
     tiny.submit(course, "bob", tiny.answers(WRONG, before=["1 / 0"]))
     tiny.submit(course, "eve", b"")
+    for folder in (course.root / "solutions" / "essay", course.submitted / "ann" / "essay"):
+        folder.mkdir()  # an assignment without a rubric
+        (folder / "essay.ipynb").write_text(json.dumps(tiny.answers()), encoding="utf-8")
     return course
 
 
@@ -53,6 +56,7 @@ def test_grade_prints_a_table(graded):
     assert ["bob", "2", "4", "6", "code", "cell", "2:", "ZeroDivisionError:", "division", "by", "zero"] in lines
     assert ["eve", "0", "0", "0", "tiny.ipynb", "is", "empty"] in lines
     assert "2 graded, 1 unreadable, 0 could not be graded; mean 5.33 of 10" in graded[0]
+    assert "essay: has no assignment.yaml; `nbgrader autograde essay` grades it" in graded[1]
 
 
 def test_grade_writes_one_object_per_line(course, graded):
@@ -99,8 +103,9 @@ def test_json_is_one_document_and_nothing_else(course, graded):
 
 
 def test_the_table_speaks_chinese(course, graded):
-    printed, _ = autograder("grade", "--lang", "zh", cwd=course.root)
-    assert "已评 2 份，无法读取 1 份" in printed
+    printed, notes = autograder("grade", "--lang", "zh", cwd=course.root)
+    assert "已评 2 份，无法读取 1 份" in printed and "报告：results.jsonl" in printed
+    assert "essay：没有 assignment.yaml" in notes and "未写成绩册" in notes
 
 
 def test_a_narrow_terminal_gets_the_problems_below(course, graded):
@@ -117,6 +122,7 @@ def test_a_narrow_terminal_gets_the_problems_below(course, graded):
         (["grade", "--course", "/"], "no course here"),
         (["grade", "--out", "no/such/folder/r.jsonl"], "cannot be written"),
         (["grade", "solutions/tiny/private"], "no submissions found in"),
+        (["grade", "submitted/ann/essay"], "no submissions found in"),
         (["check", "nowhere.ipynb"], "there is no such file"),
         (["demo", "solutions"], "is not empty; name another folder"),
     ],

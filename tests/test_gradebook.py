@@ -259,6 +259,18 @@ def test_an_assignment_the_gradebook_does_not_know_is_entered(graded, course):
     assert not (course.root / "assignments").exists()
 
 
+def test_the_assignments_other_notebooks_keep_what_shows_their_scores(graded, course):
+    other = course.root / "solutions" / "tiny" / "other.ipynb"
+    other.write_text(json.dumps(tiny.notebook(tiny.code_cell("assert 1", "asserted", points=1))))
+    releasing.release(course, NbgraderCourse(course.root), "tiny")
+    shown = autograded(course, "ann", "other.ipynb")
+    shown.parent.mkdir(parents=True)
+    shown.write_text("by nbgrader autograde")
+    notes = writing.write(course, [], graded[1]).notes
+    assert shown.read_text() == "by nbgrader autograde" and autograded(course, "ann").is_file()
+    assert any("`nbgrader autograde tiny --force` grades what is new of it" in note.en for note in notes)
+
+
 def test_points_that_changed_after_the_release_are_refused(graded, course):
     releasing.release(course, NbgraderCourse(course.root), "tiny")
     with Gradebook(course_of.gradebook(course), "dl") as gradebook:
