@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -85,19 +85,13 @@ class Journal:
 
     def _read(self) -> None:
         self._file.seek(0)
-        whole = 0
-        for number, line in enumerate(self._file, start=1):
-            if not line.endswith(b"\n"):
-                self._file.truncate(whole)
-                break
-            whole += len(line)
-            report = _parse(line)
-            if report is None:
-                self._file.close()
-                raise UsageError(
-                    f"{self.path}:{number}: this is not a line of a results file; name another file, or remove it"
-                )
-            self.reports[report.assignment, report.student] = report
+        try:
+            self.reports, whole = _whole_lines(self.path, self._file)
+        except UsageError:
+            self._file.close()
+            raise
+        if whole < self._file.seek(0, os.SEEK_END):
+            self._file.truncate(whole)
 
     def __enter__(self) -> Self:
         return self
@@ -107,9 +101,32 @@ class Journal:
 
 
 def read(path: Path) -> Iterator[GradeReport]:
-    """The reports in a results file, the last one of each submission."""
-    with Journal(path) as journal:
-        yield from journal.reports.values()
+    """The reports in a results file, the last one of each submission; the file may be read only, or just being written.
+
+    Raises:
+        UsageError: it cannot be read, or is no results file.
+    """
+    try:
+        with path.open("rb") as file:
+            reports, _ = _whole_lines(path, file)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    yield from reports.values()
+
+
+def _whole_lines(path: Path, lines: Iterable[bytes]) -> tuple[dict[Key, GradeReport], int]:
+    """The reports, and how many bytes they take; a line that was cut short is none."""
+    reports: dict[Key, GradeReport] = {}
+    size = 0
+    for number, line in enumerate(lines, start=1):
+        if not line.endswith(b"\n"):
+            break
+        size += len(line)
+        report = _parse(line)
+        if report is None:
+            raise UsageError(f"{path}:{number}: this is not a line of a results file; name another file, or remove it")
+        reports[report.assignment, report.student] = report
+    return reports, size
 
 
 def _parse(line: bytes) -> GradeReport | None:

@@ -284,7 +284,10 @@ def test_points_that_changed_after_the_release_are_refused(graded, course):
     ("config", "words"),
     [
         ("c.CourseDirectory.db_url = 'sqlite:////no/such/folder/g.db'", "unable to open database file"),
-        ("c.CourseDirectory.db_url = 'sqlite:///file:{root}/gradebook.db?mode=ro&uri=true'", "readonly database"),
+        (
+            "c.CourseDirectory.db_url = 'sqlite:///file:{root}/gradebook.db?mode=ro&uri=true'",
+            "readonly database; make the file",
+        ),
     ],
 )
 def test_a_gradebook_that_cannot_be_written_is_one_line(graded, course, config, words):

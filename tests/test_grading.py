@@ -415,6 +415,8 @@ def test_a_line_that_was_cut_short_is_dropped(tmp_path, graded):
     with journal.Journal(path) as book:
         assert [student for _, student in book.reports] == ["right"]
         book.add(graded["wrong"])
+        path.chmod(0o444)
+        assert len(list(journal.read(path))) == 2  # while it is being written
     assert {r.student for r in journal.read(path)} == {"right", "wrong"}
 
 

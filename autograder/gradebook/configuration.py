@@ -197,6 +197,8 @@ def _remedy(error: BaseException) -> str:
     words = reason(error)
     if "locked" in words:
         return "; another program is writing to it: end that, or wait for it, and run the same command again"
+    if "readonly" in words:
+        return "; make the file and its folder writable and run the same command again"
     if any(sign in words for sign in ("is full", "disk I/O", os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))):
         return "; make room and run the same command again"
     return ""
