@@ -134,11 +134,13 @@ def check(
     json_output: JsonOption = False,
 ) -> None:
     """Check your own work by the visible criteria, with hints."""
+    from autograder.texts import text
+
     with errors_as_exit_codes():
         if watch and json_output:
             raise UsageError("--watch tells what changes; --json prints one document: use one of them")
         if not file.exists():
-            raise UsageError(f"{file}: there is no such file")
+            raise UsageError(text("{path}: there is no such file or folder", path=file).both)
         passed = _watch(file, lang) if watch else _check_once(file, lang, as_json=json_output)
     if not passed:
         raise typer.Exit(1)

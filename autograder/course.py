@@ -232,7 +232,7 @@ def find_assignment(start: Path) -> Assignment:
         "keep the notebook in the folder in which you received it, with the files beside it",
         folder=start,
     )
-    raise UsageError(f"{words.zh} / {words.en}")  # before it is found nobody knows which language its students read
+    raise UsageError(words.both)
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,11 @@ class Text(BaseModel):
         """The words in one language."""
         return self.zh if language == "zh" else self.en
 
+    @property
+    def both(self) -> str:
+        """Both languages in one line, for where nobody knows yet which one its reader reads."""
+        return f"{self.zh} / {self.en}"
+
     def __add__(self, other: Text) -> Text:
         return Text(en=self.en + other.en, zh=self.zh + other.zh)
 

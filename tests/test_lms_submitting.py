@@ -104,7 +104,8 @@ def test_what_is_no_assignment_is_told(fetched, tmp_path):
     (fetched / "mine.ipynb").write_text("{}", encoding="utf-8")
     assert "tiny.ipynb is what is handed in" in submit(fetched / "mine.ipynb", cwd=tmp_path, code=2).stderr
     (fetched / "tiny.ipynb").unlink()
-    assert "nothing could be handed in" in submit(cwd=fetched, code=2).stderr
+    told = submit(cwd=fetched, code=2).stderr
+    assert "nothing could be handed in" in told and "没有可以提交的内容" in told and told.count("\n") == 1
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # nbgrader leaves files open

@@ -222,13 +222,14 @@ def submit(
 
     with errors_as_exit_codes():
         if not path.exists():
-            raise UsageError(f"{path}: there is no such file or folder")
+            raise UsageError(text("{path}: there is no such file or folder", path=path).both)
         handed_in = submitting.look_at(path)
         language = choose(lang, handed_in.assignment.settings.language)
         _show_open(handed_in, language)
         if handed_in.open and not yes:
             if not sys.stdin.isatty():
-                raise UsageError("something is still open and nobody can be asked; add --yes to hand in all the same")
+                words = text("something is still open and nobody can be asked; add --yes to hand in all the same")
+                raise UsageError(words.get(language))
             if not typer.confirm(text("hand in all the same?").get(language)):
                 raise typer.Exit(1)
         note = submitting.receipt(
@@ -240,10 +241,10 @@ def submit(
             submitting.to_exchange(handed_in, course_id)
         stamp = str(note["time"]).replace(":", "").replace("+0000", "Z")
         kept = Path(f"{handed_in.assignment.name}-{stamp}.receipt.json")
-        _write(kept, json.dumps(note, ensure_ascii=False, indent=1) + "\n")
         if as_zip is not None:
             typer.echo(text("upload {file}", file=str(as_zip)).get(language))
         typer.echo(text("handed in at {time}, SHA-256 {hash}", time=note["time"], hash=handed_in.sha256).get(language))
+        _write(kept, json.dumps(note, ensure_ascii=False, indent=1) + "\n")
         typer.echo(text("receipt: {file}", file=str(kept)).get(language))
 
 

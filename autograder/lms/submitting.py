@@ -18,6 +18,7 @@ from autograder.course import Assignment
 from autograder.errors import UsageError
 from autograder.files import write_whole
 from autograder.results import CriterionResult, GradeReport
+from autograder.texts import text
 
 _OLDEST = (1980, 1, 1, 0, 0, 0)
 
@@ -58,9 +59,12 @@ def look_at(path: Path) -> HandIn:
     assignment = find_assignment(path.resolve() if path.is_dir() else path.resolve().parent)
     notebook = assignment.notebook
     if path.is_file() and path.resolve() != notebook.resolve():
-        raise UsageError(f"{path}: {notebook.name} is what is handed in; give the file that name")
+        words = text(
+            "{path}: {notebook} is what is handed in; give the file that name", path=path, notebook=notebook.name
+        )
+        raise UsageError(words.both)
     if not notebook.is_file():
-        raise UsageError(f"{notebook}: there is no such file; nothing could be handed in")
+        raise UsageError(text("{path}: there is no such file; nothing could be handed in", path=notebook).both)
     from autograder import practice  # loads torch
 
     sha256 = hashlib.sha256(notebook.read_bytes()).hexdigest()
@@ -86,9 +90,7 @@ def as_zip(handed_in: HandIn, note: Mapping[str, Any], target: Path) -> None:
     Raises:
         UsageError: the notebook has changed meanwhile, or the zip cannot be written.
     """
-    content = handed_in.notebook.read_bytes()
-    if hashlib.sha256(content).hexdigest() != handed_in.sha256:
-        raise UsageError(f"{handed_in.notebook}: was saved while it was being checked; hand it in again")
+    content = _as_judged(handed_in)
     zipped = io.BytesIO()
     with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in (
@@ -102,12 +104,21 @@ def as_zip(handed_in: HandIn, note: Mapping[str, Any], target: Path) -> None:
         raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
 
 
+def _as_judged(handed_in: HandIn) -> bytes:
+    content = handed_in.notebook.read_bytes()
+    if hashlib.sha256(content).hexdigest() != handed_in.sha256:
+        words = text("{path}: was saved while it was being checked; hand it in again", path=handed_in.notebook)
+        raise UsageError(words.both)
+    return content
+
+
 def to_exchange(handed_in: HandIn, course_id: str | None) -> None:
     """Hand in by nbgrader's own command.
 
     Raises:
-        UsageError: nbgrader refuses, with its reason.
+        UsageError: the notebook has changed meanwhile, or nbgrader refuses, with its reason.
     """
+    _as_judged(handed_in)
     folder = handed_in.assignment.directory.resolve()
     command = [sys.executable, "-m", "nbgrader", "submit", folder.name]
     command += ["--course", course_id] if course_id else []
@@ -115,4 +126,6 @@ def to_exchange(handed_in: HandIn, course_id: str | None) -> None:
     if done.returncode:
         told = [line for line in done.stderr.splitlines() if "ERROR" in line or "Error" in line]
         reason = told[-1].partition("ERROR |")[2].strip() or told[-1] if told else "no reason given"
-        raise UsageError(f"nbgrader submit: {reason}; without an exchange hand in a zip: --zip FILE")
+        words = text("nbgrader submit: {reason}; without an exchange hand in a zip: --zip FILE", reason=reason)
+        raise UsageError(words.both)
+    _as_judged(handed_in)  # nbgrader may have taken another than the receipt speaks of
