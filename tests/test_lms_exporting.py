@@ -190,8 +190,13 @@ def test_totals_of_the_gradebook_count_what_a_person_gave_and_what_is_late(expor
             gradebook.find_submission_notebook("tiny", "tiny", student).late_submission_penalty = penalty
         gradebook.db.commit()
     carl = scores.of_reports([unjudged.model_copy(update={"student": "carl"})])
-    found = {s.student: (s.score, s.status) for s in scores.with_gradebook(carl, tmp_path, ["tiny", "other"])}
+    found = {s.student: (s.score, s.status) for s in scores.with_gradebook(carl, tmp_path)}
     assert found == {"ann": (9, "graded"), "bob": (6, "graded"), "carl": (None, "error"), "dora": (0, "missing")}
+    printed = tmp_path / "scores.csv"  # and without any reports
+    autograder("export", "--to", "csv", "--gradebook", "--assignment", "tiny", cwd=tmp_path)
+    assert "ann,tiny,graded,9,10" in printed.read_text() and "dora,tiny,missing,0,10" in printed.read_text()
+    told = autograder("export", "--to", "csv", "--gradebook", "--assignment", "else", cwd=tmp_path, code=2).stderr
+    assert "nobody has handed in else yet" in told
 
 
 # -- reports -----------------------------------------------------------------------------------------------------------
@@ -264,10 +269,12 @@ def autograder(*arguments, cwd, code=0):
 def test_the_command(course, graded, tmp_path):
     results = str(course.root / "results.jsonl")
     assert autograder("export", results, "--to", "csv", cwd=tmp_path).stdout == "scores.csv\n"
-    autograder("export", results, "--to", "gradescope", cwd=tmp_path)
+    autograder("export", results, "--to", "gradescope", "--course", str(course.root), cwd=tmp_path)
     assert (
         json.loads((tmp_path / "gradescope/tiny/doejane_101/results.json").read_text(encoding="utf-8"))["score"] == 10
     )
+    spoken = (tmp_path / "gradescope/tiny/zhangwei_102/results.json").read_text(encoding="utf-8")
+    assert "加倍" in spoken  # the course's language, as its students read it
     (tmp_path / "roster.csv").write_text(CANVAS, encoding="utf-8")
     done = autograder("export", results, "--to", "canvas", "--roster", "roster.csv", cwd=tmp_path, code=1)
     assert "=HYPERLINK(1): is not in roster.csv; left out" in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ import typer
 from autograder.commandline import (
     CourseOption,
     JsonOption,
+    Lang,
     LangOption,
     choose,
     console,
@@ -22,6 +24,7 @@ from autograder.errors import UsageError
 
 if TYPE_CHECKING:
     from autograder.lms.collecting import Collection
+    from autograder.lms.scores import Score
     from autograder.lms.submitting import HandIn
     from autograder.lms.tables import Exported
     from autograder.results import GradeReport
@@ -115,11 +118,13 @@ def export(
         if to in (ExportTarget.gradescope_autograder, ExportTarget.github_classroom):
             _export_runner(to, course, assignment, target)
             return
-        reports = _reports(results, assignment)
+        reports = [] if gradebook and not results.exists() else _reports(results, assignment)
+        language = _language(lang, course, reports)
         if to in (ExportTarget.gradescope, ExportTarget.junit):
-            _export_reports(to, reports, target, choose(lang))
+            _export_reports(to, reports, target, language)
             return
-        exported = _table(to, reports, roster, course if gradebook else None, choose(lang))
+        found = _scores(reports, assignment, course if gradebook else None, language)
+        exported = _table(to, found, roster)
         _write(target, exported.content)
         for student in exported.unplaced:
             sys.stderr.write(f"{student}: is not in {roster}; left out\n")
@@ -138,6 +143,16 @@ def _export_runner(to: ExportTarget, start: Path, assignment: str | None, target
     make = runners.gradescope if to is ExportTarget.gradescope_autograder else runners.github_classroom
     for file in make(course, course.assignment(assignment), target):
         typer.echo(str(file))
+
+
+def _language(asked: Lang | None, start: Path, reports: list[GradeReport]) -> Language:
+    """As asked, else the course's, where there is one: its students read what is exported."""
+    from autograder.course import Course
+
+    with suppress(UsageError, StopIteration):
+        course = Course.find(start)
+        return choose(asked, next(course.assignment(r.assignment).settings.language for r in reports))
+    return choose(asked)
 
 
 def _reports(results: Path, assignment: str | None) -> list[GradeReport]:
@@ -168,17 +183,22 @@ def _export_reports(to: ExportTarget, reports: list[GradeReport], target: Path, 
     typer.echo(str(target))
 
 
-def _table(
-    to: ExportTarget, reports: list[GradeReport], roster: Path | None, course: Path | None, language: Language
-) -> Exported:
-    from autograder.lms import scores, tables
+def _scores(reports: list[GradeReport], assignment: str | None, course: Path | None, language: Language) -> list[Score]:
+    from autograder.course import Course
+    from autograder.lms import scores
 
     found = scores.of_reports(reports, language)
     if course is not None:
-        from autograder.course import Course
+        root = Course.find(course).root
+        found = scores.with_gradebook(found, root, assignment)
+        if not found:
+            raise UsageError(f"{root}: nobody has handed in {assignment or 'anything'} yet, says the gradebook")
+    return found
 
-        names = list(dict.fromkeys(score.assignment for score in found))
-        found = scores.with_gradebook(found, Course.find(course).root, names)
+
+def _table(to: ExportTarget, found: list[Score], roster: Path | None) -> Exported:
+    from autograder.lms import tables
+
     match to:
         case ExportTarget.xlsx:
             return tables.as_xlsx(found)

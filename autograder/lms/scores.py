@@ -58,13 +58,13 @@ def _feedback(report: GradeReport, language: str) -> str:
     return "; ".join(open_ones)
 
 
-def with_gradebook(scores: list[Score], root: Path, assignments: list[str]) -> list[Score]:
+def with_gradebook(scores: list[Score], root: Path, assignment: str | None = None) -> list[Score]:
     """The same with the totals of nbgrader's gradebook: what was graded by hand counts, and what is late.
 
     Args:
-        scores: of reports.
+        scores: of reports; there may be none.
         root: the course's folder.
-        assignments: whose students are all listed, also those who handed in nothing.
+        assignment: the only one; by default all that somebody has handed in. All students are listed.
 
     Raises:
         GradebookError: it cannot be read.
@@ -74,11 +74,11 @@ def with_gradebook(scores: list[Score], root: Path, assignments: list[str]) -> l
     known = {(score.assignment, score.student): score for score in scores}
     with NbgraderCourse(root).open() as gradebook:
         students = [student.id for student in gradebook.students]
-        for name in assignments:
-            if name not in {assignment.name for assignment in gradebook.assignments}:
+        for found in gradebook.assignments:
+            name = found.name
+            if name != assignment if assignment else not found.submissions:
                 continue
-            assignment = gradebook.find_assignment(name)
-            for submission in assignment.submissions:
+            for submission in found.submissions:
                 earned = max(0.0, submission.score - (submission.late_submission_penalty or 0.0))
                 before = known.get((name, submission.student.id))
                 waits = before is not None and before.score is None
@@ -89,5 +89,5 @@ def with_gradebook(scores: list[Score], root: Path, assignments: list[str]) -> l
                 )
             for student in students:
                 if (name, student) not in known:
-                    known[name, student] = Score(student, name, 0.0, round(assignment.max_score, 6), {}, "missing")
+                    known[name, student] = Score(student, name, 0.0, round(found.max_score, 6), {}, "missing")
     return [known[key] for key in sorted(known)]
