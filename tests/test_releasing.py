@@ -95,6 +95,10 @@ def in_another_file(course):
     (course.root / "solutions" / "tiny" / "old.py").write_text("# first try\n" + tiny.STEP)
 
 
+def one_line_in_another_file(course):
+    (course.root / "solutions" / "tiny" / "notes.txt").write_text("remember:\n  p.data -= lr * p.grad\n")
+
+
 def in_a_packed_file(course):
     (course.root / "solutions" / "tiny" / "old.gz").write_bytes(gzip.compress(tiny.HIDDEN.encode()))
 
@@ -126,7 +130,7 @@ def text_cell(source):
     "plant",
     [
         in_markdown, in_metadata, in_cell_metadata, in_attachment, in_another_file, in_a_packed_file, in_an_archive, in_a_stranger,
-        in_the_key, in_a_mark,
+        in_the_key, in_a_mark, one_line_in_another_file,
     ],
 )  # fmt: skip
 def test_a_leak_is_one_line_and_nothing_is_released(course, plant):

@@ -2,7 +2,7 @@
 
 Secret are the solution regions of the source notebooks, every line of ``private/`` (hidden criteria, mutants) and the
 course's key. A line that also stands in what the author shows on purpose (the rest of the notebook, the visible
-rubric) is no secret by itself; two lines of a solution one after the other are, wherever they stand. Looked through
+rubric, but no other file) is no secret by itself; two lines of a solution one after the other are, wherever they stand. Looked through
 are all strings of a notebook with its metadata, outputs and attachments, and the bytes of every other file, compressed
 ones unpacked.
 """
@@ -77,8 +77,9 @@ class Secrets:
                     for_graders |= _lines(marked)
                     shown |= _lines(rest)
                 continue
-            content = file.read_bytes().decode("utf-8", "replace")
-            (hidden if private else shown).update(_lines(content))
+            if private or _is_rubric(file):
+                content = file.read_bytes().decode("utf-8", "replace")
+                (hidden if private else shown).update(_lines(content))
             if private:
                 words |= {*_FUNCTION.findall(content), *_explanations(file)}
         lines, for_graders = hidden - shown, for_graders - shown - hidden
@@ -122,6 +123,11 @@ def check_gradebook(secrets: Secrets, nbgrader: NbgraderCourse, assignment: str)
             for cell in notebook.source_cells:
                 if (found := secrets.find_in_gradebook(cell.source)) is not None:
                     raise LeakError(f"the gradebook's cell {cell.name} holds {found.strip()[:80]!r}")
+
+
+def _is_rubric(file: Path) -> bool:
+    """Is this written to be shown? Any other file beside the notebook may hold a line of a solution by mistake."""
+    return file.name in ("assignment.yaml", "conftest.py") or file.match("test_*.py")
 
 
 def _cells(notebook: Path) -> list[dict[str, Any]]:
