@@ -2,9 +2,9 @@
 
 Secret are the solution regions of the source notebooks, every line of ``private/`` (hidden criteria, mutants) and the
 course's key. A line that also stands in what the author shows on purpose (the rest of the notebook, the visible
-rubric, but no other file) is no secret by itself; two lines of a solution one after the other are, wherever they stand. Looked through
-are all strings of a notebook with its metadata, outputs and attachments, and the bytes of every other file, compressed
-ones unpacked.
+rubric, but no other file) is no secret by itself; two lines of a solution one after the other are, wherever they
+stand. Looked through are all strings of a notebook with its metadata, outputs and attachments, and the bytes of every
+other file, compressed ones unpacked.
 """
 
 from __future__ import annotations
