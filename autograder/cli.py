@@ -176,22 +176,25 @@ def demo(
     """Copy a small course with sample submissions to a folder, grade it and show the results."""
     from autograder import demo as demos
     from autograder.sandbox import confine  # the samples are our own: they may run where nothing can be confined
+    from autograder.texts import same, text
 
     with errors_as_exit_codes():
+        language = choose(lang)
         course = demos.make(folder)
         out = folder / "results.jsonl"
         reports = _grade_all(course, [], None, None, out, confined=confine.is_available(), quiet=False)
-        _show_reports(reports, out, choose(lang), as_json=False)
+        _show_reports(reports, out, language, as_json=False)
         typer.echo()
         for what, where in (
-            ("the submissions", folder / "submitted"),
-            ("what students get", folder / "assignments" / demos.ASSIGNMENT),
-            ("the reference and its rubric", folder / "solutions" / demos.ASSIGNMENT),
+            (text("the submissions"), folder / "submitted"),
+            (text("what students get"), folder / "assignments" / demos.ASSIGNMENT),
+            (text("the reference and its rubric"), folder / "solutions" / demos.ASSIGNMENT),
         ):
-            typer.echo(f"{what}: {where}")
+            typer.echo((what + same(f": {where}")).get(language))
         practice = folder / "assignments" / demos.ASSIGNMENT / "mine.ipynb"
         mistake = folder / "submitted" / "04_no_reshape" / demos.ASSIGNMENT / f"{demos.ASSIGNMENT}.ipynb"
-        typer.echo(f"next, as a student would:\n  cp {mistake} {practice}\n  autograder check {practice}")
+        commands = same(f":\n  cp {mistake} {practice}\n  autograder check {practice}")
+        typer.echo((text("next, as a student would") + commands).get(language))
 
 
 @app.command()

@@ -105,7 +105,11 @@ def export(
         Path | None, typer.Option("--roster", help="The gradebook or worksheet that Canvas or Moodle exports.")
     ] = None,
     gradebook: Annotated[
-        bool, typer.Option("--gradebook", help="Take totals from nbgrader's gradebook: manual scores, late penalties.")
+        bool,
+        typer.Option(
+            "--gradebook",
+            help="Take totals from nbgrader's gradebook, which needs no RESULTS: manual scores, late penalties.",
+        ),
     ] = False,
     course: CourseOption = Path(),
     lang: LangOption = None,
