@@ -318,8 +318,12 @@ def main():
         default=6,
         help="submissions for stock nbgrader, which takes seconds for each; 0 leaves it out",
     )
-    parser.add_argument("--curve", type=Path, metavar="SVG", help="measure 10 to 2,000 submissions instead, and draw that")
-    parser.add_argument("--dask", action="store_true", help="measure the local engine against Dask on this machine instead")
+    parser.add_argument(
+        "--curve", type=Path, metavar="SVG", help="measure 10 to 2,000 submissions instead, and draw that"
+    )
+    parser.add_argument(
+        "--dask", action="store_true", help="measure the local engine against Dask on this machine instead"
+    )
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

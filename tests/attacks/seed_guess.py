@@ -37,4 +37,5 @@ calls = count(1)  # what lies in memory may be the same in two calls; what is re
 
 def squared_loss(y_hat, y):
     leftovers = [torch.empty(y_hat.shape) for _ in range(200)]
-    return next(calls) * leftovers[-1].nan_to_num(0).clamp(-0.1, -0.05)  # NaN may lie there, and would be another answer
+    found = leftovers[-1].nan_to_num(0)  # NaN may lie there, and would be another answer
+    return next(calls) * found.clamp(-0.1, -0.05)
