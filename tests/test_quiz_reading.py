@@ -21,13 +21,13 @@ def test_one_shape_is_written_in_many_ways(words):
 
 @pytest.mark.parametrize(
     ("words", "shape"),
-    [("(8,)", (8,)), ("8", (8,)), (8, (8,)), ("()", ()), ("[]", ()), ([], ()), ("torch.Size([])", ()), ("(n, n)", ("n", "n")), ("Nx1", ("n", 1)), ("2x3x4", (2, 3, 4))],
+    [("(8,)", (8,)), ("8", (8,)), (8, (8,)), ("(n)", ("n",)), ("()", ()), ("[]", ()), ([], ()), ("torch.Size([])", ()), ("(n, n)", ("n", "n")), ("Nx1", ("n", 1)), ("2x3x4", (2, 3, 4))],
 )  # fmt: skip
 def test_shapes_that_differ_stay_different(words, shape):
     assert parse_shape(words) == shape
 
 
-@pytest.mark.parametrize("words", ["", "eight by one", "8x", "x8", "8xx1", "8,,1", "-8x1", "8.5x1", "((8,1)", "8x1)", True, None, {}, "8x1 and b 1", "八乘一", "9" * 600])  # fmt: skip
+@pytest.mark.parametrize("words", ["", "eight by one", "8x", "x8", "8xx1", "8,,1", "-8x1", "8.5x1", "((8,1)", "8x1)", True, None, {}, "8x1 and b 1", "B", "n", "八乘一", "9" * 600])  # fmt: skip
 def test_what_is_no_shape_is_a_format_error(words):
     with pytest.raises(FormatError):
         parse_shape(words)

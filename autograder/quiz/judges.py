@@ -312,7 +312,7 @@ def _judge_shape(blank: ShapeBlank, answer: Any) -> Verdict:
     if len(shape) > 1 and shape == right[::-1]:
         return Verdict(0.0, (text("the dimensions are exchanged"),))
     if len(shape) != len(right):
-        words = text("{count} dimensions were given; {right} are right", count=len(shape), right=len(right))
+        words = text("number of dimensions: {count}; right would be {right}", count=len(shape), right=len(right))
         return Verdict(0.0, (words,))
     return Verdict(0.0)
 

@@ -107,7 +107,7 @@ def _value(words: str) -> Decimal | None:
 
 
 def parse_shape(answer: Any) -> Shape:
-    """A shape from what somebody wrote; letters stand for sizes without a number.
+    """A shape from what somebody wrote; letters stand for sizes without a number, but one alone is rather an option.
 
     >>> [parse_shape(words) for words in ("8x1", "８×１", "（8，1）", "torch.Size([8, 1])", "8行1列")]
     [(8, 1), (8, 1), (8, 1), (8, 1), (8, 1)]
@@ -129,7 +129,10 @@ def parse_shape(answer: Any) -> Shape:
     parts = [part for part in re.split(r"[x,\s]+", inside[1]) if part]
     if (not parts and "(" not in words) or len(parts) > 8 or re.search(r"[x,]\s*[x,]|^\s*[x,]|x\s*$", inside[1]):
         raise _not_a_shape(answer)
-    return tuple(_dimension(part, answer) for part in parts)
+    shape = tuple(_dimension(part, answer) for part in parts)
+    if len(shape) == 1 and isinstance(shape[0], str) and "(" not in words:
+        raise _not_a_shape(answer)
+    return shape
 
 
 def _dimension(part: str, answer: Any) -> int | str:
