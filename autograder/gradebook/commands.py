@@ -44,13 +44,7 @@ def write_gradebook(
     for note in outcome.notes:
         typer.echo(note.get(language), err=True)
     if outcome.database and not quiet:
-        words = text(
-            "gradebook: {database}: {written} written, {unchanged} unchanged",
-            database=outcome.database,
-            written=outcome.written,
-            unchanged=outcome.unchanged,
-        )
-        typer.echo(words.get(language))
+        typer.echo(outcome.summary.get(language))
 
 
 def release(assignments: AssignmentsArgument = None, course: CourseOption = Path()) -> None:

@@ -55,6 +55,16 @@ class Outcome:
     unchanged: int = 0
     notes: list[Text] = field(default_factory=list)
 
+    @property
+    def summary(self) -> Text:
+        """What was written where."""
+        return text(
+            "gradebook: {database}: {written} written, {unchanged} unchanged",
+            database=self.database,
+            written=self.written,
+            unchanged=self.unchanged,
+        )
+
 
 def write(course: Course, paths: Sequence[Path], reports: Sequence[GradeReport]) -> Outcome:
     """Write the reports of a course's ``submitted/`` tree to its gradebook.

@@ -86,20 +86,13 @@ def _write_gradebook(name: Path, course: Path, outcomes: list[SheetOutcome], lan
     from autograder.course import Course
     from autograder.gradebook import quizzes
     from autograder.quiz import loading
-    from autograder.texts import text
 
     quiz = loading.load(loading.find(name, course))
     outcome = quizzes.write(Course.find(course).root, quiz, outcomes, choose(lang, quiz.language))
     for note in outcome.notes:
         typer.echo(note.get(choose(lang)), err=True)
     if not quiet:
-        words = text(
-            "gradebook: {database}: {written} written, {unchanged} unchanged",
-            database=outcome.database,
-            written=outcome.written,
-            unchanged=outcome.unchanged,
-        )
-        typer.echo(words.get(choose(lang)))
+        typer.echo(outcome.summary.get(choose(lang)))
     return bool(outcome.notes)
 
 
