@@ -84,8 +84,7 @@ def _become_session(descriptors: list[int], zygote: Zygote, session: Session) ->
         confine.die_with_parent()
         confine.limit_own_memory(session.memory_mb)
         zygote.leave()
-        if session.scratch_mb:
-            workfolder.use_new_scratch(None)
+        workfolder.use_copy_of_scratch()
         requests, control = (socket.socket(fileno=descriptor) for descriptor in descriptors)
         with requests.makefile("rw", encoding="utf-8") as channel, Zygote(control) as own:
             session.serve(channel, own)
@@ -110,7 +109,6 @@ class Session:
         self._judge, self._criteria, self._provenance = judge, criteria, provenance
         # as much for judging as for being judged, and enough to read a large notebook
         self.memory_mb = max(_LEAST_MEMORY_MB, judge.assignment.settings.limits.memory_mb)
-        self.scratch_mb = judge.assignment.settings.limits.scratch_mb
 
     def serve(self, channel: TextIO, zygote: Zygote) -> None:
         """Answer until the other side hangs up.

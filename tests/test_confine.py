@@ -232,9 +232,9 @@ def test_without_landlock_no_more_is_possible_and_no_less(open_runner, secret, p
 REFUSES = {
     "a root that holds too much": "from autograder.sandbox import jail\nfrom pathlib import Path\njail.enter([Path('/etc')])",
     "a worker that is not in it": (
-        "import os\nfrom autograder.sandbox.confine import Confinement\n"
-        "it = Confinement(os.open('/proc', os.O_PATH), confined=True, canaries=('/etc/passwd',))\n"
-        "it.apply(keep=set(), memory_mb=512, cpu_s=10, file_bytes=1000)"
+        "import os\nfrom autograder.sandbox.confine import Confinement, WorkerSettings\n"
+        "options = WorkerSettings(memory_mb=512, output_kb=1, cpu_s=10)\n"
+        "Confinement(os.open('/proc', os.O_PATH), options, canaries=('/etc/passwd',)).apply(keep=set())"
     ),
     "nothing to try it with": "from autograder.sandbox import jail\njail.prove([])",
 }

@@ -81,6 +81,12 @@ class WorkerSettings:
             data=str(assignment.data.resolve()) if assignment.data.is_dir() else "",
         )
 
+    @property
+    def largest_file(self) -> int:
+        """Bytes; a scratch folder is full before."""
+        output, scratch = self.output_kb << 10, self.scratch_mb << 20
+        return max(output, scratch + (1 << 20)) if scratch else output
+
 
 def is_available(scratch_mb: int = 0) -> bool:
     """Can this machine confine a worker, and give it a scratch folder if it is to have one?"""
@@ -126,22 +132,20 @@ class Confinement:
 
     Args:
         proc: descriptor of /proc, which has no name in a root of our own.
-        confined: whether they are, by any means.
+        options: what every worker gets.
         ruleset: descriptor of a Landlock ruleset, where there is one.
         canaries: what must not be readable, in a root of our own.
         drop_user: started as root, workers become nobody.
-        scratch_mb: size of each worker's scratch folder; 0 for none.
-        workfolder: holds the assignment's data, if there is any.
+        data: the assignment's, where every worker can read it; see `workfolder.publish`.
         calls: those they may make; see `seccomp.build_list`.
     """
 
     proc: int
-    confined: bool = False
+    options: WorkerSettings
     ruleset: int | None = None
     canaries: tuple[str, ...] = ()
     drop_user: bool = False
-    scratch_mb: int = 0
-    workfolder: Path | None = None
+    data: Path | None = None
     calls: bytes = b""
 
     @classmethod
@@ -152,10 +156,10 @@ class Confinement:
             OSError: this machine cannot confine them.
         """
         proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        folder = workfolder.publish(Path(options.data)) if options.data else None
+        data = workfolder.publish(Path(options.data)) if options.data else None
         if not options.confined:
-            return cls(proc, scratch_mb=options.scratch_mb, workfolder=folder)
-        readable = [*libraries(), *([folder] if folder else [])]
+            return cls(proc, options, data=data)
+        readable = [*libraries(), *([data.parent] if data else [])]
         drop_user = os.geteuid() == 0 and all(map(_is_readable_by_others, readable))
         has_landlock = landlock.version() > 0
         # with Landlock too: elsewhere no worker may mount what bounds its scratch folder
@@ -168,23 +172,19 @@ class Confinement:
             ruleset = landlock.build_ruleset(readable, writable, free)
         return cls(
             proc,
-            confined=True,
+            options,
             ruleset=ruleset,
             canaries=canaries,
             drop_user=drop_user and _is_known(_NOBODY, proc),
-            scratch_mb=options.scratch_mb,
-            workfolder=folder,
+            data=data,
             calls=seccomp.build_list(arrange=options.scratch_mb > 0),
         )
 
-    def apply(self, *, keep: set[int], memory_mb: int, cpu_s: int, file_bytes: int) -> None:
+    def apply(self, *, keep: set[int]) -> None:
         """Confine the calling process, which has just been forked.
 
         Args:
             keep: descriptors that stay open besides 0, 1 and 2.
-            memory_mb: address space beyond what the process has now.
-            cpu_s: CPU seconds after which the kernel ends it.
-            file_bytes: the largest file it can write.
 
         Raises:
             OSError: a step failed; the process may not run anything.
@@ -192,11 +192,12 @@ class Confinement:
         os.setsid()
         threads, mapped = self._count_threads(), _address_space(self.proc)
         _close_all_but(keep | {0, 1, 2} | ({self.ruleset} if self.ruleset is not None else set()))
-        _limit(memory_bytes=mapped + (memory_mb << 20), cpu_s=cpu_s, file_bytes=file_bytes)
-        if self.confined and threads != 1:
+        limit = mapped + (self.options.memory_mb << 20)
+        _limit(memory_bytes=limit, cpu_s=self.options.cpu_s, file_bytes=self.options.largest_file)
+        if self.options.confined and threads != 1:
             raise OSError("a process with threads cannot be confined as a whole")
         self._enter_workfolder()
-        if not self.confined:
+        if not self.options.confined:
             die_with_parent()
             return
         if self.drop_user:
@@ -215,15 +216,14 @@ class Confinement:
         seccomp.install(seccomp.build_filter(os.getpid(), self.calls))
 
     def _enter_workfolder(self) -> None:
-        data = next(self.workfolder.iterdir()) if self.workfolder else None
-        if self.scratch_mb and self.confined:
-            files = self.scratch_mb * workfolder.FILES_PER_MB
-            jail.mount_own(workfolder.SCRATCH, size_mb=self.scratch_mb, files=files)
-            workfolder.use_scratch(workfolder.SCRATCH, data)
-        elif self.scratch_mb:
-            workfolder.use_new_scratch(data)
-        elif self.workfolder:
-            os.chdir(self.workfolder)
+        size_mb = self.options.scratch_mb
+        if size_mb and self.options.confined:
+            jail.mount_own(workfolder.SCRATCH, size_mb=size_mb, files=size_mb * workfolder.FILES_PER_MB)
+            workfolder.use_scratch(workfolder.SCRATCH, self.data)
+        elif size_mb:
+            workfolder.use_new_scratch(self.data)
+        elif self.data:
+            os.chdir(self.data.parent)
 
     def _count_threads(self) -> int:
         tasks = os.open("self/task", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self.proc)

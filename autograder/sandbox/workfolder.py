@@ -27,7 +27,7 @@ def publish(data: Path) -> Path:
     """Copy an assignment's data to where every user can read it: the original may lie in somebody's home.
 
     Returns:
-        The folder that holds the copy.
+        The copy, alone in a folder.
     """
     run = _run_folder()
     run.chmod(0o711)
@@ -35,7 +35,7 @@ def publish(data: Path) -> Path:
     shutil.copytree(data, folder / data.name, copy_function=shutil.copyfile, ignore_dangling_symlinks=True)
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
-    return folder
+    return folder / data.name
 
 
 def use_scratch(folder: Path, data: Path | None) -> None:
@@ -48,11 +48,16 @@ def use_scratch(folder: Path, data: Path | None) -> None:
 
 
 def use_new_scratch(data: Path | None) -> None:
-    """The same where nothing bounds it: on disk, with a copy of what the last one holds, removed with the run."""
-    new = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_scratch[0].parent if _scratch else _run_folder()))
-    for old in _scratch:
+    """The same where nothing bounds it: on disk, removed with the run."""
+    use_scratch(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_run_folder())), data)
+
+
+def use_copy_of_scratch() -> None:
+    """In a forked child: go on in a copy of its own, where there is a scratch folder on disk."""
+    for old in tuple(_scratch):
+        new = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=old.parent))
         shutil.copytree(old, new, symlinks=True, dirs_exist_ok=True)
-    use_scratch(new, data)
+        use_scratch(new, None)
 
 
 def _run_folder() -> Path:

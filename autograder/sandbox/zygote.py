@@ -85,13 +85,10 @@ def _become_worker(descriptors: list[int], confinement: Confinement, options: Wo
         null = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((null, 0), (output, 1), (output, 2)):
             os.dup2(source, target)
-        limit = options.output_kb << 10
         sys.stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115
-        sys.stdout = sys.stderr = Output(1, limit)
+        sys.stdout = sys.stderr = Output(1, options.output_kb << 10)
         worker = Worker(Connection(socket.socket(fileno=connection)))
-        room = options.scratch_mb << 20
-        file_bytes = max(limit, room + (1 << 20)) if room else limit  # the scratch folder is full before
-        confinement.apply(keep={connection}, memory_mb=options.memory_mb, cpu_s=options.cpu_s, file_bytes=file_bytes)
+        confinement.apply(keep={connection})
         worker.serve()
         os._exit(0)
     except BaseException as error:  # noqa: BLE001 -- a worker that cannot be confined may not run
