@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from html import unescape
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,6 +17,7 @@ from autograder.quiz import certificates, linting, loading
 from autograder.quiz.exports import html, moodle
 from autograder.quiz.filled import Blanks, Code, Number
 from autograder.quiz.models import Match, Multi, Order, Single, TrueFalse
+from autograder.quiz.reading import FormatError, parse_number, parse_shape
 from autograder.quiz.scoring import Scorer
 from autograder.quiz.sheets import Sheet
 
@@ -66,6 +68,19 @@ def in_browser(page, script, tmp_path):
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
 
 
+NUMBERS = ["9.5 × 10⁻⁷", "10³", "10^(-2)", "2³", "0.25¹⁰", "‐5", "50 %", "1/2", "0. 6", "3 4", "1 .5", "1,5", "1,234", "1,234,567", "1 234 567", "1_234_567", "1e-3", "1/0", "1.2.3", "5。", "五", "nan", ""]  # fmt: skip
+SHAPES = ["8x1", "８×１", "8⨯1", "(8，1)", "(8,)", "8", "()", "", "n", "(n, 1)", "[[8, 1]]", "(8,1", "8,1)", "8x", "8,,1", "8*1.", "`8x1`", "torch.Size([8, 1])", "8行1列", "8.0x1", "-8x1", "(8²,)", "1x2x3x4x5x6x7x8x9"]  # fmt: skip
+
+
+def read(parse, words):
+    """What the package reads, in the form the page keeps it in; None for what cannot be read."""
+    try:
+        value = parse(words)
+    except FormatError:
+        return None
+    return ",".join(map(str, value)) if isinstance(value, tuple) else pytest.approx(float(value), rel=1e-12)
+
+
 HELPERS = """
 const card = id => document.getElementById(id);
 const tick = (id, ...names) => names.forEach(n => { card(id).querySelector(`input[value="${n}"]`).checked = true; });
@@ -91,11 +106,15 @@ def test_the_page_judges_as_scoring_does(quiz, tmp_path):
     type("sum", "", "３.０"); type("pairs", "a", "Y"); type("pairs", "b", "Z");
     ["d", "a", "b", "c"].forEach((n, i) => type("steps", String(i), n));
     ["one", "some", "statement", "shapes", "words", "sum", "pairs", "steps"].forEach(press);
-    document.title = JSON.stringify([...scores]);
-    """
+    document.title = JSON.stringify([[...scores], NUMBERS.map(number), SHAPES.map(shape)]);
+    """.replace("NUMBERS", json.dumps(NUMBERS)).replace("SHAPES", json.dumps(SHAPES))
     )
     shown = in_browser(html.page(quiz, VARIANTS, {})[0], script, tmp_path)
-    judged = dict(json.loads(re.search("<title>(.*?)</title>", shown)[1]))
+    title = unescape(re.search("<title>(.*?)</title>", shown)[1])
+    judged, numbers, shapes = json.loads(title)
+    judged = dict(judged)
+    assert dict(zip(NUMBERS, numbers, strict=True)) == {words: read(parse_number, words) for words in NUMBERS}
+    assert dict(zip(SHAPES, shapes, strict=True)) == {words: read(parse_shape, words) for words in SHAPES}
     scored = Scorer(quiz, VARIANTS).score(Sheet("ann", answers))
     assert judged == pytest.approx({o.id: o.earned for o in scored.questions if o.id in answers})
     assert "一是奇数" in shown

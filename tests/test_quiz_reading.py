@@ -27,7 +27,7 @@ def test_shapes_that_differ_stay_different(words, shape):
     assert parse_shape(words) == shape
 
 
-@pytest.mark.parametrize("words", ["", "eight by one", "8x", "x8", "8xx1", "8,,1", "-8x1", "8.5x1", "((8,1)", "8x1)", True, None, {}, "8x1 and b 1", "B", "n", "八乘一", "9" * 600])  # fmt: skip
+@pytest.mark.parametrize("words", ["", "eight by one", "8x", "x8", "8xx1", "8,,1", "-8x1", "8.5x1", "((8,1)", "8x1)", True, None, {}, "8x1 and b 1", "B", "n", "八乘一", "9" * 600, "(8²,)"])  # fmt: skip
 def test_what_is_no_shape_is_a_format_error(words):
     with pytest.raises(FormatError):
         parse_shape(words)
@@ -36,13 +36,13 @@ def test_what_is_no_shape_is_a_format_error(words):
 @pytest.mark.parametrize(
     ("words", "value"),
     [("14", "14"), (14, "14"), (0.112, "0.112"), ("１４", "14"), ("−3", "-3"), ("－3.5", "-3.5"), ("3/4", "0.75"), ("1e-3", "0.001"), (".5", "0.5"), ("5.", "5"),
-     ("65,546,000", "65546000"), ("65 546 000", "65546000"), ("65_546_000", "65546000"), ("50%", "0.5"), ("1.5×10^3", "1500"), ("2*10**-2", "0.02"), ("+2", "2"), ("0.112。", "0.112")],
+     ("65,546,000", "65546000"), ("65 546 000", "65546000"), ("65_546_000", "65546000"), ("50%", "0.5"), ("1.5×10^3", "1500"), ("2*10**-2", "0.02"), ("9.5 × 10⁻⁷", "9.5e-7"), ("10³", "1000"), ("10^(-7)", "1e-7"), ("+2", "2"), ("0.112。", "0.112")],
 )  # fmt: skip
 def test_one_number_is_written_in_many_ways(words, value):
     assert parse_number(words) == Decimal(value)
 
 
-@pytest.mark.parametrize("words", ["", "十四", "1,5", "3 4", "1 .5", "1,234", "nan", "inf", "1/0", "1e99999", "0x10", "1 apple", True, None, [1], "1..2", "--1", "1" * 600, "3//4"])  # fmt: skip
+@pytest.mark.parametrize("words", ["", "十四", "1,5", "3 4", "1 .5", "1,234", "nan", "inf", "1/0", "1e99999", "0x10", "1 apple", True, None, [1], "1..2", "--1", "1" * 600, "3//4", "0.25¹⁰", "2³"])  # fmt: skip
 def test_what_is_no_number_or_could_be_two_is_a_format_error(words):
     with pytest.raises(FormatError):
         parse_number(words)

@@ -1,5 +1,6 @@
 """Taking a quiz as students do: keys in a real terminal, lines through a pipe, saved and resumed; the released form holds no key."""
 
+import io
 import json
 import os
 import re
@@ -48,10 +49,16 @@ def saved(course, name="tiny.answers.json"):
 class Terminal:
     """A quiz in a terminal of its own."""
 
-    def __init__(self, course, *arguments):
+    def __init__(self, course, *arguments, size=(50, 100)):
         program, *rest = command("take", *arguments, "--name", "ann")
         self.child = pexpect.spawn(
-            program, rest, cwd=course, env=ENVIRONMENT, encoding="utf-8", timeout=60, dimensions=(50, 100)
+            program,
+            rest,
+            cwd=course,
+            env=ENVIRONMENT | {"LINES": str(size[0]), "COLUMNS": str(size[1])},
+            encoding="utf-8",
+            timeout=60,
+            dimensions=size,
         )
 
     def see(self, words):
@@ -100,8 +107,9 @@ def test_a_quiz_in_a_terminal_by_keys(course):
 
 
 def test_control_c_keeps_the_answers(course):
-    terminal = Terminal(course, "tiny").see("按任意键继续").key(" ").see("第 1 题").key("b").see("正确！")
+    terminal = Terminal(course, "tiny").see("按任意键继续").key(" ").see("第 1 题").key("b\r").see("正确！")
     terminal.child.sendintr()
+    terminal.see("已保存在")
     assert terminal.end() == 130
     assert saved(course)["one"]["attempts"] == ["B"]
 
@@ -123,6 +131,15 @@ def test_a_quiz_through_a_pipe_to_the_end(course):
     )
     (sheet,) = json.loads(done.stdout)
     assert (sheet["student"], sheet["score"]) == ("ann", 6)
+
+
+def test_a_small_terminal_shows_what_was_ticked_and_control_d_saves(course):
+    terminal = Terminal(course, "tiny", "--lang", "en", size=(3, 40)).see("any key goes on").key(" ")
+    terminal.see("C  1 + 2").key(">").see("[ ] C")
+    terminal.child.logfile_read = drawn = io.StringIO()
+    terminal.key("a").see("[x] A").key("a").see("[ ] A").key("\x04").see("saved in tiny.answers.json")
+    assert terminal.end() == 0
+    assert not re.search(r"\x1b\[\d*A|\[.\] B", drawn.getvalue())  # nothing is drawn over what has left the screen
 
 
 def test_words_are_commands_in_lines(course):

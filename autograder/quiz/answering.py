@@ -42,7 +42,13 @@ def take(
         language = choose(lang, session.shown.language)
         session.resume()
         screen = PlainScreen(language) if plain else KeyScreen(language, console())
-        Taking(session, screen, proofs).run()
+        taking = Taking(session, screen, proofs)
+        try:
+            taking.run()
+        except KeyboardInterrupt:
+            screen.say("")  # what was asked stands there still
+            taking.say_saved()
+            raise typer.Exit(130) from None
 
 
 def score(

@@ -20,7 +20,8 @@ Shape = tuple[int | str, ...]
 
 _SIGNS = str.maketrans({c: "-" for c in "−–—‐‑‒﹣－"} | {"﹢": "+", "＋": "+"})
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?")
-_POWER = re.compile(r"^([+-]?[\d.]+)(?:[x*·×]|乘以?)10(?:\^|\*\*)([+-]?\d{1,4})$")
+_SUPERSCRIPT = re.compile(r"[⁺⁻]?[⁰¹²³⁴-⁹]+")
+_POWER = re.compile(r"^(?:([+-]?[\d.]+)(?:[x*·×]|乘以?))?10(?:\^|\*\*)\(?([+-]?\d{1,4})\)?$")
 _GROUPS = re.compile(r"[+-]?\d{1,3}(?:([,_' ])\d{3})(?:\1\d{3})+(?:\.\d+)?")
 _TWO_NUMBERS = re.compile(r"\d\s+\.?\d")
 _FRACTION = re.compile(r"^([+-]?[\d.]+)/([\d.]+)$")
@@ -59,6 +60,11 @@ def flat(answer: str) -> str:
     return unicodedata.normalize("NFKC", answer).strip()
 
 
+def _figures(answer: str) -> str:
+    """The same of a number or a shape, where a raised 3 is an exponent and no digit."""
+    return flat(_SUPERSCRIPT.sub(lambda found: f"^{found[0]}", answer))
+
+
 def shown(answer: Any, length: int = 60) -> str:
     """Somebody's answer, in one printable line."""
     line = " ".join(printable(answer[: 4 * length] if isinstance(answer, str) else str(answer)[: 4 * length]).split())
@@ -76,7 +82,7 @@ def parse_number(answer: Any) -> Decimal:
     """
     if isinstance(answer, bool) or not isinstance(answer, int | float | str):
         raise NumberError(text("{answer} is not a number; write digits, such as 0.25", answer=shown(answer)))
-    words = flat(str(answer)).translate(_SIGNS).rstrip("。").strip()
+    words = _figures(str(answer)).translate(_SIGNS).rstrip("。").strip()
     if _GROUPS.fullmatch(words):
         words = re.sub(r"[,_' ]", "", words)
     if _TWO_NUMBERS.search(words):
@@ -100,7 +106,7 @@ def _value(words: str) -> Decimal | None:
     if _NUMBER.fullmatch(words):
         return Decimal(words)
     if found := _POWER.fullmatch(words):
-        return Decimal(f"{found[1]}e{found[2]}")
+        return Decimal(f"{found[1] or 1}e{found[2]}")
     if found := _FRACTION.fullmatch(words):
         return Decimal(found[1]) / Decimal(found[2])
     return None
@@ -121,7 +127,7 @@ def parse_shape(answer: Any) -> Shape:
         answer = "(" + ",".join(map(str, answer)) + ")"
     if isinstance(answer, bool) or not isinstance(answer, int | str):
         raise _not_a_shape(answer)
-    words = _ROWS_AND_COLUMNS.sub(r"\1x\2", flat(str(answer)))
+    words = _ROWS_AND_COLUMNS.sub(r"\1x\2", _figures(str(answer)))
     words = _SHAPE_FILLERS.sub(" ", words.translate(_SHAPE_SIGNS)).strip()
     inside = re.fullmatch(r"\(?\s*\(?([^()]*)\)?\s*\)?", words)
     if inside is None or words.count("(") != words.count(")"):

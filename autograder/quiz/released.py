@@ -20,7 +20,7 @@ from autograder.quiz.filled import Blanks, ChoiceBlank, Code, Number
 from autograder.quiz.judges import Variant
 from autograder.quiz.models import AnyQuestion, Match, Mode, Multi, Order, Quiz, Single
 from autograder.quiz.records import PLACEHOLDER, Hint, Option
-from autograder.texts import Language, Text
+from autograder.texts import Language, Text, text
 
 
 class _Record(BaseModel):
@@ -182,8 +182,9 @@ def load(path: Path) -> ReleasedQuiz:
     try:
         return ReleasedQuiz.model_validate_json(path.read_bytes().removeprefix(BOM_UTF8))
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", path=path) from error
+        raise ConfigError(text("cannot be read: {reason}", reason=error.strerror or "").both, path=path) from error
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"is not a released quiz: {first['msg']}", path=path, key=key or None) from error
+        words = text("is not a released quiz; ask for the file again: {reason}", reason=first["msg"])
+        raise ConfigError(words.both, path=path, key=key or None) from error

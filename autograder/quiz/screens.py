@@ -214,8 +214,7 @@ class KeyScreen:
             letter = _letter(key, choices)
             if letter is not None:
                 ticked ^= {letter}
-                self._console.control(_up(self._height(choices)))
-                self._options(choices, ticked, boxes=True)
+                self._redraw(choices, ticked, letter)
             elif key in ("\r", "\n"):
                 return sorted(ticked)
             elif key in _KEYS:
@@ -233,6 +232,15 @@ class KeyScreen:
         """Any key goes on."""
         self.say(text("any key goes on").get(self.language), "dim")
         return _KEYS.get(_key())
+
+    def _redraw(self, choices: Sequence[Choice], ticked: set[str], changed: str) -> None:
+        """All boxes anew where they stand; where they do not fit the screen, the changed one below them."""
+        height = self._height(choices)
+        if height < self._console.height and not self._console.is_dumb_terminal:
+            self._console.control(_up(height))
+        else:
+            choices = [choice for choice in choices if choice[0] == changed]
+        self._options(choices, ticked, boxes=True)
 
     def _options(self, choices: Sequence[Choice], ticked: set[str] | tuple[()], *, boxes: bool = False) -> None:
         for line in self._lines(choices, ticked, boxes=boxes):
@@ -255,8 +263,17 @@ class KeyScreen:
 
 def _key() -> str:
     """The next key; one after a colon is a command's, whatever options there are."""
-    key = typer.getchar()
-    return f":{typer.getchar()}" if key in (":", "：") else key
+    key = _one_key()
+    return f":{_one_key()}" if key in (":", "：") else key
+
+
+def _one_key() -> str:
+    """A key; Enter that came together with another one is habit."""
+    try:
+        key = typer.getchar()
+    except EOFError:
+        return "\x04"
+    return key.rstrip("\r\n") or key
 
 
 def _unquoted(given: str) -> str:

@@ -15,9 +15,10 @@ from autograder.files import write_whole
 from autograder.quiz import forms
 from autograder.quiz.judges import Verdict
 from autograder.quiz.models import AnyQuestion, Quiz
-from autograder.quiz.reading import FormatError
+from autograder.quiz.reading import FormatError, shown
 from autograder.quiz.released import ReleasedQuiz, ShownQuestion, shuffled
 from autograder.quiz.scoring import Scorer, draw
+from autograder.texts import Text, text
 
 
 @dataclass
@@ -72,16 +73,20 @@ class Session:
         except FileNotFoundError:
             return False
         except (OSError, ValueError) as error:
-            raise UsageError(f"{self.path}: holds no saved answers; name another file with --out") from error
+            raise self._cannot(text("holds no saved answers")) from error
         if not isinstance(saved, dict) or not isinstance(saved.get("answers"), dict):
-            raise UsageError(f"{self.path}: holds no saved answers; name another file with --out")
+            raise self._cannot(text("holds no saved answers"))
         if (saved.get("quiz"), saved.get("version")) != (self.shown.id, self.shown.version):
-            raise UsageError(
-                f"{self.path}: holds answers to {saved.get('quiz')} version {saved.get('version')}, "
-                f"not to {self.shown.id} version {self.shown.version}; name another file with --out"
+            words = text(
+                "holds answers to {quiz} version {version}, not to {wanted} version {now}",
+                quiz=shown(saved.get("quiz")),
+                version=shown(saved.get("version")),
+                wanted=self.shown.id,
+                now=self.shown.version,
             )
+            raise self._cannot(words)
         if saved.get("student") != self.student:
-            raise UsageError(f"{self.path}: holds the answers of {saved.get('student')}; name another file with --out")
+            raise self._cannot(text("holds the answers of {student}", student=shown(saved.get("student"))))
         for name, given in saved["answers"].items():
             if name in self.tries and isinstance(given, dict) and isinstance(given.get("attempts"), list):
                 hints = given.get("hints", 0)
@@ -109,9 +114,10 @@ class Session:
         try:
             write_whole(self.path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
         except OSError as error:
-            raise UsageError(
-                f"{self.path}: cannot be written: {error.strerror}; name another file with --out"
-            ) from error
+            raise self._cannot(text("cannot be written: {reason}", reason=error.strerror or "")) from error
+
+    def _cannot(self, why: Text) -> UsageError:
+        return UsageError(text("{path}: {why}; name another file with --out", path=self.path, why=why).both)
 
     # -- questions -----------------------------------------------------------------------------------------------------
 

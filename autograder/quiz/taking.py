@@ -50,7 +50,7 @@ class Taking:
         while True:
             command = self._page()
             if command is Command.QUIT:
-                self._say(text("saved in {file}; the same command goes on from here", file=session.path.name))
+                self.say_saved()
                 return False
             if command is Command.BACK:
                 session.position = max(0, session.position - 1)
@@ -62,6 +62,10 @@ class Taking:
                     if self._finished():
                         return True
                     session.position = session.unanswered()[0]
+
+    def say_saved(self) -> None:
+        """How to go on, for who stops."""
+        self._say(text("saved in {file}; the same command goes on from here", file=self._session.path.name))
 
     # -- pages ---------------------------------------------------------------------------------------------------------
 
