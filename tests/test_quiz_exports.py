@@ -125,10 +125,18 @@ def test_the_page_judges_as_scoring_does(quiz, tmp_path):
 def test_the_page_speaks_both_languages_and_keeps_what_was_filled_in(quiz, tmp_path):
     script = (
         HELPERS
-        + 'type("sum", "", "三"); card("language").click(); press("sum"); document.title = card("sum").querySelector("input").value;'
+        + """type("sum", "", "三"); card("language").click(); press("sum");
+        tick("one", "A"); press("one"); const told = card("one").innerText;
+        card("one").querySelectorAll("button")[1].click(); tick("one", "B"); press("one"); tick("one", "A"); press("one");
+        document.title = JSON.stringify([card("sum").querySelector("input").value, told, scores.get("one")]);"""
     )
     shown = in_browser(html.page(quiz, VARIANTS, {})[0], script, tmp_path)
-    assert "<title>三</title>" in shown
+    kept, told, earned = json.loads(unescape(re.search("<title>(.*?)</title>", shown, re.DOTALL)[1]))
+    assert kept == "三"
+    assert "Attempts left: 1; this one earns up to 50 %" in told
+    assert "Right answer" not in told
+    scored = Scorer(quiz, VARIANTS).score(Sheet("ann", {"one": {"attempts": ["A", "B"], "hints": 1}}))
+    assert earned == scored.questions[0].earned == 0.25
     assert "This answer cannot be read" in shown
     assert '<html lang="en">' in shown
     assert "What is twice 1.5?" in shown

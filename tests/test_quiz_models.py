@@ -39,6 +39,8 @@ MISTAKES = [
     ("id: some", "id: so me", "questions.so me.id: String should match pattern"),
     ("balanced", "balance", "5:12: defaults.credit: Input should be 'balanced', 'exact', 'net', 'each' or 'coverage'"),
     ("attempts: [1, 0.5]", "attempts: [1, 1.5]", "5:44: defaults.attempts.1: Input should be less than or equal to 1"),
+    ("attempts: [1, 0.5]", "attempts: [0.5, 1]", "5:30: defaults.attempts: a later attempt may not earn more than an earlier one"),
+    ("answer: [8, 1]", "answer: [8, -1]", "questions.shapes.blanks.W.answer: (8,-1) is not a shape"),
     ("answer: 3\n", "answer: 1:20\n", "questions.sum.answer: '1:20' is no number"),
     ("answer: 3\n", "answer: 08\n", None),
     ("answer: [8, 1]", "answer: 08", "questions.shapes.blanks.W.answer: Input should be a valid list"),

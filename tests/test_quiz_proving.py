@@ -232,6 +232,14 @@ def test_what_is_no_expression_or_forbidden_costs_no_attempt(code_judge, questio
         code_judge(question, answer)
 
 
+@pytest.mark.parametrize("name", ["mean", "sum"])
+def test_what_students_may_not_write_is_no_answer_of_the_authors(tmp_path, laboratory, name):
+    quiz = tiny.load(tmp_path)
+    question = quiz.questions[-1].model_copy(update={"forbid": [name]})
+    problems = proving.prove_question(quiz, question, laboratory).problems
+    assert any(f"would be refused from a student: `{name}` may not be used" in words for words in problems)
+
+
 def test_an_authors_answer_that_fails_is_nobodys_zero(laboratory, question):
     broken = question.model_copy(update={"answer": "exit(1)"})
     with pytest.raises(SandboxError, match="the author's answer fails"):

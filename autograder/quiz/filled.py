@@ -6,10 +6,10 @@ import re
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from autograder.quiz.expressions import ExpressionError, names_in
-from autograder.quiz.reading import NumberError, parse_number
+from autograder.quiz.reading import FormatError, NumberError, parse_number, parse_shape
 from autograder.quiz.records import (
     PLACEHOLDER,
     Identifier,
@@ -24,7 +24,16 @@ from autograder.quiz.records import (
     one_of,
 )
 
-Dimensions = list[int | str]
+
+def _is_shape(dimensions: list[int | str]) -> list[int | str]:
+    try:
+        parse_shape(dimensions)
+    except FormatError as error:
+        raise mistake(str(error)) from None
+    return dimensions
+
+
+Dimensions = Annotated[list[int | str], AfterValidator(_is_shape)]
 
 
 class WrongShape(Record):

@@ -13,9 +13,9 @@ from autograder.errors import SandboxError
 from autograder.quiz import credit, formulas
 from autograder.quiz.certificates import needs_proof
 from autograder.quiz.filled import Blanks, ChoiceBlank, Code, Number
-from autograder.quiz.judges import Variant
+from autograder.quiz.judges import Variant, is_near, judge_of_blank
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
-from autograder.quiz.reading import FormatError, shown
+from autograder.quiz.reading import FormatError, parse_number, shown
 from autograder.quiz.records import Example, Option
 from autograder.quiz.scoring import Scorer
 from autograder.texts import Text
@@ -67,6 +67,9 @@ def lint(quiz: Quiz, folder: Path, variants: Mapping[str, list[Variant]]) -> lis
         variants: of its questions with parameters; a question without any has its examples left out.
     """
     remarks = [remark for question in quiz.questions for remark in _of_question(question, folder)]
+    for question in quiz.questions:
+        words = "is accepted, so nobody is ever told why it is wrong"
+        remarks += [Remark("error", question.id, f"{name}: {words}") for name in _wrong_but_right(question)]
     remarks += _of_examples(quiz, variants)
     remarks += _of_patterns(quiz)
     for guess in guesses(quiz):
@@ -124,6 +127,18 @@ def _of_question(question: AnyQuestion, folder: Path) -> Iterator[Remark]:
                 what = "is not encrypted" if link.startswith("http://") else "leads nowhere"
                 yield Remark("error", question.id, f"{name}: the link {link} {what}")
     yield from _of_options(question)
+
+
+def _wrong_but_right(question: AnyQuestion) -> Iterator[str]:
+    """Known wrong answers that are accepted, so that nobody is ever told why."""
+    if isinstance(question, Number) and not question.params:
+        right = parse_number(question.answer)
+        yield from (f"wrong.{w.is_}" for w in question.wrong if is_near(parse_number(w.is_), right, question))
+    if isinstance(question, Blanks):
+        for name, blank in question.blanks.items():
+            if not isinstance(blank, ChoiceBlank):
+                judge = judge_of_blank(blank)
+                yield from (f"{name}.wrong.{w.is_}" for w in blank.wrong if judge(w.is_).share == 1)
 
 
 def _without_why(question: AnyQuestion) -> Iterator[str]:

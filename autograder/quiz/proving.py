@@ -124,6 +124,8 @@ def prove(quiz: Quiz, laboratory: Laboratory, *, advance: Callable[[str], None] 
 def prove_question(quiz: Quiz, question: AnyQuestion, laboratory: Laboratory) -> Proved:
     """Try to prove one question."""
     proved = Proved(question.id)
+    if isinstance(question, Code):
+        proved.problems += _refused(question)
     if question.prove is not None and question.prove.probe not in probes():
         proved.problems.append(f"prove.probe: there is no {question.prove.probe!r}; allowed: {', '.join(probes())}")
         return proved
@@ -135,7 +137,7 @@ def prove_question(quiz: Quiz, question: AnyQuestion, laboratory: Laboratory) ->
         else:
             rows = gather(question, laboratory)
             finding = evidence.judge(question, rows)
-            proved.problems, proved.also = finding.problems, finding.also
+            proved.problems, proved.also = [*proved.problems, *finding.problems], finding.also
     except StudentError as error:
         proved.problems.append(f"running it failed: {' '.join(str(error).split())[:300]}")
     except ExpressionError as error:
@@ -148,6 +150,15 @@ def prove_question(quiz: Quiz, question: AnyQuestion, laboratory: Laboratory) ->
             variants=variants,
         )
     return proved
+
+
+def _refused(question: Code) -> Iterator[str]:
+    """Expressions of the author's that would be refused from a student."""
+    for expression in (question.answer, *question.accept, *(wrong.is_ for wrong in question.wrong)):
+        try:
+            _check_expression(question, expression)
+        except FormatError as error:
+            yield f"{expression}: would be refused from a student: {error}"
 
 
 def gather(question: AnyQuestion, laboratory: Laboratory) -> list[Row]:

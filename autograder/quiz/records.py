@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from autograder.quiz.expressions import ExpressionError, names_in
@@ -62,6 +62,12 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _never_rising(shares: list[float]) -> list[float]:
+    if shares != sorted(shares, reverse=True):
+        raise mistake("a later attempt may not earn more than an earlier one")
+    return shares
+
+
 Words = Annotated[Text, BeforeValidator(_in_both_languages, json_schema_input_type=str | Text)]
 """Words in both languages; what is no language at all (a formula, code) may be written once."""
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
@@ -71,7 +77,7 @@ Positive = Annotated[float, Field(gt=0, le=1000)]
 Keys = Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
 """Words in a list; one by itself may be written without."""
 Numeral = Annotated[int | float | str, Field(union_mode="left_to_right")]
-Attempts = Annotated[list[Share], Field(min_length=1, max_length=10)]
+Attempts = Annotated[list[Share], Field(min_length=1, max_length=10), AfterValidator(_never_rising)]
 
 
 class Hint(Record):

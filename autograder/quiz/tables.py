@@ -121,7 +121,7 @@ def analysis(found: Analysis, language: Language) -> Group:
     headings = (text("facility"), text("discrimination"), text("efficiency"), text("blank"))
     for heading in headings:
         table.add_column(heading.get(language), justify="right")
-    table.add_column(text("chosen: all (best / worst)").get(language))
+    table.add_column(text("chosen: all (best / worst)").get(language), overflow="fold")
     for item in found.items:
         suspicious = item.discrimination is not None and item.discrimination < 0
         table.add_row(
