@@ -106,7 +106,7 @@ def test_the_page_judges_as_scoring_does(quiz, tmp_path):
     type("sum", "", "３.０"); type("pairs", "a", "Y"); type("pairs", "b", "Z");
     ["d", "a", "b", "c"].forEach((n, i) => type("steps", String(i), n));
     ["one", "some", "statement", "shapes", "words", "sum", "pairs", "steps"].forEach(press);
-    document.title = JSON.stringify([[...scores], NUMBERS.map(number), SHAPES.map(shape)]);
+    document.title = JSON.stringify([quiz.questions.filter(q => stateOf(q).used).map(q => [q.id, earned(q)]), NUMBERS.map(number), SHAPES.map(shape)]);
     """.replace("NUMBERS", json.dumps(NUMBERS)).replace("SHAPES", json.dumps(SHAPES))
     )
     shown = in_browser(html.page(quiz, VARIANTS, {})[0], script, tmp_path)
@@ -128,7 +128,7 @@ def test_the_page_speaks_both_languages_and_keeps_what_was_filled_in(quiz, tmp_p
         + """type("sum", "", "三"); card("language").click(); press("sum");
         tick("one", "A"); press("one"); const told = card("one").innerText;
         card("one").querySelectorAll("button")[1].click(); tick("one", "B"); press("one"); tick("one", "A"); press("one");
-        document.title = JSON.stringify([card("sum").querySelector("input").value, told, scores.get("one")]);"""
+        document.title = JSON.stringify([card("sum").querySelector("input").value, told, earned(quiz.questions[0])]);"""
     )
     shown = in_browser(html.page(quiz, VARIANTS, {})[0], script, tmp_path)
     kept, told, earned = json.loads(unescape(re.search("<title>(.*?)</title>", shown, re.DOTALL)[1]))

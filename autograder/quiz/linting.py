@@ -67,9 +67,6 @@ def lint(quiz: Quiz, folder: Path, variants: Mapping[str, list[Variant]]) -> lis
         variants: of its questions with parameters; a question without any has its examples left out.
     """
     remarks = [remark for question in quiz.questions for remark in _of_question(question, folder)]
-    for question in quiz.questions:
-        words = "is accepted, so nobody is ever told why it is wrong"
-        remarks += [Remark("error", question.id, f"{name}: {words}") for name in _wrong_but_right(question)]
     remarks += _of_examples(quiz, variants)
     remarks += _of_patterns(quiz)
     for guess in guesses(quiz):
@@ -127,10 +124,12 @@ def _of_question(question: AnyQuestion, folder: Path) -> Iterator[Remark]:
                 what = "is not encrypted" if link.startswith("http://") else "leads nowhere"
                 yield Remark("error", question.id, f"{name}: the link {link} {what}")
     yield from _of_options(question)
+    why = "is accepted, so nobody is ever told why it is wrong"
+    yield from (Remark("error", question.id, f"{name}: {why}") for name in _wrong_but_right(question))
 
 
 def _wrong_but_right(question: AnyQuestion) -> Iterator[str]:
-    """Known wrong answers that are accepted, so that nobody is ever told why."""
+    """Known wrong answers that are accepted."""
     if isinstance(question, Number) and not question.params:
         right = parse_number(question.answer)
         yield from (f"wrong.{w.is_}" for w in question.wrong if is_near(parse_number(w.is_), right, question))

@@ -137,7 +137,8 @@ def prove_question(quiz: Quiz, question: AnyQuestion, laboratory: Laboratory) ->
         else:
             rows = gather(question, laboratory)
             finding = evidence.judge(question, rows)
-            proved.problems, proved.also = [*proved.problems, *finding.problems], finding.also
+            proved.problems += finding.problems
+            proved.also = finding.also
     except StudentError as error:
         proved.problems.append(f"running it failed: {' '.join(str(error).split())[:300]}")
     except ExpressionError as error:
@@ -152,9 +153,14 @@ def prove_question(quiz: Quiz, question: AnyQuestion, laboratory: Laboratory) ->
     return proved
 
 
+def _expressions(question: Code) -> list[str]:
+    """All of the author's, right and wrong."""
+    return [question.answer, *question.accept, *(wrong.is_ for wrong in question.wrong)]
+
+
 def _refused(question: Code) -> Iterator[str]:
     """Expressions of the author's that would be refused from a student."""
-    for expression in (question.answer, *question.accept, *(wrong.is_ for wrong in question.wrong)):
+    for expression in _expressions(question):
         try:
             _check_expression(question, expression)
         except FormatError as error:
@@ -200,7 +206,7 @@ def _things_to_run(question: AnyQuestion, proof: Proof) -> Iterator[tuple[str, s
         case Order():
             yield from _orders(question)
         case Code():
-            yield from ((e, e) for e in (question.answer, *question.accept, *(w.is_ for w in question.wrong)))
+            yield from ((expression, expression) for expression in _expressions(question))
 
 
 def _options(prefix: str, options: Mapping[str, Option]) -> Iterator[tuple[str, str]]:
