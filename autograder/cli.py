@@ -28,6 +28,7 @@ from autograder.commandline import (
     errors_as_exit_codes,
     must_confine,
     print_json,
+    print_json_array,
     progress,
 )
 from autograder.errors import UsageError
@@ -295,7 +296,7 @@ def _engine(
 
 def _show_reports(reports: list[GradeReport], out: Path, language: Language, *, as_json: bool) -> None:
     if as_json:
-        print_json([report.to_dict() for report in sorted(reports, key=lambda r: (r.assignment, r.student))])
+        print_json_array(report.to_dict() for report in sorted(reports, key=lambda r: (r.assignment, r.student)))
         return
     from autograder.report import terminal
     from autograder.texts import text

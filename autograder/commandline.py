@@ -6,7 +6,7 @@ Exit codes: 0 done, 1 something did not pass or could not be graded, 2 wrong usa
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -61,6 +61,18 @@ def print_json(document: object) -> None:
     sys.stdout.write(json.dumps(document, ensure_ascii=not unicode, indent=2) + "\n")
 
 
+def print_json_array(items: Iterable[object]) -> None:
+    """Write one JSON document that is an array, an item in each line as it comes: there may be 100,000."""
+    import json
+
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    between = "["
+    for item in items:
+        sys.stdout.write(f"{between}\n{json.dumps(item, ensure_ascii=not unicode)}")
+        between = ","
+    sys.stdout.write("[]\n" if between == "[" else "\n]\n")
+
+
 def must_confine(*, unsafe: bool, scratch_mb: int = 0) -> bool:
     """Can student code be confined here? Where not, only an explicit wish goes on without.
 
@@ -93,7 +105,9 @@ def errors_as_exit_codes() -> Iterator[None]:
     except AutograderError as error:
         _fail(error, 1)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted; what is done is kept, the same command goes on from there\n")
+        from autograder.texts import text
+
+        sys.stderr.write(text("interrupted; what is done is kept, the same command goes on from there").both + "\n")
         raise typer.Exit(130) from None
 
 

@@ -122,6 +122,37 @@ def test_the_page_judges_as_scoring_does(quiz, tmp_path):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_the_evidence_can_be_read_on_a_phone(quiz, tmp_path):
+    numbers = dict.fromkeys(["half_mse", "w_err", "b_err", "shape", "largest_loss"], 0.123456)
+    proofs = {"one": certificates.Certificate(sha256="", torch="", evidence={option: numbers for option in "ABC"})}
+    script = (
+        HELPERS
+        + """document.body.style.width = "390px"; tick("one", "B"); press("one");
+        const table = card("one").querySelector("table"), first = table.querySelector("tbody td, tr:last-child > *");
+        document.title = JSON.stringify([document.body.scrollWidth, table.offsetWidth > 300, first.offsetHeight]);"""
+    )
+    shown = in_browser(html.page(quiz, VARIANTS, proofs)[0], script, tmp_path)
+    page_width, wide, height = json.loads(unescape(re.search("<title>(.*?)</title>", shown)[1]))
+    assert page_width <= 390  # the table scrolls, not the page
+    assert wide
+    assert height < 60  # its first column is not one letter wide
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_enter_judges_nothing_in_an_exam(tmp_path):
+    quiz = tiny.load(tmp_path, tiny.SOURCE.replace("attempts: [1, 0.5]", "mode: exam"))
+    script = (
+        HELPERS
+        + """let failed = "none"; window.addEventListener("error", event => { failed = event.message; });
+        type("sum", "", "3");
+        const unhandled = card("sum").querySelector("input").dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", bubbles: true, cancelable: true}));
+        document.title = JSON.stringify([failed, unhandled, card("sum").querySelector(".place").innerText, card("sum").querySelectorAll("button").length]);"""
+    )
+    shown = in_browser(html.page(quiz, VARIANTS, {})[0], script, tmp_path)
+    assert json.loads(unescape(re.search("<title>(.*?)</title>", shown)[1])) == ["none", True, "", 0]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_the_page_speaks_both_languages_and_keeps_what_was_filled_in(quiz, tmp_path):
     script = (
         HELPERS

@@ -336,6 +336,12 @@ def test_a_session_keeps_attempts_and_closes_questions(quiz, tmp_path):
     again = Session(session.shown, "ann", tmp_path / "a.json", quiz=quiz, scorer=scorer)
     assert again.resume()
     assert (again.tries["one"], again.position) == (session.tries["one"], 1)
+    again.position = 1
+    assert again.answer("B").share == 0
+    assert again.is_open(again.question)
+    later = Session(session.shown, "ann", tmp_path / "a.json", quiz=quiz, scorer=scorer)
+    assert later.resume()
+    assert later.position == 1  # it has an attempt left
 
 
 def test_options_are_shuffled_by_student_and_stay_so(quiz, tmp_path):

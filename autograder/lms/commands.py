@@ -20,7 +20,7 @@ from autograder.commandline import (
     errors_as_exit_codes,
     print_json,
 )
-from autograder.errors import UsageError
+from autograder.errors import UsageError, cannot_write
 
 if TYPE_CHECKING:
     from autograder.lms.collecting import Collection
@@ -221,7 +221,7 @@ def _write(target: Path, content: str | bytes) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, content)
     except OSError as error:
-        raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
+        raise cannot_write(target, error) from error
 
 
 def submit(

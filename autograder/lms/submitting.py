@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.course import Assignment
-from autograder.errors import UsageError
+from autograder.errors import UsageError, cannot_write
 from autograder.files import write_whole
 from autograder.results import CriterionResult, GradeReport
 from autograder.texts import text
@@ -101,7 +101,7 @@ def as_zip(handed_in: HandIn, note: Mapping[str, Any], target: Path) -> None:
     try:
         write_whole(target, zipped.getvalue())
     except OSError as error:
-        raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
+        raise cannot_write(target, error) from error
 
 
 def _as_judged(handed_in: HandIn) -> bytes:

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autograder.commandline import JsonOption, Lang, LangOption, choose, console, errors_as_exit_codes, print_json
+from autograder.commandline import (
+    JsonOption,
+    Lang,
+    LangOption,
+    choose,
+    console,
+    errors_as_exit_codes,
+    print_json,
+    print_json_array,
+)
 from autograder.errors import UsageError
 from autograder.quiz.options import AnswersArgument, CourseOption, QuizArgument, write
 
@@ -74,7 +83,7 @@ def score(
         if out is not None:
             write(out, "".join(json.dumps(o.to_dict(), ensure_ascii=False) + "\n" for o in outcomes))
         if json_output:
-            print_json([outcome.to_dict() for outcome in outcomes])
+            print_json_array(outcome.to_dict() for outcome in outcomes)
         else:
             screen, language = console(), choose(lang)
             screen.print(tables.scores(outcomes, language, screen.width))

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from autograder.course import Assignment
-from autograder.errors import ConfigError, UsageError
+from autograder.errors import ConfigError, UsageError, cannot_write
 from autograder.files import write_whole
 from autograder.quiz import certificates, loading, released
 from autograder.quiz.exports import notebook
@@ -135,7 +135,7 @@ def _write(files: Mapping[Path, str]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, content)
         except OSError as error:
-            raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+            raise cannot_write(path, error) from error
 
 
 def _with_exercises(settings: Path, exercises: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from autograder import yamlfile
 from autograder.errors import ConfigError, UsageError
 from autograder.quiz.models import Quiz
+from autograder.texts import text
 
 SCHEMA_NAME = "quiz.schema.json"
 
@@ -34,8 +35,12 @@ def find(name: Path, course: Path = Path()) -> Path:
     for suffix in (".yaml", ".yml"):
         if (found := folder / f"{name}{suffix}").is_file():
             return found
-    known = ", ".join(path.stem for path in files_in(folder)) or "none"
-    raise UsageError(f"{name}: there is no such file, and no quiz of that name in {folder}; there are: {known}")
+    words = text(
+        "there is no such file, and no quiz of that name in {folder}; there are: {names}",
+        folder=folder,
+        names=", ".join(path.stem for path in files_in(folder)) or text("none"),
+    )
+    raise UsageError(f"{name}: {words.both}")
 
 
 def files_in(folder: Path) -> list[Path]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autograder.errors import UsageError
+from autograder.errors import cannot_write
 
 if TYPE_CHECKING:
     from autograder.quiz.models import Quiz
@@ -43,4 +43,4 @@ def write(target: Path, content: str | bytes) -> None:
     try:
         write_whole(target, content)
     except OSError as error:
-        raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
+        raise cannot_write(target, error) from error

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autograder.errors import UsageError
+from autograder.errors import SandboxError, UsageError
 from autograder.files import write_whole
 from autograder.quiz import forms
 from autograder.quiz.judges import Verdict
@@ -91,7 +91,7 @@ class Session:
             if name in self.tries and isinstance(given, dict) and isinstance(given.get("attempts"), list):
                 hints = given.get("hints", 0)
                 self.tries[name] = Tries(list(given["attempts"]), hints if isinstance(hints, int) else 0)
-        self.position = next((n for n, q in enumerate(self.shown.questions) if not self.tries[q.id].attempts), 0)
+        self.position = next((n for n, q in enumerate(self.shown.questions) if self._asks_for_more(q)), 0)
         return True
 
     def save(self) -> None:
@@ -175,6 +175,10 @@ class Session:
             return True
         return len(tries) < len(question.attempts) and not any(self.share(question, answer) == 1 for answer in tries)
 
+    def _asks_for_more(self, question: ShownQuestion) -> bool:
+        """Is it not answered, or answered wrong with an attempt left?"""
+        return not self.tries[question.id].attempts or (self.scorer is not None and self.is_open(question))
+
     def share(self, question: ShownQuestion, answer: Any) -> float:
         """What an answer earned, attempts and hints aside; nothing where it is not judged here."""
         keyed = self.keyed(question)
@@ -182,7 +186,7 @@ class Session:
             return 0.0
         try:
             return self.scorer.judge(keyed, answer, self.student).share
-        except FormatError:
+        except (FormatError, SandboxError):
             return 0.0
 
     def unanswered(self) -> list[int]:

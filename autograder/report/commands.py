@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autograder.commandline import CourseOption, LangOption, choose, errors_as_exit_codes
-from autograder.errors import UsageError
+from autograder.errors import UsageError, cannot_write
 
 if TYPE_CHECKING:
     from autograder.course import Course
@@ -44,7 +44,7 @@ def report(
         try:
             write_whole(target, page.page(classroom, choose(lang, settings.language)))
         except OSError as error:
-            raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
+            raise cannot_write(target, error) from error
         typer.echo(str(target))
 
 
