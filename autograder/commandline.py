@@ -55,22 +55,23 @@ def console(*, stderr: bool = False) -> Console:
 
 def print_json(document: object) -> None:
     """Write one JSON document to the standard output."""
-    import json
-
-    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    sys.stdout.write(json.dumps(document, ensure_ascii=not unicode, indent=2) + "\n")
+    sys.stdout.write(_as_json(document, indent=2) + "\n")
 
 
 def print_json_array(items: Iterable[object]) -> None:
     """Write one JSON document that is an array, an item in each line as it comes: there may be 100,000."""
+    between = "["
+    for item in items:
+        sys.stdout.write(f"{between}\n{_as_json(item)}")
+        between = ","
+    sys.stdout.write("[]\n" if between == "[" else "\n]\n")
+
+
+def _as_json(document: object, indent: int | None = None) -> str:
     import json
 
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    between = "["
-    for item in items:
-        sys.stdout.write(f"{between}\n{json.dumps(item, ensure_ascii=not unicode)}")
-        between = ","
-    sys.stdout.write("[]\n" if between == "[" else "\n]\n")
+    return json.dumps(document, ensure_ascii=not unicode, indent=indent)
 
 
 def must_confine(*, unsafe: bool, scratch_mb: int = 0) -> bool:

@@ -20,7 +20,6 @@ Every student's error carries a `Text`, so that it can be shown in either langua
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,13 +33,6 @@ class AutograderError(Exception):
 
 class UsageError(AutograderError):
     """The command was called in a way that cannot work; the message names the remedy."""
-
-
-def cannot_write(path: object, error: OSError) -> UsageError:
-    """The complaint about a file that cannot be written."""
-    if error.errno == errno.ENOENT:
-        return UsageError(f"{path}: cannot be written: there is no such folder; make it, or name another")
-    return UsageError(f"{path}: cannot be written: {error.strerror}")
 
 
 class ConfigError(AutograderError):

@@ -7,6 +7,8 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from autograder.errors import UsageError
+
 
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file; whoever reads it meanwhile, or after a kill, sees the old content or the new, never half.
@@ -21,6 +23,27 @@ def write_whole(path: Path, content: str | bytes) -> None:
     except OSError:
         beside.unlink(missing_ok=True)
         raise
+
+
+def write_asked(path: Path, content: str | bytes, *, make_folder: bool = False) -> None:
+    """Write a file that somebody has asked for, whole or not at all.
+
+    Args:
+        path: its place.
+        content: of it.
+        make_folder: make the folder it lies in where there is none.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        if make_folder:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: cannot be written: there is no such folder; make it, or name another") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def replace_file(source: Path, target: Path) -> None:

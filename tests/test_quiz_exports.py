@@ -122,20 +122,23 @@ def test_the_page_judges_as_scoring_does(quiz, tmp_path):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
-def test_the_evidence_can_be_read_on_a_phone(quiz, tmp_path):
-    numbers = dict.fromkeys(["half_mse", "w_err", "b_err", "shape", "largest_loss"], 0.123456)
-    proofs = {"one": certificates.Certificate(sha256="", torch="", evidence={option: numbers for option in "ABC"})}
+def test_the_evidence_can_be_read_on_a_phone(tmp_path):
+    long = 'A: {text: {zh: 这个选项用很多字说出一个偶数, en: an even number in many words}, run: "0"}'
+    quiz = tiny.load(tmp_path, tiny.SOURCE.replace('A: {text: "0", run: "0"}', long))
+    names = ["half_mse", "w_err", "b_err", "largest_loss", "last_loss"]
+    rows = {option: dict.fromkeys(names, number / 7) for number, option in enumerate("ABCD")}
+    proofs = {"some": certificates.Certificate(sha256="", torch="", evidence=rows)}
     script = (
         HELPERS
-        + """document.body.style.width = "390px"; tick("one", "B"); press("one");
-        const table = card("one").querySelector("table"), first = table.querySelector("tbody td, tr:last-child > *");
-        document.title = JSON.stringify([document.body.scrollWidth, table.offsetWidth > 300, first.offsetHeight]);"""
+        + """document.body.style.width = "390px"; tick("some", "A", "C"); press("some");
+        const options = [...card("some").querySelectorAll("table td:first-child")];
+        document.title = JSON.stringify([document.body.scrollWidth, options.map(option => option.clientWidth)]);"""
     )
     shown = in_browser(html.page(quiz, VARIANTS, proofs)[0], script, tmp_path)
-    page_width, wide, height = json.loads(unescape(re.search("<title>(.*?)</title>", shown)[1]))
+    page_width, widths = json.loads(unescape(re.search("<title>(.*?)</title>", shown)[1]))
     assert page_width <= 390  # the table scrolls, not the page
-    assert wide
-    assert height < 60  # its first column is not one letter wide
+    assert len(widths) == 4
+    assert min(widths) >= 120  # not one letter per line
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")

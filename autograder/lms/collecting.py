@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from autograder.errors import UsageError, cannot_write
+from autograder.errors import UsageError
 from autograder.files import FolderInPlace
 from autograder.lms.archives import MAX_STUDENT_BYTES, Entry, Refused, entries_of, entries_of_bytes
 from autograder.lms.downloads import System, Upload, is_note, reader_of, system_of
@@ -86,7 +86,7 @@ def collect(
             for student, files in sorted(students.items()):
                 _collect_one(student, files, submitted / student / assignment, collection, attempt, update=update)
         except OSError as error:
-            raise cannot_write(error.filename or submitted, error) from error
+            raise UsageError(f"{error.filename or submitted}: cannot be written: {error.strerror}") from error
     return collection
 
 

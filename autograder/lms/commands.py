@@ -20,7 +20,8 @@ from autograder.commandline import (
     errors_as_exit_codes,
     print_json,
 )
-from autograder.errors import UsageError, cannot_write
+from autograder.errors import UsageError
+from autograder.files import write_asked
 
 if TYPE_CHECKING:
     from autograder.lms.collecting import Collection
@@ -129,7 +130,7 @@ def export(
             return
         found = _scores(reports, assignment, course if gradebook else None, language)
         exported = _table(to, found, roster)
-        _write(target, exported.content)
+        write_asked(target, exported.content, make_folder=True)
         for student in exported.unplaced:
             sys.stderr.write(f"{student}: is not in {roster}; left out\n")
         typer.echo(str(target))
@@ -175,15 +176,19 @@ def _export_reports(to: ExportTarget, reports: list[GradeReport], target: Path, 
     from autograder.lms import reports as writing
 
     if to is ExportTarget.junit:
-        _write(target, writing.as_junit(reports, language))
+        write_asked(target, writing.as_junit(reports, language), make_folder=True)
     elif target.suffix == ".json":
         if len(reports) != 1:
             raise UsageError(f"{target}: Gradescope takes one submission a file, not {len(reports)}; name a folder")
-        _write(target, writing.as_gradescope(reports[0], language))
+        write_asked(target, writing.as_gradescope(reports[0], language), make_folder=True)
     else:
         for report in reports:
             student = report.student.replace("/", "_").strip(". ") or "unnamed"
-            _write(target / report.assignment / student / "results.json", writing.as_gradescope(report, language))
+            write_asked(
+                target / report.assignment / student / "results.json",
+                writing.as_gradescope(report, language),
+                make_folder=True,
+            )
     typer.echo(str(target))
 
 
@@ -212,16 +217,6 @@ def _table(to: ExportTarget, found: list[Score], roster: Path | None) -> Exporte
             return tables.as_moodle(found, roster)
         case _:
             return tables.as_csv(found)
-
-
-def _write(target: Path, content: str | bytes) -> None:
-    from autograder.files import write_whole
-
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(target, content)
-    except OSError as error:
-        raise cannot_write(target, error) from error
 
 
 def submit(
@@ -268,7 +263,7 @@ def submit(
         if as_zip is not None:
             typer.echo(text("upload {file}", file=str(as_zip)).get(language))
         typer.echo(text("handed in at {time}, SHA-256 {hash}", time=note["time"], hash=handed_in.sha256).get(language))
-        _write(kept, json.dumps(note, ensure_ascii=False, indent=1) + "\n")
+        write_asked(kept, json.dumps(note, ensure_ascii=False, indent=1) + "\n", make_folder=True)
         typer.echo(text("receipt: {file}", file=str(kept)).get(language))
 
 

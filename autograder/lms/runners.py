@@ -10,7 +10,7 @@ from pathlib import Path
 
 import autograder
 from autograder.course import Assignment, Course
-from autograder.errors import UsageError, cannot_write
+from autograder.errors import UsageError
 from autograder.lms.reports import not_graded
 from autograder.texts import text
 
@@ -110,7 +110,7 @@ def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Pat
         scripts = {"setup.sh": _SETUP.format(requirement=requirement), "run_autograder": run}
         return [_script(folder / script, content) for script, content in scripts.items()]
     except OSError as error:
-        raise cannot_write(error.filename or folder, error) from error
+        raise UsageError(f"{error.filename or folder}: cannot be written: {error.strerror}") from error
 
 
 def github_classroom(course: Course, assignment: Assignment, folder: Path) -> list[Path]:
@@ -138,7 +138,7 @@ def github_classroom(course: Course, assignment: Assignment, folder: Path) -> li
         with (folder / "requirements.txt").open("a", encoding="utf-8") as file:  # the assignment may bring its own
             file.write(f"\n{requirement}\n" if file.tell() else f"{requirement}\n")
     except OSError as error:
-        raise cannot_write(error.filename or folder, error) from error
+        raise UsageError(f"{error.filename or folder}: cannot be written: {error.strerror}") from error
     return [workflow]
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from autograder.course import Assignment
-from autograder.errors import UsageError, cannot_write
-from autograder.files import write_whole
+from autograder.errors import UsageError
+from autograder.files import write_asked
 from autograder.results import CriterionResult, GradeReport
 from autograder.texts import text
 
@@ -98,10 +98,7 @@ def as_zip(handed_in: HandIn, note: Mapping[str, Any], target: Path) -> None:
             ("receipt.json", json.dumps(note, ensure_ascii=False, indent=1).encode()),
         ):
             archive.writestr(zipfile.ZipInfo(name, _OLDEST), data, zipfile.ZIP_DEFLATED)
-    try:
-        write_whole(target, zipped.getvalue())
-    except OSError as error:
-        raise cannot_write(target, error) from error
+    write_asked(target, zipped.getvalue())
 
 
 def _as_judged(handed_in: HandIn) -> bytes:

@@ -21,7 +21,8 @@ from autograder.commandline import (
     print_json_array,
 )
 from autograder.errors import UsageError
-from autograder.quiz.options import AnswersArgument, CourseOption, QuizArgument, write
+from autograder.files import write_asked
+from autograder.quiz.options import AnswersArgument, CourseOption, QuizArgument
 
 if TYPE_CHECKING:
     from autograder.quiz.certificates import Certificate
@@ -81,7 +82,7 @@ def score(
     with errors_as_exit_codes():
         outcomes = _scored(quiz, answers, course)
         if out is not None:
-            write(out, "".join(json.dumps(o.to_dict(), ensure_ascii=False) + "\n" for o in outcomes))
+            write_asked(out, "".join(json.dumps(o.to_dict(), ensure_ascii=False) + "\n" for o in outcomes))
         if json_output:
             print_json_array(outcome.to_dict() for outcome in outcomes)
         else:

@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from autograder.course import Assignment
-from autograder.errors import ConfigError, UsageError, cannot_write
-from autograder.files import write_whole
+from autograder.errors import ConfigError, UsageError
+from autograder.files import write_asked
 from autograder.quiz import certificates, loading, released
 from autograder.quiz.exports import notebook
 from autograder.quiz.exports.losses import Loss
@@ -131,11 +131,7 @@ def _visible(quiz_file: Path, quiz: Quiz, folder: Path) -> Mapping[Path, str]:
 
 def _write(files: Mapping[Path, str]) -> None:
     for path, content in files.items():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, content)
-        except OSError as error:
-            raise cannot_write(path, error) from error
+        write_asked(path, content, make_folder=True)
 
 
 def _with_exercises(settings: Path, exercises: Mapping[str, Any]) -> str:

@@ -12,7 +12,8 @@ import typer
 
 from autograder.commandline import JsonOption, LangOption, choose, console, errors_as_exit_codes, print_json
 from autograder.errors import UsageError
-from autograder.quiz.options import CourseOption, QuizArgument, QuizzesArgument, quizzes_of, write
+from autograder.files import write_asked
+from autograder.quiz.options import CourseOption, QuizArgument, QuizzesArgument, quizzes_of
 
 if TYPE_CHECKING:
     from autograder.quiz.certificates import Certificates
@@ -125,7 +126,7 @@ def release(
         variants = certificates.variants_of(loaded, certificates.load(file, loaded))
         content = released.to_json(released.release(loaded, variants, mode.value))
         target = out or Path(f"{file.stem}.quiz.json")
-        write(target, content)
+        write_asked(target, content)
         typer.echo(f"{target}: {len(loaded.questions)} questions, no keys")
 
 
@@ -168,7 +169,7 @@ def export(
             sys.stderr.write("nothing was written; --lossy exports all the same\n")
             raise typer.Exit(1)
         target = out or Path(f"{file.stem}.{_SUFFIXES[to]}")
-        write(target, content)
+        write_asked(target, content)
         typer.echo(str(target))
 
 

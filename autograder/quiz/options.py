@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autograder.errors import cannot_write
-
 if TYPE_CHECKING:
     from autograder.quiz.models import Quiz
 
@@ -30,17 +28,3 @@ def quizzes_of(names: list[Path] | None, course: Path) -> dict[Path, Quiz]:
         return loading.load_all(course / "quizzes")
     files = [loading.find(name, course) for name in names]
     return {file: loading.load(file) for file in files}
-
-
-def write(target: Path, content: str | bytes) -> None:
-    """Write a file that was asked for, whole or not at all.
-
-    Raises:
-        UsageError: it cannot be written.
-    """
-    from autograder.files import write_whole
-
-    try:
-        write_whole(target, content)
-    except OSError as error:
-        raise cannot_write(target, error) from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autograder.commandline import CourseOption, LangOption, choose, errors_as_exit_codes
-from autograder.errors import UsageError, cannot_write
+from autograder.errors import UsageError
 
 if TYPE_CHECKING:
     from autograder.course import Course
@@ -26,7 +26,7 @@ def report(
     """Write the class at a glance: one HTML page with scores, criteria, mistakes, and who is missing."""
     from autograder import journal
     from autograder.course import Course
-    from autograder.files import write_whole
+    from autograder.files import write_asked
     from autograder.report import page
     from autograder.report.classroom import look_at
 
@@ -41,10 +41,7 @@ def report(
             raise UsageError(f"{results}: holds no reports of {assignment}")
         classroom = look_at(of_assignment, title=settings.title, students=_students(found, reports))
         target = out or Path(f"{assignment}.html")
-        try:
-            write_whole(target, page.page(classroom, choose(lang, settings.language)))
-        except OSError as error:
-            raise cannot_write(target, error) from error
+        write_asked(target, page.page(classroom, choose(lang, settings.language)))
         typer.echo(str(target))
 
 
