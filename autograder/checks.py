@@ -15,12 +15,15 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 
 from autograder.texts import Text, same, text
+
+if TYPE_CHECKING:
+    from autograder.results import Diagnosis
 
 _hide_values: ContextVar[bool] = ContextVar("hide_values", default=False)
 _last_call: ContextVar[Call | None] = ContextVar("last_call", default=None)
@@ -42,11 +45,14 @@ class CheckFailed(AssertionError):
         text: what the student reads.
         actual: what came back, for a diagnosis.
         expected: what was asked for, for a diagnosis; it is never printed.
+        diagnosis: the cause, where it is known already.
     """
 
-    def __init__(self, text: Text, *, actual: Any = None, expected: Any = None) -> None:
+    def __init__(
+        self, text: Text, *, actual: Any = None, expected: Any = None, diagnosis: Diagnosis | None = None
+    ) -> None:
         super().__init__(text.en)
-        self.text, self.actual, self.expected = text, actual, expected
+        self.text, self.actual, self.expected, self.diagnosis = text, actual, expected, diagnosis
 
 
 @dataclass

@@ -161,7 +161,7 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
     if isinstance(error, CheckFailed):
         from autograder.diagnosis import explain
 
-        return "failed", error.text, explain(error.actual, error.expected)
+        return "failed", error.text, error.diagnosis or explain(error.actual, error.expected)
     if isinstance(error, StudentError):
         return "failed", error.text, None
     if isinstance(error, pytest.skip.Exception):

@@ -53,6 +53,13 @@ def test_score_prints_a_table(course):
     assert "2 scored, 1 unreadable, 0 could not be judged; mean 2.25 of 6" in out
 
 
+def test_in_a_narrow_terminal_every_question_is_a_mark_and_the_total_stays(course):
+    out, _ = quiz("score", "tiny", "答卷", cwd=course, COLUMNS="50")
+    lines = [line.split() for line in out.splitlines()]
+    assert ["ann", "✓✓✓––✓", "4"] in lines
+    assert any(line[-2:] == ["✗◐–––?", "0.5"] for line in lines), out
+
+
 def test_score_shows_details_in_chinese(course):
     out, _ = quiz("score", "tiny", "答卷/bob.json", "--details", "--lang", "zh", cwd=course)
     assert "✗ one  0/1  A" in out

@@ -122,6 +122,22 @@ def test_the_page_judges_as_scoring_does(quiz, tmp_path):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_on_the_page_an_answer_costs_one_attempt_and_one_that_cannot_be_read_none(quiz, tmp_path):
+    script = (
+        HELPERS
+        + """type("shapes", "W", "8x1"); type("shapes", "b", "eight"); press("shapes");
+        const unread = stateOf(quiz.questions.find(q => q.id === "shapes")).used;
+        type("sum", "", "1.5"); press("sum"); press("sum"); document.getElementById("language").click(); press("sum");
+        const sum = stateOf(quiz.questions.find(q => q.id === "sum"));
+        const again = [sum.used, sum.done];
+        type("sum", "", "3"); press("sum");
+        document.title = JSON.stringify([unread, ...again, sum.used, sum.best]);"""
+    )
+    shown = in_browser(html.page(quiz, VARIANTS, {})[0], script, tmp_path)
+    assert json.loads(unescape(re.search("<title>(.*?)</title>", shown)[1])) == [0, 1, False, 2, 0.5]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_the_evidence_can_be_read_on_a_phone(tmp_path):
     long = 'A: {text: {zh: 这个选项用很多字说出一个偶数, en: an even number in many words}, run: "0"}'
     quiz = tiny.load(tmp_path, tiny.SOURCE.replace('A: {text: "0", run: "0"}', long))
@@ -183,7 +199,7 @@ FORMULA = tiny.SOURCE.replace(
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_formulas_are_mathml_in_the_page(tmp_path):
-    script = HELPERS + 'card("language").click(); tick("one", "A"); press("one"); press("one");'
+    script = HELPERS + 'card("language").click(); tick("one", "A"); press("one"); tick("one", "C"); press("one");'
     shown = in_browser(html.page(tiny.load(tmp_path, FORMULA), VARIANTS, {})[0], script, tmp_path)
     assert re.search(
         r'<math xmlns="http://www.w3.org/1998/Math/MathML"[^>]*>.*<mfrac>.*</math>, not <code>\$x\$</code>', shown

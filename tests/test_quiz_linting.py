@@ -3,7 +3,7 @@
 import pytest
 import tiny_quiz as tiny
 
-from autograder.quiz import linting
+from autograder.quiz import credit, linting
 from autograder.quiz.judges import Variant
 
 VARIANTS = {"varied": [Variant({"n": 5, "k": 2}, "7", (("3", 0), ("10", 1)))]}
@@ -83,3 +83,11 @@ def test_what_guessing_earns(tmp_path):
     assert guesses["words"].random == pytest.approx(1 / 6)
     assert guesses["pairs"].random == pytest.approx(1 / 3)
     assert guesses["sum"].random == 0
+    assert guesses["steps"].random == pytest.approx(17 / 36)  # 58 / 24 of 4 items stand in order on average, one always
+
+
+def test_what_guessing_earns_where_two_orders_are_right_or_items_are_many():
+    assert credit.of_shuffling(["abc", "acb"]) == pytest.approx(2 / 3)  # 1 twice, 1/2 in the other four
+    many = credit.of_shuffling(["abcdefghij"])
+    assert many == pytest.approx(0.37, abs=0.02)
+    assert many == credit.of_shuffling(["abcdefghij"])

@@ -1,5 +1,6 @@
 """A quiz in a notebook: no key in what students get, and the same points from `autograder grade` as from scoring."""
 
+import io
 import json
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import tiny_course
 import tiny_quiz as tiny
+from rich.console import Console
 from test_quiz_cli import quiz as run_quiz
 
 from autograder import grading, practice
@@ -21,6 +23,8 @@ from autograder.quiz.judges import Variant
 from autograder.quiz.rubric import steps
 from autograder.quiz.scoring import Scorer
 from autograder.quiz.sheets import Sheet
+from autograder.report import terminal
+from autograder.report.classroom import look_at
 
 ROOT = Path(__file__).parents[1]
 FIRST = Variant({"n": 9, "k": 2}, "11", (("7", 0), ("18", 1)))
@@ -35,8 +39,7 @@ PARTLY = {
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
     """A course whose only assignment is the tiny quiz, proved for real."""
-    root = tmp_path_factory.mktemp("course")
-    (root / "solutions").mkdir()
+    root = tmp_path_factory.mktemp("course")  # with quizzes only: solutions/ is made
     tiny.make(root)
     shutil.copy(ROOT / "nbgrader_config.py", root)
     run_quiz("prove", "tiny", cwd=root)
@@ -100,6 +103,24 @@ def test_what_is_wrong_is_told_as_scoring_tells_it(graded):
     assert "`answer_one` is not written yet" in graded["blank"].exercises[0].criteria[0].message
 
 
+def test_a_class_report_counts_who_made_a_mistake_that_the_quiz_explains(course, graded):
+    classroom = look_at(list(graded.values()), title=course.assignment("tiny_quiz").settings.title)
+    mistakes = {mistake.id: (mistake.text.en, mistake.students) for mistake in classroom.mistakes}
+    assert mistakes["one.this-is-three"] == ("this is three", ("partly",))
+    result = next(c for e in graded["partly"].exercises for c in e.criteria if c.id == "one.right")
+    assert list(terminal.paragraphs(result, "en")) == [("message", "this is three")]  # and not once more as the cause
+
+
+def test_in_a_narrow_terminal_every_exercise_is_a_mark_and_the_total_stays(graded):
+    screen = Console(width=60, file=io.StringIO())
+    screen.print(terminal.class_table(list(graded.values()), "en", 60))
+    lines = [line.split() for line in screen.file.getvalue().splitlines()]
+    assert ["blank", "✗" * 10, "0"] in lines
+    assert ["right", "✓" * 10, "10"] in lines
+    assert ["partly", "✗◐✗◐◐✓✗◐◐✗", "4.08"] in lines
+    assert "✓ all points ◐ some ✗ none ? not judged; in this order: one" in " ".join(screen.file.getvalue().split())
+
+
 def test_students_can_check_whether_their_answers_can_be_read(course, tmp_path):
     """With nothing but the folder they get, which holds no key; the points come with the grade."""
     folder = tmp_path / "tiny_quiz"
@@ -107,14 +128,16 @@ def test_students_can_check_whether_their_answers_can_be_read(course, tmp_path):
     assert r"check(\"one\")" in (folder / "tiny_quiz.ipynb").read_text(encoding="utf-8")
     answers = {**PARTLY, "some": ["A", "Q"], "statement": "maybe", "words": {"word": "b", "choice": "A"}, "steps": "ab"}
     path = folder / "tiny_quiz.ipynb"
-    path.write_text(handed_in(course, answers, code="x.sum()"), encoding="utf-8")
+    path.write_text(handed_in(course, answers, code="'x.sum()'"), encoding="utf-8")
     report = practice.check_file(path)[1]
+    assert report.exercises[0].title.en == "Which one is two?"
     assert {c.id: c.message for exercise in report.exercises for c in exercise.criteria if c.outcome != "passed"} == {
         "some.form": "Q is none of the options A, B, C, D",
         "statement.form": "maybe is neither true nor false",
         "words.form": "the answer says nothing about number",
         "varied.form": "九 is not a number; write digits, such as 0.25",
         "steps.form": "the answer says nothing about c, d",
+        "write.form": "the answer is text; return the value of your expression",
     }
     assert (report.score, report.max_score) == (0, 0)
 

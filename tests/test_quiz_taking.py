@@ -324,9 +324,13 @@ def test_a_session_keeps_attempts_and_closes_questions(quiz, tmp_path):
     session.position = 3
     with pytest.raises(FormatError, match="eight is not a shape"):  # though the other part is right
         session.answer({"W": "8x1", "b": "eight"})
+    with pytest.raises(FormatError, match="there is no answer"):
+        session.answer({"W": "", "b": " "})
     assert session.tries["shapes"].attempts == []
     session.position = 0
     assert session.answer("A").share == 0
+    with pytest.raises(FormatError, match="tried this answer before"):
+        session.answer("A")
     assert session.is_open(session.question)
     assert session.answer("B").share == 1
     assert not session.is_open(session.question)

@@ -135,11 +135,13 @@ def _release_notebook(file: Path, start: Path, into: str | None) -> None:
     from autograder.quiz import assignment
     from autograder.quiz.exports.losses import told
 
-    course = Course.find(start)
     if into is None:
-        name, losses = assignment.release(file, course.root)
-        typer.echo(f"students get {course.root / 'assignments' / name}, no keys")
+        has_quizzes_only = (start / "quizzes").is_dir() and not (start / "solutions").exists()
+        root = start.resolve() if has_quizzes_only else Course.find(start).root
+        name, losses = assignment.release(file, root)
+        typer.echo(f"students get {root / 'assignments' / name}, no keys")
     else:
+        course = Course.find(start)
         name, losses = into, assignment.add_to(course.assignment(into), file, course.root)
         typer.echo(f"put into {course.root / 'solutions' / name}")
     for line in told(losses):

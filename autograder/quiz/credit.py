@@ -6,12 +6,15 @@ Of ``n`` options ``c`` are correct; of those ticked, ``t`` are correct and ``w``
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from itertools import combinations
+from itertools import combinations, permutations
+from random import Random
 from statistics import fmean
 
 from autograder.quiz.models import CreditRule
 
 Rule = Callable[[int, int, int, int], float]
+_MAX_PERMUTED = 6
+_DRAWN = 2000
 
 
 def _balanced(n: int, c: int, t: int, w: int) -> float:
@@ -67,6 +70,17 @@ def of_guessing(rule: CreditRule, options: Sequence[str], key: Collection[str]) 
     """The mean share that ticking at random earns, every set of options being as likely."""
     sets = [chosen for size in range(len(options) + 1) for chosen in combinations(options, size)]
     return fmean(ticked(rule, len(options), key, chosen) for chosen in sets)
+
+
+def of_shuffling(keys: Sequence[Sequence[str]]) -> float:
+    """The mean share that a random order earns, where any of these orders is right; of many items, an estimate."""
+    items = keys[0]
+    if len(items) <= _MAX_PERMUTED:
+        orders = list(permutations(items))
+    else:
+        draw = Random(0)  # noqa: S311 -- the same estimate every time
+        orders = [tuple(draw.sample(items, len(items))) for _ in range(_DRAWN)]
+    return fmean(max(ordered(key, order) for key in keys) for order in orders)
 
 
 def ordered(right: Sequence[str], given: Sequence[str]) -> float:

@@ -95,6 +95,8 @@ def _guess(quiz: Quiz, question: AnyQuestion) -> Guess:
             random = 0.5
         case Match():
             random = 1 / len(question.right)
+        case Order():
+            random = credit.of_shuffling([question.key, *question.accept])
         case Blanks():
             total = sum(blank.weight for blank in question.blanks.values())
             choices = [blank for blank in question.blanks.values() if isinstance(blank, ChoiceBlank)]

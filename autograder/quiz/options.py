@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 CourseOption = Annotated[Path, typer.Option("--course", help="The course's folder, the one with quizzes/ in it.")]
 AnswersArgument = Annotated[
-    list[Path], typer.Argument(help="Answer sheets: .yaml, .json, .jsonl, .csv files or folders.")
+    list[Path], typer.Argument(metavar="ANSWERS...", help="Answer sheets: .yaml, .json, .jsonl, .csv files or folders.")
 ]
 QuizArgument = Annotated[Path, typer.Argument(metavar="QUIZ", help="A quiz file, or the name of one in quizzes/.")]
 QuizzesArgument = Annotated[

@@ -6,6 +6,7 @@ where it has parts, and each step of the credit is one where it has steps; toget
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -18,15 +19,18 @@ from autograder.quiz import certificates, credit, forms, loading, released
 from autograder.quiz.exports.notebook import exercise_name
 from autograder.quiz.filled import Blanks, Code
 from autograder.quiz.formulas import in_lines
+from autograder.quiz.judges import Verdict
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single
 from autograder.quiz.reading import FormatError
 from autograder.quiz.records import Proof
 from autograder.quiz.released import ShownQuestion
 from autograder.quiz.scoring import Scorer
+from autograder.results import Diagnosis
 from autograder.student import Student, StudentFunction
 from autograder.texts import Text, same, text
 
 Test = Callable[..., None]
+_SLUG_LENGTH = 40
 
 
 def criteria(quiz_file: Path, *, sha256: str, questions: Sequence[str] | None = None) -> dict[str, Test]:
@@ -88,7 +92,8 @@ def _form(question: ShownQuestion) -> Test:
         if question.type == "code":
             names = _given(question.given, Proof(), 0)
             _refuse_forbidden(question.forbid, function)
-            function(*(names[name] for name in question.given))
+            if isinstance(function(*(names[name] for name in question.given)), str):
+                raise StudentError(text("the answer is text; return the value of your expression"))
             return
         answer = _plain(function())
         _require_an_answer(answer)
@@ -198,8 +203,21 @@ def _require(scorer: Scorer, question: AnyQuestion, answer: Any, share: float) -
     except FormatError as error:
         raise StudentError(error.text) from None
     if verdict.share < share - 1e-6:
-        told = (*verdict.malformed, *verdict.feedback) or (text("the answer is not right"),)
-        raise StudentError(Text(en=in_lines(" ".join(t.en for t in told)), zh=in_lines(" ".join(t.zh for t in told))))
+        told = _joined((*verdict.malformed, *verdict.feedback) or (text("the answer is not right"),))
+        raise checks.CheckFailed(told, diagnosis=_diagnosis(question, verdict))
+
+
+def _joined(words: Sequence[Text]) -> Text:
+    return Text(en=in_lines(" ".join(t.en for t in words)), zh=in_lines(" ".join(t.zh for t in words)))
+
+
+def _diagnosis(question: AnyQuestion, verdict: Verdict) -> Diagnosis | None:
+    """The author's explanation as a mistake of its own, so that a report can count who made it."""
+    if not verdict.feedback:
+        return None
+    told = _joined(verdict.feedback)
+    slug = "-".join(re.findall(r"\w+", told.en.lower()))[:_SLUG_LENGTH].strip("-")
+    return Diagnosis(id=f"{question.id}.{slug}", text=told)
 
 
 def _require_an_answer(answer: Any) -> None:

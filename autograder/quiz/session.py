@@ -13,7 +13,7 @@ from typing import Any
 from autograder.errors import SandboxError, UsageError
 from autograder.files import write_whole
 from autograder.quiz import forms
-from autograder.quiz.judges import Verdict
+from autograder.quiz.judges import Verdict, is_blank
 from autograder.quiz.models import AnyQuestion, Quiz
 from autograder.quiz.reading import FormatError, shown
 from autograder.quiz.released import ReleasedQuiz, ShownQuestion, shuffled
@@ -152,15 +152,19 @@ class Session:
         Where they are not, a new answer takes the place of the old one.
 
         Raises:
-            FormatError: it, or a part of it, cannot be read, and costs no attempt.
+            FormatError: it, or a part of it, cannot be read, or it was given before; that costs no attempt.
         """
         question, tries = self.question, self.tries[self.question.id]
+        if is_blank(answer):
+            raise FormatError(text("there is no answer"))
         keyed = self.keyed(question)
         if self.scorer is None or keyed is None:
             forms.check(question, answer)
             tries.attempts = [answer]
             self.save()
             return None
+        if answer in tries.attempts:
+            raise FormatError(text("you have tried this answer before"))
         verdict = self.scorer.judge(keyed, answer, self.student)
         if verdict.malformed:
             raise FormatError(verdict.malformed[0])

@@ -14,7 +14,7 @@ from autograder.quiz.formulas import in_lines
 from autograder.quiz.linting import Guess, Remark
 from autograder.quiz.outcomes import Outcome, QuestionOutcome, SheetOutcome
 from autograder.quiz.statistics import Analysis, Item
-from autograder.report.tables import plain_table
+from autograder.report.tables import GAP, plain_table
 from autograder.texts import Language, text
 
 MARKS: dict[Outcome, str] = {
@@ -52,26 +52,29 @@ def scores(sheets: Sequence[SheetOutcome], language: Language, width: int) -> Gr
     Args:
         sheets: of one quiz.
         language: of the headings and problems.
-        width: columns of the terminal; what does not fit beside the scores comes below them.
+        width: columns of the terminal. Where the scores do not fit, each question is a mark; problems that do not fit
+            beside the scores come below them.
     """
     ordered = sorted(sheets, key=lambda sheet: sheet.student)[:MAX_LINES]
-    questions = ordered[0].questions if ordered else ()
+    heading, rows = _of_questions(ordered)
     student = min(24, max(7, *(cell_len(sheet.student) for sheet in ordered))) if ordered else 7
-    left = width - student - 2 - 6 * len(questions) - 9
+    maximum = ordered[0].max_score if ordered else 0
+    total = f"{text('total').get(language)} /{number(maximum)}"
+    left = width - student - cell_len(total) - 2 * GAP - _width(heading, rows)
+    if narrow := left < 0:
+        heading, rows = [f"1–{len(heading)}"], [[Styled.assemble(*map(_mark, s.questions))] for s in ordered]
     table = plain_table()
     table.add_column(Styled(text("student").get(language)), width=student, no_wrap=True, overflow="ellipsis")
-    for position, question in enumerate(questions, 1):
-        table.add_column(Styled(f"{position} /{number(question.points)}"), justify="right", no_wrap=True)
-    maximum = ordered[0].max_score if ordered else 0
-    table.add_column(Styled(f"{text('total').get(language)} /{number(maximum)}"), justify="right", style="bold")
+    for head in heading:
+        table.add_column(Styled(head), justify="left" if narrow else "right", overflow="fold")
+    table.add_column(Styled(total), justify="right", style="bold", no_wrap=True)
     beside = left >= _PROBLEMS_WIDTH
     if beside:
-        heading = Styled(text("problems").get(language))
-        table.add_column(heading, style="yellow", max_width=left, no_wrap=True, overflow="ellipsis")
-    for sheet in ordered:
-        cells = [_cell(question) for question in sheet.questions]
-        total = Styled(number(sheet.score))
-        table.add_row(Styled(sheet.student), *cells, total, *([Styled(_problems(sheet, language))] if beside else []))
+        problems = Styled(text("problems").get(language))
+        table.add_column(problems, style="yellow", max_width=left, no_wrap=True, overflow="ellipsis")
+    for sheet, cells in zip(ordered, rows, strict=True):
+        last = [Styled(_problems(sheet, language))] if beside else []
+        table.add_row(Styled(sheet.student), *cells, Styled(number(sheet.score)), *last)
     parts: list[RenderableType] = [table]
     if len(sheets) > len(ordered):
         words = text("… and {count} more; --out writes all of them to a file", count=len(sheets) - len(ordered))
@@ -81,10 +84,26 @@ def scores(sheets: Sequence[SheetOutcome], language: Language, width: int) -> Gr
     return Group(*parts, Styled(_legend(language), style="dim"))
 
 
+def _of_questions(sheets: Sequence[SheetOutcome]) -> tuple[list[str], list[list[Styled]]]:
+    """A column for each question: its number and points, and what each sheet earned."""
+    questions = sheets[0].questions if sheets else ()
+    heading = [f"{position} /{number(question.points)}" for position, question in enumerate(questions, 1)]
+    return heading, [[_cell(question) for question in sheet.questions] for sheet in sheets]
+
+
+def _width(heading: Sequence[str], rows: Sequence[Sequence[Styled]]) -> int:
+    """Of these columns of a table."""
+    return sum(max([cell_len(head), *(row[n].cell_len for row in rows)]) + GAP for n, head in enumerate(heading))
+
+
 def _cell(question: QuestionOutcome) -> Styled:
-    mark = MARKS[question.outcome]
-    words = mark if question.outcome in ("blank", "format-error", "unjudged") else f"{number(question.earned)} {mark}"
-    return Styled(words, style=STYLES[question.outcome])
+    if question.outcome in ("blank", "format-error", "unjudged"):
+        return _mark(question)
+    return Styled(f"{number(question.earned)} ", style=STYLES[question.outcome]).append_text(_mark(question))
+
+
+def _mark(question: QuestionOutcome) -> Styled:
+    return Styled(MARKS[question.outcome], style=STYLES[question.outcome])
 
 
 def _legend(language: Language) -> str:

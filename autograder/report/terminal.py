@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text as Styled
 
-from autograder.report.tables import plain_table
+from autograder.report.tables import GAP, plain_table
 from autograder.results import CriterionResult, ExerciseResult, GradeReport
 from autograder.texts import Language, text
 
@@ -35,18 +35,22 @@ def class_table(reports: Sequence[GradeReport], language: Language, width: int) 
     Args:
         reports: of one assignment.
         language: of the headings and problems.
-        width: columns of the terminal; where they do not suffice for the problems, these come as a list of their own.
+        width: columns of the terminal. Where the scores do not fit, each exercise is a mark; problems that do not fit
+            beside the scores come as a list of their own.
     """
     ordered = sorted(reports, key=lambda r: r.student)
     exercises = {e.name: e.max_score for report in ordered for e in report.exercises}
     student_width = min(20, max(8, *(cell_len(r.student) for r in ordered)))
     widths = {name: max(4, *(len(word) for word in name.split("_"))) for name in exercises}
-    left = width - student_width - sum(w + 2 for w in widths.values()) - 2 * _TOTAL_WIDTH
+    left = width - student_width - sum(w + GAP for w in widths.values()) - 2 * _TOTAL_WIDTH
     table = plain_table()
     table.add_column(Styled(text("student").get(language)), width=student_width, no_wrap=True, overflow="ellipsis")
-    for name, max_score in exercises.items():
-        heading = Styled(f"{name.replace('_', ' ')} /{points(max_score)}")
-        table.add_column(heading, justify="right", width=widths[name])
+    if narrow := left < 0:
+        table.add_column(Styled(f"1–{len(exercises)}"), overflow="fold")
+    else:
+        for name, max_score in exercises.items():
+            heading = Styled(f"{name.replace('_', ' ')} /{points(max_score)}")
+            table.add_column(heading, justify="right", width=widths[name])
     maximum = max((report.max_score for report in ordered), default=0)
     table.add_column(
         Styled(f"{text('total').get(language)} /{points(maximum)}"), justify="right", style="bold", width=_TOTAL_WIDTH
@@ -58,13 +62,14 @@ def class_table(reports: Sequence[GradeReport], language: Language, width: int) 
         )
     for report in ordered:
         scores = {e.name: e for e in report.exercises}
-        cells = [
-            Styled(report.student),
-            *(_score_cell(scores.get(name)) for name in exercises),
-            Styled(points(report.score)),
-        ]
-        table.add_row(*cells, *([Styled(_problems(report, language))] if beside else []))
+        cells = [_score_cell(scores.get(name), as_mark=narrow) for name in exercises]
+        last = [Styled(_problems(report, language))] if beside else []
+        earned = [Styled.assemble(*cells)] if narrow else cells
+        table.add_row(Styled(report.student), *earned, Styled(points(report.score)), *last)
     parts: list[RenderableType] = [table]
+    if narrow:
+        words = text("✓ all points  ◐ some  ✗ none  ? not judged; in this order: {names}", names=", ".join(exercises))
+        parts.append(Styled(words.get(language), style="dim"))
     if not beside and any(report.problems for report in ordered):
         parts.append(Styled("\n" + text("problems").get(language), style="bold"))
         parts.extend(Styled(f"{r.student}: {_problems(r, language)}", style="yellow") for r in ordered if r.problems)
@@ -136,7 +141,7 @@ def paragraphs(result: CriterionResult, language: Language) -> Iterator[tuple[st
         return
     if result.get_message(language):
         yield "message", result.get_message(language)
-    if result.diagnosis is not None:
+    if result.diagnosis is not None and result.diagnosis.text.get(language) != result.get_message(language):
         yield "cause", text("likely cause: {cause}", cause=result.diagnosis.text).get(language)
     if result.hint is not None and result.outcome == "failed":
         yield "hint", text("hint: {hint}", hint=result.hint).get(language)
@@ -153,14 +158,13 @@ def plain(exercises: Sequence[ExerciseResult], language: Language) -> str:
     return "\n".join(lines)
 
 
-def _score_cell(exercise: ExerciseResult | None) -> Styled:
-    if exercise is None:
-        return Styled("?")
+def _score_cell(exercise: ExerciseResult | None, *, as_mark: bool) -> Styled:
+    """What was earned in an exercise, in figures or as a mark."""
+    if exercise is None or exercise.score is None:
+        return Styled("?", style="yellow")
     full = exercise.score == exercise.max_score
-    return Styled(
-        points(exercise.score),
-        style="green" if full else "yellow" if exercise.score is None else "red" if not exercise.score else "",
-    )
+    mark, style = ("✓", "green") if full else ("◐", "") if exercise.score else ("✗", "red")
+    return Styled(mark if as_mark else points(exercise.score), style=style)
 
 
 def _problems(report: GradeReport, language: Language) -> str:

@@ -42,7 +42,7 @@ def title_of(question: AnyQuestion) -> Text:
     """A question in one line."""
 
     def short(words: str) -> str:
-        line = " ".join(in_lines(PLACEHOLDER.sub("…", words)).split())
+        line = " ".join(in_lines(PLACEHOLDER.sub("…", words)).replace("`", "").split())
         return line if len(line) <= 60 else line[:59] + "…"
 
     return Text(en=short(question.prompt.en), zh=short(question.prompt.zh))
