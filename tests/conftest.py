@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import signal
 import struct
 
 import pytest
@@ -26,6 +27,8 @@ settings.register_profile(  # the same examples everywhere: a failure on one mac
 settings.load_profile("autograder")
 
 os.environ["AUTOGRADER_STANDBY_S"] = "0"  # a check in a test leaves no process behind; tests/test_standby.py does
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells make what runs in the background ignore Ctrl-C
 
 collect_ignore_glob = ["attacks/*.py"]  # hostile code: to import one of these files is to run it unconfined
 

@@ -42,7 +42,7 @@ quiz.rubric
 judge
 rubric
 session judging report.terminal generated report.classroom report.plots
-report.html report.page rubric_process
+report.html report.page report.document rubric_process
 rubric_server
 journal practice plain demo doctor
 grading distributed standby standby_server gradebook.configuration gradebook.page
@@ -50,7 +50,7 @@ audit watching gradebook.sources regrading
 report.audit report.moves gradebook.autograded gradebook.leaks
 gradebook.records gradebook.releasing gradebook.ordinary gradebook.feedback
 gradebook.writing gradebook.preprocessors gradebook.rendering lms.scores lms.runners lms.submitting
-lms.tables gradebook.quizzes
+lms.tables gradebook.quizzes quiz.feedback
 quiz.authoring quiz.answering
 quiz.commands
 gradebook.commands lms.commands report.commands

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib.resources import files
 
+from autograder.report.document import document, total
 from autograder.report.terminal import MARKS, paragraphs, points
 from autograder.results import CriterionResult, ExerciseResult, Problem
 from autograder.texts import Language, Text, text
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _OUTCOMES = {
     "passed": text("passed"),
     "failed": text("failed"),
@@ -95,23 +94,17 @@ class Feedback:
 
 def render(feedback: Feedback, language: Language) -> str:
     """The page in one language."""
-    return "\n".join(_Page(feedback, language).parts()) + "\n"
+    title = f"{feedback.title.get(language)} · {feedback.student}"
+    return document(title, _Page(feedback, language).body(), language)
 
 
 class _Page:
     def __init__(self, feedback: Feedback, language: Language) -> None:
         self._feedback, self._language = feedback, language
 
-    def parts(self) -> Iterator[str]:
+    def body(self) -> Iterator[str]:
         """The page from top to bottom."""
         f = self._feedback
-        style = files("autograder.gradebook").joinpath("feedback.css").read_text(encoding="utf-8")
-        title = f"{self._say(f.title)} · {escape(f.student)}"
-        yield f'<!DOCTYPE html>\n<html lang="{"zh-CN" if self._language == "zh" else "en"}">\n<head>'
-        yield '<meta charset="utf-8">'
-        yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        yield f"<title>{title}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>"
         yield from self._header()
         yield from self._problems()
         for exercise, given, comments in f.exercises:
@@ -119,7 +112,6 @@ class _Page:
         for answer in f.answers:
             yield from self._answer(answer)
         yield from self._code()
-        yield "</main>\n</body>\n</html>"
 
     def _say(self, words: Text) -> str:
         return escape(words.get(self._language))
@@ -129,10 +121,7 @@ class _Page:
         yield f"<header>\n<h1>{self._say(f.title)}</h1>"
         when = " · " + self._say(text("handed in {time}", time=f.handed_in)) if f.handed_in else ""
         yield f'<div class="soft">{escape(f.student)}{when}</div>'
-        of = self._say(text("of {maximum} points", maximum=points(f.maximum)))
-        yield f'<div class="total"><b>{points(round(f.score, 2))}</b> <span class="soft">{of}</span></div>'
-        share = 100 * min(max(f.score / f.maximum, 0.0), 1.0) if f.maximum else 0.0
-        yield f'<div class="bar" aria-hidden="true"><i style="width:{share:.1f}%"></i></div>'
+        yield from total(f.score, f.maximum, self._language)
         if f.taken_off:
             words = text("{points} points were taken off for being late", points=points(f.taken_off))
             yield f'<p class="soft">{self._say(words)}</p>'

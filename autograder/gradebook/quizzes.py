@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from autograder.gradebook.configuration import NbgraderCourse, is_nbgrader_cours
 from autograder.gradebook.records import Record, Rows
 from autograder.gradebook.writing import Outcome
 from autograder.quiz.models import Quiz
-from autograder.quiz.outcomes import SheetOutcome
+from autograder.quiz.outcomes import SheetOutcome, one_of_each_student
 from autograder.texts import Language, text
 
 if TYPE_CHECKING:
@@ -47,7 +46,8 @@ def write(root: Path, quiz: Quiz, outcomes: Sequence[SheetOutcome], language: La
         raise UsageError(f"{root}: has no nbgrader_config.py, so there is no gradebook to write")
     nbgrader = NbgraderCourse(root)
     outcome = Outcome(nbgrader.database)
-    sheets = _to_write(outcomes, outcome)
+    sheets, notes = one_of_each_student(outcomes, text("not in the gradebook"))
+    outcome.notes.extend(notes)
     with nbgrader.open() as gradebook:
         _register(gradebook, quiz)
         source = sources.load(gradebook, name_of(quiz), name_of(quiz))
@@ -64,27 +64,6 @@ def write(root: Path, quiz: Quiz, outcomes: Sequence[SheetOutcome], language: La
                         rows.write(record, lambda *_: None)
                         outcome.written += 1
     return outcome
-
-
-def _to_write(outcomes: Sequence[SheetOutcome], outcome: Outcome) -> list[SheetOutcome]:
-    counts = Counter(sheet.student for sheet in outcomes if sheet.status != "unreadable")
-    sheets = []
-    for sheet in outcomes:
-        if sheet.status == "unreadable":
-            outcome.notes.append(
-                text("{sheet}: cannot be read; not in the gradebook", sheet=sheet.file or sheet.student)
-            )
-        elif counts[sheet.student] > 1:
-            note = text(
-                "{student}: has {count} answer sheets; not in the gradebook",
-                student=sheet.student,
-                count=counts[sheet.student],
-            )
-            if note not in outcome.notes:
-                outcome.notes.append(note)
-        else:
-            sheets.append(sheet)
-    return sheets
 
 
 def _record(sheet: SheetOutcome, language: Language) -> Record:

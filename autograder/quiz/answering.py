@@ -66,6 +66,9 @@ def score(
     answers: AnswersArgument,
     details: Annotated[bool, typer.Option("--details", help="Show every answer and its feedback.")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Write one JSON object per sheet to this file.")] = None,
+    feedback: Annotated[
+        Path | None, typer.Option("--feedback", help="Write a page for each student into this folder.")
+    ] = None,
     gradebook: Annotated[
         bool,
         typer.Option("--gradebook", help="Write the scores to nbgrader's gradebook as an assignment of their own."),
@@ -92,9 +95,32 @@ def score(
                 screen.print()
                 screen.print(tables.details(outcome, language))
             screen.print(tables.summary(outcomes, language), markup=False, highlight=False)
+        no_page = feedback is not None and _write_feedback(quiz, course, outcomes, feedback, lang, quiet=json_output)
         left_out = gradebook and _write_gradebook(quiz, course, outcomes, lang, quiet=json_output)
-    if left_out or any(outcome.status == "error" for outcome in outcomes):
+    if no_page or left_out or any(outcome.status == "error" for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def _write_feedback(
+    name: Path, course: Path, outcomes: list[SheetOutcome], folder: Path, lang: Lang | None, *, quiet: bool
+) -> bool:
+    """Write a page for each student; True if somebody gets none."""
+    from autograder.quiz import certificates, loading
+    from autograder.quiz import feedback as pages
+    from autograder.texts import text
+
+    file = loading.find(name, course)
+    quiz = loading.load(file)
+    variants = certificates.variants_of(quiz, certificates.load(file, quiz))
+    written, notes = pages.write_all(folder, quiz, variants, outcomes, choose(lang, quiz.language))
+    for note in notes:
+        typer.echo(note.get(choose(lang)), err=True)
+    if not quiet:
+        words = text(
+            "pages written: {count}, {folder}/<student>/{quiz}.html", count=written, folder=folder, quiz=quiz.id
+        )
+        typer.echo(words.get(choose(lang)))
+    return bool(notes)
 
 
 def _write_gradebook(name: Path, course: Path, outcomes: list[SheetOutcome], lang: Lang | None, *, quiet: bool) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from html import escape
 
 _FORMULA = re.compile(r"(`[^`]*`)|\$([^$\n]+)\$")
 _UNKNOWN = re.compile(r"\\[A-Za-z]+")
@@ -29,6 +30,14 @@ def to_mathml(latex: str) -> str:
     if unknown := _UNKNOWN.search(mathml):
         raise ValueError(f"${latex}$: {unknown[0]} is unknown")
     return mathml
+
+
+def in_mathml(latex: str) -> str:
+    """A formula in a page; one that is none stays as it was written."""
+    try:
+        return to_mathml(latex)
+    except ValueError:
+        return escape(f"${latex}$", quote=False)
 
 
 def to_line(latex: str) -> str:

@@ -5,10 +5,12 @@ A sheet without a score could not be judged by our fault; one that cannot be rea
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from autograder.texts import Text
+from autograder.texts import Text, text
 
 Outcome = Literal["right", "partial", "wrong", "blank", "format-error", "unjudged"]
 SCHEMA = 1
@@ -23,10 +25,11 @@ class QuestionOutcome:
         outcome: in one word; ``unjudged`` is never the student's fault.
         points: what the question is worth.
         earned: what this answer earns; None where it could not be judged.
-        answer: what was answered, in one line.
+        answer: what was answered, in one line; of several attempts the one that counts.
         chosen: the keys of the options chosen, for item analysis.
         attempt: the number of the attempt that counts; 0 for none.
         hints: how many were taken.
+        variant: which one of a question with parameters was asked.
         feedback: what its student should read.
     """
 
@@ -38,6 +41,7 @@ class QuestionOutcome:
     chosen: tuple[str, ...] = ()
     attempt: int = 0
     hints: int = 0
+    variant: int | None = None
     feedback: tuple[Text, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -51,6 +55,7 @@ class QuestionOutcome:
             "chosen": list(self.chosen),
             "attempt": self.attempt,
             "hints": self.hints,
+            "variant": self.variant,
             "feedback": [{"en": words.en, "zh": words.zh} for words in self.feedback],
         }
 
@@ -83,3 +88,30 @@ class SheetOutcome:
             "problems": [{"en": words.en, "zh": words.zh} for words in self.problems],
             "file": self.file,
         }
+
+
+def one_of_each_student(outcomes: Sequence[SheetOutcome], left_out: Text) -> tuple[list[SheetOutcome], list[Text]]:
+    """The sheets that say something of one student, and notes on the others.
+
+    A sheet that cannot be read says nothing of anybody, and of two sheets of one student neither counts.
+
+    Args:
+        outcomes: of all sheets.
+        left_out: what that means for one, in a few words.
+    """
+    counts = Counter(sheet.student for sheet in outcomes if sheet.status != "unreadable")
+    sheets, notes = [], dict[str, Text]()
+    for sheet in outcomes:
+        if sheet.status == "unreadable":
+            name = sheet.file or sheet.student
+            notes[name] = text("{sheet}: cannot be read; {left_out}", sheet=name, left_out=left_out)
+        elif counts[sheet.student] > 1:
+            notes[sheet.student] = text(
+                "{student}: has {count} answer sheets; {left_out}",
+                student=sheet.student,
+                count=counts[sheet.student],
+                left_out=left_out,
+            )
+        else:
+            sheets.append(sheet)
+    return sheets, list(notes.values())

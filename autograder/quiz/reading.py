@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping
 from decimal import Decimal, InvalidOperation, Overflow
+from itertools import islice
 from typing import Any
 
 from autograder.texts import Text, printable, text
@@ -66,7 +67,15 @@ def _figures(answer: str) -> str:
 
 
 def shown(answer: Any, length: int = 60) -> str:
-    """Somebody's answer, in one printable line."""
+    """Somebody's answer, in one printable line.
+
+    >>> shown({"W": "8x1", "b": 1}), shown(["B", "A"])
+    ('W = 8x1, b = 1', 'B, A')
+    """
+    if isinstance(answer, dict):
+        answer = ", ".join(f"{str(k)[:length]} = {str(part)[:length]}" for k, part in islice(answer.items(), length))
+    elif isinstance(answer, list) and all(isinstance(part, str) for part in answer[:length]):
+        answer = ", ".join(part[:length] for part in answer[:length])
     line = " ".join(printable(answer[: 4 * length] if isinstance(answer, str) else str(answer)[: 4 * length]).split())
     return line if len(line) <= length else line[: length - 1] + "…"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -18,6 +18,18 @@ from autograder.quiz.expressions import ExpressionError, names_in
 from autograder.texts import Language, Text
 
 PLACEHOLDER = re.compile(r"\{\{ *([A-Za-z_]\w*) *\}\}")
+_GAP = "\ue002"
+
+
+def with_gaps(prompt: str, gap: str, convert: Callable[[str], str]) -> str:
+    """A prompt in another form, with a gap for every blank; within a formula it is one letter while that is converted.
+
+    >>> with_gaps("b is {{b}}", "____({})", str.upper)
+    'B IS ____(b)'
+    """
+    names = PLACEHOLDER.findall(prompt)
+    parts = convert(PLACEHOLDER.sub(_GAP, prompt)).split(_GAP)
+    return parts[0] + "".join(gap.format(name) + part for name, part in zip(names, parts[1:], strict=True))
 
 
 def mistake(message: str, *path: str | int) -> PydanticCustomError:

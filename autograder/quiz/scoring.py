@@ -112,9 +112,7 @@ class Scorer:
             FormatError: it cannot be read.
             SandboxError: it is code, and the platform failed.
         """
-        number = 0
-        if isinstance(question, Number) and question.params:
-            number = draw(self.quiz, question.id, seed, len(self._variants[question.id]))
+        number = self._variant(question, seed) or 0
         key = _hashable(answer)
         if key is None:
             return self._judge_afresh(question, answer, number)
@@ -130,6 +128,12 @@ class Scorer:
         if isinstance(remembered, Text):
             raise FormatError(remembered)
         return remembered
+
+    def _variant(self, question: AnyQuestion, seed: str) -> int | None:
+        """Which variant somebody was asked; None where there are none."""
+        if isinstance(question, Number) and question.params:
+            return draw(self.quiz, question.id, seed, len(self._variants[question.id]))
+        return None
 
     def judge_variant(self, question: AnyQuestion, answer: Any, number: int) -> Verdict:
         """What one try earns with one of the question's checked variants.
@@ -178,7 +182,9 @@ class Scorer:
         """The best of the attempts that count, less what the hints cost."""
         tries, hints = _tries(sheet.answers.get(question.id))
         factors = self.quiz.attempts(question)
-        best: tuple[float, int, Verdict] | None = None
+        best: tuple[float, int, Verdict, str] | None = None
+        seed = sheet.seed or sheet.student
+        variant = self._variant(question, seed)
         used, unread, last = 0, list[Text](), ""
         for answer in tries:
             if is_blank(answer):
@@ -188,27 +194,29 @@ class Scorer:
                 unread.append(text("more answers than attempts; the rest was left out"))
                 break
             try:
-                verdict = self.judge(question, answer, sheet.seed or sheet.student)
+                verdict = self.judge(question, answer, seed)
             except FormatError as error:
                 unread.append(error.text)
                 continue
             except SandboxError:
                 words = text("this answer could not be judged; that is not your fault")
-                return QuestionOutcome(question.id, "unjudged", question.points, None, last, feedback=(words,))
+                return QuestionOutcome(
+                    question.id, "unjudged", question.points, None, last, variant=variant, feedback=(words,)
+                )
             if verdict.malformed and not verdict.share:
                 unread.extend(verdict.malformed)
                 continue
             share = verdict.share * factors[used]
             used += 1
             if best is None or share > best[0]:
-                best = (share, used, verdict)
+                best = (share, used, verdict, last)
         taken = min(hints, len(question.hints)) if self.quiz.defaults.mode != "exam" else 0
         if best is None:
             outcome: Outcome = "format-error" if unread else "blank"
             return QuestionOutcome(
-                question.id, outcome, question.points, 0.0, last, hints=taken, feedback=tuple(unread)
+                question.id, outcome, question.points, 0.0, last, hints=taken, variant=variant, feedback=tuple(unread)
             )
-        share, attempt, verdict = best
+        share, attempt, verdict, counted = best
         share = max(0.0, share - sum(hint.cost for hint in question.hints[:taken])) if share else 0.0
         feedback = (*unread, *verdict.malformed, *verdict.feedback)
         if verdict.share < 1 and question.explain is not None:
@@ -218,10 +226,11 @@ class Scorer:
             "right" if verdict.share == 1 else "partial" if verdict.share else "wrong",
             question.points,
             round(share * question.points, 6),
-            last,
+            counted,
             verdict.chosen,
             attempt,
             taken,
+            variant,
             feedback,
         )
 

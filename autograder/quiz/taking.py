@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +18,7 @@ from autograder.quiz.formulas import in_lines
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Single, TrueFalse
 from autograder.quiz.outcomes import QuestionOutcome
 from autograder.quiz.reading import FormatError, shown
-from autograder.quiz.records import PLACEHOLDER
+from autograder.quiz.records import with_gaps
 from autograder.quiz.released import Shown, ShownBlank, ShownQuestion
 from autograder.quiz.screens import LETTER_COMMANDS, LETTERS, Choice, Command, Screen
 from autograder.quiz.session import Session
@@ -27,8 +26,6 @@ from autograder.quiz.sheets import Sheet
 from autograder.quiz.tables import MARKS, STYLES, number
 from autograder.report.tables import plain_table
 from autograder.texts import Text, text
-
-_GAP = re.compile("\ue002")
 
 
 class Taking:
@@ -114,7 +111,7 @@ class Taking:
         worth = text("points: {points}", points=number(question.points))
         self._screen.say(f"{place.get(language)} · {worth.get(language)}", "bold blue")
         prompt = question.prompt_for(session.variant(question), language)
-        self._screen.say(_with_gaps(prompt, "____({})") + "\n")
+        self._screen.say(with_gaps(prompt, "____({})", in_lines) + "\n")
         for name, expression in question.given.items():
             self._screen.say(f"    `{name} = {expression}`")
         tries = session.tries[question.id]
@@ -247,7 +244,7 @@ class Taking:
         letters = self._lettered(question, question.right)
         answer: dict[str, str] = {}
         for name, left in question.left.items():
-            self._screen.say(f"\n{self._option(left)}  →", "bold")
+            self._screen.say(f"\n{name}. {self._option(left)}  →", "bold")
             picked = self._screen.pick(self._choices(letters, question.right))
             if isinstance(picked, Command):
                 return picked
@@ -278,15 +275,13 @@ class Taking:
             return ", ".join(letters if question.items else sorted(letters)) or "–"
         if isinstance(answer, bool):
             return (text("true") if answer else text("false")).get(self._screen.language)
-        if isinstance(answer, dict):
-            if question.type == "match":
-                partners = {name: letter for letter, name in self._lettered(question, question.right).items()}
-                return ", ".join(
-                    f"{question.left[name].get(self._screen.language)} → {partners.get(str(part), shown(part))}"
-                    for name, part in answer.items()
-                    if name in question.left
-                )
-            return ", ".join(f"{name} = {shown(part)}" for name, part in answer.items())
+        if isinstance(answer, dict) and question.type == "match":
+            partners = {name: letter for letter, name in self._lettered(question, question.right).items()}
+            return ", ".join(
+                f"{question.left[name].get(self._screen.language)} → {partners.get(str(part), shown(part))}"
+                for name, part in answer.items()
+                if name in question.left
+            )
         return shown(answer)
 
     # -- afterwards ----------------------------------------------------------------------------------------------------
@@ -375,7 +370,7 @@ class Taking:
 
     def _score_line(self, question: ShownQuestion, outcome: QuestionOutcome) -> Sequence[Styled]:
         prompt = question.prompt_for(self._session.variant(question), self._screen.language)
-        line = shown(_with_gaps(prompt, "__"), 56)
+        line = shown(with_gaps(prompt, "__", in_lines), 56)
         return (
             Styled(MARKS[outcome.outcome], style=STYLES[outcome.outcome]),
             Styled(line),
@@ -387,13 +382,6 @@ def _most_options(question: ShownQuestion) -> int:
     """How many options there are to pick one of."""
     blanks = (len(blank.options) for blank in question.blanks.values())
     return max(len(question.options), len(question.right), *blanks, 0)
-
-
-def _with_gaps(prompt: str, gap: str) -> str:
-    """A prompt with a gap for every blank; one within a formula is a single letter while that is converted."""
-    names = PLACEHOLDER.findall(prompt)
-    parts = _GAP.split(in_lines(PLACEHOLDER.sub("\ue002", prompt)))
-    return parts[0] + "".join(gap.format(name) + part for name, part in zip(names, parts[1:], strict=True))
 
 
 def _table(table: Table, names: Sequence[str], lines: Mapping[str, Mapping[str, Any]]) -> Table:

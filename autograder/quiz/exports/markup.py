@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from autograder.quiz.formulas import replaced
 from autograder.quiz.judges import Variant
@@ -14,8 +14,17 @@ from autograder.texts import Language
 _CODE = re.compile(r"`([^`]+)`")
 
 
-def to_html(words: str) -> str:
+def in_brackets(latex: str) -> str:
+    """A formula as MathJax finds it in a page."""
+    return rf"\({html.escape(latex, quote=False)}\)"
+
+
+def to_html(words: str, formula: Callable[[str], str] = in_brackets) -> str:
     r"""Words of an author, where only backquotes and dollar signs mean something.
+
+    Args:
+        words: with formulas between dollar signs.
+        formula: makes HTML of one.
 
     >>> to_html("is `a < b` so, or $a < b$?")
     'is <code>a &lt; b</code> so, or \\(a &lt; b\\)?'
@@ -24,14 +33,14 @@ def to_html(words: str) -> str:
     def escaped(plain: str) -> str:
         return _CODE.sub(r"<code>\1</code>", html.escape(plain, quote=False))
 
-    return replaced(words, lambda latex: rf"\({html.escape(latex, quote=False)}\)", escaped)
+    return replaced(words, formula, escaped)
 
 
-def option_html(option: Option, language: Language) -> str:
+def option_html(option: Option, language: Language, formula: Callable[[str], str] = in_brackets) -> str:
     """What an option shows."""
     if option.text is None:
         return f"<code>{html.escape(option.code or '', quote=False)}</code>"
-    return to_html(option.text.get(language))
+    return to_html(option.text.get(language), formula)
 
 
 def with_values(prompt: str, variant: Variant | None) -> str:
