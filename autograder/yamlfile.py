@@ -6,7 +6,7 @@ YAML is read by version 1.2 of its rules: ``no`` is a word, ``1:1`` is one too, 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,22 +49,27 @@ def load(path: Path, record: type[Record]) -> Record:
         ) from error
 
 
-def plain(source: str, path: Path) -> Any:
+def plain(source: str, path: Path, *, words: Collection[str] = ()) -> Any:
     """The plain values of a YAML text that anybody may have written.
+
+    Args:
+        source: the text.
+        path: where it comes from.
+        words: keys whose values stay as they are written: a student called ``007`` is not called 7.
 
     Raises:
         ConfigError: it is not YAML, a key stands in it twice, or it has aliases: ten lines of them stand for a billion
             values.
     """
-    return _read(source, path, aliases=False)[1]
+    return _read(source, path, words=words)[1]
 
 
-def _read(source: str, path: Path, *, aliases: bool = True) -> tuple[yaml.Node | None, Any]:
+def _read(source: str, path: Path, *, words: Collection[str] | None = None) -> tuple[yaml.Node | None, Any]:
     if yaml.__with_libyaml__:  # the same rules, seven times as fast, but it does not say as well what is wrong
         with contextlib.suppress(yaml.YAMLError):
-            return _compose(CCoreLoader(source), path, aliases=aliases)
+            return _compose(CCoreLoader(source), path, words)
     try:
-        return _compose(CoreLoader(source), path, aliases=aliases)
+        return _compose(CoreLoader(source), path, words)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
@@ -73,15 +78,17 @@ def _read(source: str, path: Path, *, aliases: bool = True) -> tuple[yaml.Node |
         raise ConfigError(f"is not YAML: {' '.join(str(error).split())}", path=path) from error
 
 
-def _compose(loader: Any, path: Path, *, aliases: bool) -> tuple[yaml.Node | None, Any]:
+def _compose(loader: Any, path: Path, words: Collection[str] | None) -> tuple[yaml.Node | None, Any]:
     try:
         root = loader.get_single_node()
         if root is None:
             return None, None
         again = _refuse_duplicate_keys(root, path, set())
-        if again is not None and not aliases:
-            line = again.start_mark.line + 1
-            raise ConfigError("an alias (*name) stands for this; write it out there", path=path, line=line)
+        if words is not None:
+            if again is not None:
+                line = again.start_mark.line + 1
+                raise ConfigError("an alias (*name) stands for this; write it out there", path=path, line=line)
+            _keep_as_written(root, words)
         return root, loader.construct_document(root)
     except RecursionError:
         raise ConfigError("is not YAML: nested too deeply, or in a circle", path=path) from None
@@ -89,6 +96,14 @@ def _compose(loader: Any, path: Path, *, aliases: bool) -> tuple[yaml.Node | Non
         raise ConfigError(f"is not YAML: {' '.join(str(error).split())}", path=path) from error
     finally:
         loader.dispose()
+
+
+def _keep_as_written(node: yaml.Node, keys: Collection[str]) -> None:
+    """Make words of what stands behind these keys, in a mapping or in a list of them."""
+    for record in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+        for key, value in record.value if isinstance(record, yaml.MappingNode) else []:
+            if key.value in keys and value.tag.endswith((":int", ":float")):
+                value.tag = "tag:yaml.org,2002:str"
 
 
 def _reason(kind: str, message: str) -> str:

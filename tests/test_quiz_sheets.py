@@ -33,6 +33,17 @@ def test_yaml_and_json_hold_one_sheet_or_many(read):
     assert [s.student for s in read("all.jsonl", "\n".join(map(json.dumps, many)))] == ["ann", "bob"]
 
 
+@pytest.mark.parametrize("name", ["0042", "19e04", "0x1F", "20261127001", "1.10"])
+def test_a_students_number_stays_as_it_was_written(read, name):
+    """As a number 0042 would be another student, 42."""
+    for words in (
+        f"student: {name}\nseed: {name}\nanswers: {{}}\n",
+        f"- {{student: {name}, seed: {name}, answers: {{}}}}\n",
+    ):
+        (sheet,) = read("sheet.yaml", words)
+        assert (sheet.student, sheet.seed) == (name, name)
+
+
 def test_words_of_yaml_1_1_are_answers(read):
     (sheet,) = read("a.yaml", "answers: {a: no, b: 1:20, c: 08, d: yes}")
     assert sheet.answers == {"a": "no", "b": "1:20", "c": 8, "d": "yes"}

@@ -153,7 +153,7 @@ def _text_of(file: Path) -> str:
 
 def _of_yaml(content: str, file: Path, _: Quiz) -> Iterator[Sheet]:
     try:
-        data = yamlfile.plain(content, file)
+        data = yamlfile.plain(content, file, words=("student", "seed"))
     except ConfigError as error:
         name, why = printable(file.name), _reason(error)
         if error.line:
