@@ -133,8 +133,10 @@ def test_on_the_page_an_answer_costs_one_attempt_and_one_that_cannot_be_read_non
         type("sum", "", "3"); press("sum");
         document.title = JSON.stringify([unread, ...again, sum.used, sum.best]);"""
     )
+    script += """type("shapes", "W", "1x8"); type("shapes", "b", "1x1"); press("shapes");"""
     shown = in_browser(html.page(quiz, VARIANTS, {})[0], script, tmp_path)
     assert json.loads(unescape(re.search("<title>(.*?)</title>", shown)[1])) == [0, 1, False, 2, 0.5]
+    assert "W: the wrong way round" in shown
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
