@@ -255,12 +255,19 @@ def _grade_all(
 
 def _audit_all(start: Path, names: list[str], processes: int | None, *, quiet: bool) -> list[Audit]:
     from autograder import audit as audits
+    from autograder import mutants
     from autograder.course import Course
     from autograder.grading import default_jobs
     from autograder.sandbox import confine  # the versions are edits of the author's own code
 
     course = Course.find(start)
-    assignments = [course.assignment(name) for name in names] or list(course.assignments().values())
+    assignments = [course.assignment(name) for name in names]
+    if not names:
+        for assignment in course.assignments().values():
+            if mutants.are_listed(assignment):
+                assignments.append(assignment)
+            else:
+                typer.echo(f"{assignment.name}: has no private/mutants.yaml; not audited", err=True)
     total = sum(audits.count_versions(assignment) for assignment in assignments)
     with progress(total, quiet=quiet) as advance:
         return [

@@ -69,12 +69,22 @@ class Mutants(_Record):
     generated_equivalents: list[GeneratedEquivalent] = []
 
 
+def are_listed(assignment: Assignment) -> bool:
+    """Is there a ``mutants.yaml``? A quiz that was made an assignment has none."""
+    return _path(assignment.directory).exists()
+
+
 def load(assignment: Assignment) -> Mutants:
     """Read an assignment's ``private/mutants.yaml``.
 
     Raises:
         ConfigError: it is missing or something in it is wrong.
     """
+    if not are_listed(assignment):
+        raise ConfigError(
+            "is missing: list a wrong version for each criterion (for a quiz there is `autograder quiz prove`)",
+            path=_path(assignment.directory),
+        )
     known = yamlfile.load(_path(assignment.directory), Mutants)
     seen: set[str] = set()
     for version in (*known.mutants, *known.equivalents):

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import shutil
 
 import pytest
 import tiny_course
@@ -110,6 +111,20 @@ def test_faults_are_told_and_fail_the_command(tmp_path):
     assert "double-as-a-sum: is right but fails double.values, double.gradient" in faults
     assert "double: constant `2` -> `3`: is listed as right but fails double.values, double.gradient" in faults
     assert "generated_equivalents: nothing is generated as 'double: constant `2` -> `7`'" in faults
+
+
+def test_an_assignment_without_mutants_does_not_stop_the_audit_of_the_others(tmp_path):
+    course = course_with(tmp_path)
+    other = shutil.copytree(course.root / "solutions/tiny", course.root / "solutions/plain")
+    (other / "tiny.ipynb").rename(other / "plain.ipynb")
+    (other / "private/mutants.yaml").unlink()
+    result = CliRunner().invoke(app, ["audit", "--course", str(course.root), "--jobs", "1", "--json"])
+    assert result.exit_code == 0
+    assert [document["assignment"] for document in json.loads(result.stdout)] == ["tiny"]
+    assert "plain: has no private/mutants.yaml; not audited" in result.stderr
+    result = CliRunner().invoke(app, ["audit", "plain", "--course", str(course.root)])
+    assert result.exit_code == 2
+    assert "mutants.yaml: is missing: list a wrong version for each criterion" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from autograder.quiz.scoring import Scorer
 from autograder.quiz.sheets import Sheet
 from autograder.report import terminal
 from autograder.report.classroom import look_at
+from autograder.report.page import page
 
 ROOT = Path(__file__).parents[1]
 FIRST = Variant({"n": 9, "k": 2}, "11", (("7", 0), ("18", 1)))
@@ -107,6 +108,7 @@ def test_a_class_report_counts_who_made_a_mistake_that_the_quiz_explains(course,
     classroom = look_at(list(graded.values()), title=course.assignment("tiny_quiz").settings.title)
     mistakes = {mistake.id: (mistake.text.en, mistake.students) for mistake in classroom.mistakes}
     assert mistakes["one.this-is-three"] == ("this is three", ("partly",))
+    assert page(classroom, "en").count("this is three") == 1
     result = next(c for e in graded["partly"].exercises for c in e.criteria if c.id == "one.right")
     assert list(terminal.paragraphs(result, "en")) == [("message", "this is three")]  # and not once more as the cause
 

@@ -70,12 +70,12 @@ def shown(answer: Any, length: int = 60) -> str:
     """Somebody's answer, in one printable line.
 
     >>> shown({"W": "8x1", "b": 1}), shown(["B", "A"])
-    ('W = 8x1, b = 1', 'B, A')
+    ('W = 8x1, b = 1', '[B, A]')
     """
     if isinstance(answer, dict):
         answer = ", ".join(f"{str(k)[:length]} = {str(part)[:length]}" for k, part in islice(answer.items(), length))
     elif isinstance(answer, list) and all(isinstance(part, str) for part in answer[:length]):
-        answer = ", ".join(part[:length] for part in answer[:length])
+        answer = f"[{', '.join(part[:length] for part in answer[:length])}]"
     line = " ".join(printable(answer[: 4 * length] if isinstance(answer, str) else str(answer)[: 4 * length]).split())
     return line if len(line) <= length else line[: length - 1] + "…"
 

@@ -136,7 +136,7 @@ def _mistake(mistake: Mistake) -> str:
     where = text("for example {student}, in {criterion}", student=mistake.student, criterion=mistake.example.id)
     message = mistake.example
     told = ""
-    if message.message:
+    if message.message and message.message != mistake.text.en:
         words = Text(en=message.message, zh=message.message_zh or message.message)
         told = f"<pre>{_both(words)}</pre>"
     return (
