@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from rich.cells import cell_len
+from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text as Styled
@@ -134,13 +135,14 @@ def review(name: str, remarks: Sequence[Remark], guesses: Sequence[Guess]) -> Gr
 
 
 def analysis(found: Analysis, language: Language) -> Group:
-    """Item analysis, a line per question."""
-    table = plain_table()
-    table.add_column(text("question").get(language))
+    """Item analysis, a line per question; below it what was chosen where there are options."""
+    table, choices = plain_table(), plain_table()
+    for each in (table, choices):
+        each.add_column(text("question").get(language), no_wrap=True)
     headings = (text("facility"), text("discrimination"), text("efficiency"), text("blank"))
     for heading in headings:
         table.add_column(heading.get(language), justify="right")
-    table.add_column(text("chosen: all (best / worst)").get(language), overflow="fold")
+    choices.add_column(text("chosen: all (best / worst)").get(language), overflow="fold")
     for item in found.items:
         suspicious = item.discrimination is not None and item.discrimination < 0
         table.add_row(
@@ -149,8 +151,10 @@ def analysis(found: Analysis, language: Language) -> Group:
             Styled(_two_digits(item.discrimination), style="red" if suspicious else ""),
             _two_digits(item.efficiency),
             f"{item.blank:.0%}",
-            Styled("  ".join(_choice(item, name) for name in item.chosen)),
         )
+        if item.chosen:
+            told = [Styled(_choice(item, name)) for name in item.chosen]
+            choices.add_row(Styled(item.id), Columns(told, padding=(0, GAP), equal=True))
     words = text(
         "{students} students; mean {mean}, standard deviation {deviation}; alpha {alpha}, standard error {error}",
         students=found.students,
@@ -159,7 +163,8 @@ def analysis(found: Analysis, language: Language) -> Group:
         alpha=_two_digits(found.alpha),
         error=_two_digits(found.error),
     )
-    return Group(table, Styled(words.get(language)))
+    below: list[RenderableType] = ["", Padding(choices, (0, 0, 1, GAP))] if choices.row_count else []
+    return Group(table, *below, Styled(words.get(language)))
 
 
 def _choice(item: Item, name: str) -> str:
@@ -168,7 +173,7 @@ def _choice(item: Item, name: str) -> str:
 
 
 def _two_digits(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+    return "–" if value is None else f"{round(value, 2) + 0.0:.2f}"  # no minus before a zero
 
 
 def summary(sheets: Sequence[SheetOutcome], language: Language) -> str:
