@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,17 +26,23 @@ def write_whole(path: Path, content: str | bytes) -> None:
         raise
 
 
-def write_asked(path: Path, content: str | bytes, *, make_folder: bool = False) -> None:
+def write_asked(path: Path, content: str | bytes, *, make_folder: bool = False, inputs: Collection[Path] = ()) -> None:
     """Write a file that somebody has asked for, whole or not at all.
 
     Args:
         path: its place.
         content: of it.
         make_folder: make the folder it lies in where there is none.
+        inputs: files it was made from, which it must not replace, and folders that it must not be found in next time.
 
     Raises:
         UsageError: it cannot be written.
     """
+    if path.is_dir():
+        raise UsageError(f"{path}: cannot be written: it is a folder; name a file")
+    for used in inputs:
+        if used.resolve() in (path.resolve(), *(path.resolve().parents if used.is_dir() else ())):
+            raise UsageError(f"{path}: lies where this is made from; name another file")
     try:
         if make_folder:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -40,8 +40,11 @@ def load(path: Path, record: type[Record]) -> Record:
         context = first.get("ctx", {})
         inner = [context["discriminator"].strip("'")] if "discriminator" in context else context.get("path", ())
         keys, mark = _locate(root, [str(key) for key in (*first["loc"], *inner)])
+        reason = _reason(first["type"], first["msg"])
+        if first["type"] == "extra_forbidden" and first["input"] is None:  # {en: of shape (2, 2)} has a key `2)`
+            reason = "unknown key; if it is a part of words with a comma, put them in quotes"
         raise ConfigError(
-            _reason(first["type"], first["msg"]),
+            reason,
             path=path,
             line=mark.line + 1 if mark else None,
             column=mark.column + 1 if mark else None,
@@ -92,8 +95,8 @@ def _compose(loader: Any, path: Path, words: Collection[str] | None) -> tuple[ya
         return root, loader.construct_document(root)
     except RecursionError:
         raise ConfigError("is not YAML: nested too deeply, or in a circle", path=path) from None
-    except ValueError as error:
-        raise ConfigError(f"is not YAML: {' '.join(str(error).split())}", path=path) from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:  # `!!bool maybe`, by the library's own hand
+        raise ConfigError(f"is not YAML: {type(error).__name__}: {' '.join(str(error).split())}", path=path) from error
     finally:
         loader.dispose()
 
@@ -115,6 +118,8 @@ def _reason(kind: str, message: str) -> str:
         return f"allowed: {message.rpartition('expected tags: ')[2]}"
     if kind in ("model_type", "dict_type"):
         return "keys with values belong here, a line for each: key: value"
+    if kind == "list_type":
+        return "Input should be a valid list, such as [A, B]; put digits in quotes"
     if kind == "bool_type":
         return "write true or false"
     if kind == "string_type":

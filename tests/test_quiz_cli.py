@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -112,6 +113,34 @@ def test_wrong_usage_is_one_line(course, arguments, said):
     _, err = quiz(*arguments, cwd=course, code=2)
     assert said in err
     assert len(err.splitlines()) == 1
+
+
+def test_nothing_is_written_over_what_it_is_made_from(course, tmp_path):
+    shutil.copytree(course, tmp_path / "course")
+    folder = tmp_path / "course"
+    (folder / "a.csv").write_text("student,one\nann,B\n")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for arguments in (
+        ("release", "tiny", "--out", "quizzes/tiny.yaml"),
+        ("export", "tiny", "--to", "html", "--lossy", "--out", "quizzes/tiny.yaml"),
+        ("score", "tiny", "a.csv", "--out", "a.csv"),
+        ("score", "tiny", "答卷", "--out", "答卷/scores.jsonl"),
+        ("score", "tiny", "a.csv", "--out", "quizzes/tiny.yaml"),
+    ):
+        assert "lies where this is made from; name another file" in quiz(*arguments, cwd=folder, code=2)[1]
+    for arguments in (("release", "tiny"), ("export", "tiny", "--to", "html", "--lossy"), ("score", "tiny", "a.csv")):
+        assert "it is a folder; name a file" in quiz(*arguments, "--out", ".", cwd=folder, code=2)[1]
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_what_is_left_out_of_the_answers_is_said(course, tmp_path):
+    (tmp_path / "a.csv").write_text("who,one,sume\nann,B,3\n")
+    (tmp_path / "b.docx").write_text("")
+    out, err = quiz("score", "tiny", tmp_path, "--lang", "en", "--feedback", tmp_path / "back", cwd=course, code=1)
+    assert "left out: b.docx" in err
+    assert "a.csv: columns that are no question's: who, sume" in err
+    assert "a (2): does not say whose it is; no page for it" in err
+    assert "pages written: 0" in out
 
 
 def test_a_wrong_quiz_file_is_one_line(tmp_path):

@@ -16,6 +16,7 @@ from test_quiz_taking import SECRETS, VARIANTS
 from autograder.quiz import certificates, linting, loading
 from autograder.quiz.exports import html, moodle
 from autograder.quiz.filled import Blanks, Code, Number
+from autograder.quiz.judges import Variant
 from autograder.quiz.models import Match, Multi, Order, Single, TrueFalse
 from autograder.quiz.reading import FormatError, parse_number, parse_shape
 from autograder.quiz.scoring import Scorer
@@ -137,6 +138,54 @@ def test_on_the_page_an_answer_costs_one_attempt_and_one_that_cannot_be_read_non
     shown = in_browser(html.page(quiz, VARIANTS, {})[0], script, tmp_path)
     assert json.loads(unescape(re.search("<title>(.*?)</title>", shown)[1])) == [0, 1, False, 2, 0.5]
     assert "W: the wrong way round" in shown
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_the_page_tells_options_apart_and_small_numbers_and_shows_formulas(tmp_path):
+    numbered = ", ".join(f'"{n}": {{text: "{n} + 0.5"}}' for n in range(1, 13))
+    source = tiny.SOURCE[: tiny.SOURCE.index("questions:")].replace("defaults:", 'intro: {zh: "$x_1$ 和 `y`", en: "$x_1$ and `y`"}\ndefaults:') + f"""questions:
+  - {{id: many, type: multi, credit: exact, key: ["12"], prompt: {{zh: 问, en: ask}}, options: {{{numbered}}}}}
+  - {{id: eps, type: number, answer: 2.220446e-16, rtol: 0.01, prompt: {{zh: 问, en: ask}}}}
+  - {{id: dash, type: blanks, prompt: {{zh: "{{{{w}}}}", en: "{{{{w}}}}"}}, blanks: {{w: {{kind: text, answer: mini–batch}}}}}}
+  - {{id: alpha, type: single, key: A, prompt: {{zh: "f'{{{{x}}}}'", en: "f'{{{{x}}}}'"}}, options: {{A: {{text: "$\\\\alpha$"}}, B: {{text: no}}}}, explain: {{zh: 是, en: it is}}}}
+  - id: n
+    type: number
+    prompt: {{zh: "{{{{ n }}}} 加一", en: "{{{{ n }}}} plus one"}}
+    params: {{n: {{int: [1, 9]}}}}
+    answer: {{run: n + 1}}
+"""  # fmt: skip
+    quiz = tiny.load(tmp_path, source)
+    script = (
+        HELPERS
+        + """tick("many", "12"); press("many"); type("eps", "", "0"); press("eps"); type("dash", "w", "mini–batch"); press("dash");
+        tick("alpha", "A"); press("alpha");
+        document.title = JSON.stringify(quiz.questions.map(q => [q.id, stateOf(q).best]).concat([[card("alpha").querySelectorAll("math").length, document.querySelectorAll("#intro math").length], [card("n").innerText, card("alpha").innerText]]));"""
+    )
+    shown = in_browser(html.page(quiz, {"n": [Variant({"n": 4}, "5")]}, {})[0], script, tmp_path)
+    *shares, maths, (n, alpha) = json.loads(unescape(re.search("<title>(.*?)</title>", shown)[1]))
+    assert dict(shares) == {"many": 1, "eps": 0, "dash": 1, "alpha": 1, "n": 0}
+    assert maths == [2, 1]
+    assert "4 加一" in n
+    assert "f'{{x}}'" in alpha
+
+
+def test_moodle_gets_the_points_a_question_has_and_no_wrong_option_as_right(tmp_path):
+    blanks = "blanks: {w: {kind: choice, answer: A, options: {A: {text: one}, B: {text: '=two'}, C: {text: '%50%three'}}}, v: {kind: shape, answer: [2]}}"
+    head = tiny.SOURCE[: tiny.SOURCE.index("questions:")]
+    asked = "  - {id: %s, type: blanks, points: %s, prompt: {zh: '{{w}} {{v}}', en: '{{w}} {{v}}'}, hints: [{text: {zh: 看, en: look}, cost: 0.5}], %s}\n"
+    none = "  - {id: none, type: multi, key: [], none_correct: true, prompt: {zh: 问, en: ask}, options: {A: {text: a}, B: {text: b}}}\n"
+    quiz = tiny.load(tmp_path, head + "questions:\n" + asked % ("four", 4, blanks) + asked % ("odd", 1, blanks) + none)
+    exporter = moodle.Exporter(quiz, {}, "en")
+    xml = exporter.xml()
+    assert "{2:MULTICHOICE:=one~%0%=two~%0%%50%three} {2:SHORTANSWER:" in xml
+    told = {(loss.question, loss.words) for loss in exporter.losses}
+    assert ("odd", "Moodle weighs by whole numbers: it is worth 2 points there") in told
+    assert not any(question == "four" and "whole" in words for question, words in told)
+    assert ("none", "Moodle gives no points for choosing nothing") in told
+    assert ("four", "a hint costs nothing in Moodle") in told
+    exam = quiz.model_copy(update={"defaults": quiz.defaults.model_copy(update={"mode": "exam"})})
+    assert "<hint" in xml
+    assert "<hint" not in moodle.Exporter(exam, {}, "en").xml()
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")

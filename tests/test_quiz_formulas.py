@@ -1,8 +1,11 @@
 """Formulas in one line of Unicode say what the LaTeX says, with brackets wherever a line needs them."""
 
+import re
+from html import escape
+
 import pytest
 
-from autograder.quiz.formulas import in_lines, to_line
+from autograder.quiz.formulas import in_lines, in_mathml, problems, to_line
 
 
 @pytest.mark.parametrize(
@@ -24,6 +27,26 @@ from autograder.quiz.formulas import in_lines, to_line
 )
 def test_a_line_says_what_the_formula_says(latex, line):
     assert to_line(latex) == line
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [
+        "&",
+        r"\overset~",
+        r"\bar\not#",
+        r"\frac<",
+        r"\text{<a href=//evil.example>grade</a>}",
+        r"\text{<img src=x onerror=alert(1)>}",
+        r"\href{javascript:alert(1)}{x}",
+    ],
+)
+def test_what_a_student_writes_between_dollar_signs_neither_stops_nor_becomes_markup(latex):
+    assert in_lines(f"${latex}$") == f"${latex}$"
+    shown = in_mathml(latex)
+    assert shown == escape(f"${latex}$", quote=False) or re.fullmatch(r"(</?m[a-z]+( [^<>]*)?>|[^<>])*", shown)
+    assert not re.search("href|onerror", re.sub("&lt;.*?&gt;|" + re.escape(escape(latex, quote=False)), "", shown))
+    assert list(problems(f"${latex}$"))
 
 
 def test_what_is_no_formula_stays_as_it_was_written():

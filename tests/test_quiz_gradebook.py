@@ -58,6 +58,16 @@ def test_the_command_writes_scores_and_leaves_out_what_is_not_sure(course):
     assert "0 written, 2 unchanged" in out
 
 
+def test_a_course_of_quizzes_alone_has_a_gradebook_and_nobody_is_invented(course):
+    (course / "solutions").rmdir()
+    (course / "a.csv").write_text("who,one\nann,B\n")
+    (course / "b.csv").write_text("student,one\nbob,B\n")
+    out, err = run_quiz("score", "tiny", "a.csv", "b.csv", "--gradebook", cwd=course, code=1)
+    assert "1 written" in out
+    assert "a (2): does not say whose it is; not in the gradebook" in err
+    assert scores(course) == {"bob": (1, 6, False)}
+
+
 def test_a_manual_score_stays_and_what_could_not_be_judged_waits_for_a_person(course):
     quiz = tiny.loading.load(course / "quizzes" / "tiny.yaml")
     quizzes.write(course, quiz, [sheet(quiz, "ann", 0.5), sheet(quiz, "eve", None, "error")], "en")

@@ -74,6 +74,24 @@ def test_patterns_over_the_whole_quiz_are_found(tmp_path):
     ]
 
 
+def test_options_that_cannot_be_told_apart_in_a_form_are_found(tmp_path):
+    def remarks(*options):
+        head = tiny.SOURCE[: tiny.SOURCE.index("questions:")]
+        listed = ", ".join(f'{name}: {{text: "{words}"}}' for name, words in options)
+        source = (
+            head
+            + f"questions:\n  - {{id: q, type: single, prompt: {{zh: 问, en: ask}}, key: {options[0][0]}, options: {{{listed}}}}}\n"
+        )
+        return {r.words for r in linting.lint(tiny.load(tmp_path, source), tmp_path, {}) if r.kind == "error"}
+
+    assert remarks(("A", "tensor"), ("B", "Tensor")) == set()  # an exact answer tells them apart
+    assert remarks(("A", "b"), ("B", "w")) == {"the words of option A can be read as another answer"}
+    assert remarks(("A", "rows"), ("B", "rows, columns"), ("C", "columns")) == {
+        "the words of option B can be read as another answer"
+    }
+    assert remarks(("A", "x"), ("B", "")) >= {"B.text: there are no words"}
+
+
 def test_what_guessing_earns(tmp_path):
     guesses = {g.question: g for g in linting.guesses(tiny.load(tmp_path))}
     assert guesses["one"].random == pytest.approx(1 / 3)

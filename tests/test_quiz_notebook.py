@@ -1,7 +1,9 @@
 """A quiz in a notebook: no key in what students get, and the same points from `autograder grade` as from scoring."""
 
+import ast
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -13,11 +15,11 @@ import tiny_quiz as tiny
 from rich.console import Console
 from test_quiz_cli import quiz as run_quiz
 
-from autograder import grading, practice
+from autograder import files, grading, practice
 from autograder.course import Assignment, Course
-from autograder.errors import ConfigError
+from autograder.errors import ConfigError, UsageError
 from autograder.jobs import find_jobs
-from autograder.quiz import loading
+from autograder.quiz import assignment, certificates, loading, rubric
 from autograder.quiz.exports import notebook
 from autograder.quiz.judges import Variant
 from autograder.quiz.rubric import steps
@@ -192,14 +194,90 @@ def test_a_quiz_becomes_part_of_an_assignment(tmp_path):
     tiny.make(tmp_path, tiny.SOURCE[: tiny.SOURCE.index("  - id: some")])
     for _ in range(2):  # the second time renews it
         run_quiz("release", "tiny", "--to", "notebook", "--into", "tiny", cwd=tmp_path)
-    assignment = Assignment.load(tmp_path / "solutions" / "tiny")
-    assert list(assignment.settings.exercises) == ["double", "step", "one"]
-    assert assignment.settings.limits.call_s == 2
-    source = json.loads(assignment.notebook.read_text(encoding="utf-8"))
+    made = Assignment.load(tmp_path / "solutions" / "tiny")
+    assert list(made.settings.exercises) == ["double", "step", "one"]
+    assert made.settings.limits.call_s == 2
+    source = json.loads(made.notebook.read_text(encoding="utf-8"))
     assert [c["metadata"]["nbgrader"]["grade_id"] for c in source["cells"][-3:]] == ["words_one", "one", "test_one"]
     tiny_course.submit(course, "ann", source)
-    (report,) = grading.grade(find_jobs([course.submitted], ["tiny"]), assignment, course.key(), processes=1)
+    (report,) = grading.grade(find_jobs([course.submitted], ["tiny"]), made, course.key(), processes=1)
     assert (report.score, report.max_score) == (11, 11)
+
+
+def test_a_quiz_in_an_assignment_is_renewed_with_other_questions_and_after_a_kill(tmp_path, monkeypatch):
+    tiny_course.make(tmp_path)
+    settings = tmp_path / "solutions/tiny/assignment.yaml"
+    head, _, _ = tiny.SOURCE.partition("questions:\n")
+    asked = "  - {id: %s, type: truefalse, prompt: {zh: 二大于一, en: two is more than one}, key: true}\n"
+
+    def put_in(*names):
+        tiny.make(tmp_path, head + "questions:\n" + "".join(asked % name for name in names))
+        assignment.add_to(Course(tmp_path).assignment("tiny"), tmp_path / "quizzes/tiny.yaml", tmp_path)
+
+    def holds():
+        loaded = Assignment.load(tmp_path / "solutions/tiny")
+        cells = json.loads(loaded.notebook.read_text(encoding="utf-8"))["cells"]
+        ids = {c["metadata"].get("nbgrader", {}).get("grade_id") for c in cells}
+        return list(loaded.settings.exercises), {name for name in ("qa", "qb", "qc") if f"test_{name}" in ids}
+
+    put_in("qa", "qb")
+    settings.write_text(settings.read_text(encoding="utf-8") + "# the end\n", encoding="utf-8")
+    assert holds() == (["double", "step", "qa", "qb"], {"qa", "qb"})
+    put_in("qa", "qc")
+    assert holds() == (["double", "step", "qa", "qc"], {"qa", "qc"})
+    assert settings.read_text(encoding="utf-8").endswith("# the end\n")
+    for survives in range(1, 5):  # killed after so many files, then done again
+        with monkeypatch.context() as patched:
+            written = []
+
+            def write(path, content, *, make_folder, written=written, most=survives):
+                if len(written) == most:
+                    raise KeyboardInterrupt
+                written.append(path)
+                files.write_asked(path, content, make_folder=make_folder)
+
+            patched.setattr(assignment, "write_asked", write)
+            with pytest.raises(KeyboardInterrupt):
+                put_in("qb")
+        put_in("qb")
+        assert holds() == (["double", "step", "qb"], {"qb"})
+        put_in("qa", "qc")
+    course = Course(tmp_path)
+    source = json.loads((tmp_path / "solutions/tiny/tiny.ipynb").read_text(encoding="utf-8"))
+    tiny_course.submit(course, "ann", source)
+    (report,) = grading.grade(
+        find_jobs([course.submitted], ["tiny"]), course.assignment("tiny"), course.key(), processes=1
+    )
+    assert (report.score, report.max_score) == (12, 12)
+
+
+def test_names_of_blanks_numbers_and_cells_are_what_they_should_be(tmp_path):
+    head = tiny.SOURCE[: tiny.SOURCE.index("questions:")]
+    blanks = "  - {id: b, type: blanks, prompt: {zh: '`X @ {{w}}` $y = {{v}}$ {{u}}', en: '`X @ {{w}}` $y = {{v}}$ {{u}}'}, blanks: {u: {kind: number, answer: '50%'}, v: {kind: text, answer: a}, w: {kind: text, answer: b}}}\n"
+    number = "  - {id: %s, type: number, answer: '%s', prompt: {zh: 问, en: ask}}\n"
+    quiz = tiny.load(
+        tmp_path, head + "questions:\n" + blanks + number % ("wide", "８１") + number % ("many", "65,546,000")
+    )
+    cells = {c["id"]: "".join(c["source"]) for c in notebook.cells(quiz, {}, keyed=True)}
+    assert r"`X @ w` $y = \mathrm{v}$ `u`" in cells["words-b"]
+    values = {name: ast.literal_eval(re.search("\n    return (.*)", cells[name])[1]) for name in ("b", "wide", "many")}
+    assert values == {"b": {"u": "0.5", "v": "a", "w": "b"}, "wide": 81, "many": 65546000}
+    quiz = tiny.load(tmp_path, head + "questions:\n" + number % ("x", 1) + number % ("test-x", 1))
+    with pytest.raises(UsageError, match="two cells would be called 'test_x'"):
+        notebook.cells(quiz, {}, keyed=True)
+
+
+def test_every_step_of_the_credit_is_a_criterion_of_its_own(tmp_path):
+    options = ", ".join(f"{chr(65 + n)}: {{text: '{n}'}}" for n in range(17))
+    head = tiny.SOURCE[: tiny.SOURCE.index("questions:")]
+    key = ", ".join("ABCDEFGH")
+    quiz = tiny.load(
+        tmp_path,
+        head
+        + f"questions:\n  - {{id: q, type: multi, credit: coverage, key: [{key}], prompt: {{zh: 问, en: ask}}, options: {{{options}}}}}\n",
+    )
+    made = rubric.criteria(tmp_path / "quizzes/tiny.yaml", sha256=certificates.fingerprint_of_quiz(quiz, {}))
+    assert len(made) == len(steps(quiz, quiz.questions[0]))
 
 
 def test_an_assignment_of_another_kind_is_not_overwritten(tmp_path):

@@ -240,6 +240,53 @@ def test_what_students_may_not_write_is_no_answer_of_the_authors(tmp_path, labor
     assert any(f"would be refused from a student: `{name}` may not be used" in words for words in problems)
 
 
+def test_tolerances_are_two_and_a_number_beyond_floats_is_judged(laboratory, question):
+    def share(author, answer, **tolerances):
+        asked = question.model_copy(update={"answer": author, "wrong": [], **tolerances})
+        return proving.CodeJudge(laboratory)(asked, answer).share
+
+    assert share("torch.tensor([1e-5, 2e-5])", "torch.tensor([0.0, 9e-5])", rtol=1e-4, atol=1e-9) == 0
+    assert share("torch.tensor([1e-5, 2e-5])", "torch.tensor([1e-5, 2.0001e-5])", rtol=1e-4, atol=1e-9) == 1
+    assert share("5", "10**400") == 0
+    assert share("10**400", "10**400") == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "nn.Softmax(0)(x)",
+        "x._softmax(0, False)",
+        "getattr(x, 'soft' + 'max')(0)",
+        "eval('x.soft' 'max(0)')",
+        "vars(torch)['softmax'](x, 0)",
+    ],
+)
+def test_what_is_forbidden_has_other_names_and_ways_around(laboratory, question, answer):
+    with pytest.raises(FormatError, match="may not be used"):
+        proving.CodeJudge(laboratory)(question.model_copy(update={"forbid": ["softmax"]}), answer)
+
+
+def test_a_key_that_is_run_is_kept_in_full(prove):
+    proved = prove("varied", "answer: {run: n + k}", "answer: {run: n * 1000003 + k / 7}")
+    for variant in proved.certificate.variants:
+        params = variant["params"]
+        assert float(variant["answer"]) == pytest.approx(params["n"] * 1000003 + params["k"] / 7, rel=1e-14)
+    proved = prove("varied", "answer: {run: n + k}", "answer: {run: (n + 5000) * (n + 4999) / 2}")
+    assert all(variant["answer"].isdigit() for variant in proved.certificate.variants)
+    assert prove("varied", 'where: ["n > k"]', 'where: ["n > 99"]').problems == [
+        "where: no set of parameters that was drawn fulfils it"
+    ]
+
+
+def test_what_an_author_calls_weight_is_part_of_what_is_proved(tmp_path):
+    def print_of(old, new):
+        (question,) = [q for q in tiny.load(tmp_path, tiny.SOURCE.replace("{{W}}", "{{weight}}").replace("      W: {", "      weight: {").replace(old, new)).questions if q.id == "shapes"]  # fmt: skip
+        return certificates.fingerprint(question)
+
+    assert print_of("[8, 1], weight: 3", "[8, 1], weight: 3") == print_of("[8, 1], weight: 3", "[8, 1], weight: 5")
+    assert print_of("[8, 1], weight: 3", "[8, 1], weight: 3") != print_of("[8, 1], weight: 3", "[9, 1], weight: 3")
+
+
 def test_an_authors_answer_that_fails_is_nobodys_zero(laboratory, question):
     broken = question.model_copy(update={"answer": "exit(1)"})
     with pytest.raises(SandboxError, match="the author's answer fails"):

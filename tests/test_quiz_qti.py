@@ -92,6 +92,20 @@ def exporter(tmp_path):
     return qti.Exporter(tiny.load(tmp_path), VARIANTS, "en")
 
 
+def test_a_dropdown_shows_no_key_and_has_the_right_one(tmp_path):
+    head = tiny.SOURCE[: tiny.SOURCE.index("questions:")]
+    options = "{'0': {code: zero}, '1': {code: one}, '2': {code: two}}"
+    blanks = f"{{w: {{kind: choice, answer: '1', options: {options}}}}}"
+    quiz = tiny.load(
+        tmp_path,
+        head
+        + f"questions:\n  - {{id: q, type: blanks, prompt: {{zh: '{{{{w}}}}', en: '{{{{w}}}}'}}, blanks: {blanks}}}\n",
+    )
+    item = items_of(qti.Exporter(quiz, {}, "en"))["q"]
+    assert labels_of(item) == {"response_w": ("w", {"w_0": "zero", "w_1": "one", "w_2": "two"})}
+    assert [process(item, {"response_w": [f"w_{n}"]})[0] for n in range(3)] == [0, 100, 0]
+
+
 # -- read back ---------------------------------------------------------------------------------------------------------
 
 

@@ -81,6 +81,13 @@ CASES = [
     ("shapes", {"W": "eight"}, MALFORMED, 0, "W: eight is not a shape"),
     ("shapes", {"W": "", "b": None}, BLANK, 0, ""),
     ("shapes", "8x1", MALFORMED, 0, "must name its parts: W, b"),
+    ("shapes", "W=8x1, b=1x1", "right", 1, ""),
+    ("shapes", "w：(8,1)，b＝（1,1）", "right", 1, ""),
+    ("shapes", " b: 1x1  W: 8x1 ", "right", 1, ""),
+    ("shapes", "W=8x1, W=1x8", MALFORMED, 0, ""),
+    ("pairs", "a=Y, b=X", "right", 1, ""),
+    ("words", {"word": True}, WRONG, 0, ""),
+    ("shapes", {"W": {"deep": {}}}, MALFORMED, 0, "is not a shape"),
     ("shapes", {"V": "8x1"}, MALFORMED, 0, "V is none of the options W, b"),
     ("words", {"word": "OFFSET", "number": "0.1125", "choice": "行"}, "right", 1, ""),
     ("words", {"word": "weight", "number": ".224", "choice": "B"}, WRONG, 0, "number: without the half"),
@@ -108,6 +115,39 @@ def test_answers(outcome, question, answer, said, earned, feedback):
     got = outcome(question, answer)
     assert (got.outcome, got.earned) == (said, earned), got
     assert feedback in " | ".join(words.en for words in got.feedback)
+
+
+def test_options_whose_words_differ_in_case_or_end_in_a_bracket_are_told_apart(tmp_path):
+    source = tiny.SOURCE.replace('A: {code: "1 + 2"', 'A: {code: "torch.Tensor(1)"').replace(
+        'B: {code: "1 + 1"}', 'B: {code: "torch.tensor(1)"}'
+    )
+    scorer = Scorer(tiny.load(tmp_path, source), VARIANTS)
+
+    def answered(words):
+        return scorer.score(Sheet("ann", {"one": words})).questions[0]
+
+    for words in ("torch.tensor(1)", ["torch.tensor(1)"], "ｔorch.tensor(1)", "B. torch.tensor(1)", "b"):
+        assert answered(words).outcome == "right", words
+    assert answered("torch.Tensor(1)").outcome == WRONG
+    assert "could be several of the options A, B, C" in answered("TORCH.TENSOR(1)").feedback[0].en
+
+
+@pytest.mark.parametrize(
+    ("hints", "share"),
+    [(None, 1), (0, 1), (1, 0.75), (1.0, 0.75), ("1", 0.75), (["a"], 0.75), ("many", 0.75), ({}, 0.75), (-3, 1)],
+)
+def test_a_hint_costs_however_its_number_is_written(quiz, hints, share):
+    scored = Scorer(quiz, VARIANTS, run_code).score(Sheet("ann", {"one": {"attempts": ["B"], "hints": hints}}))
+    assert scored.questions[0].earned == share
+
+
+def test_an_answer_within_answers_without_end_stops_nobody(quiz):
+    nested = {}
+    for _ in range(5000):
+        nested = {"W": nested}
+    scorer = Scorer(quiz, VARIANTS, run_code)
+    sheets = [Sheet("eve", {name: nested for name in tiny.RIGHT}), Sheet("ann", {"one": "B"})]
+    assert [scorer.score(sheet).score for sheet in sheets] == [0, 1]
 
 
 def test_who_is_wrong_is_told_why_and_what_is_right(outcome):

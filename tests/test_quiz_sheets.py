@@ -101,6 +101,10 @@ ALIASES = "a: &a [1, 1]\n" + "".join(
         ("a.json", '{"answers": ', "line 1: this is not JSON"),
         ("a.json", "[" * 100_000, "a.json: nested too deeply"),
         ("a.jsonl", '{"answers": {}}\n{"answers": \n', "line 2: this is not JSON"),
+        ("a.jsonl", '{"answers": {"a": "A", "a": "B"}}\n', "a.jsonl, line 1: the key a stands here twice"),
+        ("a.jsonl", '{"answers": {"a": NaN}}\n', "a.jsonl, line 1: NaN is no answer"),
+        ("a.yaml", 'answers: {one: !!bool "foo"}', "is not YAML: KeyError"),
+        ("a.yaml", 'answers: {one: !!int ""}', "is not YAML: IndexError"),
         ("a.csv", "name,other\nann,B\n", "no column is called after a question"),
         ("a.csv", "name,one,one\nann,A,B\n", "the columns one and one answer the same question"),
         ("a.csv", "name,shapes,shapes.W\nann,x,8x1\n", "the columns shapes and shapes.W answer the same question"),
@@ -120,6 +124,51 @@ def test_a_damaged_file_is_a_sheet_that_says_so_and_the_next_is_read(tmp_path, q
     assert said in bad[0].unreadable.en
     assert "\n" not in bad[0].unreadable.en
     assert sheets[-1].answers == {"one": "B"}
+
+
+def test_a_line_of_json_ends_where_the_line_ends(read):
+    (sheet,) = read("a.jsonl", '{"student": "ann", "answers": {"words": "one\u2028two"}}\n')
+    assert sheet.answers == {"words": "one\u2028two"}
+
+
+@pytest.mark.parametrize(
+    ("header", "student"),
+    [
+        ("ID,Start time,Email", "a@b.c"),
+        ("ID,开始时间,学号", "a@b.c"),
+        ("id,city,name", "7"),
+        ("n,x,学号（必填）", "a@b.c"),
+        ("n,x,2、请输入您的姓名是：*", "a@b.c"),
+    ],
+)
+def test_the_number_of_a_forms_answer_is_no_student(read, header, student):
+    (sheet,) = read("form.csv", f"{header},one\n7,8:00,a@b.c,B\n")
+    assert (sheet.student, sheet.named) == (student, True)
+
+
+def test_what_is_left_out_is_told(tmp_path, quiz):
+    for name, content in {
+        "a.csv": "wer,onE,sume\nann,B,C\n",
+        "b.txt": "answers: {}",
+        "c.xlsx": "",
+        "d": "",
+        ".hidden": "",
+    }.items():
+        (tmp_path / name).write_text(content)
+    told = []
+    (sheet,) = read_sheets([tmp_path], quiz, told.append)
+    assert (sheet.student, sheet.named, sheet.answers) == ("a (2)", False, {"one": "B"})
+    assert [note.en for note in told] == [
+        "left out: b.txt, c.xlsx, d; an answer sheet ends in .yaml, .yml, .json, .jsonl, .csv, .tsv",
+        "a.csv: columns that are no question's: wer, sume",
+        "a.csv: no column says whose the answers are; call one 'student'",
+    ]
+
+
+def test_a_header_of_nothing_but_signs_is_read_in_its_time(read):
+    """Adjacent repetitions in a pattern would take hours for this."""
+    (sheet,) = read("a.csv", f"student,one,{':' * 100_000}x,{' ' * 100_000}x\nann,B,,\n")
+    assert sheet.answers == {"one": "B"}
 
 
 def test_links_and_missing_files_are_told(tmp_path, quiz):

@@ -12,7 +12,7 @@ import pytest
 import tiny_quiz as tiny
 
 from autograder.errors import ConfigError, UsageError
-from autograder.quiz import loading, released
+from autograder.quiz import certificates, loading, released
 from autograder.quiz.judges import Variant
 from autograder.quiz.reading import FormatError
 from autograder.quiz.scoring import Scorer
@@ -147,6 +147,66 @@ def test_words_are_commands_in_lines(course):
     assert "提示：用手指数" in out
     assert "question 2 of 6" in out
     assert saved(course) == {"one": {"attempts": [], "hints": 1}}
+
+
+def test_a_name_is_the_same_to_whoever_scores(course):
+    """Variants are drawn by it."""
+    made = course / "quizzes/tiny.yaml"
+    made.write_text(tiny.SOURCE, encoding="utf-8")
+    sheets = []
+    proof = certificates.Certificates(
+        quiz="tiny",
+        questions={"varied": certificates.Certificate(sha256=certificates.fingerprint(loading.load(made).questions[6]), torch="", variants=[{"params": {"n": n, "k": 2}, "answer": str(n + 2), "wrong": []} for n in range(5, 45)])},
+    )  # fmt: skip
+    certificates.save(made, proof)
+    for number, name in enumerate(["Li  Hua", "李　明", " li ", "x" * 90, "a\tb"]):
+        out = course / f"{number}.json"
+        run = subprocess.run(command("take", "tiny", "--plain", "--lang", "en", "--name", name, "--out", out), input=">\n" * 6 + "q\n", cwd=course, env=ENVIRONMENT, capture_output=True, text=True)  # fmt: skip
+        n = int(re.search(r"What is (\d+) plus 2", run.stdout)[1])
+        done = subprocess.run(command("take", "tiny", "--plain", "--name", name, "--out", out), input=">\n" * 6 + f"{n + 2}\nq\n", cwd=course, env=ENVIRONMENT, capture_output=True, text=True)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        sheets.append(out)
+    scored = subprocess.run(command("score", "tiny", *sheets, "--json"), cwd=course, env=ENVIRONMENT, capture_output=True, text=True)  # fmt: skip
+    assert [sheet["score"] for sheet in json.loads(scored.stdout)] == [1] * 5
+
+
+def test_a_sheet_written_by_hand_is_resumed_with_its_answers(course):
+    answers = {"one": "B", "statement": True, "some": {"attempts": [5, [["A"]], ["A"]]}, "sum": {"attempts": "three"}}
+    sheet = {"schema": 1, "quiz": "tiny", "version": 1, "student": "ann", "answers": answers}
+    (course / "tiny.answers.json").write_text(json.dumps(sheet))
+    out = plainly(course, "A C\nq\n", "tiny", "--plain", "--lang", "en")
+    assert "your answer so far: " in out
+    kept = {name: given["attempts"] for name, given in saved(course).items()}
+    assert (kept["one"], kept["statement"], kept["some"][0]) == (["B"], [True], ["A"])
+    assert (len(kept), len(kept["some"])) == (3, 2)  # what could not be read is gone, what was given now is there
+
+
+def test_what_is_filled_in_stays_while_the_language_is_changed(course):
+    out = plainly(course, ">\n" * 3 + "8x1\nl\n1x1\nq\n", "tiny", "--plain", "--lang", "zh")
+    assert "W = 8x1" in out
+    assert "right!" in out
+    terminal = Terminal(course, "tiny", "--lang", "en", "--out", "b.json").see("any key goes on").key(" ").key(">")
+    terminal.see("[ ] A  2").key("a").see("[x] A  2").key("l").see("哪些是偶数？").see("[x] A  2").key("q").see(
+        "已保存在"
+    )
+    assert terminal.end() == 0
+
+
+def test_a_choice_in_a_blank_is_told_in_its_words(course):
+    keys = "\n".join([">"] * 4 + ["bias", "0.112"])
+    right = plainly(course, f"{keys}\nq\n", "tiny", "--plain", "--lang", "en")
+    letter = re.search(r"([AB])\. rows", right[right.rindex("choice:") :])[1]
+    out = plainly(course, f"{keys}\n{letter}\nq\n", "tiny", "--plain", "--lang", "en")
+    assert "right answer: word = bias, number = 0.112, choice = rows" in out
+
+
+def test_leaving_is_possible_everywhere_and_none_is_an_answer(course):
+    tiny.make(course, SOURCE.replace("key: [A, C]", "key: [], none_correct: true".replace(", ", "\n    ")))
+    assert "saved in" in plainly(course, ">\n" * 6 + "q\n", "tiny", "--plain", "--lang", "en")
+    out = plainly(course, ">\n\n-\nq\n", "tiny", "--plain", "--lang", "en")
+    assert "letters out of A/B/C/D, please, or - for none" in out
+    assert "right!" in out
+    assert saved(course)["some"]["attempts"] == [[]]
 
 
 def test_the_end_names_what_is_not_answered(course):

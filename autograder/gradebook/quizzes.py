@@ -11,6 +11,7 @@ from autograder.gradebook import records, sources
 from autograder.gradebook.configuration import NbgraderCourse, is_nbgrader_course
 from autograder.gradebook.records import Record, Rows
 from autograder.gradebook.writing import Outcome
+from autograder.quiz.formulas import in_lines
 from autograder.quiz.models import Quiz
 from autograder.quiz.outcomes import SheetOutcome, one_of_each_student
 from autograder.texts import Language, text
@@ -72,7 +73,7 @@ def _record(sheet: SheetOutcome, language: Language) -> Record:
         timestamp=None,
         scores={question.id: question.earned for question in sheet.questions},
         comments={
-            question.id: "\n".join(words.get(language) for words in question.feedback) or None
+            question.id: "\n".join(in_lines(words.get(language)) for words in question.feedback) or None
             for question in sheet.questions
         },
     )

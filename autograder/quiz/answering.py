@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from autograder.quiz.outcomes import SheetOutcome
     from autograder.quiz.scoring import Scorer
     from autograder.quiz.session import Session
+    from autograder.texts import Text
 
 
 def take(
@@ -50,14 +51,15 @@ def take(
             plain = True
         session, proofs = _session(quiz, course, _student(name), out, stack)
         language = choose(lang, session.shown.language)
-        session.resume()
+        if not session.resume():
+            session.save()  # where that fails it is told before the first answer
         screen = PlainScreen(language) if plain else KeyScreen(language, console())
         taking = Taking(session, screen, proofs)
         try:
             taking.run()
         except KeyboardInterrupt:
-            screen.say("")  # what was asked stands there still
-            taking.say_saved()
+            # below what was asked; the screen may have been interrupted in the middle of a line, and says nothing then
+            typer.echo("\n" + taking.saved.get(screen.language))
             raise typer.Exit(130) from None
 
 
@@ -80,12 +82,13 @@ def score(
     """Score answer sheets."""
     import json
 
-    from autograder.quiz import tables
+    from autograder.quiz import loading, tables
 
     with errors_as_exit_codes():
         outcomes = _scored(quiz, answers, course)
         if out is not None:
-            write_asked(out, "".join(json.dumps(o.to_dict(), ensure_ascii=False) + "\n" for o in outcomes))
+            lines = "".join(json.dumps(o.to_dict(), ensure_ascii=False) + "\n" for o in outcomes)
+            write_asked(out, lines, inputs=[*answers, loading.find(quiz, course)])
         if json_output:
             print_json_array(outcome.to_dict() for outcome in outcomes)
         else:
@@ -127,10 +130,12 @@ def _write_gradebook(name: Path, course: Path, outcomes: list[SheetOutcome], lan
     """Write the scores to the gradebook; True if some could not be."""
     from autograder.course import Course
     from autograder.gradebook import quizzes
+    from autograder.gradebook.configuration import is_nbgrader_course
     from autograder.quiz import loading
 
     quiz = loading.load(loading.find(name, course))
-    outcome = quizzes.write(Course.find(course).root, quiz, outcomes, choose(lang, quiz.language))
+    root = course if is_nbgrader_course(course) else Course.find(course).root
+    outcome = quizzes.write(root, quiz, outcomes, choose(lang, quiz.language))
     for note in outcome.notes:
         typer.echo(note.get(choose(lang)), err=True)
     if not quiet:
@@ -165,13 +170,16 @@ def stats(
 def _scored(name: Path, answers: list[Path], course: Path) -> list[SheetOutcome]:
     from autograder.quiz import loading, sheets
 
+    def tell(note: Text) -> None:
+        typer.echo(note.get(choose(None)), err=True)
+
     for path in answers:
         if not path.exists():
             raise UsageError(f"{path}: there is no such file or folder")
     file = loading.find(name, course)
     quiz = loading.load(file)
     with _scorer(file, quiz) as scorer:
-        outcomes = [scorer.score(sheet) for sheet in sheets.read_sheets(answers, quiz)]
+        outcomes = [scorer.score(sheet) for sheet in sheets.read_sheets(answers, quiz, tell)]
     if not outcomes:
         raise UsageError(f"no answer sheets found in {', '.join(map(str, answers))}")
     return outcomes
@@ -237,7 +245,9 @@ def _session(
 def _student(name: str | None) -> str:
     import getpass
 
+    from autograder.quiz.reading import shown
+
     try:
-        return name or getpass.getuser()
+        return shown((name or "").strip() or getpass.getuser())  # as it is read from the file, to draw variants by
     except (KeyError, OSError):  # a machine without a user of that number
         return "me"

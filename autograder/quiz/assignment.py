@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,16 +94,31 @@ def add_to(assignment: Assignment, quiz_file: Path, course: Path) -> list[Loss]:
     quiz, variants = _load(quiz_file)
     rubric = assignment.private / f"test_{quiz_file.stem}_quiz.py"
     settings = assignment.directory / "assignment.yaml"
+    exercises = _settings(quiz)["exercises"]
+    visible = _visible(quiz_file, quiz, assignment.directory)
+    ours = _exercises_before(assignment, assignment.directory / f"{quiz_file.stem}.quiz.json", exercises)
     cells = notebook.cells(quiz, variants, keyed=True, checked=True)
-    content = {rubric: _rubric(quiz_file, course, quiz, variants), **_visible(quiz_file, quiz, assignment.directory)}
-    if not rubric.exists():
-        content[settings] = _with_exercises(settings, _settings(quiz)["exercises"])
+    replaced = {cell["metadata"]["nbgrader"]["grade_id"] for cell in cells} | notebook.grade_ids(ours)
     source = json.loads(assignment.notebook.read_text(encoding="utf-8"))
-    ours = {cell["metadata"]["nbgrader"]["grade_id"] for cell in cells}
-    kept = [c for c in source["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") not in ours]
-    content[assignment.notebook] = notebook.written(source | {"cells": [*kept, *cells]})
-    _write(content)
+    kept = [c for c in source["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") not in replaced]
+    _write(
+        {
+            settings: _with_exercises(settings, exercises, ours),
+            assignment.notebook: notebook.written(source | {"cells": [*kept, *cells]}),
+            rubric: _rubric(quiz_file, course, quiz, variants),
+            **visible,  # last: it says which questions are there, should the next time have others
+        }
+    )
     return notebook.losses(quiz)
+
+
+def _exercises_before(assignment: Assignment, shown: Path, exercises: Mapping[str, Any]) -> set[str]:
+    """The exercises that an earlier time has put into an assignment, also one that was killed half way."""
+    there = assignment.settings.exercises
+    same = {n for n, e in exercises.items() if n in there and list(there[n].functions) == e["functions"]}
+    if not shown.exists():
+        return same
+    return same | {notebook.exercise_name(question) for question in released.load(shown).questions}
 
 
 def _load(quiz_file: Path) -> tuple[Quiz, Mapping[str, list[Variant]]]:
@@ -134,32 +149,38 @@ def _write(files: Mapping[Path, str]) -> None:
         write_asked(path, content, make_folder=True)
 
 
-def _with_exercises(settings: Path, exercises: Mapping[str, Any]) -> str:
-    """The text of an ``assignment.yaml`` with more exercises; everything else in it, comments too, stays.
+def _with_exercises(settings: Path, exercises: Mapping[str, Any], ours: Collection[str]) -> str:
+    """The text of an ``assignment.yaml`` with these exercises in the place of ours; all else, comments too, stays.
 
     Raises:
-        ConfigError: one is there already, or they are not written one on a line.
+        ConfigError: one of another kind is there already, or they are not written one on a line.
     """
-    content = settings.read_text(encoding="utf-8")
+    content = settings.read_text(encoding="utf-8").rstrip("\n") + "\n"
     root = yaml.compose(content, yaml.SafeLoader)
     assert isinstance(root, yaml.MappingNode)
     there = next(value for key, value in root.value if key.value == "exercises")
     if not isinstance(there, yaml.MappingNode) or there.flow_style:
         raise ConfigError("must be written in lines, one exercise after the other", path=settings, key="exercises")
-    for key, _ in there.value:
-        if key.value in exercises:
-            raise ConfigError(
-                "the quiz has a question of this name", path=settings, line=key.start_mark.line + 1, key=key.value
-            )
-    last = there.value[-1][1].end_mark
     lines = content.splitlines(keepends=True)
-    position = last.line + (last.column > 0)
-    while position and not lines[position - 1].strip():
-        position -= 1
+    blocks = [(key.value, key.start_mark.line, _end(lines, value)) for key, value in there.value]
+    for name, start, _ in blocks:
+        if name in exercises and name not in ours:
+            raise ConfigError("the quiz has a question of this name", path=settings, line=start + 1, key=name)
     added = yaml.safe_dump(dict(exercises), allow_unicode=True, sort_keys=False, width=1000)
-    before = "".join(lines[:position])
-    before += "" if before.endswith("\n") else "\n"
-    return before + textwrap.indent(added, " " * there.value[0][0].start_mark.column) + "".join(lines[position:])
+    lines.insert(blocks[-1][2], textwrap.indent(added, " " * there.value[0][0].start_mark.column))
+    for name, start, end in reversed(blocks):
+        if name in ours:
+            del lines[start:end]
+    return "".join(lines)
+
+
+def _end(lines: Sequence[str], node: yaml.Node) -> int:
+    """The line after a value; comments that follow belong to what comes next."""
+    ends_in_its_line = not isinstance(node, yaml.CollectionNode) or node.flow_style
+    end = int(node.end_mark.line + bool(ends_in_its_line))  # any other ends where the next begins
+    while end > node.start_mark.line + 1 and (not lines[end - 1].strip() or lines[end - 1].lstrip().startswith("#")):
+        end -= 1
+    return end
 
 
 def _settings(quiz: Quiz) -> Mapping[str, Any]:

@@ -126,7 +126,7 @@ def release(
         variants = certificates.variants_of(loaded, certificates.load(file, loaded))
         content = released.to_json(released.release(loaded, variants, mode.value))
         target = out or Path(f"{file.stem}.quiz.json")
-        write_asked(target, content)
+        write_asked(target, content, inputs=[file])
         typer.echo(f"{target}: {len(loaded.questions)} questions, no keys")
 
 
@@ -171,7 +171,7 @@ def export(
             sys.stderr.write("nothing was written; --lossy exports all the same\n")
             raise typer.Exit(1)
         target = out or Path(f"{file.stem}.{_SUFFIXES[to]}")
-        write_asked(target, content)
+        write_asked(target, content, inputs=[file])
         typer.echo(str(target))
 
 

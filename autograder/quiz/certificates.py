@@ -100,7 +100,7 @@ def state_of(question: AnyQuestion, certificates: Certificates) -> State:
 
 def fingerprint(question: AnyQuestion) -> str:
     """A hash of everything the proof of a question depends on."""
-    content = _without_words(question.model_dump(mode="json", by_alias=True))
+    content = _without_words(question)
     probe = question.prove.probe if question.prove else "value"
     return hashlib.sha256(
         json.dumps([content, source_of(probe)], sort_keys=True, ensure_ascii=False).encode("utf-8")
@@ -116,8 +116,12 @@ def fingerprint_of_quiz(quiz: Quiz, variants: Mapping[str, Sequence[Variant]]) -
 
 
 def _without_words(value: Any) -> Any:
+    """Plain values; what an author calls ``weight`` or ``show`` is a name and stays."""
+    if isinstance(value, BaseModel):
+        fields = (name for name in type(value).model_fields if name not in _NOT_PROVED)
+        return {name: _without_words(getattr(value, name)) for name in fields}
     if isinstance(value, dict):
-        return {key: _without_words(inner) for key, inner in value.items() if key not in _NOT_PROVED}
+        return {key: _without_words(inner) for key, inner in value.items()}
     return [_without_words(inner) for inner in value] if isinstance(value, list) else value
 
 

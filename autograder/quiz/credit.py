@@ -5,8 +5,9 @@ Of ``n`` options ``c`` are correct; of those ticked, ``t`` are correct and ``w``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from itertools import combinations, permutations
+from collections.abc import Callable, Collection, Hashable, Sequence
+from itertools import permutations
+from math import comb
 from random import Random
 from statistics import fmean
 
@@ -46,7 +47,7 @@ RULES: dict[CreditRule, Rule] = {
 }
 
 
-def ticked(rule: CreditRule, count: int, key: Collection[str], chosen: Collection[str]) -> float:
+def ticked(rule: CreditRule, count: int, key: Collection[Hashable], chosen: Collection[Hashable]) -> float:
     """The share that ticking some options earns.
 
     Args:
@@ -68,8 +69,22 @@ def ticked(rule: CreditRule, count: int, key: Collection[str], chosen: Collectio
 
 def of_guessing(rule: CreditRule, options: Sequence[str], key: Collection[str]) -> float:
     """The mean share that ticking at random earns, every set of options being as likely."""
-    sets = [chosen for size in range(len(options) + 1) for chosen in combinations(options, size)]
-    return fmean(ticked(rule, len(options), key, chosen) for chosen in sets)
+    table = by_counts(rule, len(options), len(key))
+    right, wrong = len(key), len(options) - len(key)
+    total = sum(comb(right, t) * comb(wrong, w) * share for t, row in enumerate(table) for w, share in enumerate(row))
+    return total / float(1 << len(options))
+
+
+def by_counts(rule: CreditRule, count: int, correct: int) -> list[list[float]]:
+    """The share that ticking ``t`` of the right options and ``w`` of the others earns, at ``[t][w]``."""
+    names = range(count)
+    return [
+        [
+            ticked(rule, count, names[:correct], [*names[:t], *names[correct : correct + w]])
+            for w in range(count - correct + 1)
+        ]
+        for t in range(correct + 1)
+    ]
 
 
 def of_shuffling(keys: Sequence[Sequence[str]]) -> float:

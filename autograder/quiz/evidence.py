@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Any
 
-from autograder.quiz.expressions import ExpressionError, close, evaluate
+from autograder.quiz.expressions import ExpressionError, are_close, evaluate
 from autograder.quiz.filled import Blank, Blanks, ChoiceBlank, Code, Number, NumberBlank, ShapeBlank
 from autograder.quiz.judges import is_near, judge_of_blank
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Single, TrueFalse
@@ -279,30 +279,30 @@ def _judge_code(question: Code, of: Mapping[str, Sequence[Row]], finding: Findin
             finding.problems.append(f"the answer ends in {row.values['error']}")
     for expression in (question.answer, *question.accept):
         rows = of.get(expression, [])
-        if not rows or not all(_is_same(question, row, other) for row, other in zip(rows, right, strict=True)):
+        if not rows or not all(
+            is_same(question, row.values, other.values) for row, other in zip(rows, right, strict=True)
+        ):
             finding.problems.append(f"accept: {expression} does not give what the answer gives")
         if not all(_holds_by_seed(question.prove.claims, rows, finding)):
             finding.problems.append(f"{expression} fails the claim: {_short(rows[0])}")
     for wrong in question.wrong:
         rows = of.get(wrong.is_, [])
-        if not rows or any(_is_same(question, row, other) for row, other in zip(rows, right, strict=True)):
+        if not rows or any(is_same(question, row.values, other.values) for row, other in zip(rows, right, strict=True)):
             finding.problems.append(f"wrong: {wrong.is_} gives what the answer gives")
 
 
-def _is_same(question: Code, row: Row, other: Row) -> bool:
-    a, b = row.values, other.values
-    if a.get("error") or b.get("error") or a.get("shape") != b.get("shape"):
+def is_same(question: Code, values: Values, others: Values) -> bool:
+    """Do two expressions give the same, numbers within the question's tolerances?"""
+    if values.get("error") or others.get("error") or values.get("shape") != others.get("shape"):
         return False
-    return same_value(a.get("value"), b.get("value"), max(question.rtol, question.atol))
-
-
-def same_value(a: Any, b: Any, tolerance: float) -> bool:
-    """Are two plain values equal, numbers within a tolerance?"""
+    a, b = values.get("value"), others.get("value")
     if a is None or b is None:
         return False
     try:
-        return close(a, b, tolerance)
-    except (TypeError, ValueError):
+        return are_close(a, b, rtol=question.rtol, atol=question.atol)
+    except RecursionError:
+        return False
+    except (TypeError, ValueError, ArithmeticError):  # words, or numbers no float can hold
         return bool(type(a) is type(b) and a == b)
 
 

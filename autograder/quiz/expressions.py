@@ -38,10 +38,15 @@ def close(a: Any, b: Any, tolerance: float = 1e-4) -> bool:
     >>> close([[1.0, 2.0]], [[1.0, 2.00001]]), close([1.0], [[1.0]]), close(float("nan"), 1.0)
     (True, False, False)
     """
+    return are_close(a, b, rtol=tolerance, atol=tolerance)
+
+
+def are_close(a: Any, b: Any, *, rtol: float, atol: float) -> bool:
+    """The same with two tolerances; a number may be off by either."""
     if a is None or b is None or _shape(a) != _shape(b):
         return False
     pairs = zip(_numbers(a), _numbers(b), strict=True)
-    return all(math.isclose(x, y, rel_tol=tolerance, abs_tol=tolerance) for x, y in pairs)
+    return all(math.isclose(x, y, rel_tol=rtol, abs_tol=atol) for x, y in pairs)
 
 
 def finite(value: Any) -> bool:

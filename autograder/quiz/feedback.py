@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autograder.files import write_asked
 from autograder.quiz.exports.markup import option_html, to_html, with_values
-from autograder.quiz.filled import Code
+from autograder.quiz.filled import Blanks, ChoiceBlank, Code
 from autograder.quiz.formulas import in_mathml
 from autograder.quiz.judges import Variant
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
@@ -99,8 +99,9 @@ class _Page:
         heading = f'{position}. <span class="{_CLASSES[outcome.outcome]}">{verdict}</span>'
         yield f'<section>\n<div class="head"><h2>{heading}</h2><span class="points">{worth}</span></div>'
         yield from (f'<span class="tag">{self._say(words)}</span>' for words in _remarks(outcome))
+        blanks = question.blanks if isinstance(question, Blanks) else ()
         prompt = with_values(question.prompt.get(self._language), self._variant(question, outcome))
-        yield f'<p class="prompt">{with_gaps(prompt, "____({})", _html)}</p>'
+        yield f'<p class="prompt">{with_gaps(prompt, blanks, "____({})", _html)}</p>'
         given = question.given.items() if isinstance(question, Code) else ()
         yield from (f"<p><code>{escape(name)} = {escape(expression)}</code></p>" for name, expression in given)
         yield from self._answer(question, outcome)
@@ -121,13 +122,18 @@ class _Page:
                     for name, option in question.options.items()
                 )
             case Match() if outcome.chosen:
-                pairs = {f"{a}{b}": (a, b) for a in question.left for b in question.right}
-                for a, b in (pairs[name] for name in outcome.chosen):
+                for a, b in _pairs(outcome):
                     words = f"{a}. {self._option(question.left[a])} → {self._option(question.right[b])}"
                     yield f'<p class="answer">{words}</p>'
             case Order() if outcome.chosen:
                 items = "".join(f"<li>{self._option(question.items[name])}</li>" for name in outcome.chosen)
                 yield f'<ol class="answer">{items}</ol>'
+            case Blanks() if outcome.answer:
+                yield self._your(same(outcome.answer))
+                for name, key in _pairs(outcome):  # of a blank with options the answer holds but the key
+                    blank = question.blanks[name]
+                    if isinstance(blank, ChoiceBlank):
+                        yield f'<p class="answer">{name}: {self._option(blank.options[key])}</p>'
             case TrueFalse() if outcome.chosen:
                 yield self._your(text("true") if outcome.chosen == ("true",) else text("false"))
             case _ if outcome.answer:
@@ -152,6 +158,11 @@ class _Page:
                 tag = f'<span class="tag">{self._say(text("your choice"))}</span>'
                 yield f'<li class="{name}"><span>{mark}</span><span>{words}{tag}</span></li>'
         yield "</ul>"
+
+
+def _pairs(outcome: QuestionOutcome) -> list[tuple[str, str]]:
+    """The parts of a question for which an option was chosen, each with its option."""
+    return [(part, option) for part, _, option in (choice.partition("=") for choice in outcome.chosen)]
 
 
 def _html(words: str) -> str:

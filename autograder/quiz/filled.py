@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -20,9 +20,13 @@ from autograder.quiz.records import (
     QuestionBase,
     Record,
     Words,
+    check_letters,
     mistake,
     one_of,
 )
+
+_LARGEST = Decimal("1e300")
+_MAX_REPEATS = 20
 
 
 def _is_shape(dimensions: list[int | str]) -> list[int | str]:
@@ -106,6 +110,17 @@ class NumberBlank(Tolerance):
         return self
 
 
+def _repeats_repeats(part: Any, *, within: bool) -> bool:
+    """Does a parsed pattern hold an unbounded repetition within another one?"""
+    if isinstance(part, tuple) and len(part) == 2 and str(part[0]) in ("MAX_REPEAT", "MIN_REPEAT"):
+        _, most, inner = part[1]
+        unbounded = int(most) > _MAX_REPEATS
+        return (unbounded and within) or _repeats_repeats(inner, within=within or unbounded)
+    if isinstance(part, str | int) or part is None:
+        return False
+    return any(_repeats_repeats(inner, within=within) for inner in part)
+
+
 class TextBlank(Record):
     """A blank for a word; case and width of letters do not matter."""
 
@@ -119,9 +134,11 @@ class TextBlank(Record):
     @model_validator(mode="after")
     def _pattern_compiles(self) -> Self:
         try:
-            re.compile(self.regex or "")
+            parsed = re._parser.parse(self.regex or "")  # type: ignore[attr-defined]
         except re.error as error:
             raise mistake(f"is not a regular expression: {error}", "regex") from None
+        if _repeats_repeats(parsed, within=False):
+            raise mistake("repeats what repeats, which can take for ever on a wrong answer; write it without", "regex")
         return self
 
 
@@ -135,6 +152,7 @@ class ChoiceBlank(Record):
 
     @model_validator(mode="after")
     def _answer_is_an_option(self) -> Self:
+        check_letters(self.options, "options")
         if self.answer not in self.options:
             raise one_of(self.answer, self.options, "option", "answer")
         return self
@@ -151,6 +169,7 @@ class Blanks(QuestionBase):
 
     @model_validator(mode="after")
     def _prompt_shows_every_blank(self) -> Self:
+        check_letters(self.blanks, "blanks")
         if "attempts" in self.blanks:
             raise mistake("this name means something else in answer sheets; choose another", "blanks", "attempts")
         for language, words in (("en", self.prompt.en), ("zh", self.prompt.zh)):
@@ -272,6 +291,8 @@ def _check_number(value: int | float | str, key: str) -> None:
     if isinstance(value, bool):
         raise mistake("true and false are no numbers", key)
     try:
-        parse_number(str(value))
+        number = parse_number(str(value))
     except NumberError as error:
         raise mistake(f"{value!r} is no number: {error.text}", key) from None
+    if abs(number) > _LARGEST:
+        raise mistake(f"{value!r} is beyond {_LARGEST:.0e}, which not every reader of quizzes can hold", key)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from html import escape
+from xml.etree import ElementTree
 
 _FORMULA = re.compile(r"(`[^`]*`)|\$([^$\n]+)\$")
+_MATHML = re.compile(r"(\{http://www\.w3\.org/1998/Math/MathML\})?m[a-z]+$")
 _UNKNOWN = re.compile(r"\\[A-Za-z]+")
 BEGIN, END = "\ue000", "\ue001"
 """Around MathML in the words of a page: characters that nobody writes."""
@@ -25,10 +27,14 @@ def to_mathml(latex: str) -> str:
 
     try:
         mathml = str(convert(latex))
+        elements = list(ElementTree.fromstring(mathml).iter())  # noqa: S314 -- what is no XML raises here
     except Exception as error:
         raise ValueError(f"${latex}$ is no formula: {type(error).__name__}") from error
     if unknown := _UNKNOWN.search(mathml):
         raise ValueError(f"${latex}$: {unknown[0]} is unknown")
+    for element in elements:  # the converter lets through whatever stands in \\text
+        if not _MATHML.match(element.tag) or any("href" in name or name.startswith("on") for name in element.attrib):
+            raise ValueError(f"${latex}$ holds what is no formula: {element.tag.rpartition('}')[2]}")
     return mathml
 
 
@@ -49,11 +55,13 @@ def to_line(latex: str) -> str:
     Raises:
         ValueError: it is no LaTeX, with the reason.
     """
-    from xml.etree import ElementTree
-
     from autograder.quiz.unicode_math import line_of
 
-    return line_of(ElementTree.fromstring(to_mathml(latex)))  # noqa: S314 -- our own converter wrote it
+    mathml = to_mathml(latex)
+    try:
+        return line_of(ElementTree.fromstring(mathml))  # noqa: S314 -- our own converter wrote it
+    except Exception as error:
+        raise ValueError(f"${latex}$ cannot be written in a line: {type(error).__name__}") from error
 
 
 def problems(words: str) -> Iterator[str]:
@@ -61,7 +69,7 @@ def problems(words: str) -> Iterator[str]:
     for found in _FORMULA.finditer(words):
         if found[2] is not None:
             try:
-                to_mathml(found[2])
+                to_line(found[2])
             except ValueError as error:
                 yield str(error)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
@@ -25,7 +25,7 @@ from autograder.quiz.models import AnyQuestion, CreditRule, Match, Multi, Order,
 from autograder.quiz.reading import Choices, FormatError, flat, parse_number, parse_shape, parse_word, shown
 from autograder.texts import Text, text
 
-_NONE = ("none", "无", "都不对", "以上都不对", "none of them", "-")
+NONE = ("none", "无", "都不对", "以上都不对", "none of them", "-")
 _TRUE = ("true", "t", "yes", "y", "right", "correct", "1", "对", "是", "真", "正确", "√", "✓", "✔")
 _FALSE = ("false", "f", "no", "n", "wrong", "incorrect", "0", "错", "否", "假", "错误", "不对", "×", "✗", "✘", "x")
 _ARROWS = re.compile(r"[\s,;、>→⇒]+|->|=>")
@@ -122,8 +122,15 @@ def is_blank(answer: Any) -> bool:
     if isinstance(answer, str):
         return not answer.strip()
     if isinstance(answer, dict):
-        return all(is_blank(value) for value in answer.values())
+        return _are_blank(answer.values())
+    if isinstance(answer, list) and answer:  # an empty one chooses nothing, which is an answer
+        return _are_blank(answer)
     return answer is None
+
+
+def _are_blank(parts: Iterable[Any]) -> bool:
+    """The same of an answer's parts, which have none of their own."""
+    return all(not isinstance(part, dict | list) and is_blank(part) for part in parts)
 
 
 def read_one(choices: Choices, answer: Any) -> str:
@@ -144,7 +151,7 @@ def read_any(choices: Choices, answer: Any) -> list[str]:
     Raises:
         FormatError: one of them is none of the options.
     """
-    none = answer == [] or (isinstance(answer, str) and parse_word(answer) in _NONE)
+    none = answer == [] or (isinstance(answer, str) and parse_word(answer) in NONE)
     return [] if none else choices.read(answer)
 
 
@@ -241,7 +248,7 @@ def _blanks(question: Blanks) -> Judge:
 
     def judge(answer: Any) -> Verdict:
         given = by_part(answer, list(judges))
-        share, feedback, malformed = 0.0, list[Text](), list[Text]()
+        share, feedback, malformed, chosen = 0.0, list[Text](), list[Text](), list[str]()
         for name, part in given.items():
             if is_blank(part):
                 continue
@@ -251,8 +258,9 @@ def _blanks(question: Blanks) -> Judge:
                 malformed.append(text("{name}: {reason}", name=name, reason=error.text))
                 continue
             share += verdict.share * question.blanks[name].weight
+            chosen.extend(f"{name}={option}" for option in verdict.chosen)
             feedback.extend(text("{name}: {reason}", name=name, reason=words) for words in verdict.feedback)
-        return Verdict(_rounded(share / total), tuple(feedback), (), tuple(malformed))
+        return Verdict(_rounded(share / total), tuple(feedback), tuple(chosen), tuple(malformed))
 
     return judge
 
@@ -264,9 +272,7 @@ def by_part(answer: Any, names: Sequence[str]) -> dict[str, Any]:
         FormatError: it names no parts, or others.
     """
     if isinstance(answer, str) and len(names) > 1:
-        pairs = [re.split(r"\s*[=:：]\s*", part, maxsplit=1) for part in re.split(r"[;；\n]+", answer) if part.strip()]
-        if all(len(pair) == 2 for pair in pairs):
-            answer = {name.strip(): value for name, value in pairs}
+        answer = _named_parts(answer, names)
     if isinstance(answer, list) and len(answer) == len(names):
         return dict(zip(names, answer, strict=True))
     if not isinstance(answer, dict):
@@ -281,6 +287,20 @@ def by_part(answer: Any, names: Sequence[str]) -> dict[str, Any]:
             text("{answer} is none of the options {known}", answer=shown(unknown), known=", ".join(names))
         )
     return {name: value for name, value in parts.items() if name is not None}
+
+
+def _named_parts(answer: str, names: Sequence[str]) -> Any:
+    """The parts of ``W = 8x1, b = 1x1``; the words as they are where they do not begin with a part's name."""
+    known = "|".join(map(re.escape, names))
+    found = list(re.finditer(rf"(?:^|[\s,，;；、])\s*({known})\s*[=:：＝]\s*", answer.strip(), re.IGNORECASE))
+    if len({match[1].casefold() for match in found}) < len(found):
+        return answer  # of two answers to one part none may win by accident
+    if not found or found[0].start():
+        pairs = [re.split(r"\s*[=:：]\s*", part, maxsplit=1) for part in re.split(r"[;；\n]+", answer) if part.strip()]
+        return {name.strip(): value for name, value in pairs} if all(len(pair) == 2 for pair in pairs) else answer
+    ends = [*(match.start() for match in found[1:]), None]
+    values = [answer.strip()[match.end() : end].strip(" ,，;；、\n") for match, end in zip(found, ends, strict=True)]
+    return dict(zip((match[1] for match in found), values, strict=True))
 
 
 def _rounded(share: float) -> float:
@@ -359,7 +379,7 @@ def _match(question: Match) -> Judge:
             except FormatError as error:
                 malformed.append(text("{name}: {reason}", name=name, reason=error.text))
                 continue
-            chosen.append(f"{name}{partner}")
+            chosen.append(f"{name}={partner}")
             right += partner == question.key[name]
             why = question.left[name].why
             if partner != question.key[name] and why is not None:

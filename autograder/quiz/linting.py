@@ -13,12 +13,12 @@ from autograder.errors import SandboxError
 from autograder.quiz import credit, formulas
 from autograder.quiz.certificates import needs_proof
 from autograder.quiz.filled import Blanks, ChoiceBlank, Code, Number
-from autograder.quiz.judges import Variant, is_near, judge_of_blank
+from autograder.quiz.judges import Variant, choices_of, is_near, judge_of_blank
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
-from autograder.quiz.reading import FormatError, parse_number, shown
+from autograder.quiz.reading import Choices, FormatError, parse_number, shown
 from autograder.quiz.records import Example, Option
 from autograder.quiz.scoring import Scorer
-from autograder.texts import Text
+from autograder.texts import Language, Text
 
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 _WORD = re.compile(r"[A-Za-z]{4,}")
@@ -90,7 +90,7 @@ def _guess(quiz: Quiz, question: AnyQuestion) -> Guess:
         case Multi():
             rule, options = question.credit or quiz.defaults.credit, list(question.options)
             everything = credit.ticked(rule, len(options), question.key, options)
-            random = credit.of_guessing(rule, options, question.key) if len(options) <= 12 else 0.0
+            random = credit.of_guessing(rule, options, question.key)
         case TrueFalse():
             random = 0.5
         case Match():
@@ -202,7 +202,11 @@ def _languages(words: Text) -> Iterator[str]:
     en, zh = _CODE.sub("", words.en), _CODE.sub("", words.zh)
     if _CHINESE.search(en):
         yield "the English words are Chinese"
-    if not zh.strip() and en.strip():
+    if not words.zh.strip() and not words.en.strip():
+        yield "there are no words"
+    elif not words.en.strip():
+        yield "the English words are missing"
+    elif not zh.strip() and en.strip():
         yield "the Chinese words are missing"
     elif en == zh and len(_WORD.findall(en)) > 2:
         yield "the Chinese words are missing; both languages say the same"
@@ -223,6 +227,9 @@ def _links(words: Text) -> set[str]:
 
 def _of_options(question: AnyQuestion) -> Iterator[Remark]:
     options = list(question.explained())
+    if isinstance(question, Single | Multi):
+        for words in _unclear_words(question.options):
+            yield Remark("error", question.id, words)
     for position, (name, option) in enumerate(options):
         for other_name, other in options[:position]:
             if option.shown("en") == other.shown("en") or option.shown("zh") == other.shown("zh"):
@@ -233,6 +240,28 @@ def _of_options(question: AnyQuestion) -> Iterator[Remark]:
                 yield Remark("error", question.id, f"options {other_name} and {name} have the same explanation")
         if option.text is not None and re.search(r"\b(all|none|both) of (the|these)\b", option.text.en, re.IGNORECASE):
             yield Remark("advice", question.id, f"option {name} speaks of others; say what is meant")
+
+
+def _unclear_words(options: Mapping[str, Option]) -> Iterator[str]:
+    """Options whose words, in a form's table, are read as another option or as several."""
+    everyone = choices_of(options)
+    languages: tuple[Language, ...] = ("en", "zh")
+    for name, option in options.items():
+        for language in languages:
+            words = option.shown(language)
+            others = {k: other for k, other in options.items() if other.shown(language).lower() != words.lower()}
+            if sum(other.shown(language) == words for other in options.values()) > 1:
+                continue  # they say the same, which is told already
+            if _read(everyone, words) != [name] or _read(choices_of(others), words):
+                yield f"the words of option {name} can be read as another answer"
+                break
+
+
+def _read(choices: Choices, words: str) -> list[str]:
+    try:
+        return choices.read(words)
+    except FormatError:
+        return []
 
 
 def _alike(a: str, b: str) -> bool:

@@ -17,6 +17,7 @@ from autograder.quiz.records import (
     QuestionBase,
     Record,
     Words,
+    check_letters,
     mistake,
     one_of,
 )
@@ -31,7 +32,7 @@ class _Choice(QuestionBase):
 
     @model_validator(mode="after")
     def _keys_differ(self) -> Self:
-        _check_letters(self.options, "options")
+        check_letters(self.options, "options")
         return self
 
     def explained(self) -> Iterator[tuple[str, Option]]:
@@ -79,15 +80,6 @@ class TrueFalse(QuestionBase):
     why: Words | None = None
 
 
-def _check_letters(options: Iterable[str], *path: str) -> None:
-    """Answers are read whatever their case."""
-    seen: set[str] = set()
-    for name in options:
-        if name.casefold() in seen:
-            raise mistake(f"{name} and another one differ only in case", *path, name)
-        seen.add(name.casefold())
-
-
 def _check_key(key: list[str], options: Iterable[str]) -> None:
     if not key:
         raise mistake("the key is empty; name the right option", "key")
@@ -109,6 +101,8 @@ class Match(QuestionBase):
 
     @model_validator(mode="after")
     def _key_pairs_everything(self) -> Self:
+        check_letters(self.left, "left")
+        check_letters(self.right, "right")
         for name, partner in self.key.items():
             if name not in self.left:
                 raise one_of(name, self.left, "left side", "key", name)
@@ -133,6 +127,7 @@ class Order(QuestionBase):
 
     @model_validator(mode="after")
     def _orders_name_everything_once(self) -> Self:
+        check_letters(self.items, "items")
         for path, order in ((("key",), self.key), *((("accept", n), o) for n, o in enumerate(self.accept))):
             for name in order:
                 if name not in self.items:

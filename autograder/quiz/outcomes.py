@@ -26,7 +26,7 @@ class QuestionOutcome:
         points: what the question is worth.
         earned: what this answer earns; None where it could not be judged.
         answer: what was answered, in one line; of several attempts the one that counts.
-        chosen: the keys of the options chosen, for item analysis.
+        chosen: the keys of the options chosen, for item analysis; ``part=option`` where the question has parts.
         attempt: the number of the attempt that counts; 0 for none.
         hints: how many were taken.
         variant: which one of a question with parameters was asked.
@@ -73,6 +73,8 @@ class SheetOutcome:
     questions: tuple[QuestionOutcome, ...]
     problems: tuple[Text, ...] = ()
     file: str = ""
+    named: bool = True
+    """It says whose it is."""
 
     def to_dict(self) -> dict[str, Any]:
         """As it is written to JSON."""
@@ -93,7 +95,8 @@ class SheetOutcome:
 def one_of_each_student(outcomes: Sequence[SheetOutcome], left_out: Text) -> tuple[list[SheetOutcome], list[Text]]:
     """The sheets that say something of one student, and notes on the others.
 
-    A sheet that cannot be read says nothing of anybody, and of two sheets of one student neither counts.
+    A sheet that cannot be read, or has no name on it, says nothing of anybody; of two sheets of one student neither
+    counts.
 
     Args:
         outcomes: of all sheets.
@@ -105,6 +108,9 @@ def one_of_each_student(outcomes: Sequence[SheetOutcome], left_out: Text) -> tup
         if sheet.status == "unreadable":
             name = sheet.file or sheet.student
             notes[name] = text("{sheet}: cannot be read; {left_out}", sheet=name, left_out=left_out)
+        elif not sheet.named:
+            name = f"{sheet.file} ({sheet.student})"
+            notes[name] = text("{sheet}: does not say whose it is; {left_out}", sheet=sheet.student, left_out=left_out)
         elif counts[sheet.student] > 1:
             notes[sheet.student] = text(
                 "{student}: has {count} answer sheets; {left_out}",

@@ -14,7 +14,7 @@ from autograder.course import Function, Limits
 from autograder.errors import SandboxError, StudentError
 from autograder.quiz import evidence
 from autograder.quiz.certificates import Certificate, fingerprint, needs_proof, probes, source_of, torch_version
-from autograder.quiz.evidence import ANSWER, SHAPES, STATEMENT, Row, rounded, same_value
+from autograder.quiz.evidence import ANSWER, SHAPES, STATEMENT, Row, rounded
 from autograder.quiz.expressions import ExpressionError, evaluate, names_in
 from autograder.quiz.filled import Blanks, Code, Number, Run
 from autograder.quiz.judges import Verdict
@@ -32,6 +32,8 @@ _ANSWER_LIMITS = Limits(call_s=5, cell_s=30, submission_s=60)
 _PROBE = Function.parse("probe(code, args, seed)")
 _MAX_PERMUTED = 6
 _DRAWS_PER_VARIANT = 200
+_WAYS_AROUND = ("compile", "eval", "exec", "getattr", "globals", "locals", "vars")
+"""Functions that reach what they do not name."""
 
 
 @dataclass
@@ -248,13 +250,17 @@ def draw_variants(quiz: Quiz, question: Number, laboratory: Laboratory, proved: 
     """
     assert isinstance(question.answer, Run)
     wanted = question.variants.deploy if question.variants else 20
-    random = Random(f"{quiz.id}/{quiz.version}/{question.id}")  # noqa: S311 -- nothing is secret about it
+    random = Random(f"{quiz.id}/{question.id}")  # noqa: S311 -- nothing is secret about it
+    fulfilled = False
     seen: set[tuple[Any, ...]] = set()
     found: list[dict[str, Any]] = []
     with laboratory.bench("value") as bench:
         for _ in range(wanted * _DRAWS_PER_VARIANT):
             params = _draw(question, random)
-            if tuple(params.values()) in seen or not all(evaluate(where, params) for where in question.where):
+            if not all(evaluate(where, params) for where in question.where):
+                continue
+            fulfilled = True
+            if tuple(params.values()) in seen:
                 continue
             seen.add(tuple(params.values()))
             variant = _variant(question, params, bench)
@@ -262,6 +268,9 @@ def draw_variants(quiz: Quiz, question: Number, laboratory: Laboratory, proved: 
                 found.append(variant)
             if len(found) == wanted:
                 return found
+    if not fulfilled:
+        proved.problems.append("where: no set of parameters that was drawn fulfils it")
+        return found
     proved.problems.append(f"variants: only {len(found)} of {wanted} sets of parameters have distinct wrong values")
     return found
 
@@ -292,10 +301,12 @@ def _variant(question: Number, params: Mapping[str, Any], bench: Bench) -> dict[
 
 
 def _as_number(value: Any) -> str:
+    """In full, the last bits of a float aside: it is a key, and no evidence to be looked at."""
     try:
-        return str(parse_number(rounded(value)))
+        number = parse_number(f"{value:.15g}" if isinstance(value, float) else value)
     except FormatError:
         raise ExpressionError(f"{value!r} is not a number") from None
+    return str(int(number)) if number == number.to_integral_value() else str(number)
 
 
 # -- students' code ----------------------------------------------------------------------------------------------------
@@ -336,7 +347,7 @@ class CodeJudge:
         except StudentError as error:
             return Verdict(0.0, (error.text,))
         right = self._right[question.id]
-        if all(_same(question, mine, other) for mine, other in zip(given, right, strict=True)):
+        if all(evidence.is_same(question, mine, other) for mine, other in zip(given, right, strict=True)):
             return Verdict(1.0)
         return Verdict(0.0, (_why_wrong(question, expression, given[0], right[0]),))
 
@@ -345,12 +356,6 @@ class CodeJudge:
         args = {"given": dict(question.given), "setup": proof.setup}
         with self._laboratory.bench("value", _ANSWER_LIMITS) as bench:
             return [bench.run(expression, args, seed) for seed in proof.seeds]
-
-
-def _same(question: Code, mine: evidence.Values, right: evidence.Values) -> bool:
-    if mine.get("error") or mine.get("shape") != right.get("shape"):
-        return False
-    return same_value(mine.get("value"), right.get("value"), max(question.rtol, question.atol))
 
 
 def _why_wrong(question: Code, expression: str, mine: evidence.Values, right: evidence.Values) -> Any:
@@ -375,7 +380,9 @@ def _check_expression(question: Code, expression: str) -> None:
         tree = ast.parse(expression, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise FormatError(text("{answer} is not an expression in Python", answer=shown(expression))) from None
+    forbidden = {name.lower() for name in question.forbid}
     for node in ast.walk(tree):
         name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
-        if name in question.forbid or name.startswith("__"):
+        is_forbidden = name.strip("_").lower() in forbidden or (forbidden and name in _WAYS_AROUND)
+        if is_forbidden or name.startswith("__"):
             raise FormatError(text("`{name}` may not be used in this answer", name=shown(name)))

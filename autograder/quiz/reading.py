@@ -72,12 +72,22 @@ def shown(answer: Any, length: int = 60) -> str:
     >>> shown({"W": "8x1", "b": 1}), shown(["B", "A"])
     ('W = 8x1, b = 1', '[B, A]')
     """
-    if isinstance(answer, dict):
-        answer = ", ".join(f"{str(k)[:length]} = {str(part)[:length]}" for k, part in islice(answer.items(), length))
-    elif isinstance(answer, list) and all(isinstance(part, str) for part in answer[:length]):
-        answer = f"[{', '.join(part[:length] for part in answer[:length])}]"
-    line = " ".join(printable(answer[: 4 * length] if isinstance(answer, str) else str(answer)[: 4 * length]).split())
+    try:
+        line = " ".join(printable(_in_words(answer, length)[: 4 * length]).split())
+    except RecursionError:  # lists within lists without end
+        return "…"
     return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def _in_words(answer: Any, length: int) -> str:
+    """An answer without Python's quotes, or the beginning of it."""
+    if isinstance(answer, str):
+        return answer[: 4 * length]
+    if isinstance(answer, dict):
+        return ", ".join(f"{str(k)[:length]} = {str(part)[:length]}" for k, part in islice(answer.items(), length))
+    if isinstance(answer, list) and all(isinstance(part, str) for part in answer[:length]):
+        return f"[{', '.join(part[:length] for part in answer[:length])}]"
+    return str(answer)
 
 
 def parse_number(answer: Any) -> Decimal:
@@ -168,7 +178,7 @@ def parse_word(answer: Any) -> str:
     Raises:
         FormatError: it is none.
     """
-    if isinstance(answer, bool) or not isinstance(answer, int | float | str):
+    if not isinstance(answer, int | float | str):
         raise FormatError(text("{answer} is not a word", answer=shown(answer)))
     return _one_form(flat(str(answer)))
 
@@ -188,12 +198,17 @@ class Choices:
 
     def __init__(self, options: Mapping[str, Collection[str]]) -> None:
         self._keys = ", ".join(options)
-        names: dict[str, str] = {}
+        said: dict[str, set[str]] = {}
+        self._exact: dict[str, str] = {}
         for key, shown_as in options.items():
             for words in shown_as:
-                plain = _one_form(words)
-                names[plain] = key
-                names |= {f"{key.casefold()}{mark}{plain}": key for mark in (". ", ") ", ".", ")", "、", ":", ": ")}
+                said.setdefault(_one_form(words), set()).add(key)
+                self._exact[_in_one_width(words)] = key
+        self._alike = {words for words, keys in said.items() if len(keys) > 1}  # such as `Tensor(1)` and `tensor(1)`
+        names = {words: min(keys) for words, keys in said.items() if len(keys) == 1}
+        for words, keys in said.items():
+            for key in keys:
+                names |= {f"{key.casefold()}{mark}{words}": key for mark in (". ", ") ", ".", ")", "、", ":", ": ")}
         self._letters = {key.casefold(): key for key in options if len(key) == 1}
         self._names = names | {key.casefold(): key for key in options}
         alternatives = "|".join(re.escape(name) for name in sorted(self._names, key=len, reverse=True))
@@ -217,17 +232,24 @@ class Choices:
         if isinstance(answer, list | tuple):
             return [self._one(part) for part in answer]
         words = parse_word(answer)
-        if words in self._names:
-            return [self._names[words]]
+        if words in self._names or words in self._alike:
+            return [self._one(answer)]
         if words and all(letter in self._letters for letter in words):
             return [self._letters[letter] for letter in words]
         return self._several(words, answer)
 
     def _one(self, part: Any) -> str:
-        words = parse_word(part).rstrip(".)")
-        if words not in self._names:
-            raise self._unknown(part)
-        return self._names[words]
+        words = parse_word(part)
+        if words in self._alike:
+            if (exact := _in_one_width(str(part))) in self._exact:
+                return self._exact[exact]
+            raise FormatError(
+                text("{answer} could be several of the options {known}", answer=shown(part), known=self._keys)
+            )
+        for name in (words, words.rstrip(".)")):
+            if name in self._names:
+                return self._names[name]
+        raise self._unknown(part)
 
     def _several(self, words: str, answer: Any) -> list[str]:
         position, keys = 0, list[str]()
@@ -247,4 +269,8 @@ class Choices:
 
 
 def _one_form(words: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", words).casefold().split())
+    return _in_one_width(words).casefold()
+
+
+def _in_one_width(words: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", words).split())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -21,15 +21,17 @@ PLACEHOLDER = re.compile(r"\{\{ *([A-Za-z_]\w*) *\}\}")
 _GAP = "\ue002"
 
 
-def with_gaps(prompt: str, gap: str, convert: Callable[[str], str]) -> str:
+def with_gaps(prompt: str, blanks: Collection[str], gap: str, convert: Callable[[str], str]) -> str:
     """A prompt in another form, with a gap for every blank; within a formula it is one letter while that is converted.
 
-    >>> with_gaps("b is {{b}}", "____({})", str.upper)
-    'B IS ____(b)'
+    >>> with_gaps("b is {{b}}, not {{c}}", ["b"], "____({})", str.upper)
+    'B IS ____(b), NOT {{C}}'
     """
-    names = PLACEHOLDER.findall(prompt)
-    parts = convert(PLACEHOLDER.sub(_GAP, prompt)).split(_GAP)
-    return parts[0] + "".join(gap.format(name) + part for name, part in zip(names, parts[1:], strict=True))
+    names = [name for name in PLACEHOLDER.findall(prompt) if name in blanks]
+    converted = convert(PLACEHOLDER.sub(lambda found: _GAP if found[1] in blanks else found[0], prompt))
+    for name in names:
+        converted = converted.replace(_GAP, gap.format(name), 1)
+    return converted
 
 
 def mistake(message: str, *path: str | int) -> PydanticCustomError:
@@ -43,6 +45,15 @@ def one_of(word: object, allowed: Iterable[object], what: str, *path: str | int)
     close = difflib.get_close_matches(str(word), known, n=1)
     meant = f"did you mean {close[0]}? " if close else ""
     return mistake(f"there is no {what} {str(word)!r}; {meant}allowed: {', '.join(known) or 'none'}", *path)
+
+
+def check_letters(names: Iterable[str], *path: str) -> None:
+    """Answers are read whatever their case, so no two names may differ in nothing else."""
+    seen: set[str] = set()
+    for name in names:
+        if name.casefold() in seen:
+            raise mistake(f"{name} and another one differ only in case", *path, name)
+        seen.add(name.casefold())
 
 
 _EVIDENCE = ("error", "value", "shape", "dtype")

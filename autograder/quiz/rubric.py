@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import combinations, pairwise
+from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,8 @@ def _steps(scorer: Scorer, question: AnyQuestion) -> Iterator[Test]:
     before = None
     for lower, share in pairwise([0.0, *shares]):
         name, percent = f"credit_{round(1000 * share):04}", f"{100 * share:.3g}"
+        if round(1000 * share) == round(1000 * lower):  # so near that the name would be the same
+            name = f"credit_{share:.9f}".replace(".", "_")
         title = text("the answer earns {percent} % or more", percent=percent)
         yield _declared(
             question, name, question.points * (share - lower), title, _at_least(scorer, question, share), needs=before
@@ -177,9 +180,8 @@ def steps(quiz: Quiz, question: AnyQuestion) -> list[float]:
         case Single():
             found = {1.0} | {option.score for option in question.options.values() if option.score}
         case Multi():
-            rule, names = question.credit or quiz.defaults.credit, list(question.options)
-            sets = (chosen for size in range(len(names) + 1) for chosen in combinations(names, size))
-            found = {round(credit.ticked(rule, len(names), question.key, chosen), 9) for chosen in sets}
+            table = credit.by_counts(question.credit or quiz.defaults.credit, len(question.options), len(question.key))
+            found = {round(share, 9) for row in table for share in row}
         case Order():
             found = {round(n / (len(question.items) - 1), 9) for n in range(1, len(question.items))}
         case _:
@@ -216,7 +218,9 @@ def _diagnosis(question: AnyQuestion, verdict: Verdict) -> Diagnosis | None:
     if not verdict.feedback:
         return None
     told = _joined(verdict.feedback)
-    slug = "-".join(re.findall(r"\w+", told.en.lower()))[:_SLUG_LENGTH].strip("-")
+    slug = "-".join(re.findall(r"\w+", told.en.lower()))
+    if len(slug) > _SLUG_LENGTH:  # others may begin as this one does
+        slug = f"{slug[:_SLUG_LENGTH].strip('-')}-{sha256(told.en.encode()).hexdigest()[:6]}"
     return Diagnosis(id=f"{question.id}.{slug}", text=told)
 
 

@@ -10,10 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Protocol
 
 from autograder.errors import SandboxError, UsageError
-from autograder.quiz.filled import (
-    Code,
-    Number,
-)
+from autograder.quiz.filled import Code, Number
 from autograder.quiz.judges import (
     Judge,
     RunCode,
@@ -25,11 +22,12 @@ from autograder.quiz.judges import (
 )
 from autograder.quiz.models import AnyQuestion, Quiz
 from autograder.quiz.outcomes import Outcome, QuestionOutcome, SheetOutcome
-from autograder.quiz.reading import FormatError, shown
+from autograder.quiz.reading import FormatError, parse_number, shown
 from autograder.quiz.sheets import Sheet
 from autograder.texts import Text, text
 
 _MAX_REMEMBERED = 50_000
+_ALL = 1 << 30
 
 
 class Identified(Protocol):
@@ -103,6 +101,7 @@ class Scorer:
             questions=outcomes,
             problems=(*sheet.problems, *self._problems(sheet)),
             file=sheet.file,
+            named=sheet.named,
         )
 
     def judge(self, question: AnyQuestion, answer: Any, seed: str) -> Verdict:
@@ -180,7 +179,7 @@ class Scorer:
 
     def _outcome(self, question: AnyQuestion, sheet: Sheet) -> QuestionOutcome:
         """The best of the attempts that count, less what the hints cost."""
-        tries, hints = _tries(sheet.answers.get(question.id))
+        tries, hints = tries_of(sheet.answers.get(question.id))
         factors = self.quiz.attempts(question)
         best: tuple[float, int, Verdict, str] | None = None
         seed = sheet.seed or sheet.student
@@ -242,13 +241,23 @@ class Scorer:
         return self._run_code(question, answer)
 
 
-def _tries(given: Any) -> tuple[list[Any], int]:
+def tries_of(given: Any) -> tuple[list[Any], int]:
     """The attempts of an answer, and how many hints were taken."""
     if isinstance(given, dict) and "attempts" in given:
         tries, hints = given["attempts"], given.get("hints", 0)
         tries = tries if isinstance(tries, list) else [tries]
-        return tries, hints if isinstance(hints, int) and hints > 0 else 0
+        return tries, _count_of(hints)
     return [given], 0
+
+
+def _count_of(hints: Any) -> int:
+    """How many hints were taken; what cannot be read is all of them, so that nobody gets any for nothing."""
+    if isinstance(hints, list | None):
+        return len(hints or [])
+    try:
+        return max(0, hints if isinstance(hints, int) else int(parse_number(hints)))
+    except (FormatError, OverflowError):
+        return _ALL
 
 
 def _hashable(answer: Any) -> Hashable:

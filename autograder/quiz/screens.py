@@ -17,6 +17,7 @@ from rich.console import Console, RenderableType
 from rich.control import Control
 from rich.text import Text as Styled
 
+from autograder.quiz.judges import NONE
 from autograder.quiz.reading import MAX_LENGTH
 from autograder.texts import Language, printable, text
 
@@ -38,21 +39,24 @@ _KEYS = {
     "<": Command.BACK,
     "-": Command.BACK,
     "\x7f": Command.BACK,
-    "\x1b[D": Command.BACK,
-    "\x1bOD": Command.BACK,
+    "\x1b[d": Command.BACK,
+    "\x1bod": Command.BACK,
     ">": Command.SKIP,
     "+": Command.SKIP,
-    "\x1b[C": Command.SKIP,
-    "\x1bOC": Command.SKIP,
+    "\x1b[c": Command.SKIP,
+    "\x1boc": Command.SKIP,
     "q": Command.QUIT,
     "\x04": Command.QUIT,
     ":h": Command.HINT,
     ":l": Command.LANGUAGE,
     ":q": Command.QUIT,
 }
+"""By key, in lower case: Caps Lock is no answer."""
 LETTER_COMMANDS = "HLQ"
 """The commands that are letters: where options have these letters, the commands take a colon before."""
 _CODE = re.compile(r"`([^`]+)`")
+_STEERING = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.)?|[\x00-\x09\x0b-\x1f\x7f]")
+"""What arrow keys and the like leave in a line."""
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 Choice = tuple[str, str]
@@ -76,8 +80,8 @@ class Screen(Protocol):
     def pick(self, choices: Sequence[Choice]) -> str | Command:
         """One letter."""
 
-    def pick_several(self, choices: Sequence[Choice], chosen: Sequence[str]) -> list[str] | Command:
-        """Any number of letters."""
+    def pick_several(self, choices: Sequence[Choice], ticked: set[str]) -> list[str] | Command:
+        """Any number of letters; ``ticked`` are those that are ticked, and keeps up with it."""
 
     def line(self, prompt: str) -> str | Command:
         """A line of text."""
@@ -120,31 +124,41 @@ class PlainScreen:
     def pick(self, choices: Sequence[Choice]) -> str | Command:
         """Ask until a letter or a number of an option is given."""
         while True:
-            found = self.pick_several(choices, ())
+            found = self._ask(choices, ())
             if isinstance(found, Command):
                 return found
-            if len(found) == 1:
+            if found is not None and len(found) == 1:
                 return found[0]
-            self.say(text("one of {letters}, please", letters=_letters(choices)).get(self.language))
+            letters = _letters(choices)
+            words = text("one of {letters}, please", letters=letters)
+            if found is None:
+                words = text("letters out of {letters}, please", letters=letters)
+            self.say(words.get(self.language))
 
-    def pick_several(self, choices: Sequence[Choice], chosen: Sequence[str]) -> list[str] | Command:
-        """The options, a line each, then a line of letters."""
-        for letter, words in choices:
-            self.say(f"  {'*' if letter in chosen else ' '}{letter}. {words}")
+    def pick_several(self, choices: Sequence[Choice], ticked: set[str]) -> list[str] | Command:
+        """Ask until letters are given, or a word for none."""
         while True:
-            given = self._read(_letters(choices))
-            if given is None:
-                return Command.QUIT
-            command = _command_of(given, [letter for letter, _ in choices])
-            if command is not None:
-                return command
-            given = given if len(given) <= MAX_LENGTH else ""  # pasted by mistake
-            found = [
-                _letter(part, choices) for part in re.findall(r"[A-Za-z]|\d+", unicodedata.normalize("NFKC", given))
-            ]
-            if found and None not in found:
-                return sorted({letter for letter in found if letter is not None})
-            self.say(text("letters out of {letters}, please", letters=_letters(choices)).get(self.language))
+            found = self._ask(choices, ticked)
+            if found is not None:
+                return found
+            words = text("letters out of {letters}, please, or - for none", letters=_letters(choices))
+            self.say(words.get(self.language))
+
+    def _ask(self, choices: Sequence[Choice], ticked: Collection[str]) -> list[str] | Command | None:
+        """The options, a line each, then a line of letters; nothing where it holds anything else."""
+        for letter, words in choices:
+            self.say(f"  {'*' if letter in ticked else ' '}{letter}. {words}")
+        given = self._read(_letters(choices))
+        if given is None:
+            return Command.QUIT
+        command = _command_of(given, [letter for letter, _ in choices])
+        if command is not None:
+            return command
+        if given.casefold() in NONE:
+            return []
+        given = given if len(given) <= MAX_LENGTH else ""  # pasted by mistake
+        found = [_letter(part, choices) for part in re.findall(r"[A-Za-z]|\d+", unicodedata.normalize("NFKC", given))]
+        return sorted({letter for letter in found if letter is not None}) if found and None not in found else None
 
     def line(self, prompt: str) -> str | Command:
         """Read a line; the end of input is the wish to stop."""
@@ -154,7 +168,7 @@ class PlainScreen:
     def _read(self, prompt: str) -> str | None:
         sys.stdout.write(f"{prompt}> ")
         sys.stdout.flush()
-        given = sys.stdin.readline()
+        given = _STEERING.sub("", sys.stdin.readline())
         if not given:
             sys.stdout.write("\n")
             return None
@@ -202,12 +216,11 @@ class KeyScreen:
             letter = _letter(key, choices)
             if letter is not None:
                 return letter
-            if key in _KEYS:
-                return _KEYS[key]
+            if key.lower() in _KEYS:
+                return _KEYS[key.lower()]
 
-    def pick_several(self, choices: Sequence[Choice], chosen: Sequence[str]) -> list[str] | Command:
+    def pick_several(self, choices: Sequence[Choice], ticked: set[str]) -> list[str] | Command:
         """Keys tick and untick; Enter is the answer."""
-        ticked = set(chosen)
         self._options(choices, ticked, boxes=True)
         while True:
             key = _key()
@@ -217,8 +230,8 @@ class KeyScreen:
                 self._redraw(choices, ticked, letter)
             elif key in ("\r", "\n"):
                 return sorted(ticked)
-            elif key in _KEYS:
-                return _KEYS[key]
+            elif key.lower() in _KEYS:
+                return _KEYS[key.lower()]
 
     def line(self, prompt: str) -> str | Command:
         """A line with editing; a single command word is a command."""
@@ -226,12 +239,13 @@ class KeyScreen:
             given = self._console.input(Styled(f"{prompt} › ", style="bold"))
         except EOFError:
             return Command.QUIT
+        given = _STEERING.sub("", given)
         return _command_of(given) or _unquoted(given.strip())
 
     def wait(self) -> Command | None:
         """Any key goes on."""
         self.say(text("any key goes on").get(self.language), "dim")
-        return _KEYS.get(_key())
+        return _KEYS.get(_key().lower())
 
     def _redraw(self, choices: Sequence[Choice], ticked: set[str], changed: str) -> None:
         """All boxes anew where they stand; where they do not fit the screen, the changed one below them."""

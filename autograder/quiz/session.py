@@ -14,10 +14,10 @@ from autograder.errors import SandboxError, UsageError
 from autograder.files import write_whole
 from autograder.quiz import forms
 from autograder.quiz.judges import Verdict, is_blank
-from autograder.quiz.models import AnyQuestion, Quiz
+from autograder.quiz.models import AnyQuestion, Multi, Quiz
 from autograder.quiz.reading import FormatError, shown
 from autograder.quiz.released import ReleasedQuiz, ShownQuestion, shuffled
-from autograder.quiz.scoring import Scorer, draw
+from autograder.quiz.scoring import Scorer, draw, tries_of
 from autograder.texts import Text, text
 
 
@@ -87,10 +87,11 @@ class Session:
             raise self._cannot(words)
         if saved.get("student") != self.student:
             raise self._cannot(text("holds the answers of {student}", student=shown(saved.get("student"))))
-        for name, given in saved["answers"].items():
-            if name in self.tries and isinstance(given, dict) and isinstance(given.get("attempts"), list):
-                hints = given.get("hints", 0)
-                self.tries[name] = Tries(list(given["attempts"]), hints if isinstance(hints, int) else 0)
+        for question in self.shown.questions:
+            if question.id in saved["answers"]:
+                attempts, hints = tries_of(saved["answers"][question.id])
+                readable = [answer for answer in attempts if _is_readable(question, answer)]
+                self.tries[question.id] = Tries(readable, min(hints, len(question.hints)))
         self.position = next((n for n, q in enumerate(self.shown.questions) if self._asks_for_more(q)), 0)
         return True
 
@@ -155,9 +156,9 @@ class Session:
             FormatError: it, or a part of it, cannot be read, or it was given before; that costs no attempt.
         """
         question, tries = self.question, self.tries[self.question.id]
-        if is_blank(answer):
-            raise FormatError(text("there is no answer"))
         keyed = self.keyed(question)
+        if is_blank(answer) or (answer == [] and isinstance(keyed, Multi) and keyed.key):
+            raise FormatError(text("there is no answer"))
         if self.scorer is None or keyed is None:
             forms.check(question, answer)
             tries.attempts = [answer]
@@ -196,3 +197,12 @@ class Session:
     def unanswered(self) -> list[int]:
         """The positions of the questions without an answer."""
         return [n for n, question in enumerate(self.shown.questions) if not self.tries[question.id].attempts]
+
+
+def _is_readable(question: ShownQuestion, answer: Any) -> bool:
+    """Can an answer from a file, which somebody may have written by hand, be shown and judged?"""
+    try:
+        forms.check(question, answer)
+    except FormatError:
+        return False
+    return not is_blank(answer)

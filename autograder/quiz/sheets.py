@@ -10,7 +10,8 @@ import io
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,9 @@ _STUDENT = (
     "student",
     "student id",
     "student_id",
-    "id",
     "学号",
     "学生",
+    "id",
     "name",
     "姓名",
     "username",
@@ -44,13 +45,25 @@ _STUDENT = (
     "email address",
     "email",
     "邮箱",
+    "电子邮件",
+    "netid",
+    "student name",
+    "full name",
+    "学生姓名",
+    "名称",
 )
-_NUMBERED = re.compile(r"^\s*(?:q|第)?\s*\d+\s*(?:题|[.)、:：])?\s*", re.IGNORECASE)
-_ASKED_FOR = re.compile(r"^(?:请?(?:输入|填写))?(?:[您你]的)?(.*?)是?[\s*:?]*$")
-"""What forms put around the name of a column."""
+_STARTED = ("start time", "开始时间")
+"""A column of Microsoft Forms: there, ``ID`` is the number of the answer and no student's."""
+_MANY = 8
+_NOTE = re.compile(r"[(（【\[][^()（）]*[)）】\]]$")
+"""What forms put after it: （必填）."""
+MAX_HEADER = 1 << 17
+"""Of so much of a table the first line is looked for."""
+_NUMBERED = re.compile(r"^(?:q|第)?\s*\d+\s*(?:题|[.)、:：])?\s*", re.IGNORECASE)
+_ASKED_FOR = re.compile(r"^(?:请?(?:输入|填写))?(?:[您你]的)?")
+"""What forms put before the name of a column."""
 _NOT_ANSWERED = ("(跳过)", "(空)")
 """What Wenjuanxing writes into the cell of a question that was not asked, or not answered."""
-_HEADER = re.compile(r'(?:[^"\r\n]|"[^"]*")*')
 _QUOTED = re.compile(r'"[^"]*"')
 _IN_BRACKETS = re.compile(r"^\s*[\[【(（]([A-Za-z][\w.-]*)[\])）】]")
 
@@ -68,6 +81,7 @@ class Sheet:
         file: where they were found.
         unreadable: why there are none.
         problems: what was odd about them.
+        named: they say whose they are, or their file does.
     """
 
     student: str
@@ -78,33 +92,48 @@ class Sheet:
     file: str = ""
     unreadable: Text | None = None
     problems: tuple[Text, ...] = ()
+    named: bool = True
 
 
-def read_sheets(paths: Sequence[Path], quiz: Quiz) -> Iterator[Sheet]:
+Tell = Callable[[Text], None]
+
+
+def read_sheets(paths: Sequence[Path], quiz: Quiz, tell: Tell = lambda _: None) -> Iterator[Sheet]:
     """The sheets in some files and folders, in the order of their names.
 
     Args:
         paths: files, or folders that are searched for them.
         quiz: whose questions the columns of a table are called after.
+        tell: is told what was left out: files of other kinds, columns that are no question's.
     """
     for path in paths:
+        files = [path]
         if path.is_dir():
-            found = (p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-            files = sorted(p for p in found if not p.name.startswith("."))
-        else:
-            files = [path]
+            found = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+            files = [p for p in found if p.suffix.lower() in SUFFIXES]
+            if others := [p.name for p in found if p not in files]:
+                kinds = ", ".join(SUFFIXES)
+                tell(text("left out: {files}; an answer sheet ends in {kinds}", files=_some(others), kinds=kinds))
         for file in files:
-            yield from _sheets_of(file, quiz)
+            yield from _sheets_of(file, quiz, tell)
 
 
-def _sheets_of(file: Path, quiz: Quiz) -> Iterator[Sheet]:
+def _some(names: Sequence[str]) -> str:
+    told = ", ".join(map(shown, names[:_MANY]))
+    return told if len(names) <= _MANY else f"{told}, … ({len(names)})"
+
+
+def _sheets_of(file: Path, quiz: Quiz, tell: Tell) -> Iterator[Sheet]:
     student, name = printable(file.stem), printable(file.name)
     if file.is_symlink():
         yield Sheet(student, file=name, unreadable=text("{file} is a link; hand in the file itself", file=name))
         return
     try:
         content = _text_of(file)
-        yield from _READERS.get(file.suffix.lower(), _of_yaml)(content, file, quiz)
+        if file.suffix.lower() in (".csv", ".tsv"):
+            yield from _of_table(content, file, quiz, tell)
+        else:
+            yield from _READERS.get(file.suffix.lower(), _of_yaml)(content, file)
     except _Unreadable as error:
         yield Sheet(student, file=name, unreadable=error.text)
 
@@ -151,7 +180,7 @@ def _text_of(file: Path) -> str:
     raise _Unreadable(text("{file} is no text", file=name))
 
 
-def _of_yaml(content: str, file: Path, _: Quiz) -> Iterator[Sheet]:
+def _of_yaml(content: str, file: Path) -> Iterator[Sheet]:
     try:
         data = yamlfile.plain(content, file, words=("student", "seed"))
     except ConfigError as error:
@@ -171,36 +200,53 @@ def _reason(error: ConfigError) -> Text:
     return text("an alias (*name) stands for this; write it out there")
 
 
-def _of_json(content: str, file: Path, _: Quiz) -> Iterator[Sheet]:
+def _of_json(content: str, file: Path) -> Iterator[Sheet]:
     try:
-        data = json.loads(content, object_pairs_hook=_unique, parse_constant=_no_constant)
+        data = _json(content)
     except json.JSONDecodeError as error:
-        raise _not_json(file, error.lineno) from None
-    except (_OddError, RecursionError, ValueError) as error:
-        why = error.text if isinstance(error, _OddError) else text("nested too deeply, or with a number too long")
-        raise _Unreadable(text("{file}: {reason}", file=printable(file.name), reason=why)) from None
+        raise _Unreadable(_in_line(file, error.lineno, text("this is not JSON"))) from None
+    except _OddError as error:
+        raise _Unreadable(text("{file}: {reason}", file=printable(file.name), reason=error.text)) from None
     yield from _of_data(data, file)
 
 
-def _of_json_lines(content: str, file: Path, quiz: Quiz) -> Iterator[Sheet]:
-    for number, line in enumerate(content.splitlines(), 1):
+def _of_json_lines(content: str, file: Path) -> Iterator[Sheet]:
+    for number, line in enumerate(content.split("\n"), 1):  # a string may hold what else ends a line
         if not line.strip():
             continue
         try:
-            yield from _of_json(line, file, quiz)
-        except _Unreadable:
-            yield _unread(file, number, _not_json(file, number).text)
+            data = _json(line)
+        except (json.JSONDecodeError, _OddError) as error:
+            why = error.text if isinstance(error, _OddError) else text("this is not JSON")
+            yield _unread(file, number, _in_line(file, number, why))
+        else:
+            yield from _of_data(data, file)
 
 
-def _not_json(file: Path, line: int) -> _Unreadable:
-    return _Unreadable(text("{file}, line {line}: this is not JSON", file=printable(file.name), line=line))
+def _json(content: str) -> Any:
+    """What JSON says.
+
+    Raises:
+        JSONDecodeError: it is none.
+        _OddError: it says what no sheet may say.
+    """
+    try:
+        return json.loads(content, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except json.JSONDecodeError:
+        raise
+    except (RecursionError, ValueError):
+        raise _OddError(text("nested too deeply, or with a number too long")) from None
+
+
+def _in_line(file: Path, line: int, why: Text) -> Text:
+    return text("{file}, line {line}: {reason}", file=printable(file.name), line=line, reason=why)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object whose keys are all different: of two answers to one question none may win by accident."""
     result = dict(pairs)
     if len(result) < len(pairs):
-        twice = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
+        (twice, _), *_ = Counter(key for key, _ in pairs).most_common(1)
         raise _OddError(text("the key {key} stands here twice", key=shown(twice)))
     return result
 
@@ -217,39 +263,38 @@ def _of_data(data: Any, file: Path) -> Iterator[Sheet]:
     """One sheet, or a list of them."""
     if isinstance(data, list):
         for number, item in enumerate(data, 1):
-            yield _sheet(item, file, f"{printable(file.stem)} ({number})")
+            yield _sheet(item, file, f"{printable(file.stem)} ({number})", named=False)
     else:
         yield _sheet(data, file, printable(file.stem))
 
 
-def _sheet(data: Any, file: Path, student: str) -> Sheet:
+def _sheet(data: Any, file: Path, student: str, *, named: bool = True) -> Sheet:
+    """One sheet; of this student where it does not say whose it is, which is ``named`` after somebody or is not."""
     name = printable(file.name)
     if not isinstance(data, dict) or not isinstance(data.get("answers"), dict):
         words = text("{file}: an answer sheet has the keys student and answers", file=name)
         return Sheet(student, file=name, unreadable=words)
     given = data.get("student")
-    who = (
-        shown(given) if isinstance(given, str | int) and not isinstance(given, bool) and str(given).strip() else student
-    )
+    says = isinstance(given, str | int) and not isinstance(given, bool) and bool(str(given).strip())
     known = ("schema", "student", "answers", "seed", "quiz", "version", "language", "started", "finished")
     problems = tuple(text("unknown key {key} was left out", key=shown(key)) for key in data if key not in known)
     quiz = data.get("quiz")
     return Sheet(
-        who,
+        shown(given) if says else student,
         answers={str(key): value for key, value in data["answers"].items()},
-        seed=str(data.get("seed", "")),
+        seed="" if data.get("seed") is None else str(data["seed"]),
         quiz=None if quiz is None else str(quiz),
         version=data.get("version"),
         file=name,
         problems=problems[:5],
+        named=says or named,
     )
 
 
-def _of_table(content: str, file: Path, quiz: Quiz) -> Iterator[Sheet]:
+def _of_table(content: str, file: Path, quiz: Quiz, tell: Tell) -> Iterator[Sheet]:
     """A table with a line per student: columns are called after questions, or hold their words."""
-    header_line = _HEADER.match(content)
-    outside = _QUOTED.sub("", header_line[0] if header_line else "")
-    delimiter = max("\t,;", key=outside.count)
+    outside = _QUOTED.sub("", content[:MAX_HEADER]).lstrip("\r\n")
+    delimiter = max("\t,;", key=re.split(r"[\r\n]", outside, maxsplit=1)[0].count)
     csv.field_size_limit(1 << 20)
     try:
         lines = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
@@ -260,6 +305,7 @@ def _of_table(content: str, file: Path, quiz: Quiz) -> Iterator[Sheet]:
                 text("{file}: no column is called after a question of this quiz", file=printable(file.name))
             )
         whose = _student_column(header)
+        _tell_of_columns(header, columns, whose, file, tell)
         for line in lines:
             if any(cell.strip() for cell in line):
                 yield _line(line, columns, whose, len(header), file, lines.line_num)
@@ -277,7 +323,8 @@ def _line(
     number: int,
 ) -> Sheet:
     name = line[whose].strip() if whose is not None and whose < len(line) else ""
-    student = shown(name) if name else f"{printable(file.stem)} ({number})"
+    named = bool(name)
+    student = shown(name) if named else f"{printable(file.stem)} ({number})"
     where = f"{printable(file.name)}:{number}"
     if len(line) != width:
         words = text(
@@ -287,7 +334,7 @@ def _line(
             count=len(line),
             width=width,
         )
-        return Sheet(student, file=where, unreadable=words)
+        return Sheet(student, file=where, unreadable=words, named=named)
     answers: dict[str, Any] = {}
     for position, (question, part) in columns.items():
         cell = "" if line[position].strip() in _NOT_ANSWERED else line[position]
@@ -295,20 +342,34 @@ def _line(
             answers[question] = cell
         else:
             answers.setdefault(question, {})[part] = cell
-    return Sheet(student, answers=answers, file=where)
+    return Sheet(student, answers=answers, file=where, named=named)
+
+
+def _tell_of_columns(
+    header: Sequence[str], columns: Collection[int], whose: int | None, file: Path, tell: Tell
+) -> None:
+    """What of a table is not used: a misspelt question looks like any other column of a form."""
+    name = printable(file.name)
+    others = [title for n, title in enumerate(header) if n not in columns and n != whose and title.strip()]
+    if others:
+        tell(text("{file}: columns that are no question's: {columns}", file=name, columns=_some(others)))
+    if whose is None:
+        tell(text("{file}: no column says whose the answers are; call one 'student'", file=name))
 
 
 def _student_column(header: Sequence[str]) -> int | None:
     plain = [" ".join(unicodedata.normalize("NFKC", name).casefold().split()) for name in header]
-    bare = [_ASKED_FOR.sub(r"\1", _NUMBERED.sub("", name)) for name in plain]
-    return next((names.index(name) for names in (plain, bare) for name in _STUDENT if name in names), None)
+    bare = [_ASKED_FOR.sub("", _NUMBERED.sub("", name)).rstrip(" *:?").removesuffix("是") for name in plain]
+    bare = [_NOTE.sub("", name) for name in bare]
+    known = [name for name in _STUDENT if name != "id" or not any(mark in plain for mark in _STARTED)]
+    return next((names.index(name) for names in (plain, bare) for name in known if name in names), None)
 
 
 def _columns(header: Sequence[str], quiz: Quiz, file: Path) -> dict[int, tuple[str, str | None]]:
     """The question, and the part of it, that each column holds; of two answers to one none may win by accident."""
     names = _names_of_columns(quiz)
     found: dict[int, tuple[str, str | None]] = {}
-    for position, title in enumerate(header):
+    for position, title in enumerate(map(str.strip, header)):
         in_brackets = _IN_BRACKETS.match(_NUMBERED.sub("", title))
         candidates = (title, in_brackets[1] if in_brackets else "", _NUMBERED.sub("", title))
         target = next((names[key] for key in map(_plain, candidates) if key in names), None)
@@ -354,11 +415,4 @@ def _plain(title: str) -> str:
     return re.sub(r"[\s*_`]+", "", words)
 
 
-_READERS = {
-    ".json": _of_json,
-    ".jsonl": _of_json_lines,
-    ".csv": _of_table,
-    ".tsv": _of_table,
-    ".yaml": _of_yaml,
-    ".yml": _of_yaml,
-}
+_READERS = {".json": _of_json, ".jsonl": _of_json_lines}

@@ -15,6 +15,7 @@ from autograder.quiz.evidence import tell
 from autograder.quiz.filled import Blanks, Code, Number
 from autograder.quiz.forms import check_blank
 from autograder.quiz.formulas import in_lines
+from autograder.quiz.judges import choices_of, read_any
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Single, TrueFalse
 from autograder.quiz.outcomes import QuestionOutcome
 from autograder.quiz.reading import FormatError, shown
@@ -39,37 +40,50 @@ class Taking:
 
     def __init__(self, session: Session, screen: Screen, certificates: Mapping[str, Certificate]) -> None:
         self._session, self._screen, self._certificates = session, screen, certificates
+        self._ticked: set[str] | None = None
+        self._parts: dict[str, str] = {}
+        """What of an answer is there already, while a hint is taken or the language is changed."""
 
     def run(self) -> bool:
         """Until all is answered, or the student stops; True if it was finished."""
-        session = self._session
-        self._welcome()
-        while True:
+        command = self._welcome()
+        while command is not Command.QUIT:
             command = self._page()
-            if command is Command.QUIT:
-                self.say_saved()
-                return False
-            if command is Command.BACK:
-                session.position = max(0, session.position - 1)
+            if command not in (Command.HINT, Command.LANGUAGE):
+                self._ticked, self._parts = None, {}
+            if command is Command.SKIP:
+                command = self._next()
+                if command is Command.SKIP:
+                    return True
+            elif command is Command.BACK:
+                self._session.position = max(0, self._session.position - 1)
             elif command is Command.LANGUAGE:
                 self._screen.language = "en" if self._screen.language == "zh" else "zh"
-            elif command is Command.SKIP:
-                session.position += 1
-                if session.position == len(session.shown.questions):
-                    if self._finished():
-                        return True
-                    session.position = session.unanswered()[0]
+        self._say(self.saved)
+        return False
 
-    def say_saved(self) -> None:
+    def _next(self) -> Command | None:
+        """Go to the next question; after the last one, to the end: a command where the student leaves there."""
+        session = self._session
+        session.position += 1
+        if session.position < len(session.shown.questions):
+            return None
+        command = self._last_page()
+        if command is None:
+            session.position = session.unanswered()[0]
+        return command
+
+    @property
+    def saved(self) -> Text:
         """How to go on, for who stops."""
-        self._say(text("saved in {file}; the same command goes on from here", file=self._session.path.name))
+        return text("saved in {file}; the same command goes on from here", file=self._session.path.name)
 
     # -- pages ---------------------------------------------------------------------------------------------------------
 
     def _say(self, words: Text, style: str = "") -> None:
         self._screen.say(in_lines(words.get(self._screen.language)), style)
 
-    def _welcome(self) -> None:
+    def _welcome(self) -> Command | None:
         shown_quiz = self._session.shown
         self._screen.begin()
         self._say(shown_quiz.title, "bold")
@@ -83,7 +97,7 @@ class Taking:
             ),
             "dim",
         )
-        self._screen.wait()
+        return self._screen.wait()
 
     def _page(self) -> Command | None:
         """Show the present question and take an answer to it."""
@@ -100,7 +114,7 @@ class Taking:
                 self._screen.wait()
             else:
                 session.take_hint()
-            return None
+            return Command.HINT
         if isinstance(given, Command):
             return given
         return self._answer(question, given)
@@ -111,7 +125,7 @@ class Taking:
         worth = text("points: {points}", points=number(question.points))
         self._screen.say(f"{place.get(language)} · {worth.get(language)}", "bold blue")
         prompt = question.prompt_for(session.variant(question), language)
-        self._screen.say(with_gaps(prompt, "____({})", in_lines) + "\n")
+        self._screen.say(with_gaps(prompt, question.blanks, "____({})", in_lines) + "\n")
         for name, expression in question.given.items():
             self._screen.say(f"    `{name} = {expression}`")
         tries = session.tries[question.id]
@@ -204,16 +218,20 @@ class Taking:
         by_name = {name: letter for letter, name in letters.items()}
         self._say(text("several may be right; Enter when done"), "dim")
         before = self._session.tries[question.id].attempts
-        chosen = [by_name[name] for name in (before[-1] if before else ()) if name in by_name]
-        picked = self._screen.pick_several(self._choices(letters, question.options), chosen)
+        chosen = [by_name[name] for name in read_any(choices_of(question.options), before[-1])] if before else []
+        self._ticked = set(chosen) if self._ticked is None else self._ticked
+        picked = self._screen.pick_several(self._choices(letters, question.options), self._ticked)
         return picked if isinstance(picked, Command) else sorted(letters[letter] for letter in picked)
 
     def _ask_blanks(self, question: ShownQuestion) -> Any:
-        answer: dict[str, str] = {}
+        answer = self._parts
         kinds = {"shape": text("a shape"), "number": text("a number"), "text": text("a word"), "choice": text("choose")}
         for name, blank in question.blanks.items():
             language = self._screen.language
             given: str | Command
+            if name in answer:
+                self._screen.say(f"{name} = {self._part_told(question, name, answer[name])}")
+                continue
             if blank.options:
                 self._screen.say(f"{name}:")
                 letters = self._lettered(question, blank.options)
@@ -224,7 +242,7 @@ class Taking:
             if isinstance(given, Command):
                 return given
             answer[name] = given
-        return answer
+        return dict(answer)
 
     def _ask_readable(self, prompt: str, blank: ShownBlank) -> str | Command:
         """A line, asked for until it can be read: that of one blank costs the others nothing."""
@@ -242,15 +260,16 @@ class Taking:
 
     def _ask_match(self, question: ShownQuestion) -> Any:
         letters = self._lettered(question, question.right)
-        answer: dict[str, str] = {}
+        answer, by_name = self._parts, {name: letter for letter, name in letters.items()}
         for name, left in question.left.items():
             self._screen.say(f"\n{name}. {self._option(left)}  →", "bold")
-            picked = self._screen.pick(self._choices(letters, question.right))
-            if isinstance(picked, Command):
-                return picked
-            self._screen.say(f"    → {picked}", "cyan")
-            answer[name] = letters[picked]
-        return answer
+            if name not in answer:
+                picked = self._screen.pick(self._choices(letters, question.right))
+                if isinstance(picked, Command):
+                    return picked
+                answer[name] = letters[picked]
+            self._screen.say(f"    → {by_name[answer[name]]}", "cyan")
+        return dict(answer)
 
     def _ask_order(self, question: ShownQuestion) -> Any:
         letters = self._lettered(question, question.items)
@@ -260,7 +279,9 @@ class Taking:
             given = self._screen.line(text("all letters, in the right order").get(self._screen.language))
             if isinstance(given, Command):
                 return given
-            picked = [letter for letter in unicodedata.normalize("NFKC", given).upper() if letter.isalnum()]
+            named = dict(zip(map(str, range(1, len(letters) + 1)), letters, strict=True))  # 1 is the first option
+            signs = unicodedata.normalize("NFKC", given).upper()
+            picked = [named.get(sign, sign) for sign in signs if sign.isalnum()]
             if sorted(picked) == sorted(letters):
                 return [letters[letter] for letter in picked]
             self._say(text("every letter once, please: {letters}", letters="".join(letters)), "magenta")
@@ -275,6 +296,8 @@ class Taking:
             return ", ".join(letters if question.items else sorted(letters)) or "–"
         if isinstance(answer, bool):
             return (text("true") if answer else text("false")).get(self._screen.language)
+        if isinstance(answer, dict) and question.blanks:
+            return ", ".join(f"{name} = {self._part_told(question, name, part)}" for name, part in answer.items())
         if isinstance(answer, dict) and question.type == "match":
             partners = {name: letter for letter, name in self._lettered(question, question.right).items()}
             return ", ".join(
@@ -283,6 +306,11 @@ class Taking:
                 if name in question.left
             )
         return shown(answer)
+
+    def _part_told(self, question: ShownQuestion, name: str, part: Any) -> str:
+        """What stands in a blank, an option in its words: its letter is nobody's but this student's."""
+        options = question.blanks[name].options if name in question.blanks else {}
+        return self._option(options[part]) if part in options else shown(part)
 
     # -- afterwards ----------------------------------------------------------------------------------------------------
 
@@ -336,8 +364,8 @@ class Taking:
         lines = {"": next(iter(rows.values()))} if same else {letters.get(of, of): v for of, v in rows.items()}
         self._screen.draw(_table(table, names, lines))
 
-    def _finished(self) -> bool:
-        """The last page: what is open, and the end."""
+    def _last_page(self) -> Command | None:
+        """What is open, and the end: nothing where the student goes back to the questions."""
         session, screen = self._session, self._screen
         screen.begin()
         if missing := session.unanswered():
@@ -346,13 +374,15 @@ class Taking:
             language = screen.language
             finish = text("finish all the same").get(language)
             picked = screen.pick([("A", text("go back to them").get(language)), ("B", finish)])
+            if picked is Command.QUIT:
+                return Command.QUIT
             if picked != "B":
-                return False
+                return None
         if session.scorer is not None:
             self._score()
         else:
             self._say(text("All answers are saved in {file}. Hand in this file.", file=session.path.name), "green")
-        return True
+        return Command.SKIP
 
     def _score(self) -> None:
         session = self._session
@@ -370,7 +400,7 @@ class Taking:
 
     def _score_line(self, question: ShownQuestion, outcome: QuestionOutcome) -> Sequence[Styled]:
         prompt = question.prompt_for(self._session.variant(question), self._screen.language)
-        line = shown(with_gaps(prompt, "__", in_lines), 56)
+        line = shown(with_gaps(prompt, question.blanks, "__", in_lines), 56)
         return (
             Styled(MARKS[outcome.outcome], style=STYLES[outcome.outcome]),
             Styled(line),

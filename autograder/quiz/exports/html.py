@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from autograder.quiz import credit
 from autograder.quiz.certificates import Certificate
 from autograder.quiz.evidence import tell
 from autograder.quiz.exports.losses import Loss
+from autograder.quiz.exports.markup import with_values
 from autograder.quiz.filled import (
     Blank,
     Blanks,
@@ -34,7 +34,7 @@ from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Singl
 from autograder.quiz.reading import parse_number, parse_shape, parse_word
 from autograder.quiz.records import Option
 from autograder.quiz.released import release, shuffled
-from autograder.texts import Text
+from autograder.texts import Language, Text
 
 _PAGE = Path(__file__).with_name("page.html")
 _PLACE = "QUIZ_DATA"
@@ -93,9 +93,7 @@ def _prepare(quiz: Quiz, question: AnyQuestion, data: dict[str, Any], variants: 
             )
     if variants:
         data.pop("variants", None)
-        for language in ("en", "zh"):
-            for name, value in variants[0].params.items():
-                data["prompt"][language] = data["prompt"][language].replace(f"{{{{{name}}}}}", str(value))
+        data["prompt"] = {language: with_values(words, variants[0]) for language, words in data["prompt"].items()}
 
 
 def _key(quiz: Quiz, question: AnyQuestion, variants: Sequence[Variant]) -> dict[str, Any]:
@@ -106,7 +104,9 @@ def _key(quiz: Quiz, question: AnyQuestion, variants: Sequence[Variant]) -> dict
             known = _choice(question.options, question.key)
             known["scores"] = {name: option.score for name, option in question.options.items() if option.score}
         case Multi():
-            known = _choice(question.options, question.key) | {"shares": _shares(quiz, question)}
+            rule = question.credit or quiz.defaults.credit
+            shares = credit.by_counts(rule, len(question.options), len(question.key))
+            known = _choice(question.options, question.key) | {"shares": shares}
         case TrueFalse():
             right, wrong = ("true", "false") if question.key else ("false", "true")
             words = Text(en="true", zh="对") if question.key else Text(en="false", zh="错")
@@ -118,7 +118,11 @@ def _key(quiz: Quiz, question: AnyQuestion, variants: Sequence[Variant]) -> dict
         case Blanks():
             known = {
                 "blanks": {name: _blank(blank) for name, blank in question.blanks.items()},
-                "right_answer": ", ".join(f"{n} = {_blank_answer(b)}" for n, b in question.blanks.items()),
+                "right_answer": _both(
+                    lambda language: ", ".join(
+                        f"{n} = {_blank_answer(b, language)}" for n, b in question.blanks.items()
+                    )
+                ),
             }
         case Match():
             pairs = [(question.left[a], question.right[b]) for a, b in question.key.items()]
@@ -155,13 +159,6 @@ def _choice(options: Mapping[str, Option], key: Sequence[str]) -> dict[str, Any]
         "why": {name: _text(option.why) for name, option in options.items() if option.why is not None},
         "right_answer": _both(lambda language: " · ".join(options[name].shown(language) for name in key)),
     }
-
-
-def _shares(quiz: Quiz, question: Multi) -> dict[str, float]:
-    """What each set of options earns: the page need not know any rule."""
-    rule, names = question.credit or quiz.defaults.credit, sorted(question.options)
-    sets = (chosen for size in range(len(names) + 1) for chosen in combinations(names, size))
-    return {"".join(chosen): credit.ticked(rule, len(names), question.key, chosen) for chosen in sets}
 
 
 def _number(
@@ -209,10 +206,10 @@ def _shape(shape: Any) -> str:
     return ",".join(map(str, parse_shape(shape)))
 
 
-def _blank_answer(blank: Blank) -> str:
+def _blank_answer(blank: Blank, language: Language) -> str:
     if isinstance(blank, ShapeBlank):
         return f"({', '.join(map(str, blank.answer))}{',' if len(blank.answer) == 1 else ''})"
-    return blank.options[blank.answer].shown("en") if isinstance(blank, ChoiceBlank) else str(blank.answer)
+    return blank.options[blank.answer].shown(language) if isinstance(blank, ChoiceBlank) else str(blank.answer)
 
 
 def _evidence(question: AnyQuestion, certificate: Certificate) -> dict[str, dict[str, str]]:

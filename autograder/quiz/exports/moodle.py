@@ -97,9 +97,11 @@ class Exporter:
         rule = question.credit or self._quiz.defaults.credit
         right, wrong = len(question.key), len(question.options) - len(question.key)
         takes = {"balanced": wrong, "net": right}.get(rule)
-        if takes is None or not right:
+        if not right:
+            self._lose(question, "Moodle gives no points for choosing nothing")
+        elif takes is None:
             self._lose(question, f"Moodle cannot credit by {rule}: balanced is used instead")
-            takes = wrong
+        takes = wrong if takes is None or not right else takes
         for count in (right, takes):
             if count and count not in _FRACTIONS:
                 self._lose(question, f"Moodle knows no fraction 1/{count}")
@@ -146,18 +148,23 @@ class Exporter:
     def _cloze(self, root: Element, question: Blanks) -> None:
         if any(isinstance(blank, ShapeBlank) for blank in question.blanks.values()):
             self._lose(question, "a shape is accepted in three spellings only")
+        total = sum(blank.weight for blank in question.blanks.values())
+        worth = {name: question.points * blank.weight / total for name, blank in question.blanks.items()}
+        if any(points != round(points) for points in worth.values()):
+            worth = {name: float(max(1, round(blank.weight))) for name, blank in question.blanks.items()}
+            if (points := sum(worth.values())) != question.points:
+                self._lose(question, f"Moodle weighs by whole numbers: it is worth {points:g} points there")
+            elif any(worth[name] != blank.weight for name, blank in question.blanks.items()):
+                self._lose(question, "Moodle weighs by whole numbers")
         for name, blank in question.blanks.items():
-            if blank.weight != int(blank.weight):
-                self._lose(question, "Moodle weighs by whole numbers", name)
             if isinstance(blank, TextBlank) and blank.regex:
                 self._lose(question, "what only the regex accepts is not accepted", name)
         prompt = to_html(question.prompt.get(self._language))
-        filled = PLACEHOLDER.sub(lambda found: self._hole(question.blanks[found[1]]), prompt)
+        filled = PLACEHOLDER.sub(lambda found: self._hole(question.blanks[found[1]], round(worth[found[1]])), prompt)
         self._begin(root, question, "cloze", question.id, words=filled)
 
-    def _hole(self, blank: Blank) -> str:
+    def _hole(self, blank: Blank, weight: int) -> str:
         """A blank in Moodle's own notation."""
-        weight = max(1, int(blank.weight))
         match blank:
             case NumberBlank():
                 right = parse_number(blank.answer)
@@ -174,7 +181,7 @@ class Exporter:
                 return f"{{{weight}:SHORTANSWER:{right_words}{wrong}}}"
             case ChoiceBlank():
                 options = "~".join(
-                    ("=" if name == blank.answer else "") + _cloze(option.shown(self._language))
+                    ("=" if name == blank.answer else "%0%") + _cloze(option.shown(self._language))
                     for name, option in blank.options.items()
                 )
                 return f"{{{weight}:MULTICHOICE:{options}}}"
@@ -206,7 +213,9 @@ class Exporter:
             SubElement(element, "defaultgrade").text = f"{question.points:g}"
         attempts = self._quiz.attempts(question)
         SubElement(element, "penalty").text = f"{1 - attempts[1]:.7g}" if len(attempts) > 1 else "1"
-        for hint in question.hints:
+        for hint in question.hints if self._quiz.defaults.mode != "exam" else ():
+            if hint.cost:
+                self._lose(question, "a hint costs nothing in Moodle")
             self._words(element, "hint", to_html(hint.text.get(self._language)))
         return element
 

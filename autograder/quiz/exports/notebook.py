@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from autograder.errors import UsageError
 from autograder.quiz.exports.losses import Loss
 from autograder.quiz.exports.markup import with_values
-from autograder.quiz.filled import Blank, Blanks, ChoiceBlank, Code, Number, ShapeBlank
+from autograder.quiz.filled import Blank, Blanks, ChoiceBlank, Code, Number, NumberBlank, ShapeBlank
 from autograder.quiz.formulas import in_lines, replaced
 from autograder.quiz.judges import Variant
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
+from autograder.quiz.reading import parse_number
 from autograder.quiz.records import PLACEHOLDER, Option
 from autograder.quiz.released import ShownQuestion
 from autograder.texts import Language, Text, text
@@ -24,6 +25,8 @@ from autograder.texts import Language, Text, text
 STUB = "# 在这里写你的代码 / your code here\nraise NotImplementedError()"
 """What stands where the solution was, as in this project's nbgrader_config.py."""
 
+_IN_CODE = re.compile(r"(`[^`]*`)")
+_ROMAN = r"\\mathrm{\1}"
 _MEANS_SOMETHING = re.compile(r"(`[^`]+`)|([\\*_<\[\]])")
 
 
@@ -81,9 +84,9 @@ def cells(
     quiz: Quiz, variants: Mapping[str, Sequence[Variant]], *, keyed: bool, checked: bool = False
 ) -> list[dict[str, Any]]:
     """The cells of all questions; see `notebook`."""
-    names = [exercise_name(question) for question in quiz.questions]
+    names = [grade_id for question in quiz.questions for grade_id in grade_ids([exercise_name(question)])]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise UsageError(f"{quiz.id}: two questions would be called {min(twice)!r} in a notebook; rename one")
+        raise UsageError(f"{quiz.id}: two cells would be called {min(twice)!r} in a notebook; rename a question")
     made = [_imports()] if any(isinstance(question, Code) for question in quiz.questions) else []
     for number, question in enumerate(quiz.questions, 1):
         variant = next(iter(variants.get(question.id, ())), None)
@@ -91,6 +94,11 @@ def cells(
         made.append(_answer(question, variant, keyed=keyed))
         made.append(_grade(question, checked=checked))
     return made
+
+
+def grade_ids(names: Iterable[str]) -> set[str]:
+    """Of the cells of some questions, by what these are called in ``assignment.yaml``."""
+    return {grade_id for name in names for grade_id in (name, f"words_{name}", f"test_{name}")}
 
 
 def losses(quiz: Quiz) -> list[Loss]:
@@ -127,7 +135,9 @@ def _words(quiz: Quiz, question: AnyQuestion, number: int, variant: Variant | No
     points = text("points: {points}", points=f"{question.points:g}")
 
     def told(language: Language) -> str:
-        prompt = PLACEHOLDER.sub(lambda found: f"`{found[1]}`", with_values(question.prompt.get(language), variant))
+        prompt = with_values(question.prompt.get(language), variant)
+        if isinstance(question, Blanks):
+            prompt = _with_names(prompt)
         lines = [f"**{number}.** {_markdown(prompt)} ({points.get(language)})"]
         for heading, options in _offered(question, language):
             lines += ([heading] if heading else []) + [
@@ -141,6 +151,20 @@ def _words(quiz: Quiz, question: AnyQuestion, number: int, variant: Variant | No
     mark = _mark(f"words_{name}", locked=True)
     words = told(quiz.language), told(_other(quiz.language))
     return _cell("markdown", f"words-{name}", "\n\n---\n\n".join(dict.fromkeys(words)), {"nbgrader": mark})
+
+
+def _with_names(prompt: str) -> str:
+    """A prompt with the names of its blanks as code, in code and formulas as they are."""
+
+    def named(plain: str) -> str:
+        parts = _IN_CODE.split(plain)  # every other part stands in backquotes
+        parts[::2] = [PLACEHOLDER.sub(r"`\1`", part) for part in parts[::2]]
+        return PLACEHOLDER.sub(r"\1", "".join(parts))
+
+    def in_formula(latex: str) -> str:
+        return f"${PLACEHOLDER.sub(_ROMAN, latex)}$"
+
+    return replaced(prompt, in_formula, named)
 
 
 def _offered(question: AnyQuestion, language: Language) -> list[tuple[str, Mapping[str, Option]]]:
@@ -274,7 +298,7 @@ def right_answer(question: AnyQuestion, variant: Variant | None) -> str:
         case TrueFalse():
             return repr(question.key)
         case Number():
-            return variant.answer if variant is not None else str(question.answer)
+            return str(parse_number(variant.answer if variant is not None else question.answer))
         case Blanks():
             return repr({name: _filled(blank) for name, blank in question.blanks.items()})
         case Match():
@@ -286,4 +310,10 @@ def right_answer(question: AnyQuestion, variant: Variant | None) -> str:
 
 
 def _filled(blank: Blank) -> Any:
-    return tuple(blank.answer) if isinstance(blank, ShapeBlank) else blank.answer
+    match blank:
+        case ShapeBlank():
+            return tuple(blank.answer)
+        case NumberBlank():
+            return str(parse_number(blank.answer))
+        case _:
+            return blank.answer

@@ -182,11 +182,12 @@ class Exporter:
         item = self._begin(section, question, kind, prompt=prompt)
         shares = _hundred({name: blank.weight for name, blank in question.blanks.items()})
         for name, blank in question.blanks.items():
-            accepted = self._accepted(blank)
-            wrong = self._labels(blank.options) if only_choices and isinstance(blank, ChoiceBlank) else {}
-            labels = {f"{name}_{n}": words for n, words in enumerate(accepted)}
-            right = list(labels)
-            labels |= {f"{name}_{key}": words for key, words in wrong.items() if words not in accepted}
+            if only_choices and isinstance(blank, ChoiceBlank):
+                labels = {f"{name}_{key}": blank.options[key].shown(self._language) for key in sorted(blank.options)}
+                right = [f"{name}_{blank.answer}"]
+            else:
+                labels = {f"{name}_{n}": words for n, words in enumerate(self._accepted(blank))}
+                right = list(labels)
             response = f"response_{name}"
             item.choose(labels, response=response, words=name, plain=True)
             item.score(any_of(right, response), shares[name], add=True)
