@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from autograder.files import write_asked
-from autograder.quiz.exports.markup import option_html, to_html, with_values
+from autograder.quiz.exports.markup import option_html, to_html
 from autograder.quiz.filled import Blanks, ChoiceBlank, Code
 from autograder.quiz.formulas import in_mathml
 from autograder.quiz.judges import Variant
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
 from autograder.quiz.outcomes import Outcome, QuestionOutcome, SheetOutcome, one_of_each_student
-from autograder.quiz.records import Option, with_gaps
+from autograder.quiz.records import Option, with_gaps, with_values
 from autograder.quiz.tables import MARKS, number
 from autograder.report.document import document, total
 from autograder.texts import Language, Text, same, text
@@ -100,7 +101,7 @@ class _Page:
         yield f'<section>\n<div class="head"><h2>{heading}</h2><span class="points">{worth}</span></div>'
         yield from (f'<span class="tag">{self._say(words)}</span>' for words in _remarks(outcome))
         blanks = question.blanks if isinstance(question, Blanks) else ()
-        prompt = with_values(question.prompt.get(self._language), self._variant(question, outcome))
+        prompt = with_values(question.prompt.get(self._language), self._parameters(question, outcome))
         yield f'<p class="prompt">{with_gaps(prompt, blanks, "____({})", _html)}</p>'
         given = question.given.items() if isinstance(question, Code) else ()
         yield from (f"<p><code>{escape(name)} = {escape(expression)}</code></p>" for name, expression in given)
@@ -110,8 +111,8 @@ class _Page:
             yield f'<div class="comment">{told}</div>'
         yield "</section>"
 
-    def _variant(self, question: AnyQuestion, outcome: QuestionOutcome) -> Variant | None:
-        return None if outcome.variant is None else self._variants[question.id][outcome.variant]
+    def _parameters(self, question: AnyQuestion, outcome: QuestionOutcome) -> Mapping[str, Any]:
+        return {} if outcome.variant is None else self._variants[question.id][outcome.variant].params
 
     def _answer(self, question: AnyQuestion, outcome: QuestionOutcome) -> Iterator[str]:
         """What was answered, in the words the student saw: letters are shuffled for each."""

@@ -282,8 +282,10 @@ def _of_examples(quiz: Quiz, variants: Mapping[str, list[Variant]]) -> Iterator[
 def _of_example(
     scorer: Scorer, question: AnyQuestion, example: Example, variants: Mapping[str, list[Variant]]
 ) -> str | None:
+    if example.variant is not None and not 0 <= example.variant < len(variants.get(question.id, ())):
+        return f"names variant {example.variant}, which there is not" if question.id in variants else None
     try:
-        if example.variant is not None and question.id in variants:
+        if example.variant is not None:
             share = scorer.judge_variant(question, example.answer, example.variant).share
         else:
             verdict = scorer.judge(question, example.answer, "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -19,6 +19,11 @@ from autograder.texts import Language, Text
 
 PLACEHOLDER = re.compile(r"\{\{ *([A-Za-z_]\w*) *\}\}")
 _GAP = "\ue002"
+
+
+def with_values(prompt: str, values: Mapping[str, Any]) -> str:
+    """A prompt with the values of its parameters; what has none stays ``{{name}}``."""
+    return PLACEHOLDER.sub(lambda found: str(values.get(found[1], found[0])), prompt)
 
 
 def with_gaps(prompt: str, blanks: Collection[str], gap: str, convert: Callable[[str], str]) -> str:

@@ -19,7 +19,7 @@ from autograder.errors import ConfigError
 from autograder.quiz.filled import Blanks, ChoiceBlank, Code, Number
 from autograder.quiz.judges import Variant
 from autograder.quiz.models import AnyQuestion, Match, Mode, Multi, Order, Quiz, Single
-from autograder.quiz.records import PLACEHOLDER, Hint, Option
+from autograder.quiz.records import Hint, Option, with_values
 from autograder.texts import Language, Text, text
 
 
@@ -74,7 +74,7 @@ class ShownQuestion(_Record):
     def prompt_for(self, variant: int, language: Language) -> str:
         """The prompt in one language, with a variant's parameters in it; blanks stay as ``{{name}}``."""
         values = self.variants[variant] if self.variants else {}
-        return PLACEHOLDER.sub(lambda found: str(values.get(found[1], found[0])), self.prompt.get(language))
+        return with_values(self.prompt.get(language), values)
 
 
 class ReleasedQuiz(_Record):

@@ -140,7 +140,7 @@ class Scorer:
         Raises:
             FormatError: it cannot be read.
         """
-        return self._judge_afresh(question, answer, number % max(1, len(self._variants.get(question.id, ()))))
+        return self._judge_afresh(question, answer, number)
 
     def _judge_afresh(self, question: AnyQuestion, answer: Any, number: int) -> Verdict:
         if isinstance(question, Number) and question.params:

@@ -15,7 +15,6 @@ from autograder.quiz import credit
 from autograder.quiz.certificates import Certificate
 from autograder.quiz.evidence import tell
 from autograder.quiz.exports.losses import Loss
-from autograder.quiz.exports.markup import with_values
 from autograder.quiz.filled import (
     Blank,
     Blanks,
@@ -32,7 +31,7 @@ from autograder.quiz.formulas import marked
 from autograder.quiz.judges import Variant
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
 from autograder.quiz.reading import parse_number, parse_shape, parse_word
-from autograder.quiz.records import Option
+from autograder.quiz.records import Option, with_values
 from autograder.quiz.released import release, shuffled
 from autograder.texts import Language, Text
 
@@ -93,7 +92,9 @@ def _prepare(quiz: Quiz, question: AnyQuestion, data: dict[str, Any], variants: 
             )
     if variants:
         data.pop("variants", None)
-        data["prompt"] = {language: with_values(words, variants[0]) for language, words in data["prompt"].items()}
+        data["prompt"] = {
+            language: with_values(words, variants[0].params) for language, words in data["prompt"].items()
+        }
 
 
 def _key(quiz: Quiz, question: AnyQuestion, variants: Sequence[Variant]) -> dict[str, Any]:

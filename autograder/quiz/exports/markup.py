@@ -7,8 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from autograder.quiz.formulas import replaced
-from autograder.quiz.judges import Variant
-from autograder.quiz.records import PLACEHOLDER, Option
+from autograder.quiz.records import Option
 from autograder.texts import Language
 
 _CODE = re.compile(r"`([^`]+)`")
@@ -41,13 +40,6 @@ def option_html(option: Option, language: Language, formula: Callable[[str], str
     if option.text is None:
         return f"<code>{html.escape(option.code or '', quote=False)}</code>"
     return to_html(option.text.get(language), formula)
-
-
-def with_values(prompt: str, variant: Variant | None) -> str:
-    """A prompt with the parameters of one variant in it."""
-    if variant is None:
-        return prompt
-    return PLACEHOLDER.sub(lambda found: str(variant.params.get(found[1], found[0])), prompt)
 
 
 def spellings(shape: Sequence[int | str]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from autograder.quiz.exports.losses import Loss
-from autograder.quiz.exports.markup import option_html, spellings, to_html, with_values
+from autograder.quiz.exports.markup import option_html, spellings, to_html
 from autograder.quiz.filled import (
     Blank,
     Blanks,
@@ -23,7 +23,7 @@ from autograder.quiz.filled import (
 from autograder.quiz.judges import Variant
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
 from autograder.quiz.reading import parse_number
-from autograder.quiz.records import PLACEHOLDER, Option
+from autograder.quiz.records import PLACEHOLDER, Option, with_values
 from autograder.texts import Language, Text
 
 _FRACTIONS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20)
@@ -205,7 +205,7 @@ class Exporter:
     ) -> Element:
         element = SubElement(root, "question", type=kind)
         SubElement(SubElement(element, "name"), "text").text = name
-        prompt = with_values(question.prompt.get(self._language), variant)
+        prompt = with_values(question.prompt.get(self._language), variant.params if variant else {})
         self._words(element, "questiontext", words or to_html(prompt))
         if question.explain is not None:
             self._words(element, "generalfeedback", to_html(question.explain.get(self._language)))

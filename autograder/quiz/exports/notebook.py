@@ -12,13 +12,12 @@ from typing import Any
 
 from autograder.errors import UsageError
 from autograder.quiz.exports.losses import Loss
-from autograder.quiz.exports.markup import with_values
 from autograder.quiz.filled import Blank, Blanks, ChoiceBlank, Code, Number, NumberBlank, ShapeBlank
 from autograder.quiz.formulas import in_lines, replaced
 from autograder.quiz.judges import Variant
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
 from autograder.quiz.reading import parse_number
-from autograder.quiz.records import PLACEHOLDER, Option
+from autograder.quiz.records import PLACEHOLDER, Option, with_values
 from autograder.quiz.released import ShownQuestion
 from autograder.texts import Language, Text, text
 
@@ -135,7 +134,7 @@ def _words(quiz: Quiz, question: AnyQuestion, number: int, variant: Variant | No
     points = text("points: {points}", points=f"{question.points:g}")
 
     def told(language: Language) -> str:
-        prompt = with_values(question.prompt.get(language), variant)
+        prompt = with_values(question.prompt.get(language), variant.params if variant else {})
         if isinstance(question, Blanks):
             prompt = _with_names(prompt)
         lines = [f"**{number}.** {_markdown(prompt)} ({points.get(language)})"]

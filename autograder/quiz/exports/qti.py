@@ -14,13 +14,13 @@ from decimal import Decimal
 from xml.etree.ElementTree import Element, SubElement
 
 from autograder.quiz.exports.losses import Loss
-from autograder.quiz.exports.markup import option_html, spellings, to_html, with_values
+from autograder.quiz.exports.markup import option_html, spellings, to_html
 from autograder.quiz.exports.qti_items import Item, any_of, is_, metadata, written
 from autograder.quiz.filled import Blank, Blanks, ChoiceBlank, Code, Number, NumberBlank, ShapeBlank, TextBlank
 from autograder.quiz.judges import Variant
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
 from autograder.quiz.reading import parse_number
-from autograder.quiz.records import PLACEHOLDER, Option
+from autograder.quiz.records import PLACEHOLDER, Option, with_values
 from autograder.texts import Language, Text, same, text
 
 _QTI = "http://www.imsglobal.org/xsd/ims_qtiasiv1p2"
@@ -257,7 +257,7 @@ class Exporter:
         variant: Variant | None = None,
         prompt: str | None = None,
     ) -> Item:
-        words = with_values(prompt or question.prompt.get(self._language), variant)
+        words = with_values(prompt or question.prompt.get(self._language), variant.params if variant else {})
         item = Item(section, name or question.id, kind, question.points, to_html(words))
         if question.explain is not None:
             item.tell("general_fb", self._words(question.explain), lambda condition: SubElement(condition, "other"))
