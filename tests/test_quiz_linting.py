@@ -43,6 +43,7 @@ FAULTS = [
     (TESTS, TESTS + "\n    tests: [{answer: 3, format_error: true}]", "error", "sum", "tests.0: 3 can be read"),
     ("variants: {deploy: 6}", "variants: {deploy: 6}\n    tests: [{answer: 7, variant: 0, score: 1}]", None, "", ""),
     ("variants: {deploy: 6}", "variants: {deploy: 6}\n    tests: [{answer: 8, variant: 0, score: 1}]", "error", "varied", "tests.0: 8 earns 0, not 1"),
+    ("answer: 3\n", "answer: 3\n    tests: [{answer: '999', variant: 0, score: 1}]\n", "error", "sum", "tests.0: 999 earns 0, not 1"),
     ("variants: {deploy: 6}", "variants: {deploy: 6}\n    tests: [{answer: 7, variant: 6, score: 1}]", "error", "varied", "tests.0: 7 names variant 6, which there is not"),
     ("wrong: [{is: 1.5,", "wrong: [{is: 3.001,", "error", "sum", "wrong.3.001: is accepted, so nobody is ever told"),
     ("wrong: [{is: [1, 8]", "wrong: [{is: [8, 1]", "error", "shapes", "W.wrong.[8, 1]: is accepted"),

@@ -251,6 +251,15 @@ def test_a_quiz_in_an_assignment_is_renewed_with_other_questions_and_after_a_kil
     assert (report.score, report.max_score) == (12, 12)
 
 
+def test_a_sign_in_a_block_of_words_is_no_comment(tmp_path):
+    settings = tmp_path / "assignment.yaml"
+    settings.write_text(
+        "exercises:\n  a: {title: x}\n  # of b\n  b:\n    title: |\n      words\n      # heading\n# end"
+    )
+    made = assignment._with_exercises(settings, {"q": {"title": "y"}}, ["a"])
+    assert made == "exercises:\n  # of b\n  b:\n    title: |\n      words\n      # heading\n  q:\n    title: y\n# end\n"
+
+
 def test_names_of_blanks_numbers_and_cells_are_what_they_should_be(tmp_path):
     head = tiny.SOURCE[: tiny.SOURCE.index("questions:")]
     blanks = "  - {id: b, type: blanks, prompt: {zh: '`X @ {{w}}` $y = {{v}}$ {{u}}', en: '`X @ {{w}}` $y = {{v}}$ {{u}}'}, blanks: {u: {kind: number, answer: '50%'}, v: {kind: text, answer: a}, w: {kind: text, answer: b}}}\n"

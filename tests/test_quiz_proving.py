@@ -266,6 +266,20 @@ def test_what_is_forbidden_has_other_names_and_ways_around(laboratory, question,
         proving.CodeJudge(laboratory)(question.model_copy(update={"forbid": ["softmax"]}), answer)
 
 
+@pytest.mark.parametrize(
+    ("forbid", "answer", "refused"),
+    [("add_", "x.add_(1)", True), ("add_", "x.add(1)", True), ("_foo", "_foo(x)", True), ("X", "x.mean()", False), ("mean", "nn.ReLU().eval()(x)", False), ("mean", "eval('x')", True)],
+)  # fmt: skip
+def test_what_is_given_and_what_is_a_method_is_not_forbidden(laboratory, question, forbid, answer, refused):
+    asked = question.model_copy(update={"forbid": [forbid]})
+    judge = proving.CodeJudge(laboratory)
+    if refused:
+        with pytest.raises(FormatError, match="may not be used"):
+            judge(asked, answer)
+    else:
+        judge(asked, answer)
+
+
 def test_a_key_that_is_run_is_kept_in_full(prove):
     proved = prove("varied", "answer: {run: n + k}", "answer: {run: n * 1000003 + k / 7}")
     for variant in proved.certificate.variants:

@@ -87,7 +87,12 @@ CASES = [
     ("shapes", "W=8x1, W=1x8", MALFORMED, 0, ""),
     ("pairs", "a=Y, b=X", "right", 1, ""),
     ("words", {"word": True}, WRONG, 0, ""),
-    ("shapes", {"W": {"deep": {}}}, MALFORMED, 0, "is not a shape"),
+    ("shapes", {"W": {"deep": "x"}}, MALFORMED, 0, "is not a shape"),
+    ("shapes", {"W": {}, "b": {}}, BLANK, 0, ""),
+    ("shapes", "W:\nb: 1x1", "partial", 0.25, ""),
+    ("shapes", "W = (8, 1), b = (1, 1)", "right", 1, ""),
+    ("shapes", "W = 8x1; V = 1x1", MALFORMED, 0, "V is none of the options W, b"),
+    ("words", "word = f(x, number = 2)", WRONG, 0, ""),
     ("shapes", {"V": "8x1"}, MALFORMED, 0, "V is none of the options W, b"),
     ("words", {"word": "OFFSET", "number": "0.1125", "choice": "行"}, "right", 1, ""),
     ("words", {"word": "weight", "number": ".224", "choice": "B"}, WRONG, 0, "number: without the half"),
@@ -139,6 +144,38 @@ def test_options_whose_words_differ_in_case_or_end_in_a_bracket_are_told_apart(t
 def test_a_hint_costs_however_its_number_is_written(quiz, hints, share):
     scored = Scorer(quiz, VARIANTS, run_code).score(Sheet("ann", {"one": {"attempts": ["B"], "hints": hints}}))
     assert scored.questions[0].earned == share
+
+
+def test_numbers_and_patterns_without_end_stop_nobody(tmp_path):
+    quiz = tiny.load(tmp_path, tiny.SOURCE.replace('regex: "offsets?"', 'regex: "(a|aa)+b"'))
+    scorer = Scorer(quiz, VARIANTS, run_code)
+    huge = Sheet(
+        "eve",
+        dict.fromkeys(["sum", "one", "some", "pairs", "steps", "varied"], 16**6000) | {"words": {"word": 16**6000}},
+    )
+    endless, bob = Sheet("dan", {"words": {"word": "a" * 90}}), Sheet("bob", {"words": {"word": "AAAB"}, "one": "B"})
+    eve, dan, bob = (scorer.score(sheet) for sheet in (huge, endless, bob))
+    assert "longer than an answer can be" in eve.questions[5].feedback[0].en
+    assert (eve.score, bob.score) == (0, pytest.approx(1 + 1 / 3))
+    assert (dan.status, dan.questions[4].outcome, dan.questions[4].earned) == ("error", "unjudged", None)
+
+
+def test_a_key_is_read_before_words_and_alike_words_among_others(tmp_path):
+    source = (
+        tiny.SOURCE.replace('A: {text: "0", run: "0"}', 'A: {text: "tensor(1)"}')
+        .replace('B: {text: "1", run: "1"', 'B: {text: "Tensor(1)"')
+        .replace('C: {text: "2", run: "2"}', 'C: {text: "torch dot ones"}')
+        .replace('D: {text: "3", run: "3"', 'D: {text: "b"')
+    )
+    scorer = Scorer(tiny.load(tmp_path, source), VARIANTS)
+
+    def chosen(words):
+        return scorer.score(Sheet("ann", {"some": words})).questions[1].chosen
+
+    assert chosen("tensor(1);torch dot ones;") == ("A", "C")
+    assert chosen("Tensor(1), torch dot ones") == ("B", "C")
+    assert chosen("TENSOR(1), torch dot ones") == ()
+    assert chosen(["b"]) == chosen("B") == ("B",)
 
 
 def test_an_answer_within_answers_without_end_stops_nobody(quiz):

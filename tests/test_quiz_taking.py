@@ -177,8 +177,8 @@ def test_a_sheet_written_by_hand_is_resumed_with_its_answers(course):
     out = plainly(course, "A C\nq\n", "tiny", "--plain", "--lang", "en")
     assert "your answer so far: " in out
     kept = {name: given["attempts"] for name, given in saved(course).items()}
-    assert (kept["one"], kept["statement"], kept["some"][0]) == (["B"], [True], ["A"])
-    assert (len(kept), len(kept["some"])) == (3, 2)  # what could not be read is gone, what was given now is there
+    assert (kept["one"], kept["statement"], kept["sum"]) == (["B"], [True], ["three"])
+    assert (len(kept["some"]), kept["some"][:3]) == (4, [5, [["A"]], ["A"]])  # what could not be read stays there
 
 
 def test_what_is_filled_in_stays_while_the_language_is_changed(course):
@@ -198,6 +198,28 @@ def test_a_choice_in_a_blank_is_told_in_its_words(course):
     letter = re.search(r"([AB])\. rows", right[right.rindex("choice:") :])[1]
     out = plainly(course, f"{keys}\n{letter}\nq\n", "tiny", "--plain", "--lang", "en")
     assert "right answer: word = bias, number = 0.112, choice = rows" in out
+
+
+def test_shapes_of_one_dimension_and_tabs_are_no_trouble(course):
+    tiny.make(
+        course,
+        SOURCE.replace("attempts: [1, 0.5]", "attempts: [1]").replace(
+            "answer: [1, 1], accept: [[1], []]", "answer: [8]"
+        ),
+    )
+    out = plainly(course, ">\n" * 3 + "8\t1\n(8,)\nq\n", "tiny", "--plain", "--lang", "en")
+    assert "right!" in out
+    assert "right answer: W = 8x1, b = (8,)" in out
+    sheet = {
+        "schema": 1,
+        "quiz": "tiny",
+        "version": 1,
+        "student": "ann",
+        "answers": {"shapes": {"W": [8, 1], "b": [9]}},
+    }
+    (course / "tiny.answers.json").write_text(json.dumps(sheet))
+    out = plainly(course, ">\n" * 3 + "q\n", "tiny", "--plain", "--lang", "en")
+    assert "partly right" in out or "◐" in out
 
 
 def test_leaving_is_possible_everywhere_and_none_is_an_answer(course):

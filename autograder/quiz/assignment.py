@@ -178,9 +178,18 @@ def _end(lines: Sequence[str], node: yaml.Node) -> int:
     """The line after a value; comments that follow belong to what comes next."""
     ends_in_its_line = not isinstance(node, yaml.CollectionNode) or node.flow_style
     end = int(node.end_mark.line + bool(ends_in_its_line))  # any other ends where the next begins
-    while end > node.start_mark.line + 1 and (not lines[end - 1].strip() or lines[end - 1].lstrip().startswith("#")):
+    last = node
+    while isinstance(last, yaml.CollectionNode) and last.value:
+        last = last.value[-1][1] if isinstance(last, yaml.MappingNode) else last.value[-1]
+    in_block = isinstance(last, yaml.ScalarNode) and last.style in ("|", ">")  # where # is a word
+    while end > node.start_mark.line + 1 and _is_comment(lines[end - 1], indented=not in_block):
         end -= 1
     return end
+
+
+def _is_comment(line: str, *, indented: bool) -> bool:
+    """Does a line say nothing to YAML?"""
+    return not line.strip() or line.startswith("#") or (indented and line.lstrip().startswith("#"))
 
 
 def _settings(quiz: Quiz) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
+from autograder.errors import SandboxError
 from autograder.quiz import credit
 from autograder.quiz.filled import (
     Blank,
@@ -25,6 +26,7 @@ from autograder.quiz.models import AnyQuestion, CreditRule, Match, Multi, Order,
 from autograder.quiz.reading import Choices, FormatError, flat, parse_number, parse_shape, parse_word, shown
 from autograder.texts import Text, text
 
+_MATCHING_S = 1.0
 NONE = ("none", "无", "都不对", "以上都不对", "none of them", "-")
 _TRUE = ("true", "t", "yes", "y", "right", "correct", "1", "对", "是", "真", "正确", "√", "✓", "✔")
 _FALSE = ("false", "f", "no", "n", "wrong", "incorrect", "0", "错", "否", "假", "错误", "不对", "×", "✗", "✘", "x")
@@ -130,7 +132,7 @@ def is_blank(answer: Any) -> bool:
 
 def _are_blank(parts: Iterable[Any]) -> bool:
     """The same of an answer's parts, which have none of their own."""
-    return all(not isinstance(part, dict | list) and is_blank(part) for part in parts)
+    return all(part == {} or (not isinstance(part, dict | list) and is_blank(part)) for part in parts)
 
 
 def read_one(choices: Choices, answer: Any) -> str:
@@ -290,17 +292,30 @@ def by_part(answer: Any, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _named_parts(answer: str, names: Sequence[str]) -> Any:
-    """The parts of ``W = 8x1, b = 1x1``; the words as they are where they do not begin with a part's name."""
+    """The parts of ``W = 8x1; b = 1x1``, between commas too; the words as they are where they name no parts."""
+    pairs = [re.split(r"\s*[=:：＝]\s*", part, maxsplit=1) for part in re.split(r"[;；\n]+", answer) if part.strip()]
+    if not all(len(pair) == 2 for pair in pairs):
+        return answer
+    if len(pairs) > 1:
+        return {name.strip(): value for name, value in pairs}
+    words = " ".join(answer.split())
     known = "|".join(map(re.escape, names))
-    found = list(re.finditer(rf"(?:^|[\s,，;；、])\s*({known})\s*[=:：＝]\s*", answer.strip(), re.IGNORECASE))
+    found = [
+        match
+        for match in re.finditer(rf"(?:^|[ ,，、])({known}) ?[=:：＝] ?", words, re.IGNORECASE)
+        if not _is_in_brackets(words[: match.start()])
+    ]
+    if len(found) < 2 or found[0].start():
+        return {name.strip(): value for name, value in pairs}
     if len({match[1].casefold() for match in found}) < len(found):
         return answer  # of two answers to one part none may win by accident
-    if not found or found[0].start():
-        pairs = [re.split(r"\s*[=:：]\s*", part, maxsplit=1) for part in re.split(r"[;；\n]+", answer) if part.strip()]
-        return {name.strip(): value for name, value in pairs} if all(len(pair) == 2 for pair in pairs) else answer
     ends = [*(match.start() for match in found[1:]), None]
-    values = [answer.strip()[match.end() : end].strip(" ,，;；、\n") for match, end in zip(found, ends, strict=True)]
+    values = [words[match.end() : end].strip(" ,，、") for match, end in zip(found, ends, strict=True)]
     return dict(zip((match[1] for match in found), values, strict=True))
+
+
+def _is_in_brackets(before: str) -> bool:
+    return sum(map(before.count, "([{（【")) > sum(map(before.count, ")]}）】"))
 
 
 def _rounded(share: float) -> float:
@@ -347,15 +362,30 @@ def _judge_number_blank(blank: NumberBlank, answer: Any) -> Verdict:
 def _word(blank: TextBlank) -> Judge:
     right = {parse_word(word) for word in (blank.answer, *blank.accept)}
     wrong = {parse_word(known.is_): known.why for known in blank.wrong}
-    pattern = re.compile(blank.regex, re.IGNORECASE) if blank.regex else None
+    matches = _matcher(blank.regex) if blank.regex else lambda _: False
 
     def judge(answer: Any) -> Verdict:
         word = parse_word(answer)
-        if word in right or (pattern is not None and pattern.fullmatch(flat(str(answer)))):
+        if word in right or matches(flat(str(answer))):
             return Verdict(1.0)
         return Verdict(0.0, (wrong[word],) if word in wrong else ())
 
     return judge
+
+
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    """Says whether words match an author's pattern; some patterns would take for ever on some words."""
+    import regex
+
+    compiled = regex.compile(pattern, regex.IGNORECASE)
+
+    def matches(words: str) -> bool:
+        try:
+            return compiled.fullmatch(words, timeout=_MATCHING_S) is not None
+        except TimeoutError:
+            raise SandboxError(f"regex {pattern!r} does not come to an end") from None
+
+    return matches
 
 
 def _judge_choice(blank: ChoiceBlank, choices: Choices, answer: Any) -> Verdict:

@@ -282,10 +282,11 @@ def _of_examples(quiz: Quiz, variants: Mapping[str, list[Variant]]) -> Iterator[
 def _of_example(
     scorer: Scorer, question: AnyQuestion, example: Example, variants: Mapping[str, list[Variant]]
 ) -> str | None:
-    if example.variant is not None and not 0 <= example.variant < len(variants.get(question.id, ())):
-        return f"names variant {example.variant}, which there is not" if question.id in variants else None
+    varied = question.id in variants
+    if varied and example.variant is not None and not 0 <= example.variant < len(variants[question.id]):
+        return f"names variant {example.variant}, which there is not"
     try:
-        if example.variant is not None:
+        if varied and example.variant is not None:
             share = scorer.judge_variant(question, example.answer, example.variant).share
         else:
             verdict = scorer.judge(question, example.answer, "")

@@ -380,9 +380,11 @@ def _check_expression(question: Code, expression: str) -> None:
         tree = ast.parse(expression, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise FormatError(text("{answer} is not an expression in Python", answer=shown(expression))) from None
-    forbidden = {name.lower() for name in question.forbid}
+    forbidden = {name.strip("_").lower() for name in question.forbid}
     for node in ast.walk(tree):
         name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
-        is_forbidden = name.strip("_").lower() in forbidden or (forbidden and name in _WAYS_AROUND)
-        if is_forbidden or name.startswith("__"):
+        is_another = name not in question.forbid and name in question.given
+        is_way_around = bool(forbidden) and isinstance(node, ast.Name) and name in _WAYS_AROUND
+        is_forbidden = name.strip("_").lower() in forbidden and not is_another
+        if is_forbidden or is_way_around or name.startswith("__"):
             raise FormatError(text("`{name}` may not be used in this answer", name=shown(name)))

@@ -61,6 +61,18 @@ def flat(answer: str) -> str:
     return unicodedata.normalize("NFKC", answer).strip()
 
 
+def _written(answer: int | float | str) -> str:
+    """An answer in characters.
+
+    Raises:
+        FormatError: it is a number of thousands of digits.
+    """
+    try:
+        return str(answer)
+    except ValueError:
+        raise FormatError(text("this is longer than an answer can be")) from None
+
+
 def _figures(answer: str) -> str:
     """The same of a number or a shape, where a raised 3 is an exponent and no digit."""
     return flat(_SUPERSCRIPT.sub(lambda found: f"^{found[0]}", answer))
@@ -74,7 +86,7 @@ def shown(answer: Any, length: int = 60) -> str:
     """
     try:
         line = " ".join(printable(_in_words(answer, length)[: 4 * length]).split())
-    except RecursionError:  # lists within lists without end
+    except (RecursionError, ValueError):  # lists within lists without end, a number of thousands of digits
         return "…"
     return line if len(line) <= length else line[: length - 1] + "…"
 
@@ -101,7 +113,7 @@ def parse_number(answer: Any) -> Decimal:
     """
     if isinstance(answer, bool) or not isinstance(answer, int | float | str):
         raise NumberError(text("{answer} is not a number; write digits, such as 0.25", answer=shown(answer)))
-    words = _figures(str(answer)).translate(_SIGNS).rstrip("。").strip()
+    words = _figures(_written(answer)).translate(_SIGNS).rstrip("。").strip()
     if _GROUPS.fullmatch(words):
         words = re.sub(r"[,_' ]", "", words)
     if _TWO_NUMBERS.search(words):
@@ -146,7 +158,7 @@ def parse_shape(answer: Any) -> Shape:
         answer = "(" + ",".join(map(str, answer)) + ")"
     if isinstance(answer, bool) or not isinstance(answer, int | str):
         raise _not_a_shape(answer)
-    words = _ROWS_AND_COLUMNS.sub(r"\1x\2", _figures(str(answer)))
+    words = _ROWS_AND_COLUMNS.sub(r"\1x\2", _figures(_written(answer)))
     words = _SHAPE_FILLERS.sub(" ", words.translate(_SHAPE_SIGNS)).strip()
     inside = re.fullmatch(r"\(?\s*\(?([^()]*)\)?\s*\)?", words)
     if inside is None or words.count("(") != words.count(")"):
@@ -180,7 +192,7 @@ def parse_word(answer: Any) -> str:
     """
     if not isinstance(answer, int | float | str):
         raise FormatError(text("{answer} is not a word", answer=shown(answer)))
-    return _one_form(flat(str(answer)))
+    return _one_form(flat(_written(answer)))
 
 
 class Choices:
@@ -210,8 +222,10 @@ class Choices:
             for key in keys:
                 names |= {f"{key.casefold()}{mark}{words}": key for mark in (". ", ") ", ".", ")", "、", ":", ": ")}
         self._letters = {key.casefold(): key for key in options if len(key) == 1}
-        self._names = names | {key.casefold(): key for key in options}
-        alternatives = "|".join(re.escape(name) for name in sorted(self._names, key=len, reverse=True))
+        self._by_key = {key.casefold(): key for key in options}
+        self._names = names | self._by_key
+        every = sorted({*self._names, *self._alike}, key=len, reverse=True)
+        alternatives = "|".join(map(re.escape, every))
         self._next = re.compile(rf"[\s(\[]*({alternatives})[.)\]:]?(?:[\s,;、。|┋/+&]+|$)")
         self._head = re.compile(rf"({'|'.join(self._letters) or chr(0)})[.):]\s*\S")
 
@@ -240,19 +254,26 @@ class Choices:
 
     def _one(self, part: Any) -> str:
         words = parse_word(part)
-        if words in self._alike:
-            if (exact := _in_one_width(str(part))) in self._exact:
-                return self._exact[exact]
-            raise FormatError(
-                text("{answer} could be several of the options {known}", answer=shown(part), known=self._keys)
-            )
         for name in (words, words.rstrip(".)")):
+            if name in self._by_key:
+                return self._by_key[name]
+            if name in self._alike:
+                return self._exactly(_in_one_width(str(part)))
             if name in self._names:
                 return self._names[name]
         raise self._unknown(part)
 
+    def _exactly(self, words: str) -> str:
+        """The option of these words, where others differ in case only."""
+        if words in self._exact:
+            return self._exact[words]
+        raise FormatError(
+            text("{answer} could be several of the options {known}", answer=shown(words), known=self._keys)
+        )
+
     def _several(self, words: str, answer: Any) -> list[str]:
         position, keys = 0, list[str]()
+        exact = _in_one_width(str(answer))
         while position < len(words):
             found = self._next.match(words, position)
             if found is None:
@@ -260,7 +281,13 @@ class Choices:
                 if head is None:
                     raise self._unknown(words[position:] if position else answer)
                 return [self._letters[head[1]]]
-            keys.append(self._names[found[1]])
+            name = found[1]
+            if name in self._alike and name not in self._by_key and len(exact) == len(words):
+                keys.append(self._exactly(exact[found.start(1) : found.end(1)]))
+            elif name in self._names:
+                keys.append(self._names[name])
+            else:
+                raise self._unknown(name)
             position = found.end()
         return keys
 

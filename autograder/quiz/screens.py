@@ -55,7 +55,7 @@ _KEYS = {
 LETTER_COMMANDS = "HLQ"
 """The commands that are letters: where options have these letters, the commands take a colon before."""
 _CODE = re.compile(r"`([^`]+)`")
-_STEERING = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.)?|[\x00-\x09\x0b-\x1f\x7f]")
+_STEERING = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.)?|[\x00-\x08\x0b-\x1f\x7f]")
 """What arrow keys and the like leave in a line."""
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

@@ -28,10 +28,12 @@ class Tries:
     Args:
         attempts: the answers, in order.
         hints: how many were taken.
+        unread: what else a file holds that was written by hand; it stays there and costs nothing.
     """
 
     attempts: list[Any] = field(default_factory=list)
     hints: int = 0
+    unread: list[Any] = field(default_factory=list)
 
 
 class Session:
@@ -90,8 +92,9 @@ class Session:
         for question in self.shown.questions:
             if question.id in saved["answers"]:
                 attempts, hints = tries_of(saved["answers"][question.id])
-                readable = [answer for answer in attempts if _is_readable(question, answer)]
-                self.tries[question.id] = Tries(readable, min(hints, len(question.hints)))
+                readable = [answer for answer in attempts if self._is_readable(question, answer)]
+                unread = [answer for answer in attempts if answer not in readable]
+                self.tries[question.id] = Tries(readable, min(hints, len(question.hints)), unread)
         self.position = next((n for n, q in enumerate(self.shown.questions) if self._asks_for_more(q)), 0)
         return True
 
@@ -107,9 +110,9 @@ class Session:
             "version": self.shown.version,
             "student": self.student,
             "answers": {
-                name: {"attempts": tries.attempts, "hints": tries.hints}
+                name: {"attempts": [*tries.unread, *tries.attempts], "hints": tries.hints}
                 for name, tries in self.tries.items()
-                if tries.attempts or tries.hints
+                if tries.attempts or tries.hints or tries.unread
             },
         }
         try:
@@ -173,6 +176,22 @@ class Session:
         self.save()
         return verdict
 
+    def _is_readable(self, question: ShownQuestion, answer: Any) -> bool:
+        """Does an answer from a file count as an attempt? As scoring sees it, where the key is at hand."""
+        keyed = self.keyed(question)
+        try:
+            if self.scorer is None or keyed is None:
+                forms.check(question, answer)
+            else:
+                verdict = self.scorer.judge(keyed, answer, self.student)
+                if verdict.malformed and not verdict.share:
+                    return False
+        except FormatError:
+            return False
+        except SandboxError:
+            pass  # it was not judged, but it was given
+        return not is_blank(answer)
+
     def is_open(self, question: ShownQuestion) -> bool:
         """May it still be answered?"""
         tries = self.tries[question.id].attempts
@@ -197,12 +216,3 @@ class Session:
     def unanswered(self) -> list[int]:
         """The positions of the questions without an answer."""
         return [n for n, question in enumerate(self.shown.questions) if not self.tries[question.id].attempts]
-
-
-def _is_readable(question: ShownQuestion, answer: Any) -> bool:
-    """Can an answer from a file, which somebody may have written by hand, be shown and judged?"""
-    try:
-        forms.check(question, answer)
-    except FormatError:
-        return False
-    return not is_blank(answer)

@@ -310,7 +310,7 @@ class Taking:
     def _part_told(self, question: ShownQuestion, name: str, part: Any) -> str:
         """What stands in a blank, an option in its words: its letter is nobody's but this student's."""
         options = question.blanks[name].options if name in question.blanks else {}
-        return self._option(options[part]) if part in options else shown(part)
+        return self._option(options[part]) if isinstance(part, str) and part in options else shown(part)
 
     # -- afterwards ----------------------------------------------------------------------------------------------------
 
@@ -346,7 +346,9 @@ class Taking:
 
     @staticmethod
     def _blank_shown(answer: Any) -> Any:
-        return "x".join(map(str, answer)) if isinstance(answer, list) and len(answer) > 1 else answer
+        if not isinstance(answer, list):
+            return answer
+        return "x".join(map(str, answer)) if len(answer) > 1 else str(tuple(answer))
 
     def _evidence(self, question: ShownQuestion, keyed: AnyQuestion) -> None:
         """What running each option gave; one line where it is the same for all."""
