@@ -143,6 +143,20 @@ def test_what_is_left_out_of_the_answers_is_said(course, tmp_path):
     assert "pages written: 0" in out
 
 
+def test_two_sheets_of_one_student_and_what_cannot_be_read_are_said(course, tmp_path):
+    for name, content in {
+        "a": "student: ann\nanswers: {one: B}",
+        "b": "student: ann\nanswers: {one: A}",
+        "c": "[",
+    }.items():
+        (tmp_path / f"{name}.yaml").write_text(content)
+    _, err = quiz("score", "tiny", tmp_path, "--lang", "en", cwd=course)
+    assert "ann: has 2 answer sheets; all of them count here" in err
+    out, err = quiz("stats", "tiny", tmp_path, "--lang", "en", cwd=course)
+    assert "2 students" in out
+    assert "c.yaml, line 1: this is not YAML" in err
+
+
 def test_a_wrong_quiz_file_is_one_line(tmp_path):
     tiny.make(tmp_path, tiny.SOURCE.replace("key: B", "key: E"))
     _, err = quiz("score", "tiny", ".", cwd=tmp_path, code=2)

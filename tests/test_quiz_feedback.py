@@ -51,6 +51,13 @@ def test_a_page_says_what_was_answered_and_why_it_is_wrong(quiz):
     assert "W: &lt;b&gt;8x1 is not a shape" in shapes
     assert "2. " not in words
     assert "– not answered" in words
+    paired = page_of(quiz, {"pairs": "a=Y"}, "en")
+    assert re.search(r'<li class="passed"><span>✓</span><span>a. <code>1 \+ 1</code> → 2', paired)
+    assert (
+        page_of(quiz, {}, "en").count("<code>2 * 2</code>") == 1
+    )  # who has not answered sees what there was to choose
+    chosen = page_of(quiz, {"words": {"choice": "B"}}, "en")
+    assert re.search(r'<li class="failed"><span>✗</span><span>choice: columns', chosen)
     assert "? cannot be read" in total
     assert "&lt;script&gt;alert(1)&lt;/script&gt; is not a number" in total
     assert "What is 9 plus 2?" in varied

@@ -49,5 +49,11 @@ def test_what_a_student_writes_between_dollar_signs_neither_stops_nor_becomes_ma
     assert list(problems(f"${latex}$"))
 
 
+def test_prices_are_no_formulas():
+    words = "价格 $5 和 $6, or $5 and $6, $ 1 $"
+    assert in_lines(words) == words
+    assert in_lines("$2^n$ and $x$, $y$.") == "2ⁿ and x, y."
+
+
 def test_what_is_no_formula_stays_as_it_was_written():
     assert in_lines(r"$x_1$ \\, $\nothing_2$, $\frac{$ and 5 $") == r"x₁ \\, $\nothing_2$, $\frac{$ and 5 $"

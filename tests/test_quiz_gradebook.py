@@ -1,6 +1,8 @@
 """Scores of quizzes in a real gradebook of nbgrader's."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,22 @@ def test_the_command_writes_scores_and_leaves_out_what_is_not_sure(course):
     assert scores(course) == {"ann": (1, 6, False), "dora": (2, 6, False)}
     out, _ = run_quiz("score", "tiny", "answers", "--gradebook", cwd=course, code=1)
     assert "0 written, 2 unchanged" in out
+
+
+def test_a_quiz_that_was_handed_in_keeps_its_questions(course):
+    """Nbgrader replaces no cells that have grades: better told before anything is written than by nbgrader afterwards."""
+    run_quiz("release", "tiny", "--to", "notebook", cwd=course)
+    folder = course / "submitted/ann/tiny_quiz"
+    shutil.copytree(course / "assignments/tiny_quiz", folder)
+    command = [sys.executable, "-m", "autograder"]
+    subprocess.run([*command, "release", "tiny_quiz"], cwd=course, check=True, capture_output=True)
+    subprocess.run([*command, "grade"], cwd=course, check=True, capture_output=True)
+    run_quiz("release", "tiny", "--to", "notebook", cwd=course)  # with the same questions it is renewed
+    tiny.make(course, SOURCE.replace("id: statement", "id: assertion"))
+    before = {path: path.read_bytes() for path in (course / "solutions").rglob("*") if path.is_file()}
+    _, err = run_quiz("release", "tiny", "--to", "notebook", cwd=course, code=1)
+    assert "there are submissions, and the quiz has other questions now (test_assertion, test_statement)" in err
+    assert {path: path.read_bytes() for path in (course / "solutions").rglob("*") if path.is_file()} == before
 
 
 def test_a_course_of_quizzes_alone_has_a_gradebook_and_nobody_is_invented(course):

@@ -251,6 +251,33 @@ def test_a_quiz_in_an_assignment_is_renewed_with_other_questions_and_after_a_kil
     assert (report.score, report.max_score) == (12, 12)
 
 
+def test_what_is_not_of_this_quiz_is_not_replaced(tmp_path):
+    tiny_course.make(tmp_path)
+    head, _, _ = tiny.SOURCE.partition("questions:\n")
+    asked = "  - {id: %s, type: truefalse, prompt: {zh: 二大于一, en: two is more than one}, key: true}\n"
+    made = tiny.make(tmp_path, head + "questions:\n" + asked % "q1")
+    other = made.with_name("other.yaml")
+    other.write_text(made.read_text(encoding="utf-8").replace("id: tiny", "id: other"), encoding="utf-8")
+    release = ("release", "--to", "notebook")
+    run_quiz(*release, "tiny", "--into", "tiny", cwd=tmp_path)
+    _, err = run_quiz(*release, "other", "--into", "tiny", cwd=tmp_path, code=2)
+    assert "question q1 is in this assignment already, by quiz tiny; rename one of them" in err
+    path = tmp_path / "solutions/tiny/tiny.ipynb"
+    source = json.loads(path.read_text(encoding="utf-8"))
+    marked = next(cell for cell in source["cells"] if "nbgrader" in cell["metadata"])
+    source["cells"].insert(0, marked | {"id": "mine", "metadata": {"nbgrader": marked["metadata"]["nbgrader"] | {"grade_id": "imports"}}})  # fmt: skip
+    path.write_text(json.dumps(source), encoding="utf-8")
+    before = {path: path.read_bytes() for path in (tmp_path / "solutions").rglob("*") if path.is_file()}
+    for name, said in (("imports", "has a cell 'imports' of its own"), ("double", "has a question of this name")):
+        other.write_text(head.replace("id: tiny", "id: other") + "questions:\n" + asked % name, encoding="utf-8")
+        _, err = run_quiz(*release, "other", "--into", "tiny", cwd=tmp_path, code=2)
+        assert said in err
+    assert {path: path.read_bytes() for path in (tmp_path / "solutions").rglob("*") if path.is_file()} == before
+    run_quiz(*release, "tiny", cwd=tmp_path)
+    _, err = run_quiz(*release, "other", "--into", "tiny_quiz", cwd=tmp_path, code=2)
+    assert "was made from a quiz; put the questions into that one" in err
+
+
 def test_a_sign_in_a_block_of_words_is_no_comment(tmp_path):
     settings = tmp_path / "assignment.yaml"
     settings.write_text(

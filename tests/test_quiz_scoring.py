@@ -93,6 +93,7 @@ CASES = [
     ("shapes", "W = (8, 1), b = (1, 1)", "right", 1, ""),
     ("shapes", "W = 8x1; V = 1x1", MALFORMED, 0, "V is none of the options W, b"),
     ("words", "word = f(x, number = 2)", WRONG, 0, ""),
+    ("words", {"word": "“偏置”。"}, "partial", 0.333333, ""),
     ("shapes", {"V": "8x1"}, MALFORMED, 0, "V is none of the options W, b"),
     ("words", {"word": "OFFSET", "number": "0.1125", "choice": "行"}, "right", 1, ""),
     ("words", {"word": "weight", "number": ".224", "choice": "B"}, WRONG, 0, "number: without the half"),

@@ -148,6 +148,7 @@ def test_the_number_of_a_forms_answer_is_no_student(read, header, student):
 
 def test_what_is_left_out_is_told(tmp_path, quiz):
     for name, content in {
+        "tiny.quiz.json": "{}",
         "a.csv": "wer,onE,sume\nann,B,C\n",
         "b.txt": "answers: {}",
         "c.xlsx": "",
@@ -156,10 +157,10 @@ def test_what_is_left_out_is_told(tmp_path, quiz):
     }.items():
         (tmp_path / name).write_text(content)
     told = []
-    (sheet,) = read_sheets([tmp_path], quiz, told.append)
+    (sheet,) = read_sheets([tmp_path, tmp_path / "a.csv"], quiz, told.append)  # named twice
     assert (sheet.student, sheet.named, sheet.answers) == ("a (2)", False, {"one": "B"})
     assert [note.en for note in told] == [
-        "left out: b.txt, c.xlsx, d; an answer sheet ends in .yaml, .yml, .json, .jsonl, .csv, .tsv",
+        "left out: b.txt, c.xlsx, d, tiny.quiz.json; an answer sheet ends in .yaml, .yml, .json, .jsonl, .csv, .tsv",
         "a.csv: columns that are no question's: wer, sume",
         "a.csv: no column says whose the answers are; call one 'student'",
     ]

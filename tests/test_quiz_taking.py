@@ -430,6 +430,19 @@ def test_a_session_keeps_attempts_and_closes_questions(quiz, tmp_path):
     assert later.position == 1  # it has an attempt left
 
 
+def test_two_terminals_do_not_erase_each_other(quiz, tmp_path):
+    shown, path = released.release(quiz, VARIANTS, "test"), tmp_path / "a.json"
+    first, second = (Session(shown, "ann", path) for _ in range(2))
+    assert not first.resume()
+    first.answer("A")
+    assert second.resume()
+    second.position = 1
+    second.answer(["A"])
+    with pytest.raises(UsageError, match="has changed meanwhile"):
+        first.answer("B")
+    assert sorted(json.loads(path.read_text(encoding="utf-8"))["answers"]) == ["one", "some"]
+
+
 def test_options_are_shuffled_by_student_and_stay_so(quiz, tmp_path):
     shown = released.release(quiz, VARIANTS, "test")
     orders = {

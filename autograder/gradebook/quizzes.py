@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,30 @@ def write(root: Path, quiz: Quiz, outcomes: Sequence[SheetOutcome], language: La
                         rows.write(record, lambda *_: None)
                         outcome.written += 1
     return outcome
+
+
+def refuse_other_questions(root: Path, assignment: str, names: Collection[str]) -> None:
+    """See that a quiz which is an assignment has the cells with which it was handed in.
+
+    Args:
+        root: the course's folder.
+        assignment: made from the quiz.
+        names: of its grade cells, as they would be.
+
+    Raises:
+        GradebookError: the gradebook has submissions with other cells, which nbgrader will not replace.
+    """
+    if not is_nbgrader_course(root):
+        return
+    with NbgraderCourse(root).open() as gradebook:
+        if not sources.is_known(gradebook, assignment, assignment) or not gradebook.assignment_submissions(assignment):
+            return
+        entered = {cell.name for cell in gradebook.find_notebook(assignment, assignment).grade_cells}
+    if changed := entered ^ set(names):
+        raise GradebookError(
+            f"{assignment}: there are submissions, and the quiz has other questions now "
+            f"({', '.join(sorted(changed)[:3])}); copy the quiz to a file of another name for the next time"
+        )
 
 
 def _record(sheet: SheetOutcome, language: Language) -> Record:

@@ -157,6 +157,8 @@ def stats(
 
     with errors_as_exit_codes():
         outcomes = _scored(quiz, answers, course)
+        for problem in (words for outcome in outcomes if outcome.status == "unreadable" for words in outcome.problems):
+            typer.echo(problem.get(choose(lang)), err=True)
         try:
             analysis = statistics.analyse(outcomes)
         except ValueError as error:
@@ -168,7 +170,10 @@ def stats(
 
 
 def _scored(name: Path, answers: list[Path], course: Path) -> list[SheetOutcome]:
+    from collections import Counter
+
     from autograder.quiz import loading, sheets
+    from autograder.texts import text
 
     def tell(note: Text) -> None:
         typer.echo(note.get(choose(None)), err=True)
@@ -182,6 +187,9 @@ def _scored(name: Path, answers: list[Path], course: Path) -> list[SheetOutcome]
         outcomes = [scorer.score(sheet) for sheet in sheets.read_sheets(answers, quiz, tell)]
     if not outcomes:
         raise UsageError(f"no answer sheets found in {', '.join(map(str, answers))}")
+    for student, count in Counter(outcome.student for outcome in outcomes if outcome.named).items():
+        if count > 1:
+            tell(text("{student}: has {count} answer sheets; all of them count here", student=student, count=count))
     return outcomes
 
 

@@ -46,6 +46,16 @@ globals().update(form_criteria(Path(__file__).with_name({released!r})))
 '''
 
 
+def name_of(quiz_file: Path) -> str:
+    """What the assignment of a quiz is called."""
+    return f"{quiz_file.stem}_quiz"
+
+
+def grade_cells(quiz_file: Path) -> set[str]:
+    """The names of the grade cells a quiz has in a notebook."""
+    return {f"test_{notebook.exercise_name(question)}" for question in loading.load(quiz_file).questions}
+
+
 def release(quiz_file: Path, course: Path) -> tuple[str, list[Loss]]:
     """Make or renew the assignment of a quiz; gives its name, and what a notebook cannot do.
 
@@ -57,7 +67,7 @@ def release(quiz_file: Path, course: Path) -> tuple[str, list[Loss]]:
         UsageError: the quiz lies elsewhere, or there is an assignment of this name that was not made from a quiz.
         ConfigError: the quiz is wrong.
     """
-    name = f"{quiz_file.stem}_quiz"
+    name = name_of(quiz_file)
     quiz, variants = _load(quiz_file)
     solution, handed_out = course / "solutions" / name, course / "assignments" / name
     rubric = solution / "private" / f"test_{name}.py"
@@ -96,20 +106,44 @@ def add_to(assignment: Assignment, quiz_file: Path, course: Path) -> list[Loss]:
     settings = assignment.directory / "assignment.yaml"
     exercises = _settings(quiz)["exercises"]
     visible = _visible(quiz_file, quiz, assignment.directory)
-    ours = _exercises_before(assignment, assignment.directory / f"{quiz_file.stem}.quiz.json", exercises)
+    shown = assignment.directory / f"{quiz_file.stem}.quiz.json"
+    _refuse_other_quizzes(assignment, quiz_file, shown, exercises)
+    ours = _exercises_before(assignment, shown, exercises)
     cells = notebook.cells(quiz, variants, keyed=True, checked=True)
-    replaced = {cell["metadata"]["nbgrader"]["grade_id"] for cell in cells} | notebook.grade_ids(ours)
+    content = _with_exercises(settings, exercises, ours)
     source = json.loads(assignment.notebook.read_text(encoding="utf-8"))
-    kept = [c for c in source["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") not in replaced]
+    kept = [cell for cell in source["cells"] if _grade_id(cell) not in {*notebook.grade_ids(ours), notebook.IMPORTS}]
+    if taken := ({_grade_id(cell) for cell in kept} & {_grade_id(cell) for cell in cells}) - {None}:
+        message = f"has a cell {min(map(str, taken))!r} of its own; rename the quiz's question"
+        raise ConfigError(message, path=assignment.notebook)
     _write(
         {
-            settings: _with_exercises(settings, exercises, ours),
+            settings: content,
             assignment.notebook: notebook.written(source | {"cells": [*kept, *cells]}),
             rubric: _rubric(quiz_file, course, quiz, variants),
             **visible,  # last: it says which questions are there, should the next time have others
         }
     )
     return notebook.losses(quiz)
+
+
+def _refuse_other_quizzes(assignment: Assignment, quiz_file: Path, shown: Path, exercises: Mapping[str, Any]) -> None:
+    """Questions of another quiz in the same assignment are not ours to replace."""
+    if (assignment.private / f"test_{assignment.name}.py").is_file() and assignment.name.endswith("_quiz"):
+        raise UsageError(f"{assignment.directory}: was made from a quiz; put the questions into that one")
+    for other in sorted(assignment.directory.glob("*.quiz.json")):
+        there = {notebook.exercise_name(question) for question in released.load(other).questions}
+        if other != shown and (both := there & set(exercises)):
+            stem = other.name.removesuffix(".quiz.json")
+            raise UsageError(
+                f"{quiz_file}: question {min(both)} is in this assignment already, by quiz {stem}; rename one of them, "
+                f"or, where it is this quiz by its old name, remove {other} and the two test_{stem}_quiz*.py"
+            )
+
+
+def _grade_id(cell: Mapping[str, Any]) -> str | None:
+    mark = cell["metadata"].get("nbgrader", {}).get("grade_id")
+    return None if mark is None else str(mark)
 
 
 def _exercises_before(assignment: Assignment, shown: Path, exercises: Mapping[str, Any]) -> set[str]:

@@ -138,6 +138,10 @@ def _release_notebook(file: Path, start: Path, into: str | None) -> None:
     if into is None:
         has_quizzes_only = (start / "quizzes").is_dir() and not (start / "solutions").exists()
         root = start.resolve() if has_quizzes_only else Course.find(start).root
+        if (root / "solutions" / assignment.name_of(file)).exists():
+            from autograder.gradebook import quizzes
+
+            quizzes.refuse_other_questions(root, assignment.name_of(file), assignment.grade_cells(file))
         name, losses = assignment.release(file, root)
         typer.echo(f"students get {root / 'assignments' / name}, no keys")
     else:

@@ -117,24 +117,34 @@ class _Page:
     def _answer(self, question: AnyQuestion, outcome: QuestionOutcome) -> Iterator[str]:
         """What was answered, in the words the student saw: letters are shuffled for each."""
         match question:
-            case Single() | Multi() if outcome.chosen:
+            case Single() | Multi():
+                if outcome.answer and not outcome.chosen:
+                    yield self._your(same(outcome.answer))
                 yield from self._list(
-                    (option, name in question.key if name in outcome.chosen else None)
+                    (self._option(option), name in question.key if name in outcome.chosen else None)
                     for name, option in question.options.items()
                 )
-            case Match() if outcome.chosen:
-                for a, b in _pairs(outcome):
-                    words = f"{a}. {self._option(question.left[a])} → {self._option(question.right[b])}"
-                    yield f'<p class="answer">{words}</p>'
+            case Match():
+                given = dict(_pairs(outcome))
+                partners = {a: f" → {self._option(question.right[b])}" for a, b in given.items()}
+                yield from self._list(
+                    (
+                        f"{a}. {self._option(left)}{partners.get(a, '')}",
+                        given[a] == question.key[a] if a in given else None,
+                    )
+                    for a, left in question.left.items()
+                )
             case Order() if outcome.chosen:
                 items = "".join(f"<li>{self._option(question.items[name])}</li>" for name in outcome.chosen)
                 yield f'<ol class="answer">{items}</ol>'
             case Blanks() if outcome.answer:
-                yield self._your(same(outcome.answer))
-                for name, key in _pairs(outcome):  # of a blank with options the answer holds but the key
-                    blank = question.blanks[name]
-                    if isinstance(blank, ChoiceBlank):
-                        yield f'<p class="answer">{name}: {self._option(blank.options[key])}</p>'
+                choices = {name: blank for name, blank in question.blanks.items() if isinstance(blank, ChoiceBlank)}
+                if len(choices) < len(question.blanks):
+                    yield self._your(same(outcome.answer))
+                yield from self._list(  # of a blank with options the answer holds but the key
+                    (f"{name}: {self._option(choices[name].options[key])}", key == choices[name].answer)
+                    for name, key in _pairs(outcome)
+                )
             case TrueFalse() if outcome.chosen:
                 yield self._your(text("true") if outcome.chosen == ("true",) else text("false"))
             case _ if outcome.answer:
@@ -147,11 +157,10 @@ class _Page:
     def _option(self, option: Option) -> str:
         return option_html(option, self._language, in_mathml)
 
-    def _list(self, options: Iterable[tuple[Option, bool | None]]) -> Iterator[str]:
-        """All options; those that were chosen with whether that was right."""
+    def _list(self, options: Iterable[tuple[str, bool | None]]) -> Iterator[str]:
+        """What there is to choose, in HTML; what was chosen with whether that was right."""
         yield "<ul>"
-        for option, right in options:
-            words = self._option(option)
+        for words, right in options:
             if right is None:
                 yield f"<li><span></span><span>{words}</span></li>"
             else:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from html import escape
 from xml.etree import ElementTree
 
-_FORMULA = re.compile(r"(`[^`]*`)|\$([^$\n]+)\$")
+_FORMULA = re.compile(r"(`[^`]*`)|\$(?!\s)([^$\n]+)(?<!\s)\$(?!\d)")
+"""As Pandoc reads them: ``$5 and $6`` are prices."""
 _MATHML = re.compile(r"(\{http://www\.w3\.org/1998/Math/MathML\})?m[a-z]+$")
 _UNKNOWN = re.compile(r"\\[A-Za-z]+")
 BEGIN, END = "\ue000", "\ue001"

@@ -27,6 +27,7 @@ from autograder.quiz.reading import Choices, FormatError, flat, parse_number, pa
 from autograder.texts import Text, text
 
 _MATCHING_S = 1.0
+_AROUND_WORDS = " 。.\"'“”‘’「」"
 NONE = ("none", "无", "都不对", "以上都不对", "none of them", "-")
 _TRUE = ("true", "t", "yes", "y", "right", "correct", "1", "对", "是", "真", "正确", "√", "✓", "✔")
 _FALSE = ("false", "f", "no", "n", "wrong", "incorrect", "0", "错", "否", "假", "错误", "不对", "×", "✗", "✘", "x")
@@ -366,7 +367,7 @@ def _word(blank: TextBlank) -> Judge:
 
     def judge(answer: Any) -> Verdict:
         word = parse_word(answer)
-        if word in right or matches(flat(str(answer))):
+        if {word, word.strip(_AROUND_WORDS)} & right or matches(flat(str(answer))):
             return Verdict(1.0)
         return Verdict(0.0, (wrong[word],) if word in wrong else ())
 

@@ -61,6 +61,7 @@ class Session:
         self._keyed: dict[str, AnyQuestion] = {q.id: q for q in quiz.questions} if quiz else {}
         self.tries: dict[str, Tries] = {question.id: Tries() for question in shown.questions}
         self.position = 0
+        self._on_disk: str | None = None
 
     # -- on disk -------------------------------------------------------------------------------------------------------
 
@@ -71,7 +72,8 @@ class Session:
             UsageError: the file is no saved answers to this quiz.
         """
         try:
-            saved = json.loads(self.path.read_text(encoding="utf-8"))
+            content = self.path.read_text(encoding="utf-8")
+            saved = json.loads(content)
         except FileNotFoundError:
             return False
         except (OSError, ValueError) as error:
@@ -95,6 +97,7 @@ class Session:
                 readable = [answer for answer in attempts if self._is_readable(question, answer)]
                 unread = [answer for answer in attempts if answer not in readable]
                 self.tries[question.id] = Tries(readable, min(hints, len(question.hints)), unread)
+        self._on_disk = content
         self.position = next((n for n, q in enumerate(self.shown.questions) if self._asks_for_more(q)), 0)
         return True
 
@@ -102,9 +105,9 @@ class Session:
         """Write the answers.
 
         Raises:
-            UsageError: they cannot be written.
+            UsageError: they cannot be written, or the file holds others by now.
         """
-        content = {
+        answers = {
             "schema": 1,
             "quiz": self.shown.id,
             "version": self.shown.version,
@@ -115,8 +118,17 @@ class Session:
                 if tries.attempts or tries.hints or tries.unread
             },
         }
+        content = json.dumps(answers, ensure_ascii=False, indent=1) + "\n"
         try:
-            write_whole(self.path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+            if self.path.exists() and self.path.read_text(encoding="utf-8") != self._on_disk:
+                raise UsageError(
+                    text(
+                        "{path}: has changed meanwhile, perhaps in another terminal; start again to go on",
+                        path=self.path,
+                    ).both
+                )
+            write_whole(self.path, content)
+            self._on_disk = content
         except OSError as error:
             raise self._cannot(text("cannot be written: {reason}", reason=error.strerror or "")) from error
 

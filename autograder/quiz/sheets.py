@@ -106,16 +106,19 @@ def read_sheets(paths: Sequence[Path], quiz: Quiz, tell: Tell = lambda _: None) 
         quiz: whose questions the columns of a table are called after.
         tell: is told what was left out: files of other kinds, columns that are no question's.
     """
+    read: set[Path] = set()
     for path in paths:
         files = [path]
         if path.is_dir():
             found = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
-            files = [p for p in found if p.suffix.lower() in SUFFIXES]
+            files = [p for p in found if p.suffix.lower() in SUFFIXES and not p.name.endswith(".quiz.json")]
             if others := [p.name for p in found if p not in files]:
                 kinds = ", ".join(SUFFIXES)
                 tell(text("left out: {files}; an answer sheet ends in {kinds}", files=_some(others), kinds=kinds))
         for file in files:
-            yield from _sheets_of(file, quiz, tell)
+            if file.resolve() not in read or file.is_symlink():  # named twice, it is read once
+                read.add(file.resolve())
+                yield from _sheets_of(file, quiz, tell)
 
 
 def _some(names: Sequence[str]) -> str:

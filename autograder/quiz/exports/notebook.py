@@ -24,6 +24,8 @@ from autograder.texts import Language, Text, text
 STUB = "# 在这里写你的代码 / your code here\nraise NotImplementedError()"
 """What stands where the solution was, as in this project's nbgrader_config.py."""
 
+IMPORTS = "quiz_imports"
+"""The cell that imports what expressions in answers may use."""
 _IN_CODE = re.compile(r"(`[^`]*`)")
 _ROMAN = r"\\mathrm{\1}"
 _MEANS_SOMETHING = re.compile(r"(`[^`]+`)|([\\*_<\[\]])")
@@ -127,7 +129,7 @@ def _head(quiz: Quiz) -> dict[str, Any]:
 def _imports() -> dict[str, Any]:
     """What an expression in an answer may use."""
     words = "import math\n\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn"
-    return _cell("code", "quiz-imports", words, {"nbgrader": _mark("quiz_imports", locked=True)})
+    return _cell("code", "quiz-imports", words, {"nbgrader": _mark(IMPORTS, locked=True)})
 
 
 def _words(quiz: Quiz, question: AnyQuestion, number: int, variant: Variant | None) -> dict[str, Any]:
