@@ -18,7 +18,7 @@ from test_quiz_cli import quiz as run_quiz
 from autograder import files, grading, practice
 from autograder.course import Assignment, Course
 from autograder.errors import ConfigError, UsageError
-from autograder.jobs import find_jobs
+from autograder.jobs import Job, find_jobs
 from autograder.quiz import assignment, certificates, loading, rubric
 from autograder.quiz.exports import notebook
 from autograder.quiz.judges import Variant
@@ -187,6 +187,21 @@ def test_a_quiz_that_has_changed_since_judges_nobody(course, tmp_path):
                 find_jobs([broken.submitted], ["tiny_quiz"]), broken.assignment("tiny_quiz"), b"k", processes=1
             )
         )
+
+
+def test_a_machine_without_the_course_judges_by_the_quiz_as_it_was(course, tmp_path):
+    """Dask sends the assignment's folder and nothing else."""
+    folder = tmp_path / "sent" / "tiny_quiz"
+    shutil.copytree(course.root / "solutions/tiny_quiz", folder)
+    path = tmp_path / "ann.ipynb"
+    path.write_text(handed_in(course, PARTLY), encoding="utf-8")
+    jobs = [Job("ann", "tiny_quiz", path)]
+    here, there = (
+        next(iter(grading.grade(jobs, assignment, course.key(), processes=1)))
+        for assignment in (course.assignment("tiny_quiz"), Assignment.load(folder))
+    )
+    assert points(there) == points(here)
+    assert 0 < there.score < there.max_score
 
 
 def test_a_quiz_becomes_part_of_an_assignment(tmp_path):

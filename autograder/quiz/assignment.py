@@ -27,10 +27,11 @@ from pathlib import Path
 
 from autograder.quiz.rubric import criteria
 
-COURSE = Path(__file__).parents[3]
+HERE = Path(__file__)
 globals().update(
     criteria(
-        COURSE / {quiz!r},
+        HERE.parents[3] / {quiz!r},
+        kept=HERE.with_name({kept!r}),
         sha256={sha256!r},
     )
 )
@@ -78,6 +79,7 @@ def release(quiz_file: Path, course: Path) -> tuple[str, list[Loss]]:
     _write(
         {
             rubric: content,
+            solution / "private" / _kept_name(quiz_file): _kept(quiz_file, quiz),
             solution / "assignment.yaml": settings,
             solution / f"{name}.ipynb": notebook.notebook(quiz, variants, keyed=True, checked=True),
             handed_out / "assignment.yaml": settings,
@@ -120,6 +122,7 @@ def add_to(assignment: Assignment, quiz_file: Path, course: Path) -> list[Loss]:
         {
             settings: content,
             assignment.notebook: notebook.written(source | {"cells": [*kept, *cells]}),
+            assignment.private / _kept_name(quiz_file): _kept(quiz_file, quiz),
             rubric: _rubric(quiz_file, course, quiz, variants),
             **visible,  # last: it says which questions are there, should the next time have others
         }
@@ -165,7 +168,16 @@ def _rubric(quiz_file: Path, course: Path, quiz: Quiz, variants: Mapping[str, Se
         where = quiz_file.resolve().relative_to(course.resolve()).as_posix()
     except ValueError:
         raise UsageError(f"{quiz_file}: lies outside of the course {course}, so grading would not find it") from None
-    return _RUBRIC.format(quiz=where, sha256=certificates.fingerprint_of_quiz(quiz, variants), made_by=_MADE_BY)
+    sha256 = certificates.fingerprint_of_quiz(quiz, variants)
+    return _RUBRIC.format(quiz=where, kept=_kept_name(quiz_file), sha256=sha256, made_by=_MADE_BY)
+
+
+def _kept_name(quiz_file: Path) -> str:
+    return f"{quiz_file.stem}.key.json"
+
+
+def _kept(quiz_file: Path, quiz: Quiz) -> str:
+    return certificates.keep(quiz, certificates.load(quiz_file, quiz))
 
 
 def _visible(quiz_file: Path, quiz: Quiz, folder: Path) -> Mapping[Path, str]:

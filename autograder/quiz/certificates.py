@@ -82,6 +82,18 @@ def save(quiz_file: Path, certificates: Certificates) -> None:
     write_whole(path_of(quiz_file), content + "\n")
 
 
+def keep(quiz: Quiz, proofs: Certificates) -> str:
+    """A quiz and its proofs in one line of JSON, for an assignment: no line of it can stand in what students get."""
+    said = quiz.model_dump(mode="json", by_alias=True, exclude_unset=True)  # as an author has written it
+    return json.dumps([said, proofs.model_dump(mode="json", by_alias=True)])
+
+
+def load_kept(path: Path) -> tuple[Quiz, Certificates]:
+    """What `keep` has kept."""
+    quiz, proofs = (json.dumps(part) for part in json.loads(path.read_text(encoding="utf-8")))
+    return Quiz.model_validate_json(quiz), Certificates.model_validate_json(proofs)
+
+
 def needs_proof(question: AnyQuestion) -> bool:
     """Is there anything to prove?"""
     return question.prove is not None or (isinstance(question, Number) and bool(question.params))

@@ -34,20 +34,27 @@ Test = Callable[..., None]
 _SLUG_LENGTH = 40
 
 
-def criteria(quiz_file: Path, *, sha256: str, questions: Sequence[str] | None = None) -> dict[str, Test]:
+def criteria(
+    quiz_file: Path, *, sha256: str, kept: Path | None = None, questions: Sequence[str] | None = None
+) -> dict[str, Test]:
     """The criteria of a quiz, by the names of their tests: put them into a rubric with ``globals().update``.
 
     Args:
         quiz_file: the quiz, with its proofs beside it.
         sha256: of the quiz as it was when the notebook was made; another quiz would judge other questions.
+        kept: what `certificates.keep` made of it then, for machines that have the assignment and not the course.
         questions: these only; by default all.
 
     Raises:
         ConfigError: the quiz is not the one the notebook was made from.
     """
-    quiz = loading.load(quiz_file)
     try:
-        variants = certificates.variants_of(quiz, certificates.load(quiz_file, quiz))
+        if kept is not None and not quiz_file.exists():
+            quiz, proofs = certificates.load_kept(kept)
+        else:
+            quiz = loading.load(quiz_file)
+            proofs = certificates.load(quiz_file, quiz)
+        variants = certificates.variants_of(quiz, proofs)
     except UsageError as error:
         raise ConfigError(str(error), path=quiz_file) from None
     if certificates.fingerprint_of_quiz(quiz, variants) != sha256:
