@@ -427,7 +427,7 @@ def test_a_function_of_ours_may_be_called_in_any_way(open_student, how):
 
     with contextlib.suppress(StudentError):
         student.f(ours, torch.ones(2))
-    for _ in range(2):  # what it left in the socket is not the answer to another call
+    for _ in range(20):  # what it left in the socket is not the answer to another call, nor what its timer still sends
         with contextlib.suppress(StudentError):
             assert torch.equal(student.other(torch.ones(2)), torch.full((2,), 2.0))
     assert torch.equal(student.other(torch.ones(2)), torch.full((2,), 2.0))
