@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from html import escape
 
 from autograder.report.document import document, total
-from autograder.report.terminal import MARKS, paragraphs, points
+from autograder.report.tables import points
+from autograder.report.terminal import MARKS, paragraphs
 from autograder.results import CriterionResult, ExerciseResult, Problem
 from autograder.texts import Language, Text, text
 

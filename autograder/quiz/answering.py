@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -82,13 +82,13 @@ def score(
     """Score answer sheets."""
     import json
 
-    from autograder.quiz import loading, tables
+    from autograder.quiz import tables
 
     with errors_as_exit_codes():
-        outcomes = _scored(quiz, answers, course)
+        file, scored, outcomes = _scored(quiz, answers, course)
         if out is not None:
             lines = "".join(json.dumps(o.to_dict(), ensure_ascii=False) + "\n" for o in outcomes)
-            write_asked(out, lines, inputs=[*answers, loading.find(quiz, course)])
+            write_asked(out, lines, inputs=[*answers, file])
         if json_output:
             print_json_array(outcome.to_dict() for outcome in outcomes)
         else:
@@ -98,49 +98,44 @@ def score(
                 screen.print()
                 screen.print(tables.details(outcome, language))
             screen.print(tables.summary(outcomes, language), markup=False, highlight=False)
-        no_page = feedback is not None and _write_feedback(quiz, course, outcomes, feedback, lang, quiet=json_output)
-        left_out = gradebook and _write_gradebook(quiz, course, outcomes, lang, quiet=json_output)
+        no_page = feedback is not None and _write_feedback(file, scored, outcomes, feedback, lang, quiet=json_output)
+        left_out = gradebook and _write_gradebook(scored, course, outcomes, lang, quiet=json_output)
     if no_page or left_out or any(outcome.status == "error" for outcome in outcomes):
         raise typer.Exit(1)
 
 
 def _write_feedback(
-    name: Path, course: Path, outcomes: list[SheetOutcome], folder: Path, lang: Lang | None, *, quiet: bool
+    file: Path, quiz: Quiz, outcomes: list[SheetOutcome], folder: Path, lang: Lang | None, *, quiet: bool
 ) -> bool:
     """Write a page for each student; True if somebody gets none."""
-    from autograder.quiz import certificates, loading
+    from autograder.quiz import certificates
     from autograder.quiz import feedback as pages
     from autograder.texts import text
 
-    file = loading.find(name, course)
-    quiz = loading.load(file)
     variants = certificates.variants_of(quiz, certificates.load(file, quiz))
     written, notes = pages.write_all(folder, quiz, variants, outcomes, choose(lang, quiz.language))
-    for note in notes:
-        typer.echo(note.get(choose(lang)), err=True)
-    if not quiet:
-        words = text(
-            "pages written: {count}, {folder}/<student>/{quiz}.html", count=written, folder=folder, quiz=quiz.id
-        )
-        typer.echo(words.get(choose(lang)))
-    return bool(notes)
+    summary = text("pages written: {count}, {folder}/<student>/{quiz}.html", count=written, folder=folder, quiz=quiz.id)
+    return _tell_of_writing(notes, summary, lang, quiet=quiet)
 
 
-def _write_gradebook(name: Path, course: Path, outcomes: list[SheetOutcome], lang: Lang | None, *, quiet: bool) -> bool:
+def _write_gradebook(quiz: Quiz, course: Path, outcomes: list[SheetOutcome], lang: Lang | None, *, quiet: bool) -> bool:
     """Write the scores to the gradebook; True if some could not be."""
     from autograder.course import Course
     from autograder.gradebook import quizzes
     from autograder.gradebook.configuration import is_nbgrader_course
-    from autograder.quiz import loading
 
-    quiz = loading.load(loading.find(name, course))
     root = course if is_nbgrader_course(course) else Course.find(course).root
     outcome = quizzes.write(root, quiz, outcomes, choose(lang, quiz.language))
-    for note in outcome.notes:
+    return _tell_of_writing(outcome.notes, outcome.summary, lang, quiet=quiet)
+
+
+def _tell_of_writing(notes: Sequence[Text], summary: Text, lang: Lang | None, *, quiet: bool) -> bool:
+    """Who was left out, and how many were not; True if somebody was."""
+    for note in notes:
         typer.echo(note.get(choose(lang)), err=True)
     if not quiet:
-        typer.echo(outcome.summary.get(choose(lang)))
-    return bool(outcome.notes)
+        typer.echo(summary.get(choose(lang)))
+    return bool(notes)
 
 
 def stats(
@@ -156,7 +151,7 @@ def stats(
     from autograder.quiz import statistics, tables
 
     with errors_as_exit_codes():
-        outcomes = _scored(quiz, answers, course)
+        _, _, outcomes = _scored(quiz, answers, course)
         for problem in (words for outcome in outcomes if outcome.status == "unreadable" for words in outcome.problems):
             typer.echo(problem.get(choose(lang)), err=True)
         try:
@@ -169,7 +164,8 @@ def stats(
             console().print(tables.analysis(analysis, choose(lang)))
 
 
-def _scored(name: Path, answers: list[Path], course: Path) -> list[SheetOutcome]:
+def _scored(name: Path, answers: list[Path], course: Path) -> tuple[Path, Quiz, list[SheetOutcome]]:
+    """The quiz, its file, and what each sheet is worth; what was odd about the sheets is told."""
     from collections import Counter
 
     from autograder.quiz import loading, sheets
@@ -190,7 +186,7 @@ def _scored(name: Path, answers: list[Path], course: Path) -> list[SheetOutcome]
     for student, count in Counter(outcome.student for outcome in outcomes if outcome.named).items():
         if count > 1:
             tell(text("{student}: has {count} answer sheets; all of them count here", student=student, count=count))
-    return outcomes
+    return file, quiz, outcomes
 
 
 @contextmanager

@@ -58,8 +58,8 @@ def list_(course: CourseOption = Path(), lang: LangOption = None, json_output: J
     """List the quizzes of a course, and whether their keys are proved."""
     from rich.text import Text as Styled
 
-    from autograder.quiz import certificates, loading, tables
-    from autograder.report.tables import plain_table
+    from autograder.quiz import certificates, loading
+    from autograder.report.tables import plain_table, points
     from autograder.texts import printable, text
 
     with errors_as_exit_codes():
@@ -91,7 +91,7 @@ def list_(course: CourseOption = Path(), lang: LangOption = None, json_output: J
         table.add_column(heading.get(language))
     for path, quiz, states in found:
         proved = f"{states.count('proved')}/{len(states)}"
-        cells = (path.stem, quiz.title.get(language), str(len(states)), tables.number(quiz.points), proved)
+        cells = (path.stem, quiz.title.get(language), str(len(states)), points(quiz.points), proved)
         table.add_row(*(Styled(printable(cell)) for cell in cells))
     console().print(table)
 

@@ -15,8 +15,9 @@ from autograder.quiz.judges import Variant
 from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
 from autograder.quiz.outcomes import Outcome, QuestionOutcome, SheetOutcome, one_of_each_student
 from autograder.quiz.records import Option, with_gaps, with_values
-from autograder.quiz.tables import MARKS, number
+from autograder.quiz.tables import MARKS
 from autograder.report.document import document, total
+from autograder.report.tables import points
 from autograder.texts import Language, Text, same, text
 
 _WORDS: dict[Outcome, Text] = {
@@ -95,7 +96,7 @@ class _Page:
         return _html(words.get(self._language))
 
     def _question(self, position: int, question: AnyQuestion, outcome: QuestionOutcome) -> Iterator[str]:
-        worth = f"{number(outcome.earned)} / {number(outcome.points)}"
+        worth = f"{points(outcome.earned)} / {points(outcome.points)}"
         verdict = f"{MARKS[outcome.outcome]} {self._say(_WORDS[outcome.outcome])}"
         heading = f'{position}. <span class="{_CLASSES[outcome.outcome]}">{verdict}</span>'
         yield f'<section>\n<div class="head"><h2>{heading}</h2><span class="points">{worth}</span></div>'

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from html import escape
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 _FORMULA = re.compile(r"(`[^`]*`)|\$(?!\s)([^$\n]+)(?<!\s)\$(?!\d)")
 """As Pandoc reads them: ``$5 and $6`` are prices."""
@@ -24,19 +27,26 @@ def to_mathml(latex: str) -> str:
     Raises:
         ValueError: it is no LaTeX, with the reason.
     """
+    return _converted(latex)[0]
+
+
+def _converted(latex: str) -> tuple[str, Element]:
+    """A formula as MathML, written and parsed."""
+    from xml.etree import ElementTree
+
     from latex2mathml.converter import convert
 
     try:
         mathml = str(convert(latex))
-        elements = list(ElementTree.fromstring(mathml).iter())  # noqa: S314 -- what is no XML raises here
+        root = ElementTree.fromstring(mathml)  # noqa: S314 -- our own converter wrote it; what is no XML raises
     except Exception as error:
         raise ValueError(f"${latex}$ is no formula: {type(error).__name__}") from error
     if unknown := _UNKNOWN.search(mathml):
         raise ValueError(f"${latex}$: {unknown[0]} is unknown")
-    for element in elements:  # the converter lets through whatever stands in \\text
+    for element in root.iter():  # the converter lets through whatever stands in \text
         if not _MATHML.match(element.tag) or any("href" in name or name.startswith("on") for name in element.attrib):
             raise ValueError(f"${latex}$ holds what is no formula: {element.tag.rpartition('}')[2]}")
-    return mathml
+    return mathml, root
 
 
 def in_mathml(latex: str) -> str:
@@ -58,9 +68,9 @@ def to_line(latex: str) -> str:
     """
     from autograder.quiz.unicode_math import line_of
 
-    mathml = to_mathml(latex)
+    root = _converted(latex)[1]
     try:
-        return line_of(ElementTree.fromstring(mathml))  # noqa: S314 -- our own converter wrote it
+        return line_of(root)
     except Exception as error:
         raise ValueError(f"${latex}$ cannot be written in a line: {type(error).__name__}") from error
 

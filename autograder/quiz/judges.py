@@ -301,11 +301,7 @@ def _named_parts(answer: str, names: Sequence[str]) -> Any:
         return {name.strip(): value for name, value in pairs}
     words = " ".join(answer.split())
     known = "|".join(map(re.escape, names))
-    found = [
-        match
-        for match in re.finditer(rf"(?:^|[ ,，、])({known}) ?[=:：＝] ?", words, re.IGNORECASE)
-        if not _is_in_brackets(words[: match.start()])
-    ]
+    found = _outside_brackets(words, re.finditer(rf"(?:^|[ ,，、])({known}) ?[=:：＝] ?", words, re.IGNORECASE))
     if len(found) < 2 or found[0].start():
         return {name.strip(): value for name, value in pairs}
     if len({match[1].casefold() for match in found}) < len(found):
@@ -315,8 +311,15 @@ def _named_parts(answer: str, names: Sequence[str]) -> Any:
     return dict(zip((match[1] for match in found), values, strict=True))
 
 
-def _is_in_brackets(before: str) -> bool:
-    return sum(map(before.count, "([{（【")) > sum(map(before.count, ")]}）】"))
+def _outside_brackets(words: str, matches: Iterable[re.Match[str]]) -> list[re.Match[str]]:
+    depth, position, found = 0, 0, []
+    for match in matches:
+        between = words[position : match.start()]
+        depth += sum(map(between.count, "([{（【")) - sum(map(between.count, ")]}）】"))
+        position = match.start()
+        if depth <= 0:
+            found.append(match)
+    return found
 
 
 def _rounded(share: float) -> float:

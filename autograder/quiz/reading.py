@@ -246,8 +246,8 @@ class Choices:
         if isinstance(answer, list | tuple):
             return [self._one(part) for part in answer]
         words = parse_word(answer)
-        if words in self._names or words in self._alike:
-            return [self._one(answer)]
+        if (key := self._named(words, answer)) is not None:
+            return [key]
         if words and all(letter in self._letters for letter in words):
             return [self._letters[letter] for letter in words]
         return self._several(words, answer)
@@ -255,13 +255,15 @@ class Choices:
     def _one(self, part: Any) -> str:
         words = parse_word(part)
         for name in (words, words.rstrip(".)")):
-            if name in self._by_key:
-                return self._by_key[name]
-            if name in self._alike:
-                return self._exactly(_in_one_width(str(part)))
-            if name in self._names:
-                return self._names[name]
+            if (key := self._named(name, part)) is not None:
+                return key
         raise self._unknown(part)
+
+    def _named(self, words: str, written: Any) -> str | None:
+        """The option of these words, which were written so; a key comes before anybody's words."""
+        if words in self._alike and words not in self._by_key:
+            return self._exactly(_in_one_width(str(written)))
+        return self._names.get(words)
 
     def _exactly(self, words: str) -> str:
         """The option of these words, where others differ in case only."""

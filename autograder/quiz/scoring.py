@@ -111,7 +111,9 @@ class Scorer:
             FormatError: it cannot be read.
             SandboxError: it is code, and the platform failed.
         """
-        number = self._variant(question, seed) or 0
+        return self._judge_remembered(question, answer, self._variant(question, seed) or 0)
+
+    def _judge_remembered(self, question: AnyQuestion, answer: Any, number: int) -> Verdict:
         key = _hashable(answer)
         if key is None:
             return self._judge_afresh(question, answer, number)
@@ -182,8 +184,7 @@ class Scorer:
         tries, hints = tries_of(sheet.answers.get(question.id))
         factors = self.quiz.attempts(question)
         best: tuple[float, int, Verdict, str] | None = None
-        seed = sheet.seed or sheet.student
-        variant = self._variant(question, seed)
+        variant = self._variant(question, sheet.seed or sheet.student)
         used, unread, last = 0, list[Text](), ""
         for answer in tries:
             if is_blank(answer):
@@ -193,7 +194,7 @@ class Scorer:
                 unread.append(text("more answers than attempts; the rest was left out"))
                 break
             try:
-                verdict = self.judge(question, answer, seed)
+                verdict = self._judge_remembered(question, answer, variant or 0)
             except FormatError as error:
                 unread.append(error.text)
                 continue

@@ -216,8 +216,8 @@ class KeyScreen:
             letter = _letter(key, choices)
             if letter is not None:
                 return letter
-            if key.lower() in _KEYS:
-                return _KEYS[key.lower()]
+            if key in _KEYS:
+                return _KEYS[key]
 
     def pick_several(self, choices: Sequence[Choice], ticked: set[str]) -> list[str] | Command:
         """Keys tick and untick; Enter is the answer."""
@@ -230,8 +230,8 @@ class KeyScreen:
                 self._redraw(choices, ticked, letter)
             elif key in ("\r", "\n"):
                 return sorted(ticked)
-            elif key.lower() in _KEYS:
-                return _KEYS[key.lower()]
+            elif key in _KEYS:
+                return _KEYS[key]
 
     def line(self, prompt: str) -> str | Command:
         """A line with editing; a single command word is a command."""
@@ -245,7 +245,7 @@ class KeyScreen:
     def wait(self) -> Command | None:
         """Any key goes on."""
         self.say(text("any key goes on").get(self.language), "dim")
-        return _KEYS.get(_key().lower())
+        return _KEYS.get(_key())
 
     def _redraw(self, choices: Sequence[Choice], ticked: set[str], changed: str) -> None:
         """All boxes anew where they stand; where they do not fit the screen, the changed one below them."""
@@ -276,9 +276,9 @@ class KeyScreen:
 
 
 def _key() -> str:
-    """The next key; one after a colon is a command's, whatever options there are."""
-    key = _one_key()
-    return f":{_one_key()}" if key in (":", "：") else key
+    """The next key, in lower case; one after a colon is a command's, whatever options there are."""
+    key = _one_key().lower()
+    return f":{_one_key().lower()}" if key in (":", "：") else key
 
 
 def _one_key() -> str:

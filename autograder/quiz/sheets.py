@@ -111,14 +111,19 @@ def read_sheets(paths: Sequence[Path], quiz: Quiz, tell: Tell = lambda _: None) 
         files = [path]
         if path.is_dir():
             found = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
-            files = [p for p in found if p.suffix.lower() in SUFFIXES and not p.name.endswith(".quiz.json")]
-            if others := [p.name for p in found if p not in files]:
+            files = [p for p in found if _is_sheet(p)]
+            if others := [p.name for p in found if not _is_sheet(p)]:
                 kinds = ", ".join(SUFFIXES)
                 tell(text("left out: {files}; an answer sheet ends in {kinds}", files=_some(others), kinds=kinds))
         for file in files:
-            if file.resolve() not in read or file.is_symlink():  # named twice, it is read once
-                read.add(file.resolve())
+            if (place := file.resolve()) not in read or file.is_symlink():  # named twice, it is read once
+                read.add(place)
                 yield from _sheets_of(file, quiz, tell)
+
+
+def _is_sheet(file: Path) -> bool:
+    """By its name; the quiz that was handed out lies among the answers where `take` has saved them."""
+    return file.suffix.lower() in SUFFIXES and not file.name.endswith(".quiz.json")
 
 
 def _some(names: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from autograder.quiz.formulas import in_lines
 from autograder.quiz.linting import Guess, Remark
 from autograder.quiz.outcomes import Outcome, QuestionOutcome, SheetOutcome
 from autograder.quiz.statistics import Analysis, Item
-from autograder.report.tables import GAP, plain_table
+from autograder.report.tables import GAP, plain_table, points
 from autograder.texts import Language, text
 
 MARKS: dict[Outcome, str] = {
@@ -38,15 +38,6 @@ MAX_LINES = 200
 _PROBLEMS_WIDTH = 30
 
 
-def number(value: float | None) -> str:
-    """A score as short as it can be said.
-
-    >>> number(1.0), number(0.3333333), number(None)
-    ('1', '0.33', '?')
-    """
-    return "?" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
-
-
 def scores(sheets: Sequence[SheetOutcome], language: Language, width: int) -> Group:
     """One line per sheet: what each question earned, the total, the problems.
 
@@ -60,7 +51,7 @@ def scores(sheets: Sequence[SheetOutcome], language: Language, width: int) -> Gr
     heading, rows = _of_questions(ordered)
     student = min(24, max(7, *(cell_len(sheet.student) for sheet in ordered))) if ordered else 7
     maximum = ordered[0].max_score if ordered else 0
-    total = f"{text('total').get(language)} /{number(maximum)}"
+    total = f"{text('total').get(language)} /{points(maximum)}"
     left = width - student - cell_len(total) - 2 * GAP - _width(heading, rows)
     if narrow := left < 0:
         heading, rows = [f"1–{len(heading)}"], [[Styled.assemble(*map(_mark, s.questions))] for s in ordered]
@@ -75,7 +66,7 @@ def scores(sheets: Sequence[SheetOutcome], language: Language, width: int) -> Gr
         table.add_column(problems, style="yellow", max_width=left, no_wrap=True, overflow="ellipsis")
     for sheet, cells in zip(ordered, rows, strict=True):
         last = [Styled(_problems(sheet, language))] if beside else []
-        table.add_row(Styled(sheet.student), *cells, Styled(number(sheet.score)), *last)
+        table.add_row(Styled(sheet.student), *cells, Styled(points(sheet.score)), *last)
     parts: list[RenderableType] = [table]
     if len(sheets) > len(ordered):
         words = text("… and {count} more; --out writes all of them to a file", count=len(sheets) - len(ordered))
@@ -88,7 +79,7 @@ def scores(sheets: Sequence[SheetOutcome], language: Language, width: int) -> Gr
 def _of_questions(sheets: Sequence[SheetOutcome]) -> tuple[list[str], list[list[Styled]]]:
     """A column for each question: its number and points, and what each sheet earned."""
     questions = sheets[0].questions if sheets else ()
-    heading = [f"{position} /{number(question.points)}" for position, question in enumerate(questions, 1)]
+    heading = [f"{position} /{points(question.points)}" for position, question in enumerate(questions, 1)]
     return heading, [[_cell(question) for question in sheet.questions] for sheet in sheets]
 
 
@@ -100,7 +91,7 @@ def _width(heading: Sequence[str], rows: Sequence[Sequence[Styled]]) -> int:
 def _cell(question: QuestionOutcome) -> Styled:
     if question.outcome in ("blank", "format-error", "unjudged"):
         return _mark(question)
-    return Styled(f"{number(question.earned)} ", style=STYLES[question.outcome]).append_text(_mark(question))
+    return Styled(f"{points(question.earned)} ", style=STYLES[question.outcome]).append_text(_mark(question))
 
 
 def _mark(question: QuestionOutcome) -> Styled:
@@ -158,8 +149,8 @@ def analysis(found: Analysis, language: Language) -> Group:
     words = text(
         "{students} students; mean {mean}, standard deviation {deviation}; alpha {alpha}, standard error {error}",
         students=found.students,
-        mean=number(found.mean),
-        deviation=number(found.deviation),
+        mean=points(found.mean),
+        deviation=points(found.deviation),
         alpha=_two_digits(found.alpha),
         error=_two_digits(found.error),
     )
@@ -184,8 +175,8 @@ def summary(sheets: Sequence[SheetOutcome], language: Language) -> str:
         scored=len(scored),
         unreadable=sum(sheet.status == "unreadable" for sheet in sheets),
         error=sum(sheet.status == "error" for sheet in sheets),
-        mean=number(fmean(scored)) if scored else "–",
-        maximum=number(sheets[0].max_score if sheets else 0),
+        mean=points(fmean(scored)) if scored else "–",
+        maximum=points(sheets[0].max_score if sheets else 0),
     )
     return words.get(language)
 
@@ -193,11 +184,11 @@ def summary(sheets: Sequence[SheetOutcome], language: Language) -> str:
 def details(sheet: SheetOutcome, language: Language) -> Group:
     """Every question of one sheet with its mark, what was answered, and the feedback."""
     parts: list[RenderableType] = [
-        Styled(f"{sheet.student}  {number(sheet.score)}/{number(sheet.max_score)}", style="bold")
+        Styled(f"{sheet.student}  {points(sheet.score)}/{points(sheet.max_score)}", style="bold")
     ]
     parts += [Padding(Styled(words.get(language), style="yellow"), (0, 0, 0, 2)) for words in sheet.problems]
     for question in sheet.questions:
-        head = f"{MARKS[question.outcome]} {question.id}  {number(question.earned)}/{number(question.points)}"
+        head = f"{MARKS[question.outcome]} {question.id}  {points(question.earned)}/{points(question.points)}"
         line = Styled(head, style=STYLES[question.outcome])
         if question.answer:
             line.append(f"  {question.answer}", style="default")

@@ -24,8 +24,8 @@ from autograder.quiz.released import Shown, ShownBlank, ShownQuestion
 from autograder.quiz.screens import LETTER_COMMANDS, LETTERS, Choice, Command, Screen
 from autograder.quiz.session import Session
 from autograder.quiz.sheets import Sheet
-from autograder.quiz.tables import MARKS, STYLES, number
-from autograder.report.tables import plain_table
+from autograder.quiz.tables import MARKS, STYLES
+from autograder.report.tables import plain_table, points
 from autograder.texts import Text, text
 
 
@@ -93,7 +93,7 @@ class Taking:
             text(
                 "{count} questions, {points} points. Back: <   next: >   hint: h   language: l   save and leave: q",
                 count=len(shown_quiz.questions),
-                points=number(shown_quiz.points),
+                points=points(shown_quiz.points),
             ),
             "dim",
         )
@@ -122,7 +122,7 @@ class Taking:
     def _head(self, question: ShownQuestion) -> None:
         session, language = self._session, self._screen.language
         place = text("question {number} of {count}", number=session.position + 1, count=len(session.shown.questions))
-        worth = text("points: {points}", points=number(question.points))
+        worth = text("points: {points}", points=points(question.points))
         self._screen.say(f"{place.get(language)} · {worth.get(language)}", "bold blue")
         prompt = question.prompt_for(session.variant(question), language)
         self._screen.say(with_gaps(prompt, question.blanks, "____({})", in_lines) + "\n")
@@ -391,7 +391,7 @@ class Taking:
         assert session.scorer is not None
         answers = {name: {"attempts": t.attempts, "hints": t.hints} for name, t in session.tries.items()}
         scored = session.scorer.score(Sheet(session.student, answers))
-        words = text("{score} of {maximum} points", score=number(scored.score), maximum=number(scored.max_score))
+        words = text("{score} of {maximum} points", score=points(scored.score), maximum=points(scored.max_score))
         self._say(words, "bold")
         table = plain_table()
         for heading in ("", "", text("points").get(self._screen.language)):
@@ -406,7 +406,7 @@ class Taking:
         return (
             Styled(MARKS[outcome.outcome], style=STYLES[outcome.outcome]),
             Styled(line),
-            Styled(f"{number(outcome.earned)}/{number(outcome.points)}"),
+            Styled(f"{points(outcome.earned)}/{points(outcome.points)}"),
         )
 
 

@@ -6,14 +6,14 @@ It fits a phone and prints well. What goes into the body is HTML: whoever makes 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from html import escape
 from pathlib import Path
 
-from autograder.report.terminal import points
+from autograder.report.tables import points
 from autograder.texts import Language, text
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-_STYLE = Path(__file__).with_name("document.css")
 
 
 def document(title: str, body: Iterable[str], language: Language) -> str:
@@ -29,9 +29,15 @@ def document(title: str, body: Iterable[str], language: Language) -> str:
         '<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
-        f"<title>{escape(title)}</title>\n<style>\n{_STYLE.read_text(encoding='utf-8')}</style>\n</head>\n<body>\n<main>",
+        f"<title>{escape(title)}</title>\n<style>\n{_style()}</style>\n</head>\n<body>\n<main>",
     )
     return "\n".join((*head, *body, "</main>\n</body>\n</html>")) + "\n"
+
+
+@cache
+def _style() -> str:
+    """Read once: there may be a thousand pages."""
+    return Path(__file__).with_name("document.css").read_text(encoding="utf-8")
 
 
 def total(score: float | None, maximum: float, language: Language) -> Iterator[str]:

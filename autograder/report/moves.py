@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from autograder.regrading import Change, Move
-from autograder.report.tables import plain_table
-from autograder.report.terminal import MARKS, points
+from autograder.report.tables import plain_table, points
+from autograder.report.terminal import MARKS
 from autograder.results import CriterionResult, GradeReport
 from autograder.texts import Language
 

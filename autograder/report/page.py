@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autograder.report import plots
 from autograder.report.classroom import Classroom, Mistake
-from autograder.report.terminal import points
+from autograder.report.tables import points
 from autograder.results import GradeReport
 from autograder.texts import Language, Text, same, text
 

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text as Styled
 
-from autograder.report.tables import GAP, plain_table
+from autograder.report.tables import GAP, plain_table, points
 from autograder.results import CriterionResult, ExerciseResult, GradeReport
 from autograder.texts import Language, text
 
@@ -18,15 +18,6 @@ MARKS = {"passed": "✓", "failed": "✗", "error": "!", "skipped": "–"}
 _TOTAL_WIDTH = 5
 _PROBLEMS_WIDTH = 40
 _STYLES = {"passed": "green", "failed": "red", "error": "yellow", "skipped": "dim"}
-
-
-def points(value: float | None) -> str:
-    """A score as short as it can be said.
-
-    >>> points(2.0), points(2.5), points(None)
-    ('2', '2.5', '?')
-    """
-    return "?" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def class_table(reports: Sequence[GradeReport], language: Language, width: int) -> Group:
