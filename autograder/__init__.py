@@ -9,7 +9,7 @@ from typing import Any
 __all__ = ["check", "checks", "criterion"]
 __version__ = "0.1.0"
 
-_HOME = {"check": "autograder.practice", "criterion": "autograder.criteria"}
+_HOME = {"check": "autograder.practice.check", "criterion": "autograder.rubric.criteria"}
 
 
 def __getattr__(name: str) -> Any:

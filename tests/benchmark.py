@@ -22,10 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-import tiny_course as tiny
 
-from autograder import mutants
-from autograder.course import Course
+from autograder.course import mutants
+from autograder.course.course import Course
+
+sys.path.insert(0, str(Path(__file__).with_name("helpers")))
+import tiny_course as tiny
 
 ROOT = Path(__file__).parents[1]
 HIDDEN_TESTS = "### BEGIN HIDDEN TESTS\n{}\n### END HIDDEN TESTS"

@@ -13,12 +13,13 @@ import tempfile
 import time
 from pathlib import Path
 
-import tiny_quiz as tiny
+from autograder.quiz.questions.loading import load
+from autograder.quiz.scoring.markers import Variant
+from autograder.quiz.scoring.scorer import Scorer
+from autograder.quiz.scoring.sheets import read_sheets
 
-from autograder.quiz.judges import Variant
-from autograder.quiz.loading import load
-from autograder.quiz.scoring import Scorer
-from autograder.quiz.sheets import read_sheets
+sys.path.insert(0, str(Path(__file__).with_name("helpers")))
+import tiny_quiz as tiny
 
 VARIANTS = {"varied": [Variant({"n": n, "k": 2}, str(n + 2), ((str(n - 2), 0), (str(n * 2), 1))) for n in range(5, 25)]}
 POOL = {

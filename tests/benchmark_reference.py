@@ -21,16 +21,17 @@ from pathlib import Path
 
 import psutil
 
-from autograder.course import Course
-from autograder.jobs import Job
-from autograder.judge import Judge
-from autograder.provenance import Provenance
-from autograder.rubric_process import Session
-from autograder.rubric_server import split_off_zygote
+from autograder.course.course import Course
+from autograder.course.jobs import Job
+from autograder.grading.server import Session
+from autograder.rubric.judge import Judge
+from autograder.rubric.provenance import Provenance
+from autograder.rubric.pytest_session import run_session
 from autograder.sandbox import confine
-from autograder.sandbox.confine import WorkerSettings
-from autograder.session import run_session
-from autograder.student import LocalRunner, Student, run_locally
+from autograder.sandbox.split import split_off_zygote
+from autograder.student.functions import Student
+from autograder.student.local import LocalRunner, run_locally
+from autograder.student.worker_settings import worker_settings_of
 
 ROOT = Path(__file__).parents[1]
 REPEATS = 10
@@ -102,7 +103,7 @@ def measure(rounds):
                 marks.append(cpu_s(zygote))
             spent.append([(after - before) / REPEATS for before, after in pairwise(marks)])
 
-    settings = WorkerSettings.of(assignment, confined=confined)
+    settings = worker_settings_of(assignment, confined=confined)
     with contextlib.closing(split_off_zygote(settings, leave=lambda: None)) as zygote:
         run_session(judge, loop=take_turns)
     return [statistics.median(column) for column in zip(*spent, strict=True)]

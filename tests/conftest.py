@@ -9,13 +9,14 @@ import struct
 import pytest
 from hypothesis import HealthCheck, settings
 
-from autograder.course import Function, Limits
+from autograder.course.settings import Function, Limits
+from autograder.course.submission import Cell
 from autograder.sandbox.cells import Notebook
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.process import Zygote
-from autograder.sandbox.remote import RemoteRunner
-from autograder.student import LocalRunner, Student
-from autograder.submission import Cell
+from autograder.student.functions import Student
+from autograder.student.local import LocalRunner
+from autograder.student.remote import RemoteRunner
 
 settings.register_profile(  # the same examples everywhere: a failure on one machine is a failure on all
     "autograder",
@@ -26,7 +27,9 @@ settings.register_profile(  # the same examples everywhere: a failure on one mac
 )
 settings.load_profile("autograder")
 
-os.environ["AUTOGRADER_STANDBY_S"] = "0"  # a check in a test leaves no process behind; tests/test_standby.py does
+os.environ["AUTOGRADER_STANDBY_S"] = (
+    "0"  # a check in a test leaves no process behind; tests/practice/test_standby.py does
+)
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells make what runs in the background ignore Ctrl-C
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from autograder import journal
 from autograder.report import terminal
+from autograder.results import journal
 
 
 def draw(results, picture):

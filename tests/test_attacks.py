@@ -19,10 +19,10 @@ import attack_files as files
 import pytest
 from process_tree import adopting, still_alive
 
-from autograder import grading
-from autograder.jobs import find_jobs
-from autograder.journal import read
-from autograder.results import GradeReport
+from autograder.course.jobs import find_jobs
+from autograder.grading.batch import grade
+from autograder.results.grade_report import GradeReport
+from autograder.results.journal import read
 from autograder.sandbox import confine
 
 pytestmark = pytest.mark.skipif(not confine.is_available(), reason="this machine has no Landlock")
@@ -374,7 +374,7 @@ def test_without_confinement_they_bite(tmp_path):
         hand_in(course, name, desk.content(CODE[name])[1])
     jobs = [job for job in find_jobs([course.submitted], [corpus.NAME]) if job.student in BITING]
     with adopting() as descendants:
-        graded = grading.grade(jobs, course.assignment(corpus.NAME), course.key(), processes=1, confined=False)
+        graded = grade(jobs, course.assignment(corpus.NAME), course.key(), processes=1, confined=False)
         reports = {report.student: report for report in graded}
         left = still_alive(descendants(), within_s=1)
     assert reports["read_solution"].score == reports["read_solution"].max_score

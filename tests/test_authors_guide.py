@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from autograder.cli import app
-from autograder.course import Course
+from autograder.cli.main import app
+from autograder.course.course import Course
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "solutions" / "README.md").read_text(encoding="utf-8")

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from autograder import audit, grading, mutants
-from autograder.course import Course
-from autograder.jobs import find_jobs
+from autograder.course import mutants
+from autograder.course.course import Course
+from autograder.course.jobs import find_jobs
+from autograder.grading import audit, batch
 
 ROOT = Path(__file__).parents[1]
 COURSE = Course(ROOT)
@@ -38,7 +39,7 @@ def versions(assignment):
 
 @pytest.fixture(scope="module")
 def audited(assignment):
-    return audit.audit(assignment, processes=grading.default_jobs())
+    return audit.audit(assignment, processes=batch.default_jobs())
 
 
 @pytest.mark.slow
@@ -65,7 +66,7 @@ def graded(assignment, tmp_path_factory):
     ):
         (folder / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     jobs = find_jobs([folder], [assignment.name])
-    return {report.student: report for report in grading.grade(jobs, assignment, KEY, processes=1)}
+    return {report.student: report for report in batch.grade(jobs, assignment, KEY, processes=1)}
 
 
 def test_the_stub_earns_nothing_and_the_reference_everything_under_another_key(graded):

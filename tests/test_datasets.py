@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from autograder import datasets
+from autograder.base.environment import overridden
 from autograder.datasets import FASHION_MNIST, OFFLINE, Source, digits, load_images, read_idx
-from autograder.environment import overridden
 
 
 def idx(values):

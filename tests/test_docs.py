@@ -45,8 +45,8 @@ def test_files_named_in_the_readme_exist():
 
 
 def test_the_number_of_samples_is_right():
-    from autograder import demo, mutants
-    from autograder.course import Assignment
+    from autograder.course import demo, mutants
+    from autograder.course.course import Assignment
 
     assignment = Assignment.load(ROOT / "solutions" / demo.ASSIGNMENT)
     answers = mutants.Answers.of(assignment, ROOT / "assignments" / demo.ASSIGNMENT / f"{demo.ASSIGNMENT}.ipynb")
@@ -72,7 +72,7 @@ def test_the_example_rubric_in_the_readme_is_the_real_interface():
 
 
 def test_the_number_of_questions_is_right():
-    from autograder.quiz import loading
+    from autograder.quiz.questions import loading
 
     quizzes = loading.load_all(ROOT / "quizzes")
     assert len(quizzes) == 4

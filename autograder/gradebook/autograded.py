@@ -14,14 +14,14 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder import submission as submissions
-from autograder.course import Assignment
-from autograder.errors import GradebookError, SubmissionError
-from autograder.gradebook.configuration import as_node
-from autograder.gradebook.sources import SourceNotebook, restore
+from autograder.base.errors import GradebookError, SubmissionError
+from autograder.base.i18n import Language
+from autograder.course import submission as submissions
+from autograder.course.course import Assignment
+from autograder.gradebook.nbgrader_course import as_node
+from autograder.gradebook.released_notebook import SourceNotebook, restore
 from autograder.report import html, terminal
-from autograder.results import GradeReport, Problem
-from autograder.texts import Language
+from autograder.results.grade_report import GradeReport, Problem
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from autograder.course import Assignment
-from autograder.errors import GradebookError
-from autograder.files import write_whole
-from autograder.gradebook import page
+from autograder.base.errors import GradebookError
+from autograder.base.files import write_whole
+from autograder.base.i18n import Language, Text, text
+from autograder.course.course import Assignment
+from autograder.gradebook import feedback_page
 from autograder.gradebook.autograded import MARK, NO_RESPONSE
-from autograder.gradebook.configuration import NbgraderCourse
-from autograder.gradebook.page import Answer, CodeCell, Feedback, Given
-from autograder.results import ExerciseResult, Problem
-from autograder.texts import Language, Text, text
+from autograder.gradebook.feedback_page import Answer, CodeCell, Feedback, Given
+from autograder.gradebook.nbgrader_course import NbgraderCourse
+from autograder.results.grade_report import ExerciseResult, Problem
 
 if TYPE_CHECKING:
     from nbgrader.api import SubmittedAssignment
@@ -113,7 +113,7 @@ def render(
         LookupError, ValueError: the notebook holds no report of ours.
     """
     shown = Shown.model_validate(notebook["metadata"][MARK])
-    return page.render(_collect(assignment, submission, notebook, shown), language)
+    return feedback_page.render(_collect(assignment, submission, notebook, shown), language)
 
 
 def _collect(

@@ -27,8 +27,8 @@ from typing import Any, Self
 
 import yaml
 
-from autograder.errors import ConfigError, LeakError
-from autograder.gradebook.configuration import PRIVATE, NbgraderCourse
+from autograder.base.errors import ConfigError, LeakError
+from autograder.gradebook.nbgrader_course import PRIVATE, NbgraderCourse
 
 _REGION = re.compile(r"^.*BEGIN (SOLUTION|HIDDEN TESTS|MARK SCHEME).*$\n(.*?)^.*END \1.*$\n?", re.MULTILINE | re.DOTALL)
 _MARK = re.compile(r"(?:BEGIN|END) (?:SOLUTION|HIDDEN TESTS|MARK SCHEME)")

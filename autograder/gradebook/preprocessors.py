@@ -18,14 +18,14 @@ from nbgrader.preprocessors import Execute, SaveAutoGrades
 from nbgrader.utils import is_grade, is_solution, is_task
 from traitlets.log import get_logger
 
-from autograder.course import Assignment, Course
-from autograder.errors import GradebookError
-from autograder.gradebook import autograded, ordinary, sources
-from autograder.gradebook.configuration import rubric_of, timestamp
-from autograder.grading import default_jobs, grade_all
-from autograder.jobs import Job, find_jobs
-from autograder.journal import Journal
-from autograder.results import GradeReport
+from autograder.base.errors import GradebookError
+from autograder.course.course import Assignment, Course
+from autograder.course.jobs import Job, find_jobs
+from autograder.gradebook import autograded, plain_notebooks, released_notebook
+from autograder.gradebook.nbgrader_course import rubric_of, timestamp
+from autograder.grading.batch import default_jobs, grade_all
+from autograder.results.grade_report import GradeReport
+from autograder.results.journal import Journal
 from autograder.sandbox import confine
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class ConfinedExecute(Execute):  # type: ignore[misc]
         scores = {}
         for cell in nb.cells:
             if is_grade(cell) and not is_solution(cell) and cell.cell_type == "code":
-                given = ordinary.score(cell)
+                given = plain_notebooks.score(cell)
                 scores[cell.metadata.nbgrader.grade_id] = given.score
                 if given.reason:
                     self.log.warning("%s: %s", cell.metadata.nbgrader.grade_id, given.reason)
@@ -145,7 +145,7 @@ class _Run:
         self._folders, self._submissions = folders, assignments
         self._root = Path(folders.root)
         self._reports: dict[tuple[str, str], tuple[Job, GradeReport]] = {}
-        self._runner: ordinary.Runner | None = None
+        self._runner: plain_notebooks.Runner | None = None
 
     def grade(self, assignment: Assignment, student: str, database: str) -> autograded.Autograded:
         """The autograded notebook of a submission; the first one asked for has all of the run graded at once."""
@@ -153,7 +153,7 @@ class _Run:
             self._grade_all(assignment, student)
         job, report = self._reports[assignment.name, student]
         with Gradebook(database) as gradebook:
-            source = sources.load(gradebook, assignment.name, assignment.name)
+            source = released_notebook.load(gradebook, assignment.name, assignment.name)
         return autograded.make(job.path, report, source, assignment)
 
     def _grade_all(self, assignment: Assignment, student: str) -> None:
@@ -171,7 +171,7 @@ class _Run:
     def execute(self, notebook: NotebookNode, student: str, assignment: str, timeout_s: float | None) -> None:
         """Run an ordinary notebook where its other files are."""
         if self._runner is None:
-            self._runner = ordinary.Runner(timeout_s).__enter__()
+            self._runner = plain_notebooks.Runner(timeout_s).__enter__()
             finalize(self, self._runner.close)
         folder = Path(self._folders.format_path(self._folders.autograded_directory, student, assignment))
         self._runner.run(notebook, folder)

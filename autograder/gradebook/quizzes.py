@@ -6,15 +6,15 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.errors import GradebookError, UsageError
-from autograder.gradebook import records, sources
-from autograder.gradebook.configuration import NbgraderCourse, is_nbgrader_course
-from autograder.gradebook.records import Record, Rows
-from autograder.gradebook.writing import Outcome
-from autograder.quiz.formulas import in_lines
-from autograder.quiz.models import Quiz
-from autograder.quiz.outcomes import SheetOutcome, one_of_each_student
-from autograder.texts import Language, text
+from autograder.base.errors import GradebookError, UsageError
+from autograder.base.i18n import Language, text
+from autograder.gradebook import released_notebook
+from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
+from autograder.gradebook.rows import Record, Rows, transaction
+from autograder.gradebook.write import Outcome
+from autograder.quiz.notation.formulas import in_lines
+from autograder.quiz.questions.models import Quiz
+from autograder.quiz.scoring.outcomes import SheetOutcome, one_of_each_student
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
@@ -51,11 +51,11 @@ def write(root: Path, quiz: Quiz, outcomes: Sequence[SheetOutcome], language: La
     outcome.notes.extend(notes)
     with nbgrader.open() as gradebook:
         _register(gradebook, quiz)
-        source = sources.load(gradebook, name_of(quiz), name_of(quiz))
+        source = released_notebook.load(gradebook, name_of(quiz), name_of(quiz))
         gradebook.db.rollback()
         for start in range(0, len(sheets), _BATCH):
             batch = sheets[start : start + _BATCH]
-            with records.transaction(gradebook, name_of(quiz)) as row:
+            with transaction(gradebook, name_of(quiz)) as row:
                 rows = Rows(gradebook, row, source, [sheet.student for sheet in batch])
                 for sheet in batch:
                     record = _record(sheet, language)
@@ -81,7 +81,9 @@ def refuse_other_questions(root: Path, assignment: str, names: Collection[str]) 
     if not is_nbgrader_course(root):
         return
     with NbgraderCourse(root).open() as gradebook:
-        if not sources.is_known(gradebook, assignment, assignment) or not gradebook.assignment_submissions(assignment):
+        if not released_notebook.is_known(gradebook, assignment, assignment) or not gradebook.assignment_submissions(
+            assignment
+        ):
             return
         entered = {cell.name for cell in gradebook.find_notebook(assignment, assignment).grade_cells}
     if changed := entered ^ set(names):
@@ -107,8 +109,8 @@ def _register(gradebook: Gradebook, quiz: Quiz) -> None:
     """Enter the quiz, or see that it is the one that was entered."""
     name = name_of(quiz)
     points = {question.id: float(question.points) for question in quiz.questions}
-    if sources.is_known(gradebook, name, name):
-        known = sources.load(gradebook, name, name)
+    if released_notebook.is_known(gradebook, name, name):
+        known = released_notebook.load(gradebook, name, name)
         entered = {cell.name: cell.points for cell in known.cells.values()}
         if entered == points:
             return

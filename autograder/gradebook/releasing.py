@@ -10,11 +10,11 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.course import Course
-from autograder.errors import GradebookError, UsageError
-from autograder.files import replace_file
+from autograder.base.errors import GradebookError, UsageError
+from autograder.base.files import replace_file
+from autograder.course.course import Course
 from autograder.gradebook import leaks
-from autograder.gradebook.configuration import NbgraderCourse
+from autograder.gradebook.nbgrader_course import NbgraderCourse
 
 
 @dataclass

@@ -21,10 +21,10 @@ from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
+from autograder.base.i18n import choose_language
 from autograder.gradebook import feedback
 from autograder.gradebook.autograded import MARK
-from autograder.gradebook.configuration import rubric_of
-from autograder.texts import choose_language
+from autograder.gradebook.nbgrader_course import rubric_of
 
 if TYPE_CHECKING:
     from nbgrader.converters import GenerateFeedback

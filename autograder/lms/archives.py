@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from autograder.errors import UsageError
-from autograder.texts import printable
+from autograder.base.errors import UsageError
+from autograder.base.i18n import printable
 
 MAX_FILE_BYTES = 256 << 20
 MAX_TOTAL_BYTES = 4 << 30

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from autograder.errors import UsageError
-from autograder.files import FolderInPlace
+from autograder.base.errors import UsageError
+from autograder.base.files import FolderInPlace
+from autograder.base.i18n import printable
 from autograder.lms.archives import MAX_STUDENT_BYTES, Entry, Refused, entries_of, entries_of_bytes
 from autograder.lms.downloads import System, Upload, is_note, reader_of, system_of
-from autograder.texts import printable
 
 Attempt = Literal["last", "first"]
 State = Literal["new", "replaced", "same", "kept"]

@@ -20,8 +20,8 @@ from itertools import accumulate, takewhile
 from pathlib import PurePosixPath
 from typing import Literal
 
-from autograder.errors import UsageError
-from autograder.texts import printable
+from autograder.base.errors import UsageError
+from autograder.base.i18n import printable
 
 System = Literal["canvas", "moodle", "blackboard", "plain"]
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from autograder.results import CriterionResult, GradeReport
-from autograder.texts import Language
+from autograder.base.i18n import Language
+from autograder.results.grade_report import CriterionResult, GradeReport
 
 _NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

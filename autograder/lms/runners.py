@@ -9,10 +9,10 @@ from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
 
 import autograder
-from autograder.course import Assignment, Course
-from autograder.errors import UsageError
+from autograder.base.errors import UsageError
+from autograder.base.i18n import text
+from autograder.course.course import Assignment, Course
 from autograder.lms.reports import not_graded
-from autograder.texts import text
 
 _CHECKOUT = Path(autograder.__file__).resolve().parents[1]
 _NAME = "dl-autograder"

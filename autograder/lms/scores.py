@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autograder.results import GradeReport
+from autograder.results.grade_report import GradeReport
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def with_gradebook(scores: list[Score], root: Path, assignment: str | None = Non
     Raises:
         GradebookError: it cannot be read.
     """
-    from autograder.gradebook.configuration import NbgraderCourse
+    from autograder.gradebook.nbgrader_course import NbgraderCourse
 
     known = {(score.assignment, score.student): score for score in scores}
     with NbgraderCourse(root).open() as gradebook:

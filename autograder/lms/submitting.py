@@ -14,11 +14,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from autograder.course import Assignment
-from autograder.errors import UsageError
-from autograder.files import write_asked
-from autograder.results import CriterionResult, GradeReport
-from autograder.texts import text
+from autograder.base.errors import UsageError
+from autograder.base.files import write_asked
+from autograder.base.i18n import text
+from autograder.course.course import Assignment
+from autograder.results.grade_report import CriterionResult, GradeReport
 
 _OLDEST = (1980, 1, 1, 0, 0, 0)
 
@@ -54,7 +54,7 @@ def look_at(path: Path) -> HandIn:
     Raises:
         UsageError: there is no such assignment, or no notebook of its name.
     """
-    from autograder.course import find_assignment
+    from autograder.course.course import find_assignment
 
     assignment = find_assignment(path.resolve() if path.is_dir() else path.resolve().parent)
     notebook = assignment.notebook
@@ -65,10 +65,10 @@ def look_at(path: Path) -> HandIn:
         raise UsageError(words.both)
     if not notebook.is_file():
         raise UsageError(text("{path}: there is no such file; nothing could be handed in", path=notebook).both)
-    from autograder import practice  # loads torch
+    from autograder.practice import check  # loads torch
 
     sha256 = hashlib.sha256(notebook.read_bytes()).hexdigest()
-    return HandIn(assignment, notebook, practice.check_file(notebook)[1], sha256)
+    return HandIn(assignment, notebook, check.check_file(notebook)[1], sha256)
 
 
 def receipt(handed_in: HandIn, *, time: datetime, way: str) -> dict[str, Any]:

@@ -10,14 +10,16 @@ from typing import Any
 
 import yaml
 
-from autograder.course import Assignment
-from autograder.errors import ConfigError, UsageError
-from autograder.files import write_asked
-from autograder.quiz import certificates, loading, released
+from autograder.base.errors import ConfigError, UsageError
+from autograder.base.files import write_asked
+from autograder.course.course import Assignment
 from autograder.quiz.exports import notebook
 from autograder.quiz.exports.losses import Loss
-from autograder.quiz.judges import Variant
-from autograder.quiz.models import Quiz
+from autograder.quiz.proofs import certificates
+from autograder.quiz.questions import loading
+from autograder.quiz.questions.models import Quiz
+from autograder.quiz.scoring.markers import Variant
+from autograder.quiz.take import released
 
 _MADE_BY = "made by `autograder quiz release --to notebook`"
 _RUBRIC = '''\

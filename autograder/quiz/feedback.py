@@ -7,18 +7,18 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from autograder.files import write_asked
+from autograder.base.files import write_asked
+from autograder.base.i18n import Language, Text, same, text
 from autograder.quiz.exports.markup import option_html, to_html
-from autograder.quiz.filled import Blanks, ChoiceBlank, Code
-from autograder.quiz.formulas import in_mathml
-from autograder.quiz.judges import Variant
-from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
-from autograder.quiz.outcomes import Outcome, QuestionOutcome, SheetOutcome, one_of_each_student
-from autograder.quiz.records import Option, with_gaps, with_values
-from autograder.quiz.tables import MARKS
-from autograder.report.document import document, total
+from autograder.quiz.notation.formulas import in_mathml
+from autograder.quiz.questions.fields import Option, with_gaps, with_values
+from autograder.quiz.questions.fill_in import Blanks, ChoiceBlank, Code
+from autograder.quiz.questions.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
+from autograder.quiz.scoring.markers import Variant
+from autograder.quiz.scoring.outcomes import Outcome, QuestionOutcome, SheetOutcome, one_of_each_student
+from autograder.quiz.terminal import MARKS
+from autograder.report.student_page import document, total
 from autograder.report.tables import points
-from autograder.texts import Language, Text, same, text
 
 _WORDS: dict[Outcome, Text] = {
     "right": text("right"),

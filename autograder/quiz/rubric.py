@@ -13,22 +13,25 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from autograder import checks
-from autograder.criteria import criterion
-from autograder.errors import ConfigError, SandboxError, StudentError, UsageError
-from autograder.quiz import certificates, credit, forms, loading, released
+from autograder.base.errors import ConfigError, SandboxError, StudentError, UsageError
+from autograder.base.i18n import Text, same, text
 from autograder.quiz.exports.notebook import exercise_name
-from autograder.quiz.filled import Blanks, Code
-from autograder.quiz.formulas import in_lines
-from autograder.quiz.judges import Verdict
-from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single
-from autograder.quiz.reading import FormatError
-from autograder.quiz.records import Proof
-from autograder.quiz.released import ShownQuestion
-from autograder.quiz.scoring import Scorer
-from autograder.results import Diagnosis
-from autograder.student import Student, StudentFunction
-from autograder.texts import Text, same, text
+from autograder.quiz.notation.formulas import in_lines
+from autograder.quiz.notation.parsing import FormatError
+from autograder.quiz.proofs import certificates
+from autograder.quiz.questions import loading
+from autograder.quiz.questions.fields import Proof
+from autograder.quiz.questions.fill_in import Blanks, Code
+from autograder.quiz.questions.models import AnyQuestion, Match, Multi, Order, Quiz, Single
+from autograder.quiz.scoring import credit
+from autograder.quiz.scoring.markers import Verdict
+from autograder.quiz.scoring.scorer import Scorer
+from autograder.quiz.take import forms, released
+from autograder.quiz.take.released import ShownQuestion
+from autograder.results.grade_report import Diagnosis
+from autograder.rubric import checks
+from autograder.rubric.criteria import criterion
+from autograder.student.functions import Student, StudentFunction
 
 Test = Callable[..., None]
 _SLUG_LENGTH = 40

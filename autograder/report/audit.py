@@ -6,9 +6,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text as Styled
 
-from autograder.audit import Audit
+from autograder.base.i18n import Language, text
 from autograder.report.tables import plain_table
-from autograder.texts import Language, text
+from autograder.results.audit import Audit
 
 
 def tables(audit: Audit, language: Language) -> Group:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from autograder.base.i18n import Language
 from autograder.report.terminal import MARKS, explanation, score_of
-from autograder.results import CriterionResult, ExerciseResult
-from autograder.texts import Language
+from autograder.results.grade_report import CriterionResult, ExerciseResult
 
 _COLOURS = {"passed": "#2e9f4d", "failed": "#d64545", "error": "#c98a00", "skipped": "#888"}
 

@@ -8,11 +8,11 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text as Styled
 
-from autograder.regrading import Change, Move
+from autograder.base.i18n import Language
 from autograder.report.tables import plain_table, points
 from autograder.report.terminal import MARKS
-from autograder.results import CriterionResult, GradeReport
-from autograder.texts import Language
+from autograder.results.grade_report import CriterionResult, GradeReport
+from autograder.results.moves import Change, Move
 
 
 def table(moves: Sequence[Move], language: Language) -> Table:

@@ -10,9 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text as Styled
 
+from autograder.base.i18n import Language, text
 from autograder.report.tables import GAP, plain_table, points
-from autograder.results import CriterionResult, ExerciseResult, GradeReport
-from autograder.texts import Language, text
+from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
 
 MARKS = {"passed": "✓", "failed": "✗", "error": "!", "skipped": "–"}
 _TOTAL_WIDTH = 5

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # a worker holds nothing of ours that it does not need
-    from autograder.texts import Text
+    from autograder.base.i18n import Text
 
 _FRAMES_SHOWN = 8
 _HERE = str(Path(__file__).parent)

@@ -21,13 +21,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
 
 from autograder.sandbox import jail, landlock, libc, seccomp, workfolder
 from autograder.sandbox.serving import CACHES
-
-if TYPE_CHECKING:
-    from autograder.course import Assignment
 
 LANDLOCK, JAIL, UNCONFINED = "landlock+seccomp", "namespaces+seccomp", "none: process and resource limits only"
 """What reports say about the confinement in force."""
@@ -66,20 +62,6 @@ class WorkerSettings:
     folder: str = ""
     scratch_mb: int = 0
     data: str = ""
-
-    @classmethod
-    def of(cls, assignment: Assignment, *, confined: bool) -> Self:
-        """Those that an assignment asks for."""
-        limits = assignment.settings.limits
-        return cls(
-            memory_mb=limits.memory_mb,
-            output_kb=limits.output_kb,
-            cpu_s=int(limits.submission_s) + 1,
-            preload=tuple(assignment.settings.preload),
-            confined=confined,
-            scratch_mb=limits.scratch_mb,
-            data=str(assignment.data.resolve()) if assignment.data.is_dir() else "",
-        )
 
     @property
     def largest_file(self) -> int:

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from autograder.errors import SandboxError
+from autograder.base.errors import SandboxError
 from autograder.sandbox.serving import CACHES, MAX_MESSAGE, Message, wait_or_kill
 
 if TYPE_CHECKING:
-    from autograder.folders import RunFolder
+    from autograder.base.run_folder import RunFolder
 
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 _BOOT = """\
@@ -82,7 +82,9 @@ class ForkServer:
             program: the module whose ``main(descriptor, settings)`` it runs.
             settings: what every child gets; nothing secret.
         """
-        from autograder.folders import RunFolder  # needs what Windows lacks, where this module is imported all the same
+        from autograder.base.run_folder import (
+            RunFolder,  # needs what Windows lacks, where this module is imported all the same
+        )
 
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         folder = RunFolder()

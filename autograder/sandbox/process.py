@@ -17,12 +17,12 @@ from typing import NoReturn, Self
 
 import torch
 
-from autograder.errors import BadReply, SandboxError, StudentCrash, StudentError, StudentTimeout
+from autograder.base.errors import BadReply, SandboxError, StudentCrash, StudentError, StudentTimeout
+from autograder.base.i18n import Text, text
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.forking import Child, ForkServer
 from autograder.sandbox.serving import Message
 from autograder.sandbox.wire import Connection, DeadlineError, Received, WireError, pack
-from autograder.texts import Text, text
 
 Callback = Callable[[Message, list[Received]], tuple[Message, list[torch.Tensor]]]
 

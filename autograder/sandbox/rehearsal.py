@@ -69,7 +69,7 @@ def answer_all() -> list[Message]:
 
 
 def _requests() -> Iterator[tuple[Message, list[torch.Tensor]]]:
-    """What `autograder.sandbox.host` and `autograder.sandbox.remote` ask; the last one for what is not there."""
+    """What `autograder.student.host` and `autograder.student.remote` ask; the last one for what is not there."""
     yield {"op": "start", "functions": {name: name for name in _FUNCTIONS}, "module": "__main__"}, []
     cell = {"label": "cell", "source": _CELL, "first_line": 0, "resume": False, "definitions_only": False}
     yield {"op": "cell", "grade_cells": [], **cell}, []

@@ -11,11 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autograder.quiz import credit
-from autograder.quiz.certificates import Certificate
-from autograder.quiz.evidence import tell
+from autograder.base.i18n import Language, Text
 from autograder.quiz.exports.losses import Loss
-from autograder.quiz.filled import (
+from autograder.quiz.notation.formulas import marked
+from autograder.quiz.notation.parsing import parse_number, parse_shape, parse_word
+from autograder.quiz.proofs.certificates import Certificate
+from autograder.quiz.proofs.evidence import tell
+from autograder.quiz.questions.fields import Option, with_values
+from autograder.quiz.questions.fill_in import (
     Blank,
     Blanks,
     ChoiceBlank,
@@ -27,13 +30,10 @@ from autograder.quiz.filled import (
     Tolerance,
     WrongNumber,
 )
-from autograder.quiz.formulas import marked
-from autograder.quiz.judges import Variant
-from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
-from autograder.quiz.reading import parse_number, parse_shape, parse_word
-from autograder.quiz.records import Option, with_values
-from autograder.quiz.released import release, shuffled
-from autograder.texts import Language, Text
+from autograder.quiz.questions.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
+from autograder.quiz.scoring import credit
+from autograder.quiz.scoring.markers import Variant
+from autograder.quiz.take.released import release, shuffled
 
 _PAGE = Path(__file__).with_name("page.html")
 _PLACE = "QUIZ_DATA"

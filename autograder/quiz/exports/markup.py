@@ -6,9 +6,9 @@ import html
 import re
 from collections.abc import Callable, Sequence
 
-from autograder.quiz.formulas import replaced
-from autograder.quiz.records import Option
-from autograder.texts import Language
+from autograder.base.i18n import Language
+from autograder.quiz.notation.formulas import replaced
+from autograder.quiz.questions.fields import Option
 
 _CODE = re.compile(r"`([^`]+)`")
 

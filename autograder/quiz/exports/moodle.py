@@ -7,9 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from autograder.base.i18n import Language, Text
 from autograder.quiz.exports.losses import Loss
 from autograder.quiz.exports.markup import option_html, spellings, to_html
-from autograder.quiz.filled import (
+from autograder.quiz.notation.parsing import parse_number
+from autograder.quiz.questions.fields import PLACEHOLDER, Option, with_values
+from autograder.quiz.questions.fill_in import (
     Blank,
     Blanks,
     ChoiceBlank,
@@ -20,11 +23,8 @@ from autograder.quiz.filled import (
     TextBlank,
     Tolerance,
 )
-from autograder.quiz.judges import Variant
-from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
-from autograder.quiz.reading import parse_number
-from autograder.quiz.records import PLACEHOLDER, Option, with_values
-from autograder.texts import Language, Text
+from autograder.quiz.questions.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
+from autograder.quiz.scoring.markers import Variant
 
 _FRACTIONS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20)
 """Moodle knows the fractions 1/k of these, and only few others."""

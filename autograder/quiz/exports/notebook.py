@@ -10,16 +10,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from autograder.errors import UsageError
+from autograder.base.errors import UsageError
+from autograder.base.i18n import Language, Text, text
 from autograder.quiz.exports.losses import Loss
-from autograder.quiz.filled import Blank, Blanks, ChoiceBlank, Code, Number, NumberBlank, ShapeBlank
-from autograder.quiz.formulas import in_lines, replaced
-from autograder.quiz.judges import Variant
-from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
-from autograder.quiz.reading import parse_number
-from autograder.quiz.records import PLACEHOLDER, Option, with_values
-from autograder.quiz.released import ShownQuestion
-from autograder.texts import Language, Text, text
+from autograder.quiz.notation.formulas import in_lines, replaced
+from autograder.quiz.notation.parsing import parse_number
+from autograder.quiz.questions.fields import PLACEHOLDER, Option, with_values
+from autograder.quiz.questions.fill_in import Blank, Blanks, ChoiceBlank, Code, Number, NumberBlank, ShapeBlank
+from autograder.quiz.questions.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
+from autograder.quiz.scoring.markers import Variant
+from autograder.quiz.take.released import ShownQuestion
 
 STUB = "# 在这里写你的代码 / your code here\nraise NotImplementedError()"
 """What stands where the solution was, as in this project's nbgrader_config.py."""

@@ -13,15 +13,24 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from xml.etree.ElementTree import Element, SubElement
 
+from autograder.base.i18n import Language, Text, same, text
 from autograder.quiz.exports.losses import Loss
 from autograder.quiz.exports.markup import option_html, spellings, to_html
 from autograder.quiz.exports.qti_items import Item, any_of, is_, metadata, written
-from autograder.quiz.filled import Blank, Blanks, ChoiceBlank, Code, Number, NumberBlank, ShapeBlank, TextBlank
-from autograder.quiz.judges import Variant
-from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
-from autograder.quiz.reading import parse_number
-from autograder.quiz.records import PLACEHOLDER, Option, with_values
-from autograder.texts import Language, Text, same, text
+from autograder.quiz.notation.parsing import parse_number
+from autograder.quiz.questions.fields import PLACEHOLDER, Option, with_values
+from autograder.quiz.questions.fill_in import (
+    Blank,
+    Blanks,
+    ChoiceBlank,
+    Code,
+    Number,
+    NumberBlank,
+    ShapeBlank,
+    TextBlank,
+)
+from autograder.quiz.questions.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
+from autograder.quiz.scoring.markers import Variant
 
 _QTI = "http://www.imsglobal.org/xsd/ims_qtiasiv1p2"
 _PACKAGE = "http://www.imsglobal.org/xsd/imsccv1p1/imscp_v1p1"

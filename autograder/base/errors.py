@@ -1,0 +1,110 @@
+"""What can go wrong, by whose fault it is.
+
+.. code-block:: text
+
+    AutograderError
+    ├── UsageError          the person at the keyboard: a path that is not there, an option that cannot be
+    ├── ConfigError         the author of a course: assignment.yaml, a rubric, a source notebook
+    ├── SubmissionError     a student's file that cannot be read at all
+    ├── StudentError        a student's code, when it is called
+    │   ├── StudentException    it raised
+    │   ├── StudentTimeout      it did not return in time
+    │   ├── StudentCrash        it ended its process
+    │   └── BadReply            what came back is not a value (every malformed reply is this one class)
+    ├── LeakError           something secret is in what students would get; nothing is released
+    ├── GradebookError      nbgrader's database or folders cannot be read or written; the reports are kept
+    └── SandboxError        the platform: never a student's zero
+
+Every student's error carries a `Text`, so that it can be shown in either language.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the command line must start without pydantic
+    from autograder.base.i18n import Text
+
+
+class AutograderError(Exception):
+    """Root of all errors this package raises on purpose."""
+
+
+class UsageError(AutograderError):
+    """The command was called in a way that cannot work; the message names the remedy."""
+
+
+class ConfigError(AutograderError):
+    """An author's mistake, located.
+
+    Args:
+        message: what is wrong and what would be right.
+        path: the file.
+        line: 1-based line, where known.
+        column: 1-based column, where known.
+        key: dotted key inside a YAML file, or the name of a test.
+    """
+
+    def __init__(
+        self, message: str, *, path: Path, line: int | None = None, column: int | None = None, key: str | None = None
+    ) -> None:
+        self.message, self.path, self.line, self.column, self.key = message, path, line, column, key
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.path, self.line, self.column if self.line else None) if part)
+        return f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}"
+
+
+class SubmissionError(AutograderError):
+    """A submission that cannot be read; `text` is the reason its student is given."""
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        super().__init__(text.en)
+
+
+class StudentError(AutograderError):
+    """A student's code did not return a value; `text` is what its student reads."""
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        super().__init__(text.en)
+
+
+class StudentException(StudentError):
+    """The student's code raised.
+
+    Args:
+        text: the student's own traceback, without ours.
+        kind: name of the exception's type.
+    """
+
+    def __init__(self, text: Text, *, kind: str = "") -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+class StudentTimeout(StudentError):
+    """The student's code did not return in time."""
+
+
+class StudentCrash(StudentError):
+    """The student's code ended its process."""
+
+
+class BadReply(StudentError):
+    """What came back from the student's process cannot be taken for a value."""
+
+
+class SandboxError(AutograderError):
+    """The platform failed: no process could be started, or one of ours died."""
+
+
+class GradebookError(AutograderError):
+    """nbgrader's gradebook or folders cannot be read or written; no report is lost by it."""
+
+
+class LeakError(AutograderError):
+    """Something secret is in what students would get; nothing is released."""

@@ -1,0 +1,122 @@
+"""Files: never half written, and places in them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+from autograder.base.errors import UsageError
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file; whoever reads it meanwhile, or after a kill, sees the old content or the new, never half.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(content.encode() if isinstance(content, str) else content)
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def write_asked(path: Path, content: str | bytes, *, make_folder: bool = False, inputs: Collection[Path] = ()) -> None:
+    """Write a file that somebody has asked for, whole or not at all.
+
+    Args:
+        path: its place.
+        content: of it.
+        make_folder: make the folder it lies in where there is none.
+        inputs: files it was made from, which it must not replace, and folders that it must not be found in next time.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path}: cannot be written: it is a folder; name a file")
+    for used in inputs:
+        if used.resolve() in (path.resolve(), *(path.resolve().parents if used.is_dir() else ())):
+            raise UsageError(f"{path}: lies where this is made from; name another file")
+    try:
+        if make_folder:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: cannot be written: there is no such folder; make it, or name another") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def replace_file(source: Path, target: Path) -> None:
+    """Put a copy of a file in the place of another; whoever reads it meanwhile sees the old one or the new one.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.copy(source, beside)
+    beside.replace(target)
+
+
+class FolderInPlace:
+    """A folder made anew beside its place, where whoever looks sees the old one or the new one, or after a kill none.
+
+    The old one is kept until it is no longer needed.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._new, self._old = (place.with_name(f".{place.name}.{word}") for word in ("new", "old"))
+        self._is_in_place = False
+
+    def recover(self) -> None:
+        """Clean up behind a process that was killed; of two folders the one in place counts."""
+        shutil.rmtree(self._new, ignore_errors=True)
+        if self._old.exists() and not self._place.exists():
+            self._old.rename(self._place)
+        shutil.rmtree(self._old, ignore_errors=True)
+
+    def begin(self) -> Path:
+        """The new folder, empty.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        self.recover()
+        self._new.mkdir(parents=True)
+        return self._new
+
+    def put_in_place(self) -> None:
+        """Let the new folder be what is seen.
+
+        Raises:
+            OSError: one of them cannot be moved.
+        """
+        if self._place.exists():
+            self._place.rename(self._old)
+        self._new.rename(self._place)
+        self._is_in_place = True
+
+    def undo(self) -> None:
+        """As if it had not begun."""
+        shutil.rmtree(self._place if self._is_in_place else self._new, ignore_errors=True)
+        if self._old.exists():
+            self._old.rename(self._place)
+        with suppress(OSError):  # a student's folder that is empty now was not there before
+            self._place.parent.rmdir()
+
+    def finish(self) -> None:
+        """The old one is not needed any more."""
+        shutil.rmtree(self._old, ignore_errors=True)
+
+
+def line_of(path: Path, words: str, *, last: bool = False) -> int | None:
+    """The number of the first line, or the last, that holds some words; None where there is no such line."""
+    numbers = [n for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1) if words in line]
+    return numbers[-1 if last else 0] if numbers else None

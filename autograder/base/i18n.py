@@ -1,0 +1,114 @@
+"""Two languages: every sentence a student reads exists in English and in Chinese.
+
+English sentences stand in the code; their Chinese ones in ``locale/zh_CN/LC_MESSAGES/autograder.po``. A test
+compares the two, so a sentence without a translation is a failing build. Content (titles, hints) carries its
+own two languages.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+Language = Literal["en", "zh"]
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f]")
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_FOLDER = re.compile(r"(?:/[^\s/'\"]+)*/autograder-work-\w+")
+CATALOGUE = Path(__file__).parents[1] / "locale" / "zh_CN" / "LC_MESSAGES" / "autograder.po"
+
+
+def without_addresses(words: str) -> str:
+    """Words without places of objects in memory and of a working folder, which are others in every process.
+
+    >>> without_addresses("<Net object at 0x7fd9d15dc280>, '/tmp/autograder-run-1/autograder-work-2/data/x.csv'")
+    "<Net object>, './data/x.csv'"
+    """
+    return _FOLDER.sub(".", _ADDRESS.sub("", words))
+
+
+def printable(words: str) -> str:
+    """Words as every encoding and terminal can hold them.
+
+    File names may be any bytes, JSON strings half a surrogate pair; both may hold what steers a terminal or turns the
+    direction of writing.
+    """
+    words = _STEERING.sub("\ufffd", words)
+    if words.isascii():
+        return words
+    return words.encode("utf-8", "surrogateescape" if _is_file_name(words) else "replace").decode("utf-8", "replace")
+
+
+def _is_file_name(words: str) -> bool:
+    return all(not "\ud800" <= c <= "\udfff" or "\udc80" <= c <= "\udcff" for c in words)
+
+
+class Text(BaseModel):
+    """The same words in both languages."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    en: str
+    zh: str
+
+    @field_validator("en", "zh")
+    @classmethod
+    def _can_be_written(cls, words: str) -> str:
+        """Half a surrogate pair, from a student's string or a file name, has no encoding."""
+        return printable(words)
+
+    def __str__(self) -> str:
+        return self.en
+
+    def get(self, language: Language) -> str:
+        """The words in one language."""
+        return self.zh if language == "zh" else self.en
+
+    @property
+    def both(self) -> str:
+        """Both languages in one line, for where nobody knows yet which one its reader reads."""
+        return f"{self.zh} / {self.en}"
+
+    def __add__(self, other: Text) -> Text:
+        return Text(en=self.en + other.en, zh=self.zh + other.zh)
+
+
+@cache
+def _chinese() -> dict[str, str]:
+    import polib
+
+    return {entry.msgid: entry.msgstr for entry in polib.pofile(str(CATALOGUE)) if entry.msgstr}
+
+
+def text(template: str, /, **values: object) -> Text:
+    """A sentence of ours in both languages.
+
+    Args:
+        template: the English sentence, with ``{name}`` where a value goes.
+        values: what goes there; a `Text` value is put in by language.
+
+    >>> text("not a notebook: {reason}", reason="empty").en
+    'not a notebook: empty'
+    """
+
+    def fill(sentence: str, language: Language) -> str:
+        return sentence.format(**{k: v.get(language) if isinstance(v, Text) else v for k, v in values.items()})
+
+    return Text(en=fill(template, "en"), zh=fill(_chinese().get(template, template), "zh"))
+
+
+def same(words: str) -> Text:
+    """Words that are not ours to translate: a student's traceback, a file name."""
+    return Text(en=words, zh=words)
+
+
+def choose_language(asked: Language | None = None, default: Language = "en") -> Language:
+    """The language to speak: as asked, else ``AUTOGRADER_LANG``, else the course's."""
+    if asked:
+        return asked
+    from_environment = os.environ.get("AUTOGRADER_LANG", "")[:2]
+    return from_environment if from_environment in ("en", "zh") else default  # type: ignore[return-value]

@@ -1,0 +1,171 @@
+"""What this machine can do: found out by trying it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from autograder.base.errors import AutograderError
+from autograder.base.i18n import Text, same, text
+from autograder.course.course import Course
+from autograder.course.settings import Limits
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at.
+
+    Args:
+        name: what.
+        value: what was found.
+        ok: grading can work with it.
+    """
+
+    name: Text
+    value: Text
+    ok: bool = True
+
+
+def examine(folder: Path) -> list[Finding]:
+    """Look at the machine, the packages and the course around ``folder``."""
+    return [
+        Finding(text("Python"), same(f"{platform.python_version()} ({sys.executable})"), sys.version_info >= (3, 11)),
+        Finding(
+            text("system"),
+            same(f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} CPUs"),
+        ),
+        *(_package(name, needed=name in _NEEDED) for name in (*_NEEDED, *_USEFUL)),
+        *_sandbox(),
+        _course(folder),
+    ]
+
+
+_NEEDED = ("torch", "pytest", "nbgrader", "pydantic", "typer")
+_USEFUL = ("jupyterlab", "notebook", "matplotlib", "ipython")
+
+
+def _package(name: str, *, needed: bool) -> Finding:
+    try:
+        return Finding(same(name), same(version(name)))
+    except PackageNotFoundError:
+        return Finding(same(name), text("not installed"), not needed)
+
+
+_PROBES = """
+import os, resource, socket
+
+def attempt(what, home):
+    try:
+        return bool(ATTEMPTS[what](home))
+    except (OSError, ValueError):
+        return False
+
+def write(_):
+    open("/tmp/autograder-doctor", "w").close()
+    os.unlink("/tmp/autograder-doctor")
+    return True
+
+def fork(_):
+    if os.fork() == 0:
+        os._exit(0)
+    return True
+
+def raise_limit(_):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard + 1))
+    return True
+
+ATTEMPTS = {
+    "read": lambda _: open("/etc/passwd").read(),
+    "home": lambda home: os.listdir(home) or True,
+    "write": write,
+    "mode": lambda _: os.chmod("/tmp", os.stat("/tmp").st_mode & 0o7777) is None,
+    "network": lambda _: socket.socket(),
+    "fork": fork,
+    "signal": lambda _: os.kill(os.getppid(), 0) is None,
+    "memory": lambda _: open(f"/proc/{os.getppid()}/mem", "rb"),
+    "limit": raise_limit,
+}
+"""
+
+
+def _attempts() -> dict[str, Text]:
+    return {
+        "read": text("reading /etc/passwd"),
+        "home": text("listing your home folder"),
+        "write": text("writing a file in /tmp"),
+        "mode": text("changing the mode of a folder"),
+        "network": text("opening a network socket"),
+        "fork": text("starting a process"),
+        "signal": text("signalling another process"),
+        "memory": text("opening another process's memory"),
+        "limit": text("raising its own limits"),
+    }
+
+
+def _sandbox() -> Iterator[Finding]:
+    """Run a submission that tries what it may not do in a process of its own."""
+    name = text("student processes")
+    if sys.platform != "linux":
+        words = text("need Linux; grade in WSL2 or a Linux container. `autograder check` works without")
+        yield Finding(name, words, ok=False)
+        return
+    from autograder.sandbox import confine, landlock
+
+    confined = confine.is_available()
+    try:
+        succeeded = _try_in_worker(confined=confined)
+    except (AutograderError, OSError) as error:
+        yield Finding(name, same(str(error)), ok=False)
+        return
+    level = confine.level()
+    version = f" (Landlock {landlock.version()})" if level == confine.LANDLOCK else ""
+    yield Finding(name, text("work; confinement: {level}", level=level + version))
+    if not confined:
+        words = text("missing: Landlock (Linux 5.13 or newer) or user namespaces; grade in WSL2 or a Linux container")
+        yield Finding(text("confinement"), words, ok=False)
+    scratch = (
+        text("possible")
+        if confine.is_available(1)
+        else text("not possible: {needed}", needed=confine.NEEDED_FOR_SCRATCH)
+    )
+    yield Finding(text("scratch folders"), scratch)
+    for what, words in _attempts().items():
+        possible = succeeded[what]
+        yield Finding(words, text("possible for students' code") if possible else text("blocked"), not possible)
+
+
+def _try_in_worker(*, confined: bool) -> dict[str, bool]:
+    from autograder.course.settings import Function
+    from autograder.course.submission import Cell
+    from autograder.sandbox.confine import WorkerSettings
+    from autograder.sandbox.process import Zygote
+    from autograder.student.functions import Student
+    from autograder.student.remote import RemoteRunner
+
+    attempt, limits = Function.parse("attempt(what, home)"), Limits()
+    cells = [Cell("code cell 1", 1, _PROBES)]
+    with Zygote.begin(WorkerSettings(limits.memory_mb, limits.output_kb, 10, confined=confined)) as zygote:
+        runner = RemoteRunner(zygote, cells, functions={"attempt": "attempt"}, grade_ids={}, limits=limits, seed=0)
+        student = Student({"attempt": attempt}, runner)
+        try:
+            return {what: student.attempt(what, str(Path.home())) is True for what in _attempts()}
+        finally:
+            runner.close()
+
+
+def _course(folder: Path) -> Finding:
+    name = text("course")
+    try:
+        course = Course.find(folder)
+        found = ", ".join(course.assignments())
+    except AutograderError as error:
+        return Finding(name, same(str(error)))
+    tool = "" if shutil.which("nbgrader") else " (nbgrader is not on PATH)"
+    return Finding(name, same(f"{course.root}: {found}{tool}"))

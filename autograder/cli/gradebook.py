@@ -1,0 +1,139 @@
+"""The commands around nbgrader's gradebook: parse, call, show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autograder.base.errors import UsageError
+from autograder.cli.options import (
+    AssignmentsArgument,
+    CourseOption,
+    JobsOption,
+    JsonOption,
+    LangOption,
+    UnsafeOption,
+    choose,
+    console,
+    errors_as_exit_codes,
+    must_confine,
+    print_json,
+    progress,
+)
+
+if TYPE_CHECKING:
+    from autograder.base.i18n import Language
+    from autograder.course.course import Course
+    from autograder.results.grade_report import GradeReport
+
+
+def write_gradebook(
+    course: Course, paths: Sequence[Path], reports: Sequence[GradeReport], language: Language, *, quiet: bool
+) -> None:
+    """Write reports to nbgrader's gradebook and say what came of it."""
+    from autograder.base.i18n import text
+    from autograder.gradebook import write
+
+    with console(stderr=True).status(text("writing the gradebook").get(language)) as status:
+        if quiet:
+            status.stop()
+        outcome = write.write(course, paths, reports)
+    for note in outcome.notes:
+        typer.echo(note.get(language), err=True)
+    if outcome.database and not quiet:
+        typer.echo(outcome.summary.get(language))
+
+
+def release(assignments: AssignmentsArgument = None, course: CourseOption = Path()) -> None:
+    """Make what students get from solutions/, after a look for leaks, and enter it into the gradebook."""
+    from autograder.course.course import Course
+    from autograder.gradebook import releasing
+    from autograder.gradebook.nbgrader_course import NbgraderCourse
+
+    with errors_as_exit_codes():
+        found = Course.find(course)
+        nbgrader = NbgraderCourse(found.root)
+        for name in assignments or list(found.assignments()):
+            done = releasing.release(found, nbgrader, name)
+            typer.echo(f"{name}: {', '.join(done.changed) or 'nothing has changed'} -> {done.folder}")
+            for stranger in done.strangers:
+                typer.echo(f"{done.folder / stranger}: is not made from the source, yet students get it", err=True)
+
+
+def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Path(), lang: LangOption = None) -> None:
+    """Write a page for each student: scores, criteria, likely causes, hints, what people said."""
+    from autograder.base.i18n import text
+    from autograder.course.course import Course
+    from autograder.gradebook import feedback as pages
+    from autograder.gradebook.nbgrader_course import NbgraderCourse
+
+    with errors_as_exit_codes():
+        found = Course.find(course)
+        nbgrader = NbgraderCourse(found.root)
+        if not assignments:
+            known = nbgrader.assignments()
+            assignments = [name for name in found.assignments() if name in known]
+            if not assignments:
+                raise UsageError(f"{nbgrader.database}: holds no assignment of this course; grade one first")
+        for name in assignments:
+            assignment = found.assignment(name)
+            written = list(pages.write_all(nbgrader, assignment, choose(lang, assignment.settings.language)))
+            done = [page for page in written if page.file is not None]
+            folder = f"{nbgrader.folders.feedback_directory}/<student>/{name}/"
+            words = text("{assignment}: {count} pages in {folder}", assignment=name, count=len(done), folder=folder)
+            typer.echo(words.get(choose(lang)))
+            for page in written:
+                if page.reason is not None:
+                    typer.echo(f"{page.student}: {page.reason.get(choose(lang))}", err=True)
+
+
+def regrade(
+    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Whose rubric has changed.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Let the new scores count.")] = False,
+    jobs: JobsOption = None,
+    out: Annotated[Path, typer.Option("--out", help="What `grade` wrote.")] = Path("results.jsonl"),
+    course: CourseOption = Path(),
+    no_gradebook: Annotated[bool, typer.Option("--no-gradebook", help="Leave nbgrader's gradebook as it is.")] = False,
+    unsafe_no_sandbox: UnsafeOption = False,
+    lang: LangOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Grade again after a rubric has changed: first show who moves and why, with --yes let it count."""
+    from autograder.base.i18n import text
+    from autograder.course.course import Course
+    from autograder.grading.batch import default_jobs
+    from autograder.grading.regrade import Regrading
+    from autograder.report import moves as report
+
+    with errors_as_exit_codes():
+        language = choose(lang)
+        found = Course.find(course)
+        graded = found.assignment(assignment)
+        confined = must_confine(unsafe=unsafe_no_sandbox, scratch_mb=graded.settings.limits.scratch_mb)
+        again = Regrading(found, graded, out)
+        with progress(len(again), quiet=json_output) as advance:
+            moves = again.grade(processes=jobs or default_jobs(), confined=confined, advance=advance)
+        if json_output:
+            print_json([report.as_values(move) for move in moves])
+        else:
+            if moves:
+                console().print(report.table(moves, language))
+            typer.echo(text("{moved} of {all} change", moved=len(moves), all=len(again)).get(language))
+        if not yes:
+            if not json_output:
+                typer.echo(text("nothing has been written; add --yes to let the new scores count").get(language))
+            return
+        kept = again.accept()
+        if not json_output:
+            typer.echo(text("reports: {file}; the old ones: {kept}", file=str(out), kept=str(kept)).get(language))
+        if not no_gradebook:
+            write_gradebook(found, [], again.reports, language, quiet=json_output)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Make these commands part of an application."""
+    for command in (release, feedback, regrade):
+        app.command()(command)

@@ -1,0 +1,320 @@
+"""The commands between the course and learning management systems: collect, export, submit."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autograder.base.errors import UsageError
+from autograder.base.files import write_asked
+from autograder.cli.options import (
+    CourseOption,
+    JsonOption,
+    Lang,
+    LangOption,
+    choose,
+    console,
+    errors_as_exit_codes,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from autograder.base.i18n import Language
+    from autograder.lms.collecting import Collection
+    from autograder.lms.score_tables import Exported
+    from autograder.lms.scores import Score
+    from autograder.lms.submitting import HandIn
+    from autograder.results.grade_report import GradeReport
+
+
+class AttemptChoice(StrEnum):
+    """Which of several attempts counts."""
+
+    last = "last"
+    first = "first"
+
+
+class ExportTarget(StrEnum):
+    """What scores are exported as, and who can run the grader."""
+
+    csv = "csv"
+    xlsx = "xlsx"
+    canvas = "canvas"
+    moodle = "moodle"
+    gradescope = "gradescope"
+    junit = "junit"
+    gradescope_autograder = "gradescope-autograder"
+    github_classroom = "github-classroom"
+
+
+_FILES = {
+    ExportTarget.csv: "scores.csv",
+    ExportTarget.xlsx: "scores.xlsx",
+    ExportTarget.canvas: "canvas.csv",
+    ExportTarget.moodle: "moodle.csv",
+    ExportTarget.gradescope: "gradescope",
+    ExportTarget.junit: "junit.xml",
+    ExportTarget.gradescope_autograder: "gradescope-autograder",
+    ExportTarget.github_classroom: "github-classroom",
+}
+
+
+def collect(
+    source: Annotated[
+        Path, typer.Argument(metavar="ZIP_OR_FOLDER", help="A download of Canvas, Moodle or Blackboard.")
+    ],
+    assignment: Annotated[str, typer.Option("--assignment", help="The assignment that was handed in.")],
+    attempt: Annotated[AttemptChoice, typer.Option("--attempt", help="Which of several attempts counts.")] = (
+        AttemptChoice.last
+    ),
+    update: Annotated[
+        bool, typer.Option("--update", help="Replace what was collected before, where it differs.")
+    ] = False,
+    course: CourseOption = Path(),
+    json_output: JsonOption = False,
+) -> None:
+    """Put a download of submissions into submitted/<student>/<assignment>/."""
+    from autograder.course.course import Course
+    from autograder.lms import collecting
+
+    with errors_as_exit_codes():
+        if not source.exists():
+            raise UsageError(f"{source}: there is no such file or folder")
+        found = Course.find(course)
+        name = found.assignment(assignment).name
+        collection = collecting.collect(source, found.submitted, name, attempt=attempt.value, update=update)
+        if json_output:
+            print_json(_document(collection))
+        else:
+            _show(collection)
+    if collection.refused:
+        raise typer.Exit(1)
+
+
+def export(
+    results: Annotated[Path, typer.Argument(metavar="[RESULTS]", help="What `grade` wrote.")] = Path("results.jsonl"),
+    *,
+    to: Annotated[ExportTarget, typer.Option("--to", help="The format.")],
+    assignment: Annotated[str | None, typer.Option("--assignment", help="This assignment only.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Where it goes; by default named after the format.")] = None,
+    roster: Annotated[
+        Path | None, typer.Option("--roster", help="The gradebook or worksheet that Canvas or Moodle exports.")
+    ] = None,
+    gradebook: Annotated[
+        bool,
+        typer.Option(
+            "--gradebook",
+            help="Take totals from nbgrader's gradebook, which needs no RESULTS: manual scores, late penalties.",
+        ),
+    ] = False,
+    course: CourseOption = Path(),
+    lang: LangOption = None,
+) -> None:
+    """Write scores as other systems import them, or a folder with which they run this grader."""
+    with errors_as_exit_codes():
+        target = out or Path(_FILES[to])
+        if roster is not None and to not in (ExportTarget.canvas, ExportTarget.moodle):
+            raise UsageError("--roster goes with --to canvas or --to moodle")
+        if to in (ExportTarget.gradescope_autograder, ExportTarget.github_classroom):
+            _export_runner(to, course, assignment, target)
+            return
+        reports = [] if gradebook and not results.exists() else _reports(results, assignment)
+        language = _language(lang, course, reports)
+        if to in (ExportTarget.gradescope, ExportTarget.junit):
+            _export_reports(to, reports, target, language)
+            return
+        found = _scores(reports, assignment, course if gradebook else None, language)
+        exported = _table(to, found, roster)
+        write_asked(target, exported.content, make_folder=True)
+        for student in exported.unplaced:
+            sys.stderr.write(f"{student}: is not in {roster}; left out\n")
+        typer.echo(str(target))
+    if exported.unplaced:
+        raise typer.Exit(1)
+
+
+def _export_runner(to: ExportTarget, start: Path, assignment: str | None, target: Path) -> None:
+    from autograder.course.course import Course
+    from autograder.lms import runners
+
+    if assignment is None:
+        raise UsageError(f"--to {to.value} needs --assignment")
+    course = Course.find(start)
+    make = runners.gradescope if to is ExportTarget.gradescope_autograder else runners.github_classroom
+    for file in make(course, course.assignment(assignment), target):
+        typer.echo(str(file))
+
+
+def _language(asked: Lang | None, start: Path, reports: list[GradeReport]) -> Language:
+    """As asked, else the course's, where there is one: its students read what is exported."""
+    from autograder.course.course import Course
+
+    with suppress(UsageError, StopIteration):
+        course = Course.find(start)
+        return choose(asked, next(course.assignment(r.assignment).settings.language for r in reports))
+    return choose(asked)
+
+
+def _reports(results: Path, assignment: str | None) -> list[GradeReport]:
+    from autograder.results import journal
+
+    if not results.is_file():
+        raise UsageError(f"{results}: there is no such file; `autograder grade` writes it")
+    reports = [r for r in journal.read(results) if assignment in (None, r.assignment)]
+    if not reports:
+        raise UsageError(f"{results}: holds no reports{f' of {assignment}' if assignment else ''}")
+    return reports
+
+
+def _export_reports(to: ExportTarget, reports: list[GradeReport], target: Path, language: Language) -> None:
+    """One JUnit file, or Gradescope's file for each submission."""
+    from autograder.lms import reports as writing
+
+    if to is ExportTarget.junit:
+        write_asked(target, writing.as_junit(reports, language), make_folder=True)
+    elif target.suffix == ".json":
+        if len(reports) != 1:
+            raise UsageError(f"{target}: Gradescope takes one submission a file, not {len(reports)}; name a folder")
+        write_asked(target, writing.as_gradescope(reports[0], language), make_folder=True)
+    else:
+        for report in reports:
+            student = report.student.replace("/", "_").strip(". ") or "unnamed"
+            write_asked(
+                target / report.assignment / student / "results.json",
+                writing.as_gradescope(report, language),
+                make_folder=True,
+            )
+    typer.echo(str(target))
+
+
+def _scores(reports: list[GradeReport], assignment: str | None, course: Path | None, language: Language) -> list[Score]:
+    from autograder.course.course import Course
+    from autograder.lms import scores
+
+    found = scores.of_reports(reports, language)
+    if course is not None:
+        root = Course.find(course).root
+        found = scores.with_gradebook(found, root, assignment)
+        if not found:
+            raise UsageError(f"{root}: nobody has handed in {assignment or 'anything'} yet, says the gradebook")
+    return found
+
+
+def _table(to: ExportTarget, found: list[Score], roster: Path | None) -> Exported:
+    from autograder.lms import score_tables
+
+    match to:
+        case ExportTarget.xlsx:
+            return score_tables.as_xlsx(found)
+        case ExportTarget.canvas:
+            return score_tables.as_canvas(found, roster)
+        case ExportTarget.moodle:
+            return score_tables.as_moodle(found, roster)
+        case _:
+            return score_tables.as_csv(found)
+
+
+def submit(
+    path: Annotated[
+        Path, typer.Argument(metavar="[FOLDER]", help="The assignment's folder, or its notebook.")
+    ] = Path(),
+    as_zip: Annotated[
+        Path | None, typer.Option("--zip", metavar="FILE", help="Make a zip for an LMS instead of using the exchange.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, whatever is still open.")] = False,
+    course_id: Annotated[
+        str | None, typer.Option("--course-id", help="The course's name in nbgrader's exchange, where it has several.")
+    ] = None,
+    lang: LangOption = None,
+) -> None:
+    """Hand in an assignment: says what is still open, asks, and leaves a receipt with time and hash."""
+    import json
+    from datetime import UTC, datetime
+
+    from autograder.base.i18n import text
+    from autograder.lms import submitting
+
+    with errors_as_exit_codes():
+        if not path.exists():
+            raise UsageError(text("{path}: there is no such file or folder", path=path).both)
+        handed_in = submitting.look_at(path)
+        language = choose(lang, handed_in.assignment.settings.language)
+        _show_open(handed_in, language)
+        if handed_in.open and not yes:
+            if not sys.stdin.isatty():
+                words = text("something is still open and nobody can be asked; add --yes to hand in all the same")
+                raise UsageError(words.get(language))
+            if not typer.confirm(text("hand in all the same?").get(language)):
+                raise typer.Exit(1)
+        note = submitting.receipt(
+            handed_in, time=datetime.now(UTC), way="zip" if as_zip is not None else "nbgrader's exchange"
+        )
+        if as_zip is not None:
+            submitting.as_zip(handed_in, note, as_zip)
+        else:
+            submitting.to_exchange(handed_in, course_id)
+        stamp = str(note["time"]).replace(":", "").replace("+0000", "Z")
+        kept = Path(f"{handed_in.assignment.name}-{stamp}.receipt.json")
+        if as_zip is not None:
+            typer.echo(text("upload {file}", file=str(as_zip)).get(language))
+        typer.echo(text("handed in at {time}, SHA-256 {hash}", time=note["time"], hash=handed_in.sha256).get(language))
+        write_asked(kept, json.dumps(note, ensure_ascii=False, indent=1) + "\n", make_folder=True)
+        typer.echo(text("receipt: {file}", file=str(kept)).get(language))
+
+
+def _show_open(handed_in: HandIn, language: Language) -> None:
+    from autograder.base.i18n import text
+    from autograder.report import terminal
+
+    screen = console()
+    screen.print(terminal.criteria(handed_in.report.exercises, language))
+    for problem in handed_in.report.problems:
+        screen.print(problem.get(language), style="yellow", markup=False, highlight=False)
+    if handed_in.open:
+        words = text("still open: {count}", count=len(handed_in.open))
+    else:
+        words = text("every criterion you can see is met; grading uses others too")
+    screen.print(words.get(language), markup=False, highlight=False)
+
+
+def _document(collection: Collection) -> object:
+    from dataclasses import asdict
+
+    return asdict(collection)
+
+
+def _show(collection: Collection) -> None:
+    from rich.text import Text as Words
+
+    from autograder.report.tables import plain_table
+
+    table = plain_table()
+    for heading in ("student", "files", "attempts", ""):
+        table.add_column(heading)
+    for one in collection.collected:
+        late = ", late" if one.is_late else ""
+        table.add_row(Words(one.student), Words(", ".join(one.files)), str(one.attempts), f"{one.state}{late}")
+    console().print(table)
+    for refused in collection.refused:
+        sys.stderr.write(f"{refused.path}: {refused.reason}; not taken\n")
+    if collection.system == "blackboard":
+        from datetime import datetime
+
+        zone = f"{datetime.now().astimezone():%Z, UTC%z}"
+        typer.echo(f"the times in Blackboard's names are taken for this machine's ({zone}); TZ=... sets another zone")
+    states = [one.state for one in collection.collected]
+    counts = ", ".join(f"{states.count(s)} {s}" for s in ("new", "replaced", "same", "kept") if s in states)
+    typer.echo(f"{collection.system}: {counts or 'nothing'}; {len(collection.refused)} not taken")
+    if "kept" in states:
+        typer.echo("what differs from what was collected before was kept as it was; --update replaces it")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands."""
+    for command in (collect, export, submit):
+        app.command()(command)

@@ -1,0 +1,363 @@
+"""The command line: parse, call, render; nothing else.
+
+Exit codes: 0 done, 1 something did not pass or could not be graded, 2 wrong usage or configuration, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autograder.base.errors import UsageError
+from autograder.cli import gradebook, lms
+from autograder.cli import report as report_commands
+from autograder.cli.options import (
+    AssignmentsArgument,
+    CourseOption,
+    JobsOption,
+    JsonOption,
+    Lang,
+    LangOption,
+    UnsafeOption,
+    choose,
+    console,
+    errors_as_exit_codes,
+    must_confine,
+    print_json,
+    print_json_array,
+    progress,
+)
+from autograder.cli.quiz import app as quiz
+
+if TYPE_CHECKING:
+    from autograder.base.i18n import Language
+    from autograder.course.course import Course
+    from autograder.grading.batch import Grade
+    from autograder.results.audit import Audit
+    from autograder.results.grade_report import GradeReport
+
+app = typer.Typer(
+    name="autograder",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Auto-graded exercises and quizzes for deep-learning courses in PyTorch.",
+)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("dl-autograder"))
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What all commands have in common."""
+
+
+app.add_typer(quiz)
+gradebook.add_to(app)
+lms.add_to(app)
+report_commands.add_to(app)
+
+
+class Engine(StrEnum):
+    """Where submissions are graded."""
+
+    local = "local"
+    dask = "dask"
+
+
+@app.command()
+def grade(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Notebooks, .py files or folders; by default the course's submitted/.")
+    ] = None,
+    assignment: Annotated[str | None, typer.Option("--assignment", help="Grade this assignment only.")] = None,
+    jobs: JobsOption = None,
+    out: Annotated[
+        Path, typer.Option("--out", help="Where the reports go; what is in there already is not graded again.")
+    ] = Path("results.jsonl"),
+    engine: Annotated[Engine, typer.Option("--engine", help="Where to grade.")] = Engine.local,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", help="With --engine dask: a cluster's; by default one is started here.")
+    ] = None,
+    course: CourseOption = Path(),
+    no_gradebook: Annotated[
+        bool, typer.Option("--no-gradebook", help="Write reports only, not nbgrader's gradebook.")
+    ] = False,
+    unsafe_no_sandbox: UnsafeOption = False,
+    lang: LangOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Grade submissions: nbgrader's submitted/ tree, or any notebooks, .py files or folders."""
+    from autograder.course.course import Course
+
+    with errors_as_exit_codes():
+        if scheduler and engine is not Engine.dask:
+            raise UsageError("--scheduler goes with --engine dask")
+        found = Course.find(course)
+        graded = [found.assignment(assignment)] if assignment else found.assignments().values()
+        scratch_mb = max(one.settings.limits.scratch_mb for one in graded)
+        with _engine(engine, scheduler, jobs, unsafe=unsafe_no_sandbox, scratch_mb=scratch_mb) as (elsewhere, confined):
+            reports = _grade_all(
+                found, paths or [], assignment, jobs, out, confined=confined, quiet=json_output, elsewhere=elsewhere
+            )
+        _show_reports(reports, out, choose(lang), as_json=json_output)
+        if not (paths or assignment):
+            _tell_left_out(found, choose(lang))
+        if not no_gradebook:
+            gradebook.write_gradebook(found, paths or [], reports, choose(lang), quiet=json_output)
+    if any(report.status == "error" for report in reports):
+        raise typer.Exit(1)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="A notebook or .py file in an assignment's folder.")],
+    watch: Annotated[bool, typer.Option("--watch", help="Check again whenever the file is saved.")] = False,
+    lang: LangOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Check your own work by the visible criteria, with hints."""
+    from autograder.base.i18n import text
+
+    with errors_as_exit_codes():
+        if watch and json_output:
+            raise UsageError("--watch tells what changes; --json prints one document: use one of them")
+        if not file.exists():
+            raise UsageError(text("{path}: there is no such file or folder", path=file).both)
+        passed = _watch(file, lang) if watch else _check_once(file, lang, as_json=json_output)
+    if not passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def audit(
+    assignments: AssignmentsArgument = None,
+    jobs: JobsOption = None,
+    course: CourseOption = Path(),
+    lang: LangOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Grade known and generated wrong versions, and right ones, to see what a rubric is worth."""
+    with errors_as_exit_codes():
+        audits = _audit_all(course, assignments or [], jobs, quiet=json_output)
+        if json_output:
+            print_json([audited.to_dict() for audited in audits])
+        else:
+            from autograder.report import audit as report
+
+            for audited in audits:
+                console().print(report.tables(audited, choose(lang)))
+    if any(audited.faults for audited in audits):
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where the demo course goes.")] = Path("autograder-demo"),
+    lang: LangOption = None,
+) -> None:
+    """Copy a small course with sample submissions to a folder, grade it and show the results."""
+    from autograder.base.i18n import same, text
+    from autograder.course import demo as demos
+    from autograder.sandbox import confine  # the samples are our own: they may run where nothing can be confined
+
+    with errors_as_exit_codes():
+        language = choose(lang)
+        course = demos.make(folder)
+        out = folder / "results.jsonl"
+        reports = _grade_all(course, [], None, None, out, confined=confine.is_available(), quiet=False)
+        _show_reports(reports, out, language, as_json=False)
+        typer.echo()
+        for what, where in (
+            (text("the submissions"), folder / "submitted"),
+            (text("what students get"), folder / "assignments" / demos.ASSIGNMENT),
+            (text("the reference and its rubric"), folder / "solutions" / demos.ASSIGNMENT),
+        ):
+            typer.echo((what + same(f": {where}")).get(language))
+        practice = folder / "assignments" / demos.ASSIGNMENT / "mine.ipynb"
+        mistake = folder / "submitted" / "04_no_reshape" / demos.ASSIGNMENT / f"{demos.ASSIGNMENT}.ipynb"
+        commands = same(f":\n  cp {mistake} {practice}\n  autograder check {practice}")
+        typer.echo((text("next, as a student would") + commands).get(language))
+
+
+@app.command()
+def doctor(lang: LangOption = None, json_output: JsonOption = False) -> None:
+    """Say what this machine can do."""
+    from autograder.cli.doctor import examine
+
+    with errors_as_exit_codes():
+        language = choose(lang)
+        findings = examine(Path.cwd())
+        if json_output:
+            print_json([{"name": f.name.en, "value": f.value.en, "ok": f.ok} for f in findings])
+        else:
+            for finding in findings:
+                mark = "✓" if finding.ok else "✗"
+                typer.echo(f"{mark} {finding.name.get(language)}: {finding.value.get(language)}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def _grade_all(
+    course: Course,
+    paths: list[Path],
+    assignment: str | None,
+    processes: int | None,
+    out: Path,
+    *,
+    confined: bool,
+    quiet: bool,
+    elsewhere: Grade | None = None,
+) -> list[GradeReport]:
+    """Grade what is not in the results file yet; gives the reports of everything asked for."""
+    from autograder.course.jobs import find_jobs
+    from autograder.grading.batch import default_jobs, grade_all
+    from autograder.results.journal import Journal
+
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path}: there is no such file or folder")
+    names = [course.assignment(assignment).name] if assignment else list(course.assignments())
+    if not paths and not course.submitted.is_dir():
+        raise UsageError(f"{course.submitted}: there is no such folder; name the submissions to grade")
+    jobs = find_jobs(paths or [course.submitted], names, course.others(names))
+    if not jobs:
+        wanted = f" of {assignment}" if assignment else ""
+        raise UsageError(f"no submissions{wanted} found in {', '.join(map(str, paths or [course.submitted]))}")
+    reports = []
+    with Journal(out) as journal, progress(len(jobs), quiet=quiet) as advance:
+        todo = grade_all(
+            course, jobs, journal, processes=processes or default_jobs(), confined=confined, elsewhere=elsewhere
+        )
+        for report in todo:
+            reports.append(report)
+            advance()
+    return reports
+
+
+def _audit_all(start: Path, names: list[str], processes: int | None, *, quiet: bool) -> list[Audit]:
+    from autograder.course import mutants
+    from autograder.course.course import Course
+    from autograder.grading import audit as audits
+    from autograder.grading.batch import default_jobs
+    from autograder.sandbox import confine  # the versions are edits of the author's own code
+
+    course = Course.find(start)
+    assignments = [course.assignment(name) for name in names]
+    if not names:
+        for assignment in course.assignments().values():
+            if mutants.are_listed(assignment):
+                assignments.append(assignment)
+            else:
+                typer.echo(f"{assignment.name}: has no private/mutants.yaml; not audited", err=True)
+    total = sum(audits.count_versions(assignment) for assignment in assignments)
+    with progress(total, quiet=quiet) as advance:
+        return [
+            audits.audit(
+                assignment,
+                processes=processes or default_jobs(),
+                confined=confine.is_available(assignment.settings.limits.scratch_mb),
+                advance=advance,
+            )
+            for assignment in assignments
+        ]
+
+
+@contextmanager
+def _engine(
+    engine: Engine, scheduler: str | None, processes: int | None, *, unsafe: bool, scratch_mb: int
+) -> Iterator[tuple[Grade | None, bool]]:
+    """What grades instead of this machine, if anything does, and whether students' code is confined there."""
+    if engine is Engine.local:
+        yield None, must_confine(unsafe=unsafe, scratch_mb=scratch_mb)
+        return
+    from autograder.grading.batch import default_jobs
+
+    try:
+        from autograder.grading.cluster import Cluster
+    except ImportError as error:
+        raise UsageError(f"--engine dask needs the extra: pip install 'dl-autograder[dask]' ({error})") from error
+    with Cluster(scheduler, processes or default_jobs(), must_confine=not unsafe) as cluster:
+        yield cluster.grade, not unsafe
+        for address, reason in cluster.unfit.items():
+            console(stderr=True).print(f"not used: {address}: {reason}", markup=False, highlight=False)
+
+
+def _show_reports(reports: list[GradeReport], out: Path, language: Language, *, as_json: bool) -> None:
+    if as_json:
+        print_json_array(report.to_dict() for report in sorted(reports, key=lambda r: (r.assignment, r.student)))
+        return
+    from autograder.base.i18n import text
+    from autograder.report import terminal
+
+    screen = console()
+    for name in sorted({report.assignment for report in reports}):
+        of_assignment = [report for report in reports if report.assignment == name]
+        screen.print(name, style="bold", markup=False)
+        screen.print(terminal.class_table(of_assignment, language, screen.width))
+        screen.print(terminal.summary(of_assignment, language))
+    typer.echo(text("reports: {file}", file=str(out)).get(language))
+
+
+def _tell_left_out(course: Course, language: Language) -> None:
+    """What was handed in for assignments without a rubric, which is not ours to grade."""
+    from autograder.base.i18n import text
+
+    for name in course.others(course.assignments()):
+        if any(course.submitted.glob(f"*/{name}")):
+            words = text(
+                "{assignment}: has no assignment.yaml; `nbgrader autograde {assignment}` grades it", assignment=name
+            )
+            typer.echo(words.get(language), err=True)
+
+
+def _check_once(file: Path, lang: Lang | None, *, as_json: bool) -> bool:
+    from autograder.practice import standby
+    from autograder.report import terminal
+
+    assignment, report = standby.check_file(file)
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        language = choose(lang, assignment.settings.language)
+        screen = console()
+        screen.print(terminal.criteria(report.exercises, language))
+        screen.print(terminal.progress(report.exercises, language))
+        for problem in report.problems:
+            screen.print(problem.get(language), style="yellow", markup=False, highlight=False)
+    return all(c.outcome == "passed" for exercise in report.exercises for c in exercise.criteria)
+
+
+def _watch(file: Path, lang: Lang | None) -> bool:
+    from autograder.course.course import find_assignment
+    from autograder.practice import standby, watch
+
+    language = choose(lang, find_assignment(file.resolve().parent).settings.language)
+    seen = watch.Watch(console(), language)
+    watch.watch(file, lambda: standby.check_file(file)[1], seen, console(), language)
+    return seen.passed
+
+
+def main() -> None:
+    """Entry point of the ``autograder`` script."""
+    for stream in (sys.stdin, sys.stdout):  # a console of Windows in China has no ŷ; that is no reason to stop
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
+    app()

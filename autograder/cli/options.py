@@ -1,0 +1,139 @@
+"""What every command shares: languages, JSON, the console, and the one place where an error becomes an exit code.
+
+Exit codes: 0 done, 1 something did not pass or could not be graded, 2 wrong usage or configuration, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from autograder.base.errors import AutograderError, ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from autograder.base.i18n import Language
+
+
+class Lang(StrEnum):
+    """The languages there are."""
+
+    zh = "zh"
+    en = "en"
+
+
+LangOption = Annotated[Lang | None, typer.Option("--lang", help="Language of what is shown.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes at once; by default one per core.")]
+CourseOption = Annotated[Path, typer.Option("--course", help="The course's folder, the one with solutions/ in it.")]
+UnsafeOption = Annotated[
+    bool, typer.Option("--unsafe-no-sandbox", help="Grade where student code cannot be confined; reports say so.")
+]
+AssignmentsArgument = Annotated[list[str] | None, typer.Argument(help="Assignments; by default all of them.")]
+
+
+def choose(asked: Lang | None, default: Language = "en") -> Language:
+    """The language to speak."""
+    from autograder.base.i18n import choose_language
+
+    return choose_language(asked.value if asked else None, default)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console as wide as the terminal."""
+    from rich.console import Console
+
+    return Console(stderr=stderr)
+
+
+def print_json(document: object) -> None:
+    """Write one JSON document to the standard output."""
+    sys.stdout.write(_as_json(document, indent=2) + "\n")
+
+
+def print_json_array(items: Iterable[object]) -> None:
+    """Write one JSON document that is an array, an item in each line as it comes: there may be 100,000."""
+    between = "["
+    for item in items:
+        sys.stdout.write(f"{between}\n{_as_json(item)}")
+        between = ","
+    sys.stdout.write("[]\n" if between == "[" else "\n]\n")
+
+
+def _as_json(document: object, indent: int | None = None) -> str:
+    import json
+
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    return json.dumps(document, ensure_ascii=not unicode, indent=indent)
+
+
+def must_confine(*, unsafe: bool, scratch_mb: int = 0) -> bool:
+    """Can student code be confined here? Where not, only an explicit wish goes on without.
+
+    Args:
+        unsafe: that wish.
+        scratch_mb: the largest scratch folder that is asked for.
+
+    Raises:
+        UsageError: it cannot, and nobody wishes to go on.
+    """
+    from autograder.sandbox import confine
+
+    available = confine.is_available(scratch_mb)
+    if not available and not unsafe:
+        needed = confine.NEEDED_FOR_SCRATCH if confine.is_available() else confine.NEEDED
+        raise UsageError(
+            f"this machine cannot confine student code ({needed}); "
+            "grade in WSL2 or a Linux container, or add --unsafe-no-sandbox"
+        )
+    return available
+
+
+@contextmanager
+def errors_as_exit_codes() -> Iterator[None]:
+    """The one place where an error becomes a line of text and an exit code."""
+    try:
+        yield
+    except (UsageError, ConfigError) as error:
+        _fail(error, 2)
+    except AutograderError as error:
+        _fail(error, 1)
+    except KeyboardInterrupt:
+        from autograder.base.i18n import text
+
+        sys.stderr.write(text("interrupted; what is done is kept, the same command goes on from there").both + "\n")
+        raise typer.Exit(130) from None
+
+
+def _fail(error: AutograderError, code: int) -> NoReturn:
+    sys.stderr.write("autograder: " + " ".join(str(error).split()) + "\n")
+    raise typer.Exit(code)
+
+
+@contextmanager
+def progress(total: int, *, quiet: bool) -> Iterator[Callable[[], None]]:
+    """A bar with rate and time to go, for grading; gives what to call after each submission."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("grading"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}/s"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=console(stderr=True), disable=quiet) as bar:
+        task = bar.add_task("", total=total, rate="  –")
+
+        def advance() -> None:
+            speed = bar.tasks[0].speed
+            bar.update(task, advance=1, rate=f"{speed:5.1f}" if speed else "  –")
+
+        yield advance

@@ -1,0 +1,261 @@
+"""The quiz commands that deal with answers: take, score, stats."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autograder.base.errors import UsageError
+from autograder.base.files import write_asked
+from autograder.cli.options import (
+    JsonOption,
+    Lang,
+    LangOption,
+    choose,
+    console,
+    errors_as_exit_codes,
+    print_json,
+    print_json_array,
+)
+from autograder.cli.quiz_options import AnswersArgument, CourseOption, QuizArgument
+
+if TYPE_CHECKING:
+    from autograder.base.i18n import Text
+    from autograder.quiz.proofs.certificates import Certificate
+    from autograder.quiz.questions.models import Quiz
+    from autograder.quiz.scoring.markers import RunCode
+    from autograder.quiz.scoring.outcomes import SheetOutcome
+    from autograder.quiz.scoring.scorer import Scorer
+    from autograder.quiz.take.session import Session
+
+
+def take(
+    quiz: QuizArgument,
+    name: Annotated[str | None, typer.Option("--name", help="Your name or number; decides on variants.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Where your answers are saved.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Lines only: for pipes and screen readers.")] = False,
+    course: CourseOption = Path(),
+    lang: LangOption = None,
+) -> None:
+    """Take a quiz in the terminal. Answers are saved as you go; the same command resumes."""
+    from autograder.quiz.take.pages import Taking
+    from autograder.quiz.take.screens import KeyScreen, PlainScreen
+
+    with errors_as_exit_codes(), ExitStack() as stack:
+        if not plain and not (sys.stdin.isatty() and sys.stdout.isatty()):
+            plain = True
+        session, proofs = _session(quiz, course, _student(name), out, stack)
+        language = choose(lang, session.shown.language)
+        if not session.resume():
+            session.save()  # where that fails it is told before the first answer
+        screen = PlainScreen(language) if plain else KeyScreen(language, console())
+        taking = Taking(session, screen, proofs)
+        try:
+            taking.run()
+        except KeyboardInterrupt:
+            # below what was asked; the screen may have been interrupted in the middle of a line, and says nothing then
+            typer.echo("\n" + taking.saved.get(screen.language))
+            raise typer.Exit(130) from None
+
+
+def score(
+    quiz: QuizArgument,
+    answers: AnswersArgument,
+    details: Annotated[bool, typer.Option("--details", help="Show every answer and its feedback.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Write one JSON object per sheet to this file.")] = None,
+    feedback: Annotated[
+        Path | None, typer.Option("--feedback", help="Write a page for each student into this folder.")
+    ] = None,
+    gradebook: Annotated[
+        bool,
+        typer.Option("--gradebook", help="Write the scores to nbgrader's gradebook as an assignment of their own."),
+    ] = False,
+    course: CourseOption = Path(),
+    lang: LangOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Score answer sheets."""
+    import json
+
+    from autograder.quiz import terminal
+
+    with errors_as_exit_codes():
+        file, scored, outcomes = _scored(quiz, answers, course)
+        if out is not None:
+            lines = "".join(json.dumps(o.to_dict(), ensure_ascii=False) + "\n" for o in outcomes)
+            write_asked(out, lines, inputs=[*answers, file])
+        if json_output:
+            print_json_array(outcome.to_dict() for outcome in outcomes)
+        else:
+            screen, language = console(), choose(lang)
+            screen.print(terminal.scores(outcomes, language, screen.width))
+            for outcome in outcomes if details else ():
+                screen.print()
+                screen.print(terminal.details(outcome, language))
+            screen.print(terminal.summary(outcomes, language), markup=False, highlight=False)
+        no_page = feedback is not None and _write_feedback(file, scored, outcomes, feedback, lang, quiet=json_output)
+        left_out = gradebook and _write_gradebook(scored, course, outcomes, lang, quiet=json_output)
+    if no_page or left_out or any(outcome.status == "error" for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def _write_feedback(
+    file: Path, quiz: Quiz, outcomes: list[SheetOutcome], folder: Path, lang: Lang | None, *, quiet: bool
+) -> bool:
+    """Write a page for each student; True if somebody gets none."""
+    from autograder.base.i18n import text
+    from autograder.quiz import feedback as pages
+    from autograder.quiz.proofs import certificates
+
+    variants = certificates.variants_of(quiz, certificates.load(file, quiz))
+    written, notes = pages.write_all(folder, quiz, variants, outcomes, choose(lang, quiz.language))
+    summary = text("pages written: {count}, {folder}/<student>/{quiz}.html", count=written, folder=folder, quiz=quiz.id)
+    return _tell_of_writing(notes, summary, lang, quiet=quiet)
+
+
+def _write_gradebook(quiz: Quiz, course: Path, outcomes: list[SheetOutcome], lang: Lang | None, *, quiet: bool) -> bool:
+    """Write the scores to the gradebook; True if some could not be."""
+    from autograder.course.course import Course
+    from autograder.gradebook import quizzes
+    from autograder.gradebook.nbgrader_course import is_nbgrader_course
+
+    root = course if is_nbgrader_course(course) else Course.find(course).root
+    outcome = quizzes.write(root, quiz, outcomes, choose(lang, quiz.language))
+    return _tell_of_writing(outcome.notes, outcome.summary, lang, quiet=quiet)
+
+
+def _tell_of_writing(notes: Sequence[Text], summary: Text, lang: Lang | None, *, quiet: bool) -> bool:
+    """Who was left out, and how many were not; True if somebody was."""
+    for note in notes:
+        typer.echo(note.get(choose(lang)), err=True)
+    if not quiet:
+        typer.echo(summary.get(choose(lang)))
+    return bool(notes)
+
+
+def stats(
+    quiz: QuizArgument,
+    answers: AnswersArgument,
+    course: CourseOption = Path(),
+    lang: LangOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Analyse questions: how hard, how telling, what was chosen; alpha and the error of measurement."""
+    from dataclasses import asdict
+
+    from autograder.quiz import terminal
+    from autograder.quiz.scoring import statistics
+
+    with errors_as_exit_codes():
+        _, _, outcomes = _scored(quiz, answers, course)
+        for problem in (words for outcome in outcomes if outcome.status == "unreadable" for words in outcome.problems):
+            typer.echo(problem.get(choose(lang)), err=True)
+        try:
+            analysis = statistics.analyse(outcomes)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        if json_output:
+            print_json(asdict(analysis))
+        else:
+            console().print(terminal.analysis(analysis, choose(lang)))
+
+
+def _scored(name: Path, answers: list[Path], course: Path) -> tuple[Path, Quiz, list[SheetOutcome]]:
+    """The quiz, its file, and what each sheet is worth; what was odd about the sheets is told."""
+    from collections import Counter
+
+    from autograder.base.i18n import text
+    from autograder.quiz.questions import loading
+    from autograder.quiz.scoring import sheets
+
+    def tell(note: Text) -> None:
+        typer.echo(note.get(choose(None)), err=True)
+
+    for path in answers:
+        if not path.exists():
+            raise UsageError(f"{path}: there is no such file or folder")
+    file = loading.find(name, course)
+    quiz = loading.load(file)
+    with _scorer(file, quiz) as scorer:
+        outcomes = [scorer.score(sheet) for sheet in sheets.read_sheets(answers, quiz, tell)]
+    if not outcomes:
+        raise UsageError(f"no answer sheets found in {', '.join(map(str, answers))}")
+    for student, count in Counter(outcome.student for outcome in outcomes if outcome.named).items():
+        if count > 1:
+            tell(text("{student}: has {count} answer sheets; all of them count here", student=student, count=count))
+    return file, quiz, outcomes
+
+
+@contextmanager
+def _scorer(file: Path, quiz: Quiz) -> Iterator[Scorer]:
+    """A scorer; torch is loaded only for a quiz that has an answer in code to run."""
+    from autograder.quiz.proofs import certificates
+    from autograder.quiz.questions.fill_in import Code
+    from autograder.quiz.scoring.scorer import Scorer
+
+    variants = certificates.variants_of(quiz, certificates.load(file, quiz))
+    with ExitStack() as stack:
+        run_code: RunCode | None = None
+        if any(isinstance(question, Code) for question in quiz.questions):
+            run_code = _code_judge(stack)
+        yield Scorer(quiz, variants, run_code)
+
+
+def _code_judge(stack: ExitStack) -> RunCode:
+    """Judges code when the first answer comes; where it cannot be confined such answers stay unjudged."""
+    from autograder.quiz.questions.fill_in import Code
+    from autograder.quiz.scoring.markers import Verdict
+
+    ready: list[RunCode] = []
+
+    def judge(question: Code, answer: str) -> Verdict:
+        if not ready:
+            from autograder.base.errors import SandboxError
+            from autograder.quiz.proofs.laboratory import CodeJudge, Laboratory
+            from autograder.sandbox import confine
+
+            if not confine.is_available():
+                raise SandboxError("this machine cannot confine code")
+            ready.append(CodeJudge(stack.enter_context(Laboratory(confined=True))))
+        return ready[0](question, answer)
+
+    return judge
+
+
+def _session(
+    name: Path, course: Path, student: str, out: Path | None, stack: ExitStack
+) -> tuple[Session, Mapping[str, Certificate]]:
+    """Somebody's session: with keys for a quiz of a course in practice, without for what was released."""
+    from autograder.quiz.proofs import certificates
+    from autograder.quiz.questions import loading
+    from autograder.quiz.take import released
+    from autograder.quiz.take.session import Session
+
+    if name.suffix == ".json":
+        shown = released.load(name)
+        return Session(shown, student, out or Path(f"{shown.id}.answers.json")), {}
+    file = loading.find(name, course)
+    quiz = loading.load(file)
+    known = certificates.load(file, quiz)
+    shown = released.release(quiz, certificates.variants_of(quiz, known), quiz.defaults.mode)
+    path = out or Path(f"{quiz.id}.answers.json")
+    if quiz.defaults.mode != "practice":
+        return Session(shown, student, path), {}
+    scorer = stack.enter_context(_scorer(file, quiz))
+    return Session(shown, student, path, quiz=quiz, scorer=scorer), known.questions
+
+
+def _student(name: str | None) -> str:
+    import getpass
+
+    from autograder.quiz.notation.parsing import shown
+
+    try:
+        return shown((name or "").strip() or getpass.getuser())  # as it is read from the file, to draw variants by
+    except (KeyError, OSError):  # a machine without a user of that number
+        return "me"

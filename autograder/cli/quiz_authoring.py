@@ -1,0 +1,306 @@
+"""The quiz commands of authors: list, prove, lint, release, export, schema."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autograder.base.errors import UsageError
+from autograder.base.files import write_asked
+from autograder.cli.options import JsonOption, LangOption, choose, console, errors_as_exit_codes, print_json
+from autograder.cli.quiz_options import CourseOption, QuizArgument, QuizzesArgument, quizzes_of
+
+if TYPE_CHECKING:
+    from autograder.base.i18n import Language
+    from autograder.quiz.exports.losses import Loss
+    from autograder.quiz.proofs.certificates import Certificates
+    from autograder.quiz.proofs.laboratory import Proved
+    from autograder.quiz.questions.models import Quiz
+
+
+class ReleaseMode(StrEnum):
+    """How a released quiz is taken."""
+
+    test = "test"
+    exam = "exam"
+
+
+class ExportTarget(StrEnum):
+    """What a quiz can be exported to."""
+
+    html = "html"
+    moodle = "moodle"
+    qti = "qti"
+    notebook = "notebook"
+
+
+class ReleaseTarget(StrEnum):
+    """What a quiz is handed out as."""
+
+    quiz = "quiz"
+    notebook = "notebook"
+
+
+_SUFFIXES = {
+    ExportTarget.html: "html",
+    ExportTarget.moodle: "moodle.xml",
+    ExportTarget.qti: "qti.zip",
+    ExportTarget.notebook: "ipynb",
+}
+
+
+def list_(course: CourseOption = Path(), lang: LangOption = None, json_output: JsonOption = False) -> None:
+    """List the quizzes of a course, and whether their keys are proved."""
+    from rich.text import Text as Styled
+
+    from autograder.base.i18n import printable, text
+    from autograder.quiz.proofs import certificates
+    from autograder.quiz.questions import loading
+    from autograder.report.tables import plain_table, points
+
+    with errors_as_exit_codes():
+        language = choose(lang)
+        quizzes = loading.load_all(course / "quizzes")
+        found = []
+        for path, quiz in quizzes.items():
+            known = certificates.load(path, quiz)
+            states = [certificates.state_of(question, known) for question in quiz.questions]
+            found.append((path, quiz, states))
+    if json_output:
+        print_json(
+            [
+                {
+                    "id": quiz.id,
+                    "file": str(path),
+                    "version": quiz.version,
+                    "title": {"en": quiz.title.en, "zh": quiz.title.zh},
+                    "questions": len(quiz.questions),
+                    "points": quiz.points,
+                    "proved": states.count("proved"),
+                }
+                for path, quiz, states in found
+            ]
+        )
+        return
+    table = plain_table()
+    for heading in (text("quiz"), text("title"), text("questions"), text("points"), text("proved")):
+        table.add_column(heading.get(language))
+    for path, quiz, states in found:
+        proved = f"{states.count('proved')}/{len(states)}"
+        cells = (path.stem, quiz.title.get(language), str(len(states)), points(quiz.points), proved)
+        table.add_row(*(Styled(printable(cell)) for cell in cells))
+    console().print(table)
+
+
+def release(
+    quiz: QuizArgument,
+    to: Annotated[
+        ReleaseTarget, typer.Option("--to", help="A file for `quiz take`, or a notebook: an assignment of the course.")
+    ] = ReleaseTarget.quiz,
+    into: Annotated[
+        str | None, typer.Option("--into", metavar="ASSIGNMENT", help="Put the notebook's cells into this assignment.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Where it goes; by default NAME.quiz.json.")] = None,
+    mode: Annotated[ReleaseMode, typer.Option("--mode", help="An exam has one attempt and no hints.")] = (
+        ReleaseMode.test
+    ),
+    course: CourseOption = Path(),
+) -> None:
+    """Write what students may see of a quiz: no key, no explanation, no proof."""
+    from autograder.quiz.proofs import certificates
+    from autograder.quiz.questions import loading
+    from autograder.quiz.take import released
+
+    with errors_as_exit_codes():
+        file = loading.find(quiz, course)
+        if to is ReleaseTarget.notebook:
+            if out is not None:
+                raise UsageError("--out goes with --to quiz; a notebook goes to assignments/ in the course's folder")
+            _release_notebook(file, course, into)
+            return
+        if into is not None:
+            raise UsageError("--into goes with --to notebook")
+        loaded = loading.load(file)
+        variants = certificates.variants_of(loaded, certificates.load(file, loaded))
+        content = released.to_json(released.release(loaded, variants, mode.value))
+        target = out or Path(f"{file.stem}.quiz.json")
+        write_asked(target, content, inputs=[file])
+        typer.echo(f"{target}: {len(loaded.questions)} questions, no keys")
+
+
+def _release_notebook(file: Path, start: Path, into: str | None) -> None:
+    from autograder.course.course import Course
+    from autograder.quiz import assignment
+    from autograder.quiz.exports.losses import told
+
+    if into is None:
+        has_quizzes_only = (start / "quizzes").is_dir() and not (start / "solutions").exists()
+        root = start.resolve() if has_quizzes_only else Course.find(start).root
+        if (root / "solutions" / assignment.name_of(file)).exists():
+            from autograder.gradebook import quizzes
+
+            quizzes.refuse_other_questions(root, assignment.name_of(file), assignment.grade_cells(file))
+        name, losses = assignment.release(file, root)
+        typer.echo(f"students get {root / 'assignments' / name}, no keys")
+    else:
+        course = Course.find(start)
+        name, losses = into, assignment.add_to(course.assignment(into), file, course.root)
+        typer.echo(f"put into {course.root / 'solutions' / name}")
+    for line in told(losses):
+        sys.stderr.write(f"a notebook cannot express {line}\n")
+    typer.echo(f"next: autograder release {name}; graded by: autograder grade --assignment {name}")
+
+
+def export(
+    quiz: QuizArgument,
+    to: Annotated[ExportTarget, typer.Option("--to", help="The format.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Where it goes; by default named after the quiz.")] = None,
+    lossy: Annotated[bool, typer.Option("--lossy", help="Export although something cannot be expressed.")] = False,
+    course: CourseOption = Path(),
+    lang: LangOption = None,
+) -> None:
+    """Export a quiz: a page for self-study, Moodle XML, or a package for Canvas. Says what cannot be expressed."""
+    from autograder.quiz.exports.losses import told
+    from autograder.quiz.proofs import certificates
+    from autograder.quiz.questions import loading
+
+    with errors_as_exit_codes():
+        file = loading.find(quiz, course)
+        loaded = loading.load(file)
+        content, losses = _exported(loaded, certificates.load(file, loaded), to, choose(lang, loaded.language))
+        for line in told(losses):
+            sys.stderr.write(f"{to.value} cannot express {line}\n")
+        if losses and not lossy:
+            sys.stderr.write("nothing was written; --lossy exports all the same\n")
+            raise typer.Exit(1)
+        target = out or Path(f"{file.stem}.{_SUFFIXES[to]}")
+        write_asked(target, content, inputs=[file])
+        typer.echo(str(target))
+
+
+def _exported(
+    quiz: Quiz, known: Certificates, to: ExportTarget, language: Language
+) -> tuple[str | bytes, Sequence[Loss]]:
+    """A quiz in another format, and what is lost."""
+    from autograder.quiz.exports import html, moodle, notebook, qti
+    from autograder.quiz.proofs import certificates
+
+    variants = certificates.variants_of(quiz, known)
+    match to:
+        case ExportTarget.html:
+            return html.page(quiz, variants, known.questions)
+        case ExportTarget.moodle:
+            xml = moodle.Exporter(quiz, variants, language)
+            return xml.xml(), xml.losses
+        case ExportTarget.qti:
+            package = qti.Exporter(quiz, variants, language)
+            return package.package(), package.losses
+        case ExportTarget.notebook:
+            return notebook.notebook(quiz, variants, keyed=False), notebook.losses(quiz)
+
+
+def prove(
+    quizzes: QuizzesArgument = None,
+    check: Annotated[bool, typer.Option("--check", help="Only see whether every certificate is fresh.")] = False,
+    course: CourseOption = Path(),
+    unsafe_no_sandbox: Annotated[
+        bool, typer.Option("--unsafe-no-sandbox", help="Run the quiz's code where it cannot be confined.")
+    ] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Run every option, confined: exactly the keyed ones must do what is claimed. Writes certificates."""
+    with errors_as_exit_codes():
+        found = quizzes_of(quizzes, course)
+        results = {
+            file: _certificate_states(file, quiz) if check else _prove(file, quiz, unsafe=unsafe_no_sandbox)
+            for file, quiz in found.items()
+        }
+    refused = {file: {name: words for name, words in r.items() if words} for file, r in results.items()}
+    if json_output:
+        print_json([{"file": str(f), "questions": len(results[f]), "refused": refused[f]} for f in results])
+    else:
+        for file, problems in refused.items():
+            mark = "✗" if problems else "✓"
+            typer.echo(f"{mark} {file.stem}: {len(results[file]) - len(problems)} of {len(results[file])} proved")
+            for name, words in problems.items():
+                for line in words:
+                    typer.echo(f"    {name}: {line}")
+    if any(refused.values()):
+        raise typer.Exit(1)
+
+
+def lint(quizzes: QuizzesArgument = None, course: CourseOption = Path(), json_output: JsonOption = False) -> None:
+    """Review quizzes: explanations, languages, options that give themselves away, links, what guessing earns."""
+    from autograder.quiz import lint, terminal
+    from autograder.quiz.proofs import certificates
+
+    with errors_as_exit_codes():
+        found = []
+        for file, quiz in quizzes_of(quizzes, course).items():
+            variants = certificates.fresh_variants_of(quiz, certificates.load(file, quiz))
+            found.append((file, lint.lint(quiz, file.parent, variants), lint.guesses(quiz)))
+    if json_output:
+        print_json(
+            [
+                {
+                    "file": str(file),
+                    "remarks": [{"kind": r.kind, "question": r.question, "words": r.words} for r in remarks],
+                    "guesses": [
+                        {"question": g.question, "blank": g.blank, "everything": g.everything, "random": g.random}
+                        for g in guesses
+                    ],
+                }
+                for file, remarks, guesses in found
+            ]
+        )
+    else:
+        screen = console()
+        for file, remarks, guesses in found:
+            screen.print(terminal.review(file.stem, remarks, guesses))
+    if any(remark.kind == "error" for _, remarks, _ in found for remark in remarks):
+        raise typer.Exit(1)
+
+
+def schema() -> None:
+    """Print the JSON Schema of quiz files, for editors."""
+    from autograder.quiz.questions import loading
+
+    sys.stdout.write(loading.schema_text())
+
+
+def _prove(file: Path, quiz: Quiz, *, unsafe: bool) -> dict[str, list[str]]:
+    """Prove a quiz and keep its certificates; gives the problems of each question."""
+    from autograder.quiz.proofs import certificates
+    from autograder.quiz.proofs.laboratory import Laboratory
+    from autograder.quiz.proofs.laboratory import prove as prove_all
+    from autograder.sandbox import confine
+
+    if not confine.is_available() and not unsafe:
+        raise UsageError(
+            f"this machine cannot confine code ({confine.NEEDED}); "
+            "prove in WSL2 or a Linux container, or add --unsafe-no-sandbox"
+        )
+    found: list[Proved] = []
+    with (
+        Laboratory(confined=confine.is_available()) as laboratory,
+        console(stderr=True).status(f"proving {file.stem}") as status,
+    ):
+        for proved in prove_all(quiz, laboratory, advance=lambda name: status.update(f"proving {file.stem}: {name}")):
+            found.append(proved)
+    kept = {proved.id: proved.certificate for proved in found if proved.certificate is not None}
+    certificates.save(file, certificates.Certificates(schema=1, quiz=quiz.id, questions=kept))
+    return {proved.id: proved.problems for proved in found}
+
+
+def _certificate_states(file: Path, quiz: Quiz) -> dict[str, list[str]]:
+    from autograder.quiz.proofs import certificates
+
+    known = certificates.load(file, quiz)
+    states = {question.id: certificates.state_of(question, known) for question in quiz.questions}
+    words = {"missing": "not proved yet", "stale": "has changed since it was proved, or torch has"}
+    return {name: [words[state]] if state in words else [] for name, state in states.items() if state != "unproved"}

@@ -1,0 +1,251 @@
+"""A course on disk: where its assignments are and what their ``assignment.yaml`` says.
+
+.. code-block:: text
+
+    solutions/<name>/     <name>.ipynb (the reference), assignment.yaml, data/, test_*.py (visible), private/test_*.py
+    assignments/<name>/   <name>.ipynb (the stubs), assignment.yaml, data/, test_*.py
+
+A folder is a visibility boundary: a criterion is hidden because its file lies in ``private/``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from autograder.base import yaml_records
+from autograder.base.errors import ConfigError, UsageError
+from autograder.base.i18n import text
+from autograder.course.settings import Function, Settings
+
+PRACTICE_KEY = b"practice"
+"""Seeds a student's own checks, where the course's secret is not at hand."""
+
+_KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One assignment's folder, in ``solutions/`` (with the hidden part) or in ``assignments/`` (without).
+
+    Args:
+        directory: the folder.
+        settings: its ``assignment.yaml``.
+        visible_only: leave the hidden part aside even where it is.
+    """
+
+    directory: Path
+    settings: Settings
+    visible_only: bool = False
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read a folder that has an ``assignment.yaml``.
+
+        Raises:
+            ConfigError: the file is missing, or something in it is wrong.
+        """
+        return cls(directory, yaml_records.load(directory / "assignment.yaml", Settings))
+
+    @cached_property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.directory.resolve().name
+
+    @property
+    def notebook(self) -> Path:
+        """The source notebook in ``solutions/``, the stubs in ``assignments/``."""
+        return self.directory / f"{self.name}.ipynb"
+
+    @property
+    def private(self) -> Path:
+        """What students never get."""
+        return self.directory / "private"
+
+    @property
+    def data(self) -> Path:
+        """What students' code can read, as ``data/...``; it need not be there."""
+        return self.directory / "data"
+
+    @property
+    def has_reference(self) -> bool:
+        """Does this folder hold the solution?"""
+        return self.private.is_dir() and not self.visible_only
+
+    @property
+    def rubrics(self) -> tuple[Path, ...]:
+        """The rubric files, visible ones first."""
+        hidden = sorted(self.private.glob("test_*.py")) if self.has_reference else []
+        return (*sorted(self.directory.glob("test_*.py")), *hidden)
+
+    @cached_property
+    def functions(self) -> dict[str, Function]:
+        """Every function students write, by name."""
+        return {f.name: f for exercise in self.settings.exercises.values() for f in exercise.parsed}
+
+    @cached_property
+    def exercise_of(self) -> dict[str, str]:
+        """The exercise each function belongs to."""
+        return {f.name: name for name, exercise in self.settings.exercises.items() for f in exercise.parsed}
+
+    @cached_property
+    def grade_ids(self) -> dict[str, str]:
+        """The exercise each grade cell belongs to, by the cell's ``grade_id``."""
+        return {e.grade_id or f"test_{name}": name for name, e in self.settings.exercises.items()}
+
+    def files(self) -> dict[str, Path]:
+        """Everything a grade may depend on, by its name in the folder: every file but caches and hidden ones."""
+        names = {p.relative_to(self.directory): p for p in sorted(self.directory.rglob("*")) if p.is_file()}
+        return {
+            name.as_posix(): path
+            for name, path in sorted(names.items())
+            if not any(part == "__pycache__" or part.startswith(".") for part in name.parts)
+        }
+
+    def sha256(self) -> str:
+        """A hash of everything a grade may depend on."""
+        digest = hashlib.sha256()
+        for name, path in self.files().items():
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest.update(f"{name} {content}\n".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
+
+
+def find_assignment(start: Path) -> Assignment:
+    """The assignment whose folder is ``start`` or lies above it.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for folder in (start, *start.parents):
+        if (folder / "assignment.yaml").is_file():
+            return Assignment.load(folder)
+    words = text(
+        "{folder}: no assignment.yaml here or above; "
+        "keep the notebook in the folder in which you received it, with the files beside it",
+        folder=start,
+    )
+    raise UsageError(words.both)
+
+
+@dataclass(frozen=True)
+class Course:
+    """A folder with ``solutions/`` in it."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, start: Path) -> Self:
+        """The course that ``start`` lies in.
+
+        Raises:
+            UsageError: no folder from here up has a ``solutions/``.
+        """
+        start = start.resolve()
+        for folder in (start, *start.parents):
+            if (folder / "solutions").is_dir():
+                return cls(folder)
+        raise UsageError(
+            f"{start}: no course here: neither this folder nor one above it has a solutions/ folder; "
+            "go to the course's folder or name it with --course"
+        )
+
+    @property
+    def submitted(self) -> Path:
+        """Where nbgrader collects submissions."""
+        return self.root / "submitted"
+
+    def assignments(self) -> dict[str, Assignment]:
+        """Every assignment of this course, by name.
+
+        Raises:
+            ConfigError: there is none, or one of them is wrong.
+        """
+        folders = sorted(p.parent for p in (self.root / "solutions").glob("*/assignment.yaml"))
+        if not folders:
+            raise ConfigError("holds no <name>/assignment.yaml", path=self.root / "solutions")
+        return {folder.name: Assignment.load(folder) for folder in folders}
+
+    def others(self, names: Collection[str]) -> list[str]:
+        """The other folders in ``solutions/``, those without a rubric among them."""
+        folders = (p.name for p in (self.root / "solutions").iterdir() if p.is_dir() and not p.name.startswith("."))
+        return sorted(set(folders) - set(names))
+
+    def assignment(self, name: str) -> Assignment:
+        """One assignment by name.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        directory = self.root / "solutions" / name
+        if not (directory / "assignment.yaml").is_file():
+            known = sorted(p.parent.name for p in (self.root / "solutions").glob("*/assignment.yaml"))
+            raise UsageError(
+                f"no assignment {name!r} in {self.root / 'solutions'}; there are: {', '.join(known) or 'none'}"
+            )
+        return Assignment.load(directory)
+
+    def key(self) -> bytes:
+        """The course's secret, which seeds every random input; made on first use, readable by its owner only.
+
+        A course folder that cannot be written keeps its secret in the user's state folder.
+
+        Raises:
+            ConfigError: the file that holds it is damaged.
+        """
+        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        elsewhere = state / "autograder" / hashlib.sha256(str(self.root).encode()).hexdigest()[:16] / "key"
+        here = self.root / ".autograder" / "key"
+        for path in (here, elsewhere):
+            if path.is_file():
+                return _read_key(path)
+        try:
+            return _make_key(here)
+        except OSError:
+            return _make_key(elsewhere)
+
+
+def _make_key(path: Path) -> bytes:
+    """Write a new secret; of two processes that try at once, both get the one that was first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mine = path.with_name(f"key.{secrets.token_hex(8)}")
+    descriptor = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(_KEY_BYTES) + "\n")
+    try:
+        os.link(mine, path)
+    except FileExistsError:
+        pass
+    finally:
+        mine.unlink()
+    return _read_key(path)
+
+
+def _read_key(path: Path) -> bytes:
+    try:
+        key = bytes.fromhex(path.read_text().strip())
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise ConfigError(
+            "is damaged: it must hold 64 hexadecimal digits; restore it, or delete it to have new inputs drawn",
+            path=path,
+        )
+    return key
+
+
+def derive_seed(key: bytes, *names: str) -> int:
+    """A 63-bit seed that only the holder of the key can foresee.
+
+    >>> derive_seed(b"k", "a") == derive_seed(b"k", "a") != derive_seed(b"k", "b")
+    True
+    """
+    digest = hmac.new(key, "\0".join(names).encode(), hashlib.sha256).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

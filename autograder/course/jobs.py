@@ -1,0 +1,180 @@
+"""Finds the submissions there are to grade: nbgrader's tree, or loose notebooks and scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+from autograder.base.i18n import Text, printable, same, text
+from autograder.results.grade_report import Problem
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission to grade.
+
+    Args:
+        student: whose it is.
+        assignment: the assignment's name.
+        path: the file; None where there is none to grade.
+        reason: why there is none.
+        problems: what was odd about finding it.
+        exercise: judge the criteria of this exercise only; all of them by default.
+    """
+
+    student: str
+    assignment: str
+    path: Path | None
+    reason: Text | None = None
+    problems: tuple[Problem, ...] = ()
+    exercise: str | None = None
+
+    def as_message(self) -> dict[str, Any]:
+        """As plain values, for the process that grades it."""
+        return {
+            "student": self.student,
+            "assignment": self.assignment,
+            "path": str(self.path.resolve()) if self.path else None,
+            "reason": self.reason.model_dump() if self.reason else None,
+            "problems": [problem.model_dump() for problem in self.problems],
+            "exercise": self.exercise,
+        }
+
+    @classmethod
+    def of_message(cls, message: Mapping[str, Any]) -> Self:
+        """The job that `as_message` gave."""
+        return cls(
+            message["student"],
+            message["assignment"],
+            Path(message["path"]) if message["path"] else None,
+            Text(**message["reason"]) if message["reason"] else None,
+            tuple(Problem(**problem) for problem in message["problems"]),
+            message["exercise"],
+        )
+
+
+def find_jobs(paths: Sequence[Path], assignments: Sequence[str], others: Collection[str] = ()) -> list[Job]:
+    """The submissions under some files and folders.
+
+    nbgrader's tree ``<student>/<assignment>/`` gives both names. A loose file belongs to the student it is called
+    after; where it is called after the assignment, to the student its folder is called after.
+
+    Args:
+        paths: notebooks, ``.py`` files, or folders of them.
+        assignments: the names of the assignments to look for; a loose file must belong to the only one.
+        others: the course's other assignments: what lies in a folder called after one of them is of no other.
+    """
+    jobs: list[Job] = []
+    for path in paths:
+        if path.is_dir():
+            jobs.extend(_in_folder(path, assignments, frozenset(others)))
+        else:
+            jobs.extend(_loose([path], path.parent, assignments))
+    return _with_unique_names(jobs)
+
+
+def _in_folder(folder: Path, assignments: Sequence[str], others: frozenset[str]) -> Iterator[Job]:
+    folder = folder.resolve()
+    handed_in = [
+        d
+        for name in assignments
+        for d in sorted(folder.glob(f"*/{name}"))
+        if d.is_dir() and not d.parent.name.startswith(".")
+    ]
+    handed_in += [
+        folder / name for name in assignments if (folder / name).is_dir() and not any(folder.glob(f"*/{name}"))
+    ]
+    if folder.name in assignments:
+        handed_in.append(folder)
+    if handed_in:
+        yield from (_job_of_folder(d) for d in handed_in)
+    else:
+        found = sorted(p for p in folder.rglob("*") if _is_code(p))
+        own = [p for p in found if others.isdisjoint((folder.name, *p.relative_to(folder).parts[:-1]))]
+        yield from _loose(own, folder, assignments)
+
+
+def _is_code(path: Path) -> bool:
+    hidden = any(part.startswith((".", "__")) for part in path.parts[-3:])
+    return (
+        path.suffix in (".ipynb", ".py")
+        and path.is_file()
+        and not hidden
+        and not path.name.startswith(("test_", "conftest"))
+    )
+
+
+def _job(student: str, assignment: str, file: Path, problems: tuple[Problem, ...] = ()) -> Job:
+    """The job of a file; a link is none, it could lead to the solution or to another student's file."""
+    if file.is_symlink():
+        reason = text("{file} is a link; hand in the file itself", file=printable(file.name))
+        return Job(student, assignment, None, reason)
+    return Job(student, assignment, file, problems=problems)
+
+
+def _student(name: str) -> str:
+    """A student's name in one line, from that of a file or folder."""
+    return printable(name).replace("\n", " ")
+
+
+def _job_of_folder(folder: Path) -> Job:
+    """``<student>/<assignment>/``: the notebook of the assignment's name, else the only candidate there is."""
+    student, assignment = _student(folder.parent.name), folder.name
+    for part in (folder, folder.parent):
+        if part.is_symlink():
+            return _job(student, assignment, part)
+    for name in (f"{assignment}.ipynb", f"{assignment}.py"):
+        if (folder / name).exists():
+            return _job(student, assignment, folder / name)
+    found = sorted(p for p in folder.rglob("*") if _is_code(p))
+    notebooks = [p for p in found if p.suffix == ".ipynb"]
+    candidates = notebooks or found
+    if len(candidates) == 1:
+        note = text(
+            "{expected} was expected; {found} was graded",
+            expected=f"{assignment}.ipynb",
+            found=printable(candidates[0].name),
+        )
+        return _job(student, assignment, candidates[0], (Problem.of("missing", note),))
+    if not candidates:
+        return Job(student, assignment, None, text("there is no {expected}", expected=f"{assignment}.ipynb"))
+    names = ", ".join(printable(p.name) for p in candidates[:5])
+    return Job(
+        student,
+        assignment,
+        None,
+        text(
+            "{expected} was expected; of {found} none could be chosen",
+            expected=f"{assignment}.ipynb",
+            found=same(names),
+        ),
+    )
+
+
+def _loose(files: Sequence[Path], base: Path, assignments: Sequence[str]) -> Iterator[Job]:
+    for file in files:
+        parent = file.absolute().parent
+        assignment = next((name for name in assignments if name in (file.stem, parent.name)), assignments[0])
+        if parent.name == assignment:
+            student = parent.parent.name
+        elif file.stem == assignment and parent != base.absolute():
+            student = parent.name
+        else:
+            student = file.stem
+        yield _job(_student(student), assignment, file)
+
+
+def _with_unique_names(jobs: list[Job]) -> list[Job]:
+    """Two files of one student are two submissions, told apart by their paths; the same file twice is one."""
+    seen: dict[tuple[str, str], Job] = {}
+    for job in jobs:
+        earlier = seen.get((job.assignment, job.student))
+        if earlier is not None:
+            if job.path and earlier.path and earlier.path.resolve() == job.path.resolve():
+                continue
+            name = _student(str(job.path)) if job.path else f"{job.student} ({len(seen) + 1})"
+            job = replace(job, student=name)
+        seen[job.assignment, job.student] = job
+    return list(seen.values())

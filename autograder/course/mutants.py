@@ -1,0 +1,181 @@
+"""Known wrong and differently right versions of an assignment, as edits of its reference.
+
+``private/mutants.yaml`` lists them; nothing of the reference is typed twice. A mutant names the misconception behind it
+and the criteria that must fail; an equivalent must get full marks.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from autograder.base import yaml_records
+from autograder.base.errors import ConfigError
+from autograder.base.files import line_of
+from autograder.base.i18n import Text
+from autograder.course.course import Assignment
+
+_SOLUTION_MARK = re.compile(r"^[ \t]*### (?:BEGIN|END) SOLUTION[ \t]*\n?", re.MULTILINE)
+_SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION[ \t]*$.*?^[ \t]*### END SOLUTION[ \t]*$", re.MULTILINE | re.DOTALL)
+_NOT_WRITTEN = "raise NotImplementedError()"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Edit(_Record):
+    """Replace a text that occurs exactly once."""
+
+    find: Annotated[str, Field(min_length=1)]
+    replace: str
+
+
+class Equivalent(_Record):
+    """Another right version of an exercise."""
+
+    id: str
+    exercise: str
+    edits: Annotated[list[Edit], Field(min_length=1)]
+
+
+class Mutant(Equivalent):
+    """A wrong version, why it is wrong, and the criteria that must notice."""
+
+    explain: Text
+    fails: Annotated[list[str], Field(min_length=1)]
+
+
+class GeneratedEquivalent(_Record):
+    """A version that `autograder audit` generates and that is right all the same, with the reason."""
+
+    id: str
+    reason: Annotated[str, Field(min_length=1)]
+
+
+class Mutants(_Record):
+    """The contents of a ``mutants.yaml``."""
+
+    schema_: Annotated[int, Field(alias="schema", ge=1, le=1)]
+    mutants: list[Mutant] = []
+    equivalents: list[Equivalent] = []
+    generated_equivalents: list[GeneratedEquivalent] = []
+
+
+def are_listed(assignment: Assignment) -> bool:
+    """Is there a ``mutants.yaml``? A quiz that was made an assignment has none."""
+    return _path(assignment.directory).exists()
+
+
+def load(assignment: Assignment) -> Mutants:
+    """Read an assignment's ``private/mutants.yaml``.
+
+    Raises:
+        ConfigError: it is missing or something in it is wrong.
+    """
+    if not are_listed(assignment):
+        raise ConfigError(
+            "is missing: list a wrong version for each criterion (for a quiz there is `autograder quiz prove`)",
+            path=_path(assignment.directory),
+        )
+    known = yaml_records.load(_path(assignment.directory), Mutants)
+    seen: set[str] = set()
+    for version in (*known.mutants, *known.equivalents):
+        if version.exercise not in assignment.settings.exercises:
+            raise mistake(assignment.directory, version.id, f"assignment.yaml has no exercise {version.exercise!r}")
+        if version.id in seen:
+            raise mistake(assignment.directory, version.id, "there is another version of this id")
+        seen.add(version.id)
+    return known
+
+
+def _path(assignment: Path) -> Path:
+    return assignment / "private" / "mutants.yaml"
+
+
+def mistake(assignment: Path, version: str, message: str) -> ConfigError:
+    """What is wrong with a version, with its line in ``mutants.yaml``."""
+    path = _path(assignment)
+    return ConfigError(message, path=path, line=line_of(path, f"id: {version}", last=True), key=version)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The reference's solution cells, from which notebooks like a student's are made.
+
+    Args:
+        path: the source notebook.
+        release: the notebook students get, as JSON.
+        solutions: the source of each solution cell by ``grade_id``.
+        stubs: what students find in those cells.
+    """
+
+    path: Path
+    release: Mapping[str, Any]
+    solutions: Mapping[str, str]
+    stubs: Mapping[str, str]
+
+    @classmethod
+    def of(cls, assignment: Assignment, release: Path) -> Answers:
+        """Read an assignment's source notebook and its release.
+
+        Args:
+            assignment: the folder in ``solutions/``.
+            release: the notebook in ``assignments/``.
+        """
+        source = json.loads(assignment.notebook.read_text(encoding="utf-8"))
+        marks = (
+            (cell, cell["metadata"].get("nbgrader", {})) for cell in source["cells"] if cell["cell_type"] == "code"
+        )
+        cells = {mark["grade_id"]: "".join(cell["source"]) for cell, mark in marks if mark.get("solution")}
+        return cls(
+            path=assignment.notebook,
+            release=json.loads(release.read_text(encoding="utf-8")),
+            solutions={name: _SOLUTION_MARK.sub("", source) for name, source in cells.items()},
+            stubs={name: _stub_of(source) for name, source in cells.items()},
+        )
+
+    def edited(self, version: Equivalent) -> str:
+        """The solution of an exercise as a version has it.
+
+        Raises:
+            ConfigError: there is no such solution, or a text to replace does not occur in it exactly once.
+        """
+        if version.exercise not in self.solutions:
+            raise ConfigError(f"there is no solution cell {version.exercise!r}", path=self.path)
+        source = self.solutions[version.exercise]
+        for edit in version.edits:
+            if source.count(edit.find) != 1:
+                times = f"occurs {source.count(edit.find)} times in the solution of {version.exercise!r}, not once"
+                raise mistake(self.path.parent, version.id, f"{edit.find!r} {times}")
+            source = source.replace(edit.find, edit.replace)
+        return source
+
+    def notebook(self, answers: Mapping[str, str]) -> dict[str, Any]:
+        """The released notebook with some cells filled in, as a student would save it."""
+        notebook = copy.deepcopy(dict(self.release))
+        for cell in notebook["cells"]:
+            grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id")
+            if grade_id in answers:
+                cell["source"] = answers[grade_id].splitlines(keepends=True)
+        return notebook
+
+    def script(self, answers: Mapping[str, str]) -> str:
+        """The same as a ``.py`` file: code cells only, without the tests."""
+        cells = [cell for cell in self.notebook(answers)["cells"] if cell["cell_type"] == "code"]
+        marks = [cell["metadata"].get("nbgrader", {}) for cell in cells]
+        kept = (c for c, mark in zip(cells, marks, strict=True) if mark and not mark.get("grade"))
+        return "\n\n\n".join("".join(cell["source"]) for cell in kept) + "\n"
+
+
+def _stub_of(source: str) -> str:
+    """A solution cell as nbgrader releases it: without marks, all of it is the solution."""
+    stub, found = _SOLUTION.subn(rf"\g<1>{_NOT_WRITTEN}", source)
+    return stub if found else _NOT_WRITTEN

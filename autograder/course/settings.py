@@ -1,0 +1,109 @@
+"""The contents of an ``assignment.yaml``: exercises, functions, limits."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from autograder.base.i18n import Language, Text
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Limits(_Settings):
+    """What one submission may use."""
+
+    call_s: Seconds = 10
+    cell_s: Seconds = 20
+    submission_s: Seconds = 120
+    memory_mb: Annotated[int, Field(ge=64)] = 2048
+    output_kb: Annotated[int, Field(ge=1)] = 1024
+    scratch_mb: Annotated[int, Field(ge=0, le=1 << 20)] = 0
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function students write: its parameters in order, and those it may change in place."""
+
+    name: str
+    parameters: tuple[str, ...]
+    required: int
+    changes: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(cls, signature: str, changes: tuple[str, ...] = ()) -> Self:
+        """Read a signature as one writes it.
+
+        >>> Function.parse("sgd(params, lr, batch_size=1)").parameters
+        ('params', 'lr', 'batch_size')
+
+        Raises:
+            ValueError: it is not a signature of plain parameters.
+        """
+        try:
+            source = f"def {signature}: ..."
+            compile(source, "signature", "exec")  # sees what a parser alone does not, a name given twice
+            (definition,) = ast.parse(source).body
+        except (SyntaxError, ValueError):
+            raise ValueError(f"{signature!r} is not a signature such as 'sgd(params, lr, batch_size)'") from None
+        assert isinstance(definition, ast.FunctionDef)
+        arguments = definition.args
+        if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs:
+            raise ValueError(f"{signature!r}: only plain parameters can be declared")
+        names = tuple(argument.arg for argument in arguments.args)
+        if unknown := set(changes) - set(names):
+            raise ValueError(f"{definition.name} has no parameter {sorted(unknown)[0]!r}")
+        return cls(definition.name, names, len(names) - len(arguments.defaults), frozenset(changes))
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(self.parameters)})"
+
+
+class Exercise(_Settings):
+    """One exercise: its functions and its nbgrader grade cell."""
+
+    title: Text
+    functions: Annotated[list[str], Field(min_length=1)]
+    changes: dict[str, list[str]] = {}
+    grade_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_\-]+$")] | None = None
+
+    @model_validator(mode="after")
+    def _signatures_are_signatures(self) -> Self:
+        names = {function.name for function in self.parsed}
+        if unknown := set(self.changes) - names:
+            raise ValueError(f"changes names {sorted(unknown)[0]!r}, which is not one of this exercise's functions")
+        return self
+
+    @property
+    def parsed(self) -> tuple[Function, ...]:
+        """The functions, parsed."""
+
+        def changes(signature: str) -> tuple[str, ...]:
+            return tuple(self.changes.get(signature.partition("(")[0].strip(), ()))
+
+        return tuple(Function.parse(s, changes(s)) for s in self.functions)
+
+
+class Settings(_Settings):
+    """The contents of an ``assignment.yaml``."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    title: Text
+    language: Language = "zh"
+    exercises: Annotated[dict[str, Exercise], Field(min_length=1)]
+    limits: Limits = Limits()
+    preload: list[str] = []
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [f.name for exercise in self.exercises.values() for f in exercise.parsed]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two exercises have a function {sorted(twice)[0]!r}")
+        return self

@@ -1,0 +1,259 @@
+"""What a student handed in: code cells and their marks, read from a notebook or a ``.py`` file, never executed.
+
+Notebooks are read leniently on purpose, not by nbformat: one damaged cell costs that cell, not the submission.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from autograder.base.errors import SubmissionError
+from autograder.base.i18n import Text, same, text
+from autograder.results.grade_report import Problem
+
+MAX_BYTES = 256 << 20
+_DAMAGE_TOLD = 100
+_MARKER = re.compile(r"^# (?:%%|In\[[ \d]*\]:|<codecell>)", re.MULTILINE)  # VS Code and Spyder, nbconvert, old IPython
+
+
+_OTHER_KINDS = {
+    "PK": text("a zip archive or an Office document"),
+    "%PDF": text("a PDF document"),
+    "version https://git-lfs": text("a pointer of Git LFS, not the file itself"),
+    "<<<<<<<": text("the remains of a merge conflict"),
+    "<": text("a web page"),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One code cell.
+
+    Args:
+        label: how a traceback names it, ``code cell 7``.
+        number: 1-based among the code cells; None in a ``.py`` file.
+        source: its text as written, magics included.
+        first_line: the file's line its first line stands on, minus 1; 0 in a notebook.
+        grade_id: nbgrader's name of the cell.
+        is_test: nbgrader's grade cell: a place to look at the namespace, never run.
+        points: what nbgrader's grade cell is worth.
+        skip: tagged ``skip-grading``.
+        resume: run the statements after one that failed, as the cells of a notebook would be.
+    """
+
+    label: str
+    number: int | None
+    source: str
+    first_line: int = 0
+    grade_id: str | None = None
+    is_test: bool = False
+    points: float | None = None
+    skip: bool = False
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The cells of one file, and what was odd about it; a script's ``__main__`` part is not run."""
+
+    path: Path
+    sha256: str
+    cells: tuple[Cell, ...]
+    problems: tuple[Problem, ...] = ()
+    is_script: bool = False
+
+
+def tell_label(label: str) -> Text:
+    """What a reader calls the place a line stands in."""
+    if found := re.fullmatch(r"code cell (\d+)", label):
+        return text("code cell {number}", number=found[1])
+    return same(label)
+
+
+def read(path: Path) -> Submission:
+    """Read a notebook or a ``.py`` file.
+
+    Raises:
+        SubmissionError: nothing can be read from it, with the reason its student is given.
+    """
+    try:
+        return _read(path)
+    except MemoryError:  # where the process that reads has a bound
+        raise SubmissionError(text("{file} unfolds to more than fits into memory", file=path.name)) from None
+
+
+def _read(path: Path) -> Submission:
+    content = read_bytes(path)
+    source, problems = _decode(content)
+    if not source.strip():
+        raise SubmissionError(text("{file} is empty", file=path.name))
+    submission = Submission(path, hashlib.sha256(content).hexdigest(), (), problems)
+    if path.suffix == ".py" and not (source.lstrip().startswith("{") and '"cells"' in source):
+        return replace(submission, cells=tuple(_script_cells(source, path.name)), is_script=True)
+    return _read_notebook(source, submission)
+
+
+def read_bytes(path: Path) -> bytes:
+    """A submission's bytes, within reason.
+
+    Raises:
+        SubmissionError: it is no readable file, or too large.
+    """
+    try:
+        if not path.is_file():
+            raise SubmissionError(text("{file} is not a file", file=path.name))
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise SubmissionError(
+                text(
+                    "{file} has {size} MB; clear the outputs (Kernel > Restart and clear output), "
+                    "save it and hand it in again",
+                    file=path.name,
+                    size=size >> 20,
+                )
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise SubmissionError(text("{file} cannot be read: {reason}", file=path.name, reason=error.strerror)) from error
+
+
+def sha256(path: Path | None) -> str:
+    """The hash of a file's bytes; empty where there is no file that can be read."""
+    try:
+        return hashlib.sha256(read_bytes(path)).hexdigest() if path else ""
+    except SubmissionError:
+        return ""
+
+
+def _decode(content: bytes) -> tuple[str, tuple[Problem, ...]]:
+    for encoding in ("utf-8-sig", "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"):
+        try:
+            return content.decode(encoding), ()
+        except UnicodeDecodeError:
+            continue
+    note = text("the file is not UTF-8; it was read as GBK. Save it as UTF-8 to be sure nothing is misread")
+    return content.decode("gb18030", errors="replace"), (Problem.of("encoding", note),)
+
+
+def _read_notebook(source: str, submission: Submission) -> Submission:
+    file = submission.path.name
+    for start, kind in _OTHER_KINDS.items():
+        if source.lstrip().startswith(start):
+            raise SubmissionError(text("{file} is not a notebook: it is {kind}", file=file, kind=kind))
+    try:
+        notebook = json.loads(source)
+    except json.JSONDecodeError as error:
+        if error.pos >= len(source.rstrip()) - 1 or "Unterminated" in error.msg:
+            raise SubmissionError(
+                text("{file} ends in the middle (line {line}); was it copied completely?", file=file, line=error.lineno)
+            ) from None
+        raise SubmissionError(
+            text(
+                "{file} is not a notebook: line {line} is not JSON ({reason})",
+                file=file,
+                line=error.lineno,
+                reason=same(error.msg),
+            )
+        ) from None
+    except (RecursionError, ValueError) as error:
+        raise SubmissionError(
+            text("{file} is not a notebook: {reason}", file=file, reason=same(type(error).__name__))
+        ) from None
+    cells = _raw_cells(notebook)
+    if cells is None:
+        raise SubmissionError(text("{file} is not a notebook: it has no list of cells", file=file))
+    language = _language(notebook)
+    if language != "python":
+        raise SubmissionError(
+            text("{file} is a notebook for {language}, not for Python", file=file, language=same(language))
+        )
+    problems = list(submission.problems)
+    code = tuple(_code_cells(cells, problems))
+    return replace(submission, cells=code, problems=tuple(problems))
+
+
+def _raw_cells(notebook: Any) -> list[Any] | None:
+    """The cells of nbformat 4, or of nbformat 2 and 3, which keep them in worksheets."""
+    if not isinstance(notebook, dict):
+        return None
+    if isinstance(notebook.get("cells"), list):
+        return list(notebook["cells"])
+    sheets = notebook.get("worksheets")
+    if not isinstance(sheets, list):
+        return None
+    return [
+        cell
+        for sheet in sheets
+        if isinstance(sheet, dict) and isinstance(sheet.get("cells"), list)
+        for cell in sheet["cells"]
+    ]
+
+
+def _language(notebook: dict[str, Any]) -> str:
+    metadata = _dict(notebook.get("metadata"))
+    language = _dict(metadata.get("language_info")).get("name") or _dict(metadata.get("kernelspec")).get("language")
+    if not isinstance(language, str) or "python" in language.lower():
+        return "python"
+    return language[:40]
+
+
+def _code_cells(cells: list[Any], problems: list[Problem]) -> Iterator[Cell]:
+    number = 0
+    for position, cell in enumerate(cells, start=1):
+        if not isinstance(cell, dict):
+            if len(problems) < _DAMAGE_TOLD:
+                words = text("cell {position} is damaged and was left out", position=position)
+                problems.append(Problem.of("cell-skipped", words))
+            continue
+        if cell.get("cell_type") != "code":
+            continue
+        number += 1
+        source = cell.get("source", cell.get("input", ""))
+        if isinstance(source, list) and all(isinstance(line, str) for line in source):
+            source = "".join(source)
+        if not isinstance(source, str):
+            if len(problems) < _DAMAGE_TOLD:
+                words = text("code cell {number} has no text and was left out", number=number)
+                problems.append(Problem.of("cell-skipped", words, cell=number))
+            continue
+        metadata = _dict(cell.get("metadata"))
+        mark = _dict(metadata.get("nbgrader"))
+        grade_id = mark.get("grade_id")
+        tags = metadata.get("tags")
+        yield Cell(
+            label=f"code cell {number}",
+            number=number,
+            source=_sendable(source),
+            grade_id=grade_id if isinstance(grade_id, str) else None,
+            is_test=mark.get("grade") is True and mark.get("solution") is not True,
+            points=points if isinstance(points := mark.get("points"), int | float) else None,
+            skip=isinstance(tags, list) and "skip-grading" in tags,
+        )
+
+
+def _script_cells(source: str, name: str) -> Iterator[Cell]:
+    """A script, cut where editors and nbconvert mark cells; within one, statements stand on their own."""
+    cuts = sorted({0, *(match.start() for match in _MARKER.finditer(source)), len(source)})
+    for start, end in pairwise(cuts):
+        yield Cell(
+            label=_sendable(name),
+            number=None,
+            source=_sendable(source[start:end]),
+            first_line=source.count("\n", 0, start),
+            resume=True,
+        )
+
+
+def _sendable(words: str) -> str:
+    """JSON may hold halves of surrogate pairs, which no file can."""
+    return words.encode("utf-8", "replace").decode()
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

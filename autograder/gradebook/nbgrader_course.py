@@ -1,0 +1,245 @@
+"""A course as nbgrader sees it: its ``nbgrader_config.py``, its folders, its database.
+
+nbgrader is imported here and nowhere above, on first use: it takes seconds.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autograder.base.errors import ConfigError, GradebookError
+from autograder.base.i18n import Text, text
+from autograder.course.course import Assignment
+
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
+    from nbgrader.coursedir import CourseDirectory
+
+CONFIG_FILE = "nbgrader_config.py"
+PRIVATE = "private"
+NO_TIMESTAMP = "timestamp.unreadable.txt"
+_FOLDERS = {"source_directory": "solutions", "release_directory": "assignments"}
+_EXCEPTION = re.compile(r"[\w.]+(?:Error|Exception|Entry): ")
+_SUMMARIES = ("There was an error", "Please see", "Removing failed", "The above", "Traceback", "failed to validate")
+_OPENED_AT_ONCE = 5
+"""So often an empty database is opened anew when somebody else is making its tables at the same time."""
+
+
+def is_nbgrader_course(root: Path) -> bool:
+    """Does nbgrader know this folder as a course?"""
+    return (root / CONFIG_FILE).is_file()
+
+
+class NbgraderCourse:
+    """The configuration of a course; an nbgrader application that has read it.
+
+    Args:
+        root: the course's folder.
+
+    Raises:
+        ConfigError: its ``nbgrader_config.py`` is broken.
+    """
+
+    def __init__(self, root: Path) -> None:
+        from nbgrader.apps.baseapp import NbGrader
+
+        self.root = root.resolve()
+        self.app = NbGrader()
+        self.app.load_cwd_config = False  # the course's own file counts, wherever the command was started
+        self.app.raise_config_file_errors = True
+        self.log = _Log()
+        self.app.log.handlers, self.app.log.propagate = [self.log], False
+        before = list(sys.path)
+        try:
+            self.app.initialize([], root=str(self.root))
+        except SystemExit as error:
+            raise ConfigError(self.log.reason(), path=self.root / CONFIG_FILE) from error
+        except Exception as error:  # the file is a program
+            raise ConfigError(_place(error), path=self.root / CONFIG_FILE) from error
+        finally:
+            sys.path[:] = before
+        for name, folder in _FOLDERS.items():
+            if name not in self.app.config.CourseDirectory:
+                setattr(self.folders, name, folder)
+        if PRIVATE not in self.folders.ignore:
+            self.folders.ignore = [*self.folders.ignore, PRIVATE]
+        self._check_address()
+
+    @contextmanager
+    def own_modules(self) -> Iterator[None]:
+        """Modules in the course's folder can be imported, as in nbgrader; any other of the same name comes first."""
+        sys.path.append(str(self.root))
+        try:
+            yield
+        finally:
+            sys.path.remove(str(self.root))
+
+    def _check_address(self) -> None:
+        from sqlalchemy.engine import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        try:
+            make_url(self.folders.db_url).get_dialect()
+        except ArgumentError as error:
+            raise ConfigError(
+                f"c.CourseDirectory.db_url: {reason(error)}; an address is such as sqlite:////folder/gradebook.db",
+                path=self.root / CONFIG_FILE,
+            ) from error
+
+    @property
+    def folders(self) -> CourseDirectory:
+        """The names nbgrader has for the course's folders."""
+        return self.app.coursedir
+
+    def folder(self, step: str, student: str, assignment: str) -> Path:
+        """One folder, ``autograded/<student>/<assignment>`` for the step ``autograded``."""
+        return Path(self.folders.format_path(getattr(self.folders, f"{step}_directory"), student, assignment))
+
+    @property
+    def database(self) -> str:
+        """The address of the database, to be read: without its password, with folders as they are called."""
+        from urllib.parse import unquote
+
+        from sqlalchemy.engine import make_url
+
+        return unquote(make_url(self.folders.db_url).render_as_string(hide_password=True))
+
+    @contextmanager
+    def open(self) -> Iterator[Gradebook]:
+        """The gradebook, made if there is none yet.
+
+        Raises:
+            GradebookError: it cannot be opened, read or written.
+        """
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            with self._connect() as gradebook:
+                yield gradebook
+        except SQLAlchemyError as error:
+            raise GradebookError(f"{self.database}: {reason(error)}{_remedy(error)}") from error
+        except ModuleNotFoundError as error:
+            raise GradebookError(f"{self.database}: {error}; install it in this Python's environment") from error
+        except OSError as error:
+            place = error.filename2 or error.filename or self.root
+            raise GradebookError(f"{place}: cannot be written: {error.strerror}{_remedy(error)}") from error
+
+    def assignments(self) -> list[str]:
+        """The names of those that are in the gradebook.
+
+        Raises:
+            GradebookError: it cannot be opened.
+        """
+        with self.open() as gradebook:
+            return [assignment.name for assignment in gradebook.assignments]
+
+    def _connect(self) -> Gradebook:
+        from nbgrader.api import Gradebook
+        from sqlalchemy.exc import DatabaseError
+
+        for last in range(_OPENED_AT_ONCE, 0, -1):
+            try:
+                with _own_programs_on_path():
+                    return Gradebook(self.folders.db_url, self.folders.course_id)
+            except DatabaseError as error:
+                if last == 1 or "exists" not in str(error):
+                    raise
+        raise AssertionError("unreachable")
+
+
+def timestamp(folder: Path) -> tuple[datetime | None, Text | None]:
+    """When something was handed in, and what is odd about the file that says so.
+
+    A file that holds no time is renamed: at the sight of it the formgrader and all of ``nbgrader autograde`` would end.
+    """
+    from nbgrader.utils import parse_utc
+
+    file = folder / "timestamp.txt"
+    try:
+        words = file.read_text(encoding="utf-8").strip()
+        return parse_utc(words) if words else None, None
+    except FileNotFoundError:
+        return None, None
+    except (OSError, ValueError, OverflowError):
+        try:
+            file.rename(folder / NO_TIMESTAMP)
+        except OSError:
+            return None, text("{file} is not a time; it was left aside", file=file.name)
+        return None, text("{file} is not a time; it is called {name} now", file=file.name, name=NO_TIMESTAMP)
+
+
+def rubric_of(folders: CourseDirectory, assignment: str, notebook: str) -> Assignment | None:
+    """The assignment whose rubric judges a notebook; None where there is no rubric for it."""
+    folder = Path(folders.format_path(folders.source_directory, ".", assignment)).resolve()
+    if notebook != assignment or not (folder / "assignment.yaml").is_file():
+        return None
+    return Assignment.load(folder)
+
+
+def reason(error: BaseException) -> str:
+    """A database's or the system's complaint in one line, without the statement it is about."""
+    cause = getattr(error, "orig", None) or error
+    words = (str(cause) or type(cause).__name__).strip().splitlines()
+    return words[0][:300]
+
+
+def _remedy(error: BaseException) -> str:
+    """What to do about a complaint; empty where it says so itself."""
+    words = reason(error)
+    if "locked" in words:
+        return "; another program is writing to it: end that, or wait for it, and run the same command again"
+    if "readonly" in words:
+        return "; make the file and its folder writable and run the same command again"
+    if any(sign in words for sign in ("is full", "disk I/O", os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))):
+        return "; make room and run the same command again"
+    return ""
+
+
+class _Log(logging.Handler):
+    """Keeps what nbgrader reports; it is told with the error it belongs to, not in between."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+    def reason(self) -> str:
+        """The last exception that says something and is not nbgrader's own summary, else the last line."""
+        lines = [line.strip() for entry in self.lines for line in entry.splitlines() if line.strip()]
+        telling = [line for line in lines if not any(words in line for words in _SUMMARIES)]
+        raised = [line for line in telling if _EXCEPTION.match(line)]
+        return (raised or telling or lines or ["no reason was given"])[-1]
+
+
+@contextmanager
+def _own_programs_on_path() -> Iterator[None]:
+    """A new database asks the program ``alembic``, which lies beside this Python, for its version."""
+    before = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), before))
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
+
+
+def _place(error: BaseException) -> str:
+    """An exception of the configuration file's, in one line."""
+    return f"{type(error).__name__}: {reason(error)}"
+
+
+def as_node(value: Any) -> Any:
+    """Plain values as nbformat's nodes."""
+    from nbformat import from_dict
+
+    return from_dict(value)

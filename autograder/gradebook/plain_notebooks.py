@@ -1,0 +1,241 @@
+"""Notebooks of other courses, with their asserts in the grade cells: run in a confined process, cell by cell.
+
+Such asserts share the student's process by nature, so a student who wants to can get round them; he cannot get out of
+the process. What comes back is taken for text and pictures, never for markup.
+"""
+
+from __future__ import annotations
+
+import binascii
+import os
+import shutil
+import threading
+from base64 import b64decode
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from autograder.base.errors import SandboxError, StudentError
+from autograder.base.i18n import printable, text
+from autograder.base.run_folder import RunFolder
+from autograder.gradebook.nbgrader_course import as_node
+from autograder.sandbox import confine
+from autograder.sandbox.cells import Failure
+from autograder.sandbox.confine import WorkerSettings
+from autograder.sandbox.process import WorkerProcess, Zygote
+from autograder.sandbox.wire import WireError
+from autograder.student.failures import tell_failure
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+MAX_WORKERS = 12
+_MEMORY_MB, _OUTPUT_KB, _CPU_S = 4096, 4096, 3600
+_MAX_FOLDER = 512 << 20
+_WATCH_S = 0.2
+_MAX_FAILURE = 4000
+_PRELOAD = ("IPython.lib.pretty", "matplotlib.pyplot", "numpy")
+
+
+class Runner:
+    """Runs notebooks one after the other, each in a folder and in processes of its own; a context manager.
+
+    Args:
+        timeout_s: how long a cell may take; None for as long as it likes.
+
+    Raises:
+        SandboxError: this machine cannot confine them.
+    """
+
+    def __init__(self, timeout_s: float | None) -> None:
+        if not confine.is_available():
+            raise SandboxError("this machine cannot confine student code; `autograder doctor` says what is missing")
+        self._timeout_s = timeout_s or float(_CPU_S)
+        self._made = RunFolder()
+        self._base = self._made.path
+        self._base.chmod(0o777)  # workers of a grader who is root are nobody
+        settings = WorkerSettings(_MEMORY_MB, _OUTPUT_KB, _CPU_S, _PRELOAD, folder=str(self._base))
+        self._zygote = Zygote.begin(settings)
+
+    def run(self, notebook: NotebookNode, folder: Path) -> None:
+        """Run a notebook and put what its cells show into it.
+
+        Args:
+            notebook: changed in place.
+            folder: its files; the code gets copies of them.
+        """
+        cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        bad: set[int] = set()
+        for last in range(MAX_WORKERS, 0, -1):
+            self._fill(folder)
+            ended = self._run_until_one_ends_it(cells, bad)
+            if ended is None:
+                return
+            bad.add(ended)
+            if last == 1:
+                count = MAX_WORKERS
+                words = text(
+                    "the code ended or blocked its process {count} times; it was not started again", count=count
+                )
+                for cell in cells[ended + 1 :]:
+                    cell.outputs = [_error("NotRun", words.en)]
+
+    def close(self) -> None:
+        """End the processes and remove the folder."""
+        self._zygote.close()
+        self._made.close()
+
+    def __enter__(self) -> Self:
+        try:
+            self._zygote.wait_until_ready()
+        except SandboxError:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run_until_one_ends_it(self, cells: Sequence[NotebookNode], bad: set[int]) -> int | None:
+        """Run all cells but the bad ones in a new process; gives the one that ended or blocked it, if any."""
+        worker = self._zygote.spawn()
+        try:
+            with _watch(self._base, worker):
+                self._ask(worker, {"op": "start", "functions": {}, "module": "__main__"})
+                environment = {"NBGRADER_EXECUTION": "autograde"}
+                self._ask(worker, {"op": "stage", "folder": str(self._base), "environment": environment})
+                for number, cell in enumerate(cells):
+                    if number in bad or not cell.source.strip():
+                        continue
+                    try:
+                        request = {"op": "show", "label": f"code cell {number + 1}", "source": cell.source}
+                        cell.outputs = _outputs(worker, self._ask(worker, request))
+                    except StudentError as error:
+                        cell.outputs = [_error(type(error).__name__, error.text.en)]
+                        return number
+        finally:
+            worker.close()
+        return None
+
+    def _ask(self, worker: WorkerProcess, request: dict[str, Any]) -> dict[str, Any]:
+        late = text("this cell did not finish within {seconds:g} s; is there an endless loop?", seconds=self._timeout_s)
+        return worker.ask(request, [], within_s=self._timeout_s, on_timeout=late)[0]
+
+    def _fill(self, folder: Path) -> None:
+        """Copy a notebook's files for the code to read; what the one before has left is gone."""
+        for path in self._base.iterdir():
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        for path in folder.rglob("*"):
+            target = self._base / path.relative_to(folder)
+            if path.is_symlink():  # it could lead anywhere
+                continue
+            if path.is_dir():
+                target.mkdir(parents=True, exist_ok=True)
+                target.chmod(0o777)
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+                target.chmod(0o666)
+
+
+@dataclass(frozen=True)
+class CellScore:
+    """What a grade cell's outputs are worth.
+
+    Args:
+        score: None where a person has to look.
+        reason: why, in that case.
+    """
+
+    score: float | None
+    reason: str = ""
+
+
+def score(cell: NotebookNode) -> CellScore:
+    """What nbgrader gives for a grade cell's outputs, where its rule does not give points for nonsense.
+
+    An error is worth nothing; a number as the cell's result is the score; anything else full points. Unlike nbgrader's
+    rule this one lets code print warnings, and a number that is no score (negative, more than there is to get, not
+    finite) waits for a person.
+    """
+    most = float(cell.metadata.nbgrader["points"])
+    for output in cell.outputs:
+        if output.output_type == "error":
+            return CellScore(0.0)
+        if output.output_type == "execute_result":
+            try:
+                value = float(output.data.get("text/plain", ""))
+            except ValueError:
+                return CellScore(most)
+            if 0 <= value <= most:
+                return CellScore(value)
+            return CellScore(None, f"the cell's result {value:g} is no score between 0 and {most:g}")
+    return CellScore(most)
+
+
+@contextmanager
+def _watch(folder: Path, worker: WorkerProcess) -> Iterator[None]:
+    """End a worker that fills the disk."""
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(_WATCH_S):
+            if _size(folder) > _MAX_FOLDER:
+                worker.end()
+                return
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _size(folder: Path) -> int:
+    """How many bytes the files of a folder hold, while code writes and removes them."""
+    size = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                size += Path(parent, name).lstat().st_size
+    return size
+
+
+def _outputs(worker: WorkerProcess, answer: dict[str, Any]) -> list[NotebookNode]:
+    """What a worker says its cell has shown, as far as it is what it should be.
+
+    Raises:
+        BadReply: it is not.
+    """
+    try:
+        outputs = [_output(value) for value in answer["result"]]
+        if (failed := answer["failed"]) is not None:
+            kind, message, frames, _ = failed
+            failure = Failure(str(kind)[:80], str(message)[:_MAX_FAILURE], [tuple(frame) for frame in frames[:20]])
+            outputs.append(_error(failure.kind, failure.message, tell_failure(failure).en))
+        return outputs
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, binascii.Error) as error:
+        worker.fail_reply(WireError(f"malformed outputs ({type(error).__name__})"))
+
+
+def _output(value: dict[str, Any]) -> NotebookNode:
+    kind = value["output_type"]
+    if kind == "stream" and value["name"] in ("stdout", "stderr"):
+        return as_node({"output_type": kind, "name": value["name"], "text": printable(str(value["text"]))})
+    if kind not in ("display_data", "execute_result"):
+        raise ValueError(kind)
+    data = {"text/plain": printable(str(value["data"]["text/plain"]))}
+    if "image/png" in value["data"]:
+        b64decode(value["data"]["image/png"], validate=True)
+        data["image/png"] = value["data"]["image/png"]
+    output = {"output_type": kind, "data": data, "metadata": {}}
+    return as_node(output | ({"execution_count": None} if kind == "execute_result" else {}))
+
+
+def _error(kind: str, message: str, traceback: str = "") -> NotebookNode:
+    lines = printable(traceback or f"{kind}: {message}").splitlines()
+    return as_node({"output_type": "error", "ename": printable(kind), "evalue": printable(message), "traceback": lines})

@@ -1,0 +1,226 @@
+"""Scores in nbgrader's tables, many submissions in one transaction.
+
+nbgrader's own functions commit after every row. Here the transaction begins with a lock on the assignment, so two
+graders at once write one after the other; only columns of the autograder's are written, so a manual score that
+somebody enters meanwhile stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from autograder.gradebook.released_notebook import SourceNotebook
+
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
+    from sqlalchemy import Table
+
+Penalty = Callable[[str, float, float], float | None]
+"""Student, score and seconds late to the points taken off."""
+
+PATIENCE_MS = 60_000
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the gradebook gets of one submission.
+
+    Args:
+        student: whose it is.
+        timestamp: when it was handed in; None leaves what the gradebook knows.
+        scores: of the graded cells; None where a person has to grade.
+        comments: on the cells that a student writes in.
+        missing: other notebooks of the assignment that were not handed in.
+    """
+
+    student: str
+    timestamp: datetime | None
+    scores: dict[str, float | None]
+    comments: dict[str, str | None]
+    missing: frozenset[str] = frozenset()
+
+
+@contextmanager
+def transaction(gradebook: Gradebook, assignment: str) -> Iterator[str]:
+    """One transaction on an assignment, alone with it; gives the id of its row."""
+    from nbgrader.api import Assignment
+    from sqlalchemy import select
+
+    session = gradebook.db
+    try:
+        if session.get_bind().dialect.name == "sqlite":
+            session.connection().exec_driver_sql(f"PRAGMA busy_timeout = {PATIENCE_MS}")
+            session.connection().exec_driver_sql("BEGIN IMMEDIATE")
+        table = Assignment.__table__
+        yield session.execute(select(table.c.id).where(table.c.name == assignment).with_for_update()).scalar_one()
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+
+
+class Rows:
+    """The rows of some students' submissions, inside a transaction.
+
+    Args:
+        gradebook: the database.
+        assignment: the id of the assignment's row.
+        source: the notebook that was graded.
+        students: whose submissions are written.
+    """
+
+    def __init__(self, gradebook: Gradebook, assignment: str, source: SourceNotebook, students: Sequence[str]) -> None:
+        from nbgrader import api
+
+        self._run = gradebook.db.execute
+        self._assignment, self._source = assignment, source
+        models = (api.Student, api.SubmittedAssignment, api.SubmittedNotebook, api.Grade, api.Comment, api.Notebook)
+        self._students, self._submissions, self._submitted, self._grades, self._comments, self._notebooks = (
+            model.__table__ for model in models
+        )
+        self._base_cells, self._assignments = api.BaseCell.__table__, api.Assignment.__table__
+        self._new_id = api.new_uuid
+        self._add_missing(sorted(set(students)))
+        self._submission_of = {
+            row.student_id: row
+            for row in self._rows(self._submissions, self._submissions.c.student_id.in_(students))
+            if row.assignment_id == assignment
+        }
+        names = {row.id: row.name for row in self._rows(self._notebooks, self._notebooks.c.assignment_id == assignment)}
+        ids = [row.id for row in self._submission_of.values()]
+        self._notebook_of = {
+            (row.assignment_id, names[row.notebook_id]): row
+            for row in self._rows(self._submitted, self._submitted.c.assignment_id.in_(ids))
+        }
+        submitted = [row.id for row in self._notebook_of.values()]
+        self._grades_of = self._by_notebook(self._grades, submitted)
+        self._comments_of = self._by_notebook(self._comments, submitted)
+        (own,) = self._rows(self._assignments, self._assignments.c.id == assignment)
+        self._due = own.duedate
+
+    def holds(self, record: Record) -> bool:
+        """Is this record what the rows say already?"""
+        submission = self._submission_of[record.student]
+        if record.timestamp is not None and record.timestamp != submission.timestamp:
+            return False
+        notebook = self._notebook_of[submission.id, self._source.name].id
+        grades = {row.cell_id: row for row in self._grades_of.get(notebook, ())}
+        comments = {row.cell_id: row.auto_comment for row in self._comments_of.get(notebook, ())}
+        cells = self._source.cells
+        return all(_is_scored(grades[cells[name].id], score) for name, score in record.scores.items()) and all(
+            comments[cells[name].comment_id] == words for name, words in record.comments.items()
+        )
+
+    def write(self, record: Record, penalty: Penalty) -> None:
+        """Write a record; whatever a person has entered stays."""
+        submission = self._submission_of[record.student]
+        timestamp = record.timestamp or submission.timestamp
+        self._update(self._submissions, submission.id, timestamp=timestamp)
+        row = self._notebook_of[submission.id, self._source.name]
+        by_cell = {cell.id: name for name, cell in self._source.cells.items() if cell.id is not None}
+        total = 0.0
+        for grade in self._grades_of.get(row.id, ()):
+            name, auto = by_cell.get(grade.cell_id), grade.auto_score
+            if name in record.scores:
+                auto = record.scores[name]
+                manual = grade.manual_score is not None or auto is None
+                self._update(self._grades, grade.id, auto_score=auto, needs_manual_grade=manual)
+            counted = auto if grade.manual_score is None else grade.manual_score
+            total += 0.0 if counted is None else counted + (grade.extra_credit or 0.0)
+        for name, words in record.comments.items():
+            for comment in self._comments_of.get(row.id, ()):
+                if comment.cell_id == self._source.cells[name].comment_id:
+                    self._update(self._comments, comment.id, auto_comment=words)
+        late = self._seconds_late(timestamp, submission.extension)
+        self._update(
+            self._submitted, row.id, late_submission_penalty=penalty(record.student, total, late) if late > 0 else None
+        )
+        self._zero_missing(submission.id, record.missing)
+
+    def _zero_missing(self, submission: str, names: frozenset[str]) -> None:
+        for name in names:
+            row = self._notebook_of[submission, name]
+            for grade in self._grades_of.get(row.id, ()):
+                self._update(self._grades, grade.id, auto_score=0.0, needs_manual_grade=False)
+
+    def _seconds_late(self, timestamp: datetime | None, extension: Any) -> float:
+        if timestamp is None or self._due is None:
+            return 0.0
+        due = self._due if extension is None else self._due + extension
+        return float((timestamp - due).total_seconds())
+
+    # -- rows that are not there yet -----------------------------------------------------------------------------------
+
+    def _add_missing(self, students: Sequence[str]) -> None:
+        known = {row.id for row in self._rows(self._students, self._students.c.id.in_(students))}
+        self._insert(self._students, [{"id": student} for student in students if student not in known])
+        owners = self._submissions.c
+        there = {
+            row.student_id
+            for row in self._rows(self._submissions, owners.student_id.in_(students))
+            if row.assignment_id == self._assignment
+        }
+        new = [
+            {"id": self._new_id(), "assignment_id": self._assignment, "student_id": student}
+            for student in students
+            if student not in there
+        ]
+        self._insert(self._submissions, new)
+        self._mirror([row["id"] for row in new])
+
+    def _mirror(self, submissions: Sequence[str]) -> None:
+        """A submission has a row for each notebook, and for each of its cells that carries points or a comment."""
+        notebooks = self._rows(self._notebooks, self._notebooks.c.assignment_id == self._assignment)
+        cells: dict[str, list[Any]] = {notebook.id: [] for notebook in notebooks}
+        for cell in self._rows(self._base_cells, self._base_cells.c.notebook_id.in_(list(cells))):
+            cells[cell.notebook_id].append(cell)
+        rows: dict[str, list[dict[str, Any]]] = {"notebook": [], "grade": [], "comment": []}
+        for submission in submissions:
+            for notebook in cells:
+                own = self._new_id()
+                rows["notebook"].append(
+                    {"id": own, "assignment_id": submission, "notebook_id": notebook, "flagged": False}
+                )
+                for cell in cells[notebook]:
+                    row = {"cell_id": cell.id, "notebook_id": own}
+                    if cell.type in ("GradeCell", "TaskCell"):
+                        rows["grade"].append(row | {"id": self._new_id(), "needs_manual_grade": True})
+                    if cell.type in ("SolutionCell", "TaskCell"):
+                        rows["comment"].append(row | {"id": self._new_id()})
+        self._insert(self._submitted, rows["notebook"])
+        self._insert(self._grades, rows["grade"])
+        self._insert(self._comments, rows["comment"])
+
+    # -- statements ----------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _select(what: Any, condition: Any) -> Any:
+        from sqlalchemy import select
+
+        return select(what).where(condition)
+
+    def _rows(self, table: Table, condition: Any) -> list[Any]:
+        return list(self._run(self._select(table, condition)))
+
+    def _by_notebook(self, table: Table, notebooks: Sequence[str]) -> dict[str, list[Any]]:
+        found: dict[str, list[Any]] = {}
+        for row in self._rows(table, table.c.notebook_id.in_(notebooks)):
+            found.setdefault(row.notebook_id, []).append(row)
+        return found
+
+    def _insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self._run(table.insert(), rows)
+
+    def _update(self, table: Table, row: str, **values: Any) -> None:
+        self._run(table.update().where(table.c.id == row).values(**values))
+
+
+def _is_scored(grade: Any, score: float | None) -> bool:
+    """Is this what the autograder gives? A cell without a row of its own yet waits for a person."""
+    waits = grade.needs_manual_grade and grade.manual_score is None
+    return bool(grade.auto_score == score and waits == (score is None and grade.manual_score is None))

@@ -1,0 +1,296 @@
+"""From reports to nbgrader's gradebook and its ``autograded/`` folders, in batches.
+
+The reports are the truth and the gradebook is written from them: writing them twice, or again after a kill at any
+moment, gives the same gradebook. What is written already is left alone, so that grades given by hand need no second
+look because a classmate handed in late.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autograder.base.errors import ConfigError
+from autograder.base.files import FolderInPlace
+from autograder.base.i18n import Text, printable, same, text
+from autograder.course.course import Assignment, Course
+from autograder.course.jobs import Job, find_jobs
+from autograder.gradebook import autograded, nbgrader_course, released_notebook
+from autograder.gradebook.autograded import Autograded
+from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
+from autograder.gradebook.rows import Record, Rows, transaction
+from autograder.results.grade_report import GradeReport
+
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
+
+BATCH = 20
+"""Submissions in one transaction: others who write to the gradebook wait no longer than these take."""
+_TRIES = 5
+_SANITIZED_BY_US = text(
+    "nbgrader_config.py: c.Autograde.sanitize_preprocessors does nothing for notebooks with a rubric, whose marks and "
+    "locked cells come from the gradebook; take it out, or leave the assignment without assignment.yaml to "
+    "`nbgrader autograde`"
+)
+
+
+@dataclass
+class Outcome:
+    """What writing a gradebook came to.
+
+    Args:
+        database: its address, without a password; empty where none is written, for the reason in `notes`.
+        written: how many submissions.
+        unchanged: how many were in it already.
+        notes: what the instructor should know.
+    """
+
+    database: str = ""
+    written: int = 0
+    unchanged: int = 0
+    notes: list[Text] = field(default_factory=list)
+
+    @property
+    def summary(self) -> Text:
+        """What was written where."""
+        return text(
+            "gradebook: {database}: {written} written, {unchanged} unchanged",
+            database=self.database,
+            written=self.written,
+            unchanged=self.unchanged,
+        )
+
+
+def write(course: Course, paths: Sequence[Path], reports: Sequence[GradeReport]) -> Outcome:
+    """Write the reports of a course's ``submitted/`` tree to its gradebook.
+
+    Args:
+        course: the course.
+        paths: what was graded; nothing means all of ``submitted/``.
+        reports: what grading it gave.
+
+    Raises:
+        GradebookError: the gradebook cannot be written.
+        ConfigError: the course's ``nbgrader_config.py`` is broken.
+    """
+    if not all(path.resolve().is_relative_to(course.submitted.resolve()) for path in paths):
+        return Outcome(
+            notes=[text("no gradebook was written: these submissions are not in {folder}", folder=course.submitted)]
+        )
+    entries = list(_entries(course, reports))
+    if not entries:
+        words = text(
+            "no gradebook was written: {folder} has no <student>/<assignment>/ folders", folder=course.submitted
+        )
+        return Outcome(notes=[words])
+    if not is_nbgrader_course(course.root):
+        return Outcome(notes=[text("no gradebook was written: {folder} has no nbgrader_config.py", folder=course.root)])
+    nbgrader = NbgraderCourse(course.root)
+    outcome = Outcome(nbgrader.database)
+    with nbgrader.open() as gradebook:
+        for name in dict.fromkeys(entry.report.assignment for entry in entries):
+            of_assignment = [entry for entry in entries if entry.report.assignment == name]
+            _AssignmentWriter(nbgrader, gradebook, course.assignment(name), outcome).write(of_assignment)
+    return outcome
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A submission in the tree: its report, its file, its folder."""
+
+    report: GradeReport
+    path: Path | None
+    folder: Path
+
+
+def _entries(course: Course, reports: Sequence[GradeReport]) -> Iterator[Entry]:
+    names = sorted({report.assignment for report in reports})
+    jobs = {(job.assignment, job.student): job for job in find_jobs([course.submitted], names)}
+    for report in sorted(reports, key=lambda r: (r.assignment, r.student)):
+        job: Job | None = jobs.get((report.assignment, report.student))
+        folder = course.submitted / report.student / report.assignment
+        if job is not None and folder.is_dir():
+            yield Entry(report, job.path, folder)
+
+
+class _AssignmentWriter:
+    """Writes the submissions of one assignment."""
+
+    def __init__(
+        self, nbgrader: NbgraderCourse, gradebook: Gradebook, assignment: Assignment, outcome: Outcome
+    ) -> None:
+        from nbgrader.converters import Autograde
+        from nbgrader.preprocessors import AssignLatePenalties
+        from traitlets import TraitError
+
+        self._nbgrader, self._gradebook, self._assignment, self._outcome = nbgrader, gradebook, assignment, outcome
+        self._config_file = nbgrader.root / nbgrader_course.CONFIG_FILE
+        try:
+            with nbgrader.own_modules():
+                self._converter = Autograde(coursedir=nbgrader.folders, parent=nbgrader.app)
+                self._late = AssignLatePenalties(parent=self._converter)
+                self._late.init_plugin()
+        except TraitError as error:
+            raise ConfigError(nbgrader_course.reason(error), path=self._config_file) from error
+        if not _is_stock(self._converter.sanitize_preprocessors) and _SANITIZED_BY_US not in outcome.notes:
+            outcome.notes.append(_SANITIZED_BY_US)
+        self._source = self._load_source()
+        self._others = self._other_notebooks()
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Write some submissions, batch by batch."""
+        for start in range(0, len(entries), BATCH):
+            self._write_again(entries[start : start + BATCH])
+
+    def _load_source(self) -> released_notebook.SourceNotebook:
+        """What the gradebook knows of the notebook; an assignment it does not know is entered first."""
+        from autograder.gradebook import releasing
+
+        name = self._assignment.name
+        with self._assignment.notebook.open("rb") as source:
+            fcntl.flock(source, fcntl.LOCK_EX)  # nbgrader enters cell by cell: another grader would find half of them
+            if not released_notebook.is_known(self._gradebook, name, name):
+                releasing.register(self._nbgrader, name)
+                self._gradebook.db.rollback()
+            return released_notebook.load(self._gradebook, name, name)
+
+    def _other_notebooks(self) -> frozenset[str]:
+        found = self._gradebook.find_assignment(self._assignment.name).notebooks
+        names = frozenset(notebook.name for notebook in found) - {self._assignment.name}
+        self._gradebook.db.rollback()
+        for name in sorted(names):
+            words = text(
+                "{notebook}.ipynb has no rubric; `nbgrader autograde {assignment} --force` grades what is new of it",
+                notebook=name,
+                assignment=self._assignment.name,
+            )
+            self._outcome.notes.append(words)
+        return names
+
+    def _write_again(self, batch: Sequence[Entry]) -> None:
+        """Write a batch; where another grader was faster with one of its rows, once more."""
+        from sqlalchemy.exc import IntegrityError, OperationalError
+
+        for last in range(_TRIES, 0, -1):
+            try:
+                written = self._write_batch(batch)
+            except (IntegrityError, OperationalError) as error:
+                if last == 1 or (isinstance(error, OperationalError) and "deadlock" not in str(error)):
+                    raise
+            else:
+                self._outcome.written += written
+                self._outcome.unchanged += len(batch) - written
+                return
+
+    def _write_batch(self, batch: Sequence[Entry]) -> int:
+        """Write the folders and rows of a batch, or none of them."""
+        folders: list[FolderInPlace] = []
+        try:
+            with transaction(self._gradebook, self._assignment.name) as row:
+                rows = Rows(self._gradebook, row, self._source, [entry.report.student for entry in batch])
+                for entry in batch:
+                    target = self._nbgrader.folder("autograded", entry.report.student, self._assignment.name)
+                    made = autograded.make(entry.path, entry.report, self._source, self._assignment)
+                    record = self._record(entry, made)
+                    shown = _shown(target, self._assignment.name)
+                    if not (rows.holds(record) and shown == autograded.sha256(entry.report)):
+                        folders.append(FolderInPlace(target))
+                        self._fill(folders[-1].begin(), entry, made)
+                        folders[-1].put_in_place()
+                        rows.write(record, self._penalty)
+        except BaseException:
+            for folder in folders:
+                folder.undo()
+            raise
+        for folder in folders:
+            folder.finish()
+        return len(folders)
+
+    def _record(self, entry: Entry, made: Autograded) -> Record:
+        timestamp, note = nbgrader_course.timestamp(entry.folder)
+        if note and (words := same(f"{entry.report.student}: ") + note) not in self._outcome.notes:
+            self._outcome.notes.append(words)
+        missing = frozenset(name for name in self._others if not (entry.folder / f"{name}.ipynb").exists())
+        return Record(entry.report.student, timestamp, made.scores, made.comments, missing)
+
+    def _penalty(self, student: str, score: float, seconds: float) -> float | None:
+        """What nbgrader's plugin takes off, no more than there is."""
+        try:
+            penalty = self._late.plugin_inst.late_submission_penalty(student, score, seconds)
+            return None if penalty is None else min(max(float(penalty), 0.0), score)
+        except Exception as error:  # the plugin may be the course's own
+            plugin = type(self._late.plugin_inst).__name__
+            words = (
+                f"the plugin {plugin} for late penalties fails: {type(error).__name__}: {nbgrader_course.reason(error)}"
+            )
+            raise ConfigError(words, path=self._config_file) from error
+
+    # -- files ---------------------------------------------------------------------------------------------------------
+
+    def _fill(self, folder: Path, entry: Entry, made: Autograded) -> None:
+        """Put into a folder what nbgrader puts into ``autograded/<student>/<assignment>/``."""
+        import nbformat
+
+        for file, name in self._other_files(entry.folder):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).unlink(missing_ok=True)
+            shutil.copyfile(file, folder / name)
+        content = nbformat.writes(made.notebook, version=nbformat.NO_CONVERT)
+        (folder / f"{self._assignment.name}.ipynb").write_text(content + "\n", encoding="utf-8")
+        before = self._nbgrader.folder("autograded", entry.report.student, self._assignment.name)
+        for other in (f"{notebook}.ipynb" for notebook in self._others):
+            if (before / other).is_file():  # its scores stay, and so does what shows them
+                shutil.copyfile(before / other, folder / other)
+        self._set_permissions(folder)
+
+    def _other_files(self, submitted: Path) -> Iterator[tuple[Path, Path]]:
+        """What was handed in beside the notebook, and over it what the assignment brings along."""
+        from nbgrader.utils import find_all_files
+
+        ignored = [*self._nbgrader.folders.ignore, "*.ipynb"]
+        for name in find_all_files(str(submitted), ignored):
+            file = Path(name)
+            if file.is_symlink():  # it could lead to the solution, or to another student's file
+                words = text("{file} is a link and was left out", file=printable(file.name))
+                self._outcome.notes.append(same(f"{submitted.parent.name}: ") + words)
+            elif file.is_file():
+                yield file, file.relative_to(submitted)
+        own = self._nbgrader.folder("source", ".", self._assignment.name)
+        kept = {own / name for name in self._converter.exclude_overwriting.get(self._assignment.name, [])}
+        for name in find_all_files(str(own), ignored):
+            if Path(name) not in kept:
+                yield Path(name), Path(name).relative_to(own)
+
+    def _set_permissions(self, folder: Path) -> None:
+        mode = int(str(self._converter.permissions), 8)
+        for path in folder.rglob("*"):
+            if path.is_file():
+                path.chmod(mode)
+        if self._nbgrader.folders.groupshared:
+            for path in (folder, *(p for p in folder.rglob("*") if p.is_dir())):
+                path.chmod(path.stat().st_mode & 0o777 | 0o2770)
+
+
+def _is_stock(preprocessors: Sequence[object]) -> bool:
+    """Are these nbgrader's own steps before it runs a notebook, named in whatever way a configuration can?"""
+    from nbgrader.converters import Autograde
+
+    stock = Autograde.class_traits()["sanitize_preprocessors"].default()
+    return len(preprocessors) == len(stock) and all(
+        given in (own, f"nbgrader.preprocessors.{own.__name__}", f"{own.__module__}.{own.__name__}")
+        for given, own in zip(preprocessors, stock, strict=True)
+    )
+
+
+def _shown(folder: Path, notebook: str) -> str:
+    """The hash of the report that an autograded folder shows; empty where there is none."""
+    try:
+        metadata = json.loads((folder / f"{notebook}.ipynb").read_text(encoding="utf-8"))["metadata"]
+        return str(metadata[autograded.MARK]["report"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""

@@ -1,0 +1,97 @@
+"""Grades the submissions of a course and keeps the reports.
+
+.. code-block:: text
+
+    jobs -> grade_all -> [rubric session + zygote + workers] per core -> GradeReport -> journal
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from autograder.course import submission
+from autograder.course.course import Assignment, Course
+from autograder.course.jobs import Job
+from autograder.grading.engine import Engine
+from autograder.results.grade_report import GradeReport
+from autograder.results.journal import Journal
+from autograder.rubric.provenance import Provenance
+
+Grade = Callable[[Sequence[Job], Assignment, bytes], Iterator[GradeReport]]
+"""Grades submissions of one assignment with the course's secret; reports come in the order they are done."""
+
+
+def default_jobs() -> int:
+    """As many rubric sessions as this process may use cores."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def grade_all(
+    course: Course,
+    jobs: Sequence[Job],
+    journal: Journal,
+    *,
+    processes: int,
+    confined: bool = True,
+    elsewhere: Grade | None = None,
+) -> Iterator[GradeReport]:
+    """Grade submissions of a course and keep the reports; what has not changed since is not graded again.
+
+    Args:
+        course: where the assignments and the secret are.
+        jobs: what to grade.
+        journal: earlier reports; the new ones are added as they are made.
+        processes: how many rubric sessions work at once.
+        confined: the kernel bounds what students' code can do.
+        elsewhere: grades instead of this machine.
+
+    Raises:
+        ConfigError: a rubric is broken; there are no new reports of its assignment then.
+        SandboxError: no submission can be run on this machine.
+    """
+    here = partial(grade, processes=processes, confined=confined)
+    key = course.key()
+    for name in dict.fromkeys(job.assignment for job in jobs):
+        assignment = course.assignment(name)
+        provenance = Provenance(assignment, key, confined=confined)
+        todo = []
+        for job in (job for job in jobs if job.assignment == name):
+            earlier = journal.reports.get((name, job.student))
+            if earlier is not None and _still_holds(earlier, job, provenance):
+                yield earlier
+            else:
+                todo.append(job)
+        for report in (elsewhere or here)(todo, assignment, key):
+            journal.add(report)
+            yield report
+    journal.finish()
+
+
+def _still_holds(report: GradeReport, job: Job, provenance: Provenance) -> bool:
+    """Would grading again give this report again?"""
+    return (
+        report.status != "error" and provenance.made(report) and report.submission_sha256 == submission.sha256(job.path)
+    )
+
+
+def grade(
+    jobs: Sequence[Job], assignment: Assignment, key: bytes, *, processes: int, confined: bool = True
+) -> Iterator[GradeReport]:
+    """Grade submissions of one assignment; reports come in the order they are done.
+
+    Args:
+        jobs: what to grade.
+        assignment: the folder in ``solutions/``.
+        key: the course's secret.
+        processes: how many rubric sessions work at once.
+        confined: the kernel bounds what students' code can do.
+
+    Raises:
+        ConfigError: the rubric is broken; there are no reports then.
+        SandboxError: no submission can be run on this machine.
+    """
+    if jobs:
+        with Engine(jobs, assignment, key, sessions=min(processes, len(jobs)), confined=confined) as engine:
+            yield from engine.reports()

@@ -1,0 +1,305 @@
+"""The engine on a Dask cluster: every Dask worker keeps an engine, submissions travel as bytes, reports come back.
+
+.. code-block:: text
+
+    here: jobs -> a few of them per task ──scheduler──> Dask worker: Engine -> [session + zygote + workers]
+    here: journal, gradebook <──────────── reports (JSON) ───────────────┘
+
+The course's key and its hidden rubrics travel to the Dask workers: the cluster is trusted as this machine is. What
+comes back is JSON, checked as the lines of a results file are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import warnings
+import zipfile
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import KW_ONLY, dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Self
+
+import dask
+from distributed import (
+    CancelledError,
+    Client,
+    Future,
+    KilledWorker,
+    LocalCluster,
+    Worker,
+    WorkerPlugin,
+    as_completed,
+    get_worker,
+)
+
+from autograder.base.errors import ConfigError, SandboxError, SubmissionError, UsageError
+from autograder.base.i18n import text
+from autograder.base.run_folder import RunFolder
+from autograder.course import submission
+from autograder.course.course import Assignment
+from autograder.course.jobs import Job
+from autograder.grading.engine import Engine, failed
+from autograder.results.grade_report import GradeReport
+from autograder.rubric.provenance import Provenance
+from autograder.sandbox import confine
+
+_PER_TASK = 8
+_TASKS_AHEAD = 4
+"""So many tasks per thread are with the cluster at a time: the others' submissions wait here, unread."""
+_CONNECT_S = 10
+_CONNECTION_LOST = (CancelledError, OSError, TimeoutError)
+
+
+class Bench(WorkerPlugin):
+    """What a Dask worker grades one assignment with: an engine that stays.
+
+    Args:
+        name: tells benches apart; made of what a grade depends on.
+        assignment: the assignment's name.
+        files: its folder, zipped.
+        key: the course's secret.
+        must_confine: do not grade where the kernel cannot bound what students' code can do.
+        processors: the Dask workers, numbered, have one of these each; None where that is not ours to say.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        assignment: str,
+        files: bytes,
+        key: bytes,
+        *,
+        must_confine: bool,
+        processors: Sequence[int] | None,
+    ) -> None:
+        self.name, self._assignment, self._files, self._key = name, assignment, files, key
+        self._must_confine, self._processors = must_confine, processors
+
+    def setup(self, worker: Worker) -> None:
+        """Called on the Dask worker: nothing is started before the first submission comes."""
+        self._sessions = worker.state.nthreads
+        if self._processors is not None and isinstance(worker.name, int):
+            os.sched_setaffinity(0, {self._processors[worker.name % len(self._processors)]})
+        # one thread for everything: it outlives each task, and the engine's processes live as long as it does
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=self.name)
+        self._stack = contextlib.ExitStack()
+        self._engine: Engine | None = None
+
+    def teardown(self, worker: Worker) -> None:
+        """Called on the Dask worker: ends what was started."""
+        self._thread.submit(self._stack.close).result()
+        self._thread.shutdown()
+
+    def grade(self, sent: list[dict[str, Any]]) -> dict[str, Any]:
+        """The reports on some submissions, or why there are none."""
+        return self._thread.submit(self._grade, sent).result()
+
+    def _grade(self, sent: list[dict[str, Any]]) -> dict[str, Any]:
+        try:
+            engine = self._engine = self._engine or self._start()
+            with RunFolder() as folder:
+                engine.add([_unpack(job, folder / str(number)) for number, job in enumerate(sent)])
+                return {"reports": [report.to_json() for report in engine.reports()]}
+        except ConfigError as error:
+            inside = Path(error.path).relative_to(self._folder) if error.path else None
+            return {"mistake": [error.message, str(inside) if inside else None, error.line, error.key]}
+        except SandboxError as error:
+            self._stack.close()
+            self._engine = None
+            return {"unfit": str(error)}
+
+    def _start(self) -> Engine:
+        parent = self._stack.enter_context(RunFolder())
+        self._folder = parent / self._assignment
+        with zipfile.ZipFile(io.BytesIO(self._files)) as archive:
+            archive.extractall(self._folder)
+        assignment = Assignment.load(self._folder)
+        confined = confine.is_available(assignment.settings.limits.scratch_mb)
+        if self._must_confine and not confined:
+            raise SandboxError("cannot confine students' code")
+        return self._stack.enter_context(Engine([], assignment, self._key, sessions=self._sessions, confined=confined))
+
+
+def _grade_there(bench: str, sent: list[dict[str, Any]]) -> dict[str, Any]:
+    """The task: runs on a Dask worker, at whose bench the submissions are graded."""
+    worker = get_worker()
+    plugin = worker.plugins[bench]
+    assert isinstance(plugin, Bench)
+    return {"worker": worker.address, **plugin.grade(sent)}
+
+
+@dataclass
+class Cluster:
+    """A Dask cluster to grade on; a context manager.
+
+    Args:
+        address: its scheduler's; None starts a cluster on this machine.
+        processes: how many Dask workers that one has.
+        must_confine: do not grade where the kernel cannot bound what students' code can do.
+
+    Raises:
+        UsageError: no scheduler answers at the address.
+    """
+
+    address: str | None
+    processes: int
+    _: KW_ONLY
+    must_confine: bool
+    unfit: dict[str, str] = field(default_factory=dict)
+    """Dask workers that cannot grade, with the reason."""
+    _jobs: dict[Any, list[Job]] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        self._stack = contextlib.ExitStack()
+        self._stack.callback(logging.disable, logging.root.manager.disable)
+        logging.disable(logging.CRITICAL)  # what is wrong is told in one line
+        where: Any = self.address
+        try:
+            if where is None:
+                self._stack.enter_context(dask.config.set({"distributed.worker.profile.enabled": False}))
+                where = self._stack.enter_context(
+                    LocalCluster(
+                        n_workers=self.processes,
+                        threads_per_worker=1,
+                        dashboard_address=None,
+                        silence_logs=logging.CRITICAL,
+                    )
+                )
+            self._client = self._stack.enter_context(Client(where, timeout=_CONNECT_S, set_as_default=False))
+        except (OSError, ValueError, TimeoutError) as error:
+            self._stack.close()
+            reason = str(error) or type(error).__name__
+            raise UsageError(f"{self.address}: no Dask scheduler answers there ({reason})") from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(*_CONNECTION_LOST):
+            self._stack.close()
+
+    def grade(self, jobs: Sequence[Job], assignment: Assignment, key: bytes) -> Iterator[GradeReport]:
+        """Grade submissions of one assignment; see `grading.grade`.
+
+        Raises:
+            ConfigError: the rubric is broken.
+            SandboxError: no Dask worker can grade, or the connection to the scheduler is lost.
+        """
+        if not jobs:
+            return
+        kinds = (True,) if self.must_confine else (True, False)
+        provenances = [Provenance(assignment, key, confined=confined) for confined in kinds]
+        bench = self._set_up(assignment, key)
+        waiting = deque(_portions(jobs, self._threads()))
+        running = as_completed(loop=self._client.loop)
+        try:
+            while waiting or not running.is_empty():
+                while waiting and running.count() < _TASKS_AHEAD * self._threads():
+                    running.add(self._submit(bench, waiting.popleft()))
+                yield from self._collect(next(running), waiting, assignment, provenances)
+        except _CONNECTION_LOST as error:
+            raise SandboxError(
+                f"the connection to the Dask scheduler {self.address or ''} was lost; "
+                "what is graded is kept, the same command goes on from there"
+            ) from error
+
+    def _set_up(self, assignment: Assignment, key: bytes) -> str:
+        files = _zipped(assignment)
+        digest = sha256(b"\0".join((files, key, bytes([self.must_confine])))).hexdigest()[:16]
+        name = f"autograder-{assignment.name}-{digest}"
+        all_processors = sorted(os.sched_getaffinity(0))
+        processors = all_processors if self.address is None and self.processes == len(all_processors) else None
+        bench = Bench(name, assignment.name, files, key, must_confine=self.must_confine, processors=processors)
+        self._client.register_plugin(bench, name=name)
+        return name
+
+    def _threads(self) -> int:
+        threads: dict[str, int] = self._client.nthreads()
+        return max(1, sum(count for address, count in threads.items() if address not in self.unfit))
+
+    def _submit(self, bench: str, jobs: list[Job]) -> Future[Any]:
+        fit = None
+        if self.unfit:
+            fit = [address for address in self._client.nthreads() if address not in self.unfit]
+            if not fit:
+                told = "; ".join(f"{address}: {reason}" for address, reason in self.unfit.items())
+                raise SandboxError(f"no Dask worker can grade ({told})")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a task is large: it is as large as what was handed in
+            future: Future[Any] = self._client.submit(
+                _grade_there, bench, [_pack(job) for job in jobs], pure=False, workers=fit
+            )
+        self._jobs[future.key] = jobs
+        return future
+
+    def _collect(
+        self, future: Future[Any], waiting: deque[list[Job]], assignment: Assignment, provenances: list[Provenance]
+    ) -> Iterator[GradeReport]:
+        """The reports of a finished task; what it could not grade goes back to those that wait."""
+        jobs = self._jobs.pop(future.key)
+        try:
+            answer = future.result()
+        except KilledWorker:
+            if len(jobs) > 1:  # one of them may be what ends Dask workers
+                waiting.extend([job] for job in jobs)
+            else:
+                yield failed(jobs[0], text("it ended the Dask workers that were to grade it"), provenances[0])
+            return
+        if "unfit" in answer:
+            self.unfit[answer["worker"]] = answer["unfit"]
+            waiting.appendleft(jobs)
+        elif "mistake" in answer:
+            message, inside, line, name = answer["mistake"]
+            path = assignment.directory / inside if inside else assignment.directory
+            raise ConfigError(message, path=path, line=line, key=name)
+        else:
+            reports = [GradeReport.model_validate_json(line) for line in answer["reports"]]
+            if all(any(provenance.made(report) for provenance in provenances) for report in reports):
+                yield from reports
+            else:
+                self.unfit[answer["worker"]] = f"grades with other versions: {reports[0].versions}"
+                waiting.appendleft(jobs)
+
+
+def _portions(jobs: Sequence[Job], threads: int) -> Iterator[list[Job]]:
+    """A few submissions per task, fewer where there would not be enough tasks for everybody."""
+    size = max(1, min(_PER_TASK, len(jobs) // (2 * threads)))
+    for start in range(0, len(jobs), size):
+        yield list(jobs[start : start + size])
+
+
+def _zipped(assignment: Assignment) -> bytes:
+    """Every file that a grade may depend on; the same files are the same bytes."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, path in assignment.files().items():
+            archive.writestr(zipfile.ZipInfo(name), path.read_bytes())
+        archive.writestr(zipfile.ZipInfo("private/"), b"")  # even where it is empty, it says that the reference is here
+    return content.getvalue()
+
+
+def _pack(job: Job) -> dict[str, Any]:
+    """A submission as it travels; a file that cannot be read is one here already."""
+    content = None
+    if job.path is not None:
+        try:
+            content = submission.read_bytes(job.path)
+        except SubmissionError as error:
+            job = replace(job, reason=job.reason or error.text)
+    name = os.fsencode(job.path.name) if job.path else None
+    return job.as_message() | {"path": None, "name": name, "content": content}
+
+
+def _unpack(sent: dict[str, Any], folder: Path) -> Job:
+    job = Job.of_message(sent)
+    if sent["name"] is None:
+        return job
+    path = folder / Path(os.fsdecode(sent["name"])).name
+    folder.mkdir()
+    if sent["content"] is not None:
+        path.write_bytes(sent["content"])
+    return replace(job, path=path)

@@ -1,0 +1,288 @@
+"""The engine on this machine: rubric sessions, a submission for each of them at a time, their reports.
+
+A submission that brings its session down is tried once more in a new one; if that happens again it gets a report that
+says so, without a score, and the others are graded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from autograder.base.errors import ConfigError, SandboxError
+from autograder.base.i18n import Text, printable, same, text
+from autograder.course.course import Assignment
+from autograder.course.jobs import Job
+from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
+from autograder.rubric.provenance import Provenance
+from autograder.sandbox.forking import Child, ForkServer
+from autograder.student.worker_settings import worker_settings_of
+
+MAX_TRIES = 2
+_GRACE_S = 60
+_START_S = 60
+
+
+class RubricServer(ForkServer):
+    """The process that has read and proved an assignment's rubric, and forks sessions."""
+
+    @classmethod
+    def of(cls, assignment: Assignment, key: bytes, *, confined: bool) -> RubricServer:
+        """Start one.
+
+        Args:
+            assignment: the folder in ``solutions/``.
+            key: the course's secret.
+            confined: the kernel bounds what students' code can do.
+        """
+        server = cls.start("autograder.grading.server_main", asdict(worker_settings_of(assignment, confined=confined)))
+        settings = {
+            "assignment": str(assignment.directory.resolve()),
+            "key": key.hex(),
+            "confined": confined,
+            "environment": dict(os.environ),
+            "path": [entry or os.getcwd() for entry in sys.path],  # noqa: PTH109 -- as Python itself sees it
+        }
+        descriptor = os.memfd_create("settings", os.MFD_CLOEXEC)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(settings, file)
+            file.flush()
+            server.send({"settings": "in the file"}, [descriptor])
+        return server
+
+    def wait_until_ready(self) -> None:
+        """Block until the reference has been judged.
+
+        Raises:
+            ConfigError: the rubric or the reference is broken.
+            SandboxError: no submission can be run on this machine.
+        """
+        message, _ = self.receive()
+        if "mistake" in message:
+            raise ConfigError(**message["mistake"] | {"path": Path(message["mistake"]["path"])})
+        if "fault" in message:
+            raise SandboxError(message["fault"])
+
+    def fork_session(self) -> Session:
+        """Another session.
+
+        Raises:
+            SandboxError: the server is gone.
+        """
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                self.request_fork("session", [theirs.fileno()])
+            return Session(self.collect_fork(), ours)
+        except SandboxError:
+            ours.close()
+            raise
+
+
+@dataclass
+class Session:
+    """A rubric session in a process of its own, and what it is doing.
+
+    Args:
+        process: that process.
+        sock: takes requests, gives reports.
+        job: what it is judging.
+        processor: the only one it runs on.
+    """
+
+    process: Child
+    sock: socket.socket
+    job: Job | None = None
+    processor: int | None = None
+    deadline: float = field(default_factory=lambda: time.monotonic() + _START_S)
+    is_ready: bool = False
+    _buffer: bytearray = field(default_factory=bytearray)
+
+    def begin(self, job: Job | None, *, within_s: float) -> None:
+        """Hand it a submission; None when there are no more."""
+        self.job = job
+        self.deadline = time.monotonic() + within_s if job is not None else float("inf")
+        if job is not None:
+            with contextlib.suppress(OSError):  # a process that is gone is noticed when it is listened to
+                self.sock.sendall(json.dumps(job.as_message()).encode() + b"\n")
+
+    def hear(self) -> list[dict[str, Any]] | None:
+        """What it has said since; None when it is gone. Blocks while there is nothing."""
+        try:
+            content = self.sock.recv(1 << 20)
+        except OSError:
+            content = b""
+        if not content:
+            return None
+        *lines, rest = (self._buffer + content).split(b"\n")
+        self._buffer = bytearray(rest)
+        return [json.loads(line) for line in lines]
+
+    def close(self) -> None:
+        """End it; its server reaps it."""
+        self.process.kill()
+        os.close(self.process.handle)
+        self.sock.close()
+
+
+class Engine:
+    """Grades submissions of one assignment; a context manager.
+
+    Args:
+        jobs: what to grade.
+        assignment: the folder in ``solutions/``.
+        key: the course's secret.
+        sessions: how many work at once.
+        confined: the kernel bounds what students' code can do.
+
+    Raises:
+        ConfigError: the rubric is broken.
+        SandboxError: no submission can be run on this machine.
+    """
+
+    def __init__(
+        self, jobs: Iterable[Job], assignment: Assignment, key: bytes, *, sessions: int, confined: bool
+    ) -> None:
+        self._waiting, self._tries = deque(jobs), dict[tuple[str, str], int]()
+        self._provenance = Provenance(assignment, key, confined=confined)
+        self._selector = selectors.DefaultSelector()
+        self._sessions: list[Session] = []
+        self._count, self._stillborn = sessions, 0
+        self._processors = sorted(os.sched_getaffinity(0))
+        self._patience_s = 2 * assignment.settings.limits.submission_s + _GRACE_S
+        self._blank: tuple[ExerciseResult, ...] = ()  # every criterion of the rubric, not judged
+        self._start_server = partial(RubricServer.of, assignment, key, confined=confined)
+        self._server = self._start_server()
+
+    def __enter__(self) -> Engine:
+        try:
+            self._server.wait_until_ready()
+            for _ in range(self._count):
+                self._add_session()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for session in self._sessions:
+            session.sock.close()  # an idle one ends by itself
+            os.close(session.process.handle)
+        self._server.close()
+        self._selector.close()
+
+    def reports(self) -> Iterator[GradeReport]:
+        """The reports in the order in which they are done."""
+        while self._waiting or any(session.job for session in self._sessions):
+            soonest = min(session.deadline for session in self._sessions)
+            for event, _ in self._selector.select(max(0.0, soonest - time.monotonic())):
+                yield from self._hear(event.data)
+            for session in [s for s in self._sessions if s.deadline < time.monotonic()]:
+                yield from self._lost(session, text("grading it took too long"))
+
+    def add(self, jobs: Iterable[Job]) -> None:
+        """More to grade, once `reports` has come to its end."""
+        self._waiting.extend(jobs)
+        while len(self._sessions) < self._count:
+            self._replace_session()
+        for session in self._sessions:
+            if session.is_ready and self._waiting:
+                session.begin(self._waiting.popleft(), within_s=self._patience_s)
+
+    def _add_session(self) -> None:
+        session = self._server.fork_session()
+        if self._count == len(self._processors):
+            _settle(session, min(self._processors, key=[s.processor for s in self._sessions].count))
+        self._sessions.append(session)
+        self._selector.register(session.sock, selectors.EVENT_READ, session)
+
+    def _hear(self, session: Session) -> Iterator[GradeReport]:
+        messages = session.hear()
+        if messages is None:
+            yield from self._lost(session, text("the process that graded it ended"))
+            return
+        for message in messages:
+            if "fault" in message:
+                yield from self._lost(session, same(message["fault"]))
+                return
+            if "report" in message:
+                yield GradeReport.model_validate(message["report"])
+            else:
+                self._blank = tuple(ExerciseResult.model_validate(exercise) for exercise in message["blank"])
+                session.is_ready = True
+            session.begin(self._waiting.popleft() if self._waiting else None, within_s=self._patience_s)
+
+    def _lost(self, session: Session, reason: Text) -> Iterator[GradeReport]:
+        """A session died or got stuck: try its submission once more, then say that it could not be graded."""
+        self._sessions.remove(session)
+        self._selector.unregister(session.sock)
+        session.close()
+        self._stillborn += not session.is_ready
+        if self._stillborn > MAX_TRIES:
+            raise SandboxError(
+                "a rubric process ended before it was ready; `autograder doctor` says what this machine can do"
+            )
+        if session.job is not None:
+            key = (session.job.assignment, session.job.student)
+            self._tries[key] = self._tries.get(key, 0) + 1
+            if self._tries[key] < MAX_TRIES:
+                self._waiting.appendleft(session.job)
+            else:
+                yield failed(session.job, reason, self._provenance, self._blank)
+        if self._waiting:
+            self._replace_session()
+
+    def _replace_session(self) -> None:
+        try:
+            self._add_session()
+        except SandboxError:  # the server is gone as well, and soon will be the sessions that it forked
+            self._server.close()
+            self._server = self._start_server()
+            self._server.wait_until_ready()
+            self._add_session()
+
+
+def failed(job: Job, reason: Text, provenance: Provenance, exercises: tuple[ExerciseResult, ...] = ()) -> GradeReport:
+    """The report on a submission that we could not grade.
+
+    Args:
+        job: the submission.
+        reason: what happened to us.
+        provenance: what it would have been graded with.
+        exercises: every criterion, not judged, where they are known.
+    """
+    words = text("could not be graded, which is not the student's fault: {reason}", reason=reason)
+    return GradeReport(
+        student=job.student,
+        assignment=job.assignment,
+        status="error",
+        score=None,
+        max_score=round(sum(e.max_score for e in exercises), 6),
+        exercises=exercises,
+        problems=(*job.problems, Problem.of("platform", words)),
+        file=printable(job.path.name) if job.path else "",
+        submission_sha256="",
+        duration_s=0,
+        **provenance.fields,
+    )
+
+
+def _settle(session: Session, processor: int) -> None:
+    """Where there is a session for every processor, each has its own.
+
+    A session and its worker take turns: waking each other across processors costs more than most calls.
+    """
+    with contextlib.suppress(OSError):  # it is gone already, or this machine does not allow it
+        os.sched_setaffinity(session.process.pid, {processor})
+        session.processor = processor

@@ -1,0 +1,268 @@
+"""Wrong versions made by rule: one operator, sign, constant, axis, call, order or statement changed.
+
+Each has an id made of the words it changes, which stays the same while other lines come and go. Loops with a
+condition of their own are left alone: a change there may never end. Apart from them, `generate_trivial` makes what is
+written without solving anything: functions that return an argument, zeros, a constant, or nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autograder.course.settings import Function
+
+_OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.MatMult: ast.Mult,
+    ast.Pow: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.FloorDiv,
+}
+_COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
+    ast.Gt: (ast.Lt, ast.GtE),
+    ast.Lt: (ast.Gt, ast.LtE),
+    ast.GtE: (ast.LtE, ast.Gt),
+    ast.LtE: (ast.GtE, ast.Lt),
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+    ast.Is: (ast.IsNot,),
+    ast.IsNot: (ast.Is,),
+    ast.In: (ast.NotIn,),
+    ast.NotIn: (ast.In,),
+}
+_CALLS = {
+    "sum": "mean",
+    "mean": "sum",
+    "zeros": "ones",
+    "ones": "zeros",
+    "randn": "rand",
+    "rand": "randn",
+    "max": "min",
+    "min": "max",
+    "argmax": "argmin",
+    "argmin": "argmax",
+    "exp": "log",
+    "log": "exp",
+    "sigmoid": "tanh",
+    "tanh": "sigmoid",
+}
+_MODULES = ("torch", "nn", "math", "random", "np", "F")
+_ORDERED = (ast.Sub, ast.Div, ast.MatMult, ast.Pow)
+_AXES = ("dim", "axis", "start_dim", "end_dim")
+_PARTS = (ast.expr, ast.stmt, ast.keyword, ast.comprehension, ast.withitem)
+_KEPT = (ast.Pass, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A version of an exercise's solution cell with one change in it.
+
+    Args:
+        id: the function, the kind of change, what was replaced by what.
+        exercise: whose cell it is.
+        source: the whole cell.
+    """
+
+    id: str
+    exercise: str
+    source: str
+
+
+@dataclass(frozen=True)
+class _Change:
+    """One node and what takes its place."""
+
+    kind: str
+    owner: Any
+    place: str | int
+    new: ast.AST
+
+    @property
+    def old(self) -> ast.AST:
+        found = self.owner[self.place] if isinstance(self.place, int) else getattr(self.owner, self.place)
+        assert isinstance(found, ast.AST)
+        return found
+
+    def put(self, node: ast.AST) -> None:
+        if isinstance(self.place, int):
+            self.owner[self.place] = node
+        else:
+            setattr(self.owner, self.place, node)
+
+
+def generate(exercise: str, source: str, functions: Sequence[str]) -> Iterator[Generated]:
+    r"""All versions of a solution cell with one change in one of its functions.
+
+    Args:
+        exercise: whose cell it is.
+        source: the cell as the reference has it.
+        functions: the names of the exercise's functions.
+
+    >>> [version.id for version in generate("f", "def f(x):\n    return x > 0", ["f"])][:2]
+    ['f: statement `return x > 0` -> `pass`', 'f: comparison `x > 0` -> `x < 0`']
+    """
+    tree = ast.parse(source)
+    names, sources = Counter[str](), {ast.unparse(tree)}
+    for function in tree.body:
+        if not isinstance(function, ast.FunctionDef) or function.name not in functions:
+            continue
+        for change in list(_changes_of_body(function)):
+            old, new = change.old, ast.fix_missing_locations(change.new)
+            name = f"{function.name}: {change.kind} `{_told(old)}` -> `{_told(new)}`"
+            change.put(new)
+            changed = ast.unparse(tree)
+            change.put(old)
+            if changed in sources:  # nothing was changed, or the same as before
+                continue
+            sources.add(changed)
+            names[name] += 1
+            yield Generated(name if names[name] == 1 else f"{name} #{names[name]}", exercise, changed)
+
+
+def generate_trivial(exercise: str, source: str, functions: Sequence[Function]) -> Iterator[Generated]:
+    r"""Versions of a solution cell whose functions solve nothing; they ought to earn next to nothing.
+
+    Args:
+        exercise: whose cell it is.
+        source: the cell as the reference has it.
+        functions: the exercise's functions; while one of them returns something, the others return None.
+
+    >>> cell = "def f(x):\n    return x.exp()"
+    >>> [version.id for version in generate_trivial("f", cell, [Function.parse("f(x)")])][:2]
+    ['f: returns `None`', 'f: returns `x`']
+    """
+    tree = ast.parse(source)
+    definitions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+    nothing = ast.parse("return None").body
+    for function in functions:
+        for definition in (definitions[f.name] for f in functions if f.name in definitions):
+            definition.body = nothing
+        for value in _trivial_values(function.parameters) if function.name in definitions else ():
+            definitions[function.name].body = ast.parse(f"return {value}").body
+            yield Generated(f"{function.name}: returns `{value}`", exercise, ast.unparse(tree))
+
+
+def _trivial_values(parameters: Sequence[str]) -> Iterator[str]:
+    yield from ("None", *parameters)
+    yield from (f"torch.zeros_like({parameters[0]})", f"torch.ones_like({parameters[0]})") if parameters else ()
+    yield from ("0.0", "1.0", "torch.tensor(0.0)")
+
+
+def _told(node: ast.AST) -> str:
+    """A node's first line."""
+    return ast.unparse(node).strip().partition("\n")[0]
+
+
+def _changes_of_body(function: ast.FunctionDef) -> Iterator[_Change]:
+    documented = ast.get_docstring(function) is not None
+    for index in range(int(documented), len(function.body)):
+        yield from _changes(function.body, index)
+
+
+def _changes(owner: Any, place: str | int) -> Iterator[_Change]:
+    """The changes of a node and of everything in it."""
+    node = owner[place] if isinstance(place, int) else getattr(owner, place)
+    if isinstance(node, ast.stmt) and not isinstance(node, _KEPT):
+        yield _Change("statement", owner, place, ast.Pass())
+    for kind, new in _replacements(node):
+        if kind != "method" or not isinstance(owner, ast.Expr):  # to call nothing is the same as no statement
+            yield _Change(kind, owner, place, new)
+    for inner_owner, inner_place in _inner(node):
+        yield from _changes(inner_owner, inner_place)
+
+
+def _inner(node: ast.AST) -> Iterator[tuple[Any, str | int]]:
+    """Where the parts of a node stand that may be changed."""
+    if isinstance(node, ast.While | ast.Import | ast.ImportFrom):
+        return
+    for field, value in ast.iter_fields(node):
+        if isinstance(node, ast.FunctionDef) and field != "body":
+            continue
+        if isinstance(value, list):
+            yield from ((value, index) for index, inner in enumerate(value) if isinstance(inner, _PARTS))
+        elif isinstance(value, _PARTS):
+            yield node, field
+
+
+def _replacements(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """What may stand in a node's place, by the kind of change."""
+    yield from _changed_statements(node) if isinstance(node, ast.stmt) else _changed_expressions(node)
+
+
+def _changed_statements(node: ast.stmt) -> Iterator[tuple[str, ast.AST]]:
+    match node:
+        case ast.AugAssign(target, operator, value) if other := _OPERATORS.get(type(operator)):
+            yield "operator", ast.AugAssign(target, other(), value)
+        case ast.Return(ast.BinOp() | ast.Call() as value):
+            yield "sign", ast.Return(ast.UnaryOp(ast.USub(), value))
+        case ast.Return(ast.Tuple([first, second])):
+            yield "order", ast.Return(ast.Tuple([second, first], ast.Load()))
+        case ast.Assign(targets, ast.BinOp() as value):
+            yield "sign", ast.Assign(targets, ast.UnaryOp(ast.USub(), value))
+        case ast.Expr(ast.Yield(ast.Tuple([first, second]))):
+            yield "order", ast.Expr(ast.Yield(ast.Tuple([second, first], ast.Load())))
+        case ast.With(_, body):
+            yield "context", ast.If(ast.Constant(True), body, [])
+        case ast.If(_, body, orelse):
+            yield "condition", ast.If(ast.Constant(True), body, orelse)
+
+
+def _changed_expressions(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    match node:
+        case ast.BinOp():
+            yield from _changed_arithmetic(node)
+        case ast.Compare(left, [comparison], right):
+            for better in _COMPARISONS.get(type(comparison), ()):
+                yield "comparison", ast.Compare(left, [better()], right)
+        case ast.BoolOp(operator, values):
+            yield "operator", ast.BoolOp(ast.Or() if isinstance(operator, ast.And) else ast.And(), values)
+        case ast.UnaryOp(ast.USub() | ast.Not(), operand):
+            yield "sign", operand
+        case ast.keyword(arg, ast.Constant(int(value))) if arg in _AXES and not isinstance(value, bool):
+            yield "axis", ast.keyword(arg, ast.Constant(1 if value == 0 else 0))
+        case ast.Call():
+            yield from _changed_calls(node)
+        case ast.Constant(value):
+            yield from (("constant", ast.Constant(other)) for other in _other_constants(value))
+
+
+def _changed_arithmetic(node: ast.BinOp) -> Iterator[tuple[str, ast.AST]]:
+    if other := _OPERATORS.get(type(node.op)):
+        yield "operator", ast.BinOp(node.left, other(), node.right)
+    if isinstance(node.op, _ORDERED):
+        yield "order", ast.BinOp(node.right, node.op, node.left)
+
+
+def _changed_calls(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
+    if len(node.args) > 1 and not any(isinstance(argument, ast.Starred) for argument in node.args):
+        first, second, *rest = node.args
+        yield "order", ast.Call(node.func, [second, first, *rest], node.keywords)
+    if isinstance(node.func, ast.Attribute) and node.func.attr in _CALLS:
+        other = ast.Attribute(node.func.value, _CALLS[node.func.attr], ast.Load())
+        yield "call", ast.Call(other, node.args, node.keywords)
+    if isinstance(node.func, ast.Attribute) and _root(node.func) not in _MODULES:
+        yield "method", node.func.value
+
+
+def _root(node: ast.expr) -> str | None:
+    """The name a chain of attributes begins with."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def _other_constants(value: object) -> Iterator[bool | int | float]:
+    if isinstance(value, bool):
+        yield not value
+    elif isinstance(value, int):
+        yield value + 1
+        yield value - 1
+    elif isinstance(value, float):
+        yield from (2 * value, value / 2) if value else (1.0,)

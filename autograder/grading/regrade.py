@@ -1,0 +1,78 @@
+"""Grading again after a rubric has changed: who moves, by how much and because of which criterion, before it counts.
+
+The new reports wait in a file of their own beside ``results.jsonl``, so looking first and accepting afterwards grades
+once. When they are accepted the old reports are kept in another file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from autograder.base.errors import UsageError
+from autograder.base.files import write_whole
+from autograder.course.course import Assignment, Course
+from autograder.course.jobs import find_jobs
+from autograder.grading.batch import grade_all
+from autograder.results.grade_report import GradeReport
+from autograder.results.journal import Journal
+from autograder.results.moves import Move, compare
+
+
+class Regrading:
+    """The reports of one assignment that count, and those that would.
+
+    Args:
+        course: the course.
+        assignment: whose rubric has changed.
+        results: what `grade` wrote.
+    """
+
+    def __init__(self, course: Course, assignment: Assignment, results: Path) -> None:
+        self._course, self._assignment, self._results = course, assignment, results
+        others = course.others([assignment.name])
+        self._jobs = find_jobs([course.submitted], [assignment.name], others) if course.submitted.is_dir() else []
+        if not self._jobs:
+            raise UsageError(f"{course.submitted}: no submissions of {assignment.name}")
+        if not results.is_file():
+            raise UsageError(f"{results}: there is no such file; `autograder grade` writes it")
+        self.pending = results.with_name(f"{results.name}.{assignment.name}.regraded")
+        self.reports: list[GradeReport] = []
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def grade(self, *, processes: int, confined: bool, advance: Callable[[], None]) -> list[Move]:
+        """Grade what the present rubric has not graded yet; nothing that counts is touched.
+
+        Args:
+            processes: how many rubric sessions work at once.
+            confined: the kernel bounds what students' code can do.
+            advance: called after each submission.
+
+        Returns:
+            Those whose verdicts differ, by student.
+        """
+        with Journal(self._results) as journal:
+            before = {key: r for key, r in journal.reports.items() if r.assignment == self._assignment.name}
+        with Journal(self.pending) as pending:
+            pending.reports = {**before, **pending.reports}
+            for report in grade_all(self._course, self._jobs, pending, processes=processes, confined=confined):
+                self.reports.append(report)
+                advance()
+        return compare(before, self.reports)
+
+    def accept(self) -> Path:
+        """Let the new reports count; gives the file that keeps the old ones."""
+        with Journal(self._results) as journal:
+            old = [r for _, r in sorted(journal.reports.items()) if r.assignment == self._assignment.name]
+            lines = "".join(report.to_json() + "\n" for report in old)
+            digest = hashlib.sha256(lines.encode()).hexdigest()[:8]
+            kept = self._results.with_name(f"{self._results.stem}.{self._assignment.name}.{digest}.jsonl")
+            write_whole(kept, lines)
+            for report in self.reports:
+                journal.add(report)
+            journal.finish()
+        self.pending.unlink()
+        return kept

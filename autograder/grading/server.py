@@ -1,0 +1,219 @@
+"""The rubric server and its sessions: one pytest session that has judged the reference, forked once per core.
+
+.. code-block:: text
+
+    grading ──control──> rubric server ──fork──> session ──socket──> a request per submission, a report for each
+                             │                      │
+                          zygote ──────fork──────> its copy ──fork──> workers
+
+Everything is imported once: the zygote is forked off before anything of the course is known here, the sessions after
+the rubric has been read and proved. They never run a student's code.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import socket
+import sys
+import time
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn, TextIO
+
+import pytest
+
+from autograder.base.errors import AutograderError, ConfigError, SubmissionError
+from autograder.base.files import line_of
+from autograder.base.i18n import same
+from autograder.course import submission as submissions
+from autograder.course.course import Assignment
+from autograder.course.jobs import Job
+from autograder.course.mutants import Answers
+from autograder.results.grade_report import GradeReport
+from autograder.rubric.judge import Judge
+from autograder.rubric.plugin import run_criteria
+from autograder.rubric.provenance import Provenance
+from autograder.rubric.pytest_session import run_session
+from autograder.rubric.run import make_report, open_submission
+from autograder.sandbox import confine, workfolder
+from autograder.sandbox.process import Zygote
+from autograder.sandbox.serving import Server
+
+_LEAST_MEMORY_MB = 768
+
+
+def serve(server: Server, zygote: Zygote) -> None:
+    """Prepare for the assignment that the other side names, then fork sessions until it closes."""
+    _, (descriptor,) = server.receive()
+    with os.fdopen(descriptor, encoding="utf-8") as file:
+        file.seek(0)
+        settings = json.load(file)
+    os.environ.update(settings["environment"])
+    sys.path[:] = settings["path"]
+    try:
+        judge = Judge(Assignment.load(Path(settings["assignment"])), bytes.fromhex(settings["key"]))
+        provenance = Provenance(judge.assignment, judge.key, confined=settings["confined"])
+        run_session(judge, loop=lambda session: _fork_sessions(server, zygote, Session(judge, session, provenance)))
+    except ConfigError as error:
+        mistake = {"message": error.message, "path": str(error.path), "line": error.line, "key": error.key}
+        server.send({"mistake": mistake})
+    except AutograderError as error:
+        server.send({"fault": str(error)})
+
+
+def _fork_sessions(server: Server, zygote: Zygote, session: Session) -> None:
+    zygote.wait_until_ready()
+    session.prove_reference(zygote)
+    session.prove_stub(zygote)
+    gc.collect()
+    gc.freeze()
+    server.send({"ready": os.getpid()})
+    server.serve(
+        {"session": lambda descriptors: _become_session(descriptors, zygote, session)},
+        before_fork=lambda descriptors: descriptors.append(zygote.copy().detach()),
+    )
+
+
+def _become_session(descriptors: list[int], zygote: Zygote, session: Session) -> NoReturn:
+    """In the forked child; never returns into the parent's pytest."""
+    code = 1
+    try:
+        confine.die_with_parent()
+        confine.limit_own_memory(session.memory_mb)
+        zygote.leave()
+        workfolder.use_copy_of_scratch()
+        requests, control = (socket.socket(fileno=descriptor) for descriptor in descriptors)
+        with requests.makefile("rw", encoding="utf-8") as channel, Zygote(control) as own:
+            session.serve(channel, own)
+        code = 0
+    except ConnectionError:
+        code = 0  # the other side is gone
+    except BaseException:  # noqa: BLE001 -- nobody is left to raise to: the other side hears the socket close
+        traceback.print_exc()
+    os._exit(code)
+
+
+class Session:
+    """Judges submissions of one assignment as they are asked for.
+
+    Args:
+        judge: what it judges with.
+        criteria: the pytest session that has collected them.
+        provenance: what every report records.
+    """
+
+    def __init__(self, judge: Judge, criteria: pytest.Session, provenance: Provenance) -> None:
+        self._judge, self._criteria, self._provenance = judge, criteria, provenance
+        # as much for judging as for being judged, and enough to read a large notebook
+        self.memory_mb = max(_LEAST_MEMORY_MB, judge.assignment.settings.limits.memory_mb)
+
+    def serve(self, channel: TextIO, zygote: Zygote) -> None:
+        """Answer until the other side hangs up.
+
+        Raises:
+            ConnectionError: it did so in the middle of an answer.
+        """
+        self._judge.results = {}
+        _send(channel, {"blank": [exercise.model_dump() for exercise in self._judge.exercises()]})
+        for line in channel:
+            try:
+                _send(channel, {"report": self.grade(Job.of_message(json.loads(line)), zygote).to_dict()})
+            except AutograderError as error:
+                _send(channel, {"fault": str(error)})
+                return
+
+    def grade(self, job: Job, zygote: Zygote) -> GradeReport:
+        """Judge one submission."""
+        reason = job.reason
+        started = time.perf_counter()
+        self._judge.exercise = job.exercise
+        if job.path is not None and reason is None:
+            try:
+                submission = submissions.read(job.path)
+            except SubmissionError as error:
+                reason = error.text
+        if job.path is None or reason is not None:
+            return self._report(job, started, problems=job.problems, unreadable=reason or same(""))
+        with open_submission(self._judge, zygote, submission) as runner:
+            run_criteria(self._criteria)
+            problems = (*job.problems, *submission.problems, *runner.problems)
+        return self._report(job, started, problems=problems, submission=submission)
+
+    def _report(self, job: Job, started: float, **what: Any) -> GradeReport:
+        return make_report(self._judge, self._provenance, student=job.student, path=job.path, started=started, **what)
+
+    def prove_reference(self, zygote: Zygote) -> None:
+        """Judge the source notebook by its own rubric, which warms everything up as well.
+
+        Raises:
+            ConfigError: a criterion does not pass, or the points disagree with the notebook's.
+        """
+        judge = self._judge
+        _ = judge.reference  # whether it runs is known before its points are looked at
+        _check_points(judge)
+        judge.proving = True
+        try:
+            with open_submission(judge, zygote, judge.source):
+                run_criteria(self._criteria)
+        finally:
+            judge.proving = False
+        for judged in judge.criteria:
+            result = judge.results.get(judged.id)
+            if result is None or result.outcome != "passed":
+                reason = " ".join((result.message if result else "not reached").split())
+                raise ConfigError(
+                    f"the reference does not meet it: {reason}", path=judged.path, line=judged.line, key=judged.id
+                )
+
+    def prove_stub(self, zygote: Zygote) -> None:
+        """Judge what students begin with.
+
+        Raises:
+            ConfigError: it meets a criterion, which earns points for nothing then.
+        """
+        judge = self._judge
+        stubs = Answers.of(judge.assignment, judge.assignment.notebook).stubs
+        cells = tuple(replace(cell, source=stubs.get(cell.grade_id or "", cell.source)) for cell in judge.source.cells)
+        with open_submission(judge, zygote, replace(judge.source, cells=cells)):
+            run_criteria(self._criteria)
+        for judged in judge.criteria:
+            if judge.results[judged.id].outcome == "passed":
+                raise ConfigError(
+                    "the stub meets it, so it earns points before anything is written",
+                    path=judged.path,
+                    line=judged.line,
+                    key=judged.id,
+                )
+
+
+def _send(channel: TextIO, message: dict[str, Any]) -> None:
+    channel.write(json.dumps(message) + "\n")
+    channel.flush()
+
+
+def _check_points(judge: Judge) -> None:
+    assignment = judge.assignment
+    in_notebook = {cell.grade_id: cell.points for cell in judge.source.cells if cell.is_test}
+    for grade_id, exercise in assignment.grade_ids.items():
+        total = round(sum(c.points for c in judge.criteria if c.exercise == exercise), 6)
+        if not total:
+            raise ConfigError(
+                "no criterion belongs to this exercise",
+                path=assignment.directory / "assignment.yaml",
+                line=line_of(assignment.directory / "assignment.yaml", f"  {exercise}:"),
+                key=f"exercises.{exercise}",
+            )
+        if grade_id not in in_notebook:
+            raise ConfigError(
+                f"there is no grade cell {grade_id!r} for exercise {exercise!r}", path=assignment.notebook
+            )
+        if in_notebook[grade_id] != total:
+            raise ConfigError(
+                f"the grade cell is worth {in_notebook[grade_id]:g} points, its criteria {total:g}",
+                path=assignment.notebook,
+                line=line_of(assignment.notebook, f'"grade_id": "{grade_id}"'),
+                key=grade_id,
+            )

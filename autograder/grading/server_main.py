@@ -1,0 +1,41 @@
+"""Starts a rubric server: imports torch once, forks the zygote off, then turns to what students may not see.
+
+From there on both get ready at the same time: the zygote to run students' code, this process to judge it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from pathlib import Path
+
+from autograder.sandbox import confine, workfolder
+from autograder.sandbox.confine import WorkerSettings
+from autograder.sandbox.serving import Server, name_process
+from autograder.sandbox.split import split_off_zygote
+
+
+def main(descriptor: int, settings: str) -> None:
+    """Serve on an inherited socket until it closes."""
+    confine.die_with_parent()
+    server = Server(socket.socket(fileno=descriptor))
+    options = WorkerSettings(**json.loads(settings))
+    with contextlib.closing(split_off_zygote(options, leave=server.leave)) as workers:
+        name_process("rubric-server")
+        _enter_workfolder(options)
+
+        from autograder.grading.server import serve
+
+        serve(server, workers)
+    os._exit(0)  # without taking torch apart first
+
+
+def _enter_workfolder(options: WorkerSettings) -> None:
+    """The reference runs here, and finds what the workers find."""
+    data = Path(options.data) if options.data else None
+    if options.scratch_mb:
+        workfolder.use_new_scratch(data)
+    elif data is not None:
+        os.chdir(data.parent)

@@ -1,0 +1,159 @@
+"""A student's own checks: the visible criteria, without any of the course's secrets.
+
+In a notebook ``check("squared_loss")`` judges the function as it is defined right now, in the notebook's own process.
+``autograder check FILE`` judges a file in a process of its own, where the platform has one to offer.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from autograder.base.errors import SubmissionError, UsageError
+from autograder.base.i18n import Language, Text, choose_language, text
+from autograder.course import submission as submissions
+from autograder.course.course import PRACTICE_KEY, Assignment, find_assignment
+from autograder.report import html, terminal
+from autograder.results.grade_report import ExerciseResult, GradeReport
+from autograder.rubric.judge import Judge
+from autograder.rubric.provenance import Provenance
+from autograder.rubric.pytest_session import run_session
+from autograder.rubric.run import judge_one, make_report, open_submission
+from autograder.sandbox import confine
+from autograder.sandbox.generators import preserved_generators
+from autograder.sandbox.process import Zygote
+from autograder.student.failures import frames_outside
+from autograder.student.functions import Student
+from autograder.student.local import LocalRunner, run_locally
+from autograder.student.source_use import Source
+
+_PACKAGE = str(Path(__file__).parents[1])
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What a check found: a table in Jupyter, plain text elsewhere.
+
+    Args:
+        exercises: the verdicts on the visible criteria.
+        language: what the table speaks.
+    """
+
+    exercises: tuple[ExerciseResult, ...]
+    language: Language
+
+    @property
+    def passed(self) -> bool:
+        """Is everything met?"""
+        return all(c.outcome == "passed" for exercise in self.exercises for c in exercise.criteria)
+
+    def __repr__(self) -> str:
+        return terminal.plain(self.exercises, self.language)
+
+    def _repr_html_(self) -> str:
+        return html.table(self.exercises, self.language)
+
+
+def check(exercise: str | None = None, *, lang: Language | None = None) -> CheckResult:
+    """Judge functions of the notebook (or script) that calls this, by the visible criteria.
+
+    Args:
+        exercise: an exercise of the assignment; all of them by default.
+        lang: ``zh`` or ``en``; the course's language by default.
+
+    Raises:
+        UsageError: the notebook does not lie in an assignment's folder, or there is no such exercise.
+    """
+    names = sys._getframe(1).f_globals
+    assignment = find_assignment(Path.cwd())
+    if exercise is not None and exercise not in assignment.settings.exercises:
+        known = ", ".join(assignment.settings.exercises)
+        raise _usage_error(text("there is no exercise {name}; there are: {known}", name=exercise, known=known))
+    judge = _visible_judge(assignment, exercise)
+    runner = LocalRunner(
+        names.__getitem__,
+        defined=lambda: [n for n, v in names.items() if callable(v)],
+        failure=lambda e: frames_outside(e, _PACKAGE),
+    )
+    judge.begin(Student(assignment.functions, runner, Source(_cells_run(names), assignment.exercise_of, {})))
+    with preserved_generators(), _one_thread():
+        run_session(judge)
+    return CheckResult(judge.exercises(), choose_language(lang, assignment.settings.language))
+
+
+def check_file(path: Path, zygote: Zygote | None = None) -> tuple[Assignment, GradeReport]:
+    """Judge a file by the visible criteria.
+
+    Args:
+        path: the file.
+        zygote: forks the process in which its code runs; without one, that is started as well.
+
+    Raises:
+        UsageError: it does not lie in an assignment's folder.
+    """
+    assignment = find_assignment(path.resolve().parent)
+    judge = _visible_judge(assignment, None)
+    started = time.perf_counter()
+    confined = confine.is_available(assignment.settings.limits.scratch_mb)
+    provenance = Provenance(assignment, PRACTICE_KEY, confined=confined)
+    report = partial(make_report, judge, provenance, student=path.stem, path=path, started=started)
+    try:
+        submission = submissions.read(path)
+    except SubmissionError as error:
+        run_session(judge, loop=lambda session: None)  # for the names of the criteria that could not be tried
+        return assignment, report(unreadable=error.text)
+    if sys.platform == "linux":
+        judged = judge_one(judge, submission) if zygote is None else open_submission(judge, zygote, submission)
+        with judged as runner:
+            run_session(judge)
+            problems = (*submission.problems, *runner.problems)
+    else:
+        _run_here(judge, submission)
+        problems = submission.problems
+    return assignment, report(submission=submission, problems=problems)
+
+
+def _usage_error(words: Text) -> UsageError:
+    """Before an assignment is found nobody knows which language its students read."""
+    return UsageError(words.both)
+
+
+def _visible_judge(assignment: Assignment, exercise: str | None) -> Judge:
+    public = Assignment(assignment.directory, assignment.settings, visible_only=True)
+    return Judge(public, PRACTICE_KEY, exercise=exercise)
+
+
+def _cells_run(names: Mapping[str, Any]) -> list[submissions.Cell]:
+    """The cells that this notebook has run, as IPython keeps them; none in a script."""
+    sources = names.get("In")
+    if not isinstance(sources, list):
+        return []
+    return [submissions.Cell(f"code cell {n}", n, str(source)) for n, source in enumerate(sources) if n]
+
+
+def _run_here(judge: Judge, submission: submissions.Submission) -> None:
+    """Where a process of its own cannot be had, the student's own code runs in this one."""
+    with chdir(judge.assignment.directory):  # where a notebook runs as well
+        notebook, _ = run_locally(judge.assignment, submission)
+        source = Source(submission.cells, judge.assignment.exercise_of, judge.assignment.grade_ids)
+        judge.begin(Student(judge.assignment.functions, LocalRunner.of(notebook), source))
+        run_session(judge)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The sums of a check come out as they do when grading."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

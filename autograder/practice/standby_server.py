@@ -1,0 +1,143 @@
+"""The process that stands by for checks; see `autograder.practice.standby`.
+
+.. code-block:: text
+
+    check ──socket──> this process ──fork──> a check: reads rubric and submission, judges, answers, ends
+                           │                   │
+                        zygote ────fork────> its copy ──fork──> worker
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import shutil
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from autograder.base.errors import AutograderError
+from autograder.sandbox.confine import WorkerSettings
+from autograder.sandbox.serving import name_process
+from autograder.sandbox.split import split_off_zygote
+
+if TYPE_CHECKING:  # the zygote is to know nothing that it does not need
+    from autograder.sandbox.process import Zygote
+
+_REHEARSAL = {
+    "assignment.yaml": """\
+schema: 1
+title: {zh: 预演, en: Rehearsal}
+exercises:
+  double: {title: {zh: 加倍, en: Double}, functions: ["double(x)"]}
+""",
+    "handed_in.py": "import torch\n\n\ndef double(x):\n    return 2 * x\n",
+    "test_rehearsal.py": """\
+import torch
+from autograder import checks, criterion
+
+
+@criterion("double", points=1, title={"en": "values", "zh": "数值"})
+def test_double_values(student, rng):
+    x = torch.randn(3, 2, generator=rng)
+    checks.assert_close(student.double(x), 2 * x)
+
+
+@criterion("double", points=1, title={"en": "gradient", "zh": "梯度"})
+def test_double_gradient(student, rng):
+    checks.assert_gradient(student.double, torch.randn(3, generator=rng, dtype=torch.float64).requires_grad_())
+
+
+@criterion("double", points=1, title={"en": "what fails", "zh": "不对的"})
+def test_double_fails(student, rng):
+    checks.assert_close(student.double(torch.ones(2)), torch.zeros(2))
+""",
+}
+
+
+def main(descriptor: int, settings: str) -> None:
+    """Answer the check on the inherited socket, then those that connect, until none comes for a while."""
+    told = json.loads(settings)
+    place, first = Path(told["place"]), socket.socket(fileno=descriptor)
+    listener = _listen(place)
+    mine = place.stat().st_ino
+    listener.settimeout(told["idle_s"])
+
+    def leave() -> None:
+        first.close()
+        listener.close()
+
+    with split_off_zygote(WorkerSettings(**told["worker"]), leave=leave) as zygote:
+        name_process("check-standby")
+        checks = {_fork_check(first, listener, zygote)}
+        _warm(zygote, Path(told["caches"]) / "rehearsal")
+        while (connection := _next(listener)) is not None:
+            checks = {pid for pid in checks if not os.waitpid(pid, os.WNOHANG)[0]}
+            checks.add(_fork_check(connection, listener, zygote))
+        if place.exists() and place.stat().st_ino == mine:
+            place.unlink()  # from now on a check starts another process
+        for pid in checks:
+            os.waitpid(pid, 0)
+    shutil.rmtree(told["caches"], ignore_errors=True)
+    os._exit(0)  # without taking torch apart first
+
+
+def _listen(place: Path) -> socket.socket:
+    """Take the place over: of two that start at once the later one is found, and the other ends when idle."""
+    beside = place.with_suffix(f".{os.getpid()}")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(beside))
+    listener.listen()
+    beside.rename(place)
+    return listener
+
+
+def _next(listener: socket.socket) -> socket.socket | None:
+    try:
+        return listener.accept()[0]
+    except TimeoutError:
+        return None
+
+
+def _warm(zygote: Zygote, folder: Path) -> None:
+    """Make a check of an assignment of our own: what the first one in a process costs, its forks need not pay."""
+    from autograder.datasets import digits
+    from autograder.practice import check
+    from autograder.sandbox.process import Zygote
+
+    folder.mkdir()
+    for name, content in _REHEARSAL.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    with contextlib.suppress(AutograderError), Zygote(zygote.copy()) as own:
+        check.check_file(folder / "handed_in.py", own)
+    digits()
+    gc.collect()
+    gc.freeze()
+
+
+def _fork_check(connection: socket.socket, listener: socket.socket, zygote: Zygote) -> int:
+    control = zygote.copy()
+    pid = os.fork()
+    if pid == 0:
+        listener.close()
+        zygote.leave()
+        _answer(connection, control)
+    control.close()
+    connection.close()
+    return pid
+
+
+def _answer(connection: socket.socket, control: socket.socket) -> NoReturn:
+    """In the fork: without an answer the other side makes the check itself, and meets the error there."""
+    with contextlib.suppress(BaseException):
+        name_process("check")
+        from autograder.practice import check
+        from autograder.sandbox.process import Zygote
+
+        with Zygote(control) as zygote, connection.makefile("rw", encoding="utf-8") as channel:
+            path = Path(json.loads(channel.readline())["path"])
+            _, report = check.check_file(path, zygote)
+            channel.write(json.dumps({"report": report.to_dict()}) + "\n")
+    os._exit(0)

@@ -1,0 +1,162 @@
+"""`autograder check --watch`: checks a file whenever it is saved and says what that has changed.
+
+Nothing is cleared and nothing jumps: each check adds a few lines below the last. Hints come one at a time, when asked
+for, those of earlier requirements first; which ones have been shown is remembered from check to check.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import sys
+import time
+from collections.abc import Callable, Iterator
+from enum import Enum, auto
+from pathlib import Path
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text as Styled
+
+from autograder.base.i18n import Language, Text, text
+from autograder.report import terminal
+from autograder.results.grade_report import CriterionResult, GradeReport
+
+_LOOK_EVERY_S = 0.3
+
+
+class Event(Enum):
+    """What happens while one waits."""
+
+    SAVED = auto()
+    HINT = auto()
+    QUIT = auto()
+
+
+class Watch:
+    """What has been seen of a file so far.
+
+    Args:
+        console: where it is told.
+        language: what it speaks.
+    """
+
+    def __init__(self, console: Console, language: Language) -> None:
+        self._console, self._language = console, language
+        self._criteria: dict[str, CriterionResult] = {}
+        self._hinted: set[str] = set()
+        self.passed = False
+
+    def tell(self, report: GradeReport) -> None:
+        """What differs from the check before, and where every exercise stands."""
+        criteria = {c.id: c for exercise in report.exercises for c in exercise.criteria}
+        changed = [c for c in criteria.values() if _differs(self._criteria.get(c.id), c)]
+        shown = [c for c in changed if self._criteria or c.outcome != "skipped"]
+        self._criteria = criteria
+        self._hinted = {name for name in self._hinted if name in criteria and criteria[name].outcome != "passed"}
+        self.passed = all(c.outcome == "passed" for c in criteria.values())
+        if not changed:
+            self._say(text("nothing has changed"), "dim")
+        for result in shown:
+            self._draw(result)
+        for problem in report.problems:
+            self._console.print(problem.get(self._language), style="yellow", markup=False, highlight=False)
+        self._console.print(terminal.progress(report.exercises, self._language))
+
+    def hint(self) -> None:
+        """The next hint that has not been shown."""
+        for result in self._criteria.values():
+            if result.outcome == "failed" and result.hint is not None and result.id not in self._hinted:
+                self._hinted.add(result.id)
+                self._console.print(Styled(result.title.get(self._language), style="bold"))
+                self._say(text("hint: {hint}", hint=result.hint))
+                return
+        self._say(text("there is no further hint"), "dim")
+
+    def _draw(self, result: CriterionResult) -> None:
+        self._console.print(terminal.mark(result, self._language))
+        for line in terminal.explanation(result, self._language, hints=False):
+            self._console.print(Padding(Styled(line), (0, 0, 0, 4)))
+
+    def _say(self, words: Text, style: str = "") -> None:
+        self._console.print(Styled(words.get(self._language), style=style))
+
+
+def watch(file: Path, check: Callable[[], GradeReport], seen: Watch, console: Console, language: Language) -> None:
+    """Check now and at every save, until q is pressed.
+
+    Args:
+        file: what is watched.
+        check: checks it.
+        seen: tells what comes out.
+        console: where it is told that one is waiting.
+        language: what is spoken.
+    """
+    seen.tell(check())
+    console.print(
+        Styled(text("waiting for {file} to be saved · h: next hint · q: quit", file=file.name).get(language), "dim")
+    )
+    for event in _events(file):
+        if event is Event.QUIT:
+            return
+        if event is Event.HINT:
+            seen.hint()
+        else:
+            console.print(Styled(time.strftime("%H:%M:%S"), style="dim"))
+            seen.tell(check())
+
+
+def _differs(before: CriterionResult | None, now: CriterionResult) -> bool:
+    return before is None or (before.outcome, before.message) != (now.outcome, now.message)
+
+
+def _events(file: Path) -> Iterator[Event]:
+    """Keys and saves, as they come; a file that is gone for a moment is being saved."""
+
+    def stamp() -> tuple[int, int] | None:
+        try:
+            found = file.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_mtime_ns, found.st_size
+
+    before = stamp()
+    with _single_keys() as key_within:
+        while True:
+            key = key_within(_LOOK_EVERY_S)
+            if key in ("h", "H"):
+                yield Event.HINT
+            elif key in ("q", "Q"):
+                yield Event.QUIT
+            if (now := stamp()) not in (before, None):
+                before = now
+                yield Event.SAVED
+
+
+@contextlib.contextmanager
+def _single_keys() -> Iterator[Callable[[float], str]]:
+    """A function that waits so many seconds for a key; where there is no keyboard it only waits."""
+    if sys.platform == "win32" or not sys.stdin.isatty():
+        yield _no_key
+        return
+    import termios
+    import tty
+
+    keyboard = sys.stdin.fileno()
+
+    def key_within(seconds: float) -> str:
+        ready, _, _ = select.select([keyboard], [], [], seconds)
+        return os.read(keyboard, 1).decode(errors="replace") if ready else ""
+
+    settings = termios.tcgetattr(keyboard)
+    tty.setcbreak(keyboard)
+    try:
+        yield key_within
+    finally:
+        termios.tcsetattr(keyboard, termios.TCSADRAIN, settings)
+
+
+def _no_key(seconds: float) -> str:
+    time.sleep(seconds)
+    return ""

@@ -1,0 +1,336 @@
+"""What a reviewer would say about a quiz: what is missing, options that give themselves away, what guessing earns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Literal
+
+from autograder.base.errors import SandboxError
+from autograder.base.i18n import Language, Text
+from autograder.quiz.notation import formulas
+from autograder.quiz.notation.parsing import Choices, FormatError, parse_number, shown
+from autograder.quiz.proofs.certificates import needs_proof
+from autograder.quiz.questions.fields import Example, Option
+from autograder.quiz.questions.fill_in import Blanks, ChoiceBlank, Code, Number
+from autograder.quiz.questions.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
+from autograder.quiz.scoring import credit
+from autograder.quiz.scoring.markers import Variant, choices_of, is_near, judge_of_blank
+from autograder.quiz.scoring.scorer import Scorer
+
+_CHINESE = re.compile("[\u4e00-\u9fff]")
+_WORD = re.compile(r"[A-Za-z]{4,}")
+_CODE = re.compile(r"`[^`]*`|\{\{[^}]*\}\}")
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|(https?://\S+)")
+_LETTER = re.compile(r"(?<![A-Za-z0-9_(\[])[A-H](?![A-Za-z0-9_)\]])")
+_TOO_ALIKE = 0.93
+_LONGEST_IS_RIGHT = 0.6
+_FEW = 5
+"""So few questions show no pattern."""
+
+Kind = Literal["error", "advice"]
+
+
+@dataclass(frozen=True)
+class Remark:
+    """One thing a reviewer would say.
+
+    Args:
+        kind: an ``error`` must be mended; ``advice`` may be ignored.
+        question: whom it concerns; empty for the whole quiz.
+        words: what is wrong and what would be right.
+    """
+
+    kind: Kind
+    question: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What answering without knowledge earns, as shares of a question's points."""
+
+    question: str
+    blank: float
+    everything: float
+    random: float
+
+
+def lint(quiz: Quiz, folder: Path, variants: Mapping[str, list[Variant]]) -> list[Remark]:
+    """Everything there is to say about a quiz.
+
+    Args:
+        quiz: what is reviewed.
+        folder: where its relative links start.
+        variants: of its questions with parameters; a question without any has its examples left out.
+    """
+    remarks = [remark for question in quiz.questions for remark in _of_question(question, folder)]
+    remarks += _of_examples(quiz, variants)
+    remarks += _of_patterns(quiz)
+    for guess in guesses(quiz):
+        if guess.everything > 0:
+            words = f"ticking everything earns {guess.everything:.0%}; credit: balanced gives nothing"
+            remarks.append(Remark("advice", guess.question, words))
+    return remarks
+
+
+def guesses(quiz: Quiz) -> list[Guess]:
+    """What leaving blank, ticking everything and guessing at random would earn, question by question."""
+    return [_guess(quiz, question) for question in quiz.questions]
+
+
+def _guess(quiz: Quiz, question: AnyQuestion) -> Guess:
+    everything, random = 0.0, 0.0
+    match question:
+        case Single():
+            shares = [1.0 if n in question.key else o.score or 0.0 for n, o in question.options.items()]
+            random = sum(shares) / len(shares)
+        case Multi():
+            rule, options = question.credit or quiz.defaults.credit, list(question.options)
+            everything = credit.ticked(rule, len(options), question.key, options)
+            random = credit.of_guessing(rule, options, question.key)
+        case TrueFalse():
+            random = 0.5
+        case Match():
+            random = 1 / len(question.right)
+        case Order():
+            random = credit.of_shuffling([question.key, *question.accept])
+        case Blanks():
+            total = sum(blank.weight for blank in question.blanks.values())
+            choices = [blank for blank in question.blanks.values() if isinstance(blank, ChoiceBlank)]
+            random = sum(blank.weight / len(blank.options) for blank in choices) / total
+        case _:
+            pass
+    return Guess(question.id, 0.0, everything, random)
+
+
+def _of_question(question: AnyQuestion, folder: Path) -> Iterator[Remark]:
+    def advice(words: str) -> Remark:
+        return Remark("advice", question.id, words)
+
+    if question.explain is None:
+        yield advice("there is no explanation")
+    if not needs_proof(question):
+        yield advice("nothing proves the key; add prove")
+    for name in _without_why(question):
+        yield advice(f"{name}: it is wrong, but nothing says why")
+    for name, words in _texts(question):
+        yield from (Remark("error", question.id, f"{name}: {problem}") for problem in _languages(words))
+        if name == "explain" or name.endswith((".why", "why")) or name.startswith("hints"):
+            for letter in _letters_named(words, question):
+                yield Remark("error", question.id, f"{name}: speaks of option {letter}, but options are shuffled")
+        for link in _links(words):
+            if not link.startswith("https://") and not (folder / link.partition("#")[0]).exists():
+                what = "is not encrypted" if link.startswith("http://") else "leads nowhere"
+                yield Remark("error", question.id, f"{name}: the link {link} {what}")
+    yield from _of_options(question)
+    why = "is accepted, so nobody is ever told why it is wrong"
+    yield from (Remark("error", question.id, f"{name}: {why}") for name in _wrong_but_right(question))
+
+
+def _wrong_but_right(question: AnyQuestion) -> Iterator[str]:
+    """Known wrong answers that are accepted."""
+    if isinstance(question, Number) and not question.params:
+        right = parse_number(question.answer)
+        yield from (f"wrong.{w.is_}" for w in question.wrong if is_near(parse_number(w.is_), right, question))
+    if isinstance(question, Blanks):
+        for name, blank in question.blanks.items():
+            if not isinstance(blank, ChoiceBlank):
+                judge = judge_of_blank(blank)
+                yield from (f"{name}.wrong.{w.is_}" for w in blank.wrong if judge(w.is_).share == 1)
+
+
+def _without_why(question: AnyQuestion) -> Iterator[str]:
+    match question:
+        case Single() | Multi():
+            for name, option in question.options.items():
+                if name not in question.key and option.why is None:
+                    yield f"option {name}"
+        case TrueFalse() if question.why is None:
+            yield "why"
+        case Match():
+            for name, option in question.left.items():
+                if option.why is None:
+                    yield name
+        case _:
+            pass
+
+
+def _texts(question: AnyQuestion) -> Iterator[tuple[str, Text]]:
+    """Every text of a question, by the key it stands under."""
+    yield "prompt", question.prompt
+    if question.explain is not None:
+        yield "explain", question.explain
+    for number, hint in enumerate(question.hints):
+        yield f"hints.{number}", hint.text
+    if isinstance(question, TrueFalse) and question.why is not None:
+        yield "why", question.why
+    for name, option in _all_options(question):
+        if option.text is not None:
+            yield f"{name}.text", option.text
+        if option.why is not None:
+            yield f"{name}.why", option.why
+    for name, why in _whys(question):
+        yield name, why
+
+
+def _all_options(question: AnyQuestion) -> Iterator[tuple[str, Option]]:
+    yield from question.explained()
+    if isinstance(question, Match):
+        yield from question.right.items()
+    if isinstance(question, Blanks):
+        for name, blank in question.blanks.items():
+            if isinstance(blank, ChoiceBlank):
+                yield from ((f"{name}.{key}", option) for key, option in blank.options.items())
+
+
+def _whys(question: AnyQuestion) -> Iterator[tuple[str, Text]]:
+    if isinstance(question, Number):
+        yield from ((f"wrong.{w.is_}", w.why) for w in question.wrong)
+        yield from ((f"distractors.{d.expr}", d.why) for d in question.distractors)
+    if isinstance(question, Code):
+        yield from ((f"wrong.{w.is_}", w.why) for w in question.wrong)
+    if isinstance(question, Blanks):
+        for name, blank in question.blanks.items():
+            if not isinstance(blank, ChoiceBlank):
+                yield from ((f"{name}.wrong.{w.is_}", w.why) for w in blank.wrong)
+
+
+def _languages(words: Text) -> Iterator[str]:
+    en, zh = _CODE.sub("", words.en), _CODE.sub("", words.zh)
+    if _CHINESE.search(en):
+        yield "the English words are Chinese"
+    if not words.zh.strip() and not words.en.strip():
+        yield "there are no words"
+    elif not words.en.strip():
+        yield "the English words are missing"
+    elif not zh.strip() and en.strip():
+        yield "the Chinese words are missing"
+    elif en == zh and len(_WORD.findall(en)) > 2:
+        yield "the Chinese words are missing; both languages say the same"
+    for language in (words.en, words.zh):
+        yield from formulas.problems(language)
+
+
+def _letters_named(words: Text, question: AnyQuestion) -> list[str]:
+    """Options called by their letter; in the Chinese words, where no article looks like one."""
+    if question.shuffle is False or not isinstance(question, Single | Multi):
+        return []
+    return [name for name in _LETTER.findall(_CODE.sub("", words.zh)) if name in question.options]
+
+
+def _links(words: Text) -> set[str]:
+    return {a or b for language in (words.en, words.zh) for a, b in _LINK.findall(language)}
+
+
+def _of_options(question: AnyQuestion) -> Iterator[Remark]:
+    options = list(question.explained())
+    if isinstance(question, Single | Multi):
+        for words in _unclear_words(question.options):
+            yield Remark("error", question.id, words)
+    for position, (name, option) in enumerate(options):
+        for other_name, other in options[:position]:
+            if option.shown("en") == other.shown("en") or option.shown("zh") == other.shown("zh"):
+                yield Remark("error", question.id, f"options {other_name} and {name} say the same")
+            elif option.code is None and other.code is None and _alike(option.shown("en"), other.shown("en")):
+                yield Remark("advice", question.id, f"options {other_name} and {name} are hard to tell apart")
+            if option.why is not None and option.why == other.why:
+                yield Remark("error", question.id, f"options {other_name} and {name} have the same explanation")
+        if option.text is not None and re.search(r"\b(all|none|both) of (the|these)\b", option.text.en, re.IGNORECASE):
+            yield Remark("advice", question.id, f"option {name} speaks of others; say what is meant")
+
+
+def _unclear_words(options: Mapping[str, Option]) -> Iterator[str]:
+    """Options whose words, in a form's table, are read as another option or as several."""
+    everyone = choices_of(options)
+    languages: tuple[Language, ...] = ("en", "zh")
+    for name, option in options.items():
+        for language in languages:
+            words = option.shown(language)
+            others = {k: other for k, other in options.items() if other.shown(language).lower() != words.lower()}
+            if sum(other.shown(language) == words for other in options.values()) > 1:
+                continue  # they say the same, which is told already
+            if _read(everyone, words) != [name] or _read(choices_of(others), words):
+                yield f"the words of option {name} can be read as another answer"
+                break
+
+
+def _read(choices: Choices, words: str) -> list[str]:
+    try:
+        return choices.read(words)
+    except FormatError:
+        return []
+
+
+def _alike(a: str, b: str) -> bool:
+    return len(a) > 20 and SequenceMatcher(None, a, b).ratio() > _TOO_ALIKE
+
+
+def _of_examples(quiz: Quiz, variants: Mapping[str, list[Variant]]) -> Iterator[Remark]:
+    """The author's examples, answered and scored."""
+    usable = [q for q in quiz.questions if not (isinstance(q, Number) and q.params and q.id not in variants)]
+    scorer = Scorer(quiz.model_copy(update={"questions": usable}), variants)
+    for question in usable:
+        for number, example in enumerate(question.tests):
+            words = _of_example(scorer, question, example, variants)
+            if words is not None:
+                yield Remark("error", question.id, f"tests.{number}: {shown(example.answer)} {words}")
+
+
+def _of_example(
+    scorer: Scorer, question: AnyQuestion, example: Example, variants: Mapping[str, list[Variant]]
+) -> str | None:
+    varied = question.id in variants
+    if varied and example.variant is not None and not 0 <= example.variant < len(variants[question.id]):
+        return f"names variant {example.variant}, which there is not"
+    try:
+        if varied and example.variant is not None:
+            share = scorer.judge_variant(question, example.answer, example.variant).share
+        else:
+            verdict = scorer.judge(question, example.answer, "")
+            share = verdict.share
+            if verdict.malformed and not share:
+                return None if example.format_error else "cannot be read"
+    except FormatError:
+        return None if example.format_error else "cannot be read"
+    except SandboxError:
+        return None  # an answer in code; `prove` runs those
+    if example.format_error:
+        return "can be read"
+    if example.score is not None and abs(share - example.score) > 1e-6:
+        return f"earns {share:g}, not {example.score:g}"
+    return None
+
+
+def _of_patterns(quiz: Quiz) -> Iterator[Remark]:
+    """What a guesser would notice about the whole quiz."""
+    singles = [q for q in quiz.questions if isinstance(q, Single)]
+    if len(singles) >= _FEW:
+        longest = sum(_is_longest(question) for question in singles)
+        if longest / len(singles) > _LONGEST_IS_RIGHT:
+            words = f"in {longest} of {len(singles)} single choices the longest option is right"
+            yield Remark("advice", "", words)
+    names = [name for question in singles for name in question.key]
+    for name in sorted(set(names)):
+        if len(names) >= _FEW and names.count(name) / len(names) > _LONGEST_IS_RIGHT:
+            yield Remark(
+                "advice", "", f"the right option is {name} in {names.count(name)} of {len(names)} single choices"
+            )
+    for question in quiz.questions:
+        if isinstance(question, Order) and sorted(question.items) == question.key:
+            yield Remark(
+                "error", question.id, "the items' names, in order, are the right order: students see the names"
+            )
+        if isinstance(question, Match) and len(question.left) > 2:
+            partners = [question.key[name] for name in sorted(question.left)]
+            if partners == sorted(partners):
+                yield Remark("error", question.id, "the names on both sides run in parallel: students see the names")
+
+
+def _is_longest(question: Single) -> bool:
+    lengths = {name: len(option.shown("en")) for name, option in question.options.items()}
+    right = max(lengths[name] for name in question.key)
+    return all(length < right for name, length in lengths.items() if name not in question.key)

@@ -1,0 +1,119 @@
+"""Formulas in an author's words: LaTeX between dollar signs, ``$y = x_1 w + b$``; none inside backquotes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+_FORMULA = re.compile(r"(`[^`]*`)|\$(?!\s)([^$\n]+)(?<!\s)\$(?!\d)")
+"""As Pandoc reads them: ``$5 and $6`` are prices."""
+_MATHML = re.compile(r"(\{http://www\.w3\.org/1998/Math/MathML\})?m[a-z]+$")
+_UNKNOWN = re.compile(r"\\[A-Za-z]+")
+BEGIN, END = "\ue000", "\ue001"
+"""Around MathML in the words of a page: characters that nobody writes."""
+
+
+def to_mathml(latex: str) -> str:
+    """A formula as MathML, which browsers show without a script.
+
+    >>> to_mathml("x_1")[:60]
+    '<math xmlns="http://www.w3.org/1998/Math/MathML" display="in'
+
+    Raises:
+        ValueError: it is no LaTeX, with the reason.
+    """
+    return _converted(latex)[0]
+
+
+def _converted(latex: str) -> tuple[str, Element]:
+    """A formula as MathML, written and parsed."""
+    from xml.etree import ElementTree
+
+    from latex2mathml.converter import convert
+
+    try:
+        mathml = str(convert(latex))
+        root = ElementTree.fromstring(mathml)  # noqa: S314 -- our own converter wrote it; what is no XML raises
+    except Exception as error:
+        raise ValueError(f"${latex}$ is no formula: {type(error).__name__}") from error
+    if unknown := _UNKNOWN.search(mathml):
+        raise ValueError(f"${latex}$: {unknown[0]} is unknown")
+    for element in root.iter():  # the converter lets through whatever stands in \text
+        if not _MATHML.match(element.tag) or any("href" in name or name.startswith("on") for name in element.attrib):
+            raise ValueError(f"${latex}$ holds what is no formula: {element.tag.rpartition('}')[2]}")
+    return mathml, root
+
+
+def in_mathml(latex: str) -> str:
+    """A formula in a page; one that is none stays as it was written."""
+    try:
+        return to_mathml(latex)
+    except ValueError:
+        return escape(f"${latex}$", quote=False)
+
+
+def to_line(latex: str) -> str:
+    r"""A formula in one line of Unicode, which terminals show and screen readers read.
+
+    >>> to_line(r"\hat y_i = x_i^\top w + b"), to_line(r"\frac{1}{2}(\hat y - y)^2"), to_line("e^{x_j - m}")
+    ('ŷᵢ = xᵢᵀw + b', '1/2 (ŷ − y)²', 'e^(xⱼ − m)')
+
+    Raises:
+        ValueError: it is no LaTeX, with the reason.
+    """
+    from autograder.quiz.notation.unicode_math import line_of
+
+    root = _converted(latex)[1]
+    try:
+        return line_of(root)
+    except Exception as error:
+        raise ValueError(f"${latex}$ cannot be written in a line: {type(error).__name__}") from error
+
+
+def problems(words: str) -> Iterator[str]:
+    """What is wrong with the formulas in some words."""
+    for found in _FORMULA.finditer(words):
+        if found[2] is not None:
+            try:
+                to_line(found[2])
+            except ValueError as error:
+                yield str(error)
+
+
+def replaced(words: str, formula: Callable[[str], str], other: Callable[[str], str] = str) -> str:
+    """Words with every formula, and everything else, put into another form."""
+    parts, end = [], 0
+    for found in _FORMULA.finditer(words):
+        if found[2] is not None:
+            parts += [other(words[end : found.start()]), formula(found[2])]
+            end = found.end()
+    return "".join([*parts, other(words[end:])])
+
+
+def marked(words: str) -> str:
+    """Words with MathML in place of the formulas, between marks; a formula that is none stays as it was written."""
+    return replaced(words, _or_as_written(lambda latex: f"{BEGIN}{to_mathml(latex)}{END}"))
+
+
+def in_lines(words: str) -> str:
+    r"""Words with the formulas in Unicode; a formula that is none stays as it was written.
+
+    >>> in_lines(r"$w_1 \le 2$, and `$w_1$` in code")
+    'w₁ ≤ 2, and `$w_1$` in code'
+    """
+    return replaced(words, _or_as_written(to_line)) if "$" in words else words
+
+
+def _or_as_written(formula: Callable[[str], str]) -> Callable[[str], str]:
+    def converted(latex: str) -> str:
+        try:
+            return formula(latex)
+        except ValueError:
+            return f"${latex}$"
+
+    return converted

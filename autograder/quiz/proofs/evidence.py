@@ -1,0 +1,331 @@
+"""Judges a key by what running everything gave: pure, so that a wrong key can be tried without running anything again.
+
+Every option's evidence is a row per seed. Exactly the keyed options may satisfy the claims; a row that says `error`
+satisfies none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import permutations
+from typing import Any
+
+from autograder.quiz.notation.expressions import ExpressionError, are_close, evaluate
+from autograder.quiz.notation.parsing import FormatError, parse_number, parse_shape
+from autograder.quiz.questions.fields import Proof
+from autograder.quiz.questions.fill_in import Blank, Blanks, ChoiceBlank, Code, Number, NumberBlank, ShapeBlank
+from autograder.quiz.questions.models import AnyQuestion, Match, Multi, Order, Single, TrueFalse
+from autograder.quiz.scoring.markers import is_near, judge_of_blank
+
+Values = dict[str, Any]
+STATEMENT, ANSWER, SHAPES = "statement", "answer", "shapes"
+_WRONG_BY_TOLERANCES = 2
+"""A wrong number that is known must lie so many tolerances away from the right one."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What running one thing gave, once.
+
+    Args:
+        of: the option, item, blank or expression.
+        seed: what the random numbers started from.
+        values: the evidence by name.
+    """
+
+    of: str
+    seed: int
+    values: Values
+
+
+@dataclass
+class Finding:
+    """What the evidence says about a key; no problem means that it is proved.
+
+    Args:
+        problems: why the key is refuted, or cannot be judged.
+        also: answers that are not in the key but work as well.
+    """
+
+    problems: list[str] = field(default_factory=list)
+    also: list[str] = field(default_factory=list)
+
+
+def judge(question: AnyQuestion, rows: Sequence[Row]) -> Finding:
+    """Does the evidence bear out the key?
+
+    Args:
+        question: with its key and its proof.
+        rows: what `proving.gather` found, for this question or for one that differs in its key only.
+    """
+    assert question.prove is not None
+    finding = Finding()
+    of: dict[str, list[Row]] = {}
+    for row in rows:
+        of.setdefault(row.of, []).append(row)
+    match question:
+        case Single() | Multi():
+            _judge_claims(question.prove, of, list(question.options), set(question.key), "option", finding)
+        case TrueFalse():
+            _judge_statement(question, of, finding)
+        case Number():
+            _judge_number(question, of.get(ANSWER, []), finding)
+        case Blanks():
+            _judge_blanks(question, of, finding)
+        case Match():
+            _judge_match(question, of, finding)
+        case Order():
+            orders = {",".join(order) for order in permutations(question.items)}
+            right = {",".join(order) for order in (question.key, *question.accept)}
+            _judge_claims(question.prove, of, sorted(orders), right, "order", finding)
+        case Code():
+            _judge_code(question, of, finding)
+    return finding
+
+
+def holds(claims: Iterable[str], values: Values) -> bool:
+    """Are all claims true of this evidence?
+
+    Raises:
+        ExpressionError: one of them cannot be evaluated on evidence that has no error.
+    """
+    try:
+        return all(evaluate(claim, values) for claim in claims)
+    except ExpressionError:
+        if values.get("error"):
+            return False
+        raise
+
+
+def _holds_by_seed(claims: Sequence[str], rows: Sequence[Row], finding: Finding) -> list[bool]:
+    result = []
+    for row in rows:
+        try:
+            result.append(holds(claims, row.values))
+        except ExpressionError as error:
+            finding.problems.append(f"{row.of}, seed {row.seed}: the claim cannot be judged: {error}")
+            result.append(False)
+    return result
+
+
+def _judge_claims(
+    proof: Proof, of: Mapping[str, Sequence[Row]], names: Sequence[str], key: set[str], what: str, finding: Finding
+) -> None:
+    if not proof.claims:
+        finding.problems.append("claims: say what the right answers have in common")
+        return
+    for name in names:
+        rows = of.get(name, [])
+        if not rows:
+            finding.problems.append(f"{what} {name}: there is nothing to run; give it code or run")
+            continue
+        met = _holds_by_seed(proof.claims, rows, finding)
+        if name in key and not all(met):
+            seeds = [row.seed for row, good in zip(rows, met, strict=True) if not good]
+            finding.problems.append(
+                f"{what} {name} is in the key but fails the claim (seeds {seeds}): {_short(rows[0])}"
+            )
+        elif name not in key and any(met):
+            finding.problems.append(f"{what} {name} is not in the key but satisfies the claim: {_short(rows[0])}")
+            finding.also.append(name)
+    for measure, factor in proof.margin.items():
+        _judge_margin(measure, factor, of, names, key, finding)
+
+
+def _judge_margin(
+    measure: str, factor: float, of: Mapping[str, Sequence[Row]], names: Sequence[str], key: set[str], finding: Finding
+) -> None:
+    """The keyed and the other options must lie apart by the factor, on whichever side."""
+    try:
+        inside = [abs(float(row.values[measure])) for name in names if name in key for row in of.get(name, [])]
+        outside = [abs(float(row.values[measure])) for name in names if name not in key for row in of.get(name, [])]
+    except (KeyError, TypeError, ValueError):
+        finding.problems.append(f"margin.{measure}: the evidence holds no such number")
+        return
+    if not inside or not outside:
+        finding.problems.append(f"margin.{measure}: there is nothing to compare")
+        return
+    apart = max(_ratio(min(inside), max(outside)), _ratio(min(outside), max(inside)))
+    if not apart >= factor:
+        finding.problems.append(f"margin.{measure}: right and wrong lie {apart:.3g} times apart, not {factor:g}")
+
+
+def _ratio(large: float, small: float) -> float:
+    return large / small if small else math.inf if large else 0.0
+
+
+def _judge_statement(question: TrueFalse, of: Mapping[str, Sequence[Row]], finding: Finding) -> None:
+    assert question.prove is not None
+    rows = of.get(STATEMENT, [])
+    if not rows:
+        finding.problems.append("run: give an expression that is true when the statement is")
+        return
+    met = _holds_by_seed(question.prove.claims or ["value"], rows, finding)
+    for row in rows:
+        if row.values.get("error"):
+            finding.problems.append(f"seed {row.seed}: running it ended in {row.values['error']}")
+    if not all(good == question.key for good in met):
+        finding.problems.append(f"the key is {question.key}, but running it says otherwise: {_short(rows[0])}")
+
+
+def _judge_number(question: Number, rows: Sequence[Row], finding: Finding) -> None:
+    if not rows:
+        finding.problems.append("run: give an expression whose value is the answer")
+    for row in rows:
+        try:
+            value = parse_number(row.values.get("value"))
+        except FormatError:
+            finding.problems.append(f"seed {row.seed}: running it gives no number: {_short(row)}")
+            continue
+        if not is_near(value, parse_number(question.answer), question):
+            finding.problems.append(f"the key is {question.answer}, but running it gives {row.values['value']}")
+        for wrong in question.wrong:
+            apart = abs(parse_number(wrong.is_) - value)
+            if apart <= _WRONG_BY_TOLERANCES * question.half_width(value):
+                finding.problems.append(f"wrong: {wrong.is_} is too near the right value {row.values['value']}")
+
+
+def _judge_blanks(question: Blanks, of: Mapping[str, Sequence[Row]], finding: Finding) -> None:
+    if SHAPES in of:
+        _judge_shapes(question, of[SHAPES][0].values, finding)
+        return
+    for name, blank in question.blanks.items():
+        rows = of.get(name, [])
+        if not rows:
+            finding.problems.append(f"run.{name}: give an expression whose value is the answer")
+        for row in rows:
+            _judge_blank(name, blank, row, finding)
+
+
+def _judge_blank(name: str, blank: Blank, row: Row, finding: Finding) -> None:
+    value = row.values.get("value")
+    try:
+        right = judge_of_blank(blank)(value).share == 1
+    except FormatError:
+        right = False
+    if not right:
+        finding.problems.append(f"{name}: the key is {_key_of(blank)}, but running it gives {value}")
+    if isinstance(blank, ChoiceBlank):
+        return
+    for wrong in blank.wrong:
+        if judge_of_blank(blank)(wrong.is_).share:
+            finding.problems.append(f"{name}: {wrong.is_} is called wrong but is accepted")
+    if isinstance(blank, NumberBlank) and right:
+        for known in blank.wrong:
+            apart = abs(parse_number(known.is_) - parse_number(value))
+            if apart <= _WRONG_BY_TOLERANCES * blank.half_width(parse_number(value)):
+                finding.problems.append(f"{name}: {known.is_} is too near the right value {value}")
+
+
+def _key_of(blank: Blank) -> str:
+    return str(tuple(blank.answer) if isinstance(blank, ShapeBlank) else blank.answer)
+
+
+def _judge_shapes(question: Blanks, values: Values, finding: Finding) -> None:
+    """Of all shapes that were tried, those that work must be the accepted ones, and every accepted one must work."""
+    names: list[str] = values["names"]
+    blanks = [question.blanks[name] for name in names]
+    if set(names) != set(question.blanks) or not all(isinstance(blank, ShapeBlank) for blank in blanks):
+        finding.problems.append("enumerate_shapes: every blank must be a shape")
+        return
+    working = {tuple(tuple(shape) for shape in combination) for combination in values["working"]}
+    accepted = [{parse_shape(s) for s in (b.answer, *b.accept)} for b in blanks if isinstance(b, ShapeBlank)]
+    keyed = tuple(parse_shape(blank.answer) for blank in blanks if isinstance(blank, ShapeBlank))
+    for position, shapes in enumerate(accepted):
+        for shape in sorted(shapes, key=str):
+            tried = (*keyed[:position], shape, *keyed[position + 1 :])
+            if tried not in working:
+                finding.problems.append(f"{names[position]}: {shape} is accepted but does not work")
+    for combination in sorted(working, key=str):
+        if not all(shape in allowed for shape, allowed in zip(combination, accepted, strict=True)):
+            finding.also.append(", ".join(f"{name} {shape}" for name, shape in zip(names, combination, strict=True)))
+    if finding.also:
+        finding.problems.append(f"works as well but is not accepted: {'; '.join(finding.also[:5])}")
+
+
+def _judge_match(question: Match, of: Mapping[str, Sequence[Row]], finding: Finding) -> None:
+    assert question.prove is not None
+    if not question.prove.claims:
+        finding.problems.append("claims: say what belongs together, in left_... and right_...")
+    for left in question.left:
+        for right in question.right:
+            pairs = list(zip(of.get(f"left {left}", []), of.get(f"right {right}", []), strict=False))
+            if not pairs:
+                finding.problems.append(f"{left} and {right}: there is nothing to run; give both sides code or run")
+                continue
+            rows = [Row(f"{left}-{right}", a.seed, _side_by_side(a.values, b.values)) for a, b in pairs]
+            met = _holds_by_seed(question.prove.claims, rows, finding)
+            belongs = question.key[left] == right
+            if belongs and not all(met):
+                finding.problems.append(f"{left}-{right} is in the key but fails the claim: {_short(rows[0])}")
+            elif not belongs and any(met):
+                finding.problems.append(f"{left}-{right} is not in the key but satisfies the claim: {_short(rows[0])}")
+                finding.also.append(f"{left}-{right}")
+
+
+def _side_by_side(left: Values, right: Values) -> Values:
+    values = {f"left_{name}": value for name, value in left.items()}
+    values |= {f"right_{name}": value for name, value in right.items()}
+    return {**values, "error": ""}
+
+
+def _judge_code(question: Code, of: Mapping[str, Sequence[Row]], finding: Finding) -> None:
+    assert question.prove is not None
+    right = of.get(question.answer, [])
+    for row in right:
+        if row.values.get("error"):
+            finding.problems.append(f"the answer ends in {row.values['error']}")
+    for expression in (question.answer, *question.accept):
+        rows = of.get(expression, [])
+        if not rows or not all(
+            is_same(question, row.values, other.values) for row, other in zip(rows, right, strict=True)
+        ):
+            finding.problems.append(f"accept: {expression} does not give what the answer gives")
+        if not all(_holds_by_seed(question.prove.claims, rows, finding)):
+            finding.problems.append(f"{expression} fails the claim: {_short(rows[0])}")
+    for wrong in question.wrong:
+        rows = of.get(wrong.is_, [])
+        if not rows or any(is_same(question, row.values, other.values) for row, other in zip(rows, right, strict=True)):
+            finding.problems.append(f"wrong: {wrong.is_} gives what the answer gives")
+
+
+def is_same(question: Code, values: Values, others: Values) -> bool:
+    """Do two expressions give the same, numbers within the question's tolerances?"""
+    if values.get("error") or others.get("error") or values.get("shape") != others.get("shape"):
+        return False
+    a, b = values.get("value"), others.get("value")
+    if a is None or b is None:
+        return False
+    try:
+        return are_close(a, b, rtol=question.rtol, atol=question.atol)
+    except RecursionError:
+        return False
+    except (TypeError, ValueError, ArithmeticError):  # words, or numbers no float can hold
+        return bool(type(a) is type(b) and a == b)
+
+
+def _short(row: Row) -> str:
+    """Evidence in a line."""
+    return ", ".join(f"{name} = {tell(value)}" for name, value in row.values.items() if value not in (None, ""))[:300]
+
+
+def tell(value: Any) -> str:
+    """A value of evidence as one reads it.
+
+    >>> tell(0.00012345678), tell([1.0, [2.5]]), tell("x")
+    ('0.000123457', '[1, [2.5]]', 'x')
+    """
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(tell, value)) + "]"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def rounded(value: Any) -> Any:
+    """Evidence to six significant figures: what is written must be the same on the next run, and be JSON."""
+    if isinstance(value, list | tuple):
+        return [rounded(inner) for inner in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else str(value)
+    return value

@@ -1,0 +1,209 @@
+"""What quiz files are made of: strict records, words in two languages, and what every question has.
+
+A mistake that concerns one key says so by ``mistake(message, *path)``; `autograder.base.yaml_records` turns the path
+into file, line and column.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from autograder.base.i18n import Language, Text
+from autograder.quiz.notation.expressions import ExpressionError, names_in
+
+PLACEHOLDER = re.compile(r"\{\{ *([A-Za-z_]\w*) *\}\}")
+_GAP = "\ue002"
+
+
+def with_values(prompt: str, values: Mapping[str, Any]) -> str:
+    """A prompt with the values of its parameters; what has none stays ``{{name}}``."""
+    return PLACEHOLDER.sub(lambda found: str(values.get(found[1], found[0])), prompt)
+
+
+def with_gaps(prompt: str, blanks: Collection[str], gap: str, convert: Callable[[str], str]) -> str:
+    """A prompt in another form, with a gap for every blank; within a formula it is one letter while that is converted.
+
+    >>> with_gaps("b is {{b}}, not {{c}}", ["b"], "____({})", str.upper)
+    'B IS ____(b), NOT {{C}}'
+    """
+    names = [name for name in PLACEHOLDER.findall(prompt) if name in blanks]
+    converted = convert(PLACEHOLDER.sub(lambda found: _GAP if found[1] in blanks else found[0], prompt))
+    for name in names:
+        converted = converted.replace(_GAP, gap.format(name), 1)
+    return converted
+
+
+def mistake(message: str, *path: str | int) -> PydanticCustomError:
+    """An author's mistake at a key below the record that notices it."""
+    return PydanticCustomError("mistake", message, {"path": list(path)})
+
+
+def one_of(word: object, allowed: Iterable[object], what: str, *path: str | int) -> PydanticCustomError:
+    """``word`` is none of the values there are; they are listed, the closest first."""
+    known = [str(value) for value in allowed]
+    close = difflib.get_close_matches(str(word), known, n=1)
+    meant = f"did you mean {close[0]}? " if close else ""
+    return mistake(f"there is no {what} {str(word)!r}; {meant}allowed: {', '.join(known) or 'none'}", *path)
+
+
+def check_letters(names: Iterable[str], *path: str) -> None:
+    """Answers are read whatever their case, so no two names may differ in nothing else."""
+    seen: set[str] = set()
+    for name in names:
+        if name.casefold() in seen:
+            raise mistake(f"{name} and another one differ only in case", *path, name)
+        seen.add(name.casefold())
+
+
+_EVIDENCE = ("error", "value", "shape", "dtype")
+
+
+class Record(BaseModel):
+    """Strict and frozen: ``yes`` is no boolean, ``08`` no word, and a key that is not known is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_are_known(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            known = [field.alias or name for name, field in cls.model_fields.items()]
+            for key in data:
+                if key not in known:
+                    close = difflib.get_close_matches(str(key), known, n=1)
+                    meant = f"did you mean {close[0]}? " if close else ""
+                    raise mistake(f"unknown key; is it misspelt? {meant}allowed: {', '.join(known)}", str(key))
+        return data
+
+
+def _in_both_languages(value: Any) -> Any:
+    return {"en": value, "zh": value} if isinstance(value, str) else value
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _never_rising(shares: list[float]) -> list[float]:
+    if shares != sorted(shares, reverse=True):
+        raise mistake("a later attempt may not earn more than an earlier one")
+    return shares
+
+
+Words = Annotated[Text, BeforeValidator(_in_both_languages, json_schema_input_type=str | Text)]
+"""Words in both languages; what is no language at all (a formula, code) may be written once."""
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+OptionKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]{0,7}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0, le=1000)]
+Keys = Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
+"""Words in a list; one by itself may be written without."""
+Numeral = Annotated[int | float | str, Field(union_mode="left_to_right")]
+Attempts = Annotated[list[Share], Field(min_length=1, max_length=10), AfterValidator(_never_rising)]
+
+
+class Hint(Record):
+    """A hint and the share of the question's points it costs."""
+
+    text: Words
+    cost: Share = 0
+
+
+class Option(Record):
+    """Something to choose, to match or to put in order.
+
+    Args:
+        text: what is shown.
+        code: what is shown as code, and run by the proof.
+        run: what the proof runs instead; never shown.
+        why: why choosing it is wrong (or right).
+        score: the share of the points a single choice of it earns.
+    """
+
+    text: Words | None = None
+    code: str | None = None
+    run: str | None = None
+    why: Words | None = None
+    score: Share | None = None
+
+    @model_validator(mode="after")
+    def _shows_something(self) -> Self:
+        if self.text is None and self.code is None:
+            raise mistake("an option needs a text or code", "text")
+        return self
+
+    def shown(self, language: Language) -> str:
+        """The words on the screen."""
+        return self.code if self.text is None and self.code else self.text.get(language) if self.text else ""
+
+
+class Proof(Record):
+    """How `quiz prove` shows that the key is right.
+
+    Args:
+        probe: what runs each option: ``value``, ``linreg_sgd``, ``enumerate_shapes``.
+        setup: statements run before each option; ``seed`` is one of the seeds.
+        run: an expression whose value is the answer; for blanks one per blank.
+        observe: more evidence, by name: expressions over the option's ``result``.
+        claims: expressions over the evidence; all hold for every keyed option, never for one that is not.
+        margin: evidence that must differ by this factor between the keyed options and all others.
+        seeds: the whole is done once for each.
+        args: what else the probe takes.
+        show: the evidence shown when an answer is reviewed.
+    """
+
+    probe: str = "value"
+    setup: str = ""
+    run: str | dict[str, str] | None = None
+    observe: dict[str, str] = {}
+    claims: Keys = []
+    margin: dict[str, Annotated[float, Field(gt=1)]] = {}
+    seeds: Annotated[list[int], Field(min_length=1)] = [0, 1, 2]
+    args: dict[str, Any] = {}
+    show: list[str] = []
+
+    @model_validator(mode="after")
+    def _claims_can_be_read(self) -> Self:
+        for number, claim in enumerate(self.claims):
+            try:
+                names_in(claim)
+            except ExpressionError as error:
+                raise mistake(f"{claim!r} is no claim: {error}", "claims", number) from None
+        for name in self.observe:
+            if name in _EVIDENCE:
+                raise mistake("every proof observes this; choose another name", "observe", name)
+        return self
+
+
+class Example(Record):
+    """An answer and what it must earn; `quiz lint` tries them."""
+
+    answer: Any
+    score: Share | None = None
+    format_error: bool = False
+    variant: int | None = None
+
+
+class QuestionBase(Record):
+    """What every question has."""
+
+    id: Identifier
+    points: Positive = 1
+    tags: list[str] = []
+    prompt: Words
+    explain: Words | None = None
+    hints: list[Hint] = []
+    attempts: Attempts | None = None
+    shuffle: bool | None = None
+    prove: Proof | None = None
+    tests: list[Example] = []
+
+    def explained(self) -> Iterator[tuple[str, Option]]:
+        """The options, where there are some."""
+        yield from ()

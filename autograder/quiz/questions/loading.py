@@ -1,0 +1,77 @@
+"""Finding and reading quiz files, and what editors are told about them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from autograder.base import yaml_records
+from autograder.base.errors import ConfigError, UsageError
+from autograder.base.i18n import text
+from autograder.quiz.questions.models import Quiz
+
+SCHEMA_NAME = "quiz.schema.json"
+
+
+def load(path: Path) -> Quiz:
+    """Read a quiz file.
+
+    Raises:
+        ConfigError: at the first thing wrong in it, with line, column, key and the values allowed.
+    """
+    return yaml_records.load(path, Quiz)
+
+
+def find(name: Path, course: Path = Path()) -> Path:
+    """The file of a quiz: a path, or the name of one in the course's ``quizzes/``.
+
+    Raises:
+        UsageError: there is neither.
+    """
+    if name.is_file():
+        return name
+    folder = course / "quizzes"
+    for suffix in (".yaml", ".yml"):
+        if (found := folder / f"{name}{suffix}").is_file():
+            return found
+    words = text(
+        "there is no such file, and no quiz of that name in {folder}; there are: {names}",
+        folder=folder,
+        names=", ".join(path.stem for path in files_in(folder)) or text("none"),
+    )
+    raise UsageError(f"{name}: {words.both}")
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The quiz files of a folder."""
+    return sorted(path for path in folder.glob("*.y*ml") if path.suffix in (".yaml", ".yml"))
+
+
+def load_all(folder: Path) -> dict[Path, Quiz]:
+    """Every quiz of a folder.
+
+    Raises:
+        ConfigError: one of them is wrong, or two have one id.
+        UsageError: there is none.
+    """
+    quizzes: dict[Path, Quiz] = {}
+    for path in files_in(folder):
+        quiz = load(path)
+        for other_path, other in quizzes.items():
+            if other.id == quiz.id:
+                raise ConfigError(f"has the same id as {other_path.name}", path=path, key="id")
+        quizzes[path] = quiz
+    if not quizzes:
+        raise UsageError(f"{folder}: there is no quiz here; a quiz is a .yaml file")
+    return quizzes
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a quiz file, for editors that complete and check YAML."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Quiz.model_json_schema(by_alias=True)}
+
+
+def schema_text() -> str:
+    """The schema as it is written to ``quiz.schema.json``."""
+    return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"

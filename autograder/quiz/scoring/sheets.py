@@ -1,0 +1,426 @@
+"""Answer sheets from files: YAML, JSON, JSON lines and the CSV that forms export.
+
+A damaged file is a sheet that says why it cannot be read; it never stops the others.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autograder.base import yaml_records
+from autograder.base.errors import ConfigError
+from autograder.base.i18n import Text, printable, text
+from autograder.quiz.notation.parsing import shown
+from autograder.quiz.questions.fields import PLACEHOLDER
+from autograder.quiz.questions.fill_in import Blanks
+from autograder.quiz.questions.models import Match, Quiz
+
+SUFFIXES = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".tsv")
+MAX_BYTES = 256 << 20
+MAX_YAML_BYTES = 2 << 20
+"""YAML is read slowly; so much of it is no sheet that somebody has filled in."""
+
+_SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How the files of Excel begin, new and old."""
+_STUDENT = (
+    "student",
+    "student id",
+    "student_id",
+    "学号",
+    "学生",
+    "id",
+    "name",
+    "姓名",
+    "username",
+    "用户名",
+    "email address",
+    "email",
+    "邮箱",
+    "电子邮件",
+    "netid",
+    "student name",
+    "full name",
+    "学生姓名",
+    "名称",
+)
+_STARTED = ("start time", "开始时间")
+"""A column of Microsoft Forms: there, ``ID`` is the number of the answer and no student's."""
+_MANY = 8
+_NOTE = re.compile(r"[(（【\[][^()（）]*[)）】\]]$")
+"""What forms put after it: （必填）."""
+MAX_HEADER = 1 << 17
+"""Of so much of a table the first line is looked for."""
+_NUMBERED = re.compile(r"^(?:q|第)?\s*\d+\s*(?:题|[.)、:：])?\s*", re.IGNORECASE)
+_ASKED_FOR = re.compile(r"^(?:请?(?:输入|填写))?(?:[您你]的)?")
+"""What forms put before the name of a column."""
+_NOT_ANSWERED = ("(跳过)", "(空)")
+"""What Wenjuanxing writes into the cell of a question that was not asked, or not answered."""
+_QUOTED = re.compile(r'"[^"]*"')
+_IN_BRACKETS = re.compile(r"^\s*[\[【(（]([A-Za-z][\w.-]*)[\])）】]")
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One student's answers.
+
+    Args:
+        student: whose they are.
+        answers: by question; ``{attempts: [...], hints: 1}`` where there were several tries.
+        seed: decides on variants; by default the student's name.
+        quiz: the quiz they say they answer.
+        version: its version.
+        file: where they were found.
+        unreadable: why there are none.
+        problems: what was odd about them.
+        named: they say whose they are, or their file does.
+    """
+
+    student: str
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    seed: str = ""
+    quiz: str | None = None
+    version: Any = None
+    file: str = ""
+    unreadable: Text | None = None
+    problems: tuple[Text, ...] = ()
+    named: bool = True
+
+
+Tell = Callable[[Text], None]
+
+
+def read_sheets(paths: Sequence[Path], quiz: Quiz, tell: Tell = lambda _: None) -> Iterator[Sheet]:
+    """The sheets in some files and folders, in the order of their names.
+
+    Args:
+        paths: files, or folders that are searched for them.
+        quiz: whose questions the columns of a table are called after.
+        tell: is told what was left out: files of other kinds, columns that are no question's.
+    """
+    read: set[Path] = set()
+    for path in paths:
+        files = [path]
+        if path.is_dir():
+            found = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+            files = [p for p in found if _is_sheet(p)]
+            if others := [p.name for p in found if not _is_sheet(p)]:
+                kinds = ", ".join(SUFFIXES)
+                tell(text("left out: {files}; an answer sheet ends in {kinds}", files=_some(others), kinds=kinds))
+        for file in files:
+            if (place := file.resolve()) not in read or file.is_symlink():  # named twice, it is read once
+                read.add(place)
+                yield from _sheets_of(file, quiz, tell)
+
+
+def _is_sheet(file: Path) -> bool:
+    """By its name; the quiz that was handed out lies among the answers where `take` has saved them."""
+    return file.suffix.lower() in SUFFIXES and not file.name.endswith(".quiz.json")
+
+
+def _some(names: Sequence[str]) -> str:
+    told = ", ".join(map(shown, names[:_MANY]))
+    return told if len(names) <= _MANY else f"{told}, … ({len(names)})"
+
+
+def _sheets_of(file: Path, quiz: Quiz, tell: Tell) -> Iterator[Sheet]:
+    student, name = printable(file.stem), printable(file.name)
+    if file.is_symlink():
+        yield Sheet(student, file=name, unreadable=text("{file} is a link; hand in the file itself", file=name))
+        return
+    try:
+        content = _text_of(file)
+        if file.suffix.lower() in (".csv", ".tsv"):
+            yield from _of_table(content, file, quiz, tell)
+        else:
+            yield from _READERS.get(file.suffix.lower(), _of_yaml)(content, file)
+    except _Unreadable as error:
+        yield Sheet(student, file=name, unreadable=error.text)
+
+
+class _Unreadable(Exception):
+    def __init__(self, words: Text) -> None:
+        self.text = words
+        super().__init__(words.en)
+
+
+class _OddError(Exception):
+    """JSON that holds what no sheet may."""
+
+    def __init__(self, words: Text) -> None:
+        self.text = words
+        super().__init__(words.en)
+
+
+def _text_of(file: Path) -> str:
+    """The file's text: UTF-8 or UTF-16 by its mark, else what spreadsheets in China write."""
+    limit = MAX_YAML_BYTES if file.suffix.lower() in (".yaml", ".yml") else MAX_BYTES
+    try:
+        if file.stat().st_size > limit:
+            raise _Unreadable(text("{file} is too large to be an answer sheet", file=printable(file.name)))
+        content = file.read_bytes()
+    except OSError as error:
+        raise _Unreadable(
+            text("{file} cannot be read: {reason}", file=printable(file.name), reason=error.strerror or "")
+        ) from None
+    encodings = ["utf-16"] if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf-8-sig", "gb18030"]
+    for encoding in encodings:
+        try:
+            words = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if words.strip() and "\0" not in words:
+            return words
+        break
+    name = printable(file.name)
+    if not content.strip():
+        raise _Unreadable(text("{file} is empty", file=name))
+    if content.startswith(_SPREADSHEETS):
+        raise _Unreadable(text("{file} is a spreadsheet or an archive; save it as CSV", file=name))
+    raise _Unreadable(text("{file} is no text", file=name))
+
+
+def _of_yaml(content: str, file: Path) -> Iterator[Sheet]:
+    try:
+        data = yaml_records.plain(content, file, words=("student", "seed"))
+    except ConfigError as error:
+        name, why = printable(file.name), _reason(error)
+        if error.line:
+            raise _Unreadable(text("{file}, line {line}: {reason}", file=name, line=error.line, reason=why)) from None
+        raise _Unreadable(text("{file}: {reason}", file=name, reason=why)) from None
+    yield from _of_data(data, file)
+
+
+def _reason(error: ConfigError) -> Text:
+    """What `yamlfile.plain` found, in both languages."""
+    if error.key:
+        return text("the key {key} stands here twice", key=shown(error.key))
+    if error.message.startswith("is not YAML"):
+        return text("this is not YAML: {reason}", reason=shown(error.message.removeprefix("is not YAML: "), 200))
+    return text("an alias (*name) stands for this; write it out there")
+
+
+def _of_json(content: str, file: Path) -> Iterator[Sheet]:
+    try:
+        data = _json(content)
+    except json.JSONDecodeError as error:
+        raise _Unreadable(_in_line(file, error.lineno, text("this is not JSON"))) from None
+    except _OddError as error:
+        raise _Unreadable(text("{file}: {reason}", file=printable(file.name), reason=error.text)) from None
+    yield from _of_data(data, file)
+
+
+def _of_json_lines(content: str, file: Path) -> Iterator[Sheet]:
+    for number, line in enumerate(content.split("\n"), 1):  # a string may hold what else ends a line
+        if not line.strip():
+            continue
+        try:
+            data = _json(line)
+        except (json.JSONDecodeError, _OddError) as error:
+            why = error.text if isinstance(error, _OddError) else text("this is not JSON")
+            yield _unread(file, number, _in_line(file, number, why))
+        else:
+            yield from _of_data(data, file)
+
+
+def _json(content: str) -> Any:
+    """What JSON says.
+
+    Raises:
+        JSONDecodeError: it is none.
+        _OddError: it says what no sheet may say.
+    """
+    try:
+        return json.loads(content, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except json.JSONDecodeError:
+        raise
+    except (RecursionError, ValueError):
+        raise _OddError(text("nested too deeply, or with a number too long")) from None
+
+
+def _in_line(file: Path, line: int, why: Text) -> Text:
+    return text("{file}, line {line}: {reason}", file=printable(file.name), line=line, reason=why)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys are all different: of two answers to one question none may win by accident."""
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        (twice, _), *_ = Counter(key for key, _ in pairs).most_common(1)
+        raise _OddError(text("the key {key} stands here twice", key=shown(twice)))
+    return result
+
+
+def _no_constant(name: str) -> Any:
+    raise _OddError(text("{name} is no answer", name=name))
+
+
+def _unread(file: Path, number: int, reason: Text) -> Sheet:
+    return Sheet(f"{printable(file.stem)} ({number})", file=printable(file.name), unreadable=reason)
+
+
+def _of_data(data: Any, file: Path) -> Iterator[Sheet]:
+    """One sheet, or a list of them."""
+    if isinstance(data, list):
+        for number, item in enumerate(data, 1):
+            yield _sheet(item, file, f"{printable(file.stem)} ({number})", named=False)
+    else:
+        yield _sheet(data, file, printable(file.stem))
+
+
+def _sheet(data: Any, file: Path, student: str, *, named: bool = True) -> Sheet:
+    """One sheet; of this student where it does not say whose it is, which is ``named`` after somebody or is not."""
+    name = printable(file.name)
+    if not isinstance(data, dict) or not isinstance(data.get("answers"), dict):
+        words = text("{file}: an answer sheet has the keys student and answers", file=name)
+        return Sheet(student, file=name, unreadable=words)
+    given = data.get("student")
+    says = isinstance(given, str | int) and not isinstance(given, bool) and bool(str(given).strip())
+    known = ("schema", "student", "answers", "seed", "quiz", "version", "language", "started", "finished")
+    problems = tuple(text("unknown key {key} was left out", key=shown(key)) for key in data if key not in known)
+    quiz = data.get("quiz")
+    return Sheet(
+        shown(given) if says else student,
+        answers={str(key): value for key, value in data["answers"].items()},
+        seed="" if data.get("seed") is None else str(data["seed"]),
+        quiz=None if quiz is None else str(quiz),
+        version=data.get("version"),
+        file=name,
+        problems=problems[:5],
+        named=says or named,
+    )
+
+
+def _of_table(content: str, file: Path, quiz: Quiz, tell: Tell) -> Iterator[Sheet]:
+    """A table with a line per student: columns are called after questions, or hold their words."""
+    outside = _QUOTED.sub("", content[:MAX_HEADER]).lstrip("\r\n")
+    delimiter = max("\t,;", key=re.split(r"[\r\n]", outside, maxsplit=1)[0].count)
+    csv.field_size_limit(1 << 20)
+    try:
+        lines = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
+        header = next(lines)
+        columns = _columns(header, quiz, file)
+        if not columns:
+            raise _Unreadable(
+                text("{file}: no column is called after a question of this quiz", file=printable(file.name))
+            )
+        whose = _student_column(header)
+        _tell_of_columns(header, columns, whose, file, tell)
+        for line in lines:
+            if any(cell.strip() for cell in line):
+                yield _line(line, columns, whose, len(header), file, lines.line_num)
+    except csv.Error as error:
+        words = text("{file}, line {line}: {reason}", file=printable(file.name), line=lines.line_num, reason=str(error))
+        yield Sheet(f"{printable(file.stem)} ({lines.line_num})", file=printable(file.name), unreadable=words)
+
+
+def _line(
+    line: list[str],
+    columns: Mapping[int, tuple[str, str | None]],
+    whose: int | None,
+    width: int,
+    file: Path,
+    number: int,
+) -> Sheet:
+    name = line[whose].strip() if whose is not None and whose < len(line) else ""
+    named = bool(name)
+    student = shown(name) if named else f"{printable(file.stem)} ({number})"
+    where = f"{printable(file.name)}:{number}"
+    if len(line) != width:
+        words = text(
+            "{file}, line {line}: {count} cells where the header has {width}",
+            file=printable(file.name),
+            line=number,
+            count=len(line),
+            width=width,
+        )
+        return Sheet(student, file=where, unreadable=words, named=named)
+    answers: dict[str, Any] = {}
+    for position, (question, part) in columns.items():
+        cell = "" if line[position].strip() in _NOT_ANSWERED else line[position]
+        if part is None:
+            answers[question] = cell
+        else:
+            answers.setdefault(question, {})[part] = cell
+    return Sheet(student, answers=answers, file=where, named=named)
+
+
+def _tell_of_columns(
+    header: Sequence[str], columns: Collection[int], whose: int | None, file: Path, tell: Tell
+) -> None:
+    """What of a table is not used: a misspelt question looks like any other column of a form."""
+    name = printable(file.name)
+    others = [title for n, title in enumerate(header) if n not in columns and n != whose and title.strip()]
+    if others:
+        tell(text("{file}: columns that are no question's: {columns}", file=name, columns=_some(others)))
+    if whose is None:
+        tell(text("{file}: no column says whose the answers are; call one 'student'", file=name))
+
+
+def _student_column(header: Sequence[str]) -> int | None:
+    plain = [" ".join(unicodedata.normalize("NFKC", name).casefold().split()) for name in header]
+    bare = [_ASKED_FOR.sub("", _NUMBERED.sub("", name)).rstrip(" *:?").removesuffix("是") for name in plain]
+    bare = [_NOTE.sub("", name) for name in bare]
+    known = [name for name in _STUDENT if name != "id" or not any(mark in plain for mark in _STARTED)]
+    return next((names.index(name) for names in (plain, bare) for name in known if name in names), None)
+
+
+def _columns(header: Sequence[str], quiz: Quiz, file: Path) -> dict[int, tuple[str, str | None]]:
+    """The question, and the part of it, that each column holds; of two answers to one none may win by accident."""
+    names = _names_of_columns(quiz)
+    found: dict[int, tuple[str, str | None]] = {}
+    for position, title in enumerate(map(str.strip, header)):
+        in_brackets = _IN_BRACKETS.match(_NUMBERED.sub("", title))
+        candidates = (title, in_brackets[1] if in_brackets else "", _NUMBERED.sub("", title))
+        target = next((names[key] for key in map(_plain, candidates) if key in names), None)
+        if target is None:
+            continue
+        earlier = next((p for p, (question, part) in found.items() if _overlap(target, question, part)), None)
+        if earlier is not None:
+            words = text(
+                "{file}: the columns {one} and {other} answer the same question; leave one of them out",
+                file=printable(file.name),
+                one=shown(header[earlier]),
+                other=shown(title),
+            )
+            raise _Unreadable(words)
+        found[position] = target
+    return found
+
+
+def _overlap(target: tuple[str, str | None], question: str, part: str | None) -> bool:
+    """Is it the same question, and the same part of it where both columns hold but a part?"""
+    return target[0] == question and (target[1] is None or part is None or target[1] == part)
+
+
+def _names_of_columns(quiz: Quiz) -> dict[str, tuple[str, str | None]]:
+    names: dict[str, tuple[str, str | None]] = {}
+    for question in quiz.questions:
+        parts: Sequence[str] = ()
+        if isinstance(question, Blanks):
+            parts = list(question.blanks)
+        elif isinstance(question, Match):
+            parts = list(question.left)
+        for part in parts:
+            names[_plain(f"{question.id}.{part}")] = (question.id, part)
+        for title in (question.id, question.prompt.en, question.prompt.zh):
+            names[_plain(title)] = (question.id, None)
+    names.pop("", None)  # a prompt of nothing but blanks
+    return names
+
+
+def _plain(title: str) -> str:
+    """A title without what forms leave out or add: spaces, blanks' names, marks of a required question."""
+    words = unicodedata.normalize("NFKC", PLACEHOLDER.sub("", title)).casefold()
+    return re.sub(r"[\s*_`]+", "", words)
+
+
+_READERS = {".json": _of_json, ".jsonl": _of_json_lines}

@@ -1,0 +1,230 @@
+"""Somebody taking a quiz: what was answered, what may still be tried, saved after every answer.
+
+The file it saves to is an answer sheet, as `autograder quiz score` reads it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autograder.base.errors import SandboxError, UsageError
+from autograder.base.files import write_whole
+from autograder.base.i18n import Text, text
+from autograder.quiz.notation.parsing import FormatError, shown
+from autograder.quiz.questions.models import AnyQuestion, Multi, Quiz
+from autograder.quiz.scoring.markers import Verdict, is_blank
+from autograder.quiz.scoring.scorer import Scorer, draw, tries_of
+from autograder.quiz.take import forms
+from autograder.quiz.take.released import ReleasedQuiz, ShownQuestion, shuffled
+
+
+@dataclass
+class Tries:
+    """What was answered to one question.
+
+    Args:
+        attempts: the answers, in order.
+        hints: how many were taken.
+        unread: what else a file holds that was written by hand; it stays there and costs nothing.
+    """
+
+    attempts: list[Any] = field(default_factory=list)
+    hints: int = 0
+    unread: list[Any] = field(default_factory=list)
+
+
+class Session:
+    """One student, one quiz.
+
+    Args:
+        shown: what is shown of it.
+        student: whose answers these are; decides on variants and on the order of options.
+        path: where they are saved.
+        quiz: with the keys, for practice; without it nothing is judged here.
+        scorer: judges them.
+    """
+
+    def __init__(
+        self,
+        shown: ReleasedQuiz,
+        student: str,
+        path: Path,
+        *,
+        quiz: Quiz | None = None,
+        scorer: Scorer | None = None,
+    ) -> None:
+        self.shown, self.student, self.path = shown, student, path
+        self.scorer = scorer
+        self._keyed: dict[str, AnyQuestion] = {q.id: q for q in quiz.questions} if quiz else {}
+        self.tries: dict[str, Tries] = {question.id: Tries() for question in shown.questions}
+        self.position = 0
+        self._on_disk: str | None = None
+
+    # -- on disk -------------------------------------------------------------------------------------------------------
+
+    def resume(self) -> bool:
+        """Go on from what was saved; False where there is nothing.
+
+        Raises:
+            UsageError: the file is no saved answers to this quiz.
+        """
+        try:
+            content = self.path.read_text(encoding="utf-8")
+            saved = json.loads(content)
+        except FileNotFoundError:
+            return False
+        except (OSError, ValueError) as error:
+            raise self._cannot(text("holds no saved answers")) from error
+        if not isinstance(saved, dict) or not isinstance(saved.get("answers"), dict):
+            raise self._cannot(text("holds no saved answers"))
+        if (saved.get("quiz"), saved.get("version")) != (self.shown.id, self.shown.version):
+            words = text(
+                "holds answers to {quiz} version {version}, not to {wanted} version {now}",
+                quiz=shown(saved.get("quiz")),
+                version=shown(saved.get("version")),
+                wanted=self.shown.id,
+                now=self.shown.version,
+            )
+            raise self._cannot(words)
+        if saved.get("student") != self.student:
+            raise self._cannot(text("holds the answers of {student}", student=shown(saved.get("student"))))
+        for question in self.shown.questions:
+            if question.id in saved["answers"]:
+                attempts, hints = tries_of(saved["answers"][question.id])
+                readable = [answer for answer in attempts if self._is_readable(question, answer)]
+                unread = [answer for answer in attempts if answer not in readable]
+                self.tries[question.id] = Tries(readable, min(hints, len(question.hints)), unread)
+        self._on_disk = content
+        self.position = next((n for n, q in enumerate(self.shown.questions) if self._asks_for_more(q)), 0)
+        return True
+
+    def save(self) -> None:
+        """Write the answers.
+
+        Raises:
+            UsageError: they cannot be written, or the file holds others by now.
+        """
+        answers = {
+            "schema": 1,
+            "quiz": self.shown.id,
+            "version": self.shown.version,
+            "student": self.student,
+            "answers": {
+                name: {"attempts": [*tries.unread, *tries.attempts], "hints": tries.hints}
+                for name, tries in self.tries.items()
+                if tries.attempts or tries.hints or tries.unread
+            },
+        }
+        content = json.dumps(answers, ensure_ascii=False, indent=1) + "\n"
+        try:
+            if self.path.exists() and self.path.read_text(encoding="utf-8") != self._on_disk:
+                raise UsageError(
+                    text(
+                        "{path}: has changed meanwhile, perhaps in another terminal; start again to go on",
+                        path=self.path,
+                    ).both
+                )
+            write_whole(self.path, content)
+            self._on_disk = content
+        except OSError as error:
+            raise self._cannot(text("cannot be written: {reason}", reason=error.strerror or "")) from error
+
+    def _cannot(self, why: Text) -> UsageError:
+        return UsageError(text("{path}: {why}; name another file with --out", path=self.path, why=why).both)
+
+    # -- questions -----------------------------------------------------------------------------------------------------
+
+    @property
+    def question(self) -> ShownQuestion:
+        """The present one."""
+        return self.shown.questions[self.position]
+
+    def variant(self, question: ShownQuestion) -> int:
+        """Which variant of a question this student gets."""
+        return draw(self.shown, question.id, self.student, len(question.variants)) if question.variants else 0
+
+    def order(self, question: ShownQuestion, names: list[str]) -> list[str]:
+        """The order in which options are shown to this student."""
+        if not question.shuffle:
+            return names
+        return shuffled(names, self.shown.id, question.id, self.student)
+
+    def keyed(self, question: ShownQuestion) -> AnyQuestion | None:
+        """The question with its key, in practice."""
+        return self._keyed.get(question.id)
+
+    def take_hint(self) -> None:
+        """One more hint for the present question."""
+        tries = self.tries[self.question.id]
+        tries.hints = min(tries.hints + 1, len(self.question.hints))
+        self.save()
+
+    def answer(self, answer: Any) -> Verdict | None:
+        """Answer the present question; gives the verdict where answers are judged here.
+
+        Where they are not, a new answer takes the place of the old one.
+
+        Raises:
+            FormatError: it, or a part of it, cannot be read, or it was given before; that costs no attempt.
+        """
+        question, tries = self.question, self.tries[self.question.id]
+        keyed = self.keyed(question)
+        if is_blank(answer) or (answer == [] and isinstance(keyed, Multi) and keyed.key):
+            raise FormatError(text("there is no answer"))
+        if self.scorer is None or keyed is None:
+            forms.check(question, answer)
+            tries.attempts = [answer]
+            self.save()
+            return None
+        if answer in tries.attempts:
+            raise FormatError(text("you have tried this answer before"))
+        verdict = self.scorer.judge(keyed, answer, self.student)
+        if verdict.malformed:
+            raise FormatError(verdict.malformed[0])
+        tries.attempts.append(answer)
+        self.save()
+        return verdict
+
+    def _is_readable(self, question: ShownQuestion, answer: Any) -> bool:
+        """Does an answer from a file count as an attempt? As scoring sees it, where the key is at hand."""
+        keyed = self.keyed(question)
+        try:
+            if self.scorer is None or keyed is None:
+                forms.check(question, answer)
+            else:
+                verdict = self.scorer.judge(keyed, answer, self.student)
+                if verdict.malformed and not verdict.share:
+                    return False
+        except FormatError:
+            return False
+        except SandboxError:
+            pass  # it was not judged, but it was given
+        return not is_blank(answer)
+
+    def is_open(self, question: ShownQuestion) -> bool:
+        """May it still be answered?"""
+        tries = self.tries[question.id].attempts
+        if self.scorer is None:
+            return True
+        return len(tries) < len(question.attempts) and not any(self.share(question, answer) == 1 for answer in tries)
+
+    def _asks_for_more(self, question: ShownQuestion) -> bool:
+        """Is it not answered, or answered wrong with an attempt left?"""
+        return not self.tries[question.id].attempts or (self.scorer is not None and self.is_open(question))
+
+    def share(self, question: ShownQuestion, answer: Any) -> float:
+        """What an answer earned, attempts and hints aside; nothing where it is not judged here."""
+        keyed = self.keyed(question)
+        if self.scorer is None or keyed is None:
+            return 0.0
+        try:
+            return self.scorer.judge(keyed, answer, self.student).share
+        except (FormatError, SandboxError):
+            return 0.0
+
+    def unanswered(self) -> list[int]:
+        """The positions of the questions without an answer."""
+        return [n for n, question in enumerate(self.shown.questions) if not self.tries[question.id].attempts]

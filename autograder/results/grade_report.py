@@ -1,0 +1,157 @@
+"""What grading says: one `GradeReport` per submission, one line of ``results.jsonl``.
+
+Scores fail closed: a criterion earns its points when it passed and nothing otherwise; where one could not be
+judged there is no score at all.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from autograder.base.i18n import Language, Text
+
+Outcome = Literal["passed", "failed", "error", "skipped"]
+Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+SCHEMA = 1
+CAUSES = "|"
+"""Stands between the ids of mistakes that cannot be told apart, in the id of a diagnosis."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Diagnosis(_Record):
+    """Why an answer is wrong, by a name that stays the same from run to run."""
+
+    id: str
+    text: Text
+
+
+class Problem(_Record):
+    """Something about a submission that its student should know, whatever the score."""
+
+    kind: Literal[
+        "unreadable",
+        "encoding",
+        "cell-error",
+        "cell-timeout",
+        "cell-crash",
+        "cell-skipped",
+        "missing",
+        "timeout",
+        "crash",
+        "output",
+        "platform",
+    ]
+    cell: int | None = None
+    line: int | None = None
+    text: str
+    text_zh: str
+
+    @classmethod
+    def of(cls, kind: str, words: Text, *, cell: int | None = None, line: int | None = None) -> Self:
+        """A problem told in both languages."""
+        return cls(kind=kind, cell=cell, line=line, text=words.en, text_zh=words.zh)  # type: ignore[arg-type]
+
+    def get(self, language: Language) -> str:
+        """The words in one language."""
+        return self.text_zh if language == "zh" else self.text
+
+
+class CriterionResult(_Record):
+    """The verdict on one criterion."""
+
+    id: str
+    title: Text
+    points: Points
+    earned: Points
+    outcome: Outcome
+    visible: bool
+    message: str = ""
+    message_zh: str = ""
+    diagnosis: Diagnosis | None = None
+    hint: Text | None = None
+
+    @model_validator(mode="after")
+    def _all_or_nothing(self) -> Self:
+        if self.earned != (self.points if self.outcome == "passed" else 0):
+            raise ValueError(f"{self.id}: {self.outcome} earns {self.earned} of {self.points}")
+        return self
+
+    def get_message(self, language: Language) -> str:
+        """The message in one language."""
+        return self.message_zh if language == "zh" else self.message
+
+    def for_student(self) -> Self:
+        """What its student may see: of a hidden criterion the title and the outcome."""
+        if self.visible:
+            return self
+        return self.model_copy(update={"message": "", "message_zh": "", "diagnosis": None, "hint": None})
+
+
+class ExerciseResult(_Record):
+    """The criteria of one exercise; without a score where one of them could not be judged."""
+
+    name: str
+    title: Text
+    score: Points | None
+    max_score: Points
+    criteria: tuple[CriterionResult, ...]
+
+    @classmethod
+    def of(cls, name: str, title: Text, criteria: tuple[CriterionResult, ...]) -> Self:
+        """Add up the criteria of one exercise."""
+        judged = all(c.outcome != "error" for c in criteria)
+        return cls(
+            name=name,
+            title=title,
+            criteria=criteria,
+            score=round(sum(c.earned for c in criteria), 6) if judged else None,
+            max_score=round(sum(c.points for c in criteria), 6),
+        )
+
+    def for_student(self) -> Self:
+        """What its student may see."""
+        return self.model_copy(update={"criteria": tuple(c.for_student() for c in self.criteria)})
+
+
+class GradeReport(_Record):
+    """Everything known about one graded submission."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    schema_: Literal[1] = Field(default=1, alias="schema")
+    student: str
+    assignment: str
+    status: Literal["graded", "unreadable", "error"]
+    score: Points | None
+    max_score: Points
+    exercises: tuple[ExerciseResult, ...]
+    problems: tuple[Problem, ...] = ()
+    file: str
+    submission_sha256: str
+    rubric_sha256: str
+    seed: str
+    sandbox: str
+    versions: dict[str, str]
+    duration_s: float
+
+    @model_validator(mode="after")
+    def _score_is_the_sum(self) -> Self:
+        scores = [exercise.score for exercise in self.exercises]
+        judged = self.status != "error" and None not in scores
+        expected = round(sum(s for s in scores if s is not None), 6) if judged else None
+        if self.score != expected or (self.status == "unreadable" and self.score != 0):
+            raise ValueError(f"status {self.status} and score {self.score} do not agree with {scores}")
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain values, with the names of ``results.jsonl``."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def to_json(self) -> str:
+        """One line of ``results.jsonl``."""
+        return self.model_dump_json(by_alias=True)

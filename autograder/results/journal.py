@@ -1,0 +1,136 @@
+"""``results.jsonl``: reports are added as they are made, and none of them is ever lost.
+
+A line is written whole and flushed to disk before the next submission is begun; the rest of a line that a kill cut
+short is dropped when the file is opened again. At the end the file is replaced, in one step, by the same reports in
+order.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Self
+
+from pydantic import ValidationError
+
+from autograder.base.errors import UsageError
+from autograder.results.grade_report import GradeReport
+
+Key = tuple[str, str]
+
+
+class Journal:
+    """The reports in one file, by assignment and student; a context manager.
+
+    Raises:
+        UsageError: the file cannot be written, is no results file, or another grader is writing it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.reports: dict[Key, GradeReport] = {}
+        try:
+            self._file = path.open("a+b")
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be written: {error.strerror}; name another file with --out") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise UsageError(
+                f"{path}: another grader is writing this file; wait for it, or name another with --out"
+            ) from None
+        self._read()
+
+    def add(self, report: GradeReport) -> None:
+        """Keep a report, on disk before this returns.
+
+        Raises:
+            UsageError: it cannot be written; those before it are kept.
+        """
+        line = memoryview(report.to_json().encode() + b"\n")
+        try:
+            while line:  # not through a buffer, which would be written once more when the file is closed
+                line = line[os.write(self._file.fileno(), line) :]
+            os.fdatasync(self._file.fileno())
+        except OSError as error:
+            raise self._cannot_be_written(error) from error
+        self.reports[report.assignment, report.student] = report
+
+    def finish(self) -> None:
+        """Replace the file by its reports in order, each once.
+
+        Raises:
+            UsageError: that cannot be written; the file is as it was.
+        """
+        temporary = self.path.with_name(self.path.name + ".new")
+        try:
+            with temporary.open("wb") as file:
+                for _, report in sorted(self.reports.items()):
+                    file.write(report.to_json().encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self.path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise self._cannot_be_written(error) from error
+
+    def _cannot_be_written(self, error: OSError) -> UsageError:
+        return UsageError(
+            f"{self.path}: cannot be written: {error.strerror}; what was graded before is kept, and the same command "
+            "goes on from there"
+        )
+
+    def _read(self) -> None:
+        self._file.seek(0)
+        try:
+            self.reports, whole = _whole_lines(self.path, self._file)
+        except UsageError:
+            self._file.close()
+            raise
+        if whole < self._file.seek(0, os.SEEK_END):
+            self._file.truncate(whole)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def read(path: Path) -> Iterator[GradeReport]:
+    """The reports in a results file, the last one of each submission; the file may be read only, or just being written.
+
+    Raises:
+        UsageError: it cannot be read, or is no results file.
+    """
+    try:
+        with path.open("rb") as file:
+            reports, _ = _whole_lines(path, file)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    yield from reports.values()
+
+
+def _whole_lines(path: Path, lines: Iterable[bytes]) -> tuple[dict[Key, GradeReport], int]:
+    """The reports, and how many bytes they take; a line that was cut short is none."""
+    reports: dict[Key, GradeReport] = {}
+    size = 0
+    for number, line in enumerate(lines, start=1):
+        if not line.endswith(b"\n"):
+            break
+        size += len(line)
+        report = _parse(line)
+        if report is None:
+            raise UsageError(f"{path}:{number}: this is not a line of a results file; name another file, or remove it")
+        reports[report.assignment, report.student] = report
+    return reports, size
+
+
+def _parse(line: bytes) -> GradeReport | None:
+    try:
+        return GradeReport.model_validate_json(line)
+    except ValidationError:
+        return None

@@ -1,0 +1,92 @@
+"""Who moves when submissions are graded again, by how much and because of which criterion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from autograder.base.i18n import Text
+from autograder.results.grade_report import CriterionResult, GradeReport
+from autograder.results.journal import Key
+
+
+@dataclass(frozen=True)
+class Change:
+    """A criterion that earns something else, or is judged otherwise; None where there is or was none.
+
+    Args:
+        id: the criterion's.
+        title: its title.
+        before: as it was judged.
+        after: as it is judged now.
+    """
+
+    id: str
+    title: Text
+    before: CriterionResult | None
+    after: CriterionResult | None
+
+    @property
+    def is_turned(self) -> bool:
+        """Is the outcome another one, and not only what it is worth?"""
+        return self.before is None or self.after is None or self.before.outcome != self.after.outcome
+
+
+@dataclass(frozen=True)
+class Move:
+    """What grading again changes for one student.
+
+    Args:
+        student: whose score it is.
+        before: the report that counts; None where there is none.
+        after: the one that would.
+        changes: the criteria that differ.
+    """
+
+    student: str
+    before: GradeReport | None
+    after: GradeReport
+    changes: tuple[Change, ...]
+
+    @property
+    def difference(self) -> float | None:
+        """Points more or less; None where one of the two could not be graded."""
+        if self.before is None or self.before.score is None or self.after.score is None:
+            return None
+        return round(self.after.score - self.before.score, 6)
+
+    @property
+    def is_resubmitted(self) -> bool:
+        """Is this another submission than the one that was graded?"""
+        return self.before is not None and self.before.submission_sha256 != self.after.submission_sha256
+
+
+def compare(before: Mapping[Key, GradeReport], after: Sequence[GradeReport]) -> list[Move]:
+    """Who has another score, or another outcome of a criterion, by student; other points alone move nobody."""
+    moves = []
+    for report in sorted(after, key=lambda r: r.student):
+        old = before.get((report.assignment, report.student))
+        changes = tuple(_changes(old, report))
+        if old is None or old.score != report.score or any(change.is_turned for change in changes):
+            moves.append(Move(report.student, old, report, changes))
+    return moves
+
+
+def _changes(before: GradeReport | None, after: GradeReport) -> list[Change]:
+    old, new = (_criteria(report) for report in (before, after))
+    found = []
+    for name in dict.fromkeys([*new, *old]):
+        was, now = old.get(name), new.get(name)
+        if _verdict(was) != _verdict(now):
+            known = now or was
+            assert known is not None
+            found.append(Change(name, known.title, was, now))
+    return found
+
+
+def _criteria(report: GradeReport | None) -> dict[str, CriterionResult]:
+    return {c.id: c for e in report.exercises for c in e.criteria} if report is not None else {}
+
+
+def _verdict(result: CriterionResult | None) -> tuple[str, float, float] | None:
+    return None if result is None else (result.outcome, result.earned, result.points)

@@ -1,0 +1,437 @@
+"""The vocabulary of rubrics: assertions that say what is wrong, not only that it is.
+
+A failed check names what was called with which shapes, what came back and what was asked for, in both languages.
+Inside a hidden criterion expected *values* are left out; shapes are not secret, the stub states them.
+
+Every check takes what the student's code returned as it is: None, a list or a tensor of the wrong kind fails the
+check with a sentence instead of breaking the rubric.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+
+from autograder.base.i18n import Text, same, text
+from autograder.student.calls import describe, last_call, values_are_hidden
+
+if TYPE_CHECKING:
+    from autograder.results.grade_report import Diagnosis
+
+
+@runtime_checkable
+class Takes(Protocol):
+    """An iterable that lives elsewhere and gives its first items at once."""
+
+    def take_first(self, most: int) -> list[Any]:
+        """At most so many items."""
+        ...
+
+
+class CheckFailed(AssertionError):
+    """A requirement that was not met.
+
+    Args:
+        text: what the student reads.
+        actual: what came back, for a diagnosis.
+        expected: what was asked for, for a diagnosis; it is never printed.
+        diagnosis: the cause, where it is known already.
+    """
+
+    def __init__(
+        self, text: Text, *, actual: Any = None, expected: Any = None, diagnosis: Diagnosis | None = None
+    ) -> None:
+        super().__init__(text.en)
+        self.text, self.actual, self.expected, self.diagnosis = text, actual, expected, diagnosis
+
+
+def require(
+    condition: object, message: Text | Mapping[str, str], *, actual: Any = None, expected: torch.Tensor | None = None
+) -> None:
+    """Fail with a message of the rubric's own unless the condition holds.
+
+    Args:
+        condition: true where all is well.
+        message: what the student reads, in ``en`` and ``zh``.
+        actual: what came back, for a diagnosis, and to tell known mistakes apart that end in the same message.
+        expected: what was asked for, for a diagnosis; it is never printed.
+
+    Raises:
+        CheckFailed: the condition is false.
+    """
+    if not condition:
+        raise CheckFailed(_after_call(Text.model_validate(message)), actual=actual, expected=expected)
+
+
+def take(iterable: Any, most: int) -> list[Any]:
+    """The first items of something that a student's function returned; an endless iterator is cut there.
+
+    Across a process boundary they come in one go, which asking for each of them does not.
+
+    Args:
+        iterable: anything that can be iterated over.
+        most: so many items at most.
+
+    Raises:
+        TypeError: it cannot be iterated over.
+
+    >>> take(iter("abc"), 2)
+    ['a', 'b']
+    """
+    if isinstance(iterable, Takes):
+        return iterable.take_first(most)
+    return list(islice(iterable, most))
+
+
+def assert_written_without(function: Any, *names: str) -> None:
+    """The student's function, and whatever of the submission it uses, uses none of these.
+
+    Args:
+        function: the student's function; its source text is read, it is not called.
+        names: of ready-made functions, methods or classes, in lower case: ``"softmax"`` means ``Softmax`` too.
+
+    Raises:
+        CheckFailed: it does, or looks something up by a computed name, where nobody can tell.
+    """
+    use = function.find_use(*names)
+    if use is None:
+        return
+    place = {"name": function.__name__, "used": same(use.expression), "place": use.place, "line": use.line}
+    if use.computed:
+        raise CheckFailed(
+            text(
+                "`{name}` uses `{used}` ({place}, line {line}), so its text does not show what is called; "
+                "write the names themselves",
+                **place,
+            )
+        )
+    raise CheckFailed(
+        text("`{name}` uses `{used}` ({place}, line {line}), which you are to write yourself here", **place)
+    )
+
+
+def assert_tensor(value: Any, *, name: str | None = None) -> torch.Tensor:
+    """The value, which must be a tensor.
+
+    Raises:
+        CheckFailed: it is not.
+    """
+    if not isinstance(value, torch.Tensor):
+        hint = text("; is a `return` missing?") if value is None else same("")
+        raise CheckFailed(
+            _after_call(
+                text(
+                    "{name} must be a tensor, but is {value}{hint}", name=_name(name), value=describe(value), hint=hint
+                )
+            )
+        )
+    return value
+
+
+def assert_shape(value: Any, shape: Sequence[int], *, name: str | None = None) -> torch.Tensor:
+    """A tensor of exactly this shape.
+
+    Raises:
+        CheckFailed: it is no tensor, or has another shape.
+    """
+    tensor = assert_tensor(value, name=name)
+    if tuple(tensor.shape) != tuple(shape):
+        raise CheckFailed(
+            _after_call(
+                text(
+                    "{name} must have shape {shape}, but has {actual}",
+                    name=_name(name),
+                    shape=tuple(shape),
+                    actual=tuple(tensor.shape),
+                )
+            ),
+            actual=tensor,
+            expected=torch.empty(tuple(shape), device="meta"),
+        )
+    return tensor
+
+
+def assert_dtype(value: Any, dtype: torch.dtype, *, name: str | None = None) -> torch.Tensor:
+    """A tensor of exactly this dtype.
+
+    Raises:
+        CheckFailed: it is no tensor, or of another dtype.
+    """
+    tensor = assert_tensor(value, name=name)
+    if tensor.dtype != dtype:
+        raise CheckFailed(
+            _after_call(
+                text(
+                    "{name} must be of type {dtype}, but is {actual}",
+                    name=_name(name),
+                    dtype=dtype,
+                    actual=tensor.dtype,
+                )
+            )
+        )
+    return tensor
+
+
+def assert_finite(value: Any, *, name: str | None = None, expected: torch.Tensor | None = None) -> torch.Tensor:
+    """A tensor without NaN and infinity.
+
+    Args:
+        value: what the student's function returned.
+        name: what the value is, for the message.
+        expected: what it should be, for a diagnosis; by default anything finite.
+
+    Raises:
+        CheckFailed: it is no tensor, or not finite.
+    """
+    tensor = assert_tensor(value, name=name)
+    finite = torch.isfinite(tensor)
+    if not bool(finite.all()):
+        kind = "NaN" if bool(torch.isnan(tensor).any()) else "inf"
+        raise CheckFailed(
+            _after_call(
+                text(
+                    "{name} must be finite, but {count} of {total} elements are {kind}",
+                    name=_name(name),
+                    count=int((~finite).sum()),
+                    total=tensor.numel(),
+                    kind=kind,
+                )
+            ),
+            actual=tensor,
+            expected=torch.zeros_like(tensor) if expected is None else expected,
+        )
+    return tensor
+
+
+def assert_close(
+    value: Any,
+    expected: torch.Tensor | float,
+    *,
+    rtol: float | None = None,
+    atol: float | None = None,
+    name: str | None = None,
+) -> None:
+    """The value equals the expected one up to rounding: same shape, same dtype, no NaN.
+
+    Args:
+        value: what the student's function returned; a plain number may stand for a 0-d tensor.
+        expected: tensor of any shape, or a number.
+        rtol: relative tolerance; by default that of `torch.testing.assert_close` for the dtype.
+        atol: absolute tolerance, given together with ``rtol``.
+        name: what the value is, for the message.
+
+    Raises:
+        CheckFailed: they differ.
+    """
+    wanted = torch.as_tensor(expected)
+    if isinstance(value, bool | int | float) and not wanted.dim():
+        value = torch.tensor(value, dtype=wanted.dtype)
+    tensor = assert_shape(value, wanted.shape, name=name)
+    assert_dtype(tensor, wanted.dtype, name=name)
+    if _equal(tensor, wanted):
+        return
+    if wanted.is_floating_point() and bool(torch.isfinite(wanted).all()):
+        assert_finite(tensor, name=name, expected=wanted)
+    try:
+        torch.testing.assert_close(tensor.detach(), wanted.detach(), rtol=rtol, atol=atol)
+    except AssertionError:
+        raise CheckFailed(_after_call(_difference(tensor, wanted, name)), actual=tensor, expected=wanted) from None
+
+
+def assert_gradient(
+    function: Callable[..., Any],
+    *arguments: Any,
+    reference: Callable[..., Any] | None = None,
+    name: str | None = None,
+) -> None:
+    """Autograd through the student's function gives the right gradients.
+
+    Compares the gradients of a fixed weighted sum of the result, for every argument that requires one.
+
+    Args:
+        function: the student's function.
+        arguments: what to call it with; float64 leaves with ``requires_grad`` are differentiated.
+        reference: a right version; without one, central differences of the function's own values decide.
+        name: what the result is, for the message.
+
+    Raises:
+        CheckFailed: a gradient is missing or wrong.
+    """
+    leaves = [a for a in arguments if isinstance(a, torch.Tensor) and a.requires_grad]
+    expected = _differences(function, arguments) if reference is None else _gradients(reference, arguments, leaves)
+    actual = _gradients(function, arguments, leaves, name=name)
+    names = {id(value): label for label, value in _arguments_of_last_call()}
+    for leaf, got, wanted in zip(leaves, actual, expected, strict=True):
+        told = names.get(id(leaf), "")
+        if got is None:
+            raise CheckFailed(
+                _after_call(
+                    text(
+                        "no gradient reaches {argument}: the result does not depend on it, or was detached from the graph",  # noqa: E501
+                        argument=told,
+                    )
+                )
+            )
+        assert wanted is not None
+        assert_close(got, wanted, rtol=1e-4, atol=1e-6, name=f"d{told}" if told else "gradient")
+
+
+def assert_unchanged(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call the function, which may not change its arguments; returns its result.
+
+    Raises:
+        CheckFailed: an argument was changed in place.
+    """
+    result = function(*arguments)
+    call = last_call()
+    if call is not None and call.changed:
+        raise CheckFailed(
+            _after_call(text("the call changed its argument {names} in place", names=", ".join(call.changed)))
+        )
+    return result
+
+
+def assert_stable(function: Callable[..., Any], *arguments: Any) -> torch.Tensor:
+    """Call the function, whose result must be finite; returns it.
+
+    Raises:
+        CheckFailed: the result holds NaN or infinity.
+    """
+    return assert_finite(function(*arguments))
+
+
+def assert_broadcasts(function: Callable[..., Any], first: torch.Tensor, second: torch.Tensor) -> None:
+    """The second argument may come flat, (n,), or in the first one's shape: the result is the same.
+
+    Raises:
+        CheckFailed: one of the results has not the first argument's shape, or they differ.
+    """
+    whole = function(first, second.reshape(first.shape))
+    assert_shape(whole, first.shape)
+    flat = function(first, second.reshape(-1))
+    assert_close(flat, whole.detach())
+
+
+def assert_converges(value: Any, target: torch.Tensor | float, *, within: float, name: str | None = None) -> None:
+    """Every element is nearer to its target than ``within``; the shapes may differ in dimensions of size 1.
+
+    Raises:
+        CheckFailed: training did not get there, or not to a finite place.
+    """
+    tensor = assert_finite(value, name=name).detach().flatten()
+    wanted = torch.as_tensor(target, dtype=tensor.dtype).flatten()
+    assert_shape(tensor, wanted.shape, name=name)
+    distance = float((tensor - wanted).abs().max())
+    if not distance <= within:
+        raise CheckFailed(
+            _after_call(
+                text(
+                    "after training {name} is still {distance} away from the truth; at most {within} is asked",
+                    name=_name(name),
+                    distance=f"{distance:.3g}",
+                    within=f"{within:g}",
+                )
+            ),
+            actual=tensor,
+            expected=wanted,
+        )
+
+
+def _gradients(
+    function: Callable[..., Any], arguments: Sequence[Any], leaves: list[torch.Tensor], *, name: str | None = None
+) -> list[torch.Tensor | None]:
+    result = assert_tensor(function(*arguments), name=name)
+    if not result.requires_grad:
+        return [None for _ in leaves]
+    return list(torch.autograd.grad(result, leaves, _weights(result), allow_unused=True))
+
+
+def _differences(
+    function: Callable[..., Any], arguments: Sequence[Any], step: float = 1e-5
+) -> list[torch.Tensor | None]:
+    """Central differences of the weighted sum of the function's values, in the arguments' own precision."""
+    plain = [a.detach().clone() if isinstance(a, torch.Tensor) else a for a in arguments]
+
+    def value() -> float:
+        with torch.no_grad():
+            result = assert_tensor(function(*plain))
+            return float((result * _weights(result)).sum())
+
+    gradients: list[torch.Tensor | None] = []
+    for original, moved in zip(arguments, plain, strict=True):
+        if not (isinstance(original, torch.Tensor) and original.requires_grad):
+            continue
+        gradient, flat = torch.zeros_like(moved), moved.view(-1)
+        for i in range(flat.numel()):
+            there = float(flat[i])
+            flat[i] = there + step
+            above = value()
+            flat[i] = there - step
+            below = value()
+            flat[i] = there
+            gradient.view(-1)[i] = (above - below) / (2 * step)
+        gradients.append(gradient)
+    return gradients
+
+
+def _weights(result: torch.Tensor) -> torch.Tensor:
+    """Weights that no symmetry of a wrong gradient cancels: cos(1), cos(2), ..."""
+    return torch.arange(1, result.numel() + 1, dtype=result.dtype).cos().reshape(result.shape)
+
+
+def _equal(value: torch.Tensor, expected: torch.Tensor) -> bool:
+    """Bit for bit, which is told much faster than closeness."""
+    comparable = value.layout is expected.layout and value.device == expected.device
+    return comparable and torch.equal(value, expected)
+
+
+def _difference(value: torch.Tensor, expected: torch.Tensor, name: str | None) -> Text:
+    if value.dtype is torch.bool or expected.numel() == 0:
+        return text("{name} has wrong values", name=_name(name))
+    if not expected.dim():
+        if values_are_hidden():
+            return text("{name} has a wrong value", name=_name(name))
+        return text(
+            "{name} must be {wanted}, but is {got}", name=_name(name), wanted=_number(expected), got=_number(value)
+        )
+    error = (value.detach().to(torch.float64) - expected.detach().to(torch.float64)).abs().flatten()
+    wrong = int((error > 1e-5 * expected.detach().abs().to(torch.float64).flatten() + 1e-8).sum())
+    worst = int(error.argmax())
+    if values_are_hidden():
+        return text(
+            "{name} has wrong values: {wrong} of {total} elements", name=_name(name), wrong=wrong, total=error.numel()
+        )
+    place = [int(i) for i in np.unravel_index(worst, expected.shape)]
+    return text(
+        "{name} has wrong values: {wrong} of {total} elements; at {place} it is {got}, expected {wanted}",
+        name=_name(name),
+        wrong=wrong,
+        total=error.numel(),
+        place=place,
+        got=_number(value.flatten()[worst]),
+        wanted=_number(expected.flatten()[worst]),
+    )
+
+
+def _number(value: torch.Tensor) -> str:
+    plain = value.item()
+    return f"{plain:.6g}" if isinstance(plain, float) and math.isfinite(plain) else str(plain)
+
+
+def _name(name: str | None) -> Text:
+    return Text(en=f"`{name}`", zh=f"`{name}` ") if name else text("the result")
+
+
+def _arguments_of_last_call() -> tuple[tuple[str, Any], ...]:
+    call = last_call()
+    return call.arguments if call else ()
+
+
+def _after_call(reason: Text) -> Text:
+    call = last_call()
+    return reason if call is None else text("after {call}: {reason}", call=same(str(call)), reason=reason)

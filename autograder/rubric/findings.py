@@ -1,0 +1,65 @@
+"""What a criterion found in a submission, so that two versions can be compared by it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import torch
+
+from autograder.base.errors import StudentError, StudentException
+from autograder.rubric.checks import CheckFailed
+
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+
+
+_PLACE = re.compile(r" at \[[\d, ]*\] it is .*")  # which element is told depends on the last bit
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a criterion found.
+
+    Args:
+        words: the message, numbers apart; for an exception its last line.
+        numbers: the numbers in the message.
+        actual: the tensor that was wrong, where there is one.
+    """
+
+    words: str
+    numbers: tuple[float, ...] = ()
+    actual: torch.Tensor | None = None
+
+    @classmethod
+    def of(cls, error: BaseException | None) -> Finding:
+        """What an exception in a criterion means; None when it passed."""
+        if error is None:
+            return cls("")
+        if isinstance(error, CheckFailed):
+            actual = error.actual.detach() if isinstance(error.actual, torch.Tensor) else None
+            told = _PLACE.sub("", error.text.en)
+            return cls(_NUMBER.sub("#", told), tuple(map(float, _NUMBER.findall(told))), actual)
+        if isinstance(error, StudentException):
+            return cls(error.text.en.rpartition("\n")[2])
+        if isinstance(error, StudentError):
+            return cls(type(error).__name__)
+        return cls(f"{type(error).__name__}: {error}")
+
+    def agrees(self, other: Finding) -> bool:
+        """Is it the same up to rounding?"""
+        if self.words != other.words or len(self.numbers) != len(other.numbers):
+            return False
+        near = torch.allclose(torch.tensor(self.numbers), torch.tensor(other.numbers), rtol=1e-2, atol=1e-6)
+        if self.actual is None or other.actual is None:
+            return near and self.actual is other.actual
+        return near and _same(self.actual, other.actual)
+
+
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if not one.is_floating_point():
+        return torch.equal(one, other)
+    finite = other[torch.isfinite(other)]
+    scale = float(finite.abs().max()) if finite.numel() else 0.0
+    return torch.allclose(one, other, rtol=1e-3, atol=1e-6 * scale, equal_nan=True)

@@ -1,0 +1,163 @@
+"""Which known mistake a submission makes: the mutant that does the same under every criterion of the exercise.
+
+The mutants of ``mutants.yaml`` are edits of the reference, so they may run in this process. A mutant is run only where
+it can be the answer: the criteria that it names have all failed. It is the answer when every criterion of the exercise
+found the same: the same message, up to rounding, and the same values. When a few mutants do, the student reads that it
+is one of them. Nothing is said in an exercise that builds on another one which has failed. A mutant that never ends
+finds what a submission finds that does not return in time.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from autograder.base.errors import StudentTimeout
+from autograder.base.i18n import text
+from autograder.course import mutants
+from autograder.course.mutants import Answers, Mutant
+from autograder.course.submission import Cell
+from autograder.results.grade_report import CAUSES, CriterionResult, Diagnosis
+from autograder.rubric.criteria import Criterion, is_named
+from autograder.rubric.findings import Finding
+from autograder.rubric.loop_budget import IMPORT, TooManyRounds, at_most, with_counted_rounds
+from autograder.student.functions import Student
+from autograder.student.local import LocalRunner, run_locally
+
+if TYPE_CHECKING:
+    from autograder.rubric.judge import Judge
+
+MAX_CAUSES = 3
+MAX_ROUNDS = 30_000
+"""Of all loops of a mutant in one criterion; training takes a few thousand."""
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """What a mutant prints or is warned of is nobody's business."""
+    with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+class KnownMistakes:
+    """The mutants of an assignment, and what each criterion finds in them.
+
+    Args:
+        judge: whose criteria judge; its assignment has a reference.
+    """
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._versions: dict[str, Student] = {}
+        self._found: dict[tuple[str, str], Finding] = {}
+
+    @cached_property
+    def _mutants(self) -> list[Mutant]:
+        path = self._judge.assignment.private / "mutants.yaml"
+        return mutants.load(self._judge.assignment).mutants if path.is_file() else []
+
+    @cached_property
+    def _answers(self) -> Answers:
+        return Answers.of(self._judge.assignment, self._judge.assignment.notebook)
+
+    def _needed_by(self, exercise: str) -> set[str]:
+        """The exercises whose functions the reference calls in this one: what breaks there shows here as well."""
+        owners = self._judge.assignment.exercise_of
+        nodes = ast.walk(ast.parse(self._answers.solutions.get(exercise, "")))
+        return {owners[n.id] for n in nodes if isinstance(n, ast.Name) and n.id in owners} - {exercise}
+
+    def diagnose(
+        self, results: Mapping[str, CriterionResult], findings: Mapping[str, Finding]
+    ) -> dict[str, CriterionResult]:
+        """The results with the one known mistake of each exercise named at the first criterion that failed.
+
+        Args:
+            results: the verdicts by criterion.
+            findings: what the criteria found that were tried.
+        """
+        named = dict(results)
+        broken = {c.exercise for c in self._judge.criteria if results[c.id].outcome != "passed"}
+        for exercise in dict.fromkeys(c.exercise for c in self._judge.criteria):
+            criteria = [c for c in self._judge.criteria if c.exercise == exercise]
+            failed = [c.id for c in criteria if results[c.id].outcome == "failed"]
+            found: list[Mutant] = []
+            if failed and not broken & self._needed_by(exercise):
+                found = self._mistakes(exercise, criteria, results, findings)
+            if 0 < len(found) <= MAX_CAUSES:
+                diagnosis = _one_of(found)
+                for name in failed:
+                    first = name == failed[0]
+                    named[name] = named[name].model_copy(update={"diagnosis": diagnosis if first else None})
+        return named
+
+    def _mistakes(
+        self,
+        exercise: str,
+        criteria: list[Criterion],
+        results: Mapping[str, CriterionResult],
+        findings: Mapping[str, Finding],
+    ) -> list[Mutant]:
+        tried = [c for c in criteria if c.id in findings]
+        if any(results[c.id].outcome == "error" for c in criteria) or not self._can_replay(tried):
+            return []
+        tried.sort(key=lambda c: results[c.id].outcome == "passed")  # what failed tells mutants apart soonest
+        not_passed = [c.id for c in criteria if results[c.id].outcome != "passed"]
+        found: list[Mutant] = []
+        for mutant in self._mutants:
+            if mutant.exercise != exercise or not _can_be(mutant, not_passed):
+                continue
+            if all(self._finding(mutant, c).agrees(findings[c.id]) for c in tried):
+                found.append(mutant)
+        return found
+
+    def _can_replay(self, criteria: list[Criterion]) -> bool:
+        return all(c.id in self._judge.plain_tests for c in criteria)
+
+    def _finding(self, mutant: Mutant, judged: Criterion) -> Finding:
+        key = (mutant.id, judged.id)
+        if key not in self._found:
+            self._found[key] = self._replay(judged, self._version(mutant))
+        return self._found[key]
+
+    def _replay(self, judged: Criterion, version: Student) -> Finding:
+        """Try a criterion on a version whose functions are in this process."""
+        self._judge.seed_here(judged)
+        try:
+            with _quietly(), at_most(MAX_ROUNDS):
+                self._judge.call(judged, version)
+        except TooManyRounds:
+            return Finding(StudentTimeout.__name__)
+        except Exception as error:  # noqa: BLE001 -- a mutant may raise anything, that is what it is for
+            return Finding.of(error)
+        return Finding.of(None)
+
+    def _version(self, mutant: Mutant) -> Student:
+        if mutant.id not in self._versions:
+            assignment, source = self._judge.assignment, self._judge.source
+            edited = self._answers.edited(mutant)
+            cells = [replace(c, source=edited) if c.grade_id == mutant.exercise else c for c in source.cells]
+            counted = [replace(c, source=with_counted_rounds(c.source)) for c in cells]
+            first = Cell("code cell 0", 0, IMPORT)
+            with at_most(MAX_ROUNDS):
+                notebook, _ = run_locally(assignment, replace(source, cells=(first, *counted)))
+            self._versions[mutant.id] = Student(assignment.functions, LocalRunner.of(notebook))
+        return self._versions[mutant.id]
+
+
+def _one_of(found: list[Mutant]) -> Diagnosis:
+    """Mistakes that cannot be told apart by what they do."""
+    words = found[0].explain
+    for other in found[1:]:
+        words = text("{cause} Or: {other}", cause=words, other=other.explain)
+    return Diagnosis(id=CAUSES.join(mutant.id for mutant in found), text=words)
+
+
+def _can_be(mutant: Mutant, not_passed: list[str]) -> bool:
+    return all(any(is_named(criterion, name) for criterion in not_passed) for name in mutant.fails)

@@ -1,0 +1,333 @@
+"""The pytest plugin that rubrics run under: tests become criteria, what happens to them becomes verdicts.
+
+A session judges with the `Judge` that was put into it: `autograder.rubric.standalone` does so for plain pytest,
+`autograder.rubric.pytest_session` in a student's notebook and in the grading engine. Without one this plugin does
+nothing.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from autograder.base.errors import AutograderError, ConfigError, StudentError
+from autograder.base.i18n import Text, same, text, without_addresses
+from autograder.results.grade_report import Diagnosis, Outcome
+from autograder.rubric.criteria import Criterion, PlainTest, declaration, is_named
+from autograder.rubric.judge import Judge
+
+if TYPE_CHECKING:
+    import torch
+
+    from autograder.student.functions import Student
+
+_CRITERION = pytest.StashKey[Criterion]()
+_JUDGE = pytest.StashKey[Judge]()
+
+
+# -- fixtures ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def student(request: pytest.FixtureRequest) -> Student:
+    """The submission's functions, as attributes."""
+    judge = request.config.stash[_JUDGE]
+    assert judge.student is not None
+    return judge.student
+
+
+@pytest.fixture
+def reference(request: pytest.FixtureRequest) -> Student:
+    """The reference's functions, as attributes; for hidden criteria only."""
+    return request.config.stash[_JUDGE].reference
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> torch.Generator:
+    """A random number generator whose seed depends on the course's secret and the criterion."""
+    return request.config.stash[_JUDGE].inputs_of(request.node.stash[_CRITERION])
+
+
+# -- hooks -------------------------------------------------------------------------------------------------------------
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Turn declared tests into criteria."""
+    judge = config.stash.get(_JUDGE, None)
+    if judge is None:
+        return
+    declared = [item for item in items if is_criterion(item)]
+    others = [item for item in items if not is_criterion(item)]
+    declared.sort(key=lambda item: not _is_visible(judge, item))  # visible ones first, whatever the folders are called
+    try:
+        _adopt(judge, declared)
+    except ConfigError as error:
+        judge.mistake = judge.mistake or error
+    items[:] = [*others, *(item for item in declared if _CRITERION in item.stash)]
+
+
+def pytest_exception_interact(node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any]) -> None:
+    """A rubric that cannot be imported is its author's mistake, told in one line."""
+    judge = node.config.stash.get(_JUDGE, None)
+    if isinstance(node, pytest.Collector) and judge is not None and judge.mistake is None and call.excinfo is not None:
+        judge.mistake = _as_mistake(call.excinfo.value, node.path)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs something that is not there; start every criterion from its own seed."""
+    judged = criterion_of(item)
+    if judged is None:
+        return
+    judge = item.config.stash[_JUDGE]
+    if _skip_unmet(judge, judged):
+        pytest.skip(f"needs {judged.needs}")
+    judge.seed_criterion(judged)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Remember the calls of one criterion only, and keep a hidden one's values to itself."""
+    judged = criterion_of(item)
+    if judged is None:
+        return (yield)
+    from autograder.student.calls import criterion_scope
+
+    with criterion_scope(hidden=not judged.visible):
+        return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
+    """Turn what happened into a verdict; pytest's own account of a failure would parse the rubric each time."""
+    judged = criterion_of(item)
+    if judged is None:
+        return None
+    judge = item.config.stash[_JUDGE]
+    if call.excinfo is None:
+        if call.when == "call":
+            _record(judge, judged, None)
+    elif not (isinstance(call.excinfo.value, pytest.skip.Exception) and judged.id in judge.results):
+        _record(judge, judged, call.excinfo.value)
+    return _as_report(item, call)
+
+
+def _skip_unmet(judge: Judge, judged: Criterion) -> bool:
+    unmet = judge.unmet_need(judged)
+    if unmet is not None:
+        judge.record(judged, "skipped", text("not tried, because “{title}” is not met yet", title=unmet.title))
+    return unmet is not None
+
+
+def _as_report(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
+    skipped = call.excinfo is not None and isinstance(call.excinfo.value, pytest.skip.Exception)
+    path, line, _ = item.location
+    phase: Any = call.when  # one of the three of a test
+    return pytest.TestReport(
+        nodeid=item.nodeid,
+        location=item.location,
+        keywords={},
+        outcome="passed" if call.excinfo is None else "skipped" if skipped else "failed",
+        longrepr=(path, line or 0, str(call.excinfo.value)) if call.excinfo is not None else None,
+        when=phase,
+        duration=call.duration,
+        start=call.start,
+        stop=call.stop,
+    )
+
+
+def _record(judge: Judge, judged: Criterion, error: BaseException | None) -> None:
+    """Keep what the test of a criterion came to."""
+    from autograder.rubric.findings import Finding
+
+    judge.findings[judged.id] = Finding.of(error)
+    if error is None:
+        judge.record_passed(judged)
+        return
+    outcome, message, diagnosis = _verdict(judge, judged, error)
+    # a hint is about a wrong answer; a traceback or a missing function speaks for itself
+    hint = outcome == "failed" and not isinstance(error, StudentError)
+    judge.record(judged, outcome, message, diagnosis, hint=hint)
+
+
+def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Outcome, Text, Diagnosis | None]:
+    """What an exception means: who is at fault, and what the student reads."""
+    from autograder.rubric.checks import CheckFailed
+    from autograder.student.calls import describe_last_call
+
+    if isinstance(error, CheckFailed):
+        from autograder.rubric.diagnosis import explain
+
+        return "failed", error.text, error.diagnosis or explain(error.actual, error.expected)
+    if isinstance(error, StudentError):
+        return "failed", error.text, None
+    if isinstance(error, pytest.skip.Exception):
+        return "skipped", same(str(error)), None
+    if isinstance(error, AutograderError | OSError) or judge.proving:
+        return "error", same(f"{type(error).__name__}: {error}"), None
+    told = f"{type(error).__name__}: {error}" if judged.visible else type(error).__name__
+    if isinstance(error, AssertionError | pytest.fail.Exception):
+        words = text("the requirement is not met") if not judged.visible else same(without_addresses(str(error))[:1000])
+        return "failed", words, None
+    # the reference passes this criterion, so it is what the student's function returned that broke it
+    return (
+        "failed",
+        text(
+            "what came back could not be judged ({reason}); {call}",
+            reason=without_addresses(told)[:300],
+            call=describe_last_call(),
+        ),
+        None,
+    )
+
+
+# -- running -----------------------------------------------------------------------------------------------------------
+
+
+def run_criteria(session: pytest.Session) -> None:
+    """Try every criterion of a session once; module-wide fixtures stay for the next time.
+
+    What pytest does around each test costs as much as most tests; where a test asks for none of it, it is called.
+    """
+    judge = session.config.stash[_JUDGE]
+    items = [item for item in session.items if _is_asked_for(judge, item)]
+    with_setup = [item for item in items if not _is_plain(judge, item)]
+    following = dict(zip(with_setup, [*with_setup[1:], *with_setup[:1]], strict=True))
+    for item in items:
+        if item in following:
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following[item])
+        else:
+            _call_plainly(judge, item.stash[_CRITERION])
+
+
+def _is_asked_for(judge: Judge, item: pytest.Item) -> bool:
+    judged = criterion_of(item)
+    return judged is None or judge.exercise in (None, judged.exercise)
+
+
+def _is_plain(judge: Judge, item: pytest.Item) -> bool:
+    judged = criterion_of(item)
+    return judged is not None and judged.id in judge.plain_tests
+
+
+def _call_plainly(judge: Judge, judged: Criterion) -> None:
+    if _skip_unmet(judge, judged):
+        return
+    judge.seed_criterion(judged)
+    assert judge.student is not None
+    error: BaseException | None = None
+    try:
+        judge.call(judged, judge.student)
+    except (pytest.exit.Exception, KeyboardInterrupt):
+        raise
+    except BaseException as raised:  # noqa: BLE001 -- pytest catches as much: its own outcomes are no `Exception`
+        error = raised
+    _record(judge, judged, error)
+
+
+def _plain_test(item: pytest.Item) -> PlainTest | None:
+    """The test of an item that asks for nothing but our fixtures and the values of its cases."""
+    if not isinstance(item, pytest.Function) or item.cls is not None:
+        return None
+    case = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+    if any(mark.name != "parametrize" or mark.kwargs.get("indirect") for mark in item.iter_markers()):
+        return None
+    asked = {name: found for name, found in item._fixtureinfo.name2fixturedefs.items() if name not in case}
+    if any(fixture.func.__module__ != __name__ for found in asked.values() for fixture in found):
+        return None
+    names = inspect.signature(item.function).parameters
+    if "request" in names:
+        return None
+    return PlainTest(item.function, tuple(name for name in names if name not in case), case)
+
+
+def _has_conftest(config: pytest.Config) -> bool:
+    """Is there one, whose hooks want to be called?"""
+    files = (getattr(plugin, "__file__", None) for plugin in config.pluginmanager.get_plugins())
+    return any(Path(file or "").name == "conftest.py" for file in files)
+
+
+# -- criteria ----------------------------------------------------------------------------------------------------------
+
+
+def put_judge(config: pytest.Config, judge: Judge) -> None:
+    """Let a judge decide in this session."""
+    config.stash[_JUDGE] = judge
+
+
+def is_criterion(item: pytest.Item) -> bool:
+    """Was this test declared by `criterion`?"""
+    return declaration(getattr(item, "function", None)) is not None
+
+
+def criterion_of(item: pytest.Item) -> Criterion | None:
+    """The criterion an item is, once it has been collected under a judge."""
+    return item.stash.get(_CRITERION, None)
+
+
+def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
+    """Check the declarations and put a criterion on every item that is to run.
+
+    Raises:
+        ConfigError: at the first thing wrong.
+    """
+    cases = Counter(_declared(item).id for item in items)
+    known: set[str] = set()
+    may_be_plain = bool(items) and not _has_conftest(items[0].config)
+    for item in items:
+        declared, visible = _declared(item), _is_visible(judge, item)
+        case = getattr(item, "callspec", None)
+        judged = replace(
+            declared,
+            points=declared.points / cases[declared.id],
+            visible=visible,
+            path=item.path,
+            id=declared.id if case is None else f"{declared.id}[{case.id}]",
+        )
+        _check(judge, judged, item, known)
+        known.add(judged.id)
+        if judge.exercise in (None, judged.exercise):
+            item.stash[_CRITERION] = judged
+            judge.known.append(judged)
+            plain = _plain_test(item) if may_be_plain else None
+            if plain is not None:
+                judge.plain_tests[judged.id] = plain
+
+
+def _is_visible(judge: Judge, item: pytest.Item) -> bool:
+    return judge.assignment.private.resolve() not in item.path.resolve().parents
+
+
+def _declared(item: pytest.Item) -> Criterion:
+    declared = declaration(item.function)  # type: ignore[attr-defined]
+    assert declared is not None
+    return declared
+
+
+def _check(judge: Judge, judged: Criterion, item: pytest.Item, known: set[str]) -> None:
+    place: dict[str, Any] = {"path": judged.path, "line": judged.line, "key": judged.id}
+    if judged.exercise not in judge.assignment.settings.exercises:
+        raise ConfigError(f"assignment.yaml has no exercise {judged.exercise!r}", **place)
+    if judged.id in known:
+        raise ConfigError("there is another criterion of this name", **place)
+    if judged.needs is not None and not any(is_named(other, judged.needs) for other in known):
+        raise ConfigError(f"needs={judged.needs!r} is not an earlier criterion", **place)
+    if judged.visible and "reference" in getattr(item, "fixturenames", ()):
+        raise ConfigError("students have this file but not the reference; move the criterion to private/", **place)
+
+
+def _as_mistake(error: BaseException, path: Path) -> ConfigError:
+    """An exception while a rubric was imported, as its author's mistake with file and line."""
+    cause = error.__cause__ or error
+    if isinstance(cause, ConfigError):
+        return cause
+    if isinstance(cause, SyntaxError):
+        return ConfigError(f"SyntaxError: {cause.msg}", path=Path(cause.filename or path), line=cause.lineno)
+    frames = inspect.getinnerframes(cause.__traceback__) if cause.__traceback__ else []
+    line = next((frame.lineno for frame in reversed(frames) if Path(frame.filename) == path), None)
+    return ConfigError(f"{type(cause).__name__}: {cause}".splitlines()[0], path=path, line=line)

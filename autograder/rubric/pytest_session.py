@@ -1,0 +1,97 @@
+"""Runs an assignment's rubric as a pytest session in this process: quietly, with no plugins or settings but ours."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from autograder.base.environment import overridden
+from autograder.base.errors import ConfigError
+from autograder.rubric import plugin
+from autograder.rubric.judge import Judge
+from autograder.rubric.plugin import put_judge, run_criteria
+
+
+class _JudgeSession:
+    """Puts a judge into a session and runs its criteria."""
+
+    def __init__(self, judge: Judge, loop: Callable[[pytest.Session], None]) -> None:
+        self._judge, self._loop = judge, loop
+        self.stopped_by: Exception | None = None
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        put_judge(config, self._judge)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if self._judge.mistake is not None or session.testsfailed:
+            return True
+        try:
+            self._loop(session)
+        except Exception as error:  # noqa: BLE001 -- pytest would print it; it is for the caller of `run_session`
+            self.stopped_by = error
+        return True
+
+
+def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] = run_criteria) -> None:
+    """Run an assignment's rubric in this process: quietly, and with no other plugins or settings than ours.
+
+    Args:
+        judge: collects the verdicts.
+        loop: runs the collected criteria; by default each of them once.
+
+    Raises:
+        ConfigError: the rubric is broken.
+    """
+    rubrics = judge.assignment.rubrics
+    if not rubrics:
+        raise ConfigError("holds no test_*.py, so there is nothing to judge by", path=judge.assignment.directory)
+    quiet = [
+        "no:terminal",
+        "no:cacheprovider",
+        "no:unraisableexception",
+        "no:threadexception",
+        "no:logging",
+        "no:doctest",
+        "no:junitxml",
+        "no:faulthandler",
+        "no:warnings",
+        "no:unittest",
+        "no:pastebin",
+        "no:stepwise",
+        "no:setuponly",
+        "no:setupplan",
+    ]
+    options = [
+        "-c",
+        os.devnull,
+        f"--rootdir={judge.assignment.directory}",
+        f"--confcutdir={judge.assignment.directory}",
+        "--import-mode=importlib",
+        "--capture=no",
+        *(part for name in quiet for part in ("-p", name)),
+    ]
+    chosen = _JudgeSession(judge, loop)
+    with overridden("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1"), _forgotten(rubrics):
+        code = pytest.main([*options, *map(str, rubrics)], plugins=[plugin, chosen])
+    if chosen.stopped_by is not None:
+        raise chosen.stopped_by
+    if judge.mistake is not None:
+        raise judge.mistake
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or not judge.criteria:
+        raise ConfigError(f"no criterion could be collected (pytest: {pytest.ExitCode(code).name})", path=rubrics[0])
+
+
+@contextlib.contextmanager
+def _forgotten(files: Sequence[Path]) -> Iterator[None]:
+    """Another session in this process reads these files anew, as they are then, or others of the same name."""
+    yield
+    paths = {str(file) for file in files}
+    for name, module in list(sys.modules.items()):
+        if getattr(module, "__file__", None) in paths:
+            del sys.modules[name]

@@ -1,0 +1,123 @@
+"""One submission under one judge: from its file to a `GradeReport`."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from autograder.base.errors import UsageError
+from autograder.base.i18n import Text, printable, text
+from autograder.course import submission as submissions
+from autograder.course.course import PRACTICE_KEY, Assignment, Course
+from autograder.course.submission import Submission
+from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
+from autograder.rubric.judge import Judge
+from autograder.rubric.provenance import Provenance
+from autograder.sandbox import confine
+from autograder.sandbox.process import Zygote
+from autograder.student.functions import Student
+from autograder.student.remote import RemoteRunner
+from autograder.student.source_use import Source
+from autograder.student.worker_settings import worker_settings_of
+
+MAX_PROBLEMS = 50
+"""So many are told in a report: a notebook can have any number of cells, each with something wrong."""
+
+
+def practice_or_course_key(assignment: Assignment) -> bytes:
+    """The course's secret where the solutions are, the public key of practice everywhere else."""
+    if not assignment.has_reference:
+        return PRACTICE_KEY
+    try:
+        return Course.find(assignment.directory).key()
+    except UsageError:
+        return PRACTICE_KEY
+
+
+@contextlib.contextmanager
+def open_submission(judge: Judge, zygote: Zygote, submission: Submission) -> Iterator[RemoteRunner]:
+    """Run a submission's cells in a process of its own and put its functions before the judge."""
+    assignment = judge.assignment
+    runner = RemoteRunner(
+        zygote,
+        submission.cells,
+        functions=assignment.exercise_of,
+        grade_ids=assignment.grade_ids,
+        limits=assignment.settings.limits,
+        seed=judge.seed_of("load"),
+        is_script=submission.is_script,
+    )
+    try:
+        runner.load()
+        source = Source(submission.cells, assignment.exercise_of, assignment.grade_ids)
+        judge.begin(Student(assignment.functions, runner, source), seed_submission=runner.seed)
+        yield runner
+    finally:
+        runner.close()
+
+
+@contextlib.contextmanager
+def judge_one(judge: Judge, submission: Submission) -> Iterator[RemoteRunner]:
+    """Put a single submission before the judge, with a zygote of its own; confined where the machine can do it."""
+    confined = confine.is_available(judge.assignment.settings.limits.scratch_mb)
+    with (
+        Zygote.begin(worker_settings_of(judge.assignment, confined=confined)) as zygote,
+        open_submission(judge, zygote, submission) as runner,
+    ):
+        yield runner
+
+
+def make_report(
+    judge: Judge,
+    provenance: Provenance,
+    *,
+    student: str,
+    path: Path | None,
+    started: float,
+    submission: Submission | None = None,
+    problems: tuple[Problem, ...] = (),
+    unreadable: Text | None = None,
+) -> GradeReport:
+    """Put the judge's verdicts, or the reason why there are none, into a report.
+
+    Args:
+        judge: with its verdicts on this submission.
+        provenance: what the grade was made with.
+        student: whose it is.
+        path: the file, where there is one.
+        started: `time.perf_counter` when grading it began.
+        submission: what was read.
+        problems: what went wrong while it ran.
+        unreadable: why nothing could be read.
+    """
+    if unreadable is not None:
+        judge.skip_all()
+        problems = (*problems, Problem.of("unreadable", unreadable))
+    exercises = judge.exercises()
+    judged = all(exercise.score is not None for exercise in exercises)
+    return GradeReport(
+        student=student,
+        assignment=judge.assignment.name,
+        exercises=exercises,
+        problems=_first(problems),
+        status="unreadable" if unreadable is not None else "graded" if judged else "error",
+        score=_total(exercises) if judged else None,
+        max_score=round(sum(e.max_score for e in exercises), 6),
+        file=printable(path.name) if path else "",
+        submission_sha256=submission.sha256 if submission else submissions.sha256(path),
+        duration_s=round(time.perf_counter() - started, 4),
+        **provenance.fields,
+    )
+
+
+def _first(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    if len(problems) <= MAX_PROBLEMS:
+        return problems
+    words = text("there is more of this kind; only the first {count} are shown", count=MAX_PROBLEMS)
+    return (*problems[:MAX_PROBLEMS], Problem.of(problems[MAX_PROBLEMS].kind, words))
+
+
+def _total(exercises: tuple[ExerciseResult, ...]) -> float:
+    return round(sum(e.score for e in exercises if e.score is not None), 6)

@@ -1,0 +1,97 @@
+"""The student's call that was made last, remembered so that a message can describe it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+_hide_values: ContextVar[bool] = ContextVar("hide_values", default=False)
+
+
+_last_call: ContextVar[Call | None] = ContextVar("last_call", default=None)
+
+
+@dataclass
+class Call:
+    """A call of a student's function, remembered to be told.
+
+    Args:
+        function: its name.
+        arguments: the declared parameters' names with what was passed.
+        changed: the parameters that the call changed although it may not.
+    """
+
+    function: str
+    arguments: tuple[tuple[str, Any], ...]
+    changed: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{name}: {describe(value)}" for name, value in self.arguments)
+        return f"{self.function}({told})"
+
+
+def remember_call(call: Call) -> None:
+    """Called by whatever runs a student's function, so that the next failed check can name the call."""
+    _last_call.set(call)
+
+
+@contextmanager
+def criterion_scope(*, hidden: bool) -> Iterator[None]:
+    """Judge one criterion: no call so far, and expected values told or not."""
+    hide, last = _hide_values.set(hidden), _last_call.set(None)
+    try:
+        yield
+    finally:
+        _hide_values.reset(hide)
+        _last_call.reset(last)
+
+
+def describe(value: Any, levels: int = 2) -> str:
+    """A value in a few words: kind and shape of a tensor, a short number or string as it is.
+
+    Args:
+        value: anything.
+        levels: of lists within lists that are told.
+
+    >>> describe(torch.zeros(7, 1))
+    'float32 (7, 1)'
+    >>> describe([torch.zeros(2), 3])
+    '[float32 (2,), 3]'
+    """
+    if isinstance(value, torch.Tensor):
+        kind = str(value.dtype).removeprefix("torch.")
+        if value.numel() == 1 and not value.dim() and not _hide_values.get():
+            return f"{kind} () = {value.item():.6g}"
+        return f"{kind} {tuple(value.shape)}"
+    if isinstance(value, np.ndarray):
+        return f"numpy {value.dtype} {value.shape}"
+    if isinstance(value, list | tuple):
+        told = ", ".join(describe(v, levels - 1) for v in value[:4]) if levels else "..."
+        inner = told + (", ..." if levels and len(value) > 4 else "")
+        return f"[{inner}]" if isinstance(value, list) else f"({inner})"
+    if value is None or isinstance(value, bool | int | float | str):
+        return repr(value)[:60]
+    named = getattr(value, "__name__", None)
+    return named if isinstance(named, str) else type(value).__name__
+
+
+def values_are_hidden() -> bool:
+    """Must messages leave out expected values, because the criterion is hidden?"""
+    return _hide_values.get()
+
+
+def last_call() -> Call | None:
+    """The student's call that was made last in this criterion, if there was one."""
+    return _last_call.get()
+
+
+def describe_last_call() -> str:
+    """The student's call that was made last, in a few words."""
+    call = _last_call.get()
+    return str(call) if call else ""

@@ -1,0 +1,68 @@
+"""What a student reads of an exception in their own code."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Iterable
+
+from autograder.base.errors import StudentException
+from autograder.base.i18n import Text, same, text, without_addresses
+from autograder.course.submission import tell_label
+from autograder.sandbox.cells import Failure
+
+
+def missing_function(name: str, defined: Iterable[str]) -> Text:
+    """Says that a function is not there, and which name was perhaps meant."""
+    close = difflib.get_close_matches(name, [d for d in defined if d != name], n=1, cutoff=0.7)
+    hint = text("; `{found}` is: was it renamed?", found=close[0]) if close else same("")
+    return text("`{name}` is not defined in this submission{hint}", name=name, hint=hint)
+
+
+def student_exception(function: str, failure: Failure) -> StudentException:
+    """The student's own traceback as an error."""
+    if failure.kind == "NotImplementedError" and not failure.message:
+        return StudentException(text("`{name}` is not written yet", name=function), kind=failure.kind)
+    if failure.kind == "WireError":
+        return StudentException(
+            text("what `{name}` returned cannot be used: {reason}", name=function, reason=failure.message),
+            kind=failure.kind,
+        )
+    return StudentException(tell_failure(failure), kind=failure.kind)
+
+
+def tell_failure(failure: Failure) -> Text:
+    """A student's traceback, innermost line last, as Python writes it."""
+    words = same("")
+    for label, line, name, source in failure.frames:
+        where = text("{place}, line {line}", place=tell_label(label), line=line)
+        inside = text(", in {name}", name=name) if name and name != "<module>" else same("")
+        words = words + where + inside + same(f"\n    {source}\n" if source else "\n")
+    message = without_addresses(failure.message)
+    words = words + same(f"{failure.kind}: {message}" if message else failure.kind)
+    return words if failure.limit is None else words + same("\n") + failure.limit
+
+
+def frames_outside(error: BaseException, package: str) -> Failure:
+    """An exception's frames without those of this package: for code that runs in the reader's own process."""
+    import linecache
+
+    frames = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        code, line = traceback.tb_frame.f_code, traceback.tb_lineno or 0
+        if not code.co_filename.startswith(package) and "site-packages" not in code.co_filename:
+            frames.append(
+                (_cell_name(code.co_filename), line, code.co_name, linecache.getline(code.co_filename, line).strip())
+            )
+        traceback = traceback.tb_next
+    return Failure(type(error).__name__, str(error), frames[-8:])
+
+
+def _cell_name(file: str) -> str:
+    """Jupyter's name of a cell, where the file is one."""
+    if "ipykernel_" not in file and not file.startswith("<ipython-input"):
+        return file
+    compiler = getattr(getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)(), "compile", None)
+    name = compiler.format_code_name(file) if compiler is not None else None
+    return f"{name[0]} {name[1]}" if name else "cell"

@@ -1,0 +1,103 @@
+"""A submission's functions as a rubric sees them: `student.squared_loss(y_hat, y)` looks like a local call.
+
+Who runs the call is a `Runner`: a confined process (`autograder.student.remote`) when grading, this process
+(`LocalRunner`) in a student's own notebook and for the reference. Both treat arguments alike: what the assignment
+does not declare as changed in place is frozen, and a change is noted instead of reaching the rubric's tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from autograder.course.settings import Function
+from autograder.student.calls import Call, remember_call
+from autograder.student.source_use import Source, Use
+
+
+class Runner(Protocol):
+    """Whoever runs a student's functions."""
+
+    def call(self, function: Function, arguments: list[Any], *, most: int | None = None) -> tuple[Any, list[str]]:
+        """Call a function with its declared parameters in order.
+
+        Args:
+            function: the declaration.
+            arguments: what it is called with.
+            most: so many items of an iterator that it returns are given instead of the iterator.
+
+        Returns:
+            Its result, and the parameters it changed although it may not.
+
+        Raises:
+            StudentError: it returned no value.
+        """
+        ...
+
+
+class Student:
+    """The functions of one submission, as attributes."""
+
+    def __init__(self, functions: Mapping[str, Function], runner: Runner, source: Source | None = None) -> None:
+        self._functions, self._runner, self._source = functions, runner, source
+
+    def __getattr__(self, name: str) -> StudentFunction:
+        if name not in self._functions:
+            raise AttributeError(
+                f"assignment.yaml declares no function {name!r}; there are: {', '.join(self._functions)}"
+            )
+        return StudentFunction(self._functions[name], self._runner, self._source)
+
+
+class StudentFunction:
+    """One function; arguments may be given by the names in ``assignment.yaml``, whatever the student calls them."""
+
+    def __init__(self, function: Function, runner: Runner, source: Source | None = None) -> None:
+        self.function, self.runner, self._source = function, runner, source
+        self.__name__ = function.name
+
+    def find_use(self, *names: str) -> Use | None:
+        """Where its source text uses one of these names; None too where there is no text to read."""
+        return None if self._source is None else self._source.find_use(self.function.name, names)
+
+    def __call__(self, *positional: Any, **named: Any) -> Any:
+        """Call it as the assignment declares it.
+
+        Raises:
+            StudentError: it returned no value.
+            TypeError: the rubric passes what the declaration does not allow.
+        """
+        return self._call(None, positional, named)
+
+    def take(self, most: int, *positional: Any, **named: Any) -> Any:
+        """Call it; of an iterator that it returns, give the first items, at most so many.
+
+        Across a process boundary this is one message instead of two. Anything else is given as it is.
+
+        Raises:
+            StudentError: it returned no value, or the iterator gave none.
+            TypeError: the rubric passes what the declaration does not allow.
+        """
+        return self._call(most, positional, named)
+
+    def _call(self, most: int | None, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        arguments = _in_order(self.function, positional, named)
+        call = Call(self.function.name, tuple(zip(self.function.parameters, arguments, strict=False)))
+        remember_call(call)
+        result, changed = self.runner.call(self.function, arguments, most=most)
+        call.changed.extend(changed)
+        return result
+
+
+def _in_order(function: Function, positional: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
+    names = function.parameters
+    if not named and len(positional) == len(names):  # as most calls are
+        return list(positional)
+    given = dict(zip(names, positional, strict=False))
+    if len(positional) > len(names) or given.keys() & named.keys() or named.keys() - set(names):
+        raise TypeError(f"{function} cannot take {len(positional)} arguments and {sorted(named)}")
+    given |= named
+    count = max((names.index(name) + 1 for name in given), default=0)
+    if missing := [name for name in names[: max(count, function.required)] if name not in given]:
+        raise TypeError(f"{function}: {missing[0]} is missing")
+    return [given[name] for name in names[:count]]

@@ -1,0 +1,368 @@
+"""Keeps a submission running: its cells run in a worker, and a worker that died is replaced by a new one.
+
+A cell that hangs or ends its process is run once more without anything but its definitions; a function that does so is
+called no more after the second time. What a submission may use in all is bounded by the assignment's limits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from typing import Any, TypeVar
+
+import torch
+
+from autograder.base.errors import StudentCrash, StudentError, StudentTimeout
+from autograder.base.i18n import Text, text
+from autograder.course.settings import Limits
+from autograder.course.submission import Cell
+from autograder.results.grade_report import Problem
+from autograder.sandbox.cells import Failure
+from autograder.sandbox.process import Callback, WorkerProcess, Zygote
+from autograder.sandbox.serving import Message
+from autograder.sandbox.wire import Received, WireError
+from autograder.sandbox.workfolder import FILES_PER_MB
+from autograder.student.failures import student_exception, tell_failure
+
+Value = TypeVar("Value")
+
+MAX_WORKERS = 12
+MAX_FAILURES_PER_FUNCTION = 2
+MAX_FAILURES_PER_CELL = 20
+_NO_MEMORY = ("MemoryError", "_ArrayMemoryError", "can't allocate memory", "Cannot allocate memory")
+"""What Python, numpy and torch raise when there is none left."""
+MAX_NAMES = 1000
+"""Names besides the declared functions that a missing one is compared with."""
+_MALFORMED = (
+    TypeError,
+    ValueError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    RuntimeError,
+    MemoryError,
+    WireError,
+)
+_USING = ("call", "next", "take", "get", "iter", "vjp")
+"""Requests in which a student's function runs: these wait for a seed, loading the cells again does not use it up."""
+
+
+class Host:
+    """One submission and the worker it runs in now.
+
+    Args:
+        zygote: forks its workers.
+        cells: the submission's code.
+        functions: the exercise of each function the assignment declares.
+        grade_ids: the exercise of each grade cell.
+        limits: seconds for a call, a cell, everything.
+        seed: what the random number generators start from when the cells run.
+        is_script: a ``.py`` file, whose ``__main__`` part is not run.
+    """
+
+    def __init__(
+        self,
+        zygote: Zygote,
+        cells: Sequence[Cell],
+        *,
+        functions: Mapping[str, str],
+        grade_ids: Mapping[str, str],
+        limits: Limits,
+        seed: int,
+        is_script: bool,
+    ) -> None:
+        self.limits = limits
+        self.defined: list[str] = []
+        self._zygote, self._cells, self._functions, self._grade_ids = zygote, cells, dict(functions), grade_ids
+        self._load_seed, self._is_script = seed, is_script
+        self._ends = time.monotonic() + limits.submission_s
+        self._cells_end = time.monotonic() + limits.submission_s / 2  # the rest is for calling what they define
+        self._worker: WorkerProcess | None = None
+        self._generation = 0
+        self._given_up: StudentError | None = None
+        self._bad_cells: Counter[int] = Counter()  # how often each hung or killed a worker
+        self._bad_functions: dict[str, list[StudentError]] = {}  # likewise, with what they did
+        self._problems: dict[int, list[Problem]] = {}
+        self._has_flooded = False
+        self._seed: int | None = None
+        self._released: list[int] = []  # told to the worker with the next request
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    def make_ready(self) -> None:
+        """See to it that there is a worker in which the cells have run.
+
+        Raises:
+            StudentError: the submission has used up what it may.
+        """
+        while self._given_up is None and not (self._worker and self._worker.alive):
+            if self._generation == MAX_WORKERS:
+                words = text(
+                    "the code ended or blocked its process {count} times; it was not started again", count=MAX_WORKERS
+                )
+                self._given_up = StudentCrash(words)
+                break
+            self._replace_worker()
+            self._run_cells()
+        if self._given_up is not None:
+            raise self._given_up.with_traceback(None)
+
+    def seed(self, seed: int) -> None:
+        """Before the student's code is called next, its random number generators are set to this.
+
+        What it returned so far is let go of at the same time: when exactly our garbage collector finds it unused could
+        depend on what else this process has done.
+        """
+        self._seed = seed
+
+    @property
+    def generation(self) -> int:
+        """The number of the present worker."""
+        return self._generation
+
+    @property
+    def worker(self) -> WorkerProcess | None:
+        """The present worker."""
+        return self._worker
+
+    def check_generation(self, generation: int) -> None:
+        """Refuse what came from a worker that has been replaced.
+
+        Raises:
+            StudentCrash: it did.
+        """
+        if generation != self._generation or self._worker is None or not self._worker.alive:
+            raise StudentCrash(text("the process this came from has ended"))
+
+    def release(self, generation: int, number: int) -> None:
+        """There is no use any more for a handle or a graph."""
+        if generation == self._generation:
+            self._released.append(number)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What went wrong while the cells ran, in their order, and whether too much was printed."""
+        of_cells = (problem for _, problems in sorted(self._problems.items()) for problem in problems)
+        self._look_at_output()
+        if not self._has_flooded:
+            return tuple(of_cells)
+        words = text("the code printed more than the {size} KB that are kept", size=self.limits.output_kb)
+        return (*of_cells, Problem.of("output", words))
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._worker is not None:
+            self._look_at_output()
+            self._worker.close()
+            self._worker = None
+
+    def _look_at_output(self) -> None:
+        if self._worker is not None and self._worker.printed_kb() >= self.limits.output_kb:
+            self._has_flooded = True
+
+    def _replace_worker(self) -> None:
+        self.close()
+        self._generation += 1
+        self._released = []
+        self._worker = self._zygote.spawn()
+
+    # -- cells ---------------------------------------------------------------------------------------------------------
+
+    def _run_cells(self) -> None:
+        running: int | None = None
+        try:
+            module = "submission" if self._is_script else "__main__"
+            self._ask({"op": "start", "functions": self._functions, "module": module, "seed": self._load_seed})
+            reached: list[str] = []  # grade cells, told to the worker with the next request
+            for running, cell in enumerate(self._cells):
+                if cell.is_test:
+                    reached += filter(None, [self._grade_ids.get(cell.grade_id or "")])
+                elif not cell.skip and self._bad_cells[running] <= 1 and cell.source.strip():
+                    self._run_cell(running, cell, reached)
+                    reached = []
+            running = None
+            defined = self._ask({"op": "finish", "grade_cells": reached})["result"]
+            self.defined = self.checked(lambda: _as_names(defined, len(self._functions) + MAX_NAMES))
+        except StudentError as error:
+            if running is None:
+                self._given_up = self._given_up or error
+                return
+            if self._worker is not None:
+                self._worker.kill()  # it may be one that failed to tell what went wrong
+            self._bad_cells[running] += 1
+            kind = "cell-timeout" if isinstance(error, StudentTimeout) else "cell-crash"
+            self._problems[running] = [Problem.of(kind, error.text, cell=self._cells[running].number)]
+
+    def _run_cell(self, position: int, cell: Cell, reached: list[str]) -> None:
+        seconds = self.limits.cell_s
+        late = text("this cell did not finish within {seconds:g} s; is there an endless loop?", seconds=seconds)
+        hurry = time.monotonic() > self._cells_end
+        if hurry:
+            words = text(
+                "the cells took {seconds:g} s; of this one only definitions were run",
+                seconds=self.limits.submission_s / 2,
+            )
+            self._problems.setdefault(position, [Problem.of("cell-skipped", words, cell=cell.number)])
+        request = {
+            "op": "cell",
+            "grade_cells": reached,
+            "label": cell.label,
+            "source": cell.source,
+            "first_line": cell.first_line,
+            "resume": cell.resume,
+            "definitions_only": hurry or self._bad_cells[position] > 0,
+        }
+        try:
+            answer, _ = self.ask(request, [], within_s=seconds, on_timeout=late)
+        except WireError:
+            words = text("this cell is too long and was left out")
+            self._problems[position] = [Problem.of("cell-skipped", words, cell=cell.number)]
+            return
+        if request["definitions_only"]:
+            return  # what went wrong with it has been noted
+        failures = self.checked(lambda: [self._failure(tree) for tree in answer["result"][:MAX_FAILURES_PER_CELL]])
+        self._problems[position] = [_cell_problem(failure, cell) for failure in failures]
+
+    # -- requests ------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def calling(self, name: str) -> Iterator[Text]:
+        """Run something of a function: counts what ends or blocks the process; gives the words for when it is late.
+
+        Raises:
+            StudentError: the function has done so too often.
+        """
+        earlier = self._bad_functions.get(name, [])
+        if len(earlier) >= MAX_FAILURES_PER_FUNCTION:
+            words = text(
+                "`{name}` ended or blocked its process {count} times before, so it was not called again",
+                name=name,
+                count=len(earlier),
+            )
+            raise type(earlier[-1])(words)
+        generation = self._generation
+        try:
+            yield _late(name, self.limits.call_s)
+        except (StudentTimeout, StudentCrash) as error:
+            if generation == self._generation and self._worker is not None and not self._worker.alive:
+                self._bad_functions.setdefault(name, []).append(error)
+            if isinstance(error, StudentTimeout):
+                raise
+            raise StudentCrash(text("`{name}`: {reason}", name=name, reason=error.text)) from None
+
+    def ask(
+        self,
+        request: Message,
+        tensors: list[torch.Tensor],
+        *,
+        on_timeout: Text,
+        within_s: float | None = None,
+        name: str = "",
+        callback: Callback | None = None,
+    ) -> tuple[Message, list[Received]]:
+        """Ask the worker, within what is left of the submission's time.
+
+        Args:
+            request: what to do.
+            tensors: what its tree refers to.
+            on_timeout: what the student reads when it takes too long.
+            within_s: how long it may take; by default as long as a call may.
+            name: the function that runs, for its traceback.
+            callback: answers a call of a function of ours.
+
+        Raises:
+            StudentError: there is no answer but this.
+        """
+        self.check_generation(self._generation)
+        assert self._worker is not None
+        within_s = within_s or self.limits.call_s
+        left = self._ends - time.monotonic()
+        if left < within_s:
+            on_timeout = text("the submission used up its {seconds:g} s", seconds=self.limits.submission_s)
+        if left <= 0:
+            self._worker.kill()
+            self._given_up = StudentTimeout(on_timeout)
+            raise StudentTimeout(on_timeout)
+        if self._released:
+            request["free"], self._released = self._released, []
+        if self._seed is not None and request["op"] in _USING:
+            request |= {"seed": self._seed, "forget": True}
+            self._seed = None
+        answer, received = self._worker.ask(
+            request, tensors, within_s=min(left, within_s), on_timeout=on_timeout, callback=callback
+        )
+        if "failure" in answer:
+            raise self.checked(lambda: student_exception(name, self._failure(answer["failure"])))
+        if "result" not in answer:
+            self._worker.fail_reply(WireError("no result"))
+        return answer, received
+
+    def _failure(self, tree: Any) -> Failure:
+        kind, message, frames, is_full = tree
+        shown = [
+            (str(label)[:200], _as_line(line), str(name)[:80], str(source)[:200])
+            for label, line, name, source in frames[:20]
+        ]
+        failure = Failure(str(kind)[:80], str(message)[:2000], shown)
+        if is_full is True and self.limits.scratch_mb:
+            return replace(failure, limit=_no_room(self.limits.scratch_mb))
+        if failure.kind in _NO_MEMORY or any(words in failure.message for words in _NO_MEMORY):
+            return replace(failure, limit=text("the code may use {size} MB of memory", size=self.limits.memory_mb))
+        return failure
+
+    def _ask(self, request: Message) -> Message:
+        return self.ask(request, [], on_timeout=text("the process did not answer"))[0]
+
+    def checked(self, accept: Callable[[], Value]) -> Value:
+        """Whatever an untrusted answer makes go wrong on this side is one error.
+
+        Raises:
+            BadReply: something did.
+        """
+        try:
+            return accept()
+        except StudentError:
+            raise
+        except _MALFORMED as error:
+            assert self._worker is not None
+            self._worker.fail_reply(
+                error if isinstance(error, WireError) else WireError(f"malformed answer ({type(error).__name__})")
+            )
+
+
+@cache
+def _late(name: str, seconds: float) -> Text:
+    return text("`{name}` did not return within {seconds:g} s; is there an endless loop?", name=name, seconds=seconds)
+
+
+def _no_room(size_mb: int) -> Text:
+    return text(
+        "there is no room left for files: the code may keep {size} MB in at most {count} files",
+        size=size_mb,
+        count=size_mb * FILES_PER_MB,
+    )
+
+
+def _cell_problem(failure: Failure, cell: Cell) -> Problem:
+    line = next((line for label, line, *_ in failure.frames if label == cell.label), None)
+    return Problem.of("cell-error", tell_failure(failure), cell=cell.number, line=line)
+
+
+def _as_names(tree: Any, most: int) -> list[str]:
+    """The names a submission defines; a missing one is compared with each of them, so there may not be too many."""
+    if not isinstance(tree, list):
+        raise WireError("malformed names")
+    return [name for name in tree[:most] if isinstance(name, str) and len(name) <= 80]
+
+
+def _as_line(value: Any) -> int:
+    """A line's number; a report would print one of a thousand digits in full."""
+    if type(value) is not int or not 0 <= value < 1 << 31:
+        raise WireError("malformed line number")
+    return value

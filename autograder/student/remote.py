@@ -1,0 +1,440 @@
+"""A student's functions across the boundary, as a rubric calls them.
+
+Tensors travel as raw buffers; autograd asks the worker for vector-Jacobian products; iterators, modules and functions
+that are returned stay in the worker and are reached through handles; functions of ours are called back; the student's
+own are passed by name.
+
+Everything a worker sends is untrusted. Whatever is wrong with it is a `BadReply`, and nothing else.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import GeneratorType
+from typing import Any
+
+import torch
+
+from autograder.base.errors import BadReply, StudentCrash, StudentError, StudentException, StudentTimeout
+from autograder.base.i18n import text
+from autograder.course.settings import Function, Limits
+from autograder.course.submission import Cell
+from autograder.results.grade_report import Problem
+from autograder.sandbox.process import Zygote
+from autograder.sandbox.serving import Message
+from autograder.sandbox.wire import MAX_BODY, Decoder, Encoder, Received, Tree, WireError, used_tensors
+from autograder.student.failures import missing_function
+from autograder.student.functions import StudentFunction
+from autograder.student.host import Host
+
+MAX_ITERATED = 4 * MAX_BODY
+"""Bytes that one iterator may give in all, tensors and structure: an endless one would fill the rubric's memory."""
+
+_NODE = 64
+"""Bytes that a value of a tree takes at least once it is one of Python's."""
+
+Callbacks = dict[int, Callable[..., Any]]
+
+
+class RemoteRunner:
+    """Runs one submission in a process of its own; see `Runner` and `Host` for the arguments."""
+
+    def __init__(
+        self,
+        zygote: Zygote,
+        cells: Sequence[Cell],
+        *,
+        functions: Mapping[str, str],
+        grade_ids: Mapping[str, str],
+        limits: Limits,
+        seed: int,
+        is_script: bool = False,
+    ) -> None:
+        self.host = Host(
+            zygote, cells, functions=functions, grade_ids=grade_ids, limits=limits, seed=seed, is_script=is_script
+        )
+        self._noted: dict[str, Problem] = {}  # the first of what each function did that ended or blocked its process
+
+    def load(self) -> None:
+        """Run the cells; what goes wrong is in `problems`."""
+        try:
+            self.host.make_ready()
+        except StudentError:
+            return  # every call will say so
+
+    def seed(self, seed: int) -> None:
+        """Before the student's code is called next, its random number generators are set to this."""
+        self.host.seed(seed)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What went wrong while the cells ran; functions that are missing, or ended or blocked their process."""
+        return (*self.host.problems, *self._noted.values())
+
+    def close(self) -> None:
+        """End the worker."""
+        self.host.close()
+
+    # -- calls ---------------------------------------------------------------------------------------------------------
+
+    def call(self, function: Function, arguments: list[Any], *, most: int | None = None) -> tuple[Any, list[str]]:
+        """See `autograder.student.functions.Runner`."""
+        self.host.make_ready()
+        if function.name not in self.host.defined:
+            raise self._note(function, "missing", StudentError(missing_function(function.name, self.host.defined)))
+        try:
+            return self.call_remote(function.name, arguments, {}, function=function, most=most)
+        except StudentTimeout as error:
+            raise self._note(function, "timeout", error) from None
+        except StudentCrash as error:
+            raise self._note(function, "crash", error) from None
+
+    def _note(self, function: Function, kind: str, error: StudentError) -> StudentError:
+        self._noted.setdefault(function.name, Problem.of(kind, error.text))
+        return error
+
+    def call_remote(
+        self,
+        origin: str,
+        positional: Sequence[Any],
+        keywords: dict[str, Any],
+        *,
+        target: RemoteObject | None = None,
+        function: Function | None = None,
+        most: int | None = None,
+    ) -> tuple[Any, list[str]]:
+        """Call a declared function, or an object that stays in the worker.
+
+        Args:
+            origin: the declared function, or the one the object came from.
+            positional: its arguments in order.
+            keywords: its arguments by name.
+            target: the object.
+            function: the declaration.
+            most: so many items of an iterator that it returns are given instead of the iterator.
+
+        Returns:
+            The result, and the declared parameters that were changed although they may not be.
+        """
+        with self.host.calling(origin) as late:
+            callbacks: Callbacks = {}
+            encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
+            request, owners = _call_request(positional, keywords, encoder, function)
+            request |= {"name": origin} if target is None else {"object": target.handle}
+            if most is not None:
+                request["most"] = most
+            inputs = encoder.tensors[: request["inputs"]]
+            answer, received = self.host.ask(
+                request,
+                encoder.tensors,
+                on_timeout=late,
+                name=origin,
+                callback=lambda message, tensors: self._call_back(message, tensors, callbacks, origin),
+            )
+        self.host.checked(lambda: _accept_modes(answer, callbacks))
+        return self.host.checked(
+            lambda: self._accept(answer, received, inputs, request["changes"], owners, origin),
+        )
+
+    def ask_object(self, request: Message, target: RemoteObject, *, origin: str) -> tuple[Any, int]:
+        """Ask something of an object that stays in the worker; gives the answer and the bytes it takes."""
+        with self.host.calling(origin) as late:
+            request["object"] = target.handle
+            answer, received = self.host.ask(request, [], on_timeout=late, name=origin)
+        size = sum(r.tensor.numel() * r.tensor.element_size() for r in received) + _size_of(answer["result"])
+        return self.host.checked(lambda: (self._results(answer, received, [], origin), size))
+
+    def _accept(
+        self,
+        answer: Message,
+        received: list[Received],
+        inputs: list[torch.Tensor],
+        changes: list[int],
+        owners: dict[int, str],
+        origin: str,
+    ) -> tuple[Any, list[str]]:
+        """Turn an untrusted answer to a call into values, and take over what may be changed."""
+        decoder = Decoder([r.tensor for r in received])
+        for index, values, gradient in answer["updates"]:
+            if index not in changes:
+                raise WireError("a change of an argument that may not change")
+            _update(inputs[index], decoder.decode(values), decoder.decode(gradient))
+        changed = {owners.get(i, "") for i in answer["changed"] if i not in changes} - {""}
+        return self._results(answer, received, inputs, origin), sorted(changed)
+
+    def _results(self, answer: Message, received: list[Received], inputs: list[torch.Tensor], origin: str) -> Any:
+        """The values of an answer; its tensors are what they are there: an argument, a leaf, the end of a graph."""
+        tree, tensors = answer["result"], [r.tensor for r in received]
+        aliases = {_index(out, tensors): inputs[_index(i, inputs)] for out, i in answer.get("aliases", ())}
+        ends = []
+        for i in (_index(i, tensors) for i in used_tensors(tree)):
+            if i in aliases:
+                tensors[i] = aliases[i]
+            elif received[i].requires_grad and received[i].is_leaf:
+                tensors[i].requires_grad_()
+            elif received[i].requires_grad:
+                ends.append(i)
+        for pair in answer.get("grads", ()):
+            leaf, gradient = (_index(i, tensors) for i in pair)
+            if leaf not in aliases and received[leaf].is_leaf:
+                tensors[leaf].grad = received[gradient].tensor  # never one of our own, which it would add to
+        if ends and torch.is_grad_enabled():
+            if type(answer.get("graph")) is not int:
+                raise WireError("a result with a gradient but without a graph")
+            # without a leaf of ours an anchor: the gradients go to parameters that stay over there
+            leaves = [x for x in inputs if x.requires_grad] or [torch.zeros((), requires_grad=True)]
+            results = _RemoteGraph.apply(self.host, answer["graph"], origin, ends, [tensors[i] for i in ends], *leaves)
+            for i, result in zip(ends, results, strict=True):
+                tensors[i] = result
+        return Decoder(tensors, lambda tag, inner: self._decode_handle(tag, inner, origin)).decode(tree)
+
+    # -- values --------------------------------------------------------------------------------------------------------
+
+    def _encode_own(self, value: Any, encoder: Encoder, callbacks: Callbacks) -> Tree:
+        if isinstance(value, StudentFunction) and value.runner is self:
+            return {"F": value.function.name}
+        if isinstance(value, RemoteObject) and value.runner is self:
+            return {"h": value.handle}
+        if isinstance(value, GeneratorType):  # passed on as what it is: something that can be iterated over once
+            return {"g": [encoder.encode(item) for item in value]}
+        if callable(value):
+            callbacks[len(callbacks)] = value
+            number = len(callbacks) - 1
+            return {"N": [number, value.training]} if isinstance(value, torch.nn.Module) else {"b": number}
+        raise WireError(f"a {type(value).__name__} cannot be sent to a student's process")
+
+    def _decode_handle(self, tag: str, inner: Tree, origin: str) -> Any:
+        if tag != "h":
+            raise WireError(f"unknown tag {tag[:20]!r}")
+        handle, kind, iterator = inner
+        if type(handle) is not int or not isinstance(kind, str):
+            raise WireError("malformed handle")
+        return (RemoteIterator if iterator is True else RemoteObject)(self, handle, kind[:80], origin)
+
+    def _call_back(
+        self, message: Message, received: list[Received], callbacks: Callbacks, origin: str
+    ) -> tuple[Message, list[torch.Tensor]]:
+        decoder = Decoder([r.tensor for r in received], lambda tag, inner: self._decode_handle(tag, inner, origin))
+        function = callbacks.get(message["callback"]) if type(message["callback"]) is int else None
+        positional, keywords = decoder.decode(message.get("args")), decoder.decode(message.get("kwargs"))
+        if function is None or not isinstance(positional, tuple) or not isinstance(keywords, dict):
+            raise WireError("malformed callback")
+        encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
+        try:
+            with torch.set_grad_enabled(_take_mode(function, message)):
+                return {"result": encoder.encode(function(*positional, **keywords))}, encoder.tensors
+        except Exception as error:  # noqa: BLE001 -- a student may call a function of ours with anything
+            return {"error": f"{type(error).__name__}: {error}"[:500]}, []
+
+
+class RemoteObject:
+    """An object that stays in the student's process: a module, a function, anything else.
+
+    Args:
+        runner: whose worker it is in.
+        handle: its number there.
+        kind: the name of its type.
+        origin: the declared function it came from.
+    """
+
+    def __init__(self, runner: RemoteRunner, handle: int, kind: str, origin: str) -> None:
+        self.runner, self._handle, self._kind, self._origin = runner, handle, kind, origin
+        self._generation = runner.host.generation
+        weakref.finalize(self, runner.host.release, self._generation, handle)
+
+    @property
+    def handle(self) -> int:
+        """Its number in the present worker.
+
+        Raises:
+            StudentCrash: that worker is gone.
+        """
+        self.runner.host.check_generation(self._generation)
+        return self._handle
+
+    def __call__(self, *positional: Any, **keywords: Any) -> Any:  # noqa: D102 -- the object decides
+        return self.runner.call_remote(self._origin, positional, keywords, target=self)[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        iterator = self.runner.ask_object({"op": "iter"}, self, origin=self._origin)[0]
+        if not isinstance(iterator, RemoteIterator):
+            raise BadReply(text("what came back cannot be used: {reason}", reason="malformed iterator"))
+        return iterator
+
+    def take_first(self, most: int) -> list[Any]:
+        """See `autograder.checks.take`."""
+        request = {"op": "take", "most": most}
+        items = self.runner.ask_object(request, self, origin=self._origin)[0]
+        if not isinstance(items, list) or len(items) > most:
+            raise BadReply(text("what came back cannot be used: {reason}", reason="malformed items"))
+        return items
+
+    def __getattr__(self, name: str) -> Any:
+        """A method as something to call, anything else as its value."""
+        if name == "__name__":
+            return self._kind  # what a message calls it
+        if name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            return self.runner.ask_object({"op": "get", "name": name}, self, origin=self._origin)[0]
+        except StudentException as error:
+            if error.kind == "AttributeError":
+                raise AttributeError(name) from error
+            raise
+
+    def __repr__(self) -> str:
+        return f"<{self._kind} in the student's process>"
+
+
+class RemoteIterator(RemoteObject):
+    """An iterator that stays in the student's process."""
+
+    _given = 0
+
+    def __next__(self) -> Any:
+        items, size = self.runner.ask_object({"op": "next"}, self, origin=self._origin)
+        self._given += size
+        if self._given > MAX_ITERATED:
+            megabytes = MAX_ITERATED >> 20
+            raise StudentError(text("`{name}` gives more than {megabytes} MB", name=self._origin, megabytes=megabytes))
+        if not isinstance(items, list) or not items:
+            raise StopIteration
+        return items[0]
+
+
+class _RemoteGraph(torch.autograd.Function):
+    """The forward pass has run in the worker; the backward pass asks it for the vector-Jacobian product."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        host: Host,
+        graph: int,
+        origin: str,
+        ends: list[int],
+        results: list[torch.Tensor],
+        *leaves: torch.Tensor,
+    ) -> Any:
+        ctx.host, ctx.graph, ctx.origin, ctx.ends, ctx.generation = host, graph, origin, ends, host.generation
+        ctx.save_for_backward(*leaves)
+        ctx.set_materialize_grads(False)
+        weakref.finalize(ctx, host.release, ctx.generation, graph)
+        return tuple(results)
+
+    @staticmethod
+    def backward(ctx: Any, *vectors: torch.Tensor | None) -> Any:
+        ctx.host.check_generation(ctx.generation)
+        leaves = ctx.saved_tensors
+        nothing = (None,) * 5
+        given = [(end, vector) for end, vector in zip(ctx.ends, vectors, strict=True) if vector is not None]
+        if not given:
+            return (*nothing, *(None for _ in leaves))
+        sent = [vector for _, vector in given]
+        create_graph = torch.is_grad_enabled() and any(t.requires_grad for t in (*sent, *leaves))
+        request = {"op": "vjp", "graph": ctx.graph, "outputs": [end for end, _ in given], "create_graph": create_graph}
+        with ctx.host.calling(ctx.origin) as late:
+            answer, received = ctx.host.ask(request, sent, on_timeout=late, name=ctx.origin)
+        products, graph, live = ctx.host.checked(lambda: _accept_products(answer, received, leaves))
+        if graph is not None and live:
+            ends = [index for _, index in live]
+            attached = _RemoteGraph.apply(
+                ctx.host, graph, ctx.origin, ends, [products[i] for i, _ in live], *sent, *leaves
+            )
+            for (i, _), product in zip(live, attached, strict=True):
+                products[i] = product
+        return (*nothing, *products)
+
+
+def _size_of(tree: Tree) -> int:
+    """About how many bytes the values of a tree take."""
+    size, pending = 0, [tree]
+    while pending:
+        node = pending.pop()
+        size += _NODE
+        if isinstance(node, list):
+            pending += node
+        elif isinstance(node, dict):
+            pending += node.values()
+        elif isinstance(node, str):
+            size += len(node)
+    return size
+
+
+def _index(value: Any, tensors: Sequence[object]) -> int:
+    """An index into a list of tensors; counted from its end it would name one of ours."""
+    if type(value) is not int or not 0 <= value < len(tensors):
+        raise WireError("malformed tensor index")
+    return value
+
+
+def _accept_products(
+    answer: Message, received: list[Received], leaves: Sequence[torch.Tensor]
+) -> tuple[list[torch.Tensor | None], int | None, list[tuple[int, int]]]:
+    """The gradients of an untrusted answer, the graph they hang on, and which of them do: position, index there."""
+    tree = answer["result"] or [None for _ in leaves]  # nothing for the anchor alone
+    products = Decoder([r.tensor for r in received]).decode(tree)
+    for product, leaf in zip(products, leaves, strict=True):
+        if product is not None and (product.shape, product.dtype) != (leaf.shape, leaf.dtype):
+            raise WireError("malformed gradients")
+    graph = answer.get("graph")
+    live = [(i, node["t"]) for i, node in enumerate(tree) if node is not None and received[node["t"]].requires_grad]
+    return products, graph if type(graph) is int else None, live
+
+
+def _take_mode(function: Callable[..., Any], message: Message) -> bool:
+    """Put a network of ours into the mode its stand-in is called in; says whether a graph is built over there."""
+    if not isinstance(function, torch.nn.Module):
+        return False
+    function.train(message.get("training") is True)
+    return message.get("grad_enabled") is True
+
+
+def _accept_modes(answer: Message, callbacks: Callbacks) -> None:
+    """Leave the networks of ours in the modes in which a call left their stand-ins."""
+    for number, training in answer.get("modes", ()):
+        network = callbacks.get(number)
+        if not isinstance(network, torch.nn.Module) or type(training) is not bool:
+            raise WireError("malformed mode of a network")
+        network.train(training)
+
+
+def _call_request(
+    positional: Sequence[Any], keywords: dict[str, Any], encoder: Encoder, function: Function | None
+) -> tuple[Message, dict[int, str]]:
+    """The request, and which declared parameter each tensor was passed as."""
+    owners: dict[int, str] = {}
+    trees = []
+    for index, value in enumerate(positional):
+        trees.append(encoder.encode(value))
+        for tensor in range(len(owners), len(encoder.tensors)):
+            owners[tensor] = function.parameters[index] if function else ""
+    kwargs = encoder.encode(keywords)
+    inputs = list(encoder.tensors)
+    request = {
+        "op": "call",
+        "args": trees,
+        "kwargs": kwargs,
+        "grads": {str(i): encoder.add(t.grad) for i, t in enumerate(inputs) if t.is_leaf and t.grad is not None},
+        "inputs": len(inputs),
+        "changes": [i for i, owner in owners.items() if function and owner in function.changes],
+        "grad_enabled": torch.is_grad_enabled(),
+    }
+    return request, owners
+
+
+def _update(argument: torch.Tensor, values: Any, gradient: Any) -> None:
+    """Take over a declared change: same shape, same dtype, or it is none."""
+    for new in (values, gradient):
+        expected = (argument.shape, argument.dtype)
+        if new is not None and (not isinstance(new, torch.Tensor) or (new.shape, new.dtype) != expected):
+            shape = tuple(argument.shape)
+            raise BadReply(text("the call gave an argument of shape {shape} another shape or type", shape=shape))
+    with torch.no_grad():
+        argument.copy_(values)
+        if not argument.is_leaf:
+            return
+        if gradient is None or argument.grad is None:
+            argument.grad = gradient
+        else:
+            argument.grad.copy_(gradient)

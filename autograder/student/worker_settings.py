@@ -1,0 +1,25 @@
+"""What the workers of an assignment may do and use, from its ``assignment.yaml``."""
+
+from __future__ import annotations
+
+from autograder.course.course import Assignment
+from autograder.sandbox.confine import WorkerSettings
+
+
+def worker_settings_of(assignment: Assignment, *, confined: bool) -> WorkerSettings:
+    """The settings that an assignment asks for.
+
+    Args:
+        assignment: its folder and limits.
+        confined: the kernel bounds what the workers can do.
+    """
+    limits = assignment.settings.limits
+    return WorkerSettings(
+        memory_mb=limits.memory_mb,
+        output_kb=limits.output_kb,
+        cpu_s=int(limits.submission_s) + 1,
+        preload=tuple(assignment.settings.preload),
+        confined=confined,
+        scratch_mb=limits.scratch_mb,
+        data=str(assignment.data.resolve()) if assignment.data.is_dir() else "",
+    )

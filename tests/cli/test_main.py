@@ -1,0 +1,247 @@
+"""The command line, started as its users start it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import tiny_course as tiny
+
+from autograder.course import demo
+from autograder.results.grade_report import GradeReport
+
+WRONG = "def double(x):\n    return 3 * x\n"
+
+
+def autograder(*arguments, cwd, code=0, **environment):
+    """Run it; gives stdout and stderr."""
+    command = [sys.executable, "-m", "autograder", *map(str, arguments)]
+    environment = os.environ | {"COLUMNS": "100", "PYTHONUTF8": "1"} | environment
+    environment.pop("AUTOGRADER_LANG", None)
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout, done.stderr
+
+
+def test_the_version_is_that_of_the_installed_package(tmp_path):
+    assert autograder("--version", cwd=tmp_path)[0].strip() == version("dl-autograder")
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    course = tiny.make(tmp_path_factory.mktemp("课程 one"))
+    tiny.submit(course, "ann", tiny.answers())
+    tiny.submit(course, "bob", tiny.answers(WRONG, before=["1 / 0"]))
+    tiny.submit(course, "eve", b"")
+    for folder in (course.root / "solutions" / "essay", course.submitted / "ann" / "essay"):
+        folder.mkdir()  # an assignment without a rubric
+        (folder / "essay.ipynb").write_text(json.dumps(tiny.answers()), encoding="utf-8")
+    return course
+
+
+@pytest.fixture(scope="module")
+def graded(course):
+    return autograder("grade", cwd=course.root)
+
+
+def test_grade_prints_a_table(graded):
+    lines = [line.split() for line in graded[0].splitlines()]
+    assert ["ann", "6", "4", "10"] in lines
+    assert ["bob", "2", "4", "6", "code", "cell", "2:", "ZeroDivisionError:", "division", "by", "zero"] in lines
+    assert ["eve", "0", "0", "0", "tiny.ipynb", "is", "empty"] in lines
+    assert "2 graded, 1 unreadable, 0 could not be graded; mean 5.33 of 10" in graded[0]
+    assert "essay: has no assignment.yaml; `nbgrader autograde essay` grades it" in graded[1]
+
+
+def test_grade_writes_one_object_per_line(course, graded):
+    lines = (course.root / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    reports = [GradeReport.model_validate_json(line) for line in lines]
+    assert [(r.student, r.status, r.score) for r in reports] == [
+        ("ann", "graded", 10),
+        ("bob", "graded", 6),
+        ("eve", "unreadable", 0),
+    ]
+    names = {
+        "schema", "student", "assignment", "status", "score", "max_score", "exercises", "problems", "file", "submission_sha256",
+        "rubric_sha256", "seed", "sandbox", "versions", "duration_s",
+    }  # fmt: skip
+    assert set(json.loads(lines[0])) == names
+
+
+def test_the_same_command_again_grades_only_what_changed(course, graded, tmp_path):
+    out = tmp_path / "r.jsonl"
+    shutil.copy(course.root / "results.jsonl", out)
+    before = {json.loads(line)["student"]: line for line in out.read_text().splitlines()}
+    other = tiny.submit(course, "bob", tiny.answers(before=["1 / 0"]))
+    autograder("grade", "--out", out, cwd=course.root)
+    tiny.submit(course, "bob", tiny.answers(WRONG, before=["1 / 0"]))
+    after = {json.loads(line)["student"]: line for line in out.read_text().splitlines()}
+    assert other.exists()
+    assert (after["ann"], after["eve"]) == (before["ann"], before["eve"])
+    assert json.loads(after["bob"])["score"] == 10
+
+
+def test_results_of_others_stay_in_the_file(course, graded, tmp_path):
+    out = tmp_path / "r.jsonl"
+    shutil.copy(course.root / "results.jsonl", out)
+    file = tmp_path / "zoe.ipynb"
+    file.write_text(json.dumps(tiny.answers()))
+    printed, _ = autograder("grade", file, "--course", course.root, "--out", out, cwd=tmp_path)
+    assert "ann" not in printed
+    assert [json.loads(line)["student"] for line in out.read_text().splitlines()] == ["ann", "bob", "eve", "zoe"]
+
+
+def test_json_is_one_document_and_nothing_else(course, graded):
+    printed, _ = autograder("grade", "--json", cwd=course.root)
+    assert [r["student"] for r in json.loads(printed)] == ["ann", "bob", "eve"]
+
+
+def test_the_table_speaks_chinese(course, graded):
+    printed, notes = autograder("grade", "--lang", "zh", cwd=course.root)
+    assert "已评 2 份，无法读取 1 份" in printed and "报告：results.jsonl" in printed
+    assert "essay：没有 assignment.yaml" in notes and "未写成绩册" in notes
+
+
+def test_a_narrow_terminal_gets_the_problems_below(course, graded):
+    printed, _ = autograder("grade", cwd=course.root, COLUMNS="60")
+    assert "eve: tiny.ipynb is empty" in printed.splitlines()
+    assert all(len(line) <= 60 for line in printed.splitlines()[:-1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["grade", "nowhere.ipynb"], "nowhere.ipynb: there is no such file or folder"),
+        (["grade", "--assignment", "tinny"], "no assignment 'tinny' in"),
+        (["grade", "--course", "/"], "no course here"),
+        (["grade", "--out", "no/such/folder/r.jsonl"], "cannot be written"),
+        (["grade", "solutions/tiny/private"], "no submissions found in"),
+        (["grade", "submitted/ann/essay"], "no submissions found in"),
+        (["check", "nowhere.ipynb"], "there is no such file"),
+        (["demo", "solutions"], "is not empty; name another folder"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(course, arguments, line):
+    printed, errors = autograder(*arguments, cwd=course.root, code=2)
+    assert printed == ""
+    assert line in errors
+    assert errors.count("\n") == 1
+
+
+def test_a_broken_rubric_is_one_line_exit_code_2_and_no_grades(tmp_path):
+    course = tiny.make(tmp_path, visible=tiny.VISIBLE.replace("points=2", "punkte=2"))
+    tiny.submit(course, "ann", tiny.answers())
+    _, errors = autograder("grade", cwd=course.root, code=2)
+    assert (
+        errors.strip()
+        .splitlines()[-1]
+        .startswith(f"autograder: {course.root}/solutions/tiny/test_tiny.py:5: TypeError:")
+    )
+    assert (course.root / "results.jsonl").read_text() == ""
+
+
+def test_a_read_only_course_is_graded_from_elsewhere(course, tmp_path):
+    copy = tmp_path / "read only"
+    shutil.copytree(course.root, copy, ignore=shutil.ignore_patterns(".autograder", "results*"))
+    for path in [copy, *copy.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    work = tmp_path / "work"
+    work.mkdir()
+    try:
+        autograder("grade", "--course", copy, cwd=work, XDG_STATE_HOME=str(work))
+        assert (work / "results.jsonl").exists()
+    finally:
+        for path in [copy, *copy.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["starting", "grading"])
+def test_interrupted_it_keeps_what_is_done_and_exits_with_130(course, tmp_path, moment):
+    out, many = tmp_path / "r.jsonl", tmp_path / "many"
+    many.mkdir()
+    for number in range(200):
+        shutil.copy(course.submitted / "ann" / "tiny" / "tiny.ipynb", many / f"s{number}.ipynb")
+    command = [sys.executable, "-m", "autograder", "grade", str(many), "--course", str(course.root), "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not out.exists() or (moment == "grading" and out.read_bytes().count(b"\n") < 3):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    printed, errors = process.communicate()
+    assert process.returncode == 130
+    assert (printed, errors.splitlines()[-1]) == (
+        "",
+        "已中断；做完的都已保存，再次运行同一条命令会接着做 / "
+        "interrupted; what is done is kept, the same command goes on from there",
+    )
+    assert "Traceback" not in errors
+    assert moment == "starting" or 3 <= out.read_bytes().count(b"\n") < 200
+
+
+def received(course, tmp_path, notebook):
+    folder = tmp_path / "tiny"
+    shutil.copytree(course.root / "solutions" / "tiny", folder, ignore=shutil.ignore_patterns("private"))
+    (folder / "mine.ipynb").write_text(json.dumps(notebook))
+    return folder
+
+
+def test_check_shows_what_is_open_and_exits_with_1(course, tmp_path):
+    folder = received(course, tmp_path, tiny.answers(WRONG))
+    printed, _ = autograder("check", "mine.ipynb", "--lang", "en", cwd=folder, code=1)
+    assert "✓ keeps the shape" in printed
+    assert "✗ doubles" in printed
+    assert "expected" in printed
+
+
+def test_check_of_right_code_exits_with_0_and_speaks_json(course, tmp_path):
+    folder = received(course, tmp_path, tiny.answers())
+    printed, _ = autograder("check", "mine.ipynb", "--json", cwd=folder)
+    assert json.loads(printed)["score"] == 5
+
+
+def test_check_of_an_unreadable_file_says_why_and_exits_with_1(course, tmp_path):
+    folder = received(course, tmp_path, tiny.answers())
+    (folder / "mine.ipynb").write_text("")
+    printed, errors = autograder("check", "mine.ipynb", cwd=folder, code=1)
+    assert printed.splitlines()[-1] == "mine.ipynb 是空的"
+    assert errors == ""
+
+
+def test_doctor_tries_a_student_process(course):
+    printed, _ = autograder("doctor", "--json", cwd=course.root)
+    findings = {f["name"]: f for f in json.loads(printed)}
+    assert findings["student processes"]["ok"]
+    assert "work" in findings["student processes"]["value"]
+    assert "tiny" in findings["course"]["value"]
+    assert "✓ torch: " in autograder("doctor", cwd=course.root)[0]
+
+
+@pytest.mark.slow
+def test_the_demo_grades_its_samples_and_says_where_to_look(tmp_path):
+    printed, _ = autograder("demo", cwd=tmp_path)
+    lines = (tmp_path / "autograder-demo" / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    reports = {report["student"]: report for report in map(json.loads, lines)}
+    assert len(reports) == 26
+    assert all(student in printed for student in reports)
+    full = {"01_right", "02_differently_right", "22_script", "23_magics_and_plots", "25_rebinds_names", "26_张伟 📓"}
+    assert {student for student, report in reports.items() if report["score"] == 40} == full
+    assert {student for student, report in reports.items() if report["status"] == "unreadable"} == {"24_truncated"}
+    assert all(reports[student]["score"] < 40 for student in demo.TYPICAL_MISTAKES)
+    assert str(Path("autograder-demo", "submitted")) in printed
+    again, _ = autograder("demo", cwd=tmp_path)
+    assert again == printed
+    assert "接下来，像学生那样" in autograder("demo", "--lang", "zh", cwd=tmp_path)[0]
+
+
+def test_python_m_autograder_and_the_script_are_the_same(tmp_path):
+    script = Path(sys.executable).with_name("autograder")
+    environment = os.environ | {"COLUMNS": "100"}
+    printed = subprocess.run([script, "--help"], capture_output=True, text=True, env=environment).stdout
+    module = autograder("--help", cwd=tmp_path)[0].replace("python -m autograder", "autograder")
+    assert printed.split() == module.split()

@@ -1,0 +1,202 @@
+"""Route B: stock ``nbgrader autograde`` with our preprocessors, on our assignments and on those of other courses."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import fixture_course
+import nbgrader_course as course_of
+import pytest
+import tiny_course as tiny
+from nbformat import from_dict
+
+from autograder.gradebook import plain_notebooks as runner
+from autograder.gradebook import releasing, write
+from autograder.gradebook.nbgrader_course import NbgraderCourse
+
+CONFIG = (course_of.ROOT / "nbgrader_config.py").read_text(encoding="utf-8") + "\nc.Execute.timeout = 1\n"
+SCORES = Path(__file__).parents[1] / "helpers" / "nbgrader_scores.json"
+
+
+def autograde(root, assignment, *options):
+    """Run stock nbgrader; gives what it logs."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = [sys.executable, "-m", "nbgrader", "autograde", assignment, *options]
+    done = subprocess.run(command, cwd=root, env=os.environ | {"PATH": path}, capture_output=True, text=True)
+    return done.stderr
+
+
+@pytest.mark.slow
+def test_both_routes_give_the_same_database_and_notebooks(tmp_path):
+    course = course_of.make(tmp_path / "a", config="c.LateSubmissionPlugin.penalty_method = 'zero'")
+    releasing.release(course, NbgraderCourse(course.root), "tiny")
+    released = course.root / "assignments" / "tiny" / "tiny.ipynb"
+    right = {"double": tiny.DOUBLE, "step": tiny.STEP, "essay": course_of.ANSWER}
+    late = tiny.submit(course, "ann", course_of.handed_in(released, **right))
+    (late.parent / "timestamp.txt").write_text("2026-01-02 10:00:00 UTC")
+    tiny.submit(course, "bob", course_of.handed_in(released, double="1 / 0\n" + tiny.DOUBLE, test_step="pass"))
+    cut = course_of.handed_in(released, **right)
+    cut["cells"] = [c for c in cut["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") != "test_double"]
+    tiny.submit(course, "cyd", cut)
+    tiny.submit(course, "dan", b"{")  # stock nbgrader gives up on these two before it asks us
+    tiny.submit(course, "eve", course_of.handed_in(released, **right), name="my homework.ipynb")
+    odd = course_of.handed_in(released, **right)  # doubled, split, of a newer schema, with points of its own
+    marks = {c["metadata"].get("nbgrader", {}).get("grade_id"): c["metadata"].get("nbgrader") for c in odd["cells"]}
+    marks["step"]["schema_version"] = 99
+    marks["test_double"] |= {"points": 600, "checksum": "0"}
+    odd["cells"] = [tiny.code_cell("def double(x):\n    return 0\n", "double") | {"id": "first"}, *odd["cells"]]
+    fay = tiny.submit(course, "fay", odd)
+    (fay.parent / "timestamp.txt").write_text("yesterday")
+    tiny.submit(course, "fay", course_of.handed_in(released), name="draft.ipynb")
+    shutil.copytree(course.root, tmp_path / "b")
+    b = type(course)(tmp_path / "b")
+    log = autograde(b.root, "tiny")
+    assert "ERROR" not in log, log
+    assert "fay: timestamp.txt is not a time; it is called timestamp.unreadable.txt now" in log
+    shutil.copy(b.root / "results.jsonl", course.root)  # the reports are the same; this saves grading them again
+    write.write(course, [], course_of.grade(course))
+    assert course_of.tables(course_of.gradebook(course)) == course_of.tables(course_of.gradebook(b))
+    assert course_of.grades(b, "cyd")["test_double"] == (6, None, None, False)
+    assert [course_of.grades(b, student)["test_double"][0] for student in ("dan", "eve", "fay")] == [0, 6, 6]
+    for student in ("ann", "bob", "cyd", "dan", "eve", "fay"):
+        a_cells, b_cells = (
+            [
+                (c["cell_type"], c["source"], c["metadata"].get("nbgrader"), c.get("outputs"))
+                for c in json.loads((root / "autograded" / student / "tiny" / "tiny.ipynb").read_text())["cells"]
+            ]
+            for root in (course.root, b.root)
+        )
+        assert a_cells == b_cells
+
+
+# -- notebooks of other courses ----------------------------------------------------------------------------------------
+
+MOST = 4.0
+
+
+def ordinary(source, *tests, before=()):
+    cells = [*before, tiny.code_cell(source, "answer")]
+    return tiny.notebook(*cells, *(tiny.code_cell(test, f"test_{i}", points=MOST) for i, test in enumerate(tests)))
+
+
+@pytest.fixture(scope="module")
+def handed_in(tmp_path_factory):
+    """A course without rubrics, autograded by stock nbgrader; student -> scores and outputs of the grade cells."""
+    root = tmp_path_factory.mktemp("别的课")
+    (root / "nbgrader_config.py").write_text(CONFIG)
+    secret = root / "solutions" / "hw" / "private"
+    secret.mkdir(parents=True)
+    (secret / "key.txt").write_text("42")
+    (root / "solutions" / "hw" / "table.csv").write_text("1,2\n3,4\n")
+    tests = ["assert f(2) == 4", "f(3)"]
+    (root / "solutions" / "hw" / "p.ipynb").write_text(json.dumps(ordinary("def f(x):\n    return x", *tests)))
+    releasing.register(NbgraderCourse(root), "hw")
+    right = "def f(x):\n    return 2 * x if x == 2 else 1.5\n"
+    answers = {
+        "right": right,
+        "wrong": right.replace("2 * x if", "5 if"),
+        "warns": "import warnings, sys\n" + right.replace("return", "warnings.warn('old'); print('!', file=sys.stderr); return"),
+        "nan": right.replace("1.5", "float('nan')"),
+        "negative": right.replace("1.5", "-1.0"),
+        "too_much": right.replace("1.5", "1e9"),
+        "exits": right.replace("return 2", "__import__('os')._exit(3) if x == 2 else 0; return 2"),
+        "hangs": right + "def g():\n    while True: pass\n_f = f\ndef f(x):\n    return g() if x == 2 else _f(x)\n",
+        "reads": right + "print(open('table.csv').read())\nopen('mine.txt', 'w').write('x'); assert open('mine.txt').read() == 'x'\n",
+        "steals": f"print(open({str(secret / 'key.txt')!r}).read())",
+        "cheats": f"import sqlite3\nsqlite3.connect({str(root / 'gradebook.db')!r}).execute('update grade set manual_score = 9')",
+        "draws": right + "import matplotlib.pyplot as plt\nplt.plot([1, 2]);\nf(2)",
+        "marks_up": right + "from IPython.display import HTML\nprint('<script>alert(1)</script>')\nHTML('<script>alert(2)</script>')",
+        "magic": "%matplotlib inline\n!ls\n%time 1 + 1\n" + right,
+    }  # fmt: skip
+    for student, source in answers.items():
+        file = root / "submitted" / student / "hw" / "p.ipynb"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(ordinary(source, *tests)))
+    newer = ordinary("pass", *tests)
+    newer["cells"][-1]["metadata"]["nbgrader"]["schema_version"] = 99
+    file = root / "submitted" / "newer" / "hw" / "p.ipynb"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(newer))
+    log = autograde(root, "hw")  # the others are graded all the same
+    assert "newer/hw/p.ipynb: its marks are of another version of nbgrader" in log
+    course = type("", (), {"root": root})
+    found = {}
+    for student in answers:
+        cells = json.loads((root / "autograded" / student / "hw" / "p.ipynb").read_text())["cells"]
+        scores = course_of.grades(course, student)
+        found[student] = [scores[f"test_{i}"] for i in range(2)], [c["outputs"] for c in cells]
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("student", "scores"),
+    [
+        ("right", [MOST, 1.5]),
+        ("wrong", [0, 1.5]),
+        ("warns", [MOST, 1.5]),  # stock: 0 for every warning
+        ("nan", [MOST, None]),  # stock: full points
+        ("negative", [MOST, None]),  # stock: full points
+        ("too_much", [MOST, None]),  # stock: the whole submission fails
+        ("exits", [0, 1.5]),  # stock: the kernel is gone, the whole submission fails
+        ("hangs", [0, 1.5]),
+        ("reads", [MOST, 1.5]),
+        ("steals", [0, 0]),
+        ("cheats", [0, 0]),
+        ("magic", [MOST, 1.5]),
+    ],
+)
+def test_grade_cells_of_other_courses_get_what_they_deserve(handed_in, student, scores):
+    found = handed_in[student][0]
+    assert [row[0] for row in found] == scores
+    assert [row[3] for row in found] == [score is None for score in scores]
+    assert all(row[1] is None for row in found)
+
+
+@pytest.mark.slow
+def test_what_a_notebook_shows_is_kept_for_the_person_who_grades(handed_in):
+    shown = handed_in["draws"][1][0]
+    assert [o["output_type"] for o in shown] == ["execute_result", "display_data"]
+    assert shown[0]["data"] == {"text/plain": ["4"]} or shown[0]["data"] == {"text/plain": "4"}
+    assert set(shown[1]["data"]) == {"text/plain", "image/png"}
+    (table, *_) = handed_in["reads"][1][0]
+    assert "".join(table["text"]) == "1,2\n3,4\n\n"
+
+
+@pytest.mark.slow
+def test_markup_of_students_does_not_come_back(handed_in):
+    outputs = handed_in["marks_up"][1][0]
+    assert "".join(outputs[0]["text"]) == "<script>alert(1)</script>\n"
+    assert all(set(o["data"]) == {"text/plain"} for o in outputs[1:])
+
+
+@pytest.mark.slow
+def test_a_failure_names_cell_and_line(handed_in):
+    (error,) = handed_in["wrong"][1][1]
+    assert error["ename"] == "AssertionError"
+    assert error["traceback"][0].startswith("code cell 2, line 1")
+    assert "PermissionError" in handed_in["steals"][1][0][-1]["ename"]
+
+
+@pytest.mark.slow
+def test_code_that_fills_the_disk_costs_its_own_cell(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "_MAX_FOLDER", 1 << 20)
+    fills = "n = 0\nwhile True:\n    open(str(n % 100), 'w').write('x' * 100_000)\n    n += 1"
+    notebook = from_dict(tiny.notebook(fills, "import os, time\ntime.sleep(1)\nos.listdir()"))
+    with runner.Runner(60) as ours:
+        ours.run(notebook, tmp_path)
+    ended, after = (cell.outputs for cell in notebook.cells)
+    assert [output.output_type for output in ended] == ["error"]
+    assert [output.data["text/plain"] for output in after] == ["[]"]
+
+
+@pytest.mark.slow
+def test_nbgraders_own_notebooks_get_what_stock_nbgrader_gives(tmp_path):
+    ours = re.search(r"^c.Autograde.autograde_preprocessors = \[.*?^\]", CONFIG, re.MULTILINE | re.DOTALL)[0]
+    fixture_course.make(tmp_path, fixture_course.STOCK + ours + "\nc.Execute.timeout = 1\n")
+    log = autograde(tmp_path, "*")
+    assert fixture_course.scores(tmp_path) == json.loads(SCORES.read_text()), log

@@ -1,0 +1,192 @@
+"""``autograder release``: what stock nbgrader makes, after a look for anything students may not see."""
+
+import base64
+import gzip
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import nbgrader_course as course_of
+import pytest
+import tiny_course as tiny
+
+from autograder.base.errors import ConfigError, GradebookError, LeakError, UsageError
+from autograder.course.course import Course
+from autograder.gradebook import leaks, releasing
+from autograder.gradebook.nbgrader_course import NbgraderCourse
+
+MUTANTS = """\
+mutants:
+  - id: double-triples
+    exercise: double
+    edits: [{find: "2 * x", replace: "3 * x"}]
+    explain: {zh: 乘了三, en: It multiplies by three instead.}
+    fails: [double.values]
+"""
+
+
+@pytest.fixture
+def course(tmp_path):
+    return make(tmp_path / "课程")
+
+
+def make(root):
+    course = course_of.make(root)
+    folder = course.root / "solutions" / "tiny"
+    (folder / "private" / "mutants.yaml").write_text(MUTANTS)
+    (folder / "data").mkdir()
+    (folder / "data" / "points.csv").write_text("1,2\n")
+    return course
+
+
+def release(course):
+    return releasing.release(course, NbgraderCourse(course.root), "tiny")
+
+
+def content(folder):
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.slow
+def test_the_folder_and_the_gradebook_are_those_of_stock_nbgrader(course, tmp_path):
+    stock = make(tmp_path / "stock")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = [sys.executable, "-m", "nbgrader", "generate_assignment", "tiny"]
+    subprocess.run(command, cwd=stock.root, env=os.environ | {"PATH": path}, check=True, capture_output=True)
+    done = release(course)
+    assert content(done.folder) == content(stock.root / "assignments" / "tiny")
+    assert course_of.tables(course_of.gradebook(course)) == course_of.tables(course_of.gradebook(stock))
+    assert sorted(done.changed) == ["assignment.yaml", "data/points.csv", "test_tiny.py", "tiny.ipynb"]
+    assert release(course).changed == []
+
+
+def edit_source(course, change):
+    file = course.root / "solutions" / "tiny" / "tiny.ipynb"
+    notebook = json.loads(file.read_text())
+    change(notebook)
+    file.write_text(json.dumps(notebook))
+
+
+def in_markdown(course):
+    edit_source(
+        course,
+        lambda n: n["cells"].append(text_cell("For example:\n\n    for p in params:\n        p.data -= lr * p.grad")),
+    )
+
+
+def in_metadata(course):
+    edit_source(course, lambda n: n["metadata"].update(note="It multiplies by three instead."))
+
+
+def in_cell_metadata(course):
+    edit_source(course, lambda n: n["cells"][0]["metadata"].update(draft=["def double(x):\n", "    return 2 * x\n"]))
+
+
+def in_attachment(course):
+    hidden = base64.b64encode(tiny.HIDDEN.encode()).decode()
+    cell = text_cell("![](a.txt)") | {"attachments": {"a.txt": {"text/plain": hidden}}}
+    edit_source(course, lambda n: n["cells"].append(cell))
+
+
+def in_another_file(course):
+    (course.root / "solutions" / "tiny" / "old.py").write_text("# first try\n" + tiny.STEP)
+
+
+def one_line_in_another_file(course):
+    (course.root / "solutions" / "tiny" / "notes.txt").write_text("remember:\n  p.data -= lr * p.grad\n")
+
+
+def in_a_packed_file(course):
+    (course.root / "solutions" / "tiny" / "old.gz").write_bytes(gzip.compress(tiny.HIDDEN.encode()))
+
+
+def in_an_archive(course):
+    with zipfile.ZipFile(course.root / "solutions" / "tiny" / "old.zip", "w") as archive:
+        archive.writestr("old.txt", "see test_double_gradient")
+
+
+def in_a_stranger(course):
+    folder = course.root / "assignments" / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "mine.txt").write_text(MUTANTS)
+
+
+def in_the_key(course):
+    (course.root / "solutions" / "tiny" / "data.txt").write_text(f"seed {course.key().hex()}")
+
+
+def in_a_mark(course):
+    (course.root / "solutions" / "tiny" / "data.txt").write_text("### BEGIN HIDDEN TESTS")
+
+
+def text_cell(source):
+    return {"cell_type": "markdown", "id": "text", "metadata": {}, "source": source}
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        in_markdown, in_metadata, in_cell_metadata, in_attachment, in_another_file, in_a_packed_file, in_an_archive, in_a_stranger,
+        in_the_key, in_a_mark, one_line_in_another_file,
+    ],
+)  # fmt: skip
+def test_a_leak_is_one_line_and_nothing_is_released(course, plant):
+    plant(course)
+    before = content(course.root / "assignments")
+    with pytest.raises(LeakError) as caught:
+        release(course)
+    assert "\n" not in str(caught.value)
+    assert content(course.root / "assignments") == before
+    assert not (course.root / "gradebook.db").exists()
+
+
+def test_old_outputs_of_the_source_are_not_released(course):
+    output = {"output_type": "stream", "name": "stdout", "text": "It multiplies by three instead."}
+    edit_source(course, lambda n: n["cells"][0].update(outputs=[output]))
+    done = release(course)
+    assert "multiplies" not in (done.folder / "tiny.ipynb").read_text()
+
+
+def test_files_that_are_not_ours_stay_and_are_named(course):
+    folder = course.root / "assignments" / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "mine.txt").write_text("my notes")
+    assert release(course).strangers == ["mine.txt"]
+    assert (folder / "mine.txt").exists()
+
+
+def test_the_gradebook_holds_no_hidden_criterion(course):
+    done = release(course)
+    hidden = (course.root / "solutions" / "tiny" / "private" / "test_tiny_hidden.py").read_text()
+    stored = (course.root / "gradebook.db").read_bytes().decode("utf-8", "replace")
+    assert done.changed
+    assert not [line for line in hidden.splitlines() if len(line) > 40 and line.strip() in stored]
+
+
+def test_an_unknown_assignment_is_one_line(course):
+    with pytest.raises(UsageError, match="there is no notebook to release"):
+        releasing.release(course, NbgraderCourse(course.root), "huge")
+
+
+def test_a_source_that_is_no_notebook_is_one_line(course):
+    (course.root / "solutions" / "tiny" / "tiny.ipynb").write_text("{")
+    with pytest.raises(ConfigError, match=r"tiny.ipynb: is not a notebook \("):
+        release(course)
+
+
+def test_a_source_that_nbgrader_refuses_is_one_line(course):
+    edit_source(course, lambda n: n["cells"][1]["metadata"]["nbgrader"].update(grade_id="test_double"))
+    with pytest.raises(GradebookError, match="Duplicate grade id: test_double") as caught:
+        release(course)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", sorted(Course(course_of.ROOT).assignments()))
+def test_what_is_committed_for_students_holds_no_secret(name):
+    secrets = leaks.Secrets.of(course_of.ROOT / "solutions" / name, b"\0" * 32)
+    assert len(secrets.lines) > 20
+    folder = course_of.ROOT / "assignments" / name
+    leaks.check(secrets, [p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts])

@@ -1,0 +1,264 @@
+"""The audit of a rubric, the versions it generates, and the known mistakes that diagnoses name."""
+
+import ast
+import json
+import shutil
+
+import pytest
+import tiny_course
+import yaml
+from typer.testing import CliRunner
+
+from autograder.base.errors import ConfigError
+from autograder.cli.main import app
+from autograder.course.jobs import find_jobs
+from autograder.grading import audit, batch
+from autograder.grading.mutations import generate
+
+SAID = {"en": "It is three times as much.", "zh": "这是三倍。"}
+TRIPLE = {
+    "id": "double-triples",
+    "exercise": "double",
+    "edits": [{"find": "2 * x", "replace": "3 * x"}],
+    "explain": SAID,
+    "fails": ["double.values", "double.gradient"],
+}
+ASCENT = {
+    "id": "step-ascent",
+    "exercise": "step",
+    "edits": [{"find": "-=", "replace": "+="}],
+    "explain": {"en": "That is uphill.", "zh": "这是上坡。"},
+    "fails": ["step.descends"],
+}
+SUM = {"id": "double-as-a-sum", "exercise": "double", "edits": [{"find": "2 * x", "replace": "x + x"}]}
+
+
+# the shape alone, which anything of that shape has, is worth little
+VISIBLE = tiny_course.VISIBLE.replace("points=2", "points=1").replace("points=3", "points=4")
+
+
+def course_with(root, *, visible=VISIBLE, settings=tiny_course.SETTINGS, **known):
+    course = tiny_course.make(root, visible=visible, settings=settings)
+    folder = course.root / "solutions" / "tiny" / "private"
+    content = {"schema": 1, "mutants": [TRIPLE, ASCENT], "equivalents": [SUM], **known}
+    (folder / "mutants.yaml").write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    return course
+
+
+def run(course, *options):
+    result = CliRunner().invoke(app, ["audit", "--course", str(course.root), "--jobs", "1", *options])
+    return result.exit_code, result.stdout
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    return course_with(tmp_path_factory.mktemp("sound"))
+
+
+@pytest.fixture(scope="module")
+def sound_audit(sound):
+    return audit.audit(sound.assignment("tiny"), processes=1)
+
+
+def test_a_sound_rubric_has_no_faults(sound_audit):
+    assert sound_audit.faults == []
+    assert sound_audit.kill_rate == sound_audit.diagnosis_rate == 1
+    assert len(sound_audit.of("generated")) == 9
+    assert {v.diagnosis for v in sound_audit.of("equivalent")} == {None}
+
+
+def test_each_criterion_tells_what_it_kills(sound_audit):
+    by_id = {c.id: c for c in sound_audit.criteria}
+    assert set(by_id) == {"double.shape", "double.values", "double.gradient", "step.descends"}
+    assert (by_id["double.shape"].named, by_id["double.values"].named) == (0, 1)
+    assert by_id["step.descends"].decisive == by_id["step.descends"].named + by_id["step.descends"].generated
+
+
+def test_what_solves_nothing_earns_next_to_nothing(sound_audit):
+    earned = {v.id: v.earned for v in sound_audit.of("trivial")}
+    assert {name for name, points in earned.items() if points} == {
+        "double: returns `x`",
+        "double: returns `torch.zeros_like(x)`",
+        "double: returns `torch.ones_like(x)`",
+    }
+    assert max(earned.values()) == 1
+
+
+def test_the_command_prints_tables(sound):
+    code, told = run(sound)
+    assert code == 0
+    assert "double.values" in told
+    assert "1 / 6  double: returns `x`" in told
+
+
+def test_faults_are_told_and_fail_the_command(tmp_path):
+    course = course_with(
+        tmp_path,
+        visible=tiny_course.VISIBLE,
+        mutants=[{**TRIPLE, "fails": ["double.shape"]}],
+        equivalents=[{**SUM, "edits": [{"find": "2 * x", "replace": "x + x + x"}]}],
+        generated_equivalents=[
+            {"id": "double: constant `2` -> `3`", "reason": "no"},
+            {"id": "double: constant `2` -> `7`", "reason": "no"},
+        ],
+    )
+    code, told = run(course, "tiny", "--json")
+    (document,) = json.loads(told)
+    faults = document["faults"]
+    assert (code, document["assignment"], document["kill_rate"]) == (1, "tiny", 1.0)
+    assert "double: returns `x`: earns 2 of 6 points" in faults
+    assert "double-triples: passes double.shape" in faults
+    assert "double-as-a-sum: is right but fails double.values, double.gradient" in faults
+    assert "double: constant `2` -> `3`: is listed as right but fails double.values, double.gradient" in faults
+    assert "generated_equivalents: nothing is generated as 'double: constant `2` -> `7`'" in faults
+
+
+def test_an_assignment_without_mutants_does_not_stop_the_audit_of_the_others(tmp_path):
+    course = course_with(tmp_path)
+    other = shutil.copytree(course.root / "solutions/tiny", course.root / "solutions/plain")
+    (other / "tiny.ipynb").rename(other / "plain.ipynb")
+    (other / "private/mutants.yaml").unlink()
+    result = CliRunner().invoke(app, ["audit", "--course", str(course.root), "--jobs", "1", "--json"])
+    assert result.exit_code == 0
+    assert [document["assignment"] for document in json.loads(result.stdout)] == ["tiny"]
+    assert "plain: has no private/mutants.yaml; not audited" in result.stderr
+    result = CliRunner().invoke(app, ["audit", "plain", "--course", str(course.root)])
+    assert result.exit_code == 2
+    assert "mutants.yaml: is missing: list a wrong version for each criterion" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("mutants", "words"),
+    [
+        ([{**TRIPLE, "edits": [{"find": "x", "replace": "y"}]}],
+         "double-triples: 'x' occurs 2 times in the solution of 'double', not once"),
+        ([ASCENT, {**TRIPLE, "exercise": "dubble"}], "double-triples: assignment.yaml has no exercise 'dubble'"),
+        ([TRIPLE, TRIPLE], "double-triples: there is another version of this id"),
+        ([{**TRIPLE, "explain": {"en": "Thrice."}}], "mutants.double-triples.explain.zh: this key is missing"),
+        ([{**TRIPLE, "fails": ["double.valuse"]}], "double-triples: there is no criterion 'double.valuse'"),
+    ],
+    ids=["edit", "exercise", "twice", "language", "criterion"],
+)  # fmt: skip
+def test_an_authors_mistake_is_refused_with_its_line(tmp_path, mutants, words):
+    course = course_with(tmp_path, mutants=mutants)
+    with pytest.raises(ConfigError) as error:
+        audit.audit(course.assignment("tiny"), processes=1)
+    assert words in str(error.value)
+    assert str(error.value).startswith(f"{course.root / 'solutions' / 'tiny' / 'private' / 'mutants.yaml'}:")
+    assert error.value.line
+
+
+# -- diagnosis ---------------------------------------------------------------------------------------------------------
+
+
+def diagnoses(course, folder, *doubles):
+    """What is told to students who have written these functions, by criterion."""
+    folder.mkdir(exist_ok=True)
+    for number, double in enumerate(doubles):
+        content = json.dumps(tiny_course.answers(double=double))
+        (folder / f"{number}.ipynb").write_text(content, encoding="utf-8")
+    reports = batch.grade(find_jobs([folder], ["tiny"]), course.assignment("tiny"), b"k", processes=1)
+    return [
+        {c.id: c.diagnosis for exercise in report.exercises for c in exercise.criteria if c.diagnosis}
+        for report in sorted(reports, key=lambda r: r.student)
+    ]
+
+
+@pytest.fixture(scope="module")
+def diagnosed(sound, tmp_path_factory):
+    return diagnoses(
+        sound,
+        tmp_path_factory.mktemp("wrong"),
+        "def double(x):\n    return (x + x + x).clone()\n",
+        "def double(x):\n    return 3 * x + 1\n",
+        "def double(x):\n    return 2 * x.detach()\n",
+    )
+
+
+def test_code_that_does_what_a_known_mistake_does_is_told_so(diagnosed):
+    """Written otherwise than the mutant, and named once, at the first criterion that fails."""
+    assert {name: (d.id, d.text.zh) for name, d in diagnosed[0].items()} == {
+        "double.values": ("double-triples", SAID["zh"])
+    }
+
+
+def test_other_wrong_code_is_not_taken_for_a_known_mistake(diagnosed):
+    assert diagnosed[1:] == [{}, {}]
+
+
+def test_mistakes_that_do_the_same_are_told_as_alternatives(tmp_path):
+    other = {"id": "double-trebles", "explain": {"en": "Thrice.", "zh": "三次。"}}
+    course = course_with(tmp_path / "course", mutants=[TRIPLE, {**TRIPLE, **other}])
+    found = diagnoses(course, tmp_path / "wrong", "def double(x):\n    return 3 * x\n")[0]["double.values"]
+    assert found.id == "double-triples|double-trebles"
+    assert found.text.en == "It is three times as much. Or: Thrice."
+    assert audit.audit(course.assignment("tiny"), processes=1).diagnosis_rate == 1
+
+
+def test_a_known_mistake_that_never_ends_is_named_and_keeps_nobody_waiting(tmp_path):
+    """It is tried on everything that fails in the same place, and is itself the answer for what does not return."""
+    endless = {
+        "id": "double-never-ends",
+        "exercise": "double",
+        "edits": [{"find": "return 2 * x", "replace": "while True:\n        x = x + 1"}],
+        "explain": {"en": "The loop never ends.", "zh": "循环永远不会结束。"},
+        "fails": ["double.shape"],
+    }
+    impatient = tiny_course.SETTINGS.replace("call_s: 2", "call_s: 1")
+    course = course_with(tmp_path / "course", settings=impatient, mutants=[TRIPLE, endless])
+    found, other = diagnoses(
+        course,
+        tmp_path / "wrong",
+        "def double(x):\n    while x is not None:\n        pass\n",
+        "def double(x):\n    return x.sum() + 1\n",
+    )
+    assert {name: d.id for name, d in found.items()} == {"double.shape": "double-never-ends"}
+    assert "double-never-ends" not in {d.id for d in other.values()}
+
+
+# -- generated versions ------------------------------------------------------------------------------------------------
+
+CELL = '''import torch
+
+def other(x):
+    return x + 1
+
+def f(x, y=2):
+    """Says 3."""
+    with torch.no_grad():
+        z = x.sum(dim=0, keepdim=True) - y
+    while z > 5:
+        z = z - 1
+    if z > 0.5 and x is not None:
+        z += torch.clamp(z, 1, y)
+    return z @ x, -z
+'''
+
+
+def test_every_kind_of_change_is_made_once_in_the_exercises_function_only():
+    ids = [version.id for version in generate("f", CELL, ["f"])]
+    assert len(ids) == len(set(ids))
+    assert not [i for i in ids if i.startswith("other") or "Says" in i or "z - 1" in i]
+    for expected in (
+        "f: axis `dim=0` -> `dim=1`",
+        "f: call `x.sum(dim=0, keepdim=True)` -> `x.mean(dim=0, keepdim=True)`",
+        "f: constant `True` -> `False`",
+        "f: constant `0.5` -> `1.0`",
+        "f: comparison `x is not None` -> `x is None`",
+        "f: condition `if z > 0.5 and x is not None:` -> `if True:`",
+        "f: context `with torch.no_grad():` -> `if True:`",
+        "f: operator `z @ x` -> `z * x`",
+        "f: order `z @ x` -> `x @ z`",
+        "f: order `torch.clamp(z, 1, y)` -> `torch.clamp(1, z, y)`",
+        "f: order `return (z @ x, -z)` -> `return (-z, z @ x)`",
+        "f: sign `-z` -> `z`",
+        "f: statement `z += torch.clamp(z, 1, y)` -> `pass`",
+    ):
+        assert expected in ids
+
+
+def test_each_generated_version_is_python_and_differs_from_the_reference():
+    sources = [version.source for version in generate("f", CELL, ["f"])]
+    whole = ast.unparse(ast.parse(CELL))
+    assert all(ast.parse(source) and source != whole for source in sources)
+    assert len(set(sources)) == len(sources)

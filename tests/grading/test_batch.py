@@ -1,0 +1,434 @@
+"""The engine: every submission gets its report, whatever the others do, and a kill loses nothing."""
+
+import json
+import os
+
+import psutil
+import pytest
+import tiny_course as tiny
+
+from autograder.base.errors import ConfigError, UsageError
+from autograder.course.jobs import find_jobs
+from autograder.grading import batch
+from autograder.grading.server import Session
+from autograder.results import journal
+from autograder.rubric.judge import Judge
+from autograder.rubric.provenance import Provenance
+from autograder.rubric.pytest_session import run_session
+
+WRONG = "def double(x):\n    return 3 * x\n"
+
+
+def grade(course, paths=None, *, processes=1):
+    assignment = course.assignment("tiny")
+    jobs = find_jobs(paths or [course.submitted], ["tiny"])
+    return {r.student: r for r in batch.grade(jobs, assignment, course.key(), processes=processes)}
+
+
+def outcomes(report):
+    return {c.id: c.outcome for exercise in report.exercises for c in exercise.criteria}
+
+
+def messages(report):
+    return " ".join(c.message for exercise in report.exercises for c in exercise.criteria)
+
+
+def without_durations(reports):
+    return {student: report.model_copy(update={"duration_s": 0.0}).to_json() for student, report in reports.items()}
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    return tiny.make(tmp_path_factory.mktemp("course"))
+
+
+@pytest.fixture(scope="module")
+def graded(course):
+    """One batch with everything that arrives: honest, wrong, damaged and hostile submissions side by side."""
+    submissions = {
+        "right": tiny.answers(),
+        "wrong": tiny.answers(WRONG),
+        "half": tiny.answers(step="def step(params, lr):\n    raise NotImplementedError()\n"),
+        "empty file": b"",
+        "truncated": json.dumps(tiny.answers(), indent=1)[:700],
+        "gbk": json.dumps(tiny.answers(before=["# 我的作业"]), ensure_ascii=False).encode("gbk"),
+        "no notebook": b"\x89PNG\r\n\x1a\n" + bytes(range(256)),
+        "missing function": tiny.answers("x = 1"),
+        "renamed": tiny.answers("def doubel(x):\n    return 2 * x"),
+        "raises on import": tiny.answers(before=["import no_such_module", "raise RuntimeError('mine')"]),
+        "loops on import": tiny.answers(before=["while True: pass"]),
+        "loops in function": tiny.answers("def double(x):\n    while True: pass"),
+        "exits": tiny.answers("import os\ndef double(x):\n    os._exit(0)"),
+        "exits on import": tiny.answers(before=["import os; os._exit(0)"]),
+        "segfaults": tiny.answers("import ctypes\ndef double(x):\n    ctypes.string_at(0)"),
+        "floods": tiny.answers("def double(x):\n    for _ in range(300): print('x' * 1_000_000)\n    return 2 * x"),
+        "prints Chinese": tiny.answers(
+            "def double(x):\n    for _ in range(400): print('输出' * 500)\n    return 2 * x"
+        ),
+        "10 GB": tiny.answers("def double(x):\n    return torch.ones(10 * 2**30 // 4)"),
+        "returns None": tiny.answers("def double(x):\n    2 * x"),
+        "returns object": tiny.answers("def double(x):\n    return object()"),
+        "traceback": tiny.answers("def double(x):\n    y = x\n    return y.nonsense"),
+        "张 伟 🎓": tiny.answers(),
+    }
+    for student, content in submissions.items():
+        tiny.submit(course, student, content)
+    tiny.submit(course, "script", "import torch\n" + tiny.DOUBLE + tiny.STEP, name="tiny.py")
+    (course.submitted / "nothing" / "tiny").mkdir(parents=True)
+    return grade(course, processes=2)
+
+
+def test_a_limit_that_was_in_the_way_is_told_as_that(graded):
+    assert {
+        student: [problem.text for problem in report.problems if problem.kind == "output"]
+        for student, report in graded.items()
+        if student in ("right", "floods", "prints Chinese", "exits")
+    } == {
+        "right": [],
+        "floods": ["the code printed more than the 1024 KB that are kept"],
+        "prints Chinese": ["the code printed more than the 1024 KB that are kept"],
+        "exits": [],
+    }
+    failed = next(c for c in graded["10 GB"].exercises[0].criteria if c.outcome == "failed")
+    assert failed.message.endswith("\nthe code may use 512 MB of memory")
+    assert failed.message_zh.endswith("\n代码最多可以用 512 MB 内存")
+
+
+def test_everybody_gets_a_report_with_every_criterion(course, graded):
+    assert set(graded) == {folder.name for folder in course.submitted.iterdir()}
+    for report in graded.values():
+        assert set(outcomes(report)) == {"double.shape", "double.values", "double.gradient", "step.descends"}
+        assert report.max_score == 10
+
+
+@pytest.mark.parametrize(
+    ("student", "status", "score"),
+    [
+        ("right", "graded", 10),
+        ("wrong", "graded", 6),
+        ("half", "graded", 6),
+        ("empty file", "unreadable", 0),
+        ("truncated", "unreadable", 0),
+        ("gbk", "graded", 10),
+        ("no notebook", "unreadable", 0),
+        ("missing function", "graded", 4),
+        ("renamed", "graded", 4),
+        ("raises on import", "graded", 10),
+        ("loops on import", "graded", 10),
+        ("loops in function", "graded", 4),
+        ("exits", "graded", 4),
+        ("exits on import", "graded", 10),
+        ("segfaults", "graded", 4),
+        ("floods", "graded", 10),
+        ("10 GB", "graded", 4),
+        ("prints Chinese", "graded", 10),
+        ("returns None", "graded", 4),
+        ("returns object", "graded", 4),
+        ("张 伟 🎓", "graded", 10),
+        ("script", "graded", 10),
+        ("nothing", "unreadable", 0),
+    ],
+)
+def test_scores(graded, student, status, score):
+    assert (graded[student].status, graded[student].score) == (status, score)
+
+
+@pytest.mark.parametrize(
+    ("student", "reason"),
+    [
+        ("half", "`step` is not written yet"),
+        ("empty file", "is empty"),
+        ("truncated", "ends in the middle"),
+        ("gbk", "is not UTF-8"),
+        ("no notebook", "is not a notebook"),
+        ("missing function", "`double` is not defined"),
+        ("renamed", "`doubel` is: was it renamed?"),
+        ("raises on import", "RuntimeError: mine"),
+        ("loops on import", "did not finish within 2 s"),
+        ("loops in function", "`double` did not return within 2 s"),
+        ("exits", "ended its own process (exit code 0)"),
+        ("exits on import", "ended its own process"),
+        ("segfaults", "segmentation fault"),
+        ("10 GB", "allocate"),
+        ("returns None", "is a `return` missing?"),
+        ("returns object", "must be a tensor"),
+        ("nothing", "there is no tiny.ipynb"),
+    ],
+)
+def test_reasons(graded, student, reason):
+    report = graded[student]
+    assert reason in messages(report) + " ".join(problem.text for problem in report.problems)
+    assert all(problem.text_zh for problem in report.problems)
+
+
+def test_a_failing_cell_is_named(graded):
+    problems = graded["raises on import"].problems
+    assert [(p.kind, p.cell, p.line) for p in problems] == [("cell-error", 2, 1), ("cell-error", 3, 1)]
+
+
+def test_the_students_own_traceback_is_shown(graded):
+    message = graded["traceback"].exercises[0].criteria[0].message
+    assert "code cell 2, line 3, in double" in message
+    assert "return y.nonsense" in message
+    assert "autograder" not in message
+
+
+def test_a_hidden_criterion_tells_no_expected_values(graded):
+    hidden = graded["wrong"].exercises[0].criteria[2]
+    assert not hidden.visible
+    assert "expected" not in hidden.message
+
+
+def test_a_failed_need_skips(graded):
+    assert outcomes(graded["returns None"])["double.values"] == "skipped"
+
+
+def test_reports_do_not_depend_on_jobs_order_or_company(course, graded):
+    """Deadlines aside, which are the one thing that depends on the clock."""
+    alone = {s: grade(course, [course.submitted / s / "tiny"])[s] for s in ("wrong", "gbk")}
+    for student, report in without_durations(alone).items():
+        assert report == without_durations(graded)[student]
+
+
+@pytest.mark.slow
+def test_reports_are_the_same_alone_and_among_five_hundred(tmp_path):
+    course = tiny.make(tmp_path)
+    kinds = {
+        "right": tiny.DOUBLE,
+        "wrong": WRONG,
+        "raises": "def double(x):\n    raise ValueError(x.sum())",
+        "random": "def double(x):\n    return 2 * x + torch.rand(1)",
+        "missing": "y = 1",
+    }
+    names = [f"{kind}-{number}" for number in range(100) for kind in kinds]
+    for name in names:
+        tiny.submit(course, name, tiny.answers(kinds[name.partition("-")[0]]))
+    alone = without_durations(grade(course, [course.submitted / f"{kind}-0" / "tiny" for kind in kinds]))
+    together = without_durations(grade(course, processes=2))
+    assert len(together) == len(names)
+    for name in names:
+        first = f"{name.partition('-')[0]}-0"
+        assert together[name].replace(f'"{name}"', f'"{first}"') == alone[first]
+
+
+def test_no_process_is_left(course, graded):
+    children = psutil.Process().children(recursive=True)
+    running = [c for c in children if c.status() != psutil.STATUS_ZOMBIE]
+    assert not [c for c in running if c.name() in ("rubric-server", "session")]
+
+
+def test_the_courses_secret_and_its_folder_are_in_no_report(course, graded):
+    for report in graded.values():
+        assert course.key().hex() not in report.to_json()
+        assert os.fspath(course.root) not in report.to_json()
+
+
+# -- authors' mistakes -------------------------------------------------------------------------------------------------
+
+
+SEEN_BY_READING = [
+    ({"visible": tiny.VISIBLE.replace("points=2", "punkte=2")}, "test_tiny.py:5: TypeError: criterion() got an unexpected keyword"),
+    ({"visible": tiny.VISIBLE.replace("points=2", "points=-1")}, "test_tiny.py:5: test_double_shape: points must be a number, 0 or more"),
+    ({"visible": tiny.VISIBLE.replace("def test_double_shape(", "def test_double_shape((")}, "test_tiny.py:6: SyntaxError"),
+    ({"visible": tiny.VISIBLE.replace("needs=\"double.shape\"", "needs=\"double.shap\"")}, "needs='double.shap' is not an earlier criterion"),
+    ({"visible": tiny.VISIBLE.replace("(student, rng)", "(student, reference, rng)")}, "students have this file but not the reference"),
+    ({"visible": tiny.VISIBLE.replace(', "zh": "保持形状"', "")}, "title must have exactly the languages en and zh"),
+]  # fmt: skip
+SEEN_BY_PROVING = [
+    ({"visible": tiny.VISIBLE.replace("2 * x)", "3 * x)")}, "double.values: the reference does not meet it"),
+    ({"visible": tiny.VISIBLE.replace("checks.assert_shape(", "checks.assert_shap(")}, "double.shape: the reference does not meet it: AttributeError"),
+    ({"visible": tiny.VISIBLE.replace("points=3", "points=4")}, "test_double: the grade cell is worth 6 points, its criteria 7"),
+    ({"visible": tiny.VISIBLE.replace("checks.assert_shape(student.double(x), (3, 2))", "checks.assert_shape(x, (3, 2))")},
+     "test_tiny.py:5: double.shape: the stub meets it"),
+    ({"hidden": tiny.HIDDEN.replace("reference.double", "reference.dubble")}, "assignment.yaml declares no function 'dubble'"),
+    ({"source": tiny.answers(step="raise ValueError('reference is broken')")}, "tiny.ipynb: the reference fails: code cell 4, line 1"),
+    ({"source": tiny.notebook(tiny.DOUBLE, tiny.STEP)}, "there is no grade cell 'test_double'"),
+]  # fmt: skip
+
+
+SETTINGS = [
+    ({"settings": tiny.SETTINGS.replace("title: {zh: 加倍, en: Double}", "titel: {zh: 加倍, en: Double}")},
+     "assignment.yaml:5:5: exercises.double.titel: unknown key"),
+    ({"settings": "schema: 1\ntitle: ["}, "assignment.yaml:2:9: is not YAML"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "words"), [*SETTINGS, SEEN_BY_READING[0], SEEN_BY_PROVING[0]])
+def test_an_authors_mistake_is_one_line_and_gives_no_grades(tmp_path, change, words):
+    course = tiny.make(tmp_path, **change)
+    tiny.submit(course, "s1", tiny.answers())
+    with pytest.raises(ConfigError) as error:
+        grade(course)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("change", "words"), [*SEEN_BY_READING, *SEEN_BY_PROVING])
+def test_an_authors_mistake_is_found_before_anybody_is_judged(tmp_path, zygote, change, words):
+    """What a rubric server does before it is ready, in this process; the test above has one of each kind come from there."""
+    judge = Judge(tiny.make(tmp_path, **change).assignment("tiny"), b"key")
+
+    def prove(criteria):
+        session = Session(judge, criteria, Provenance(judge.assignment, judge.key, confined=True))
+        session.prove_reference(zygote)
+        session.prove_stub(zygote)
+
+    with pytest.raises(ConfigError) as error:
+        run_session(judge, loop=prove)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_what_a_student_returns_cannot_break_the_rubric(tmp_path):
+    """Plain arithmetic on the result raises in the rubric's process, but it is the student's result that cannot be used."""
+    visible = tiny.VISIBLE.replace(
+        "checks.assert_close(student.double(x), 2 * x)", "assert (student.double(x) - 2 * x).abs().max() == 0"
+    )
+    course = tiny.make(tmp_path, visible=visible.replace(', needs="double.shape"', ""))
+    tiny.submit(course, "s1", tiny.answers("def double(x):\n    return 'nonsense'"))
+    result = grade(course)["s1"].exercises[0].criteria[1]
+    assert result.outcome == "failed"
+    assert "could not be judged (TypeError" in result.message
+
+
+def test_a_rubric_process_that_dies_is_the_platforms_fault(tmp_path):
+    """Its submission is tried twice, gets no score, and the others are graded."""
+    visible = tiny.VISIBLE.replace(
+        "    checks.assert_shape(student.double(x), (3, 2))",
+        "    out = student.double(x)\n    if out.sum() == 42:\n        import os\n        os._exit(1)\n    checks.assert_shape(out, (3, 2))",
+    )
+    course = tiny.make(tmp_path, visible=visible)
+    tiny.submit(course, "bad luck", tiny.answers("def double(x):\n    return torch.full((3, 2), 7.0)"))
+    for name in ("s1", "s2"):
+        tiny.submit(course, name, tiny.answers())
+    reports = grade(course)
+    assert {s: r.score for s, r in reports.items()} == {"bad luck": None, "s1": 10, "s2": 10}
+    assert reports["bad luck"].status == "error"
+    assert set(outcomes(reports["bad luck"]).values()) == {"error"}
+
+
+# -- finding submissions -----------------------------------------------------------------------------------------------
+
+
+def found(*paths, assignments=("tiny",)):
+    return [(j.student, j.assignment, j.path.name if j.path else None) for j in find_jobs(list(paths), assignments)]
+
+
+def touch(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("x = 1")
+    return path
+
+
+def test_nbgraders_tree_gives_students_and_assignments(tmp_path):
+    touch(tmp_path / "s1" / "tiny" / "tiny.ipynb")
+    touch(tmp_path / "s1" / "tiny" / "notes.ipynb")
+    touch(tmp_path / "s2" / "tiny" / "Tiny (1).ipynb")
+    touch(tmp_path / "s3" / "other" / "other.ipynb")
+    assert found(tmp_path) == [("s1", "tiny", "tiny.ipynb"), ("s2", "tiny", "Tiny (1).ipynb")]
+    assert found(tmp_path, assignments=("tiny", "other"))[-1] == ("s3", "other", "other.ipynb")
+
+
+def test_a_students_folder_and_an_assignments_folder_are_understood(tmp_path):
+    touch(tmp_path / "s1" / "tiny" / "tiny.ipynb")
+    assert found(tmp_path / "s1") == found(tmp_path / "s1" / "tiny") == [("s1", "tiny", "tiny.ipynb")]
+
+
+def test_loose_files_are_called_after_their_students(tmp_path):
+    files = [touch(tmp_path / name) for name in ("zoe.ipynb", "张 三.py")]
+    assert found(*files) == found(tmp_path) == [("zoe", "tiny", "zoe.ipynb"), ("张 三", "tiny", "张 三.py")]
+
+
+def test_what_was_handed_in_for_another_assignment_is_not_graded_as_this_one(tmp_path):
+    touch(tmp_path / "s1" / "other" / "other.ipynb")
+    touch(tmp_path / "other" / "zoe.ipynb")
+    touch(tmp_path / "late" / "ann.ipynb")
+    assert [job.student for job in find_jobs([tmp_path], ["tiny"], ["other"])] == ["ann"]
+    assert find_jobs([tmp_path / "s1" / "other"], ["tiny"], ["other"]) == []
+
+
+def test_files_called_after_the_assignment_belong_to_their_folder(tmp_path):
+    touch(tmp_path / "ann" / "tiny.ipynb")
+    touch(tmp_path / "bob" / "tiny.ipynb")
+    assert found(tmp_path) == [("ann", "tiny", "tiny.ipynb"), ("bob", "tiny", "tiny.ipynb")]
+
+
+def test_nothing_is_graded_twice_and_nothing_under_anothers_name(tmp_path):
+    one, other = touch(tmp_path / "a" / "zoe.ipynb"), touch(tmp_path / "b" / "zoe.ipynb")
+    assert found(one, one) == [("zoe", "tiny", "zoe.ipynb")]
+    students = [student for student, *_ in found(one, other)]
+    assert len(set(students)) == 2
+
+
+def test_two_candidates_are_not_chosen_between(tmp_path):
+    for name in ("a.ipynb", "b.ipynb"):
+        touch(tmp_path / "s1" / "tiny" / name)
+    (job,) = find_jobs([tmp_path], ["tiny"])
+    assert job.path is None
+    assert "a.ipynb, b.ipynb" in job.reason.en
+
+
+def test_a_link_is_no_submission(tmp_path):
+    """It could lead to the solution, or to another student's file."""
+    solution = touch(tmp_path / "elsewhere" / "tiny.ipynb")
+    folder = tmp_path / "handed in"
+    folder.mkdir()
+    (folder / "zoe.ipynb").symlink_to(solution)
+    (job,) = find_jobs([folder], ["tiny"])
+    assert (job.student, job.path) == ("zoe", None)
+    assert "zoe.ipynb is a link" in job.reason.en
+
+
+def test_a_link_does_not_push_another_submission_out(tmp_path):
+    honest = touch(tmp_path / "a" / "zoe.ipynb")
+    for folder in ("b", "c"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "zoe.ipynb").symlink_to(honest)
+    jobs = find_jobs([tmp_path], ["tiny"])
+    assert len({job.student for job in jobs}) == 3
+    assert [job.path for job in jobs if job.student == "zoe"] == [honest]
+
+
+def test_checkpoints_and_rubrics_are_no_submissions(tmp_path):
+    touch(tmp_path / ".ipynb_checkpoints" / "zoe-checkpoint.ipynb")
+    touch(tmp_path / "test_tiny.py")
+    touch(tmp_path / "zoe.ipynb")
+    assert found(tmp_path) == [("zoe", "tiny", "zoe.ipynb")]
+
+
+# -- results.jsonl -----------------------------------------------------------------------------------------------------
+
+
+def test_a_report_is_read_back_as_it_was_written(tmp_path, graded):
+    path = tmp_path / "results.jsonl"
+    with journal.Journal(path) as book:
+        for report in graded.values():
+            book.add(report)
+        book.finish()
+    assert {r.student: r for r in journal.read(path)} == graded
+    assert [json.loads(line)["student"] for line in path.read_text().splitlines()] == sorted(graded)
+
+
+def test_a_line_that_was_cut_short_is_dropped(tmp_path, graded):
+    path = tmp_path / "results.jsonl"
+    line = graded["right"].to_json() + "\n"
+    path.write_text(line + line.replace("right", "other")[: len(line) // 2])
+    with journal.Journal(path) as book:
+        assert [student for _, student in book.reports] == ["right"]
+        book.add(graded["wrong"])
+        path.chmod(0o444)
+        assert len(list(journal.read(path))) == 2  # while it is being written
+    assert {r.student for r in journal.read(path)} == {"right", "wrong"}
+
+
+def test_a_file_that_is_none_of_ours_is_refused_and_kept(tmp_path):
+    path = tmp_path / "thesis.txt"
+    path.write_text("chapter 1\n")
+    with pytest.raises(UsageError, match=r"thesis.txt:1: this is not a line of a results file"):
+        journal.Journal(path)
+    assert path.read_text() == "chapter 1\n"
+
+
+def test_two_graders_do_not_write_one_file(tmp_path):
+    with journal.Journal(tmp_path / "r.jsonl"), pytest.raises(UsageError, match="another grader is writing"):
+        journal.Journal(tmp_path / "r.jsonl")

@@ -1,0 +1,246 @@
+"""Grading on Dask: a real scheduler and real Dask workers, whose reports are those of this machine's engine."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import tiny_course as tiny
+from distributed import Client
+from process_tree import adopting, still_alive
+
+from autograder.base.errors import UsageError
+from autograder.grading import cluster
+from autograder.results.journal import read
+from autograder.sandbox import confine
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not confine.is_available(), reason="this machine has no Landlock"),
+]
+
+ENDS_SOON = 30
+SLOW = "import torch\nfor _ in range(150): torch.randn(200, 200) @ torch.randn(200, 200)"
+ANSWERS = {
+    "right": tiny.answers(),
+    "wrong": tiny.answers("def double(x):\n    return 3 * x"),
+    "raises": tiny.answers("def double(x):\n    raise ValueError(f'of {object()}')"),
+    "exits": tiny.answers("import os\ndef double(x):\n    os._exit(0)"),
+    "empty": b"",
+    "cut off": json.dumps(tiny.answers())[:500],
+    "张 伟 🎓": tiny.answers(),
+}
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    course = tiny.make(tmp_path_factory.mktemp("course"))
+    for student, content in ANSWERS.items():
+        tiny.submit(course, student, content)
+    (course.submitted / "nothing" / "tiny").mkdir(parents=True)
+    (course.submitted / "folder" / "tiny" / "tiny.ipynb").mkdir(parents=True)
+    (course.submitted / "link" / "tiny").mkdir(parents=True)
+    (course.submitted / "link" / "tiny" / "tiny.ipynb").symlink_to(course.root / "solutions" / "tiny" / "tiny.ipynb")
+    return course
+
+
+@pytest.fixture(scope="module")
+def slow_course(tmp_path_factory):
+    course = tiny.make(tmp_path_factory.mktemp("slow"))
+    for number in range(24):
+        answer = tiny.DOUBLE if number % 2 else "def double(x):\n    return 3 * x"
+        tiny.submit(course, f"s{number:02}", tiny.answers(answer, before=[SLOW]))
+    return course
+
+
+class Processes:
+    """A scheduler and Dask workers of this machine, each in a process of its own."""
+
+    def __init__(self, folder, **environment):
+        self._environment = os.environ | environment
+        self._folder, self._file = folder, folder / "scheduler.json"
+        self._started = []
+        self.scheduler = self._start(
+            "scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(self._file)
+        )
+        self.address = json.loads(self._wait_for_file())["address"]
+
+    def add_worker(self, *before):
+        return self._start(
+            "worker", self.address, "--nthreads", "1", "--no-nanny", "--host", "127.0.0.1", before=before
+        )
+
+    def _start(self, kind, *options, before=()):
+        command = [*before, sys.executable, "-m", "dask", kind, "--no-dashboard", *options]
+        with (self._folder / f"{kind}.log").open("a") as log:
+            self._started.append(
+                subprocess.Popen(command, cwd=self._folder, env=self._environment, stdout=log, stderr=log)
+            )
+        return self._started[-1]
+
+    def end(self):
+        """The workers first: each says good-bye to the scheduler."""
+        for process in reversed(self._started):
+            process.terminate()
+            process.wait(ENDS_SOON)
+
+    def _wait_for_file(self):
+        ends = time.monotonic() + ENDS_SOON
+        while time.monotonic() < ends:
+            with contextlib.suppress(OSError, ValueError):
+                json.loads(content := self._file.read_text())
+                return content
+            self.scheduler.poll()
+        raise AssertionError((self._folder / "scheduler.log").read_text())
+
+
+@pytest.fixture
+def processes(tmp_path, request):
+    with adopting() as descendants:
+        processes = Processes(tmp_path, **getattr(request, "param", {}))
+        yield processes
+        started = descendants()
+        processes.end()
+        assert still_alive(started, ENDS_SOON) == []
+
+
+def command(course, out, *options):
+    return [
+        sys.executable,
+        "-m",
+        "autograder",
+        "grade",
+        "--course",
+        course.root,
+        "--out",
+        out,
+        "--no-gradebook",
+        *options,
+    ]
+
+
+def grade(course, out, *options):
+    done = subprocess.run(command(course, out, *options), capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
+def results(out):
+    return {r.student: r.model_copy(update={"duration_s": 0.0}).to_json() for r in read(out)}
+
+
+@pytest.fixture(scope="module")
+def here(course, slow_course, tmp_path_factory):
+    """What this machine's engine says."""
+    folder = tmp_path_factory.mktemp("here")
+    for name, each in (("course", course), ("slow", slow_course)):
+        assert grade(each, folder / name)[0] == 0
+    return {name: results(folder / name) for name in ("course", "slow")}
+
+
+def until_something_is_graded(out, process):
+    while process.poll() is None and not (out.exists() and out.stat().st_size):
+        os.sched_yield()
+
+
+def test_without_an_address_a_cluster_is_started_here(course, here, tmp_path):
+    with adopting() as descendants:
+        code, told = grade(course, tmp_path / "out", "--engine", "dask", "--jobs", "2")
+        assert still_alive(descendants(), ENDS_SOON) == []
+    assert code == 0, told
+    assert results(tmp_path / "out") == here["course"]
+
+
+def test_a_killed_dask_worker_loses_nothing(slow_course, here, processes, tmp_path):
+    victim = processes.add_worker()
+    processes.add_worker()
+    grader = subprocess.Popen(
+        command(slow_course, tmp_path / "out", "--engine", "dask", "--scheduler", processes.address)
+    )
+    until_something_is_graded(tmp_path / "out", grader)
+    victim.send_signal(signal.SIGKILL)
+    assert grader.wait() == 0
+    assert results(tmp_path / "out") == here["slow"]
+
+
+NEVER_AGAIN = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+
+
+@pytest.mark.parametrize("processes", [NEVER_AGAIN], indirect=True, ids=[""])
+def test_a_submission_that_ends_dask_workers_is_said_and_tried_again(processes, tmp_path):
+    course = tiny.make(tmp_path / "course")
+    tiny.submit(course, "ann", tiny.answers(before=["import time\ntime.sleep(1.5)"]))
+    victim = processes.add_worker()
+    out, options = tmp_path / "out", ("--engine", "dask", "--scheduler", processes.address)
+    grader = subprocess.Popen(command(course, out, *options), stdout=subprocess.DEVNULL)
+    until_a_student_is_at_work(victim, grader)
+    victim.kill()
+    assert grader.wait() == 1
+    (report,) = read(out)
+    assert (report.status, report.score) == ("error", None)
+    assert "ended the Dask workers" in report.problems[0].text
+    processes.add_worker()
+    assert grade(course, out, *options)[0] == 0
+    assert next(read(out)).score == 10
+
+
+def until_a_student_is_at_work(dask_worker, grader):
+    while grader.poll() is None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            tree = psutil.Process(dask_worker.pid).children(recursive=True)
+            if any(process.name() == "session" for process in tree) and sum(p.name() == "worker" for p in tree) > 1:
+                return
+
+
+def test_a_lost_scheduler_is_said_and_what_is_graded_is_kept(slow_course, here, processes, tmp_path):
+    processes.add_worker()
+    out = tmp_path / "out"
+    grader = subprocess.Popen(
+        command(slow_course, out, "--engine", "dask", "--scheduler", processes.address),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until_something_is_graded(out, grader)
+    processes.scheduler.kill()
+    told = grader.communicate()[1]
+    assert (grader.returncode, "the connection to the Dask scheduler" in told) == (1, True), told
+    assert "Traceback" not in told
+    kept = results(out)
+    assert kept and kept.items() <= here["slow"].items()
+    assert grade(slow_course, out)[0] == 0
+    assert results(out) == here["slow"]
+
+
+UNCONFINABLE = (sys.executable, str(Path(__file__).parents[1] / "helpers" / "without_landlock.py"), "--unshare")
+
+
+def test_reports_are_those_of_this_machine_and_who_cannot_confine_is_not_used(course, here, processes, tmp_path):
+    processes.add_worker(*UNCONFINABLE)
+    options = ("--engine", "dask", "--scheduler", processes.address)
+    code, told = grade(course, tmp_path / "none", *options)
+    assert (code, "no Dask worker can grade" in told, "cannot confine" in told) == (1, True, True), told
+    for _ in range(2):
+        processes.add_worker()
+    with Client(processes.address) as client:
+        client.wait_for_workers(3)  # where none but an unfit one has come yet, grading ends
+    code, told = grade(course, tmp_path / "two", *options)
+    assert (code, results(tmp_path / "two")) == (0, here["course"]), told
+
+
+def test_without_a_scheduler_nothing_is_begun(monkeypatch):
+    monkeypatch.setattr(cluster, "_CONNECT_S", 1)
+    with pytest.raises(UsageError, match=r"^tcp://127.0.0.1:1: no Dask scheduler answers there"):
+        cluster.Cluster("tcp://127.0.0.1:1", 1, must_confine=True).__enter__()
+
+
+def test_a_mistake_in_the_rubric_is_told_with_its_file_here(tmp_path):
+    course = tiny.make(tmp_path, visible=tiny.VISIBLE.replace("double.shape", "double.form"))
+    tiny.submit(course, "ann", tiny.answers())
+    code, told = grade(course, tmp_path / "out", "--engine", "dask", "--jobs", "1")
+    place = course.root / "solutions" / "tiny" / "test_tiny.py"
+    assert (code, f"{place}:11: double.values: needs='double.form'" in told) == (2, True), told

@@ -1,0 +1,19 @@
+"""A zygote that uses no more of Landlock than an older kernel has; started as `autograder.sandbox.zygote` is."""
+
+import json
+
+from autograder.sandbox import landlock, zygote
+from tests.helpers import without_landlock
+
+
+def main(descriptor, settings):
+    """Be a zygote; the settings say which version of Landlock there is, 0 for none, and whether this is not root."""
+    options = json.loads(settings)
+    version = options.pop("landlock")
+    if options.pop("ordinary", False):
+        without_landlock.become_ordinary()
+    if version == 0:
+        without_landlock.hide_landlock()
+    else:
+        landlock.version = lambda: version
+    zygote.main(descriptor, json.dumps(options))

@@ -1,0 +1,361 @@
+"""Scores as other systems import them, read back by tools of others where there are some."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+import junitparser
+import openpyxl
+import pytest
+import tiny_course as tiny
+import yaml
+
+from autograder.base.errors import UsageError
+from autograder.course.jobs import find_jobs
+from autograder.gradebook.nbgrader_course import NbgraderCourse
+from autograder.grading import batch
+from autograder.lms import reports as writing
+from autograder.lms import runners, score_tables, scores
+from autograder.results.journal import Journal
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    course = tiny.make(tmp_path_factory.mktemp("course"))
+    tiny.submit(course, "doejane_101", tiny.answers())
+    tiny.submit(course, "zhangwei_102", tiny.answers("def double(x):\n    return 3 * x\n"))
+    tiny.submit(course, "=HYPERLINK(1)", b"no notebook\x1b[31m")
+    return course
+
+
+@pytest.fixture(scope="module")
+def graded(course):
+    jobs = find_jobs([course.submitted], ["tiny"])
+    found = list(batch.grade(jobs, course.assignment("tiny"), course.key(), processes=1))
+    with Journal(course.root / "results.jsonl") as journal:
+        for report in found:
+            journal.add(report)
+    return {report.student: report for report in found}
+
+
+@pytest.fixture
+def exported(graded):
+    return scores.of_reports(graded.values())
+
+
+@pytest.fixture
+def unjudged(graded):
+    """A report without a score, as a fault of the platform leaves it."""
+    report = graded["doejane_101"]
+    exercise = report.exercises[0]
+    criterion = exercise.criteria[0].model_copy(update={"outcome": "error", "earned": 0.0})
+    broken = exercise.model_copy(update={"score": None, "criteria": (criterion, *exercise.criteria[1:])})
+    return report.model_copy(update={"status": "error", "score": None, "exercises": (broken, *report.exercises[1:])})
+
+
+def rows_of(exported):
+    assert exported.content.startswith("\ufeff")
+    return list(csv.reader(io.StringIO(exported.content.removeprefix("\ufeff"), newline="")))
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+
+def test_csv(exported):
+    assert rows_of(score_tables.as_csv(exported)) == [
+        ["student", "assignment", "status", "score", "max_score", "double", "step"],
+        ["'=HYPERLINK(1)", "tiny", "unreadable", "0", "10", "0", "0"],
+        ["doejane_101", "tiny", "graded", "10", "10", "6", "4"],
+        ["zhangwei_102", "tiny", "graded", "6", "10", "2", "4"],
+    ]
+
+
+def test_a_submission_that_could_not_be_graded_has_no_score_anywhere(unjudged):
+    found = scores.of_reports([unjudged])
+    assert rows_of(score_tables.as_csv(found))[1][3] == ""
+    assert rows_of(score_tables.as_canvas(found, None))[2][5] == ""
+    assert rows_of(score_tables.as_moodle(found, None))[1][1] == ""
+    document = json.loads(writing.as_gradescope(unjudged, "en"))
+    assert "score" not in document
+    assert document["tests"] == []
+
+
+def test_xlsx(exported, tmp_path):
+    (tmp_path / "scores.xlsx").write_bytes(score_tables.as_xlsx(exported).content)
+    sheet = openpyxl.load_workbook(tmp_path / "scores.xlsx")["tiny"]
+    lines = [[cell.value for cell in row] for row in sheet.iter_rows()]
+    assert lines[0] == ["student", "assignment", "status", "score", "max_score", "double", "step"]
+    assert lines[2] == ["doejane_101", "tiny", "graded", 10, 10, 6, 4]
+    assert (sheet["A2"].value, sheet["A2"].data_type) == ("=HYPERLINK(1)", "s")
+
+
+CANVAS = """\
+Student,ID,SIS User ID,SIS Login ID,Section,tiny (4711),Final Score
+    Points Possible,,,,,10,(read only)
+"Doe, Jane",101,u1,jdoe,A,,12
+"Zhang, Wei",102,u2,wzhang,A,3,15
+"Student, Test",999,,test,A,,
+"""
+
+
+def test_canvas_own_gradebook_is_filled_in(exported, tmp_path):
+    roster = tmp_path / "gradebook.csv"
+    roster.write_text(CANVAS, encoding="utf-8-sig")
+    filled = score_tables.as_canvas(exported, roster)
+    assert rows_of(filled) == [
+        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "tiny (4711)", "Final Score"],
+        ["    Points Possible", "", "", "", "", "10", "(read only)"],
+        ["Doe, Jane", "101", "u1", "jdoe", "A", "10", "12"],
+        ["Zhang, Wei", "102", "u2", "wzhang", "A", "6", "15"],
+        ["Student, Test", "999", "", "test", "A", "", ""],
+    ]
+    assert filled.unplaced == ("=HYPERLINK(1)",)
+
+
+def test_canvas_without_a_roster_goes_by_the_numbers_in_the_names(exported):
+    assert rows_of(score_tables.as_canvas(exported, None))[:4] == [
+        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "tiny"],
+        ["    Points Possible", "", "", "", "", "10"],
+        ["'=HYPERLINK(1)", "", "", "'=HYPERLINK(1)", "", "0"],
+        ["doejane", "101", "", "", "", "10"],
+    ]
+
+
+def test_an_assignment_canvas_does_not_know_is_a_new_column(exported, tmp_path):
+    roster = tmp_path / "gradebook.csv"
+    roster.write_text(CANVAS.replace("tiny (4711)", "other (1)"), encoding="utf-8")
+    rows = rows_of(score_tables.as_canvas(exported, roster))
+    assert rows[0][-1] == "tiny"
+    assert [row[-1] for row in rows[1:4]] == ["10", "10", "6"]
+    assert rows[3][5] == "3"
+
+
+MOODLE = """\
+Identifier,"Full name","ID number","Email address",Status,Grade,"Maximum grade","Feedback comments"
+"Participant 101","Jane Doe",s1,jane@example.org,"Submitted for grading",,10.00,
+"Participant 102","张 伟",s2,wei@example.org,"Submitted for grading",,10.00,
+"""
+
+
+def test_moodles_worksheet_is_filled_in(exported, tmp_path):
+    roster = tmp_path / "grades.csv"
+    roster.write_text(MOODLE, encoding="utf-8")
+    rows = rows_of(score_tables.as_moodle(exported, roster))
+    assert [row[5] for row in rows] == ["Grade", "10", "6"]
+    assert rows[2][7] == "doubles; has the right gradient"
+    assert rows[2][:5] == ["Participant 102", "张 伟", "s2", "wei@example.org", "Submitted for grading"]
+
+
+def test_two_students_of_one_name_get_no_score_by_accident(exported, tmp_path):
+    roster = tmp_path / "grades.csv"
+    roster.write_text(MOODLE.replace("Participant 102", "Participant 101"), encoding="utf-8")
+    filled = score_tables.as_moodle(exported, roster)
+    assert "doejane_101" in filled.unplaced
+    assert [row[5] for row in rows_of(filled)] == ["Grade", "", ""]
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", '"a\n'])
+def test_a_roster_that_is_none_is_told(exported, tmp_path, content):
+    (tmp_path / "r.csv").write_text(content, encoding="utf-8")
+    for make in (score_tables.as_canvas, score_tables.as_moodle):
+        with pytest.raises(UsageError, match=r"r\.csv"):
+            make(exported, tmp_path / "r.csv")
+
+
+@pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # of nbgrader's own functions
+def test_totals_of_the_gradebook_count_what_a_person_gave_and_what_is_late(exported, unjudged, tmp_path):
+    """ann's manual score counts, bob is late, carl could not be graded by us, dora handed in nothing."""
+    (tmp_path / "solutions").mkdir()
+    shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
+    with NbgraderCourse(tmp_path).open() as gradebook:
+        gradebook.add_assignment("tiny")
+        gradebook.add_notebook("tiny", "tiny")
+        gradebook.add_grade_cell("test_double", "tiny", "tiny", max_score=10, cell_type="code")
+        for student in ("ann", "bob", "carl", "dora"):
+            gradebook.add_student(student)
+        for student, auto, manual, penalty in (("ann", 3, 9, None), ("bob", 8, None, 2), ("carl", 8, None, None)):
+            gradebook.add_submission("tiny", student)
+            grade = gradebook.find_grade("test_double", "tiny", "tiny", student)
+            grade.auto_score, grade.manual_score = auto, manual
+            gradebook.find_submission_notebook("tiny", "tiny", student).late_submission_penalty = penalty
+        gradebook.db.commit()
+    carl = scores.of_reports([unjudged.model_copy(update={"student": "carl"})])
+    found = {s.student: (s.score, s.status) for s in scores.with_gradebook(carl, tmp_path)}
+    assert found == {"ann": (9, "graded"), "bob": (6, "graded"), "carl": (None, "error"), "dora": (0, "missing")}
+    printed = tmp_path / "scores.csv"  # and without any reports
+    autograder("export", "--to", "csv", "--gradebook", "--assignment", "tiny", cwd=tmp_path)
+    assert "ann,tiny,graded,9,10" in printed.read_text() and "dora,tiny,missing,0,10" in printed.read_text()
+    told = autograder("export", "--to", "csv", "--gradebook", "--assignment", "else", cwd=tmp_path, code=2).stderr
+    assert "nobody has handed in else yet" in told
+
+
+# -- reports -----------------------------------------------------------------------------------------------------------
+
+GRADESCOPE_TEST = {
+    "score", "max_score", "status", "name", "name_format", "number", "output", "output_format", "tags", "visibility", "extra_data",
+}  # fmt: skip
+
+
+def test_gradescope(graded):
+    document = json.loads(writing.as_gradescope(graded["zhangwei_102"], "en"))
+    assert set(document) <= {
+        "score", "execution_time", "output", "output_format", "test_output_format", "test_name_format", "visibility",
+        "stdout_visibility", "extra_data", "tests", "leaderboard",
+    }  # fmt: skip
+    assert document["score"] == sum(test["score"] for test in document["tests"]) == 6
+    assert sum(test["max_score"] for test in document["tests"]) == 10
+    assert all(set(test) <= GRADESCOPE_TEST for test in document["tests"])
+    by_name = {test["name"]: test for test in document["tests"]}
+    assert by_name["Double: doubles"]["status"] == "failed"
+    assert "double" in by_name["Double: doubles"]["output"]
+    assert by_name["Double: has the right gradient"]["output"] == ""  # hidden: its title only
+
+
+def test_junit_is_read_by_another_tool(graded):
+    suites = {
+        suite.name: suite
+        for suite in junitparser.JUnitXml.fromstring(writing.as_junit(list(graded.values()), "en").encode())
+    }
+    suite = suites["tiny.zhangwei_102"]
+    assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (4, 2, 0, 0)
+    failed = {case.name: case.result[0] for case in suite if case.result}
+    assert set(failed) == {"values", "gradient"}
+    assert isinstance(failed["values"], junitparser.Failure)
+    assert failed["values"].message == "doubles"
+    assert {case.classname for case in suite} == {"tiny.zhangwei_102.double", "tiny.zhangwei_102.step"}
+    assert suites["tiny.=HYPERLINK(1)"].skipped == 4
+
+
+def test_junit_has_the_attributes_that_pytest_writes(graded, tmp_path):
+    (tmp_path / "test_it.py").write_text("def test_a(): pass\ndef test_b(): assert False\n", encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--junitxml=it.xml",
+        "-c",
+        os.devnull,
+        "test_it.py",
+    ]
+    subprocess.run(command, cwd=tmp_path, capture_output=True)
+    theirs = junitparser.JUnitXml.fromfile(str(tmp_path / "it.xml"))._elem
+    ours = junitparser.JUnitXml.fromstring(writing.as_junit(list(graded.values()), "en").encode())._elem
+    for path in (".", "testsuite", "testsuite/testcase", "testsuite/testcase/failure"):
+        assert set(ours.find(path).attrib) <= set(theirs.find(path).attrib), path
+
+
+# -- the command, and those who run the grader -------------------------------------------------------------------------
+
+
+def autograder(*arguments, cwd, code=0):
+    done = subprocess.run([sys.executable, "-m", "autograder", *arguments], cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def test_the_command(course, graded, tmp_path):
+    results = str(course.root / "results.jsonl")
+    assert autograder("export", results, "--to", "csv", cwd=tmp_path).stdout == "scores.csv\n"
+    autograder("export", results, "--to", "gradescope", "--course", str(course.root), cwd=tmp_path)
+    assert (
+        json.loads((tmp_path / "gradescope/tiny/doejane_101/results.json").read_text(encoding="utf-8"))["score"] == 10
+    )
+    spoken = (tmp_path / "gradescope/tiny/zhangwei_102/results.json").read_text(encoding="utf-8")
+    assert "加倍" in spoken  # the course's language, as its students read it
+    (tmp_path / "roster.csv").write_text(CANVAS, encoding="utf-8")
+    done = autograder("export", results, "--to", "canvas", "--roster", "roster.csv", cwd=tmp_path, code=1)
+    assert "=HYPERLINK(1): is not in roster.csv; left out" in done.stderr
+    assert "there is no such file" in autograder("export", "none.jsonl", "--to", "csv", cwd=tmp_path, code=2).stderr
+    assert not (tmp_path / "none.jsonl").exists()
+
+
+def test_gradescopes_folder_grades_a_submission(course, graded, tmp_path):
+    """As Gradescope runs it: our folder as the source, one submission, a file with the results."""
+    root = tmp_path / "autograder"
+    runners.gradescope(course, course.assignment("tiny"), root / "source")
+    assert (root / "source" / "package" / "pyproject.toml").is_file()
+    (root / "submission").mkdir()
+    shutil.copy(course.submitted / "zhangwei_102" / "tiny" / "tiny.ipynb", root / "submission" / "hw one.ipynb")
+
+    def run(venv=sys.prefix):
+        environment = {**os.environ, "AUTOGRADER_ROOT": str(root), "AUTOGRADER_VENV": venv}
+        command = [str(root / "source" / "run_autograder")]
+        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+        return json.loads((root / "results" / "results.json").read_text(encoding="utf-8")), done.stderr
+
+    document, _ = run()
+    assert document["score"] == 6
+    assert document["output"].startswith("应提交 tiny.ipynb") and "hw one.ipynb" in document["output"]
+    (root / "source" / "course" / "solutions" / "tiny" / "assignment.yaml").write_text("no settings")
+    for venv, reason in ((sys.prefix, "assignment.yaml"), ("/nowhere", "/nowhere/bin/python")):
+        document, said = run(venv)
+        assert "score" not in document and document["tests"] == []
+        assert document["output"].startswith("本次提交未能评分") and reason not in document["output"]
+        assert reason in said
+    subprocess.run(["bash", "-n", str(root / "source" / "setup.sh")], check=True)
+    needed = (root / "source" / "setup.sh").read_text(encoding="utf-8").split()[-3:]
+    assert needed[0] == "-c" and all((root / "source" / path).exists() for path in needed[1:])
+
+
+def test_a_package_that_came_from_no_index_is_brought_along_as_a_wheel(course, tmp_path):
+    """As ``pip install .`` leaves it: without a checkout around it, and with a note where it came from."""
+    site, package = tmp_path / "site", Path(runners.__file__).parents[1]
+    shutil.copytree(package, site / "autograder", ignore=shutil.ignore_patterns("__pycache__"))
+    info = site / f"dl_autograder-{version('dl-autograder')}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: dl-autograder\nVersion: {version('dl-autograder')}\n")
+    (info / "WHEEL").write_text("Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+    (info / "direct_url.json").write_text('{"dir_info": {}, "url": "file:///somewhere"}')
+    files = [path.relative_to(site) for path in site.rglob("*") if path.is_file()]
+    hashes = {f: urlsafe_b64encode(sha256((site / f).read_bytes()).digest()).decode().rstrip("=") for f in files}
+    record = [f"{f},sha256={hashes[f]},{(site / f).stat().st_size}\n" for f in files] + ["../bin/autograder,,\n"]
+    (info / "RECORD").write_text("".join(record))
+    command = ["-m", "autograder", "export", "--to", "gradescope-autograder", "--assignment", "tiny", "--out"]
+    environment = os.environ | {"PYTHONPATH": str(site)}
+    subprocess.run([sys.executable, *command, tmp_path / "out"], cwd=course.root, env=environment, check=True)
+    needed = (tmp_path / "out" / "setup.sh").read_text(encoding="utf-8").split()[-3:]
+    assert f"pytest=={version('pytest')}" in (tmp_path / "out" / needed[1]).read_text().split()
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--target", tmp_path / "installed"]
+    subprocess.run([*pip, tmp_path / "out" / needed[2]], check=True)
+    installed = {p.relative_to(tmp_path / "installed") for p in (tmp_path / "installed" / "autograder").rglob("*")}
+    assert {f for f in files if f.parts[0] == "autograder"} <= installed
+
+
+def test_a_template_for_github_classroom(course, tmp_path):
+    released = course.root / "assignments" / "tiny"
+    with pytest.raises(UsageError, match="not released yet"):
+        runners.github_classroom(course, course.assignment("tiny"), tmp_path / "template")
+    shutil.copytree(course.root / "solutions" / "tiny", released, ignore=shutil.ignore_patterns("private"))
+    (released / "requirements.txt").write_text("numpy", encoding="utf-8")
+    (workflow,) = runners.github_classroom(course, course.assignment("tiny"), tmp_path / "template")
+    steps = yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"]["check"]["steps"]
+    assert [key for step in steps for key in step if key != "with"] == ["uses", "uses", "run", "run"]
+    assert sorted(p.name for p in (tmp_path / "template").iterdir()) == [
+        ".github", "assignment.yaml", "requirements.txt", "test_tiny.py", "tiny.ipynb",
+    ]  # fmt: skip
+    needed = (tmp_path / "template" / "requirements.txt").read_text(encoding="utf-8").split()
+    assert needed == ["numpy", "-c", ".github/autograder/constraints.txt", "./.github/autograder"]
+    with pytest.raises(UsageError, match="is there already"):
+        runners.github_classroom(course, course.assignment("tiny"), tmp_path / "template")
+    # as GitHub runs them, but that pip looks at what it would install, and leaves that
+    pip = {"PIP_DRY_RUN": "1", "PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for step in steps[2:]:
+        command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+        done = subprocess.run(
+            command, cwd=tmp_path / "template", env=os.environ | pip | {"PATH": path}, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,242 @@
+"""Rubrics as pytest sees them: real inner sessions, under plain pytest and quietly inside a process."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import tiny_course as tiny
+
+from autograder.base.errors import ConfigError
+from autograder.base.i18n import Text
+from autograder.course.course import Assignment
+from autograder.results.grade_report import CriterionResult, ExerciseResult
+from autograder.rubric.judge import Judge
+from autograder.rubric.pytest_session import run_session
+from autograder.student.functions import Student
+from autograder.student.local import LocalRunner
+
+
+@pytest.fixture
+def course(tmp_path):
+    return tiny.make(tmp_path)
+
+
+def run(folder, *arguments, alone=True):
+    """A real pytest session in a process of its own, with our plugin alone or as it finds it: what it printed."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    if alone:
+        command += ["-p", "autograder.rubric.standalone"]
+    environment = os.environ | ({"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} if alone else {})
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8")
+    return done.stdout + done.stderr
+
+
+def submission(folder, notebook):
+    file = folder / "zoe.ipynb"
+    file.write_text(json.dumps(notebook))
+    return f"--submission={file}"
+
+
+def test_without_a_submission_the_reference_is_judged(course):
+    assert "4 passed" in run(course.root, "solutions/tiny", alone=False)
+
+
+def test_a_submission_is_judged_and_points_are_shown(course):
+    printed = run(
+        course.root, "solutions/tiny", submission(course.root, tiny.answers("def double(x):\n    return 3 * x"))
+    )
+    assert "2 failed, 2 passed" in printed
+    assert re.search(r"at \[\d, \d\] it is \S+, expected \S+", printed)
+    assert re.search(r"^double +2 / 6$", printed, re.MULTILINE)
+    assert re.search(r"^step +4 / 4$", printed, re.MULTILINE)
+
+
+def test_messages_come_in_chinese(course):
+    wrong = submission(course.root, tiny.answers("def double(x):\n    return x[0]"))
+    assert "返回值的形状应为 (3, 2)，却是 (2,)" in run(course.root, "solutions/tiny", wrong, "--lang=zh")
+
+
+def test_an_unreadable_submission_is_one_line(course):
+    (course.root / "zoe.ipynb").write_text("")
+    printed = run(course.root, "solutions/tiny", "--submission=zoe.ipynb")
+    assert "ERROR: zoe.ipynb is empty" in printed.splitlines()
+
+
+def test_a_mistake_in_a_rubric_is_one_line(tmp_path):
+    tiny.make(tmp_path, visible=tiny.VISIBLE.replace("double.shape", "double.form"))
+    last = run(tmp_path, "solutions/tiny").strip().splitlines()[-1]
+    assert re.fullmatch(
+        r"ERROR: .*test_tiny.py:11: double.values: needs='double.form' is not an earlier criterion", last
+    )
+
+
+def test_ordinary_tests_are_left_alone(tmp_path):
+    (tmp_path / "test_it.py").write_text("def test_it(): assert 1")
+    printed = run(tmp_path, alone=False)
+    assert "1 passed" in printed
+    assert not re.search("points|warning", printed)
+
+
+def judged(course, names, **options):
+    assignment = Assignment.load(course.root / "solutions" / "tiny")
+    judge = Judge(assignment, b"key", **options)
+    runner = LocalRunner(names.__getitem__, defined=lambda: names, failure=lambda error: pytest.fail(repr(error)))
+    judge.begin(Student(assignment.functions, runner))
+    run_session(judge)
+    return judge
+
+
+def double(x):
+    return 2 * x
+
+
+def step(params, lr):
+    for p in params:
+        p.data -= lr * p.grad
+
+
+def test_the_same_rubric_runs_quietly_in_this_process(course, capfd):
+    judge = judged(course, {"double": double, "step": step})
+    assert [(e.name, e.score) for e in judge.exercises()] == [("double", 6), ("step", 4)]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_one_exercise_can_be_judged_alone(course):
+    (exercise,) = judged(course, {"double": double}, exercise="double").exercises()
+    assert (exercise.name, exercise.score) == ("double", 6)
+
+
+def test_an_exercise_alone_ignores_what_others_need(course):
+    judge = judged(course, {"step": step}, exercise="step")
+    assert [r.outcome for r in judge.exercises()[0].criteria] == ["passed"]
+
+
+def test_a_frozen_argument_is_restored_in_this_process_too(tmp_path):
+    visible = tiny.VISIBLE.replace(
+        "checks.assert_shape(student.double(x), (3, 2))", "checks.assert_unchanged(student.double, x)"
+    )
+    course = tiny.make(tmp_path, visible=visible)
+    judge = judged(course, {"double": lambda x: x.mul_(2), "step": step})
+    results = judge.exercises()[0].criteria
+    assert "changed its argument x in place" in results[0].message
+    assert results[1].outcome == "skipped"
+
+
+def test_parametrised_criteria_share_their_points(tmp_path):
+    visible = tiny.VISIBLE.replace("import torch\n", "import pytest, torch\n").replace(
+        '@criterion("double", points=3', '@pytest.mark.parametrize("n", [1, 2, 4])\n@criterion("double", points=3'
+    )
+    visible = visible.replace("def test_double_values(student, rng)", "def test_double_values(student, rng, n)")
+    course = tiny.make(tmp_path, visible=visible)
+    results = judged(course, {"double": double, "step": step}).exercises()[0].criteria
+    assert [(r.id, r.points) for r in results[1:4]] == [(f"double.values[{n}]", 1) for n in (1, 2, 4)]
+
+
+def test_random_inputs_depend_on_key_and_criterion_only(tmp_path):
+    seen = []
+
+    def keep(x):
+        seen.append(x.sum().item())
+        return 2 * x
+
+    course = tiny.make(tmp_path)
+    for _ in range(2):
+        judged(course, {"double": keep, "step": step})
+    assert seen[: len(seen) // 2] == seen[len(seen) // 2 :]
+    assert seen[0] != seen[1]
+
+
+def test_a_rubric_that_is_missing_is_the_authors_mistake(tmp_path):
+    course = tiny.make(tmp_path)
+    (course.root / "solutions" / "tiny" / "test_tiny.py").unlink()
+    (course.root / "solutions" / "tiny" / "private" / "test_tiny_hidden.py").unlink()
+    with pytest.raises(ConfigError, match="nothing to judge by"):
+        judged(course, {})
+
+
+# -- with pytest's set-up of each test, and without ----------------------------------------------------------------------
+
+OWN_FIXTURE = """
+import pytest
+
+@pytest.fixture
+def x(rng):
+    yield torch.randn(3, 2, generator=rng)
+
+"""
+WITH_SETUP = {
+    "a mark": tiny.VISIBLE.replace("import torch\n", "import pytest, torch\n").replace(
+        '@criterion("double", p', '@pytest.mark.skipif(False, reason="")\n@criterion("double", p'
+    ),
+    "the request": tiny.VISIBLE.replace("(student, rng)", "(student, rng, request)"),
+    "an automatic fixture": tiny.VISIBLE.replace(
+        "\n\n\n@", "\nimport pytest\n@pytest.fixture(autouse=True)\ndef around():\n    yield\n\n@", 1
+    ),
+    "a set-up function": tiny.VISIBLE + "\ndef setup_function():\n    pass\n",
+}
+
+
+def test_criteria_that_ask_for_our_fixtures_only_are_called_as_they_are(course):
+    judge = judged(course, {"double": double, "step": step})
+    assert set(judge.plain_tests) == {c.id for c in judge.criteria}
+
+
+def test_a_criterion_with_a_fixture_of_its_own_is_set_up_by_pytest(tmp_path):
+    visible = tiny.VISIBLE.replace("\n\n\n@", f"\n{OWN_FIXTURE}\n@", 1).replace(
+        "test_double_shape(student, rng):\n    x = torch.randn(3, 2, generator=rng)\n",
+        "test_double_shape(student, x):\n",
+    )
+    judge = judged(tiny.make(tmp_path, visible=visible), {"double": lambda x: 3 * x, "step": step})
+    assert [r.outcome for r in judge.exercises()[0].criteria] == ["passed", "failed", "failed"]
+    assert "double.shape" not in judge.plain_tests
+
+
+@pytest.mark.parametrize("visible", WITH_SETUP.values(), ids=WITH_SETUP)
+def test_both_ways_come_to_the_same(tmp_path, visible):
+    wrong = {"double": lambda x: 3 * x, "step": step}
+    plain = judged(tiny.make(tmp_path / "plain"), wrong)
+    whole = judged(tiny.make(tmp_path / "whole", visible=visible), wrong)
+    assert "double.values" not in whole.plain_tests
+    assert whole.exercises() == plain.exercises()
+
+
+def test_hooks_of_a_conftest_are_called(tmp_path):
+    course = tiny.make(tmp_path)
+    hook = "import pytest\ndef pytest_runtest_setup(item):\n    pytest.skip('not today')\n"
+    (course.root / "solutions" / "tiny" / "conftest.py").write_text(hook)
+    judge = judged(course, {"double": double, "step": step})
+    assert {r.outcome for e in judge.exercises() for r in e.criteria} == {"skipped"}
+
+
+# -- scores fail closed ------------------------------------------------------------------------------------------------
+
+TITLE = Text(en="t", zh="标题")
+
+
+def result(outcome, earned, points=2.0):
+    return CriterionResult(id="e.c", title=TITLE, points=points, earned=earned, outcome=outcome, visible=True)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "earned", "points"),
+    [
+        ("failed", 2, 2),
+        ("skipped", 1, 2),
+        ("error", 2, 2),
+        ("passed", 3, 2),
+        ("passed", 1, 2),
+        ("passed", float("nan"), float("nan")),
+        ("passed", -1, -1),
+    ],
+)
+def test_points_nobody_earned_are_no_result(outcome, earned, points):
+    with pytest.raises(ValueError, match=r"earn|finite|greater"):
+        result(outcome, earned, points)
+
+
+def test_an_exercise_that_could_not_be_judged_has_no_score():
+    exercise = ExerciseResult.of("e", TITLE, (result("passed", 2), result("error", 0)))
+    assert (exercise.score, exercise.max_score) == (None, 4)

@@ -1,0 +1,448 @@
+"""A peer that answers each request, honestly until it is told otherwise: what comes out is a plain value or a `StudentError`."""
+
+import contextlib
+import gc
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from autograder.base.errors import BadReply, StudentCrash, StudentError, StudentTimeout
+from autograder.sandbox.forking import Child
+from autograder.sandbox.process import WorkerProcess
+from autograder.sandbox.wire import Connection, WireError, pack
+from autograder.student.remote import RemoteIterator, RemoteObject
+
+SOURCE = "def f(x, y): pass"
+PLAIN = (
+    torch.Tensor,
+    np.ndarray,
+    type(None),
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    list,
+    tuple,
+    dict,
+    slice,
+    range,
+    torch.dtype,
+)
+LOADED = {
+    "start": {"result": None},
+    "cell": {"result": []},
+    "grade_cell": {"result": None},
+    "finish": {"result": ["f"]},
+}
+
+
+class Peer:
+    """Stands where a zygote does. Its workers are threads, which read every request and answer as their script says.
+
+    Args:
+        acts: what becomes of the honest answer to each request after loading; when they are used up it is sent as it is.
+    """
+
+    def __init__(self, acts):
+        self._acts = list(acts)
+        self._threads = []
+        with subprocess.Popen(["/bin/true"]) as ended:
+            self._ended = os.pidfd_open(ended.pid)  # what kills a worker kills nobody
+
+    def spawn(self):
+        ours, theirs = socket.socketpair()
+        thread = threading.Thread(target=self._serve, args=(theirs,))
+        thread.start()
+        self._threads.append(thread)
+        return WorkerProcess(self, Child(0, os.dup(self._ended)), Connection(ours), os.memfd_create("output"))
+
+    def exit_status(self, _):
+        return 0
+
+    def close(self):
+        for thread in self._threads:
+            thread.join(20)
+            assert not thread.is_alive()
+        os.close(self._ended)
+
+    def _serve(self, sock):
+        connection = Connection(sock)
+        with sock, contextlib.suppress(OSError, EOFError):
+            while True:
+                message, received = connection.receive()
+                answer = honest_answer(message, [r.tensor for r in received])
+                if message.get("op") not in LOADED and self._acts:
+                    answer = self._acts.pop(0)(answer)
+                sock.sendall(answer)
+                if not answer:
+                    return
+
+
+def honest_answer(message, tensors):
+    """What a worker says whose `f` returns x, an object, an iterator and its argument y; whose gradients are ones."""
+    if message.get("op") in LOADED:
+        return pack(LOADED[message["op"]], [])
+    if message.get("op") == "call" and "object" not in message:
+        tree = [{"t": 0}, {"h": [1, "Net", False]}, {"h": [2, "generator", True]}, {"m": [["k", {"t": 1}]]}]
+        entries = [["float32", [2, 2], True, False, 16], ["float32", [2, 2], False, True, 16]]
+        extra = {"updates": [], "aliases": [[1, 1]], "changed": [], "graph": 1, "grads": [], "tensors": entries}
+        return framed(
+            {"result": tree, **extra}, b"".join(bytes(t.detach().numpy()).ljust(64, b"\0") for t in tensors[:2])
+        )
+    if message.get("op") == "vjp":
+        return pack({"result": [{"t": 0}]}, [torch.ones(2, 2)])
+    return pack({"result": [{"t": 0}], "updates": [], "aliases": [], "changed": [], "grads": []}, [torch.ones(2)])
+
+
+def framed(message, body=b"", sizes=None):
+    header = message if isinstance(message, bytes) else json.dumps(message).encode()
+    return struct.pack("<4sIQ", b"DLA\x01", *(sizes or (len(header), len(body)))) + header + body
+
+
+# -- what a peer may do with an honest answer ------------------------------------------------------------------------------
+
+junk = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 5)
+    | st.sampled_from(
+        [10**30, 1 << 63, 1.5, float("nan"), float("inf"), "", "k", "\ud800", "\x1b[2J\u202e", "0x" + "f" * 9_000]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.builds(
+            lambda k, v: {k: v}, st.sampled_from([*"tnumfisrcdghbF", "zz"]), st.lists(inner, max_size=3) | inner
+        )
+    ),
+    max_leaves=8,
+)
+
+
+def edited(answer, where, what, kind):
+    at = int(where * len(answer))
+    rest = {"set": answer[at + len(what) :], "insert": answer[at:], "cut": b""}[kind]
+    return answer[:at] + (b"" if kind == "cut" else what) + rest
+
+
+def replaced(answer, path, value):
+    """Another value somewhere in the header's tree; the sizes are those of the new header."""
+    size, _ = struct.unpack("<IQ", answer[4:16])
+    message = json.loads(answer[16 : 16 + size])
+    node, key = message, None
+    for step in path:
+        keys = sorted(node) if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ()
+        if not keys:
+            break
+        parent, key = node, list(keys)[step % len(keys)]
+        node = node[key]
+    if key is None:
+        return answer
+    parent[key] = value
+    return framed(message, answer[16 + size :])
+
+
+def with_duplicates(answer, value):
+    size, _ = struct.unpack("<IQ", answer[4:16])
+    again = json.dumps({"result": value, "tensors": []}).encode()[1:]
+    return framed(answer[16 : 16 + size].rstrip()[:-1] + b"," + again, answer[16 + size :])
+
+
+bytewise = st.builds(
+    lambda *how: lambda answer: edited(answer, *how),
+    st.floats(0, 1, exclude_max=True),
+    st.binary(min_size=1, max_size=4) | st.sampled_from([b"-", b"[", b"{", b"9" * 5000, b"NaN", b"1e999", b'"t":-1']),
+    st.sampled_from(["set", "insert"]),
+)
+treewise = st.builds(
+    lambda path, value: lambda answer: replaced(answer, path, value),
+    st.lists(st.integers(0, 7), min_size=1, max_size=6),
+    junk,
+)
+acts = st.lists(
+    st.one_of(
+        bytewise,
+        treewise,
+        treewise,
+        treewise,
+        st.builds(lambda value: lambda answer: with_duplicates(answer, value), junk),
+        st.builds(lambda value: lambda answer: framed({"failure": value}), junk | st.tuples(junk, junk, junk, junk)),
+        st.builds(
+            lambda number, args, kwargs: (
+                lambda answer: framed({"callback": number, "args": args, "kwargs": kwargs}) + answer
+            ),
+            st.integers(-1, 1) | junk,
+            st.builds(lambda value: {"u": [value]}, junk) | junk,
+            st.just({"m": []}) | junk,
+        ),
+        st.sampled_from([lambda answer: b"", lambda answer: answer * 2, lambda answer: answer]),
+        st.builds(
+            lambda where: lambda answer: edited(answer, where, b"", "cut") + b"", st.floats(0, 1, exclude_max=True)
+        ),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+# -- using it as rubrics do ------------------------------------------------------------------------------------------------
+
+
+def inner_values(value):
+    yield value
+    if isinstance(value, dict):
+        value = [part for pair in value.items() for part in pair]
+    if isinstance(value, list | tuple):
+        for part in value:
+            yield from inner_values(part)
+
+
+def use(student, x, y):
+    """Call, go backward, iterate, call what came back."""
+    for value in list(inner_values(student.f(x, y))):
+        assert type(value) in PLAIN or isinstance(value, RemoteObject) or type(value) is type(iter([])), type(value)
+        if isinstance(value, torch.Tensor) and value.requires_grad:
+            value.real.sum().backward()
+        elif isinstance(value, RemoteIterator):
+            next(value, None)
+        elif isinstance(value, RemoteObject):
+            value(x.detach())
+            list(value.parameters(recurse=True) if hasattr(value, "parameters") and callable(value.parameters) else [])
+
+
+@contextlib.contextmanager
+def opened(open_runner, acts, *, call_s=0.5, **options):
+    peer = Peer(acts)
+    runner, student = open_runner(SOURCE, on=peer, call_s=call_s, **options)
+    try:
+        yield runner, student
+    finally:
+        runner.close()
+        peer.close()
+
+
+def arguments():
+    return torch.full((2, 2), 3.0, requires_grad=True), torch.full((2, 2), 5.0)
+
+
+def are_untouched(x, y):
+    same = torch.equal(x.detach(), torch.full((2, 2), 3.0)) and torch.equal(y, torch.full((2, 2), 5.0))
+    return same and x.requires_grad and x.is_leaf and not y.requires_grad and y.grad is None
+
+
+def test_an_honest_peer_is_used_without_an_error(open_runner):
+    """All of `use` is reached: what the fuzzers below change is an answer that would be taken."""
+    with opened(open_runner, []) as (_, student):
+        x, y = arguments()
+        use(student, x, y)
+        assert torch.equal(x.grad, torch.ones(2, 2))
+        assert student.f(x, y)[3]["k"] is y
+
+
+SILENCE_S = 0.15
+"""How long to wait for a peer of which any error may come; many fall silent."""
+
+
+@settings(max_examples=200)
+@given(acts)
+@example([lambda answer: framed(b"[" * 100_000)])
+@example([lambda answer: framed(b"{}", sizes=(1 << 31, 1 << 60))])
+@example([lambda answer: answer[:-1], lambda answer: b""])
+def test_whatever_becomes_of_an_answer_it_is_a_plain_value_or_a_students_error(open_runner, acts):
+    x, y = arguments()
+    with opened(open_runner, acts, call_s=SILENCE_S) as (_, student):
+        with contextlib.suppress(StudentError):
+            use(student, x, y)
+        assert are_untouched(x, y)
+
+
+@settings(max_examples=100)
+@given(acts)
+def test_with_a_function_of_ours_in_its_hands(open_runner, acts):
+    """Whatever it calls it with: an error of ours is told to it, and nothing of it is raised here."""
+    with opened(open_runner, acts, call_s=SILENCE_S) as (_, student), contextlib.suppress(StudentError):
+        student.f([torch.ones(2, 2), lambda *args, **kwargs: args[0].shape], torch.ones(2, 2))
+
+
+@settings(max_examples=100)
+@given(acts)
+def test_declared_changes_keep_shape_and_type(open_runner, acts):
+    x, y = arguments()
+    with opened(open_runner, acts, call_s=SILENCE_S, changes={"f": ("x",)}) as (_, student):
+        with contextlib.suppress(StudentError):
+            use(student, x, y)
+        assert (x.shape, x.dtype, x.is_leaf) == ((2, 2), torch.float32, True)
+        assert x.grad is None or (x.grad.shape, x.grad.dtype) == (x.shape, x.dtype)
+        assert torch.equal(y, torch.full((2, 2), 5.0))
+
+
+def answering(**changes):
+    """An act that changes entries of the honest answer to a call."""
+
+    def act(answer):
+        size, _ = struct.unpack("<IQ", answer[4:16])
+        return framed(json.loads(answer[16 : 16 + size]) | changes, answer[16 + size :])
+
+    return act
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"result": {"t": -1}},
+        {"result": [{"t": 0}, {"t": -2}]},
+        {"aliases": [[0, -1]]},
+        {"aliases": [[-1, 0]]},
+        {"aliases": [["0", "0"]]},
+        {"aliases": [[0.5, 0]]},
+        {"aliases": [[1, 9]]},
+        {"grads": [[-1, 0]]},
+        {"grads": [[0, -1]]},
+        {"grads": [[True, 0]]},
+    ],
+    ids=json.dumps,
+)
+def test_tensors_are_not_counted_from_their_end(open_runner, lie):
+    """Behind the results lie the arguments that they are said to be: an index below zero would reach one of ours."""
+    x, y = arguments()
+    with opened(open_runner, [answering(**lie)]) as (_, student):
+        with pytest.raises(BadReply):
+            student.f(x, y)
+        assert are_untouched(x, y)
+        assert x.grad is None
+
+
+def test_a_gradient_of_a_result_is_never_an_argument_of_ours(open_runner):
+    """A backward pass would add to it in place."""
+    x, y = arguments()
+    entry = ["float32", [2, 2], True, True, 16]
+    lie = answering(tensors=[entry, ["float32", [2, 2], False, True, 16]], grads=[[0, 1]], graph=None)
+    with opened(open_runner, [lie]) as (_, student):
+        result = student.f(x, y)[0]
+        (result * 2).sum().backward()
+        assert are_untouched(x, y)
+        assert result.grad is not y
+
+
+@pytest.mark.parametrize("line", [10**4000, -1, 1.5, "7", None, True, 1 << 40])
+def test_a_line_number_is_a_number_of_a_line(open_runner, line):
+    lie = framed({"failure": ["ValueError", "words", [["code cell 1", line, "f", "x"]], False]})
+    with opened(open_runner, [lambda _: lie]) as (_, student), pytest.raises(BadReply):
+        student.f(*arguments())
+
+
+def test_a_worker_that_says_nothing_is_late_and_one_that_hangs_up_has_crashed(open_runner):
+    with opened(open_runner, [lambda answer: answer[:20]], call_s=0.2) as (_, student), pytest.raises(StudentTimeout):
+        student.f(*arguments())
+    with opened(open_runner, [lambda answer: b""]) as (_, student), pytest.raises(StudentCrash):
+        student.f(*arguments())
+
+
+def peak_of(action):
+    """The most memory Python's own allocators gave out meanwhile, in MB."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(StudentError):
+            action()
+        return tracemalloc.get_traced_memory()[1] / 2**20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        framed(b"{}", sizes=((1 << 20) + 1, 0)),
+        framed(b"{}", sizes=(2, (64 << 20) + 1)),
+        framed(b'{"result": [' + b"[]," * 340_000 + b"[]]}"),
+        framed(b'{"result": {"u": [' + b'{"u":[]},' * 110_000 + b"0]}}"),
+        framed(b'{"result": "' + b"\\u0000" * 170_000 + b'"}'),
+        framed({"result": {"m": [[n, n] for n in range(50_000)]}}),
+        framed({"result": {"r": [0, 10**300, 1]}}),
+        framed({"result": [{"t": 0}] * 50_000, "tensors": [["float32", [0, (1 << 40) - 1], False, True, 0]]}),
+    ],
+    ids=["header", "body", "lists", "tuples", "text", "dictionary", "range", "one tensor often"],
+)
+def test_a_small_answer_takes_no_large_memory(open_runner, bomb):
+    with opened(open_runner, [lambda _: bomb]) as (_, student):
+        assert peak_of(lambda: student.f(*arguments())) < 150
+
+
+def test_items_of_an_iterator_take_no_large_memory_together(open_runner):
+    """Structure counts as tensors do: a megabyte of brackets is dozens of megabytes of lists."""
+    heavy = framed(b'{"result": [[' + b"[]," * 340_000 + b"[]]]}")
+    iterator = answering(result={"h": [2, "generator", True]})
+    itself = framed({"result": {"h": [2, "generator", True]}})
+    acts = [iterator, lambda _: itself, *[lambda _: heavy] * 60]
+    with (
+        opened(open_runner, acts, call_s=20, submission_s=200) as (_, student),
+        pytest.raises(StudentError, match="gives more than 256 MB"),
+    ):
+        list(student.f(*arguments()))
+
+
+# -- a real worker whose student calls our functions in hostile ways ---------------------------------------------------------
+
+CALLERS = {
+    "for ever": "while True: g(x)",
+    "from a thread": "import threading\n    t = threading.Thread(target=lambda: [g(x) for _ in range(50)])\n    t.start()\n    [g(x) for _ in range(50)]\n    t.join()",
+    "after it has returned": "import threading\n    threading.Timer(0.05, lambda: [g(x) for _ in range(1000)]).start()",
+    "with more than can be sent": "g(torch.zeros(20 << 20))",
+    "with almost more than can be sent": "[g(torch.zeros(15 << 20)) for _ in range(3)]",
+    "with itself": "g(g, g=g)",
+    "with numbers as names": "g._worker._send({'callback': 0, 'args': {'u': []}, 'kwargs': {'m': [[1, 2]]}}); return g._worker._receive()",
+    "with a number that is none": "g._number = -1\n    g(x)",
+    "in the middle of an answer": "g._worker._connection.socket.sendall(b'DLA'); g(x)",
+    "without reading what it answers": "[g._worker._send({'callback': 0, 'args': {'u': []}, 'kwargs': {'m': []}}) for _ in range(10**6)]",
+    "when it is deleted": "class D:\n        def __del__(self): g(x)\n    D()",
+    "from a signal": "import signal\n    signal.signal(signal.SIGALRM, lambda *_: g(x))\n    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)\n    [g(x) for _ in range(300)]",
+    "and raises": "g(x)\n    raise KeyboardInterrupt",
+    "and goes away": "g(x)\n    import os; os._exit(3)",
+    "and returns it": "return g",
+    "with a generator": "g(i for i in range(3))",
+    "by calling itself through it": "return g(f)",
+}
+
+
+@pytest.mark.parametrize("how", CALLERS)
+def test_a_function_of_ours_may_be_called_in_any_way(open_student, how):
+    student = open_student(f"import torch\ndef f(g, x):\n    {CALLERS[how]}\ndef other(x): return x + 1", call_s=1)
+    calls = []
+
+    def ours(*args, **kwargs):
+        calls.append(len(args))
+        return student.f(ours, torch.ones(2)) if args and callable(args[0]) and len(calls) < 500 else args[0]
+
+    with contextlib.suppress(StudentError):
+        student.f(ours, torch.ones(2))
+    for _ in range(20):  # what it left in the socket is not the answer to another call, nor what its timer still sends
+        with contextlib.suppress(StudentError):
+            assert torch.equal(student.other(torch.ones(2)), torch.full((2,), 2.0))
+    assert torch.equal(student.other(torch.ones(2)), torch.full((2,), 2.0))
+
+
+def test_what_we_send_is_checked_before_it_is_sent(open_runner):
+    with opened(open_runner, []) as (_, student), pytest.raises(WireError):
+        student.f(torch.zeros(20 << 20), object())
+
+
+def test_a_judge_can_bound_its_own_memory():
+    """What a column minus a row takes where nobody has looked at their shapes first."""
+    script = "import torch; from autograder.sandbox.confine import limit_own_memory; limit_own_memory(512)\n"
+    for rows, works in ((1_000, True), (20_000, False)):
+        subtract = f"torch.zeros({rows}, 1) - torch.zeros(1, {rows})"
+        done = subprocess.run([sys.executable, "-c", script + subtract], capture_output=True, text=True)
+        assert (done.returncode == 0) == works
+        assert ("can't allocate memory" in done.stderr) == (not works)
