@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import tiny_quiz as tiny
 from nbgrader.api import Gradebook
-from test_quiz_cli import quiz as run_quiz
+from quiz_command import run_quiz
 
 from autograder.base.errors import GradebookError, UsageError
 from autograder.base.i18n import same

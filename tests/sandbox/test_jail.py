@@ -1,13 +1,10 @@
 """Grading where the kernel has no Landlock: the same reports by other means, or none at all."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import tiny_course as tiny
-from without_landlock import has_namespaces
+from without_landlock import WITHOUT_LANDLOCK, grade, has_namespaces, run
 
 from autograder.cli import doctor
 from autograder.results.journal import read
@@ -16,7 +13,6 @@ from autograder.sandbox import confine, landlock
 pytestmark = pytest.mark.skipif(landlock.version() == 0, reason="this machine has no Landlock to compare with")
 needs_namespaces = pytest.mark.skipif(not has_namespaces(), reason="this machine lets nobody mount in a namespace")
 
-WITHOUT_LANDLOCK = (sys.executable, str(Path(__file__).parents[1] / "helpers" / "without_landlock.py"))
 SETTINGS = tiny.SETTINGS.replace("call_s: 2, cell_s: 2", "call_s: 1, cell_s: 10")
 ANSWERS = {
     "right": tiny.answers(before=["import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"]),
@@ -34,14 +30,6 @@ def course(tmp_path_factory):
     for student, content in ANSWERS.items():
         tiny.submit(course, student, content)
     return course
-
-
-def run(*command, before=()):
-    return subprocess.run([*before, sys.executable, "-m", "autograder", *command], capture_output=True, text=True)
-
-
-def grade(course, out, *options, before=()):
-    return run("grade", "--course", course.root, "--out", out, "--no-gradebook", *options, before=before)
 
 
 @needs_namespaces

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 import tiny_course as tiny
-from test_confine import ATTEMPTS, FORBIDDEN, GONE, ORDINARY, REFUSED, USERS
-from test_jail import WITHOUT_LANDLOCK, grade
-from without_landlock import has_namespaces
+from escape_attempts import ATTEMPTS, FORBIDDEN, GONE, ORDINARY, REFUSED, USERS
+from without_landlock import WITHOUT_LANDLOCK, grade, has_namespaces
 
 from autograder.base.errors import StudentCrash, StudentException
 from autograder.results.journal import read

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import tiny_course
 import tiny_quiz as tiny
+from quiz_command import run_quiz
 from rich.console import Console
-from test_quiz_cli import quiz as run_quiz
 
 from autograder.base import files
 from autograder.base.errors import ConfigError, UsageError
