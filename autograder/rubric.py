@@ -144,7 +144,10 @@ def _record(judge: Judge, judged: Criterion, error: BaseException | None) -> Non
     """Keep what the test of a criterion came to."""
     from autograder.mistakes import Finding
 
-    judge.findings[judged.id] = Finding.of(error)
+    try:
+        judge.findings[judged.id] = Finding.of(error)
+    except Exception:  # noqa: BLE001 -- what cannot be compared is not diagnosed; the verdict does not depend on it
+        judge.findings[judged.id] = Finding(type(error).__name__)
     if error is None:
         judge.record_passed(judged)
         return
@@ -161,7 +164,11 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
     if isinstance(error, CheckFailed):
         from autograder.diagnosis import explain
 
-        return "failed", error.text, error.diagnosis or explain(error.actual, error.expected)
+        try:
+            diagnosis = error.diagnosis or explain(error.actual, error.expected)
+        except Exception:  # noqa: BLE001 -- a tensor can be of any kind; a diagnosis that fails costs the diagnosis
+            diagnosis = None
+        return "failed", error.text, diagnosis
     if isinstance(error, StudentError):
         return "failed", error.text, None
     if isinstance(error, pytest.skip.Exception):
