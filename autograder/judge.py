@@ -68,6 +68,10 @@ class Judge:
 
         if not self.assignment.has_reference:
             raise ConfigError("has no private/ folder, so there is no reference here", path=self.assignment.directory)
+        if not self.assignment.notebook.is_file():
+            raise ConfigError(
+                "is missing: the source notebook is called like its folder", path=self.assignment.notebook
+            )
         try:
             return submission.read(self.assignment.notebook)
         except SubmissionError as error:

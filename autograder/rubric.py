@@ -317,7 +317,8 @@ def _declared(item: pytest.Item) -> Criterion:
 def _check(judge: Judge, judged: Criterion, item: pytest.Item, known: set[str]) -> None:
     place: dict[str, Any] = {"path": judged.path, "line": judged.line, "key": judged.id}
     if judged.exercise not in judge.assignment.settings.exercises:
-        raise ConfigError(f"assignment.yaml has no exercise {judged.exercise!r}", **place)
+        there_are = ", ".join(judge.assignment.settings.exercises)
+        raise ConfigError(f"assignment.yaml has no exercise {judged.exercise!r}; there are: {there_are}", **place)
     if judged.id in known:
         raise ConfigError("there is another criterion of this name", **place)
     if judged.needs is not None and not any(is_named(other, judged.needs) for other in known):
