@@ -130,6 +130,8 @@ class Answers:
             assignment: the folder in ``solutions/``.
             release: the notebook in ``assignments/``.
         """
+        if not assignment.notebook.is_file():
+            raise ConfigError("is missing: the source notebook is called like its folder", path=assignment.notebook)
         source = json.loads(assignment.notebook.read_text(encoding="utf-8"))
         marks = (
             (cell, cell["metadata"].get("nbgrader", {})) for cell in source["cells"] if cell["cell_type"] == "code"

@@ -149,6 +149,14 @@ def test_an_authors_mistake_is_refused_with_its_line(tmp_path, mutants, words):
     assert error.value.line
 
 
+def test_the_audit_of_a_source_notebook_of_another_name_is_one_line(tmp_path):
+    course = course_with(tmp_path)
+    (course.root / "solutions/tiny/tiny.ipynb").rename(course.root / "solutions/tiny/homework.ipynb")
+    code = CliRunner().invoke(app, ["audit", "--course", str(course.root), "--jobs", "1"])
+    assert code.exit_code == 2
+    assert "tiny.ipynb: is missing: the source notebook is called like its folder" in code.stderr
+
+
 # -- diagnosis ---------------------------------------------------------------------------------------------------------
 
 
