@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.base.errors import ConfigError, SandboxError
-from autograder.base.i18n import Text, printable, same, text
+from autograder.base.i18n import Text, printable, text
 from autograder.course.course import Assignment
 from autograder.course.jobs import Job
 from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
@@ -32,6 +32,8 @@ from autograder.student.worker_settings import worker_settings_of
 MAX_TRIES = 2
 _GRACE_S = 60
 _START_S = 60
+_MUTANT_S = 60
+"""A mutant that takes longer under one criterion, or ends the process, is not run again."""
 
 
 class RubricServer(ForkServer):
@@ -99,6 +101,7 @@ class Session:
         sock: takes requests, gives reports.
         job: what it is judging.
         processor: the only one it runs on.
+        mutant: the one that it runs for a diagnosis, or ran last, for this submission.
     """
 
     process: Child
@@ -107,15 +110,23 @@ class Session:
     processor: int | None = None
     deadline: float = field(default_factory=lambda: time.monotonic() + _START_S)
     is_ready: bool = False
+    mutant: str | None = None
     _buffer: bytearray = field(default_factory=bytearray)
 
-    def begin(self, job: Job | None, *, within_s: float) -> None:
-        """Hand it a submission; None when there are no more."""
-        self.job = job
+    def begin(self, job: Job | None, *, within_s: float, deadly: Iterable[str] = ()) -> None:
+        """Hand it a submission; None when there are no more.
+
+        Args:
+            job: the submission.
+            within_s: how long it may take.
+            deadly: the mutants that it must not run.
+        """
+        self.job, self.mutant = job, None
         self.deadline = time.monotonic() + within_s if job is not None else float("inf")
         if job is not None:
             with contextlib.suppress(OSError):  # a process that is gone is noticed when it is listened to
-                self.sock.sendall(json.dumps(job.as_message()).encode() + b"\n")
+                message = job.as_message() | {"deadly": sorted(deadly)}
+                self.sock.sendall(json.dumps(message).encode() + b"\n")
 
     def hear(self) -> list[dict[str, Any]] | None:
         """What it has said since; None when it is gone. Blocks while there is nothing."""
@@ -159,6 +170,7 @@ class Engine:
         self._selector = selectors.DefaultSelector()
         self._sessions: list[Session] = []
         self._count, self._stillborn = sessions, 0
+        self._deadly: set[str] = set()
         self._processors = sorted(os.sched_getaffinity(0))
         self._patience_s = 2 * assignment.settings.limits.submission_s + _GRACE_S
         self._blank: tuple[ExerciseResult, ...] = ()  # every criterion of the rubric, not judged
@@ -198,7 +210,11 @@ class Engine:
             self._replace_session()
         for session in self._sessions:
             if session.is_ready and self._waiting:
-                session.begin(self._waiting.popleft(), within_s=self._patience_s)
+                self._begin(session)
+
+    def _begin(self, session: Session) -> None:
+        job = self._waiting.popleft() if self._waiting else None
+        session.begin(job, within_s=self._patience_s, deadly=self._deadly)
 
     def _add_session(self) -> None:
         session = self._server.fork_session()
@@ -214,17 +230,25 @@ class Engine:
             return
         for message in messages:
             if "fault" in message:
-                yield from self._lost(session, same(message["fault"]))
+                reason = Text(en=message["fault"], zh=message.get("fault_zh", message["fault"]))
+                yield from self._lost(session, reason)
                 return
+            if "diagnosing" in message:
+                session.mutant = message["diagnosing"]
+                session.deadline = time.monotonic() + _MUTANT_S
+                continue
             if "report" in message:
                 yield GradeReport.model_validate(message["report"])
             else:
                 self._blank = tuple(ExerciseResult.model_validate(exercise) for exercise in message["blank"])
                 session.is_ready = True
-            session.begin(self._waiting.popleft() if self._waiting else None, within_s=self._patience_s)
+            self._begin(session)
 
     def _lost(self, session: Session, reason: Text) -> Iterator[GradeReport]:
-        """A session died or got stuck: try its submission once more, then say that it could not be graded."""
+        """A session died or got stuck: try its submission once more, then say that it could not be graded.
+
+        Where a mutant brought it down, the submission is tried without that mutant.
+        """
         self._sessions.remove(session)
         self._selector.unregister(session.sock)
         session.close()
@@ -233,7 +257,10 @@ class Engine:
             raise SandboxError(
                 "a rubric process ended before it was ready; `autograder doctor` says what this machine can do"
             )
-        if session.job is not None:
+        if session.job is not None and session.mutant is not None and session.mutant not in self._deadly:
+            self._deadly.add(session.mutant)
+            self._waiting.appendleft(session.job)
+        elif session.job is not None:
             key = (session.job.assignment, session.job.student)
             self._tries[key] = self._tries.get(key, 0) + 1
             if self._tries[key] < MAX_TRIES:

@@ -27,7 +27,7 @@ import pytest
 
 from autograder.base.errors import AutograderError, ConfigError, SubmissionError
 from autograder.base.files import line_of
-from autograder.base.i18n import same
+from autograder.base.i18n import same, text
 from autograder.course import submission as submissions
 from autograder.course.course import Assignment
 from autograder.course.jobs import Job
@@ -59,6 +59,7 @@ def serve(server: Server, zygote: Zygote) -> None:
         run_session(judge, loop=lambda session: _fork_sessions(server, zygote, Session(judge, session, provenance)))
     except ConfigError as error:
         mistake = {"message": error.message, "path": str(error.path), "line": error.line, "key": error.key}
+        mistake["column"] = error.column
         server.send({"mistake": mistake})
     except AutograderError as error:
         server.send({"fault": str(error)})
@@ -117,10 +118,18 @@ class Session:
             ConnectionError: it did so in the middle of an answer.
         """
         self._judge.results = {}
+        self._judge.before_mutant = lambda mutant: _send(channel, {"diagnosing": mutant})
         _send(channel, {"blank": [exercise.model_dump() for exercise in self._judge.exercises()]})
         for line in channel:
+            message = json.loads(line)
+            self._judge.deadly_mutants = frozenset(message.get("deadly", ()))
             try:
-                _send(channel, {"report": self.grade(Job.of_message(json.loads(line)), zygote).to_dict()})
+                _send(channel, {"report": self.grade(Job.of_message(message), zygote).to_dict()})
+            except ConfigError as error:
+                print(error, file=sys.stderr)  # for the author: a report names no path or line of the course
+                words = text("the assignment is at fault")
+                _send(channel, {"fault": words.en, "fault_zh": words.zh})
+                return
             except AutograderError as error:
                 _send(channel, {"fault": str(error)})
                 return
@@ -149,11 +158,13 @@ class Session:
         """Judge the source notebook by its own rubric, which warms everything up as well.
 
         Raises:
-            ConfigError: a criterion does not pass, or the points disagree with the notebook's.
+            ConfigError: a criterion does not pass, the points disagree with the notebook's, or an edit of
+                ``mutants.yaml`` does not apply.
         """
         judge = self._judge
         _ = judge.reference  # whether it runs is known before its points are looked at
         _check_points(judge)
+        judge.known_mistakes.prove()
         judge.proving = True
         try:
             with open_submission(judge, zygote, judge.source):

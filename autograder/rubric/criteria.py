@@ -94,7 +94,10 @@ def criterion(
 
         prefix = f"test_{exercise}_"
         if not test.__name__.startswith(prefix):
-            raise mistake(f"the name of a criterion of {exercise!r} must start with {prefix!r}")
+            raise mistake(
+                f"the name of a criterion of {exercise!r} must start with {prefix!r}; rename the test, "
+                f"or is {exercise!r} not what the exercise is called in assignment.yaml?"
+            )
         if isinstance(points, bool) or not isinstance(points, int | float) or not 0 <= points < float("inf"):
             raise mistake(f"points must be a number, 0 or more, not {points!r}")
         declared = Criterion(

@@ -46,6 +46,10 @@ class Judge:
         self.findings: dict[str, Finding] = {}
         """What the criteria found that were tried."""
         self._mistakes: KnownMistakes | None = None
+        self.before_mutant: Callable[[str], object] = lambda _: None
+        """Called with the id of a mutant before it runs in this process, which it may bring down."""
+        self.deadly_mutants: frozenset[str] = frozenset()
+        """The ids of those that did."""
         self._seeds: dict[str, int] = {}
         self._passed: dict[str, CriterionResult] = {}
 
@@ -65,6 +69,10 @@ class Judge:
 
         if not self.assignment.has_reference:
             raise ConfigError("has no private/ folder, so there is no reference here", path=self.assignment.directory)
+        if not self.assignment.notebook.is_file():
+            raise ConfigError(
+                "is missing: the source notebook is called like its folder", path=self.assignment.notebook
+            )
         try:
             return submission.read(self.assignment.notebook)
         except SubmissionError as error:
@@ -185,11 +193,16 @@ class Judge:
         """The verdicts, with the known mistakes that explain them where the assignment's are at hand."""
         if not self.findings or not self.assignment.has_reference:
             return self.results
+        return self.known_mistakes.diagnose(self.results, self.findings)
+
+    @property
+    def known_mistakes(self) -> KnownMistakes:
+        """The mutants of the assignment; what they do is remembered from one submission to the next."""
         if self._mistakes is None:
             from autograder.rubric.known_mistakes import KnownMistakes
 
             self._mistakes = KnownMistakes(self)
-        return self._mistakes.diagnose(self.results, self.findings)
+        return self._mistakes
 
     def skip_all(self) -> None:
         """No criterion can be tried, by the student's doing: they earn nothing."""

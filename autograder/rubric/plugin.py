@@ -145,7 +145,10 @@ def _record(judge: Judge, judged: Criterion, error: BaseException | None) -> Non
     """Keep what the test of a criterion came to."""
     from autograder.rubric.findings import Finding
 
-    judge.findings[judged.id] = Finding.of(error)
+    try:
+        judge.findings[judged.id] = Finding.of(error)
+    except Exception:  # noqa: BLE001 -- what cannot be compared is not diagnosed; the verdict does not depend on it
+        judge.findings[judged.id] = Finding(type(error).__name__)
     if error is None:
         judge.record_passed(judged)
         return
@@ -163,7 +166,11 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
     if isinstance(error, CheckFailed):
         from autograder.rubric.diagnosis import explain
 
-        return "failed", error.text, error.diagnosis or explain(error.actual, error.expected)
+        try:
+            diagnosis = error.diagnosis or explain(error.actual, error.expected)
+        except Exception:  # noqa: BLE001 -- a tensor can be of any kind; a diagnosis that fails costs the diagnosis
+            diagnosis = None
+        return "failed", error.text, diagnosis
     if isinstance(error, StudentError):
         return "failed", error.text, None
     if isinstance(error, pytest.skip.Exception):
@@ -312,7 +319,8 @@ def _declared(item: pytest.Item) -> Criterion:
 def _check(judge: Judge, judged: Criterion, item: pytest.Item, known: set[str]) -> None:
     place: dict[str, Any] = {"path": judged.path, "line": judged.line, "key": judged.id}
     if judged.exercise not in judge.assignment.settings.exercises:
-        raise ConfigError(f"assignment.yaml has no exercise {judged.exercise!r}", **place)
+        there_are = ", ".join(judge.assignment.settings.exercises)
+        raise ConfigError(f"assignment.yaml has no exercise {judged.exercise!r}; there are: {there_are}", **place)
     if judged.id in known:
         raise ConfigError("there is another criterion of this name", **place)
     if judged.needs is not None and not any(is_named(other, judged.needs) for other in known):

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import shutil
 
 import pytest
@@ -9,10 +10,11 @@ import tiny_course
 import yaml
 from typer.testing import CliRunner
 
+from autograder import grading
 from autograder.base.errors import ConfigError
 from autograder.cli.main import app
 from autograder.course.jobs import find_jobs
-from autograder.grading import audit, batch
+from autograder.grading import audit, batch, engine
 from autograder.grading.mutations import generate
 
 SAID = {"en": "It is three times as much.", "zh": "这是三倍。"}
@@ -148,6 +150,14 @@ def test_an_authors_mistake_is_refused_with_its_line(tmp_path, mutants, words):
     assert error.value.line
 
 
+def test_the_audit_of_a_source_notebook_of_another_name_is_one_line(tmp_path):
+    course = course_with(tmp_path)
+    (course.root / "solutions/tiny/tiny.ipynb").rename(course.root / "solutions/tiny/homework.ipynb")
+    code = CliRunner().invoke(app, ["audit", "--course", str(course.root), "--jobs", "1"])
+    assert code.exit_code == 2
+    assert "tiny.ipynb: is missing: the source notebook is called like its folder" in code.stderr
+
+
 # -- diagnosis ---------------------------------------------------------------------------------------------------------
 
 
@@ -214,6 +224,47 @@ def test_a_known_mistake_that_never_ends_is_named_and_keeps_nobody_waiting(tmp_p
     )
     assert {name: d.id for name, d in found.items()} == {"double.shape": "double-never-ends"}
     assert "double-never-ends" not in {d.id for d in other.values()}
+
+
+def test_grading_refuses_an_edit_that_no_longer_applies_before_anybody_is_graded(tmp_path):
+    course = course_with(tmp_path, mutants=[{**TRIPLE, "edits": [{"find": "4 * x", "replace": "3 * x"}]}])
+    tiny_course.submit(course, "ann", tiny_course.answers())
+    result = CliRunner().invoke(app, ["grade", "--course", str(course.root), "--jobs", "1"])
+    assert result.exit_code == 2
+    (line,) = [line for line in result.stderr.splitlines() if line and not line.startswith("grading ")]
+    assert re.search(r"mutants\.yaml:\d+: double-triples: '4 \* x' occurs 0 times in the solution of 'double'", line)
+    assert not list(course.root.rglob("results.jsonl"))
+
+
+def test_grading_refuses_mutants_that_are_not_yaml(tmp_path):
+    course = course_with(tmp_path)
+    (course.root / "solutions/tiny/private/mutants.yaml").write_text("schema: 1\nmutants: [\n", encoding="utf-8")
+    tiny_course.submit(course, "ann", tiny_course.answers())
+    result = CliRunner().invoke(app, ["grade", "--course", str(course.root), "--jobs", "1"])
+    assert result.exit_code == 2
+    (line,) = [line for line in result.stderr.splitlines() if line and not line.startswith("grading ")]
+    assert re.search(r"mutants\.yaml:\d+:\d+: is not YAML", line)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["import os; os._exit(3)", "import time; time.sleep(3600)", "raise SystemExit", "import pytest; pytest.fail('odd')",
+     "raise KeyboardInterrupt", "return torch.eye(3).to_sparse()", "class E(Exception):\n        __str__ = None\n    raise E"],
+    ids=["ends", "hangs", "exits", "fails", "interrupts", "sparse", "unprintable"],
+)  # fmt: skip
+def test_a_mutant_that_cannot_be_run_costs_the_diagnosis_and_never_the_grade(tmp_path, monkeypatch, body):
+    """The other mutants are still tried."""
+    monkeypatch.setattr(engine, "_MUTANT_S", 3)
+    odd = {**TRIPLE, "id": "double-odd", "edits": [{"find": "return 2 * x", "replace": body}]}
+    course = course_with(tmp_path / "course", mutants=[odd, TRIPLE])
+    wrong = "def double(x):\n    return 3 * x\n"
+    tiny_course.submit(course, "ann", tiny_course.answers(double=wrong))
+    jobs = find_jobs([course.submitted], ["tiny"])
+    (report,) = grading.grade(jobs, course.assignment("tiny"), b"k", processes=1)
+    assert report.status == "graded"
+    assert [c.diagnosis.id for e in report.exercises for c in e.criteria if c.diagnosis] == ["double-triples"]
+    assert {c.id: c.outcome for e in report.exercises for c in e.criteria}["double.values"] == "failed"
+    assert str(course.root) not in report.to_json()
 
 
 # -- generated versions ------------------------------------------------------------------------------------------------

@@ -432,3 +432,23 @@ def test_a_file_that_is_none_of_ours_is_refused_and_kept(tmp_path):
 def test_two_graders_do_not_write_one_file(tmp_path):
     with journal.Journal(tmp_path / "r.jsonl"), pytest.raises(UsageError, match="another grader is writing"):
         journal.Journal(tmp_path / "r.jsonl")
+
+
+def test_a_source_notebook_of_another_name_is_one_line(tmp_path):
+    course = tiny.make(tmp_path)
+    notebook = course.assignment("tiny").notebook
+    notebook.rename(notebook.with_name("homework.ipynb"))
+    tiny.submit(course, "ann", tiny.answers())
+    with pytest.raises(
+        ConfigError, match=r"tiny/tiny\.ipynb: is missing: the source notebook is called like its folder"
+    ):
+        grade(course)
+
+
+def test_a_criterion_of_a_misspelt_exercise_is_told_the_exercises_there_are(tmp_path):
+    course = tiny.make(
+        tmp_path, visible=tiny.VISIBLE.replace('"double"', '"dobule"').replace("test_double", "test_dobule")
+    )
+    tiny.submit(course, "ann", tiny.answers())
+    with pytest.raises(ConfigError, match="no exercise 'dobule'; there are: double, step"):
+        grade(course)
