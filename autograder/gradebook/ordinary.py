@@ -51,8 +51,8 @@ class Runner:
     """
 
     def __init__(self, timeout_s: float | None) -> None:
-        if not confine.is_available():
-            raise SandboxError("this machine cannot confine student code; `autograder doctor` says what is missing")
+        if (refusal := confine.refusal()) is not None:
+            raise SandboxError(str(refusal))
         self._timeout_s = timeout_s or float(_CPU_S)
         self._made = RunFolder()
         self._base = self._made.path
