@@ -86,14 +86,10 @@ def must_confine(*, unsafe: bool, scratch_mb: int = 0) -> bool:
     """
     from autograder.sandbox import confine
 
-    available = confine.is_available(scratch_mb)
-    if not available and not unsafe:
-        needed = confine.NEEDED_FOR_SCRATCH if confine.is_available() else confine.NEEDED
-        raise UsageError(
-            f"this machine cannot confine student code ({needed}); "
-            "grade in WSL2 or a Linux container, or add --unsafe-no-sandbox"
-        )
-    return available
+    refusal = confine.refusal(scratch_mb, has_option=True)
+    if refusal is not None and not unsafe:
+        raise UsageError(str(refusal))
+    return refusal is None
 
 
 @contextmanager

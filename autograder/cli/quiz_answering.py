@@ -219,8 +219,8 @@ def _code_judge(stack: ExitStack) -> RunCode:
             from autograder.quiz.proofs.laboratory import CodeJudge, Laboratory
             from autograder.sandbox import confine
 
-            if not confine.is_available():
-                raise SandboxError("this machine cannot confine code")
+            if (refusal := confine.refusal()) is not None:
+                raise SandboxError(str(refusal))
             ready.append(CodeJudge(stack.enter_context(Laboratory(confined=True))))
         return ready[0](question, answer)
 

@@ -280,14 +280,12 @@ def _prove(file: Path, quiz: Quiz, *, unsafe: bool) -> dict[str, list[str]]:
     from autograder.quiz.proofs.laboratory import prove as prove_all
     from autograder.sandbox import confine
 
-    if not confine.is_available() and not unsafe:
-        raise UsageError(
-            f"this machine cannot confine code ({confine.NEEDED}); "
-            "prove in WSL2 or a Linux container, or add --unsafe-no-sandbox"
-        )
+    refusal = confine.refusal(has_option=True)
+    if refusal is not None and not unsafe:
+        raise UsageError(str(refusal))
     found: list[Proved] = []
     with (
-        Laboratory(confined=confine.is_available()) as laboratory,
+        Laboratory(confined=refusal is None) as laboratory,
         console(stderr=True).status(f"proving {file.stem}") as status,
     ):
         for proved in prove_all(quiz, laboratory, advance=lambda name: status.update(f"proving {file.stem}: {name}")):

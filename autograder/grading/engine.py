@@ -17,7 +17,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from autograder.base.errors import ConfigError, SandboxError
@@ -72,9 +71,7 @@ class RubricServer(ForkServer):
         """
         message, _ = self.receive()
         if "mistake" in message:
-            raise ConfigError(**message["mistake"] | {"path": Path(message["mistake"]["path"])})
-        if "fault" in message:
-            raise SandboxError(message["fault"])
+            raise ConfigError.from_dict(message["mistake"])
 
     def fork_session(self) -> Session:
         """Another session.

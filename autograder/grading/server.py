@@ -58,9 +58,7 @@ def serve(server: Server, zygote: Zygote) -> None:
         provenance = Provenance(judge.assignment, judge.key, confined=settings["confined"])
         run_session(judge, loop=lambda session: _fork_sessions(server, zygote, Session(judge, session, provenance)))
     except ConfigError as error:
-        mistake = {"message": error.message, "path": str(error.path), "line": error.line, "key": error.key}
-        mistake["column"] = error.column
-        server.send({"mistake": mistake})
+        server.send({"mistake": error.to_dict()})
     except AutograderError as error:
         server.send({"fault": str(error)})
 

@@ -23,6 +23,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
+from autograder.base.errors import ConfigError
 from autograder.course.course import Assignment, find_assignment
 from autograder.results.grade_report import GradeReport
 from autograder.sandbox import confine
@@ -55,7 +56,11 @@ def check_file(path: Path) -> tuple[Assignment, GradeReport]:
 
 
 def _ask(assignment: Assignment, path: Path) -> GradeReport | None:
-    """What the process that stands by says; None where it cannot say anything, for whatever reason."""
+    """What the process that stands by says; None where it cannot say anything, for whatever reason.
+
+    Raises:
+        ConfigError: the rubric is broken.
+    """
     if sys.platform != "linux" or not _idle_s():
         return None
     with contextlib.suppress(OSError, ValueError, KeyError):
@@ -65,7 +70,10 @@ def _ask(assignment: Assignment, path: Path) -> GradeReport | None:
             with connection.makefile("rw", encoding="utf-8") as channel:
                 channel.write(json.dumps({"path": str(path)}) + "\n")
                 channel.flush()
-                report = GradeReport.model_validate(json.loads(channel.readline())["report"])
+                answer = json.loads(channel.readline())
+        if "mistake" in answer:
+            raise ConfigError.from_dict(answer["mistake"])
+        report = GradeReport.model_validate(answer["report"])
         return report if report.status != "error" else None
     return None
 

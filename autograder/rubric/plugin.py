@@ -335,7 +335,8 @@ def _as_mistake(error: BaseException, path: Path) -> ConfigError:
     if isinstance(cause, ConfigError):
         return cause
     if isinstance(cause, SyntaxError):
-        return ConfigError(f"SyntaxError: {cause.msg}", path=Path(cause.filename or path), line=cause.lineno)
+        place = Path(cause.filename or path)
+        return ConfigError(f"SyntaxError: {cause.msg}", path=place, line=cause.lineno, column=cause.offset or None)
     frames = inspect.getinnerframes(cause.__traceback__) if cause.__traceback__ else []
     line = next((frame.lineno for frame in reversed(frames) if Path(frame.filename) == path), None)
     return ConfigError(f"{type(cause).__name__}: {cause}".splitlines()[0], path=path, line=line)

@@ -229,7 +229,7 @@ def test_the_courses_secret_and_its_folder_are_in_no_report(course, graded):
 SEEN_BY_READING = [
     ({"visible": tiny.VISIBLE.replace("points=2", "punkte=2")}, "test_tiny.py:5: TypeError: criterion() got an unexpected keyword"),
     ({"visible": tiny.VISIBLE.replace("points=2", "points=-1")}, "test_tiny.py:5: test_double_shape: points must be a number, 0 or more"),
-    ({"visible": tiny.VISIBLE.replace("def test_double_shape(", "def test_double_shape((")}, "test_tiny.py:6: SyntaxError"),
+    ({"visible": tiny.VISIBLE.replace("def test_double_shape(", "def test_double_shape((")}, "test_tiny.py:6:23: SyntaxError"),
     ({"visible": tiny.VISIBLE.replace("needs=\"double.shape\"", "needs=\"double.shap\"")}, "needs='double.shap' is not an earlier criterion"),
     ({"visible": tiny.VISIBLE.replace("(student, rng)", "(student, reference, rng)")}, "students have this file but not the reference"),
     ({"visible": tiny.VISIBLE.replace(', "zh": "保持形状"', "")}, "title must have exactly the languages en and zh"),
@@ -253,7 +253,7 @@ SETTINGS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("change", "words"), [*SETTINGS, SEEN_BY_READING[0], SEEN_BY_PROVING[0]])
+@pytest.mark.parametrize(("change", "words"), [*SETTINGS, SEEN_BY_READING[0], SEEN_BY_READING[2], SEEN_BY_PROVING[0]])
 def test_an_authors_mistake_is_one_line_and_gives_no_grades(tmp_path, change, words):
     course = tiny.make(tmp_path, **change)
     tiny.submit(course, "s1", tiny.answers())

@@ -244,3 +244,11 @@ def test_a_mistake_in_the_rubric_is_told_with_its_file_here(tmp_path):
     code, told = grade(course, tmp_path / "out", "--engine", "dask", "--jobs", "1")
     place = course.root / "solutions" / "tiny" / "test_tiny.py"
     assert (code, f"{place}:11: double.values: needs='double.form'" in told) == (2, True), told
+
+
+def test_a_mistake_keeps_its_column_on_the_way_here(tmp_path):
+    course = tiny.make(tmp_path, visible=tiny.VISIBLE.replace("def test_double_shape(", "def test_double_shape(("))
+    tiny.submit(course, "ann", tiny.answers())
+    code, told = grade(course, tmp_path / "out", "--engine", "dask", "--jobs", "1")
+    place = course.root / "solutions" / "tiny" / "test_tiny.py"
+    assert (code, f"{place}:6:23: SyntaxError" in told) == (2, True), told

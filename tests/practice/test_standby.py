@@ -114,8 +114,20 @@ def test_data_is_read_as_it_is_now(mine, tmp_path, monkeypatch):
 
 def test_an_authors_mistake_is_told_as_ever(warm, mine):
     (mine.parent / "test_tiny.py").write_text("import torch\nnonsense(\n")
-    with pytest.raises(ConfigError, match=r"test_tiny\.py:2"):
+    with pytest.raises(ConfigError, match=r"test_tiny\.py:2:9: SyntaxError"):
         standby.check_file(mine)
+
+
+def test_an_authors_mistake_comes_from_the_process_that_stands_by_with_its_column(warm, mine):
+    rubric = mine.parent / "test_tiny.py"
+    rubric.write_text("import torch\nnonsense(\n")
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(warm))
+        with connection.makefile("rw", encoding="utf-8") as channel:
+            channel.write(json.dumps({"path": str(mine)}) + "\n")
+            channel.flush()
+            error = ConfigError.from_dict(json.loads(channel.readline())["mistake"])
+    assert (error.path, error.line, error.column) == (rubric, 2, 9)
 
 
 def test_who_asks_for_nothing_disturbs_nobody(warm, mine):

@@ -1,6 +1,8 @@
 """Grading where the kernel has no Landlock: the same reports by other means, or none at all."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import tiny_course as tiny
@@ -50,8 +52,44 @@ def test_where_there_are_no_namespaces_either_grading_is_refused_with_the_remedy
     done = grade(course, tmp_path / "out", before=(*WITHOUT_LANDLOCK, too))
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert "Landlock" in done.stderr and "user namespaces" in done.stderr
-    assert "grade in WSL2 or a Linux container, or add --unsafe-no-sandbox" in done.stderr
+    assert "use WSL2 or a Linux container, or add --unsafe-no-sandbox" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+REFUSED = """
+from pathlib import Path
+from autograder.cli.options import must_confine
+from autograder.base.errors import AutograderError
+from autograder.gradebook.plain_notebooks import Runner
+from autograder.cli.quiz_answering import _code_judge
+from autograder.cli.quiz_authoring import _prove
+from autograder.sandbox import confine
+
+for refuse in (
+    lambda: must_confine(unsafe=False, scratch_mb=1),
+    lambda: _prove(Path("quiz.yaml"), None, unsafe=False),
+    lambda: Runner(1),
+    lambda: _code_judge(None)(None, "1"),
+):
+    try:
+        refuse()
+    except AutograderError as error:
+        print(error)
+print(confine.refusal().zh)
+"""
+
+
+def test_every_refusal_is_the_same_sentence():
+    done = subprocess.run(
+        [*WITHOUT_LANDLOCK, "--unshare", sys.executable, "-c", REFUSED], capture_output=True, text=True
+    )
+    sentence = (
+        "this machine cannot confine the code it would run: it lacks Landlock (Linux 5.13 or newer) and user namespaces, "
+        "one of which is needed; use WSL2 or a Linux container"
+    )
+    *english, chinese = done.stdout.splitlines()
+    assert english == [f"{sentence}, or add --unsafe-no-sandbox"] * 2 + [sentence] * 2, done.stderr
+    assert "Landlock" in chinese and "WSL2" in chinese and "lacks" not in chinese
 
 
 def test_who_grades_without_any_finds_it_in_every_report(course, tmp_path):
