@@ -1,9 +1,13 @@
 """A zygote that uses no more of Landlock than an older kernel has; started as `autograder.sandbox.zygote` is."""
 
 import json
+import sys
+from pathlib import Path
 
 from autograder.sandbox import landlock, zygote
-from tests import without_landlock
+
+sys.path.insert(0, str(Path(__file__).parent))  # a zygote finds the project's root alone
+import without_landlock
 
 
 def main(descriptor, settings):
