@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # a zygote finds the project's r
 import without_landlock
 
 
-def main(descriptor, settings):
+def main(descriptor: int, settings: str) -> None:
     """Be a zygote; the settings say which version of Landlock there is, 0 for none, and whether this is not root."""
     options = json.loads(settings)
     version = options.pop("landlock")

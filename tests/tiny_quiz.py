@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from autograder.quiz import loading
+from autograder.quiz.models import Quiz
 
 SOURCE = """\
 schema: 1
@@ -117,6 +118,6 @@ def make(folder: Path, source: str = SOURCE) -> Path:
     return path
 
 
-def load(folder: Path, source: str = SOURCE):
+def load(folder: Path, source: str = SOURCE) -> Quiz:
     """Write the quiz and read it."""
     return loading.load(make(folder, source))
