@@ -274,9 +274,9 @@ def limit_own_memory(extra_mb: int) -> None:
 def libraries() -> Iterator[Path]:
     """What Python needs to import and run: the interpreter, libraries, packages, time zones, nothing of a course."""
     paths = sysconfig.get_paths()
-    prefixes = {Path(sys.prefix), Path(sys.base_prefix), Path(paths["stdlib"]).parent, Path(paths["platstdlib"]).parent}
-    for prefix in prefixes:
-        yield prefix if prefix.name.startswith("lib") else prefix / "lib"
+    # never a whole prefix, whatever its name: the demo course lies in its `share`
+    yield from {Path(sys.prefix) / "lib", Path(sys.base_prefix) / "lib"}
+    yield from {Path(paths["stdlib"]).parent, Path(paths["platstdlib"]).parent}
     for path in sys.path:
         if path.endswith(("site-packages", "dist-packages")):
             yield Path(path)

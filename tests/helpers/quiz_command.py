@@ -3,15 +3,16 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 
-def run_quiz(*arguments, cwd, code=0, **environment):
+def run_quiz(*arguments: object, cwd: Path | str, code: int = 0, **environment: str) -> tuple[str, str]:
     """Run it; gives stdout and stderr."""
     command = [sys.executable, "-m", "autograder", "quiz", *map(str, arguments)]
-    environment = os.environ | {"COLUMNS": "120", "PYTHONUTF8": "1"} | environment
-    environment.pop("AUTOGRADER_LANG", None)
+    variables = os.environ | {"COLUMNS": "120", "PYTHONUTF8": "1"} | environment
+    variables.pop("AUTOGRADER_LANG", None)
     done = subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8", stdin=subprocess.DEVNULL
+        command, cwd=cwd, env=variables, capture_output=True, text=True, encoding="utf-8", stdin=subprocess.DEVNULL
     )
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from autograder.quiz.questions import loading
+from autograder.quiz.questions.models import Quiz
 from autograder.quiz.scoring.markers import Variant
 
 SOURCE = """\
@@ -118,7 +119,7 @@ def make(folder: Path, source: str = SOURCE) -> Path:
     return path
 
 
-def load(folder: Path, source: str = SOURCE):
+def load(folder: Path, source: str = SOURCE) -> Quiz:
     """Write the quiz and read it."""
     return loading.load(make(folder, source))
 
