@@ -11,7 +11,7 @@ PACKAGE = Path(autograder.__file__).parent
 LAYERS = """
 quiz.unicode_math
 texts datasets environment folders sandbox.libc report.tables quiz.expressions quiz.formulas quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
-errors quiz.reading quiz.outcomes quiz.exports.losses quiz.exports.qti_items
+errors report.templates quiz.reading quiz.outcomes quiz.exports.losses quiz.exports.qti_items
 files results yamlfile lms.archives lms.downloads
 lms.collecting lms.reports
 quiz.records
@@ -42,7 +42,7 @@ quiz.rubric
 judge
 rubric
 session judging report.terminal generated report.classroom report.plots
-report.html report.page report.document rubric_process
+report.html report.page rubric_process
 rubric_server
 journal practice plain demo doctor
 grading distributed standby standby_server gradebook.configuration gradebook.page

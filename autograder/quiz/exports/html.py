@@ -6,9 +6,7 @@ nothing else, and judges nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from autograder.quiz import credit
@@ -33,10 +31,8 @@ from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Singl
 from autograder.quiz.reading import parse_number, parse_shape, parse_word
 from autograder.quiz.records import Option, with_values
 from autograder.quiz.released import release, shuffled
+from autograder.report.templates import render
 from autograder.texts import Language, Text
-
-_PAGE = Path(__file__).with_name("page.html")
-_PLACE = "QUIZ_DATA"
 
 
 def page(
@@ -58,8 +54,8 @@ def page(
             data |= _key(quiz, question, variants.get(question.id, ()))
             if question.id in certificates:
                 data["evidence"] = _evidence(question, certificates[question.id])
-    content = json.dumps(_with_formulas(shown), ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", "\\u2028")
-    return _PAGE.read_text(encoding="utf-8").replace(_PLACE, content), list(_losses(quiz))
+    data = _with_formulas(shown)
+    return render("quiz/exports/page.html", quiz=quiz, language=quiz.language, data=data), list(_losses(quiz))
 
 
 def _with_formulas(data: Any) -> Any:
