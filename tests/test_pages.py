@@ -35,7 +35,7 @@ EVIL = "'\"></pre></style></title><script>alert(1)</script><img src=x onerror=al
 NAME = "\"><img src=x onerror=alert('name')>"
 TITLE = Text(en=f"Title {EVIL}", zh=f"标题 {EVIL}")
 VARIANTS = {"varied": [Variant({"n": 9, "k": 2}, "11", (("7", 0), ("18", 1)))]}
-VOID = {"meta", "br", "img", "input"}
+VOID = {"meta", "br", "wbr", "img", "input"}
 
 
 @pytest.fixture(scope="module")
