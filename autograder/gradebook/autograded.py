@@ -10,7 +10,6 @@ import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -178,8 +177,7 @@ def _tell_problems(
                 continue
         general.append(problem.get(language))
     if general:
-        page = "".join(f'<p style="white-space:pre-wrap">{escape(words)}</p>' for words in general)
-        shown = [_output(page, "\n".join(general))]
+        shown = [_output(html.paragraphs(general), "\n".join(general))]
         notebook.cells.insert(0, v4.new_code_cell("# autograder", outputs=shown, metadata={MARK: {}}))
 
 

@@ -10,7 +10,6 @@ import tiny_course
 import yaml
 from typer.testing import CliRunner
 
-from autograder import grading
 from autograder.base.errors import ConfigError
 from autograder.cli.main import app
 from autograder.course.jobs import find_jobs
@@ -260,7 +259,7 @@ def test_a_mutant_that_cannot_be_run_costs_the_diagnosis_and_never_the_grade(tmp
     wrong = "def double(x):\n    return 3 * x\n"
     tiny_course.submit(course, "ann", tiny_course.answers(double=wrong))
     jobs = find_jobs([course.submitted], ["tiny"])
-    (report,) = grading.grade(jobs, course.assignment("tiny"), b"k", processes=1)
+    (report,) = batch.grade(jobs, course.assignment("tiny"), b"k", processes=1)
     assert report.status == "graded"
     assert [c.diagnosis.id for e in report.exercises for c in e.criteria if c.diagnosis] == ["double-triples"]
     assert {c.id: c.outcome for e in report.exercises for c in e.criteria}["double.values"] == "failed"

@@ -20,7 +20,7 @@ from autograder.results.journal import Journal
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 TITLE = Text(en="Tiny", zh="小作业")
-VOID = {"meta", "br", "meter", "input"}
+VOID = {"meta", "br", "wbr", "meter", "input"}
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,7 @@ nothing else, and judges nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from autograder.base.i18n import Language, Text
@@ -34,9 +32,7 @@ from autograder.quiz.questions.models import AnyQuestion, Match, Multi, Order, Q
 from autograder.quiz.scoring import credit
 from autograder.quiz.scoring.markers import Variant
 from autograder.quiz.take.released import release, shuffled
-
-_PAGE = Path(__file__).with_name("page.html")
-_PLACE = "QUIZ_DATA"
+from autograder.report.templates import render
 
 
 def page(
@@ -58,8 +54,8 @@ def page(
             data |= _key(quiz, question, variants.get(question.id, ()))
             if question.id in certificates:
                 data["evidence"] = _evidence(question, certificates[question.id])
-    content = json.dumps(_with_formulas(shown), ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", "\\u2028")
-    return _PAGE.read_text(encoding="utf-8").replace(_PLACE, content), list(_losses(quiz))
+    data = _with_formulas(shown)
+    return render("quiz/exports/page.html", quiz=quiz, language=quiz.language, data=data), list(_losses(quiz))
 
 
 def _with_formulas(data: Any) -> Any:
