@@ -34,6 +34,7 @@ from autograder.course.jobs import Job
 from autograder.course.mutants import Answers
 from autograder.results.grade_report import GradeReport
 from autograder.rubric.judge import Judge
+from autograder.rubric.known_mistakes import KnownMistakes
 from autograder.rubric.plugin import run_criteria
 from autograder.rubric.provenance import Provenance
 from autograder.rubric.pytest_session import run_session
@@ -106,6 +107,8 @@ class Session:
 
     def __init__(self, judge: Judge, criteria: pytest.Session, provenance: Provenance) -> None:
         self._judge, self._criteria, self._provenance = judge, criteria, provenance
+        self._known_mistakes = KnownMistakes(judge)
+        judge.explain = self._known_mistakes.diagnose
         # as much for judging as for being judged, and enough to read a large notebook
         self.memory_mb = max(_LEAST_MEMORY_MB, judge.assignment.settings.limits.memory_mb)
 
@@ -116,11 +119,11 @@ class Session:
             ConnectionError: it did so in the middle of an answer.
         """
         self._judge.results = {}
-        self._judge.before_mutant = lambda mutant: _send(channel, {"diagnosing": mutant})
+        self._known_mistakes.before_mutant = lambda mutant: _send(channel, {"diagnosing": mutant})
         _send(channel, {"blank": [exercise.model_dump() for exercise in self._judge.exercises()]})
         for line in channel:
             message = json.loads(line)
-            self._judge.deadly_mutants = frozenset(message.get("deadly", ()))
+            self._known_mistakes.deadly = frozenset(message.get("deadly", ()))
             try:
                 _send(channel, {"report": self.grade(Job.of_message(message), zygote).to_dict()})
             except ConfigError as error:
@@ -162,7 +165,7 @@ class Session:
         judge = self._judge
         _ = judge.reference  # whether it runs is known before its points are looked at
         _check_points(judge)
-        judge.known_mistakes.prove()
+        self._known_mistakes.prove()
         judge.proving = True
         try:
             with open_submission(judge, zygote, judge.source):

@@ -18,8 +18,11 @@ if TYPE_CHECKING:  # pytest loads this module in every session; torch is for tho
     from autograder.course.submission import Submission
     from autograder.rubric.criteria import PlainTest
     from autograder.rubric.findings import Finding
-    from autograder.rubric.known_mistakes import KnownMistakes
     from autograder.student.functions import Student
+
+
+Explain = Callable[["dict[str, CriterionResult]", "dict[str, Finding]"], "dict[str, CriterionResult]"]
+"""Verdicts and findings by criterion -> the same verdicts, with diagnoses."""
 
 
 class Judge:
@@ -45,11 +48,8 @@ class Judge:
         """The tests of those criteria that can be tried without pytest's set-up and tear-down of each."""
         self.findings: dict[str, Finding] = {}
         """What the criteria found that were tried."""
-        self._mistakes: KnownMistakes | None = None
-        self.before_mutant: Callable[[str], object] = lambda _: None
-        """Called with the id of a mutant before it runs in this process, which it may bring down."""
-        self.deadly_mutants: frozenset[str] = frozenset()
-        """The ids of those that did."""
+        self.explain: Explain | None = None
+        """Names the known mistakes in the verdicts, where the assignment's mutants are at hand."""
         self._seeds: dict[str, int] = {}
         self._passed: dict[str, CriterionResult] = {}
 
@@ -182,27 +182,12 @@ class Judge:
         for judged in self.criteria:
             if judged.id not in self.results:
                 self.record(judged, "error", text("this criterion was not reached"))
-        results = self._diagnosed()
+        results = self.explain(self.results, self.findings) if self.explain and self.findings else self.results
         return tuple(
             ExerciseResult.of(name, exercise.title, tuple(results[c.id] for c in self.criteria if c.exercise == name))
             for name, exercise in self.assignment.settings.exercises.items()
             if self.exercise in (None, name)
         )
-
-    def _diagnosed(self) -> dict[str, CriterionResult]:
-        """The verdicts, with the known mistakes that explain them where the assignment's are at hand."""
-        if not self.findings or not self.assignment.has_reference:
-            return self.results
-        return self.known_mistakes.diagnose(self.results, self.findings)
-
-    @property
-    def known_mistakes(self) -> KnownMistakes:
-        """The mutants of the assignment; what they do is remembered from one submission to the next."""
-        if self._mistakes is None:
-            from autograder.rubric.known_mistakes import KnownMistakes
-
-            self._mistakes = KnownMistakes(self)
-        return self._mistakes
 
     def skip_all(self) -> None:
         """No criterion can be tried, by the student's doing: they earn nothing."""

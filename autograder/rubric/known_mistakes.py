@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import io
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -55,6 +55,10 @@ class KnownMistakes:
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
+        self.before_mutant: Callable[[str], object] = lambda _: None
+        """Called with the id of a mutant before it runs in this process, which it may bring down."""
+        self.deadly: frozenset[str] = frozenset()
+        """The ids of those that did."""
         self._versions: dict[str, Student] = {}
         self._found: dict[tuple[str, str], Finding] = {}
 
@@ -124,7 +128,7 @@ class KnownMistakes:
         for mutant in self._mutants:
             if mutant.exercise != exercise or not _can_be(mutant, not_passed):
                 continue
-            if mutant.id not in self._judge.deadly_mutants and self._does_the_same(mutant, tried, findings):
+            if mutant.id not in self.deadly and self._does_the_same(mutant, tried, findings):
                 found.append(mutant)
         return found
 
@@ -140,7 +144,7 @@ class KnownMistakes:
     def _finding(self, mutant: Mutant, judged: Criterion) -> Finding:
         key = (mutant.id, judged.id)
         if key not in self._found:
-            self._judge.before_mutant(mutant.id)
+            self.before_mutant(mutant.id)
             self._found[key] = self._replay(judged, self._version(mutant))
         return self._found[key]
 
