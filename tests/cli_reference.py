@@ -57,7 +57,9 @@ class Parameter:
     @property
     def line(self) -> str:
         """The parameter in a list."""
-        default = f" Default: `{self.default}`." if self.default else " Required." if self.required and self.is_option else ""
+        default = (
+            f" Default: `{self.default}`." if self.default else " Required." if self.required and self.is_option else ""
+        )
         return f"- `{self.usage.strip('[]')}`: {_escaped(self.help)}{default}"
 
 

@@ -53,7 +53,9 @@ def test_the_steps_lead_to_a_proved_released_and_scored_quiz(tmp_path):
     assert "nothing to remark" in printed
     assert "shapes: 5 of 5 proved" in printed
     assert "2 scored, 0 unreadable, 0 could not be judged; mean 3.5 of 6" in printed
-    assert (tmp_path / "quizzes" / "quiz.schema.json").read_text() == (ROOT / "quizzes" / "quiz.schema.json").read_text()
+    assert (tmp_path / "quizzes" / "quiz.schema.json").read_text() == (
+        ROOT / "quizzes" / "quiz.schema.json"
+    ).read_text()
     released = (tmp_path / "shapes.quiz.json").read_text(encoding="utf-8")
     assert "column-means" in released
     assert "6 samples, not" not in released
@@ -79,9 +81,7 @@ def written(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("find", "put", "command", "code", "said"), MISTAKES.values(), ids=MISTAKES)
-def test_what_the_guide_says_is_refused_is_refused(
-    written, tmp_path, monkeypatch, find, put, command, code, said
-):
+def test_what_the_guide_says_is_refused_is_refused(written, tmp_path, monkeypatch, find, put, command, code, said):
     course = tmp_path / "course"
     shutil.copytree(written, course)
     path = course / QUIZ
