@@ -21,6 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from autograder import yamlfile
@@ -300,8 +301,8 @@ class Course:
         Raises:
             ConfigError: the file that holds it is damaged.
         """
-        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-        elsewhere = state / "autograder" / hashlib.sha256(str(self.root).encode()).hexdigest()[:16] / "key"
+        state = platformdirs.user_state_path("autograder", appauthor=False)
+        elsewhere = state / hashlib.sha256(str(self.root).encode()).hexdigest()[:16] / "key"
         here = self.root / ".autograder" / "key"
         for path in (here, elsewhere):
             if path.is_file():
