@@ -20,6 +20,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
+import platformdirs
+
 from autograder.base import yaml_records
 from autograder.base.errors import ConfigError, UsageError
 from autograder.base.i18n import text
@@ -200,8 +202,8 @@ class Course:
         Raises:
             ConfigError: the file that holds it is damaged.
         """
-        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-        elsewhere = state / "autograder" / hashlib.sha256(str(self.root).encode()).hexdigest()[:16] / "key"
+        state = platformdirs.user_state_path("autograder", appauthor=False)
+        elsewhere = state / hashlib.sha256(str(self.root).encode()).hexdigest()[:16] / "key"
         here = self.root / ".autograder" / "key"
         for path in (here, elsewhere):
             if path.is_file():

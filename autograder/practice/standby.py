@@ -20,8 +20,11 @@ import struct
 import sys
 import sysconfig
 import tempfile
+import warnings
 from dataclasses import asdict
 from pathlib import Path
+
+import platformdirs
 
 from autograder.base.errors import ConfigError
 from autograder.course.course import Assignment, find_assignment
@@ -109,12 +112,14 @@ def _folder() -> Path:
     Raises:
         OSError: there is none.
     """
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    folder = Path(base) / "autograder" if base else Path(tempfile.gettempdir()) / f"autograder-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise PermissionError(f"{folder} is not this user's alone")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # without XDG_RUNTIME_DIR it is in the temporary folder, which nobody need know
+        folder = platformdirs.user_runtime_path("autograder", appauthor=False)
+    for place in (folder.parent, folder):  # others who may write to the parent could exchange the folder
+        place.mkdir(mode=0o700, exist_ok=True)
+        found = place.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+            raise PermissionError(f"{place} is not this user's alone")
     return folder
 
 

@@ -169,6 +169,17 @@ def test_a_folder_that_others_may_enter_is_not_used(mine, tmp_path, monkeypatch)
     assert places(tmp_path) == []
 
 
+def test_without_a_runtime_folder_it_is_in_one_that_is_this_users_alone(tmp_path, monkeypatch, recwarn):
+    """Its parent too, where it is not the system's: who may write there could exchange it."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert standby._folder() == tmp_path / "autograder"
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    folder = standby._folder()
+    assert folder.stat().st_uid == folder.parent.stat().st_uid == os.getuid()
+    assert not (folder.stat().st_mode | folder.parent.stat().st_mode) & 0o077
+    assert not recwarn.list
+
+
 def test_another_version_of_the_package_has_another_name(mine, monkeypatch, tmp_path):
     from autograder.sandbox.confine import WorkerSettings
 

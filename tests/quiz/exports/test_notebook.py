@@ -300,8 +300,63 @@ def test_a_sign_in_a_block_of_words_is_no_comment(tmp_path):
     settings.write_text(
         "exercises:\n  a: {title: x}\n  # of b\n  b:\n    title: |\n      words\n      # heading\n# end"
     )
-    made = assignment._with_exercises(settings, {"q": {"title": "y"}}, ["a"])
-    assert made == "exercises:\n  # of b\n  b:\n    title: |\n      words\n      # heading\n  q:\n    title: y\n# end\n"
+    made = assignment._with_exercises(settings, {"q": {"title": "y", "functions": ["q()"]}}, ["a"])
+    assert (
+        made
+        == "exercises:\n  # of b\n  b:\n    title: |\n      words\n      # heading\n  q:\n    title: y\n    functions:\n    - q()\n# end\n"
+    )
+
+
+COMMENTED = """\
+schema: 1
+exercises:
+  # of a
+  a:
+    title: x   # beside
+
+  # of b
+  b:
+    title: |
+      words
+      # heading
+
+  # of c
+  c: {title: 'q', functions: ["c(x)", d]}  # beside
+  # of d
+  d:
+    functions:
+      - x
+      - y
+# end
+
+limits: {call_s: 3}  # seconds
+"""
+WITHOUT = {
+    "a": "  a:\n    title: x   # beside\n",
+    "b": "  b:\n    title: |\n      words\n      # heading\n",
+    "c": "  c: {title: 'q', functions: [\"c(x)\", d]}  # beside\n",
+    "d": "  d:\n    functions:\n      - x\n      - y\n",
+}
+
+
+@pytest.mark.parametrize("ours", ["", "a", "b", "c", "d", "ab", "bc", "cd", "ad", "abc", "bcd", "abcd"])
+def test_all_else_of_the_settings_stays_as_it_was_written(tmp_path, ours):
+    settings = tmp_path / "assignment.yaml"
+    settings.write_text(COMMENTED, encoding="utf-8")
+    added = {"q": {"title": {"zh": "问", "en": "ask"}, "functions": ["q()"]}}
+    made = assignment._with_exercises(settings, added, list(ours))
+    wanted = COMMENTED
+    for name in ours:
+        wanted = wanted.replace(WITHOUT[name], "")
+    question = "  q:\n    title:\n      zh: 问\n      en: ask\n    functions:\n      - q()\n"
+    wanted = wanted.replace("# end\n", question + "# end\n")
+    assert without_empty_lines(made) == without_empty_lines(wanted)
+    settings.write_text(made, encoding="utf-8")
+    assert assignment._with_exercises(settings, added, ["q"]) == made
+
+
+def without_empty_lines(content):
+    return [line for line in content.splitlines() if line]
 
 
 def test_names_of_blanks_numbers_and_cells_are_what_they_should_be(tmp_path):
