@@ -17,6 +17,7 @@ from autograder import mutants
 from autograder.course import Assignment, Course
 from autograder.errors import UsageError
 from autograder.mutants import Answers
+from autograder.texts import text
 
 ASSIGNMENT = "linear_regression"
 _MARK = ".autograder-demo"
@@ -62,14 +63,20 @@ def make(folder: Path) -> Course:
     """
     if not (_CHECKOUT / "solutions" / ASSIGNMENT).is_dir():
         raise UsageError(
-            "the demo course is part of the project's checkout; install from there with `pip install -e .`"
+            text("the demo course is part of the project's checkout; install from there with `pip install -e .`")
         )
     if folder.exists() and not (folder.is_dir() and ((folder / _MARK).exists() or not any(folder.iterdir()))):
-        raise UsageError(f"{folder}: is not empty; name another folder for the demo")
+        raise UsageError(text("{folder}: is not empty; name another folder for the demo", folder=folder))
     try:
         _copy(folder)
     except OSError as error:
-        raise UsageError(f"{error.filename or folder}: {error.strerror}; name another folder for the demo") from error
+        raise UsageError(
+            text(
+                "{filename}: {reason}; name another folder for the demo",
+                filename=error.filename or folder,
+                reason=error.strerror,
+            )
+        ) from error
     return Course(folder)
 
 

@@ -18,7 +18,7 @@ from autograder.grading import grade_all
 from autograder.jobs import find_jobs
 from autograder.journal import Journal, Key
 from autograder.results import CriterionResult, GradeReport
-from autograder.texts import Text
+from autograder.texts import Text, text
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,11 @@ class Regrading:
         others = course.others([assignment.name])
         self._jobs = find_jobs([course.submitted], [assignment.name], others) if course.submitted.is_dir() else []
         if not self._jobs:
-            raise UsageError(f"{course.submitted}: no submissions of {assignment.name}")
+            raise UsageError(
+                text("{submitted}: no submissions of {name}", submitted=course.submitted, name=assignment.name)
+            )
         if not results.is_file():
-            raise UsageError(f"{results}: there is no such file; `autograder grade` writes it")
+            raise UsageError(text("{results}: there is no such file; `autograder grade` writes it", results=results))
         self.pending = results.with_name(f"{results.name}.{assignment.name}.regraded")
         self.reports: list[GradeReport] = []
 

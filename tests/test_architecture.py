@@ -10,8 +10,8 @@ import autograder
 PACKAGE = Path(autograder.__file__).parent
 LAYERS = """
 quiz.unicode_math
-texts datasets environment folders sandbox.libc report.tables quiz.expressions quiz.formulas quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
-errors quiz.reading quiz.outcomes quiz.exports.losses quiz.exports.qti_items
+texts datasets environment folders sandbox.libc report.tables quiz.formulas quiz.probes.value quiz.probes.linreg_sgd quiz.probes.enumerate_shapes
+errors quiz.expressions quiz.reading quiz.outcomes quiz.exports.losses quiz.exports.qti_items
 files results yamlfile lms.archives lms.downloads
 lms.collecting lms.reports
 quiz.records

@@ -15,6 +15,7 @@ from autograder.errors import GradebookError, UsageError
 from autograder.files import replace_file
 from autograder.gradebook import leaks
 from autograder.gradebook.configuration import NbgraderCourse
+from autograder.texts import text
 
 
 @dataclass
@@ -51,7 +52,7 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str) -> Release:
     """
     source, target = nbgrader.folder("source", ".", name), nbgrader.folder("release", ".", name)
     if not any(source.glob("*.ipynb")):
-        raise UsageError(f"{source}: there is no notebook to release")
+        raise UsageError(text("{source}: there is no notebook to release", source=source))
     secrets = leaks.Secrets.of(source, course.key())
     with tempfile.TemporaryDirectory(prefix="autograder-release-") as folder:
         made = _generate(nbgrader, name, Path(folder), database=False)

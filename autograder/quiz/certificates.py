@@ -20,6 +20,7 @@ from autograder.files import write_whole
 from autograder.quiz.filled import Number
 from autograder.quiz.judges import Variant
 from autograder.quiz.models import AnyQuestion, Quiz
+from autograder.texts import text
 
 PROBES = Path(__file__).with_name("probes")
 _NOT_PROVED = ("why", "explain", "hints", "tags", "points", "attempts", "shuffle", "tests", "weight", "credit", "show")
@@ -179,7 +180,9 @@ def variants_of(quiz: Quiz, certificates: Certificates) -> Mapping[str, list[Var
             continue
         certificate = certificates.questions.get(question.id)
         if certificate is None or certificate.sha256 != fingerprint(question):
-            raise UsageError(f"{question.id}: its variants are not checked as it stands; run `autograder quiz prove`")
+            raise UsageError(
+                text("{id}: its variants are not checked as it stands; run `autograder quiz prove`", id=question.id)
+            )
         found[question.id] = [
             Variant(v["params"], v["answer"], tuple((value, number) for value, number in v["wrong"]))
             for v in certificate.variants

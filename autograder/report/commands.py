@@ -29,16 +29,19 @@ def report(
     from autograder.files import write_asked
     from autograder.report import page
     from autograder.report.classroom import look_at
+    from autograder.texts import text
 
-    with errors_as_exit_codes():
+    with errors_as_exit_codes(lang):
         found = Course.find(course)
         settings = found.assignment(assignment).settings
         if not results.is_file():
-            raise UsageError(f"{results}: there is no such file; `autograder grade` writes it")
+            raise UsageError(text("{results}: there is no such file; `autograder grade` writes it", results=results))
         reports = list(journal.read(results))
         of_assignment = [r for r in reports if r.assignment == assignment]
         if not of_assignment:
-            raise UsageError(f"{results}: holds no reports of {assignment}")
+            raise UsageError(
+                text("{results}: holds no reports of {assignment}", results=results, assignment=assignment)
+            )
         classroom = look_at(of_assignment, title=settings.title, students=_students(found, reports))
         target = out or Path(f"{assignment}.html")
         write_asked(target, page.page(classroom, choose(lang, settings.language)))

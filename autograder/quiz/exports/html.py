@@ -33,7 +33,7 @@ from autograder.quiz.models import AnyQuestion, Match, Multi, Order, Quiz, Singl
 from autograder.quiz.reading import parse_number, parse_shape, parse_word
 from autograder.quiz.records import Option, with_values
 from autograder.quiz.released import release, shuffled
-from autograder.texts import Language, Text
+from autograder.texts import Language, Text, text
 
 _PAGE = Path(__file__).with_name("page.html")
 _PLACE = "QUIZ_DATA"
@@ -75,11 +75,11 @@ def _losses(quiz: Quiz) -> Sequence[Loss]:
     losses = []
     for question in quiz.questions:
         if isinstance(question, Code):
-            losses.append(Loss(question.id, "a page cannot run Python: the answer is shown for comparison"))
+            losses.append(Loss(question.id, text("a page cannot run Python: the answer is shown for comparison")))
         if isinstance(question, Number) and question.params:
-            losses.append(Loss(question.id, "every reader gets the same variant"))
+            losses.append(Loss(question.id, text("every reader gets the same variant")))
         if isinstance(question, Blanks) and any(isinstance(b, TextBlank) and b.regex for b in question.blanks.values()):
-            losses.append(Loss(question.id, "answers that only the regex accepts are not accepted"))
+            losses.append(Loss(question.id, text("answers that only the regex accepts are not accepted")))
     return losses
 
 
