@@ -24,15 +24,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypedDict
 
 if TYPE_CHECKING:  # the command line must start without pydantic
-    from autograder.base.i18n import Text
+    from autograder.base.i18n import Language, Text
 
 
 class AutograderError(Exception):
     """Root of all errors this package raises on purpose."""
 
+    def said(self, language: Language | None) -> str:
+        """Return the message in the language that was chosen, if one was and the message has several."""
+        return str(self)
+
 
 class UsageError(AutograderError):
-    """The command was called in a way that cannot work; the message names the remedy."""
+    """The command was called in a way that cannot work; the message names the remedy.
+
+    Args:
+        text: the message.
+        for_students: students see it too, before anybody knows which language they read.
+    """
+
+    def __init__(self, text: Text, *, for_students: bool = False) -> None:
+        self.text = text
+        super().__init__(text.both if for_students else text.en)
+
+    def said(self, language: Language | None) -> str:
+        """Return the message in one language, or without one as the class says."""
+        return str(self) if language is None else self.text.get(language)
 
 
 class Mistake(TypedDict):

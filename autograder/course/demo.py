@@ -66,11 +66,17 @@ def make(folder: Path) -> Course:
     """
     origin = _origin()
     if folder.exists() and not (folder.is_dir() and ((folder / _MARK).exists() or not any(folder.iterdir()))):
-        raise UsageError(f"{folder}: is not empty; name another folder for the demo")
+        raise UsageError(text("{folder}: is not empty; name another folder for the demo", folder=folder))
     try:
         _copy(origin, folder)
     except OSError as error:
-        raise UsageError(f"{error.filename or folder}: {error.strerror}; name another folder for the demo") from error
+        raise UsageError(
+            text(
+                "{filename}: {reason}; name another folder for the demo",
+                filename=error.filename or folder,
+                reason=error.strerror,
+            )
+        ) from error
     return Course(folder)
 
 
@@ -94,7 +100,7 @@ def _origin() -> Path:
         settings = Path(str(file.locate()))
         if file.match(_INSTALLED) and settings.is_file():
             return settings.resolve().parent
-    raise UsageError(text("the demo course is missing from this installation; install dl-autograder again").both)
+    raise UsageError(text("the demo course is missing from this installation; install dl-autograder again"))
 
 
 def _copy(origin: Path, folder: Path) -> None:

@@ -176,7 +176,9 @@ class Cluster:
         except (OSError, ValueError, TimeoutError) as error:
             self._stack.close()
             reason = str(error) or type(error).__name__
-            raise UsageError(f"{self.address}: no Dask scheduler answers there ({reason})") from error
+            raise UsageError(
+                text("{address}: no Dask scheduler answers there ({reason})", address=self.address, reason=reason)
+            ) from error
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -18,6 +18,7 @@ from ruamel.yaml.util import load_yaml_guess_indent
 
 from autograder.base.errors import ConfigError, UsageError
 from autograder.base.files import write_asked
+from autograder.base.i18n import text
 from autograder.course.course import Assignment
 from autograder.quiz.exports import notebook
 from autograder.quiz.exports.losses import Loss
@@ -83,7 +84,9 @@ def release(quiz_file: Path, course: Path) -> tuple[str, list[Loss]]:
     rubric = solution / "private" / f"test_{name}.py"
     content = _rubric(quiz_file, course, quiz, variants)
     if solution.exists() and not (rubric.is_file() and _MADE_BY in rubric.read_text(encoding="utf-8")):
-        raise UsageError(f"{solution}: is there already and was not made from a quiz; rename one of the two")
+        raise UsageError(
+            text("{solution}: is there already and was not made from a quiz; rename one of the two", solution=solution)
+        )
     settings = yaml.safe_dump(_settings(quiz), allow_unicode=True, sort_keys=False, width=120)
     _write(
         {
@@ -142,14 +145,23 @@ def add_to(assignment: Assignment, quiz_file: Path, course: Path) -> list[Loss]:
 def _refuse_other_quizzes(assignment: Assignment, quiz_file: Path, shown: Path, exercises: Mapping[str, Any]) -> None:
     """Questions of another quiz in the same assignment are not ours to replace."""
     if (assignment.private / f"test_{assignment.name}.py").is_file() and assignment.name.endswith("_quiz"):
-        raise UsageError(f"{assignment.directory}: was made from a quiz; put the questions into that one")
+        raise UsageError(
+            text("{directory}: was made from a quiz; put the questions into that one", directory=assignment.directory)
+        )
     for other in sorted(assignment.directory.glob("*.quiz.json")):
         there = {notebook.exercise_name(question) for question in released.load(other).questions}
         if other != shown and (both := there & set(exercises)):
             stem = other.name.removesuffix(".quiz.json")
             raise UsageError(
-                f"{quiz_file}: question {min(both)} is in this assignment already, by quiz {stem}; rename one of them, "
-                f"or, where it is this quiz by its old name, remove {other} and the two test_{stem}_quiz*.py"
+                text(
+                    "{quiz_file}: question {question} is in this assignment already, by quiz {stem}; "
+                    "rename one of them, "
+                    "or, where it is this quiz by its old name, remove {other} and the two test_{stem}_quiz*.py",
+                    quiz_file=quiz_file,
+                    question=min(both),
+                    stem=stem,
+                    other=other,
+                )
             )
 
 
@@ -176,7 +188,13 @@ def _rubric(quiz_file: Path, course: Path, quiz: Quiz, variants: Mapping[str, Se
     try:
         where = quiz_file.resolve().relative_to(course.resolve()).as_posix()
     except ValueError:
-        raise UsageError(f"{quiz_file}: lies outside of the course {course}, so grading would not find it") from None
+        raise UsageError(
+            text(
+                "{quiz_file}: lies outside of the course {course}, so grading would not find it",
+                quiz_file=quiz_file,
+                course=course,
+            )
+        ) from None
     sha256 = certificates.fingerprint_of_quiz(quiz, variants)
     return _RUBRIC.format(quiz=where, kept=_kept_name(quiz_file), sha256=sha256, made_by=_MADE_BY)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autograder.base.i18n import Language, Text
+from autograder.base.i18n import Language, Text, text
 from autograder.quiz.exports.losses import Loss
 from autograder.quiz.notation.formulas import marked
 from autograder.quiz.notation.parsing import parse_number, parse_shape, parse_word
@@ -71,11 +71,11 @@ def _losses(quiz: Quiz) -> Sequence[Loss]:
     losses = []
     for question in quiz.questions:
         if isinstance(question, Code):
-            losses.append(Loss(question.id, "a page cannot run Python: the answer is shown for comparison"))
+            losses.append(Loss(question.id, text("a page cannot run Python: the answer is shown for comparison")))
         if isinstance(question, Number) and question.params:
-            losses.append(Loss(question.id, "every reader gets the same variant"))
+            losses.append(Loss(question.id, text("every reader gets the same variant")))
         if isinstance(question, Blanks) and any(isinstance(b, TextBlank) and b.regex for b in question.blanks.values()):
-            losses.append(Loss(question.id, "answers that only the regex accepts are not accepted"))
+            losses.append(Loss(question.id, text("answers that only the regex accepts are not accepted")))
     return losses
 
 

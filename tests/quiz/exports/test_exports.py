@@ -179,7 +179,7 @@ def test_moodle_gets_the_points_a_question_has_and_no_wrong_option_as_right(tmp_
     exporter = moodle.Exporter(quiz, {}, "en")
     xml = exporter.xml()
     assert "{2:MULTICHOICE:=one~%0%=two~%0%%50%three} {2:SHORTANSWER:" in xml
-    told = {(loss.question, loss.words) for loss in exporter.losses}
+    told = {(loss.question, loss.words.en) for loss in exporter.losses}
     assert ("odd", "Moodle weighs by whole numbers: it is worth 2 points there") in told
     assert not any(question == "four" and "whole" in words for question, words in told)
     assert ("none", "Moodle gives no points for choosing nothing") in told
@@ -268,7 +268,7 @@ def test_formulas_go_to_other_systems_in_their_own_notation(tmp_path):
 
 def test_a_formula_that_is_none_is_an_error_of_the_review(tmp_path):
     quiz = tiny.load(tmp_path, FORMULA.replace(r"\hat{y}_i", r"\hut{y}_"))
-    told = [remark.words for remark in lint.lint(quiz, tmp_path, {}) if remark.kind == "error"]
+    told = [remark.words.en for remark in lint.lint(quiz, tmp_path, {}) if remark.kind == "error"]
     assert any(r"explain: $\hut{y}_ = " in words for words in told)
 
 
@@ -294,7 +294,7 @@ def test_moodle_gets_every_key(path, language):
     quiz = QUIZZES[path]
     variants = certificates.variants_of(quiz, certificates.load(path, quiz))
     exporter = moodle.Exporter(quiz, variants, language)
-    found, lost = read_moodle(exporter.xml()), {loss.question: loss.words for loss in exporter.losses}
+    found, lost = read_moodle(exporter.xml()), {loss.question: loss.words.en for loss in exporter.losses}
     for question in quiz.questions:
         if isinstance(question, Order | Code):
             assert "left out" in lost[question.id]
@@ -347,7 +347,7 @@ def test_moodle_is_told_what_it_cannot_do(tmp_path):
     )
     exporter = moodle.Exporter(tiny.load(tmp_path, source), tiny.VARIANTS, "en")
     exporter.xml()
-    said = {(loss.question, loss.words) for loss in exporter.losses}
+    said = {(loss.question, loss.words.en) for loss in exporter.losses}
     assert ("some", "Moodle cannot credit by coverage: balanced is used instead") in said
     assert ("one", "every attempt costs the same share in Moodle") in said
     assert ("words.word", "what only the regex accepts is not accepted") in said

@@ -209,7 +209,7 @@ def test_what_canvas_cannot_do_is_told(tmp_path):
     )
     exporter = qti.Exporter(tiny.load(tmp_path, source), tiny.VARIANTS, "en")
     exporter.package()
-    said = {(loss.question, loss.words) for loss in exporter.losses}
+    said = {(loss.question, loss.words.en) for loss in exporter.losses}
     assert {
         ("one", "Canvas counts attempts by quiz, not by question"),
         ("one", "Canvas knows no hints: left out"),
@@ -229,7 +229,7 @@ def test_net_is_canvas_own_rule_and_balanced_is_the_same_where_half_the_options_
         tiny.load(tmp_path, tiny.SOURCE.replace("credit: balanced", f"credit: {rule}")), tiny.VARIANTS, "en"
     )
     exporter.package()
-    assert any(loss.question == "some" and "credit" in loss.words for loss in exporter.losses) == is_lost
+    assert any(loss.question == "some" and "credit" in loss.words.en for loss in exporter.losses) == is_lost
 
 
 def test_the_same_quiz_gives_the_same_bytes_and_losses_are_told_once(exporter):
