@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import tiny_quiz as tiny
-from quiz_command import run_quiz
+from command_line import run_quiz
 
 from autograder.sandbox import confine
 
@@ -86,7 +86,7 @@ def test_score_writes_a_line_per_sheet(course, tmp_path):
     ("arguments", "said"),
     [
         (["score", "tiny", "nothing"], "autograder: nothing: there is no such file or folder"),
-        (["score", "huge", "答卷"], "autograder: huge: 没有这个文件，quizzes 中也没有叫这个名字的测验；现有：tiny / there is no such file, and no quiz of that name in quizzes; there are: tiny"),
+        (["score", "huge", "答卷"], "autograder: huge: 没有这个文件，quizzes 中也没有叫这个名字的测验；现有：tiny / huge: there is no such file, and no quiz of that name in quizzes; there are: tiny"),
         (["take", "huge", "--course", "答卷"], "no quiz of that name in 答卷/quizzes; there are: none"),
         (["release", "tiny", "--out", "no/folder/t.json"], "no/folder/t.json: cannot be written: there is no such folder; make it, or name another"),
         (["score", "tiny", "quizzes/empty"], "autograder: no answer sheets found in quizzes/empty"),

@@ -4,7 +4,7 @@ import re
 
 import pytest
 import tiny_quiz as tiny
-from quiz_command import run_quiz
+from command_line import run_quiz
 
 from autograder.quiz import feedback
 from autograder.quiz.scoring.markers import Variant

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 import tiny_quiz as tiny
-from quiz_command import run_quiz
+from command_line import run_quiz
 
 from autograder.quiz import lint
 from autograder.quiz.exports import html, moodle

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import tiny_course
 import tiny_quiz as tiny
-from quiz_command import run_quiz
+from command_line import run_quiz
 from rich.console import Console
 
 from autograder.base import files

@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import pytest
 import qti2latex
 import tiny_quiz as tiny
+from command_line import run_quiz
 from moodle_xml_parser.parser import parse_string
 from qti_package_maker.common import package_integrity
-from quiz_command import run_quiz
 
 from autograder.quiz.exports import moodle, qti
 from autograder.quiz.proofs import certificates

@@ -9,7 +9,7 @@ import nbgrader_course as course_of
 import pytest
 import tiny_course as tiny
 import tiny_quiz
-from test_cli import autograder
+from command_line import autograder
 
 from autograder.sandbox import confine
 
