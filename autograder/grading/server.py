@@ -61,7 +61,7 @@ def serve(server: Server, zygote: Zygote) -> None:
     except ConfigError as error:
         server.send({"mistake": error.to_dict()})
     except AutograderError as error:
-        server.send({"fault": same(str(error)).model_dump()})
+        server.send({"fault": str(error)})
 
 
 def _fork_sessions(server: Server, zygote: Zygote, session: Session) -> None:

@@ -162,7 +162,7 @@ def _problems(report: GradeReport, language: Language) -> str:
     if not report.problems:
         return ""
     first = report.problems[0]
-    lines = first.get(language).splitlines() or [""]
+    lines = first.text.get(language).splitlines() or [""]
     words = lines[-1]
     if first.cell is not None:
         words = text("code cell {number}", number=first.cell).get(language) + ": " + words
