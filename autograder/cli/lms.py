@@ -299,7 +299,7 @@ def _show_open(handed_in: HandIn, language: Language) -> None:
     screen = console()
     screen.print(terminal.criteria(handed_in.report.exercises, language))
     for problem in handed_in.report.problems:
-        screen.print(problem.get(language), style="yellow", markup=False, highlight=False)
+        screen.print(problem.text.get(language), style="yellow", markup=False, highlight=False)
     if handed_in.open:
         words = text("still open: {count}", count=len(handed_in.open))
     else:

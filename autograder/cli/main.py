@@ -371,7 +371,7 @@ def _check_once(file: Path, lang: Lang | None, *, as_json: bool) -> bool:
         screen.print(terminal.criteria(report.exercises, language))
         screen.print(terminal.progress(report.exercises, language))
         for problem in report.problems:
-            screen.print(problem.get(language), style="yellow", markup=False, highlight=False)
+            screen.print(problem.text.get(language), style="yellow", markup=False, highlight=False)
     return all(c.outcome == "passed" for exercise in report.exercises for c in exercise.criteria)
 
 

@@ -227,8 +227,7 @@ class Engine:
             return
         for message in messages:
             if "fault" in message:
-                reason = Text(en=message["fault"], zh=message.get("fault_zh", message["fault"]))
-                yield from self._lost(session, reason)
+                yield from self._lost(session, Text(**message["fault"]))
                 return
             if "diagnosing" in message:
                 session.mutant = message["diagnosing"]

@@ -129,10 +129,10 @@ class Session:
             except ConfigError as error:
                 print(error, file=sys.stderr)  # for the author: a report names no path or line of the course
                 words = text("the assignment is at fault")
-                _send(channel, {"fault": words.en, "fault_zh": words.zh})
+                _send(channel, {"fault": words.model_dump()})
                 return
             except AutograderError as error:
-                _send(channel, {"fault": str(error)})
+                _send(channel, {"fault": same(str(error)).model_dump()})
                 return
 
     def grade(self, job: Job, zygote: Zygote) -> GradeReport:
@@ -175,7 +175,7 @@ class Session:
         for judged in judge.criteria:
             result = judge.results.get(judged.id)
             if result is None or result.outcome != "passed":
-                reason = " ".join((result.message if result else "not reached").split())
+                reason = " ".join((result.message.en if result else "not reached").split())
                 raise ConfigError(
                     f"the reference does not meet it: {reason}", path=judged.path, line=judged.line, key=judged.id
                 )

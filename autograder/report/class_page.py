@@ -57,9 +57,9 @@ def _numbers(classroom: Classroom) -> Sequence[tuple[Text, str]]:
 
 def _message(mistake: Mistake) -> Text | None:
     """What its example says beyond the mistake's own text."""
-    message = mistake.example
-    if message.message and message.message != mistake.text.en:
-        return Text(en=message.message, zh=message.message_zh or message.message)
+    message = mistake.example.message
+    if message.en and message.en != mistake.text.en:
+        return Text(en=message.en, zh=message.zh or message.en)
     return None
 
 
@@ -71,5 +71,5 @@ def _students(classroom: Classroom) -> Iterator[tuple[GradeReport, list[float | 
 
 
 def _problems(report: GradeReport) -> list[Text]:
-    told = [Text(en=p.text, zh=p.text_zh) for p in report.problems[:_MOST_PROBLEMS]]
+    told = [p.text for p in report.problems[:_MOST_PROBLEMS]]
     return told + ([same("…")] if len(report.problems) > _MOST_PROBLEMS else [])

@@ -158,7 +158,6 @@ class Judge:
         hint: bool = False,
     ) -> None:
         """Keep a verdict, with the criterion's hint where it can help."""
-        message = message or same("")
         self.results[judged.id] = CriterionResult(
             id=judged.id,
             title=judged.title,
@@ -166,8 +165,7 @@ class Judge:
             earned=judged.points if outcome == "passed" else 0.0,
             outcome=outcome,
             visible=judged.visible,
-            message=message.en,
-            message_zh=message.zh,
+            message=message or same(""),
             diagnosis=diagnosis,
             hint=judged.hint if hint else None,
         )

@@ -30,7 +30,7 @@ def outcomes(report):
 
 
 def messages(report):
-    return " ".join(c.message for exercise in report.exercises for c in exercise.criteria)
+    return " ".join(c.message.en for exercise in report.exercises for c in exercise.criteria)
 
 
 def without_durations(reports):
@@ -80,7 +80,7 @@ def graded(course):
 
 def test_a_limit_that_was_in_the_way_is_told_as_that(graded):
     assert {
-        student: [problem.text for problem in report.problems if problem.kind == "output"]
+        student: [problem.text.en for problem in report.problems if problem.kind == "output"]
         for student, report in graded.items()
         if student in ("right", "floods", "prints Chinese", "exits")
     } == {
@@ -90,8 +90,8 @@ def test_a_limit_that_was_in_the_way_is_told_as_that(graded):
         "exits": [],
     }
     failed = next(c for c in graded["10 GB"].exercises[0].criteria if c.outcome == "failed")
-    assert failed.message.endswith("\nthe code may use 512 MB of memory")
-    assert failed.message_zh.endswith("\n代码最多可以用 512 MB 内存")
+    assert failed.message.en.endswith("\nthe code may use 512 MB of memory")
+    assert failed.message.zh.endswith("\n代码最多可以用 512 MB 内存")
 
 
 def test_everybody_gets_a_report_with_every_criterion(course, graded):
@@ -157,8 +157,8 @@ def test_scores(graded, student, status, score):
 )
 def test_reasons(graded, student, reason):
     report = graded[student]
-    assert reason in messages(report) + " ".join(problem.text for problem in report.problems)
-    assert all(problem.text_zh for problem in report.problems)
+    assert reason in messages(report) + " ".join(problem.text.en for problem in report.problems)
+    assert all(problem.text.zh for problem in report.problems)
 
 
 def test_a_failing_cell_is_named(graded):
@@ -167,7 +167,7 @@ def test_a_failing_cell_is_named(graded):
 
 
 def test_the_students_own_traceback_is_shown(graded):
-    message = graded["traceback"].exercises[0].criteria[0].message
+    message = graded["traceback"].exercises[0].criteria[0].message.en
     assert "code cell 2, line 3, in double" in message
     assert "return y.nonsense" in message
     assert "autograder" not in message
@@ -176,7 +176,7 @@ def test_the_students_own_traceback_is_shown(graded):
 def test_a_hidden_criterion_tells_no_expected_values(graded):
     hidden = graded["wrong"].exercises[0].criteria[2]
     assert not hidden.visible
-    assert "expected" not in hidden.message
+    assert "expected" not in hidden.message.en
 
 
 def test_a_failed_need_skips(graded):
@@ -288,7 +288,7 @@ def test_what_a_student_returns_cannot_break_the_rubric(tmp_path):
     tiny.submit(course, "s1", tiny.answers("def double(x):\n    return 'nonsense'"))
     result = grade(course)["s1"].exercises[0].criteria[1]
     assert result.outcome == "failed"
-    assert "could not be judged (TypeError" in result.message
+    assert "could not be judged (TypeError" in result.message.en
 
 
 def test_a_rubric_process_that_dies_is_the_platforms_fault(tmp_path):

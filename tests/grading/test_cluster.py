@@ -183,7 +183,7 @@ def test_a_submission_that_ends_dask_workers_is_said_and_tried_again(processes, 
     assert grader.wait() == 1
     (report,) = read(out)
     assert (report.status, report.score) == ("error", None)
-    assert "ended the Dask workers" in report.problems[0].text
+    assert "ended the Dask workers" in report.problems[0].text.en
     processes.add_worker()
     assert grade(course, out, *options)[0] == 0
     assert next(read(out)).score == 10

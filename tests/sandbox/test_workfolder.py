@@ -202,7 +202,7 @@ def test_an_assignment_with_one_is_graded(course, tmp_path):
     assert done.returncode == 0, done.stderr
     reports = {report.student: report for report in read(tmp_path / "out")}
     assert {student: report.score for student, report in reports.items()} == {"keeps": 10, "fills": 4}
-    assert "1 MB in at most 256 files" in reports["fills"].exercises[0].criteria[0].message
+    assert "1 MB in at most 256 files" in reports["fills"].exercises[0].criteria[0].message.en
     assert not list(course.root.rglob("*.pt"))
 
 

@@ -102,12 +102,15 @@ def test_grading_gives_what_scoring_gives(course, graded):
 
 def test_what_is_wrong_is_told_as_scoring_tells_it(graded):
     told = {
-        c.id: c.message for exercise in graded["partly"].exercises for c in exercise.criteria if c.outcome == "failed"
+        c.id: c.message.en
+        for exercise in graded["partly"].exercises
+        for c in exercise.criteria
+        if c.outcome == "failed"
     }
     assert told["one.right"] == "this is three"
     assert "three is odd" in told["some.credit_1000"]
     assert "九" in told["varied.right"]
-    assert "`answer_one` is not written yet" in graded["blank"].exercises[0].criteria[0].message
+    assert "`answer_one` is not written yet" in graded["blank"].exercises[0].criteria[0].message.en
 
 
 def test_a_class_report_counts_who_made_a_mistake_that_the_quiz_explains(course, graded):
@@ -139,7 +142,9 @@ def test_students_can_check_whether_their_answers_can_be_read(course, tmp_path):
     path.write_text(handed_in(course, answers, code="'x.sum()'"), encoding="utf-8")
     report = check.check_file(path)[1]
     assert report.exercises[0].title.en == "Which one is two?"
-    assert {c.id: c.message for exercise in report.exercises for c in exercise.criteria if c.outcome != "passed"} == {
+    assert {
+        c.id: c.message.en for exercise in report.exercises for c in exercise.criteria if c.outcome != "passed"
+    } == {
         "some.form": "Q is none of the options A, B, C, D",
         "statement.form": "maybe is neither true nor false",
         "words.form": "the answer says nothing about number",
