@@ -13,7 +13,7 @@ import selectors
 import socket
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -32,7 +32,9 @@ MAX_TRIES = 2
 _GRACE_S = 60
 _START_S = 60
 _MUTANT_S = 60
-"""A mutant that takes longer under one criterion, or ends the process, is not run again."""
+"""A mutant that takes longer under one criterion brings its session down."""
+_MUTANT_DEATHS = 2
+"""A mutant that was running so often when a session died is not run again; once may be a kill from outside."""
 
 
 class RubricServer(ForkServer):
@@ -98,7 +100,7 @@ class Session:
         sock: takes requests, gives reports.
         job: what it is judging.
         processor: the only one it runs on.
-        mutant: the one that it runs for a diagnosis, or ran last, for this submission.
+        mutant: the one that it is running for a diagnosis.
     """
 
     process: Child
@@ -167,7 +169,7 @@ class Engine:
         self._selector = selectors.DefaultSelector()
         self._sessions: list[Session] = []
         self._count, self._stillborn = sessions, 0
-        self._deadly: set[str] = set()
+        self._deaths = Counter[str]()  # of sessions, by the mutant that was running
         self._processors = sorted(os.sched_getaffinity(0))
         self._patience_s = 2 * assignment.settings.limits.submission_s + _GRACE_S
         self._blank: tuple[ExerciseResult, ...] = ()  # every criterion of the rubric, not judged
@@ -211,7 +213,8 @@ class Engine:
 
     def _begin(self, session: Session) -> None:
         job = self._waiting.popleft() if self._waiting else None
-        session.begin(job, within_s=self._patience_s, deadly=self._deadly)
+        deadly = [mutant for mutant, deaths in self._deaths.items() if deaths >= _MUTANT_DEATHS]
+        session.begin(job, within_s=self._patience_s, deadly=deadly)
 
     def _add_session(self) -> None:
         session = self._server.fork_session()
@@ -231,7 +234,7 @@ class Engine:
                 return
             if "diagnosing" in message:
                 session.mutant = message["diagnosing"]
-                session.deadline = time.monotonic() + _MUTANT_S
+                session.deadline = time.monotonic() + (_MUTANT_S if session.mutant else self._patience_s)
                 continue
             if "report" in message:
                 yield GradeReport.model_validate(message["report"])
@@ -243,7 +246,8 @@ class Engine:
     def _lost(self, session: Session, reason: Text) -> Iterator[GradeReport]:
         """A session died or got stuck: try its submission once more, then say that it could not be graded.
 
-        Where a mutant brought it down, the submission is tried without that mutant.
+        While a mutant ran, that is not counted against the submission: once the mutant has been there too often, the
+        submission is tried without it.
         """
         self._sessions.remove(session)
         self._selector.unregister(session.sock)
@@ -253,8 +257,8 @@ class Engine:
             raise SandboxError(
                 "a rubric process ended before it was ready; `autograder doctor` says what this machine can do"
             )
-        if session.job is not None and session.mutant is not None and session.mutant not in self._deadly:
-            self._deadly.add(session.mutant)
+        if session.job is not None and session.mutant is not None:
+            self._deaths[session.mutant] += 1
             self._waiting.appendleft(session.job)
         elif session.job is not None:
             key = (session.job.assignment, session.job.student)

@@ -120,6 +120,7 @@ class Session:
         """
         self._judge.results = {}
         self._known_mistakes.before_mutant = lambda mutant: _send(channel, {"diagnosing": mutant})
+        self._known_mistakes.after_mutant = lambda: _send(channel, {"diagnosing": None})
         _send(channel, {"blank": [exercise.model_dump() for exercise in self._judge.exercises()]})
         for line in channel:
             message = json.loads(line)

@@ -57,8 +57,10 @@ class KnownMistakes:
         self._judge = judge
         self.before_mutant: Callable[[str], object] = lambda _: None
         """Called with the id of a mutant before it runs in this process, which it may bring down."""
+        self.after_mutant: Callable[[], object] = lambda: None
+        """Called when it has ended: what happens from now on is not its doing."""
         self.deadly: frozenset[str] = frozenset()
-        """The ids of those that did."""
+        """The ids of those that did so more than once."""
         self._versions: dict[str, Student] = {}
         self._found: dict[tuple[str, str], Finding] = {}
 
@@ -134,9 +136,11 @@ class KnownMistakes:
 
     def _does_the_same(self, mutant: Mutant, tried: list[Criterion], findings: Mapping[str, Finding]) -> bool:
         try:
-            return all(self._finding(mutant, c).agrees(findings[c.id]) for c in tried)
+            same = all(self._finding(mutant, c).agrees(findings[c.id]) for c in tried)
         except (Exception, TooManyRounds):  # noqa: BLE001 -- it cannot be run or compared: the others still can
-            return False
+            same = False
+        self.after_mutant()  # not where anything else was raised: that ends the process, by this mutant's doing
+        return same
 
     def _can_replay(self, criteria: list[Criterion]) -> bool:
         return all(c.id in self._judge.plain_tests for c in criteria)

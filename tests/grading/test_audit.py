@@ -266,6 +266,47 @@ def test_a_mutant_that_cannot_be_run_costs_the_diagnosis_and_never_the_grade(tmp
     assert str(course.root) not in report.to_json()
 
 
+def once_more(folder, times):
+    """Python that ends its process so many times, and never again."""
+    return (
+        f"import os, pathlib; made = pathlib.Path({str(folder)!r}) / str(len(os.listdir({str(folder)!r})))\n"
+        f"if made.name < '{times}':\n    made.touch(); os._exit(3)\n"
+    )
+
+
+def diagnosed_in_spite_of(tmp_path, body):
+    odd = {**TRIPLE, "edits": [{"find": "return 2 * x", "replace": body.strip().replace("\n", "\n    ")}]}
+    course = course_with(tmp_path / "course", mutants=[odd])
+    tiny_course.submit(course, "ann", tiny_course.answers(double="def double(x):\n    return 3 * x\n"))
+    jobs = find_jobs([course.submitted], ["tiny"])
+    (report,) = batch.grade(jobs, course.assignment("tiny"), b"k", processes=1)
+    assert report.status == "graded"
+    return [c.diagnosis.id for e in report.exercises for c in e.criteria if c.diagnosis]
+
+
+@pytest.mark.parametrize(("times", "named"), [(1, ["double-triples"]), (2, [])])
+def test_only_a_mutant_that_brought_a_session_down_twice_is_not_run_again(tmp_path, times, named):
+    (deaths := tmp_path / "deaths").mkdir()
+    assert diagnosed_in_spite_of(tmp_path, once_more(deaths, times) + "return 3 * x") == named
+    assert len(list(deaths.iterdir())) == times
+
+
+def test_a_mutant_that_has_ended_is_not_blamed_for_what_happens_later(tmp_path, monkeypatch):
+    """It makes the process end when the report is written, as if it were killed from outside then."""
+    monkeypatch.setattr(engine, "MAX_TRIES", 3)
+    (deaths := tmp_path / "deaths").mkdir()
+    ends = once_more(deaths, 2).strip().replace("\n", "\n    ")
+    body = (
+        "from autograder.results.grade_report import GradeReport\n"
+        "written = GradeReport.to_dict\n"
+        f"def end(report):\n    {ends}\n    return written(report)\n"
+        "if written.__name__ != 'end':\n    GradeReport.to_dict = end\n"
+        "return 3 * x"
+    )
+    assert diagnosed_in_spite_of(tmp_path, body) == ["double-triples"]
+    assert len(list(deaths.iterdir())) == 2
+
+
 # -- generated versions ------------------------------------------------------------------------------------------------
 
 CELL = '''import torch
@@ -312,3 +353,31 @@ def test_each_generated_version_is_python_and_differs_from_the_reference():
     whole = ast.unparse(ast.parse(CELL))
     assert all(ast.parse(source) and source != whole for source in sources)
     assert len(set(sources)) == len(sources)
+
+
+NET = """import torch.nn as nn
+
+class Helper:
+    def forward(self, x):
+        return x + 1
+
+class Net(nn.Module):
+    def __init__(self, d):
+        super().__init__()
+        self.linear = nn.Linear(d, 2)
+
+    def forward(self, x):
+        return self.linear(x) * 2
+"""
+
+
+def test_methods_of_the_exercises_classes_are_varied_like_functions():
+    ids = [version.id for version in generate("net", NET, ["Net"])]
+    assert not [i for i in ids if not i.startswith(("Net.__init__: ", "Net.forward: "))]
+    for expected in (
+        "Net.__init__: constant `2` -> `3`",
+        "Net.__init__: statement `self.linear = nn.Linear(d, 2)` -> `pass`",
+        "Net.forward: operator `self.linear(x) * 2` -> `self.linear(x) / 2`",
+        "Net.forward: sign `return self.linear(x) * 2` -> `return -(self.linear(x) * 2)`",
+    ):
+        assert expected in ids

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import psutil
 import pytest
@@ -232,6 +233,17 @@ SEEN_BY_READING = [
     ({"visible": tiny.VISIBLE.replace("def test_double_shape(", "def test_double_shape((")}, "test_tiny.py:6:23: SyntaxError"),
     ({"visible": tiny.VISIBLE.replace("needs=\"double.shape\"", "needs=\"double.shap\"")}, "needs='double.shap' is not an earlier criterion"),
     ({"visible": tiny.VISIBLE.replace("(student, rng)", "(student, reference, rng)")}, "students have this file but not the reference"),
+    ({"visible": tiny.VISIBLE.replace('"double", points=2', '"duoble", points=2')},
+     "test_tiny.py:5: duoble.test_double_shape: there is no exercise 'duoble'; there are: double, step; write one"),
+    ({"visible": tiny.VISIBLE.replace("def test_double_shape", "def test_shape")},
+     "test_tiny.py:5: test_shape: the name of a criterion of 'double' must start with 'test_double_'; rename the test"),
+    ({"visible": tiny.VISIBLE.replace("double_shape(student, rng)", "double_shape(student, rgn)")},
+     "test_tiny.py:5: double.shape: there is no fixture 'rgn'; is it rng? there are: student, rng"),
+    ({"hidden": tiny.HIDDEN.replace("double_gradient(student, reference, rng)", "double_gradient(student, refrence, rng)")},
+     "double.gradient: there is no fixture 'refrence'; is it reference? there are: student, reference, rng"),
+    ({"visible": tiny.VISIBLE.replace("double_shape(student, rng)", "double_shape(student, bathc, rng)").replace(
+        "\n\n\n@", "\nimport pytest\n@pytest.fixture\ndef batch():\n    return 3\n\n@", 1)},
+     "double.shape: there is no fixture 'bathc'; is it batch? there are: student, rng, batch"),
     ({"visible": tiny.VISIBLE.replace(', "zh": "保持形状"', "")}, "title must have exactly the languages en and zh"),
 ]  # fmt: skip
 SEEN_BY_PROVING = [
@@ -289,6 +301,29 @@ def test_what_a_student_returns_cannot_break_the_rubric(tmp_path):
     result = grade(course)["s1"].exercises[0].criteria[1]
     assert result.outcome == "failed"
     assert "could not be judged (TypeError" in result.message.en
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["open(__file__ + '.missing')", "from autograder.base.errors import SandboxError; raise SandboxError(__file__)"],
+    ids=["a file", "the platform"],
+)
+def test_what_breaks_in_a_criterion_is_for_its_author_and_not_in_the_report(tmp_path, capfd, broken):
+    visible = tiny.VISIBLE.replace(
+        "    checks.assert_close(student.double(x), 2 * x)",
+        f"    if student.double(x).sum() != (2 * x).sum():\n        {broken}",
+    )
+    # the stub does not return, so that this shows with a student only
+    course = tiny.make(tmp_path, visible=visible)
+    tiny.submit(course, "s1", tiny.answers("def double(x):\n    return 3 * x"))
+    report = grade(course)["s1"]
+    result = report.exercises[0].criteria[1]
+    assert (result.outcome, report.score) == ("error", None)
+    assert result.message == "this could not be judged: the assignment or the platform is at fault, not you"
+    assert str(tmp_path) not in report.to_json()
+    assert "test_tiny" not in report.to_json()
+    said = capfd.readouterr().err
+    assert re.search(r"test_tiny\.py:11: double\.values: (FileNotFound|Sandbox)Error: .*test_tiny\.py", said)
 
 
 def test_a_rubric_process_that_dies_is_the_platforms_fault(tmp_path):
