@@ -7,7 +7,12 @@ c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "assignments"
 # nbgrader hands everything beside a source notebook to students; `private` holds hidden criteria and mutants
 c.CourseDirectory.ignore = [
-    ".ipynb_checkpoints", "*.pyc", "__pycache__", ".pytest_cache", "private", "README.md",
+    ".ipynb_checkpoints",
+    "*.pyc",
+    "__pycache__",
+    ".pytest_cache",
+    "private",
+    "README.md",
 ]
 # `nbgrader autograde` and the formgrader's button run students' code confined and grade by our rubrics
 c.Autograde.autograde_preprocessors = [

@@ -170,8 +170,9 @@ def _fashion_mnist(cache: Path, source: Source, patience_s: float, deadline: flo
 
 
 def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "autograder" / "fashion-mnist"
+    import platformdirs
+
+    return platformdirs.user_cache_path("autograder", appauthor=False) / "fashion-mnist"
 
 
 def _cached(path: Path, source: Source, patience_s: float, deadline: float) -> bytes:

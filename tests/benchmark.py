@@ -18,8 +18,10 @@ import tempfile
 import textwrap
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -177,7 +179,7 @@ class Usage:
     peak_mb: float
 
 
-def run(command, cwd):
+def run(command: Sequence[str | Path], cwd: Path) -> Usage:
     """Run a command to its end and measure it: CPU by the kernel's account, memory by sampling the whole tree."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     started = time.perf_counter()
@@ -186,7 +188,7 @@ def run(command, cwd):
     )
     peak, done = [0.0], threading.Event()
 
-    def sample():
+    def sample() -> None:
         while not done.wait(0.2):
             try:
                 tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
@@ -196,6 +198,7 @@ def run(command, cwd):
 
     sampler = threading.Thread(target=sample)
     sampler.start()
+    assert process.stdout
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     done.set()
@@ -206,28 +209,41 @@ def run(command, cwd):
     return Usage(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, peak[0])
 
 
-def grade(course, jobs, *options):
+def grade(course: Course, jobs: int, *options: str) -> Usage:
     out = course.root / "results.jsonl"
     out.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "autograder", "grade", "--no-gradebook", "--out", out, "--jobs", str(jobs)]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "autograder",
+        "grade",
+        "--no-gradebook",
+        "--out",
+        out,
+        "--jobs",
+        str(jobs),
+    ]
     return run([*command, *options], course.root)
 
 
-def linear_regression(folder, students):
+def linear_regression(folder: Path, students: int) -> Course:
     """The real assignment; submissions are the reference and its equivalents in turn."""
     name = "linear_regression"
     shutil.copytree(ROOT / "solutions" / name, folder / "solutions" / name)
     course = Course(folder)
     assignment = course.assignment(name)
     answers = mutants.Answers.of(assignment, ROOT / "assignments" / name / f"{name}.ipynb")
-    changes = [{}, *({e.exercise: answers.edited(e)} for e in mutants.load(assignment).equivalents)]
+    changes: list[dict[str, str]] = [
+        {},
+        *({e.exercise: answers.edited(e)} for e in mutants.load(assignment).equivalents),
+    ]
     for number in range(students):
         notebook = answers.notebook({**answers.solutions, **changes[number % len(changes)]})
         write(folder / "submitted" / f"s{number:04d}" / name / f"{name}.ipynb", notebook)
     return course
 
 
-def four_functions(folder, students):
+def four_functions(folder: Path, students: int) -> Course:
     """A course for both graders: the grade cells hold asserts for nbgrader, the rubric judges the same functions."""
     (folder / "solutions" / "hw1" / "private").mkdir(parents=True)
     (folder / "nbgrader_config.py").write_text(STOCK_CONFIGURATION)
@@ -250,11 +266,11 @@ def four_functions(folder, students):
     return Course(folder)
 
 
-def signature(name):
+def signature(name: str) -> str:
     return SOLUTIONS[name].strip().splitlines()[0].removeprefix("def ").rstrip(":")
 
 
-def notebook_of(answers):
+def notebook_of(answers: dict[str, str]) -> dict[str, Any]:
     cells = [tiny.code_cell("import torch", "imports")]
     cells[0]["metadata"]["nbgrader"] |= {"solution": False, "locked": True}
     for name, solution in SOLUTIONS.items():
@@ -266,18 +282,18 @@ def notebook_of(answers):
     return tiny.notebook(*cells)
 
 
-def write(path, notebook):
+def write(path: Path, notebook: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(notebook), encoding="utf-8")
 
 
-def report(name, usage, students):
+def report(name: str, usage: Usage, students: int) -> None:
     each = usage.cpu_s / students
     line = f"{name:34s} {students:5d} submissions  {students / usage.wall_s:6.2f}/s  {each:6.3f} CPU s each"
     print(f"{line}  peak {usage.peak_mb:5.0f} MB", flush=True)
 
 
-def draw_curve(path, counts, usages):
+def draw_curve(path: Path, counts: Sequence[int], usages: Sequence[Usage]) -> None:
     """CPU seconds of the whole command over the number of submissions."""
     from matplotlib.figure import Figure
 
@@ -290,7 +306,7 @@ def draw_curve(path, counts, usages):
     figure.savefig(path, metadata={"Date": None})
 
 
-def measure_curve(folder, counts, jobs):
+def measure_curve(folder: Path, counts: Sequence[int], jobs: int) -> list[Usage]:
     usages = []
     for count in counts:
         usages.append(grade(four_functions(folder / f"curve-{count}", count), jobs))
@@ -298,7 +314,7 @@ def measure_curve(folder, counts, jobs):
     return usages
 
 
-def measure_dask(folder, students, jobs):
+def measure_dask(folder: Path, students: int, jobs: int) -> None:
     """What a submission costs more on a Dask cluster of this machine, beyond the start of either."""
     few, many = (four_functions(folder / f"dask-{count}", count) for count in (jobs, students))
     each = {}
@@ -311,7 +327,7 @@ def measure_dask(folder, students, jobs):
     print(f"extrapolated, not measured: 100,000 submissions take {each['dask'] * 100_000 / 3600:.1f} CPU hours")
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--students", type=int, default=100, help="submissions for autograder")
     parser.add_argument(

@@ -11,7 +11,9 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from autograder.quiz.questions.loading import load
 from autograder.quiz.scoring.markers import Variant
@@ -43,7 +45,7 @@ SOURCE = tiny.SOURCE[: tiny.SOURCE.index("  - id: write")] + (
 POOL["again"] = ["true", "false"]
 
 
-def table(count, rng):
+def table(count: int, rng: random.Random) -> str:
     """A form's export of so many students."""
     out = io.StringIO()
     lines = csv.writer(out)
@@ -52,10 +54,10 @@ def table(count, rng):
     return out.getvalue()
 
 
-def sheets(count, rng):
+def sheets(count: int, rng: random.Random) -> Iterator[str]:
     """So many sheets as JSON lines."""
     for n in range(count):
-        answers = {}
+        answers: dict[str, Any] = {}
         for name, values in POOL.items():
             question, _, part = name.partition(".")
             if part:
@@ -65,7 +67,7 @@ def sheets(count, rng):
         yield json.dumps({"student": f"s{n}", "answers": answers}, ensure_ascii=False)
 
 
-def main(count):
+def main(count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         quiz = load(tiny.make(Path(folder), SOURCE))
         assert len(quiz.questions) == 10
@@ -79,6 +81,7 @@ def main(count):
                 total = 0.0
                 for sheet in read_sheets([path], quiz):
                     outcome = scorer.score(sheet)
+                    assert outcome.score is not None
                     total += outcome.score
                     out.write(json.dumps(outcome.to_dict(), ensure_ascii=False) + "\n")
             spent = time.process_time() - before

@@ -15,19 +15,23 @@ import gc
 import os
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import psutil
+import pytest
 
 from autograder.course.course import Course
 from autograder.course.jobs import Job
+from autograder.course.settings import Function
 from autograder.grading.server import Session
 from autograder.rubric.judge import Judge
 from autograder.rubric.provenance import Provenance
 from autograder.rubric.pytest_session import run_session
 from autograder.sandbox import confine
+from autograder.sandbox.process import Zygote
 from autograder.sandbox.split import split_off_zygote
 from autograder.student.functions import Student
 from autograder.student.local import LocalRunner, run_locally
@@ -37,24 +41,26 @@ ROOT = Path(__file__).parents[1]
 REPEATS = 10
 SINGLE_THREADED = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
+Call = tuple[Callable[..., Any], Any]
+
 
 class Recorder(LocalRunner):
     """Calls the reference's functions and writes the calls down."""
 
-    calls = ()
+    calls: tuple[Call, ...] = ()
 
-    def call(self, function, arguments, **how):
+    def call(self, function: Function, arguments: list[Any], **how: Any) -> Any:
         self.calls = (*self.calls, (self._find(function.name), copy.deepcopy(arguments)))
         return super().call(function, arguments, **how)
 
 
-def try_criteria(judge, functions):
+def try_criteria(judge: Judge, functions: Student) -> None:
     for judged in judge.criteria:
         judge.seed_here(judged)
         judge.call(judged, functions)
 
 
-def calls_of_reference(judge):
+def calls_of_reference(judge: Judge) -> tuple[Call, ...]:
     """Every call that the criteria make: the reference's function, and its arguments."""
     notebook, _ = run_locally(judge.assignment, judge.source)
     recorder = Recorder.of(notebook)
@@ -62,28 +68,28 @@ def calls_of_reference(judge):
     return recorder.calls
 
 
-def make_calls(calls):
+def make_calls(calls: Sequence[Call]) -> None:
     for function, arguments in calls:
         result = function(*arguments)
         if isinstance(result, Iterator):
             list(result)
 
 
-def cpu_s(zygote):
+def cpu_s(zygote: Zygote) -> float:
     """Seconds of this process, the zygote and every worker that has ended."""
     return sum(os.times()[:2]) + sum(psutil.Process(zygote.pid).cpu_times()[:4])
 
 
-def measure(rounds):
+def measure(rounds: int) -> list[float]:
     """CPU seconds of a submission, of its criteria on the reference, of the calls alone: medians over the rounds."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # as the engine does it
     assignment = Course(ROOT).assignment("linear_regression")
     confined = confine.is_available()
     judge = Judge(assignment, bytes(32))
     job = Job("s", assignment.name, assignment.notebook)
-    spent = []
+    spent: list[list[float]] = []
 
-    def take_turns(criteria):
+    def take_turns(criteria: pytest.Session) -> None:
         zygote.wait_until_ready()
         session = Session(judge, criteria, Provenance(assignment, judge.key, confined=confined))
         session.prove_reference(zygote)
@@ -109,7 +115,7 @@ def measure(rounds):
     return [statistics.median(column) for column in zip(*spent, strict=True)]
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=8, help=f"of {REPEATS} times each")
     options = parser.parse_args()

@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -37,18 +39,26 @@ collect_ignore_glob = ["attacks/*.py"]  # hostile code: to import one of these f
 
 
 @pytest.fixture(scope="session")
-def zygote():
+def zygote() -> Iterator[Zygote]:
     with Zygote.begin(WorkerSettings(memory_mb=1024, output_kb=1024, cpu_s=60, preload=("torch.optim",))) as process:
         yield process
 
 
 @pytest.fixture(scope="session")
-def open_runner(zygote):
+def open_runner(zygote: Zygote) -> Callable[..., tuple[RemoteRunner, Student]]:
     """Source texts (or cells) -> a RemoteRunner that has run them; the caller closes it."""
 
     def open_runner(
-        *sources, seed=0, is_script=False, changes=None, declare=(), exercises=None, load=True, on=zygote, **limits
-    ):
+        *sources: str | Cell,
+        seed: int = 0,
+        is_script: bool = False,
+        changes: Mapping[str, Iterable[str]] | None = None,
+        declare: Iterable[str] = (),
+        exercises: dict[str, str] | None = None,
+        load: bool = True,
+        on: Zygote = zygote,
+        **limits: Any,
+    ) -> tuple[RemoteRunner, Student]:
         cells = as_cells(sources)
         functions = declared(cells, declare, changes or {})
         owners = exercises or dict.fromkeys(functions, "exercise")
@@ -73,14 +83,14 @@ def open_runner(zygote):
 
 
 @pytest.fixture
-def open_student(open_runner):
+def open_student(open_runner: Callable[..., tuple[RemoteRunner, Student]]) -> Iterator[Callable[..., Student]]:
     """The same, closed at the end of the test; gives a `Student` with its runner as `runner`."""
-    runners = []
+    runners: list[RemoteRunner] = []
 
-    def open_student(*sources, **options):
+    def open_student(*sources: str | Cell, **options: Any) -> Student:
         runner, student = open_runner(*sources, **options)
         runners.append(runner)
-        student.runner = runner
+        student.runner = runner  # type: ignore[attr-defined]  # for tests that look behind it
         return student
 
     yield open_student
@@ -89,10 +99,12 @@ def open_student(open_runner):
 
 
 @pytest.fixture(scope="session")
-def open_local():
+def open_local() -> Callable[..., Student]:
     """Source texts -> a `Student` whose functions run in this process."""
 
-    def open_local(*sources, changes=None, declare=()):
+    def open_local(
+        *sources: str | Cell, changes: Mapping[str, Iterable[str]] | None = None, declare: Iterable[str] = ()
+    ) -> Student:
         cells = as_cells(sources)
         functions = declared(cells, declare, changes or {})
         notebook = Notebook(dict.fromkeys(functions, "exercise"))
@@ -104,16 +116,18 @@ def open_local():
     return open_local
 
 
-def as_cells(sources):
+def as_cells(sources: Iterable[str | Cell]) -> list[Cell]:
     return [
         source if isinstance(source, Cell) else Cell(label=f"code cell {number}", number=number, source=source)
         for number, source in enumerate(sources, start=1)
     ]
 
 
-def declared(cells, signatures, changes):
+def declared(
+    cells: Iterable[Cell], signatures: Iterable[str], changes: Mapping[str, Iterable[str]]
+) -> dict[str, Function]:
     """The functions named by signatures, and every top-level ``def`` of the sources that can be declared."""
-    found = {}
+    found: dict[str, Function] = {}
     for cell in cells:
         try:
             statements = ast.parse(cell.source).body
@@ -131,10 +145,17 @@ def declared(cells, signatures, changes):
 
 
 @pytest.fixture(scope="session")
-def make_frame():
+def make_frame() -> Callable[..., bytes]:
     """A frame built by hand, so that it may lie."""
 
-    def make_frame(message, body=b"", *, magic=b"DLA\x01", header_size=None, body_size=None):
+    def make_frame(
+        message: Any,
+        body: bytes = b"",
+        *,
+        magic: bytes = b"DLA\x01",
+        header_size: int | None = None,
+        body_size: int | None = None,
+    ) -> bytes:
         header = message if isinstance(message, bytes) else json.dumps(message).encode()
         sizes = (len(header) if header_size is None else header_size, len(body) if body_size is None else body_size)
         return struct.pack("<4sIQ", magic, *sizes) + header + body

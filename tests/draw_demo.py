@@ -9,7 +9,7 @@ from autograder.report import terminal
 from autograder.results import journal
 
 
-def draw(results, picture):
+def draw(results: Path, picture: Path) -> None:
     reports = list(journal.read(results))
     with Path("/dev/null").open("w") as nowhere:
         console = Console(record=True, width=124, file=nowhere, force_terminal=True)

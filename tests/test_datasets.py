@@ -85,6 +85,12 @@ def test_the_next_mirror_serves_what_one_lacks_or_has_damaged(server, tmp_path):
     assert images.name == "Fashion-MNIST"
 
 
+def test_files_are_kept_in_the_users_cache(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    load_images(source=source(server, "whole"))
+    assert {file.name for file in (tmp_path / "autograder" / "fashion-mnist").iterdir()} == set(FILES)
+
+
 def test_a_damaged_file_in_the_cache_is_fetched_again(server, tmp_path):
     (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(b"half of it")
     assert load_images(cache=tmp_path, source=source(server, "whole")).train[1].tolist() == [0, 1, 9]

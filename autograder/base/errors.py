@@ -21,25 +21,58 @@ Every student's error carries a `Text`, so that it can be shown in either langua
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self, TypedDict
 
 if TYPE_CHECKING:  # the command line must start without pydantic
-    from autograder.base.i18n import Text
+    from autograder.base.i18n import Language, Text
 
 
 class AutograderError(Exception):
     """Root of all errors this package raises on purpose."""
 
+    def said(self, language: Language | None) -> str:
+        """Return the message in the language that was chosen, if one was and the message has several."""
+        return str(self)
+
 
 class UsageError(AutograderError):
-    """The command was called in a way that cannot work; the message names the remedy."""
+    """The command was called in a way that cannot work; the message names the remedy.
+
+    Args:
+        text: the message.
+        for_students: students see it too, before anybody knows which language they read.
+    """
+
+    def __init__(self, text: Text, *, for_students: bool = False) -> None:
+        self.text = text
+        super().__init__(text.both if for_students else text.en)
+
+    def said(self, language: Language | None) -> str:
+        """Return the message in one language, or without one as the class says."""
+        return str(self) if language is None else self.text.get(language)
+
+
+class Mistake(TypedDict):
+    """A `ConfigError` as it travels between processes, in JSON or otherwise.
+
+    Attributes:
+        message: its words; in both languages (``en``, ``zh``) where it has them.
+        path: the file; relative to a folder that both sides know, where one was named.
+        line: as in `ConfigError`, and so the others.
+    """
+
+    message: str | dict[str, str]
+    path: str
+    line: int | None
+    column: int | None
+    key: str | None
 
 
 class ConfigError(AutograderError):
-    """An author's mistake, located.
+    """An author's mistake, located. It crosses every boundary between processes as a `Mistake`, and by pickle.
 
     Args:
-        message: what is wrong and what would be right.
+        message: what is wrong and what would be right, in English or in both languages.
         path: the file.
         line: 1-based line, where known.
         column: 1-based column, where known.
@@ -47,14 +80,57 @@ class ConfigError(AutograderError):
     """
 
     def __init__(
-        self, message: str, *, path: Path, line: int | None = None, column: int | None = None, key: str | None = None
+        self,
+        message: str | Text,
+        *,
+        path: Path,
+        line: int | None = None,
+        column: int | None = None,
+        key: str | None = None,
     ) -> None:
-        self.message, self.path, self.line, self.column, self.key = message, path, line, column, key
+        self.message, self.text = str(message), None if isinstance(message, str) else message
+        self.path, self.line, self.column, self.key = path, line, column, key
         super().__init__(str(self))
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.path, self.line, self.column if self.line else None) if part)
         return f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}"
+
+    def to_dict(self, *, folder: Path | None = None) -> Mistake:
+        """Return the error as it travels.
+
+        Args:
+            folder: what a path below it is given relative to, where it lies elsewhere on the other side.
+        """
+        is_inside = folder is not None and self.path.is_relative_to(folder)
+        return {
+            "message": self.message if self.text is None else {"en": self.text.en, "zh": self.text.zh},
+            "path": str(self.path.relative_to(folder) if folder is not None and is_inside else self.path),
+            "line": self.line,
+            "column": self.column,
+            "key": self.key,
+        }
+
+    @classmethod
+    def from_dict(cls, mistake: Mistake, *, folder: Path | None = None) -> Self:
+        """Return the error that the other side sent.
+
+        Args:
+            mistake: what it sent.
+            folder: what a relative path is relative to.
+        """
+        message, path = mistake["message"], Path(mistake["path"])
+        if isinstance(message, dict):
+            from autograder.base.i18n import Text
+
+            words: str | Text = Text(**message)
+        else:
+            words = message
+        place = {"line": mistake["line"], "column": mistake["column"]}
+        return cls(words, path=path if folder is None else folder / path, key=mistake["key"], **place)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self).from_dict, (self.to_dict(),)
 
 
 class SubmissionError(AutograderError):

@@ -38,19 +38,23 @@ def write_asked(path: Path, content: str | bytes, *, make_folder: bool = False, 
     Raises:
         UsageError: it cannot be written.
     """
+    from autograder.base.i18n import text
+
     if path.is_dir():
-        raise UsageError(f"{path}: cannot be written: it is a folder; name a file")
+        raise UsageError(text("{path}: cannot be written: it is a folder; name a file", path=path))
     for used in inputs:
         if used.resolve() in (path.resolve(), *(path.resolve().parents if used.is_dir() else ())):
-            raise UsageError(f"{path}: lies where this is made from; name another file")
+            raise UsageError(text("{path}: lies where this is made from; name another file", path=path))
     try:
         if make_folder:
             path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, content)
     except FileNotFoundError as error:
-        raise UsageError(f"{path}: cannot be written: there is no such folder; make it, or name another") from error
+        raise UsageError(
+            text("{path}: cannot be written: there is no such folder; make it, or name another", path=path)
+        ) from error
     except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+        raise UsageError(text("{path}: cannot be written: {reason}", path=path, reason=error.strerror)) from error
 
 
 def replace_file(source: Path, target: Path) -> None:

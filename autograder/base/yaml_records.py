@@ -6,15 +6,19 @@ YAML is read by version 1.2 of its rules: ``no`` is a word, ``1:1`` is one too, 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Sequence
+import difflib
+import json
+import types
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from yamlcore import CCoreLoader, CoreLoader
 
 from autograder.base.errors import ConfigError
+from autograder.base.i18n import Text
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -40,11 +44,8 @@ def load(path: Path, record: type[Record]) -> Record:
         context = first.get("ctx", {})
         inner = [context["discriminator"].strip("'")] if "discriminator" in context else context.get("path", ())
         keys, mark = _locate(root, [str(key) for key in (*first["loc"], *inner)])
-        reason = _reason(first["type"], first["msg"])
-        if first["type"] == "extra_forbidden" and first["input"] is None:  # {en: of shape (2, 2)} has a key `2)`
-            reason = "unknown key; if it is a part of words with a comma, put them in quotes"
         raise ConfigError(
-            reason,
+            _reason(first, record),
             path=path,
             line=mark.line + 1 if mark else None,
             column=mark.column + 1 if mark else None,
@@ -76,9 +77,38 @@ def _read(source: str, path: Path, *, words: Collection[str] | None = None) -> t
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-        raise ConfigError(f"is not YAML: {error.problem}", path=path, line=line, column=column) from error
+        words = _in_words(error, source.splitlines())
+        raise ConfigError(f"is not YAML: {words}", path=path, line=line, column=column) from error
     except yaml.YAMLError as error:
         raise ConfigError(f"is not YAML: {' '.join(str(error).split())}", path=path) from error
+
+
+def _in_words(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> str:
+    """What the library has to say, in an author's words where it is about how lines are indented."""
+    problem, mark = str(error.problem), error.problem_mark
+    if mark is None or mark.line >= len(lines):
+        return problem
+    line, before = lines[mark.line], lines[mark.line][: mark.column]
+    if problem.startswith("found character '\\t'"):
+        return "there is a tab here; indent with spaces"
+    if problem.startswith("mapping values are not allowed"):
+        if ": " in before:
+            return "there are two keys in this line; put a value that has a colon in quotes"
+        return _of_indentation(line, lines[: mark.line])
+    if problem.startswith(("expected <block end>", "expected '<document start>'")) and not before.strip():
+        return _of_indentation(line, lines[: mark.line])
+    return problem
+
+
+def _of_indentation(line: str, above: Sequence[str]) -> str:
+    last = next((text for text in reversed(above) if text.strip() and not text.lstrip().startswith("#")), "")
+    here, there = (len(text) - len(text.lstrip(" ")) for text in (line, last))
+    if here == there:
+        return "this line does not go on as the one above: a column has either keys (key: value) or items (- value)"
+    return (
+        f"the indentation of this line (spaces: {here}) does not fit the line above (spaces: {there}); "
+        "begin keys that belong together in the same column"
+    )
 
 
 def _compose(loader: Any, path: Path, words: Collection[str] | None) -> tuple[yaml.Node | None, Any]:
@@ -109,9 +139,35 @@ def _keep_as_written(node: yaml.Node, keys: Collection[str]) -> None:
                 value.tag = "tag:yaml.org,2002:str"
 
 
-def _reason(kind: str, message: str) -> str:
+def unknown_key(key: object, known: Iterable[str]) -> str:
+    """Say that there is no such key, and which there are."""
+    there_are = list(known)
+    return f"unknown key; is it misspelt? {did_you_mean(key, there_are)}allowed: {', '.join(there_are)}"
+
+
+def did_you_mean(word: object, known: Sequence[str]) -> str:
+    """The question whether the closest of the known words was meant, and a blank; nothing where none is close.
+
+    >>> did_you_mean("exercise", ["title", "exercises"])
+    'did you mean exercises? '
+    """
+    close = difflib.get_close_matches(str(word), known, n=1)
+    return f"did you mean {close[0]}? " if close else ""
+
+
+def _reason(error: Any, record: type[BaseModel]) -> str:
+    """What is wrong, in words, of the first of pydantic's errors, and what would be right."""
+    kind, message, given = str(error["type"]), str(error["msg"]), error["input"]
     if kind == "extra_forbidden":
-        return "unknown key; is it misspelt?"
+        model = next(_models_at(record, error["loc"][:-1]), None)
+        if given is None and model in (None, Text):  # {en: of shape (2, 2)} has a key `2)`
+            return "unknown key; if it is a part of words with a comma, put them in quotes"
+        return "unknown key; is it misspelt?" if model is None else unknown_key(error["loc"][-1], _keys_of(model))
+    if kind == "model_type" and Text in _models_at(record, error["loc"]):
+        words = (
+            json.dumps(_shortened(str(given)), ensure_ascii=False) if isinstance(given, str | int | float) else "..."
+        )
+        return f"both languages belong here: write {{zh: {words}, en: {words}}}, each in its own words"
     if kind in ("missing", "union_tag_not_found"):
         return "this key is missing"
     if kind == "union_tag_invalid":
@@ -125,6 +181,33 @@ def _reason(kind: str, message: str) -> str:
     if kind == "string_type":
         return "must be a word; put it in quotes"
     return message.removeprefix("Value error, ")
+
+
+def _shortened(words: str) -> str:
+    return words if len(words) <= 60 else f"{words[:57]}..."
+
+
+def _keys_of(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _models_at(annotation: Any, way: Sequence[str | int]) -> Iterator[type[BaseModel]]:
+    """The records that may stand at the end of pydantic's way, which also names the one of several that was tried."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        yield from _models_at(arguments[0], way)
+    elif origin in (Union, types.UnionType):
+        for tried in arguments:
+            yield from _models_at(tried, way)
+            yield from _models_at(tried, way[1:]) if way else ()
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if not way:
+            yield annotation
+        for name, field in annotation.model_fields.items() if way else ():
+            if way[0] in (name, field.alias):
+                yield from _models_at(field.annotation, way[1:])
+    elif arguments and way:  # what a list or a table holds
+        yield from _models_at(arguments[0 if origin is tuple else -1], way[1:])
 
 
 def _refuse_duplicate_keys(node: yaml.Node, path: Path, done: set[int]) -> yaml.Node | None:

@@ -118,22 +118,21 @@ def _sandbox() -> Iterator[Finding]:
         return
     from autograder.sandbox import confine, landlock
 
-    confined = confine.is_available()
+    refusal = confine.refusal()
     try:
-        succeeded = _try_in_worker(confined=confined)
+        succeeded = _try_in_worker(confined=refusal is None)
     except (AutograderError, OSError) as error:
         yield Finding(name, same(str(error)), ok=False)
         return
     level = confine.level()
     version = f" (Landlock {landlock.version()})" if level == confine.LANDLOCK else ""
     yield Finding(name, text("work; confinement: {level}", level=level + version))
-    if not confined:
-        words = text("missing: Landlock (Linux 5.13 or newer) or user namespaces; grade in WSL2 or a Linux container")
-        yield Finding(text("confinement"), words, ok=False)
+    if refusal is not None:
+        yield Finding(text("confinement"), refusal, ok=False)
     scratch = (
         text("possible")
         if confine.is_available(1)
-        else text("not possible: {needed}", needed=confine.NEEDED_FOR_SCRATCH)
+        else text("not possible: this machine lacks {missing}", missing=confine.missing(1))
     )
     yield Finding(text("scratch folders"), scratch)
     for what, words in _attempts().items():

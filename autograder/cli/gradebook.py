@@ -47,20 +47,24 @@ def write_gradebook(
         typer.echo(outcome.summary.get(language))
 
 
-def release(assignments: AssignmentsArgument = None, course: CourseOption = Path()) -> None:
+def release(assignments: AssignmentsArgument = None, course: CourseOption = Path(), lang: LangOption = None) -> None:
     """Make what students get from solutions/, after a look for leaks, and enter it into the gradebook."""
+    from autograder.base.i18n import text
     from autograder.course.course import Course
     from autograder.gradebook import releasing
     from autograder.gradebook.nbgrader_course import NbgraderCourse
 
-    with errors_as_exit_codes():
+    with errors_as_exit_codes(lang):
         found = Course.find(course)
         nbgrader = NbgraderCourse(found.root)
         for name in assignments or list(found.assignments()):
             done = releasing.release(found, nbgrader, name)
-            typer.echo(f"{name}: {', '.join(done.changed) or 'nothing has changed'} -> {done.folder}")
+            changed = ", ".join(done.changed) or text("nothing has changed")
+            words = text("{assignment}: {changed} -> {folder}", assignment=name, changed=changed, folder=done.folder)
+            typer.echo(words.get(choose(lang)))
             for stranger in done.strangers:
-                typer.echo(f"{done.folder / stranger}: is not made from the source, yet students get it", err=True)
+                words = text("{path}: is not made from the source, yet students get it", path=done.folder / stranger)
+                typer.echo(words.get(choose(lang)), err=True)
 
 
 def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Path(), lang: LangOption = None) -> None:
@@ -70,14 +74,16 @@ def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Pat
     from autograder.gradebook import feedback as pages
     from autograder.gradebook.nbgrader_course import NbgraderCourse
 
-    with errors_as_exit_codes():
+    with errors_as_exit_codes(lang):
         found = Course.find(course)
         nbgrader = NbgraderCourse(found.root)
         if not assignments:
             known = nbgrader.assignments()
             assignments = [name for name in found.assignments() if name in known]
             if not assignments:
-                raise UsageError(f"{nbgrader.database}: holds no assignment of this course; grade one first")
+                raise UsageError(
+                    text("{database}: holds no assignment of this course; grade one first", database=nbgrader.database)
+                )
         for name in assignments:
             assignment = found.assignment(name)
             written = list(pages.write_all(nbgrader, assignment, choose(lang, assignment.settings.language)))
@@ -108,13 +114,13 @@ def regrade(
     from autograder.grading.regrade import Regrading
     from autograder.report import moves as report
 
-    with errors_as_exit_codes():
+    with errors_as_exit_codes(lang):
         language = choose(lang)
         found = Course.find(course)
         graded = found.assignment(assignment)
         confined = must_confine(unsafe=unsafe_no_sandbox, scratch_mb=graded.settings.limits.scratch_mb)
         again = Regrading(found, graded, out)
-        with progress(len(again), quiet=json_output) as advance:
+        with progress(len(again), language, quiet=json_output) as advance:
             moves = again.grade(processes=jobs or default_jobs(), confined=confined, advance=advance)
         if json_output:
             print_json([report.as_values(move) for move in moves])

@@ -76,22 +76,24 @@ def collect(
         bool, typer.Option("--update", help="Replace what was collected before, where it differs.")
     ] = False,
     course: CourseOption = Path(),
+    lang: LangOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Put a download of submissions into submitted/<student>/<assignment>/."""
+    from autograder.base.i18n import text
     from autograder.course.course import Course
     from autograder.lms import collecting
 
-    with errors_as_exit_codes():
+    with errors_as_exit_codes(lang):
         if not source.exists():
-            raise UsageError(f"{source}: there is no such file or folder")
+            raise UsageError(text("{source}: there is no such file or folder", source=source))
         found = Course.find(course)
         name = found.assignment(assignment).name
         collection = collecting.collect(source, found.submitted, name, attempt=attempt.value, update=update)
         if json_output:
             print_json(_document(collection))
         else:
-            _show(collection)
+            _show(collection, choose(lang))
     if collection.refused:
         raise typer.Exit(1)
 
@@ -116,10 +118,12 @@ def export(
     lang: LangOption = None,
 ) -> None:
     """Write scores as other systems import them, or a folder with which they run this grader."""
-    with errors_as_exit_codes():
+    from autograder.base.i18n import text
+
+    with errors_as_exit_codes(lang):
         target = out or Path(_FILES[to])
         if roster is not None and to not in (ExportTarget.canvas, ExportTarget.moodle):
-            raise UsageError("--roster goes with --to canvas or --to moodle")
+            raise UsageError(text("--roster goes with --to canvas or --to moodle"))
         if to in (ExportTarget.gradescope_autograder, ExportTarget.github_classroom):
             _export_runner(to, course, assignment, target)
             return
@@ -132,18 +136,20 @@ def export(
         exported = _table(to, found, roster)
         write_asked(target, exported.content, make_folder=True)
         for student in exported.unplaced:
-            sys.stderr.write(f"{student}: is not in {roster}; left out\n")
+            words = text("{student}: is not in {roster}; left out", student=student, roster=roster)
+            sys.stderr.write(words.get(choose(lang)) + "\n")
         typer.echo(str(target))
     if exported.unplaced:
         raise typer.Exit(1)
 
 
 def _export_runner(to: ExportTarget, start: Path, assignment: str | None, target: Path) -> None:
+    from autograder.base.i18n import text
     from autograder.course.course import Course
     from autograder.lms import runners
 
     if assignment is None:
-        raise UsageError(f"--to {to.value} needs --assignment")
+        raise UsageError(text("--to {format} needs --assignment", format=to.value))
     course = Course.find(start)
     make = runners.gradescope if to is ExportTarget.gradescope_autograder else runners.github_classroom
     for file in make(course, course.assignment(assignment), target):
@@ -161,25 +167,37 @@ def _language(asked: Lang | None, start: Path, reports: list[GradeReport]) -> La
 
 
 def _reports(results: Path, assignment: str | None) -> list[GradeReport]:
+    from autograder.base.i18n import text
     from autograder.results import journal
 
     if not results.is_file():
-        raise UsageError(f"{results}: there is no such file; `autograder grade` writes it")
+        raise UsageError(text("{results}: there is no such file; `autograder grade` writes it", results=results))
     reports = [r for r in journal.read(results) if assignment in (None, r.assignment)]
     if not reports:
-        raise UsageError(f"{results}: holds no reports{f' of {assignment}' if assignment else ''}")
+        raise UsageError(
+            text("{results}: holds no reports of {assignment}", results=results, assignment=assignment)
+            if assignment
+            else text("{results}: holds no reports", results=results)
+        )
     return reports
 
 
 def _export_reports(to: ExportTarget, reports: list[GradeReport], target: Path, language: Language) -> None:
     """One JUnit file, or Gradescope's file for each submission."""
+    from autograder.base.i18n import text
     from autograder.lms import reports as writing
 
     if to is ExportTarget.junit:
         write_asked(target, writing.as_junit(reports, language), make_folder=True)
     elif target.suffix == ".json":
         if len(reports) != 1:
-            raise UsageError(f"{target}: Gradescope takes one submission a file, not {len(reports)}; name a folder")
+            raise UsageError(
+                text(
+                    "{target}: Gradescope takes one submission a file, not {count}; name a folder",
+                    target=target,
+                    count=len(reports),
+                )
+            )
         write_asked(target, writing.as_gradescope(reports[0], language), make_folder=True)
     else:
         for report in reports:
@@ -193,6 +211,7 @@ def _export_reports(to: ExportTarget, reports: list[GradeReport], target: Path, 
 
 
 def _scores(reports: list[GradeReport], assignment: str | None, course: Path | None, language: Language) -> list[Score]:
+    from autograder.base.i18n import text
     from autograder.course.course import Course
     from autograder.lms import scores
 
@@ -201,7 +220,13 @@ def _scores(reports: list[GradeReport], assignment: str | None, course: Path | N
         root = Course.find(course).root
         found = scores.with_gradebook(found, root, assignment)
         if not found:
-            raise UsageError(f"{root}: nobody has handed in {assignment or 'anything'} yet, says the gradebook")
+            raise UsageError(
+                text(
+                    "{root}: nobody has handed in {assignment} yet, says the gradebook",
+                    root=root,
+                    assignment=assignment or text("anything"),
+                )
+            )
     return found
 
 
@@ -239,16 +264,16 @@ def submit(
     from autograder.base.i18n import text
     from autograder.lms import submitting
 
-    with errors_as_exit_codes():
+    with errors_as_exit_codes(lang):
         if not path.exists():
-            raise UsageError(text("{path}: there is no such file or folder", path=path).both)
+            raise UsageError(text("{path}: there is no such file or folder", path=path), for_students=True)
         handed_in = submitting.look_at(path)
         language = choose(lang, handed_in.assignment.settings.language)
         _show_open(handed_in, language)
         if handed_in.open and not yes:
             if not sys.stdin.isatty():
                 words = text("something is still open and nobody can be asked; add --yes to hand in all the same")
-                raise UsageError(words.get(language))
+                raise UsageError(words)
             if not typer.confirm(text("hand in all the same?").get(language)):
                 raise typer.Exit(1)
         note = submitting.receipt(
@@ -274,7 +299,7 @@ def _show_open(handed_in: HandIn, language: Language) -> None:
     screen = console()
     screen.print(terminal.criteria(handed_in.report.exercises, language))
     for problem in handed_in.report.problems:
-        screen.print(problem.get(language), style="yellow", markup=False, highlight=False)
+        screen.print(problem.text.get(language), style="yellow", markup=False, highlight=False)
     if handed_in.open:
         words = text("still open: {count}", count=len(handed_in.open))
     else:
@@ -283,35 +308,50 @@ def _show_open(handed_in: HandIn, language: Language) -> None:
 
 
 def _document(collection: Collection) -> object:
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
-    return asdict(collection)
+    refused = [{"path": one.path, "reason": one.reason.en} for one in collection.refused]
+    return {**asdict(replace(collection, refused=[])), "refused": refused}
 
 
-def _show(collection: Collection) -> None:
+def _show(collection: Collection, language: Language) -> None:
     from rich.text import Text as Words
 
+    from autograder.base.i18n import text
     from autograder.report.tables import plain_table
 
     table = plain_table()
-    for heading in ("student", "files", "attempts", ""):
-        table.add_column(heading)
+    for heading in (text("student"), text("files"), text("attempts")):
+        table.add_column(heading.get(language))
+    table.add_column("")
+    states = {"new": text("new"), "replaced": text("replaced"), "same": text("same"), "kept": text("kept")}
     for one in collection.collected:
-        late = ", late" if one.is_late else ""
-        table.add_row(Words(one.student), Words(", ".join(one.files)), str(one.attempts), f"{one.state}{late}")
+        late = text("{state}, late", state=states[one.state]) if one.is_late else states[one.state]
+        table.add_row(Words(one.student), Words(", ".join(one.files)), str(one.attempts), late.get(language))
     console().print(table)
     for refused in collection.refused:
-        sys.stderr.write(f"{refused.path}: {refused.reason}; not taken\n")
+        words = text("{path}: {reason}; not taken", path=refused.path, reason=refused.reason)
+        sys.stderr.write(words.get(language) + "\n")
     if collection.system == "blackboard":
         from datetime import datetime
 
         zone = f"{datetime.now().astimezone():%Z, UTC%z}"
-        typer.echo(f"the times in Blackboard's names are taken for this machine's ({zone}); TZ=... sets another zone")
-    states = [one.state for one in collection.collected]
-    counts = ", ".join(f"{states.count(s)} {s}" for s in ("new", "replaced", "same", "kept") if s in states)
-    typer.echo(f"{collection.system}: {counts or 'nothing'}; {len(collection.refused)} not taken")
-    if "kept" in states:
-        typer.echo("what differs from what was collected before was kept as it was; --update replaces it")
+        words = text(
+            "the times in Blackboard's names are taken for this machine's ({zone}); TZ=... sets another zone", zone=zone
+        )
+        typer.echo(words.get(language))
+    found = [one.state for one in collection.collected]
+    counts = ", ".join(f"{found.count(s)} {words.get(language)}" for s, words in states.items() if s in found)
+    words = text(
+        "{system}: {counts}; {refused} not taken",
+        system=collection.system,
+        counts=counts or text("nothing"),
+        refused=len(collection.refused),
+    )
+    typer.echo(words.get(language))
+    if "kept" in found:
+        words = text("what differs from what was collected before was kept as it was; --update replaces it")
+        typer.echo(words.get(language))
 
 
 def add_to(app: typer.Typer) -> None:

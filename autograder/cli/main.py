@@ -105,17 +105,31 @@ def grade(
     json_output: JsonOption = False,
 ) -> None:
     """Grade submissions: nbgrader's submitted/ tree, or any notebooks, .py files or folders."""
+    from autograder.base.i18n import text
     from autograder.course.course import Course
 
-    with errors_as_exit_codes():
+    with errors_as_exit_codes(lang):
         if scheduler and engine is not Engine.dask:
-            raise UsageError("--scheduler goes with --engine dask")
+            raise UsageError(text("--scheduler goes with --engine dask"))
         found = Course.find(course)
         graded = [found.assignment(assignment)] if assignment else found.assignments().values()
         scratch_mb = max(one.settings.limits.scratch_mb for one in graded)
-        with _engine(engine, scheduler, jobs, unsafe=unsafe_no_sandbox, scratch_mb=scratch_mb) as (elsewhere, confined):
+        with _engine(
+            engine, scheduler, jobs, unsafe=unsafe_no_sandbox, scratch_mb=scratch_mb, language=choose(lang)
+        ) as (
+            elsewhere,
+            confined,
+        ):
             reports = _grade_all(
-                found, paths or [], assignment, jobs, out, confined=confined, quiet=json_output, elsewhere=elsewhere
+                found,
+                paths or [],
+                assignment,
+                jobs,
+                out,
+                confined=confined,
+                quiet=json_output,
+                language=choose(lang),
+                elsewhere=elsewhere,
             )
         _show_reports(reports, out, choose(lang), as_json=json_output)
         if not (paths or assignment):
@@ -136,11 +150,11 @@ def check(
     """Check your own work by the visible criteria, with hints."""
     from autograder.base.i18n import text
 
-    with errors_as_exit_codes():
+    with errors_as_exit_codes(lang):
         if watch and json_output:
-            raise UsageError("--watch tells what changes; --json prints one document: use one of them")
+            raise UsageError(text("--watch tells what changes; --json prints one document: use one of them"))
         if not file.exists():
-            raise UsageError(text("{path}: there is no such file or folder", path=file).both)
+            raise UsageError(text("{path}: there is no such file or folder", path=file), for_students=True)
         passed = _watch(file, lang) if watch else _check_once(file, lang, as_json=json_output)
     if not passed:
         raise typer.Exit(1)
@@ -155,8 +169,8 @@ def audit(
     json_output: JsonOption = False,
 ) -> None:
     """Grade known and generated wrong versions, and right ones, to see what a rubric is worth."""
-    with errors_as_exit_codes():
-        audits = _audit_all(course, assignments or [], jobs, quiet=json_output)
+    with errors_as_exit_codes(lang):
+        audits = _audit_all(course, assignments or [], jobs, choose(lang), quiet=json_output)
         if json_output:
             print_json([audited.to_dict() for audited in audits])
         else:
@@ -178,11 +192,13 @@ def demo(
     from autograder.course import demo as demos
     from autograder.sandbox import confine  # the samples are our own: they may run where nothing can be confined
 
-    with errors_as_exit_codes():
+    with errors_as_exit_codes(lang):
         language = choose(lang)
         course = demos.make(folder)
         out = folder / "results.jsonl"
-        reports = _grade_all(course, [], None, None, out, confined=confine.is_available(), quiet=False)
+        reports = _grade_all(
+            course, [], None, None, out, confined=confine.is_available(), quiet=False, language=language
+        )
         _show_reports(reports, out, language, as_json=False)
         typer.echo()
         for what, where in (
@@ -202,7 +218,7 @@ def doctor(lang: LangOption = None, json_output: JsonOption = False) -> None:
     """Say what this machine can do."""
     from autograder.cli.doctor import examine
 
-    with errors_as_exit_codes():
+    with errors_as_exit_codes(lang):
         language = choose(lang)
         findings = examine(Path.cwd())
         if json_output:
@@ -224,25 +240,33 @@ def _grade_all(
     *,
     confined: bool,
     quiet: bool,
+    language: Language,
     elsewhere: Grade | None = None,
 ) -> list[GradeReport]:
     """Grade what is not in the results file yet; gives the reports of everything asked for."""
+    from autograder.base.i18n import text
     from autograder.course.jobs import find_jobs
     from autograder.grading.batch import default_jobs, grade_all
     from autograder.results.journal import Journal
 
     for path in paths:
         if not path.exists():
-            raise UsageError(f"{path}: there is no such file or folder")
+            raise UsageError(text("{path}: there is no such file or folder", path=path))
     names = [course.assignment(assignment).name] if assignment else list(course.assignments())
     if not paths and not course.submitted.is_dir():
-        raise UsageError(f"{course.submitted}: there is no such folder; name the submissions to grade")
+        raise UsageError(
+            text("{submitted}: there is no such folder; name the submissions to grade", submitted=course.submitted)
+        )
     jobs = find_jobs(paths or [course.submitted], names, course.others(names))
     if not jobs:
-        wanted = f" of {assignment}" if assignment else ""
-        raise UsageError(f"no submissions{wanted} found in {', '.join(map(str, paths or [course.submitted]))}")
+        places = ", ".join(map(str, paths or [course.submitted]))
+        raise UsageError(
+            text("no submissions of {assignment} found in {places}", assignment=assignment, places=places)
+            if assignment
+            else text("no submissions found in {places}", places=places)
+        )
     reports = []
-    with Journal(out) as journal, progress(len(jobs), quiet=quiet) as advance:
+    with Journal(out) as journal, progress(len(jobs), language, quiet=quiet) as advance:
         todo = grade_all(
             course, jobs, journal, processes=processes or default_jobs(), confined=confined, elsewhere=elsewhere
         )
@@ -252,7 +276,8 @@ def _grade_all(
     return reports
 
 
-def _audit_all(start: Path, names: list[str], processes: int | None, *, quiet: bool) -> list[Audit]:
+def _audit_all(start: Path, names: list[str], processes: int | None, language: Language, *, quiet: bool) -> list[Audit]:
+    from autograder.base.i18n import text
     from autograder.course import mutants
     from autograder.course.course import Course
     from autograder.grading import audit as audits
@@ -266,9 +291,10 @@ def _audit_all(start: Path, names: list[str], processes: int | None, *, quiet: b
             if mutants.are_listed(assignment):
                 assignments.append(assignment)
             else:
-                typer.echo(f"{assignment.name}: has no private/mutants.yaml; not audited", err=True)
+                words = text("{assignment}: has no private/mutants.yaml; not audited", assignment=assignment.name)
+                typer.echo(words.get(language), err=True)
     total = sum(audits.count_versions(assignment) for assignment in assignments)
-    with progress(total, quiet=quiet) as advance:
+    with progress(total, language, quiet=quiet) as advance:
         return [
             audits.audit(
                 assignment,
@@ -282,22 +308,26 @@ def _audit_all(start: Path, names: list[str], processes: int | None, *, quiet: b
 
 @contextmanager
 def _engine(
-    engine: Engine, scheduler: str | None, processes: int | None, *, unsafe: bool, scratch_mb: int
+    engine: Engine, scheduler: str | None, processes: int | None, *, unsafe: bool, scratch_mb: int, language: Language
 ) -> Iterator[tuple[Grade | None, bool]]:
     """What grades instead of this machine, if anything does, and whether students' code is confined there."""
     if engine is Engine.local:
         yield None, must_confine(unsafe=unsafe, scratch_mb=scratch_mb)
         return
+    from autograder.base.i18n import text
     from autograder.grading.batch import default_jobs
 
     try:
         from autograder.grading.cluster import Cluster
     except ImportError as error:
-        raise UsageError(f"--engine dask needs the extra: pip install 'dl-autograder[dask]' ({error})") from error
+        raise UsageError(
+            text("--engine dask needs the extra: pip install 'dl-autograder[dask]' ({error})", error=error)
+        ) from error
     with Cluster(scheduler, processes or default_jobs(), must_confine=not unsafe) as cluster:
         yield cluster.grade, not unsafe
         for address, reason in cluster.unfit.items():
-            console(stderr=True).print(f"not used: {address}: {reason}", markup=False, highlight=False)
+            words = text("not used: {address}: {reason}", address=address, reason=reason)
+            console(stderr=True).print(words.get(language), markup=False, highlight=False)
 
 
 def _show_reports(reports: list[GradeReport], out: Path, language: Language, *, as_json: bool) -> None:
@@ -341,7 +371,7 @@ def _check_once(file: Path, lang: Lang | None, *, as_json: bool) -> bool:
         screen.print(terminal.criteria(report.exercises, language))
         screen.print(terminal.progress(report.exercises, language))
         for problem in report.problems:
-            screen.print(problem.get(language), style="yellow", markup=False, highlight=False)
+            screen.print(problem.text.get(language), style="yellow", markup=False, highlight=False)
     return all(c.outcome == "passed" for exercise in report.exercises for c in exercise.criteria)
 
 

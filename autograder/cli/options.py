@@ -46,6 +46,12 @@ def choose(asked: Lang | None, default: Language = "en") -> Language:
     return choose_language(asked.value if asked else None, default)
 
 
+def _chosen(asked: Lang | None) -> Language | None:
+    """The language that the user has chosen, if they have."""
+    english, chinese = choose(asked, "en"), choose(asked, "zh")
+    return english if english == chinese else None
+
+
 def console(*, stderr: bool = False) -> Console:
     """A console as wide as the terminal."""
     from rich.console import Console
@@ -86,25 +92,21 @@ def must_confine(*, unsafe: bool, scratch_mb: int = 0) -> bool:
     """
     from autograder.sandbox import confine
 
-    available = confine.is_available(scratch_mb)
-    if not available and not unsafe:
-        needed = confine.NEEDED_FOR_SCRATCH if confine.is_available() else confine.NEEDED
-        raise UsageError(
-            f"this machine cannot confine student code ({needed}); "
-            "grade in WSL2 or a Linux container, or add --unsafe-no-sandbox"
-        )
-    return available
+    refusal = confine.refusal(scratch_mb, has_option=True)
+    if refusal is not None and not unsafe:
+        raise UsageError(refusal)
+    return refusal is None
 
 
 @contextmanager
-def errors_as_exit_codes() -> Iterator[None]:
-    """The one place where an error becomes a line of text and an exit code."""
+def errors_as_exit_codes(lang: Lang | None = None) -> Iterator[None]:
+    """The one place where an error becomes a line of text, in the language that was asked for, and an exit code."""
     try:
         yield
     except (UsageError, ConfigError) as error:
-        _fail(error, 2)
+        _fail(error, 2, lang)
     except AutograderError as error:
-        _fail(error, 1)
+        _fail(error, 1, lang)
     except KeyboardInterrupt:
         from autograder.base.i18n import text
 
@@ -112,18 +114,20 @@ def errors_as_exit_codes() -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def _fail(error: AutograderError, code: int) -> NoReturn:
-    sys.stderr.write("autograder: " + " ".join(str(error).split()) + "\n")
+def _fail(error: AutograderError, code: int, lang: Lang | None) -> NoReturn:
+    sys.stderr.write("autograder: " + " ".join(error.said(_chosen(lang)).split()) + "\n")
     raise typer.Exit(code)
 
 
 @contextmanager
-def progress(total: int, *, quiet: bool) -> Iterator[Callable[[], None]]:
+def progress(total: int, language: Language = "en", *, quiet: bool) -> Iterator[Callable[[], None]]:
     """A bar with rate and time to go, for grading; gives what to call after each submission."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from autograder.base.i18n import text
+
     columns = (
-        TextColumn("grading"),
+        TextColumn(text("grading").get(language)),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}/s"),

@@ -46,7 +46,7 @@ def take(
     from autograder.quiz.take.pages import Taking
     from autograder.quiz.take.screens import KeyScreen, PlainScreen
 
-    with errors_as_exit_codes(), ExitStack() as stack:
+    with errors_as_exit_codes(lang), ExitStack() as stack:
         if not plain and not (sys.stdin.isatty() and sys.stdout.isatty()):
             plain = True
         session, proofs = _session(quiz, course, _student(name), out, stack)
@@ -84,7 +84,7 @@ def score(
 
     from autograder.quiz import terminal
 
-    with errors_as_exit_codes():
+    with errors_as_exit_codes(lang):
         file, scored, outcomes = _scored(quiz, answers, course)
         if out is not None:
             lines = "".join(json.dumps(o.to_dict(), ensure_ascii=False) + "\n" for o in outcomes)
@@ -148,17 +148,18 @@ def stats(
     """Analyse questions: how hard, how telling, what was chosen; alpha and the error of measurement."""
     from dataclasses import asdict
 
+    from autograder.base.i18n import text
     from autograder.quiz import terminal
     from autograder.quiz.scoring import statistics
 
-    with errors_as_exit_codes():
+    with errors_as_exit_codes(lang):
         _, _, outcomes = _scored(quiz, answers, course)
         for problem in (words for outcome in outcomes if outcome.status == "unreadable" for words in outcome.problems):
             typer.echo(problem.get(choose(lang)), err=True)
         try:
             analysis = statistics.analyse(outcomes)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
+        except ValueError:
+            raise UsageError(text("at least two scored sheets are needed")) from None
         if json_output:
             print_json(asdict(analysis))
         else:
@@ -178,13 +179,13 @@ def _scored(name: Path, answers: list[Path], course: Path) -> tuple[Path, Quiz, 
 
     for path in answers:
         if not path.exists():
-            raise UsageError(f"{path}: there is no such file or folder")
+            raise UsageError(text("{path}: there is no such file or folder", path=path))
     file = loading.find(name, course)
     quiz = loading.load(file)
     with _scorer(file, quiz) as scorer:
         outcomes = [scorer.score(sheet) for sheet in sheets.read_sheets(answers, quiz, tell)]
     if not outcomes:
-        raise UsageError(f"no answer sheets found in {', '.join(map(str, answers))}")
+        raise UsageError(text("no answer sheets found in {names}", names=", ".join(map(str, answers))))
     for student, count in Counter(outcome.student for outcome in outcomes if outcome.named).items():
         if count > 1:
             tell(text("{student}: has {count} answer sheets; all of them count here", student=student, count=count))
@@ -219,8 +220,8 @@ def _code_judge(stack: ExitStack) -> RunCode:
             from autograder.quiz.proofs.laboratory import CodeJudge, Laboratory
             from autograder.sandbox import confine
 
-            if not confine.is_available():
-                raise SandboxError("this machine cannot confine code")
+            if (refusal := confine.refusal()) is not None:
+                raise SandboxError(str(refusal))
             ready.append(CodeJudge(stack.enter_context(Laboratory(confined=True))))
         return ready[0](question, answer)
 

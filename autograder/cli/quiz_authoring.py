@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +16,7 @@ from autograder.cli.options import JsonOption, LangOption, choose, console, erro
 from autograder.cli.quiz_options import CourseOption, QuizArgument, QuizzesArgument, quizzes_of
 
 if TYPE_CHECKING:
-    from autograder.base.i18n import Language
+    from autograder.base.i18n import Language, Text
     from autograder.quiz.exports.losses import Loss
     from autograder.quiz.proofs.certificates import Certificates
     from autograder.quiz.proofs.laboratory import Proved
@@ -63,7 +63,7 @@ def list_(course: CourseOption = Path(), lang: LangOption = None, json_output: J
     from autograder.quiz.questions import loading
     from autograder.report.tables import plain_table, points
 
-    with errors_as_exit_codes():
+    with errors_as_exit_codes(lang):
         language = choose(lang)
         quizzes = loading.load_all(course / "quizzes")
         found = []
@@ -110,30 +110,36 @@ def release(
         ReleaseMode.test
     ),
     course: CourseOption = Path(),
+    lang: LangOption = None,
 ) -> None:
     """Write what students may see of a quiz: no key, no explanation, no proof."""
+    from autograder.base.i18n import text
     from autograder.quiz.proofs import certificates
     from autograder.quiz.questions import loading
     from autograder.quiz.take import released
 
-    with errors_as_exit_codes():
+    with errors_as_exit_codes(lang):
         file = loading.find(quiz, course)
         if to is ReleaseTarget.notebook:
             if out is not None:
-                raise UsageError("--out goes with --to quiz; a notebook goes to assignments/ in the course's folder")
-            _release_notebook(file, course, into)
+                raise UsageError(
+                    text("--out goes with --to quiz; a notebook goes to assignments/ in the course's folder")
+                )
+            _release_notebook(file, course, into, choose(lang))
             return
         if into is not None:
-            raise UsageError("--into goes with --to notebook")
+            raise UsageError(text("--into goes with --to notebook"))
         loaded = loading.load(file)
         variants = certificates.variants_of(loaded, certificates.load(file, loaded))
         content = released.to_json(released.release(loaded, variants, mode.value))
         target = out or Path(f"{file.stem}.quiz.json")
         write_asked(target, content, inputs=[file])
-        typer.echo(f"{target}: {len(loaded.questions)} questions, no keys")
+        words = text("{file}: {count} questions, no keys", file=target, count=len(loaded.questions))
+        typer.echo(words.get(choose(lang)))
 
 
-def _release_notebook(file: Path, start: Path, into: str | None) -> None:
+def _release_notebook(file: Path, start: Path, into: str | None, language: Language) -> None:
+    from autograder.base.i18n import text
     from autograder.course.course import Course
     from autograder.quiz import assignment
     from autograder.quiz.exports.losses import told
@@ -146,14 +152,16 @@ def _release_notebook(file: Path, start: Path, into: str | None) -> None:
 
             quizzes.refuse_other_questions(root, assignment.name_of(file), assignment.grade_cells(file))
         name, losses = assignment.release(file, root)
-        typer.echo(f"students get {root / 'assignments' / name}, no keys")
+        words = text("students get {folder}, no keys", folder=root / "assignments" / name)
     else:
         course = Course.find(start)
         name, losses = into, assignment.add_to(course.assignment(into), file, course.root)
-        typer.echo(f"put into {course.root / 'solutions' / name}")
-    for line in told(losses):
-        sys.stderr.write(f"a notebook cannot express {line}\n")
-    typer.echo(f"next: autograder release {name}; graded by: autograder grade --assignment {name}")
+        words = text("put into {folder}", folder=course.root / "solutions" / name)
+    typer.echo(words.get(language))
+    for line in told(losses, language):
+        sys.stderr.write(text("a notebook cannot express {what}", what=line).get(language) + "\n")
+    words = text("next: autograder release {name}; graded by: autograder grade --assignment {name}", name=name)
+    typer.echo(words.get(language))
 
 
 def export(
@@ -165,18 +173,22 @@ def export(
     lang: LangOption = None,
 ) -> None:
     """Export a quiz: a page for self-study, Moodle XML, or a package for Canvas. Says what cannot be expressed."""
+    from autograder.base.i18n import text
     from autograder.quiz.exports.losses import told
     from autograder.quiz.proofs import certificates
     from autograder.quiz.questions import loading
 
-    with errors_as_exit_codes():
+    with errors_as_exit_codes(lang):
         file = loading.find(quiz, course)
         loaded = loading.load(file)
         content, losses = _exported(loaded, certificates.load(file, loaded), to, choose(lang, loaded.language))
-        for line in told(losses):
-            sys.stderr.write(f"{to.value} cannot express {line}\n")
+        language = choose(lang)
+        for line in told(losses, language):
+            words = text("{format} cannot express {what}", format=to.value, what=line)
+            sys.stderr.write(words.get(language) + "\n")
         if losses and not lossy:
-            sys.stderr.write("nothing was written; --lossy exports all the same\n")
+            words = text("nothing was written; --lossy exports all the same")
+            sys.stderr.write(words.get(language) + "\n")
             raise typer.Exit(1)
         target = out or Path(f"{file.stem}.{_SUFFIXES[to]}")
         write_asked(target, content, inputs=[file])
@@ -211,35 +223,53 @@ def prove(
     unsafe_no_sandbox: Annotated[
         bool, typer.Option("--unsafe-no-sandbox", help="Run the quiz's code where it cannot be confined.")
     ] = False,
+    lang: LangOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Run every option, confined: exactly the keyed ones must do what is claimed. Writes certificates."""
-    with errors_as_exit_codes():
+    from autograder.base.i18n import text
+
+    with errors_as_exit_codes(lang):
         found = quizzes_of(quizzes, course)
         results = {
-            file: _certificate_states(file, quiz) if check else _prove(file, quiz, unsafe=unsafe_no_sandbox)
+            file: _certificate_states(file, quiz)
+            if check
+            else _prove(file, quiz, choose(lang), unsafe=unsafe_no_sandbox)
             for file, quiz in found.items()
         }
     refused = {file: {name: words for name, words in r.items() if words} for file, r in results.items()}
     if json_output:
-        print_json([{"file": str(f), "questions": len(results[f]), "refused": refused[f]} for f in results])
+        print_json(
+            [{"file": str(f), "questions": len(results[f]), "refused": _in_english(refused[f])} for f in results]
+        )
     else:
         for file, problems in refused.items():
             mark = "✗" if problems else "✓"
-            typer.echo(f"{mark} {file.stem}: {len(results[file]) - len(problems)} of {len(results[file])} proved")
+            summary = text(
+                "{quiz}: {proved} of {all} proved",
+                quiz=file.stem,
+                proved=len(results[file]) - len(problems),
+                all=len(results[file]),
+            )
+            typer.echo(f"{mark} {summary.get(choose(lang))}")
             for name, words in problems.items():
                 for line in words:
-                    typer.echo(f"    {name}: {line}")
+                    typer.echo(f"    {name}: {line.get(choose(lang))}")
     if any(refused.values()):
         raise typer.Exit(1)
 
 
-def lint(quizzes: QuizzesArgument = None, course: CourseOption = Path(), json_output: JsonOption = False) -> None:
+def lint(
+    quizzes: QuizzesArgument = None,
+    course: CourseOption = Path(),
+    lang: LangOption = None,
+    json_output: JsonOption = False,
+) -> None:
     """Review quizzes: explanations, languages, options that give themselves away, links, what guessing earns."""
     from autograder.quiz import lint, terminal
     from autograder.quiz.proofs import certificates
 
-    with errors_as_exit_codes():
+    with errors_as_exit_codes(lang):
         found = []
         for file, quiz in quizzes_of(quizzes, course).items():
             variants = certificates.fresh_variants_of(quiz, certificates.load(file, quiz))
@@ -249,7 +279,7 @@ def lint(quizzes: QuizzesArgument = None, course: CourseOption = Path(), json_ou
             [
                 {
                     "file": str(file),
-                    "remarks": [{"kind": r.kind, "question": r.question, "words": r.words} for r in remarks],
+                    "remarks": [{"kind": r.kind, "question": r.question, "words": r.words.en} for r in remarks],
                     "guesses": [
                         {"question": g.question, "blank": g.blank, "everything": g.everything, "random": g.random}
                         for g in guesses
@@ -261,7 +291,7 @@ def lint(quizzes: QuizzesArgument = None, course: CourseOption = Path(), json_ou
     else:
         screen = console()
         for file, remarks, guesses in found:
-            screen.print(terminal.review(file.stem, remarks, guesses))
+            screen.print(terminal.review(file.stem, remarks, guesses, choose(lang)))
     if any(remark.kind == "error" for _, remarks, _ in found for remark in remarks):
         raise typer.Exit(1)
 
@@ -273,34 +303,42 @@ def schema() -> None:
     sys.stdout.write(loading.schema_text())
 
 
-def _prove(file: Path, quiz: Quiz, *, unsafe: bool) -> dict[str, list[str]]:
+def _prove(file: Path, quiz: Quiz, language: Language, *, unsafe: bool) -> dict[str, list[Text]]:
     """Prove a quiz and keep its certificates; gives the problems of each question."""
+    from autograder.base.i18n import text
     from autograder.quiz.proofs import certificates
     from autograder.quiz.proofs.laboratory import Laboratory
     from autograder.quiz.proofs.laboratory import prove as prove_all
     from autograder.sandbox import confine
 
-    if not confine.is_available() and not unsafe:
-        raise UsageError(
-            f"this machine cannot confine code ({confine.NEEDED}); "
-            "prove in WSL2 or a Linux container, or add --unsafe-no-sandbox"
-        )
+    refusal = confine.refusal(has_option=True)
+    if refusal is not None and not unsafe:
+        raise UsageError(refusal)
     found: list[Proved] = []
+
+    def advance(name: str) -> None:
+        status.update(text("proving {quiz}: {question}", quiz=file.stem, question=name).get(language))
+
     with (
-        Laboratory(confined=confine.is_available()) as laboratory,
-        console(stderr=True).status(f"proving {file.stem}") as status,
+        Laboratory(confined=refusal is None) as laboratory,
+        console(stderr=True).status(text("proving {quiz}", quiz=file.stem).get(language)) as status,
     ):
-        for proved in prove_all(quiz, laboratory, advance=lambda name: status.update(f"proving {file.stem}: {name}")):
+        for proved in prove_all(quiz, laboratory, advance=advance):
             found.append(proved)
     kept = {proved.id: proved.certificate for proved in found if proved.certificate is not None}
     certificates.save(file, certificates.Certificates(schema=1, quiz=quiz.id, questions=kept))
     return {proved.id: proved.problems for proved in found}
 
 
-def _certificate_states(file: Path, quiz: Quiz) -> dict[str, list[str]]:
+def _in_english(problems: Mapping[str, Sequence[Text]]) -> dict[str, list[str]]:
+    return {name: [line.en for line in words] for name, words in problems.items()}
+
+
+def _certificate_states(file: Path, quiz: Quiz) -> dict[str, list[Text]]:
+    from autograder.base.i18n import text
     from autograder.quiz.proofs import certificates
 
     known = certificates.load(file, quiz)
     states = {question.id: certificates.state_of(question, known) for question in quiz.questions}
-    words = {"missing": "not proved yet", "stale": "has changed since it was proved, or torch has"}
+    words = {"missing": text("not proved yet"), "stale": text("has changed since it was proved, or torch has")}
     return {name: [words[state]] if state in words else [] for name, state in states.items() if state != "unproved"}

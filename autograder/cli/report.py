@@ -25,20 +25,23 @@ def report(
 ) -> None:
     """Write the class at a glance: one HTML page with scores, criteria, mistakes, and who is missing."""
     from autograder.base.files import write_asked
+    from autograder.base.i18n import text
     from autograder.course.course import Course
     from autograder.report import class_page
     from autograder.results import journal
     from autograder.results.classroom import look_at
 
-    with errors_as_exit_codes():
+    with errors_as_exit_codes(lang):
         found = Course.find(course)
         settings = found.assignment(assignment).settings
         if not results.is_file():
-            raise UsageError(f"{results}: there is no such file; `autograder grade` writes it")
+            raise UsageError(text("{results}: there is no such file; `autograder grade` writes it", results=results))
         reports = list(journal.read(results))
         of_assignment = [r for r in reports if r.assignment == assignment]
         if not of_assignment:
-            raise UsageError(f"{results}: holds no reports of {assignment}")
+            raise UsageError(
+                text("{results}: holds no reports of {assignment}", results=results, assignment=assignment)
+            )
         classroom = look_at(of_assignment, title=settings.title, students=_students(found, reports))
         target = out or Path(f"{assignment}.html")
         write_asked(target, class_page.page(classroom, choose(lang, settings.language)))

@@ -1,1 +1,1 @@
-"""TODO."""
+"""A course on disk: its assignments, their settings, submissions and mutants."""

@@ -20,6 +20,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
+import platformdirs
+
 from autograder.base import yaml_records
 from autograder.base.errors import ConfigError, UsageError
 from autograder.base.i18n import text
@@ -132,7 +134,7 @@ def find_assignment(start: Path) -> Assignment:
         "keep the notebook in the folder in which you received it, with the files beside it",
         folder=start,
     )
-    raise UsageError(words.both)
+    raise UsageError(words, for_students=True)
 
 
 @dataclass(frozen=True)
@@ -153,8 +155,11 @@ class Course:
             if (folder / "solutions").is_dir():
                 return cls(folder)
         raise UsageError(
-            f"{start}: no course here: neither this folder nor one above it has a solutions/ folder; "
-            "go to the course's folder or name it with --course"
+            text(
+                "{start}: no course here: neither this folder nor one above it has a solutions/ folder; "
+                "go to the course's folder or name it with --course",
+                start=start,
+            )
         )
 
     @property
@@ -188,7 +193,12 @@ class Course:
         if not (directory / "assignment.yaml").is_file():
             known = sorted(p.parent.name for p in (self.root / "solutions").glob("*/assignment.yaml"))
             raise UsageError(
-                f"no assignment {name!r} in {self.root / 'solutions'}; there are: {', '.join(known) or 'none'}"
+                text(
+                    "no assignment {name} in {root}; there are: {names}",
+                    name=f"{name!r}",
+                    root=self.root / "solutions",
+                    names=", ".join(known) or text("none"),
+                )
             )
         return Assignment.load(directory)
 
@@ -200,8 +210,8 @@ class Course:
         Raises:
             ConfigError: the file that holds it is damaged.
         """
-        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-        elsewhere = state / "autograder" / hashlib.sha256(str(self.root).encode()).hexdigest()[:16] / "key"
+        state = platformdirs.user_state_path("autograder", appauthor=False)
+        elsewhere = state / hashlib.sha256(str(self.root).encode()).hexdigest()[:16] / "key"
         here = self.root / ".autograder" / "key"
         for path in (here, elsewhere):
             if path.is_file():

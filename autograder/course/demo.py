@@ -10,18 +10,22 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
+import autograder
 from autograder.base.errors import UsageError
+from autograder.base.i18n import text
 from autograder.course import mutants
 from autograder.course.course import Assignment, Course
 from autograder.course.mutants import Answers
 
 ASSIGNMENT = "linear_regression"
+QUIZZES = ("linear_regression", "multilayer_perceptron")
 _MARK = ".autograder-demo"
 _CALL_S = 2
-_CHECKOUT = Path(__file__).resolve().parents[2]
+_INSTALLED = "share/dl-autograder/demo/nbgrader_config.py"  # pyproject.toml puts it there
 
 TYPICAL_MISTAKES = {
     "04_no_reshape": "loss-broadcasts-to-n-by-n",
@@ -60,30 +64,62 @@ def make(folder: Path) -> Course:
     Raises:
         UsageError: the folder holds something else, or this installation has no course to copy.
     """
-    if not (_CHECKOUT / "solutions" / ASSIGNMENT).is_dir():
-        raise UsageError(
-            "the demo course is part of the project's checkout; install from there with `pip install -e .`"
-        )
+    origin = _origin()
     if folder.exists() and not (folder.is_dir() and ((folder / _MARK).exists() or not any(folder.iterdir()))):
-        raise UsageError(f"{folder}: is not empty; name another folder for the demo")
+        raise UsageError(text("{folder}: is not empty; name another folder for the demo", folder=folder))
     try:
-        _copy(folder)
+        _copy(origin, folder)
     except OSError as error:
-        raise UsageError(f"{error.filename or folder}: {error.strerror}; name another folder for the demo") from error
+        raise UsageError(
+            text(
+                "{filename}: {reason}; name another folder for the demo",
+                filename=error.filename or folder,
+                reason=error.strerror,
+            )
+        ) from error
     return Course(folder)
 
 
-def _copy(folder: Path) -> None:
+def _origin() -> Path:
+    """Find the course to copy: in the checkout, or where the wheel put it.
+
+    A wheel puts it under the environment's ``share``, not beside the modules: students' processes may read every
+    package, and this is a reference solution with its hidden criteria.
+
+    Raises:
+        UsageError: it is in neither place.
+    """
+    checkout = Path(autograder.__file__).resolve().parents[1]
+    if (checkout / "solutions" / ASSIGNMENT).is_dir():
+        return checkout
+    try:
+        files = distribution("dl-autograder").files or []
+    except PackageNotFoundError:
+        files = []
+    for file in files:
+        settings = Path(str(file.locate()))
+        if file.match(_INSTALLED) and settings.is_file():
+            return settings.resolve().parent
+    raise UsageError(text("the demo course is missing from this installation; install dl-autograder again"))
+
+
+def _copy(origin: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARK).touch()
     for part in ("solutions", "assignments"):
         target = folder / part / ASSIGNMENT
         shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(_CHECKOUT / part / ASSIGNMENT, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        shutil.copytree(origin / part / ASSIGNMENT, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
         settings = target / "assignment.yaml"  # one of the samples never returns, and somebody waits for the demo
         limited = re.sub(r"call_s: [\d.]+", f"call_s: {_CALL_S}", settings.read_text(encoding="utf-8"))
         settings.write_text(limited, encoding="utf-8")
-    shutil.copy(_CHECKOUT / "nbgrader_config.py", folder)
+    shutil.rmtree(folder / "quizzes", ignore_errors=True)
+    (folder / "quizzes").mkdir()
+    for name in QUIZZES:
+        for suffix in (".yaml", ".proof.json"):
+            shutil.copy(origin / "quizzes" / (name + suffix), folder / "quizzes")
+    shutil.copy(origin / "quizzes" / "quiz.schema.json", folder / "quizzes")
+    shutil.copy(origin / "nbgrader_config.py", folder)
     shutil.rmtree(folder / "submitted", ignore_errors=True)
     assignment = Assignment.load(folder / "solutions" / ASSIGNMENT)
     answers = Answers.of(assignment, folder / "assignments" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb")

@@ -130,6 +130,8 @@ class Answers:
             assignment: the folder in ``solutions/``.
             release: the notebook in ``assignments/``.
         """
+        if not assignment.notebook.is_file():
+            raise ConfigError("is missing: the source notebook is called like its folder", path=assignment.notebook)
         source = json.loads(assignment.notebook.read_text(encoding="utf-8"))
         marks = (
             (cell, cell["metadata"].get("nbgrader", {})) for cell in source["cells"] if cell["cell_type"] == "code"
@@ -149,11 +151,14 @@ class Answers:
             ConfigError: there is no such solution, or a text to replace does not occur in it exactly once.
         """
         if version.exercise not in self.solutions:
-            raise ConfigError(f"there is no solution cell {version.exercise!r}", path=self.path)
+            raise mistake(
+                self.path.parent, version.id, f"{self.path.name} has no solution cell {version.exercise!r} to edit"
+            )
         source = self.solutions[version.exercise]
         for edit in version.edits:
             if source.count(edit.find) != 1:
                 times = f"occurs {source.count(edit.find)} times in the solution of {version.exercise!r}, not once"
+                times += "; copy a text into find that stands there exactly once"
                 raise mistake(self.path.parent, version.id, f"{edit.find!r} {times}")
             source = source.replace(edit.find, edit.replace)
         return source

@@ -7,12 +7,14 @@ printed. Everything a student wrote is escaped.
 from __future__ import annotations
 
 import hashlib
+import json
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pydantic_core import to_json
 
 from autograder.base.errors import GradebookError, SubmissionError
 from autograder.base.i18n import Language
@@ -21,7 +23,8 @@ from autograder.course.course import Assignment
 from autograder.gradebook.nbgrader_course import as_node
 from autograder.gradebook.released_notebook import SourceNotebook, restore
 from autograder.report import html, terminal
-from autograder.results.grade_report import GradeReport, Problem
+from autograder.results import version_1
+from autograder.results.grade_report import SCHEMA, GradeReport, Problem
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -90,6 +93,7 @@ def annotate(notebook: NotebookNode, report: GradeReport, source: SourceNotebook
             scores[name] = 0.0 if known.solution and is_untouched(cell) else None
     _tell_problems(notebook, code_cells, report.problems, language)
     kept = {
+        "schema": SCHEMA,
         "report": sha256(report),
         "exercises": [exercise.for_student().model_dump(mode="json") for exercise in report.exercises],
         "problems": [problem.model_dump(mode="json") for problem in report.problems],
@@ -118,6 +122,21 @@ def is_untouched(cell: NotebookNode) -> bool:
 def sha256(report: GradeReport) -> str:
     """A hash of what a report says; grading again gives it again, in another time."""
     return hashlib.sha256(report.model_copy(update={"duration_s": 0.0}).to_json().encode()).hexdigest()
+
+
+def is_shown(folder: Path, report: GradeReport, notebook: str) -> bool:
+    """Does an autograded folder show this report, whichever version it was written in?"""
+    try:
+        metadata = json.loads((folder / f"{notebook}.ipynb").read_text(encoding="utf-8"))["metadata"]
+        digest = metadata[MARK]["report"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+    return digest in (sha256(report), _sha256_of_version_1(report))
+
+
+def _sha256_of_version_1(report: GradeReport) -> str:
+    values = version_1.downgrade(report.to_dict()) | {"schema": 1, "duration_s": 0.0}
+    return hashlib.sha256(to_json(values)).hexdigest()
 
 
 def read(path: Path | None) -> NotebookNode:
@@ -176,17 +195,16 @@ def _tell_problems(
             if cell.cell_type == "code":
                 cell.outputs.append(_error(problem, language))
                 continue
-        general.append(problem.get(language))
+        general.append(problem.text.get(language))
     if general:
-        page = "".join(f'<p style="white-space:pre-wrap">{escape(words)}</p>' for words in general)
-        shown = [_output(page, "\n".join(general))]
+        shown = [_output(html.paragraphs(general), "\n".join(general))]
         notebook.cells.insert(0, v4.new_code_cell("# autograder", outputs=shown, metadata={MARK: {}}))
 
 
 def _error(problem: Problem, language: Language) -> NotebookNode:
     from nbformat import v4
 
-    lines = problem.get(language).splitlines() or [""]
+    lines = problem.text.get(language).splitlines() or [""]
     return v4.new_output("error", ename=problem.kind, evalue=lines[-1], traceback=lines)
 
 

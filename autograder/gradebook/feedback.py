@@ -7,9 +7,9 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from autograder.base.errors import GradebookError
 from autograder.base.files import write_whole
@@ -19,7 +19,8 @@ from autograder.gradebook import feedback_page
 from autograder.gradebook.autograded import MARK, NO_RESPONSE
 from autograder.gradebook.feedback_page import Answer, CodeCell, Feedback, Given
 from autograder.gradebook.nbgrader_course import NbgraderCourse
-from autograder.results.grade_report import ExerciseResult, Problem
+from autograder.results import version_1
+from autograder.results.grade_report import SCHEMA, ExerciseResult, Problem
 
 if TYPE_CHECKING:
     from nbgrader.api import SubmittedAssignment
@@ -32,9 +33,17 @@ class Shown(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
+    schema_: Literal[2] = Field(alias="schema")
     report: str
     exercises: tuple[ExerciseResult, ...]
     problems: tuple[Problem, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_any_version(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and "schema" not in values:  # version 1 wrote no number here
+            return version_1.upgrade(values) | {"schema": SCHEMA}
+        return values
 
 
 @dataclass(frozen=True)

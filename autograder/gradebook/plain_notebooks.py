@@ -25,6 +25,7 @@ from autograder.sandbox import confine
 from autograder.sandbox.cells import Failure
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.process import WorkerProcess, Zygote
+from autograder.sandbox.protocol import Reply, Request, ShowRequest, StageRequest, StartRequest
 from autograder.sandbox.wire import WireError
 from autograder.student.failures import tell_failure
 
@@ -50,8 +51,8 @@ class Runner:
     """
 
     def __init__(self, timeout_s: float | None) -> None:
-        if not confine.is_available():
-            raise SandboxError("this machine cannot confine student code; `autograder doctor` says what is missing")
+        if (refusal := confine.refusal()) is not None:
+            raise SandboxError(str(refusal))
         self._timeout_s = timeout_s or float(_CPU_S)
         self._made = RunFolder()
         self._base = self._made.path
@@ -103,14 +104,14 @@ class Runner:
         worker = self._zygote.spawn()
         try:
             with _watch(self._base, worker):
-                self._ask(worker, {"op": "start", "functions": {}, "module": "__main__"})
+                self._ask(worker, StartRequest(op="start", functions={}, module="__main__"))
                 environment = {"NBGRADER_EXECUTION": "autograde"}
-                self._ask(worker, {"op": "stage", "folder": str(self._base), "environment": environment})
+                self._ask(worker, StageRequest(op="stage", folder=str(self._base), environment=environment))
                 for number, cell in enumerate(cells):
                     if number in bad or not cell.source.strip():
                         continue
                     try:
-                        request = {"op": "show", "label": f"code cell {number + 1}", "source": cell.source}
+                        request = ShowRequest(op="show", label=f"code cell {number + 1}", source=cell.source)
                         cell.outputs = _outputs(worker, self._ask(worker, request))
                     except StudentError as error:
                         cell.outputs = [_error(type(error).__name__, error.text.en)]
@@ -119,7 +120,7 @@ class Runner:
             worker.close()
         return None
 
-    def _ask(self, worker: WorkerProcess, request: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, worker: WorkerProcess, request: Request) -> Reply:
         late = text("this cell did not finish within {seconds:g} s; is there an endless loop?", seconds=self._timeout_s)
         return worker.ask(request, [], within_s=self._timeout_s, on_timeout=late)[0]
 
@@ -205,15 +206,19 @@ def _size(folder: Path) -> int:
     return size
 
 
-def _outputs(worker: WorkerProcess, answer: dict[str, Any]) -> list[NotebookNode]:
+def _outputs(worker: WorkerProcess, answer: Reply) -> list[NotebookNode]:
     """What a worker says its cell has shown, as far as it is what it should be.
 
     Raises:
         BadReply: it is not.
     """
+    if "failed" not in answer:
+        worker.fail_reply(WireError("malformed outputs (not an answer to a cell)"))
+    shown: Any = answer["result"]
+    failed: Any = answer["failed"]
     try:
-        outputs = [_output(value) for value in answer["result"]]
-        if (failed := answer["failed"]) is not None:
+        outputs = [_output(value) for value in shown]
+        if failed is not None:
             kind, message, frames, _ = failed
             failure = Failure(str(kind)[:80], str(message)[:_MAX_FAILURE], [tuple(frame) for frame in frames[:20]])
             outputs.append(_error(failure.kind, failure.message, tell_failure(failure).en))

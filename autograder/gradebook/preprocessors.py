@@ -160,8 +160,8 @@ class _Run:
         own = self._folders.format_path(self._folders.submitted_directory, student, assignment.name)
         folders = dict.fromkeys(Path(name).resolve() for name in [own, *self._submissions])
         jobs = find_jobs([folder for folder in folders if folder.name == assignment.name], [assignment.name])
-        if not confine.is_available(assignment.settings.limits.scratch_mb):
-            raise GradebookError("this machine cannot confine student code; `autograder doctor` says what is missing")
+        if (refusal := confine.refusal(assignment.settings.limits.scratch_mb)) is not None:
+            raise GradebookError(str(refusal))
         with Journal(self._root / RESULTS) as journal:
             reports = grade_all(Course(self._root), jobs, journal, processes=default_jobs())
             by_student = {report.student: report for report in reports}

@@ -44,7 +44,7 @@ def write(root: Path, quiz: Quiz, outcomes: Sequence[SheetOutcome], language: La
         GradebookError: the gradebook cannot be written, or knows the quiz with other questions.
     """
     if not is_nbgrader_course(root):
-        raise UsageError(f"{root}: has no nbgrader_config.py, so there is no gradebook to write")
+        raise UsageError(text("{root}: has no nbgrader_config.py, so there is no gradebook to write", root=root))
     nbgrader = NbgraderCourse(root)
     outcome = Outcome(nbgrader.database)
     sheets, notes = one_of_each_student(outcomes, text("not in the gradebook"))

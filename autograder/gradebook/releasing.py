@@ -12,6 +12,7 @@ from pathlib import Path
 
 from autograder.base.errors import GradebookError, UsageError
 from autograder.base.files import replace_file
+from autograder.base.i18n import text
 from autograder.course.course import Course
 from autograder.gradebook import leaks
 from autograder.gradebook.nbgrader_course import NbgraderCourse
@@ -51,7 +52,7 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str) -> Release:
     """
     source, target = nbgrader.folder("source", ".", name), nbgrader.folder("release", ".", name)
     if not any(source.glob("*.ipynb")):
-        raise UsageError(f"{source}: there is no notebook to release")
+        raise UsageError(text("{source}: there is no notebook to release", source=source))
     secrets = leaks.Secrets.of(source, course.key())
     with tempfile.TemporaryDirectory(prefix="autograder-release-") as folder:
         made = _generate(nbgrader, name, Path(folder), database=False)

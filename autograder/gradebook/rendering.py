@@ -8,13 +8,13 @@ with the rights of the instructor who grades it. ``nbgrader_config.py`` names wh
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from html import escape
 from typing import TYPE_CHECKING, Any, cast
 
 import bleach
 from bleach.css_sanitizer import CSSSanitizer
 from jinja2 import pass_context
 from jinja2.runtime import Context
+from markupsafe import escape
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors import Preprocessor
@@ -25,6 +25,7 @@ from autograder.base.i18n import choose_language
 from autograder.gradebook import feedback
 from autograder.gradebook.autograded import MARK
 from autograder.gradebook.nbgrader_course import rubric_of
+from autograder.report.html import preformatted
 
 if TYPE_CHECKING:
     from nbgrader.converters import GenerateFeedback
@@ -75,7 +76,7 @@ def markdown(context: Context, source: str) -> str:
     try:
         return clean(MarkdownWithMath(renderer=renderer).render(source))
     except Exception:  # noqa: BLE001 -- a picture that is not there, a thousand brackets: the words are still to be read
-        return f"<pre>{escape(source)}</pre>"
+        return preformatted(source)
 
 
 class CleanOutputs(Preprocessor):
@@ -88,7 +89,7 @@ class CleanOutputs(Preprocessor):
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Markdown is cleaned when it has become markup, by `markdown`."""
         if cell.cell_type == "raw":
-            cell.source = escape(cell.source)
+            cell.source = str(escape(cell.source))
         if cell.cell_type == "code":
             for output in (output for output in cell.outputs if "data" in output):
                 output.data = NotebookNode(self._cleaned(output.data))

@@ -8,7 +8,6 @@ look because a classmate handed in late.
 from __future__ import annotations
 
 import fcntl
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -197,8 +196,8 @@ class _AssignmentWriter:
                     target = self._nbgrader.folder("autograded", entry.report.student, self._assignment.name)
                     made = autograded.make(entry.path, entry.report, self._source, self._assignment)
                     record = self._record(entry, made)
-                    shown = _shown(target, self._assignment.name)
-                    if not (rows.holds(record) and shown == autograded.sha256(entry.report)):
+                    shown = autograded.is_shown(target, entry.report, self._assignment.name)
+                    if not (rows.holds(record) and shown):
                         folders.append(FolderInPlace(target))
                         self._fill(folders[-1].begin(), entry, made)
                         folders[-1].put_in_place()
@@ -285,12 +284,3 @@ def _is_stock(preprocessors: Sequence[object]) -> bool:
         given in (own, f"nbgrader.preprocessors.{own.__name__}", f"{own.__module__}.{own.__name__}")
         for given, own in zip(preprocessors, stock, strict=True)
     )
-
-
-def _shown(folder: Path, notebook: str) -> str:
-    """The hash of the report that an autograded folder shows; empty where there is none."""
-    try:
-        metadata = json.loads((folder / f"{notebook}.ipynb").read_text(encoding="utf-8"))["metadata"]
-        return str(metadata[autograded.MARK]["report"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return ""

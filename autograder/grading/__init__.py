@@ -1,1 +1,1 @@
-"""TODO."""
+"""Many submissions under one rubric: sessions, a batch, a cluster, grading again, audits."""

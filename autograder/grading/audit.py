@@ -135,7 +135,7 @@ def _judged(version: Version, report: GradeReport) -> Version:
     own = exercise.criteria
     not_passed = [c for c in criteria if c.outcome != "passed"]
     failed = [c for c in own if c.outcome == "failed"] or [c for c in criteria if c.outcome == "failed"]
-    problem = None if report.status == "graded" else " ".join(p.text for p in report.problems) or report.status
+    problem = None if report.status == "graded" else " ".join(p.text.en for p in report.problems) or report.status
     told = next((c.diagnosis for c in (*own, *criteria) if c.diagnosis), None)
     return version.model_copy(
         update={

@@ -107,8 +107,7 @@ class Bench(WorkerPlugin):
                 engine.add([_unpack(job, folder / str(number)) for number, job in enumerate(sent)])
                 return {"reports": [report.to_json() for report in engine.reports()]}
         except ConfigError as error:
-            inside = Path(error.path).relative_to(self._folder) if error.path else None
-            return {"mistake": [error.message, str(inside) if inside else None, error.line, error.key]}
+            return {"mistake": error.to_dict(folder=self._folder)}
         except SandboxError as error:
             self._stack.close()
             self._engine = None
@@ -120,10 +119,12 @@ class Bench(WorkerPlugin):
         with zipfile.ZipFile(io.BytesIO(self._files)) as archive:
             archive.extractall(self._folder)
         assignment = Assignment.load(self._folder)
-        confined = confine.is_available(assignment.settings.limits.scratch_mb)
-        if self._must_confine and not confined:
-            raise SandboxError("cannot confine students' code")
-        return self._stack.enter_context(Engine([], assignment, self._key, sessions=self._sessions, confined=confined))
+        refusal = confine.refusal(assignment.settings.limits.scratch_mb)
+        if self._must_confine and refusal is not None:
+            raise SandboxError(str(refusal))
+        return self._stack.enter_context(
+            Engine([], assignment, self._key, sessions=self._sessions, confined=refusal is None)
+        )
 
 
 def _grade_there(bench: str, sent: list[dict[str, Any]]) -> dict[str, Any]:
@@ -175,7 +176,9 @@ class Cluster:
         except (OSError, ValueError, TimeoutError) as error:
             self._stack.close()
             reason = str(error) or type(error).__name__
-            raise UsageError(f"{self.address}: no Dask scheduler answers there ({reason})") from error
+            raise UsageError(
+                text("{address}: no Dask scheduler answers there ({reason})", address=self.address, reason=reason)
+            ) from error
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -253,9 +256,7 @@ class Cluster:
             self.unfit[answer["worker"]] = answer["unfit"]
             waiting.appendleft(jobs)
         elif "mistake" in answer:
-            message, inside, line, name = answer["mistake"]
-            path = assignment.directory / inside if inside else assignment.directory
-            raise ConfigError(message, path=path, line=line, key=name)
+            raise ConfigError.from_dict(answer["mistake"], folder=assignment.directory)
         else:
             reports = [GradeReport.model_validate_json(line) for line in answer["reports"]]
             if all(any(provenance.made(report) for provenance in provenances) for report in reports):

@@ -13,15 +13,14 @@ import selectors
 import socket
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from autograder.base.errors import ConfigError, SandboxError
-from autograder.base.i18n import Text, printable, same, text
+from autograder.base.i18n import Text, printable, text
 from autograder.course.course import Assignment
 from autograder.course.jobs import Job
 from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
@@ -32,6 +31,10 @@ from autograder.student.worker_settings import worker_settings_of
 MAX_TRIES = 2
 _GRACE_S = 60
 _START_S = 60
+_MUTANT_S = 60
+"""A mutant that takes longer under one criterion brings its session down."""
+_MUTANT_DEATHS = 2
+"""A mutant that was running so often when a session died is not run again; once may be a kill from outside."""
 
 
 class RubricServer(ForkServer):
@@ -70,9 +73,7 @@ class RubricServer(ForkServer):
         """
         message, _ = self.receive()
         if "mistake" in message:
-            raise ConfigError(**message["mistake"] | {"path": Path(message["mistake"]["path"])})
-        if "fault" in message:
-            raise SandboxError(message["fault"])
+            raise ConfigError.from_dict(message["mistake"])
 
     def fork_session(self) -> Session:
         """Another session.
@@ -99,6 +100,7 @@ class Session:
         sock: takes requests, gives reports.
         job: what it is judging.
         processor: the only one it runs on.
+        mutant: the one that it is running for a diagnosis.
     """
 
     process: Child
@@ -107,15 +109,23 @@ class Session:
     processor: int | None = None
     deadline: float = field(default_factory=lambda: time.monotonic() + _START_S)
     is_ready: bool = False
+    mutant: str | None = None
     _buffer: bytearray = field(default_factory=bytearray)
 
-    def begin(self, job: Job | None, *, within_s: float) -> None:
-        """Hand it a submission; None when there are no more."""
-        self.job = job
+    def begin(self, job: Job | None, *, within_s: float, deadly: Iterable[str] = ()) -> None:
+        """Hand it a submission; None when there are no more.
+
+        Args:
+            job: the submission.
+            within_s: how long it may take.
+            deadly: the mutants that it must not run.
+        """
+        self.job, self.mutant = job, None
         self.deadline = time.monotonic() + within_s if job is not None else float("inf")
         if job is not None:
             with contextlib.suppress(OSError):  # a process that is gone is noticed when it is listened to
-                self.sock.sendall(json.dumps(job.as_message()).encode() + b"\n")
+                message = job.as_message() | {"deadly": sorted(deadly)}
+                self.sock.sendall(json.dumps(message).encode() + b"\n")
 
     def hear(self) -> list[dict[str, Any]] | None:
         """What it has said since; None when it is gone. Blocks while there is nothing."""
@@ -159,6 +169,7 @@ class Engine:
         self._selector = selectors.DefaultSelector()
         self._sessions: list[Session] = []
         self._count, self._stillborn = sessions, 0
+        self._deaths = Counter[str]()  # of sessions, by the mutant that was running
         self._processors = sorted(os.sched_getaffinity(0))
         self._patience_s = 2 * assignment.settings.limits.submission_s + _GRACE_S
         self._blank: tuple[ExerciseResult, ...] = ()  # every criterion of the rubric, not judged
@@ -198,7 +209,12 @@ class Engine:
             self._replace_session()
         for session in self._sessions:
             if session.is_ready and self._waiting:
-                session.begin(self._waiting.popleft(), within_s=self._patience_s)
+                self._begin(session)
+
+    def _begin(self, session: Session) -> None:
+        job = self._waiting.popleft() if self._waiting else None
+        deadly = [mutant for mutant, deaths in self._deaths.items() if deaths >= _MUTANT_DEATHS]
+        session.begin(job, within_s=self._patience_s, deadly=deadly)
 
     def _add_session(self) -> None:
         session = self._server.fork_session()
@@ -214,17 +230,25 @@ class Engine:
             return
         for message in messages:
             if "fault" in message:
-                yield from self._lost(session, same(message["fault"]))
+                yield from self._lost(session, Text(**message["fault"]))
                 return
+            if "diagnosing" in message:
+                session.mutant = message["diagnosing"]
+                session.deadline = time.monotonic() + (_MUTANT_S if session.mutant else self._patience_s)
+                continue
             if "report" in message:
                 yield GradeReport.model_validate(message["report"])
             else:
                 self._blank = tuple(ExerciseResult.model_validate(exercise) for exercise in message["blank"])
                 session.is_ready = True
-            session.begin(self._waiting.popleft() if self._waiting else None, within_s=self._patience_s)
+            self._begin(session)
 
     def _lost(self, session: Session, reason: Text) -> Iterator[GradeReport]:
-        """A session died or got stuck: try its submission once more, then say that it could not be graded."""
+        """A session died or got stuck: try its submission once more, then say that it could not be graded.
+
+        While a mutant ran, that is not counted against the submission: once the mutant has been there too often, the
+        submission is tried without it.
+        """
         self._sessions.remove(session)
         self._selector.unregister(session.sock)
         session.close()
@@ -233,7 +257,10 @@ class Engine:
             raise SandboxError(
                 "a rubric process ended before it was ready; `autograder doctor` says what this machine can do"
             )
-        if session.job is not None:
+        if session.job is not None and session.mutant is not None:
+            self._deaths[session.mutant] += 1
+            self._waiting.appendleft(session.job)
+        elif session.job is not None:
             key = (session.job.assignment, session.job.student)
             self._tries[key] = self._tries.get(key, 0) + 1
             if self._tries[key] < MAX_TRIES:

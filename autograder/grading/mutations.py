@@ -98,24 +98,22 @@ class _Change:
 
 
 def generate(exercise: str, source: str, functions: Sequence[str]) -> Iterator[Generated]:
-    r"""All versions of a solution cell with one change in one of its functions.
+    r"""All versions of a solution cell with one change in one of its functions, or in a method of one of its classes.
 
     Args:
         exercise: whose cell it is.
         source: the cell as the reference has it.
-        functions: the names of the exercise's functions.
+        functions: the names of the exercise's functions and classes.
 
     >>> [version.id for version in generate("f", "def f(x):\n    return x > 0", ["f"])][:2]
     ['f: statement `return x > 0` -> `pass`', 'f: comparison `x > 0` -> `x < 0`']
     """
     tree = ast.parse(source)
     names, sources = Counter[str](), {ast.unparse(tree)}
-    for function in tree.body:
-        if not isinstance(function, ast.FunctionDef) or function.name not in functions:
-            continue
+    for called, function in _declared(tree, functions):
         for change in list(_changes_of_body(function)):
             old, new = change.old, ast.fix_missing_locations(change.new)
-            name = f"{function.name}: {change.kind} `{_told(old)}` -> `{_told(new)}`"
+            name = f"{called}: {change.kind} `{_told(old)}` -> `{_told(new)}`"
             change.put(new)
             changed = ast.unparse(tree)
             change.put(old)
@@ -124,6 +122,15 @@ def generate(exercise: str, source: str, functions: Sequence[str]) -> Iterator[G
             sources.add(changed)
             names[name] += 1
             yield Generated(name if names[name] == 1 else f"{name} #{names[name]}", exercise, changed)
+
+
+def _declared(tree: ast.Module, names: Sequence[str]) -> Iterator[tuple[str, ast.FunctionDef]]:
+    """The exercise's functions and the methods of its classes (``Net.forward``), with what they are called."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name in names:
+            yield node.name, node
+        elif isinstance(node, ast.ClassDef) and node.name in names:
+            yield from ((f"{node.name}.{m.name}", m) for m in node.body if isinstance(m, ast.FunctionDef))
 
 
 def generate_trivial(exercise: str, source: str, functions: Sequence[Function]) -> Iterator[Generated]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from autograder.base.errors import UsageError
 from autograder.base.files import write_whole
+from autograder.base.i18n import text
 from autograder.course.course import Assignment, Course
 from autograder.course.jobs import find_jobs
 from autograder.grading.batch import grade_all
@@ -34,9 +35,11 @@ class Regrading:
         others = course.others([assignment.name])
         self._jobs = find_jobs([course.submitted], [assignment.name], others) if course.submitted.is_dir() else []
         if not self._jobs:
-            raise UsageError(f"{course.submitted}: no submissions of {assignment.name}")
+            raise UsageError(
+                text("{submitted}: no submissions of {name}", submitted=course.submitted, name=assignment.name)
+            )
         if not results.is_file():
-            raise UsageError(f"{results}: there is no such file; `autograder grade` writes it")
+            raise UsageError(text("{results}: there is no such file; `autograder grade` writes it", results=results))
         self.pending = results.with_name(f"{results.name}.{assignment.name}.regraded")
         self.reports: list[GradeReport] = []
 

@@ -27,13 +27,14 @@ import pytest
 
 from autograder.base.errors import AutograderError, ConfigError, SubmissionError
 from autograder.base.files import line_of
-from autograder.base.i18n import same
+from autograder.base.i18n import same, text
 from autograder.course import submission as submissions
 from autograder.course.course import Assignment
 from autograder.course.jobs import Job
 from autograder.course.mutants import Answers
 from autograder.results.grade_report import GradeReport
 from autograder.rubric.judge import Judge
+from autograder.rubric.known_mistakes import KnownMistakes
 from autograder.rubric.plugin import run_criteria
 from autograder.rubric.provenance import Provenance
 from autograder.rubric.pytest_session import run_session
@@ -58,8 +59,7 @@ def serve(server: Server, zygote: Zygote) -> None:
         provenance = Provenance(judge.assignment, judge.key, confined=settings["confined"])
         run_session(judge, loop=lambda session: _fork_sessions(server, zygote, Session(judge, session, provenance)))
     except ConfigError as error:
-        mistake = {"message": error.message, "path": str(error.path), "line": error.line, "key": error.key}
-        server.send({"mistake": mistake})
+        server.send({"mistake": error.to_dict()})
     except AutograderError as error:
         server.send({"fault": str(error)})
 
@@ -107,6 +107,8 @@ class Session:
 
     def __init__(self, judge: Judge, criteria: pytest.Session, provenance: Provenance) -> None:
         self._judge, self._criteria, self._provenance = judge, criteria, provenance
+        self._known_mistakes = KnownMistakes(judge)
+        judge.explain = self._known_mistakes.diagnose
         # as much for judging as for being judged, and enough to read a large notebook
         self.memory_mb = max(_LEAST_MEMORY_MB, judge.assignment.settings.limits.memory_mb)
 
@@ -117,12 +119,21 @@ class Session:
             ConnectionError: it did so in the middle of an answer.
         """
         self._judge.results = {}
+        self._known_mistakes.before_mutant = lambda mutant: _send(channel, {"diagnosing": mutant})
+        self._known_mistakes.after_mutant = lambda: _send(channel, {"diagnosing": None})
         _send(channel, {"blank": [exercise.model_dump() for exercise in self._judge.exercises()]})
         for line in channel:
+            message = json.loads(line)
+            self._known_mistakes.deadly = frozenset(message.get("deadly", ()))
             try:
-                _send(channel, {"report": self.grade(Job.of_message(json.loads(line)), zygote).to_dict()})
+                _send(channel, {"report": self.grade(Job.of_message(message), zygote).to_dict()})
+            except ConfigError as error:
+                print(error, file=sys.stderr)  # for the author: a report names no path or line of the course
+                words = text("the assignment is at fault")
+                _send(channel, {"fault": words.model_dump()})
+                return
             except AutograderError as error:
-                _send(channel, {"fault": str(error)})
+                _send(channel, {"fault": same(str(error)).model_dump()})
                 return
 
     def grade(self, job: Job, zygote: Zygote) -> GradeReport:
@@ -149,11 +160,13 @@ class Session:
         """Judge the source notebook by its own rubric, which warms everything up as well.
 
         Raises:
-            ConfigError: a criterion does not pass, or the points disagree with the notebook's.
+            ConfigError: a criterion does not pass, the points disagree with the notebook's, or an edit of
+                ``mutants.yaml`` does not apply.
         """
         judge = self._judge
         _ = judge.reference  # whether it runs is known before its points are looked at
         _check_points(judge)
+        self._known_mistakes.prove()
         judge.proving = True
         try:
             with open_submission(judge, zygote, judge.source):
@@ -163,7 +176,7 @@ class Session:
         for judged in judge.criteria:
             result = judge.results.get(judged.id)
             if result is None or result.outcome != "passed":
-                reason = " ".join((result.message if result else "not reached").split())
+                reason = " ".join((result.message.en if result else "not reached").split())
                 raise ConfigError(
                     f"the reference does not meet it: {reason}", path=judged.path, line=judged.line, key=judged.id
                 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from autograder.base.errors import UsageError
-from autograder.base.i18n import printable
+from autograder.base.i18n import Text, printable, text
 
 MAX_FILE_BYTES = 256 << 20
 MAX_TOTAL_BYTES = 4 << 30
@@ -37,12 +37,20 @@ class Entry:
     read: Callable[[], bytes]
 
 
+class Unreadable(ValueError):
+    """A file in a download cannot be taken; `reason` says why."""
+
+    def __init__(self, reason: Text) -> None:
+        self.reason = reason
+        super().__init__(reason.en)
+
+
 @dataclass(frozen=True)
 class Refused:
     """A file that is not taken, and why."""
 
     path: str
-    reason: str
+    reason: Text
 
 
 @contextmanager
@@ -59,9 +67,13 @@ def entries_of(source: Path) -> Iterator[list[Entry | Refused]]:
         archive = zipfile.ZipFile(source)
         entries = list(_of_zip(archive))
     except OSError as error:
-        raise UsageError(f"{source}: cannot be read: {error.strerror or error}") from error
+        raise UsageError(
+            text("{source}: cannot be read: {reason}", source=source, reason=error.strerror or error)
+        ) from error
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise UsageError(f"{source}: is neither a folder nor a whole zip archive ({error})") from error
+        raise UsageError(
+            text("{source}: is neither a folder nor a whole zip archive ({error})", source=source, error=error)
+        ) from error
     with archive:
         yield entries
 
@@ -75,14 +87,14 @@ def entries_of_bytes(content: bytes) -> list[Entry | Refused]:
     try:
         return list(_of_zip(zipfile.ZipFile(io.BytesIO(content))))
     except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise ValueError(f"is not a whole zip archive ({error})") from error
+        raise Unreadable(text("is not a whole zip archive ({error})", error=error)) from error
 
 
 def _of_folder(folder: Path) -> Iterator[Entry | Refused]:
     for path in sorted(folder.rglob("*")):
         name = PurePosixPath(path.relative_to(folder).as_posix())
         if path.is_symlink():
-            yield Refused(printable(str(name)), "is a link")
+            yield Refused(printable(str(name)), text("is a link"))
         elif path.is_file() and not _is_litter(name):
             yield Entry(name, lambda path=path: _bytes_of(path))  # type: ignore[misc]
 
@@ -90,25 +102,25 @@ def _of_folder(folder: Path) -> Iterator[Entry | Refused]:
 def _bytes_of(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise ValueError(f"is larger than {MAX_FILE_BYTES >> 20} MB")
+            raise Unreadable(text("is larger than {size} MB", size=MAX_FILE_BYTES >> 20))
         return path.read_bytes()
     except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror}") from error
+        raise Unreadable(text("cannot be read: {reason}", reason=error.strerror)) from error
 
 
 def _of_zip(archive: zipfile.ZipFile) -> Iterator[Entry | Refused]:
     files = [info for info in archive.infolist() if not info.is_dir()]
     if len(files) > MAX_FILES:
-        raise ValueError(f"{len(files)} files, at most {MAX_FILES} are taken")
+        raise Unreadable(text("{count} files, at most {most} are taken", count=len(files), most=MAX_FILES))
     total, last = 0, {_name_of(info): info for info in files}
     for info in files:
         name = _name_of(info)
         reason = _reason_against(name, info)
         if reason is None and last[name] is not info:
-            reason = "another file of this name comes after it in the archive, which counts"
+            reason = text("another file of this name comes after it in the archive, which counts")
         total += info.file_size
         if reason is None and total > MAX_TOTAL_BYTES:
-            reason = f"all files together unfold to more than {MAX_TOTAL_BYTES >> 30} GB"
+            reason = text("all files together unfold to more than {size} GB", size=MAX_TOTAL_BYTES >> 30)
         if reason is not None:
             yield Refused(printable(name), reason)
         elif not _is_litter(PurePosixPath(name)):
@@ -128,20 +140,20 @@ def _name_of(info: zipfile.ZipInfo) -> str:
     return info.filename
 
 
-def _reason_against(name: str, info: zipfile.ZipInfo) -> str | None:
+def _reason_against(name: str, info: zipfile.ZipInfo) -> Text | None:
     parts = name.replace("\\", "/").split("/")
     if name.startswith(("/", "\\")) or ".." in parts or (len(name) > 1 and name[1] == ":"):
-        return "its name leads out of the archive"
+        return text("its name leads out of the archive")
     if "\0" in name or not all(parts):
-        return "its name is damaged"
+        return text("its name is damaged")
     if stat.S_ISLNK(info.external_attr >> 16):
-        return "is a link"
+        return text("is a link")
     if info.flag_bits & 1:
-        return "is encrypted"
+        return text("is encrypted")
     if info.file_size > MAX_FILE_BYTES:
-        return f"unfolds to more than {MAX_FILE_BYTES >> 20} MB"
+        return text("unfolds to more than {size} MB", size=MAX_FILE_BYTES >> 20)
     if info.file_size > _SMALL and info.file_size > _MAX_RATIO * max(1, info.compress_size):
-        return f"unfolds to {info.file_size // max(1, info.compress_size)} times its size: a zip bomb"
+        return text("unfolds to {ratio} times its size: a zip bomb", ratio=info.file_size // max(1, info.compress_size))
     return None
 
 
@@ -150,11 +162,11 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         with archive.open(info) as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
-        raise ValueError(f"is damaged ({error})") from error
+        raise Unreadable(text("is damaged ({error})", error=error)) from error
     except Exception as error:  # each way of packing has errors of its own
-        raise ValueError(f"is damaged ({type(error).__name__})") from error
+        raise Unreadable(text("is damaged ({name})", name=type(error).__name__)) from error
     if len(content) > MAX_FILE_BYTES:
-        raise ValueError(f"unfolds to more than {MAX_FILE_BYTES >> 20} MB")
+        raise Unreadable(text("unfolds to more than {size} MB", size=MAX_FILE_BYTES >> 20))
     return content
 
 

@@ -13,8 +13,8 @@ from typing import Literal
 
 from autograder.base.errors import UsageError
 from autograder.base.files import FolderInPlace
-from autograder.base.i18n import printable
-from autograder.lms.archives import MAX_STUDENT_BYTES, Entry, Refused, entries_of, entries_of_bytes
+from autograder.base.i18n import printable, text
+from autograder.lms.archives import MAX_STUDENT_BYTES, Entry, Refused, Unreadable, entries_of, entries_of_bytes
 from autograder.lms.downloads import System, Upload, is_note, reader_of, system_of
 
 Attempt = Literal["last", "first"]
@@ -81,12 +81,18 @@ def collect(
         collection = Collection(system, refused=[entry for entry in found if isinstance(entry, Refused)])
         students = _by_student(entries, assignment, collection)
         if not students and not collection.refused:
-            raise UsageError(f"{source}: holds no submissions")
+            raise UsageError(text("{source}: holds no submissions", source=source))
         try:
             for student, files in sorted(students.items()):
                 _collect_one(student, files, submitted / student / assignment, collection, attempt, update=update)
         except OSError as error:
-            raise UsageError(f"{error.filename or submitted}: cannot be written: {error.strerror}") from error
+            raise UsageError(
+                text(
+                    "{filename}: cannot be written: {reason}",
+                    filename=error.filename or submitted,
+                    reason=error.strerror,
+                )
+            ) from error
     return collection
 
 
@@ -100,7 +106,7 @@ def _by_student(entries: Sequence[Entry], assignment: str, collection: Collectio
         if upload is not None:
             files.append(_File(upload, entry))
         elif entry.path.suffix.lower() in _CODE:
-            collection.refused.append(Refused(printable(str(entry.path)), "its name does not say whose it is"))
+            collection.refused.append(Refused(printable(str(entry.path)), text("its name does not say whose it is")))
     numbers: dict[str, set[str]] = defaultdict(set)
     for file in files:
         numbers[file.upload.student].add(file.upload.number)
@@ -140,7 +146,7 @@ def _collect_one(
     chosen = attempts[-1 if attempt == "last" else 0]
     contents = _contents([file for file in files if file.upload.attempt == chosen], target.name, collection)
     if not contents:
-        collection.refused.append(Refused(student, "handed in nothing that can be taken"))
+        collection.refused.append(Refused(student, text("handed in nothing that can be taken")))
         return
     if collection.system != "plain":
         contents.pop("timestamp.txt", None)  # the system knows when it was; what a student packed says nothing
@@ -179,15 +185,17 @@ def _contents(files: list[_File], assignment: str, collection: Collection) -> di
             else:
                 added = {_safe_path(name): content}
             contents = _together(contents, added)
-        except ValueError as error:
-            collection.refused.append(Refused(printable(str(file.entry.path)), str(error)))
+        except Unreadable as error:
+            collection.refused.append(Refused(printable(str(file.entry.path)), error.reason))
     return _renamed(contents, assignment)
 
 
 def _together(contents: dict[str, bytes], added: dict[str, bytes]) -> dict[str, bytes]:
     both = contents | added
     if sum(map(len, both.values())) > MAX_STUDENT_BYTES:
-        raise ValueError(f"all files of this student together are more than {MAX_STUDENT_BYTES >> 20} MB")
+        raise Unreadable(
+            text("all files of this student together are more than {size} MB", size=MAX_STUDENT_BYTES >> 20)
+        )
     return both
 
 

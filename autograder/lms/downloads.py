@@ -16,12 +16,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import reduce
 from itertools import accumulate, takewhile
 from pathlib import PurePosixPath
 from typing import Literal
 
 from autograder.base.errors import UsageError
-from autograder.base.i18n import printable
+from autograder.base.i18n import printable, same, text
 
 System = Literal["canvas", "moodle", "blackboard", "plain"]
 
@@ -135,10 +136,17 @@ def _column(heads: set[str], users: Mapping[str, str], assignment: str) -> str:
             return column
     if len(heads) == 1 and len(columns) > 1:
         (head,) = heads
-        ways = " or ".join(printable(head.removeprefix(column)) for column in columns)
+        ways = reduce(
+            lambda one, other: one + text(" or ") + other,
+            (same(printable(head.removeprefix(column))) for column in columns),
+        )
         raise UsageError(
-            f"{printable(head)}_attempt_...: is the student {ways}? leave Blackboard's own .txt file beside it, which "
-            "says so, or put the file into a folder of the student's name and collect that"
+            text(
+                "{head}_attempt_...: is the student {ways}? leave Blackboard's own .txt file beside it, which "
+                "says so, or put the file into a folder of the student's name and collect that",
+                head=printable(head),
+                ways=ways,
+            )
         )
     return columns[-1] if columns else ""
 

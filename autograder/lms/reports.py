@@ -27,7 +27,7 @@ def as_gradescope(report: GradeReport, language: Language) -> str:
         for position, criterion in enumerate(exercise.criteria, 1)
     ]
     document: dict[str, Any] = {
-        "output": "\n".join(problem.get(language) for problem in report.problems),
+        "output": "\n".join(problem.text.get(language) for problem in report.problems),
         "output_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",
@@ -69,7 +69,7 @@ def _gradescope_test(result: CriterionResult, number: str, exercise: str, langua
 
 def _told(result: CriterionResult, language: Language) -> str:
     """Message, diagnosis and hint; of a hidden criterion there is none."""
-    parts = [result.get_message(language)]
+    parts = [result.message.get(language)]
     parts += [
         words.get(language) for words in (result.diagnosis.text if result.diagnosis else None, result.hint) if words
     ]
@@ -95,7 +95,7 @@ def as_junit(reports: Sequence[GradeReport], language: Language) -> str:
         for result in results:
             _junit_case(suite, report, result, language)
         if report.problems:
-            SubElement(suite, "system-out").text = _xml("\n".join(p.get(language) for p in report.problems))
+            SubElement(suite, "system-out").text = _xml("\n".join(p.text.get(language) for p in report.problems))
     indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 

@@ -110,7 +110,9 @@ def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Pat
         scripts = {"setup.sh": _SETUP.format(requirement=requirement), "run_autograder": run}
         return [_script(folder / script, content) for script, content in scripts.items()]
     except OSError as error:
-        raise UsageError(f"{error.filename or folder}: cannot be written: {error.strerror}") from error
+        raise UsageError(
+            text("{filename}: cannot be written: {reason}", filename=error.filename or folder, reason=error.strerror)
+        ) from error
 
 
 def github_classroom(course: Course, assignment: Assignment, folder: Path) -> list[Path]:
@@ -126,7 +128,13 @@ def github_classroom(course: Course, assignment: Assignment, folder: Path) -> li
     """
     released = course.root / "assignments" / assignment.name
     if not (released / f"{assignment.name}.ipynb").is_file():
-        raise UsageError(f"{released}: is not released yet; run `autograder release {assignment.name}`")
+        raise UsageError(
+            text(
+                "{released}: is not released yet; run `autograder release {name}`",
+                released=released,
+                name=assignment.name,
+            )
+        )
     _begin(folder)
     try:
         _copy(released, folder)
@@ -138,13 +146,15 @@ def github_classroom(course: Course, assignment: Assignment, folder: Path) -> li
         with (folder / "requirements.txt").open("a", encoding="utf-8") as file:  # the assignment may bring its own
             file.write(f"\n{requirement}\n" if file.tell() else f"{requirement}\n")
     except OSError as error:
-        raise UsageError(f"{error.filename or folder}: cannot be written: {error.strerror}") from error
+        raise UsageError(
+            text("{filename}: cannot be written: {reason}", filename=error.filename or folder, reason=error.strerror)
+        ) from error
     return [workflow]
 
 
 def _begin(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder}: is there already; name a new folder with --out")
+        raise UsageError(text("{folder}: is there already; name a new folder with --out", folder=folder))
 
 
 def _requirement(folder: Path, place: str) -> list[str]:

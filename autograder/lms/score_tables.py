@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.base.errors import UsageError
+from autograder.base.i18n import text
 from autograder.lms.scores import Score
 
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -97,7 +98,9 @@ def as_canvas(scores: Sequence[Score], roster: Path | None) -> Exported:
     rows = _read(roster)
     head = rows[0]
     if "Student" not in head or not set(head) & set(_CANVAS_WHOSE[:3]):
-        raise UsageError(f"{roster}: is not an export of Canvas's gradebook: it has no columns Student and ID")
+        raise UsageError(
+            text("{roster}: is not an export of Canvas's gradebook: it has no columns Student and ID", roster=roster)
+        )
     columns = {name: _canvas_column(head, name) for name in assignments}
     for row in rows:
         row.extend([""] * (len(head) - len(row)))
@@ -149,7 +152,9 @@ def as_moodle(scores: Sequence[Score], roster: Path | None) -> Exported:
     """
     names = {score.assignment for score in scores}
     if len(names) != 1:
-        raise UsageError(f"Moodle takes one assignment a file, not {len(names)}; name it with --assignment")
+        raise UsageError(
+            text("Moodle takes one assignment a file, not {count}; name it with --assignment", count=len(names))
+        )
     if roster is None:
         rows: list[list[Any]] = [["ID number", min(names), "Feedback comments"]]
         rows += [[score.student, _number(score), score.feedback] for score in scores]
@@ -157,7 +162,11 @@ def as_moodle(scores: Sequence[Score], roster: Path | None) -> Exported:
     sheet = _read(roster)
     head = sheet[0]
     if "Identifier" not in head or "Grade" not in head:
-        raise UsageError(f"{roster}: is not a grading worksheet of Moodle: it has no columns Identifier and Grade")
+        raise UsageError(
+            text(
+                "{roster}: is not a grading worksheet of Moodle: it has no columns Identifier and Grade", roster=roster
+            )
+        )
     columns = {"grade": head.index("Grade")}
     if "Feedback comments" in head:
         columns["feedback"] = head.index("Feedback comments")
@@ -205,9 +214,9 @@ def _read(path: Path) -> list[list[str]]:
         content = path.read_text(encoding="utf-8-sig")
         rows = [row for row in csv.reader(io.StringIO(content, newline=""), strict=True) if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path}: cannot be read as CSV: {error}") from error
+        raise UsageError(text("{path}: cannot be read as CSV: {error}", path=path, error=error)) from error
     if not rows:
-        raise UsageError(f"{path}: is empty")
+        raise UsageError(text("{path}: is empty", path=path))
     return rows
 
 

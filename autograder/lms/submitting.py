@@ -62,9 +62,11 @@ def look_at(path: Path) -> HandIn:
         words = text(
             "{path}: {notebook} is what is handed in; give the file that name", path=path, notebook=notebook.name
         )
-        raise UsageError(words.both)
+        raise UsageError(words, for_students=True)
     if not notebook.is_file():
-        raise UsageError(text("{path}: there is no such file; nothing could be handed in", path=notebook).both)
+        raise UsageError(
+            text("{path}: there is no such file; nothing could be handed in", path=notebook), for_students=True
+        )
     from autograder.practice import check  # loads torch
 
     sha256 = hashlib.sha256(notebook.read_bytes()).hexdigest()
@@ -105,7 +107,7 @@ def _as_judged(handed_in: HandIn) -> bytes:
     content = handed_in.notebook.read_bytes()
     if hashlib.sha256(content).hexdigest() != handed_in.sha256:
         words = text("{path}: was saved while it was being checked; hand it in again", path=handed_in.notebook)
-        raise UsageError(words.both)
+        raise UsageError(words, for_students=True)
     return content
 
 
@@ -124,5 +126,5 @@ def to_exchange(handed_in: HandIn, course_id: str | None) -> None:
         told = [line for line in done.stderr.splitlines() if "ERROR" in line or "Error" in line]
         reason = told[-1].partition("ERROR |")[2].strip() or told[-1] if told else "no reason given"
         words = text("nbgrader submit: {reason}; without an exchange hand in a zip: --zip FILE", reason=reason)
-        raise UsageError(words.both)
+        raise UsageError(words, for_students=True)
     _as_judged(handed_in)  # nbgrader may have taken another than the receipt speaks of

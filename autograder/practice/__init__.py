@@ -1,1 +1,1 @@
-"""TODO."""
+"""Students check their own work: once, at every save, in a notebook."""

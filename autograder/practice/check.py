@@ -123,7 +123,7 @@ def check_file(path: Path, zygote: Zygote | None = None) -> tuple[Assignment, Gr
 
 def _usage_error(words: Text) -> UsageError:
     """Before an assignment is found nobody knows which language its students read."""
-    return UsageError(words.both)
+    return UsageError(words, for_students=True)
 
 
 def _visible_judge(assignment: Assignment, exercise: str | None) -> Judge:

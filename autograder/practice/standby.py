@@ -20,9 +20,13 @@ import struct
 import sys
 import sysconfig
 import tempfile
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 
+import platformdirs
+
+from autograder.base.errors import ConfigError
 from autograder.course.course import Assignment, find_assignment
 from autograder.results.grade_report import GradeReport
 from autograder.sandbox import confine
@@ -55,7 +59,11 @@ def check_file(path: Path) -> tuple[Assignment, GradeReport]:
 
 
 def _ask(assignment: Assignment, path: Path) -> GradeReport | None:
-    """What the process that stands by says; None where it cannot say anything, for whatever reason."""
+    """What the process that stands by says; None where it cannot say anything, for whatever reason.
+
+    Raises:
+        ConfigError: the rubric is broken.
+    """
     if sys.platform != "linux" or not _idle_s():
         return None
     with contextlib.suppress(OSError, ValueError, KeyError):
@@ -65,7 +73,10 @@ def _ask(assignment: Assignment, path: Path) -> GradeReport | None:
             with connection.makefile("rw", encoding="utf-8") as channel:
                 channel.write(json.dumps({"path": str(path)}) + "\n")
                 channel.flush()
-                report = GradeReport.model_validate(json.loads(channel.readline())["report"])
+                answer = json.loads(channel.readline())
+        if "mistake" in answer:
+            raise ConfigError.from_dict(answer["mistake"])
+        report = GradeReport.model_validate(answer["report"])
         return report if report.status != "error" else None
     return None
 
@@ -101,12 +112,14 @@ def _folder() -> Path:
     Raises:
         OSError: there is none.
     """
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    folder = Path(base) / "autograder" if base else Path(tempfile.gettempdir()) / f"autograder-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise PermissionError(f"{folder} is not this user's alone")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # without XDG_RUNTIME_DIR it is in the temporary folder, which nobody need know
+        folder = platformdirs.user_runtime_path("autograder", appauthor=False)
+    for place in (folder.parent, folder):  # others who may write to the parent could exchange the folder
+        place.mkdir(mode=0o700, exist_ok=True)
+        found = place.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+            raise PermissionError(f"{place} is not this user's alone")
     return folder
 
 

@@ -18,7 +18,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from autograder.base.errors import AutograderError
+from autograder.base.errors import AutograderError, ConfigError
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.serving import name_process
 from autograder.sandbox.split import split_off_zygote
@@ -138,6 +138,9 @@ def _answer(connection: socket.socket, control: socket.socket) -> NoReturn:
 
         with Zygote(control) as zygote, connection.makefile("rw", encoding="utf-8") as channel:
             path = Path(json.loads(channel.readline())["path"])
-            _, report = check.check_file(path, zygote)
-            channel.write(json.dumps({"report": report.to_dict()}) + "\n")
+            try:
+                answer = {"report": check.check_file(path, zygote)[1].to_dict()}
+            except ConfigError as error:
+                answer = {"mistake": dict(error.to_dict())}
+            channel.write(json.dumps(answer) + "\n")
     os._exit(0)

@@ -61,7 +61,7 @@ class Watch:
         for result in shown:
             self._draw(result)
         for problem in report.problems:
-            self._console.print(problem.get(self._language), style="yellow", markup=False, highlight=False)
+            self._console.print(problem.text.get(self._language), style="yellow", markup=False, highlight=False)
         self._console.print(terminal.progress(report.exercises, self._language))
 
     def hint(self) -> None:

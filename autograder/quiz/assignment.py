@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
-import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import CommentMark
+from ruamel.yaml.scalarstring import FoldedScalarString, LiteralScalarString
+from ruamel.yaml.tokens import CommentToken
+from ruamel.yaml.util import load_yaml_guess_indent
 
 from autograder.base.errors import ConfigError, UsageError
 from autograder.base.files import write_asked
+from autograder.base.i18n import text
 from autograder.course.course import Assignment
 from autograder.quiz.exports import notebook
 from autograder.quiz.exports.losses import Loss
@@ -22,6 +29,7 @@ from autograder.quiz.scoring.markers import Variant
 from autograder.quiz.take import released
 
 _MADE_BY = "made by `autograder quiz release --to notebook`"
+_NEVER_FOLDED = 1_000_000
 _RUBRIC = '''\
 """Judges the answers to {quiz}; {made_by}."""
 
@@ -76,7 +84,9 @@ def release(quiz_file: Path, course: Path) -> tuple[str, list[Loss]]:
     rubric = solution / "private" / f"test_{name}.py"
     content = _rubric(quiz_file, course, quiz, variants)
     if solution.exists() and not (rubric.is_file() and _MADE_BY in rubric.read_text(encoding="utf-8")):
-        raise UsageError(f"{solution}: is there already and was not made from a quiz; rename one of the two")
+        raise UsageError(
+            text("{solution}: is there already and was not made from a quiz; rename one of the two", solution=solution)
+        )
     settings = yaml.safe_dump(_settings(quiz), allow_unicode=True, sort_keys=False, width=120)
     _write(
         {
@@ -135,14 +145,23 @@ def add_to(assignment: Assignment, quiz_file: Path, course: Path) -> list[Loss]:
 def _refuse_other_quizzes(assignment: Assignment, quiz_file: Path, shown: Path, exercises: Mapping[str, Any]) -> None:
     """Questions of another quiz in the same assignment are not ours to replace."""
     if (assignment.private / f"test_{assignment.name}.py").is_file() and assignment.name.endswith("_quiz"):
-        raise UsageError(f"{assignment.directory}: was made from a quiz; put the questions into that one")
+        raise UsageError(
+            text("{directory}: was made from a quiz; put the questions into that one", directory=assignment.directory)
+        )
     for other in sorted(assignment.directory.glob("*.quiz.json")):
         there = {notebook.exercise_name(question) for question in released.load(other).questions}
         if other != shown and (both := there & set(exercises)):
             stem = other.name.removesuffix(".quiz.json")
             raise UsageError(
-                f"{quiz_file}: question {min(both)} is in this assignment already, by quiz {stem}; rename one of them, "
-                f"or, where it is this quiz by its old name, remove {other} and the two test_{stem}_quiz*.py"
+                text(
+                    "{quiz_file}: question {question} is in this assignment already, by quiz {stem}; "
+                    "rename one of them, "
+                    "or, where it is this quiz by its old name, remove {other} and the two test_{stem}_quiz*.py",
+                    quiz_file=quiz_file,
+                    question=min(both),
+                    stem=stem,
+                    other=other,
+                )
             )
 
 
@@ -169,7 +188,13 @@ def _rubric(quiz_file: Path, course: Path, quiz: Quiz, variants: Mapping[str, Se
     try:
         where = quiz_file.resolve().relative_to(course.resolve()).as_posix()
     except ValueError:
-        raise UsageError(f"{quiz_file}: lies outside of the course {course}, so grading would not find it") from None
+        raise UsageError(
+            text(
+                "{quiz_file}: lies outside of the course {course}, so grading would not find it",
+                quiz_file=quiz_file,
+                course=course,
+            )
+        ) from None
     sha256 = certificates.fingerprint_of_quiz(quiz, variants)
     return _RUBRIC.format(quiz=where, kept=_kept_name(quiz_file), sha256=sha256, made_by=_MADE_BY)
 
@@ -198,46 +223,82 @@ def _write(files: Mapping[Path, str]) -> None:
 
 
 def _with_exercises(settings: Path, exercises: Mapping[str, Any], ours: Collection[str]) -> str:
-    """The text of an ``assignment.yaml`` with these exercises in the place of ours; all else, comments too, stays.
+    """Return the text of an ``assignment.yaml`` with these exercises in the place of ours; comments and order stay.
 
     Raises:
         ConfigError: one of another kind is there already, or they are not written one on a line.
     """
-    content = settings.read_text(encoding="utf-8").rstrip("\n") + "\n"
-    root = yaml.compose(content, yaml.SafeLoader)
-    assert isinstance(root, yaml.MappingNode)
-    there = next(value for key, value in root.value if key.value == "exercises")
-    if not isinstance(there, yaml.MappingNode) or there.flow_style:
+    content = settings.read_text(encoding="utf-8-sig").rstrip("\n") + "\n"
+    _, step, dash = load_yaml_guess_indent(content)
+    editor = YAML()
+    editor.preserve_quotes, editor.width = True, _NEVER_FOLDED
+    document = editor.load(content)
+    there = document["exercises"]
+    if not isinstance(there, CommentedMap) or there.fa.flow_style():
         raise ConfigError("must be written in lines, one exercise after the other", path=settings, key="exercises")
-    lines = content.splitlines(keepends=True)
-    blocks = [(key.value, key.start_mark.line, _end(lines, value)) for key, value in there.value]
-    for name, start, _ in blocks:
+    lines = {name: there.lc.key(name) for name in there}
+    for name, (line, _) in lines.items():
         if name in exercises and name not in ours:
-            raise ConfigError("the quiz has a question of this name", path=settings, line=start + 1, key=name)
-    added = yaml.safe_dump(dict(exercises), allow_unicode=True, sort_keys=False, width=1000)
-    lines.insert(blocks[-1][2], textwrap.indent(added, " " * there.value[0][0].start_mark.column))
-    for name, start, end in reversed(blocks):
-        if name in ours:
-            del lines[start:end]
-    return "".join(lines)
+            raise ConfigError("the quiz has a question of this name", path=settings, line=line + 1, key=name)
+    sequence = 2 if dash is None else step
+    editor.indent(mapping=next(iter(lines.values()))[1], sequence=sequence, offset=dash or 0)
+    end = _cut_comment(there, next(reversed(there)))
+    begin = "".join(_remove(there, name) for name in reversed(lines) if name in ours)
+    there.update({n: CommentedMap({**e, "functions": CommentedSeq(e["functions"])}) for n, e in exercises.items()})
+    if begin:
+        there.ca.items.setdefault(next(iter(there)), [None] * 4)[1] = [CommentToken(begin, CommentMark(0), None)]
+    _add_comment(there, next(reversed(there)), end)
+    written = io.StringIO()
+    editor.dump(document, written)
+    return written.getvalue()
 
 
-def _end(lines: Sequence[str], node: yaml.Node) -> int:
-    """The line after a value; comments that follow belong to what comes next."""
-    ends_in_its_line = not isinstance(node, yaml.CollectionNode) or node.flow_style
-    end = int(node.end_mark.line + bool(ends_in_its_line))  # any other ends where the next begins
-    last = node
-    while isinstance(last, yaml.CollectionNode) and last.value:
-        last = last.value[-1][1] if isinstance(last, yaml.MappingNode) else last.value[-1]
-    in_block = isinstance(last, yaml.ScalarNode) and last.style in ("|", ">")  # where # is a word
-    while end > node.start_mark.line + 1 and _is_comment(lines[end - 1], indented=not in_block):
-        end -= 1
-    return end
+def _remove(there: CommentedMap, name: str) -> str:
+    """Remove an exercise, but not the comment below it: that belongs to what comes next.
+
+    Returns:
+        The comment, where there is no exercise before this one that could keep it.
+    """
+    names = list(there)
+    comment = _cut_comment(there, name)
+    del there[name]
+    if name == names[0]:
+        return comment
+    _add_comment(there, names[names.index(name) - 1], comment)
+    return ""
 
 
-def _is_comment(line: str, *, indented: bool) -> bool:
-    """Does a line say nothing to YAML?"""
-    return not line.strip() or line.startswith("#") or (indented and line.lstrip().startswith("#"))
+def _last_comment(node: Any, key: Any) -> tuple[list[Any], int, str]:
+    """Find where ruamel.yaml keeps the comment below a value: at its innermost last key or item.
+
+    Returns:
+        A list, the comment's position in it, and what ends the value's own line: nothing where that is a block of text.
+    """
+    while isinstance(value := node[key], CommentedMap | CommentedSeq) and value and not value.fa.flow_style():
+        node, key = value, next(reversed(value)) if isinstance(value, CommentedMap) else len(value) - 1
+    is_block = isinstance(value, LiteralScalarString | FoldedScalarString)
+    position = 2 if isinstance(node, CommentedMap) else 0
+    return node.ca.items.setdefault(key, [None] * 4), position, "" if is_block else "\n"
+
+
+def _cut_comment(node: Any, key: Any) -> str:
+    """Take away the lines of comment below a value; one beside it stays."""
+    places, position, end = _last_comment(node, key)
+    comment = places[position]
+    if comment is None:
+        return ""
+    beside, _, below = comment.value.partition("\n") if end else ("", "", comment.value)
+    places[position] = CommentToken(beside + end, comment.start_mark, None) if beside else None
+    return str(below) if end else " " * comment.start_mark.column + str(below)
+
+
+def _add_comment(node: Any, key: Any, comment: str) -> None:
+    """Put lines of comment below a value."""
+    if comment:
+        places, position, end = _last_comment(node, key)
+        before = places[position]
+        words, mark = (before.value, before.start_mark) if before is not None else (end, CommentMark(0))
+        places[position] = CommentToken(words + comment, mark, None)
 
 
 def _settings(quiz: Quiz) -> Mapping[str, Any]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from autograder.base.files import write_asked
 from autograder.base.i18n import Language, Text, same, text
-from autograder.quiz.exports.markup import option_html, to_html
+from autograder.quiz.exports.markup import Parts, parts_of, parts_of_option, to_html
 from autograder.quiz.notation.formulas import in_mathml
 from autograder.quiz.questions.fields import Option, with_gaps, with_values
 from autograder.quiz.questions.fill_in import Blanks, ChoiceBlank, Code
@@ -17,8 +19,7 @@ from autograder.quiz.questions.models import AnyQuestion, Match, Multi, Order, Q
 from autograder.quiz.scoring.markers import Variant
 from autograder.quiz.scoring.outcomes import Outcome, QuestionOutcome, SheetOutcome, one_of_each_student
 from autograder.quiz.terminal import MARKS
-from autograder.report.student_page import document, total
-from autograder.report.tables import points
+from autograder.report.templates import render as render_template
 
 _WORDS: dict[Outcome, Text] = {
     "right": text("right"),
@@ -71,113 +72,129 @@ def write_all(
 
 def render(quiz: Quiz, variants: Mapping[str, Sequence[Variant]], sheet: SheetOutcome, language: Language) -> str:
     """The page of one sheet."""
-    title = f"{quiz.title.get(language)} · {sheet.student}"
-    return document(title, _Page(quiz, variants, sheet, language).body(), language)
+    page = _Page(variants, language)
+    return render_template(
+        "quiz/templates/feedback.html",
+        quiz=quiz,
+        sheet=sheet,
+        language=language,
+        questions=[page.question(q, outcome) for q, outcome in zip(quiz.questions, sheet.questions, strict=True)],
+        parts=page.parts,
+        marks=MARKS,
+    )
+
+
+@dataclass(frozen=True)
+class _Option:
+    """One thing there was to choose; ``right`` where it was chosen."""
+
+    words: Parts
+    right: bool | None
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What was answered, as far as there is anything: in words, as an order, by options."""
+
+    answer: Text | None = None
+    ordered: Sequence[Parts] = ()
+    options: Sequence[_Option] | None = None
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What the page shows of a question."""
+
+    outcome: QuestionOutcome
+    tone: str
+    mark: str
+    verdict: Text
+    remarks: Sequence[Text]
+    prompt: Markup
+    given: Sequence[tuple[str, str]]
+    answer: Text | None
+    ordered: Sequence[Parts]
+    options: Sequence[_Option] | None
+    lesson: Sequence[Text]
 
 
 class _Page:
-    def __init__(
-        self, quiz: Quiz, variants: Mapping[str, Sequence[Variant]], sheet: SheetOutcome, language: Language
-    ) -> None:
-        self._quiz, self._variants, self._sheet, self._language = quiz, variants, sheet, language
+    def __init__(self, variants: Mapping[str, Sequence[Variant]], language: Language) -> None:
+        self._variants, self._language = variants, language
 
-    def body(self) -> Iterator[str]:
-        """From top to bottom."""
-        sheet = self._sheet
-        yield f"<header>\n<h1>{self._say(self._quiz.title)}</h1>"
-        yield f'<div class="soft">{escape(sheet.student)}</div>'
-        yield from total(sheet.score, sheet.max_score, self._language)
-        yield from (f'<p class="comment">{self._say(words)}</p>' for words in sheet.problems)
-        yield "</header>"
-        for position, (question, outcome) in enumerate(zip(self._quiz.questions, sheet.questions, strict=True), 1):
-            yield from self._question(position, question, outcome)
+    def parts(self, words: Text) -> Parts:
+        return parts_of(words.get(self._language), in_mathml)
 
-    def _say(self, words: Text) -> str:
-        return _html(words.get(self._language))
+    def question(self, question: AnyQuestion, outcome: QuestionOutcome) -> _Question:
+        shown = self._answer(question, outcome)
+        return _Question(
+            outcome=outcome,
+            tone=_CLASSES[outcome.outcome],
+            mark=MARKS[outcome.outcome],
+            verdict=_WORDS[outcome.outcome],
+            remarks=list(_remarks(outcome)),
+            prompt=self._prompt(question, outcome),
+            given=list(question.given.items()) if isinstance(question, Code) else (),
+            answer=shown.answer,
+            ordered=shown.ordered,
+            options=shown.options,
+            lesson=_lesson(question, outcome),
+        )
 
-    def _question(self, position: int, question: AnyQuestion, outcome: QuestionOutcome) -> Iterator[str]:
-        worth = f"{points(outcome.earned)} / {points(outcome.points)}"
-        verdict = f"{MARKS[outcome.outcome]} {self._say(_WORDS[outcome.outcome])}"
-        heading = f'{position}. <span class="{_CLASSES[outcome.outcome]}">{verdict}</span>'
-        yield f'<section>\n<div class="head"><h2>{heading}</h2><span class="points">{worth}</span></div>'
-        yield from (f'<span class="tag">{self._say(words)}</span>' for words in _remarks(outcome))
+    def _prompt(self, question: AnyQuestion, outcome: QuestionOutcome) -> Markup:
         blanks = question.blanks if isinstance(question, Blanks) else ()
         prompt = with_values(question.prompt.get(self._language), self._parameters(question, outcome))
-        yield f'<p class="prompt">{with_gaps(prompt, blanks, "____({})", _html)}</p>'
-        given = question.given.items() if isinstance(question, Code) else ()
-        yield from (f"<p><code>{escape(name)} = {escape(expression)}</code></p>" for name, expression in given)
-        yield from self._answer(question, outcome)
-        if lesson := _lesson(question, outcome):
-            told = "".join(f"<p>{self._say(words)}</p>" for words in lesson)
-            yield f'<div class="comment">{told}</div>'
-        yield "</section>"
+        filled = with_gaps(prompt, blanks, "____({})", lambda words: to_html(words, in_mathml))
+        return Markup(filled)  # noqa: S704 -- a template's HTML, in which a blank's name is letters and digits
 
     def _parameters(self, question: AnyQuestion, outcome: QuestionOutcome) -> Mapping[str, Any]:
         return {} if outcome.variant is None else self._variants[question.id][outcome.variant].params
 
-    def _answer(self, question: AnyQuestion, outcome: QuestionOutcome) -> Iterator[str]:
+    def _answer(self, question: AnyQuestion, outcome: QuestionOutcome) -> _Answer:
         """What was answered, in the words the student saw: letters are shuffled for each."""
         match question:
             case Single() | Multi():
-                if outcome.answer and not outcome.chosen:
-                    yield self._your(same(outcome.answer))
-                yield from self._list(
-                    (self._option(option), name in question.key if name in outcome.chosen else None)
+                options = [
+                    _Option(self._option(option), name in question.key if name in outcome.chosen else None)
                     for name, option in question.options.items()
-                )
+                ]
+                return _Answer(same(outcome.answer) if outcome.answer and not outcome.chosen else None, (), options)
             case Match():
-                given = dict(_pairs(outcome))
-                partners = {a: f" → {self._option(question.right[b])}" for a, b in given.items()}
-                yield from self._list(
-                    (
-                        f"{a}. {self._option(left)}{partners.get(a, '')}",
-                        given[a] == question.key[a] if a in given else None,
-                    )
-                    for a, left in question.left.items()
-                )
+                return _Answer(options=self._pairs(question, dict(_pairs(outcome))))
             case Order() if outcome.chosen:
-                items = "".join(f"<li>{self._option(question.items[name])}</li>" for name in outcome.chosen)
-                yield f'<ol class="answer">{items}</ol>'
+                return _Answer(ordered=[self._option(question.items[name]) for name in outcome.chosen])
             case Blanks() if outcome.answer:
                 choices = {name: blank for name, blank in question.blanks.items() if isinstance(blank, ChoiceBlank)}
-                if len(choices) < len(question.blanks):
-                    yield self._your(same(outcome.answer))
-                yield from self._list(  # of a blank with options the answer holds but the key
-                    (f"{name}: {self._option(choices[name].options[key])}", key == choices[name].answer)
+                options = [  # of a blank with options the answer holds but the key
+                    _Option(
+                        [("text", f"{name}: "), *self._option(choices[name].options[key])], key == choices[name].answer
+                    )
                     for name, key in _pairs(outcome)
-                )
+                ]
+                return _Answer(same(outcome.answer) if len(choices) < len(question.blanks) else None, (), options)
             case TrueFalse() if outcome.chosen:
-                yield self._your(text("true") if outcome.chosen == ("true",) else text("false"))
+                return _Answer(text("true") if outcome.chosen == ("true",) else text("false"))
             case _ if outcome.answer:
-                yield self._your(same(outcome.answer))
+                return _Answer(same(outcome.answer))
+        return _Answer()
 
-    def _your(self, answer: Text) -> str:
-        words = text("your answer: {answer}", answer=answer).get(self._language)
-        return f'<p class="answer">{escape(words)}</p>'
+    def _pairs(self, question: Match, given: Mapping[str, str]) -> list[_Option]:
+        partners = {a: [("text", " → "), *self._option(question.right[b])] for a, b in given.items()}
+        return [
+            _Option(
+                [("text", f"{a}. "), *self._option(left), *partners.get(a, ())],
+                given[a] == question.key[a] if a in given else None,
+            )
+            for a, left in question.left.items()
+        ]
 
-    def _option(self, option: Option) -> str:
-        return option_html(option, self._language, in_mathml)
-
-    def _list(self, options: Iterable[tuple[str, bool | None]]) -> Iterator[str]:
-        """What there is to choose, in HTML; what was chosen with whether that was right."""
-        yield "<ul>"
-        for words, right in options:
-            if right is None:
-                yield f"<li><span></span><span>{words}</span></li>"
-            else:
-                name, mark = ("passed", MARKS["right"]) if right else ("failed", MARKS["wrong"])
-                tag = f'<span class="tag">{self._say(text("your choice"))}</span>'
-                yield f'<li class="{name}"><span>{mark}</span><span>{words}{tag}</span></li>'
-        yield "</ul>"
+    def _option(self, option: Option) -> Parts:
+        return parts_of_option(option, self._language, in_mathml)
 
 
 def _pairs(outcome: QuestionOutcome) -> list[tuple[str, str]]:
     """The parts of a question for which an option was chosen, each with its option."""
     return [(part, option) for part, _, option in (choice.partition("=") for choice in outcome.chosen)]
-
-
-def _html(words: str) -> str:
-    return to_html(words, in_mathml)
 
 
 def _lesson(question: AnyQuestion, outcome: QuestionOutcome) -> Sequence[Text]:

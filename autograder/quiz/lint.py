@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from autograder.base.errors import SandboxError
-from autograder.base.i18n import Language, Text
+from autograder.base.i18n import Language, Text, same, text
 from autograder.quiz.notation import formulas
 from autograder.quiz.notation.parsing import Choices, FormatError, parse_number, shown
 from autograder.quiz.proofs.certificates import needs_proof
@@ -46,7 +46,7 @@ class Remark:
 
     kind: Kind
     question: str
-    words: str
+    words: Text
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,10 @@ def lint(quiz: Quiz, folder: Path, variants: Mapping[str, list[Variant]]) -> lis
     remarks += _of_patterns(quiz)
     for guess in guesses(quiz):
         if guess.everything > 0:
-            words = f"ticking everything earns {guess.everything:.0%}; credit: balanced gives nothing"
+            words = text(
+                "ticking everything earns {everything}; credit: balanced gives nothing",
+                everything=f"{guess.everything:.0%}",
+            )
             remarks.append(Remark("advice", guess.question, words))
     return remarks
 
@@ -108,27 +111,38 @@ def _guess(quiz: Quiz, question: AnyQuestion) -> Guess:
 
 
 def _of_question(question: AnyQuestion, folder: Path) -> Iterator[Remark]:
-    def advice(words: str) -> Remark:
+    def advice(words: Text) -> Remark:
         return Remark("advice", question.id, words)
 
     if question.explain is None:
-        yield advice("there is no explanation")
+        yield advice(text("there is no explanation"))
     if not needs_proof(question):
-        yield advice("nothing proves the key; add prove")
+        yield advice(text("nothing proves the key; add prove"))
     for name in _without_why(question):
-        yield advice(f"{name}: it is wrong, but nothing says why")
+        yield advice(text("{name}: it is wrong, but nothing says why", name=name))
     for name, words in _texts(question):
-        yield from (Remark("error", question.id, f"{name}: {problem}") for problem in _languages(words))
+        yield from (
+            Remark("error", question.id, text("{name}: {problem}", name=name, problem=problem))
+            for problem in _languages(words)
+        )
         if name == "explain" or name.endswith((".why", "why")) or name.startswith("hints"):
             for letter in _letters_named(words, question):
-                yield Remark("error", question.id, f"{name}: speaks of option {letter}, but options are shuffled")
+                yield Remark(
+                    "error",
+                    question.id,
+                    text("{name}: speaks of option {letter}, but options are shuffled", name=name, letter=letter),
+                )
         for link in _links(words):
             if not link.startswith("https://") and not (folder / link.partition("#")[0]).exists():
-                what = "is not encrypted" if link.startswith("http://") else "leads nowhere"
-                yield Remark("error", question.id, f"{name}: the link {link} {what}")
+                what = text("is not encrypted") if link.startswith("http://") else text("leads nowhere")
+                yield Remark(
+                    "error", question.id, text("{name}: the link {link} {what}", name=name, link=link, what=what)
+                )
     yield from _of_options(question)
-    why = "is accepted, so nobody is ever told why it is wrong"
-    yield from (Remark("error", question.id, f"{name}: {why}") for name in _wrong_but_right(question))
+    yield from (
+        Remark("error", question.id, text("{name}: is accepted, so nobody is ever told why it is wrong", name=name))
+        for name in _wrong_but_right(question)
+    )
 
 
 def _wrong_but_right(question: AnyQuestion) -> Iterator[str]:
@@ -199,20 +213,20 @@ def _whys(question: AnyQuestion) -> Iterator[tuple[str, Text]]:
                 yield from ((f"{name}.wrong.{w.is_}", w.why) for w in blank.wrong)
 
 
-def _languages(words: Text) -> Iterator[str]:
+def _languages(words: Text) -> Iterator[Text]:
     en, zh = _CODE.sub("", words.en), _CODE.sub("", words.zh)
     if _CHINESE.search(en):
-        yield "the English words are Chinese"
+        yield text("the English words are Chinese")
     if not words.zh.strip() and not words.en.strip():
-        yield "there are no words"
+        yield text("there are no words")
     elif not words.en.strip():
-        yield "the English words are missing"
+        yield text("the English words are missing")
     elif not zh.strip() and en.strip():
-        yield "the Chinese words are missing"
+        yield text("the Chinese words are missing")
     elif en == zh and len(_WORD.findall(en)) > 2:
-        yield "the Chinese words are missing; both languages say the same"
+        yield text("the Chinese words are missing; both languages say the same")
     for language in (words.en, words.zh):
-        yield from formulas.problems(language)
+        yield from map(same, formulas.problems(language))
 
 
 def _letters_named(words: Text, question: AnyQuestion) -> list[str]:
@@ -234,16 +248,28 @@ def _of_options(question: AnyQuestion) -> Iterator[Remark]:
     for position, (name, option) in enumerate(options):
         for other_name, other in options[:position]:
             if option.shown("en") == other.shown("en") or option.shown("zh") == other.shown("zh"):
-                yield Remark("error", question.id, f"options {other_name} and {name} say the same")
+                yield Remark(
+                    "error",
+                    question.id,
+                    text("options {other_name} and {name} say the same", other_name=other_name, name=name),
+                )
             elif option.code is None and other.code is None and _alike(option.shown("en"), other.shown("en")):
-                yield Remark("advice", question.id, f"options {other_name} and {name} are hard to tell apart")
+                yield Remark(
+                    "advice",
+                    question.id,
+                    text("options {other_name} and {name} are hard to tell apart", other_name=other_name, name=name),
+                )
             if option.why is not None and option.why == other.why:
-                yield Remark("error", question.id, f"options {other_name} and {name} have the same explanation")
+                yield Remark(
+                    "error",
+                    question.id,
+                    text("options {other_name} and {name} have the same explanation", other_name=other_name, name=name),
+                )
         if option.text is not None and re.search(r"\b(all|none|both) of (the|these)\b", option.text.en, re.IGNORECASE):
-            yield Remark("advice", question.id, f"option {name} speaks of others; say what is meant")
+            yield Remark("advice", question.id, text("option {name} speaks of others; say what is meant", name=name))
 
 
-def _unclear_words(options: Mapping[str, Option]) -> Iterator[str]:
+def _unclear_words(options: Mapping[str, Option]) -> Iterator[Text]:
     """Options whose words, in a form's table, are read as another option or as several."""
     everyone = choices_of(options)
     languages: tuple[Language, ...] = ("en", "zh")
@@ -254,7 +280,7 @@ def _unclear_words(options: Mapping[str, Option]) -> Iterator[str]:
             if sum(other.shown(language) == words for other in options.values()) > 1:
                 continue  # they say the same, which is told already
             if _read(everyone, words) != [name] or _read(choices_of(others), words):
-                yield f"the words of option {name} can be read as another answer"
+                yield text("the words of option {name} can be read as another answer", name=name)
                 break
 
 
@@ -277,15 +303,19 @@ def _of_examples(quiz: Quiz, variants: Mapping[str, list[Variant]]) -> Iterator[
         for number, example in enumerate(question.tests):
             words = _of_example(scorer, question, example, variants)
             if words is not None:
-                yield Remark("error", question.id, f"tests.{number}: {shown(example.answer)} {words}")
+                yield Remark(
+                    "error",
+                    question.id,
+                    text("tests.{number}: {answer} {words}", number=number, answer=shown(example.answer), words=words),
+                )
 
 
 def _of_example(
     scorer: Scorer, question: AnyQuestion, example: Example, variants: Mapping[str, list[Variant]]
-) -> str | None:
+) -> Text | None:
     varied = question.id in variants
     if varied and example.variant is not None and not 0 <= example.variant < len(variants[question.id]):
-        return f"names variant {example.variant}, which there is not"
+        return text("names variant {variant}, which there is not", variant=example.variant)
     try:
         if varied and example.variant is not None:
             share = scorer.judge_variant(question, example.answer, example.variant).share
@@ -293,15 +323,15 @@ def _of_example(
             verdict = scorer.judge(question, example.answer, "")
             share = verdict.share
             if verdict.malformed and not share:
-                return None if example.format_error else "cannot be read"
+                return None if example.format_error else text("cannot be read")
     except FormatError:
-        return None if example.format_error else "cannot be read"
+        return None if example.format_error else text("cannot be read")
     except SandboxError:
         return None  # an answer in code; `prove` runs those
     if example.format_error:
-        return "can be read"
+        return text("can be read")
     if example.score is not None and abs(share - example.score) > 1e-6:
-        return f"earns {share:g}, not {example.score:g}"
+        return text("earns {share}, not {score}", share=f"{share:g}", score=f"{example.score:g}")
     return None
 
 
@@ -311,23 +341,36 @@ def _of_patterns(quiz: Quiz) -> Iterator[Remark]:
     if len(singles) >= _FEW:
         longest = sum(_is_longest(question) for question in singles)
         if longest / len(singles) > _LONGEST_IS_RIGHT:
-            words = f"in {longest} of {len(singles)} single choices the longest option is right"
+            words = text(
+                "in {longest} of {count} single choices the longest option is right",
+                longest=longest,
+                count=len(singles),
+            )
             yield Remark("advice", "", words)
     names = [name for question in singles for name in question.key]
     for name in sorted(set(names)):
         if len(names) >= _FEW and names.count(name) / len(names) > _LONGEST_IS_RIGHT:
             yield Remark(
-                "advice", "", f"the right option is {name} in {names.count(name)} of {len(names)} single choices"
+                "advice",
+                "",
+                text(
+                    "the right option is {name} in {count} of {all} single choices",
+                    name=name,
+                    count=names.count(name),
+                    all=len(names),
+                ),
             )
     for question in quiz.questions:
         if isinstance(question, Order) and sorted(question.items) == question.key:
             yield Remark(
-                "error", question.id, "the items' names, in order, are the right order: students see the names"
+                "error", question.id, text("the items' names, in order, are the right order: students see the names")
             )
         if isinstance(question, Match) and len(question.left) > 2:
             partners = [question.key[name] for name in sorted(question.left)]
             if partners == sorted(partners):
-                yield Remark("error", question.id, "the names on both sides run in parallel: students see the names")
+                yield Remark(
+                    "error", question.id, text("the names on both sides run in parallel: students see the names")
+                )
 
 
 def _is_longest(question: Single) -> bool:

@@ -107,19 +107,19 @@ def _problems(sheet: SheetOutcome, language: Language) -> str:
     return "; ".join(words.get(language) for words in sheet.problems)
 
 
-def review(name: str, remarks: Sequence[Remark], guesses: Sequence[Guess]) -> Group:
+def review(name: str, remarks: Sequence[Remark], guesses: Sequence[Guess], language: Language) -> Group:
     """What a reviewer says about a quiz, and what guessing earns."""
     parts: list[RenderableType] = [Styled(name, style="bold")]
     for remark in remarks:
         mark, style = ("✗", "red") if remark.kind == "error" else ("·", "yellow")
         where = f"{remark.question}: " if remark.question else ""
-        parts.append(Padding(Styled(f"{mark} {where}{remark.words}", style=style), (0, 0, 0, 2)))
+        parts.append(Padding(Styled(f"{mark} {where}{remark.words.get(language)}", style=style), (0, 0, 0, 2)))
     if not remarks:
-        parts.append(Padding(Styled("✓ nothing to remark", style="green"), (0, 0, 0, 2)))
+        parts.append(Padding(Styled("✓ " + text("nothing to remark").get(language), style="green"), (0, 0, 0, 2)))
     table = plain_table()
-    table.add_column("what earns, of the points")
-    for heading in ("blank", "everything", "random"):
-        table.add_column(heading, justify="right")
+    table.add_column(text("what earns, of the points").get(language))
+    for heading in (text("blank"), text("everything"), text("random")):
+        table.add_column(heading.get(language), justify="right")
     for guess in guesses:
         table.add_row(Styled(guess.question), *(f"{s:.0%}" for s in (guess.blank, guess.everything, guess.random)))
     return Group(*parts, Padding(table, (0, 0, 1, 2)))

@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 from autograder.base.i18n import Language
+from autograder.report.templates import fragment
 from autograder.report.terminal import MARKS, explanation, score_of
 from autograder.results.grade_report import CriterionResult, ExerciseResult
 
-_COLOURS = {"passed": "#2e9f4d", "failed": "#d64545", "error": "#c98a00", "skipped": "#888"}
+_TEMPLATE = "report/templates/notebook.html"
 
 
 def table(exercises: Sequence[ExerciseResult], language: Language) -> str:
     """The criteria of some exercises; everything a student wrote is escaped."""
-    rows = "".join(_exercise(exercise, language) for exercise in exercises)
-    return f'<table style="border-collapse:collapse;text-align:left;max-width:60em;color:inherit">{rows}</table>'
+    rows = [
+        (e.title.get(language), e.name, score_of(e), [_criterion(result, language) for result in e.criteria])
+        for e in exercises
+    ]
+    return str(fragment(_TEMPLATE, "table", rows))
 
 
-def _exercise(exercise: ExerciseResult, language: Language) -> str:
-    head = (
-        f'<tr><th colspan="2" style="text-align:left;padding:.4em .6em">{escape(exercise.title.get(language))} '
-        f"<code>{escape(exercise.name)}</code> {score_of(exercise)}</th></tr>"
-    )
-    return head + "".join(_criterion(result, language) for result in exercise.criteria)
+def paragraphs(words: Sequence[str]) -> str:
+    """Paragraphs of plain words, escaped, each with its own line breaks."""
+    return str(fragment(_TEMPLATE, "paragraphs", words))
 
 
-def _criterion(result: CriterionResult, language: Language) -> str:
-    more = "".join(
-        f'<div style="white-space:pre-wrap;font-size:90%;opacity:.85;margin-top:.2em">{escape(paragraph)}</div>'
-        for paragraph in explanation(result, language)
-    )
-    return (
-        '<tr style="border-top:1px solid #8884">'
-        f'<td style="vertical-align:top;padding:.3em .6em;font-weight:bold;color:{_COLOURS[result.outcome]}">'
-        f"{MARKS[result.outcome]}</td>"
-        f'<td style="text-align:left;padding:.3em .6em">{escape(result.title.get(language))}{more}</td></tr>'
-    )
+def preformatted(words: str) -> str:
+    """Plain words as they were written, escaped."""
+    return str(fragment(_TEMPLATE, "preformatted", words))
+
+
+def _criterion(result: CriterionResult, language: Language) -> tuple[str, str, str, list[str]]:
+    return result.outcome, MARKS[result.outcome], result.title.get(language), explanation(result, language)

@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text as Styled
 
-from autograder.base.i18n import Language
+from autograder.base.i18n import Language, same, text
 from autograder.report.tables import plain_table, points
 from autograder.report.terminal import MARKS
 from autograder.results.grade_report import CriterionResult, GradeReport
@@ -18,12 +18,14 @@ from autograder.results.moves import Change, Move
 def table(moves: Sequence[Move], language: Language) -> Table:
     """A line for each student, and one for each criterion that makes the difference."""
     found = plain_table()
-    for heading in ("student", "before", "after", "", "because of"):
-        found.add_column(heading, justify="left" if heading in ("student", "because of") else "right")
+    found.add_column(text("student").get(language))
+    for heading in (text("before"), text("after"), same("")):
+        found.add_column(heading.get(language), justify="right")
+    found.add_column(text("because of").get(language))
     for move in moves:
         reasons = [_reason(change, language) for change in move.changes]
         if move.is_resubmitted:
-            reasons.insert(0, "another file was handed in since")
+            reasons.insert(0, text("another file was handed in since").get(language))
         first, *rest = reasons or [""]
         scores = (_score(move.before), _score(move.after))
         found.add_row(Styled(move.student, "bold"), *scores, _difference(move), Styled(first))
@@ -59,8 +61,11 @@ def _difference(move: Move) -> Styled:
 
 
 def _reason(change: Change, language: Language) -> str:
-    return f"{change.id} {_verdict(change.before)} → {_verdict(change.after)}  {change.title.get(language)}"
+    verdicts = f"{_verdict(change.before, language)} → {_verdict(change.after, language)}"
+    return f"{change.id} {verdicts}  {change.title.get(language)}"
 
 
-def _verdict(result: CriterionResult | None) -> str:
-    return "none" if result is None else f"{MARKS[result.outcome]} {points(result.earned)}/{points(result.points)}"
+def _verdict(result: CriterionResult | None, language: Language) -> str:
+    if result is None:
+        return text("none").get(language)
+    return f"{MARKS[result.outcome]} {points(result.earned)}/{points(result.points)}"

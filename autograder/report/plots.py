@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -17,7 +19,7 @@ _WIDTH = 4.4
 """Inches: about a phone's width, where what is written in a wide picture would be too small to read."""
 
 
-def histogram(values: Sequence[float], *, upper: float) -> str:
+def histogram(values: Sequence[float], *, upper: float) -> Markup:
     """How many values lie where between 0 and ``upper``."""
     from matplotlib.ticker import MaxNLocator
 
@@ -33,7 +35,7 @@ def histogram(values: Sequence[float], *, upper: float) -> str:
     return _svg(draw, height=1.9, name="histogram")
 
 
-def bars(names: Sequence[str], shares: Sequence[float]) -> str:
+def bars(names: Sequence[str], shares: Sequence[float]) -> Markup:
     """A bar from 0 to 100 % for each name, the first on top."""
 
     def draw(axes: Axes) -> None:
@@ -46,7 +48,7 @@ def bars(names: Sequence[str], shares: Sequence[float]) -> str:
     return _svg(draw, height=0.5 + 0.24 * len(names), name="bars")
 
 
-def _svg(draw: Callable[[Axes], None], *, height: float, name: str) -> str:
+def _svg(draw: Callable[[Axes], None], *, height: float, name: str) -> Markup:
     import warnings
 
     import matplotlib as mpl
@@ -79,4 +81,5 @@ def _svg(draw: Callable[[Axes], None], *, height: float, name: str) -> str:
     picture = picture[picture.index("<svg") :].replace(_INK, "currentColor").replace(_FILL, "var(--accent)")
     picture = re.sub(r"<metadata>.*?</metadata>", "", picture, flags=re.DOTALL)
     picture = re.sub(r'(font: [^;"]*?)\'DejaVu Sans\'[^;"]*', r"\1sans-serif", picture)
-    return re.sub(r'<svg ([^>]*?)width="[^"]*"([^>]*?)height="[^"]*"', r'<svg \1\2role="img"', picture, count=1)
+    picture = re.sub(r'<svg ([^>]*?)width="[^"]*"([^>]*?)height="[^"]*"', r'<svg \1\2role="img"', picture, count=1)
+    return Markup(picture)  # noqa: S704 -- Matplotlib wrote it and escaped the names in it

@@ -130,9 +130,9 @@ def paragraphs(result: CriterionResult, language: Language) -> Iterator[tuple[st
     """The same, each paragraph with its kind: ``message``, ``cause`` or ``hint``."""
     if result.outcome == "passed":
         return
-    if result.get_message(language):
-        yield "message", result.get_message(language)
-    if result.diagnosis is not None and result.diagnosis.text.get(language) != result.get_message(language):
+    if result.message.get(language):
+        yield "message", result.message.get(language)
+    if result.diagnosis is not None and result.diagnosis.text.get(language) != result.message.get(language):
         yield "cause", text("likely cause: {cause}", cause=result.diagnosis.text).get(language)
     if result.hint is not None and result.outcome == "failed":
         yield "hint", text("hint: {hint}", hint=result.hint).get(language)
@@ -162,7 +162,7 @@ def _problems(report: GradeReport, language: Language) -> str:
     if not report.problems:
         return ""
     first = report.problems[0]
-    lines = first.get(language).splitlines() or [""]
+    lines = first.text.get(language).splitlines() or [""]
     words = lines[-1]
     if first.cell is not None:
         words = text("code cell {number}", number=first.cell).get(language) + ": " + words

@@ -179,7 +179,7 @@ def _mistakes(reports: Sequence[GradeReport]) -> list[Mistake]:
                     found.setdefault(result.diagnosis.id, []).append((report.student, result))
     mistakes = []
     for name, made in found.items():
-        student, example = next(((s, r) for s, r in made if r.visible and r.message), made[0])
+        student, example = next(((s, r) for s, r in made if r.visible and r.message.en), made[0])
         assert example.diagnosis is not None
         students = tuple(dict.fromkeys(s for s, _ in made))
         mistakes.append(Mistake(name, example.diagnosis.text, students, example, student))

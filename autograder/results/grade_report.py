@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from autograder.base.i18n import Language, Text
+from autograder.base.i18n import Text, same
+from autograder.results import version_1
 
 Outcome = Literal["passed", "failed", "error", "skipped"]
 Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-SCHEMA = 1
+SCHEMA: Literal[2] = 2
 CAUSES = "|"
 """Stands between the ids of mistakes that cannot be told apart, in the id of a diagnosis."""
 
@@ -48,17 +49,12 @@ class Problem(_Record):
     ]
     cell: int | None = None
     line: int | None = None
-    text: str
-    text_zh: str
+    text: Text
 
     @classmethod
     def of(cls, kind: str, words: Text, *, cell: int | None = None, line: int | None = None) -> Self:
         """A problem told in both languages."""
-        return cls(kind=kind, cell=cell, line=line, text=words.en, text_zh=words.zh)  # type: ignore[arg-type]
-
-    def get(self, language: Language) -> str:
-        """The words in one language."""
-        return self.text_zh if language == "zh" else self.text
+        return cls(kind=kind, cell=cell, line=line, text=words)  # type: ignore[arg-type]
 
 
 class CriterionResult(_Record):
@@ -70,8 +66,7 @@ class CriterionResult(_Record):
     earned: Points
     outcome: Outcome
     visible: bool
-    message: str = ""
-    message_zh: str = ""
+    message: Text = same("")
     diagnosis: Diagnosis | None = None
     hint: Text | None = None
 
@@ -81,15 +76,11 @@ class CriterionResult(_Record):
             raise ValueError(f"{self.id}: {self.outcome} earns {self.earned} of {self.points}")
         return self
 
-    def get_message(self, language: Language) -> str:
-        """The message in one language."""
-        return self.message_zh if language == "zh" else self.message
-
     def for_student(self) -> Self:
         """What its student may see: of a hidden criterion the title and the outcome."""
         if self.visible:
             return self
-        return self.model_copy(update={"message": "", "message_zh": "", "diagnosis": None, "hint": None})
+        return self.model_copy(update={"message": same(""), "diagnosis": None, "hint": None})
 
 
 class ExerciseResult(_Record):
@@ -123,7 +114,7 @@ class GradeReport(_Record):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    schema_: Literal[1] = Field(default=1, alias="schema")
+    schema_: Literal[2] = Field(default=SCHEMA, alias="schema")
     student: str
     assignment: str
     status: Literal["graded", "unreadable", "error"]
@@ -138,6 +129,13 @@ class GradeReport(_Record):
     sandbox: str
     versions: dict[str, str]
     duration_s: float
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_any_version(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("schema") == 1:
+            return version_1.upgrade(values) | {"schema": SCHEMA}
+        return values
 
     @model_validator(mode="after")
     def _score_is_the_sum(self) -> Self:

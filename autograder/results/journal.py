@@ -16,6 +16,7 @@ from typing import Self
 from pydantic import ValidationError
 
 from autograder.base.errors import UsageError
+from autograder.base.i18n import text
 from autograder.results.grade_report import GradeReport
 
 Key = tuple[str, str]
@@ -34,13 +35,19 @@ class Journal:
         try:
             self._file = path.open("a+b")
         except OSError as error:
-            raise UsageError(f"{path}: cannot be written: {error.strerror}; name another file with --out") from error
+            raise UsageError(
+                text(
+                    "{path}: cannot be written: {reason}; name another file with --out",
+                    path=path,
+                    reason=error.strerror,
+                )
+            ) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._file.close()
             raise UsageError(
-                f"{path}: another grader is writing this file; wait for it, or name another with --out"
+                text("{path}: another grader is writing this file; wait for it, or name another with --out", path=path)
             ) from None
         self._read()
 
@@ -79,8 +86,12 @@ class Journal:
 
     def _cannot_be_written(self, error: OSError) -> UsageError:
         return UsageError(
-            f"{self.path}: cannot be written: {error.strerror}; what was graded before is kept, and the same command "
-            "goes on from there"
+            text(
+                "{path}: cannot be written: {reason}; what was graded before is kept, "
+                "and the same command goes on from there",
+                path=self.path,
+                reason=error.strerror,
+            )
         )
 
     def _read(self) -> None:
@@ -110,7 +121,7 @@ def read(path: Path) -> Iterator[GradeReport]:
         with path.open("rb") as file:
             reports, _ = _whole_lines(path, file)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+        raise UsageError(text("{path}: cannot be read: {reason}", path=path, reason=error.strerror)) from error
     yield from reports.values()
 
 
@@ -124,7 +135,13 @@ def _whole_lines(path: Path, lines: Iterable[bytes]) -> tuple[dict[Key, GradeRep
         size += len(line)
         report = _parse(line)
         if report is None:
-            raise UsageError(f"{path}:{number}: this is not a line of a results file; name another file, or remove it")
+            raise UsageError(
+                text(
+                    "{path}:{number}: this is not a line of a results file; name another file, or remove it",
+                    path=path,
+                    number=number,
+                )
+            )
         reports[report.assignment, report.student] = report
     return reports, size
 

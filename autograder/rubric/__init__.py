@@ -1,1 +1,1 @@
-"""TODO."""
+"""From a rubric to verdicts: criteria, checks, the judge, diagnoses, and the pytest sessions that run them."""

@@ -18,8 +18,11 @@ if TYPE_CHECKING:  # pytest loads this module in every session; torch is for tho
     from autograder.course.submission import Submission
     from autograder.rubric.criteria import PlainTest
     from autograder.rubric.findings import Finding
-    from autograder.rubric.known_mistakes import KnownMistakes
     from autograder.student.functions import Student
+
+
+Explain = Callable[["dict[str, CriterionResult]", "dict[str, Finding]"], "dict[str, CriterionResult]"]
+"""Verdicts and findings by criterion -> the same verdicts, with diagnoses."""
 
 
 class Judge:
@@ -45,7 +48,8 @@ class Judge:
         """The tests of those criteria that can be tried without pytest's set-up and tear-down of each."""
         self.findings: dict[str, Finding] = {}
         """What the criteria found that were tried."""
-        self._mistakes: KnownMistakes | None = None
+        self.explain: Explain | None = None
+        """Names the known mistakes in the verdicts, where the assignment's mutants are at hand."""
         self._seeds: dict[str, int] = {}
         self._passed: dict[str, CriterionResult] = {}
 
@@ -65,6 +69,10 @@ class Judge:
 
         if not self.assignment.has_reference:
             raise ConfigError("has no private/ folder, so there is no reference here", path=self.assignment.directory)
+        if not self.assignment.notebook.is_file():
+            raise ConfigError(
+                "is missing: the source notebook is called like its folder", path=self.assignment.notebook
+            )
         try:
             return submission.read(self.assignment.notebook)
         except SubmissionError as error:
@@ -150,7 +158,6 @@ class Judge:
         hint: bool = False,
     ) -> None:
         """Keep a verdict, with the criterion's hint where it can help."""
-        message = message or same("")
         self.results[judged.id] = CriterionResult(
             id=judged.id,
             title=judged.title,
@@ -158,8 +165,7 @@ class Judge:
             earned=judged.points if outcome == "passed" else 0.0,
             outcome=outcome,
             visible=judged.visible,
-            message=message.en,
-            message_zh=message.zh,
+            message=message or same(""),
             diagnosis=diagnosis,
             hint=judged.hint if hint else None,
         )
@@ -174,22 +180,12 @@ class Judge:
         for judged in self.criteria:
             if judged.id not in self.results:
                 self.record(judged, "error", text("this criterion was not reached"))
-        results = self._diagnosed()
+        results = self.explain(self.results, self.findings) if self.explain and self.findings else self.results
         return tuple(
             ExerciseResult.of(name, exercise.title, tuple(results[c.id] for c in self.criteria if c.exercise == name))
             for name, exercise in self.assignment.settings.exercises.items()
             if self.exercise in (None, name)
         )
-
-    def _diagnosed(self) -> dict[str, CriterionResult]:
-        """The verdicts, with the known mistakes that explain them where the assignment's are at hand."""
-        if not self.findings or not self.assignment.has_reference:
-            return self.results
-        if self._mistakes is None:
-            from autograder.rubric.known_mistakes import KnownMistakes
-
-            self._mistakes = KnownMistakes(self)
-        return self._mistakes.diagnose(self.results, self.findings)
 
     def skip_all(self) -> None:
         """No criterion can be tried, by the student's doing: they earn nothing."""

@@ -12,8 +12,8 @@ from __future__ import annotations
 import ast
 import io
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -55,17 +55,33 @@ class KnownMistakes:
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
+        self.before_mutant: Callable[[str], object] = lambda _: None
+        """Called with the id of a mutant before it runs in this process, which it may bring down."""
+        self.after_mutant: Callable[[], object] = lambda: None
+        """Called when it has ended: what happens from now on is not its doing."""
+        self.deadly: frozenset[str] = frozenset()
+        """The ids of those that did so more than once."""
         self._versions: dict[str, Student] = {}
         self._found: dict[tuple[str, str], Finding] = {}
 
     @cached_property
     def _mutants(self) -> list[Mutant]:
-        path = self._judge.assignment.private / "mutants.yaml"
-        return mutants.load(self._judge.assignment).mutants if path.is_file() else []
+        assignment = self._judge.assignment
+        return mutants.load(assignment).mutants if mutants.are_listed(assignment) else []
 
     @cached_property
     def _answers(self) -> Answers:
         return Answers.of(self._judge.assignment, self._judge.assignment.notebook)
+
+    def prove(self) -> None:
+        """Apply every edit of ``mutants.yaml``, before a submission depends on one.
+
+        Raises:
+            ConfigError: the file cannot be read, or a text to replace does not occur exactly once.
+        """
+        if mutants.are_listed(self._judge.assignment):
+            for version in (*self._mutants, *mutants.load(self._judge.assignment).equivalents):
+                self._answers.edited(version)
 
     def _needed_by(self, exercise: str) -> set[str]:
         """The exercises whose functions the reference calls in this one: what breaks there shows here as well."""
@@ -88,8 +104,9 @@ class KnownMistakes:
             criteria = [c for c in self._judge.criteria if c.exercise == exercise]
             failed = [c.id for c in criteria if results[c.id].outcome == "failed"]
             found: list[Mutant] = []
-            if failed and not broken & self._needed_by(exercise):
-                found = self._mistakes(exercise, criteria, results, findings)
+            with suppress(Exception):  # a diagnosis that fails costs the diagnosis, never the grade
+                if failed and not broken & self._needed_by(exercise):
+                    found = self._mistakes(exercise, criteria, results, findings)
             if 0 < len(found) <= MAX_CAUSES:
                 diagnosis = _one_of(found)
                 for name in failed:
@@ -113,9 +130,17 @@ class KnownMistakes:
         for mutant in self._mutants:
             if mutant.exercise != exercise or not _can_be(mutant, not_passed):
                 continue
-            if all(self._finding(mutant, c).agrees(findings[c.id]) for c in tried):
+            if mutant.id not in self.deadly and self._does_the_same(mutant, tried, findings):
                 found.append(mutant)
         return found
+
+    def _does_the_same(self, mutant: Mutant, tried: list[Criterion], findings: Mapping[str, Finding]) -> bool:
+        try:
+            same = all(self._finding(mutant, c).agrees(findings[c.id]) for c in tried)
+        except (Exception, TooManyRounds):  # noqa: BLE001 -- it cannot be run or compared: the others still can
+            same = False
+        self.after_mutant()  # not where anything else was raised: that ends the process, by this mutant's doing
+        return same
 
     def _can_replay(self, criteria: list[Criterion]) -> bool:
         return all(c.id in self._judge.plain_tests for c in criteria)
@@ -123,6 +148,7 @@ class KnownMistakes:
     def _finding(self, mutant: Mutant, judged: Criterion) -> Finding:
         key = (mutant.id, judged.id)
         if key not in self._found:
+            self.before_mutant(mutant.id)
             self._found[key] = self._replay(judged, self._version(mutant))
         return self._found[key]
 
@@ -134,7 +160,9 @@ class KnownMistakes:
                 self._judge.call(judged, version)
         except TooManyRounds:
             return Finding(StudentTimeout.__name__)
-        except Exception as error:  # noqa: BLE001 -- a mutant may raise anything, that is what it is for
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 -- `pytest.fail` and `sys.exit` raise no `Exception`
             return Finding.of(error)
         return Finding.of(None)
 

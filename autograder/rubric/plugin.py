@@ -7,9 +7,11 @@ nothing.
 
 from __future__ import annotations
 
+import difflib
 import inspect
+import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +21,7 @@ import pytest
 from autograder.base.errors import AutograderError, ConfigError, StudentError
 from autograder.base.i18n import Text, same, text, without_addresses
 from autograder.results.grade_report import Diagnosis, Outcome
-from autograder.rubric.criteria import Criterion, PlainTest, declaration, is_named
+from autograder.rubric.criteria import Criterion, PlainTest, declaration, is_named, prefix_of
 from autograder.rubric.judge import Judge
 
 if TYPE_CHECKING:
@@ -145,7 +147,10 @@ def _record(judge: Judge, judged: Criterion, error: BaseException | None) -> Non
     """Keep what the test of a criterion came to."""
     from autograder.rubric.findings import Finding
 
-    judge.findings[judged.id] = Finding.of(error)
+    try:
+        judge.findings[judged.id] = Finding.of(error)
+    except Exception:  # noqa: BLE001 -- what cannot be compared is not diagnosed; the verdict does not depend on it
+        judge.findings[judged.id] = Finding(type(error).__name__)
     if error is None:
         judge.record_passed(judged)
         return
@@ -163,13 +168,21 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
     if isinstance(error, CheckFailed):
         from autograder.rubric.diagnosis import explain
 
-        return "failed", error.text, error.diagnosis or explain(error.actual, error.expected)
+        try:
+            diagnosis = error.diagnosis or explain(error.actual, error.expected)
+        except Exception:  # noqa: BLE001 -- a tensor can be of any kind; a diagnosis that fails costs the diagnosis
+            diagnosis = None
+        return "failed", error.text, diagnosis
     if isinstance(error, StudentError):
         return "failed", error.text, None
     if isinstance(error, pytest.skip.Exception):
         return "skipped", same(str(error)), None
-    if isinstance(error, AutograderError | OSError) or judge.proving:
+    if judge.proving:
         return "error", same(f"{type(error).__name__}: {error}"), None
+    if isinstance(error, AutograderError | OSError):
+        # for the author: a report names no path or line of the course
+        print(f"{judged.path}:{judged.line}: {judged.id}: {type(error).__name__}: {error}", file=sys.stderr)
+        return "error", text("this could not be judged: the assignment or the platform is at fault, not you"), None
     told = f"{type(error).__name__}: {error}" if judged.visible else type(error).__name__
     if isinstance(error, AssertionError | pytest.fail.Exception):
         words = text("the requirement is not met") if not judged.visible else same(without_addresses(str(error))[:1000])
@@ -312,13 +325,48 @@ def _declared(item: pytest.Item) -> Criterion:
 def _check(judge: Judge, judged: Criterion, item: pytest.Item, known: set[str]) -> None:
     place: dict[str, Any] = {"path": judged.path, "line": judged.line, "key": judged.id}
     if judged.exercise not in judge.assignment.settings.exercises:
-        raise ConfigError(f"assignment.yaml has no exercise {judged.exercise!r}", **place)
+        there_are = ", ".join(judge.assignment.settings.exercises)
+        words = f"there is no exercise {judged.exercise!r}; there are: {there_are}"
+        raise ConfigError(f"{words}; write one of them in @criterion, or add the exercise to assignment.yaml", **place)
+    name, prefix = item.name.partition("[")[0], prefix_of(judged.exercise)
+    if not name.startswith(prefix):
+        words = f"the name of a criterion of {judged.exercise!r} must start with {prefix!r}; rename the test"
+        raise ConfigError(words, **place | {"key": name})
     if judged.id in known:
         raise ConfigError("there is another criterion of this name", **place)
     if judged.needs is not None and not any(is_named(other, judged.needs) for other in known):
         raise ConfigError(f"needs={judged.needs!r} is not an earlier criterion", **place)
     if judged.visible and "reference" in getattr(item, "fixturenames", ()):
         raise ConfigError("students have this file but not the reference; move the criterion to private/", **place)
+    _check_fixtures(judged, item, place)
+
+
+def _check_fixtures(judged: Criterion, item: pytest.Item, place: Mapping[str, Any]) -> None:
+    """Refuse a test that asks for a fixture which nobody defines; pytest would say so only when it runs."""
+    if not isinstance(item, pytest.Function):
+        return
+    given = {"request", *(item.callspec.params if hasattr(item, "callspec") else ())}
+    found = item._fixtureinfo
+    unknown = next((n for n in found.names_closure if n not in given and n not in found.name2fixturedefs), None)
+    if unknown is None:
+        return
+    plugins = item.config.pluginmanager.get_plugins()
+    conftests = [plugin for plugin in plugins if Path(getattr(plugin, "__file__", None) or "").name == "conftest.py"]
+    ours = [name for name in _fixtures_in(sys.modules[__name__]) if name != "reference" or not judged.visible]
+    own = [name for holder in (item.module, *conftests) for name in _fixtures_in(holder)]
+    pytests = [name for plugin in plugins for name in _fixtures_in(plugin) if name != "reference"]
+    close = difflib.get_close_matches(unknown, [*ours, *own, *pytests], n=1, cutoff=0.5)
+    meant = f"is it {close[0]}? " if close else ""
+    raise ConfigError(f"there is no fixture {unknown!r}; {meant}there are: {', '.join([*ours, *own])}", **place)
+
+
+def _fixtures_in(holder: object) -> Iterator[str]:
+    """The names of the fixtures that a rubric or a plugin defines; pytest has no call for that in all its versions."""
+    for name, value in getattr(holder, "__dict__", {}).items():
+        if inspect.isfunction(value) or type(value).__module__ == "_pytest.fixtures":
+            marker = getattr(value, "_fixture_function_marker", None) or getattr(value, "_pytestfixturefunction", None)
+            if marker is not None:
+                yield marker.name or name
 
 
 def _as_mistake(error: BaseException, path: Path) -> ConfigError:
@@ -327,7 +375,8 @@ def _as_mistake(error: BaseException, path: Path) -> ConfigError:
     if isinstance(cause, ConfigError):
         return cause
     if isinstance(cause, SyntaxError):
-        return ConfigError(f"SyntaxError: {cause.msg}", path=Path(cause.filename or path), line=cause.lineno)
+        place = Path(cause.filename or path)
+        return ConfigError(f"SyntaxError: {cause.msg}", path=place, line=cause.lineno, column=cause.offset or None)
     frames = inspect.getinnerframes(cause.__traceback__) if cause.__traceback__ else []
     line = next((frame.lineno for frame in reversed(frames) if Path(frame.filename) == path), None)
     return ConfigError(f"{type(cause).__name__}: {cause}".splitlines()[0], path=path, line=line)

@@ -14,6 +14,7 @@ from autograder.course.course import PRACTICE_KEY, Assignment, Course
 from autograder.course.submission import Submission
 from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
 from autograder.rubric.judge import Judge
+from autograder.rubric.known_mistakes import KnownMistakes
 from autograder.rubric.provenance import Provenance
 from autograder.sandbox import confine
 from autograder.sandbox.process import Zygote
@@ -40,6 +41,8 @@ def practice_or_course_key(assignment: Assignment) -> bytes:
 def open_submission(judge: Judge, zygote: Zygote, submission: Submission) -> Iterator[RemoteRunner]:
     """Run a submission's cells in a process of its own and put its functions before the judge."""
     assignment = judge.assignment
+    if judge.explain is None and assignment.has_reference:
+        judge.explain = KnownMistakes(judge).diagnose
     runner = RemoteRunner(
         zygote,
         submission.cells,

@@ -56,7 +56,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report: Any = yield
     judged, judge = criterion_of(item), item.config.stash.get(_JUDGE, None)
     if report.failed and judged is not None and judge is not None and call.excinfo is not None:
-        told = judge.results[judged.id].get_message(choose_language(item.config.getoption("--lang")))
+        told = judge.results[judged.id].message.get(choose_language(item.config.getoption("--lang")))
         report.longrepr = f"{judged.path}:{judged.line}: {judged.id}\n{told or call.excinfo.value}"
     return report  # type: ignore[no-any-return]
 

@@ -7,4 +7,5 @@
     host     loads, replaces, bounds              worker   answers calls
     process  starts, times out, kills       <=>   zygote   forks workers with torch already imported
     wire     frames and values, on both sides     confine  what a worker may use
+    protocol the requests and replies, likewise
 """

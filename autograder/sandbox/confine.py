@@ -21,18 +21,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autograder.sandbox import jail, landlock, libc, seccomp, workfolder
 from autograder.sandbox.serving import CACHES
 
+if TYPE_CHECKING:
+    from autograder.base.i18n import Text
+
 LANDLOCK, JAIL, UNCONFINED = "landlock+seccomp", "namespaces+seccomp", "none: process and resource limits only"
 """What reports say about the confinement in force."""
-
-NEEDED = "Landlock, in Linux 5.13 or newer, or user namespaces are needed"
-"""What is missing on a machine that has neither."""
-
-NEEDED_FOR_SCRATCH = "user namespaces, or root's right to mount, are needed for limits.scratch_mb"
-"""What is missing on a machine that has only Landlock."""
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _CAPABILITY_VERSION = 0x20080522
@@ -73,6 +71,41 @@ class WorkerSettings:
 def is_available(scratch_mb: int = 0) -> bool:
     """Can this machine confine a worker, and give it a scratch folder if it is to have one?"""
     return level() != UNCONFINED and (not scratch_mb or _has_namespaces())
+
+
+def refusal(scratch_mb: int = 0, *, has_option: bool = False) -> Text | None:
+    """Return what to say where code may not run because this machine cannot confine it; None where it can.
+
+    Args:
+        scratch_mb: size of the scratch folder that the code asks for.
+        has_option: the command has an option to run the code all the same.
+    """
+    if is_available(scratch_mb):
+        return None
+
+    from autograder.base.i18n import text
+
+    remedy = text("use WSL2 or a Linux container")
+    if has_option:
+        remedy = text("use WSL2 or a Linux container, or add --unsafe-no-sandbox")
+    return text(
+        "this machine cannot confine the code it would run: it lacks {missing}; {remedy}",
+        missing=missing(scratch_mb),
+        remedy=remedy,
+    )
+
+
+def missing(scratch_mb: int = 0) -> Text:
+    """Return what this machine would need to confine a worker, where it cannot.
+
+    Args:
+        scratch_mb: size of the worker's scratch folder.
+    """
+    from autograder.base.i18n import text
+
+    if level() == UNCONFINED or not scratch_mb:
+        return text("Landlock (Linux 5.13 or newer) and user namespaces, one of which is needed")
+    return text("user namespaces or root's right to mount, one of which limits.scratch_mb needs")
 
 
 def level() -> str:
@@ -241,9 +274,9 @@ def limit_own_memory(extra_mb: int) -> None:
 def libraries() -> Iterator[Path]:
     """What Python needs to import and run: the interpreter, libraries, packages, time zones, nothing of a course."""
     paths = sysconfig.get_paths()
-    prefixes = {Path(sys.prefix), Path(sys.base_prefix), Path(paths["stdlib"]).parent, Path(paths["platstdlib"]).parent}
-    for prefix in prefixes:
-        yield prefix if prefix.name.startswith("lib") else prefix / "lib"
+    # never a whole prefix, whatever its name: the demo course lies in its `share`
+    yield from {Path(sys.prefix) / "lib", Path(sys.base_prefix) / "lib"}
+    yield from {Path(paths["stdlib"]).parent, Path(paths["platstdlib"]).parent}
     for path in sys.path:
         if path.endswith(("site-packages", "dist-packages")):
             yield Path(path)

@@ -14,13 +14,14 @@ import signal
 import socket
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from autograder.base.errors import SandboxError
-from autograder.sandbox.serving import CACHES, MAX_MESSAGE, Message, wait_or_kill
+from autograder.sandbox.protocol import ServerAnswer, ServerReply, ServerRequest
+from autograder.sandbox.serving import CACHES, MAX_MESSAGE, wait_or_kill
 
 if TYPE_CHECKING:
     from autograder.base.run_folder import RunFolder
@@ -75,7 +76,7 @@ class ForkServer:
         self._collected: deque[Child] = deque()
 
     @classmethod
-    def start(cls, program: str, settings: Message) -> Self:
+    def start(cls, program: str, settings: Mapping[str, object]) -> Self:
         """Start a server in a Python of its own.
 
         Args:
@@ -120,9 +121,11 @@ class ForkServer:
         while self._asked_for:  # answers come in the order of the requests
             self._collected.append(self._receive_child())
         self.send({"status": pid})
-        return int(self.receive()[0]["status"])
+        answer, _ = self.receive()
+        assert "status" in answer
+        return answer["status"]
 
-    def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
+    def send(self, message: ServerRequest, descriptors: Sequence[int] = ()) -> None:
         """Send a request.
 
         Raises:
@@ -133,11 +136,11 @@ class ForkServer:
         except OSError as error:
             raise SandboxError(f"a process that forks others {_ENDED} ({error})") from error
 
-    def receive(self) -> tuple[Message, list[int]]:
+    def receive(self) -> tuple[ServerAnswer, list[int]]:
         """Wait for an answer.
 
         Raises:
-            SandboxError: the server is gone, or does not answer.
+            SandboxError: the server is gone, does not answer, or says that it cannot go on.
         """
         try:
             content, descriptors, _, _ = socket.recv_fds(self._control, MAX_MESSAGE, 1)
@@ -145,7 +148,10 @@ class ForkServer:
             raise SandboxError(f"a process that forks others {_LOST}: {error}") from error
         if not content:
             raise SandboxError(f"a process that forks others {_ENDED}")
-        return json.loads(content), descriptors
+        answer: ServerReply = json.loads(content)
+        if "fault" in answer:
+            raise SandboxError(answer["fault"])
+        return answer, descriptors
 
     def leave(self) -> None:
         """In a forked child: the server is its parent's, not ours."""
@@ -164,10 +170,13 @@ class ForkServer:
     def _receive_child(self) -> Child:
         message, handles = self.receive()
         self._asked_for -= 1
+        assert "pid" in message
         return Child(message["pid"], handles[0])
 
 
-def start_program(program: str, end: socket.socket, settings: Message, folder: str, *, quiet: bool = False) -> int:
+def start_program(
+    program: str, end: socket.socket, settings: Mapping[str, object], folder: str, *, quiet: bool = False
+) -> int:
     """Start a module of this package in a Python of its own, with a clean environment; gives its number.
 
     Args:

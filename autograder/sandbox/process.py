@@ -13,7 +13,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import NoReturn, Self
+from typing import NoReturn, Self, cast
 
 import torch
 
@@ -21,10 +21,10 @@ from autograder.base.errors import BadReply, SandboxError, StudentCrash, Student
 from autograder.base.i18n import Text, text
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.forking import Child, ForkServer
-from autograder.sandbox.serving import Message
+from autograder.sandbox.protocol import CallbackReply, CallbackRequest, Reply, Request
 from autograder.sandbox.wire import Connection, DeadlineError, Received, WireError, pack
 
-Callback = Callable[[Message, list[Received]], tuple[Message, list[torch.Tensor]]]
+Callback = Callable[[CallbackRequest, list[Received]], tuple[CallbackReply, list[torch.Tensor]]]
 
 
 class Zygote(ForkServer):
@@ -128,13 +128,13 @@ class WorkerProcess:
 
     def ask(
         self,
-        message: Message,
+        message: Request,
         tensors: list[torch.Tensor],
         *,
         within_s: float,
         on_timeout: Text,
         callback: Callback | None = None,
-    ) -> tuple[Message, list[Received]]:
+    ) -> tuple[Reply, list[Received]]:
         """Send a request and wait for its answer, serving callbacks meanwhile.
 
         Args:
@@ -156,10 +156,10 @@ class WorkerProcess:
                 answer, received = self._connection.receive()
                 self._has_answered = True
                 if "callback" not in answer:
-                    return answer, received
+                    return cast("Reply", answer), received  # no more than a claim: its fields are objects
                 if callback is None:
                     raise WireError("unexpected callback")
-                reply = pack(*callback(answer, received))
+                reply = pack(*callback(cast("CallbackRequest", answer), received))
                 self._connection.deadline = deadline  # the callback may have asked in between
                 self._connection.send(reply)
         except DeadlineError:

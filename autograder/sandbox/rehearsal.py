@@ -10,10 +10,11 @@ import linecache
 import socket
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
-from autograder.sandbox.serving import Message
+from autograder.sandbox.protocol import CallRequest, Request
 from autograder.sandbox.wire import Connection, Encoder, pack
 from autograder.sandbox.worker import Worker
 
@@ -52,7 +53,7 @@ def rehearse() -> None:
     linecache.cache.update(before[2])
 
 
-def answer_all() -> list[Message]:
+def answer_all() -> list[dict[str, Any]]:
     """Let a worker in this process answer everything once; gives its answers.
 
     The requests wait in the socket, so the worker needs no thread of its own.
@@ -68,28 +69,60 @@ def answer_all() -> list[Message]:
         return [connection.receive()[0] for _ in requests]
 
 
-def _requests() -> Iterator[tuple[Message, list[torch.Tensor]]]:
-    """What `autograder.student.host` and `autograder.student.remote` ask; the last one for what is not there."""
+def _requests() -> Iterator[tuple[Request, list[torch.Tensor]]]:
+    """What the host and the runner of a submission ask; the last one for what is not there."""
     yield {"op": "start", "functions": {name: name for name in _FUNCTIONS}, "module": "__main__"}, []
-    cell = {"label": "cell", "source": _CELL, "first_line": 0, "resume": False, "definitions_only": False}
-    yield {"op": "cell", "grade_cells": [], **cell}, []
+    yield (
+        {
+            "op": "cell",
+            "grade_cells": [],
+            "label": "cell",
+            "source": _CELL,
+            "first_line": 0,
+            "resume": False,
+            "definitions_only": False,
+        },
+        [],
+    )
     yield {"op": "finish", "grade_cells": list(_FUNCTIONS)}, []
     x, parameter = torch.ones(3, 1, requires_grad=True), torch.ones(2, requires_grad=True)
     encoder = Encoder(lambda value: None)
-    arguments = {"args": [encoder.encode(x), encoder.encode([parameter])], "kwargs": encoder.encode({}), "inputs": 2}
-    gradients = {"grads": {"1": encoder.add(torch.ones(2))}, "changes": [1], "grad_enabled": True}
-    yield {"op": "call", "name": "double", "seed": 0, **arguments, **gradients}, encoder.tensors
+    yield (
+        {
+            "op": "call",
+            "name": "double",
+            "seed": 0,
+            "args": [encoder.encode(x), encoder.encode([parameter])],
+            "kwargs": encoder.encode({}),
+            "inputs": 2,
+            "grads": {"1": encoder.add(torch.ones(2))},
+            "changes": [1],
+            "grad_enabled": True,
+        },
+        encoder.tensors,
+    )
     yield {"op": "vjp", "graph": 1, "outputs": [0], "create_graph": False}, [torch.ones(3, 1)]
-    yield _call({"name": "fit"}, torch.ones(3, 1), torch.ones(3, 1))
-    yield _call({"object": 2}, torch.ones(3, 1))
-    yield _call({"name": "batches"}, torch.ones(3, 1))
+    yield _call("fit", torch.ones(3, 1), torch.ones(3, 1))
+    yield _call(2, torch.ones(3, 1))
+    yield _call("batches", torch.ones(3, 1))
     yield {"op": "take", "object": 4, "most": 4}, []
-    yield _call({"name": "missing"}, torch.ones(3, 1))
+    yield _call("missing", torch.ones(3, 1))
 
 
-def _call(target: Message, *tensors: torch.Tensor) -> tuple[Message, list[torch.Tensor]]:
-    """A call that changes nothing."""
+def _call(target: str | int, *tensors: torch.Tensor) -> tuple[CallRequest, list[torch.Tensor]]:
+    """A call of a function by name or of an object by handle, which changes nothing."""
     encoder = Encoder()
-    request = {"args": [encoder.encode(tensor) for tensor in tensors], "kwargs": encoder.encode({})}
-    request |= {"inputs": len(tensors), "grads": {}, "changes": [], "grad_enabled": True}
-    return {"op": "call", **target, **request}, encoder.tensors
+    request: CallRequest = {
+        "op": "call",
+        "args": [encoder.encode(tensor) for tensor in tensors],
+        "kwargs": encoder.encode({}),
+        "inputs": len(tensors),
+        "grads": {},
+        "changes": [],
+        "grad_enabled": True,
+    }
+    if isinstance(target, str):
+        request["name"] = target
+    else:
+        request["object"] = target
+    return request, encoder.tensors

@@ -10,11 +10,10 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from autograder.sandbox import libc
-
-Message = dict[str, Any]
+from autograder.sandbox.protocol import ServerReply, ServerRequest
 
 MAX_MESSAGE = 1 << 16
 CACHES = ("TORCHINDUCTOR_CACHE_DIR", "MPLCONFIGDIR")
@@ -56,14 +55,15 @@ class Server:
                     before_fork(descriptors)
                     self._fork(message["fork"], kinds[message["fork"]], descriptors)
                 else:
+                    assert "status" in message  # settings come before anything is served
                     self.send({"status": self._status(message["status"])})
         self._end_children()
 
-    def send(self, message: Message, descriptors: Iterable[int] = ()) -> None:
+    def send(self, message: ServerReply, descriptors: Iterable[int] = ()) -> None:
         """Answer."""
         socket.send_fds(self._control, [json.dumps(message).encode()], list(descriptors))
 
-    def receive(self) -> tuple[Message, list[int]]:
+    def receive(self) -> tuple[ServerRequest, list[int]]:
         """Wait for a message.
 
         Raises:

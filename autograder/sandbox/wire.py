@@ -23,7 +23,7 @@ import math
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -366,7 +366,7 @@ class Connection:
         self.socket.settimeout(left)
 
 
-def pack(message: dict[str, Any], tensors: list[torch.Tensor]) -> bytes:
+def pack(message: Mapping[str, object], tensors: list[torch.Tensor]) -> bytes:
     """A frame.
 
     Raises:

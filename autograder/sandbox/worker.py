@@ -7,14 +7,35 @@ import sys
 import types
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, assert_never, cast
 
 import torch
 
 from autograder.sandbox import workfolder
 from autograder.sandbox.cells import Failure, Notebook, first_items
 from autograder.sandbox.generators import seed_generators
-from autograder.sandbox.serving import Message
+from autograder.sandbox.protocol import (
+    CallbackReply,
+    CallbackRequest,
+    CallReply,
+    CallRequest,
+    CellRequest,
+    FinishRequest,
+    GetRequest,
+    IterRequest,
+    LoadRequest,
+    NextRequest,
+    Reply,
+    Request,
+    ShowReply,
+    ShowRequest,
+    StageRequest,
+    StartRequest,
+    TakeRequest,
+    ValueReply,
+    VjpReply,
+    VjpRequest,
+)
 from autograder.sandbox.showing import Screen
 from autograder.sandbox.wire import Connection, Decoder, Encoder, Received, Tree, WireError, pack, to_bytes
 
@@ -40,9 +61,10 @@ class Worker:
         """Answer until the connection ends."""
         with contextlib.suppress(_HungUp):
             while True:
-                self._answer(*self._receive())
+                message, tensors = self._receive()
+                self._answer(cast("Request", message), tensors)
 
-    def _answer(self, message: Message, tensors: list[Received]) -> None:
+    def _answer(self, message: Request, tensors: list[Received]) -> None:
         for handle in message.get("free", ()):
             self._objects.pop(handle, None)
             self._graphs.pop(handle, None)
@@ -52,21 +74,53 @@ class Worker:
         if "seed" in message:
             seed_generators(message["seed"])
         try:
-            getattr(self, "_" + message["op"])(message, tensors)
+            self._do(message, tensors)
         except _HungUp:
             raise
         except BaseException as error:  # noqa: BLE001 -- SystemExit and KeyboardInterrupt are a student's errors too
             self._send({"failure": _as_tree(self._notebook.failure(error))})
 
+    def _do(self, message: Request, tensors: list[Received]) -> None:
+        match message["op"]:
+            case "call":
+                self._call(message, tensors)
+            case "vjp":
+                self._vjp(message, tensors)
+            case "next":
+                self._next(message)
+            case "take":
+                self._take(message)
+            case "iter":
+                self._iter(message)
+            case "get":
+                self._get(message)
+            case _:
+                self._load(message)
+
+    def _load(self, message: LoadRequest) -> None:
+        match message["op"]:
+            case "start":
+                self._start(message)
+            case "cell":
+                self._cell(message)
+            case "finish":
+                self._finish(message)
+            case "stage":
+                self._stage(message)
+            case "show":
+                self._show(message)
+            case _:
+                assert_never(message)
+
     # -- what can be asked ---------------------------------------------------------------------------------------------
 
-    def _start(self, message: Message, _: list[Received]) -> None:
+    def _start(self, message: StartRequest) -> None:
         self._notebook = Notebook(message["functions"], message["module"])
         sys.modules[message["module"]] = self._notebook.module
         sys.argv = [message["module"]]  # what a script may parse
         self._reply(None)
 
-    def _cell(self, message: Message, _: list[Received]) -> None:
+    def _cell(self, message: CellRequest) -> None:
         self._reach(message["grade_cells"])
         failures = self._notebook.run(
             message["label"],
@@ -77,22 +131,23 @@ class Worker:
         )
         self._reply([_as_tree(failure) for failure in failures[:20]])
 
-    def _stage(self, message: Message, _: list[Received]) -> None:
+    def _stage(self, message: StageRequest) -> None:
         self._screen = Screen(self._notebook, message["folder"], message["environment"])
         self._reply(None)
 
-    def _show(self, message: Message, _: list[Received]) -> None:
+    def _show(self, message: ShowRequest) -> None:
         outputs, failure = self._screen.run(message["label"], message["source"])
-        self._send({"result": outputs, "failed": None if failure is None else _as_tree(failure)})
+        shown: ShowReply = {"result": outputs, "failed": None if failure is None else _as_tree(failure)}
+        self._send(shown)
 
-    def _finish(self, message: Message, _: list[Received]) -> None:
+    def _finish(self, message: FinishRequest) -> None:
         self._reach(message["grade_cells"])
         self._notebook.finish()
         defined = [name for name in self._notebook.defined() if len(name) <= 80]
         asked_for = [name for name in defined if name in self._notebook.exercise_of]
         self._reply(asked_for + defined[:_NAMES_SENT])
 
-    def _call(self, message: Message, tensors: list[Received]) -> None:
+    def _call(self, message: CallRequest, tensors: list[Received]) -> None:
         leaves, values = _as_arguments(tensors, message["grads"])
         networks: list[Network] = []
         decoder = Decoder(values, lambda tag, inner: self._resolve(tag, inner, networks))
@@ -107,7 +162,7 @@ class Worker:
             result = first_items(result, message["most"])
         encoder = Encoder(self._handle)
         tree = encoder.encode(result)
-        answer = {
+        answer: CallReply = {
             "result": tree,
             "aliases": [
                 [out, i]
@@ -121,7 +176,7 @@ class Worker:
         graph_inputs = leaves[: message["inputs"]] if message["grad_enabled"] else None
         self._reply_tensors(answer, encoder, graph_inputs)
 
-    def _vjp(self, message: Message, tensors: list[Received]) -> None:
+    def _vjp(self, message: VjpRequest, tensors: list[Received]) -> None:
         """The vector-Jacobian product of an earlier call; of the second order as well when ``create_graph``."""
         inputs, outputs = self._graphs[message["graph"]]
         roots, vectors = [outputs[i] for i in message["outputs"]], [t.tensor for t in tensors]
@@ -130,14 +185,14 @@ class Worker:
         if message["create_graph"] and wanted:
             vectors = [v.requires_grad_() for v in vectors]
             products = torch.autograd.grad(roots, wanted, vectors, create_graph=True, allow_unused=True)
-            self._reply_tensors({"result": encoder.encode(list(products))}, encoder, vectors + wanted)
+            self._reply_tensors(VjpReply(result=encoder.encode(list(products))), encoder, vectors + wanted)
             return
         for x in wanted:
             x.grad = None
         torch.autograd.backward(roots, vectors, retain_graph=True)  # reaches the student's own modules too
-        self._send({"result": encoder.encode([x.grad for x in wanted])}, encoder.tensors)
+        self._send(VjpReply(result=encoder.encode([x.grad for x in wanted])), encoder.tensors)
 
-    def _next(self, message: Message, _: list[Received]) -> None:
+    def _next(self, message: NextRequest) -> None:
         iterator, view = self._objects[message["object"]]
         self._notebook.enter(view)
         try:
@@ -145,17 +200,17 @@ class Worker:
         except StopIteration:
             self._reply([])
 
-    def _take(self, message: Message, _: list[Received]) -> None:
+    def _take(self, message: TakeRequest) -> None:
         iterable, view = self._objects[message["object"]]
         self._notebook.enter(view)
         self._reply(list(islice(iterable, message["most"])))
 
-    def _iter(self, message: Message, _: list[Received]) -> None:
+    def _iter(self, message: IterRequest) -> None:
         iterable, view = self._objects[message["object"]]
         self._notebook.enter(view)
         self._reply(iter(iterable))
 
-    def _get(self, message: Message, _: list[Received]) -> None:
+    def _get(self, message: GetRequest) -> None:
         owner, view = self._objects[message["object"]]
         self._notebook.enter(view)
         self._reply(getattr(owner, message["name"]))
@@ -166,7 +221,7 @@ class Worker:
         for exercise in exercises:
             self._notebook.reach_grade_cell(exercise)
 
-    def _target(self, message: Message) -> Any:
+    def _target(self, message: CallRequest) -> Any:
         if "object" not in message:
             return self._find(message["name"])
         owner, view = self._objects[message["object"]]
@@ -209,25 +264,33 @@ class Worker:
     ) -> Any:
         """Call a function (or a network in this mode) of the rubric's side; its result carries no gradient."""
         encoder = Encoder(self._handle)
-        request = {"callback": number, "args": encoder.encode(positional), "kwargs": encoder.encode(keywords)}
-        request |= {"training": training, "grad_enabled": torch.is_grad_enabled()}
+        request: CallbackRequest = {
+            "callback": number,
+            "args": encoder.encode(positional),
+            "kwargs": encoder.encode(keywords),
+            "training": training,
+            "grad_enabled": torch.is_grad_enabled(),
+        }
         self._send(request, encoder.tensors)
-        while "op" in (received := self._receive())[0]:
-            self._answer(*received)  # the function over there calls the student's functions in turn
-        answer, tensors = received
+        message, tensors = self._receive()
+        while "op" in message:
+            # the function over there calls the student's functions in turn
+            self._answer(cast("Request", message), tensors)
+            message, tensors = self._receive()
+        answer = cast("CallbackReply", message)
         if "error" in answer:
             raise RuntimeError(answer["error"])
         return Decoder([t.tensor for t in tensors], self._resolve).decode(answer["result"])
 
     # -- answers -------------------------------------------------------------------------------------------------------
 
-    def _receive(self) -> tuple[Message, list[Received]]:
+    def _receive(self) -> tuple[dict[str, Any], list[Received]]:
         try:
             return self._connection.receive()
         except (EOFError, OSError):
             raise _HungUp from None
 
-    def _send(self, message: Message, tensors: list[torch.Tensor] | None = None) -> None:
+    def _send(self, message: Reply | CallbackRequest, tensors: list[torch.Tensor] | None = None) -> None:
         frame = pack(message, tensors or [])
         try:
             self._connection.send(frame)
@@ -236,14 +299,19 @@ class Worker:
 
     def _reply(self, value: Any) -> None:
         encoder = Encoder(self._handle)
-        self._reply_tensors({"result": encoder.encode(value)}, encoder, None)
+        self._reply_values(ValueReply(result=encoder.encode(value)), encoder)
 
-    def _reply_tensors(self, message: Message, encoder: Encoder, graph_inputs: list[torch.Tensor] | None) -> None:
-        tensors = list(encoder.tensors)
-        if graph_inputs is not None and any(t.requires_grad for t in tensors):
+    def _reply_tensors(
+        self, message: CallReply | VjpReply, encoder: Encoder, graph_inputs: list[torch.Tensor] | None
+    ) -> None:
+        if graph_inputs is not None and any(t.requires_grad for t in encoder.tensors):
             self._count += 1
-            self._graphs[self._count] = (graph_inputs, tensors)
+            self._graphs[self._count] = (graph_inputs, list(encoder.tensors))
             message["graph"] = self._count
+        self._reply_values(message, encoder)
+
+    def _reply_values(self, message: ValueReply | CallReply | VjpReply, encoder: Encoder) -> None:
+        tensors = list(encoder.tensors)
         message["grads"] = [[i, encoder.add(t.grad)] for i, t in enumerate(tensors) if t.is_leaf and t.grad is not None]
         self._send(message, encoder.tensors)
 

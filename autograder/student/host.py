@@ -23,7 +23,7 @@ from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
 from autograder.sandbox.cells import Failure
 from autograder.sandbox.process import Callback, WorkerProcess, Zygote
-from autograder.sandbox.serving import Message
+from autograder.sandbox.protocol import CellRequest, FinishRequest, Request, Result, StartRequest
 from autograder.sandbox.wire import Received, WireError
 from autograder.sandbox.workfolder import FILES_PER_MB
 from autograder.student.failures import student_exception, tell_failure
@@ -178,7 +178,13 @@ class Host:
         running: int | None = None
         try:
             module = "submission" if self._is_script else "__main__"
-            self._ask({"op": "start", "functions": self._functions, "module": module, "seed": self._load_seed})
+            start: StartRequest = {
+                "op": "start",
+                "functions": self._functions,
+                "module": module,
+                "seed": self._load_seed,
+            }
+            self._ask(start)
             reached: list[str] = []  # grade cells, told to the worker with the next request
             for running, cell in enumerate(self._cells):
                 if cell.is_test:
@@ -187,7 +193,8 @@ class Host:
                     self._run_cell(running, cell, reached)
                     reached = []
             running = None
-            defined = self._ask({"op": "finish", "grade_cells": reached})["result"]
+            finish: FinishRequest = {"op": "finish", "grade_cells": reached}
+            defined = self._ask(finish)["result"]
             self.defined = self.checked(lambda: _as_names(defined, len(self._functions) + MAX_NAMES))
         except StudentError as error:
             if running is None:
@@ -209,7 +216,7 @@ class Host:
                 seconds=self.limits.submission_s / 2,
             )
             self._problems.setdefault(position, [Problem.of("cell-skipped", words, cell=cell.number)])
-        request = {
+        request: CellRequest = {
             "op": "cell",
             "grade_cells": reached,
             "label": cell.label,
@@ -226,7 +233,9 @@ class Host:
             return
         if request["definitions_only"]:
             return  # what went wrong with it has been noted
-        failures = self.checked(lambda: [self._failure(tree) for tree in answer["result"][:MAX_FAILURES_PER_CELL]])
+        failures = self.checked(
+            lambda: [self._failure(tree) for tree in as_list(answer["result"])[:MAX_FAILURES_PER_CELL]]
+        )
         self._problems[position] = [_cell_problem(failure, cell) for failure in failures]
 
     # -- requests ------------------------------------------------------------------------------------------------------
@@ -258,14 +267,14 @@ class Host:
 
     def ask(
         self,
-        request: Message,
+        request: Request,
         tensors: list[torch.Tensor],
         *,
         on_timeout: Text,
         within_s: float | None = None,
         name: str = "",
         callback: Callback | None = None,
-    ) -> tuple[Message, list[Received]]:
+    ) -> tuple[Result, list[Received]]:
         """Ask the worker, within what is left of the submission's time.
 
         Args:
@@ -292,14 +301,13 @@ class Host:
         if self._released:
             request["free"], self._released = self._released, []
         if self._seed is not None and request["op"] in _USING:
-            request |= {"seed": self._seed, "forget": True}
-            self._seed = None
+            request["seed"], request["forget"], self._seed = self._seed, True, None
         answer, received = self._worker.ask(
             request, tensors, within_s=min(left, within_s), on_timeout=on_timeout, callback=callback
         )
         if "failure" in answer:
             raise self.checked(lambda: student_exception(name, self._failure(answer["failure"])))
-        if "result" not in answer:
+        if "result" not in answer or "failed" in answer:
             self._worker.fail_reply(WireError("no result"))
         return answer, received
 
@@ -316,7 +324,7 @@ class Host:
             return replace(failure, limit=text("the code may use {size} MB of memory", size=self.limits.memory_mb))
         return failure
 
-    def _ask(self, request: Message) -> Message:
+    def _ask(self, request: Request) -> Result:
         return self.ask(request, [], on_timeout=text("the process did not answer"))[0]
 
     def checked(self, accept: Callable[[], Value]) -> Value:
@@ -354,11 +362,20 @@ def _cell_problem(failure: Failure, cell: Cell) -> Problem:
     return Problem.of("cell-error", tell_failure(failure), cell=cell.number, line=line)
 
 
-def _as_names(tree: Any, most: int) -> list[str]:
-    """The names a submission defines; a missing one is compared with each of them, so there may not be too many."""
+def as_list(tree: object) -> list[Any]:
+    """A list of an untrusted answer, whatever may be in it.
+
+    Raises:
+        WireError: it is something else.
+    """
     if not isinstance(tree, list):
-        raise WireError("malformed names")
-    return [name for name in tree[:most] if isinstance(name, str) and len(name) <= 80]
+        raise WireError("malformed list")
+    return tree
+
+
+def _as_names(tree: object, most: int) -> list[str]:
+    """The names a submission defines; a missing one is compared with each of them, so there may not be too many."""
+    return [name for name in as_list(tree)[:most] if isinstance(name, str) and len(name) <= 80]
 
 
 def _as_line(value: Any) -> int:

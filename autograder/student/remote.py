@@ -22,11 +22,22 @@ from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
 from autograder.sandbox.process import Zygote
-from autograder.sandbox.serving import Message
+from autograder.sandbox.protocol import (
+    CallbackReply,
+    CallbackRequest,
+    CallRequest,
+    GetRequest,
+    IterRequest,
+    NextRequest,
+    ObjectRequest,
+    Result,
+    TakeRequest,
+    VjpRequest,
+)
 from autograder.sandbox.wire import MAX_BODY, Decoder, Encoder, Received, Tree, WireError, used_tensors
 from autograder.student.failures import missing_function
 from autograder.student.functions import StudentFunction
-from autograder.student.host import Host
+from autograder.student.host import Host, as_list
 
 MAX_ITERATED = 4 * MAX_BODY
 """Bytes that one iterator may give in all, tensors and structure: an endless one would fill the rubric's memory."""
@@ -121,7 +132,10 @@ class RemoteRunner:
             callbacks: Callbacks = {}
             encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
             request, owners = _call_request(positional, keywords, encoder, function)
-            request |= {"name": origin} if target is None else {"object": target.handle}
+            if target is None:
+                request["name"] = origin
+            else:
+                request["object"] = target.handle
             if most is not None:
                 request["most"] = most
             inputs = encoder.tensors[: request["inputs"]]
@@ -137,17 +151,18 @@ class RemoteRunner:
             lambda: self._accept(answer, received, inputs, request["changes"], owners, origin),
         )
 
-    def ask_object(self, request: Message, target: RemoteObject, *, origin: str) -> tuple[Any, int]:
-        """Ask something of an object that stays in the worker; gives the answer and the bytes it takes."""
+    def ask_object(
+        self, request: Callable[[int], ObjectRequest], target: RemoteObject, *, origin: str
+    ) -> tuple[Any, int]:
+        """Send a request about an object that stays in the worker; gives the answer and the bytes it takes."""
         with self.host.calling(origin) as late:
-            request["object"] = target.handle
-            answer, received = self.host.ask(request, [], on_timeout=late, name=origin)
+            answer, received = self.host.ask(request(target.handle), [], on_timeout=late, name=origin)
         size = sum(r.tensor.numel() * r.tensor.element_size() for r in received) + _size_of(answer["result"])
         return self.host.checked(lambda: (self._results(answer, received, [], origin), size))
 
     def _accept(
         self,
-        answer: Message,
+        answer: Result,
         received: list[Received],
         inputs: list[torch.Tensor],
         changes: list[int],
@@ -155,18 +170,20 @@ class RemoteRunner:
         origin: str,
     ) -> tuple[Any, list[str]]:
         """Turn an untrusted answer to a call into values, and take over what may be changed."""
+        if "updates" not in answer:
+            raise WireError("not an answer to a call")
         decoder = Decoder([r.tensor for r in received])
-        for index, values, gradient in answer["updates"]:
+        for index, values, gradient in as_list(answer["updates"]):
             if index not in changes:
                 raise WireError("a change of an argument that may not change")
             _update(inputs[index], decoder.decode(values), decoder.decode(gradient))
-        changed = {owners.get(i, "") for i in answer["changed"] if i not in changes} - {""}
+        changed = {owners.get(i, "") for i in as_list(answer["changed"]) if i not in changes} - {""}
         return self._results(answer, received, inputs, origin), sorted(changed)
 
-    def _results(self, answer: Message, received: list[Received], inputs: list[torch.Tensor], origin: str) -> Any:
+    def _results(self, answer: Result, received: list[Received], inputs: list[torch.Tensor], origin: str) -> Any:
         """The values of an answer; its tensors are what they are there: an argument, a leaf, the end of a graph."""
         tree, tensors = answer["result"], [r.tensor for r in received]
-        aliases = {_index(out, tensors): inputs[_index(i, inputs)] for out, i in answer.get("aliases", ())}
+        aliases = {_index(out, tensors): inputs[_index(i, inputs)] for out, i in as_list(answer.get("aliases", []))}
         ends = []
         for i in (_index(i, tensors) for i in used_tensors(tree)):
             if i in aliases:
@@ -175,16 +192,17 @@ class RemoteRunner:
                 tensors[i].requires_grad_()
             elif received[i].requires_grad:
                 ends.append(i)
-        for pair in answer.get("grads", ()):
+        for pair in as_list(answer.get("grads", [])):
             leaf, gradient = (_index(i, tensors) for i in pair)
             if leaf not in aliases and received[leaf].is_leaf:
                 tensors[leaf].grad = received[gradient].tensor  # never one of our own, which it would add to
         if ends and torch.is_grad_enabled():
-            if type(answer.get("graph")) is not int:
+            graph = answer.get("graph")
+            if type(graph) is not int:
                 raise WireError("a result with a gradient but without a graph")
             # without a leaf of ours an anchor: the gradients go to parameters that stay over there
             leaves = [x for x in inputs if x.requires_grad] or [torch.zeros((), requires_grad=True)]
-            results = _RemoteGraph.apply(self.host, answer["graph"], origin, ends, [tensors[i] for i in ends], *leaves)
+            results = _RemoteGraph.apply(self.host, graph, origin, ends, [tensors[i] for i in ends], *leaves)
             for i, result in zip(ends, results, strict=True):
                 tensors[i] = result
         return Decoder(tensors, lambda tag, inner: self._decode_handle(tag, inner, origin)).decode(tree)
@@ -213,10 +231,11 @@ class RemoteRunner:
         return (RemoteIterator if iterator is True else RemoteObject)(self, handle, kind[:80], origin)
 
     def _call_back(
-        self, message: Message, received: list[Received], callbacks: Callbacks, origin: str
-    ) -> tuple[Message, list[torch.Tensor]]:
+        self, message: CallbackRequest, received: list[Received], callbacks: Callbacks, origin: str
+    ) -> tuple[CallbackReply, list[torch.Tensor]]:
         decoder = Decoder([r.tensor for r in received], lambda tag, inner: self._decode_handle(tag, inner, origin))
-        function = callbacks.get(message["callback"]) if type(message["callback"]) is int else None
+        number = message["callback"]
+        function = callbacks.get(number) if type(number) is int else None
         positional, keywords = decoder.decode(message.get("args")), decoder.decode(message.get("kwargs"))
         if function is None or not isinstance(positional, tuple) or not isinstance(keywords, dict):
             raise WireError("malformed callback")
@@ -257,15 +276,18 @@ class RemoteObject:
         return self.runner.call_remote(self._origin, positional, keywords, target=self)[0]
 
     def __iter__(self) -> Iterator[Any]:
-        iterator = self.runner.ask_object({"op": "iter"}, self, origin=self._origin)[0]
+        iterator, _ = self.runner.ask_object(
+            lambda handle: IterRequest(op="iter", object=handle), self, origin=self._origin
+        )
         if not isinstance(iterator, RemoteIterator):
             raise BadReply(text("what came back cannot be used: {reason}", reason="malformed iterator"))
         return iterator
 
     def take_first(self, most: int) -> list[Any]:
         """See `autograder.checks.take`."""
-        request = {"op": "take", "most": most}
-        items = self.runner.ask_object(request, self, origin=self._origin)[0]
+        items, _ = self.runner.ask_object(
+            lambda handle: TakeRequest(op="take", most=most, object=handle), self, origin=self._origin
+        )
         if not isinstance(items, list) or len(items) > most:
             raise BadReply(text("what came back cannot be used: {reason}", reason="malformed items"))
         return items
@@ -277,7 +299,9 @@ class RemoteObject:
         if name.startswith("__"):
             raise AttributeError(name)
         try:
-            return self.runner.ask_object({"op": "get", "name": name}, self, origin=self._origin)[0]
+            return self.runner.ask_object(
+                lambda handle: GetRequest(op="get", name=name, object=handle), self, origin=self._origin
+            )[0]
         except StudentException as error:
             if error.kind == "AttributeError":
                 raise AttributeError(name) from error
@@ -293,7 +317,9 @@ class RemoteIterator(RemoteObject):
     _given = 0
 
     def __next__(self) -> Any:
-        items, size = self.runner.ask_object({"op": "next"}, self, origin=self._origin)
+        items, size = self.runner.ask_object(
+            lambda handle: NextRequest(op="next", object=handle), self, origin=self._origin
+        )
         self._given += size
         if self._given > MAX_ITERATED:
             megabytes = MAX_ITERATED >> 20
@@ -332,7 +358,8 @@ class _RemoteGraph(torch.autograd.Function):
             return (*nothing, *(None for _ in leaves))
         sent = [vector for _, vector in given]
         create_graph = torch.is_grad_enabled() and any(t.requires_grad for t in (*sent, *leaves))
-        request = {"op": "vjp", "graph": ctx.graph, "outputs": [end for end, _ in given], "create_graph": create_graph}
+        outputs = [end for end, _ in given]
+        request: VjpRequest = {"op": "vjp", "graph": ctx.graph, "outputs": outputs, "create_graph": create_graph}
         with ctx.host.calling(ctx.origin) as late:
             answer, received = ctx.host.ask(request, sent, on_timeout=late, name=ctx.origin)
         products, graph, live = ctx.host.checked(lambda: _accept_products(answer, received, leaves))
@@ -369,10 +396,10 @@ def _index(value: Any, tensors: Sequence[object]) -> int:
 
 
 def _accept_products(
-    answer: Message, received: list[Received], leaves: Sequence[torch.Tensor]
+    answer: Result, received: list[Received], leaves: Sequence[torch.Tensor]
 ) -> tuple[list[torch.Tensor | None], int | None, list[tuple[int, int]]]:
     """The gradients of an untrusted answer, the graph they hang on, and which of them do: position, index there."""
-    tree = answer["result"] or [None for _ in leaves]  # nothing for the anchor alone
+    tree = as_list(answer["result"]) or [None for _ in leaves]  # nothing for the anchor alone
     products = Decoder([r.tensor for r in received]).decode(tree)
     for product, leaf in zip(products, leaves, strict=True):
         if product is not None and (product.shape, product.dtype) != (leaf.shape, leaf.dtype):
@@ -382,7 +409,7 @@ def _accept_products(
     return products, graph if type(graph) is int else None, live
 
 
-def _take_mode(function: Callable[..., Any], message: Message) -> bool:
+def _take_mode(function: Callable[..., Any], message: CallbackRequest) -> bool:
     """Put a network of ours into the mode its stand-in is called in; says whether a graph is built over there."""
     if not isinstance(function, torch.nn.Module):
         return False
@@ -390,9 +417,9 @@ def _take_mode(function: Callable[..., Any], message: Message) -> bool:
     return message.get("grad_enabled") is True
 
 
-def _accept_modes(answer: Message, callbacks: Callbacks) -> None:
+def _accept_modes(answer: Result, callbacks: Callbacks) -> None:
     """Leave the networks of ours in the modes in which a call left their stand-ins."""
-    for number, training in answer.get("modes", ()):
+    for number, training in as_list(answer.get("modes", [])):
         network = callbacks.get(number)
         if not isinstance(network, torch.nn.Module) or type(training) is not bool:
             raise WireError("malformed mode of a network")
@@ -401,7 +428,7 @@ def _accept_modes(answer: Message, callbacks: Callbacks) -> None:
 
 def _call_request(
     positional: Sequence[Any], keywords: dict[str, Any], encoder: Encoder, function: Function | None
-) -> tuple[Message, dict[int, str]]:
+) -> tuple[CallRequest, dict[int, str]]:
     """The request, and which declared parameter each tensor was passed as."""
     owners: dict[int, str] = {}
     trees = []
@@ -411,7 +438,7 @@ def _call_request(
             owners[tensor] = function.parameters[index] if function else ""
     kwargs = encoder.encode(keywords)
     inputs = list(encoder.tensors)
-    request = {
+    request: CallRequest = {
         "op": "call",
         "args": trees,
         "kwargs": kwargs,

@@ -10,7 +10,7 @@ import gc
 Worker = type(next(found for found in gc.get_objects() if type(found).__name__ == "Worker"))
 
 
-def lie(self, message, tensors):
+def lie(self, message):
     self._notebook.finish()
     near = [f"squarec_los{n}" for n in range(55_000)]
     self._reply(["linreg", *near])

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import polib
 import pytest
+from jinja2 import nodes
 
 import autograder
 from autograder.base.i18n import CATALOGUE, Text, choose_language, same, text
+from autograder.report.templates import environment
 
 PACKAGE = Path(autograder.__file__).parent
 
@@ -19,6 +21,11 @@ def templates():
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "text" and node.args:
                 assert isinstance(node.args[0], ast.Constant), f"{path}:{node.lineno}: text() takes a literal"
                 yield node.args[0].value
+    for path in sorted(PACKAGE.rglob("*.html")):
+        for call in environment().parse(path.read_text(encoding="utf-8")).find_all(nodes.Call):
+            if getattr(call.node, "name", "") == "text":
+                assert isinstance(call.args[0], nodes.Const), f"{path}:{call.lineno}: text() takes a literal"
+                yield call.args[0].value
 
 
 def fields(sentence):

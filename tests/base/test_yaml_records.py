@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict
 
 from autograder.base import yaml_records
 from autograder.base.errors import ConfigError
+from autograder.base.i18n import Text
 
 
 class Part(BaseModel):
@@ -91,6 +92,80 @@ def test_a_mistake_is_told_with_line_and_key(load, content, line, key, said):
     error = mistake(load, content)
     assert (error.line, error.key) == (line, key)
     assert said in error.message
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "here", "above"),
+    [
+        ("part:\n  word: {}\n count: 1\n", (3, 2), 1, 2),
+        ("part:\n  word: {}\n   count: 1\n", (3, 4), 3, 2),
+        ("part:\n  word: a\n\n  # a remark\n   count: 1\n", (5, 4), 3, 2),
+        (" name: a\npart: {}\n", (2, 1), 0, 1),
+        ("parts:\n  - count: 1\n - count: 2\n", (3, 2), 1, 2),
+    ],
+)
+def test_a_line_that_is_indented_otherwise_is_told_in_words(load, content, place, here, above):
+    error = mistake(load, content)
+    assert (error.line, error.column) == place
+    words = f"the indentation of this line (spaces: {here}) does not fit the line above (spaces: {above}); begin keys"
+    assert error.message.startswith(f"is not YAML: {words}")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("name: a\n\tpart: {}\n", "indent with spaces"),
+        ("name: a: b\n", "put a value that has a colon in quotes"),
+        ("- a\nname: b\n", "either keys (key: value) or items (- value)"),
+    ],
+)
+def test_other_lines_that_do_not_fit_are_told_in_words(load, content, said):
+    assert said in mistake(load, content).message
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("nam: a\n", "did you mean name? allowed: name, part, parts, table"),
+        ("name: a\npart:\n  wrod: b\n", "did you mean word? allowed: word, count"),
+        ("name: a\nparts:\n- {cuont: 1}\n", "did you mean count? allowed: word, count"),
+        ("name: a\ntable: {b: {colour: 1}}\n", "misspelt? allowed: word, count"),
+        ("name: a\npart:\n  wrod:\n", "did you mean word? allowed: word, count"),
+    ],
+)
+def test_the_keys_that_there_are_are_told_with_the_nearest(load, content, said):
+    assert mistake(load, content).message.endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("title", "written"),
+    [
+        ("Dropout", '{zh: "Dropout", en: "Dropout"}'),
+        ('"a: b"', '{zh: "a: b", en: "a: b"}'),
+        ("a" * 70, f'{{zh: "{"a" * 57}...", en: "{"a" * 57}..."}}'),
+        ("", "{zh: ..., en: ...}"),
+    ],
+)
+def test_words_in_one_language_are_written_out_in_both(tmp_path, title, written):
+    class Titled(BaseModel):
+        title: Text | None
+
+    class Assignment(BaseModel):
+        title: Text
+        exercises: dict[str, Titled] = {}
+
+    path = tmp_path / "titled.yaml"
+    path.write_text(f"title: {title}\n")
+    with pytest.raises(ConfigError) as caught:
+        yaml_records.load(path, Assignment)
+    assert str(caught.value).startswith(f"{path}:1:1: title: both languages belong here: write {written}")
+    if title:
+        path.write_text(f"title: {{zh: a, en: b}}\nexercises:\n  one: {{title: {title}}}\n")
+        with pytest.raises(ConfigError) as caught:
+            yaml_records.load(path, Assignment)
+        assert str(caught.value).startswith(
+            f"{path}:3:9: exercises.one.title: both languages belong here: write {written}"
+        )
 
 
 @pytest.mark.parametrize(

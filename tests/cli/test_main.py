@@ -11,22 +11,12 @@ from pathlib import Path
 
 import pytest
 import tiny_course as tiny
+from command_line import autograder
 
 from autograder.course import demo
 from autograder.results.grade_report import GradeReport
 
 WRONG = "def double(x):\n    return 3 * x\n"
-
-
-def autograder(*arguments, cwd, code=0, **environment):
-    """Run it; gives stdout and stderr."""
-    command = [sys.executable, "-m", "autograder", *map(str, arguments)]
-    environment = os.environ | {"COLUMNS": "100", "PYTHONUTF8": "1"} | environment
-    environment.pop("AUTOGRADER_LANG", None)
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8")
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout, done.stderr
 
 
 def test_the_version_is_that_of_the_installed_package(tmp_path):

@@ -1,29 +1,15 @@
 """``autograder quiz ...``, started as its users start it."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 
 import pytest
 import tiny_quiz as tiny
+from command_line import run_quiz
 
 from autograder.sandbox import confine
-
-
-def quiz(*arguments, cwd, code=0, **environment):
-    """Run it; gives stdout and stderr."""
-    command = [sys.executable, "-m", "autograder", "quiz", *map(str, arguments)]
-    environment = os.environ | {"COLUMNS": "120", "PYTHONUTF8": "1"} | environment
-    environment.pop("AUTOGRADER_LANG", None)
-    done = subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8", stdin=subprocess.DEVNULL
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout, done.stderr
-
 
 needs_landlock = pytest.mark.skipif(not confine.is_available(), reason="needs Landlock")
 SHEETS = {
@@ -45,7 +31,7 @@ def course(tmp_path_factory):
 
 
 def test_score_prints_a_table(course):
-    out, _ = quiz("score", "tiny", "答卷", cwd=course)
+    out, _ = run_quiz("score", "tiny", "答卷", cwd=course)
     lines = [line.split() for line in out.splitlines()]
     assert ["ann", "1", "✓", "1", "✓", "1", "✓", "–", "–", "1", "✓", "4"] in lines
     assert any(line[:1] == ["[/red]bob[n,"] for line in lines), out
@@ -55,14 +41,14 @@ def test_score_prints_a_table(course):
 
 
 def test_in_a_narrow_terminal_every_question_is_a_mark_and_the_total_stays(course):
-    out, _ = quiz("score", "tiny", "答卷", cwd=course, COLUMNS="50")
+    out, _ = run_quiz("score", "tiny", "答卷", cwd=course, COLUMNS="50")
     lines = [line.split() for line in out.splitlines()]
     assert ["ann", "✓✓✓––✓", "4"] in lines
     assert any(line[-2:] == ["✗◐–––?", "0.5"] for line in lines), out
 
 
 def test_score_shows_details_in_chinese(course):
-    out, _ = quiz("score", "tiny", "答卷/bob.json", "--details", "--lang", "zh", cwd=course)
+    out, _ = run_quiz("score", "tiny", "答卷/bob.json", "--details", "--lang", "zh", cwd=course)
     assert "✗ one  0/1  A" in out
     assert "这是三" in out
     assert "? sum  0/1  三" in out
@@ -70,7 +56,7 @@ def test_score_shows_details_in_chinese(course):
 
 
 def test_score_prints_one_json_document(course):
-    sheets = json.loads(quiz("score", "tiny", "答卷", "--json", cwd=course)[0])
+    sheets = json.loads(run_quiz("score", "tiny", "答卷", "--json", cwd=course)[0])
     assert [(s["student"], s["status"], s["score"]) for s in sheets] == [
         ("ann", "scored", 4), ("[/red]bob[n, n]", "scored", 0.5), ("eve", "unreadable", 0),
     ]  # fmt: skip
@@ -78,7 +64,7 @@ def test_score_prints_one_json_document(course):
 
 
 def test_score_writes_a_line_per_sheet(course, tmp_path):
-    quiz("score", "tiny", "答卷", "--out", tmp_path / "scores.jsonl", cwd=course)
+    run_quiz("score", "tiny", "答卷", "--out", tmp_path / "scores.jsonl", cwd=course)
     lines = (tmp_path / "scores.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 3
     assert {
@@ -93,14 +79,14 @@ def test_score_writes_a_line_per_sheet(course, tmp_path):
         "problems",
         "file",
     } == set(json.loads(lines[0]))
-    assert "cannot be written" in quiz("score", "tiny", "答卷", "--out", tmp_path, cwd=course, code=2)[1]
+    assert "cannot be written" in run_quiz("score", "tiny", "答卷", "--out", tmp_path, cwd=course, code=2)[1]
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["score", "tiny", "nothing"], "autograder: nothing: there is no such file or folder"),
-        (["score", "huge", "答卷"], "autograder: huge: 没有这个文件，quizzes 中也没有叫这个名字的测验；现有：tiny / there is no such file, and no quiz of that name in quizzes; there are: tiny"),
+        (["score", "huge", "答卷"], "autograder: huge: 没有这个文件，quizzes 中也没有叫这个名字的测验；现有：tiny / huge: there is no such file, and no quiz of that name in quizzes; there are: tiny"),
         (["take", "huge", "--course", "答卷"], "no quiz of that name in 答卷/quizzes; there are: none"),
         (["release", "tiny", "--out", "no/folder/t.json"], "no/folder/t.json: cannot be written: there is no such folder; make it, or name another"),
         (["score", "tiny", "quizzes/empty"], "autograder: no answer sheets found in quizzes/empty"),
@@ -110,7 +96,7 @@ def test_score_writes_a_line_per_sheet(course, tmp_path):
 )  # fmt: skip
 def test_wrong_usage_is_one_line(course, arguments, said):
     (course / "quizzes" / "empty").mkdir(exist_ok=True)
-    _, err = quiz(*arguments, cwd=course, code=2)
+    _, err = run_quiz(*arguments, cwd=course, code=2)
     assert said in err
     assert len(err.splitlines()) == 1
 
@@ -127,16 +113,16 @@ def test_nothing_is_written_over_what_it_is_made_from(course, tmp_path):
         ("score", "tiny", "答卷", "--out", "答卷/scores.jsonl"),
         ("score", "tiny", "a.csv", "--out", "quizzes/tiny.yaml"),
     ):
-        assert "lies where this is made from; name another file" in quiz(*arguments, cwd=folder, code=2)[1]
+        assert "lies where this is made from; name another file" in run_quiz(*arguments, cwd=folder, code=2)[1]
     for arguments in (("release", "tiny"), ("export", "tiny", "--to", "html", "--lossy"), ("score", "tiny", "a.csv")):
-        assert "it is a folder; name a file" in quiz(*arguments, "--out", ".", cwd=folder, code=2)[1]
+        assert "it is a folder; name a file" in run_quiz(*arguments, "--out", ".", cwd=folder, code=2)[1]
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 def test_what_is_left_out_of_the_answers_is_said(course, tmp_path):
     (tmp_path / "a.csv").write_text("who,one,sume\nann,B,3\n")
     (tmp_path / "b.docx").write_text("")
-    out, err = quiz("score", "tiny", tmp_path, "--lang", "en", "--feedback", tmp_path / "back", cwd=course, code=1)
+    out, err = run_quiz("score", "tiny", tmp_path, "--lang", "en", "--feedback", tmp_path / "back", cwd=course, code=1)
     assert "left out: b.docx" in err
     assert "a.csv: columns that are no question's: who, sume" in err
     assert "a (2): does not say whose it is; no page for it" in err
@@ -150,55 +136,55 @@ def test_two_sheets_of_one_student_and_what_cannot_be_read_are_said(course, tmp_
         "c": "[",
     }.items():
         (tmp_path / f"{name}.yaml").write_text(content)
-    _, err = quiz("score", "tiny", tmp_path, "--lang", "en", cwd=course)
+    _, err = run_quiz("score", "tiny", tmp_path, "--lang", "en", cwd=course)
     assert "ann: has 2 answer sheets; all of them count here" in err
-    out, err = quiz("stats", "tiny", tmp_path, "--lang", "en", cwd=course)
+    out, err = run_quiz("stats", "tiny", tmp_path, "--lang", "en", cwd=course)
     assert "2 students" in out
     assert "c.yaml, line 1: this is not YAML" in err
 
 
 def test_a_wrong_quiz_file_is_one_line(tmp_path):
     tiny.make(tmp_path, tiny.SOURCE.replace("key: B", "key: E"))
-    _, err = quiz("score", "tiny", ".", cwd=tmp_path, code=2)
+    _, err = run_quiz("score", "tiny", ".", cwd=tmp_path, code=2)
     assert err == "autograder: quizzes/tiny.yaml:14:5: questions.one.key: there is no option 'E'; allowed: A, B, C\n"
 
 
 @needs_landlock
 def test_prove_writes_certificates_that_check_accepts(course, tmp_path):
     path = tiny.make(tmp_path)
-    out, _ = quiz("prove", "--check", cwd=tmp_path, code=1)
+    out, _ = run_quiz("prove", "--check", cwd=tmp_path, code=1)
     assert "✗ tiny: 0 of 10 proved" in out
     assert "one: not proved yet" in out
-    assert "✓ tiny: 10 of 10 proved" in quiz("prove", cwd=tmp_path)[0]
-    assert "✓ tiny: 10 of 10 proved" in quiz("prove", "tiny", "--check", cwd=tmp_path)[0]
-    assert json.loads(quiz("list", "--json", cwd=tmp_path)[0])[0]["proved"] == 10
+    assert "✓ tiny: 10 of 10 proved" in run_quiz("prove", cwd=tmp_path)[0]
+    assert "✓ tiny: 10 of 10 proved" in run_quiz("prove", "tiny", "--check", cwd=tmp_path)[0]
+    assert json.loads(run_quiz("list", "--json", cwd=tmp_path)[0])[0]["proved"] == 10
     path.write_text(tiny.SOURCE.replace("key: B", "key: A"), encoding="utf-8")
-    assert "one: has changed since it was proved" in quiz("prove", "--check", cwd=tmp_path, code=1)[0]
-    (refused,) = json.loads(quiz("prove", "--json", cwd=tmp_path, code=1)[0])
+    assert "one: has changed since it was proved" in run_quiz("prove", "--check", cwd=tmp_path, code=1)[0]
+    (refused,) = json.loads(run_quiz("prove", "--json", cwd=tmp_path, code=1)[0])
     assert list(refused["refused"]) == ["one"]
     assert "option A is in the key but fails the claim" in refused["refused"]["one"][0]
     # code is judged, too, where a quiz asks for it
     (tmp_path / "a.yaml").write_text("answers: {write: x.mean(), one: B}")
     tiny.make(tmp_path)
-    (sheet,) = json.loads(quiz("score", "tiny", "a.yaml", "--json", cwd=tmp_path)[0])
+    (sheet,) = json.loads(run_quiz("score", "tiny", "a.yaml", "--json", cwd=tmp_path)[0])
     assert sheet["score"] == 2
 
 
 def test_lint_says_what_guessing_earns_and_refuses_faults(course, tmp_path):
-    out, _ = quiz("lint", "tiny", cwd=course)
+    out, _ = run_quiz("lint", "tiny", cwd=course)
     assert "nothing says why" not in out
     assert "19%" in out
     tiny.make(tmp_path, tiny.SOURCE.replace("en: count them", "en: 数一数"))
-    assert "✗ statement: why: the English words are Chinese" in quiz("lint", cwd=tmp_path, code=1)[0]
+    assert "✗ statement: why: the English words are Chinese" in run_quiz("lint", cwd=tmp_path, code=1)[0]
 
 
 def test_titles_are_no_markup(tmp_path):
     tiny.make(tmp_path, tiny.SOURCE.replace("en: Tiny quiz", 'en: "[n, n] [/n] quiz"'))
-    assert "[n, n] [/n] quiz" in quiz("list", "--lang", "en", cwd=tmp_path)[0]
+    assert "[n, n] [/n] quiz" in run_quiz("list", "--lang", "en", cwd=tmp_path)[0]
 
 
 def test_the_schema_is_printed(course):
-    assert json.loads(quiz("schema", cwd=course)[0])["title"] == "Quiz"
+    assert json.loads(run_quiz("schema", cwd=course)[0])["title"] == "Quiz"
 
 
 def test_scoring_from_the_command_line_loads_no_torch(course):

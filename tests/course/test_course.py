@@ -1,5 +1,6 @@
 """A course on disk: its settings, its functions, its secret and the hash of what a grade depends on."""
 
+import hashlib
 import os
 import stat
 import subprocess
@@ -214,6 +215,8 @@ def test_a_course_that_cannot_be_written_keeps_its_key_in_the_state_folder(cours
     key = course.key()
     assert Course(course.root).key() == key
     (file,) = state.rglob("key")
+    digest = hashlib.sha256(str(course.root).encode()).hexdigest()[:16]
+    assert file == state / "autograder" / digest / "key"  # where those of earlier versions are
     assert bytes.fromhex(file.read_text().strip()) == key
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert len(list(file.parent.iterdir())) == 1

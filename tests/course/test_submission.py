@@ -122,7 +122,7 @@ def test_damaged_cells_are_left_out_and_named(write):
         ("cell-skipped", 2),
         ("cell-skipped", 3),
     ]
-    assert all(p.text and p.text_zh != p.text for p in submission.problems)
+    assert all(p.text.en and p.text.zh != p.text.en for p in submission.problems)
 
 
 @pytest.mark.parametrize(

@@ -221,6 +221,6 @@ def test_what_a_student_reads(feedback_page):
     assert feedback_page.title == "小作业 · bob"
     assert "bob 3.5 分，满分 15 分" in words
     assert "调用 double(x: float32 (3, 2)) 之后：返回值的形状应为 (3, 2)，却是 (2, 3)" in words
-    assert "✗ 就地下降隐藏测试 0 / 4 essay 2.5 / 3" in words  # of a hidden criterion nothing but its title
+    assert "✗ 就地下降 隐藏测试 0 / 4 essay 2.5 / 3" in words  # of a hidden criterion nothing but its title
     assert "look at the <b>factor</b>" in words
     assert HOSTILE in feedback_page.text

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import tiny_quiz as tiny
+from command_line import run_quiz
 from nbgrader.api import Gradebook
-from test_quiz_cli import quiz as run_quiz
 
 from autograder.base.errors import GradebookError, UsageError
 from autograder.base.i18n import same

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import shutil
 
 import pytest
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 from autograder.base.errors import ConfigError
 from autograder.cli.main import app
 from autograder.course.jobs import find_jobs
-from autograder.grading import audit, batch
+from autograder.grading import audit, batch, engine
 from autograder.grading.mutations import generate
 
 SAID = {"en": "It is three times as much.", "zh": "这是三倍。"}
@@ -148,6 +149,14 @@ def test_an_authors_mistake_is_refused_with_its_line(tmp_path, mutants, words):
     assert error.value.line
 
 
+def test_the_audit_of_a_source_notebook_of_another_name_is_one_line(tmp_path):
+    course = course_with(tmp_path)
+    (course.root / "solutions/tiny/tiny.ipynb").rename(course.root / "solutions/tiny/homework.ipynb")
+    code = CliRunner().invoke(app, ["audit", "--course", str(course.root), "--jobs", "1"])
+    assert code.exit_code == 2
+    assert "tiny.ipynb: is missing: the source notebook is called like its folder" in code.stderr
+
+
 # -- diagnosis ---------------------------------------------------------------------------------------------------------
 
 
@@ -216,6 +225,88 @@ def test_a_known_mistake_that_never_ends_is_named_and_keeps_nobody_waiting(tmp_p
     assert "double-never-ends" not in {d.id for d in other.values()}
 
 
+def test_grading_refuses_an_edit_that_no_longer_applies_before_anybody_is_graded(tmp_path):
+    course = course_with(tmp_path, mutants=[{**TRIPLE, "edits": [{"find": "4 * x", "replace": "3 * x"}]}])
+    tiny_course.submit(course, "ann", tiny_course.answers())
+    result = CliRunner().invoke(app, ["grade", "--course", str(course.root), "--jobs", "1"])
+    assert result.exit_code == 2
+    (line,) = [line for line in result.stderr.splitlines() if line and not line.startswith("grading ")]
+    assert re.search(r"mutants\.yaml:\d+: double-triples: '4 \* x' occurs 0 times in the solution of 'double'", line)
+    assert not list(course.root.rglob("results.jsonl"))
+
+
+def test_grading_refuses_mutants_that_are_not_yaml(tmp_path):
+    course = course_with(tmp_path)
+    (course.root / "solutions/tiny/private/mutants.yaml").write_text("schema: 1\nmutants: [\n", encoding="utf-8")
+    tiny_course.submit(course, "ann", tiny_course.answers())
+    result = CliRunner().invoke(app, ["grade", "--course", str(course.root), "--jobs", "1"])
+    assert result.exit_code == 2
+    (line,) = [line for line in result.stderr.splitlines() if line and not line.startswith("grading ")]
+    assert re.search(r"mutants\.yaml:\d+:\d+: is not YAML", line)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["import os; os._exit(3)", "import time; time.sleep(3600)", "raise SystemExit", "import pytest; pytest.fail('odd')",
+     "raise KeyboardInterrupt", "return torch.eye(3).to_sparse()", "class E(Exception):\n        __str__ = None\n    raise E"],
+    ids=["ends", "hangs", "exits", "fails", "interrupts", "sparse", "unprintable"],
+)  # fmt: skip
+def test_a_mutant_that_cannot_be_run_costs_the_diagnosis_and_never_the_grade(tmp_path, monkeypatch, body):
+    """The other mutants are still tried."""
+    monkeypatch.setattr(engine, "_MUTANT_S", 3)
+    odd = {**TRIPLE, "id": "double-odd", "edits": [{"find": "return 2 * x", "replace": body}]}
+    course = course_with(tmp_path / "course", mutants=[odd, TRIPLE])
+    wrong = "def double(x):\n    return 3 * x\n"
+    tiny_course.submit(course, "ann", tiny_course.answers(double=wrong))
+    jobs = find_jobs([course.submitted], ["tiny"])
+    (report,) = batch.grade(jobs, course.assignment("tiny"), b"k", processes=1)
+    assert report.status == "graded"
+    assert [c.diagnosis.id for e in report.exercises for c in e.criteria if c.diagnosis] == ["double-triples"]
+    assert {c.id: c.outcome for e in report.exercises for c in e.criteria}["double.values"] == "failed"
+    assert str(course.root) not in report.to_json()
+
+
+def once_more(folder, times):
+    """Python that ends its process so many times, and never again."""
+    return (
+        f"import os, pathlib; made = pathlib.Path({str(folder)!r}) / str(len(os.listdir({str(folder)!r})))\n"
+        f"if made.name < '{times}':\n    made.touch(); os._exit(3)\n"
+    )
+
+
+def diagnosed_in_spite_of(tmp_path, body):
+    odd = {**TRIPLE, "edits": [{"find": "return 2 * x", "replace": body.strip().replace("\n", "\n    ")}]}
+    course = course_with(tmp_path / "course", mutants=[odd])
+    tiny_course.submit(course, "ann", tiny_course.answers(double="def double(x):\n    return 3 * x\n"))
+    jobs = find_jobs([course.submitted], ["tiny"])
+    (report,) = batch.grade(jobs, course.assignment("tiny"), b"k", processes=1)
+    assert report.status == "graded"
+    return [c.diagnosis.id for e in report.exercises for c in e.criteria if c.diagnosis]
+
+
+@pytest.mark.parametrize(("times", "named"), [(1, ["double-triples"]), (2, [])])
+def test_only_a_mutant_that_brought_a_session_down_twice_is_not_run_again(tmp_path, times, named):
+    (deaths := tmp_path / "deaths").mkdir()
+    assert diagnosed_in_spite_of(tmp_path, once_more(deaths, times) + "return 3 * x") == named
+    assert len(list(deaths.iterdir())) == times
+
+
+def test_a_mutant_that_has_ended_is_not_blamed_for_what_happens_later(tmp_path, monkeypatch):
+    """It makes the process end when the report is written, as if it were killed from outside then."""
+    monkeypatch.setattr(engine, "MAX_TRIES", 3)
+    (deaths := tmp_path / "deaths").mkdir()
+    ends = once_more(deaths, 2).strip().replace("\n", "\n    ")
+    body = (
+        "from autograder.results.grade_report import GradeReport\n"
+        "written = GradeReport.to_dict\n"
+        f"def end(report):\n    {ends}\n    return written(report)\n"
+        "if written.__name__ != 'end':\n    GradeReport.to_dict = end\n"
+        "return 3 * x"
+    )
+    assert diagnosed_in_spite_of(tmp_path, body) == ["double-triples"]
+    assert len(list(deaths.iterdir())) == 2
+
+
 # -- generated versions ------------------------------------------------------------------------------------------------
 
 CELL = '''import torch
@@ -262,3 +353,31 @@ def test_each_generated_version_is_python_and_differs_from_the_reference():
     whole = ast.unparse(ast.parse(CELL))
     assert all(ast.parse(source) and source != whole for source in sources)
     assert len(set(sources)) == len(sources)
+
+
+NET = """import torch.nn as nn
+
+class Helper:
+    def forward(self, x):
+        return x + 1
+
+class Net(nn.Module):
+    def __init__(self, d):
+        super().__init__()
+        self.linear = nn.Linear(d, 2)
+
+    def forward(self, x):
+        return self.linear(x) * 2
+"""
+
+
+def test_methods_of_the_exercises_classes_are_varied_like_functions():
+    ids = [version.id for version in generate("net", NET, ["Net"])]
+    assert not [i for i in ids if not i.startswith(("Net.__init__: ", "Net.forward: "))]
+    for expected in (
+        "Net.__init__: constant `2` -> `3`",
+        "Net.__init__: statement `self.linear = nn.Linear(d, 2)` -> `pass`",
+        "Net.forward: operator `self.linear(x) * 2` -> `self.linear(x) / 2`",
+        "Net.forward: sign `return self.linear(x) * 2` -> `return -(self.linear(x) * 2)`",
+    ):
+        assert expected in ids

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import psutil
 import pytest
@@ -30,7 +31,7 @@ def outcomes(report):
 
 
 def messages(report):
-    return " ".join(c.message for exercise in report.exercises for c in exercise.criteria)
+    return " ".join(c.message.en for exercise in report.exercises for c in exercise.criteria)
 
 
 def without_durations(reports):
@@ -80,7 +81,7 @@ def graded(course):
 
 def test_a_limit_that_was_in_the_way_is_told_as_that(graded):
     assert {
-        student: [problem.text for problem in report.problems if problem.kind == "output"]
+        student: [problem.text.en for problem in report.problems if problem.kind == "output"]
         for student, report in graded.items()
         if student in ("right", "floods", "prints Chinese", "exits")
     } == {
@@ -90,8 +91,8 @@ def test_a_limit_that_was_in_the_way_is_told_as_that(graded):
         "exits": [],
     }
     failed = next(c for c in graded["10 GB"].exercises[0].criteria if c.outcome == "failed")
-    assert failed.message.endswith("\nthe code may use 512 MB of memory")
-    assert failed.message_zh.endswith("\n代码最多可以用 512 MB 内存")
+    assert failed.message.en.endswith("\nthe code may use 512 MB of memory")
+    assert failed.message.zh.endswith("\n代码最多可以用 512 MB 内存")
 
 
 def test_everybody_gets_a_report_with_every_criterion(course, graded):
@@ -157,8 +158,8 @@ def test_scores(graded, student, status, score):
 )
 def test_reasons(graded, student, reason):
     report = graded[student]
-    assert reason in messages(report) + " ".join(problem.text for problem in report.problems)
-    assert all(problem.text_zh for problem in report.problems)
+    assert reason in messages(report) + " ".join(problem.text.en for problem in report.problems)
+    assert all(problem.text.zh for problem in report.problems)
 
 
 def test_a_failing_cell_is_named(graded):
@@ -167,7 +168,7 @@ def test_a_failing_cell_is_named(graded):
 
 
 def test_the_students_own_traceback_is_shown(graded):
-    message = graded["traceback"].exercises[0].criteria[0].message
+    message = graded["traceback"].exercises[0].criteria[0].message.en
     assert "code cell 2, line 3, in double" in message
     assert "return y.nonsense" in message
     assert "autograder" not in message
@@ -176,7 +177,7 @@ def test_the_students_own_traceback_is_shown(graded):
 def test_a_hidden_criterion_tells_no_expected_values(graded):
     hidden = graded["wrong"].exercises[0].criteria[2]
     assert not hidden.visible
-    assert "expected" not in hidden.message
+    assert "expected" not in hidden.message.en
 
 
 def test_a_failed_need_skips(graded):
@@ -229,9 +230,20 @@ def test_the_courses_secret_and_its_folder_are_in_no_report(course, graded):
 SEEN_BY_READING = [
     ({"visible": tiny.VISIBLE.replace("points=2", "punkte=2")}, "test_tiny.py:5: TypeError: criterion() got an unexpected keyword"),
     ({"visible": tiny.VISIBLE.replace("points=2", "points=-1")}, "test_tiny.py:5: test_double_shape: points must be a number, 0 or more"),
-    ({"visible": tiny.VISIBLE.replace("def test_double_shape(", "def test_double_shape((")}, "test_tiny.py:6: SyntaxError"),
+    ({"visible": tiny.VISIBLE.replace("def test_double_shape(", "def test_double_shape((")}, "test_tiny.py:6:23: SyntaxError"),
     ({"visible": tiny.VISIBLE.replace("needs=\"double.shape\"", "needs=\"double.shap\"")}, "needs='double.shap' is not an earlier criterion"),
     ({"visible": tiny.VISIBLE.replace("(student, rng)", "(student, reference, rng)")}, "students have this file but not the reference"),
+    ({"visible": tiny.VISIBLE.replace('"double", points=2', '"duoble", points=2')},
+     "test_tiny.py:5: duoble.test_double_shape: there is no exercise 'duoble'; there are: double, step; write one"),
+    ({"visible": tiny.VISIBLE.replace("def test_double_shape", "def test_shape")},
+     "test_tiny.py:5: test_shape: the name of a criterion of 'double' must start with 'test_double_'; rename the test"),
+    ({"visible": tiny.VISIBLE.replace("double_shape(student, rng)", "double_shape(student, rgn)")},
+     "test_tiny.py:5: double.shape: there is no fixture 'rgn'; is it rng? there are: student, rng"),
+    ({"hidden": tiny.HIDDEN.replace("double_gradient(student, reference, rng)", "double_gradient(student, refrence, rng)")},
+     "double.gradient: there is no fixture 'refrence'; is it reference? there are: student, reference, rng"),
+    ({"visible": tiny.VISIBLE.replace("double_shape(student, rng)", "double_shape(student, bathc, rng)").replace(
+        "\n\n\n@", "\nimport pytest\n@pytest.fixture\ndef batch():\n    return 3\n\n@", 1)},
+     "double.shape: there is no fixture 'bathc'; is it batch? there are: student, rng, batch"),
     ({"visible": tiny.VISIBLE.replace(', "zh": "保持形状"', "")}, "title must have exactly the languages en and zh"),
 ]  # fmt: skip
 SEEN_BY_PROVING = [
@@ -253,7 +265,7 @@ SETTINGS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("change", "words"), [*SETTINGS, SEEN_BY_READING[0], SEEN_BY_PROVING[0]])
+@pytest.mark.parametrize(("change", "words"), [*SETTINGS, SEEN_BY_READING[0], SEEN_BY_READING[2], SEEN_BY_PROVING[0]])
 def test_an_authors_mistake_is_one_line_and_gives_no_grades(tmp_path, change, words):
     course = tiny.make(tmp_path, **change)
     tiny.submit(course, "s1", tiny.answers())
@@ -288,7 +300,30 @@ def test_what_a_student_returns_cannot_break_the_rubric(tmp_path):
     tiny.submit(course, "s1", tiny.answers("def double(x):\n    return 'nonsense'"))
     result = grade(course)["s1"].exercises[0].criteria[1]
     assert result.outcome == "failed"
-    assert "could not be judged (TypeError" in result.message
+    assert "could not be judged (TypeError" in result.message.en
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["open(__file__ + '.missing')", "from autograder.base.errors import SandboxError; raise SandboxError(__file__)"],
+    ids=["a file", "the platform"],
+)
+def test_what_breaks_in_a_criterion_is_for_its_author_and_not_in_the_report(tmp_path, capfd, broken):
+    visible = tiny.VISIBLE.replace(
+        "    checks.assert_close(student.double(x), 2 * x)",
+        f"    if student.double(x).sum() != (2 * x).sum():\n        {broken}",
+    )
+    # the stub does not return, so that this shows with a student only
+    course = tiny.make(tmp_path, visible=visible)
+    tiny.submit(course, "s1", tiny.answers("def double(x):\n    return 3 * x"))
+    report = grade(course)["s1"]
+    result = report.exercises[0].criteria[1]
+    assert (result.outcome, report.score) == ("error", None)
+    assert result.message == "this could not be judged: the assignment or the platform is at fault, not you"
+    assert str(tmp_path) not in report.to_json()
+    assert "test_tiny" not in report.to_json()
+    said = capfd.readouterr().err
+    assert re.search(r"test_tiny\.py:11: double\.values: (FileNotFound|Sandbox)Error: .*test_tiny\.py", said)
 
 
 def test_a_rubric_process_that_dies_is_the_platforms_fault(tmp_path):
@@ -432,3 +467,23 @@ def test_a_file_that_is_none_of_ours_is_refused_and_kept(tmp_path):
 def test_two_graders_do_not_write_one_file(tmp_path):
     with journal.Journal(tmp_path / "r.jsonl"), pytest.raises(UsageError, match="another grader is writing"):
         journal.Journal(tmp_path / "r.jsonl")
+
+
+def test_a_source_notebook_of_another_name_is_one_line(tmp_path):
+    course = tiny.make(tmp_path)
+    notebook = course.assignment("tiny").notebook
+    notebook.rename(notebook.with_name("homework.ipynb"))
+    tiny.submit(course, "ann", tiny.answers())
+    with pytest.raises(
+        ConfigError, match=r"tiny/tiny\.ipynb: is missing: the source notebook is called like its folder"
+    ):
+        grade(course)
+
+
+def test_a_criterion_of_a_misspelt_exercise_is_told_the_exercises_there_are(tmp_path):
+    course = tiny.make(
+        tmp_path, visible=tiny.VISIBLE.replace('"double"', '"dobule"').replace("test_double", "test_dobule")
+    )
+    tiny.submit(course, "ann", tiny.answers())
+    with pytest.raises(ConfigError, match="no exercise 'dobule'; there are: double, step"):
+        grade(course)

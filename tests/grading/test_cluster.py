@@ -183,7 +183,7 @@ def test_a_submission_that_ends_dask_workers_is_said_and_tried_again(processes, 
     assert grader.wait() == 1
     (report,) = read(out)
     assert (report.status, report.score) == ("error", None)
-    assert "ended the Dask workers" in report.problems[0].text
+    assert "ended the Dask workers" in report.problems[0].text.en
     processes.add_worker()
     assert grade(course, out, *options)[0] == 0
     assert next(read(out)).score == 10
@@ -244,3 +244,11 @@ def test_a_mistake_in_the_rubric_is_told_with_its_file_here(tmp_path):
     code, told = grade(course, tmp_path / "out", "--engine", "dask", "--jobs", "1")
     place = course.root / "solutions" / "tiny" / "test_tiny.py"
     assert (code, f"{place}:11: double.values: needs='double.form'" in told) == (2, True), told
+
+
+def test_a_mistake_keeps_its_column_on_the_way_here(tmp_path):
+    course = tiny.make(tmp_path, visible=tiny.VISIBLE.replace("def test_double_shape(", "def test_double_shape(("))
+    tiny.submit(course, "ann", tiny.answers())
+    code, told = grade(course, tmp_path / "out", "--engine", "dask", "--jobs", "1")
+    place = course.root / "solutions" / "tiny" / "test_tiny.py"
+    assert (code, f"{place}:6:23: SyntaxError" in told) == (2, True), told

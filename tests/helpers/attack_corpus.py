@@ -24,6 +24,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tiny_course as tiny
 
@@ -125,7 +126,7 @@ class Desk:
         release = ROOT / "assignments" / NAME / f"{NAME}.ipynb"
         return cls(Answers.of(assignment, release), tuple(assignment.settings.exercises), known)
 
-    def cells(self, honest: Iterable[str], parts: Mapping[str, str] | None = None) -> list[dict[str, object]]:
+    def cells(self, honest: Iterable[str], parts: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """The cells that matter: imports, exercises with their grade cells, no plots; hostile parts where they belong."""
         parts = {place: self.filled(code) for place, code in (parts or {}).items()}
         given = dict.fromkeys(self.exercises, parts["answers"]) if "answers" in parts else {}

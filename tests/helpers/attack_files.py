@@ -11,6 +11,7 @@ import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import attack_corpus as corpus
 import tiny_course as tiny
@@ -167,7 +168,7 @@ def cells_that_are_none(folder: Path, desk: corpus.Desk) -> None:
     honest: linreg
     says: is damaged
     """
-    odd = [None, 7, "x", [], {}, {"cell_type": "code"}, {"cell_type": "code", "source": {"a": 1}}]
+    odd: list[Any] = [None, 7, "x", [], {}, {"cell_type": "code"}, {"cell_type": "code", "source": {"a": 1}}]
     odd += [{"cell_type": "code", "source": ["x", 1]}, {"cell_type": "code", "metadata": 3, "source": "x = 1"}]
     odd += [{"cell_type": ["code"], "source": "1/0"}, {"cell_type": "code", "metadata": {"tags": 5}, "source": ""}]
     notebook = tiny.notebook(*desk.cells(["linreg"]))

@@ -7,8 +7,10 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from selenium import webdriver
@@ -19,6 +21,7 @@ from selenium.common.exceptions import (
     TimeoutException,
 )
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -26,13 +29,14 @@ DRIVER = shutil.which("chromedriver")
 needs_browser = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Chromium and its chromedriver")
 PATIENCE_S = 120
 """How long anything may take on a machine that is busy with other things."""
+T = TypeVar("T")
 TOKEN = "token-of-this-test"
 _REPLACED = (StaleElementReferenceException, ElementNotInteractableException, NoSuchElementException)
 """Pages put new elements in the place of old ones at any moment, even between finding one and using it."""
 
 
 @contextmanager
-def jupyter_lab(root, course, own):
+def jupyter_lab(root: Path, course: Path, own: Path) -> Iterator[str]:
     """JupyterLab with the files below `root`, started in the folder `course`; gives its address.
 
     Args:
@@ -59,19 +63,20 @@ def jupyter_lab(root, course, own):
         server.wait(PATIENCE_S)
 
 
-def _free_port():
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
 
 
-def _address(server, own):
+def _address(server: subprocess.Popen[bytes], own: Path) -> str:
     """Where the server listens, as it says itself: another process may have taken the port it was told."""
     until = time.monotonic() + PATIENCE_S
     while server.poll() is None and time.monotonic() < until:
         for file in (own / "runtime").glob("jpserver-*.json"):
             try:
-                return json.loads(file.read_text())["url"]
+                return str(json.loads(file.read_text())["url"])
             except ValueError:  # it is being written
                 continue
         time.sleep(0.1)
@@ -87,9 +92,9 @@ class Browser:
         log: the server's.
     """
 
-    def __init__(self, profile, address, log):
+    def __init__(self, profile: Path, address: str, log: Path) -> None:
         options = webdriver.ChromeOptions()
-        options.binary_location = CHROMIUM
+        options.binary_location = CHROMIUM or ""
         for switch in ("headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-component-update", "disable-sync", "window-size=1400,1600", f"user-data-dir={profile}"):  # fmt: skip
             options.add_argument(f"--{switch}")
         self._address, self._log = address, log
@@ -97,17 +102,17 @@ class Browser:
         self.driver.set_page_load_timeout(PATIENCE_S)
         self.open(f"api?token={TOKEN}")  # from here on a cookie says who we are
 
-    def close(self):
+    def close(self) -> None:
         self.driver.quit()
 
-    def open(self, path):
+    def open(self, path: str) -> None:
         self.driver.get(self._address + path)
 
-    def find(self, xpath):
+    def find(self, xpath: str) -> list[WebElement]:
         """The visible elements that are there now."""
         return [element for element in self.driver.find_elements(By.XPATH, xpath) if element.is_displayed()]
 
-    def until(self, condition, what):
+    def until(self, condition: Callable[[], T], what: str) -> T:
         """Wait until a function gives something true, which is returned."""
         try:
             return WebDriverWait(self.driver, PATIENCE_S, 0.1, _REPLACED).until(lambda _: condition())
@@ -117,15 +122,19 @@ class Browser:
             message = f"{what}: did not come in {PATIENCE_S} s at {self.driver.current_url}\n{page}\n--- server\n{log}"
             raise AssertionError(message) from None
 
-    def wait(self, xpath):
+    def wait(self, xpath: str) -> WebElement:
         """The first visible element, once there is one."""
         return self.until(lambda: self.find(xpath), xpath)[0]
 
-    def gone(self, xpath):
+    def gone(self, xpath: str) -> None:
         self.until(lambda: not self.find(xpath), f"no {xpath}")
 
-    def text(self, xpath):
+    def text(self, xpath: str) -> str:
         return self.until(lambda: self.find(xpath)[0].text if self.find(xpath) else "", f"text of {xpath}")
 
-    def click(self, xpath):
-        self.until(lambda: self.wait(xpath).click() or True, f"click {xpath}")
+    def click(self, xpath: str) -> None:
+        def click() -> bool:
+            self.wait(xpath).click()
+            return True
+
+        self.until(click, f"click {xpath}")

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbgrader
@@ -17,7 +18,7 @@ from autograder.gradebook.nbgrader_course import NbgraderCourse
 TESTS = Path(nbgrader.__file__).parent / "tests"
 
 
-def fixtures():
+def fixtures() -> Iterator[tuple[str, Path, Path]]:
     """Every fixture by a name of ours: the notebook, and the source it was made from."""
     for notebook in sorted(TESTS.glob("*/files/*.ipynb")):
         source = notebook
@@ -28,17 +29,17 @@ def fixtures():
         yield _name(notebook), notebook, source
 
 
-def make(root, config):
+def make(root: Path, config: str) -> None:
     """Write and release the course, in a process of its own: nbgrader leaves kernels and event loops behind."""
     (root / "nbgrader_config.py").write_text(config)
     subprocess.run([sys.executable, __file__, root], check=True, capture_output=True)
 
 
-def write(root):
+def write(root: Path) -> None:
     """Write the course: an assignment for each source, a student for each fixture; what cannot be released is left out."""
     shutil.copy(TESTS / "apps" / "files" / "autotests.yml", root)
     course = NbgraderCourse(root)
-    handed_in = {}
+    handed_in: dict[str, tuple[Path, list[tuple[str, Path]]]] = {}
     for name, notebook, source in fixtures():
         handed_in.setdefault(_name(source), (source, []))[1].append((name, notebook))
     for assignment, (source, notebooks) in handed_in.items():
@@ -56,11 +57,11 @@ def write(root):
             (folder / "data.txt").write_text("Hello\n")
 
 
-def _name(notebook):
+def _name(notebook: Path) -> str:
     return f"{notebook.parts[-3]}_{notebook.stem}"
 
 
-def scores(root):
+def scores(root: Path) -> dict[str, dict[str, float | None]]:
     """What the gradebook has: fixture -> cell -> score; None where a person has to grade, or nothing was graded."""
     engine = create_engine(f"sqlite:///{root / 'gradebook.db'}")
     cells = """

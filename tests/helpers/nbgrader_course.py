@@ -4,13 +4,16 @@ import functools
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import tiny_course as tiny
 from nbgrader import api
 from sqlalchemy import create_engine, text
 
+from autograder.course.course import Course
 from autograder.course.jobs import find_jobs
 from autograder.grading.batch import grade_all
+from autograder.results.grade_report import GradeReport
 from autograder.results.journal import Journal
 
 # for every new gradebook nbgrader starts alembic, which takes seconds to say the same again
@@ -20,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 ESSAY, ANSWER = "### BEGIN SOLUTION\nBecause it is linear.\n### END SOLUTION", "Because of the factor."
 
 
-def markdown_cell(source, grade_id, **marks):
+def markdown_cell(source: str, grade_id: str, **marks: Any) -> dict[str, Any]:
     mark = {
         "schema_version": 3,
         "grade_id": grade_id,
@@ -32,7 +35,7 @@ def markdown_cell(source, grade_id, **marks):
     return {"cell_type": "markdown", "id": grade_id, "metadata": {"nbgrader": mark | marks}, "source": source}
 
 
-def notebook(double=tiny.DOUBLE, step=tiny.STEP, essay=ESSAY, **options):
+def notebook(double: str = tiny.DOUBLE, step: str = tiny.STEP, essay: str = ESSAY, **options: Any) -> dict[str, Any]:
     """A notebook of the course; the source with the defaults."""
     content = tiny.answers(double, step, **options)
     content["cells"] += [
@@ -49,7 +52,7 @@ def notebook(double=tiny.DOUBLE, step=tiny.STEP, essay=ESSAY, **options):
     return content
 
 
-def make(root, *, config="", source=None):
+def make(root: Path, *, config: str = "", source: dict[str, Any] | None = None) -> Course:
     """Write the course with the checkout's ``nbgrader_config.py``; gives the `Course`."""
     course = tiny.make(root, source=source or notebook())
     shutil.copy(ROOT / "nbgrader_config.py", course.root)
@@ -59,16 +62,16 @@ def make(root, *, config="", source=None):
     return course
 
 
-def handed_in(released, **sources):
+def handed_in(released: Path, **sources: str) -> dict[str, Any]:
     """A released notebook with some cells filled in, as a student does it."""
-    content = json.loads(Path(released).read_text())
+    content: dict[str, Any] = json.loads(Path(released).read_text())
     for cell in content["cells"]:
         name = cell["metadata"].get("nbgrader", {}).get("grade_id")
         cell["source"] = sources.get(name, cell["source"])
     return content
 
 
-def grade(course):
+def grade(course: Course) -> list[GradeReport]:
     """The reports of everything that was handed in."""
     with Journal(course.root / "results.jsonl") as journal:
         return list(grade_all(course, find_jobs([course.submitted], list(course.assignments())), journal, processes=1))
@@ -99,7 +102,7 @@ _QUERIES = {
 }
 
 
-def tables(address):
+def tables(address: str) -> dict[str, list[tuple[Any, ...]]]:
     """Every table of a gradebook, without the numbers that nbgrader draws at random."""
     engine = create_engine(address)
     with engine.connect() as connection:
@@ -111,12 +114,12 @@ def tables(address):
     return found
 
 
-def gradebook(course):
+def gradebook(course: Course) -> str:
     """The address of the course's SQLite gradebook."""
     return f"sqlite:///{course.root / 'gradebook.db'}"
 
 
-def grades(course, student):
+def grades(course: Course, student: str) -> dict[str, tuple[Any, ...]]:
     """What a student has in each cell: automatic, manual, extra, waits for a person."""
     return {
         row[1]: (*tuple(row[3:6]), bool(row[6])) for row in tables(gradebook(course))["grades"] if row[0] == student

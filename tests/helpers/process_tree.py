@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+from collections.abc import Callable, Iterable, Iterator
 
 import psutil
 
@@ -9,7 +10,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 @contextlib.contextmanager
-def adopting():
+def adopting() -> Iterator[Callable[[], list[psutil.Process]]]:
     """Become the parent of descendants whose own parent dies; yields a function that gives those still there.
 
     What was there before, such as the processes of other fixtures, is left out.
@@ -24,7 +25,7 @@ def adopting():
         libc.prctl(_PR_SET_CHILD_SUBREAPER, 0)
 
 
-def still_alive(processes, within_s=20):
+def still_alive(processes: Iterable[psutil.Process], within_s: float = 20) -> list[str]:
     """Those that do not end by themselves in time, as text; they are ended."""
     _, alive = psutil.wait_procs(processes, timeout=within_s)
     told = []

@@ -1,19 +1,21 @@
 """Wrong keys for a question: every one that a slip of the author's pen could make."""
 
+from collections.abc import Iterator
 from itertools import combinations
+from typing import Any
 
-from autograder.quiz.questions.fill_in import Blanks, ChoiceBlank, Code, Number
+from autograder.quiz.questions.fill_in import Blanks, ChoiceBlank, Code, Number, Run
 from autograder.quiz.questions.models import Match, Multi, Order, Single, TrueFalse
 
 
-def wrong_keys(question):  # noqa: C901 -- a case for each type
+def wrong_keys(question: Any) -> Iterator[Any]:  # noqa: C901 -- a case for each type
     """The question with each of its possible wrong keys.
 
     Multiple choice: one option too many, one too few. Blanks and numbers: each wrong answer that is known, and a value
     beside the right one. Matches and orders: any two exchanged. Code: each wrong expression that is known.
     """
 
-    def with_(**changes):
+    def with_(**changes: Any) -> Any:
         return question.model_copy(update=changes)
 
     match question:
@@ -25,10 +27,12 @@ def wrong_keys(question):  # noqa: C901 -- a case for each type
         case TrueFalse():
             yield with_(key=not question.key)
         case Number() if question.params:
+            assert isinstance(question.answer, Run)
             for distractor in question.distractors:
                 yield with_(answer=question.answer.model_copy(update={"run": distractor.expr}))
         case Number():
             yield from (with_(answer=wrong.is_, wrong=[]) for wrong in question.wrong)
+            assert not isinstance(question.answer, Run)
             yield with_(answer=float(question.answer) * 1.1 + 1)
         case Blanks():
             for name, blank in question.blanks.items():
@@ -39,16 +43,16 @@ def wrong_keys(question):  # noqa: C901 -- a case for each type
                 if question.key[a] != question.key[b]:
                     yield with_(key={**question.key, a: question.key[b], b: question.key[a]})
         case Order():
-            for a, b in combinations(range(len(question.key)), 2):
+            for i, j in combinations(range(len(question.key)), 2):
                 key = list(question.key)
-                key[a], key[b] = key[b], key[a]
+                key[i], key[j] = key[j], key[i]
                 if key not in question.accept:
                     yield with_(key=key)
         case Code():
             yield from (with_(answer=wrong.is_) for wrong in question.wrong)
 
 
-def wrong_blanks(blank):
+def wrong_blanks(blank: Any) -> Iterator[Any]:
     """A blank with each of its possible wrong keys."""
     if isinstance(blank, ChoiceBlank):
         yield from (blank.model_copy(update={"answer": name}) for name in blank.options if name != blank.answer)

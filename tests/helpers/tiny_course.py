@@ -1,7 +1,9 @@
 """A course of one small assignment, made on the spot: `double(x)` and `step(params, lr)`, 10 points."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from autograder.course.course import Course
 
@@ -60,8 +62,10 @@ DOUBLE = "def double(x):\n    return 2 * x\n"
 STEP = "def step(params, lr):\n    for p in params:\n        p.data -= lr * p.grad\n"
 
 
-def code_cell(source, grade_id=None, *, points=None, tags=None):
-    metadata = {"tags": tags} if tags else {}
+def code_cell(
+    source: str, grade_id: str | None = None, *, points: float | None = None, tags: list[str] | None = None
+) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"tags": tags} if tags else {}
     if grade_id:
         metadata["nbgrader"] = {
             "schema_version": 3,
@@ -81,18 +85,23 @@ def code_cell(source, grade_id=None, *, points=None, tags=None):
     }
 
 
-def notebook(*cells):
+def notebook(*cells: str | dict[str, Any]) -> dict[str, Any]:
     """A notebook of nbformat 4.5; a string is a code cell."""
-    cells = [code_cell(cell) if isinstance(cell, str) else cell for cell in cells]
     return {
         "nbformat": 4,
         "nbformat_minor": 5,
         "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-        "cells": cells,
+        "cells": [code_cell(cell) if isinstance(cell, str) else cell for cell in cells],
     }
 
 
-def answers(double=DOUBLE, step=STEP, *, before=(), after=()):
+def answers(
+    double: str = DOUBLE,
+    step: str = STEP,
+    *,
+    before: Iterable[str | dict[str, Any]] = (),
+    after: Iterable[str | dict[str, Any]] = (),
+) -> dict[str, Any]:
     """A notebook as a student hands it in."""
     return notebook(
         "import torch\nfrom autograder import check",
@@ -105,7 +114,14 @@ def answers(double=DOUBLE, step=STEP, *, before=(), after=()):
     )
 
 
-def make(root, *, settings=SETTINGS, visible=VISIBLE, hidden=HIDDEN, source=None):
+def make(
+    root: Path,
+    *,
+    settings: str = SETTINGS,
+    visible: str = VISIBLE,
+    hidden: str = HIDDEN,
+    source: dict[str, Any] | None = None,
+) -> Course:
     """Write the course's folders; gives the `Course`."""
     folder = Path(root) / "solutions" / "tiny"
     (folder / "private").mkdir(parents=True)
@@ -116,7 +132,7 @@ def make(root, *, settings=SETTINGS, visible=VISIBLE, hidden=HIDDEN, source=None
     return Course(Path(root))
 
 
-def submit(course, student, content, name="tiny.ipynb"):
+def submit(course: Course, student: str, content: dict[str, Any] | str | bytes, name: str = "tiny.ipynb") -> Path:
     """Hand in a notebook (as a dict), text or bytes."""
     file = course.submitted / student / "tiny" / name
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from autograder.quiz.questions import loading
+from autograder.quiz.questions.models import Quiz
+from autograder.quiz.scoring.markers import Variant
 
 SOURCE = """\
 schema: 1
@@ -117,6 +119,13 @@ def make(folder: Path, source: str = SOURCE) -> Path:
     return path
 
 
-def load(folder: Path, source: str = SOURCE):
+def load(folder: Path, source: str = SOURCE) -> Quiz:
     """Write the quiz and read it."""
     return loading.load(make(folder, source))
+
+
+VARIANTS = {"varied": [Variant({"n": n, "k": 2}, str(n + 2), ((str(n - 2), 0),)) for n in (5, 7, 9)]}
+
+
+SECRETS = ["why", "explain", "key", "prove", "claims", "accept", "wrong", "regex", "atol", "rtol", "run", "score", "tests", "expr", "answer", "weight",
+           "this is three", "这是三", "One and one is two", "count them", "偏置", "bias", "0.112", "x.mean()", "x.sum()", "divide by"]  # fmt: skip

@@ -42,7 +42,7 @@ def submitted(tmp_path):
 
 
 def reasons(collection):
-    return {refused.path: refused.reason for refused in collection.refused}
+    return {refused.path: refused.reason.en for refused in collection.refused}
 
 
 def test_canvas(tmp_path, submitted):

@@ -105,6 +105,8 @@ def test_what_is_no_assignment_is_told(fetched, tmp_path):
     assert "tiny.ipynb is what is handed in" in submit(fetched / "mine.ipynb", cwd=tmp_path, code=2).stderr
     (fetched / "tiny.ipynb").unlink()
     told = submit(cwd=fetched, code=2).stderr
+    assert "nothing could be handed in" in told and "没有可以提交的内容" not in told
+    told = submit(cwd=fetched, code=2, AUTOGRADER_LANG="").stderr  # nobody has chosen a language
     assert "nothing could be handed in" in told and "没有可以提交的内容" in told and told.count("\n") == 1
 
 

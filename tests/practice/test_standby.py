@@ -114,8 +114,20 @@ def test_data_is_read_as_it_is_now(mine, tmp_path, monkeypatch):
 
 def test_an_authors_mistake_is_told_as_ever(warm, mine):
     (mine.parent / "test_tiny.py").write_text("import torch\nnonsense(\n")
-    with pytest.raises(ConfigError, match=r"test_tiny\.py:2"):
+    with pytest.raises(ConfigError, match=r"test_tiny\.py:2:9: SyntaxError"):
         standby.check_file(mine)
+
+
+def test_an_authors_mistake_comes_from_the_process_that_stands_by_with_its_column(warm, mine):
+    rubric = mine.parent / "test_tiny.py"
+    rubric.write_text("import torch\nnonsense(\n")
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(warm))
+        with connection.makefile("rw", encoding="utf-8") as channel:
+            channel.write(json.dumps({"path": str(mine)}) + "\n")
+            channel.flush()
+            error = ConfigError.from_dict(json.loads(channel.readline())["mistake"])
+    assert (error.path, error.line, error.column) == (rubric, 2, 9)
 
 
 def test_who_asks_for_nothing_disturbs_nobody(warm, mine):
@@ -155,6 +167,17 @@ def test_a_folder_that_others_may_enter_is_not_used(mine, tmp_path, monkeypatch)
     (tmp_path / "autograder").chmod(0o755)
     assert outcomes(mine)["double.values"] == "passed"
     assert places(tmp_path) == []
+
+
+def test_without_a_runtime_folder_it_is_in_one_that_is_this_users_alone(tmp_path, monkeypatch, recwarn):
+    """Its parent too, where it is not the system's: who may write there could exchange it."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert standby._folder() == tmp_path / "autograder"
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    folder = standby._folder()
+    assert folder.stat().st_uid == folder.parent.stat().st_uid == os.getuid()
+    assert not (folder.stat().st_mode | folder.parent.stat().st_mode) & 0o077
+    assert not recwarn.list
 
 
 def test_another_version_of_the_package_has_another_name(mine, monkeypatch, tmp_path):

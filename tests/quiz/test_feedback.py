@@ -4,7 +4,7 @@ import re
 
 import pytest
 import tiny_quiz as tiny
-from test_quiz_cli import quiz as run_quiz
+from command_line import run_quiz
 
 from autograder.quiz import feedback
 from autograder.quiz.scoring.markers import Variant
@@ -41,10 +41,10 @@ def test_a_page_says_what_was_answered_and_why_it_is_wrong(quiz):
     assert "attempt 2 counts" in one
     assert "hints taken: 1" in one
     assert "Which <code>a &lt; b</code> one is <math" in one
-    assert re.search(r'<li class="passed"><span>✓</span><span><code>1 \+ 1</code><span class="tag">your choice', one)
+    assert re.search(r'<li class="passed"><span>✓</span><span><code>1 \+ 1</code> <span class="tag">your choice', one)
     assert "One and one is two." in one
     assert some.count("your choice") == 2
-    assert re.search(r'<li class="failed"><span>✗</span><span>1<span class="tag">your choice', some)
+    assert re.search(r'<li class="failed"><span>✗</span><span>1 <span class="tag">your choice', some)
     assert "one is odd" in some
     assert "your answer: true" in statement
     assert "____(W), b ____(b)" in shapes

@@ -15,7 +15,7 @@ def remarks(tmp_path):
     def remarks(old="", new=""):
         assert old in tiny.SOURCE
         quiz = tiny.load(tmp_path, tiny.SOURCE.replace(old, new, 1))
-        return [(r.kind, r.question, r.words) for r in lint.lint(quiz, tmp_path, VARIANTS)]
+        return [(r.kind, r.question, r.words.en) for r in lint.lint(quiz, tmp_path, VARIANTS)]
 
     return remarks
 
@@ -70,7 +70,7 @@ def test_patterns_over_the_whole_quiz_are_found(tmp_path):
     head = tiny.SOURCE[: tiny.SOURCE.index("questions:")].replace("attempts: [1, 0.5]", "shuffle: false")
     one = "  - {id: q%d, type: single, prompt: {zh: 问, en: ask}, options: {A: {text: yes indeed}, B: {text: no}}, key: A}\n"
     quiz = tiny.load(tmp_path, head + "questions:\n" + "".join(one % n for n in range(5)))
-    words = [r.words for r in lint.lint(quiz, tmp_path, {}) if not r.question]
+    words = [r.words.en for r in lint.lint(quiz, tmp_path, {}) if not r.question]
     assert words == [
         "in 5 of 5 single choices the longest option is right",
         "the right option is A in 5 of 5 single choices",
@@ -85,7 +85,7 @@ def test_options_that_cannot_be_told_apart_in_a_form_are_found(tmp_path):
             head
             + f"questions:\n  - {{id: q, type: single, prompt: {{zh: 问, en: ask}}, key: {options[0][0]}, options: {{{listed}}}}}\n"
         )
-        return {r.words for r in lint.lint(tiny.load(tmp_path, source), tmp_path, {}) if r.kind == "error"}
+        return {r.words.en for r in lint.lint(tiny.load(tmp_path, source), tmp_path, {}) if r.kind == "error"}
 
     assert remarks(("A", "tensor"), ("B", "Tensor")) == set()  # an exact answer tells them apart
     assert remarks(("A", "b"), ("B", "w")) == {"the words of option A can be read as another answer"}

@@ -3,11 +3,10 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import tiny_course as tiny
-from without_landlock import has_namespaces
+from without_landlock import WITHOUT_LANDLOCK, grade, has_namespaces, run
 
 from autograder.cli import doctor
 from autograder.results.journal import read
@@ -16,7 +15,6 @@ from autograder.sandbox import confine, landlock
 pytestmark = pytest.mark.skipif(landlock.version() == 0, reason="this machine has no Landlock to compare with")
 needs_namespaces = pytest.mark.skipif(not has_namespaces(), reason="this machine lets nobody mount in a namespace")
 
-WITHOUT_LANDLOCK = (sys.executable, str(Path(__file__).parents[1] / "helpers" / "without_landlock.py"))
 SETTINGS = tiny.SETTINGS.replace("call_s: 2, cell_s: 2", "call_s: 1, cell_s: 10")
 ANSWERS = {
     "right": tiny.answers(before=["import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"]),
@@ -34,14 +32,6 @@ def course(tmp_path_factory):
     for student, content in ANSWERS.items():
         tiny.submit(course, student, content)
     return course
-
-
-def run(*command, before=()):
-    return subprocess.run([*before, sys.executable, "-m", "autograder", *command], capture_output=True, text=True)
-
-
-def grade(course, out, *options, before=()):
-    return run("grade", "--course", course.root, "--out", out, "--no-gradebook", *options, before=before)
 
 
 @needs_namespaces
@@ -62,8 +52,44 @@ def test_where_there_are_no_namespaces_either_grading_is_refused_with_the_remedy
     done = grade(course, tmp_path / "out", before=(*WITHOUT_LANDLOCK, too))
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert "Landlock" in done.stderr and "user namespaces" in done.stderr
-    assert "grade in WSL2 or a Linux container, or add --unsafe-no-sandbox" in done.stderr
+    assert "use WSL2 or a Linux container, or add --unsafe-no-sandbox" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+REFUSED = """
+from pathlib import Path
+from autograder.cli.options import must_confine
+from autograder.base.errors import AutograderError
+from autograder.gradebook.plain_notebooks import Runner
+from autograder.cli.quiz_answering import _code_judge
+from autograder.cli.quiz_authoring import _prove
+from autograder.sandbox import confine
+
+for refuse in (
+    lambda: must_confine(unsafe=False, scratch_mb=1),
+    lambda: _prove(Path("quiz.yaml"), None, unsafe=False),
+    lambda: Runner(1),
+    lambda: _code_judge(None)(None, "1"),
+):
+    try:
+        refuse()
+    except AutograderError as error:
+        print(error)
+print(confine.refusal().zh)
+"""
+
+
+def test_every_refusal_is_the_same_sentence():
+    done = subprocess.run(
+        [*WITHOUT_LANDLOCK, "--unshare", sys.executable, "-c", REFUSED], capture_output=True, text=True
+    )
+    sentence = (
+        "this machine cannot confine the code it would run: it lacks Landlock (Linux 5.13 or newer) and user namespaces, "
+        "one of which is needed; use WSL2 or a Linux container"
+    )
+    *english, chinese = done.stdout.splitlines()
+    assert english == [f"{sentence}, or add --unsafe-no-sandbox"] * 2 + [sentence] * 2, done.stderr
+    assert "Landlock" in chinese and "WSL2" in chinese and "lacks" not in chinese
 
 
 def test_who_grades_without_any_finds_it_in_every_report(course, tmp_path):

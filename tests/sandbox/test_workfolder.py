@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 import tiny_course as tiny
-from test_confine import ATTEMPTS, FORBIDDEN, GONE, ORDINARY, REFUSED, USERS
-from test_jail import WITHOUT_LANDLOCK, grade
-from without_landlock import has_namespaces
+from escape_attempts import ATTEMPTS, FORBIDDEN, GONE, ORDINARY, REFUSED, USERS
+from without_landlock import WITHOUT_LANDLOCK, grade, has_namespaces
 
 from autograder.base.errors import StudentCrash, StudentException
 from autograder.results.journal import read
@@ -203,7 +202,7 @@ def test_an_assignment_with_one_is_graded(course, tmp_path):
     assert done.returncode == 0, done.stderr
     reports = {report.student: report for report in read(tmp_path / "out")}
     assert {student: report.score for student, report in reports.items()} == {"keeps": 10, "fills": 4}
-    assert "1 MB in at most 256 files" in reports["fills"].exercises[0].criteria[0].message
+    assert "1 MB in at most 256 files" in reports["fills"].exercises[0].criteria[0].message.en
     assert not list(course.root.rglob("*.pt"))
 
 

@@ -888,7 +888,7 @@ def test_cells_that_fail_are_problems_with_cell_and_line(open_student):
         ("cell-error", 3, 1),
         ("cell-error", 4, 1),
     ]
-    assert all(p.text and p.text_zh for p in student.runner.problems)
+    assert all(p.text.en and p.text.zh for p in student.runner.problems)
     assert student.f() == 1
 
 

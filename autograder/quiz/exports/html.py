@@ -6,12 +6,10 @@ nothing else, and judges nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from autograder.base.i18n import Language, Text
+from autograder.base.i18n import Language, Text, text
 from autograder.quiz.exports.losses import Loss
 from autograder.quiz.notation.formulas import marked
 from autograder.quiz.notation.parsing import parse_number, parse_shape, parse_word
@@ -34,9 +32,7 @@ from autograder.quiz.questions.models import AnyQuestion, Match, Multi, Order, Q
 from autograder.quiz.scoring import credit
 from autograder.quiz.scoring.markers import Variant
 from autograder.quiz.take.released import release, shuffled
-
-_PAGE = Path(__file__).with_name("page.html")
-_PLACE = "QUIZ_DATA"
+from autograder.report.templates import render
 
 
 def page(
@@ -58,8 +54,8 @@ def page(
             data |= _key(quiz, question, variants.get(question.id, ()))
             if question.id in certificates:
                 data["evidence"] = _evidence(question, certificates[question.id])
-    content = json.dumps(_with_formulas(shown), ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", "\\u2028")
-    return _PAGE.read_text(encoding="utf-8").replace(_PLACE, content), list(_losses(quiz))
+    data = _with_formulas(shown)
+    return render("quiz/exports/page.html", quiz=quiz, language=quiz.language, data=data), list(_losses(quiz))
 
 
 def _with_formulas(data: Any) -> Any:
@@ -75,11 +71,11 @@ def _losses(quiz: Quiz) -> Sequence[Loss]:
     losses = []
     for question in quiz.questions:
         if isinstance(question, Code):
-            losses.append(Loss(question.id, "a page cannot run Python: the answer is shown for comparison"))
+            losses.append(Loss(question.id, text("a page cannot run Python: the answer is shown for comparison")))
         if isinstance(question, Number) and question.params:
-            losses.append(Loss(question.id, "every reader gets the same variant"))
+            losses.append(Loss(question.id, text("every reader gets the same variant")))
         if isinstance(question, Blanks) and any(isinstance(b, TextBlank) and b.regex for b in question.blanks.values()):
-            losses.append(Loss(question.id, "answers that only the regex accepts are not accepted"))
+            losses.append(Loss(question.id, text("answers that only the regex accepts are not accepted")))
     return losses
 
 

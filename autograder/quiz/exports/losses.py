@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from autograder.base.i18n import Language, Text
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -16,13 +18,13 @@ class Loss:
     """
 
     question: str
-    words: str
+    words: Text
 
 
-def told(losses: Iterable[Loss]) -> Iterator[str]:
+def told(losses: Iterable[Loss], language: Language) -> Iterator[str]:
     """What is lost, a line for each kind of loss with everything it concerns."""
     concerned: dict[str, list[str]] = {}
     for loss in losses:
-        concerned.setdefault(loss.words, []).append(loss.question)
+        concerned.setdefault(loss.words.get(language), []).append(loss.question)
     for words, names in concerned.items():
         yield f"{', '.join(dict.fromkeys(names))}: {words}"

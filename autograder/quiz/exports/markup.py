@@ -2,44 +2,65 @@
 
 from __future__ import annotations
 
-import html
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from autograder.base.i18n import Language
-from autograder.quiz.notation.formulas import replaced
+from autograder.quiz.notation.formulas import split
 from autograder.quiz.questions.fields import Option
+from autograder.report.templates import fragment
 
 _CODE = re.compile(r"`([^`]+)`")
+Parts = Sequence[tuple[str, str]]
+"""An author's words in pieces: each with its kind, ``text``, ``code`` or ``formula``."""
 
 
 def in_brackets(latex: str) -> str:
     """A formula as MathJax finds it in a page."""
-    return rf"\({html.escape(latex, quote=False)}\)"
+    return rf"\({latex}\)"
 
 
-def to_html(words: str, formula: Callable[[str], str] = in_brackets) -> str:
-    r"""Words of an author, where only backquotes and dollar signs mean something.
+def parts_of(words: str, formula: Callable[[str], str] = in_brackets) -> Parts:
+    """Words of an author, where only backquotes and dollar signs mean something.
 
     Args:
         words: with formulas between dollar signs.
-        formula: makes HTML of one.
+        formula: makes plain text or `Markup` of one.
+    """
+    return list(_parts_of(words, formula))
+
+
+def _parts_of(words: str, formula: Callable[[str], str]) -> Iterator[tuple[str, str]]:
+    for is_formula, part in split(words):
+        if is_formula:
+            yield "formula", formula(part)
+        else:
+            yield from (("code" if n % 2 else "text", piece) for n, piece in enumerate(_CODE.split(part)) if piece)
+
+
+def parts_of_option(option: Option, language: Language, formula: Callable[[str], str] = in_brackets) -> Parts:
+    """What an option shows."""
+    if option.text is None:
+        return [("code", option.code or "")]
+    return parts_of(option.text.get(language), formula)
+
+
+def to_html(words: str, formula: Callable[[str], str] = in_brackets) -> str:
+    r"""Words of an author as HTML; the arguments are those of `parts_of`.
 
     >>> to_html("is `a < b` so, or $a < b$?")
     'is <code>a &lt; b</code> so, or \\(a &lt; b\\)?'
     """
-
-    def escaped(plain: str) -> str:
-        return _CODE.sub(r"<code>\1</code>", html.escape(plain, quote=False))
-
-    return replaced(words, formula, escaped)
+    return _html(parts_of(words, formula))
 
 
-def option_html(option: Option, language: Language, formula: Callable[[str], str] = in_brackets) -> str:
-    """What an option shows."""
-    if option.text is None:
-        return f"<code>{html.escape(option.code or '', quote=False)}</code>"
-    return to_html(option.text.get(language), formula)
+def option_html(option: Option, language: Language) -> str:
+    """What an option shows, as HTML."""
+    return _html(parts_of_option(option, language))
+
+
+def _html(parts: Parts) -> str:
+    return str(fragment("quiz/exports/words.html", "words", parts))
 
 
 def spellings(shape: Sequence[int | str]) -> list[str]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from autograder.base.i18n import Language, Text
+from autograder.base.i18n import Language, Text, text
 from autograder.quiz.exports.losses import Loss
 from autograder.quiz.exports.markup import option_html, spellings, to_html
 from autograder.quiz.notation.parsing import parse_number
@@ -53,12 +53,12 @@ class Exporter:
         indent(root)
         return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 
-    def _lose(self, question: AnyQuestion, words: str, part: str = "") -> None:
+    def _lose(self, question: AnyQuestion, words: Text, part: str = "") -> None:
         self.losses.append(Loss(f"{question.id}.{part}" if part else question.id, words))
 
     def _question(self, root: Element, question: AnyQuestion) -> None:  # noqa: C901 -- a case for each type
         if not _falls_evenly(self._quiz.attempts(question)):
-            self._lose(question, "every attempt costs the same share in Moodle")
+            self._lose(question, text("every attempt costs the same share in Moodle"))
         match question:
             case Single():
                 self._single(root, question)
@@ -67,7 +67,7 @@ class Exporter:
             case TrueFalse():
                 self._truefalse(root, question)
             case Number() if question.params:
-                self._lose(question, "each variant becomes a question; Moodle must draw one at random")
+                self._lose(question, text("each variant becomes a question; Moodle must draw one at random"))
                 for number, variant in enumerate(self._variants.get(question.id, ()), 1):
                     self._number(root, question, variant, f"{question.id}-{number}")
             case Number():
@@ -77,9 +77,9 @@ class Exporter:
             case Match():
                 self._match(root, question)
             case Order():
-                self._lose(question, "Moodle's core has no such type: left out")
+                self._lose(question, text("Moodle's core has no such type: left out"))
             case Code():
-                self._lose(question, "Moodle cannot run Python: left out")
+                self._lose(question, text("Moodle cannot run Python: left out"))
 
     # -- types ---------------------------------------------------------------------------------------------------------
 
@@ -90,7 +90,7 @@ class Exporter:
         for name, option in question.options.items():
             share = 1.0 if name in question.key else option.score or 0.0
             if not _is_known(share):
-                self._lose(question, f"Moodle knows no fraction {share:g}", name)
+                self._lose(question, text("Moodle knows no fraction {share}", share=f"{share:g}"), name)
             self._answer(element, share, option_html(option, self._language), option.why)
 
     def _multi(self, root: Element, question: Multi) -> None:
@@ -98,13 +98,13 @@ class Exporter:
         right, wrong = len(question.key), len(question.options) - len(question.key)
         takes = {"balanced": wrong, "net": right}.get(rule)
         if not right:
-            self._lose(question, "Moodle gives no points for choosing nothing")
+            self._lose(question, text("Moodle gives no points for choosing nothing"))
         elif takes is None:
-            self._lose(question, f"Moodle cannot credit by {rule}: balanced is used instead")
+            self._lose(question, text("Moodle cannot credit by {rule}: balanced is used instead", rule=rule))
         takes = wrong if takes is None or not right else takes
         for count in (right, takes):
             if count and count not in _FRACTIONS:
-                self._lose(question, f"Moodle knows no fraction 1/{count}")
+                self._lose(question, text("Moodle knows no fraction 1/{count}", count=count))
         element = self._begin(root, question, "multichoice", question.id)
         SubElement(element, "single").text = "false"
         self._shuffle(element, question)
@@ -147,18 +147,21 @@ class Exporter:
 
     def _cloze(self, root: Element, question: Blanks) -> None:
         if any(isinstance(blank, ShapeBlank) for blank in question.blanks.values()):
-            self._lose(question, "a shape is accepted in three spellings only")
+            self._lose(question, text("a shape is accepted in three spellings only"))
         total = sum(blank.weight for blank in question.blanks.values())
         worth = {name: question.points * blank.weight / total for name, blank in question.blanks.items()}
         if any(points != round(points) for points in worth.values()):
             worth = {name: float(max(1, round(blank.weight))) for name, blank in question.blanks.items()}
             if (points := sum(worth.values())) != question.points:
-                self._lose(question, f"Moodle weighs by whole numbers: it is worth {points:g} points there")
+                self._lose(
+                    question,
+                    text("Moodle weighs by whole numbers: it is worth {points} points there", points=f"{points:g}"),
+                )
             elif any(worth[name] != blank.weight for name, blank in question.blanks.items()):
-                self._lose(question, "Moodle weighs by whole numbers")
+                self._lose(question, text("Moodle weighs by whole numbers"))
         for name, blank in question.blanks.items():
             if isinstance(blank, TextBlank) and blank.regex:
-                self._lose(question, "what only the regex accepts is not accepted", name)
+                self._lose(question, text("what only the regex accepts is not accepted"), name)
         prompt = to_html(question.prompt.get(self._language))
         filled = PLACEHOLDER.sub(lambda found: self._hole(question.blanks[found[1]], round(worth[found[1]])), prompt)
         self._begin(root, question, "cloze", question.id, words=filled)
@@ -215,7 +218,7 @@ class Exporter:
         SubElement(element, "penalty").text = f"{1 - attempts[1]:.7g}" if len(attempts) > 1 else "1"
         for hint in question.hints if self._quiz.defaults.mode != "exam" else ():
             if hint.cost:
-                self._lose(question, "a hint costs nothing in Moodle")
+                self._lose(question, text("a hint costs nothing in Moodle"))
             self._words(element, "hint", to_html(hint.text.get(self._language)))
         return element
 

@@ -87,7 +87,13 @@ def cells(
     """The cells of all questions; see `notebook`."""
     names = [grade_id for question in quiz.questions for grade_id in grade_ids([exercise_name(question)])]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise UsageError(f"{quiz.id}: two cells would be called {min(twice)!r} in a notebook; rename a question")
+        raise UsageError(
+            text(
+                "{id}: two cells would be called {twice} in a notebook; rename a question",
+                id=quiz.id,
+                twice=f"{min(twice)!r}",
+            )
+        )
     made = [_imports()] if any(isinstance(question, Code) for question in quiz.questions) else []
     for number, question in enumerate(quiz.questions, 1):
         variant = next(iter(variants.get(question.id, ())), None)
@@ -107,11 +113,11 @@ def losses(quiz: Quiz) -> list[Loss]:
     found = []
     for question in quiz.questions:
         if len(quiz.attempts(question)) > 1:
-            found.append(Loss(question.id, "an answer in a notebook is judged once, when it is graded"))
+            found.append(Loss(question.id, text("an answer in a notebook is judged once, when it is graded")))
         if question.hints and quiz.defaults.mode != "exam":
-            found.append(Loss(question.id, "hints are left out"))
+            found.append(Loss(question.id, text("hints are left out")))
         if isinstance(question, Number) and question.params:
-            found.append(Loss(question.id, "everybody gets the same variant"))
+            found.append(Loss(question.id, text("everybody gets the same variant")))
     return found
 
 

@@ -78,16 +78,16 @@ class Exporter:
             self._question(section, question)
         return written(root)
 
-    def _lose(self, question: AnyQuestion, words: str, part: str = "") -> None:
+    def _lose(self, question: AnyQuestion, words: Text, part: str = "") -> None:
         self.losses.append(Loss(f"{question.id}.{part}" if part else question.id, words))
 
     def _tell_what_canvas_lacks(self, question: AnyQuestion) -> None:
         if len(self._quiz.attempts(question)) > 1:
-            self._lose(question, "Canvas counts attempts by quiz, not by question")
+            self._lose(question, text("Canvas counts attempts by quiz, not by question"))
         if question.hints and self._quiz.defaults.mode != "exam":
-            self._lose(question, "Canvas knows no hints: left out")
+            self._lose(question, text("Canvas knows no hints: left out"))
         if question.shuffle not in (None, self._quiz.defaults.shuffle):
-            self._lose(question, "Canvas shuffles all questions' options or none")
+            self._lose(question, text("Canvas shuffles all questions' options or none"))
 
     def _question(self, section: Element, question: AnyQuestion) -> None:
         match question:
@@ -106,7 +106,7 @@ class Exporter:
             case Order():
                 self._order(section, question)
             case Code():
-                self._lose(question, "Canvas cannot run Python: an essay to be graded by hand")
+                self._lose(question, text("Canvas cannot run Python: an essay to be graded by hand"))
                 self._begin(section, question, "essay_question").with_essay()
 
     # -- types ---------------------------------------------------------------------------------------------------------
@@ -119,17 +119,17 @@ class Exporter:
             if share:
                 item.score(is_(name), 100 * share)
             if 0 < share < 1:
-                self._lose(question, "Canvas gives no part of the points for one choice", name)
+                self._lose(question, text("Canvas gives no part of the points for one choice"), name)
 
     def _multi(self, section: Element, question: Multi) -> None:
         rule = question.credit or self._quiz.defaults.credit
         right, wrong = len(question.key), len(question.options) - len(question.key)
         if rule == "exact":
             self._lose(
-                question, "the package says exact, as QTI can, but Canvas credits by net whatever a package says"
+                question, text("the package says exact, as QTI can, but Canvas credits by net whatever a package says")
             )
         elif not right or not (rule == "net" or (rule == "balanced" and right == wrong)):
-            self._lose(question, f"Canvas cannot credit by {rule}: net is used instead")
+            self._lose(question, text("Canvas cannot credit by {rule}: net is used instead", rule=rule))
         item = self._begin(section, question, "multiple_answers_question")
         item.choose(self._labels(question.options), several=True, feedback=self._feedback(question.options))
 
@@ -150,7 +150,7 @@ class Exporter:
 
     def _number(self, section: Element, question: Number) -> None:
         if question.wrong or question.distractors:
-            self._lose(question, "what is told about known wrong answers is left out")
+            self._lose(question, text("what is told about known wrong answers is left out"))
         if not question.params:
             self._one_number(section, question, Variant({}, str(question.answer)), question.id)
             return
@@ -204,19 +204,19 @@ class Exporter:
     def _tell_about_blanks(self, question: Blanks) -> None:
         blanks = question.blanks
         if len({blank.weight for blank in blanks.values()}) > 1:
-            self._lose(question, "Canvas weighs all blanks alike")
+            self._lose(question, text("Canvas weighs all blanks alike"))
         for name, blank in blanks.items():
             match blank:
                 case ShapeBlank():
-                    self._lose(question, "a shape is accepted in three spellings only", name)
+                    self._lose(question, text("a shape is accepted in three spellings only"), name)
                 case NumberBlank() if blank.half_width(parse_number(blank.answer)):
-                    self._lose(question, "a number in a blank is accepted as it is written only", name)
+                    self._lose(question, text("a number in a blank is accepted as it is written only"), name)
                 case TextBlank() if blank.regex:
-                    self._lose(question, "what only the regex accepts is not accepted", name)
+                    self._lose(question, text("what only the regex accepts is not accepted"), name)
                 case _:
                     pass
             if not isinstance(blank, ChoiceBlank) and blank.wrong:
-                self._lose(question, "what is told about known wrong answers is left out", name)
+                self._lose(question, text("what is told about known wrong answers is left out"), name)
 
     def _choices(self, blank: ChoiceBlank) -> str:
         return " / ".join(option.shown(self._language) for option in blank.options.values())
@@ -237,9 +237,9 @@ class Exporter:
         self._pair(item, question.left, question.right, question.key)
 
     def _order(self, section: Element, question: Order) -> None:
-        self._lose(question, "Canvas's quizzes put nothing in order: places are matched, each credited by itself")
+        self._lose(question, text("Canvas's quizzes put nothing in order: places are matched, each credited by itself"))
         if question.accept:
-            self._lose(question, "other right orders are not accepted")
+            self._lose(question, text("other right orders are not accepted"))
         places = {str(n): Option(text=same(str(n))) for n in range(1, len(question.key) + 1)}
         item = self._begin(section, question, "matching_question")
         self._pair(item, places, question.items, dict(zip(places, question.key, strict=True)))

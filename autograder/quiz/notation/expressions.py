@@ -13,12 +13,18 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from autograder.base.i18n import Text, text
+
 MAX_LENGTH = 500
 MAX_POWER = 1000
 
 
 class ExpressionError(ValueError):
     """An expression that cannot be read, or not be evaluated on these values."""
+
+    def __init__(self, words: Text) -> None:
+        self.text = words
+        super().__init__(words.en)
 
 
 def _numbers(value: Any) -> list[float]:
@@ -56,7 +62,7 @@ def finite(value: Any) -> bool:
 
 def _power(base: Any, exponent: Any) -> Any:
     if abs(exponent) > MAX_POWER:
-        raise ExpressionError(f"an exponent beyond {MAX_POWER}")
+        raise ExpressionError(text("an exponent beyond {most}", most=MAX_POWER))
     return base**exponent
 
 
@@ -100,11 +106,11 @@ _FAILURES = (ArithmeticError, TypeError, ValueError, KeyError, IndexError)
 @lru_cache(maxsize=4096)
 def _parse(source: str) -> ast.expr:
     if len(source) > MAX_LENGTH:
-        raise ExpressionError(f"longer than {MAX_LENGTH} characters")
+        raise ExpressionError(text("longer than {most} characters", most=MAX_LENGTH))
     try:
         tree = ast.parse(source.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ExpressionError(f"not an expression ({error})") from None
+        raise ExpressionError(text("not an expression ({error})", error=error)) from None
     for node in ast.walk(tree):
         _check(node)
     return tree
@@ -119,8 +125,8 @@ def _check(node: ast.AST) -> None:
     if isinstance(node, ast.Call) and not node.keywords:
         if isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS:
             return
-        raise ExpressionError(f"only these can be called: {', '.join(_FUNCTIONS)}")
-    raise ExpressionError(f"{type(node).__name__} is not allowed here")
+        raise ExpressionError(text("only these can be called: {names}", names=", ".join(_FUNCTIONS)))
+    raise ExpressionError(text("{name} is not allowed here", name=type(node).__name__))
 
 
 def names_in(source: str) -> set[str]:
@@ -150,7 +156,7 @@ def evaluate(source: str, values: Mapping[str, Any]) -> Any:
     except _FAILURES as error:
         if isinstance(error, ExpressionError):
             raise
-        raise ExpressionError(f"{type(error).__name__}: {error}") from None
+        raise ExpressionError(text("{name}: {error}", name=type(error).__name__, error=error)) from None
 
 
 def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:  # noqa: C901 -- a case for each kind of node
@@ -162,7 +168,13 @@ def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:  # noqa: C901 -- a
             return node.value
         case ast.Name():
             if node.id not in values:
-                raise ExpressionError(f"there is no {node.id!r}; there are: {', '.join(sorted(values)) or 'none'}")
+                raise ExpressionError(
+                    text(
+                        "there is no {name}; there are: {names}",
+                        name=f"{node.id!r}",
+                        names=", ".join(sorted(values)) or text("none"),
+                    )
+                )
             return values[node.id]
         case ast.List() | ast.Tuple():
             return [inner(child) for child in node.elts]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,11 +49,13 @@ def _converted(latex: str) -> tuple[str, Element]:
 
 
 def in_mathml(latex: str) -> str:
-    """A formula in a page; one that is none stays as it was written."""
+    """A formula as `Markup` for a page; what is not a formula stays as it was written, for the template to escape."""
+    from markupsafe import Markup
+
     try:
-        return to_mathml(latex)
+        return Markup(to_mathml(latex))  # noqa: S704 -- it has been parsed: elements of MathML and nothing else
     except ValueError:
-        return escape(f"${latex}$", quote=False)
+        return f"${latex}$"
 
 
 def to_line(latex: str) -> str:
@@ -85,14 +86,20 @@ def problems(words: str) -> Iterator[str]:
                 yield str(error)
 
 
-def replaced(words: str, formula: Callable[[str], str], other: Callable[[str], str] = str) -> str:
-    """Words with every formula, and everything else, put into another form."""
-    parts, end = [], 0
+def split(words: str) -> Iterator[tuple[bool, str]]:
+    """Words in pieces, each with whether it is a formula; a formula comes without its dollar signs."""
+    end = 0
     for found in _FORMULA.finditer(words):
         if found[2] is not None:
-            parts += [other(words[end : found.start()]), formula(found[2])]
+            yield False, words[end : found.start()]
+            yield True, found[2]
             end = found.end()
-    return "".join([*parts, other(words[end:])])
+    yield False, words[end:]
+
+
+def replaced(words: str, formula: Callable[[str], str], other: Callable[[str], str] = str) -> str:
+    """Words with every formula, and everything else, put into another form."""
+    return "".join(formula(part) if is_formula else other(part) for is_formula, part in split(words))
 
 
 def marked(words: str) -> str:

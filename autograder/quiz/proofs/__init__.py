@@ -1,1 +1,1 @@
-"""TODO."""
+"""Proofs that the keys are right, by running every option."""

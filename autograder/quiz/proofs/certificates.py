@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from autograder.base.errors import ConfigError, UsageError
 from autograder.base.files import write_whole
+from autograder.base.i18n import text
 from autograder.quiz.questions.fill_in import Number
 from autograder.quiz.questions.models import AnyQuestion, Quiz
 from autograder.quiz.scoring.markers import Variant
@@ -179,7 +180,9 @@ def variants_of(quiz: Quiz, certificates: Certificates) -> Mapping[str, list[Var
             continue
         certificate = certificates.questions.get(question.id)
         if certificate is None or certificate.sha256 != fingerprint(question):
-            raise UsageError(f"{question.id}: its variants are not checked as it stands; run `autograder quiz prove`")
+            raise UsageError(
+                text("{id}: its variants are not checked as it stands; run `autograder quiz prove`", id=question.id)
+            )
         found[question.id] = [
             Variant(v["params"], v["answer"], tuple((value, number) for value, number in v["wrong"]))
             for v in certificate.variants

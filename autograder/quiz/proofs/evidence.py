@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Any
 
+from autograder.base.i18n import Text, text
 from autograder.quiz.notation.expressions import ExpressionError, are_close, evaluate
 from autograder.quiz.notation.parsing import FormatError, parse_number, parse_shape
 from autograder.quiz.questions.fields import Proof
@@ -49,7 +50,7 @@ class Finding:
         also: answers that are not in the key but work as well.
     """
 
-    problems: list[str] = field(default_factory=list)
+    problems: list[Text] = field(default_factory=list)
     also: list[str] = field(default_factory=list)
 
 
@@ -67,7 +68,7 @@ def judge(question: AnyQuestion, rows: Sequence[Row]) -> Finding:
         of.setdefault(row.of, []).append(row)
     match question:
         case Single() | Multi():
-            _judge_claims(question.prove, of, list(question.options), set(question.key), "option", finding)
+            _judge_claims(question.prove, of, list(question.options), set(question.key), text("option"), finding)
         case TrueFalse():
             _judge_statement(question, of, finding)
         case Number():
@@ -79,7 +80,7 @@ def judge(question: AnyQuestion, rows: Sequence[Row]) -> Finding:
         case Order():
             orders = {",".join(order) for order in permutations(question.items)}
             right = {",".join(order) for order in (question.key, *question.accept)}
-            _judge_claims(question.prove, of, sorted(orders), right, "order", finding)
+            _judge_claims(question.prove, of, sorted(orders), right, text("order"), finding)
         case Code():
             _judge_code(question, of, finding)
     return finding
@@ -105,30 +106,49 @@ def _holds_by_seed(claims: Sequence[str], rows: Sequence[Row], finding: Finding)
         try:
             result.append(holds(claims, row.values))
         except ExpressionError as error:
-            finding.problems.append(f"{row.of}, seed {row.seed}: the claim cannot be judged: {error}")
+            finding.problems.append(
+                text(
+                    "{of}, seed {seed}: the claim cannot be judged: {error}", of=row.of, seed=row.seed, error=error.text
+                )
+            )
             result.append(False)
     return result
 
 
 def _judge_claims(
-    proof: Proof, of: Mapping[str, Sequence[Row]], names: Sequence[str], key: set[str], what: str, finding: Finding
+    proof: Proof, of: Mapping[str, Sequence[Row]], names: Sequence[str], key: set[str], what: Text, finding: Finding
 ) -> None:
     if not proof.claims:
-        finding.problems.append("claims: say what the right answers have in common")
+        finding.problems.append(text("claims: say what the right answers have in common"))
         return
     for name in names:
         rows = of.get(name, [])
         if not rows:
-            finding.problems.append(f"{what} {name}: there is nothing to run; give it code or run")
+            finding.problems.append(
+                text("{what} {name}: there is nothing to run; give it code or run", what=what, name=name)
+            )
             continue
         met = _holds_by_seed(proof.claims, rows, finding)
         if name in key and not all(met):
             seeds = [row.seed for row, good in zip(rows, met, strict=True) if not good]
             finding.problems.append(
-                f"{what} {name} is in the key but fails the claim (seeds {seeds}): {_short(rows[0])}"
+                text(
+                    "{what} {name} is in the key but fails the claim (seeds {seeds}): {evidence}",
+                    what=what,
+                    name=name,
+                    seeds=seeds,
+                    evidence=_short(rows[0]),
+                )
             )
         elif name not in key and any(met):
-            finding.problems.append(f"{what} {name} is not in the key but satisfies the claim: {_short(rows[0])}")
+            finding.problems.append(
+                text(
+                    "{what} {name} is not in the key but satisfies the claim: {evidence}",
+                    what=what,
+                    name=name,
+                    evidence=_short(rows[0]),
+                )
+            )
             finding.also.append(name)
     for measure, factor in proof.margin.items():
         _judge_margin(measure, factor, of, names, key, finding)
@@ -142,14 +162,21 @@ def _judge_margin(
         inside = [abs(float(row.values[measure])) for name in names if name in key for row in of.get(name, [])]
         outside = [abs(float(row.values[measure])) for name in names if name not in key for row in of.get(name, [])]
     except (KeyError, TypeError, ValueError):
-        finding.problems.append(f"margin.{measure}: the evidence holds no such number")
+        finding.problems.append(text("margin.{measure}: the evidence holds no such number", measure=measure))
         return
     if not inside or not outside:
-        finding.problems.append(f"margin.{measure}: there is nothing to compare")
+        finding.problems.append(text("margin.{measure}: there is nothing to compare", measure=measure))
         return
     apart = max(_ratio(min(inside), max(outside)), _ratio(min(outside), max(inside)))
     if not apart >= factor:
-        finding.problems.append(f"margin.{measure}: right and wrong lie {apart:.3g} times apart, not {factor:g}")
+        finding.problems.append(
+            text(
+                "margin.{measure}: right and wrong lie {apart} times apart, not {factor}",
+                measure=measure,
+                apart=f"{apart:.3g}",
+                factor=f"{factor:g}",
+            )
+        )
 
 
 def _ratio(large: float, small: float) -> float:
@@ -160,31 +187,53 @@ def _judge_statement(question: TrueFalse, of: Mapping[str, Sequence[Row]], findi
     assert question.prove is not None
     rows = of.get(STATEMENT, [])
     if not rows:
-        finding.problems.append("run: give an expression that is true when the statement is")
+        finding.problems.append(text("run: give an expression that is true when the statement is"))
         return
     met = _holds_by_seed(question.prove.claims or ["value"], rows, finding)
     for row in rows:
         if row.values.get("error"):
-            finding.problems.append(f"seed {row.seed}: running it ended in {row.values['error']}")
+            finding.problems.append(
+                text("seed {seed}: running it ended in {error}", seed=row.seed, error=row.values["error"])
+            )
     if not all(good == question.key for good in met):
-        finding.problems.append(f"the key is {question.key}, but running it says otherwise: {_short(rows[0])}")
+        finding.problems.append(
+            text(
+                "the key is {key}, but running it says otherwise: {evidence}",
+                key=question.key,
+                evidence=_short(rows[0]),
+            )
+        )
 
 
 def _judge_number(question: Number, rows: Sequence[Row], finding: Finding) -> None:
     if not rows:
-        finding.problems.append("run: give an expression whose value is the answer")
+        finding.problems.append(text("run: give an expression whose value is the answer"))
     for row in rows:
         try:
             value = parse_number(row.values.get("value"))
         except FormatError:
-            finding.problems.append(f"seed {row.seed}: running it gives no number: {_short(row)}")
+            finding.problems.append(
+                text("seed {seed}: running it gives no number: {evidence}", seed=row.seed, evidence=_short(row))
+            )
             continue
         if not is_near(value, parse_number(question.answer), question):
-            finding.problems.append(f"the key is {question.answer}, but running it gives {row.values['value']}")
+            finding.problems.append(
+                text(
+                    "the key is {answer}, but running it gives {value}",
+                    answer=question.answer,
+                    value=row.values["value"],
+                )
+            )
         for wrong in question.wrong:
             apart = abs(parse_number(wrong.is_) - value)
             if apart <= _WRONG_BY_TOLERANCES * question.half_width(value):
-                finding.problems.append(f"wrong: {wrong.is_} is too near the right value {row.values['value']}")
+                finding.problems.append(
+                    text(
+                        "wrong: {answer} is too near the right value {value}",
+                        answer=wrong.is_,
+                        value=row.values["value"],
+                    )
+                )
 
 
 def _judge_blanks(question: Blanks, of: Mapping[str, Sequence[Row]], finding: Finding) -> None:
@@ -194,7 +243,7 @@ def _judge_blanks(question: Blanks, of: Mapping[str, Sequence[Row]], finding: Fi
     for name, blank in question.blanks.items():
         rows = of.get(name, [])
         if not rows:
-            finding.problems.append(f"run.{name}: give an expression whose value is the answer")
+            finding.problems.append(text("run.{name}: give an expression whose value is the answer", name=name))
         for row in rows:
             _judge_blank(name, blank, row, finding)
 
@@ -206,17 +255,30 @@ def _judge_blank(name: str, blank: Blank, row: Row, finding: Finding) -> None:
     except FormatError:
         right = False
     if not right:
-        finding.problems.append(f"{name}: the key is {_key_of(blank)}, but running it gives {value}")
+        finding.problems.append(
+            text(
+                "{name}: the key is {key}, but running it gives {value}",
+                name=name,
+                key=_key_of(blank),
+                value=value,
+            )
+        )
     if isinstance(blank, ChoiceBlank):
         return
     for wrong in blank.wrong:
         if judge_of_blank(blank)(wrong.is_).share:
-            finding.problems.append(f"{name}: {wrong.is_} is called wrong but is accepted")
+            finding.problems.append(
+                text("{name}: {answer} is called wrong but is accepted", name=name, answer=wrong.is_)
+            )
     if isinstance(blank, NumberBlank) and right:
         for known in blank.wrong:
             apart = abs(parse_number(known.is_) - parse_number(value))
             if apart <= _WRONG_BY_TOLERANCES * blank.half_width(parse_number(value)):
-                finding.problems.append(f"{name}: {known.is_} is too near the right value {value}")
+                finding.problems.append(
+                    text(
+                        "{name}: {answer} is too near the right value {value}", name=name, answer=known.is_, value=value
+                    )
+                )
 
 
 def _key_of(blank: Blank) -> str:
@@ -228,7 +290,7 @@ def _judge_shapes(question: Blanks, values: Values, finding: Finding) -> None:
     names: list[str] = values["names"]
     blanks = [question.blanks[name] for name in names]
     if set(names) != set(question.blanks) or not all(isinstance(blank, ShapeBlank) for blank in blanks):
-        finding.problems.append("enumerate_shapes: every blank must be a shape")
+        finding.problems.append(text("enumerate_shapes: every blank must be a shape"))
         return
     working = {tuple(tuple(shape) for shape in combination) for combination in values["working"]}
     accepted = [{parse_shape(s) for s in (b.answer, *b.accept)} for b in blanks if isinstance(b, ShapeBlank)]
@@ -237,31 +299,53 @@ def _judge_shapes(question: Blanks, values: Values, finding: Finding) -> None:
         for shape in sorted(shapes, key=str):
             tried = (*keyed[:position], shape, *keyed[position + 1 :])
             if tried not in working:
-                finding.problems.append(f"{names[position]}: {shape} is accepted but does not work")
+                finding.problems.append(
+                    text("{name}: {shape} is accepted but does not work", name=names[position], shape=shape)
+                )
     for combination in sorted(working, key=str):
         if not all(shape in allowed for shape, allowed in zip(combination, accepted, strict=True)):
             finding.also.append(", ".join(f"{name} {shape}" for name, shape in zip(names, combination, strict=True)))
     if finding.also:
-        finding.problems.append(f"works as well but is not accepted: {'; '.join(finding.also[:5])}")
+        finding.problems.append(text("works as well but is not accepted: {names}", names="; ".join(finding.also[:5])))
 
 
 def _judge_match(question: Match, of: Mapping[str, Sequence[Row]], finding: Finding) -> None:
     assert question.prove is not None
     if not question.prove.claims:
-        finding.problems.append("claims: say what belongs together, in left_... and right_...")
+        finding.problems.append(text("claims: say what belongs together, in left_... and right_..."))
     for left in question.left:
         for right in question.right:
             pairs = list(zip(of.get(f"left {left}", []), of.get(f"right {right}", []), strict=False))
             if not pairs:
-                finding.problems.append(f"{left} and {right}: there is nothing to run; give both sides code or run")
+                finding.problems.append(
+                    text(
+                        "{left} and {right}: there is nothing to run; give both sides code or run",
+                        left=left,
+                        right=right,
+                    )
+                )
                 continue
             rows = [Row(f"{left}-{right}", a.seed, _side_by_side(a.values, b.values)) for a, b in pairs]
             met = _holds_by_seed(question.prove.claims, rows, finding)
             belongs = question.key[left] == right
             if belongs and not all(met):
-                finding.problems.append(f"{left}-{right} is in the key but fails the claim: {_short(rows[0])}")
+                finding.problems.append(
+                    text(
+                        "{left}-{right} is in the key but fails the claim: {evidence}",
+                        left=left,
+                        right=right,
+                        evidence=_short(rows[0]),
+                    )
+                )
             elif not belongs and any(met):
-                finding.problems.append(f"{left}-{right} is not in the key but satisfies the claim: {_short(rows[0])}")
+                finding.problems.append(
+                    text(
+                        "{left}-{right} is not in the key but satisfies the claim: {evidence}",
+                        left=left,
+                        right=right,
+                        evidence=_short(rows[0]),
+                    )
+                )
                 finding.also.append(f"{left}-{right}")
 
 
@@ -276,19 +360,23 @@ def _judge_code(question: Code, of: Mapping[str, Sequence[Row]], finding: Findin
     right = of.get(question.answer, [])
     for row in right:
         if row.values.get("error"):
-            finding.problems.append(f"the answer ends in {row.values['error']}")
+            finding.problems.append(text("the answer ends in {error}", error=row.values["error"]))
     for expression in (question.answer, *question.accept):
         rows = of.get(expression, [])
         if not rows or not all(
             is_same(question, row.values, other.values) for row, other in zip(rows, right, strict=True)
         ):
-            finding.problems.append(f"accept: {expression} does not give what the answer gives")
+            finding.problems.append(
+                text("accept: {expression} does not give what the answer gives", expression=expression)
+            )
         if not all(_holds_by_seed(question.prove.claims, rows, finding)):
-            finding.problems.append(f"{expression} fails the claim: {_short(rows[0])}")
+            finding.problems.append(
+                text("{expression} fails the claim: {evidence}", expression=expression, evidence=_short(rows[0]))
+            )
     for wrong in question.wrong:
         rows = of.get(wrong.is_, [])
         if not rows or any(is_same(question, row.values, other.values) for row, other in zip(rows, right, strict=True)):
-            finding.problems.append(f"wrong: {wrong.is_} gives what the answer gives")
+            finding.problems.append(text("wrong: {answer} gives what the answer gives", answer=wrong.is_))
 
 
 def is_same(question: Code, values: Values, others: Values) -> bool:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from autograder.base.errors import SandboxError, StudentError
-from autograder.base.i18n import text
+from autograder.base.i18n import Text, text
 from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.quiz.notation.expressions import ExpressionError, evaluate, names_in
@@ -48,7 +48,7 @@ class Proved:
     """
 
     id: str
-    problems: list[str] = field(default_factory=list)
+    problems: list[Text] = field(default_factory=list)
     also: list[str] = field(default_factory=list)
     certificate: Certificate | None = None
 
@@ -129,7 +129,13 @@ def prove_question(quiz: Quiz, question: AnyQuestion, laboratory: Laboratory) ->
     if isinstance(question, Code):
         proved.problems += _refused(question)
     if question.prove is not None and question.prove.probe not in probes():
-        proved.problems.append(f"prove.probe: there is no {question.prove.probe!r}; allowed: {', '.join(probes())}")
+        proved.problems.append(
+            text(
+                "prove.probe: there is no {probe}; allowed: {names}",
+                probe=f"{question.prove.probe!r}",
+                names=", ".join(probes()),
+            )
+        )
         return proved
     rows: list[Row] = []
     variants: list[dict[str, Any]] = []
@@ -142,9 +148,9 @@ def prove_question(quiz: Quiz, question: AnyQuestion, laboratory: Laboratory) ->
             proved.problems += finding.problems
             proved.also = finding.also
     except StudentError as error:
-        proved.problems.append(f"running it failed: {' '.join(str(error).split())[:300]}")
+        proved.problems.append(text("running it failed: {error}", error=" ".join(str(error).split())[:300]))
     except ExpressionError as error:
-        proved.problems.append(str(error))
+        proved.problems.append(error.text)
     if not proved.problems:
         proved.certificate = Certificate(
             sha256=fingerprint(question),
@@ -160,13 +166,15 @@ def _expressions(question: Code) -> list[str]:
     return [question.answer, *question.accept, *(wrong.is_ for wrong in question.wrong)]
 
 
-def _refused(question: Code) -> Iterator[str]:
+def _refused(question: Code) -> Iterator[Text]:
     """Expressions of the author's that would be refused from a student."""
     for expression in _expressions(question):
         try:
             _check_expression(question, expression)
         except FormatError as error:
-            yield f"{expression}: would be refused from a student: {error}"
+            yield text(
+                "{expression}: would be refused from a student: {error}", expression=expression, error=error.text
+            )
 
 
 def gather(question: AnyQuestion, laboratory: Laboratory) -> list[Row]:
@@ -220,7 +228,12 @@ def _options(prefix: str, options: Mapping[str, Option]) -> Iterator[tuple[str, 
 
 def _orders(question: Order) -> Iterator[tuple[str, str]]:
     if len(question.items) > _MAX_PERMUTED:
-        raise ExpressionError(f"an order of more than {_MAX_PERMUTED} items has too many orders to be proved")
+        raise ExpressionError(
+            text(
+                "an order of more than {most} items has too many orders to be proved",
+                most=_MAX_PERMUTED,
+            )
+        )
     code = {name: option.run or option.code or "" for name, option in question.items.items()}
     for order in permutations(question.items):
         yield ",".join(order), "\n".join(code[name] for name in order)
@@ -269,9 +282,15 @@ def draw_variants(quiz: Quiz, question: Number, laboratory: Laboratory, proved: 
             if len(found) == wanted:
                 return found
     if not fulfilled:
-        proved.problems.append("where: no set of parameters that was drawn fulfils it")
+        proved.problems.append(text("where: no set of parameters that was drawn fulfils it"))
         return found
-    proved.problems.append(f"variants: only {len(found)} of {wanted} sets of parameters have distinct wrong values")
+    proved.problems.append(
+        text(
+            "variants: only {count} of {wanted} sets of parameters have distinct wrong values",
+            count=len(found),
+            wanted=wanted,
+        )
+    )
     return found
 
 
@@ -288,9 +307,11 @@ def _variant(question: Number, params: Mapping[str, Any], bench: Bench) -> dict[
     setup = question.prove.setup if question.prove else ""
     values = [bench.run(question.answer.run, {**params, "setup": setup}, seed) for seed in (0, 1)]
     if any(v.get("error") for v in values):
-        raise ExpressionError(f"answer.run fails on {dict(params)}: {values[0].get('error')}")
+        raise ExpressionError(
+            text("answer.run fails on {params}: {error}", params=dict(params), error=values[0].get("error"))
+        )
     if values[0].get("value") != values[1].get("value"):
-        raise ExpressionError(f"answer.run gives another value with another seed on {dict(params)}")
+        raise ExpressionError(text("answer.run gives another value with another seed on {params}", params=dict(params)))
     answer = _as_number(values[0].get("value"))
     wrong = [_as_number(evaluate(d.expr, params)) for d in question.distractors]
     numbers = [parse_number(answer), *map(parse_number, wrong)]
@@ -305,7 +326,7 @@ def _as_number(value: Any) -> str:
     try:
         number = parse_number(f"{value:.15g}" if isinstance(value, float) else value)
     except FormatError:
-        raise ExpressionError(f"{value!r} is not a number") from None
+        raise ExpressionError(text("{value} is not a number", value=f"{value!r}")) from None
     return str(int(number)) if number == number.to_integral_value() else str(number)
 
 

@@ -6,7 +6,6 @@ into file, line and column.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Self
@@ -15,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from autograder.base.i18n import Language, Text
+from autograder.base.yaml_records import did_you_mean, unknown_key
 from autograder.quiz.notation.expressions import ExpressionError, names_in
 
 PLACEHOLDER = re.compile(r"\{\{ *([A-Za-z_]\w*) *\}\}")
@@ -47,8 +47,7 @@ def mistake(message: str, *path: str | int) -> PydanticCustomError:
 def one_of(word: object, allowed: Iterable[object], what: str, *path: str | int) -> PydanticCustomError:
     """``word`` is none of the values there are; they are listed, the closest first."""
     known = [str(value) for value in allowed]
-    close = difflib.get_close_matches(str(word), known, n=1)
-    meant = f"did you mean {close[0]}? " if close else ""
+    meant = did_you_mean(word, known)
     return mistake(f"there is no {what} {str(word)!r}; {meant}allowed: {', '.join(known) or 'none'}", *path)
 
 
@@ -76,9 +75,7 @@ class Record(BaseModel):
             known = [field.alias or name for name, field in cls.model_fields.items()]
             for key in data:
                 if key not in known:
-                    close = difflib.get_close_matches(str(key), known, n=1)
-                    meant = f"did you mean {close[0]}? " if close else ""
-                    raise mistake(f"unknown key; is it misspelt? {meant}allowed: {', '.join(known)}", str(key))
+                    raise mistake(unknown_key(key, known), str(key))
         return data
 
 

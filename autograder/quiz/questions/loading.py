@@ -8,7 +8,7 @@ from typing import Any
 
 from autograder.base import yaml_records
 from autograder.base.errors import ConfigError, UsageError
-from autograder.base.i18n import text
+from autograder.base.i18n import same, text
 from autograder.quiz.questions.models import Quiz
 
 SCHEMA_NAME = "quiz.schema.json"
@@ -40,7 +40,7 @@ def find(name: Path, course: Path = Path()) -> Path:
         folder=folder,
         names=", ".join(path.stem for path in files_in(folder)) or text("none"),
     )
-    raise UsageError(f"{name}: {words.both}")
+    raise UsageError(same(f"{name}: ") + words, for_students=True)
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -63,7 +63,7 @@ def load_all(folder: Path) -> dict[Path, Quiz]:
                 raise ConfigError(f"has the same id as {other_path.name}", path=path, key="id")
         quizzes[path] = quiz
     if not quizzes:
-        raise UsageError(f"{folder}: there is no quiz here; a quiz is a .yaml file")
+        raise UsageError(text("{folder}: there is no quiz here; a quiz is a .yaml file", folder=folder))
     return quizzes
 
 

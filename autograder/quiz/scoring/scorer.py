@@ -70,7 +70,9 @@ class Scorer:
         for question in quiz.questions:
             if isinstance(question, Number) and question.params:
                 if not self._variants.get(question.id):
-                    raise UsageError(f"{question.id}: no checked variants; run `autograder quiz prove` first")
+                    raise UsageError(
+                        text("{id}: no checked variants; run `autograder quiz prove` first", id=question.id)
+                    )
             else:
                 self._judges[question.id] = judge_of(question, self.quiz.defaults.credit, self._judge_code)
 

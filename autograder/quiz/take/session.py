@@ -125,7 +125,8 @@ class Session:
                     text(
                         "{path}: has changed meanwhile, perhaps in another terminal; start again to go on",
                         path=self.path,
-                    ).both
+                    ),
+                    for_students=True,
                 )
             write_whole(self.path, content)
             self._on_disk = content
@@ -133,7 +134,9 @@ class Session:
             raise self._cannot(text("cannot be written: {reason}", reason=error.strerror or "")) from error
 
     def _cannot(self, why: Text) -> UsageError:
-        return UsageError(text("{path}: {why}; name another file with --out", path=self.path, why=why).both)
+        return UsageError(
+            text("{path}: {why}; name another file with --out", path=self.path, why=why), for_students=True
+        )
 
     # -- questions -----------------------------------------------------------------------------------------------------
 

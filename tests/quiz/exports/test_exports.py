@@ -10,8 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 import tiny_quiz as tiny
-from test_quiz_cli import quiz as run_quiz
-from test_quiz_taking import SECRETS, VARIANTS
+from command_line import run_quiz
 
 from autograder.quiz import lint
 from autograder.quiz.exports import html, moodle
@@ -43,22 +42,22 @@ def data_of(page):
 
 def test_a_page_of_an_exam_holds_no_key(tmp_path):
     quiz = tiny.load(tmp_path, tiny.SOURCE.replace("attempts: [1, 0.5]", "mode: exam"))
-    content = json.dumps(data_of(html.page(quiz, VARIANTS, {})[0]), ensure_ascii=False)
-    for secret in set(SECRETS) - {"key"}:
+    content = json.dumps(data_of(html.page(quiz, tiny.VARIANTS, {})[0]), ensure_ascii=False)
+    for secret in set(tiny.SECRETS) - {"key"}:
         assert f'"{secret}"' not in content, secret
     assert "use your fingers" not in content
     assert '"keyed": false' in content
 
 
 def test_a_page_needs_nothing_from_elsewhere(quiz):
-    page, losses = html.page(quiz, VARIANTS, {})
+    page, losses = html.page(quiz, tiny.VARIANTS, {})
     assert not re.search(r"(src|href)\s*=|@import|url\(|fetch\(|innerHTML", page)
     assert {loss.question for loss in losses} == {"words", "varied", "write"}
 
 
 def test_words_that_look_like_markup_stay_words(tmp_path):
     quiz = tiny.load(tmp_path, tiny.SOURCE.replace("en: this is three", "en: </script><script>alert(1)</script>"))
-    page, _ = html.page(quiz, VARIANTS, {})
+    page, _ = html.page(quiz, tiny.VARIANTS, {})
     assert page.count("</script>") == 2
     assert data_of(page)["questions"][0]["why"]["A"]["en"] == "</script><script>alert(1)</script>"
 
@@ -112,13 +111,13 @@ def test_the_page_judges_as_scoring_does(quiz, tmp_path):
     document.title = JSON.stringify([quiz.questions.filter(q => stateOf(q).used).map(q => [q.id, earned(q)]), NUMBERS.map(number), SHAPES.map(shape)]);
     """.replace("NUMBERS", json.dumps(NUMBERS)).replace("SHAPES", json.dumps(SHAPES))
     )
-    shown = in_browser(html.page(quiz, VARIANTS, {})[0], script, tmp_path)
+    shown = in_browser(html.page(quiz, tiny.VARIANTS, {})[0], script, tmp_path)
     title = unescape(re.search("<title>(.*?)</title>", shown)[1])
     judged, numbers, shapes = json.loads(title)
     judged = dict(judged)
     assert dict(zip(NUMBERS, numbers, strict=True)) == {words: read(parse_number, words) for words in NUMBERS}
     assert dict(zip(SHAPES, shapes, strict=True)) == {words: read(parse_shape, words) for words in SHAPES}
-    scored = Scorer(quiz, VARIANTS).score(Sheet("ann", answers))
+    scored = Scorer(quiz, tiny.VARIANTS).score(Sheet("ann", answers))
     assert judged == pytest.approx({o.id: o.earned for o in scored.questions if o.id in answers})
     assert "一是奇数" in shown
     assert f"得分 {round(sum(judged.values()), 2)} / 10" in shown
@@ -137,7 +136,7 @@ def test_on_the_page_an_answer_costs_one_attempt_and_one_that_cannot_be_read_non
         document.title = JSON.stringify([unread, ...again, sum.used, sum.best]);"""
     )
     script += """type("shapes", "W", "1x8"); type("shapes", "b", "1x1"); press("shapes");"""
-    shown = in_browser(html.page(quiz, VARIANTS, {})[0], script, tmp_path)
+    shown = in_browser(html.page(quiz, tiny.VARIANTS, {})[0], script, tmp_path)
     assert json.loads(unescape(re.search("<title>(.*?)</title>", shown)[1])) == [0, 1, False, 2, 0.5]
     assert "W: the wrong way round" in shown
 
@@ -180,7 +179,7 @@ def test_moodle_gets_the_points_a_question_has_and_no_wrong_option_as_right(tmp_
     exporter = moodle.Exporter(quiz, {}, "en")
     xml = exporter.xml()
     assert "{2:MULTICHOICE:=one~%0%=two~%0%%50%three} {2:SHORTANSWER:" in xml
-    told = {(loss.question, loss.words) for loss in exporter.losses}
+    told = {(loss.question, loss.words.en) for loss in exporter.losses}
     assert ("odd", "Moodle weighs by whole numbers: it is worth 2 points there") in told
     assert not any(question == "four" and "whole" in words for question, words in told)
     assert ("none", "Moodle gives no points for choosing nothing") in told
@@ -203,7 +202,7 @@ def test_the_evidence_can_be_read_on_a_phone(tmp_path):
         const options = [...card("some").querySelectorAll("table td:first-child")];
         document.title = JSON.stringify([document.body.scrollWidth, options.map(option => option.clientWidth)]);"""
     )
-    shown = in_browser(html.page(quiz, VARIANTS, proofs)[0], script, tmp_path)
+    shown = in_browser(html.page(quiz, tiny.VARIANTS, proofs)[0], script, tmp_path)
     page_width, widths = json.loads(unescape(re.search("<title>(.*?)</title>", shown)[1]))
     assert page_width <= 390  # the table scrolls, not the page
     assert len(widths) == 4
@@ -220,7 +219,7 @@ def test_enter_judges_nothing_in_an_exam(tmp_path):
         const unhandled = card("sum").querySelector("input").dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", bubbles: true, cancelable: true}));
         document.title = JSON.stringify([failed, unhandled, card("sum").querySelector(".place").innerText, card("sum").querySelectorAll("button").length]);"""
     )
-    shown = in_browser(html.page(quiz, VARIANTS, {})[0], script, tmp_path)
+    shown = in_browser(html.page(quiz, tiny.VARIANTS, {})[0], script, tmp_path)
     assert json.loads(unescape(re.search("<title>(.*?)</title>", shown)[1])) == ["none", True, "", 0]
 
 
@@ -233,12 +232,12 @@ def test_the_page_speaks_both_languages_and_keeps_what_was_filled_in(quiz, tmp_p
         card("one").querySelectorAll("button")[1].click(); tick("one", "B"); press("one"); tick("one", "A"); press("one");
         document.title = JSON.stringify([card("sum").querySelector("input").value, told, earned(quiz.questions[0])]);"""
     )
-    shown = in_browser(html.page(quiz, VARIANTS, {})[0], script, tmp_path)
+    shown = in_browser(html.page(quiz, tiny.VARIANTS, {})[0], script, tmp_path)
     kept, told, earned = json.loads(unescape(re.search("<title>(.*?)</title>", shown, re.DOTALL)[1]))
     assert kept == "三"
     assert "Attempts left: 1; this one earns up to 50 %" in told
     assert "Right answer" not in told
-    scored = Scorer(quiz, VARIANTS).score(Sheet("ann", {"one": {"attempts": ["A", "B"], "hints": 1}}))
+    scored = Scorer(quiz, tiny.VARIANTS).score(Sheet("ann", {"one": {"attempts": ["A", "B"], "hints": 1}}))
     assert earned == scored.questions[0].earned == 0.25
     assert "This answer cannot be read" in shown
     assert '<html lang="en">' in shown
@@ -253,7 +252,7 @@ FORMULA = tiny.SOURCE.replace(
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_formulas_are_mathml_in_the_page(tmp_path):
     script = HELPERS + 'card("language").click(); tick("one", "A"); press("one"); tick("one", "C"); press("one");'
-    shown = in_browser(html.page(tiny.load(tmp_path, FORMULA), VARIANTS, {})[0], script, tmp_path)
+    shown = in_browser(html.page(tiny.load(tmp_path, FORMULA), tiny.VARIANTS, {})[0], script, tmp_path)
     assert re.search(
         r'<math xmlns="http://www.w3.org/1998/Math/MathML"[^>]*>.*<mfrac>.*</math>, not <code>\$x\$</code>', shown
     )
@@ -262,14 +261,14 @@ def test_formulas_are_mathml_in_the_page(tmp_path):
 def test_formulas_go_to_other_systems_in_their_own_notation(tmp_path):
     quiz = tiny.load(tmp_path, FORMULA)
     words = r"It is \(\hat{y}_i = \frac{1}{2} \sum_j w_j &lt; 3\), not <code>$x$</code>."
-    assert words in ElementTree.fromstring(moodle.Exporter(quiz, VARIANTS, "en").xml()).findtext(
+    assert words in ElementTree.fromstring(moodle.Exporter(quiz, tiny.VARIANTS, "en").xml()).findtext(
         ".//generalfeedback/text"
     )
 
 
 def test_a_formula_that_is_none_is_an_error_of_the_review(tmp_path):
     quiz = tiny.load(tmp_path, FORMULA.replace(r"\hat{y}_i", r"\hut{y}_"))
-    told = [remark.words for remark in lint.lint(quiz, tmp_path, {}) if remark.kind == "error"]
+    told = [remark.words.en for remark in lint.lint(quiz, tmp_path, {}) if remark.kind == "error"]
     assert any(r"explain: $\hut{y}_ = " in words for words in told)
 
 
@@ -295,7 +294,7 @@ def test_moodle_gets_every_key(path, language):
     quiz = QUIZZES[path]
     variants = certificates.variants_of(quiz, certificates.load(path, quiz))
     exporter = moodle.Exporter(quiz, variants, language)
-    found, lost = read_moodle(exporter.xml()), {loss.question: loss.words for loss in exporter.losses}
+    found, lost = read_moodle(exporter.xml()), {loss.question: loss.words.en for loss in exporter.losses}
     for question in quiz.questions:
         if isinstance(question, Order | Code):
             assert "left out" in lost[question.id]
@@ -346,9 +345,9 @@ def test_moodle_is_told_what_it_cannot_do(tmp_path):
     source = tiny.SOURCE.replace("type: multi\n", "type: multi\n    credit: coverage\n").replace(
         "[1, 0.5]", "[1, 0.9, 0.1]"
     )
-    exporter = moodle.Exporter(tiny.load(tmp_path, source), VARIANTS, "en")
+    exporter = moodle.Exporter(tiny.load(tmp_path, source), tiny.VARIANTS, "en")
     exporter.xml()
-    said = {(loss.question, loss.words) for loss in exporter.losses}
+    said = {(loss.question, loss.words.en) for loss in exporter.losses}
     assert ("some", "Moodle cannot credit by coverage: balanced is used instead") in said
     assert ("one", "every attempt costs the same share in Moodle") in said
     assert ("words.word", "what only the regex accepts is not accepted") in said

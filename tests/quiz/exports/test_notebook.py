@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import tiny_course
 import tiny_quiz as tiny
+from command_line import run_quiz
 from rich.console import Console
-from test_quiz_cli import quiz as run_quiz
 
 from autograder.base import files
 from autograder.base.errors import ConfigError, UsageError
@@ -102,12 +102,15 @@ def test_grading_gives_what_scoring_gives(course, graded):
 
 def test_what_is_wrong_is_told_as_scoring_tells_it(graded):
     told = {
-        c.id: c.message for exercise in graded["partly"].exercises for c in exercise.criteria if c.outcome == "failed"
+        c.id: c.message.en
+        for exercise in graded["partly"].exercises
+        for c in exercise.criteria
+        if c.outcome == "failed"
     }
     assert told["one.right"] == "this is three"
     assert "three is odd" in told["some.credit_1000"]
     assert "九" in told["varied.right"]
-    assert "`answer_one` is not written yet" in graded["blank"].exercises[0].criteria[0].message
+    assert "`answer_one` is not written yet" in graded["blank"].exercises[0].criteria[0].message.en
 
 
 def test_a_class_report_counts_who_made_a_mistake_that_the_quiz_explains(course, graded):
@@ -139,7 +142,9 @@ def test_students_can_check_whether_their_answers_can_be_read(course, tmp_path):
     path.write_text(handed_in(course, answers, code="'x.sum()'"), encoding="utf-8")
     report = check.check_file(path)[1]
     assert report.exercises[0].title.en == "Which one is two?"
-    assert {c.id: c.message for exercise in report.exercises for c in exercise.criteria if c.outcome != "passed"} == {
+    assert {
+        c.id: c.message.en for exercise in report.exercises for c in exercise.criteria if c.outcome != "passed"
+    } == {
         "some.form": "Q is none of the options A, B, C, D",
         "statement.form": "maybe is neither true nor false",
         "words.form": "the answer says nothing about number",
@@ -300,8 +305,63 @@ def test_a_sign_in_a_block_of_words_is_no_comment(tmp_path):
     settings.write_text(
         "exercises:\n  a: {title: x}\n  # of b\n  b:\n    title: |\n      words\n      # heading\n# end"
     )
-    made = assignment._with_exercises(settings, {"q": {"title": "y"}}, ["a"])
-    assert made == "exercises:\n  # of b\n  b:\n    title: |\n      words\n      # heading\n  q:\n    title: y\n# end\n"
+    made = assignment._with_exercises(settings, {"q": {"title": "y", "functions": ["q()"]}}, ["a"])
+    assert (
+        made
+        == "exercises:\n  # of b\n  b:\n    title: |\n      words\n      # heading\n  q:\n    title: y\n    functions:\n    - q()\n# end\n"
+    )
+
+
+COMMENTED = """\
+schema: 1
+exercises:
+  # of a
+  a:
+    title: x   # beside
+
+  # of b
+  b:
+    title: |
+      words
+      # heading
+
+  # of c
+  c: {title: 'q', functions: ["c(x)", d]}  # beside
+  # of d
+  d:
+    functions:
+      - x
+      - y
+# end
+
+limits: {call_s: 3}  # seconds
+"""
+WITHOUT = {
+    "a": "  a:\n    title: x   # beside\n",
+    "b": "  b:\n    title: |\n      words\n      # heading\n",
+    "c": "  c: {title: 'q', functions: [\"c(x)\", d]}  # beside\n",
+    "d": "  d:\n    functions:\n      - x\n      - y\n",
+}
+
+
+@pytest.mark.parametrize("ours", ["", "a", "b", "c", "d", "ab", "bc", "cd", "ad", "abc", "bcd", "abcd"])
+def test_all_else_of_the_settings_stays_as_it_was_written(tmp_path, ours):
+    settings = tmp_path / "assignment.yaml"
+    settings.write_text(COMMENTED, encoding="utf-8")
+    added = {"q": {"title": {"zh": "问", "en": "ask"}, "functions": ["q()"]}}
+    made = assignment._with_exercises(settings, added, list(ours))
+    wanted = COMMENTED
+    for name in ours:
+        wanted = wanted.replace(WITHOUT[name], "")
+    question = "  q:\n    title:\n      zh: 问\n      en: ask\n    functions:\n      - q()\n"
+    wanted = wanted.replace("# end\n", question + "# end\n")
+    assert without_empty_lines(made) == without_empty_lines(wanted)
+    settings.write_text(made, encoding="utf-8")
+    assert assignment._with_exercises(settings, added, ["q"]) == made
+
+
+def without_empty_lines(content):
+    return [line for line in content.splitlines() if line]
 
 
 def test_names_of_blanks_numbers_and_cells_are_what_they_should_be(tmp_path):

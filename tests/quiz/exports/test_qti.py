@@ -3,22 +3,24 @@
 import io
 import itertools
 import zipfile
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import qti2latex
 import tiny_quiz as tiny
+from command_line import run_quiz
 from moodle_xml_parser.parser import parse_string
 from qti_package_maker.common import package_integrity
-from test_quiz_cli import quiz as run_quiz
-from test_quiz_exports import QUIZZES
-from test_quiz_taking import VARIANTS
 
 from autograder.quiz.exports import moodle, qti
 from autograder.quiz.proofs import certificates
+from autograder.quiz.questions import loading
 from autograder.quiz.questions.fill_in import Blanks, Code, Number
 from autograder.quiz.questions.models import Match, Multi, Order, Single, TrueFalse
 from autograder.quiz.scoring.scorer import Scorer
+
+FOLDER = Path(__file__).parents[3] / "quizzes"
 
 NAMESPACE = "{http://www.imsglobal.org/xsd/ims_qtiasiv1p2}"
 
@@ -83,13 +85,13 @@ def items_of(exporter):
 
 ALL_QUIZZES = [
     pytest.param(quiz, certificates.variants_of(quiz, certificates.load(path, quiz)), id=path.stem)
-    for path, quiz in QUIZZES.items()
+    for path, quiz in loading.load_all(FOLDER).items()
 ]
 
 
 @pytest.fixture
 def exporter(tmp_path):
-    return qti.Exporter(tiny.load(tmp_path), VARIANTS, "en")
+    return qti.Exporter(tiny.load(tmp_path), tiny.VARIANTS, "en")
 
 
 def test_a_dropdown_shows_no_key_and_has_the_right_one(tmp_path):
@@ -182,7 +184,7 @@ def test_one_of_the_variants_is_drawn(exporter):
     (group,) = root.findall(f".//{NAMESPACE}section/{NAMESPACE}section")
     assert group.findtext(f".//{NAMESPACE}selection_number") == "1"
     assert group.findtext(f".//{NAMESPACE}points_per_item") == "1"
-    assert len(group.findall(f"{NAMESPACE}item")) == len(VARIANTS["varied"])
+    assert len(group.findall(f"{NAMESPACE}item")) == len(tiny.VARIANTS["varied"])
 
 
 def test_the_options_of_a_choice_in_a_sentence_are_shown(exporter):
@@ -194,7 +196,7 @@ def test_a_sentence_of_choices_only_is_one_of_menus(tmp_path):
     source = tiny.SOURCE.replace("{{word}} {{number}} {{choice}}", "{{choice}}")
     lines = [line for line in source.splitlines() if not line.startswith(("      word: ", "      number: "))]
     quiz = tiny.load(tmp_path, "\n".join(lines))
-    item = items_of(qti.Exporter(quiz, VARIANTS, "en"))["words"]
+    item = items_of(qti.Exporter(quiz, tiny.VARIANTS, "en"))["words"]
     assert kind_of(item) == "multiple_dropdowns_question"
     ((_, labels),) = labels_of(item).values()
     assert sorted(labels.values()) == ["columns", "rows"]
@@ -205,9 +207,9 @@ def test_what_canvas_cannot_do_is_told(tmp_path):
     source = tiny.SOURCE.replace("credit: balanced", "credit: exact").replace(
         'C: {code: "2 * 2"', 'C: {score: 0.5, code: "2 * 2"'
     )
-    exporter = qti.Exporter(tiny.load(tmp_path, source), VARIANTS, "en")
+    exporter = qti.Exporter(tiny.load(tmp_path, source), tiny.VARIANTS, "en")
     exporter.package()
-    said = {(loss.question, loss.words) for loss in exporter.losses}
+    said = {(loss.question, loss.words.en) for loss in exporter.losses}
     assert {
         ("one", "Canvas counts attempts by quiz, not by question"),
         ("one", "Canvas knows no hints: left out"),
@@ -224,10 +226,10 @@ def test_what_canvas_cannot_do_is_told(tmp_path):
 @pytest.mark.parametrize(("rule", "is_lost"), [("net", False), ("balanced", False), ("each", True), ("coverage", True)])
 def test_net_is_canvas_own_rule_and_balanced_is_the_same_where_half_the_options_are_right(tmp_path, rule, is_lost):
     exporter = qti.Exporter(
-        tiny.load(tmp_path, tiny.SOURCE.replace("credit: balanced", f"credit: {rule}")), VARIANTS, "en"
+        tiny.load(tmp_path, tiny.SOURCE.replace("credit: balanced", f"credit: {rule}")), tiny.VARIANTS, "en"
     )
     exporter.package()
-    assert any(loss.question == "some" and "credit" in loss.words for loss in exporter.losses) == is_lost
+    assert any(loss.question == "some" and "credit" in loss.words.en for loss in exporter.losses) == is_lost
 
 
 def test_the_same_quiz_gives_the_same_bytes_and_losses_are_told_once(exporter):
@@ -238,7 +240,9 @@ def test_the_same_quiz_gives_the_same_bytes_and_losses_are_told_once(exporter):
 
 def test_markup_in_a_quiz_stays_words(tmp_path):
     exporter = qti.Exporter(
-        tiny.load(tmp_path, tiny.SOURCE.replace("en: this is three", "en: <script>alert(1)</script>")), VARIANTS, "en"
+        tiny.load(tmp_path, tiny.SOURCE.replace("en: this is three", "en: <script>alert(1)</script>")),
+        tiny.VARIANTS,
+        "en",
     )
     words = [m.text for m in ElementTree.fromstring(exporter.questions()).iter(f"{NAMESPACE}mattext")]
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in words

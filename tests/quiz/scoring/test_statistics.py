@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import tiny_quiz as tiny
-from test_quiz_cli import quiz as run_quiz
+from command_line import run_quiz
 
 from autograder.quiz.scoring.outcomes import QuestionOutcome, SheetOutcome
 from autograder.quiz.scoring.statistics import analyse, cronbach_alpha

@@ -15,13 +15,11 @@ from autograder.base.errors import ConfigError, UsageError
 from autograder.quiz.notation.parsing import FormatError
 from autograder.quiz.proofs import certificates
 from autograder.quiz.questions import loading
-from autograder.quiz.scoring.markers import Variant
 from autograder.quiz.scoring.scorer import Scorer
 from autograder.quiz.take import released
 from autograder.quiz.take.session import Session
 
 SOURCE = tiny.SOURCE[: tiny.SOURCE.index("  - id: varied")]
-VARIANTS = {"varied": [Variant({"n": n, "k": 2}, str(n + 2), ((str(n - 2), 0),)) for n in (5, 7, 9)]}
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in ("AUTOGRADER_LANG", "NO_COLOR")} | {"PYTHONUTF8": "1", "COLUMNS": "100", "LINES": "50", "TERM": "xterm-256color"}  # fmt: skip
 
 
@@ -335,21 +333,17 @@ def quiz(tmp_path):
     return loading.load(tiny.make(tmp_path))
 
 
-SECRETS = ["why", "explain", "key", "prove", "claims", "accept", "wrong", "regex", "atol", "rtol", "run", "score", "tests", "expr", "answer", "weight",
-           "this is three", "这是三", "One and one is two", "count them", "偏置", "bias", "0.112", "x.mean()", "x.sum()", "divide by"]  # fmt: skip
-
-
 def test_a_released_quiz_holds_no_key_in_any_form(quiz):
     for mode in ("test", "exam"):
-        text = released.to_json(released.release(quiz, VARIANTS, mode))
-        for secret in SECRETS:
+        text = released.to_json(released.release(quiz, tiny.VARIANTS, mode))
+        for secret in tiny.SECRETS:
             assert secret not in text, secret
         assert ("use your fingers" in text) == (mode == "test")
 
 
 def test_a_released_quiz_shows_everything_else(quiz, tmp_path):
     path = tmp_path / "tiny.quiz.json"
-    path.write_text(released.to_json(released.release(quiz, VARIANTS, "test")), encoding="utf-8")
+    path.write_text(released.to_json(released.release(quiz, tiny.VARIANTS, "test")), encoding="utf-8")
     shown = released.load(path)
     assert [q.id for q in shown.questions] == [q.id for q in quiz.questions]
     assert shown.points == quiz.points
@@ -397,9 +391,9 @@ def test_a_course_in_exam_mode_shows_no_key_either(course):
 
 
 def test_a_session_keeps_attempts_and_closes_questions(quiz, tmp_path):
-    scorer = Scorer(quiz, VARIANTS)
+    scorer = Scorer(quiz, tiny.VARIANTS)
     session = Session(
-        released.release(quiz, VARIANTS, "practice"), "ann", tmp_path / "a.json", quiz=quiz, scorer=scorer
+        released.release(quiz, tiny.VARIANTS, "practice"), "ann", tmp_path / "a.json", quiz=quiz, scorer=scorer
     )
     assert session.is_open(session.question)
     with pytest.raises(FormatError):
@@ -433,7 +427,7 @@ def test_a_session_keeps_attempts_and_closes_questions(quiz, tmp_path):
 
 
 def test_two_terminals_do_not_erase_each_other(quiz, tmp_path):
-    shown, path = released.release(quiz, VARIANTS, "test"), tmp_path / "a.json"
+    shown, path = released.release(quiz, tiny.VARIANTS, "test"), tmp_path / "a.json"
     first, second = (Session(shown, "ann", path) for _ in range(2))
     assert not first.resume()
     first.answer("A")
@@ -446,7 +440,7 @@ def test_two_terminals_do_not_erase_each_other(quiz, tmp_path):
 
 
 def test_options_are_shuffled_by_student_and_stay_so(quiz, tmp_path):
-    shown = released.release(quiz, VARIANTS, "test")
+    shown = released.release(quiz, tiny.VARIANTS, "test")
     orders = {
         name: tuple(Session(shown, name, tmp_path / "a.json").order(shown.questions[7], list("abcdef")))
         for name in map(str, range(20))
@@ -458,6 +452,6 @@ def test_options_are_shuffled_by_student_and_stay_so(quiz, tmp_path):
 
 
 def test_answers_that_cannot_be_saved_are_told(quiz, tmp_path):
-    session = Session(released.release(quiz, VARIANTS, "test"), "ann", tmp_path / "no" / "a.json")
+    session = Session(released.release(quiz, tiny.VARIANTS, "test"), "ann", tmp_path / "no" / "a.json")
     with pytest.raises(UsageError, match="cannot be written"):
         session.answer("A")

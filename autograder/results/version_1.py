@@ -1,0 +1,55 @@
+"""Version 1 of a report, which kept each language of a message in a key of its own.
+
+Version 2 keeps ``{"en": ..., "zh": ...}``. Everything here works on plain values: what was read, or what is to be
+hashed. Version 1 is read wherever reports are read and written nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+_Values = Mapping[str, Any]
+
+
+def upgrade(values: _Values) -> dict[str, Any]:
+    """Turn the exercises and problems of version 1 into those of version 2; everything else stays.
+
+    Args:
+        values: with ``exercises`` and ``problems``, as JSON holds them; what is damaged is left for validation.
+    """
+    return _convert(values, _joined)
+
+
+def downgrade(values: _Values) -> dict[str, Any]:
+    """Undo `upgrade`: give the exercises and problems that version 1 would have written, in its order of keys."""
+    return _convert(values, _split)
+
+
+def _convert(values: _Values, convert: Callable[[_Values, str], _Values]) -> dict[str, Any]:
+    converted = dict(values)
+    if isinstance(exercises := values.get("exercises"), list):
+        converted["exercises"] = [_of_exercise(exercise, convert) for exercise in exercises]
+    if isinstance(problems := values.get("problems"), list):
+        converted["problems"] = [convert(p, "text") if isinstance(p, Mapping) else p for p in problems]
+    return converted
+
+
+def _of_exercise(exercise: Any, convert: Callable[[_Values, str], _Values]) -> Any:
+    if not isinstance(exercise, Mapping) or not isinstance(exercise.get("criteria"), list):
+        return exercise
+    criteria = [convert(c, "message") if isinstance(c, Mapping) else c for c in exercise["criteria"]]
+    return {**exercise, "criteria": criteria}
+
+
+def _joined(values: _Values, key: str) -> _Values:
+    """``{key: en, key_zh: zh}`` as ``{key: {"en": en, "zh": zh}}``."""
+    others = {k: v for k, v in values.items() if k != f"{key}_zh"}
+    return others | {key: {"en": values.get(key, ""), "zh": values.get(f"{key}_zh", "")}}
+
+
+def _split(values: _Values, key: str) -> _Values:
+    pairs: dict[str, Any] = {}
+    for name, value in values.items():
+        pairs |= {key: value["en"], f"{key}_zh": value["zh"]} if name == key else {name: value}
+    return pairs

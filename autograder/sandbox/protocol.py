@@ -1,0 +1,454 @@
+"""What the processes say to each other: one record per request and per reply.
+
+.. code-block:: text
+
+    rubric process ──Request──> worker                  frames of `wire`: the record, and tensors that it names by index
+    rubric process <──Reply──── worker
+    rubric process <──CallbackRequest── worker          in the middle of a request: a function of the rubric's is called
+    rubric process ──CallbackReply────> worker
+
+    any process ──ServerRequest──> fork server          JSON and file descriptors, see `forking` and `serving`
+    any process <──ServerReply──── fork server
+
+A worker believes what it is asked. The rubric process believes nothing a worker says: every field of a `Reply` and of
+a `CallbackRequest` is an ``object``, so that the type checker refuses to use it unchecked, and even a field that has
+to be there may be missing. That is a ``KeyError``, which `Host.checked` turns into a `BadReply` like everything else.
+
+A tree is a value as `wire.Encoder` writes it and `wire.Decoder` reads it; nobody else looks into one. The records are
+plain dictionaries at run time, and this module imports nothing but `typing`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, final
+
+if TYPE_CHECKING:  # a worker knows nothing of them
+    from autograder.base.errors import Mistake
+
+# -- rubric process to worker ------------------------------------------------------------------------------------------
+
+
+class _Request(TypedDict):
+    """What every request may bring along; the worker does it first.
+
+    Attributes:
+        free: handles and graphs that the rubric process has let go of.
+        seed: what the student's random number generators start from.
+        forget: let go of every handle and graph.
+    """
+
+    free: NotRequired[list[int]]
+    seed: NotRequired[int]
+    forget: NotRequired[bool]
+
+
+@final
+class StartRequest(_Request):
+    """Begin a submission with an empty namespace. Answered by a `ValueReply` of None.
+
+    Attributes:
+        functions: the exercise of each function that the assignment declares.
+        module: the name of the module in which the cells run.
+    """
+
+    op: Literal["start"]
+    functions: dict[str, str]
+    module: str
+
+
+@final
+class CellRequest(_Request):
+    """Run a cell. Answered by a `ValueReply`, a list with the failures of the cell, each as in a `FailureReply`.
+
+    Attributes:
+        grade_cells: exercises whose grade cells stand before this one and have not been reported yet.
+        label: what tracebacks call the cell.
+        source: its code.
+        first_line: how many lines of the file stand before it.
+        resume: whether it goes on after a statement that fails.
+        definitions_only: whether only definitions and imports run.
+    """
+
+    op: Literal["cell"]
+    grade_cells: list[str]
+    label: str
+    source: str
+    first_line: int
+    resume: bool
+    definitions_only: bool
+
+
+@final
+class FinishRequest(_Request):
+    """The last cell has run. Answered by a `ValueReply`, a list of the names that the submission defines.
+
+    Attributes:
+        grade_cells: as in a `CellRequest`.
+    """
+
+    op: Literal["finish"]
+    grade_cells: list[str]
+
+
+@final
+class StageRequest(_Request):
+    """Prepare to show what cells display. Answered by a `ValueReply` of None.
+
+    Attributes:
+        folder: the working folder of the cells.
+        environment: environment variables that are set for them.
+    """
+
+    op: Literal["stage"]
+    folder: str
+    environment: dict[str, str]
+
+
+@final
+class ShowRequest(_Request):
+    """Run a cell and record what it displays. Answered by a `ShowReply`.
+
+    Attributes:
+        label: what tracebacks call the cell.
+        source: its code.
+    """
+
+    op: Literal["show"]
+    label: str
+    source: str
+
+
+@final
+class CallRequest(_Request):
+    """Call a function by its name, or an object by its handle. Answered by a `CallReply`.
+
+    The frame's first `inputs` tensors are the arguments, those after them their gradients.
+
+    Attributes:
+        args: a tree for each positional argument.
+        kwargs: the tree of a dict, the keyword arguments.
+        grads: the index of an argument's gradient, by the argument's own index in decimal.
+        inputs: the number of tensors among the arguments.
+        changes: indices of the arguments that the function may change.
+        grad_enabled: whether the call records a graph.
+        name: the function; absent when `object` is there.
+        object: a handle.
+        most: how many items of a returned iterator are wanted instead of the iterator; absent for the iterator.
+    """
+
+    op: Literal["call"]
+    args: list[object]
+    kwargs: object
+    grads: dict[str, int]
+    inputs: int
+    changes: list[int]
+    grad_enabled: bool
+    name: NotRequired[str]
+    object: NotRequired[int]
+    most: NotRequired[int]
+
+
+@final
+class VjpRequest(_Request):
+    """Ask for a vector-Jacobian product of an earlier call. Answered by a `VjpReply`.
+
+    The frame's tensors are the vectors, one for each of `outputs`.
+
+    Attributes:
+        graph: the number under which the worker keeps the call's graph.
+        outputs: indices of that call's result tensors.
+        create_graph: whether the product is to be differentiated in turn.
+    """
+
+    op: Literal["vjp"]
+    graph: int
+    outputs: list[int]
+    create_graph: bool
+
+
+@final
+class NextRequest(_Request):
+    """Take the next item of an iterator. Answered by a `ValueReply`: a list of the item, empty at the end.
+
+    Attributes:
+        object: its handle.
+    """
+
+    op: Literal["next"]
+    object: int
+
+
+@final
+class TakeRequest(_Request):
+    """Take the first items of an iterable. Answered by a `ValueReply`, a list.
+
+    Attributes:
+        object: its handle.
+        most: how many items at most.
+    """
+
+    op: Literal["take"]
+    object: int
+    most: int
+
+
+@final
+class IterRequest(_Request):
+    """Iterate over an object. Answered by a `ValueReply`, the handle of an iterator.
+
+    Attributes:
+        object: its handle.
+    """
+
+    op: Literal["iter"]
+    object: int
+
+
+@final
+class GetRequest(_Request):
+    """Read an attribute of an object. Answered by a `ValueReply`.
+
+    Attributes:
+        object: its handle.
+        name: the attribute.
+    """
+
+    op: Literal["get"]
+    object: int
+    name: str
+
+
+LoadRequest = StartRequest | CellRequest | FinishRequest | StageRequest | ShowRequest
+"""Requests that run cells."""
+
+ObjectRequest = NextRequest | TakeRequest | IterRequest | GetRequest
+"""Requests about an object that stays in the worker."""
+
+Request = LoadRequest | CallRequest | VjpRequest | ObjectRequest
+
+# -- worker to rubric process: untrusted -------------------------------------------------------------------------------
+
+
+@final
+class ValueReply(TypedDict):
+    """A value. Untrusted.
+
+    Attributes:
+        result: its tree.
+        grads: pairs of a leaf tensor's index and the index of its gradient.
+    """
+
+    result: object
+    grads: NotRequired[object]
+
+
+@final
+class CallReply(TypedDict):
+    """What came of a call. Untrusted.
+
+    Attributes:
+        result: the tree of what the function returned.
+        aliases: pairs of the index of a tensor in the result and of the argument that it is.
+        changed: indices of arguments that the function changed although it may not.
+        updates: index, tree of values and tree of gradient of each argument that it may change.
+        modes: number and ``training`` of each of the rubric's networks that were passed to it.
+        graph: the number of the call's graph, where the result has one.
+        grads: as in a `ValueReply`.
+    """
+
+    result: object
+    aliases: object
+    changed: object
+    updates: object
+    modes: object
+    graph: NotRequired[object]
+    grads: NotRequired[object]
+
+
+@final
+class VjpReply(TypedDict):
+    """Gradients. Untrusted.
+
+    Attributes:
+        result: the tree of a list: for each input of the call that requires a gradient a tensor or None.
+        graph: the number of their own graph, where they have one.
+        grads: as in a `ValueReply`; absent without ``create_graph``.
+    """
+
+    result: object
+    graph: NotRequired[object]
+    grads: NotRequired[object]
+
+
+@final
+class ShowReply(TypedDict):
+    """What a cell displayed. Untrusted.
+
+    Attributes:
+        result: a list of outputs as a notebook file has them.
+        failed: the failure that ended the cell, as in a `FailureReply`, or None.
+    """
+
+    result: object
+    failed: object
+
+
+@final
+class FailureReply(TypedDict):
+    """The student's code raised an exception. Untrusted.
+
+    Attributes:
+        failure: a list of the exception's type name, its message, its frames (label, line, function, source line) and
+            whether the scratch folder is full.
+    """
+
+    failure: object
+
+
+Result = ValueReply | CallReply | VjpReply
+Reply = ValueReply | CallReply | VjpReply | ShowReply | FailureReply  # in full: mypy narrows no union inside a union
+
+# -- callbacks, while a request is being answered ----------------------------------------------------------------------
+
+
+@final
+class CallbackRequest(TypedDict):
+    """From the worker: call a function or a network of the rubric's. Untrusted.
+
+    Attributes:
+        callback: its number in the request that passed it.
+        args: the tree of a tuple, the positional arguments.
+        kwargs: the tree of a dict, the keyword arguments.
+        training: the mode that a network is called in.
+        grad_enabled: whether the student's code records a graph.
+    """
+
+    callback: object
+    args: object
+    kwargs: object
+    training: object
+    grad_enabled: object
+
+
+@final
+class CallbackResult(TypedDict):
+    """To the worker: what the function returned.
+
+    Attributes:
+        result: its tree.
+    """
+
+    result: object
+
+
+@final
+class CallbackError(TypedDict):
+    """To the worker: the function raised an exception.
+
+    Attributes:
+        error: type and message, in at most 500 characters.
+    """
+
+    error: str
+
+
+CallbackReply = CallbackResult | CallbackError
+
+# -- any of our processes to a fork server -----------------------------------------------------------------------------
+
+
+@final
+class SettingsRequest(TypedDict):
+    """Prepare for an assignment; comes first, to a rubric server only, with the descriptor of a file of settings.
+
+    Attributes:
+        settings: where they are: nothing secret, and nothing large, travels in a message.
+    """
+
+    settings: Literal["in the file"]
+
+
+@final
+class ForkRequest(TypedDict):
+    """Fork a child, which gets the descriptors that come along. Answered by a `ForkReply`.
+
+    Attributes:
+        fork: what the child becomes: a worker, another zygote, a session.
+    """
+
+    fork: str
+
+
+@final
+class StatusRequest(TypedDict):
+    """Wait for a child. Answered by a `StatusReply`.
+
+    Attributes:
+        status: its process id.
+    """
+
+    status: int
+
+
+ServerRequest = SettingsRequest | ForkRequest | StatusRequest
+
+# -- a fork server to who started it: trusted, for none of a student's code runs there ---------------------------------
+
+
+@final
+class ReadyReply(TypedDict):
+    """Everything is imported; children can be forked.
+
+    Attributes:
+        ready: the server's process id.
+    """
+
+    ready: int
+
+
+@final
+class ForkReply(TypedDict):
+    """A child was forked; its pidfd comes along.
+
+    Attributes:
+        pid: its process id.
+    """
+
+    pid: int
+
+
+@final
+class StatusReply(TypedDict):
+    """A child has ended.
+
+    Attributes:
+        status: its wait status.
+    """
+
+    status: int
+
+
+@final
+class MistakeReply(TypedDict):
+    """The course's author made a mistake; the server ends.
+
+    Attributes:
+        mistake: the `ConfigError`.
+    """
+
+    mistake: Mistake
+
+
+@final
+class FaultReply(TypedDict):
+    """The platform failed; the server ends.
+
+    Attributes:
+        fault: why.
+    """
+
+    fault: str
+
+
+ServerAnswer = ReadyReply | ForkReply | StatusReply | MistakeReply
+ServerReply = ReadyReply | ForkReply | StatusReply | MistakeReply | FaultReply
