@@ -34,7 +34,7 @@ _TEST_EVERY = 7  # the digits come in runs of 0 to 9: a number without a factor 
 
 
 @dataclass(frozen=True)
-class Source:
+class Mirrors:
     """Where the four files of Fashion-MNIST are.
 
     Args:
@@ -46,7 +46,7 @@ class Source:
     md5: dict[str, str]
 
 
-FASHION_MNIST = Source(
+FASHION_MNIST = Mirrors(
     mirrors=(
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
@@ -81,7 +81,7 @@ class Images:
 
 
 def load_images(
-    *, cache: Path | None = None, source: Source = FASHION_MNIST, patience_s: float = 4, deadline_s: float = 120
+    *, cache: Path | None = None, source: Mirrors = FASHION_MNIST, patience_s: float = 4, deadline_s: float = 120
 ) -> Images:
     """Load Fashion-MNIST, or, where it cannot be had, the handwritten digits; print which of them it is.
 
@@ -114,7 +114,7 @@ def digits(reason: str = "") -> Images:
     Returns:
         Images of shape (n, 1, 8, 8).
 
-    Source:
+    Mirrors:
         E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998
         (CC BY 4.0, https://doi.org/10.24432/C50P49).
 
@@ -159,7 +159,7 @@ def read_idx(content: bytes) -> torch.Tensor:
         raise OSError(f"not an IDX file: {error}") from error
 
 
-def _fashion_mnist(cache: Path, source: Source, patience_s: float, deadline: float) -> Images:
+def _fashion_mnist(cache: Path, source: Mirrors, patience_s: float, deadline: float) -> Images:
     files = {name: read_idx(_cached(cache / name, source, patience_s, deadline)) for name in source.md5}
 
     def part(name: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -175,7 +175,7 @@ def _cache_folder() -> Path:
     return platformdirs.user_cache_path("autograder", appauthor=False) / "fashion-mnist"
 
 
-def _cached(path: Path, source: Source, patience_s: float, deadline: float) -> bytes:
+def _cached(path: Path, source: Mirrors, patience_s: float, deadline: float) -> bytes:
     """A file from the cache, or from the first mirror that has it; what has another checksum counts as not there."""
     wanted = source.md5[path.name]
     if path.is_file() and _md5(content := path.read_bytes()) == wanted:

@@ -11,7 +11,7 @@ import torch
 
 from autograder import datasets
 from autograder.base.environment import overridden
-from autograder.datasets import FASHION_MNIST, OFFLINE, Source, digits, load_images, read_idx
+from autograder.datasets import FASHION_MNIST, OFFLINE, Mirrors, digits, load_images, read_idx
 
 
 def idx(values):
@@ -64,7 +64,7 @@ def server(monkeypatch):
 
 
 def source(server, *folders):
-    return Source(tuple(f"http://127.0.0.1:{server.server_port}/{folder}/" for folder in folders), MD5)
+    return Mirrors(tuple(f"http://127.0.0.1:{server.server_port}/{folder}/" for folder in folders), MD5)
 
 
 def test_fashion_mnist_is_downloaded_once(server, tmp_path, capsys):

@@ -20,10 +20,10 @@ from yamlcore import CCoreLoader, CoreLoader
 from autograder.base.errors import ConfigError
 from autograder.base.i18n import Text
 
-Record = TypeVar("Record", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
 
-def load(path: Path, record: type[Record]) -> Record:
+def load(path: Path, record: type[Model]) -> Model:
     """Read a YAML file into a pydantic record.
 
     Raises:

@@ -18,7 +18,7 @@ from autograder.course.settings import Limits
 
 
 @dataclass(frozen=True)
-class Finding:
+class Capability:
     """One thing looked at.
 
     Args:
@@ -32,11 +32,13 @@ class Finding:
     ok: bool = True
 
 
-def examine(folder: Path) -> list[Finding]:
+def examine(folder: Path) -> list[Capability]:
     """Look at the machine, the packages and the course around ``folder``."""
     return [
-        Finding(text("Python"), same(f"{platform.python_version()} ({sys.executable})"), sys.version_info >= (3, 11)),
-        Finding(
+        Capability(
+            text("Python"), same(f"{platform.python_version()} ({sys.executable})"), sys.version_info >= (3, 11)
+        ),
+        Capability(
             text("system"),
             same(f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} CPUs"),
         ),
@@ -50,11 +52,11 @@ _NEEDED = ("torch", "pytest", "nbgrader", "pydantic", "typer")
 _USEFUL = ("jupyterlab", "notebook", "matplotlib", "ipython")
 
 
-def _package(name: str, *, needed: bool) -> Finding:
+def _package(name: str, *, needed: bool) -> Capability:
     try:
-        return Finding(same(name), same(version(name)))
+        return Capability(same(name), same(version(name)))
     except PackageNotFoundError:
-        return Finding(same(name), text("not installed"), not needed)
+        return Capability(same(name), text("not installed"), not needed)
 
 
 _PROBES = """
@@ -109,12 +111,12 @@ def _attempts() -> dict[str, Text]:
     }
 
 
-def _sandbox() -> Iterator[Finding]:
+def _sandbox() -> Iterator[Capability]:
     """Run a submission that tries what it may not do in a process of its own."""
     name = text("student processes")
     if sys.platform != "linux":
         words = text("need Linux; grade in WSL2 or a Linux container. `autograder check` works without")
-        yield Finding(name, words, ok=False)
+        yield Capability(name, words, ok=False)
         return
     from autograder.sandbox import confine, landlock
 
@@ -122,22 +124,22 @@ def _sandbox() -> Iterator[Finding]:
     try:
         succeeded = _try_in_worker(confined=refusal is None)
     except (AutograderError, OSError) as error:
-        yield Finding(name, same(str(error)), ok=False)
+        yield Capability(name, same(str(error)), ok=False)
         return
     level = confine.level()
     version = f" (Landlock {landlock.version()})" if level == confine.LANDLOCK else ""
-    yield Finding(name, text("work; confinement: {level}", level=level + version))
+    yield Capability(name, text("work; confinement: {level}", level=level + version))
     if refusal is not None:
-        yield Finding(text("confinement"), refusal, ok=False)
+        yield Capability(text("confinement"), refusal, ok=False)
     scratch = (
         text("possible")
         if confine.is_available(1)
         else text("not possible: this machine lacks {missing}", missing=confine.missing(1))
     )
-    yield Finding(text("scratch folders"), scratch)
+    yield Capability(text("scratch folders"), scratch)
     for what, words in _attempts().items():
         possible = succeeded[what]
-        yield Finding(words, text("possible for students' code") if possible else text("blocked"), not possible)
+        yield Capability(words, text("possible for students' code") if possible else text("blocked"), not possible)
 
 
 def _try_in_worker(*, confined: bool) -> dict[str, bool]:
@@ -159,12 +161,12 @@ def _try_in_worker(*, confined: bool) -> dict[str, bool]:
             runner.close()
 
 
-def _course(folder: Path) -> Finding:
+def _course(folder: Path) -> Capability:
     name = text("course")
     try:
         course = Course.find(folder)
         found = ", ".join(course.assignments())
     except AutograderError as error:
-        return Finding(name, same(str(error)))
+        return Capability(name, same(str(error)))
     tool = "" if shutil.which("nbgrader") else " (nbgrader is not on PATH)"
-    return Finding(name, same(f"{course.root}: {found}{tool}"))
+    return Capability(name, same(f"{course.root}: {found}{tool}"))

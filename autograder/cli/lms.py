@@ -39,7 +39,7 @@ class AttemptChoice(StrEnum):
     first = "first"
 
 
-class ExportTarget(StrEnum):
+class ScoreFormat(StrEnum):
     """What scores are exported as, and who can run the grader."""
 
     csv = "csv"
@@ -53,14 +53,14 @@ class ExportTarget(StrEnum):
 
 
 _FILES = {
-    ExportTarget.csv: "scores.csv",
-    ExportTarget.xlsx: "scores.xlsx",
-    ExportTarget.canvas: "canvas.csv",
-    ExportTarget.moodle: "moodle.csv",
-    ExportTarget.gradescope: "gradescope",
-    ExportTarget.junit: "junit.xml",
-    ExportTarget.gradescope_autograder: "gradescope-autograder",
-    ExportTarget.github_classroom: "github-classroom",
+    ScoreFormat.csv: "scores.csv",
+    ScoreFormat.xlsx: "scores.xlsx",
+    ScoreFormat.canvas: "canvas.csv",
+    ScoreFormat.moodle: "moodle.csv",
+    ScoreFormat.gradescope: "gradescope",
+    ScoreFormat.junit: "junit.xml",
+    ScoreFormat.gradescope_autograder: "gradescope-autograder",
+    ScoreFormat.github_classroom: "github-classroom",
 }
 
 
@@ -101,7 +101,7 @@ def collect(
 def export(
     results: Annotated[Path, typer.Argument(metavar="[RESULTS]", help="What `grade` wrote.")] = Path("results.jsonl"),
     *,
-    to: Annotated[ExportTarget, typer.Option("--to", help="The format.")],
+    to: Annotated[ScoreFormat, typer.Option("--to", help="The format.")],
     assignment: Annotated[str | None, typer.Option("--assignment", help="This assignment only.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Where it goes; by default named after the format.")] = None,
     roster: Annotated[
@@ -122,14 +122,14 @@ def export(
 
     with errors_as_exit_codes(lang):
         target = out or Path(_FILES[to])
-        if roster is not None and to not in (ExportTarget.canvas, ExportTarget.moodle):
+        if roster is not None and to not in (ScoreFormat.canvas, ScoreFormat.moodle):
             raise UsageError(text("--roster goes with --to canvas or --to moodle"))
-        if to in (ExportTarget.gradescope_autograder, ExportTarget.github_classroom):
+        if to in (ScoreFormat.gradescope_autograder, ScoreFormat.github_classroom):
             _export_runner(to, course, assignment, target)
             return
         reports = [] if gradebook and not results.exists() else _reports(results, assignment)
         language = _language(lang, course, reports)
-        if to in (ExportTarget.gradescope, ExportTarget.junit):
+        if to in (ScoreFormat.gradescope, ScoreFormat.junit):
             _export_reports(to, reports, target, language)
             return
         found = _scores(reports, assignment, course if gradebook else None, language)
@@ -143,7 +143,7 @@ def export(
         raise typer.Exit(1)
 
 
-def _export_runner(to: ExportTarget, start: Path, assignment: str | None, target: Path) -> None:
+def _export_runner(to: ScoreFormat, start: Path, assignment: str | None, target: Path) -> None:
     from autograder.base.i18n import text
     from autograder.course.course import Course
     from autograder.lms import runners
@@ -151,7 +151,7 @@ def _export_runner(to: ExportTarget, start: Path, assignment: str | None, target
     if assignment is None:
         raise UsageError(text("--to {format} needs --assignment", format=to.value))
     course = Course.find(start)
-    make = runners.gradescope if to is ExportTarget.gradescope_autograder else runners.github_classroom
+    make = runners.gradescope if to is ScoreFormat.gradescope_autograder else runners.github_classroom
     for file in make(course, course.assignment(assignment), target):
         typer.echo(str(file))
 
@@ -182,12 +182,12 @@ def _reports(results: Path, assignment: str | None) -> list[GradeReport]:
     return reports
 
 
-def _export_reports(to: ExportTarget, reports: list[GradeReport], target: Path, language: Language) -> None:
+def _export_reports(to: ScoreFormat, reports: list[GradeReport], target: Path, language: Language) -> None:
     """One JUnit file, or Gradescope's file for each submission."""
     from autograder.base.i18n import text
     from autograder.lms import reports as writing
 
-    if to is ExportTarget.junit:
+    if to is ScoreFormat.junit:
         write_asked(target, writing.as_junit(reports, language), make_folder=True)
     elif target.suffix == ".json":
         if len(reports) != 1:
@@ -230,15 +230,15 @@ def _scores(reports: list[GradeReport], assignment: str | None, course: Path | N
     return found
 
 
-def _table(to: ExportTarget, found: list[Score], roster: Path | None) -> Exported:
+def _table(to: ScoreFormat, found: list[Score], roster: Path | None) -> Exported:
     from autograder.lms import score_tables
 
     match to:
-        case ExportTarget.xlsx:
+        case ScoreFormat.xlsx:
             return score_tables.as_xlsx(found)
-        case ExportTarget.canvas:
+        case ScoreFormat.canvas:
             return score_tables.as_canvas(found, roster)
-        case ExportTarget.moodle:
+        case ScoreFormat.moodle:
             return score_tables.as_moodle(found, roster)
         case _:
             return score_tables.as_csv(found)

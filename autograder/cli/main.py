@@ -75,7 +75,7 @@ lms.add_to(app)
 report_commands.add_to(app)
 
 
-class Engine(StrEnum):
+class EngineChoice(StrEnum):
     """Where submissions are graded."""
 
     local = "local"
@@ -92,7 +92,7 @@ def grade(
     out: Annotated[
         Path, typer.Option("--out", help="Where the reports go; what is in there already is not graded again.")
     ] = Path("results.jsonl"),
-    engine: Annotated[Engine, typer.Option("--engine", help="Where to grade.")] = Engine.local,
+    engine: Annotated[EngineChoice, typer.Option("--engine", help="Where to grade.")] = EngineChoice.local,
     scheduler: Annotated[
         str | None, typer.Option("--scheduler", help="With --engine dask: a cluster's; by default one is started here.")
     ] = None,
@@ -109,7 +109,7 @@ def grade(
     from autograder.course.course import Course
 
     with errors_as_exit_codes(lang):
-        if scheduler and engine is not Engine.dask:
+        if scheduler and engine is not EngineChoice.dask:
             raise UsageError(text("--scheduler goes with --engine dask"))
         found = Course.find(course)
         graded = [found.assignment(assignment)] if assignment else found.assignments().values()
@@ -308,10 +308,16 @@ def _audit_all(start: Path, names: list[str], processes: int | None, language: L
 
 @contextmanager
 def _engine(
-    engine: Engine, scheduler: str | None, processes: int | None, *, unsafe: bool, scratch_mb: int, language: Language
+    engine: EngineChoice,
+    scheduler: str | None,
+    processes: int | None,
+    *,
+    unsafe: bool,
+    scratch_mb: int,
+    language: Language,
 ) -> Iterator[tuple[Grade | None, bool]]:
     """What grades instead of this machine, if anything does, and whether students' code is confined there."""
-    if engine is Engine.local:
+    if engine is EngineChoice.local:
         yield None, must_confine(unsafe=unsafe, scratch_mb=scratch_mb)
         return
     from autograder.base.i18n import text

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from autograder.quiz.scoring.markers import RunCode
     from autograder.quiz.scoring.outcomes import SheetOutcome
     from autograder.quiz.scoring.scorer import Scorer
-    from autograder.quiz.take.session import Session
+    from autograder.quiz.take.sitting import Sitting
 
 
 def take(
@@ -49,12 +49,12 @@ def take(
     with errors_as_exit_codes(lang), ExitStack() as stack:
         if not plain and not (sys.stdin.isatty() and sys.stdout.isatty()):
             plain = True
-        session, proofs = _session(quiz, course, _student(name), out, stack)
-        language = choose(lang, session.shown.language)
-        if not session.resume():
-            session.save()  # where that fails it is told before the first answer
+        sitting, proofs = _sitting(quiz, course, _student(name), out, stack)
+        language = choose(lang, sitting.shown.language)
+        if not sitting.resume():
+            sitting.save()  # where that fails it is told before the first answer
         screen = PlainScreen(language) if plain else KeyScreen(language, console())
-        taking = Taking(session, screen, proofs)
+        taking = Taking(sitting, screen, proofs)
         try:
             taking.run()
         except KeyboardInterrupt:
@@ -228,27 +228,27 @@ def _code_judge(stack: ExitStack) -> RunCode:
     return judge
 
 
-def _session(
+def _sitting(
     name: Path, course: Path, student: str, out: Path | None, stack: ExitStack
-) -> tuple[Session, Mapping[str, Certificate]]:
-    """Somebody's session: with keys for a quiz of a course in practice, without for what was released."""
+) -> tuple[Sitting, Mapping[str, Certificate]]:
+    """Somebody's sitting: with keys for a quiz of a course in practice, without for what was released."""
     from autograder.quiz.proofs import certificates
     from autograder.quiz.questions import loading
     from autograder.quiz.take import released
-    from autograder.quiz.take.session import Session
+    from autograder.quiz.take.sitting import Sitting
 
     if name.suffix == ".json":
         shown = released.load(name)
-        return Session(shown, student, out or Path(f"{shown.id}.answers.json")), {}
+        return Sitting(shown, student, out or Path(f"{shown.id}.answers.json")), {}
     file = loading.find(name, course)
     quiz = loading.load(file)
     known = certificates.load(file, quiz)
     shown = released.release(quiz, certificates.variants_of(quiz, known), quiz.defaults.mode)
     path = out or Path(f"{quiz.id}.answers.json")
     if quiz.defaults.mode != "practice":
-        return Session(shown, student, path), {}
+        return Sitting(shown, student, path), {}
     scorer = stack.enter_context(_scorer(file, quiz))
-    return Session(shown, student, path, quiz=quiz, scorer=scorer), known.questions
+    return Sitting(shown, student, path, quiz=quiz, scorer=scorer), known.questions
 
 
 def _student(name: str | None) -> str:

@@ -30,7 +30,7 @@ class ReleaseMode(StrEnum):
     exam = "exam"
 
 
-class ExportTarget(StrEnum):
+class QuizFormat(StrEnum):
     """What a quiz can be exported to."""
 
     html = "html"
@@ -47,10 +47,10 @@ class ReleaseTarget(StrEnum):
 
 
 _SUFFIXES = {
-    ExportTarget.html: "html",
-    ExportTarget.moodle: "moodle.xml",
-    ExportTarget.qti: "qti.zip",
-    ExportTarget.notebook: "ipynb",
+    QuizFormat.html: "html",
+    QuizFormat.moodle: "moodle.xml",
+    QuizFormat.qti: "qti.zip",
+    QuizFormat.notebook: "ipynb",
 }
 
 
@@ -166,7 +166,7 @@ def _release_notebook(file: Path, start: Path, into: str | None, language: Langu
 
 def export(
     quiz: QuizArgument,
-    to: Annotated[ExportTarget, typer.Option("--to", help="The format.")],
+    to: Annotated[QuizFormat, typer.Option("--to", help="The format.")],
     out: Annotated[Path | None, typer.Option("--out", help="Where it goes; by default named after the quiz.")] = None,
     lossy: Annotated[bool, typer.Option("--lossy", help="Export although something cannot be expressed.")] = False,
     course: CourseOption = Path(),
@@ -196,7 +196,7 @@ def export(
 
 
 def _exported(
-    quiz: Quiz, known: Certificates, to: ExportTarget, language: Language
+    quiz: Quiz, known: Certificates, to: QuizFormat, language: Language
 ) -> tuple[str | bytes, Sequence[Loss]]:
     """A quiz in another format, and what is lost."""
     from autograder.quiz.exports import html, moodle, notebook, qti
@@ -204,15 +204,15 @@ def _exported(
 
     variants = certificates.variants_of(quiz, known)
     match to:
-        case ExportTarget.html:
+        case QuizFormat.html:
             return html.page(quiz, variants, known.questions)
-        case ExportTarget.moodle:
-            xml = moodle.Exporter(quiz, variants, language)
+        case QuizFormat.moodle:
+            xml = moodle.MoodleExporter(quiz, variants, language)
             return xml.xml(), xml.losses
-        case ExportTarget.qti:
-            package = qti.Exporter(quiz, variants, language)
+        case QuizFormat.qti:
+            package = qti.QtiExporter(quiz, variants, language)
             return package.package(), package.losses
-        case ExportTarget.notebook:
+        case QuizFormat.notebook:
             return notebook.notebook(quiz, variants, keyed=False), notebook.losses(quiz)
 
 

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from autograder.base import yaml_records
 from autograder.base.errors import ConfigError
 from autograder.base.files import line_of
 from autograder.base.i18n import Text
+from autograder.base.records import Record
 from autograder.course.course import Assignment
 
 _SOLUTION_MARK = re.compile(r"^[ \t]*### (?:BEGIN|END) SOLUTION[ \t]*\n?", re.MULTILINE)
@@ -27,18 +28,14 @@ _SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION[ \t]*$.*?^[ \t]*### END SOL
 _NOT_WRITTEN = "raise NotImplementedError()"
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Edit(_Record):
+class Edit(Record):
     """Replace a text that occurs exactly once."""
 
     find: Annotated[str, Field(min_length=1)]
     replace: str
 
 
-class Equivalent(_Record):
+class Equivalent(Record):
     """Another right version of an exercise."""
 
     id: str
@@ -53,14 +50,14 @@ class Mutant(Equivalent):
     fails: Annotated[list[str], Field(min_length=1)]
 
 
-class GeneratedEquivalent(_Record):
+class GeneratedEquivalent(Record):
     """A version that `autograder audit` generates and that is right all the same, with the reason."""
 
     id: str
     reason: Annotated[str, Field(min_length=1)]
 
 
-class Mutants(_Record):
+class Mutants(Record):
     """The contents of a ``mutants.yaml``."""
 
     schema_: Annotated[int, Field(alias="schema", ge=1, le=1)]

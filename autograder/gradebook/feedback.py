@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _MODE = 0o644
 
 
-class Shown(BaseModel):
+class EmbeddedReport(BaseModel):
     """What an autograded notebook keeps of its report: what its student may see."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -121,12 +121,12 @@ def render(
     Raises:
         LookupError, ValueError: the notebook holds no report of ours.
     """
-    shown = Shown.model_validate(notebook["metadata"][MARK])
+    shown = EmbeddedReport.model_validate(notebook["metadata"][MARK])
     return feedback_page.render(_collect(assignment, submission, notebook, shown), language)
 
 
 def _collect(
-    assignment: Assignment, submission: SubmittedAssignment, notebook: Mapping[str, Any], shown: Shown
+    assignment: Assignment, submission: SubmittedAssignment, notebook: Mapping[str, Any], shown: EmbeddedReport
 ) -> Feedback:
     given = _given(submission, assignment.name)
     cells = {c["metadata"].get("nbgrader", {}).get("grade_id"): c for c in notebook["cells"]}

@@ -40,7 +40,7 @@ _MAX_FAILURE = 4000
 _PRELOAD = ("IPython.lib.pretty", "matplotlib.pyplot", "numpy")
 
 
-class Runner:
+class NotebookRunner:
     """Runs notebooks one after the other, each in a folder and in processes of its own; a context manager.
 
     Args:

@@ -145,7 +145,7 @@ class _Run:
         self._folders, self._submissions = folders, assignments
         self._root = Path(folders.root)
         self._reports: dict[tuple[str, str], tuple[Job, GradeReport]] = {}
-        self._runner: plain_notebooks.Runner | None = None
+        self._runner: plain_notebooks.NotebookRunner | None = None
 
     def grade(self, assignment: Assignment, student: str, database: str) -> autograded.Autograded:
         """The autograded notebook of a submission; the first one asked for has all of the run graded at once."""
@@ -171,7 +171,7 @@ class _Run:
     def execute(self, notebook: NotebookNode, student: str, assignment: str, timeout_s: float | None) -> None:
         """Run an ordinary notebook where its other files are."""
         if self._runner is None:
-            self._runner = plain_notebooks.Runner(timeout_s).__enter__()
+            self._runner = plain_notebooks.NotebookRunner(timeout_s).__enter__()
             finalize(self, self._runner.close)
         folder = Path(self._folders.format_path(self._folders.autograded_directory, student, assignment))
         self._runner.run(notebook, folder)

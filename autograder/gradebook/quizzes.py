@@ -10,8 +10,8 @@ from autograder.base.errors import GradebookError, UsageError
 from autograder.base.i18n import Language, text
 from autograder.gradebook import released_notebook
 from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
-from autograder.gradebook.rows import Record, Rows, transaction
-from autograder.gradebook.write import Outcome
+from autograder.gradebook.rows import GradebookRow, Rows, transaction
+from autograder.gradebook.write import WriteOutcome
 from autograder.quiz.notation.formulas import in_lines
 from autograder.quiz.questions.models import Quiz
 from autograder.quiz.scoring.outcomes import SheetOutcome, one_of_each_student
@@ -27,7 +27,7 @@ def name_of(quiz: Quiz) -> str:
     return f"quiz-{quiz.id}"
 
 
-def write(root: Path, quiz: Quiz, outcomes: Sequence[SheetOutcome], language: Language) -> Outcome:
+def write(root: Path, quiz: Quiz, outcomes: Sequence[SheetOutcome], language: Language) -> WriteOutcome:
     """Write scored sheets; what a person has entered stays.
 
     A sheet that cannot be read says nothing of a student, and of two sheets of one student neither counts: both are
@@ -46,7 +46,7 @@ def write(root: Path, quiz: Quiz, outcomes: Sequence[SheetOutcome], language: La
     if not is_nbgrader_course(root):
         raise UsageError(text("{root}: has no nbgrader_config.py, so there is no gradebook to write", root=root))
     nbgrader = NbgraderCourse(root)
-    outcome = Outcome(nbgrader.database)
+    outcome = WriteOutcome(nbgrader.database)
     sheets, notes = one_of_each_student(outcomes, text("not in the gradebook"))
     outcome.notes.extend(notes)
     with nbgrader.open() as gradebook:
@@ -93,8 +93,8 @@ def refuse_other_questions(root: Path, assignment: str, names: Collection[str]) 
         )
 
 
-def _record(sheet: SheetOutcome, language: Language) -> Record:
-    return Record(
+def _record(sheet: SheetOutcome, language: Language) -> GradebookRow:
+    return GradebookRow(
         student=sheet.student,
         timestamp=None,
         scores={question.id: question.earned for question in sheet.questions},

@@ -26,7 +26,7 @@ PATIENCE_MS = 60_000
 
 
 @dataclass(frozen=True)
-class Record:
+class GradebookRow:
     """What the gradebook gets of one submission.
 
     Args:
@@ -102,7 +102,7 @@ class Rows:
         (own,) = self._rows(self._assignments, self._assignments.c.id == assignment)
         self._due = own.duedate
 
-    def holds(self, record: Record) -> bool:
+    def holds(self, record: GradebookRow) -> bool:
         """Is this record what the rows say already?"""
         submission = self._submission_of[record.student]
         if record.timestamp is not None and record.timestamp != submission.timestamp:
@@ -115,7 +115,7 @@ class Rows:
             comments[cells[name].comment_id] == words for name, words in record.comments.items()
         )
 
-    def write(self, record: Record, penalty: Penalty) -> None:
+    def write(self, record: GradebookRow, penalty: Penalty) -> None:
         """Write a record; whatever a person has entered stays."""
         submission = self._submission_of[record.student]
         timestamp = record.timestamp or submission.timestamp

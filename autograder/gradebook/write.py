@@ -22,7 +22,7 @@ from autograder.course.jobs import Job, find_jobs
 from autograder.gradebook import autograded, nbgrader_course, released_notebook
 from autograder.gradebook.autograded import Autograded
 from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
-from autograder.gradebook.rows import Record, Rows, transaction
+from autograder.gradebook.rows import GradebookRow, Rows, transaction
 from autograder.results.grade_report import GradeReport
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _SANITIZED_BY_US = text(
 
 
 @dataclass
-class Outcome:
+class WriteOutcome:
     """What writing a gradebook came to.
 
     Args:
@@ -65,7 +65,7 @@ class Outcome:
         )
 
 
-def write(course: Course, paths: Sequence[Path], reports: Sequence[GradeReport]) -> Outcome:
+def write(course: Course, paths: Sequence[Path], reports: Sequence[GradeReport]) -> WriteOutcome:
     """Write the reports of a course's ``submitted/`` tree to its gradebook.
 
     Args:
@@ -78,7 +78,7 @@ def write(course: Course, paths: Sequence[Path], reports: Sequence[GradeReport])
         ConfigError: the course's ``nbgrader_config.py`` is broken.
     """
     if not all(path.resolve().is_relative_to(course.submitted.resolve()) for path in paths):
-        return Outcome(
+        return WriteOutcome(
             notes=[text("no gradebook was written: these submissions are not in {folder}", folder=course.submitted)]
         )
     entries = list(_entries(course, reports))
@@ -86,11 +86,13 @@ def write(course: Course, paths: Sequence[Path], reports: Sequence[GradeReport])
         words = text(
             "no gradebook was written: {folder} has no <student>/<assignment>/ folders", folder=course.submitted
         )
-        return Outcome(notes=[words])
+        return WriteOutcome(notes=[words])
     if not is_nbgrader_course(course.root):
-        return Outcome(notes=[text("no gradebook was written: {folder} has no nbgrader_config.py", folder=course.root)])
+        return WriteOutcome(
+            notes=[text("no gradebook was written: {folder} has no nbgrader_config.py", folder=course.root)]
+        )
     nbgrader = NbgraderCourse(course.root)
-    outcome = Outcome(nbgrader.database)
+    outcome = WriteOutcome(nbgrader.database)
     with nbgrader.open() as gradebook:
         for name in dict.fromkeys(entry.report.assignment for entry in entries):
             of_assignment = [entry for entry in entries if entry.report.assignment == name]
@@ -99,7 +101,7 @@ def write(course: Course, paths: Sequence[Path], reports: Sequence[GradeReport])
 
 
 @dataclass(frozen=True)
-class Entry:
+class SubmissionInTree:
     """A submission in the tree: its report, its file, its folder."""
 
     report: GradeReport
@@ -107,21 +109,21 @@ class Entry:
     folder: Path
 
 
-def _entries(course: Course, reports: Sequence[GradeReport]) -> Iterator[Entry]:
+def _entries(course: Course, reports: Sequence[GradeReport]) -> Iterator[SubmissionInTree]:
     names = sorted({report.assignment for report in reports})
     jobs = {(job.assignment, job.student): job for job in find_jobs([course.submitted], names)}
     for report in sorted(reports, key=lambda r: (r.assignment, r.student)):
         job: Job | None = jobs.get((report.assignment, report.student))
         folder = course.submitted / report.student / report.assignment
         if job is not None and folder.is_dir():
-            yield Entry(report, job.path, folder)
+            yield SubmissionInTree(report, job.path, folder)
 
 
 class _AssignmentWriter:
     """Writes the submissions of one assignment."""
 
     def __init__(
-        self, nbgrader: NbgraderCourse, gradebook: Gradebook, assignment: Assignment, outcome: Outcome
+        self, nbgrader: NbgraderCourse, gradebook: Gradebook, assignment: Assignment, outcome: WriteOutcome
     ) -> None:
         from nbgrader.converters import Autograde
         from nbgrader.preprocessors import AssignLatePenalties
@@ -141,7 +143,7 @@ class _AssignmentWriter:
         self._source = self._load_source()
         self._others = self._other_notebooks()
 
-    def write(self, entries: Sequence[Entry]) -> None:
+    def write(self, entries: Sequence[SubmissionInTree]) -> None:
         """Write some submissions, batch by batch."""
         for start in range(0, len(entries), BATCH):
             self._write_again(entries[start : start + BATCH])
@@ -171,7 +173,7 @@ class _AssignmentWriter:
             self._outcome.notes.append(words)
         return names
 
-    def _write_again(self, batch: Sequence[Entry]) -> None:
+    def _write_again(self, batch: Sequence[SubmissionInTree]) -> None:
         """Write a batch; where another grader was faster with one of its rows, once more."""
         from sqlalchemy.exc import IntegrityError, OperationalError
 
@@ -186,7 +188,7 @@ class _AssignmentWriter:
                 self._outcome.unchanged += len(batch) - written
                 return
 
-    def _write_batch(self, batch: Sequence[Entry]) -> int:
+    def _write_batch(self, batch: Sequence[SubmissionInTree]) -> int:
         """Write the folders and rows of a batch, or none of them."""
         folders: list[FolderInPlace] = []
         try:
@@ -210,12 +212,12 @@ class _AssignmentWriter:
             folder.finish()
         return len(folders)
 
-    def _record(self, entry: Entry, made: Autograded) -> Record:
+    def _record(self, entry: SubmissionInTree, made: Autograded) -> GradebookRow:
         timestamp, note = nbgrader_course.timestamp(entry.folder)
         if note and (words := same(f"{entry.report.student}: ") + note) not in self._outcome.notes:
             self._outcome.notes.append(words)
         missing = frozenset(name for name in self._others if not (entry.folder / f"{name}.ipynb").exists())
-        return Record(entry.report.student, timestamp, made.scores, made.comments, missing)
+        return GradebookRow(entry.report.student, timestamp, made.scores, made.comments, missing)
 
     def _penalty(self, student: str, score: float, seconds: float) -> float | None:
         """What nbgrader's plugin takes off, no more than there is."""
@@ -231,7 +233,7 @@ class _AssignmentWriter:
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
-    def _fill(self, folder: Path, entry: Entry, made: Autograded) -> None:
+    def _fill(self, folder: Path, entry: SubmissionInTree, made: Autograded) -> None:
         """Put into a folder what nbgrader puts into ``autograded/<student>/<assignment>/``."""
         import nbformat
 

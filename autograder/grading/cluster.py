@@ -56,7 +56,7 @@ _CONNECT_S = 10
 _CONNECTION_LOST = (CancelledError, OSError, TimeoutError)
 
 
-class Bench(WorkerPlugin):
+class GradingBench(WorkerPlugin):
     """What a Dask worker grades one assignment with: an engine that stays.
 
     Args:
@@ -131,7 +131,7 @@ def _grade_there(bench: str, sent: list[dict[str, Any]]) -> dict[str, Any]:
     """The task: runs on a Dask worker, at whose bench the submissions are graded."""
     worker = get_worker()
     plugin = worker.plugins[bench]
-    assert isinstance(plugin, Bench)
+    assert isinstance(plugin, GradingBench)
     return {"worker": worker.address, **plugin.grade(sent)}
 
 
@@ -216,7 +216,7 @@ class Cluster:
         name = f"autograder-{assignment.name}-{digest}"
         all_processors = sorted(os.sched_getaffinity(0))
         processors = all_processors if self.address is None and self.processes == len(all_processors) else None
-        bench = Bench(name, assignment.name, files, key, must_confine=self.must_confine, processors=processors)
+        bench = GradingBench(name, assignment.name, files, key, must_confine=self.must_confine, processors=processors)
         self._client.register_plugin(bench, name=name)
         return name
 

@@ -75,7 +75,7 @@ class RubricServer(ForkServer):
         if "mistake" in message:
             raise ConfigError.from_dict(message["mistake"])
 
-    def fork_session(self) -> Session:
+    def fork_session(self) -> SessionProcess:
         """Another session.
 
         Raises:
@@ -85,14 +85,14 @@ class RubricServer(ForkServer):
         try:
             with theirs:
                 self.request_fork("session", [theirs.fileno()])
-            return Session(self.collect_fork(), ours)
+            return SessionProcess(self.collect_fork(), ours)
         except SandboxError:
             ours.close()
             raise
 
 
 @dataclass
-class Session:
+class SessionProcess:
     """A rubric session in a process of its own, and what it is doing.
 
     Args:
@@ -167,7 +167,7 @@ class Engine:
         self._waiting, self._tries = deque(jobs), dict[tuple[str, str], int]()
         self._provenance = Provenance(assignment, key, confined=confined)
         self._selector = selectors.DefaultSelector()
-        self._sessions: list[Session] = []
+        self._sessions: list[SessionProcess] = []
         self._count, self._stillborn = sessions, 0
         self._deaths = Counter[str]()  # of sessions, by the mutant that was running
         self._processors = sorted(os.sched_getaffinity(0))
@@ -211,7 +211,7 @@ class Engine:
             if session.is_ready and self._waiting:
                 self._begin(session)
 
-    def _begin(self, session: Session) -> None:
+    def _begin(self, session: SessionProcess) -> None:
         job = self._waiting.popleft() if self._waiting else None
         deadly = [mutant for mutant, deaths in self._deaths.items() if deaths >= _MUTANT_DEATHS]
         session.begin(job, within_s=self._patience_s, deadly=deadly)
@@ -223,7 +223,7 @@ class Engine:
         self._sessions.append(session)
         self._selector.register(session.sock, selectors.EVENT_READ, session)
 
-    def _hear(self, session: Session) -> Iterator[GradeReport]:
+    def _hear(self, session: SessionProcess) -> Iterator[GradeReport]:
         messages = session.hear()
         if messages is None:
             yield from self._lost(session, text("the process that graded it ended"))
@@ -243,7 +243,7 @@ class Engine:
                 session.is_ready = True
             self._begin(session)
 
-    def _lost(self, session: Session, reason: Text) -> Iterator[GradeReport]:
+    def _lost(self, session: SessionProcess, reason: Text) -> Iterator[GradeReport]:
         """A session died or got stuck: try its submission once more, then say that it could not be graded.
 
         While a mutant ran, that is not counted against the submission: once the mutant has been there too often, the
@@ -305,7 +305,7 @@ def failed(job: Job, reason: Text, provenance: Provenance, exercises: tuple[Exer
     )
 
 
-def _settle(session: Session, processor: int) -> None:
+def _settle(session: SessionProcess, processor: int) -> None:
     """Where there is a session for every processor, each has its own.
 
     A session and its worker take turns: waking each other across processors costs more than most calls.

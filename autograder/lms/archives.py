@@ -25,7 +25,7 @@ _UTF8_NAMES = 0x800
 
 
 @dataclass(frozen=True)
-class Entry:
+class ArchiveMember:
     """One file.
 
     Args:
@@ -54,7 +54,7 @@ class Refused:
 
 
 @contextmanager
-def entries_of(source: Path) -> Iterator[list[Entry | Refused]]:
+def members_of(source: Path) -> Iterator[list[ArchiveMember | Refused]]:
     """The files of a zip or a folder, and those that are refused; to be read inside the ``with``.
 
     Raises:
@@ -78,7 +78,7 @@ def entries_of(source: Path) -> Iterator[list[Entry | Refused]]:
         yield entries
 
 
-def entries_of_bytes(content: bytes) -> list[Entry | Refused]:
+def entries_of_bytes(content: bytes) -> list[ArchiveMember | Refused]:
     """The files of a zip inside another one.
 
     Raises:
@@ -90,13 +90,13 @@ def entries_of_bytes(content: bytes) -> list[Entry | Refused]:
         raise Unreadable(text("is not a whole zip archive ({error})", error=error)) from error
 
 
-def _of_folder(folder: Path) -> Iterator[Entry | Refused]:
+def _of_folder(folder: Path) -> Iterator[ArchiveMember | Refused]:
     for path in sorted(folder.rglob("*")):
         name = PurePosixPath(path.relative_to(folder).as_posix())
         if path.is_symlink():
             yield Refused(printable(str(name)), text("is a link"))
         elif path.is_file() and not _is_litter(name):
-            yield Entry(name, lambda path=path: _bytes_of(path))  # type: ignore[misc]
+            yield ArchiveMember(name, lambda path=path: _bytes_of(path))  # type: ignore[misc]
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -108,7 +108,7 @@ def _bytes_of(path: Path) -> bytes:
         raise Unreadable(text("cannot be read: {reason}", reason=error.strerror)) from error
 
 
-def _of_zip(archive: zipfile.ZipFile) -> Iterator[Entry | Refused]:
+def _of_zip(archive: zipfile.ZipFile) -> Iterator[ArchiveMember | Refused]:
     files = [info for info in archive.infolist() if not info.is_dir()]
     if len(files) > MAX_FILES:
         raise Unreadable(text("{count} files, at most {most} are taken", count=len(files), most=MAX_FILES))
@@ -124,7 +124,7 @@ def _of_zip(archive: zipfile.ZipFile) -> Iterator[Entry | Refused]:
         if reason is not None:
             yield Refused(printable(name), reason)
         elif not _is_litter(PurePosixPath(name)):
-            yield Entry(PurePosixPath(name), lambda info=info: _unpacked(archive, info))  # type: ignore[misc]
+            yield ArchiveMember(PurePosixPath(name), lambda info=info: _unpacked(archive, info))  # type: ignore[misc]
 
 
 def _name_of(info: zipfile.ZipInfo) -> str:

@@ -14,7 +14,7 @@ from typing import Literal
 from autograder.base.errors import UsageError
 from autograder.base.files import FolderInPlace
 from autograder.base.i18n import printable, text
-from autograder.lms.archives import MAX_STUDENT_BYTES, Entry, Refused, Unreadable, entries_of, entries_of_bytes
+from autograder.lms.archives import MAX_STUDENT_BYTES, ArchiveMember, Refused, Unreadable, entries_of_bytes, members_of
 from autograder.lms.downloads import System, Upload, is_note, reader_of, system_of
 
 Attempt = Literal["last", "first"]
@@ -57,7 +57,7 @@ class _File:
     """One file a student handed in."""
 
     upload: Upload
-    entry: Entry
+    entry: ArchiveMember
 
 
 def collect(
@@ -75,8 +75,8 @@ def collect(
     Raises:
         UsageError: there is nothing to collect, or nothing can be written.
     """
-    with entries_of(source) as found:
-        entries = [entry for entry in found if isinstance(entry, Entry)]
+    with members_of(source) as found:
+        entries = [entry for entry in found if isinstance(entry, ArchiveMember)]
         system = system_of([entry.path for entry in entries])
         collection = Collection(system, refused=[entry for entry in found if isinstance(entry, Refused)])
         students = _by_student(entries, assignment, collection)
@@ -96,7 +96,7 @@ def collect(
     return collection
 
 
-def _by_student(entries: Sequence[Entry], assignment: str, collection: Collection) -> dict[str, list[_File]]:
+def _by_student(entries: Sequence[ArchiveMember], assignment: str, collection: Collection) -> dict[str, list[_File]]:
     """Every student's files, by the name of the folder they get."""
     files: list[_File] = []
     notes = dict(_notes(entries))
@@ -119,7 +119,7 @@ def _by_student(entries: Sequence[Entry], assignment: str, collection: Collectio
     return students
 
 
-def _notes(entries: Sequence[Entry]) -> Iterator[tuple[PurePosixPath, str]]:
+def _notes(entries: Sequence[ArchiveMember]) -> Iterator[tuple[PurePosixPath, str]]:
     for entry in entries:
         if is_note(entry.path):
             with suppress(ValueError):

@@ -17,11 +17,11 @@ from autograder.quiz.questions.fields import Option, with_gaps, with_values
 from autograder.quiz.questions.fill_in import Blanks, ChoiceBlank, Code
 from autograder.quiz.questions.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
 from autograder.quiz.scoring.markers import Variant
-from autograder.quiz.scoring.outcomes import Outcome, QuestionOutcome, SheetOutcome, one_of_each_student
+from autograder.quiz.scoring.outcomes import Mark, QuestionOutcome, SheetOutcome, one_of_each_student
 from autograder.quiz.terminal import MARKS
 from autograder.report.templates import render as render_template
 
-_WORDS: dict[Outcome, Text] = {
+_WORDS: dict[Mark, Text] = {
     "right": text("right"),
     "partial": text("partly right"),
     "wrong": text("not right"),
@@ -29,7 +29,7 @@ _WORDS: dict[Outcome, Text] = {
     "format-error": text("cannot be read"),
     "unjudged": text("could not be judged"),
 }
-_CLASSES: dict[Outcome, str] = {
+_CLASSES: dict[Mark, str] = {
     "right": "passed",
     "partial": "partly",
     "wrong": "failed",

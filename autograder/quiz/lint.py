@@ -18,7 +18,7 @@ from autograder.quiz.questions.fields import Example, Option
 from autograder.quiz.questions.fill_in import Blanks, ChoiceBlank, Code, Number
 from autograder.quiz.questions.models import AnyQuestion, Match, Multi, Order, Quiz, Single, TrueFalse
 from autograder.quiz.scoring import credit
-from autograder.quiz.scoring.markers import Variant, choices_of, is_near, judge_of_blank
+from autograder.quiz.scoring.markers import Variant, choices_of, is_near, marker_of_blank
 from autograder.quiz.scoring.scorer import Scorer
 
 _CHINESE = re.compile("[\u4e00-\u9fff]")
@@ -153,7 +153,7 @@ def _wrong_but_right(question: AnyQuestion) -> Iterator[str]:
     if isinstance(question, Blanks):
         for name, blank in question.blanks.items():
             if not isinstance(blank, ChoiceBlank):
-                judge = judge_of_blank(blank)
+                judge = marker_of_blank(blank)
                 yield from (f"{name}.wrong.{w.is_}" for w in blank.wrong if judge(w.is_).share == 1)
 
 
@@ -318,9 +318,9 @@ def _of_example(
         return text("names variant {variant}, which there is not", variant=example.variant)
     try:
         if varied and example.variant is not None:
-            share = scorer.judge_variant(question, example.answer, example.variant).share
+            share = scorer.mark_variant(question, example.answer, example.variant).share
         else:
-            verdict = scorer.judge(question, example.answer, "")
+            verdict = scorer.mark(question, example.answer, "")
             share = verdict.share
             if verdict.malformed and not share:
                 return None if example.format_error else text("cannot be read")

@@ -211,7 +211,7 @@ def _require(scorer: Scorer, question: AnyQuestion, answer: Any, share: float) -
     answer = _plain(answer)
     _require_an_answer(answer)
     try:
-        verdict = scorer.judge_variant(question, answer, 0)
+        verdict = scorer.mark_variant(question, answer, 0)
     except FormatError as error:
         raise StudentError(error.text) from None
     if verdict.share < share - 1e-6:

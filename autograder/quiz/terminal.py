@@ -14,11 +14,11 @@ from rich.text import Text as Styled
 from autograder.base.i18n import Language, text
 from autograder.quiz.lint import Guess, Remark
 from autograder.quiz.notation.formulas import in_lines
-from autograder.quiz.scoring.outcomes import Outcome, QuestionOutcome, SheetOutcome
-from autograder.quiz.scoring.statistics import Analysis, Item
+from autograder.quiz.scoring.outcomes import Mark, QuestionOutcome, SheetOutcome
+from autograder.quiz.scoring.statistics import Analysis, QuestionStatistics
 from autograder.report.tables import GAP, plain_table, points
 
-MARKS: dict[Outcome, str] = {
+MARKS: dict[Mark, str] = {
     "right": "✓",
     "partial": "◐",
     "wrong": "✗",
@@ -26,7 +26,7 @@ MARKS: dict[Outcome, str] = {
     "format-error": "?",
     "unjudged": "!",
 }
-STYLES: dict[Outcome, str] = {
+STYLES: dict[Mark, str] = {
     "right": "green",
     "partial": "yellow",
     "wrong": "red",
@@ -158,7 +158,7 @@ def analysis(found: Analysis, language: Language) -> Group:
     return Group(table, *below, Styled(words.get(language)))
 
 
-def _choice(item: Item, name: str) -> str:
+def _choice(item: QuestionStatistics, name: str) -> str:
     best, worst = item.chosen_by_best.get(name, 0), item.chosen_by_worst.get(name, 0)
     return f"{name} {item.chosen[name]:.0%} ({best:.0%} / {worst:.0%})"
 

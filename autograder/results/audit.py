@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from autograder.base.records import Record
 from autograder.results.grade_report import CAUSES
 
 MIN_KILL_RATE = 0.95
@@ -18,11 +19,7 @@ MAX_TRIVIAL_SHARE = 0.2
 Kind = Literal["mutant", "equivalent", "generated", "trivial"]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Version(_Record):
+class Version(Record):
     """One version of one exercise, and what became of it.
 
     Args:
@@ -69,7 +66,7 @@ class Version(_Record):
         return self.diagnosis is not None and self.id in self.diagnosis.split(CAUSES)
 
 
-class CriterionAudit(_Record):
+class CriterionAudit(Record):
     """What one criterion is good for.
 
     Args:
@@ -85,7 +82,7 @@ class CriterionAudit(_Record):
     decisive: int
 
 
-class Audit(_Record):
+class Audit(Record):
     """What an assignment's rubric is worth."""
 
     schema_: Literal[1] = Field(default=1, alias="schema")

@@ -12,7 +12,7 @@ from autograder.results.grade_report import CriterionResult, ExerciseResult, Gra
 
 
 @dataclass(frozen=True)
-class Exercise:
+class ExerciseStatistics:
     """How the class did in one exercise.
 
     Args:
@@ -33,7 +33,7 @@ class Exercise:
 
 
 @dataclass(frozen=True)
-class Criterion:
+class CriterionStatistics:
     """How many met one criterion.
 
     Args:
@@ -88,8 +88,8 @@ class Classroom:
     title: Text
     reports: tuple[GradeReport, ...]
     missing: tuple[str, ...]
-    exercises: tuple[Exercise, ...]
-    criteria: tuple[Criterion, ...]
+    exercises: tuple[ExerciseStatistics, ...]
+    criteria: tuple[CriterionStatistics, ...]
     mistakes: tuple[Mistake, ...]
 
     @property
@@ -143,7 +143,7 @@ def look_at(reports: Sequence[GradeReport], *, title: Text, students: Collection
     )
 
 
-def _exercises(reports: Sequence[GradeReport]) -> list[Exercise]:
+def _exercises(reports: Sequence[GradeReport]) -> list[ExerciseStatistics]:
     by_name: dict[str, list[ExerciseResult]] = {}
     for report in reports:
         for exercise in report.exercises:
@@ -153,18 +153,20 @@ def _exercises(reports: Sequence[GradeReport]) -> list[Exercise]:
         scores = [result.score for result in results if result.score is not None]
         full = sum(score >= results[0].max_score for score in scores)
         average = mean(scores) if scores else None
-        found.append(Exercise(name, results[0].title, results[0].max_score, average, full, len(scores)))
+        found.append(ExerciseStatistics(name, results[0].title, results[0].max_score, average, full, len(scores)))
     return found
 
 
-def _criteria(reports: Sequence[GradeReport]) -> list[Criterion]:
+def _criteria(reports: Sequence[GradeReport]) -> list[CriterionStatistics]:
     by_id: dict[str, list[CriterionResult]] = {}
     for report in reports:
         for exercise in report.exercises:
             for result in exercise.criteria:
                 by_id.setdefault(result.id, []).append(result)
     return [
-        Criterion(name, results[0].title, results[0].points, results[0].visible, Counter(r.outcome for r in results))
+        CriterionStatistics(
+            name, results[0].title, results[0].points, results[0].visible, Counter(r.outcome for r in results)
+        )
         for name, results in by_id.items()
     ]
 

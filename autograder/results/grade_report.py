@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from autograder.base.i18n import Text, same
+from autograder.base.records import Record
 from autograder.results import version_1
 
 Outcome = Literal["passed", "failed", "error", "skipped"]
@@ -20,18 +21,14 @@ CAUSES = "|"
 """Stands between the ids of mistakes that cannot be told apart, in the id of a diagnosis."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Diagnosis(_Record):
+class Diagnosis(Record):
     """Why an answer is wrong, by a name that stays the same from run to run."""
 
     id: str
     text: Text
 
 
-class Problem(_Record):
+class Problem(Record):
     """Something about a submission that its student should know, whatever the score."""
 
     kind: Literal[
@@ -57,7 +54,7 @@ class Problem(_Record):
         return cls(kind=kind, cell=cell, line=line, text=words)  # type: ignore[arg-type]
 
 
-class CriterionResult(_Record):
+class CriterionResult(Record):
     """The verdict on one criterion."""
 
     id: str
@@ -83,7 +80,7 @@ class CriterionResult(_Record):
         return self.model_copy(update={"message": same(""), "diagnosis": None, "hint": None})
 
 
-class ExerciseResult(_Record):
+class ExerciseResult(Record):
     """The criteria of one exercise; without a score where one of them could not be judged."""
 
     name: str
@@ -109,7 +106,7 @@ class ExerciseResult(_Record):
         return self.model_copy(update={"criteria": tuple(c.for_student() for c in self.criteria)})
 
 
-class GradeReport(_Record):
+class GradeReport(Record):
     """Everything known about one graded submission."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)

@@ -23,7 +23,7 @@ _MAX_TEXT, _MAX_IMAGES = 60_000, 500_000
 _MAX_OUTPUTS = 200
 
 
-class Screen:
+class CellDisplay:
     """Shows the cells of one notebook.
 
     Args:
@@ -129,7 +129,7 @@ class Screen:
 
 
 class _Stream(io.TextIOBase):
-    def __init__(self, screen: Screen, name: str) -> None:
+    def __init__(self, screen: CellDisplay, name: str) -> None:
         super().__init__()
         self._screen, self._name = screen, name
 

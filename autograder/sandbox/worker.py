@@ -36,7 +36,7 @@ from autograder.sandbox.protocol import (
     VjpReply,
     VjpRequest,
 )
-from autograder.sandbox.showing import Screen
+from autograder.sandbox.showing import CellDisplay
 from autograder.sandbox.wire import Connection, Decoder, Encoder, Received, Tree, WireError, pack, to_bytes
 
 _NAMES_SENT = 500
@@ -132,7 +132,7 @@ class Worker:
         self._reply([_as_tree(failure) for failure in failures[:20]])
 
     def _stage(self, message: StageRequest) -> None:
-        self._screen = Screen(self._notebook, message["folder"], message["environment"])
+        self._screen = CellDisplay(self._notebook, message["folder"], message["environment"])
         self._reply(None)
 
     def _show(self, message: ShowRequest) -> None:

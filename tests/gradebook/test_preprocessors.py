@@ -187,7 +187,7 @@ def test_code_that_fills_the_disk_costs_its_own_cell(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "_MAX_FOLDER", 1 << 20)
     fills = "n = 0\nwhile True:\n    open(str(n % 100), 'w').write('x' * 100_000)\n    n += 1"
     notebook = from_dict(tiny.notebook(fills, "import os, time\ntime.sleep(1)\nos.listdir()"))
-    with runner.Runner(60) as ours:
+    with runner.NotebookRunner(60) as ours:
         ours.run(notebook, tmp_path)
     ended, after = (cell.outputs for cell in notebook.cells)
     assert [output.output_type for output in ended] == ["error"]

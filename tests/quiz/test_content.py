@@ -103,7 +103,7 @@ def test_all_keys_together_earn_everything(path):
 def right_answer(question, scorer, variants):
     if question.id in variants:
         found = variants[question.id]
-        return next(v.answer for v in found if scorer.judge(question, v.answer, "ann").share == 1)
+        return next(v.answer for v in found if scorer.mark(question, v.answer, "ann").share == 1)
     if hasattr(question, "blanks"):
         return {name: blank.answer for name, blank in question.blanks.items()}
     return question.answer if isinstance(question, Number | Code) else question.key
@@ -143,9 +143,9 @@ def test_every_key_is_proved_and_every_flipped_key_refused(path):
                     assert prove_question(quiz, other, bench).problems, (question.id, other.answer)
             else:
                 rows = gather(question, bench)
-                assert evidence.judge(question, rows).problems == [], question.id
+                assert evidence.verify_key(question, rows).problems == [], question.id
                 for other in wrong:
-                    assert evidence.judge(other, rows).problems, (question.id, other)
+                    assert evidence.verify_key(other, rows).problems, (question.id, other)
             flips += len(wrong)
     assert flips > 3 * len(quiz.questions)
 

@@ -17,7 +17,7 @@ from pydantic_core import to_json
 from autograder.base.i18n import Text
 from autograder.course.jobs import find_jobs
 from autograder.gradebook import feedback, write
-from autograder.gradebook.feedback import Shown
+from autograder.gradebook.feedback import EmbeddedReport
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.grading.batch import grade_all
 from autograder.results import journal, version_1
@@ -162,7 +162,7 @@ def written(course):
 
 def test_feedback_is_made_from_a_notebook_of_version_1(written):
     course, (_, bob) = written
-    shown = Shown.model_validate(IN_A_NOTEBOOK)
+    shown = EmbeddedReport.model_validate(IN_A_NOTEBOOK)
     assert (shown.exercises, shown.problems) == (tuple(e.for_student() for e in bob.exercises), bob.problems)
     for language in ("en", "zh"):
         made = {

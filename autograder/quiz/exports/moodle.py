@@ -30,7 +30,7 @@ _FRACTIONS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20)
 """Moodle knows the fractions 1/k of these, and only few others."""
 
 
-class Exporter:
+class MoodleExporter:
     """Writes one quiz.
 
     Args:

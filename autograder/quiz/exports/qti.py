@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element, SubElement
 from autograder.base.i18n import Language, Text, same, text
 from autograder.quiz.exports.losses import Loss
 from autograder.quiz.exports.markup import option_html, spellings, to_html
-from autograder.quiz.exports.qti_items import Item, any_of, is_, metadata, written
+from autograder.quiz.exports.qti_items import QtiItem, any_of, is_, metadata, written
 from autograder.quiz.notation.parsing import parse_number
 from autograder.quiz.questions.fields import PLACEHOLDER, Option, with_values
 from autograder.quiz.questions.fill_in import (
@@ -39,7 +39,7 @@ _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 """The time of every file in the package: the same quiz gives the same bytes."""
 
 
-class Exporter:
+class QtiExporter:
     """Writes one quiz.
 
     Args:
@@ -245,7 +245,7 @@ class Exporter:
         self._pair(item, places, question.items, dict(zip(places, question.key, strict=True)))
 
     def _pair(
-        self, item: Item, left: Mapping[str, Option], right: Mapping[str, Option], key: Mapping[str, str]
+        self, item: QtiItem, left: Mapping[str, Option], right: Mapping[str, Option], key: Mapping[str, str]
     ) -> None:
         labels = {name: option.shown(self._language) for name, option in sorted(right.items())}
         shares = _hundred(dict.fromkeys(left, 1.0))
@@ -265,9 +265,9 @@ class Exporter:
         name: str | None = None,
         variant: Variant | None = None,
         prompt: str | None = None,
-    ) -> Item:
+    ) -> QtiItem:
         words = with_values(prompt or question.prompt.get(self._language), variant.params if variant else {})
-        item = Item(section, name or question.id, kind, question.points, to_html(words))
+        item = QtiItem(section, name or question.id, kind, question.points, to_html(words))
         if question.explain is not None:
             item.tell("general_fb", self._words(question.explain), lambda condition: SubElement(condition, "other"))
         return item

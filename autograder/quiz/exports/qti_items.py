@@ -9,7 +9,7 @@ Condition = Callable[[Element], object]
 """Adds what must hold to a ``conditionvar``."""
 
 
-class Item:
+class QtiItem:
     """One question in QTI.
 
     Args:

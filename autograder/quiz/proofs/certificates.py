@@ -13,11 +13,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from autograder.base.errors import ConfigError, UsageError
 from autograder.base.files import write_whole
 from autograder.base.i18n import text
+from autograder.base.records import Record
 from autograder.quiz.questions.fill_in import Number
 from autograder.quiz.questions.models import AnyQuestion, Quiz
 from autograder.quiz.scoring.markers import Variant
@@ -29,11 +30,7 @@ _NOT_PROVED = ("why", "explain", "hints", "tags", "points", "attempts", "shuffle
 State = Literal["proved", "stale", "missing", "unproved"]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Certificate(_Record):
+class Certificate(Record):
     """The proof of one question.
 
     Args:
@@ -49,7 +46,7 @@ class Certificate(_Record):
     variants: list[dict[str, Any]] = []
 
 
-class Certificates(_Record):
+class Certificates(Record):
     """The contents of a ``<quiz>.proof.json``."""
 
     schema_: Literal[1] = Field(default=1, alias="schema")

@@ -18,7 +18,7 @@ from autograder.quiz.notation.parsing import FormatError, parse_number, parse_sh
 from autograder.quiz.questions.fields import Proof
 from autograder.quiz.questions.fill_in import Blank, Blanks, ChoiceBlank, Code, Number, NumberBlank, ShapeBlank
 from autograder.quiz.questions.models import AnyQuestion, Match, Multi, Order, Single, TrueFalse
-from autograder.quiz.scoring.markers import is_near, judge_of_blank
+from autograder.quiz.scoring.markers import is_near, marker_of_blank
 
 Values = dict[str, Any]
 STATEMENT, ANSWER, SHAPES = "statement", "answer", "shapes"
@@ -42,7 +42,7 @@ class Row:
 
 
 @dataclass
-class Finding:
+class KeyCheck:
     """What the evidence says about a key; no problem means that it is proved.
 
     Args:
@@ -54,7 +54,7 @@ class Finding:
     also: list[str] = field(default_factory=list)
 
 
-def judge(question: AnyQuestion, rows: Sequence[Row]) -> Finding:
+def verify_key(question: AnyQuestion, rows: Sequence[Row]) -> KeyCheck:
     """Does the evidence bear out the key?
 
     Args:
@@ -62,7 +62,7 @@ def judge(question: AnyQuestion, rows: Sequence[Row]) -> Finding:
         rows: what `proving.gather` found, for this question or for one that differs in its key only.
     """
     assert question.prove is not None
-    finding = Finding()
+    finding = KeyCheck()
     of: dict[str, list[Row]] = {}
     for row in rows:
         of.setdefault(row.of, []).append(row)
@@ -100,7 +100,7 @@ def holds(claims: Iterable[str], values: Values) -> bool:
         raise
 
 
-def _holds_by_seed(claims: Sequence[str], rows: Sequence[Row], finding: Finding) -> list[bool]:
+def _holds_by_seed(claims: Sequence[str], rows: Sequence[Row], finding: KeyCheck) -> list[bool]:
     result = []
     for row in rows:
         try:
@@ -116,7 +116,7 @@ def _holds_by_seed(claims: Sequence[str], rows: Sequence[Row], finding: Finding)
 
 
 def _judge_claims(
-    proof: Proof, of: Mapping[str, Sequence[Row]], names: Sequence[str], key: set[str], what: Text, finding: Finding
+    proof: Proof, of: Mapping[str, Sequence[Row]], names: Sequence[str], key: set[str], what: Text, finding: KeyCheck
 ) -> None:
     if not proof.claims:
         finding.problems.append(text("claims: say what the right answers have in common"))
@@ -155,7 +155,7 @@ def _judge_claims(
 
 
 def _judge_margin(
-    measure: str, factor: float, of: Mapping[str, Sequence[Row]], names: Sequence[str], key: set[str], finding: Finding
+    measure: str, factor: float, of: Mapping[str, Sequence[Row]], names: Sequence[str], key: set[str], finding: KeyCheck
 ) -> None:
     """The keyed and the other options must lie apart by the factor, on whichever side."""
     try:
@@ -183,7 +183,7 @@ def _ratio(large: float, small: float) -> float:
     return large / small if small else math.inf if large else 0.0
 
 
-def _judge_statement(question: TrueFalse, of: Mapping[str, Sequence[Row]], finding: Finding) -> None:
+def _judge_statement(question: TrueFalse, of: Mapping[str, Sequence[Row]], finding: KeyCheck) -> None:
     assert question.prove is not None
     rows = of.get(STATEMENT, [])
     if not rows:
@@ -205,7 +205,7 @@ def _judge_statement(question: TrueFalse, of: Mapping[str, Sequence[Row]], findi
         )
 
 
-def _judge_number(question: Number, rows: Sequence[Row], finding: Finding) -> None:
+def _judge_number(question: Number, rows: Sequence[Row], finding: KeyCheck) -> None:
     if not rows:
         finding.problems.append(text("run: give an expression whose value is the answer"))
     for row in rows:
@@ -236,7 +236,7 @@ def _judge_number(question: Number, rows: Sequence[Row], finding: Finding) -> No
                 )
 
 
-def _judge_blanks(question: Blanks, of: Mapping[str, Sequence[Row]], finding: Finding) -> None:
+def _judge_blanks(question: Blanks, of: Mapping[str, Sequence[Row]], finding: KeyCheck) -> None:
     if SHAPES in of:
         _judge_shapes(question, of[SHAPES][0].values, finding)
         return
@@ -248,10 +248,10 @@ def _judge_blanks(question: Blanks, of: Mapping[str, Sequence[Row]], finding: Fi
             _judge_blank(name, blank, row, finding)
 
 
-def _judge_blank(name: str, blank: Blank, row: Row, finding: Finding) -> None:
+def _judge_blank(name: str, blank: Blank, row: Row, finding: KeyCheck) -> None:
     value = row.values.get("value")
     try:
-        right = judge_of_blank(blank)(value).share == 1
+        right = marker_of_blank(blank)(value).share == 1
     except FormatError:
         right = False
     if not right:
@@ -266,7 +266,7 @@ def _judge_blank(name: str, blank: Blank, row: Row, finding: Finding) -> None:
     if isinstance(blank, ChoiceBlank):
         return
     for wrong in blank.wrong:
-        if judge_of_blank(blank)(wrong.is_).share:
+        if marker_of_blank(blank)(wrong.is_).share:
             finding.problems.append(
                 text("{name}: {answer} is called wrong but is accepted", name=name, answer=wrong.is_)
             )
@@ -285,7 +285,7 @@ def _key_of(blank: Blank) -> str:
     return str(tuple(blank.answer) if isinstance(blank, ShapeBlank) else blank.answer)
 
 
-def _judge_shapes(question: Blanks, values: Values, finding: Finding) -> None:
+def _judge_shapes(question: Blanks, values: Values, finding: KeyCheck) -> None:
     """Of all shapes that were tried, those that work must be the accepted ones, and every accepted one must work."""
     names: list[str] = values["names"]
     blanks = [question.blanks[name] for name in names]
@@ -309,7 +309,7 @@ def _judge_shapes(question: Blanks, values: Values, finding: Finding) -> None:
         finding.problems.append(text("works as well but is not accepted: {names}", names="; ".join(finding.also[:5])))
 
 
-def _judge_match(question: Match, of: Mapping[str, Sequence[Row]], finding: Finding) -> None:
+def _judge_match(question: Match, of: Mapping[str, Sequence[Row]], finding: KeyCheck) -> None:
     assert question.prove is not None
     if not question.prove.claims:
         finding.problems.append(text("claims: say what belongs together, in left_... and right_..."))
@@ -355,7 +355,7 @@ def _side_by_side(left: Values, right: Values) -> Values:
     return {**values, "error": ""}
 
 
-def _judge_code(question: Code, of: Mapping[str, Sequence[Row]], finding: Finding) -> None:
+def _judge_code(question: Code, of: Mapping[str, Sequence[Row]], finding: KeyCheck) -> None:
     assert question.prove is not None
     right = of.get(question.answer, [])
     for row in right:

@@ -144,7 +144,7 @@ def prove_question(quiz: Quiz, question: AnyQuestion, laboratory: Laboratory) ->
             variants = draw_variants(quiz, question, laboratory, proved)
         else:
             rows = gather(question, laboratory)
-            finding = evidence.judge(question, rows)
+            finding = evidence.verify_key(question, rows)
             proved.problems += finding.problems
             proved.also = finding.also
     except StudentError as error:

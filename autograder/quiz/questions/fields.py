@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from autograder.base.i18n import Language, Text
+from autograder.base.records import Record
 from autograder.base.yaml_records import did_you_mean, unknown_key
 from autograder.quiz.notation.expressions import ExpressionError, names_in
 
@@ -63,10 +64,10 @@ def check_letters(names: Iterable[str], *path: str) -> None:
 _EVIDENCE = ("error", "value", "shape", "dtype")
 
 
-class Record(BaseModel):
+class QuizRecord(Record):
     """Strict and frozen: ``yes`` is no boolean, ``08`` no word, and a key that is not known is a mistake."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+    model_config = ConfigDict(strict=True, populate_by_name=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -105,14 +106,14 @@ Numeral = Annotated[int | float | str, Field(union_mode="left_to_right")]
 Attempts = Annotated[list[Share], Field(min_length=1, max_length=10), AfterValidator(_never_rising)]
 
 
-class Hint(Record):
+class Hint(QuizRecord):
     """A hint and the share of the question's points it costs."""
 
     text: Words
     cost: Share = 0
 
 
-class Option(Record):
+class Option(QuizRecord):
     """Something to choose, to match or to put in order.
 
     Args:
@@ -140,7 +141,7 @@ class Option(Record):
         return self.code if self.text is None and self.code else self.text.get(language) if self.text else ""
 
 
-class Proof(Record):
+class Proof(QuizRecord):
     """How `quiz prove` shows that the key is right.
 
     Args:
@@ -178,7 +179,7 @@ class Proof(Record):
         return self
 
 
-class Example(Record):
+class Example(QuizRecord):
     """An answer and what it must earn; `quiz lint` tries them."""
 
     answer: Any
@@ -187,7 +188,7 @@ class Example(Record):
     variant: int | None = None
 
 
-class QuestionBase(Record):
+class QuestionBase(QuizRecord):
     """What every question has."""
 
     id: Identifier

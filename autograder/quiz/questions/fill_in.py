@@ -17,7 +17,7 @@ from autograder.quiz.questions.fields import (
     OptionKey,
     Positive,
     QuestionBase,
-    Record,
+    QuizRecord,
     Words,
     check_letters,
     mistake,
@@ -38,14 +38,14 @@ def _is_shape(dimensions: list[int | str]) -> list[int | str]:
 Dimensions = Annotated[list[int | str], AfterValidator(_is_shape)]
 
 
-class WrongShape(Record):
+class WrongShape(QuizRecord):
     """A wrong answer people give, and what to tell them."""
 
     is_: Dimensions = Field(alias="is")
     why: Words
 
 
-class WrongNumber(Record):
+class WrongNumber(QuizRecord):
     """A wrong number people give, and what to tell them."""
 
     is_: Numeral = Field(alias="is")
@@ -57,14 +57,14 @@ class WrongNumber(Record):
         return self
 
 
-class WrongText(Record):
+class WrongText(QuizRecord):
     """A wrong word people give, and what to tell them."""
 
     is_: str = Field(alias="is")
     why: Words
 
 
-class ShapeBlank(Record):
+class ShapeBlank(QuizRecord):
     """A blank for a tensor's shape."""
 
     kind: Literal["shape"]
@@ -74,7 +74,7 @@ class ShapeBlank(Record):
     weight: Positive = 1
 
 
-class Tolerance(Record):
+class Tolerance(QuizRecord):
     """How near a number must be: within ``atol`` or ``rtol * |answer|``, or right to ``sigfig`` significant figures."""
 
     atol: Annotated[float, Field(ge=0)] = 0
@@ -108,7 +108,7 @@ class NumberBlank(Tolerance):
         return self
 
 
-class TextBlank(Record):
+class TextBlank(QuizRecord):
     """A blank for a word; case and width of letters do not matter."""
 
     kind: Literal["text"]
@@ -130,7 +130,7 @@ class TextBlank(Record):
         return self
 
 
-class ChoiceBlank(Record):
+class ChoiceBlank(QuizRecord):
     """A blank for one of several words."""
 
     kind: Literal["choice"]
@@ -171,7 +171,7 @@ class Blanks(QuestionBase):
         return self
 
 
-class Parameter(Record):
+class Parameter(QuizRecord):
     """Values a parameter of a question may take: whole numbers from, to; or one of some."""
 
     int_: Annotated[list[int], Field(min_length=2, max_length=2)] | None = Field(default=None, alias="int")
@@ -186,20 +186,20 @@ class Parameter(Record):
         return self
 
 
-class Distractor(Record):
+class Distractor(QuizRecord):
     """A wrong value people arrive at: a formula over the parameters."""
 
     expr: str
     why: Words
 
 
-class Run(Record):
+class Run(QuizRecord):
     """An answer that is executed, never typed."""
 
     run: str
 
 
-class Variants(Record):
+class Variants(QuizRecord):
     """How many checked sets of parameters are handed out."""
 
     deploy: Annotated[int, Field(ge=1, le=1000)] = 20
@@ -247,7 +247,7 @@ class Number(QuestionBase, Tolerance):
                 raise one_of(name, self.params, "parameter", "prompt")
 
 
-class WrongCode(Record):
+class WrongCode(QuizRecord):
     """A wrong expression people write, and what to tell them."""
 
     is_: str = Field(alias="is")

@@ -15,7 +15,7 @@ from autograder.quiz.questions.fields import (
     Option,
     OptionKey,
     QuestionBase,
-    Record,
+    QuizRecord,
     Words,
     check_letters,
     mistake,
@@ -148,7 +148,7 @@ Question = Annotated[
 AnyQuestion = Single | Multi | TrueFalse | Blanks | Number | Match | Order | Code
 
 
-class Defaults(Record):
+class Defaults(QuizRecord):
     """What holds for every question that does not say otherwise."""
 
     credit: CreditRule = "balanced"
@@ -157,7 +157,7 @@ class Defaults(Record):
     mode: Mode = "practice"
 
 
-class Quiz(Record):
+class Quiz(QuizRecord):
     """The contents of a quiz file."""
 
     schema_: Literal[1] = Field(alias="schema")

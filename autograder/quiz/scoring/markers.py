@@ -67,7 +67,7 @@ class Variant:
 
 
 RunCode = Callable[[Code, Any], Verdict]
-Judge = Callable[[Any], Verdict]
+Marker = Callable[[Any], Verdict]
 
 
 class Worded(Protocol):
@@ -92,11 +92,11 @@ def choices_of(options: Mapping[str, Worded]) -> Choices:
     )
 
 
-def judge_of(question: AnyQuestion, rule: CreditRule, run_code: RunCode) -> Judge:
-    """What judges the answers to a question, with everything prepared that all answers share.
+def marker_for(question: AnyQuestion, rule: CreditRule, run_code: RunCode) -> Marker:
+    """What marks the answers to a question, with everything prepared that all answers share.
 
     Args:
-        question: with parameters it has a judge for each variant instead, see `judge_number`.
+        question: with parameters it has a marker for each variant instead, see `mark_number`.
         rule: how several options are credited unless the question says otherwise.
         run_code: judges code.
     """
@@ -106,12 +106,12 @@ def judge_of(question: AnyQuestion, rule: CreditRule, run_code: RunCode) -> Judg
         case Multi():
             return _multi(question, question.credit or rule)
         case TrueFalse():
-            return lambda answer: _judge_truefalse(question, answer)
+            return lambda answer: _mark_truefalse(question, answer)
         case Blanks():
             return _blanks(question)
         case Number():
             variant = Variant({}, str(question.answer))
-            return lambda answer: judge_number(question, variant, answer)
+            return lambda answer: mark_number(question, variant, answer)
         case Match():
             return _match(question)
         case Order():
@@ -187,22 +187,22 @@ def parse_truth(answer: Any) -> bool:
     return word in _TRUE
 
 
-def _single(question: Single) -> Judge:
+def _single(question: Single) -> Marker:
     choices = choices_of(question.options)
 
-    def judge(answer: Any) -> Verdict:
+    def mark(answer: Any) -> Verdict:
         chosen = read_one(choices, answer)
         option = question.options[chosen]
         share = 1.0 if chosen in question.key else option.score or 0.0
         return Verdict(share, (option.why,) if option.why and share < 1 else (), (chosen,))
 
-    return judge
+    return mark
 
 
-def _multi(question: Multi, rule: CreditRule) -> Judge:
+def _multi(question: Multi, rule: CreditRule) -> Marker:
     choices = choices_of(question.options)
 
-    def judge(answer: Any) -> Verdict:
+    def mark(answer: Any) -> Verdict:
         chosen = read_any(choices, answer)
         share = credit.ticked(rule, len(question.options), question.key, chosen)
         wrong = [question.options[name].why for name in chosen if name not in question.key]
@@ -211,16 +211,16 @@ def _multi(question: Multi, rule: CreditRule) -> Judge:
             feedback.append(text("right options that were not chosen: {count}", count=missing))
         return Verdict(share, tuple(feedback), tuple(chosen))
 
-    return judge
+    return mark
 
 
-def _judge_truefalse(question: TrueFalse, answer: Any) -> Verdict:
+def _mark_truefalse(question: TrueFalse, answer: Any) -> Verdict:
     said = parse_truth(answer)
     feedback = (question.why,) if question.why and said != question.key else ()
     return Verdict(float(said == question.key), feedback, ("true" if said else "false",))
 
 
-def judge_number(question: Number, variant: Variant, answer: Any) -> Verdict:
+def mark_number(question: Number, variant: Variant, answer: Any) -> Verdict:
     """What a number earns where these are the parameters."""
     value, right = parse_number(answer), parse_number(variant.answer)
     if is_near(value, right, question):
@@ -245,11 +245,11 @@ def _why_number(value: Decimal, right: Decimal, tolerance: Tolerance, wrong: Seq
     return ()
 
 
-def _blanks(question: Blanks) -> Judge:
-    judges = {name: judge_of_blank(blank) for name, blank in question.blanks.items()}
+def _blanks(question: Blanks) -> Marker:
+    judges = {name: marker_of_blank(blank) for name, blank in question.blanks.items()}
     total = sum(blank.weight for blank in question.blanks.values())
 
-    def judge(answer: Any) -> Verdict:
+    def mark(answer: Any) -> Verdict:
         given = by_part(answer, list(judges))
         share, feedback, malformed, chosen = 0.0, list[Text](), list[Text](), list[str]()
         for name, part in given.items():
@@ -265,7 +265,7 @@ def _blanks(question: Blanks) -> Judge:
             feedback.extend(text("{name}: {reason}", name=name, reason=words) for words in verdict.feedback)
         return Verdict(_rounded(share / total), tuple(feedback), tuple(chosen), tuple(malformed))
 
-    return judge
+    return mark
 
 
 def by_part(answer: Any, names: Sequence[str]) -> dict[str, Any]:
@@ -327,7 +327,7 @@ def _rounded(share: float) -> float:
     return min(1.0, max(0.0, round(share, 9)))
 
 
-def judge_of_blank(blank: Blank) -> Judge:
+def marker_of_blank(blank: Blank) -> Marker:
     """What judges one blank."""
     match blank:
         case ShapeBlank():
@@ -363,18 +363,18 @@ def _judge_number_blank(blank: NumberBlank, answer: Any) -> Verdict:
     return Verdict(0.0, _why_number(value, right, blank, blank.wrong))
 
 
-def _word(blank: TextBlank) -> Judge:
+def _word(blank: TextBlank) -> Marker:
     right = {parse_word(word) for word in (blank.answer, *blank.accept)}
     wrong = {parse_word(known.is_): known.why for known in blank.wrong}
     matches = _matcher(blank.regex) if blank.regex else lambda _: False
 
-    def judge(answer: Any) -> Verdict:
+    def mark(answer: Any) -> Verdict:
         word = parse_word(answer)
         if {word, word.strip(_AROUND_WORDS)} & right or matches(flat(str(answer))):
             return Verdict(1.0)
         return Verdict(0.0, (wrong[word],) if word in wrong else ())
 
-    return judge
+    return mark
 
 
 def _matcher(pattern: str) -> Callable[[str], bool]:
@@ -399,10 +399,10 @@ def _judge_choice(blank: ChoiceBlank, choices: Choices, answer: Any) -> Verdict:
     return Verdict(float(right), (why,) if why and not right else (), (chosen,))
 
 
-def _match(question: Match) -> Judge:
+def _match(question: Match) -> Marker:
     choices = choices_of(question.right)
 
-    def judge(answer: Any) -> Verdict:
+    def mark(answer: Any) -> Verdict:
         given = by_part(answer, list(question.left))
         right, feedback, malformed, chosen = 0, list[Text](), list[Text](), list[str]()
         for name, part in given.items():
@@ -420,17 +420,17 @@ def _match(question: Match) -> Judge:
                 feedback.append(text("{name}: {reason}", name=name, reason=why))
         return Verdict(_rounded(right / len(question.left)), tuple(feedback), tuple(chosen), tuple(malformed))
 
-    return judge
+    return mark
 
 
-def _order(question: Order) -> Judge:
+def _order(question: Order) -> Marker:
     choices = choices_of(question.items)
 
-    def judge(answer: Any) -> Verdict:
+    def mark(answer: Any) -> Verdict:
         given = read_order(choices, answer)
         share = max(credit.ordered(right, given) for right in (question.key, *question.accept))
         if share < 1 and len(given) < len(question.items):
             return Verdict(share, (text("an order names every item once"),), tuple(given))
         return Verdict(share, (), tuple(given))
 
-    return judge
+    return mark

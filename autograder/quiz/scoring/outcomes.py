@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from autograder.base.i18n import Text, text
 
-Outcome = Literal["right", "partial", "wrong", "blank", "format-error", "unjudged"]
+Mark = Literal["right", "partial", "wrong", "blank", "format-error", "unjudged"]
 SCHEMA = 1
 
 
@@ -34,7 +34,7 @@ class QuestionOutcome:
     """
 
     id: str
-    outcome: Outcome
+    outcome: Mark
     points: float
     earned: float | None
     answer: str = ""

@@ -14,8 +14,8 @@ from autograder.base.i18n import Text, text
 from autograder.quiz.notation.parsing import FormatError, parse_number, shown
 from autograder.quiz.questions.fill_in import Code, Number
 from autograder.quiz.questions.models import AnyQuestion, Quiz
-from autograder.quiz.scoring.markers import Judge, RunCode, Variant, Verdict, is_blank, judge_number, judge_of
-from autograder.quiz.scoring.outcomes import Outcome, QuestionOutcome, SheetOutcome
+from autograder.quiz.scoring.markers import Marker, RunCode, Variant, Verdict, is_blank, mark_number, marker_for
+from autograder.quiz.scoring.outcomes import Mark, QuestionOutcome, SheetOutcome
 from autograder.quiz.scoring.sheets import Sheet
 
 _MAX_REMEMBERED = 50_000
@@ -65,7 +65,7 @@ class Scorer:
         self.quiz = quiz
         self._variants = variants or {}
         self._run_code = run_code
-        self._judges: dict[str, Judge] = {}
+        self._markers: dict[str, Marker] = {}
         self._remembered: dict[tuple[str, int, Hashable], Verdict | Text] = {}  # a class gives the same answers
         for question in quiz.questions:
             if isinstance(question, Number) and question.params:
@@ -74,7 +74,7 @@ class Scorer:
                         text("{id}: no checked variants; run `autograder quiz prove` first", id=question.id)
                     )
             else:
-                self._judges[question.id] = judge_of(question, self.quiz.defaults.credit, self._judge_code)
+                self._markers[question.id] = marker_for(question, self.quiz.defaults.credit, self._judge_code)
 
     def score(self, sheet: Sheet) -> SheetOutcome:
         """Score one sheet."""
@@ -98,23 +98,23 @@ class Scorer:
             named=sheet.named,
         )
 
-    def judge(self, question: AnyQuestion, answer: Any, seed: str) -> Verdict:
+    def mark(self, question: AnyQuestion, answer: Any, seed: str) -> Verdict:
         """What one try earns, attempts and hints aside.
 
         Raises:
             FormatError: it cannot be read.
             SandboxError: it is code, and the platform failed.
         """
-        return self._judge_remembered(question, answer, self._variant(question, seed) or 0)
+        return self._mark_remembered(question, answer, self._variant(question, seed) or 0)
 
-    def _judge_remembered(self, question: AnyQuestion, answer: Any, number: int) -> Verdict:
+    def _mark_remembered(self, question: AnyQuestion, answer: Any, number: int) -> Verdict:
         key = _hashable(answer)
         if key is None:
-            return self._judge_afresh(question, answer, number)
+            return self._mark_afresh(question, answer, number)
         remembered = self._remembered.get((question.id, number, key))
         if remembered is None:
             try:
-                remembered = self._judge_afresh(question, answer, number)
+                remembered = self._mark_afresh(question, answer, number)
             except FormatError as error:
                 remembered = error.text
             if len(self._remembered) >= _MAX_REMEMBERED:
@@ -130,18 +130,18 @@ class Scorer:
             return draw(self.quiz, question.id, seed, len(self._variants[question.id]))
         return None
 
-    def judge_variant(self, question: AnyQuestion, answer: Any, number: int) -> Verdict:
+    def mark_variant(self, question: AnyQuestion, answer: Any, number: int) -> Verdict:
         """What one try earns with one of the question's checked variants.
 
         Raises:
             FormatError: it cannot be read.
         """
-        return self._judge_afresh(question, answer, number)
+        return self._mark_afresh(question, answer, number)
 
-    def _judge_afresh(self, question: AnyQuestion, answer: Any, number: int) -> Verdict:
+    def _mark_afresh(self, question: AnyQuestion, answer: Any, number: int) -> Verdict:
         if isinstance(question, Number) and question.params:
-            return judge_number(question, self._variants[question.id][number], answer)
-        return self._judges[question.id](answer)
+            return mark_number(question, self._variants[question.id][number], answer)
+        return self._markers[question.id](answer)
 
     def _unread(self, sheet: Sheet, reason: Text) -> SheetOutcome:
         blank = tuple(QuestionOutcome(q.id, "blank", q.points, 0.0) for q in self.quiz.questions)
@@ -188,7 +188,7 @@ class Scorer:
                 unread.append(text("more answers than attempts; the rest was left out"))
                 break
             try:
-                verdict = self._judge_remembered(question, answer, variant or 0)
+                verdict = self._mark_remembered(question, answer, variant or 0)
             except FormatError as error:
                 unread.append(error.text)
                 continue
@@ -206,7 +206,7 @@ class Scorer:
                 best = (share, used, verdict, last)
         taken = min(hints, len(question.hints)) if self.quiz.defaults.mode != "exam" else 0
         if best is None:
-            outcome: Outcome = "format-error" if unread else "blank"
+            outcome: Mark = "format-error" if unread else "blank"
             return QuestionOutcome(
                 question.id, outcome, question.points, 0.0, last, hints=taken, variant=variant, feedback=tuple(unread)
             )

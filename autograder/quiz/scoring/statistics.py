@@ -18,7 +18,7 @@ _GROUP = 0.27
 
 
 @dataclass(frozen=True)
-class Item:
+class QuestionStatistics:
     """One question, over all students.
 
     Args:
@@ -62,7 +62,7 @@ class Analysis:
     deviation: float
     alpha: float | None
     error: float | None
-    items: tuple[Item, ...]
+    items: tuple[QuestionStatistics, ...]
 
 
 def analyse(sheets: Sequence[SheetOutcome]) -> Analysis:
@@ -119,14 +119,14 @@ def _item(
     *,
     best: Sequence[int],
     worst: Sequence[int],
-) -> Item:
+) -> QuestionStatistics:
     outcomes = [sheet.questions[position] for sheet in sheets]
     points = outcomes[0].points
     rest = [total - own for total, own in zip(totals, column, strict=True)]
     together = _covariance(column, rest)
     spread = math.sqrt(pvariance(column) * pvariance(rest))
     largest = _covariance(sorted(column), sorted(rest))
-    return Item(
+    return QuestionStatistics(
         id=outcomes[0].id,
         facility=fmean(column) / points,
         deviation=math.sqrt(pvariance(column)) / points,

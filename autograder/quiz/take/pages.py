@@ -22,9 +22,9 @@ from autograder.quiz.scoring.markers import choices_of, read_any
 from autograder.quiz.scoring.outcomes import QuestionOutcome
 from autograder.quiz.scoring.sheets import Sheet
 from autograder.quiz.take.forms import check_blank
-from autograder.quiz.take.released import Shown, ShownBlank, ShownQuestion
+from autograder.quiz.take.released import ShownBlank, ShownOption, ShownQuestion
 from autograder.quiz.take.screens import LETTER_COMMANDS, LETTERS, Choice, Command, Screen
-from autograder.quiz.take.session import Session
+from autograder.quiz.take.sitting import Sitting
 from autograder.quiz.terminal import MARKS, STYLES
 from autograder.report.tables import plain_table, points
 
@@ -33,13 +33,13 @@ class Taking:
     """Leads one student through one quiz.
 
     Args:
-        session: the answers.
+        sitting: the answers.
         screen: where it happens.
         certificates: the evidence shown afterwards, by question.
     """
 
-    def __init__(self, session: Session, screen: Screen, certificates: Mapping[str, Certificate]) -> None:
-        self._session, self._screen, self._certificates = session, screen, certificates
+    def __init__(self, sitting: Sitting, screen: Screen, certificates: Mapping[str, Certificate]) -> None:
+        self._sitting, self._screen, self._certificates = sitting, screen, certificates
         self._ticked: set[str] | None = None
         self._parts: dict[str, str] = {}
         """What of an answer is there already, while a hint is taken or the language is changed."""
@@ -56,7 +56,7 @@ class Taking:
                 if command is Command.SKIP:
                     return True
             elif command is Command.BACK:
-                self._session.position = max(0, self._session.position - 1)
+                self._sitting.position = max(0, self._sitting.position - 1)
             elif command is Command.LANGUAGE:
                 self._screen.language = "en" if self._screen.language == "zh" else "zh"
         self._say(self.saved)
@@ -64,19 +64,19 @@ class Taking:
 
     def _next(self) -> Command | None:
         """Go to the next question; after the last one, to the end: a command where the student leaves there."""
-        session = self._session
-        session.position += 1
-        if session.position < len(session.shown.questions):
+        sitting = self._sitting
+        sitting.position += 1
+        if sitting.position < len(sitting.shown.questions):
             return None
         command = self._last_page()
         if command is None:
-            session.position = session.unanswered()[0]
+            sitting.position = sitting.unanswered()[0]
         return command
 
     @property
     def saved(self) -> Text:
         """How to go on, for who stops."""
-        return text("saved in {file}; the same command goes on from here", file=self._session.path.name)
+        return text("saved in {file}; the same command goes on from here", file=self._sitting.path.name)
 
     # -- pages ---------------------------------------------------------------------------------------------------------
 
@@ -84,7 +84,7 @@ class Taking:
         self._screen.say(in_lines(words.get(self._screen.language)), style)
 
     def _welcome(self) -> Command | None:
-        shown_quiz = self._session.shown
+        shown_quiz = self._sitting.shown
         self._screen.begin()
         self._say(shown_quiz.title, "bold")
         if shown_quiz.intro is not None:
@@ -101,34 +101,34 @@ class Taking:
 
     def _page(self) -> Command | None:
         """Show the present question and take an answer to it."""
-        session, question = self._session, self._session.question
+        sitting, question = self._sitting, self._sitting.question
         self._screen.begin()
         self._head(question)
-        if not session.is_open(question):
+        if not sitting.is_open(question):
             self._verdict_again(question)
             return self._screen.wait() or Command.SKIP
         given = self._ask(question)
         if given is Command.HINT:
-            if session.tries[question.id].hints == len(question.hints):
+            if sitting.tries[question.id].hints == len(question.hints):
                 self._say(text("there is no hint left"), "yellow")
                 self._screen.wait()
             else:
-                session.take_hint()
+                sitting.take_hint()
             return Command.HINT
         if isinstance(given, Command):
             return given
         return self._answer(question, given)
 
     def _head(self, question: ShownQuestion) -> None:
-        session, language = self._session, self._screen.language
-        place = text("question {number} of {count}", number=session.position + 1, count=len(session.shown.questions))
+        sitting, language = self._sitting, self._screen.language
+        place = text("question {number} of {count}", number=sitting.position + 1, count=len(sitting.shown.questions))
         worth = text("points: {points}", points=points(question.points))
         self._screen.say(f"{place.get(language)} · {worth.get(language)}", "bold blue")
-        prompt = question.prompt_for(session.variant(question), language)
+        prompt = question.prompt_for(sitting.variant(question), language)
         self._screen.say(with_gaps(prompt, question.blanks, "____({})", in_lines) + "\n")
         for name, expression in question.given.items():
             self._screen.say(f"    `{name} = {expression}`")
-        tries = session.tries[question.id]
+        tries = sitting.tries[question.id]
         letters = LETTERS[: _most_options(question)]
         for hint in question.hints[: tries.hints]:
             self._say(text("hint: {hint}", hint=hint.text), "magenta")
@@ -143,16 +143,16 @@ class Taking:
             )
         if tries.attempts:
             self._say(text("your answer so far: {answer}", answer=self._told(question, tries.attempts[-1])), "dim")
-        if session.scorer is not None and tries.attempts and session.is_open(question):
+        if sitting.scorer is not None and tries.attempts and sitting.is_open(question):
             left = len(question.attempts) - len(tries.attempts)
             worth_now = round(100 * question.attempts[len(tries.attempts)])
             words = text("attempts left: {count}; this one earns up to {percent} %", count=left, percent=worth_now)
             self._say(words, "yellow")
 
     def _answer(self, question: ShownQuestion, given: Any) -> Command | None:
-        session = self._session
+        sitting = self._sitting
         try:
-            verdict = session.answer(given)
+            verdict = sitting.answer(given)
         except FormatError as error:
             self._say(error.text, "magenta")
             self._say(text("this costs no attempt"), "dim")
@@ -167,28 +167,28 @@ class Taking:
         self._screen.say(f"{MARKS[mark]} {told.get(self._screen.language)}", STYLES[mark])  # type: ignore[index]
         for words in (*verdict.malformed, *verdict.feedback):
             self._say(words)
-        if session.is_open(question):
+        if sitting.is_open(question):
             return self._screen.wait()
         self._reveal(question)
         return self._screen.wait() or Command.SKIP
 
     def _verdict_again(self, question: ShownQuestion) -> None:
-        share = max((self._session.share(question, a) for a in self._session.tries[question.id].attempts), default=0.0)
+        share = max((self._sitting.share(question, a) for a in self._sitting.tries[question.id].attempts), default=0.0)
         mark = "right" if share == 1 else "partial" if share else "wrong"
         self._screen.say(MARKS[mark], STYLES[mark])  # type: ignore[index]
         self._reveal(question)
 
     # -- answers -------------------------------------------------------------------------------------------------------
 
-    def _lettered(self, question: ShownQuestion, options: Mapping[str, Shown]) -> dict[str, str]:
+    def _lettered(self, question: ShownQuestion, options: Mapping[str, ShownOption]) -> dict[str, str]:
         """The key of each option by the letter it is shown with."""
-        names = self._session.order(question, list(options))
+        names = self._sitting.order(question, list(options))
         return dict(zip(LETTERS, names, strict=False))
 
-    def _choices(self, letters: Mapping[str, str], options: Mapping[str, Shown]) -> list[Choice]:
+    def _choices(self, letters: Mapping[str, str], options: Mapping[str, ShownOption]) -> list[Choice]:
         return [(letter, self._option(options[name])) for letter, name in letters.items()]
 
-    def _option(self, option: Shown) -> str:
+    def _option(self, option: ShownOption) -> str:
         """The words of an option; in code a dollar sign is no formula."""
         return in_lines(option.text.get(self._screen.language)) if option.text is not None else option.code or ""
 
@@ -217,7 +217,7 @@ class Taking:
         letters = self._lettered(question, question.options)
         by_name = {name: letter for letter, name in letters.items()}
         self._say(text("several may be right; Enter when done"), "dim")
-        before = self._session.tries[question.id].attempts
+        before = self._sitting.tries[question.id].attempts
         chosen = [by_name[name] for name in read_any(choices_of(question.options), before[-1])] if before else []
         self._ticked = set(chosen) if self._ticked is None else self._ticked
         picked = self._screen.pick_several(self._choices(letters, question.options), self._ticked)
@@ -316,7 +316,7 @@ class Taking:
 
     def _reveal(self, question: ShownQuestion) -> None:
         """The right answer, why the others are wrong, and the evidence."""
-        keyed = self._session.keyed(question)
+        keyed = self._sitting.keyed(question)
         if keyed is None:
             return
         right = self._right(question, keyed)
@@ -340,7 +340,7 @@ class Taking:
             case Blanks():
                 return {n: self._blank_shown(b.answer) for n, b in keyed.blanks.items()}
             case Number() if keyed.params:
-                return self._certificates[keyed.id].variants[self._session.variant(question)]["answer"]
+                return self._certificates[keyed.id].variants[self._sitting.variant(question)]["answer"]
             case Number() | Code():
                 return keyed.answer
 
@@ -368,9 +368,9 @@ class Taking:
 
     def _last_page(self) -> Command | None:
         """What is open, and the end: nothing where the student goes back to the questions."""
-        session, screen = self._session, self._screen
+        sitting, screen = self._sitting, self._screen
         screen.begin()
-        if missing := session.unanswered():
+        if missing := sitting.unanswered():
             numbers = ", ".join(str(position + 1) for position in missing)
             self._say(text("not answered yet: {numbers}", numbers=numbers), "yellow")
             language = screen.language
@@ -380,28 +380,28 @@ class Taking:
                 return Command.QUIT
             if picked != "B":
                 return None
-        if session.scorer is not None:
+        if sitting.scorer is not None:
             self._score()
         else:
-            self._say(text("All answers are saved in {file}. Hand in this file.", file=session.path.name), "green")
+            self._say(text("All answers are saved in {file}. Hand in this file.", file=sitting.path.name), "green")
         return Command.SKIP
 
     def _score(self) -> None:
-        session = self._session
-        assert session.scorer is not None
-        answers = {name: {"attempts": t.attempts, "hints": t.hints} for name, t in session.tries.items()}
-        scored = session.scorer.score(Sheet(session.student, answers))
+        sitting = self._sitting
+        assert sitting.scorer is not None
+        answers = {name: {"attempts": t.attempts, "hints": t.hints} for name, t in sitting.tries.items()}
+        scored = sitting.scorer.score(Sheet(sitting.student, answers))
         words = text("{score} of {maximum} points", score=points(scored.score), maximum=points(scored.max_score))
         self._say(words, "bold")
         table = plain_table()
         for heading in ("", "", text("points").get(self._screen.language)):
             table.add_column(heading)
-        for question, outcome in zip(session.shown.questions, scored.questions, strict=True):
+        for question, outcome in zip(sitting.shown.questions, scored.questions, strict=True):
             table.add_row(*self._score_line(question, outcome))
         self._screen.draw(table)
 
     def _score_line(self, question: ShownQuestion, outcome: QuestionOutcome) -> Sequence[Styled]:
-        prompt = question.prompt_for(self._session.variant(question), self._screen.language)
+        prompt = question.prompt_for(self._sitting.variant(question), self._screen.language)
         line = shown(with_gaps(prompt, question.blanks, "__", in_lines), 56)
         return (
             Styled(MARKS[outcome.outcome], style=STYLES[outcome.outcome]),

@@ -13,21 +13,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from autograder.base.errors import ConfigError
 from autograder.base.i18n import Language, Text, text
+from autograder.base.records import Record
 from autograder.quiz.questions.fields import Hint, Option, with_values
 from autograder.quiz.questions.fill_in import Blanks, ChoiceBlank, Code, Number
 from autograder.quiz.questions.models import AnyQuestion, Match, Mode, Multi, Order, Quiz, Single
 from autograder.quiz.scoring.markers import Variant
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+class ReleasedRecord(Record):
+    """A part of a released quiz; fields go by their names as well."""
+
+    model_config = ConfigDict(populate_by_name=True)
 
 
-class Shown(_Record):
+class ShownOption(ReleasedRecord):
     """An option as it is shown."""
 
     text: Text | None = None
@@ -38,31 +41,31 @@ class Shown(_Record):
         return self.text.get(language) if self.text is not None else self.code or ""
 
 
-class ShownBlank(_Record):
+class ShownBlank(ReleasedRecord):
     """A blank as it is shown."""
 
     kind: Literal["shape", "number", "text", "choice"]
-    options: dict[str, Shown] = {}
+    options: dict[str, ShownOption] = {}
 
 
-class ShownHint(_Record):
+class ShownHint(ReleasedRecord):
     """A hint and the share of the points it costs."""
 
     text: Text
     cost: float
 
 
-class ShownQuestion(_Record):
+class ShownQuestion(ReleasedRecord):
     """A question as it is shown."""
 
     id: str
     type: Literal["single", "multi", "truefalse", "blanks", "number", "match", "order", "code"]
     points: float
     prompt: Text
-    options: dict[str, Shown] = {}
-    left: dict[str, Shown] = {}
-    right: dict[str, Shown] = {}
-    items: dict[str, Shown] = {}
+    options: dict[str, ShownOption] = {}
+    left: dict[str, ShownOption] = {}
+    right: dict[str, ShownOption] = {}
+    items: dict[str, ShownOption] = {}
     blanks: dict[str, ShownBlank] = {}
     given: dict[str, str] = {}
     forbid: list[str] = []
@@ -77,7 +80,7 @@ class ShownQuestion(_Record):
         return with_values(self.prompt.get(language), values)
 
 
-class ReleasedQuiz(_Record):
+class ReleasedQuiz(ReleasedRecord):
     """The contents of a released quiz."""
 
     schema_: Literal[1] = Field(default=1, alias="schema")
@@ -149,9 +152,9 @@ def _question(quiz: Quiz, question: AnyQuestion, variants: Sequence[Variant]) ->
     )
 
 
-def _options(options: Mapping[str, Option]) -> dict[str, Shown]:
+def _options(options: Mapping[str, Option]) -> dict[str, ShownOption]:
     """In the order of their names: the order in which an author wrote them may say something."""
-    return {name: Shown(text=options[name].text, code=options[name].code) for name in sorted(options)}
+    return {name: ShownOption(text=options[name].text, code=options[name].code) for name in sorted(options)}
 
 
 def _hint(hint: Hint) -> ShownHint:

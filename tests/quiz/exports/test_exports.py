@@ -176,7 +176,7 @@ def test_moodle_gets_the_points_a_question_has_and_no_wrong_option_as_right(tmp_
     asked = "  - {id: %s, type: blanks, points: %s, prompt: {zh: '{{w}} {{v}}', en: '{{w}} {{v}}'}, hints: [{text: {zh: 看, en: look}, cost: 0.5}], %s}\n"
     none = "  - {id: none, type: multi, key: [], none_correct: true, prompt: {zh: 问, en: ask}, options: {A: {text: a}, B: {text: b}}}\n"
     quiz = tiny.load(tmp_path, head + "questions:\n" + asked % ("four", 4, blanks) + asked % ("odd", 1, blanks) + none)
-    exporter = moodle.Exporter(quiz, {}, "en")
+    exporter = moodle.MoodleExporter(quiz, {}, "en")
     xml = exporter.xml()
     assert "{2:MULTICHOICE:=one~%0%=two~%0%%50%three} {2:SHORTANSWER:" in xml
     told = {(loss.question, loss.words.en) for loss in exporter.losses}
@@ -186,7 +186,7 @@ def test_moodle_gets_the_points_a_question_has_and_no_wrong_option_as_right(tmp_
     assert ("four", "a hint costs nothing in Moodle") in told
     exam = quiz.model_copy(update={"defaults": quiz.defaults.model_copy(update={"mode": "exam"})})
     assert "<hint" in xml
-    assert "<hint" not in moodle.Exporter(exam, {}, "en").xml()
+    assert "<hint" not in moodle.MoodleExporter(exam, {}, "en").xml()
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
@@ -261,7 +261,7 @@ def test_formulas_are_mathml_in_the_page(tmp_path):
 def test_formulas_go_to_other_systems_in_their_own_notation(tmp_path):
     quiz = tiny.load(tmp_path, FORMULA)
     words = r"It is \(\hat{y}_i = \frac{1}{2} \sum_j w_j &lt; 3\), not <code>$x$</code>."
-    assert words in ElementTree.fromstring(moodle.Exporter(quiz, tiny.VARIANTS, "en").xml()).findtext(
+    assert words in ElementTree.fromstring(moodle.MoodleExporter(quiz, tiny.VARIANTS, "en").xml()).findtext(
         ".//generalfeedback/text"
     )
 
@@ -293,7 +293,7 @@ def read_moodle(xml):
 def test_moodle_gets_every_key(path, language):
     quiz = QUIZZES[path]
     variants = certificates.variants_of(quiz, certificates.load(path, quiz))
-    exporter = moodle.Exporter(quiz, variants, language)
+    exporter = moodle.MoodleExporter(quiz, variants, language)
     found, lost = read_moodle(exporter.xml()), {loss.question: loss.words.en for loss in exporter.losses}
     for question in quiz.questions:
         if isinstance(question, Order | Code):
@@ -345,7 +345,7 @@ def test_moodle_is_told_what_it_cannot_do(tmp_path):
     source = tiny.SOURCE.replace("type: multi\n", "type: multi\n    credit: coverage\n").replace(
         "[1, 0.5]", "[1, 0.9, 0.1]"
     )
-    exporter = moodle.Exporter(tiny.load(tmp_path, source), tiny.VARIANTS, "en")
+    exporter = moodle.MoodleExporter(tiny.load(tmp_path, source), tiny.VARIANTS, "en")
     exporter.xml()
     said = {(loss.question, loss.words.en) for loss in exporter.losses}
     assert ("some", "Moodle cannot credit by coverage: balanced is used instead") in said

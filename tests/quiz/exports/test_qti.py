@@ -91,7 +91,7 @@ ALL_QUIZZES = [
 
 @pytest.fixture
 def exporter(tmp_path):
-    return qti.Exporter(tiny.load(tmp_path), tiny.VARIANTS, "en")
+    return qti.QtiExporter(tiny.load(tmp_path), tiny.VARIANTS, "en")
 
 
 def test_a_dropdown_shows_no_key_and_has_the_right_one(tmp_path):
@@ -103,7 +103,7 @@ def test_a_dropdown_shows_no_key_and_has_the_right_one(tmp_path):
         head
         + f"questions:\n  - {{id: q, type: blanks, prompt: {{zh: '{{{{w}}}}', en: '{{{{w}}}}'}}, blanks: {blanks}}}\n",
     )
-    item = items_of(qti.Exporter(quiz, {}, "en"))["q"]
+    item = items_of(qti.QtiExporter(quiz, {}, "en"))["q"]
     assert labels_of(item) == {"response_w": ("w", {"w_0": "zero", "w_1": "one", "w_2": "two"})}
     assert [process(item, {"response_w": [f"w_{n}"]})[0] for n in range(3)] == [0, 100, 0]
 
@@ -115,7 +115,7 @@ def test_a_dropdown_shows_no_key_and_has_the_right_one(tmp_path):
 @pytest.mark.parametrize(("quiz", "variants"), ALL_QUIZZES)
 def test_a_reader_of_qti_scores_as_the_package_does(quiz, variants, language):
     """Every answer that can be chosen, by the standard's own rules and by ours."""
-    items = items_of(qti.Exporter(quiz, variants, language))
+    items = items_of(qti.QtiExporter(quiz, variants, language))
     scorer = Scorer(quiz, variants)
     for question in quiz.questions:
         if isinstance(question, Number):
@@ -124,7 +124,7 @@ def test_a_reader_of_qti_scores_as_the_package_does(quiz, variants, language):
                 item = items[f"{question.id}-{number + 1}" if variant else question.id]
                 wanted = variant.answer if variant else str(question.answer)
                 for answer in (wanted, "123456", *([str(w.is_) for w in question.wrong])):
-                    ours = scorer.judge_variant(question, answer, number).share
+                    ours = scorer.mark_variant(question, answer, number).share
                     assert process(item, {"response1": [answer]})[0] == 100 * ours, question.id
         else:
             assert_scores_alike(question, items[question.id], scorer, language)
@@ -132,7 +132,7 @@ def test_a_reader_of_qti_scores_as_the_package_does(quiz, variants, language):
 
 def assert_scores_alike(question, item, scorer, language):  # noqa: C901 -- a case for each type
     def ours(answer):
-        return 100 * scorer.judge(question, answer, "").share
+        return 100 * scorer.mark(question, answer, "").share
 
     match question:
         case Single():
@@ -196,7 +196,7 @@ def test_a_sentence_of_choices_only_is_one_of_menus(tmp_path):
     source = tiny.SOURCE.replace("{{word}} {{number}} {{choice}}", "{{choice}}")
     lines = [line for line in source.splitlines() if not line.startswith(("      word: ", "      number: "))]
     quiz = tiny.load(tmp_path, "\n".join(lines))
-    item = items_of(qti.Exporter(quiz, tiny.VARIANTS, "en"))["words"]
+    item = items_of(qti.QtiExporter(quiz, tiny.VARIANTS, "en"))["words"]
     assert kind_of(item) == "multiple_dropdowns_question"
     ((_, labels),) = labels_of(item).values()
     assert sorted(labels.values()) == ["columns", "rows"]
@@ -207,7 +207,7 @@ def test_what_canvas_cannot_do_is_told(tmp_path):
     source = tiny.SOURCE.replace("credit: balanced", "credit: exact").replace(
         'C: {code: "2 * 2"', 'C: {score: 0.5, code: "2 * 2"'
     )
-    exporter = qti.Exporter(tiny.load(tmp_path, source), tiny.VARIANTS, "en")
+    exporter = qti.QtiExporter(tiny.load(tmp_path, source), tiny.VARIANTS, "en")
     exporter.package()
     said = {(loss.question, loss.words.en) for loss in exporter.losses}
     assert {
@@ -225,7 +225,7 @@ def test_what_canvas_cannot_do_is_told(tmp_path):
 
 @pytest.mark.parametrize(("rule", "is_lost"), [("net", False), ("balanced", False), ("each", True), ("coverage", True)])
 def test_net_is_canvas_own_rule_and_balanced_is_the_same_where_half_the_options_are_right(tmp_path, rule, is_lost):
-    exporter = qti.Exporter(
+    exporter = qti.QtiExporter(
         tiny.load(tmp_path, tiny.SOURCE.replace("credit: balanced", f"credit: {rule}")), tiny.VARIANTS, "en"
     )
     exporter.package()
@@ -239,7 +239,7 @@ def test_the_same_quiz_gives_the_same_bytes_and_losses_are_told_once(exporter):
 
 
 def test_markup_in_a_quiz_stays_words(tmp_path):
-    exporter = qti.Exporter(
+    exporter = qti.QtiExporter(
         tiny.load(tmp_path, tiny.SOURCE.replace("en: this is three", "en: <script>alert(1)</script>")),
         tiny.VARIANTS,
         "en",
@@ -266,7 +266,7 @@ def test_the_command_writes_a_package_or_nothing(tmp_path):
 @pytest.mark.parametrize(("quiz", "variants"), ALL_QUIZZES)
 def test_another_tools_check_of_packages_finds_nothing(quiz, variants, tmp_path):
     path = tmp_path / "quiz.zip"
-    path.write_bytes(qti.Exporter(quiz, variants, "zh").package())
+    path.write_bytes(qti.QtiExporter(quiz, variants, "zh").package())
     assert package_integrity.check_package(str(path)) == []
 
 
@@ -298,7 +298,7 @@ def without_explanations(quiz):
 
 @pytest.mark.parametrize(("quiz", "variants"), ALL_QUIZZES)
 def test_another_reader_finds_the_same_keys(quiz, variants):
-    items = items_of(qti.Exporter(without_explanations(quiz), variants, "en"))
+    items = items_of(qti.QtiExporter(without_explanations(quiz), variants, "en"))
     found = 0
     for question in quiz.questions:
         if isinstance(question, Single | Multi | TrueFalse):
@@ -314,7 +314,7 @@ def test_another_reader_finds_the_same_keys(quiz, variants):
 
 @pytest.mark.parametrize(("quiz", "variants"), ALL_QUIZZES)
 def test_another_reader_of_moodle_finds_the_same_keys(quiz, variants):
-    found = parse_string(moodle.Exporter(quiz, variants, "en").xml())
+    found = parse_string(moodle.MoodleExporter(quiz, variants, "en").xml())
     choices = {q.name: q for q in found["multichoice"]}
     clozes = {q.name: q for q in found["cloze"]}
     for question in quiz.questions:

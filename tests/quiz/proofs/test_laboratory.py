@@ -55,9 +55,9 @@ def test_every_wrong_key_is_refused(laboratory, tmp_path, name):
         assert all(prove_question(quiz, wrong, laboratory).problems for wrong in flipped)
         return
     rows = gather(question, laboratory)
-    assert evidence.judge(question, rows).problems == []
+    assert evidence.verify_key(question, rows).problems == []
     for wrong in flipped:
-        assert evidence.judge(wrong, rows).problems, wrong
+        assert evidence.verify_key(wrong, rows).problems, wrong
 
 
 @pytest.mark.parametrize(

@@ -350,7 +350,7 @@ def test_the_order_of_options_and_questions_never_matters(quiz, scorer, tmp_path
 
 def test_a_judge_tells_format_errors_apart(scorer, quiz):
     with pytest.raises(FormatError):
-        scorer.judge(quiz.questions[0], "Z", "ann")
+        scorer.mark(quiz.questions[0], "Z", "ann")
 
 
 def test_scoring_loads_neither_torch_nor_nbgrader():

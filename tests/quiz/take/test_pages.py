@@ -17,7 +17,7 @@ from autograder.quiz.proofs import certificates
 from autograder.quiz.questions import loading
 from autograder.quiz.scoring.scorer import Scorer
 from autograder.quiz.take import released
-from autograder.quiz.take.session import Session
+from autograder.quiz.take.sitting import Sitting
 
 SOURCE = tiny.SOURCE[: tiny.SOURCE.index("  - id: varied")]
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in ("AUTOGRADER_LANG", "NO_COLOR")} | {"PYTHONUTF8": "1", "COLUMNS": "100", "LINES": "50", "TERM": "xterm-256color"}  # fmt: skip
@@ -392,7 +392,7 @@ def test_a_course_in_exam_mode_shows_no_key_either(course):
 
 def test_a_session_keeps_attempts_and_closes_questions(quiz, tmp_path):
     scorer = Scorer(quiz, tiny.VARIANTS)
-    session = Session(
+    session = Sitting(
         released.release(quiz, tiny.VARIANTS, "practice"), "ann", tmp_path / "a.json", quiz=quiz, scorer=scorer
     )
     assert session.is_open(session.question)
@@ -415,20 +415,20 @@ def test_a_session_keeps_attempts_and_closes_questions(quiz, tmp_path):
     session.take_hint()
     session.take_hint()
     assert session.tries["one"].hints == 1  # there is only one
-    again = Session(session.shown, "ann", tmp_path / "a.json", quiz=quiz, scorer=scorer)
+    again = Sitting(session.shown, "ann", tmp_path / "a.json", quiz=quiz, scorer=scorer)
     assert again.resume()
     assert (again.tries["one"], again.position) == (session.tries["one"], 1)
     again.position = 1
     assert again.answer("B").share == 0
     assert again.is_open(again.question)
-    later = Session(session.shown, "ann", tmp_path / "a.json", quiz=quiz, scorer=scorer)
+    later = Sitting(session.shown, "ann", tmp_path / "a.json", quiz=quiz, scorer=scorer)
     assert later.resume()
     assert later.position == 1  # it has an attempt left
 
 
 def test_two_terminals_do_not_erase_each_other(quiz, tmp_path):
     shown, path = released.release(quiz, tiny.VARIANTS, "test"), tmp_path / "a.json"
-    first, second = (Session(shown, "ann", path) for _ in range(2))
+    first, second = (Sitting(shown, "ann", path) for _ in range(2))
     assert not first.resume()
     first.answer("A")
     assert second.resume()
@@ -442,16 +442,16 @@ def test_two_terminals_do_not_erase_each_other(quiz, tmp_path):
 def test_options_are_shuffled_by_student_and_stay_so(quiz, tmp_path):
     shown = released.release(quiz, tiny.VARIANTS, "test")
     orders = {
-        name: tuple(Session(shown, name, tmp_path / "a.json").order(shown.questions[7], list("abcdef")))
+        name: tuple(Sitting(shown, name, tmp_path / "a.json").order(shown.questions[7], list("abcdef")))
         for name in map(str, range(20))
     }
     assert len(set(orders.values())) > 10
-    assert tuple(Session(shown, "3", tmp_path / "a.json").order(shown.questions[7], list("abcdef"))) == orders["3"]
+    assert tuple(Sitting(shown, "3", tmp_path / "a.json").order(shown.questions[7], list("abcdef"))) == orders["3"]
     fixed = shown.questions[0].model_copy(update={"shuffle": False})
-    assert Session(shown, "3", tmp_path / "a.json").order(fixed, ["b", "a"]) == ["b", "a"]
+    assert Sitting(shown, "3", tmp_path / "a.json").order(fixed, ["b", "a"]) == ["b", "a"]
 
 
 def test_answers_that_cannot_be_saved_are_told(quiz, tmp_path):
-    session = Session(released.release(quiz, tiny.VARIANTS, "test"), "ann", tmp_path / "no" / "a.json")
+    session = Sitting(released.release(quiz, tiny.VARIANTS, "test"), "ann", tmp_path / "no" / "a.json")
     with pytest.raises(UsageError, match="cannot be written"):
         session.answer("A")

@@ -36,7 +36,7 @@ class Tries:
     unread: list[Any] = field(default_factory=list)
 
 
-class Session:
+class Sitting:
     """One student, one quiz.
 
     Args:
@@ -184,7 +184,7 @@ class Session:
             return None
         if answer in tries.attempts:
             raise FormatError(text("you have tried this answer before"))
-        verdict = self.scorer.judge(keyed, answer, self.student)
+        verdict = self.scorer.mark(keyed, answer, self.student)
         if verdict.malformed:
             raise FormatError(verdict.malformed[0])
         tries.attempts.append(answer)
@@ -198,7 +198,7 @@ class Session:
             if self.scorer is None or keyed is None:
                 forms.check(question, answer)
             else:
-                verdict = self.scorer.judge(keyed, answer, self.student)
+                verdict = self.scorer.mark(keyed, answer, self.student)
                 if verdict.malformed and not verdict.share:
                     return False
         except FormatError:
@@ -224,7 +224,7 @@ class Session:
         if self.scorer is None or keyed is None:
             return 0.0
         try:
-            return self.scorer.judge(keyed, answer, self.student).share
+            return self.scorer.mark(keyed, answer, self.student).share
         except (FormatError, SandboxError):
             return 0.0
 
