@@ -53,7 +53,11 @@ def test_the_steps_lead_to_a_proved_and_released_assignment(tmp_path):
     assert "to be mended" not in audited
     assert set(Course(tmp_path).assignments()) == {"standardise"}
     released = tmp_path / "assignments" / "standardise"
-    assert {p.name for p in released.iterdir()} == {"assignment.yaml", "standardise.ipynb", "test_standardise.py"}
+    assert {p.name for p in released.iterdir() if p.name != "__pycache__"} == {
+        "assignment.yaml",
+        "standardise.ipynb",
+        "test_standardise.py",
+    }
     assert "centred" not in (released / "standardise.ipynb").read_text()
     checked = printed["autograder check assignments/standardise/standardise.ipynb || true"]
     assert "`standardise` is not written yet" in checked
