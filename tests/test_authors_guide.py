@@ -1,29 +1,17 @@
 """The author's guide is followed to the letter: its files are written, its commands run, in a course of its own."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from guide import ROOT, run
 from typer.testing import CliRunner
 
 from autograder.cli.main import app
 from autograder.course.course import Course
 
-ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "solutions" / "README.md").read_text(encoding="utf-8")
 STEP = re.compile(r"(?:^`(?P<file>[\w./]+)`\n\n)?^```(?P<kind>\w+)\n(?P<content>.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def run(command, course):
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT), "AUTOGRADER_LANG": "en", "COLUMNS": "150"}
-    return subprocess.run(
-        ["bash", "-e", "-c", command], cwd=course, env=environment, capture_output=True, text=True, encoding="utf-8"
-    )
 
 
 def follow(course, *, until=None):

@@ -1,32 +1,20 @@
 """The guide to quizzes is followed to the letter: its files are written, its commands run, in a course of its own."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from guide import ROOT, run
 from typer.testing import CliRunner
 
 from autograder.cli.main import app
 from autograder.quiz.questions import loading
 
-ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "quizzes" / "README.md").read_text(encoding="utf-8")
 STEP = re.compile(
     r"(?:^(?P<add>Add to )?`(?P<file>[\w./]+)`\n\n)?^```(?P<kind>\w+)\n(?P<content>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 QUIZ = "quizzes/shapes.yaml"
-
-
-def run(command, course):
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT), "AUTOGRADER_LANG": "en", "COLUMNS": "150"}
-    return subprocess.run(
-        ["bash", "-e", "-c", command], cwd=course, env=environment, capture_output=True, text=True, encoding="utf-8"
-    )
 
 
 def follow(course, *, until=None):

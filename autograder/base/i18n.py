@@ -108,7 +108,12 @@ def same(words: str) -> Text:
 
 def choose_language(asked: Language | None = None, default: Language = "en") -> Language:
     """The language to speak: as asked, else ``AUTOGRADER_LANG``, else the course's."""
+    return chosen_language(asked) or default
+
+
+def chosen_language(asked: Language | None = None) -> Language | None:
+    """The language that the user has chosen: as asked, else ``AUTOGRADER_LANG``; None where neither says one."""
     if asked:
         return asked
     from_environment = os.environ.get("AUTOGRADER_LANG", "")[:2]
-    return from_environment if from_environment in ("en", "zh") else default  # type: ignore[return-value]
+    return from_environment if from_environment in ("en", "zh") else None  # type: ignore[return-value]

@@ -137,9 +137,3 @@ def regrade(
             typer.echo(text("reports: {file}; the old ones: {kept}", file=str(out), kept=str(kept)).get(language))
         if not no_gradebook:
             write_gradebook(found, [], again.reports, language, quiet=json_output)
-
-
-def add_to(app: typer.Typer) -> None:
-    """Make these commands part of an application."""
-    for command in (release, feedback, regrade):
-        app.command()(command)

@@ -352,9 +352,3 @@ def _show(collection: Collection, language: Language) -> None:
     if "kept" in found:
         words = text("what differs from what was collected before was kept as it was; --update replaces it")
         typer.echo(words.get(language))
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands."""
-    for command in (collect, export, submit):
-        app.command()(command)

@@ -17,7 +17,7 @@ import typer
 
 from autograder.base.errors import UsageError
 from autograder.cli import gradebook, lms
-from autograder.cli import report as report_commands
+from autograder.cli import report as class_report
 from autograder.cli.options import (
     AssignmentsArgument,
     CourseOption,
@@ -69,12 +69,6 @@ def common(
     """What all commands have in common."""
 
 
-app.add_typer(quiz)
-gradebook.add_to(app)
-lms.add_to(app)
-report_commands.add_to(app)
-
-
 class EngineChoice(StrEnum):
     """Where submissions are graded."""
 
@@ -82,7 +76,6 @@ class EngineChoice(StrEnum):
     dask = "dask"
 
 
-@app.command()
 def grade(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Notebooks, .py files or folders; by default the course's submitted/.")
@@ -114,12 +107,9 @@ def grade(
         found = Course.find(course)
         graded = [found.assignment(assignment)] if assignment else found.assignments().values()
         scratch_mb = max(one.settings.limits.scratch_mb for one in graded)
-        with _engine(
-            engine, scheduler, jobs, unsafe=unsafe_no_sandbox, scratch_mb=scratch_mb, language=choose(lang)
-        ) as (
-            elsewhere,
-            confined,
-        ):
+        language = choose(lang)
+        place = _engine(engine, scheduler, jobs, unsafe=unsafe_no_sandbox, scratch_mb=scratch_mb, language=language)
+        with place as (elsewhere, confined):
             reports = _grade_all(
                 found,
                 paths or [],
@@ -128,19 +118,18 @@ def grade(
                 out,
                 confined=confined,
                 quiet=json_output,
-                language=choose(lang),
+                language=language,
                 elsewhere=elsewhere,
             )
-        _show_reports(reports, out, choose(lang), as_json=json_output)
+        _show_reports(reports, out, language, as_json=json_output)
         if not (paths or assignment):
-            _tell_left_out(found, choose(lang))
+            _tell_left_out(found, language)
         if not no_gradebook:
-            gradebook.write_gradebook(found, paths or [], reports, choose(lang), quiet=json_output)
+            gradebook.write_gradebook(found, paths or [], reports, language, quiet=json_output)
     if any(report.status == "error" for report in reports):
         raise typer.Exit(1)
 
 
-@app.command()
 def check(
     file: Annotated[Path, typer.Argument(help="A notebook or .py file in an assignment's folder.")],
     watch: Annotated[bool, typer.Option("--watch", help="Check again whenever the file is saved.")] = False,
@@ -160,7 +149,6 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command()
 def audit(
     assignments: AssignmentsArgument = None,
     jobs: JobsOption = None,
@@ -182,7 +170,6 @@ def audit(
         raise typer.Exit(1)
 
 
-@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where the demo course goes.")] = Path("autograder-demo"),
     lang: LangOption = None,
@@ -213,7 +200,6 @@ def demo(
         typer.echo((text("next, as a student would") + commands).get(language))
 
 
-@app.command()
 def doctor(lang: LangOption = None, json_output: JsonOption = False) -> None:
     """Say what this machine can do."""
     from autograder.cli.doctor import examine
@@ -389,6 +375,17 @@ def _watch(file: Path, lang: Lang | None) -> bool:
     seen = watch.Watch(console(), language)
     watch.watch(file, lambda: standby.check_file(file)[1], seen, console(), language)
     return seen.passed
+
+
+_COMMANDS = (
+    *(gradebook.release, gradebook.feedback, gradebook.regrade),
+    *(lms.collect, lms.export, lms.submit),
+    class_report.report,
+    *(grade, check, audit, demo, doctor),
+)
+app.add_typer(quiz)
+for _command in _COMMANDS:
+    app.command()(_command)
 
 
 def main() -> None:

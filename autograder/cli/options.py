@@ -46,12 +46,6 @@ def choose(asked: Lang | None, default: Language = "en") -> Language:
     return choose_language(asked.value if asked else None, default)
 
 
-def _chosen(asked: Lang | None) -> Language | None:
-    """The language that the user has chosen, if they have."""
-    english, chinese = choose(asked, "en"), choose(asked, "zh")
-    return english if english == chinese else None
-
-
 def console(*, stderr: bool = False) -> Console:
     """A console as wide as the terminal."""
     from rich.console import Console
@@ -115,12 +109,15 @@ def errors_as_exit_codes(lang: Lang | None = None) -> Iterator[None]:
 
 
 def _fail(error: AutograderError, code: int, lang: Lang | None) -> NoReturn:
-    sys.stderr.write("autograder: " + " ".join(error.said(_chosen(lang)).split()) + "\n")
+    from autograder.base.i18n import chosen_language
+
+    words = error.said(chosen_language(lang.value if lang else None))
+    sys.stderr.write("autograder: " + " ".join(words.split()) + "\n")
     raise typer.Exit(code)
 
 
 @contextmanager
-def progress(total: int, language: Language = "en", *, quiet: bool) -> Iterator[Callable[[], None]]:
+def progress(total: int, language: Language, *, quiet: bool) -> Iterator[Callable[[], None]]:
     """A bar with rate and time to go, for grading; gives what to call after each submission."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -12,7 +12,15 @@ import typer
 
 from autograder.base.errors import UsageError
 from autograder.base.files import write_asked
-from autograder.cli.options import JsonOption, LangOption, choose, console, errors_as_exit_codes, print_json
+from autograder.cli.options import (
+    JsonOption,
+    LangOption,
+    choose,
+    console,
+    errors_as_exit_codes,
+    must_confine,
+    print_json,
+)
 from autograder.cli.quiz_options import CourseOption, QuizArgument, QuizzesArgument, quizzes_of
 
 if TYPE_CHECKING:
@@ -309,18 +317,15 @@ def _prove(file: Path, quiz: Quiz, language: Language, *, unsafe: bool) -> dict[
     from autograder.quiz.proofs import certificates
     from autograder.quiz.proofs.laboratory import Laboratory
     from autograder.quiz.proofs.laboratory import prove as prove_all
-    from autograder.sandbox import confine
 
-    refusal = confine.refusal(has_option=True)
-    if refusal is not None and not unsafe:
-        raise UsageError(refusal)
+    confined = must_confine(unsafe=unsafe)
     found: list[Proved] = []
 
     def advance(name: str) -> None:
         status.update(text("proving {quiz}: {question}", quiz=file.stem, question=name).get(language))
 
     with (
-        Laboratory(confined=refusal is None) as laboratory,
+        Laboratory(confined=confined) as laboratory,
         console(stderr=True).status(text("proving {quiz}", quiz=file.stem).get(language)) as status,
     ):
         for proved in prove_all(quiz, laboratory, advance=advance):

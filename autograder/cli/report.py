@@ -59,8 +59,3 @@ def _students(course: Course, reports: list[GradeReport]) -> Collection[str]:
         with NbgraderCourse(course.root).open() as gradebook:
             known |= {student.id for student in gradebook.students}
     return known
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add this command."""
-    app.command()(report)

@@ -66,6 +66,16 @@ class Assignment:
         """The source notebook in ``solutions/``, the stubs in ``assignments/``."""
         return self.directory / f"{self.name}.ipynb"
 
+    def require_notebook(self) -> Path:
+        """The notebook, which must be there.
+
+        Raises:
+            ConfigError: it is not.
+        """
+        if not self.notebook.is_file():
+            raise ConfigError("is missing: the source notebook is called like its folder", path=self.notebook)
+        return self.notebook
+
     @property
     def private(self) -> Path:
         """What students never get."""

@@ -127,9 +127,7 @@ class Answers:
             assignment: the folder in ``solutions/``.
             release: the notebook in ``assignments/``.
         """
-        if not assignment.notebook.is_file():
-            raise ConfigError("is missing: the source notebook is called like its folder", path=assignment.notebook)
-        source = json.loads(assignment.notebook.read_text(encoding="utf-8"))
+        source = json.loads(assignment.require_notebook().read_text(encoding="utf-8"))
         marks = (
             (cell, cell["metadata"].get("nbgrader", {})) for cell in source["cells"] if cell["cell_type"] == "code"
         )

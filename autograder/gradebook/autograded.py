@@ -131,7 +131,7 @@ def is_shown(folder: Path, report: GradeReport, notebook: str) -> bool:
         digest = metadata[MARK]["report"]
     except (OSError, ValueError, LookupError, TypeError):
         return False
-    return digest in (sha256(report), _sha256_of_version_1(report))
+    return bool(digest == sha256(report) or digest == _sha256_of_version_1(report))
 
 
 def _sha256_of_version_1(report: GradeReport) -> str:

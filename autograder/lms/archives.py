@@ -78,7 +78,7 @@ def members_of(source: Path) -> Iterator[list[ArchiveMember | Refused]]:
         yield entries
 
 
-def entries_of_bytes(content: bytes) -> list[ArchiveMember | Refused]:
+def members_of_bytes(content: bytes) -> list[ArchiveMember | Refused]:
     """The files of a zip inside another one.
 
     Raises:

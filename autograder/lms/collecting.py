@@ -14,7 +14,7 @@ from typing import Literal
 from autograder.base.errors import UsageError
 from autograder.base.files import FolderInPlace
 from autograder.base.i18n import printable, text
-from autograder.lms.archives import MAX_STUDENT_BYTES, ArchiveMember, Refused, Unreadable, entries_of_bytes, members_of
+from autograder.lms.archives import MAX_STUDENT_BYTES, ArchiveMember, Refused, Unreadable, members_of, members_of_bytes
 from autograder.lms.downloads import System, Upload, is_note, reader_of, system_of
 
 Attempt = Literal["last", "first"]
@@ -201,7 +201,7 @@ def _together(contents: dict[str, bytes], added: dict[str, bytes]) -> dict[str, 
 
 def _unpacked(outer: str, content: bytes, collection: Collection) -> dict[str, bytes]:
     contents: dict[str, bytes] = {}
-    for entry in entries_of_bytes(content):
+    for entry in members_of_bytes(content):
         if isinstance(entry, Refused):
             collection.refused.append(replace(entry, path=f"{printable(outer)}: {entry.path}"))
         else:

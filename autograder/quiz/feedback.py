@@ -96,7 +96,7 @@ class _Option:
 class _Answer:
     """What was answered, as far as there is anything: in words, as an order, by options."""
 
-    answer: Text | None = None
+    words: Text | None = None
     ordered: Sequence[Parts] = ()
     options: Sequence[_Option] | None = None
 
@@ -112,9 +112,7 @@ class _Question:
     remarks: Sequence[Text]
     prompt: Markup
     given: Sequence[tuple[str, str]]
-    answer: Text | None
-    ordered: Sequence[Parts]
-    options: Sequence[_Option] | None
+    answered: _Answer
     lesson: Sequence[Text]
 
 
@@ -126,7 +124,6 @@ class _Page:
         return parts_of(words.get(self._language), in_mathml)
 
     def question(self, question: AnyQuestion, outcome: QuestionOutcome) -> _Question:
-        shown = self._answer(question, outcome)
         return _Question(
             outcome=outcome,
             tone=_CLASSES[outcome.outcome],
@@ -135,9 +132,7 @@ class _Page:
             remarks=list(_remarks(outcome)),
             prompt=self._prompt(question, outcome),
             given=list(question.given.items()) if isinstance(question, Code) else (),
-            answer=shown.answer,
-            ordered=shown.ordered,
-            options=shown.options,
+            answered=self._answer(question, outcome),
             lesson=_lesson(question, outcome),
         )
 

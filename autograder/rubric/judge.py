@@ -69,12 +69,9 @@ class Judge:
 
         if not self.assignment.has_reference:
             raise ConfigError("has no private/ folder, so there is no reference here", path=self.assignment.directory)
-        if not self.assignment.notebook.is_file():
-            raise ConfigError(
-                "is missing: the source notebook is called like its folder", path=self.assignment.notebook
-            )
+        notebook = self.assignment.require_notebook()
         try:
-            return submission.read(self.assignment.notebook)
+            return submission.read(notebook)
         except SubmissionError as error:
             raise ConfigError(str(error), path=self.assignment.notebook) from error
 

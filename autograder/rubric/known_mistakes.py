@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from autograder.base.errors import StudentTimeout
 from autograder.base.i18n import text
 from autograder.course import mutants
-from autograder.course.mutants import Answers, Mutant
+from autograder.course.mutants import Answers, Mutant, Mutants
 from autograder.course.submission import Cell
 from autograder.results.grade_report import CAUSES, CriterionResult, Diagnosis
 from autograder.rubric.criteria import Criterion, is_named
@@ -65,9 +65,9 @@ class KnownMistakes:
         self._found: dict[tuple[str, str], Finding] = {}
 
     @cached_property
-    def _mutants(self) -> list[Mutant]:
+    def _known(self) -> Mutants | None:
         assignment = self._judge.assignment
-        return mutants.load(assignment).mutants if mutants.are_listed(assignment) else []
+        return mutants.load(assignment) if mutants.are_listed(assignment) else None
 
     @cached_property
     def _answers(self) -> Answers:
@@ -79,8 +79,8 @@ class KnownMistakes:
         Raises:
             ConfigError: the file cannot be read, or a text to replace does not occur exactly once.
         """
-        if mutants.are_listed(self._judge.assignment):
-            for version in (*self._mutants, *mutants.load(self._judge.assignment).equivalents):
+        if self._known is not None:
+            for version in (*self._known.mutants, *self._known.equivalents):
                 self._answers.edited(version)
 
     def _needed_by(self, exercise: str) -> set[str]:
@@ -127,7 +127,7 @@ class KnownMistakes:
         tried.sort(key=lambda c: results[c.id].outcome == "passed")  # what failed tells mutants apart soonest
         not_passed = [c.id for c in criteria if results[c.id].outcome != "passed"]
         found: list[Mutant] = []
-        for mutant in self._mutants:
+        for mutant in self._known.mutants if self._known is not None else ():
             if mutant.exercise != exercise or not _can_be(mutant, not_passed):
                 continue
             if mutant.id not in self.deadly and self._does_the_same(mutant, tried, findings):
@@ -136,11 +136,9 @@ class KnownMistakes:
 
     def _does_the_same(self, mutant: Mutant, tried: list[Criterion], findings: Mapping[str, Finding]) -> bool:
         try:
-            same = all(self._finding(mutant, c).agrees(findings[c.id]) for c in tried)
+            return all(self._finding(mutant, c).agrees(findings[c.id]) for c in tried)
         except (Exception, TooManyRounds):  # noqa: BLE001 -- it cannot be run or compared: the others still can
-            same = False
-        self.after_mutant()  # not where anything else was raised: that ends the process, by this mutant's doing
-        return same
+            return False
 
     def _can_replay(self, criteria: list[Criterion]) -> bool:
         return all(c.id in self._judge.plain_tests for c in criteria)
@@ -149,7 +147,12 @@ class KnownMistakes:
         key = (mutant.id, judged.id)
         if key not in self._found:
             self.before_mutant(mutant.id)
-            self._found[key] = self._replay(judged, self._version(mutant))
+            try:
+                self._found[key] = self._replay(judged, self._version(mutant))
+            except (Exception, TooManyRounds):
+                self.after_mutant()
+                raise
+            self.after_mutant()  # not where anything else was raised: that ends the process, by this mutant's doing
         return self._found[key]
 
     def _replay(self, judged: Criterion, version: Student) -> Finding:

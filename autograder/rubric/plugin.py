@@ -259,10 +259,10 @@ def _plain_test(item: pytest.Item) -> PlainTest | None:
     return PlainTest(item.function, tuple(name for name in names if name not in case), case)
 
 
-def _has_conftest(config: pytest.Config) -> bool:
-    """Is there one, whose hooks want to be called?"""
-    files = (getattr(plugin, "__file__", None) for plugin in config.pluginmanager.get_plugins())
-    return any(Path(file or "").name == "conftest.py" for file in files)
+def _conftests(config: pytest.Config) -> list[object]:
+    """The ``conftest.py`` files that were loaded, whose hooks want to be called."""
+    plugins = config.pluginmanager.get_plugins()
+    return [plugin for plugin in plugins if Path(getattr(plugin, "__file__", None) or "").name == "conftest.py"]
 
 
 # -- criteria ----------------------------------------------------------------------------------------------------------
@@ -291,7 +291,7 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
     """
     cases = Counter(_declared(item).id for item in items)
     known: set[str] = set()
-    may_be_plain = bool(items) and not _has_conftest(items[0].config)
+    may_be_plain = bool(items) and not _conftests(items[0].config)
     for item in items:
         declared, visible = _declared(item), _is_visible(judge, item)
         case = getattr(item, "callspec", None)
@@ -350,11 +350,14 @@ def _check_fixtures(judged: Criterion, item: pytest.Item, place: Mapping[str, An
     unknown = next((n for n in found.names_closure if n not in given and n not in found.name2fixturedefs), None)
     if unknown is None:
         return
-    plugins = item.config.pluginmanager.get_plugins()
-    conftests = [plugin for plugin in plugins if Path(getattr(plugin, "__file__", None) or "").name == "conftest.py"]
     ours = [name for name in _fixtures_in(sys.modules[__name__]) if name != "reference" or not judged.visible]
-    own = [name for holder in (item.module, *conftests) for name in _fixtures_in(holder)]
-    pytests = [name for plugin in plugins for name in _fixtures_in(plugin) if name != "reference"]
+    own = [name for holder in (item.module, *_conftests(item.config)) for name in _fixtures_in(holder)]
+    pytests = [
+        name
+        for plugin in item.config.pluginmanager.get_plugins()
+        for name in _fixtures_in(plugin)
+        if name != "reference"
+    ]
     close = difflib.get_close_matches(unknown, [*ours, *own, *pytests], n=1, cutoff=0.5)
     meant = f"is it {close[0]}? " if close else ""
     raise ConfigError(f"there is no fixture {unknown!r}; {meant}there are: {', '.join([*ours, *own])}", **place)
