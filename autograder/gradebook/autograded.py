@@ -193,7 +193,7 @@ def _tell_problems(
         if problem.cell is not None and 0 < problem.cell <= len(code_cells):
             cell = code_cells[problem.cell - 1]
             if cell.cell_type == "code":
-                cell.outputs.append(_error(problem, language))
+                cell.outputs.append(_note(problem, language) if problem.kind == "note" else _error(problem, language))
                 continue
         general.append(problem.text.get(language))
     if general:
@@ -206,6 +206,12 @@ def _error(problem: Problem, language: Language) -> NotebookNode:
 
     lines = problem.text.get(language).splitlines() or [""]
     return v4.new_output("error", ename=problem.kind, evalue=lines[-1], traceback=lines)
+
+
+def _note(problem: Problem, language: Language) -> NotebookNode:
+    from nbformat import v4
+
+    return v4.new_output("stream", name="stdout", text=problem.text.get(language) + "\n")
 
 
 def _output(page: str, plain: str) -> NotebookNode:

@@ -42,6 +42,7 @@ class Problem(Record):
         "timeout",
         "crash",
         "output",
+        "note",
         "platform",
     ]
     cell: int | None = None

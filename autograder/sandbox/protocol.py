@@ -229,8 +229,18 @@ Request = LoadRequest | CallRequest | VjpRequest | ObjectRequest
 # -- worker to rubric process: untrusted -------------------------------------------------------------------------------
 
 
+class _Reply(TypedDict):
+    """What every reply may bring along.
+
+    Attributes:
+        notes: what was passed over since the last reply, see `notes.take`: word, name, label of the cell, line.
+    """
+
+    notes: NotRequired[object]
+
+
 @final
-class ValueReply(TypedDict):
+class ValueReply(_Reply):
     """A value. Untrusted.
 
     Attributes:
@@ -243,7 +253,7 @@ class ValueReply(TypedDict):
 
 
 @final
-class CallReply(TypedDict):
+class CallReply(_Reply):
     """What came of a call. Untrusted.
 
     Attributes:
@@ -266,7 +276,7 @@ class CallReply(TypedDict):
 
 
 @final
-class VjpReply(TypedDict):
+class VjpReply(_Reply):
     """Gradients. Untrusted.
 
     Attributes:
@@ -281,7 +291,7 @@ class VjpReply(TypedDict):
 
 
 @final
-class ShowReply(TypedDict):
+class ShowReply(_Reply):
     """What a cell displayed. Untrusted.
 
     Attributes:
@@ -294,12 +304,12 @@ class ShowReply(TypedDict):
 
 
 @final
-class FailureReply(TypedDict):
+class FailureReply(_Reply):
     """The student's code raised an exception. Untrusted.
 
     Attributes:
         failure: a list of the exception's type name, its message, its frames (label, line, function, source line) and
-            whether the scratch folder is full.
+            what the process has around it: ``full`` where its scratch folder is, else ``confined``, or nothing.
     """
 
     failure: object
@@ -312,7 +322,7 @@ Reply = ValueReply | CallReply | VjpReply | ShowReply | FailureReply  # in full:
 
 
 @final
-class CallbackRequest(TypedDict):
+class CallbackRequest(_Reply):
     """From the worker: call a function or a network of the rubric's. Untrusted.
 
     Attributes:

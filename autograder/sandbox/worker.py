@@ -11,7 +11,7 @@ from typing import Any, assert_never, cast
 
 import torch
 
-from autograder.sandbox import workfolder
+from autograder.sandbox import interrupts, notes, stand_ins, workfolder
 from autograder.sandbox.cells import Failure, Notebook, first_items
 from autograder.sandbox.generators import seed_generators
 from autograder.sandbox.protocol import (
@@ -48,10 +48,15 @@ class _HungUp(BaseException):
 
 
 class Worker:
-    """Answers one rubric process, message by message, until it hangs up."""
+    """Answers one rubric process, message by message, until it hangs up.
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    Args:
+        connection: to that.
+        confined: the kernel bounds what this process can do, which may be why something fails.
+    """
+
+    def __init__(self, connection: Connection, *, confined: bool = False) -> None:
+        self._connection, self._confined = connection, confined
         self._notebook = Notebook({})
         self._objects: dict[int, tuple[Any, str | None]] = {}  # what the other side holds a handle on, and its view
         self._graphs: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}  # inputs and outputs of calls
@@ -78,7 +83,7 @@ class Worker:
         except _HungUp:
             raise
         except BaseException as error:  # noqa: BLE001 -- SystemExit and KeyboardInterrupt are a student's errors too
-            self._send({"failure": _as_tree(self._notebook.failure(error))})
+            self._send({"failure": self._as_tree(self._notebook.failure(error))})
 
     def _do(self, message: Request, tensors: list[Received]) -> None:
         match message["op"]:
@@ -118,26 +123,37 @@ class Worker:
         self._notebook = Notebook(message["functions"], message["module"])
         sys.modules[message["module"]] = self._notebook.module
         sys.argv = [message["module"]]  # what a script may parse
+        stand_ins.use_shell(self._notebook.shell)
+        notes.begin()
         self._reply(None)
 
     def _cell(self, message: CellRequest) -> None:
         self._reach(message["grade_cells"])
-        failures = self._notebook.run(
-            message["label"],
-            message["source"],
-            first_line=message["first_line"],
-            resume=message["resume"],
-            definitions_only=message["definitions_only"],
-        )
-        self._reply([_as_tree(failure) for failure in failures[:20]])
+        failures: list[Failure] = []
+        try:
+            with interrupts.allowed():
+                failures = self._notebook.run(
+                    message["label"],
+                    message["source"],
+                    first_line=message["first_line"],
+                    resume=message["resume"],
+                    definitions_only=message["definitions_only"],
+                )
+        except interrupts.TimeIsUp as error:  # between two statements
+            failures = [self._notebook.failure(error)]
+        self._reply([self._as_tree(failure) for failure in failures[:20]])
 
     def _stage(self, message: StageRequest) -> None:
         self._screen = CellDisplay(self._notebook, message["folder"], message["environment"])
         self._reply(None)
 
     def _show(self, message: ShowRequest) -> None:
-        outputs, failure = self._screen.run(message["label"], message["source"])
-        shown: ShowReply = {"result": outputs, "failed": None if failure is None else _as_tree(failure)}
+        try:
+            with interrupts.allowed():
+                outputs, failure = self._screen.run(message["label"], message["source"])
+        except interrupts.TimeIsUp as error:  # between two statements
+            outputs, failure = self._screen.shown, self._notebook.failure(error)
+        shown: ShowReply = {"result": outputs, "failed": None if failure is None else self._as_tree(failure)}
         self._send(shown)
 
     def _finish(self, message: FinishRequest) -> None:
@@ -282,6 +298,11 @@ class Worker:
             raise RuntimeError(answer["error"])
         return Decoder([t.tensor for t in tensors], self._resolve).decode(answer["result"])
 
+    def _as_tree(self, failure: Failure) -> Tree:
+        frames = [list(frame) for frame in failure.frames]
+        surroundings = "full" if workfolder.is_full(failure.message) else "confined" if self._confined else ""
+        return [failure.kind, failure.message, frames, surroundings]
+
     # -- answers -------------------------------------------------------------------------------------------------------
 
     def _receive(self) -> tuple[dict[str, Any], list[Received]]:
@@ -291,6 +312,8 @@ class Worker:
             raise _HungUp from None
 
     def _send(self, message: Reply | CallbackRequest, tensors: list[torch.Tensor] | None = None) -> None:
+        if noted := notes.take():
+            message["notes"] = noted
         frame = pack(message, tensors or [])
         try:
             self._connection.send(frame)
@@ -365,11 +388,6 @@ def _state(tensor: torch.Tensor, encoder: Encoder) -> tuple[Tree, Tree]:
     return encoder.encode(tensor.detach().clone()), encoder.encode(
         None if gradient is None else gradient.detach().clone()
     )
-
-
-def _as_tree(failure: Failure) -> Tree:
-    frames = [list(frame) for frame in failure.frames]
-    return [failure.kind, failure.message, frames, workfolder.is_full(failure.message)]
 
 
 def hide_package() -> None:

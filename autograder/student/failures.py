@@ -33,14 +33,20 @@ def student_exception(function: str, failure: Failure) -> StudentException:
 
 def tell_failure(failure: Failure) -> Text:
     """A student's traceback, innermost line last, as Python writes it."""
-    words = same("")
-    for label, line, name, source in failure.frames:
-        where = text("{place}, line {line}", place=tell_label(label), line=line)
-        inside = text(", in {name}", name=name) if name and name != "<module>" else same("")
-        words = words + where + inside + same(f"\n    {source}\n" if source else "\n")
+    words = tell_frames(failure.frames)
     message = without_addresses(failure.message)
     words = words + same(f"{failure.kind}: {message}" if message else failure.kind)
     return words if failure.limit is None else words + same("\n") + failure.limit
+
+
+def tell_frames(frames: Iterable[tuple[str, int, str, str]]) -> Text:
+    """The places of a traceback, each with its line of source."""
+    words = same("")
+    for label, line, name, source in frames:
+        where = text("{place}, line {line}", place=tell_label(label), line=line)
+        inside = text(", in {name}", name=name) if name and name != "<module>" else same("")
+        words = words + where + inside + same(f"\n    {source}\n" if source else "\n")
+    return words
 
 
 def frames_outside(error: BaseException, package: str) -> Failure:

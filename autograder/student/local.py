@@ -13,6 +13,7 @@ from autograder.course.course import Assignment
 from autograder.course.settings import Function
 from autograder.course.submission import Submission
 from autograder.datasets import OFFLINE
+from autograder.sandbox import stand_ins
 from autograder.sandbox.cells import Failure, Notebook, first_items
 from autograder.sandbox.wire import identical
 from autograder.student.failures import missing_function, student_exception
@@ -22,6 +23,7 @@ from autograder.student.functions import StudentFunction
 def run_locally(assignment: Assignment, submission: Submission) -> tuple[Notebook, list[Failure]]:
     """Run the cells of a submission in this process; gives what they defined and what failed."""
     notebook = Notebook(assignment.exercise_of, "submission" if submission.is_script else "__main__")
+    stand_ins.use_shell(notebook.shell)
     failures: list[Failure] = []
     with overridden(OFFLINE, "1"):
         for cell in submission.cells:
