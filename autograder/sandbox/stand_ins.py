@@ -12,10 +12,13 @@ import os
 import sys
 import types
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from typing import Any, Self
 
 from autograder.sandbox import notes
 from autograder.sandbox.shell import Shell
+
+_QUESTION = "IPython.core.getipython"
 
 _shells: list[Shell] = []  # at most one: that of the notebook that runs
 
@@ -42,13 +45,13 @@ def _get_ipython() -> Shell | None:
 
 def _adapt_ipython() -> None:
     """Before IPython is imported its module for the question is ours; afterwards what is there is replaced."""
-    name = "IPython.core.getipython"
-    module = sys.modules.setdefault(name, types.ModuleType(name))
+    module = sys.modules.get(_QUESTION) or _add_module(_QUESTION)
     module.get_ipython = _get_ipython  # type: ignore[attr-defined]
-    for package in ("IPython", "IPython.core.display_functions", "IPython.display"):
-        for function in (_display, _clear_output, _get_ipython):
-            if hasattr(sys.modules.get(package), function.__name__[1:]):
-                setattr(sys.modules[package], function.__name__[1:], function)
+    if package := sys.modules.get("IPython"):
+        package.get_ipython = _get_ipython  # type: ignore[attr-defined]
+    for name in ("IPython.core.display_functions", "IPython.display"):
+        if module := sys.modules.get(name):
+            module.display, module.clear_output = _display, _clear_output  # type: ignore[attr-defined]
     if shells := sys.modules.get("IPython.core.interactiveshell"):
         shells.InteractiveShell.instance = _get_ipython  # matplotlib_inline would have it made
 
@@ -161,12 +164,16 @@ def _add_progress_bars() -> None:
     def trange(*numbers: int, **options: Any) -> _Bar:
         return _Bar(range(*numbers), **options)
 
-    package = types.ModuleType("tqdm")
+    package = _add_module("tqdm")
     package.__path__ = []
-    sys.modules["tqdm"] = package
     for name in ("auto", "notebook", "autonotebook", "std"):
-        module = sys.modules[f"tqdm.{name}"] = types.ModuleType(f"tqdm.{name}")
-        setattr(package, name, module)
+        setattr(package, name, _add_module(f"tqdm.{name}"))
     for module in (package, package.auto, package.notebook, package.autonotebook, package.std):
         module.tqdm, module.trange = _Bar, trange  # type: ignore[attr-defined]
     package.tqdm_notebook, package.tnrange = _Bar, trange  # type: ignore[attr-defined]
+
+
+def _add_module(name: str) -> types.ModuleType:
+    module = sys.modules[name] = types.ModuleType(name)
+    module.__spec__ = ModuleSpec(name, None)  # without one, asking whether it is there is an error
+    return module

@@ -149,8 +149,8 @@ class Host:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What went wrong while the cells ran, in their order, and whether too much was printed."""
-        of_cells = [problem for _, problems in sorted(self._problems.items()) for problem in problems]
-        of_cells += self._notes.values()
+        in_order = (problem for _, problems in sorted(self._problems.items()) for problem in problems)
+        of_cells = sorted([*self._notes.values(), *in_order], key=lambda problem: problem.cell or 0)
         self._look_at_output()
         if not self._has_flooded:
             return tuple(of_cells)
@@ -379,7 +379,8 @@ def _interruption(late: Text, failures: Sequence[Failure], cell: Cell) -> Proble
     """A cell that ran too long, with the line it was at."""
     frames = failures[0].frames if failures else []
     line = next((line for label, line, *_ in frames if label == cell.label), None)
-    return Problem.of("cell-timeout", late + same("\n") + tell_frames(frames) if frames else late, cell=cell.number, line=line)
+    words = late + same("\n") + tell_frames(frames)
+    return Problem.of("cell-timeout", Text(en=words.en.rstrip(), zh=words.zh.rstrip()), cell=cell.number, line=line)
 
 
 def as_list(tree: object) -> list[Any]:

@@ -176,6 +176,7 @@ _LIMITS = (
     ),
     _Limit(r"PermissionError", _REFUSED + r": b?['\"]", _files),
     _Limit(r"FileNotFoundError", r"No usable temporary directory", _files),
+    _Limit(r"FileNotFoundError", r"\[Errno 2\]", _files, place=r"\(.*['\"][wax][bt+]*['\"]"),
     _Limit(r"RuntimeError", _NO_FILE, _files),
     _Limit(r"OperationalError", r"unable to open database|access permission denied|readonly database", _files),
     _Limit(r"OSError", r"non-existent directory|Read-only file system", _files),
