@@ -39,7 +39,7 @@ class _Limit:
         kinds: the exception's type, a pattern.
         message: what it says, likewise.
         words: None where this is no limit after all.
-        place: the line it ended in, as file and source, likewise.
+        place: one of the lines it went through, as file and source, likewise.
         always: it is the same where nothing is confined.
     """
 
@@ -60,12 +60,12 @@ def limit_of(failure: Failure, room: Room, surroundings: object) -> Text | None:
     """
     if surroundings == "full" and room.scratch_mb:
         return _no_room(room.scratch_mb)
-    label, _, _, source = failure.frames[-1] if failure.frames else ("", 0, "", "")
+    places = "\n".join(f"{label} {source}" for label, _, _, source in failure.frames)
     for limit in _LIMITS:
         if surroundings != "confined" and not limit.always:
             continue
         found = re.search(limit.message, failure.message)
-        if found and re.fullmatch(limit.kinds, failure.kind) and re.search(limit.place, f"{label} {source}"):
+        if found and re.fullmatch(limit.kinds, failure.kind) and re.search(limit.place, places, re.MULTILINE):
             return limit.words(room, found)
     return None
 
@@ -162,21 +162,22 @@ _NO_FILE = (
     r"open file failed with strerror: (?:Permission denied|Operation not permitted)|^Parent directory .* does not exist"
     r"|^File .* cannot be opened"
 )
+_WRITES = r"\(.*['\"][wax][bt+]*['\"]|\.(?:write_text|write_bytes|mkdir|makedirs|save|savefig|dump|to_csv)\("
 _LIMITS = (
     _Limit(r".*", r"can't allocate memory|Cannot allocate memory", _memory, always=True),
     _Limit(r"MemoryError|_ArrayMemoryError", r"", _memory, always=True),
     _Limit(r"EOFError", r"^EOF when reading a line", _input, always=True),
     _Limit(r"gaierror|URLError|\w*Connection\w*|MaxRetryError|\w*Timeout", r"Errno|resolv|reach", _network),
-    _Limit(r"PermissionError", _REFUSED, _network, place=r"^(?:.*/)?(?:socket|socketserver)\.py "),
+    _Limit(r"PermissionError", _REFUSED + "$", _network, place=r"^(?:.*/)?(?:socket|socketserver)\.py "),
     _Limit(
         r"PermissionError|BlockingIOError|OSError",
-        _REFUSED,
+        _REFUSED + "$",
         _processes,
         place=r"subprocess\.py|multiprocessing/|concurrent/futures|\bfork|\bspawn|\bpopen",
     ),
     _Limit(r"PermissionError", _REFUSED + r": b?['\"]", _files),
     _Limit(r"FileNotFoundError", r"No usable temporary directory", _files),
-    _Limit(r"FileNotFoundError", r"\[Errno 2\]", _files, place=r"\(.*['\"][wax][bt+]*['\"]"),
+    _Limit(r"FileNotFoundError", r"\[Errno 2\]", _files, place=_WRITES),
     _Limit(r"RuntimeError", _NO_FILE, _files),
     _Limit(r"OperationalError", r"unable to open database|access permission denied|readonly database", _files),
     _Limit(r"OSError", r"non-existent directory|Read-only file system", _files),
