@@ -246,14 +246,14 @@ def _empty(folder: Path) -> None:
             found = list(entries)
         for entry in found:
             if not entry.is_dir(follow_symlinks=False):
-                os.unlink(entry.path)
+                Path(entry.path).unlink()
                 continue
             count += 1
             raised = folder / f".removed-{count}"
             while raised.exists():
                 count += 1
                 raised = folder / f".removed-{count}"
-            os.rename(entry.path, raised)
+            Path(entry.path).rename(raised)
             pending.append(raised)
         if parent != folder:
             parent.rmdir()

@@ -26,8 +26,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autograder.sandbox.history import History, is_shown
 from autograder.sandbox.interrupts import TimeIsUp
-from autograder.sandbox.shell import History, Shell, is_shown
+from autograder.sandbox.shell import Shell
 
 if TYPE_CHECKING:  # a worker holds nothing of ours that it does not need
     from autograder.base.i18n import Text

@@ -106,7 +106,11 @@ def build_list(*, arrange: bool = False) -> bytes:
     program.allow_bits(calls.pop("clone"), argument=0, bits=_CLONE_THREAD)
     program.refuse(calls.pop("clone3"), errno.ENOSYS)  # so that libc uses clone, whose flags can be seen
     program.allow_with_zero(calls.pop("prlimit64"), argument=2)  # reading limits, not setting them
-    for name, argument, values in (("ioctl", 1, _IOCTLS), ("prctl", 0, _PRCTLS), ("fcntl", 1, _FCNTLS + (_LOCKS if arrange else ()))):
+    for name, argument, values in (
+        ("ioctl", 1, _IOCTLS),
+        ("prctl", 0, _PRCTLS),
+        ("fcntl", 1, _FCNTLS + (_LOCKS if arrange else ())),
+    ):
         program.allow_with(calls.pop(name), argument=argument, values=values)
     for number in sorted((*calls.values(), *(architecture.arranging if arrange else ()))):
         program.allow(number)

@@ -1,4 +1,4 @@
-"""Stands in for IPython's shell: history, magics, shell lines and the loop that top-level ``await`` runs in.
+"""Stands in for IPython's shell: magics, shell lines, and what libraries ask of it.
 
 There is no kernel. Magics that run code run it in the cell they stand in, under its label and line numbers; those that
 measure give a measurement; a few that look around or write a file do so as far as the process may. What asks for
@@ -9,9 +9,7 @@ This module runs where the student's code runs, and imports nothing before it is
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import glob
 import io
 import json
 import os
@@ -20,14 +18,22 @@ import sys
 import time
 import types
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from autograder.sandbox import notes
+from autograder.sandbox.magic_results import Captured, Ignored, Lines, Measurement
 
 if TYPE_CHECKING:
     from autograder.sandbox.cells import Notebook
 
-_TIMING = {"time": ("", ""), "timeit": ("nrpv", "qotc"), "prun": ("DlsT", "rq"), "memit": ("rti", "oc"), "debug": ("", "")}
+_TIMING = {
+    "time": ("", ""),
+    "timeit": ("nrpv", "qotc"),
+    "prun": ("DlsT", "rq"),
+    "memit": ("rti", "oc"),
+    "debug": ("", ""),
+}
 """Magics that run code, each with the letters of its options: those with a value, those without."""
 _MEASURING_S = 0.2
 """How long a measurement that was asked for may go on repeating its code."""
@@ -46,8 +52,9 @@ class Shell:
 
     def __init__(self, notebook: Notebook) -> None:
         self._notebook = notebook
-        self._start = self._before = os.getcwd()
+        self._start = self._before = str(Path.cwd())
         self._sinks: list[Callable[..., None]] = [lambda *_, **__: None]
+        self._clear: Callable[..., None] = lambda *_: None
         self._own_magics: dict[tuple[str, str], Callable[..., Any]] = {}
         self.config: dict[str, Any] = {}
         self.has_files = False  # the submission's other files are here: one that is missing is its student's mistake
@@ -59,7 +66,7 @@ class Shell:
 
     user_global_ns = user_ns
 
-    # -- what is shown ---------------------------------------------------------------------------------------------------
+    # -- what is shown -------------------------------------------------------------------------------------------------
 
     def display(self, *values: Any, **options: Any) -> None:
         """Show values below the cell, where anybody looks at it."""
@@ -67,17 +74,18 @@ class Shell:
 
     def show_by(self, sink: Callable[..., None], clear: Callable[..., None]) -> None:
         """From now on what is displayed goes there, and is taken back there."""
-        self._sinks[0], self.clear_output = sink, clear
+        self._sinks[0], self._clear = sink, clear
 
-    def clear_output(self, wait: bool = False) -> None:  # noqa: FBT001, FBT002 -- IPython's signature
+    def clear_output(self, wait: bool = False) -> None:
         """Take back what is shown below the cell."""
+        self._clear(wait)
 
     def begin_in(self, folder: str) -> None:
         """The notebook works in this folder, where the submission's other files are."""
         self._start = self._before = folder
         self.has_files = True
 
-    # -- code as text ----------------------------------------------------------------------------------------------------
+    # -- code as text --------------------------------------------------------------------------------------------------
 
     def ev(self, expression: str) -> Any:
         """The value of an expression."""
@@ -93,9 +101,11 @@ class Shell:
         """Add global names."""
         self._notebook.names.update(names)
 
-    # -- magics ----------------------------------------------------------------------------------------------------------
+    # -- magics --------------------------------------------------------------------------------------------------------
 
-    def register_magic_function(self, function: Callable[..., Any], magic_kind: str = "line", magic_name: str = "") -> None:
+    def register_magic_function(
+        self, function: Callable[..., Any], magic_kind: str = "line", magic_name: str = ""
+    ) -> None:
         """A magic of the student's own."""
         kinds = ("line", "cell") if magic_kind == "line_cell" else (magic_kind,)
         self._own_magics |= {(kind, magic_name or function.__name__): function for kind in kinds}
@@ -149,7 +159,8 @@ class Shell:
         is_wanted = "o" in options
         loops = max(1, _number(options.get("n"), 1)) if is_wanted else 1
         most = max(1, _number(options.get("r"), 7)) if is_wanted else 1
-        started, seconds = time.perf_counter(), []
+        started = time.perf_counter()
+        seconds: list[float] = []
         while len(seconds) < most and (not seconds or time.perf_counter() - started < _MEASURING_S):
             begun = time.perf_counter()
             for done in range(1, loops + 1):
@@ -170,9 +181,9 @@ class Shell:
         streams: dict[str, io.StringIO] = {}
         with contextlib.ExitStack() as stack:
             if "--no-stdout" not in words:
-                streams["stdout"] = stack.enter_context(contextlib.redirect_stdout(io.StringIO()))  # type: ignore[type-var]
+                streams["stdout"] = stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
             if "--no-stderr" not in words:
-                streams["stderr"] = stack.enter_context(contextlib.redirect_stderr(io.StringIO()))  # type: ignore[type-var]
+                streams["stderr"] = stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
             if "--no-display" not in words:
                 self._sinks.append(captured.add)
                 stack.callback(self._sinks.pop)
@@ -186,13 +197,13 @@ class Shell:
                 for name in (word for word in words if word.isidentifier()):
                     self._notebook.names[name] = captured
 
-    # -- files -----------------------------------------------------------------------------------------------------------
+    # -- files ---------------------------------------------------------------------------------------------------------
 
     def _write_file(self, line: str, cell: str) -> None:
         words = shlex.split(line)
         name = next((word for word in words if not word.startswith("-")), "")
         try:
-            with open(name, "a" if words[:1] in (["-a"], ["--append"]) else "w", encoding="utf-8") as file:
+            with Path(name).open("a" if words[:1] in (["-a"], ["--append"]) else "w", encoding="utf-8") as file:
                 file.write(cell if cell.endswith("\n") else cell + "\n")
         except OSError:
             if self.has_files:
@@ -204,17 +215,16 @@ class Shell:
             importlib.invalidate_caches()  # it may be a module that is about to be imported
 
     def _run_file(self, line: str) -> None:
-        """``%run FILE``: a script in names of its own, which are the notebook's afterwards; a notebook in its cells'."""
+        """``%run FILE``: a script in names of its own, which are the notebook's afterwards, or another notebook."""
         words = shlex.split(line)
         options = []
         while words and words[0].startswith("-"):
             options.append(words.pop(0))
         path = words[0] if words else ""
-        if not os.path.splitext(path)[1] and not os.path.exists(path):
+        if not Path(path).suffix and not Path(path).exists():
             path += ".py"
         try:
-            with open(path, encoding="utf-8-sig") as file:
-                source = file.read()
+            source = Path(path).read_text(encoding="utf-8-sig")
         except OSError:
             if self.has_files:
                 raise
@@ -238,7 +248,7 @@ class Shell:
             sys.argv = before
             names.update({name: value for name, value in inside.items() if not name.startswith("__")})
 
-    # -- looking around --------------------------------------------------------------------------------------------------
+    # -- looking around ------------------------------------------------------------------------------------------------
 
     def system(self, command: str) -> None:
         """``!command``: no program is started; a folder can be made without one."""
@@ -252,18 +262,18 @@ class Shell:
         with contextlib.suppress(ValueError, OSError):
             words = [word for word in shlex.split(command) if not word.startswith("-")]
             if words == ["pwd"]:
-                return Lines([os.getcwd()])
+                return Lines([str(Path.cwd())])
             if words[:1] == ["ls"]:
                 return Lines(_listed(words[1:] or ["."]))
         return Lines()
 
     def _pwd(self, _: str) -> str:
-        return os.getcwd()
+        return str(Path.cwd())
 
     def _cd(self, line: str) -> None:
         """Go where the folder is below the one the notebook began in; elsewhere there is nothing to go to."""
         target = os.path.realpath(self._before if line == "-" else line.strip("'\"") or self._start)
-        here = os.getcwd()
+        here = str(Path.cwd())
         if os.path.commonpath([target, self._start]) == self._start:
             with contextlib.suppress(OSError):
                 os.chdir(target)
@@ -286,159 +296,12 @@ class Shell:
     def _mkdir(self, line: str) -> None:
         for name in (word for word in line.split() if not word.startswith("-")):
             with contextlib.suppress(OSError):
-                os.makedirs(name, exist_ok=True)
+                Path(name).mkdir(parents=True, exist_ok=True)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         return Ignored()
-
-
-class Ignored:
-    """Whatever else is asked of the shell: there, empty, and of no effect."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return self
-
-    def __call__(self, *positional: Any, **_: Any) -> Any:
-        """A decorator leaves what it decorates as it is."""
-        return positional[0] if len(positional) == 1 and callable(positional[0]) else self
-
-    def __getitem__(self, _: Any) -> Self:
-        return self
-
-    def __setitem__(self, *_: Any) -> None:
-        pass
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(())
-
-    def __contains__(self, _: Any) -> bool:
-        return False
-
-    def __len__(self) -> int:
-        return 0
-
-
-class Lines(list[str]):
-    """What a shell line printed, in the three forms that IPython gives it."""
-
-    @property
-    def n(self) -> str:
-        """As one text."""
-        return "\n".join(self)
-
-    @property
-    def s(self) -> str:
-        """In one line."""
-        return " ".join(self)
-
-    @property
-    def l(self) -> list[str]:  # noqa: E743 -- IPython's name
-        """As a list."""
-        return self
-
-    nlstr, spstr, list = n, s, l
-
-
-class Captured:
-    """What ``%%capture NAME`` leaves in the name.
-
-    Args:
-        shell: shows it again.
-    """
-
-    stdout = stderr = ""
-
-    def __init__(self, shell: Shell) -> None:
-        self._shell = shell
-        self.outputs: list[Any] = []
-
-    def add(self, *values: Any, **_: Any) -> None:
-        """Keep what was displayed."""
-        self.outputs.extend(values)
-
-    def show(self) -> None:
-        """Show it again."""
-        sys.stdout.write(self.stdout)
-        sys.stderr.write(self.stderr)
-        for value in self.outputs:
-            self._shell.display(value)
-
-    __call__ = show
-
-    def __str__(self) -> str:
-        return self.stdout
-
-
-class Measurement:
-    """What ``%timeit -o`` gives.
-
-    Args:
-        loops: how often the code ran in each run.
-        seconds: how long each run took.
-    """
-
-    def __init__(self, loops: int, seconds: list[float]) -> None:
-        self.loops, self.all_runs, self.repeat = loops, seconds, len(seconds)
-        self.timings = [second / loops for second in seconds]
-        self.best, self.worst = min(self.timings), max(self.timings)
-        self.average = sum(self.timings) / self.repeat
-        self.stdev = (sum((t - self.average) ** 2 for t in self.timings) / self.repeat) ** 0.5
-        self.compile_time = 0.0
-
-    def __str__(self) -> str:
-        return (
-            f"{self.average:.3g} s ± {self.stdev:.3g} s per loop "
-            f"(mean ± std. dev. of {self.repeat} runs, {self.loops} loops each)"
-        )
-
-    __repr__ = __str__
-
-
-class History:
-    """``In``, ``Out``, ``_`` and their relatives, among the global names of a notebook.
-
-    Args:
-        names: those.
-    """
-
-    def __init__(self, names: dict[str, Any]) -> None:
-        self._names = names
-        self._inputs: list[str] = [""]
-        self._outputs: dict[int, Any] = {}
-        self._last = ["", "", ""]
-        names.update(In=self._inputs, _ih=self._inputs, Out=self._outputs, _oh=self._outputs, _dh=[os.getcwd()])
-        names.update(_="", __="", ___="", _i="", _ii="", _iii="")
-
-    @property
-    def count(self) -> int:
-        """The number of the cell that runs."""
-        return len(self._inputs) - 1
-
-    def begin(self, source: str) -> None:
-        """A cell begins."""
-        names = self._names
-        names.update(_iii=names.get("_ii", ""), _ii=names.get("_i", ""), _i=self._inputs[-1])
-        self._inputs.append(source)
-        names[f"_i{self.count}"] = source
-
-    def keep(self, value: Any) -> None:
-        """What the last expression of the cell came to."""
-        if value is None or value is self._outputs:
-            return
-        names = self._names
-        self._outputs[self.count] = names[f"_{self.count}"] = value
-        if all(names.get(name) is last for name, last in zip(("_", "__", "___"), self._last, strict=True)):
-            self._last = [value, *self._last[:2]]  # else the student has a variable of that name
-            names.update(zip(("_", "__", "___"), self._last, strict=True))
-
-
-def is_shown(statement: ast.stmt, source: str) -> bool:
-    """Is this the last expression of a cell, without a semicolon behind it?"""
-    return isinstance(statement, ast.Expr) and not source.rstrip().endswith(";")
 
 
 def _split_options(line: str, valued: str, plain: str) -> tuple[dict[str, str], str]:
@@ -468,7 +331,8 @@ def _number(words: str | None, default: int) -> int:
 def _listed(names: list[str]) -> list[str]:
     found: list[str] = []
     for name in names:
-        found += sorted(os.listdir(name)) if os.path.isdir(name) else sorted(glob.glob(name))
+        in_it = Path(name).iterdir() if Path(name).is_dir() else Path().glob(name)
+        found += sorted(path.name if Path(name).is_dir() else str(path) for path in in_it)
     return found
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from autograder.sandbox import workfolder
 from autograder.sandbox.cells import Failure, Notebook
-from autograder.sandbox.shell import is_shown
+from autograder.sandbox.history import is_shown
 
 Output = dict[str, Any]
 
@@ -92,7 +92,7 @@ class CellDisplay:
         for value in values:
             self._show({"output_type": "display_data", "data": self._bundle(value)})
 
-    def _clear(self, wait: bool = False) -> None:  # noqa: FBT001, FBT002 -- IPython's signature
+    def _clear(self, wait: bool = False) -> None:
         """Take back what has been shown, at once or as soon as there is something else."""
         self._is_stale = wait
         if not wait:

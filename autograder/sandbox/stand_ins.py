@@ -50,8 +50,8 @@ def _adapt_ipython() -> None:
     if package := sys.modules.get("IPython"):
         package.get_ipython = _get_ipython  # type: ignore[attr-defined]
     for name in ("IPython.core.display_functions", "IPython.display"):
-        if module := sys.modules.get(name):
-            module.display, module.clear_output = _display, _clear_output  # type: ignore[attr-defined]
+        if shows := sys.modules.get(name):
+            shows.display, shows.clear_output = _display, _clear_output  # type: ignore[attr-defined]
     if shells := sys.modules.get("IPython.core.interactiveshell"):
         shells.InteractiveShell.instance = _get_ipython  # matplotlib_inline would have it made
 
@@ -61,12 +61,12 @@ def _display(*values: Any, **options: Any) -> None:
         _shells[0].display(*values, **options)
 
 
-def _clear_output(wait: bool = False) -> None:  # noqa: FBT001, FBT002 -- IPython's signature
+def _clear_output(wait: bool = False) -> None:
     if _shells:
         _shells[0].clear_output(wait)
 
 
-# -- torch ---------------------------------------------------------------------------------------------------------------
+# -- torch -------------------------------------------------------------------------------------------------------------
 
 
 def _adapt_loader() -> None:
@@ -91,7 +91,7 @@ def _adapt_loader() -> None:
     loaders.DataLoader._get_iterator = _get_iterator
 
 
-# -- asyncio -------------------------------------------------------------------------------------------------------------
+# -- asyncio -----------------------------------------------------------------------------------------------------------
 
 
 class _End:
@@ -126,7 +126,7 @@ def _adapt_event_loop() -> None:
     BaseSelectorEventLoop._make_self_pipe = _make_self_pipe  # type: ignore[attr-defined]
 
 
-# -- tqdm ----------------------------------------------------------------------------------------------------------------
+# -- tqdm --------------------------------------------------------------------------------------------------------------
 
 
 class _Bar:
@@ -164,13 +164,12 @@ def _add_progress_bars() -> None:
     def trange(*numbers: int, **options: Any) -> _Bar:
         return _Bar(range(*numbers), **options)
 
+    modules = {name: _add_module(f"tqdm.{name}") for name in ("auto", "notebook", "autonotebook", "std")}
     package = _add_module("tqdm")
     package.__path__ = []
-    for name in ("auto", "notebook", "autonotebook", "std"):
-        setattr(package, name, _add_module(f"tqdm.{name}"))
-    for module in (package, package.auto, package.notebook, package.autonotebook, package.std):
-        module.tqdm, module.trange = _Bar, trange  # type: ignore[attr-defined]
-    package.tqdm_notebook, package.tnrange = _Bar, trange  # type: ignore[attr-defined]
+    for module in (package, *modules.values()):
+        vars(module).update(tqdm=_Bar, trange=trange)
+    vars(package).update(modules, tqdm_notebook=_Bar, tnrange=trange)
 
 
 def _add_module(name: str) -> types.ModuleType:

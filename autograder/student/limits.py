@@ -87,7 +87,8 @@ def passed_over(what: object, name: str) -> Text | None:
         case "writefile":
             return text(
                 "%%writefile {name} did nothing: no files can be written here; "
-                "take the %%writefile line away, so that the cell itself defines what is in it, and import nothing from it",
+                "take the %%writefile line away, so that the cell itself defines what is in it, and import nothing "
+                "from it",
                 name=name,
             )
         case _:

@@ -102,7 +102,9 @@ def test_a_shuffled_loader_draws_as_without_workers(open_student):
 
 
 def test_the_reference_may_ask_for_workers(open_local):
-    student = open_local("import torch\ndef f(x):\n    return next(iter(torch.utils.data.DataLoader(x, num_workers=2)))")
+    student = open_local(
+        "import torch\ndef f(x):\n    return next(iter(torch.utils.data.DataLoader(x, num_workers=2)))"
+    )
     import torch
 
     assert student.f(torch.ones(1, 2)).tolist() == [[1, 1]]
@@ -149,7 +151,7 @@ def test_whatever_a_cell_waits_for_it_is_interrupted(open_student, loop):
 @pytest.mark.parametrize(
     "catching",
     [
-        "x = 0\nwhile True:\n    try:\n        x += 1\n    except BaseException: pass",
+        "import time\nwhile True:\n    try:\n        time.sleep(60)\n    except BaseException: pass",
         "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass",
         "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\nwhile True: pass",
     ],
