@@ -37,6 +37,8 @@ def printable(words: str) -> str:
     File names may be any bytes, JSON strings half a surrogate pair; both may hold what steers a terminal or turns the
     direction of writing.
     """
+    if words.isprintable():  # as nearly all are
+        return words
     words = _STEERING.sub("\ufffd", words)
     if words.isascii():
         return words
