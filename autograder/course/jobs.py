@@ -167,7 +167,7 @@ def _loose(files: Sequence[Path], base: Path, assignments: Sequence[str]) -> Ite
 
 
 def _with_unique_names(jobs: list[Job]) -> list[Job]:
-    """Name two files of one student by their paths, as two submissions; count a file that is given twice once."""
+    """Make two files of one student two submissions, named by their paths; drop a file that is given twice."""
     seen: dict[tuple[str, str], Job] = {}
     for job in jobs:
         earlier = seen.get((job.assignment, job.student))

@@ -119,7 +119,7 @@ def level() -> str:
 
 @cache
 def _has_namespaces() -> bool:
-    """Try them in a process of its own, because there is no way back."""
+    """Try to enter them, in a process of its own, because there is no way back."""
     script = """
 import sys
 sys.path.insert(0, sys.argv[1])

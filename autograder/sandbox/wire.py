@@ -13,7 +13,7 @@ list is a list; everything else that JSON lacks is an object with one key, its t
 ``i``      integer, hexadecimal   others    given to a hook: handles
 ========== =====================  ========= =======================
 
-Decoding trusts nothing: what is malformed raises `WireError`, and nothing else does.
+Decoding trusts nothing: malformed input raises `WireError`, and nothing else.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The folder that students' code works in: an assignment's data to read, and a scratch folder where it asks for one.
+"""The folder that students' code works in: an assignment's data to read, and a scratch folder if it asks for one.
 
 In a confined process the scratch folder lies in memory, is as large as the assignment says, and is gone with the
 process; no other process sees it.
