@@ -1,6 +1,6 @@
-"""YAML files as checked records, with errors that name file, line, column and key.
+"""Reads YAML files into checked records, with errors that name file, line, column and key.
 
-YAML is read by version 1.2 of its rules: ``no`` is a word, ``1:1`` is one too, and a key given twice is an error.
+The files are YAML 1.2: ``no`` and ``1:1`` are words, and a duplicate key is an error.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def load(path: Path, record: type[Model]) -> Model:
     """Read a YAML file into a pydantic record.
 
     Raises:
-        ConfigError: at the first thing wrong in it, with its line, column and key.
+        ConfigError: something in it is wrong; names the first mistake with its line, column and key.
     """
     try:
         source = path.read_text(encoding="utf-8-sig")
@@ -54,22 +54,22 @@ def load(path: Path, record: type[Model]) -> Model:
 
 
 def plain(source: str, path: Path, *, words: Collection[str] = ()) -> Any:
-    """The plain values of a YAML text that anybody may have written.
+    """Return the plain values of a YAML text that anybody may have written.
 
     Args:
         source: the text.
         path: where it comes from.
-        words: keys whose values stay as they are written: a student called ``007`` is not called 7.
+        words: keys whose values stay as written: student ``007`` is not student 7.
 
     Raises:
-        ConfigError: it is not YAML, a key stands in it twice, or it has aliases: ten lines of them stand for a billion
+        ConfigError: it is not YAML, or has a duplicate key, or has aliases, ten lines of which can stand for a billion
             values.
     """
     return _read(source, path, words=words)[1]
 
 
 def _read(source: str, path: Path, *, words: Collection[str] | None = None) -> tuple[yaml.Node | None, Any]:
-    if yaml.__with_libyaml__:  # the same rules, seven times as fast, but it does not say as well what is wrong
+    if yaml.__with_libyaml__:  # the same rules, seven times as fast, but its errors say less
         with contextlib.suppress(yaml.YAMLError):
             return _compose(CCoreLoader(source), path, words)
     try:
@@ -84,7 +84,7 @@ def _read(source: str, path: Path, *, words: Collection[str] | None = None) -> t
 
 
 def _in_words(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> str:
-    """What the library has to say, in an author's words where it is about how lines are indented."""
+    """Return the library's message, in an author's words where it is about indentation."""
     problem, mark = str(error.problem), error.problem_mark
     if mark is None or mark.line >= len(lines):
         return problem
@@ -125,14 +125,14 @@ def _compose(loader: Any, path: Path, words: Collection[str] | None) -> tuple[ya
         return root, loader.construct_document(root)
     except RecursionError:
         raise ConfigError("is not YAML: nested too deeply, or in a circle", path=path) from None
-    except (ValueError, LookupError, TypeError, AttributeError) as error:  # `!!bool maybe`, by the library's own hand
+    except (ValueError, LookupError, TypeError, AttributeError) as error:  # from inside the library: `!!bool maybe`
         raise ConfigError(f"is not YAML: {type(error).__name__}: {' '.join(str(error).split())}", path=path) from error
     finally:
         loader.dispose()
 
 
 def _keep_as_written(node: yaml.Node, keys: Collection[str]) -> None:
-    """Make words of what stands behind these keys, in a mapping or in a list of them."""
+    """Keep the values of these keys as words, in a mapping or in a list of mappings."""
     for record in node.value if isinstance(node, yaml.SequenceNode) else [node]:
         for key, value in record.value if isinstance(record, yaml.MappingNode) else []:
             if key.value in keys and value.tag.endswith((":int", ":float")):
@@ -140,13 +140,13 @@ def _keep_as_written(node: yaml.Node, keys: Collection[str]) -> None:
 
 
 def unknown_key(key: object, known: Iterable[str]) -> str:
-    """Say that there is no such key, and which there are."""
+    """Return a message that the key is unknown, with the keys that are allowed."""
     there_are = list(known)
     return f"unknown key; is it misspelt? {did_you_mean(key, there_are)}allowed: {', '.join(there_are)}"
 
 
 def did_you_mean(word: object, known: Sequence[str]) -> str:
-    """The question whether the closest of the known words was meant, and a blank; nothing where none is close.
+    """Ask whether the closest known word was meant, with a blank at the end; say nothing if no word is close.
 
     >>> did_you_mean("exercise", ["title", "exercises"])
     'did you mean exercises? '
@@ -156,7 +156,7 @@ def did_you_mean(word: object, known: Sequence[str]) -> str:
 
 
 def _reason(error: Any, record: type[BaseModel]) -> str:
-    """What is wrong, in words, of the first of pydantic's errors, and what would be right."""
+    """Say what one of pydantic's errors found wrong, and what would be right."""
     kind, message, given = str(error["type"]), str(error["msg"]), error["input"]
     if kind == "extra_forbidden":
         model = next(_models_at(record, error["loc"][:-1]), None)
@@ -192,7 +192,7 @@ def _keys_of(model: type[BaseModel]) -> list[str]:
 
 
 def _models_at(annotation: Any, way: Sequence[str | int]) -> Iterator[type[BaseModel]]:
-    """The records that may stand at the end of pydantic's way, which also names the one of several that was tried."""
+    """Yield the records that pydantic's path may lead to; it also names which one of several was tried."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         yield from _models_at(arguments[0], way)
@@ -211,7 +211,7 @@ def _models_at(annotation: Any, way: Sequence[str | int]) -> Iterator[type[BaseM
 
 
 def _refuse_duplicate_keys(node: yaml.Node, path: Path, done: set[int]) -> yaml.Node | None:
-    """Look at every node once; gives one for which an alias stands somewhere."""
+    """Visit every node once; return one that an alias repeats, if there is any."""
     if id(node) in done:
         return node
     again: yaml.Node | None = None
@@ -233,15 +233,15 @@ def _refuse_duplicate_keys(node: yaml.Node, path: Path, done: set[int]) -> yaml.
         for child in node.value:
             found = _refuse_duplicate_keys(child, path, done)
             again = again or found
-    done.add(id(node))  # afterwards: what holds itself has no end, and is told by the depth
+    done.add(id(node))  # only now: a node that contains itself must recurse until it is too deep
     return again
 
 
 def _locate(node: yaml.Node | None, keys: Sequence[str]) -> tuple[list[str], yaml.Mark | None]:
-    """The way along ``keys`` as an author knows it, and the mark of its deepest node.
+    """Return the path along ``keys`` as an author knows it, and the mark of its deepest node.
 
-    Pydantic's way also names which of several records was tried; what is no key of the file is left out. An item of a
-    list goes by its id, where it has one.
+    Pydantic's path also names which of several records was tried; what is not a key of the file is left out. A list
+    item goes by its id, if it has one.
     """
     if node is None:
         return list(keys), None

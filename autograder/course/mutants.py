@@ -29,7 +29,7 @@ _NOT_WRITTEN = "raise NotImplementedError()"
 
 
 class Edit(Record):
-    """Replace a text that occurs exactly once."""
+    """The replacement of a text that occurs exactly once."""
 
     find: Annotated[str, Field(min_length=1)]
     replace: str
@@ -51,7 +51,7 @@ class Mutant(Equivalent):
 
 
 class GeneratedEquivalent(Record):
-    """A version that `autograder audit` generates and that is right all the same, with the reason."""
+    """A version that `autograder audit` generates and that is right nevertheless, with the reason."""
 
     id: str
     reason: Annotated[str, Field(min_length=1)]
@@ -67,7 +67,7 @@ class Mutants(Record):
 
 
 def are_listed(assignment: Assignment) -> bool:
-    """Is there a ``mutants.yaml``? A quiz that was made an assignment has none."""
+    """Is there a ``mutants.yaml``? A quiz that was turned into an assignment has none."""
     return _path(assignment.directory).exists()
 
 
@@ -98,7 +98,7 @@ def _path(assignment: Path) -> Path:
 
 
 def mistake(assignment: Path, version: str, message: str) -> ConfigError:
-    """What is wrong with a version, with its line in ``mutants.yaml``."""
+    """Return the error for a version, with its line in ``mutants.yaml``."""
     path = _path(assignment)
     return ConfigError(message, path=path, line=line_of(path, f"id: {version}", last=True), key=version)
 
@@ -140,7 +140,7 @@ class Answers:
         )
 
     def edited(self, version: Equivalent) -> str:
-        """The solution of an exercise as a version has it.
+        """Return the solution of an exercise with a version's edits.
 
         Raises:
             ConfigError: there is no such solution, or a text to replace does not occur in it exactly once.
@@ -159,7 +159,7 @@ class Answers:
         return source
 
     def notebook(self, answers: Mapping[str, str]) -> dict[str, Any]:
-        """The released notebook with some cells filled in, as a student would save it."""
+        """Return the released notebook with some cells filled in, as a student would save it."""
         notebook = copy.deepcopy(dict(self.release))
         for cell in notebook["cells"]:
             grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id")
@@ -168,7 +168,7 @@ class Answers:
         return notebook
 
     def script(self, answers: Mapping[str, str]) -> str:
-        """The same as a ``.py`` file: code cells only, without the tests."""
+        """Return the same as a ``.py`` file: code cells only, without the tests."""
         cells = [cell for cell in self.notebook(answers)["cells"] if cell["cell_type"] == "code"]
         marks = [cell["metadata"].get("nbgrader", {}) for cell in cells]
         kept = (c for c, mark in zip(cells, marks, strict=True) if mark and not mark.get("grade"))
@@ -176,6 +176,6 @@ class Answers:
 
 
 def _stub_of(source: str) -> str:
-    """A solution cell as nbgrader releases it: without marks, all of it is the solution."""
+    """Return a solution cell as nbgrader releases it: without marks, all of it is the solution."""
     stub, found = _SOLUTION.subn(rf"\g<1>{_NOT_WRITTEN}", source)
     return stub if found else _NOT_WRITTEN

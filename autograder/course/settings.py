@@ -39,7 +39,7 @@ class Function:
 
     @classmethod
     def parse(cls, signature: str, changes: tuple[str, ...] = ()) -> Self:
-        """Read a signature as one writes it.
+        """Read a signature as an author writes it.
 
         >>> Function.parse("sgd(params, lr, batch_size=1)").parameters
         ('params', 'lr', 'batch_size')
@@ -49,7 +49,7 @@ class Function:
         """
         try:
             source = f"def {signature}: ..."
-            compile(source, "signature", "exec")  # sees what a parser alone does not, a name given twice
+            compile(source, "signature", "exec")  # refuses what the parser alone accepts: a name given twice
             (definition,) = ast.parse(source).body
         except (SyntaxError, ValueError):
             raise ValueError(f"{signature!r} is not a signature such as 'sgd(params, lr, batch_size)'") from None

@@ -1,8 +1,8 @@
 """Fork servers, seen from outside: processes that have imported everything once and fork a child when asked to.
 
-A server is started afresh with a clean environment and one socket. A request names what the child is to be and brings
-its descriptors; the answer is the child's number and a pidfd. When the socket closes the server ends, and before it
-its children. torch is not imported here, so that a server can be on its way before this process has it.
+A server starts with a clean environment and one socket. A request names what the child becomes and brings its
+descriptors; the answer is the child's process id and a pidfd. When the socket closes, the server ends its children and
+then itself. This module does not import torch, so that a server can start before this process has it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Child:
     """A process that a server has forked for us.
 
     Args:
-        pid: its number.
+        pid: its process id.
         handle: its pidfd, ours to close.
     """
 
@@ -52,7 +52,7 @@ class Child:
     handle: int
 
     def kill(self) -> None:
-        """End it now, with what it has forked in its group; its server reaps it."""
+        """Kill it now, with what it has forked in its group; its server reaps it."""
         if self.pid > 1:  # 0 would mean our own group
             with contextlib.suppress(OSError):
                 os.killpg(self.pid, signal.SIGKILL)
@@ -65,7 +65,7 @@ class ForkServer:
 
     Args:
         control: our end of its socket.
-        pid: its number, where it is a child of this process.
+        pid: its process id, if it is a child of this process.
     """
 
     def __init__(self, control: socket.socket, pid: int | None = None) -> None:
@@ -84,7 +84,7 @@ class ForkServer:
             settings: what every child gets; nothing secret.
         """
         from autograder.base.run_folder import (
-            RunFolder,  # needs what Windows lacks, where this module is imported all the same
+            RunFolder,  # needs what Windows lacks, where this module is imported too
         )
 
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -105,7 +105,7 @@ class ForkServer:
         self._asked_for += 1
 
     def collect_fork(self) -> Child:
-        """The child that was asked for first.
+        """Return the child that was asked for first.
 
         Raises:
             SandboxError: the server is gone, or cannot fork.
@@ -113,7 +113,7 @@ class ForkServer:
         return self._collected.popleft() if self._collected else self._receive_child()
 
     def exit_status(self, pid: int) -> int:
-        """The wait status of a child that has ended or is about to.
+        """Return the wait status of a child that has ended or is about to.
 
         Raises:
             SandboxError: the server is gone.
@@ -134,7 +134,7 @@ class ForkServer:
         try:
             socket.send_fds(self._control, [json.dumps(message).encode()], descriptors)
         except OSError as error:
-            raise SandboxError(f"a process that forks others {_ENDED} ({error})") from error
+            raise SandboxError(f"a fork server {_ENDED} ({error})") from error
 
     def receive(self) -> tuple[ServerAnswer, list[int]]:
         """Wait for an answer.
@@ -145,16 +145,16 @@ class ForkServer:
         try:
             content, descriptors, _, _ = socket.recv_fds(self._control, MAX_MESSAGE, 1)
         except OSError as error:
-            raise SandboxError(f"a process that forks others {_LOST}: {error}") from error
+            raise SandboxError(f"a fork server {_LOST}: {error}") from error
         if not content:
-            raise SandboxError(f"a process that forks others {_ENDED}")
+            raise SandboxError(f"a fork server {_ENDED}")
         answer: ServerReply = json.loads(content)
         if "fault" in answer:
             raise SandboxError(answer["fault"])
         return answer, descriptors
 
     def leave(self) -> None:
-        """In a forked child: the server is its parent's, not ours."""
+        """Close our end in a forked child: the server is its parent's."""
         self._control.close()
 
     def close(self, *, within_s: float = 3) -> None:
@@ -177,14 +177,14 @@ class ForkServer:
 def start_program(
     program: str, end: socket.socket, settings: Mapping[str, object], folder: str, *, quiet: bool = False
 ) -> int:
-    """Start a module of this package in a Python of its own, with a clean environment; gives its number.
+    """Start a module of this package in a Python of its own, with a clean environment; return its process id.
 
     Args:
         program: the module whose ``main(descriptor, settings)`` it runs.
         end: its end of a socket.
         settings: nothing secret.
         folder: for libraries' caches, and whatever else it keeps.
-        quiet: what it says of itself goes nowhere.
+        quiet: whether its standard error goes nowhere.
     """
     descriptor = end.fileno() + 1
     caches = Path(folder, "caches")

@@ -88,7 +88,7 @@ def test_score_writes_a_line_per_sheet(course, tmp_path):
         (["score", "tiny", "nothing"], "autograder: nothing: there is no such file or folder"),
         (["score", "huge", "答卷"], "autograder: huge: 没有这个文件，quizzes 中也没有叫这个名字的测验；现有：tiny / huge: there is no such file, and no quiz of that name in quizzes; there are: tiny"),
         (["take", "huge", "--course", "答卷"], "no quiz of that name in 答卷/quizzes; there are: none"),
-        (["release", "tiny", "--out", "no/folder/t.json"], "no/folder/t.json: cannot be written: there is no such folder; make it, or name another"),
+        (["release", "tiny", "--out", "no/folder/t.json"], "no/folder/t.json: cannot be written: its folder does not exist; create it or name another"),
         (["score", "tiny", "quizzes/empty"], "autograder: no answer sheets found in quizzes/empty"),
         (["list", "--course", "答卷"], "there is no quiz here"),
         (["prove", "huge"], "no quiz of that name"),
@@ -113,7 +113,7 @@ def test_nothing_is_written_over_what_it_is_made_from(course, tmp_path):
         ("score", "tiny", "答卷", "--out", "答卷/scores.jsonl"),
         ("score", "tiny", "a.csv", "--out", "quizzes/tiny.yaml"),
     ):
-        assert "lies where this is made from; name another file" in run_quiz(*arguments, cwd=folder, code=2)[1]
+        assert "is an input or lies among the inputs; name another file" in run_quiz(*arguments, cwd=folder, code=2)[1]
     for arguments in (("release", "tiny"), ("export", "tiny", "--to", "html", "--lossy"), ("score", "tiny", "a.csv")):
         assert "it is a folder; name a file" in run_quiz(*arguments, "--out", ".", cwd=folder, code=2)[1]
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before

@@ -139,7 +139,7 @@ def test_scores(graded, student, status, score):
     [
         ("half", "`step` is not written yet"),
         ("empty file", "is empty"),
-        ("truncated", "ends in the middle"),
+        ("truncated", "breaks off in line"),
         ("gbk", "is not UTF-8"),
         ("no notebook", "is not a notebook"),
         ("missing function", "`double` is not defined"),
