@@ -287,7 +287,7 @@ def by_part(answer: Any, names: Sequence[str]) -> dict[str, Any]:
     if None in parts:
         unknown = next(name for name in answer if str(name).casefold() not in by_name)
         raise FormatError(
-            text("{answer} is none of the options {known}", answer=shown(unknown), known=", ".join(names))
+            text("{answer} is not one of the options {known}", answer=shown(unknown), known=", ".join(names))
         )
     return {name: value for name, value in parts.items() if name is not None}
 

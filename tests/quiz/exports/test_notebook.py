@@ -145,7 +145,7 @@ def test_students_can_check_whether_their_answers_can_be_read(course, tmp_path):
     assert {
         c.id: c.message.en for exercise in report.exercises for c in exercise.criteria if c.outcome != "passed"
     } == {
-        "some.form": "Q is none of the options A, B, C, D",
+        "some.form": "Q is not one of the options A, B, C, D",
         "statement.form": "maybe is neither true nor false",
         "words.form": "the answer says nothing about number",
         "varied.form": "九 is not a number; write digits, such as 0.25",
