@@ -63,7 +63,7 @@ CASES = [
     ("one", None, BLANK, 0, ""),
     ("one", ["A", "B"], MALFORMED, 0, "2 options were chosen, but one is asked for"),
     ("one", "A and B", MALFORMED, 0, "and b is not one of the options A, B, C"),
-    ("one", "Z", MALFORMED, 0, "Z is none"),
+    ("one", "Z", MALFORMED, 0, "Z is not one"),
     ("some", "A", "partial", 0.5, "right options that were not chosen: 1"),
     ("some", "ABC", "partial", 0.5, "one is odd"),
     ("some", "ABCD", WRONG, 0, "three is odd"),
