@@ -61,7 +61,7 @@ CASES = [
     ("one", "", BLANK, 0, ""),
     ("one", "  ", BLANK, 0, ""),
     ("one", None, BLANK, 0, ""),
-    ("one", ["A", "B"], MALFORMED, 0, "2 options were chosen, but one is asked for"),
+    ("one", ["A", "B"], MALFORMED, 0, "2 options were chosen; choose one"),
     ("one", "A and B", MALFORMED, 0, "and b is not one of the options A, B, C"),
     ("one", "Z", MALFORMED, 0, "Z is not one"),
     ("some", "A", "partial", 0.5, "right options that were not chosen: 1"),
