@@ -175,7 +175,7 @@ def test_lint_says_what_guessing_earns_and_refuses_faults(course, tmp_path):
     assert "nothing says why" not in out
     assert "19%" in out
     tiny.make(tmp_path, tiny.SOURCE.replace("en: count them", "en: 数一数"))
-    assert "✗ statement: why: the English words are Chinese" in run_quiz("lint", cwd=tmp_path, code=1)[0]
+    assert "✗ statement: why: the English text is in Chinese" in run_quiz("lint", cwd=tmp_path, code=1)[0]
 
 
 def test_titles_are_no_markup(tmp_path):
