@@ -86,7 +86,7 @@ def test_score_writes_a_line_per_sheet(course, tmp_path):
     ("arguments", "said"),
     [
         (["score", "tiny", "nothing"], "autograder: nothing: there is no such file or folder"),
-        (["score", "huge", "答卷"], "autograder: huge: 没有这个文件，quizzes 中也没有叫这个名字的测验；现有：tiny / huge: there is no such file, and no quiz of that name in quizzes; there are: tiny"),
+        (["score", "huge", "答卷"], "autograder: huge: 没有这个文件，quizzes 中也没有叫这个名字的测验；现有：tiny / huge: no such file, and no quiz of that name in quizzes; there are: tiny"),
         (["take", "huge", "--course", "答卷"], "no quiz of that name in 答卷/quizzes; there are: none"),
         (["release", "tiny", "--out", "no/folder/t.json"], "no/folder/t.json: cannot be written: its folder does not exist; create it or name another"),
         (["score", "tiny", "quizzes/empty"], "autograder: no answer sheets found in quizzes/empty"),
@@ -124,7 +124,7 @@ def test_what_is_left_out_of_the_answers_is_said(course, tmp_path):
     (tmp_path / "b.docx").write_text("")
     out, err = run_quiz("score", "tiny", tmp_path, "--lang", "en", "--feedback", tmp_path / "back", cwd=course, code=1)
     assert "left out: b.docx" in err
-    assert "a.csv: columns that are no question's: who, sume" in err
+    assert "a.csv: these columns match no question: who, sume" in err
     assert "a (2): does not say whose it is; no page for it" in err
     assert "pages written: 0" in out
 
@@ -175,7 +175,7 @@ def test_lint_says_what_guessing_earns_and_refuses_faults(course, tmp_path):
     assert "nothing says why" not in out
     assert "19%" in out
     tiny.make(tmp_path, tiny.SOURCE.replace("en: count them", "en: 数一数"))
-    assert "✗ statement: why: the English words are Chinese" in run_quiz("lint", cwd=tmp_path, code=1)[0]
+    assert "✗ statement: why: the English text is in Chinese" in run_quiz("lint", cwd=tmp_path, code=1)[0]
 
 
 def test_titles_are_no_markup(tmp_path):

@@ -1,4 +1,4 @@
-"""Questions that are filled in: blanks in a sentence, numbers, also with parameters, and short code."""
+"""Questions to fill in: blanks in a sentence, numbers (also with parameters) and short code."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ Dimensions = Annotated[list[int | str], AfterValidator(_is_shape)]
 
 
 class WrongShape(QuizRecord):
-    """A wrong answer people give, and what to tell them."""
+    """A wrong shape people give, and why it is wrong."""
 
     is_: Dimensions = Field(alias="is")
     why: Words
 
 
 class WrongNumber(QuizRecord):
-    """A wrong number people give, and what to tell them."""
+    """A wrong number people give, and why it is wrong."""
 
     is_: Numeral = Field(alias="is")
     why: Words
@@ -58,7 +58,7 @@ class WrongNumber(QuizRecord):
 
 
 class WrongText(QuizRecord):
-    """A wrong word people give, and what to tell them."""
+    """A wrong word people give, and why it is wrong."""
 
     is_: str = Field(alias="is")
     why: Words
@@ -87,7 +87,7 @@ class Tolerance(QuizRecord):
         return Decimal(str(self.rtol))
 
     def half_width(self, answer: Decimal) -> Decimal:
-        """How far off an answer may be."""
+        """Return how far off an answer may be."""
         width = max(Decimal(str(self.atol)), self.relative * abs(answer))
         if self.sigfig is not None and answer:
             width = max(width, Decimal(5).scaleb(answer.adjusted() - self.sigfig))
@@ -172,7 +172,7 @@ class Blanks(QuestionBase):
 
 
 class Parameter(QuizRecord):
-    """Values a parameter of a question may take: whole numbers from, to; or one of some."""
+    """The values a parameter may take: whole numbers from ``int[0]`` to ``int[1]``, or one of ``choice``."""
 
     int_: Annotated[list[int], Field(min_length=2, max_length=2)] | None = Field(default=None, alias="int")
     choice: Annotated[list[int | float | str], Field(min_length=1)] | None = None
@@ -248,7 +248,7 @@ class Number(QuestionBase, Tolerance):
 
 
 class WrongCode(QuizRecord):
-    """A wrong expression people write, and what to tell them."""
+    """A wrong expression people write, and why it is wrong."""
 
     is_: str = Field(alias="is")
     why: Words
@@ -258,10 +258,10 @@ class Code(QuestionBase):
     """A short expression, judged by its value on several seeded inputs.
 
     Args:
-        given: what may be used, by name: an expression each, evaluated after ``torch.manual_seed``.
-        answer: an expression that is right.
-        accept: others that must be accepted.
-        wrong: expressions that must not be, with what to tell who wrote them.
+        given: the values that may be used, by name: an expression each, evaluated after ``torch.manual_seed``.
+        answer: a right expression.
+        accept: other expressions that must be accepted.
+        wrong: expressions that must not be accepted, and why.
         forbid: names that may not be used.
     """
 

@@ -1,4 +1,4 @@
-"""What a quiz file may say: questions that are chosen, matched or put in order, and the quiz as a whole."""
+"""What a quiz file may say: questions to choose from, match or put in order, and the quiz as a whole."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Multi(_Choice):
 
 
 class TrueFalse(QuestionBase):
-    """A statement; ``why`` tells who chose wrongly."""
+    """A statement that is true or false; ``why`` explains the wrong choice."""
 
     type: Literal["truefalse"]
     key: bool
@@ -113,7 +113,7 @@ class Match(QuestionBase):
         return self
 
     def explained(self) -> Iterator[tuple[str, Option]]:
-        """The options."""
+        """Yield the options."""
         yield from self.left.items()
 
 
@@ -137,7 +137,7 @@ class Order(QuestionBase):
         return self
 
     def explained(self) -> Iterator[tuple[str, Option]]:
-        """The options."""
+        """Yield the options."""
         yield from self.items.items()
 
 
@@ -184,7 +184,7 @@ class Quiz(QuizRecord):
         return round(sum(question.points for question in self.questions), 6)
 
     def attempts(self, question: AnyQuestion) -> list[float]:
-        """The share of the points each attempt can still earn."""
+        """Return the share of the points each attempt can still earn."""
         if self.defaults.mode == "exam":
             return [1.0]
         return question.attempts if question.attempts is not None else self.defaults.attempts
