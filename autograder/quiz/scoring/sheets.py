@@ -200,12 +200,10 @@ def _of_yaml(content: str, file: Path) -> Iterator[Sheet]:
 
 
 def _reason(error: ConfigError) -> Text:
-    """What `yamlfile.plain` found, in both languages."""
+    """What `yaml_records.plain` found; it may hold the student's own words."""
     if error.key:
-        return text("the key {key} stands here twice", key=shown(error.key))
-    if error.message.startswith("is not YAML"):
-        return text("this is not YAML: {reason}", reason=shown(error.message.removeprefix("is not YAML: "), 200))
-    return text("an alias (*name) stands for this; write it out there")
+        return text("duplicate key {key}", key=shown(error.key))
+    return Text(en=shown(error.text.en, 200), zh=shown(error.text.zh, 200))
 
 
 def _of_json(content: str, file: Path) -> Iterator[Sheet]:
@@ -255,7 +253,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
         (twice, _), *_ = Counter(key for key, _ in pairs).most_common(1)
-        raise _OddError(text("the key {key} stands here twice", key=shown(twice)))
+        raise _OddError(text("duplicate key {key}", key=shown(twice)))
     return result
 
 
