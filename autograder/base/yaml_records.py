@@ -172,6 +172,11 @@ def did_you_mean(word: object, known: Sequence[str], *, cutoff: float = 0.6) -> 
     return text("did you mean {name}? ", name=close[0]) if close else same("")
 
 
+def _short(number: float) -> float:
+    """A number without the zero behind its point."""
+    return int(number) if number == int(number) else number
+
+
 _BY_KIND: Mapping[str, Callable[[Mapping[str, Any]], Text]] = {
     "mistake": lambda context: context["text"],
     "missing": lambda _: text("this key is missing"),
@@ -187,13 +192,13 @@ _BY_KIND: Mapping[str, Callable[[Mapping[str, Any]], Text]] = {
     "float_type": lambda _: text("must be a number"),
     "float_parsing": lambda _: text("must be a number"),
     "finite_number": lambda _: text("must be a finite number"),
-    "greater_than": lambda context: text("must be greater than {limit}", limit=context["gt"]),
-    "greater_than_equal": lambda context: text("must be {limit} or more", limit=context["ge"]),
-    "less_than_equal": lambda context: text("must be {limit} or less", limit=context["le"]),
+    "greater_than": lambda context: text("must be greater than {limit}", limit=_short(context["gt"])),
+    "greater_than_equal": lambda context: text("must be {limit} or more", limit=_short(context["ge"])),
+    "less_than_equal": lambda context: text("must be {limit} or less", limit=_short(context["le"])),
     "too_short": lambda context: text("too few entries here; the least is {limit}", limit=context["min_length"]),
     "too_long": lambda context: text("too many entries here; the most is {limit}", limit=context["max_length"]),
     "string_too_short": lambda _: text("must not be empty"),
-    "string_pattern_mismatch": lambda context: text("must match {pattern}", pattern=context["pattern"]),
+    "string_pattern_mismatch": lambda context: text("must match the pattern {pattern}", pattern=context["pattern"]),
     "literal_error": lambda context: text("allowed: {names}", names=context["expected"].replace(" or ", ", ")),
 }
 """What pydantic says, by the kind of its error, in our words."""

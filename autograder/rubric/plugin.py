@@ -177,7 +177,8 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
     if isinstance(error, pytest.skip.Exception):
         return "skipped", same(str(error)), None
     if judge.proving:
-        return "error", same(f"{type(error).__name__}: {error}"), None
+        words = error.text if isinstance(error, AutograderError) else same(str(error))
+        return "error", same(f"{type(error).__name__}: ") + words, None
     if isinstance(error, AutograderError | OSError):
         # for the author: a report names no path or line of the course
         print(f"{judged.path}:{judged.line}: {judged.id}: {type(error).__name__}: {error}", file=sys.stderr)
