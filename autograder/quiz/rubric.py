@@ -59,10 +59,10 @@ def criteria(
             proofs = certificates.load(quiz_file, quiz)
         variants = certificates.variants_of(quiz, proofs)
     except UsageError as error:
-        raise ConfigError(str(error), path=quiz_file) from None
+        raise ConfigError(error.text, path=quiz_file) from None
     if certificates.fingerprint_of_quiz(quiz, variants) != sha256:
         raise ConfigError(
-            "has changed since its notebook was made; run `autograder quiz release --to notebook` again",
+            text("has changed since its notebook was made; run `autograder quiz release --to notebook` again"),
             path=quiz_file,
         )
     scorer = Scorer(quiz, variants)
@@ -289,4 +289,5 @@ def _value(expression: str, names: dict[str, Any]) -> Any:
     try:
         return eval(expression, names)  # noqa: S307 -- the author's own code
     except Exception as error:
-        raise SandboxError(f"{expression!r} fails: {type(error).__name__}: {error}") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise SandboxError(text("{expression!r} fails: {reason}", expression=expression, reason=reason)) from error

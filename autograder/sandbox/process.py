@@ -214,7 +214,12 @@ class WorkerProcess:
         status = self._zygote.exit_status(self.pid)
         if not self._has_answered:  # none of the student's code has run yet
             code = os.waitstatus_to_exitcode(status)
-            raise SandboxError(f"a worker ended before it could begin (exit code {code}): {self.printed(500)}")
+            words = text(
+                "a worker ended before it could begin (exit code {code}): {printed}",
+                code=code,
+                printed=self.printed(500),
+            )
+            raise SandboxError(words)
         if not os.WIFSIGNALED(status):
             return text("the code ended its own process (exit code {code})", code=os.WEXITSTATUS(status))
         number = os.WTERMSIG(status)

@@ -444,10 +444,10 @@ class FaultReply(TypedDict):
     """The platform failed; the server ends.
 
     Attributes:
-        fault: why.
+        fault: why, in each language, ``en`` and ``zh``.
     """
 
-    fault: str
+    fault: dict[str, str]
 
 
 ServerAnswer = ReadyReply | ForkReply | StatusReply | MistakeReply
