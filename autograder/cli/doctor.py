@@ -123,7 +123,10 @@ def _sandbox() -> Iterator[Capability]:
     refusal = confine.refusal()
     try:
         succeeded = _try_in_worker(confined=refusal is None)
-    except (AutograderError, OSError) as error:
+    except AutograderError as error:
+        yield Capability(name, error.text, ok=False)
+        return
+    except OSError as error:
         yield Capability(name, same(str(error)), ok=False)
         return
     level = confine.level()
@@ -167,6 +170,6 @@ def _course(folder: Path) -> Capability:
         course = Course.find(folder)
         found = ", ".join(course.assignments())
     except AutograderError as error:
-        return Capability(name, same(str(error)))
+        return Capability(name, Text(en=error.said("en"), zh=error.said("zh")))
     tool = "" if shutil.which("nbgrader") else " (nbgrader is not on PATH)"
     return Capability(name, same(f"{course.root}: {found}{tool}"))

@@ -221,7 +221,7 @@ def _code_judge(stack: ExitStack) -> RunCode:
             from autograder.sandbox import confine
 
             if (refusal := confine.refusal()) is not None:
-                raise SandboxError(str(refusal))
+                raise SandboxError(refusal)
             ready.append(CodeJudge(stack.enter_context(Laboratory(confined=True))))
         return ready[0](question, answer)
 

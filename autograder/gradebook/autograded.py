@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from pydantic_core import to_json
 
 from autograder.base.errors import GradebookError, SubmissionError
-from autograder.base.i18n import Language
+from autograder.base.i18n import Language, text
 from autograder.course import submission as submissions
 from autograder.course.course import Assignment
 from autograder.gradebook.nbgrader_course import as_node
@@ -175,11 +175,16 @@ def _check_points(report: GradeReport, source: SourceNotebook, assignment: Assig
     for name, exercise in assignment.grade_ids.items():
         known = source.cells.get(name)
         if known is None or known.points != worth.get(exercise):
-            there = "no such cell" if known is None else f"{known.points:g} points"
-            raise GradebookError(
-                f"{name}: the rubric gives {worth.get(exercise, 0):g} points, the gradebook has {there}; "
-                f"release the assignment again: autograder release {assignment.name}"
+            there = text("no such cell") if known is None else text("{points} points", points=f"{known.points:g}")
+            words = text(
+                "{name}: the rubric gives {points} points, the gradebook has {there}; "
+                "release the assignment again: autograder release {assignment}",
+                name=name,
+                points=f"{worth.get(exercise, 0):g}",
+                there=there,
+                assignment=assignment.name,
             )
+            raise GradebookError(words)
 
 
 def _tell_problems(

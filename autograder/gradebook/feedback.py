@@ -72,7 +72,8 @@ def write_all(nbgrader: NbgraderCourse, assignment: Assignment, language: Langua
         try:
             submissions = gradebook.find_assignment(assignment.name).submissions
         except MissingEntry:
-            raise GradebookError(f"{assignment.name}: nothing of it is in the gradebook; grade it first") from None
+            words = text("{assignment} is not in the gradebook; grade it first", assignment=assignment.name)
+            raise GradebookError(words) from None
         for submission in sorted(submissions, key=lambda s: s.student.id):
             yield _write(nbgrader, assignment, submission, language)
 

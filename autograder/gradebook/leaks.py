@@ -28,6 +28,7 @@ from typing import Any, Self
 import yaml
 
 from autograder.base.errors import ConfigError, LeakError
+from autograder.base.i18n import text
 from autograder.gradebook.nbgrader_course import PRIVATE, NbgraderCourse
 
 _REGION = re.compile(r"^.*BEGIN (SOLUTION|HIDDEN TESTS|MARK SCHEME).*$\n(.*?)^.*END \1.*$\n?", re.MULTILINE | re.DOTALL)
@@ -109,7 +110,12 @@ def check(secrets: Secrets, files: Iterable[Path]) -> None:
     for file in files:
         for place, content in _texts(file):
             if (found := secrets.find_in(content)) is not None:
-                raise LeakError(f"{file.name}{place}: students would get {found.strip()[:80]!r}; nothing was released")
+                words = text(
+                    "{place}: students would see {secret!r}; nothing was released",
+                    place=f"{file.name}{place}",
+                    secret=found.strip()[:80],
+                )
+                raise LeakError(words)
 
 
 def check_gradebook(secrets: Secrets, nbgrader: NbgraderCourse, assignment: str) -> None:
@@ -122,7 +128,12 @@ def check_gradebook(secrets: Secrets, nbgrader: NbgraderCourse, assignment: str)
         for notebook in gradebook.find_assignment(assignment).notebooks:
             for cell in notebook.source_cells:
                 if (found := secrets.find_in_gradebook(cell.source)) is not None:
-                    raise LeakError(f"the gradebook's cell {cell.name} holds {found.strip()[:80]!r}")
+                    words = text(
+                        "the gradebook's cell {name} holds {secret!r}; no file was released",
+                        name=cell.name,
+                        secret=found.strip()[:80],
+                    )
+                    raise LeakError(words)
 
 
 def _is_rubric(file: Path) -> bool:
@@ -134,7 +145,7 @@ def _cells(notebook: Path) -> list[dict[str, Any]]:
     try:
         return json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     except (ValueError, LookupError, TypeError) as error:
-        raise ConfigError(f"is not a notebook ({error})", path=notebook) from None
+        raise ConfigError(text("is not a notebook ({reason})", reason=error), path=notebook) from None
 
 
 def _divide(cell: dict[str, Any]) -> tuple[str, str, str]:
@@ -143,7 +154,7 @@ def _divide(cell: dict[str, Any]) -> tuple[str, str, str]:
     source = source if isinstance(source, str) else "".join(source)
     regions = [(region[1], region[2]) for region in _REGION.finditer(source)]
     solution, marked = (
-        "".join(text for kind, text in regions if (kind == "SOLUTION") is wanted) for wanted in (True, False)
+        "".join(region for kind, region in regions if (kind == "SOLUTION") is wanted) for wanted in (True, False)
     )
     rest = _REGION.sub("", source)
     if cell.get("metadata", {}).get("nbgrader", {}).get("solution") and not solution:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder.base.errors import ConfigError, GradebookError
-from autograder.base.i18n import Text, text
+from autograder.base.i18n import Text, same, text
 from autograder.course.course import Assignment
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class NbgraderCourse:
         except SystemExit as error:
             raise ConfigError(self.log.reason(), path=self.root / CONFIG_FILE) from error
         except Exception as error:  # the file is a program
-            raise ConfigError(_place(error), path=self.root / CONFIG_FILE) from error
+            raise ConfigError(same(f"{type(error).__name__}: {reason(error)}"), path=self.root / CONFIG_FILE) from error
         finally:
             sys.path[:] = before
         for name, folder in _FOLDERS.items():
@@ -91,8 +91,9 @@ class NbgraderCourse:
             make_url(self.folders.db_url).get_dialect()
         except ArgumentError as error:
             raise ConfigError(
-                f"c.CourseDirectory.db_url: {reason(error)}; an address is such as sqlite:////folder/gradebook.db",
+                text("{reason}; write an address such as sqlite:////folder/gradebook.db", reason=reason(error)),
                 path=self.root / CONFIG_FILE,
+                key="c.CourseDirectory.db_url",
             ) from error
 
     @property
@@ -126,12 +127,16 @@ class NbgraderCourse:
             with self._connect() as gradebook:
                 yield gradebook
         except SQLAlchemyError as error:
-            raise GradebookError(f"{self.database}: {reason(error)}{_remedy(error)}") from error
+            raise GradebookError(same(f"{self.database}: {reason(error)}") + _remedy(error)) from error
         except ModuleNotFoundError as error:
-            raise GradebookError(f"{self.database}: {error}; install it in this Python's environment") from error
+            words = text(
+                "{database}: {reason}; install it in this Python's environment", database=self.database, reason=error
+            )
+            raise GradebookError(words) from error
         except OSError as error:
             place = error.filename2 or error.filename or self.root
-            raise GradebookError(f"{place}: cannot be written: {error.strerror}{_remedy(error)}") from error
+            words = text("{path}: cannot be written: {reason}", path=place, reason=error.strerror)
+            raise GradebookError(words + _remedy(error)) from error
 
     def assignments(self) -> list[str]:
         """The names of those that are in the gradebook.
@@ -192,16 +197,16 @@ def reason(error: BaseException) -> str:
     return words[0][:300]
 
 
-def _remedy(error: BaseException) -> str:
+def _remedy(error: BaseException) -> Text:
     """What to do about a complaint; empty where it says so itself."""
     words = reason(error)
     if "locked" in words:
-        return "; another program is writing to it: end that, or wait for it, and run the same command again"
+        return text("; another program is writing to it: end that, or wait for it, and run the same command again")
     if "readonly" in words:
-        return "; make the file and its folder writable and run the same command again"
+        return text("; make the file and its folder writable and run the same command again")
     if any(sign in words for sign in ("is full", "disk I/O", os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))):
-        return "; make room and run the same command again"
-    return ""
+        return text("; make room and run the same command again")
+    return same("")
 
 
 class _Log(logging.Handler):
@@ -214,12 +219,13 @@ class _Log(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(record.getMessage())
 
-    def reason(self) -> str:
+    def reason(self) -> Text:
         """The last exception that says something and is not nbgrader's own summary, else the last line."""
         lines = [line.strip() for entry in self.lines for line in entry.splitlines() if line.strip()]
         telling = [line for line in lines if not any(words in line for words in _SUMMARIES)]
         raised = [line for line in telling if _EXCEPTION.match(line)]
-        return (raised or telling or lines or ["no reason was given"])[-1]
+        found = raised or telling or lines
+        return same(found[-1]) if found else text("no reason was given")
 
 
 @contextmanager
@@ -231,11 +237,6 @@ def _own_programs_on_path() -> Iterator[None]:
         yield
     finally:
         os.environ["PATH"] = before
-
-
-def _place(error: BaseException) -> str:
-    """An exception of the configuration file's, in one line."""
-    return f"{type(error).__name__}: {reason(error)}"
 
 
 def as_node(value: Any) -> Any:

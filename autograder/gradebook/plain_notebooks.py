@@ -56,7 +56,7 @@ class NotebookRunner:
 
     def __init__(self, timeout_s: float | None) -> None:
         if (refusal := confine.refusal()) is not None:
-            raise SandboxError(str(refusal))
+            raise SandboxError(refusal)
         self._timeout_s = timeout_s or float(_CPU_S)
         self._made = RunFolder()
         self._base = self._made.path

@@ -19,6 +19,7 @@ from nbgrader.utils import is_grade, is_solution, is_task
 from traitlets.log import get_logger
 
 from autograder.base.errors import GradebookError
+from autograder.base.i18n import text
 from autograder.course.course import Assignment, Course
 from autograder.course.jobs import Job, find_jobs
 from autograder.gradebook import autograded, plain_notebooks, released_notebook
@@ -71,7 +72,8 @@ class SubmissionReader(NotebookExporter):
         try:
             return super().from_filename(filename, resources, **kw)
         except (SchemaTooNewError, SchemaTooOldError) as error:  # nbgrader would end the whole run
-            raise GradebookError(f"{filename}: its marks are of another version of nbgrader: {error}") from error
+            words = text("{file}: its marks are of another version of nbgrader: {reason}", file=filename, reason=error)
+            raise GradebookError(words) from error
 
 
 class ConfinedExecute(Execute):  # type: ignore[misc]
@@ -88,10 +90,13 @@ class ConfinedExecute(Execute):  # type: ignore[misc]
             return made.notebook, resources
         language = nb.metadata.get("kernelspec", {}).get("language") or nb.metadata.get("language_info", {}).get("name")
         if str(language or "python").lower() != "python":
-            raise GradebookError(
-                f"{place['notebook']}.ipynb is for {language}: only Python can be run confined; to run it unconfined, "
-                "put nbgrader.preprocessors.Execute and SaveAutoGrades back into nbgrader_config.py"
+            words = text(
+                "{notebook}.ipynb is for {language}: only Python can be run confined; to run it unconfined, "
+                "put nbgrader.preprocessors.Execute and SaveAutoGrades back into nbgrader_config.py",
+                notebook=place["notebook"],
+                language=language,
             )
+            raise GradebookError(words)
         run.execute(nb, place["student"], place["assignment"], self.timeout)
         scores = {}
         for cell in nb.cells:
@@ -124,7 +129,10 @@ class SaveScores(SaveAutoGrades):  # type: ignore[misc]
         name = cell.metadata.nbgrader.grade_id
         if name not in scores:
             if not is_solution(cell) and cell.cell_type == "code":
-                raise GradebookError(f"{name}: nothing has graded this cell, and a student's own outputs are no score")
+                words = text(
+                    "{name}: nothing has graded this cell, and a student's own outputs are no score", name=name
+                )
+                raise GradebookError(words)
             super()._add_score(cell, resources)
             return
         grade = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)
@@ -161,7 +169,7 @@ class _Run:
         folders = dict.fromkeys(Path(name).resolve() for name in [own, *self._submissions])
         jobs = find_jobs([folder for folder in folders if folder.name == assignment.name], [assignment.name])
         if (refusal := confine.refusal(assignment.settings.limits.scratch_mb)) is not None:
-            raise GradebookError(str(refusal))
+            raise GradebookError(refusal)
         with Journal(self._root / RESULTS) as journal:
             reports = grade_all(Course(self._root), jobs, journal, processes=default_jobs())
             by_student = {report.student: report for report in reports}

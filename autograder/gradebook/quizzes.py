@@ -87,10 +87,13 @@ def refuse_other_questions(root: Path, assignment: str, names: Collection[str]) 
             return
         entered = {cell.name for cell in gradebook.find_notebook(assignment, assignment).grade_cells}
     if changed := entered ^ set(names):
-        raise GradebookError(
-            f"{assignment}: there are submissions, and the quiz has other questions now "
-            f"({', '.join(sorted(changed)[:3])}); copy the quiz to a file of another name for the next time"
+        words = text(
+            "{assignment}: there are submissions, and the quiz has other questions now ({changed}); "
+            "for the next time, copy the quiz to a file of another name",
+            assignment=assignment,
+            changed=", ".join(sorted(changed)[:3]),
         )
+        raise GradebookError(words)
 
 
 def _record(sheet: SheetOutcome, language: Language) -> GradebookRow:
@@ -116,10 +119,13 @@ def _register(gradebook: Gradebook, quiz: Quiz) -> None:
             return
         if gradebook.assignment_submissions(name):
             changed = sorted(n for n in {*entered, *points} if entered.get(n) != points.get(n))
-            raise GradebookError(
-                f"{name}: the gradebook has scores of this quiz with other questions or points "
-                f"({', '.join(changed[:3])}); give the quiz a new id, or remove {name} from the gradebook"
+            words = text(
+                "{name}: the gradebook has scores of this quiz with other questions or points ({changed}); "
+                "give the quiz a new id, or remove {name} from the gradebook",
+                name=name,
+                changed=", ".join(changed[:3]),
             )
+            raise GradebookError(words)
         gradebook.remove_assignment(name)
     gradebook.update_or_create_assignment(name)
     gradebook.update_or_create_notebook(name, name)

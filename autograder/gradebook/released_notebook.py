@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autograder.base.errors import GradebookError
+from autograder.base.i18n import text
 from autograder.gradebook.nbgrader_course import as_node
 
 if TYPE_CHECKING:
@@ -97,7 +98,12 @@ def load(gradebook: Gradebook, notebook: str, assignment: str) -> SourceNotebook
     try:
         row = gradebook.find_notebook(notebook, assignment)
     except MissingEntry:
-        raise GradebookError(f"the gradebook does not know {assignment}/{notebook}.ipynb; release it first") from None
+        words = text(
+            "{assignment}/{notebook}.ipynb is not in the gradebook; release it first",
+            assignment=assignment,
+            notebook=notebook,
+        )
+        raise GradebookError(words) from None
     graded = {cell.name: cell for cell in row.grade_cells}
     answers = {cell.name: cell for cell in row.solution_cells}
     tasks = {cell.name: cell for cell in row.task_cells}

@@ -92,7 +92,9 @@ def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool
         try:
             GenerateAssignment(coursedir=folders, parent=nbgrader.app, config=config).start()
         except (NbGraderException, SystemExit) as error:
-            raise GradebookError(f"{name}: nbgrader cannot convert the source: {nbgrader.log.reason()}") from error
+            reason = nbgrader.log.reason()
+            words = text("{name}: nbgrader cannot convert the source: {reason}", name=name, reason=reason)
+            raise GradebookError(words) from error
         return nbgrader.folder("release", ".", name).resolve()
 
 

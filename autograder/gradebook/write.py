@@ -137,7 +137,7 @@ class _AssignmentWriter:
                 self._late = AssignLatePenalties(parent=self._converter)
                 self._late.init_plugin()
         except TraitError as error:
-            raise ConfigError(nbgrader_course.reason(error), path=self._config_file) from error
+            raise ConfigError(same(nbgrader_course.reason(error)), path=self._config_file) from error
         if not _is_stock(self._converter.sanitize_preprocessors) and _SANITIZED_BY_US not in outcome.notes:
             outcome.notes.append(_SANITIZED_BY_US)
         self._source = self._load_source()
@@ -225,9 +225,8 @@ class _AssignmentWriter:
             return None if penalty is None else min(max(float(penalty), 0.0), score)
         except Exception as error:  # the plugin may be the course's own
             plugin = type(self._late.plugin_inst).__name__
-            words = (
-                f"the plugin {plugin} for late penalties fails: {type(error).__name__}: {nbgrader_course.reason(error)}"
-            )
+            reason = f"{type(error).__name__}: {nbgrader_course.reason(error)}"
+            words = text("the plugin {plugin} for late penalties fails: {reason}", plugin=plugin, reason=reason)
             raise ConfigError(words, path=self._config_file) from error
 
     # -- files ---------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from autograder.base.i18n import text
 from autograder.base.run_folder import RunFolder
 from autograder.course import mutants
 from autograder.course.course import Assignment
@@ -126,7 +127,8 @@ def _refuse_unknown_criteria(assignment: Assignment, known: Mutants, report: Gra
     for mutant in known.mutants:
         for name in mutant.fails:
             if name.partition("[")[0] not in names:
-                raise mutants.mistake(assignment.directory, mutant.id, f"there is no criterion {name!r}")
+                words = text("there is no criterion {name!r}", name=name)
+                raise mutants.mistake(assignment.directory, mutant.id, words)
 
 
 def _judged(version: Version, report: GradeReport) -> Version:

@@ -39,7 +39,7 @@ from distributed import (
 )
 
 from autograder.base.errors import ConfigError, SandboxError, SubmissionError, UsageError
-from autograder.base.i18n import text
+from autograder.base.i18n import Text, same, text
 from autograder.base.run_folder import RunFolder
 from autograder.course import submission
 from autograder.course.course import Assignment
@@ -111,7 +111,7 @@ class GradingBench(WorkerPlugin):
         except SandboxError as error:
             self._stack.close()
             self._engine = None
-            return {"unfit": str(error)}
+            return {"unfit": error.text.model_dump()}
 
     def _start(self) -> Engine:
         parent = self._stack.enter_context(RunFolder())
@@ -121,7 +121,7 @@ class GradingBench(WorkerPlugin):
         assignment = Assignment.load(self._folder)
         refusal = confine.refusal(assignment.settings.limits.scratch_mb)
         if self._must_confine and refusal is not None:
-            raise SandboxError(str(refusal))
+            raise SandboxError(refusal)
         return self._stack.enter_context(
             Engine([], assignment, self._key, sessions=self._sessions, confined=refusal is None)
         )
@@ -152,7 +152,7 @@ class Cluster:
     processes: int
     _: KW_ONLY
     must_confine: bool
-    unfit: dict[str, str] = field(default_factory=dict)
+    unfit: dict[str, Text] = field(default_factory=dict)
     """Dask workers that cannot grade, with the reason."""
     _jobs: dict[Any, list[Job]] = field(default_factory=dict)
 
@@ -205,10 +205,12 @@ class Cluster:
                     running.add(self._submit(bench, waiting.popleft()))
                 yield from self._collect(next(running), waiting, assignment, provenances)
         except _CONNECTION_LOST as error:
-            raise SandboxError(
-                f"the connection to the Dask scheduler {self.address or ''} was lost; "
-                "what is graded is kept, the same command goes on from there"
-            ) from error
+            words = text(
+                "the connection to the Dask scheduler {address} was lost; "
+                "what is graded is kept, the same command goes on from there",
+                address=self.address or "",
+            )
+            raise SandboxError(words) from error
 
     def _set_up(self, assignment: Assignment, key: bytes) -> str:
         files = _zipped(assignment)
@@ -229,8 +231,11 @@ class Cluster:
         if self.unfit:
             fit = [address for address in self._client.nthreads() if address not in self.unfit]
             if not fit:
-                told = "; ".join(f"{address}: {reason}" for address, reason in self.unfit.items())
-                raise SandboxError(f"no Dask worker can grade ({told})")
+                (address, reason), *others = self.unfit.items()
+                told = same(f"{address}: ") + reason
+                for address, reason in others:
+                    told += same(f"; {address}: ") + reason
+                raise SandboxError(text("no Dask worker can grade ({reasons})", reasons=told))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that a task is large: it is as large as what was handed in
             future: Future[Any] = self._client.submit(
@@ -253,7 +258,7 @@ class Cluster:
                 yield failed(jobs[0], text("it ended the Dask workers that were to grade it"), provenances[0])
             return
         if "unfit" in answer:
-            self.unfit[answer["worker"]] = answer["unfit"]
+            self.unfit[answer["worker"]] = Text(**answer["unfit"])
             waiting.appendleft(jobs)
         elif "mistake" in answer:
             raise ConfigError.from_dict(answer["mistake"], folder=assignment.directory)
@@ -262,7 +267,8 @@ class Cluster:
             if all(any(provenance.made(report) for provenance in provenances) for report in reports):
                 yield from reports
             else:
-                self.unfit[answer["worker"]] = f"grades with other versions: {reports[0].versions}"
+                words = text("grades with other versions: {versions}", versions=reports[0].versions)
+                self.unfit[answer["worker"]] = words
                 waiting.appendleft(jobs)
 
 

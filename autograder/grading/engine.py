@@ -255,7 +255,7 @@ class Engine:
         self._stillborn += not session.is_ready
         if self._stillborn > MAX_TRIES:
             raise SandboxError(
-                "a rubric process ended before it was ready; `autograder doctor` says what this machine can do"
+                text("a rubric process ended before it was ready; `autograder doctor` says what this machine can do")
             )
         if session.job is not None and session.mutant is not None:
             self._deaths[session.mutant] += 1

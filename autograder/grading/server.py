@@ -61,7 +61,7 @@ def serve(server: Server, zygote: Zygote) -> None:
     except ConfigError as error:
         server.send({"mistake": error.to_dict()})
     except AutograderError as error:
-        server.send({"fault": str(error)})
+        server.send({"fault": error.text.model_dump()})
 
 
 def _fork_sessions(server: Server, zygote: Zygote, session: Session) -> None:
@@ -133,7 +133,7 @@ class Session:
                 _send(channel, {"fault": words.model_dump()})
                 return
             except AutograderError as error:
-                _send(channel, {"fault": same(str(error)).model_dump()})
+                _send(channel, {"fault": error.text.model_dump()})
                 return
 
     def grade(self, job: Job, zygote: Zygote) -> GradeReport:
@@ -176,10 +176,9 @@ class Session:
         for judged in judge.criteria:
             result = judge.results.get(judged.id)
             if result is None or result.outcome != "passed":
-                reason = " ".join((result.message.en if result else "not reached").split())
-                raise ConfigError(
-                    f"the reference does not meet it: {reason}", path=judged.path, line=judged.line, key=judged.id
-                )
+                reason = result.message.in_one_line() if result else text("not reached")
+                words = text("the reference does not meet it: {reason}", reason=reason)
+                raise ConfigError(words, path=judged.path, line=judged.line, key=judged.id)
 
     def prove_stub(self, zygote: Zygote) -> None:
         """Judge what students begin with.
@@ -195,7 +194,7 @@ class Session:
         for judged in judge.criteria:
             if judge.results[judged.id].outcome == "passed":
                 raise ConfigError(
-                    "the stub meets it, so it earns points before anything is written",
+                    text("the stub meets it, so it earns points before anything is written"),
                     path=judged.path,
                     line=judged.line,
                     key=judged.id,
@@ -214,18 +213,21 @@ def _check_points(judge: Judge) -> None:
         total = round(sum(c.points for c in judge.criteria if c.exercise == exercise), 6)
         if not total:
             raise ConfigError(
-                "no criterion belongs to this exercise",
+                text("no criterion belongs to this exercise"),
                 path=assignment.directory / "assignment.yaml",
                 line=line_of(assignment.directory / "assignment.yaml", f"  {exercise}:"),
                 key=f"exercises.{exercise}",
             )
         if grade_id not in in_notebook:
-            raise ConfigError(
-                f"there is no grade cell {grade_id!r} for exercise {exercise!r}", path=assignment.notebook
-            )
+            words = text("there is no grade cell {name!r} for exercise {exercise!r}", name=grade_id, exercise=exercise)
+            raise ConfigError(words, path=assignment.notebook)
         if in_notebook[grade_id] != total:
             raise ConfigError(
-                f"the grade cell is worth {in_notebook[grade_id]:g} points, its criteria {total:g}",
+                text(
+                    "the grade cell is worth {points} points, its criteria {total}; make them equal",
+                    points=f"{in_notebook[grade_id]:g}",
+                    total=f"{total:g}",
+                ),
                 path=assignment.notebook,
                 line=line_of(assignment.notebook, f'"grade_id": "{grade_id}"'),
                 key=grade_id,

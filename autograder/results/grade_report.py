@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from autograder.base.i18n import Text, same
 from autograder.base.records import Record
@@ -128,12 +128,19 @@ class GradeReport(Record):
     versions: dict[str, str]
     duration_s: float
 
-    @model_validator(mode="before")
     @classmethod
-    def _of_any_version(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("schema") == 1:
-            return version_1.upgrade(values) | {"schema": SCHEMA}
-        return values
+    def from_json(cls, line: bytes | str) -> Self:
+        """Return the report of one line of ``results.jsonl``, of this version or of version 1.
+
+        Raises:
+            ValidationError: it is none.
+        """
+        try:
+            return cls.model_validate_json(line)
+        except ValidationError:  # nearly every line is of this version, and is read without a look at the number
+            if (values := version_1.read(line)) is None:
+                raise
+            return cls.model_validate(values | {"schema": SCHEMA})
 
     @model_validator(mode="after")
     def _score_is_the_sum(self) -> Self:

@@ -6,10 +6,20 @@ hashed. Version 1 is read wherever reports are read and written nowhere.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 _Values = Mapping[str, Any]
+
+
+def read(line: bytes | str) -> dict[str, Any] | None:
+    """Return the values of a line of version 1 as version 2 has them, or None where it is something else."""
+    try:
+        values = json.loads(line)
+    except ValueError:
+        return None
+    return upgrade(values) if isinstance(values, dict) and values.get("schema") == 1 else None
 
 
 def upgrade(values: _Values) -> dict[str, Any]:

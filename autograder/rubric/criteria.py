@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from autograder.base.errors import ConfigError
-from autograder.base.i18n import Text
+from autograder.base.i18n import Text, text
 
 Test = TypeVar("Test", bound=Callable[..., None])
 
@@ -83,17 +83,17 @@ def criterion(
     def declare(test: Test) -> Test:
         path, line = Path(test.__code__.co_filename), test.__code__.co_firstlineno
 
-        def mistake(message: str) -> ConfigError:
-            return ConfigError(message, path=path, line=line, key=test.__name__)
+        def mistake(words: Text) -> ConfigError:
+            return ConfigError(words, path=path, line=line, key=test.__name__)
 
         def both_languages(what: str, words: object) -> Text:
             try:
                 return Text.model_validate(words)
             except ValidationError:
-                raise mistake(f"{what} must have exactly the languages en and zh") from None
+                raise mistake(text("{what} must have exactly the languages en and zh", what=what)) from None
 
         if isinstance(points, bool) or not isinstance(points, int | float) or not 0 <= points < float("inf"):
-            raise mistake(f"points must be a number, 0 or more, not {points!r}")
+            raise mistake(text("points must be a number, 0 or more, not {points}", points=f"{points!r}"))
         declared = Criterion(
             id=f"{exercise}.{test.__name__.removeprefix(prefix_of(exercise))}",
             exercise=exercise,

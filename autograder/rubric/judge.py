@@ -68,12 +68,13 @@ class Judge:
         from autograder.course import submission
 
         if not self.assignment.has_reference:
-            raise ConfigError("has no private/ folder, so there is no reference here", path=self.assignment.directory)
+            words = text("has no private/ folder, so there is no reference here")
+            raise ConfigError(words, path=self.assignment.directory)
         notebook = self.assignment.require_notebook()
         try:
             return submission.read(notebook)
         except SubmissionError as error:
-            raise ConfigError(str(error), path=self.assignment.notebook) from error
+            raise ConfigError(error.text, path=self.assignment.notebook) from error
 
     @cached_property
     def reference(self) -> Student:
@@ -88,7 +89,7 @@ class Judge:
 
         notebook, failures = run_locally(self.assignment, self.source)
         if failures:
-            words = f"the reference fails: {tell_failure(failures[0])}".replace("\n", " ")
+            words = text("the reference fails: {reason}", reason=tell_failure(failures[0]).in_one_line())
             raise ConfigError(words, path=self.assignment.notebook)
         return Student(self.assignment.functions, LocalRunner.of(notebook))
 

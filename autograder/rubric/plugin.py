@@ -7,7 +7,6 @@ nothing.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import sys
 from collections import Counter
@@ -178,7 +177,8 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
     if isinstance(error, pytest.skip.Exception):
         return "skipped", same(str(error)), None
     if judge.proving:
-        return "error", same(f"{type(error).__name__}: {error}"), None
+        words = error.text if isinstance(error, AutograderError) else same(str(error))
+        return "error", same(f"{type(error).__name__}: ") + words, None
     if isinstance(error, AutograderError | OSError):
         # for the author: a report names no path or line of the course
         print(f"{judged.path}:{judged.line}: {judged.id}: {type(error).__name__}: {error}", file=sys.stderr)
@@ -326,18 +326,28 @@ def _check(judge: Judge, judged: Criterion, item: pytest.Item, known: set[str]) 
     place: dict[str, Any] = {"path": judged.path, "line": judged.line, "key": judged.id}
     if judged.exercise not in judge.assignment.settings.exercises:
         there_are = ", ".join(judge.assignment.settings.exercises)
-        words = f"there is no exercise {judged.exercise!r}; there are: {there_are}"
-        raise ConfigError(f"{words}; write one of them in @criterion, or add the exercise to assignment.yaml", **place)
+        words = text(
+            "there is no exercise {name!r}; there are: {names}; "
+            "write one of them in @criterion, or add the exercise to assignment.yaml",
+            name=judged.exercise,
+            names=there_are,
+        )
+        raise ConfigError(words, **place)
     name, prefix = item.name.partition("[")[0], prefix_of(judged.exercise)
     if not name.startswith(prefix):
-        words = f"the name of a criterion of {judged.exercise!r} must start with {prefix!r}; rename the test"
+        words = text(
+            "the name of a criterion of {exercise!r} must start with {prefix!r}; rename the test",
+            exercise=judged.exercise,
+            prefix=prefix,
+        )
         raise ConfigError(words, **place | {"key": name})
     if judged.id in known:
-        raise ConfigError("there is another criterion of this name", **place)
+        raise ConfigError(text("another criterion has this name"), **place)
     if judged.needs is not None and not any(is_named(other, judged.needs) for other in known):
-        raise ConfigError(f"needs={judged.needs!r} is not an earlier criterion", **place)
+        raise ConfigError(text("needs={name!r} is not an earlier criterion", name=judged.needs), **place)
     if judged.visible and "reference" in getattr(item, "fixturenames", ()):
-        raise ConfigError("students have this file but not the reference; move the criterion to private/", **place)
+        words = text("students have this file but not the reference; move the criterion to private/")
+        raise ConfigError(words, **place)
     _check_fixtures(judged, item, place)
 
 
@@ -345,6 +355,8 @@ def _check_fixtures(judged: Criterion, item: pytest.Item, place: Mapping[str, An
     """Refuse a test that asks for a fixture which nobody defines; pytest would say so only when it runs."""
     if not isinstance(item, pytest.Function):
         return
+    from autograder.base.yaml_records import did_you_mean  # pytest loads this module in every session, YAML in few
+
     given = {"request", *(item.callspec.params if hasattr(item, "callspec") else ())}
     found = item._fixtureinfo
     unknown = next((n for n in found.names_closure if n not in given and n not in found.name2fixturedefs), None)
@@ -358,9 +370,13 @@ def _check_fixtures(judged: Criterion, item: pytest.Item, place: Mapping[str, An
         for name in _fixtures_in(plugin)
         if name != "reference"
     ]
-    close = difflib.get_close_matches(unknown, [*ours, *own, *pytests], n=1, cutoff=0.5)
-    meant = f"is it {close[0]}? " if close else ""
-    raise ConfigError(f"there is no fixture {unknown!r}; {meant}there are: {', '.join([*ours, *own])}", **place)
+    words = text(
+        "there is no fixture {name!r}; {meant}there are: {names}",
+        name=unknown,
+        meant=did_you_mean(unknown, [*ours, *own, *pytests], cutoff=0.5),
+        names=", ".join([*ours, *own]),
+    )
+    raise ConfigError(words, **place)
 
 
 def _fixtures_in(holder: object) -> Iterator[str]:
@@ -379,7 +395,9 @@ def _as_mistake(error: BaseException, path: Path) -> ConfigError:
         return cause
     if isinstance(cause, SyntaxError):
         place = Path(cause.filename or path)
-        return ConfigError(f"SyntaxError: {cause.msg}", path=place, line=cause.lineno, column=cause.offset or None)
+        return ConfigError(
+            same(f"SyntaxError: {cause.msg}"), path=place, line=cause.lineno, column=cause.offset or None
+        )
     frames = inspect.getinnerframes(cause.__traceback__) if cause.__traceback__ else []
     line = next((frame.lineno for frame in reversed(frames) if Path(frame.filename) == path), None)
-    return ConfigError(f"{type(cause).__name__}: {cause}".splitlines()[0], path=path, line=line)
+    return ConfigError(same(f"{type(cause).__name__}: {cause}".splitlines()[0]), path=path, line=line)

@@ -12,6 +12,7 @@ import pytest
 
 from autograder.base.environment import overridden
 from autograder.base.errors import ConfigError
+from autograder.base.i18n import text
 from autograder.rubric import plugin
 from autograder.rubric.judge import Judge
 from autograder.rubric.plugin import put_judge, run_criteria
@@ -50,7 +51,8 @@ def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] = run_cr
     """
     rubrics = judge.assignment.rubrics
     if not rubrics:
-        raise ConfigError("holds no test_*.py, so there is nothing to judge by", path=judge.assignment.directory)
+        words = text("holds no test_*.py, so there is nothing to judge by")
+        raise ConfigError(words, path=judge.assignment.directory)
     quiet = [
         "no:terminal",
         "no:cacheprovider",
@@ -84,7 +86,8 @@ def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] = run_cr
     if judge.mistake is not None:
         raise judge.mistake
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or not judge.criteria:
-        raise ConfigError(f"no criterion could be collected (pytest: {pytest.ExitCode(code).name})", path=rubrics[0])
+        words = text("no criterion could be collected (pytest: {reason})", reason=pytest.ExitCode(code).name)
+        raise ConfigError(words, path=rubrics[0])
 
 
 @contextlib.contextmanager

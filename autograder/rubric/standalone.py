@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from autograder.base.errors import ConfigError, SubmissionError, UsageError
-from autograder.base.i18n import choose_language
+from autograder.base.i18n import choose_language, chosen_language
 from autograder.rubric import plugin
 from autograder.rubric.judge import Judge
 from autograder.rubric.plugin import criterion_of, is_criterion, put_judge
@@ -46,8 +46,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.stash[_JUDGE] = _open_judge(config, folder)
         put_judge(config, config.stash[_JUDGE])
     yield
-    if folders and config.stash[_JUDGE].mistake is not None:
-        raise pytest.UsageError(str(config.stash[_JUDGE].mistake))
+    if folders and (mistake := config.stash[_JUDGE].mistake) is not None:
+        raise pytest.UsageError(mistake.said(chosen_language(config.getoption("--lang"))))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -87,7 +87,7 @@ def _open_judge(config: pytest.Config, folder: Path) -> Judge:
         submission = read(Path(file) if file else assignment.notebook)
         stack.enter_context(judge_one(judge, submission))
     except (ConfigError, UsageError, SubmissionError) as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(error.said(chosen_language(config.getoption("--lang")))) from error
     return judge
 
 

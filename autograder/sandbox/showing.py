@@ -1,4 +1,4 @@
-"""Runs whole cells and keeps what they show, as a kernel would: for notebooks that are looked at, not called.
+"""Runs whole cells and keeps what they show, as a kernel would, for notebooks that people look at.
 
 There is no kernel and no IPython shell: magics and shell lines do what `autograder.sandbox.cells` lets them do.
 This module runs where the student's code runs.
@@ -25,12 +25,12 @@ _MAX_OUTPUTS = 200
 
 
 class CellDisplay:
-    """Shows the cells of one notebook.
+    """Runs the cells of one notebook and keeps what they show.
 
     Args:
         notebook: its namespace.
-        folder: where its files are; relative names start there, and modules are found there.
-        environment: variables its code may look at.
+        folder: where its files are; relative paths start there, and modules are found there.
+        environment: variables its code may read.
     """
 
     def __init__(self, notebook: Notebook, folder: str, environment: dict[str, str]) -> None:
@@ -47,7 +47,7 @@ class CellDisplay:
         notebook.shell.show_by(self._display, self._clear)
 
     def run(self, label: str, source: str) -> tuple[list[Output], Failure | None]:
-        """Run a cell until a statement fails; gives what it has shown and the failure."""
+        """Run a cell until a statement fails; return what it has shown and the failure."""
         self._outputs, self._text_left, self._images_left = [], _MAX_TEXT, _MAX_IMAGES
         self._is_stale = False
         before = sys.stdout, sys.stderr
@@ -110,7 +110,7 @@ class CellDisplay:
             self._show({"output_type": "execute_result", "data": self._bundle(value)})
 
     def _bundle(self, value: Any) -> dict[str, str]:
-        """A value as text, and as a picture where it is one."""
+        """Return a value as text, and as a picture if it is one."""
         data = {"text/plain": self._cut(_pretty(value))}
         if hasattr(value, "savefig"):
             data |= self._picture(value)
@@ -119,7 +119,7 @@ class CellDisplay:
         return data
 
     def _show_figures(self) -> None:
-        """Figures that are open at the end of a cell are shown and closed, as matplotlib's inline backend does."""
+        """Show and close the figures that are open at the end of a cell, as matplotlib's inline backend does."""
         if (pyplot := sys.modules.get("matplotlib.pyplot")) is None:
             return
         with contextlib.suppress(Exception):

@@ -71,7 +71,7 @@ def load(quiz_file: Path, quiz: Quiz) -> Certificates:
     except FileNotFoundError:
         return Certificates(schema=1, quiz=quiz.id)
     except (OSError, ValidationError) as error:
-        raise ConfigError("is damaged; `autograder quiz prove` writes it anew", path=path) from error
+        raise ConfigError(text("is damaged; `autograder quiz prove` writes it anew"), path=path) from error
 
 
 def save(quiz_file: Path, certificates: Certificates) -> None:

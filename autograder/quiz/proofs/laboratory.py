@@ -105,7 +105,7 @@ class Bench:
         """
         result, _ = self._runner.call(_PROBE, [code, dict(args), seed])
         if not isinstance(result, dict):
-            raise SandboxError("a probe gave no evidence")
+            raise SandboxError(text("a probe gave no evidence"))
         return {str(name): value for name, value in result.items()}
 
 
@@ -362,7 +362,8 @@ class CodeJudge:
             try:
                 self._right[question.id] = self._run(question, question.answer)
             except StudentError as error:
-                raise SandboxError(f"{question.id}: the author's answer fails: {error}") from error
+                words = text("{id}: the author's answer fails: {reason}", id=question.id, reason=error.text)
+                raise SandboxError(words) from error
         try:
             given = self._run(question, expression)
         except StudentError as error:

@@ -185,9 +185,10 @@ def load(path: Path) -> ReleasedQuiz:
     try:
         return ReleasedQuiz.model_validate_json(path.read_bytes().removeprefix(BOM_UTF8))
     except OSError as error:
-        raise ConfigError(text("cannot be read: {reason}", reason=error.strerror or "").both, path=path) from error
+        words = text("cannot be read: {reason}", reason=error.strerror or "")
+        raise ConfigError(words, path=path, for_students=True) from error
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         words = text("is not a released quiz; ask for the file again: {reason}", reason=first["msg"])
-        raise ConfigError(words.both, path=path, key=key or None) from error
+        raise ConfigError(words, path=path, key=key or None, for_students=True) from error
