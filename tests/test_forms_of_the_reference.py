@@ -91,3 +91,37 @@ def test_an_endless_loop_behind_a_right_function_costs_nothing(reports):
     report = reports["looping"]
     assert lost(report) == {}
     assert [problem.kind for problem in report.problems] == ["cell-timeout"]
+
+
+WORKERS = {
+    "data_iter": """\
+def data_iter(batch_size, features, labels):
+    pairs = TensorDataset(features, labels)
+    yield from DataLoader(pairs, batch_size=batch_size, shuffle=True, num_workers=2)
+""",
+    "concise": """\
+def train_concise(features, labels, lr, num_epochs, batch_size):
+    model = nn.Sequential(nn.Linear(features.shape[1], 1))
+    criterion = nn.MSELoss()
+    step = torch.optim.SGD(model.parameters(), lr=lr)
+    loader = DataLoader(TensorDataset(features, labels), batch_size, shuffle=True, num_workers=1)
+    for _ in range(num_epochs):
+        for X, y in loader:
+            step.zero_grad()
+            criterion(model(X), y).backward()
+            step.step()
+    return model
+""",
+}
+
+
+@pytest.mark.slow
+def test_a_loader_with_workers_earns_everything(tmp_path):
+    assignment = COURSE.assignment("linear_regression")
+    answers = mutants.Answers.of(assignment, ROOT / "assignments" / assignment.name / f"{assignment.name}.ipynb")
+    for name, cell in WORKERS.items():
+        solved = answers.notebook(answers.solutions | {name: cell})
+        (tmp_path / f"{name}.ipynb").write_text(json.dumps(solved), encoding="utf-8")
+    reports = list(batch.grade(find_jobs([tmp_path], [assignment.name]), assignment, KEY, processes=1))
+    assert [lost(report) for report in reports] == [{}, {}]
+    assert [[problem.kind for problem in report.problems] for report in reports] == [["note"], ["note"]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
+import os
 from typing import Any
 
 
@@ -19,7 +19,8 @@ class History:
         self._inputs: list[str] = [""]
         self._outputs: dict[int, Any] = {}
         self._last = ["", "", ""]
-        names.update(In=self._inputs, _ih=self._inputs, Out=self._outputs, _oh=self._outputs, _dh=[str(Path.cwd())])
+        names.update(In=self._inputs, _ih=self._inputs, Out=self._outputs, _oh=self._outputs)
+        names["_dh"] = [os.getcwd()]  # noqa: PTH109 -- each worker would pay for a path object
         names.update(_="", __="", ___="", _i="", _ii="", _iii="")
 
     @property

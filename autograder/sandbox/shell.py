@@ -52,7 +52,7 @@ class Shell:
 
     def __init__(self, notebook: Notebook) -> None:
         self._notebook = notebook
-        self._start = self._before = str(Path.cwd())
+        self._start = self._before = os.getcwd()  # noqa: PTH109 -- each worker would pay for a path object
         self._sinks: list[Callable[..., None]] = [lambda *_, **__: None]
         self._clear: Callable[..., None] = lambda *_: None
         self._own_magics: dict[tuple[str, str], Callable[..., Any]] = {}

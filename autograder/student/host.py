@@ -1,6 +1,7 @@
 """Keeps a submission running: runs its cells in a worker and replaces a worker that died.
 
-A cell that hangs or ends its process runs once more with nothing but its definitions; a function that does so twice is
+A late cell is interrupted, and what it has defined stays. A cell that ends its process, or goes on all the same, runs
+once more with nothing but its definitions; a function that does so twice is
 not called again. The assignment's limits bound what a submission may use in all.
 """
 

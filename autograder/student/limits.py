@@ -124,6 +124,10 @@ def _processes(*_: object) -> Text:
     )
 
 
+def _compiler(*_: object) -> Text:
+    return text("torch.compile cannot be used here, since it starts a compiler: call the function or network as it is")
+
+
 def _files(room: Room, _: re.Match[str]) -> Text:
     if room.has_files or room.scratch_mb:
         return text(
@@ -176,12 +180,13 @@ _LIMITS = (
         _processes,
         place=r"subprocess\.py|multiprocessing/|concurrent/futures|\bfork|\bspawn|\bpopen",
     ),
+    _Limit(r".*", r"No usable temporary|Errno|compiler", _compiler, place=r"torch\.compile\b|_inductor|_dynamo"),
     _Limit(r"PermissionError", _REFUSED + r": b?['\"]", _files),
     _Limit(r"FileNotFoundError", r"No usable temporary directory", _files),
     _Limit(r"FileNotFoundError", r"\[Errno 2\]", _files, place=_WRITES),
     _Limit(r"RuntimeError", _NO_FILE, _files),
     _Limit(r"OperationalError", r"unable to open database|access permission denied|readonly database", _files),
-    _Limit(r"OSError", r"non-existent directory|Read-only file system", _files),
+    _Limit(r"OSError", r"non-existent directory|Read-only file system|errno = 13\b", _files),
     _Limit(r"OSError", r"\[Errno 27\]", _large_file),
     _Limit(r"ModuleNotFoundError", r"^No module named '(\w+)'", _module, always=True),
     _Limit(r"FileNotFoundError|OSError", r"\[Errno 2\] |not found\.$", _missing_file, always=True),
