@@ -45,14 +45,16 @@ def _get_ipython() -> Shell | None:
 
 def _adapt_ipython() -> None:
     """Before IPython is imported its module for the question is ours; afterwards what is there is replaced."""
-    module = sys.modules.get(_QUESTION) or _add_module(_QUESTION)
-    module.get_ipython = _get_ipython  # type: ignore[attr-defined]
-    if package := sys.modules.get("IPython"):
-        package.get_ipython = _get_ipython  # type: ignore[attr-defined]
-    for name in ("IPython.core.display_functions", "IPython.display"):
-        if shows := sys.modules.get(name):
-            shows.display, shows.clear_output = _display, _clear_output  # type: ignore[attr-defined]
-    if shells := sys.modules.get("IPython.core.interactiveshell"):
+    for name, names in _REPLACED.items():
+        module = sys.modules.get(name)
+        if module is None and name == _QUESTION:
+            module = _add_module(name)
+        for attribute, ours in names.items() if module else ():
+            # only what is not ours yet: to write to a page is to copy it, in every worker
+            if getattr(module, attribute, None) is not ours:
+                setattr(module, attribute, ours)
+    shells = sys.modules.get("IPython.core.interactiveshell")
+    if shells is not None and "instance" not in vars(shells.InteractiveShell):
         shells.InteractiveShell.instance = _get_ipython  # matplotlib_inline would have it made
 
 
@@ -64,6 +66,14 @@ def _display(*values: Any, **options: Any) -> None:
 def _clear_output(wait: bool = False) -> None:
     if _shells:
         _shells[0].clear_output(wait)
+
+
+_REPLACED: dict[str, dict[str, object]] = {
+    _QUESTION: {"get_ipython": _get_ipython},
+    "IPython": {"get_ipython": _get_ipython},
+    "IPython.core.display_functions": {"display": _display, "clear_output": _clear_output},
+    "IPython.display": {"display": _display, "clear_output": _clear_output},
+}
 
 
 # -- torch -------------------------------------------------------------------------------------------------------------
