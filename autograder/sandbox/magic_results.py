@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Self
-
-if TYPE_CHECKING:
-    from autograder.sandbox.shell import Shell
+from collections.abc import Callable, Iterator
+from typing import Any, Self
 
 
 class Ignored:
@@ -63,13 +60,13 @@ class Captured:
     """What ``%%capture NAME`` leaves in the name.
 
     Args:
-        shell: shows it again.
+        display: shows a value again.
     """
 
     stdout = stderr = ""
 
-    def __init__(self, shell: Shell) -> None:
-        self._shell = shell
+    def __init__(self, display: Callable[..., None]) -> None:
+        self._display = display
         self.outputs: list[Any] = []
 
     def add(self, *values: Any, **_: Any) -> None:
@@ -81,7 +78,7 @@ class Captured:
         sys.stdout.write(self.stdout)
         sys.stderr.write(self.stderr)
         for value in self.outputs:
-            self._shell.display(value)
+            self._display(value)
 
     __call__ = show
 

@@ -19,13 +19,10 @@ import time
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from autograder.sandbox import notes
 from autograder.sandbox.magic_results import Captured, Ignored, Lines, Measurement
-
-if TYPE_CHECKING:
-    from autograder.sandbox.cells import Notebook
 
 _TIMING = {
     "time": ("", ""),
@@ -39,6 +36,15 @@ _MEASURING_S = 0.2
 """How long a measurement that was asked for may go on repeating its code."""
 
 
+class Cells(Protocol):
+    """What a shell needs of the notebook; `cells.Notebook` has it."""
+
+    names: dict[str, Any]
+
+    def program(self, source: str, label: str, offset: int) -> Callable[[], Any]: ...  # noqa: D102
+    def compile_script(self, source: str, path: str) -> types.CodeType: ...  # noqa: D102
+
+
 class Shell:
     """What ``get_ipython()`` gives.
 
@@ -50,7 +56,7 @@ class Shell:
     colors = "NoColor"
     execution_count: int
 
-    def __init__(self, notebook: Notebook) -> None:
+    def __init__(self, notebook: Cells) -> None:
         self._notebook = notebook
         self._start = self._before = os.getcwd()  # noqa: PTH109 -- each worker would pay for a path object
         self._sinks: list[Callable[..., None]] = [lambda *_, **__: None]
@@ -177,7 +183,7 @@ class Shell:
     def _capture(self, line: str, run: Callable[[], Any]) -> None:
         """``%%capture NAME``; what was shown before an exception is captured as well."""
         words = line.split()
-        captured = Captured(self)
+        captured = Captured(self.display)
         streams: dict[str, io.StringIO] = {}
         with contextlib.ExitStack() as stack:
             if "--no-stdout" not in words:
