@@ -168,7 +168,7 @@ def test_interrupted_it_keeps_what_is_done_and_exits_with_130(course, tmp_path, 
     assert (printed, errors.splitlines()[-1]) == (
         "",
         "已中断；做完的都已保存，再次运行同一条命令会接着做 / "
-        "interrupted; what is done is kept, the same command goes on from there",
+        "interrupted; what is done is kept, run the same command again to continue",
     )
     assert "Traceback" not in errors
     assert moment == "starting" or 3 <= out.read_bytes().count(b"\n") < 200
