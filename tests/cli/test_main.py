@@ -226,7 +226,7 @@ def test_the_demo_grades_its_samples_and_says_where_to_look(tmp_path):
     assert str(Path("autograder-demo", "submitted")) in printed
     again, _ = autograder("demo", cwd=tmp_path)
     assert again == printed
-    assert "接下来，像学生那样" in autograder("demo", "--lang", "zh", cwd=tmp_path)[0]
+    assert "接下来，以学生的身份试一试" in autograder("demo", "--lang", "zh", cwd=tmp_path)[0]
 
 
 def test_python_m_autograder_and_the_script_are_the_same(tmp_path):
