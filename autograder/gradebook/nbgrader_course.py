@@ -1,6 +1,6 @@
 """A course as nbgrader sees it: its ``nbgrader_config.py``, its folders, its database.
 
-nbgrader is imported here and nowhere above, on first use: it takes seconds.
+nbgrader is imported on first use, never when a module loads: it takes seconds.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _FOLDERS = {"source_directory": "solutions", "release_directory": "assignments"}
 _EXCEPTION = re.compile(r"[\w.]+(?:Error|Exception|Entry): ")
 _SUMMARIES = ("There was an error", "Please see", "Removing failed", "The above", "Traceback", "failed to validate")
 _OPENED_AT_ONCE = 5
-"""So often an empty database is opened anew when somebody else is making its tables at the same time."""
+"""How often to try to open an empty database while another process is creating its tables."""
 
 
 def is_nbgrader_course(root: Path) -> bool:
-    """Does nbgrader know this folder as a course?"""
+    """Return whether nbgrader knows this folder as a course."""
     return (root / CONFIG_FILE).is_file()
 
 
@@ -76,7 +76,7 @@ class NbgraderCourse:
 
     @contextmanager
     def own_modules(self) -> Iterator[None]:
-        """Modules in the course's folder can be imported, as in nbgrader; any other of the same name comes first."""
+        """Make modules in the course's folder importable, as nbgrader does; others of the same name come first."""
         sys.path.append(str(self.root))
         try:
             yield
@@ -98,16 +98,16 @@ class NbgraderCourse:
 
     @property
     def folders(self) -> CourseDirectory:
-        """The names nbgrader has for the course's folders."""
+        """The names that nbgrader has for the course's folders."""
         return self.app.coursedir
 
     def folder(self, step: str, student: str, assignment: str) -> Path:
-        """One folder, ``autograded/<student>/<assignment>`` for the step ``autograded``."""
+        """Return one folder: for the step ``autograded`` it is ``autograded/<student>/<assignment>``."""
         return Path(self.folders.format_path(getattr(self.folders, f"{step}_directory"), student, assignment))
 
     @property
     def database(self) -> str:
-        """The address of the database, to be read: without its password, with folders as they are called."""
+        """The address of the database in readable form: without its password, with folders spelled as on disk."""
         from urllib.parse import unquote
 
         from sqlalchemy.engine import make_url
@@ -116,7 +116,7 @@ class NbgraderCourse:
 
     @contextmanager
     def open(self) -> Iterator[Gradebook]:
-        """The gradebook, made if there is none yet.
+        """Open the gradebook, and create it if there is none yet.
 
         Raises:
             GradebookError: it cannot be opened, read or written.
@@ -139,7 +139,7 @@ class NbgraderCourse:
             raise GradebookError(words + _remedy(error)) from error
 
     def assignments(self) -> list[str]:
-        """The names of those that are in the gradebook.
+        """Return the names of the assignments in the gradebook.
 
         Raises:
             GradebookError: it cannot be opened.
@@ -162,9 +162,9 @@ class NbgraderCourse:
 
 
 def timestamp(folder: Path) -> tuple[datetime | None, Text | None]:
-    """When something was handed in, and what is odd about the file that says so.
+    """Return when something was handed in, and what is wrong with the file that says so.
 
-    A file that holds no time is renamed: at the sight of it the formgrader and all of ``nbgrader autograde`` would end.
+    A file that holds no time is renamed, since the formgrader and all of ``nbgrader autograde`` would fail on it.
     """
     from nbgrader.utils import parse_utc
 
@@ -178,12 +178,12 @@ def timestamp(folder: Path) -> tuple[datetime | None, Text | None]:
         try:
             file.rename(folder / NO_TIMESTAMP)
         except OSError:
-            return None, text("{file} is not a time; it was left aside", file=file.name)
-        return None, text("{file} is not a time; it is called {name} now", file=file.name, name=NO_TIMESTAMP)
+            return None, text("{file} is not a time; it was ignored", file=file.name)
+        return None, text("{file} is not a time; it was renamed to {name}", file=file.name, name=NO_TIMESTAMP)
 
 
 def rubric_of(folders: CourseDirectory, assignment: str, notebook: str) -> Assignment | None:
-    """The assignment whose rubric judges a notebook; None where there is no rubric for it."""
+    """Return the assignment whose rubric judges a notebook, or None if it has no rubric."""
     folder = Path(folders.format_path(folders.source_directory, ".", assignment)).resolve()
     if notebook != assignment or not (folder / "assignment.yaml").is_file():
         return None
@@ -191,14 +191,14 @@ def rubric_of(folders: CourseDirectory, assignment: str, notebook: str) -> Assig
 
 
 def reason(error: BaseException) -> str:
-    """A database's or the system's complaint in one line, without the statement it is about."""
+    """Return a database's or the system's complaint in one line, without the SQL statement."""
     cause = getattr(error, "orig", None) or error
     words = (str(cause) or type(cause).__name__).strip().splitlines()
     return words[0][:300]
 
 
 def _remedy(error: BaseException) -> Text:
-    """What to do about a complaint; empty where it says so itself."""
+    """Return what to do about a complaint; empty if it says so itself."""
     words = reason(error)
     if "locked" in words:
         return text("; another program is writing to it: end that, or wait for it, and run the same command again")
@@ -210,7 +210,7 @@ def _remedy(error: BaseException) -> Text:
 
 
 class _Log(logging.Handler):
-    """Keeps what nbgrader reports; it is told with the error it belongs to, not in between."""
+    """Keeps what nbgrader reports, to be shown with the error it belongs to."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -220,7 +220,7 @@ class _Log(logging.Handler):
         self.lines.append(record.getMessage())
 
     def reason(self) -> Text:
-        """The last exception that says something and is not nbgrader's own summary, else the last line."""
+        """Return the last exception that is not nbgrader's own summary, else the last line."""
         lines = [line.strip() for entry in self.lines for line in entry.splitlines() if line.strip()]
         telling = [line for line in lines if not any(words in line for words in _SUMMARIES)]
         raised = [line for line in telling if _EXCEPTION.match(line)]
@@ -230,7 +230,7 @@ class _Log(logging.Handler):
 
 @contextmanager
 def _own_programs_on_path() -> Iterator[None]:
-    """A new database asks the program ``alembic``, which lies beside this Python, for its version."""
+    """Let nbgrader find the program ``alembic`` beside this Python: a new database asks it for its version."""
     before = os.environ.get("PATH", os.defpath)
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), before))
     try:
@@ -240,7 +240,7 @@ def _own_programs_on_path() -> Iterator[None]:
 
 
 def as_node(value: Any) -> Any:
-    """Plain values as nbformat's nodes."""
+    """Return plain values as nbformat's nodes."""
     from nbformat import from_dict
 
     return from_dict(value)

@@ -1,4 +1,4 @@
-"""Route B: what takes the place of nbgrader's own preprocessors, so that it uses our engine.
+"""Replacements for nbgrader's own preprocessors that make it use our engine.
 
 ``nbgrader_config.py`` names them under ``c.Autograde``. An assignment with a rubric is graded as `autograder grade`
 grades it, and the reports go to the same ``results.jsonl``; any other notebook runs confined.
@@ -37,13 +37,13 @@ _KEY = "autograder"
 
 
 def expect_notebook(assignment: str, student: str, notebooks: list[str]) -> None:
-    """Let a submission through whose notebook has another name, or whose time is none.
+    """Accept submissions whose notebook is misnamed or whose timestamp cannot be parsed.
 
-    For ``c.Autograde.pre_convert_hook``: nbgrader would give up before any preprocessor has seen it.
+    For ``c.Autograde.pre_convert_hook``: nbgrader would give up on them before any preprocessor runs.
 
     Args:
-        assignment: nbgrader's pattern for the assignments it goes through; the folder says which one it is.
-        student: the same for students.
+        assignment: nbgrader's pattern of assignments; the folder says which one it is.
+        student: nbgrader's pattern of students.
         notebooks: the files found in one submission's folder; changed in place.
     """
     folder = Path(notebooks[0]).parent
@@ -57,14 +57,14 @@ def expect_notebook(assignment: str, student: str, notebooks: list[str]) -> None
 class SubmissionReader(NotebookExporter):
     """Leaves a notebook with a rubric unread; for ``c.Autograde.exporter_class``.
 
-    What is graded and shown is made by `ConfinedExecute` from the file as it was handed in, which may be damaged,
-    missing or a script; nbgrader's own steps would give up on it.
+    `ConfinedExecute` grades and shows the file as it was handed in, which may be damaged, missing or a script;
+    nbgrader's own steps would give up on it.
     """
 
     def from_filename(
         self, filename: str, resources: dict[str, Any] | None = None, **kw: Any
     ) -> tuple[NotebookNode, dict[str, Any]]:
-        """The notebook through the preprocessors; an empty one instead of one that a rubric judges."""
+        """Run a notebook through the preprocessors; an empty one stands in for one that a rubric judges."""
         place = (resources or {}).get("nbgrader", {})
         folders = cast("Autograde", self.parent).coursedir
         if place and rubric_of(folders, place["assignment"], place["notebook"]) is not None:
@@ -77,10 +77,10 @@ class SubmissionReader(NotebookExporter):
 
 
 class ConfinedExecute(Execute):  # type: ignore[misc]
-    """Grades a notebook, or runs it confined; takes the place of nbgrader's ``Execute`` and obeys its settings."""
+    """Grades a notebook, or runs it confined; replaces nbgrader's ``Execute`` and obeys its settings."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """The notebook with its outputs, and in the resources the score of each grade cell."""
+        """Return the notebook with its outputs, and the resources with the score of each grade cell."""
         run = _run_of(self.parent.parent)
         place = resources["nbgrader"]
         assignment = rubric_of(self.parent.parent.coursedir, place["assignment"], place["notebook"])
@@ -110,12 +110,12 @@ class ConfinedExecute(Execute):  # type: ignore[misc]
 
 
 class SaveScores(SaveAutoGrades):  # type: ignore[misc]
-    """Writes the scores as they were given; takes the place of nbgrader's ``SaveAutoGrades``, which reads outputs."""
+    """Writes the scores as they were given; replaces nbgrader's ``SaveAutoGrades``, which reads outputs."""
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], cell_index: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
-        """Of a notebook with another name nbgrader says it is missing, and gives its tasks no points."""
+        """Undo the zero that nbgrader gives the tasks of a misnamed notebook, which it takes to be missing."""
         if is_task(cell):
             place = (self.notebook_id, self.assignment_id, self.student_id)
             grade = self.gradebook.find_grade(cell.metadata.nbgrader.grade_id, *place)
@@ -146,7 +146,7 @@ class _Run:
 
     Args:
         folders: nbgrader's names of the course's folders.
-        assignments: the submissions' folders it is about to go through.
+        assignments: the folders of the submissions in this run.
     """
 
     def __init__(self, folders: Any, assignments: list[str]) -> None:
@@ -156,7 +156,7 @@ class _Run:
         self._runner: plain_notebooks.NotebookRunner | None = None
 
     def grade(self, assignment: Assignment, student: str, database: str) -> autograded.Autograded:
-        """The autograded notebook of a submission; the first one asked for has all of the run graded at once."""
+        """Return the autograded notebook of a submission; the first call grades the whole run at once."""
         if (assignment.name, student) not in self._reports:
             self._grade_all(assignment, student)
         job, report = self._reports[assignment.name, student]
@@ -177,7 +177,7 @@ class _Run:
             self._reports[assignment.name, job.student] = job, by_student[job.student]
 
     def execute(self, notebook: NotebookNode, student: str, assignment: str, timeout_s: float | None) -> None:
-        """Run an ordinary notebook where its other files are."""
+        """Run an ordinary notebook with its other files at hand."""
         if self._runner is None:
             self._runner = plain_notebooks.NotebookRunner(timeout_s).__enter__()
             finalize(self, self._runner.close)
@@ -186,7 +186,7 @@ class _Run:
 
 
 _runs: WeakKeyDictionary[Any, _Run] = WeakKeyDictionary()
-"""By nbgrader's converter, which lives as long as a run; it makes new preprocessors for every notebook."""
+"""By nbgrader's converter, which lives as long as a run and makes new preprocessors for every notebook."""
 
 
 def _run_of(converter: Any) -> _Run:

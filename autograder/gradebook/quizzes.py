@@ -23,15 +23,15 @@ _BATCH = 200
 
 
 def name_of(quiz: Quiz) -> str:
-    """What a quiz is called in the gradebook."""
+    """Return the name of a quiz in the gradebook."""
     return f"quiz-{quiz.id}"
 
 
 def write(root: Path, quiz: Quiz, outcomes: Sequence[SheetOutcome], language: Language) -> WriteOutcome:
     """Write scored sheets; what a person has entered stays.
 
-    A sheet that cannot be read says nothing of a student, and of two sheets of one student neither counts: both are
-    told and left out.
+    A sheet that cannot be read says nothing about a student, and of two sheets of one student neither counts: both
+    cases are reported and left out.
 
     Args:
         root: the course's folder.
@@ -40,7 +40,7 @@ def write(root: Path, quiz: Quiz, outcomes: Sequence[SheetOutcome], language: La
         language: of the comments on each answer.
 
     Raises:
-        UsageError: the folder is no course of nbgrader's.
+        UsageError: the folder is not a course of nbgrader's.
         GradebookError: the gradebook cannot be written, or knows the quiz with other questions.
     """
     if not is_nbgrader_course(root):
@@ -68,12 +68,12 @@ def write(root: Path, quiz: Quiz, outcomes: Sequence[SheetOutcome], language: La
 
 
 def refuse_other_questions(root: Path, assignment: str, names: Collection[str]) -> None:
-    """See that a quiz which is an assignment has the cells with which it was handed in.
+    """Refuse to change the cells of a quiz that is an assignment once it has submissions.
 
     Args:
         root: the course's folder.
         assignment: made from the quiz.
-        names: of its grade cells, as they would be.
+        names: of the grade cells it would have.
 
     Raises:
         GradebookError: the gradebook has submissions with other cells, which nbgrader will not replace.
@@ -109,7 +109,7 @@ def _record(sheet: SheetOutcome, language: Language) -> GradebookRow:
 
 
 def _register(gradebook: Gradebook, quiz: Quiz) -> None:
-    """Enter the quiz, or see that it is the one that was entered."""
+    """Enter the quiz, or check that it is the one already entered."""
     name = name_of(quiz)
     points = {question.id: float(question.points) for question in quiz.questions}
     if released_notebook.is_known(gradebook, name, name):

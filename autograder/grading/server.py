@@ -6,8 +6,8 @@
                              │                      │
                           zygote ──────fork──────> its copy ──fork──> workers
 
-Everything is imported once: the zygote is forked off before anything of the course is known here, the sessions after
-the rubric has been read and proved. They never run a student's code.
+Everything is imported once: the zygote is forked off before this process knows anything of the course, the sessions
+after the rubric has been read and proved. Sessions never run student code.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _fork_sessions(server: Server, zygote: Zygote, session: Session) -> None:
 
 
 def _become_session(descriptors: list[int], zygote: Zygote, session: Session) -> NoReturn:
-    """In the forked child; never returns into the parent's pytest."""
+    """Serve in the forked child; never return into the parent's pytest."""
     code = 1
     try:
         confine.die_with_parent()
@@ -91,32 +91,32 @@ def _become_session(descriptors: list[int], zygote: Zygote, session: Session) ->
         code = 0
     except ConnectionError:
         code = 0  # the other side is gone
-    except BaseException:  # noqa: BLE001 -- nobody is left to raise to: the other side hears the socket close
+    except BaseException:  # noqa: BLE001 -- no caller is left to raise to: the other side sees the socket close
         traceback.print_exc()
     os._exit(code)
 
 
 class Session:
-    """Judges submissions of one assignment as they are asked for.
+    """Judges submissions of one assignment on request.
 
     Args:
-        judge: what it judges with.
-        criteria: the pytest session that has collected them.
-        provenance: what every report records.
+        judge: the judge of all its submissions.
+        criteria: the pytest session that has collected the criteria.
+        provenance: goes into every report.
     """
 
     def __init__(self, judge: Judge, criteria: pytest.Session, provenance: Provenance) -> None:
         self._judge, self._criteria, self._provenance = judge, criteria, provenance
         self._known_mistakes = KnownMistakes(judge)
         judge.explain = self._known_mistakes.diagnose
-        # as much for judging as for being judged, and enough to read a large notebook
+        # as much as a submission may use, and enough to read a large notebook
         self.memory_mb = max(_LEAST_MEMORY_MB, judge.assignment.settings.limits.memory_mb)
 
     def serve(self, channel: TextIO, zygote: Zygote) -> None:
         """Answer until the other side hangs up.
 
         Raises:
-            ConnectionError: it did so in the middle of an answer.
+            ConnectionError: it hung up in the middle of an answer.
         """
         self._judge.results = {}
         self._known_mistakes.before_mutant = lambda mutant: _send(channel, {"diagnosing": mutant})
@@ -137,7 +137,7 @@ class Session:
                 return
 
     def grade(self, job: Job, zygote: Zygote) -> GradeReport:
-        """Judge one submission."""
+        """Judge one submission and return its report."""
         reason = job.reason
         started = time.perf_counter()
         self._judge.exercise = job.exercise
@@ -157,14 +157,14 @@ class Session:
         return make_report(self._judge, self._provenance, student=job.student, path=job.path, started=started, **what)
 
     def prove_reference(self, zygote: Zygote) -> None:
-        """Judge the source notebook by its own rubric, which warms everything up as well.
+        """Judge the source notebook by its own rubric, which also warms everything up.
 
         Raises:
             ConfigError: a criterion does not pass, the points disagree with the notebook's, or an edit of
                 ``mutants.yaml`` does not apply.
         """
         judge = self._judge
-        _ = judge.reference  # whether it runs is known before its points are looked at
+        _ = judge.reference  # raises if it does not run, before its points are compared
         _check_points(judge)
         self._known_mistakes.prove()
         judge.proving = True
@@ -181,10 +181,10 @@ class Session:
                 raise ConfigError(words, path=judged.path, line=judged.line, key=judged.id)
 
     def prove_stub(self, zygote: Zygote) -> None:
-        """Judge what students begin with.
+        """Judge the stub that students begin with.
 
         Raises:
-            ConfigError: it meets a criterion, which earns points for nothing then.
+            ConfigError: it meets a criterion, which would earn points for nothing.
         """
         judge = self._judge
         stubs = Answers.of(judge.assignment, judge.assignment.notebook).stubs

@@ -1,8 +1,7 @@
 """The pytest plugin that rubrics run under: tests become criteria, what happens to them becomes verdicts.
 
-A session judges with the `Judge` that was put into it: `autograder.rubric.standalone` does so for plain pytest,
-`autograder.rubric.pytest_session` in a student's notebook and in the grading engine. Without one this plugin does
-nothing.
+Without a `Judge` in the session this plugin does nothing. `autograder.rubric.standalone` puts one there under plain
+pytest, `autograder.rubric.pytest_session` in a student's notebook and in the grading engine.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ _JUDGE = pytest.StashKey[Judge]()
 
 @pytest.fixture
 def student(request: pytest.FixtureRequest) -> Student:
-    """The submission's functions, as attributes."""
+    """Return the submission's functions as attributes."""
     judge = request.config.stash[_JUDGE]
     assert judge.student is not None
     return judge.student
@@ -45,13 +44,13 @@ def student(request: pytest.FixtureRequest) -> Student:
 
 @pytest.fixture
 def reference(request: pytest.FixtureRequest) -> Student:
-    """The reference's functions, as attributes; for hidden criteria only."""
+    """Return the reference's functions as attributes; for hidden criteria only."""
     return request.config.stash[_JUDGE].reference
 
 
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> torch.Generator:
-    """A random number generator whose seed depends on the course's secret and the criterion."""
+    """Return a random number generator whose seed depends on the course's secret and the criterion."""
     return request.config.stash[_JUDGE].inputs_of(request.node.stash[_CRITERION])
 
 
@@ -74,14 +73,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_exception_interact(node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any]) -> None:
-    """A rubric that cannot be imported is its author's mistake, told in one line."""
+    """Report a rubric that cannot be imported as its author's mistake, in one line."""
     judge = node.config.stash.get(_JUDGE, None)
     if isinstance(node, pytest.Collector) and judge is not None and judge.mistake is None and call.excinfo is not None:
         judge.mistake = _as_mistake(call.excinfo.value, node.path)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs something that is not there; start every criterion from its own seed."""
+    """Skip a criterion whose need is not met; start every other from its own seed."""
     judged = criterion_of(item)
     if judged is None:
         return
@@ -93,7 +92,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Remember the calls of one criterion only, and keep a hidden one's values to itself."""
+    """Remember the calls of one criterion only, and keep the values of a hidden one out of messages."""
     judged = criterion_of(item)
     if judged is None:
         return (yield)
@@ -105,7 +104,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
-    """Turn what happened into a verdict; pytest's own account of a failure would parse the rubric each time."""
+    """Turn what happened into a verdict; pytest's own report of a failure would parse the rubric each time."""
     judged = criterion_of(item)
     if judged is None:
         return None
@@ -128,7 +127,7 @@ def _skip_unmet(judge: Judge, judged: Criterion) -> bool:
 def _as_report(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
     skipped = call.excinfo is not None and isinstance(call.excinfo.value, pytest.skip.Exception)
     path, line, _ = item.location
-    phase: Any = call.when  # one of the three of a test
+    phase: Any = call.when  # one of a test's three phases
     return pytest.TestReport(
         nodeid=item.nodeid,
         location=item.location,
@@ -143,7 +142,7 @@ def _as_report(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestRep
 
 
 def _record(judge: Judge, judged: Criterion, error: BaseException | None) -> None:
-    """Keep what the test of a criterion came to."""
+    """Record a criterion's finding and verdict."""
     from autograder.rubric.findings import Finding
 
     try:
@@ -160,7 +159,7 @@ def _record(judge: Judge, judged: Criterion, error: BaseException | None) -> Non
 
 
 def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Outcome, Text, Diagnosis | None]:
-    """What an exception means: who is at fault, and what the student reads."""
+    """Return what an exception means: who is at fault, and what the student reads."""
     from autograder.rubric.checks import CheckFailed
     from autograder.student.calls import describe_last_call
 
@@ -205,7 +204,7 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
 def run_criteria(session: pytest.Session) -> None:
     """Try every criterion of a session once; module-wide fixtures stay for the next time.
 
-    What pytest does around each test costs as much as most tests; where a test asks for none of it, it is called.
+    What pytest does around a test costs as much as most tests, so a test that needs none of it is called directly.
     """
     judge = session.config.stash[_JUDGE]
     items = [item for item in session.items if _is_asked_for(judge, item)]
@@ -244,7 +243,7 @@ def _call_plainly(judge: Judge, judged: Criterion) -> None:
 
 
 def _plain_test(item: pytest.Item) -> PlainTest | None:
-    """The test of an item that asks for nothing but our fixtures and the values of its cases."""
+    """Return an item's test if it asks only for our fixtures and the values of its cases, else None."""
     if not isinstance(item, pytest.Function) or item.cls is not None:
         return None
     case = dict(item.callspec.params) if hasattr(item, "callspec") else {}
@@ -260,7 +259,7 @@ def _plain_test(item: pytest.Item) -> PlainTest | None:
 
 
 def _conftests(config: pytest.Config) -> list[object]:
-    """The ``conftest.py`` files that were loaded, whose hooks want to be called."""
+    """Return the loaded ``conftest.py`` files, whose hooks must be called."""
     plugins = config.pluginmanager.get_plugins()
     return [plugin for plugin in plugins if Path(getattr(plugin, "__file__", None) or "").name == "conftest.py"]
 
@@ -274,20 +273,20 @@ def put_judge(config: pytest.Config, judge: Judge) -> None:
 
 
 def is_criterion(item: pytest.Item) -> bool:
-    """Was this test declared by `criterion`?"""
+    """Return whether `criterion` declared this test."""
     return declaration(getattr(item, "function", None)) is not None
 
 
 def criterion_of(item: pytest.Item) -> Criterion | None:
-    """The criterion an item is, once it has been collected under a judge."""
+    """Return the criterion that an item became when it was collected under a judge, or None."""
     return item.stash.get(_CRITERION, None)
 
 
 def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
-    """Check the declarations and put a criterion on every item that is to run.
+    """Check the declarations and put a criterion on every item that will run.
 
     Raises:
-        ConfigError: at the first thing wrong.
+        ConfigError: a declaration is wrong; the first one is reported.
     """
     cases = Counter(_declared(item).id for item in items)
     known: set[str] = set()
@@ -352,7 +351,7 @@ def _check(judge: Judge, judged: Criterion, item: pytest.Item, known: set[str]) 
 
 
 def _check_fixtures(judged: Criterion, item: pytest.Item, place: Mapping[str, Any]) -> None:
-    """Refuse a test that asks for a fixture which nobody defines; pytest would say so only when it runs."""
+    """Refuse a test that asks for an undefined fixture; pytest would say so only when it runs."""
     if not isinstance(item, pytest.Function):
         return
     from autograder.base.yaml_records import did_you_mean  # pytest loads this module in every session, YAML in few
@@ -380,7 +379,7 @@ def _check_fixtures(judged: Criterion, item: pytest.Item, place: Mapping[str, An
 
 
 def _fixtures_in(holder: object) -> Iterator[str]:
-    """The names of the fixtures that a rubric or a plugin defines; pytest has no call for that in all its versions."""
+    """Yield the names of the fixtures that a rubric or a plugin defines; no call does so in all versions of pytest."""
     for name, value in getattr(holder, "__dict__", {}).items():
         if inspect.isfunction(value) or type(value).__module__ == "_pytest.fixtures":
             marker = getattr(value, "_fixture_function_marker", None) or getattr(value, "_pytestfixturefunction", None)
@@ -389,7 +388,7 @@ def _fixtures_in(holder: object) -> Iterator[str]:
 
 
 def _as_mistake(error: BaseException, path: Path) -> ConfigError:
-    """An exception while a rubric was imported, as its author's mistake with file and line."""
+    """Return an exception raised while importing a rubric as its author's mistake, with file and line."""
     cause = error.__cause__ or error
     if isinstance(cause, ConfigError):
         return cause

@@ -40,11 +40,11 @@ class _JudgeSession:
 
 
 def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] = run_criteria) -> None:
-    """Run an assignment's rubric in this process: quietly, and with no other plugins or settings than ours.
+    """Run an assignment's rubric in this process: quietly, with no plugins or settings but ours.
 
     Args:
         judge: collects the verdicts.
-        loop: runs the collected criteria; by default each of them once.
+        loop: runs the collected criteria; by default each one once.
 
     Raises:
         ConfigError: the rubric is broken.
@@ -92,7 +92,7 @@ def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] = run_cr
 
 @contextlib.contextmanager
 def _forgotten(files: Sequence[Path]) -> Iterator[None]:
-    """Another session in this process reads these files anew, as they are then, or others of the same name."""
+    """Forget these modules on leaving: another session imports the files again, or others of the same name."""
     yield
     paths = {str(file) for file in files}
     for name, module in list(sys.modules.items()):

@@ -92,7 +92,7 @@ def test_a_wrong_key_is_refused_and_a_poor_question_reviewed_in_chinese(tmp_path
         tmp_path, tiny_quiz.SOURCE.replace("key: true", "key: false").replace("en: count them", "en: 数一数")
     )
     assert "运行结果却不是" in in_chinese("quiz", "prove", cwd=tmp_path, code=1)
-    assert "英文内容写的是中文" in in_chinese("quiz", "lint", cwd=tmp_path, code=1)
+    assert "英文内容写成了中文" in in_chinese("quiz", "lint", cwd=tmp_path, code=1)
 
 
 @pytest.mark.parametrize(

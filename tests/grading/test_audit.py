@@ -111,7 +111,7 @@ def test_faults_are_told_and_fail_the_command(tmp_path):
     assert "double-triples: passes double.shape" in faults
     assert "double-as-a-sum: is right but fails double.values, double.gradient" in faults
     assert "double: constant `2` -> `3`: is listed as right but fails double.values, double.gradient" in faults
-    assert "generated_equivalents: nothing is generated as 'double: constant `2` -> `7`'" in faults
+    assert "generated_equivalents: no generated version is called 'double: constant `2` -> `7`'" in faults
 
 
 def test_an_assignment_without_mutants_does_not_stop_the_audit_of_the_others(tmp_path):
