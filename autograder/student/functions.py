@@ -35,6 +35,26 @@ class Runner(Protocol):
         ...
 
 
+    def record(
+        self, function: Function, arguments: list[Any], watch: Sequence[str], *, most: int
+    ) -> list[Use] | None:
+        """Call a function and record which ready-made operations run meanwhile.
+
+        Args:
+            function: the declaration.
+            arguments: what it is called with.
+            watch: the names of the operations, as `Recorder` takes them.
+            most: so many items of an iterator that it returns are taken.
+
+        Returns:
+            The uses in order; None if the code disturbed the record.
+
+        Raises:
+            StudentError: it returned no value.
+        """
+        ...
+
+
 class Student:
     """The functions of one submission, as attributes."""
 

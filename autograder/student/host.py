@@ -49,7 +49,7 @@ _MALFORMED = (
     MemoryError,
     WireError,
 )
-_USING = ("call", "next", "take", "get", "iter", "vjp")
+_USING = ("call", "record", "next", "take", "get", "iter", "vjp")
 """Requests in which a student's function runs: these wait for a seed, loading the cells again does not use it up."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 import torch
@@ -14,8 +14,9 @@ from autograder.course.settings import Function
 from autograder.course.submission import Submission
 from autograder.datasets import OFFLINE
 from autograder.sandbox.cells import Failure, Notebook, first_items
+from autograder.sandbox.tracing import Recorder, Use
 from autograder.sandbox.wire import identical
-from autograder.student.failures import missing_function, student_exception
+from autograder.student.failures import cell_name, missing_function, student_exception
 from autograder.student.functions import StudentFunction
 
 
@@ -79,6 +80,15 @@ class LocalRunner:
         if any(result is now and not identical(before, now) for pairs in frozen.values() for now, before in pairs):
             result = result.clone()  # what came back, not what the argument is again in a moment
         return result, [name for name, pairs in frozen.items() if _restore(pairs)]
+
+    def record(
+        self, function: Function, arguments: list[Any], watch: Sequence[str], *, most: int
+    ) -> list[Use] | None:
+        """See `Runner`."""
+        with Recorder(watch) as record:
+            self.call(function, arguments, most=most)
+        uses = record.uses
+        return uses and [use._replace(label=cell_name(use.label)) for use in uses]
 
     def _own(self, argument: Any) -> Any:
         """Lists are copied, as they are when they travel; the student's own functions come without our wrapper."""
