@@ -160,6 +160,7 @@ class RecordRequest(_Request):
         args: a tree for each positional argument.
         grad_enabled: whether the call records a graph.
         watch: the names of the operations.
+        exact: as in `tracing.Recorder`.
         most: how many items of a returned iterator are taken.
     """
 
@@ -168,6 +169,7 @@ class RecordRequest(_Request):
     args: list[object]
     grad_enabled: bool
     watch: list[str]
+    exact: bool
     most: int
 
 

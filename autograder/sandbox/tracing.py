@@ -39,8 +39,6 @@ _FUSED: Mapping[str, tuple[str, ...]] = {
     "softmax": ("softmin", "attention", "transformer_encoder"),
     # its activation is relu unless gelu is asked for; torch's encoder layer has the same choice
     "relu": ("addmm_activation", "transformer_encoder"),
-    # log(exp(a) + exp(b)), and its running version
-    "logsumexp": ("logcumsumexp",),
 }
 """What computes a watched operation inside one operation of its own, without its name."""
 
@@ -79,11 +77,13 @@ class Recorder:
     Args:
         watched: names, compared without case and underscores: ``softmax`` is ``_log_softmax`` and ``Softmax2d`` too,
             and whatever computes one inside.
+        exact: only functions of just these names count, not what they do: ``view`` is not ``flatten``, though torch
+            has one operation for both.
     """
 
-    def __init__(self, watched: Sequence[str]) -> None:
-        names = [name for watch in watched for name in (watch, *_FUSED.get(_plain(watch), ()))]
-        self._watched = [_plain(name) for name in names]
+    def __init__(self, watched: Sequence[str], *, exact: bool = False) -> None:
+        names = [name for watch in watched for name in (watch, *(() if exact else _FUSED.get(_plain(watch), ())))]
+        self._watched, self._exact = frozenset(map(_plain, names)), exact
         self._known: dict[str, bool] = {}
         self._uses: dict[Use, None] = {}
         self._disturbed = False
@@ -154,7 +154,8 @@ class Recorder:
         known = self._known.get(name)
         if known is None:
             plain = _plain(name)
-            known = self._known[name] = any(watched in plain for watched in self._watched)
+            within = plain.rpartition(".")[2] in self._watched
+            known = self._known[name] = within or not self._exact and any(word in plain for word in self._watched)
         return known
 
     def _keep(self, operation: str, frame: FrameType | None) -> None:

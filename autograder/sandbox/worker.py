@@ -183,11 +183,14 @@ class Worker:
     def _record(self, message: RecordRequest, tensors: list[Received]) -> None:
         """Call a function for what runs meanwhile, its result's way into a frame included."""
         _, values = _as_arguments(tensors, {})
-        arguments = Decoder(values, self._resolve).decode(message["args"])
-        function = self._find(message["name"])
-        with torch.set_grad_enabled(message["grad_enabled"]), Recorder(message["watch"]) as record:
+        networks: list[Network] = []
+        decoder = Decoder(values, lambda tag, inner: self._resolve(tag, inner, networks))
+        arguments = decoder.decode(message["args"])
+        function, encoder = self._find(message["name"]), Encoder(lambda _: None)
+        recorder = Recorder(message["watch"], exact=message["exact"])
+        with torch.set_grad_enabled(message["grad_enabled"]), recorder as record:
             result = first_items(function(*arguments), message["most"])
-            Encoder(lambda _: None).encode(result)
+            pack(ValueReply(result=encoder.encode(result)), encoder.tensors)  # a tensor may calculate itself only here
         self._reply(None if record.uses is None else [list(use) for use in record.uses])
 
     def _vjp(self, message: VjpRequest, tensors: list[Received]) -> None:

@@ -82,10 +82,10 @@ class LocalRunner:
         return result, [name for name, pairs in frozen.items() if _restore(pairs)]
 
     def record(
-        self, function: Function, arguments: list[Any], watch: Sequence[str], *, most: int
+        self, function: Function, arguments: list[Any], watch: Sequence[str], *, exact: bool = False, most: int = 0
     ) -> list[Use] | None:
         """See `Runner`."""
-        with Recorder(watch) as record:
+        with Recorder(watch, exact=exact) as record:
             self.call(function, arguments, most=most)
         uses = record.uses
         return uses and [use._replace(label=cell_name(use.label)) for use in uses]

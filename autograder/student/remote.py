@@ -101,7 +101,7 @@ class RemoteRunner:
             return self.call_remote(function.name, arguments, {}, function=function, most=most)
 
     def record(
-        self, function: Function, arguments: list[Any], watch: Sequence[str], *, most: int
+        self, function: Function, arguments: list[Any], watch: Sequence[str], *, exact: bool = False, most: int = 0
     ) -> list[Use] | None:
         """See `autograder.student.functions.Runner`."""
         callbacks: Callbacks = {}
@@ -113,6 +113,7 @@ class RemoteRunner:
                 "args": [encoder.encode(argument) for argument in arguments],
                 "grad_enabled": torch.is_grad_enabled(),
                 "watch": list(watch),
+                "exact": exact,
                 "most": most,
             }
             answer, received = self.host.ask(
