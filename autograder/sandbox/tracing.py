@@ -112,9 +112,10 @@ class Recorder:
         if profile != self._on_event or of_threads != self._in_new_thread or modes != modes_before + 1:
             self._disturbed = True
         while torch._C._len_torch_dispatch_stack() > modes_before + 1:  # left behind by the function
-            torch._C._pop_torch_dispatch_stack()
-        if torch._C._len_torch_dispatch_stack() > modes_before:
-            self._operations.__exit__(kind, error, traceback)
+            torch._C._pop_torch_dispatch_stack(None)
+        if torch._C._len_torch_dispatch_stack() == modes_before:  # taken away by the function
+            torch._C._push_on_torch_dispatch_stack(self._operations)
+        self._operations.__exit__(kind, error, traceback)
         threading.setprofile(of_threads_before)  # type: ignore[arg-type]
         sys.setprofile(before)
 

@@ -53,7 +53,7 @@ READY_MADE = {
     "located by a string": "rows = pydoc.locate('torch.soft' + 'max')\ndef softmax(X): return rows(X, 1)",
     "by a computed name": "def softmax(X): return getattr(torch, 'soft' + 'max')(X, 1)",
     "by an evaluated string": "def softmax(X): return eval('torch.soft' + 'max(X, 1)')",
-    "by a bound name": f"{BY_HAND}globals()['soft' + 'max'] = functools.partial(torch.softmax, dim=1)",
+    "by a bound name": "globals()['soft' + 'max'] = functools.partial(torch.softmax, dim=1)",
     "by a caller of methods": "rows = operator.methodcaller('softmax', 1)\ndef softmax(X): return rows(X)",
     "by a map": "def softmax(X): return next(map(torch.softmax, [X], [1]))",
     "by a class that is called": "class Rows:\n    def __call__(self, X): return X.softmax(1)\nsoftmax = Rows()",
@@ -81,9 +81,6 @@ READY_MADE = {
     "in cross entropy": "def softmax(X): return F.cross_entropy(X, X.argmax(1)) + X",
     "row by row": "def softmax(X): return torch.func.vmap(lambda row: torch.softmax(row, 0))(X)",
     "as TorchScript": "@torch.jit.script\ndef rows(X): return torch.softmax(X, 1)\ndef softmax(X): return rows(X)",
-    "compiled": (
-        "rows = torch.compile(lambda X: torch.softmax(X, 1), backend='eager')\ndef softmax(X): return rows(X)"
-    ),
     "in a thread": (
         "def softmax(X):\n    out = []\n    thread = threading.Thread(target=lambda: out.append(steps(X)))\n"
         "    thread.start()\n    thread.join()\n    return out[0]\nsteps = functools.partial(torch.softmax, dim=1)"
@@ -122,7 +119,6 @@ HONEST = {
         "    return torch.stack(rows)"
     ),
     "in numpy": "def softmax(X):\n    E = torch.exp(X).detach().numpy()\n    return torch.from_numpy(E / E.sum(1, keepdims=True))",
-    "compiled": f"@torch.compile(backend='eager')\n{BY_HAND}",
     "with an import inside": f"def softmax(X):\n    import torch.nn.utils.rnn, torch.nn.functional\n    print(X)\n{BODY}",
     "partly printed": f"def softmax(X):\n    print(X, X.shape, flush=True)\n{BODY}",
 }
@@ -134,11 +130,11 @@ DISTURBING = {
         "    sys.setprofile(before)\n    return Y"
     ),
     "new threads are not profiled": f"def softmax(X):\n    threading.setprofile(None)\n{BODY}",
-    "a mode is taken away": f"def softmax(X):\n    torch._C._pop_torch_dispatch_stack()\n{BODY}",
+    "a mode is taken away": f"def softmax(X):\n    if torch._C._len_torch_dispatch_stack(): torch._C._pop_torch_dispatch_stack(None)\n{BODY}",
     "a mode is left behind": (
         "from torch.utils._python_dispatch import TorchDispatchMode\nclass Mode(TorchDispatchMode):\n"
         "    def __torch_dispatch__(self, func, types, args=(), kwargs=None): return func(*args, **(kwargs or {}))\n"
-        f"def softmax(X):\n    Mode().__enter__()\n{BODY}"
+        f"def softmax(X):\n    if torch._C._len_torch_dispatch_stack(): Mode().__enter__()\n{BODY}"
     ),
     "a thread that no hook sees": f"def softmax(X):\n    _thread.start_new_thread(print, ())\n{BODY}",
 }
@@ -176,6 +172,7 @@ def refusal(student, arguments=COUNTS):
     return caught.value
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
 @pytest.mark.parametrize("version", READY_MADE.values(), ids=READY_MADE)
 def test_a_ready_made_one_is_seen_however_it_is_reached(open_version, version):
     words = refusal(open_version(version)).text
@@ -186,6 +183,19 @@ def test_a_ready_made_one_is_seen_however_it_is_reached(open_version, version):
 @pytest.mark.parametrize("version", HONEST.values(), ids=HONEST)
 def test_what_was_written_by_hand_passes(open_version, version):
     checks.assert_written_without(open_version(version).softmax, "softmax", arguments=COUNTS)
+
+
+@pytest.mark.parametrize(
+    ("calculation", "is_ready_made"), [("torch.softmax(X, 1)", True), ("X.exp() / X.exp().sum(1, True)", False)]
+)
+def test_what_torch_compiles_is_seen_like_anything_else(open_local, calculation, is_ready_made):
+    student = open_local(
+        f"import torch\nrows = torch.compile(lambda X: {calculation}, backend='eager')\ndef softmax(X): return rows(X)"
+    )
+    if is_ready_made:
+        assert "runs `torch.softmax`" in refusal(student).text.en or "uses `torch.softmax`" in refusal(student).text.en
+    else:
+        checks.assert_written_without(student.softmax, "softmax", arguments=COUNTS)
 
 
 @pytest.mark.parametrize("version", DISTURBING.values(), ids=DISTURBING)
