@@ -102,6 +102,18 @@ def _requests() -> Iterator[tuple[Request, list[torch.Tensor]]]:
         encoder.tensors,
     )
     yield {"op": "vjp", "graph": 1, "outputs": [0], "create_graph": False}, [torch.ones(3, 1)]
+    yield (
+        {
+            "op": "record",
+            "name": "double",
+            "args": [encoder.encode(x)],
+            "grad_enabled": True,
+            "watch": ["softmax"],
+            "exact": False,
+            "most": 0,
+        },
+        [x],
+    )
     yield _call("fit", torch.ones(3, 1), torch.ones(3, 1))
     yield _call(2, torch.ones(3, 1))
     yield _call("batches", torch.ones(3, 1))

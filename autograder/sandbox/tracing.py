@@ -18,7 +18,7 @@ import re
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -116,7 +116,7 @@ class Recorder:
         if torch._C._len_torch_dispatch_stack() == modes_before:  # taken away by the function
             torch._C._push_on_torch_dispatch_stack(self._operations)
         self._operations.__exit__(kind, error, traceback)
-        threading.setprofile(of_threads_before)  # type: ignore[arg-type]
+        threading.setprofile(of_threads_before)
         sys.setprofile(before)
 
     # -- what is reported ----------------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ class Recorder:
         if known is None:
             plain = _plain(name)
             within = plain.rpartition(".")[2] in self._watched
-            known = self._known[name] = within or not self._exact and any(word in plain for word in self._watched)
+            known = self._known[name] = within or (not self._exact and any(word in plain for word in self._watched))
         return known
 
     def _keep(self, operation: str, frame: FrameType | None) -> None:
@@ -255,4 +255,3 @@ def _expression(frame: FrameType) -> str:
     except (SyntaxError, ValueError, RecursionError):  # a magic has moved the columns
         return ""
     return ast.unparse(tree.func if isinstance(tree, ast.Call) else tree)
-

@@ -35,7 +35,6 @@ class Runner(Protocol):
         """
         ...
 
-
     def record(
         self, function: Function, arguments: list[Any], watch: Sequence[str], *, exact: bool = False, most: int = 0
     ) -> list[Use] | None:
@@ -78,9 +77,7 @@ class StudentFunction:
         self.function, self.runner, self._source = function, runner, source
         self.__name__ = function.name
 
-    def record(
-        self, arguments: Sequence[Any], *names: str, exact: bool = False, most: int = 0
-    ) -> list[Use] | None:
+    def record(self, arguments: Sequence[Any], *names: str, exact: bool = False, most: int = 0) -> list[Use] | None:
         """Call it and record which ready-made operations run; see `Runner.record`.
 
         A use with no line of the student's is given the line that defines the function.

@@ -40,16 +40,13 @@ from autograder.sandbox.tracing import MAX_SHOWN, MAX_USES, Use
 from autograder.sandbox.wire import MAX_BODY, Decoder, Encoder, Received, Tree, WireError, used_tensors
 from autograder.student.failures import missing_function
 from autograder.student.functions import StudentFunction
-from autograder.student.host import Host, as_list
+from autograder.student.host import Host, as_line, as_list
 
 MAX_ITERATED = 4 * MAX_BODY
 """Bytes that one iterator may give in all, tensors and structure: an endless one would fill the rubric's memory."""
 
 _NODE = 64
 """Bytes that a value of a tree takes at least once it is one of Python's."""
-
-MAX_LINE = 10**6
-"""Lines of a cell or file that a message names."""
 
 Callbacks = dict[int, Callable[..., Any]]
 
@@ -457,9 +454,9 @@ def _accept_uses(answer: Result, received: list[Received]) -> list[Use] | None:
 
 
 def _accept_use(operation: Any, label: Any, line: Any, expression: Any) -> Use:
-    if not all(isinstance(words, str) for words in (operation, label, expression)) or type(line) is not int:
+    if not all(isinstance(words, str) for words in (operation, label, expression)):
         raise WireError("malformed record")
-    return Use(operation[:200], label[:200], max(0, min(line, MAX_LINE)), expression[:MAX_SHOWN])
+    return Use(operation[:200], label[:200], as_line(line), expression[:MAX_SHOWN])
 
 
 def _take_mode(function: Callable[..., Any], message: CallbackRequest) -> bool:

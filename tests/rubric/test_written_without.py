@@ -46,9 +46,7 @@ READY_MADE = {
         "keep(torch.softmax)\ndef softmax(X): return keep(None)[0](X, 1)"
     ),
     "a default of a lambda": "softmax = lambda X, ready=torch.softmax: ready(X, 1)",
-    "a default set later": (
-        "def softmax(X, *, f=None): return f(X, 1)\nsoftmax.__kwdefaults__ = {'f': torch.softmax}"
-    ),
+    "a default set later": ("def softmax(X, *, f=None): return f(X, 1)\nsoftmax.__kwdefaults__ = {'f': torch.softmax}"),
     "by a capture pattern": "match torch.softmax:\n    case rows: pass\ndef softmax(X): return rows(X, 1)",
     "located by a string": "rows = pydoc.locate('torch.soft' + 'max')\ndef softmax(X): return rows(X, 1)",
     "by a computed name": "def softmax(X): return getattr(torch, 'soft' + 'max')(X, 1)",
@@ -126,7 +124,7 @@ DISTURBING = {
     "the profile is ended": f"def softmax(X):\n    sys.setprofile(None)\n{BODY}",
     "the profile is another": f"def softmax(X):\n    sys.setprofile(lambda *_: None)\n{BODY}",
     "the profile is put back": (
-        f"def softmax(X):\n    before = sys.getprofile()\n    sys.setprofile(None)\n    Y = X.softmax(1)\n"
+        "def softmax(X):\n    before = sys.getprofile()\n    sys.setprofile(None)\n    Y = X.softmax(1)\n"
         "    sys.setprofile(before)\n    return Y"
     ),
     "new threads are not profiled": f"def softmax(X):\n    threading.setprofile(None)\n{BODY}",
@@ -209,7 +207,10 @@ def test_a_disturbed_record_is_no_proof_and_disturbs_nothing_else(open_version, 
 @pytest.mark.parametrize(
     ("version", "words"),
     [
-        ("def softmax(X):\n    return torch.softmax(X, 1)", "uses `torch.softmax` (code cell 2, line 2), which you are"),
+        (
+            "def softmax(X):\n    return torch.softmax(X, 1)",
+            "uses `torch.softmax` (code cell 2, line 2), which you are",
+        ),
         (READY_MADE["from a list"], "uses `steps[0]` (code cell 2, line 3), which runs `torch.softmax`; you are to"),
         (READY_MADE["by a caller of methods"], "uses `rows` (code cell 2, line 2), which runs `_softmax`; you are to"),
         (READY_MADE["behind a line magic"], "uses `rows` (code cell 2, line 3), which runs `torch.softmax`; you are"),
@@ -255,7 +256,9 @@ def test_an_argument_stays_as_it_was(open_version):
     assert torch.equal(X, torch.ones(2, 2))
 
 
-@pytest.mark.parametrize("version", ["x = 1", "def softmax(X): raise ValueError('not mine')", "def softmax(): return 1"])
+@pytest.mark.parametrize(
+    "version", ["x = 1", "def softmax(X): raise ValueError('not mine')", "def softmax(): return 1"]
+)
 def test_a_function_that_cannot_be_called_has_not_passed(open_version, version):
     from autograder.base.errors import StudentError
 
