@@ -147,8 +147,7 @@ def test_softmax_stable(student):
     needs="softmax.rows",
 )
 def test_softmax_by_hand(student, rng):
-    sizes = ((5, 3), (6, 3), (1, 1), (300, 10))  # those of other criteria, and a batch
-    arguments = [(torch.randn(size, generator=rng),) for size in sizes]
+    arguments = [(torch.randn(size, generator=rng),) for size in ((5, 3), (300, 10))]  # as elsewhere, and a batch
     arguments.append((torch.tensor([[1000.0, 0.0, -1000.0], [0.0, 1.0, 2.0]], dtype=torch.float64, requires_grad=True),))
     checks.assert_written_without(student.softmax, "softmax", arguments=arguments)
 

@@ -133,9 +133,9 @@ class Recorder:
 
     def _on_event(self, frame: FrameType, event: str, function: Any) -> None:
         if event == "c_call":
-            name = getattr(function, "__qualname__", None) or ""
+            name = function.__name__
             if self._is_watched(name):
-                self._keep(_public_name(getattr(function, "__module__", None), name), frame)
+                self._keep(_public_name(function.__module__, function.__qualname__), frame)
             elif name in _DISTURBING and _is_students(frame.f_code.co_filename):
                 self._disturbed = True
         elif event == "call":

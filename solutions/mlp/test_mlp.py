@@ -84,8 +84,7 @@ def test_relu_gradient(student):
     needs="relu.values",
 )
 def test_relu_by_hand(student, rng):
-    sizes = ((5, 4), (3,), (2, 3, 4), (300, 10))  # those of other criteria, and a batch
-    arguments = [(torch.randn(size, generator=rng),) for size in sizes]
+    arguments = [(torch.randn(size, generator=rng),) for size in ((5, 4), (300, 10))]  # as elsewhere, and a batch
     arguments.append((torch.tensor([[-2.0, 0.5], [2.0, -1.0]], dtype=torch.float64, requires_grad=True),))
     # elu without its exponential, hardtanh without its upper end and threshold at 0 are relu
     checks.assert_written_without(student.relu, "relu", "elu", "hardtanh", "threshold", arguments=arguments)
