@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from autograder import checks
+from autograder.base.errors import BadReply, StudentError
 from autograder.course.settings import Function
 from autograder.course.submission import Cell
 from autograder.rubric.checks import CheckFailed
@@ -204,6 +205,19 @@ def test_a_disturbed_record_is_no_proof_and_disturbs_nothing_else(open_version, 
     assert torch._C._len_torch_dispatch_stack() == 0
 
 
+def test_whoever_breaks_the_recorder_breaks_one_criterion(open_runner):
+    """It is theirs to break: it runs in their process."""
+    spoils = "def softmax(X):\n    found = sys.getprofile().__self__ if sys.getprofile() else None\n"
+    spoils += f"    if found: type(found).uses = property(lambda self: 'nothing')\n{BODY}"
+    runner, student = open_runner(IMPORTS, spoils, "def twice(X): return 2 * X")
+    with pytest.raises(BadReply):
+        checks.assert_written_without(student.softmax, "softmax", arguments=COUNTS)
+    checks.assert_close(student.twice(torch.ones(2)), torch.full((2,), 2.0))
+    checks.assert_close(student.softmax(torch.zeros(1, 2)), torch.full((1, 2), 0.5))
+    checks.assert_written_without(student.twice, "softmax", arguments=(torch.ones(2),))
+    runner.close()
+
+
 @pytest.mark.parametrize(
     ("version", "words"),
     [
@@ -260,8 +274,6 @@ def test_an_argument_stays_as_it_was(open_version):
     "version", ["x = 1", "def softmax(X): raise ValueError('not mine')", "def softmax(): return 1"]
 )
 def test_a_function_that_cannot_be_called_has_not_passed(open_version, version):
-    from autograder.base.errors import StudentError
-
     with pytest.raises(StudentError):
         checks.assert_written_without(open_version(version).softmax, "softmax", arguments=COUNTS)
 
