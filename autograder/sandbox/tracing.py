@@ -28,6 +28,8 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from autograder.sandbox import wire
+
 MAX_USES = 20
 """So many uses are recorded; the first one says what there is to say."""
 
@@ -160,8 +162,8 @@ class Recorder:
         return known
 
     def _keep(self, operation: str, frame: FrameType | None) -> None:
-        if len(self._uses) >= MAX_USES:
-            return
+        if len(self._uses) >= MAX_USES or frame is not None and frame.f_code.co_filename == wire.__file__:
+            return  # what takes a result apart to send it has its own use for `numpy`
         while frame is not None and frame is not self._outside and not _is_students(frame.f_code.co_filename):
             if frame.f_code.co_filename == _IMPORT:
                 return  # what a library does to get ready is not what the function does
