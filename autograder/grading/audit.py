@@ -1,8 +1,8 @@
-"""What an assignment's rubric is worth: known and generated wrong versions against it, and differently right ones.
+"""Measures what a rubric is worth: grades known and generated wrong versions, and differently right ones.
 
 Named mutants must fail the criteria they name, equivalents must get full marks, and of the versions generated from the
-reference at least 95 % must lose a point; those that are right all the same are listed by hand in ``mutants.yaml``.
-Functions that solve nothing must earn next to nothing.
+reference at least 95 % must lose a point; ``mutants.yaml`` lists by hand those that are right after all. Functions that
+solve nothing must earn next to nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from autograder.base.i18n import text
 from autograder.base.run_folder import RunFolder
 from autograder.course import mutants
 from autograder.course.course import Assignment
@@ -29,7 +30,7 @@ KEY = b"audit"
 
 
 def count_versions(assignment: Assignment) -> int:
-    """How many versions an audit grades.
+    """Return how many versions an audit grades.
 
     Raises:
         ConfigError: ``mutants.yaml`` or an edit in it is wrong.
@@ -45,12 +46,12 @@ def audit(
     Args:
         assignment: the folder in ``solutions/``.
         processes: how many rubric processes work at once.
-        confined: the kernel bounds what the versions can do.
+        confined: whether the kernel confines the versions.
         advance: called after each version.
 
     Raises:
         ConfigError: the rubric, ``mutants.yaml`` or an edit in it is wrong.
-        SandboxError: nothing can be run on this machine.
+        SandboxError: this machine cannot run the versions.
     """
     known = mutants.load(assignment)
     answers = Answers.of(assignment, assignment.notebook)
@@ -84,7 +85,7 @@ def audit(
 
 
 def _versions(assignment: Assignment, known: Mutants, answers: Answers) -> list[tuple[Version, str]]:
-    """Every version with the source of its cell."""
+    """Return every version with the source of its cell."""
     excuses = {e.id: e.reason for e in known.generated_equivalents}
     found = []
     for version in (*known.mutants, *known.equivalents):
@@ -110,8 +111,8 @@ def _hand_in(
 ) -> Iterator[Job]:
     """Write every version as a student's notebook, named by its number.
 
-    The first is judged by every criterion, which tells what there are, and so is what has to be right in all; of the
-    others only the exercise that they change.
+    The first is judged by every criterion, to learn which there are, and so are equivalents, which must meet all of
+    them. Of the others only the exercise that they change is judged.
     """
     for number, (version, source) in enumerate(versions):
         path = folder / f"{number:04}.ipynb"
@@ -126,7 +127,8 @@ def _refuse_unknown_criteria(assignment: Assignment, known: Mutants, report: Gra
     for mutant in known.mutants:
         for name in mutant.fails:
             if name.partition("[")[0] not in names:
-                raise mutants.mistake(assignment.directory, mutant.id, f"there is no criterion {name!r}")
+                words = text("there is no criterion {name!r}", name=name)
+                raise mutants.mistake(assignment.directory, mutant.id, words)
 
 
 def _judged(version: Version, report: GradeReport) -> Version:
@@ -161,5 +163,5 @@ def _criteria(versions: Sequence[Version], report: GradeReport | None) -> Iterat
 
 
 def _base(criterion: CriterionResult) -> str:
-    """The criterion's id without the case of a parametrised test."""
+    """Return the criterion's id without the case of a parametrised test."""
     return criterion.id.partition("[")[0]

@@ -1,8 +1,8 @@
-"""Wrong versions made by rule: one operator, sign, constant, axis, call, order or statement changed.
+"""Generates wrong versions by rule: each changes one operator, sign, constant, axis, call, order or statement.
 
-Each has an id made of the words it changes, which stays the same while other lines come and go. Loops with a
-condition of their own are left alone: a change there may never end. Apart from them, `generate_trivial` makes what is
-written without solving anything: functions that return an argument, zeros, a constant, or nothing.
+An id consists of the words that the version changes, so it stays the same while other lines come and go. ``while``
+loops are left alone inside: with a change there they may never end. `generate_trivial` makes versions that solve
+nothing: functions that return an argument, zeros, a constant, or nothing.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Generated:
 
     Args:
         id: the function, the kind of change, what was replaced by what.
-        exercise: whose cell it is.
+        exercise: the exercise of the cell.
         source: the whole cell.
     """
 
@@ -98,10 +98,10 @@ class _Change:
 
 
 def generate(exercise: str, source: str, functions: Sequence[str]) -> Iterator[Generated]:
-    r"""All versions of a solution cell with one change in one of its functions, or in a method of one of its classes.
+    r"""Yield all versions of a solution cell with one change in one of its functions, or in a method of its classes.
 
     Args:
-        exercise: whose cell it is.
+        exercise: the exercise of the cell.
         source: the cell as the reference has it.
         functions: the names of the exercise's functions and classes.
 
@@ -117,7 +117,7 @@ def generate(exercise: str, source: str, functions: Sequence[str]) -> Iterator[G
             change.put(new)
             changed = ast.unparse(tree)
             change.put(old)
-            if changed in sources:  # nothing was changed, or the same as before
+            if changed in sources:  # nothing has changed, or the same as before
                 continue
             sources.add(changed)
             names[name] += 1
@@ -125,7 +125,7 @@ def generate(exercise: str, source: str, functions: Sequence[str]) -> Iterator[G
 
 
 def _declared(tree: ast.Module, names: Sequence[str]) -> Iterator[tuple[str, ast.FunctionDef]]:
-    """The exercise's functions and the methods of its classes (``Net.forward``), with what they are called."""
+    """Yield the exercise's functions and the methods of its classes, with their names (``Net.forward``)."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name in names:
             yield node.name, node
@@ -134,10 +134,10 @@ def _declared(tree: ast.Module, names: Sequence[str]) -> Iterator[tuple[str, ast
 
 
 def generate_trivial(exercise: str, source: str, functions: Sequence[Function]) -> Iterator[Generated]:
-    r"""Versions of a solution cell whose functions solve nothing; they ought to earn next to nothing.
+    r"""Yield versions of a solution cell whose functions solve nothing and should earn next to nothing.
 
     Args:
-        exercise: whose cell it is.
+        exercise: the exercise of the cell.
         source: the cell as the reference has it.
         functions: the exercise's functions; while one of them returns something, the others return None.
 
@@ -163,7 +163,7 @@ def _trivial_values(parameters: Sequence[str]) -> Iterator[str]:
 
 
 def _told(node: ast.AST) -> str:
-    """A node's first line."""
+    """Return a node's first line."""
     return ast.unparse(node).strip().partition("\n")[0]
 
 
@@ -174,19 +174,19 @@ def _changes_of_body(function: ast.FunctionDef) -> Iterator[_Change]:
 
 
 def _changes(owner: Any, place: str | int) -> Iterator[_Change]:
-    """The changes of a node and of everything in it."""
+    """Yield the changes of a node and of everything in it."""
     node = owner[place] if isinstance(place, int) else getattr(owner, place)
     if isinstance(node, ast.stmt) and not isinstance(node, _KEPT):
         yield _Change("statement", owner, place, ast.Pass())
     for kind, new in _replacements(node):
-        if kind != "method" or not isinstance(owner, ast.Expr):  # to call nothing is the same as no statement
+        if kind != "method" or not isinstance(owner, ast.Expr):  # a statement without its call is the same as none
             yield _Change(kind, owner, place, new)
     for inner_owner, inner_place in _inner(node):
         yield from _changes(inner_owner, inner_place)
 
 
 def _inner(node: ast.AST) -> Iterator[tuple[Any, str | int]]:
-    """Where the parts of a node stand that may be changed."""
+    """Yield owner and place of the parts of a node that may be changed."""
     if isinstance(node, ast.While | ast.Import | ast.ImportFrom):
         return
     for field, value in ast.iter_fields(node):
@@ -199,7 +199,7 @@ def _inner(node: ast.AST) -> Iterator[tuple[Any, str | int]]:
 
 
 def _replacements(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """What may stand in a node's place, by the kind of change."""
+    """Yield what may replace a node, each with the kind of change."""
     yield from _changed_statements(node) if isinstance(node, ast.stmt) else _changed_expressions(node)
 
 
@@ -259,7 +259,7 @@ def _changed_calls(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _root(node: ast.expr) -> str | None:
-    """The name a chain of attributes begins with."""
+    """Return the name that a chain of attributes begins with."""
     while isinstance(node, ast.Attribute):
         node = node.value
     return node.id if isinstance(node, ast.Name) else None

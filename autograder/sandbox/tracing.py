@@ -92,7 +92,7 @@ class Recorder:
 
     @property
     def uses(self) -> list[Use] | None:
-        """What was recorded, in order; None if something made the record stop or looked for it."""
+        """Return what was recorded, in order; None if something ended the record or looked for it."""
         return None if self._disturbed else list(self._uses)
 
     def __enter__(self) -> Self:
@@ -124,7 +124,7 @@ class Recorder:
     # -- what is reported ----------------------------------------------------------------------------------------------
 
     def operation_runs(self, name: str, frame: FrameType | None) -> None:
-        """An operation of torch's is about to run.
+        """Take note that an operation of torch's is about to run.
 
         Args:
             name: as its schema has it.
@@ -146,7 +146,7 @@ class Recorder:
                 self._keep(_public_name(frame.f_globals.get("__name__"), code.co_qualname), frame.f_back)
 
     def _in_new_thread(self, frame: FrameType, event: str, function: Any) -> None:
-        """The first event of a thread: from here on it is recorded like the one that started it, until it ends."""
+        """Record a new thread from its first event on, like the one that started it, until it ends."""
         _operations(self).__enter__()
         sys.setprofile(self._on_event)
         self._on_event(frame, event, function)
@@ -223,18 +223,18 @@ def _is_library(file: str) -> bool:
 
 @lru_cache(1000)
 def _is_students(file: str) -> bool:
-    """Is it a cell or a file of theirs? What has no file, as ``<string>``, has no line to show either."""
+    """Say whether it is a cell or a file of theirs; what has no file, as ``<string>``, has no line to show either."""
     return not file.startswith((*_LIBRARIES, _OURS, "<")) or file.startswith("<ipython-input")
 
 
 def _is_function(code: CodeType) -> bool:
-    """Not the body of a class, nor what Python calls by itself when an object is made or shown."""
+    """Leave out bodies of classes, and what Python calls by itself when an object is made or shown."""
     special = code.co_name.startswith("__") and code.co_name != "__call__"
     return bool(code.co_flags & inspect.CO_OPTIMIZED) and not special
 
 
 def _public_name(module: object, name: str) -> str:
-    """The name under which people know what a library's function or class is called inside."""
+    """Return the name under which people know a library's function or class."""
     if "pybind11" in name:
         name = name.rpartition(".")[2]
     name = name.removeprefix("_VariableFunctionsClass.").removesuffix(".forward")
@@ -242,7 +242,7 @@ def _public_name(module: object, name: str) -> str:
 
 
 def _expression(frame: FrameType) -> str:
-    """What the student's frame is calling, as it stands in their source."""
+    """Return what the student's frame is calling, as it stands in their source."""
     position = next(islice(frame.f_code.co_positions(), frame.f_lasti // 2, None), None)
     if position is None:
         return ""

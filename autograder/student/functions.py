@@ -1,6 +1,6 @@
 """A submission's functions as a rubric sees them: `student.squared_loss(y_hat, y)` looks like a local call.
 
-Who runs the call is a `Runner`: a confined process (`autograder.student.remote`) when grading, this process
+A `Runner` runs the call: in a confined process (`autograder.student.remote`) when grading, in this process
 (`LocalRunner`) in a student's own notebook and for the reference. Both treat arguments alike: what the assignment
 does not declare as changed in place is frozen, and a change is noted instead of reaching the rubric's tensors.
 """
@@ -17,7 +17,7 @@ from autograder.student.source_use import Source
 
 
 class Runner(Protocol):
-    """Whoever runs a student's functions."""
+    """What runs a student's functions."""
 
     def call(self, function: Function, arguments: list[Any], *, most: int | None = None) -> tuple[Any, list[str]]:
         """Call a function with its declared parameters in order.
@@ -25,7 +25,7 @@ class Runner(Protocol):
         Args:
             function: the declaration.
             arguments: what it is called with.
-            most: so many items of an iterator that it returns are given instead of the iterator.
+            most: how many items to return instead of an iterator; None for the iterator itself.
 
         Returns:
             Its result, and the parameters it changed although it may not.
@@ -100,9 +100,9 @@ class StudentFunction:
         return self._call(None, positional, named)
 
     def take(self, most: int, *positional: Any, **named: Any) -> Any:
-        """Call it; of an iterator that it returns, give the first items, at most so many.
+        """Call it; if it returns an iterator, return at most so many of its first items.
 
-        Across a process boundary this is one message instead of two. Anything else is given as it is.
+        Across a process boundary this is one message instead of two. Any other result is returned as it is.
 
         Raises:
             StudentError: it returned no value, or the iterator gave none.

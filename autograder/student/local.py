@@ -21,7 +21,7 @@ from autograder.student.functions import StudentFunction
 
 
 def run_locally(assignment: Assignment, submission: Submission) -> tuple[Notebook, list[Failure]]:
-    """Run the cells of a submission in this process; gives what they defined and what failed."""
+    """Run the cells of a submission in this process; return what they defined and what failed."""
     notebook = Notebook(assignment.exercise_of, "submission" if submission.is_script else "__main__")
     failures: list[Failure] = []
     with overridden(OFFLINE, "1"):
@@ -39,9 +39,9 @@ class LocalRunner:
     """Calls functions in this process.
 
     Args:
-        find: gives a function by name, or raises KeyError.
-        defined: the names there are, to suggest one when the right name is missing.
-        failure: tells an exception of the student's.
+        find: returns a function by name, or raises KeyError.
+        defined: returns the defined names, to suggest one when the right name is missing.
+        failure: describes an exception of the student's.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class LocalRunner:
 
     @classmethod
     def of(cls, notebook: Notebook) -> Self:
-        """Calls the functions of a notebook that was run in this process."""
+        """Return a runner for a notebook that was run in this process."""
         return cls(notebook.find, defined=notebook.defined, failure=notebook.failure)
 
     def call(self, function: Function, arguments: list[Any], *, most: int | None = None) -> tuple[Any, list[str]]:
@@ -71,14 +71,14 @@ class LocalRunner:
             if name not in function.changes
         }
         try:
-            with torch.set_grad_enabled(torch.is_grad_enabled()):  # a student may switch it and not back
+            with torch.set_grad_enabled(torch.is_grad_enabled()):  # a student may switch it and never back
                 result = target(*given)
                 if most is not None:
                     result = first_items(result, most)
-        except Exception as error:  # noqa: BLE001 -- whatever the student raises is told as the student's
+        except Exception as error:  # noqa: BLE001 -- whatever the student raises is shown as theirs
             raise student_exception(function.name, self._failure(error)) from None
         if any(result is now and not identical(before, now) for pairs in frozen.values() for now, before in pairs):
-            result = result.clone()  # what came back, not what the argument is again in a moment
+            result = result.clone()  # as it came back: the argument itself is restored in a moment
         return result, [name for name, pairs in frozen.items() if _restore(pairs)]
 
     def record(
@@ -91,7 +91,7 @@ class LocalRunner:
         return uses and [use._replace(label=cell_name(use.label)) for use in uses]
 
     def _own(self, argument: Any) -> Any:
-        """Lists are copied, as they are when they travel; the student's own functions come without our wrapper."""
+        """Copy lists, as travelling does, and take the wrapper off the student's own functions."""
         if isinstance(argument, StudentFunction):
             return self._find(argument.function.name)
         if type(argument) in (list, tuple):
@@ -108,7 +108,7 @@ def _tensors(value: Any) -> list[torch.Tensor]:
 
 
 def _restore(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> bool:
-    """Undo changes to frozen tensors; True if there were any."""
+    """Undo changes to frozen tensors; return whether there were any."""
     changed = [(now, before) for now, before in pairs if not identical(before, now)]
     for now, before in changed:
         if now.shape == before.shape and now.dtype == before.dtype and now.is_contiguous():

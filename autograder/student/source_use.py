@@ -1,4 +1,4 @@
-"""Where a submission defines a function: read from the syntax trees of the cells, never executed.
+"""Finds where a submission defines a function, in the syntax trees of the cells; nothing is executed.
 
 What a function uses is recorded while it runs, with the line (`autograder.sandbox.tracing`). Where the function is
 itself a ready-made one, no line of the student's is running: then the line that binds its name is the one to show.
@@ -19,7 +19,7 @@ class Source:
     Args:
         cells: its code.
         exercise_of: the exercise of each function.
-        grade_ids: the exercise of each grade cell; a function counts as it stands there.
+        grade_ids: the exercise of each grade cell; a function counts as it is defined there.
     """
 
     def __init__(self, cells: Sequence[Cell], exercise_of: Mapping[str, str], grade_ids: Mapping[str, str]) -> None:
@@ -27,7 +27,7 @@ class Source:
         self._grade_cells = {grade_ids.get(c.grade_id or ""): i for i, c in enumerate(cells) if c.is_test}
 
     def find_definition(self, function: str) -> tuple[str, int] | None:
-        """The label and line of the statement that binds a function last, by its grade cell if it can be."""
+        """Return label and line of the last statement that binds a function, before its grade cell if there is one."""
         end = self._grade_cells.get(self._exercise_of.get(function), len(self._cells))
         found = [(number, label, tree) for number, label, tree in self._statements() if function in _bound(tree)]
         in_time = [definition for definition in found if definition[0] < end]
@@ -46,7 +46,7 @@ class Source:
 
 
 def _bound(statement: ast.stmt) -> set[str]:
-    """The names that a top-level statement binds."""
+    """Return the names that a top-level statement binds."""
     bound: set[str] = set()
     todo: list[ast.AST] = [statement]
     while todo:

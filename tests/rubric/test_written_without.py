@@ -223,18 +223,24 @@ def test_whoever_breaks_the_recorder_breaks_one_criterion(open_runner):
     [
         (
             "def softmax(X):\n    return torch.softmax(X, 1)",
-            "uses `torch.softmax` (code cell 2, line 2), which you are",
+            "uses `torch.softmax` (code cell 2, line 2), which you should",
         ),
-        (READY_MADE["from a list"], "uses `steps[0]` (code cell 2, line 3), which runs `torch.softmax`; you are to"),
-        (READY_MADE["by a caller of methods"], "uses `rows` (code cell 2, line 2), which runs `_softmax`; you are to"),
-        (READY_MADE["behind a line magic"], "uses `rows` (code cell 2, line 3), which runs `torch.softmax`; you are"),
+        (READY_MADE["from a list"], "uses `steps[0]` (code cell 2, line 3), which runs `torch.softmax`; you should"),
+        (READY_MADE["by a caller of methods"], "uses `rows` (code cell 2, line 2), which runs `_softmax`; you should"),
+        (
+            READY_MADE["behind a line magic"],
+            "uses `rows` (code cell 2, line 3), which runs `torch.softmax`; you should",
+        ),
         (
             READY_MADE["as the probabilities of a distribution"],
             "`torch.distributions.Categorical(logits=X).probs` (code cell 2, line 1), which runs `torch.nn.functional.",
         ),
-        (READY_MADE["the module itself"], "`softmax` (code cell 2, line 1) runs `torch.nn.Softmax`, which you are"),
-        ("exec('softmax = torch.nn.Softmax(1)')", "`softmax` runs `torch.nn.Softmax`, which you are to write"),
-        ("%%time\n\ndef softmax(X):\n    return X.softmax(1)", "uses `X.softmax` (code cell 2, line 4), which you are"),
+        (READY_MADE["the module itself"], "`softmax` (code cell 2, line 1) runs `torch.nn.Softmax`, which you should"),
+        ("exec('softmax = torch.nn.Softmax(1)')", "`softmax` runs `torch.nn.Softmax`, which you should write"),
+        (
+            "%%time\n\ndef softmax(X):\n    return X.softmax(1)",
+            "uses `X.softmax` (code cell 2, line 4), which you should",
+        ),
     ],
 )
 def test_the_message_names_what_ran_and_the_line(open_version, version, words):
