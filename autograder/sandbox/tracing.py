@@ -162,7 +162,7 @@ class Recorder:
         return known
 
     def _keep(self, operation: str, frame: FrameType | None) -> None:
-        if len(self._uses) >= MAX_USES or frame is not None and frame.f_code.co_filename == wire.__file__:
+        if len(self._uses) >= MAX_USES or (frame is not None and frame.f_code.co_filename == wire.__file__):
             return  # what takes a result apart to send it has its own use for `numpy`
         while frame is not None and frame is not self._outside and not _is_students(frame.f_code.co_filename):
             if frame.f_code.co_filename == _IMPORT:
