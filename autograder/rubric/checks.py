@@ -19,11 +19,11 @@ import torch
 
 from autograder.base.i18n import Text, same, text
 from autograder.course.submission import tell_label
+from autograder.sandbox.tracing import Use, plain
 from autograder.student.calls import describe, last_call, values_are_hidden
 
 if TYPE_CHECKING:
     from autograder.results.grade_report import Diagnosis
-    from autograder.sandbox.tracing import Use
 
 
 @runtime_checkable
@@ -131,18 +131,21 @@ def assert_written_without(
                 )
             )
         if uses:
-            raise _ready_made(function.__name__, uses[0])
+            raise _ready_made(function.__name__, names, uses)
 
 
-def _ready_made(name: str, use: Use) -> CheckFailed:
+def _ready_made(name: str, names: Sequence[str], uses: Sequence[Use]) -> CheckFailed:
     """Return the failure for an operation that ran, with its line; the finding is the same wherever that is."""
-    ran, place = use.operation.removeprefix("aten::"), tell_label(use.label)
+    named = [use for use in uses if any(plain(watched) in plain(use.operation) for watched in names)]
+    use = (named or uses)[0]
+    ran = use.operation.removeprefix("aten::") if named else names[0]  # attention, say, has a softmax inside
+    place = tell_label(use.label)
     said = {"name": name, "used": same(use.expression), "ran": same(ran), "place": place, "line": use.line}
     if not use.label:
         words = text("`{name}` runs `{ran}`, which you should write yourself here", **said)
     elif not use.expression:
         words = text("`{name}` ({place}, line {line}) runs `{ran}`, which you should write yourself here", **said)
-    elif ran.rpartition(".")[2].strip("_") in use.expression:
+    elif plain(ran.rpartition(".")[2]) in plain(use.expression):
         words = text("`{name}` uses `{used}` ({place}, line {line}), which you should write yourself here", **said)
     else:
         words = text(

@@ -84,8 +84,8 @@ class Recorder:
     """
 
     def __init__(self, watched: Sequence[str], *, exact: bool = False) -> None:
-        names = [name for watch in watched for name in (watch, *(() if exact else _FUSED.get(_plain(watch), ())))]
-        self._watched, self._exact = frozenset(map(_plain, names)), exact
+        names = [name for watch in watched for name in (watch, *(() if exact else _FUSED.get(plain(watch), ())))]
+        self._watched, self._exact = frozenset(map(plain, names)), exact
         self._known: dict[str, bool] = {}
         self._uses: dict[Use, None] = {}
         self._disturbed = False
@@ -156,9 +156,11 @@ class Recorder:
     def _is_watched(self, name: str) -> bool:
         known = self._known.get(name)
         if known is None:
-            plain = _plain(name)
-            within = plain.rpartition(".")[2] in self._watched
-            known = self._known[name] = within or (not self._exact and any(word in plain for word in self._watched))
+            plain_name = plain(name)
+            within = plain_name.rpartition(".")[2] in self._watched
+            known = self._known[name] = within or (
+                not self._exact and any(word in plain_name for word in self._watched)
+            )
         return known
 
     def _keep(self, operation: str, frame: FrameType | None) -> None:
@@ -212,7 +214,8 @@ def _operations(recorder: Recorder) -> _Operations:
     return (_NeverCompiled if "torch._dynamo.eval_frame" in sys.modules else _Operations)(recorder)
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """Return a name as names are compared: without case and underscores."""
     return name.replace("_", "").lower()
 
 

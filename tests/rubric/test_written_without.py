@@ -235,6 +235,14 @@ def test_whoever_breaks_the_recorder_breaks_one_criterion(open_runner):
             READY_MADE["as the probabilities of a distribution"],
             "`torch.distributions.Categorical(logits=X).probs` (code cell 2, line 1), which runs `torch.nn.functional.",
         ),
+        (
+            READY_MADE["of the negative"],
+            "uses `nn.Softmin(dim=1)` (code cell 2, line 1), which runs `torch.Tensor.softmax`",
+        ),
+        (
+            READY_MADE["as attention in one kernel"],
+            "attention` (code cell 2, line 4), which runs `softmax`; you should",
+        ),
         (READY_MADE["the module itself"], "`softmax` (code cell 2, line 1) runs `torch.nn.Softmax`, which you should"),
         ("exec('softmax = torch.nn.Softmax(1)')", "`softmax` runs `torch.nn.Softmax`, which you should write"),
         (
