@@ -140,12 +140,16 @@ def test_softmax_stable(student):
 
 @criterion(
     "softmax", points=1,
-    title={"zh": "自己写出来，不用现成的 softmax", "en": "written by hand, without a ready-made softmax"},
-    hint={"zh": "torch.exp、sum 和除法就够了。", "en": "torch.exp, sum and a division will do."},
+    title={"zh": "自己写出来，不用现成的 softmax 或 log_softmax",
+           "en": "written by hand, without a ready-made softmax or log_softmax"},
+    hint={"zh": "torch.exp、sum 和除法就够了；也可以用 torch.logsumexp。内部用到 softmax 的函数（如注意力）同样算现成的。",
+          "en": "torch.exp, sum and a division will do; torch.logsumexp is allowed as well. What calls softmax inside, such as attention, is ready-made, too."},
     needs="softmax.rows",
 )
-def test_softmax_by_hand(student):
-    checks.assert_written_without(student.softmax, "softmax", "log_softmax", "logsoftmax", "softmax2d", "softmin")
+def test_softmax_by_hand(student, rng):
+    arguments = [(torch.randn(size, generator=rng),) for size in ((5, 3), (300, 10))]  # as elsewhere, and a batch
+    arguments.append((torch.tensor([[1000.0, 0.0, -1000.0], [0.0, 1.0, 2.0]], dtype=torch.float64, requires_grad=True),))
+    checks.assert_written_without(student.softmax, "softmax", arguments=arguments)
 
 
 # -- net ---------------------------------------------------------------------------------------------------------------

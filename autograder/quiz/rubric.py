@@ -102,8 +102,9 @@ def _form(question: ShownQuestion) -> Test:
         function = _function(student, question)
         if question.type == "code":
             names = _given(question.given, Proof(), 0)
-            _refuse_forbidden(question.forbid, function)
-            if isinstance(function(*(names[name] for name in question.given)), str):
+            arguments = [names[name] for name in question.given]
+            _refuse_forbidden(question.forbid, function, arguments)
+            if isinstance(function(*arguments), str):
                 raise StudentError(text("the answer is text; return the value of your expression"))
             return
         answer = _plain(function())
@@ -256,19 +257,26 @@ def _code(question: Code) -> Callable[[Student], None]:
 
     def judge(student: Student) -> None:
         function = _function(student, question)
-        _refuse_forbidden(question.forbid, function)
         proof = question.prove or Proof()
         for seed in proof.seeds:
             names = _given(question.given, proof, seed)
-            result = function(*(names[name] for name in question.given))
+            arguments = [names[name] for name in question.given]
+            if seed == proof.seeds[0]:
+                _refuse_forbidden(question.forbid, function, arguments)
+            result = function(*arguments)
             checks.assert_close(result, _value(question.answer, names), rtol=question.rtol, atol=question.atol)
 
     return judge
 
 
-def _refuse_forbidden(forbid: Sequence[str], function: StudentFunction) -> None:
-    if forbid and (use := function.find_use(*(name.lower() for name in forbid))):
-        raise StudentError(text("`{name}` may not be used in this answer", name=use.expression))
+def _refuse_forbidden(forbid: Sequence[str], function: StudentFunction, arguments: Sequence[Any]) -> None:
+    if not forbid:
+        return
+    uses = function.record(arguments, *forbid, exact=True)
+    if uses is None:
+        raise StudentError(text("`{name}` may not be used in this answer", name="sys.setprofile"))
+    if uses:
+        raise StudentError(text("`{name}` may not be used in this answer", name=uses[0].operation))
 
 
 def _given(given: Mapping[str, str], proof: Proof, seed: int) -> dict[str, Any]:

@@ -18,6 +18,8 @@ import numpy as np
 import torch
 
 from autograder.base.i18n import Text, same, text
+from autograder.course.submission import tell_label
+from autograder.sandbox.tracing import Use, plain
 from autograder.student.calls import describe, last_call, values_are_hidden
 
 if TYPE_CHECKING:
@@ -41,13 +43,21 @@ class CheckFailed(AssertionError):
         actual: what came back, for a diagnosis.
         expected: the right answer, for a diagnosis; it is never printed.
         diagnosis: the cause, if it is already known.
+        finding: what was found, if the message says more than that; versions with equal findings make the same mistake.
     """
 
     def __init__(
-        self, text: Text, *, actual: Any = None, expected: Any = None, diagnosis: Diagnosis | None = None
+        self,
+        text: Text,
+        *,
+        actual: Any = None,
+        expected: Any = None,
+        diagnosis: Diagnosis | None = None,
+        finding: str | None = None,
     ) -> None:
         super().__init__(text.en)
         self.text, self.actual, self.expected, self.diagnosis = text, actual, expected, diagnosis
+        self.finding = text.en if finding is None else finding
 
 
 def require(
@@ -88,31 +98,61 @@ def take(iterable: Any, most: int) -> list[Any]:
     return list(islice(iterable, most))
 
 
-def assert_written_without(function: Any, *names: str) -> None:
-    """Check that the student's function, and whatever of the submission it uses, uses none of these.
+def assert_written_without(
+    function: Any, *names: str, arguments: tuple[Any, ...] | Sequence[tuple[Any, ...]] | None = None, most: int = 0
+) -> None:
+    """Check, by calling the student's function, that it runs none of these ready-made operations.
+
+    What counts is what runs, however it is reached and whatever the text says: torch's operations, and functions of
+    Python's libraries. Students' own functions, classes and variables may have any name.
 
     Args:
-        function: the student's function; its source is read, and it is not called.
-        names: of ready-made functions, methods or classes, in lower case: ``"softmax"`` means ``Softmax`` too.
+        function: the student's function.
+        names: of functions, operations or classes. Case and underscores do not matter, and a longer name counts:
+            ``"softmax"`` means ``Softmax2d``, ``log_softmax`` and attention, which is a softmax inside, too.
+        arguments: what it is called with: a tuple, or a list of tuples for several calls, as the other criteria have
+            them. A function may do something else for other shapes.
+        most: so many items of an iterator that it returns are taken; what it does for later ones is not seen.
 
     Raises:
-        CheckFailed: it uses one, or looks something up by a computed name, which could be any.
+        CheckFailed: it runs one of them, or disturbs the record.
+        StudentError: it returned no value.
+        TypeError: the rubric gives no arguments.
     """
-    use = function.find_use(*names)
-    if use is None:
-        return
-    place = {"name": function.__name__, "used": same(use.expression), "place": use.place, "line": use.line}
-    if use.computed:
-        raise CheckFailed(
-            text(
-                "`{name}` uses `{used}` ({place}, line {line}), so its source does not show what is called; "
-                "write the names themselves",
-                **place,
+    if not arguments:
+        raise TypeError("assert_written_without calls the function: give it arguments=(X,), or several such in a list")
+    for given in [arguments] if isinstance(arguments, tuple) else arguments:
+        uses = function.record(given, *names, most=most)
+        if uses is None:
+            raise CheckFailed(
+                text(
+                    "`{name}` disturbs the record of what it calls (as sys.setprofile does), so nobody can tell what it uses",  # noqa: E501
+                    name=function.__name__,
+                )
             )
+        if uses:
+            raise _ready_made(function.__name__, names, uses)
+
+
+def _ready_made(name: str, names: Sequence[str], uses: Sequence[Use]) -> CheckFailed:
+    """Return the failure for an operation that ran, with its line; the finding is the same wherever that is."""
+    named = [use for use in uses if any(plain(watched) in plain(use.operation) for watched in names)]
+    use = (named or uses)[0]
+    ran = use.operation.removeprefix("aten::") if named else names[0]  # attention, say, has a softmax inside
+    place = tell_label(use.label)
+    said = {"name": name, "used": same(use.expression), "ran": same(ran), "place": place, "line": use.line}
+    if not use.label:
+        words = text("`{name}` runs `{ran}`, which you should write yourself here", **said)
+    elif not use.expression:
+        words = text("`{name}` ({place}, line {line}) runs `{ran}`, which you should write yourself here", **said)
+    elif plain(ran.rpartition(".")[2]) in plain(use.expression):
+        words = text("`{name}` uses `{used}` ({place}, line {line}), which you should write yourself here", **said)
+    else:
+        words = text(
+            "`{name}` uses `{used}` ({place}, line {line}), which runs `{ran}`; you should write that yourself here",
+            **said,
         )
-    raise CheckFailed(
-        text("`{name}` uses `{used}` ({place}, line {line}), which you should write yourself here", **place)
-    )
+    return CheckFailed(words, finding=f"`{name}` is ready-made")
 
 
 def assert_tensor(value: Any, *, name: str | None = None) -> torch.Tensor:

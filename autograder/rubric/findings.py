@@ -37,7 +37,7 @@ class Finding:
             return cls("")
         if isinstance(error, CheckFailed):
             actual = error.actual.detach() if isinstance(error.actual, torch.Tensor) else None
-            told = _PLACE.sub("", error.text.en)
+            told = _PLACE.sub("", error.finding)
             return cls(_NUMBER.sub("#", told), tuple(map(float, _NUMBER.findall(told))), actual)
         if isinstance(error, StudentException):
             return cls(error.text.en.rpartition("\n")[2])

@@ -186,6 +186,8 @@ def _one_of(found: list[Mutant]) -> Diagnosis:
     """Return one diagnosis for mistakes that all do the same."""
     words = found[0].explain
     for other in found[1:]:
+        if other.explain == found[0].explain:
+            continue
         words = text("{cause} Or: {other}", cause=words, other=other.explain)
     return Diagnosis(id=CAUSES.join(mutant.id for mutant in found), text=words)
 

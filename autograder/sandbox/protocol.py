@@ -149,6 +149,31 @@ class CallRequest(_Request):
 
 
 @final
+class RecordRequest(_Request):
+    """Call a function and record which ready-made operations run. Answered by a `ValueReply`.
+
+    Its result is a list of operation, label, line and expression of each use, as in `tracing.Use`; None if the record
+    was disturbed. What the function returns is thrown away. The frame's tensors are the arguments.
+
+    Attributes:
+        name: the function.
+        args: a tree for each positional argument.
+        grad_enabled: whether the call records a graph.
+        watch: the names of the operations.
+        exact: as in `tracing.Recorder`.
+        most: how many items of a returned iterator are taken.
+    """
+
+    op: Literal["record"]
+    name: str
+    args: list[object]
+    grad_enabled: bool
+    watch: list[str]
+    exact: bool
+    most: int
+
+
+@final
 class VjpRequest(_Request):
     """Ask for a vector-Jacobian product of an earlier call. Answered by a `VjpReply`.
 
@@ -224,7 +249,7 @@ LoadRequest = StartRequest | CellRequest | FinishRequest | StageRequest | ShowRe
 ObjectRequest = NextRequest | TakeRequest | IterRequest | GetRequest
 """Requests about an object that stays in the worker."""
 
-Request = LoadRequest | CallRequest | VjpRequest | ObjectRequest
+Request = LoadRequest | CallRequest | RecordRequest | VjpRequest | ObjectRequest
 
 # -- worker to rubric process: untrusted -------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from autograder.sandbox.protocol import (
     IterRequest,
     LoadRequest,
     NextRequest,
+    RecordRequest,
     Reply,
     Request,
     ShowReply,
@@ -37,6 +38,7 @@ from autograder.sandbox.protocol import (
     VjpRequest,
 )
 from autograder.sandbox.showing import CellDisplay
+from autograder.sandbox.tracing import Recorder
 from autograder.sandbox.wire import Connection, Decoder, Encoder, Received, Tree, WireError, pack, to_bytes
 
 _NAMES_SENT = 500
@@ -89,6 +91,8 @@ class Worker:
         match message["op"]:
             case "call":
                 self._call(message, tensors)
+            case "record":
+                self._record(message, tensors)
             case "vjp":
                 self._vjp(message, tensors)
             case "next":
@@ -191,6 +195,19 @@ class Worker:
         }
         graph_inputs = leaves[: message["inputs"]] if message["grad_enabled"] else None
         self._reply_tensors(answer, encoder, graph_inputs)
+
+    def _record(self, message: RecordRequest, tensors: list[Received]) -> None:
+        """Call a function for what runs meanwhile, its result's way into a frame included."""
+        _, values = _as_arguments(tensors, {})
+        networks: list[Network] = []
+        decoder = Decoder(values, lambda tag, inner: self._resolve(tag, inner, networks))
+        arguments = decoder.decode(message["args"])
+        function, encoder = self._find(message["name"]), Encoder(lambda _: None)
+        recorder = Recorder(message["watch"], exact=message["exact"])
+        with torch.set_grad_enabled(message["grad_enabled"]), recorder as record:
+            result = first_items(function(*arguments), message["most"])
+            pack(ValueReply(result=encoder.encode(result)), encoder.tensors)  # a tensor may calculate itself only here
+        self._reply(None if record.uses is None else [list(use) for use in record.uses])
 
     def _vjp(self, message: VjpRequest, tensors: list[Received]) -> None:
         """Answer with the vector-Jacobian product of an earlier call, differentiable in turn with ``create_graph``."""

@@ -59,13 +59,13 @@ def frames_outside(error: BaseException, package: str) -> Failure:
         code, line = traceback.tb_frame.f_code, traceback.tb_lineno or 0
         if not code.co_filename.startswith(package) and "site-packages" not in code.co_filename:
             frames.append(
-                (_cell_name(code.co_filename), line, code.co_name, linecache.getline(code.co_filename, line).strip())
+                (cell_name(code.co_filename), line, code.co_name, linecache.getline(code.co_filename, line).strip())
             )
         traceback = traceback.tb_next
     return Failure(type(error).__name__, str(error), frames[-8:])
 
 
-def _cell_name(file: str) -> str:
+def cell_name(file: str) -> str:
     """Return Jupyter's name for a cell, or the name of any other file."""
     if "ipykernel_" not in file and not file.startswith("<ipython-input"):
         return file

@@ -7,12 +7,13 @@ does not declare as changed in place is frozen, and a change is noted instead of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from autograder.course.settings import Function
+from autograder.sandbox.tracing import Use
 from autograder.student.calls import Call, remember_call
-from autograder.student.source_use import Source, Use
+from autograder.student.source_use import Source
 
 
 class Runner(Protocol):
@@ -28,6 +29,26 @@ class Runner(Protocol):
 
         Returns:
             Its result, and the parameters it changed although it may not.
+
+        Raises:
+            StudentError: it returned no value.
+        """
+        ...
+
+    def record(
+        self, function: Function, arguments: list[Any], watch: Sequence[str], *, exact: bool = False, most: int = 0
+    ) -> list[Use] | None:
+        """Call a function and record which ready-made operations run meanwhile.
+
+        Args:
+            function: the declaration.
+            arguments: what it is called with.
+            watch: the names of the operations, as `Recorder` takes them.
+            exact: as `Recorder` takes it.
+            most: so many items of an iterator that it returns are taken.
+
+        Returns:
+            The uses in order; None if the code disturbed the record.
 
         Raises:
             StudentError: it returned no value.
@@ -56,9 +77,18 @@ class StudentFunction:
         self.function, self.runner, self._source = function, runner, source
         self.__name__ = function.name
 
-    def find_use(self, *names: str) -> Use | None:
-        """Find where its source text uses one of these names; None also means that there is no text to read."""
-        return None if self._source is None else self._source.find_use(self.function.name, names)
+    def record(self, arguments: Sequence[Any], *names: str, exact: bool = False, most: int = 0) -> list[Use] | None:
+        """Call it and record which ready-made operations run; see `Runner.record`.
+
+        A use with no line of the student's is given the line that defines the function.
+        """
+        in_order = _in_order(self.function, tuple(arguments), {})
+        self._remember(in_order)
+        uses = self.runner.record(self.function, in_order, names, exact=exact, most=most)
+        if uses is None or self._source is None or all(use.label for use in uses):
+            return uses
+        label, line = self._source.find_definition(self.function.name) or ("", 0)
+        return [use if use.label else use._replace(label=label, line=line) for use in uses]
 
     def __call__(self, *positional: Any, **named: Any) -> Any:
         """Call it as the assignment declares it.
@@ -82,11 +112,15 @@ class StudentFunction:
 
     def _call(self, most: int | None, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
         arguments = _in_order(self.function, positional, named)
-        call = Call(self.function.name, tuple(zip(self.function.parameters, arguments, strict=False)))
-        remember_call(call)
+        call = self._remember(arguments)
         result, changed = self.runner.call(self.function, arguments, most=most)
         call.changed.extend(changed)
         return result
+
+    def _remember(self, arguments: list[Any]) -> Call:
+        call = Call(self.function.name, tuple(zip(self.function.parameters, arguments, strict=False)))
+        remember_call(call)
+        return call
 
 
 def _in_order(function: Function, positional: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:

@@ -50,7 +50,7 @@ _MALFORMED = (
     MemoryError,
     WireError,
 )
-_USING = ("call", "next", "take", "get", "iter", "vjp")
+_USING = ("call", "record", "next", "take", "get", "iter", "vjp")
 """Requests that run a student's function; only they use up a seed, which loading the cells again leaves alone."""
 
 
@@ -332,7 +332,7 @@ class Host:
     def _failure(self, tree: Any) -> Failure:
         kind, message, frames, surroundings = tree
         shown = [
-            (str(label)[:200], _as_line(line), str(name)[:80], str(source)[:200])
+            (str(label)[:200], as_line(line), str(name)[:80], str(source)[:200])
             for label, line, name, source in frames[:20]
         ]
         failure = Failure(str(kind)[:80], str(message)[:2000], shown)
@@ -401,7 +401,7 @@ def _as_names(tree: object, most: int) -> list[str]:
     return [name for name in as_list(tree)[:most] if isinstance(name, str) and len(name) <= 80]
 
 
-def _as_line(value: Any) -> int:
+def as_line(value: Any) -> int:
     """Return a line number within bounds: a report would print one of a thousand digits in full."""
     if type(value) is not int or not 0 <= value < 1 << 31:
         raise WireError("malformed line number")

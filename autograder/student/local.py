@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 import torch
@@ -15,8 +15,9 @@ from autograder.course.submission import Submission
 from autograder.datasets import OFFLINE
 from autograder.sandbox import stand_ins
 from autograder.sandbox.cells import Failure, Notebook, first_items
+from autograder.sandbox.tracing import Recorder, Use
 from autograder.sandbox.wire import identical
-from autograder.student.failures import missing_function, student_exception
+from autograder.student.failures import cell_name, missing_function, student_exception
 from autograder.student.functions import StudentFunction
 
 
@@ -81,6 +82,15 @@ class LocalRunner:
         if any(result is now and not identical(before, now) for pairs in frozen.values() for now, before in pairs):
             result = result.clone()  # as it came back: the argument itself is restored in a moment
         return result, [name for name, pairs in frozen.items() if _restore(pairs)]
+
+    def record(
+        self, function: Function, arguments: list[Any], watch: Sequence[str], *, exact: bool = False, most: int = 0
+    ) -> list[Use] | None:
+        """See `Runner`."""
+        with Recorder(watch, exact=exact) as record:
+            self.call(function, arguments, most=most)
+        uses = record.uses
+        return uses and [use._replace(label=cell_name(use.label)) for use in uses]
 
     def _own(self, argument: Any) -> Any:
         """Copy lists, as travelling does, and take the wrapper off the student's own functions."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import GeneratorType
 from typing import Any
 
@@ -30,14 +31,16 @@ from autograder.sandbox.protocol import (
     IterRequest,
     NextRequest,
     ObjectRequest,
+    RecordRequest,
     Result,
     TakeRequest,
     VjpRequest,
 )
+from autograder.sandbox.tracing import MAX_SHOWN, MAX_USES, Use
 from autograder.sandbox.wire import MAX_BODY, Decoder, Encoder, Received, Tree, WireError, used_tensors
 from autograder.student.failures import missing_function
 from autograder.student.functions import StudentFunction
-from autograder.student.host import Host, as_list
+from autograder.student.host import Host, as_line, as_list
 
 MAX_ITERATED = 4 * MAX_BODY
 """Bytes that one iterator may yield in all, tensors and structure: an endless one would fill the rubric's memory."""
@@ -91,11 +94,42 @@ class RemoteRunner:
 
     def call(self, function: Function, arguments: list[Any], *, most: int | None = None) -> tuple[Any, list[str]]:
         """See `autograder.student.functions.Runner`."""
+        with self._noting(function):
+            return self.call_remote(function.name, arguments, {}, function=function, most=most)
+
+    def record(
+        self, function: Function, arguments: list[Any], watch: Sequence[str], *, exact: bool = False, most: int = 0
+    ) -> list[Use] | None:
+        """See `autograder.student.functions.Runner`."""
+        callbacks: Callbacks = {}
+        encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
+        with self._noting(function), self.host.calling(function.name) as late:
+            request: RecordRequest = {
+                "op": "record",
+                "name": function.name,
+                "args": [encoder.encode(argument) for argument in arguments],
+                "grad_enabled": torch.is_grad_enabled(),
+                "watch": list(watch),
+                "exact": exact,
+                "most": most,
+            }
+            answer, received = self.host.ask(
+                request,
+                encoder.tensors,
+                on_timeout=late,
+                name=function.name,
+                callback=lambda message, tensors: self._call_back(message, tensors, callbacks, function.name),
+            )
+        return self.host.checked(lambda: _accept_uses(answer, received))
+
+    @contextmanager
+    def _noting(self, function: Function) -> Iterator[None]:
+        """Run something of a function that has to be there, and note the first time it ends or blocks its process."""
         self.host.make_ready()
         if function.name not in self.host.defined:
             raise self._note(function, "missing", StudentError(missing_function(function.name, self.host.defined)))
         try:
-            return self.call_remote(function.name, arguments, {}, function=function, most=most)
+            yield
         except StudentTimeout as error:
             raise self._note(function, "timeout", error) from None
         except StudentCrash as error:
@@ -407,6 +441,22 @@ def _accept_products(
     graph = answer.get("graph")
     live = [(i, node["t"]) for i, node in enumerate(tree) if node is not None and received[node["t"]].requires_grad]
     return products, graph if type(graph) is int else None, live
+
+
+def _accept_uses(answer: Result, received: list[Received]) -> list[Use] | None:
+    """Return the uses in an untrusted answer; None if it says that the record was disturbed."""
+    uses = Decoder([r.tensor for r in received]).decode(answer["result"])
+    if uses is None:
+        return None
+    if not isinstance(uses, list) or len(uses) > MAX_USES:
+        raise WireError("malformed record")
+    return [_accept_use(*use) for use in uses]
+
+
+def _accept_use(operation: Any, label: Any, line: Any, expression: Any) -> Use:
+    if not all(isinstance(words, str) for words in (operation, label, expression)):
+        raise WireError("malformed record")
+    return Use(operation[:200], label[:200], as_line(line), expression[:MAX_SHOWN])
 
 
 def _take_mode(function: Callable[..., Any], message: CallbackRequest) -> bool:

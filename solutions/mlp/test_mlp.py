@@ -83,10 +83,11 @@ def test_relu_gradient(student):
           "en": "torch.max, torch.clamp, torch.where or a product with (X > 0): all of them will do."},
     needs="relu.values",
 )
-def test_relu_by_hand(student):
-    checks.assert_written_without(
-        student.relu, "relu", "relu6", "leaky_relu", "leakyrelu", "prelu", "rrelu", "hardtanh", "threshold", "clamp_min_relu"
-    )
+def test_relu_by_hand(student, rng):
+    arguments = [(torch.randn(size, generator=rng),) for size in ((5, 4), (300, 10))]  # as elsewhere, and a batch
+    arguments.append((torch.tensor([[-2.0, 0.5], [2.0, -1.0]], dtype=torch.float64, requires_grad=True),))
+    # elu without its exponential, hardtanh without its upper end and threshold at 0 are relu
+    checks.assert_written_without(student.relu, "relu", "elu", "hardtanh", "threshold", arguments=arguments)
 
 
 # -- init_params -------------------------------------------------------------------------------------------------------
