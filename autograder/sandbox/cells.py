@@ -21,7 +21,6 @@ import types
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -215,11 +214,6 @@ class Notebook:
         for name in _definitions(statement):
             if name in self.exercise_of and name in self.names:
                 self._last_definition[name] = self.names[name]
-
-
-def first_items(value: Any, most: int) -> Any:
-    """The first items of an iterator; anything else as it is."""
-    return list(islice(value, most)) if hasattr(type(value), "__next__") else value
 
 
 def _syntax_failure(error: BaseException, label: str) -> Failure:

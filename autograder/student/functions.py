@@ -27,7 +27,8 @@ class Runner(Protocol):
             most: so many items of an iterator that it returns are given instead of the iterator.
 
         Returns:
-            Its result, and the parameters it changed although it may not.
+            Its result, and the parameters it changed although it may not; the list grows if an iterator that it
+            returned changes one later.
 
         Raises:
             StudentError: it returned no value.
@@ -85,7 +86,7 @@ class StudentFunction:
         call = Call(self.function.name, tuple(zip(self.function.parameters, arguments, strict=False)))
         remember_call(call)
         result, changed = self.runner.call(self.function, arguments, most=most)
-        call.changed.extend(changed)
+        call.changed = changed  # the runner's own list: while an iterator is advanced it may grow
         return result
 
 
