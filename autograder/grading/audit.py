@@ -3,6 +3,9 @@
 Named mutants must fail the criteria they name, equivalents must get full marks, and of the versions generated from the
 reference at least 95 % must lose a point; those that are right all the same are listed by hand in ``mutants.yaml``.
 Functions that solve nothing must earn next to nothing.
+
+The inputs are random, by a course's key, so a version may be caught in one course and not in the next. With several
+keys everything is judged by each of them, and what depends on luck shows.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograder.base.run_folder import RunFolder
@@ -23,28 +26,65 @@ from autograder.grading.mutations import generate, generate_trivial
 from autograder.results.audit import Audit, CriterionAudit, Version
 from autograder.results.grade_report import CriterionResult, GradeReport
 from autograder.rubric.criteria import is_named
+from autograder.rubric.provenance import seed_of
 
 KEY = b"audit"
 """Seeds the inputs of every audit: the same rubric gets the same result everywhere."""
 
 
-def count_versions(assignment: Assignment) -> int:
-    """How many versions an audit grades.
+@dataclass(frozen=True)
+class Selection:
+    """Which versions to judge.
+
+    Args:
+        exercises: those of these exercises; of all where there are none.
+        versions: those with these ids; all where there are none.
+    """
+
+    exercises: frozenset[str] = frozenset()
+    versions: frozenset[str] = frozenset()
+
+    def has(self, version: Version) -> bool:
+        """Is this version to be judged?"""
+        return (not self.exercises or version.exercise in self.exercises) and (
+            not self.versions or version.id in self.versions
+        )
+
+
+EVERYTHING = Selection()
+
+
+def keys_of(count: int) -> tuple[bytes, ...]:
+    """So many course keys, the same in every audit; the first is the only one where one is asked for."""
+    return (KEY, *(f"audit {number}".encode() for number in range(2, count + 1)))
+
+
+def versions_of(assignment: Assignment) -> list[Version]:
+    """Every version that there is, not judged yet.
 
     Raises:
         ConfigError: ``mutants.yaml`` or an edit in it is wrong.
     """
-    return len(_versions(assignment, mutants.load(assignment), Answers.of(assignment, assignment.notebook)))
+    answers = Answers.of(assignment, assignment.notebook)
+    return [version for version, _ in _versions(assignment, mutants.load(assignment), answers)]
 
 
 def audit(
-    assignment: Assignment, *, processes: int, confined: bool = True, advance: Callable[[], None] = lambda: None
+    assignment: Assignment,
+    *,
+    processes: int,
+    keys: int = 1,
+    chosen: Selection = EVERYTHING,
+    confined: bool = True,
+    advance: Callable[[], None] = lambda: None,
 ) -> Audit:
     """Grade every version of an assignment.
 
     Args:
         assignment: the folder in ``solutions/``.
         processes: how many rubric processes work at once.
+        keys: with so many course keys; versions that solve nothing are judged with the first only.
+        chosen: the versions to judge.
         confined: the kernel bounds what the versions can do.
         advance: called after each version.
 
@@ -54,33 +94,100 @@ def audit(
     """
     known = mutants.load(assignment)
     answers = Answers.of(assignment, assignment.notebook)
-    versions = _versions(assignment, known, answers)
-    reports: dict[str, GradeReport] = {}
+    every = _versions(assignment, known, answers)
+    versions = [(version, source) for version, source in every if chosen.has(version)]
+    course_keys = keys_of(keys)
     with RunFolder() as folder:
-        jobs = list(_hand_in(folder, assignment, answers, versions))
-        unsettled: list[Job] = []
+        jobs = list(_hand_in(folder, assignment, answers, versions, course_keys))
+        verdicts = [Verdicts(version, job, assignment) for job, (version, _) in zip(jobs, versions, strict=True)]
         with Engine(jobs, assignment, KEY, sessions=min(processes, len(jobs)), confined=confined) as engine:
-            for report in engine.reports():
-                reports[report.student] = report
-                number = int(report.student)
-                if jobs[number].exercise and not _judged(versions[number][0], report).is_settled:
-                    unsettled.append(replace(jobs[number], exercise=None))
-                else:
-                    advance()
-            engine.add(unsettled)
-            for report in engine.reports():
-                reports[report.student] = report
-                advance()
-    if jobs:
-        _refuse_unknown_criteria(assignment, known, reports[jobs[0].student])
-    judged = tuple(_judged(version, reports[job.student]) for job, (version, _) in zip(jobs, versions, strict=True))
-    generated = {v.id for v in judged if v.kind == "generated"}
+            _collect(engine, verdicts, advance)
+            engine.add([v.job for v in verdicts if v.needs_the_whole_rubric()])
+            _collect(engine, verdicts, advance)
+    if verdicts:
+        _refuse_unknown_criteria(assignment, known, verdicts[0].first)
+    judged = tuple(v.judged() for v in verdicts)
+    generated = {version.id for version, _ in every if version.kind == "generated"}
+    criteria = _criteria(judged, verdicts[0].first) if verdicts and not chosen.versions else ()
     return Audit(
         assignment=assignment.name,
+        keys=keys,
+        is_partial=bool(chosen.versions),
         versions=judged,
-        criteria=tuple(_criteria(judged, reports[jobs[0].student] if jobs else None)),
+        criteria=tuple(c for c in criteria if not chosen.exercises or c.exercise in chosen.exercises),
         stale=tuple(e.id for e in known.generated_equivalents if e.id not in generated),
     )
+
+
+def _collect(engine: Engine, verdicts: Sequence[Verdicts], advance: Callable[[], None]) -> None:
+    """Add what the engine reports to the verdicts."""
+    for report in engine.reports():
+        found = verdicts[int(report.student)]
+        found.add(report)
+        if found.are_final(report):
+            advance()
+
+
+class Verdicts:
+    """What each key's criteria said of one version.
+
+    Args:
+        version: not judged yet.
+        job: what is judged of it, and with which other keys; in the end that of the second try, if there was one.
+        assignment: whose version it is.
+    """
+
+    def __init__(self, version: Version, job: Job, assignment: Assignment) -> None:
+        self.version, self.job = version, job
+        self._keys = {seed_of(key, assignment): key for key in (KEY, *job.keys)}
+        self._reports: dict[str, GradeReport] = {}
+        self._own = seed_of(KEY, assignment)
+
+    @property
+    def first(self) -> GradeReport:
+        """The report with the first key, the only one with causes."""
+        return self._reports[self._own]
+
+    def add(self, report: GradeReport) -> None:
+        """Keep a report, the later of two."""
+        self._reports[report.seed] = report
+
+    def are_final(self, report: GradeReport) -> bool:
+        """Was this the version's last report? The first key's comes last."""
+        return report.seed == self._own and not (self.job.exercise and self._unsettled())
+
+    def needs_the_whole_rubric(self) -> bool:
+        """Has the exercise that it changes not shown all? Then the job becomes one of the whole rubric."""
+        unsettled = self._unsettled() if self.job.exercise else []
+        if unsettled:
+            self.job = replace(self.job, exercise=None, keys=tuple(key for key in unsettled if key != KEY))
+        return bool(unsettled)
+
+    def _unsettled(self) -> list[bytes]:
+        if self.first.status == "error":
+            return [KEY]
+        return [key for seed, key in self._keys.items() if not self._with_key(seed).is_settled]
+
+    def _with_key(self, seed: str) -> Version:
+        judged = _judged(self.version, self._reports[seed])
+        # only the first key is asked for causes
+        return judged if seed == self._own else judged.model_copy(update={"diagnosis": judged.id})
+
+    def judged(self) -> Version:
+        """The version with what became of it."""
+        first = _judged(self.version, self.first)
+        if first.problem:
+            return first
+        found = [_judged(self.version, self._reports[seed]) for seed in self._keys]
+        return first.model_copy(
+            update={
+                "failed": tuple(dict.fromkeys(name for version in found for name in version.failed)),
+                "missed": tuple(dict.fromkeys(name for version in found for name in version.missed)),
+                "problem": next((version.problem for version in found if version.problem), None),
+                "keys": len(found),
+                "caught": sum(bool(version.failed) and not version.missed for version in found),
+            }
+        )
 
 
 def _versions(assignment: Assignment, known: Mutants, answers: Answers) -> list[tuple[Version, str]]:
@@ -106,7 +213,11 @@ def _versions(assignment: Assignment, known: Mutants, answers: Answers) -> list[
 
 
 def _hand_in(
-    folder: Path, assignment: Assignment, answers: Answers, versions: Sequence[tuple[Version, str]]
+    folder: Path,
+    assignment: Assignment,
+    answers: Answers,
+    versions: Sequence[tuple[Version, str]],
+    keys: Sequence[bytes],
 ) -> Iterator[Job]:
     """Write every version as a student's notebook, named by its number.
 
@@ -118,7 +229,13 @@ def _hand_in(
         notebook = answers.notebook({**answers.solutions, version.exercise: source})
         path.write_text(json.dumps(notebook), encoding="utf-8")
         whole = version.kind == "equivalent" or number == 0
-        yield Job(path.stem, assignment.name, path, exercise=None if whole else version.exercise)
+        yield Job(
+            path.stem,
+            assignment.name,
+            path,
+            exercise=None if whole else version.exercise,
+            keys=() if version.kind == "trivial" else tuple(keys[1:]),
+        )
 
 
 def _refuse_unknown_criteria(assignment: Assignment, known: Mutants, report: GradeReport) -> None:
@@ -149,15 +266,23 @@ def _judged(version: Version, report: GradeReport) -> Version:
     )
 
 
-def _criteria(versions: Sequence[Version], report: GradeReport | None) -> Iterator[CriterionAudit]:
-    named, generated, decisive = Counter[str](), Counter[str](), Counter[str]()
+def _criteria(versions: Sequence[Version], report: GradeReport) -> Iterator[CriterionAudit]:
+    named, generated, decisive, tried = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     for version in versions:
+        tried[version.exercise] += version.is_wrong
         if version.kind in ("mutant", "generated"):
             (named if version.kind == "mutant" else generated).update(version.failed)
             decisive.update(version.failed if len(version.failed) == 1 else ())
-    ids = [_base(c) for exercise in report.exercises for c in exercise.criteria] if report else []
-    for name in dict.fromkeys(ids):
-        yield CriterionAudit(id=name, named=named[name], generated=generated[name], decisive=decisive[name])
+    for exercise in report.exercises:
+        for name in dict.fromkeys(_base(c) for c in exercise.criteria):
+            yield CriterionAudit(
+                id=name,
+                exercise=exercise.name,
+                tried=tried[exercise.name],
+                named=named[name],
+                generated=generated[name],
+                decisive=decisive[name],
+            )
 
 
 def _base(criterion: CriterionResult) -> str:

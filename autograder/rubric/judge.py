@@ -100,6 +100,11 @@ class Judge:
             self._seeds[name] = derive_seed(self.key, self.assignment.name, name)
         return self._seeds[name]
 
+    def use_key(self, key: bytes) -> None:
+        """Seed all random inputs by another key from now on."""
+        self.key = key
+        self._seeds.clear()
+
     def inputs_of(self, judged: Criterion) -> torch.Generator:
         """What a criterion draws its random inputs from: by the course's secret, the same for every submission."""
         import torch
