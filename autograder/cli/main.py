@@ -39,8 +39,8 @@ from autograder.cli.quiz import app as quiz
 if TYPE_CHECKING:
     from autograder.base.i18n import Language
     from autograder.course.course import Course
-    from autograder.grading.batch import Grade
     from autograder.grading.audit import Selection
+    from autograder.grading.batch import Grade
     from autograder.results.audit import Audit, Version
     from autograder.results.grade_report import GradeReport
 

@@ -83,7 +83,8 @@ def audit(
     Args:
         assignment: the folder in ``solutions/``.
         processes: how many rubric processes work at once.
-        keys: with so many course keys; versions that solve nothing are judged with the first only.
+        keys: with so many course keys; with the first in a worker, like any submission, with the others in the rubric's
+            process. Versions that solve nothing are judged with the first only.
         chosen: the versions to judge.
         confined: the kernel bounds what the versions can do.
         advance: called after each version.

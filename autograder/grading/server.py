@@ -33,8 +33,8 @@ from autograder.course import submission as submissions
 from autograder.course.course import Assignment
 from autograder.course.jobs import Job
 from autograder.course.mutants import Answers
-from autograder.course.submission import Submission
 from autograder.results.grade_report import GradeReport
+from autograder.rubric import replay
 from autograder.rubric.judge import Judge
 from autograder.rubric.known_mistakes import KnownMistakes
 from autograder.rubric.plugin import run_criteria
@@ -44,7 +44,6 @@ from autograder.rubric.run import make_report, open_submission
 from autograder.sandbox import confine, workfolder
 from autograder.sandbox.process import Zygote
 from autograder.sandbox.serving import Server
-from autograder.student.remote import RemoteRunner
 
 _LEAST_MEMORY_MB = 768
 
@@ -160,33 +159,30 @@ class Session:
         return self._report(job, started, problems=problems, submission=submission)
 
     def _grade_with_other_keys(self, job: Job, zygote: Zygote) -> Iterator[GradeReport]:
-        """Judge one submission with each of the other keys that the job names, and look for no causes.
+        """Judge one version of the author's with each of the other keys that the job names, and look for no causes.
 
-        Its cells run once for as many keys as it has time for: a worker's start costs more than most criteria.
+        A worker and its messages take ten times as long as most criteria, so they are tried in this process.
         """
-        judge, waiting = self._judge, list(job.keys)
-        if job.path is None or not waiting:
+        if job.path is None or not job.keys:
             return
-        submission, own_key, explain = submissions.read(job.path), judge.key, judge.explain
-        judge.exercise, judge.explain = job.exercise, lambda results, _: results
+        judge, submission = self._judge, submissions.read(job.path)
+        own_key, explain = judge.key, judge.explain
+        judge.exercise, judge.explain = job.exercise, None
+        version = replay.load(judge, submission)
         try:
-            while waiting:
-                ends = time.perf_counter() + judge.assignment.settings.limits.submission_s / 4
-                with open_submission(judge, zygote, submission) as runner:
-                    while waiting and time.perf_counter() < ends:
-                        yield self._grade_with(waiting.pop(0), job, submission, runner)
+            for key in job.keys:
+                started = time.perf_counter()
+                judge.use_key(key)
+                if version is None:
+                    judge.skip_all()
+                else:
+                    with replay.before(judge, version):
+                        run_criteria(self._criteria)
+                report = self._report(job, started, submission=submission)
+                yield report.model_copy(update={"seed": seed_of(key, judge.assignment)})
         finally:
             judge.use_key(own_key)
             judge.explain = explain
-
-    def _grade_with(self, key: bytes, job: Job, submission: Submission, runner: RemoteRunner) -> GradeReport:
-        judge, started = self._judge, time.perf_counter()
-        assert judge.student is not None
-        judge.use_key(key)
-        judge.begin(judge.student, seed_submission=runner.seed)
-        run_criteria(self._criteria)
-        report = self._report(job, started, problems=runner.problems, submission=submission)
-        return report.model_copy(update={"seed": seed_of(key, judge.assignment)})
 
     def _report(self, job: Job, started: float, **what: Any) -> GradeReport:
         return make_report(self._judge, self._provenance, student=job.student, path=job.path, started=started, **what)
