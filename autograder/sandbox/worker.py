@@ -210,7 +210,7 @@ class Worker:
     def _iter(self, message: IterRequest) -> None:
         iterable, view = self._objects[message["object"]]
         self._notebook.enter(view)
-        self._reply(iter(iterable))
+        self._reply(iter(iterable), self._frozen.get(message["object"]))
 
     def _get(self, message: GetRequest) -> None:
         owner, view = self._objects[message["object"]]
@@ -302,7 +302,7 @@ class Worker:
             raise _HungUp from None
 
     def _reply(self, value: Any, frozen: Frozen | None = None) -> None:
-        encoder = Encoder(self._handle)
+        encoder = Encoder(lambda inner: self._handle(inner, frozen))
         answer = ValueReply(result=encoder.encode(value))
         if frozen:
             answer["changed"] = frozen.changed

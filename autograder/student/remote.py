@@ -159,7 +159,7 @@ class RemoteRunner:
             answer, received = self.host.ask(request(target.handle), [], on_timeout=late, name=origin)
         self.host.checked(lambda: target.watched.note(answer))
         size = sum(r.tensor.numel() * r.tensor.element_size() for r in received) + _size_of(answer["result"])
-        return self.host.checked(lambda: (self._results(answer, received, [], origin), size))
+        return self.host.checked(lambda: (self._results(answer, received, [], origin, target.watched), size))
 
     def _accept(
         self,
