@@ -1,4 +1,4 @@
-"""The checks of rubrics under the name that courses import: ``from autograder.checks import assert_close``."""
+"""The checks for rubrics, where courses import them from: ``from autograder.checks import assert_close``."""
 
 from autograder.rubric.checks import (
     CheckFailed,

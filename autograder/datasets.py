@@ -1,7 +1,7 @@
-"""Images to classify: Fashion-MNIST where it can be had, handwritten digits that the package carries where it cannot.
+"""Images to classify: Fashion-MNIST where it is available, otherwise handwritten digits that come with the package.
 
-Notebooks that students run import this module, in a grading worker too: it imports nothing else of the package, and
-what the package carries is read when the module is imported, because a worker may read no files later.
+Students' notebooks import this module, in a grading worker too. It therefore imports nothing else of the package, and
+reads the digits when it is imported, because a worker may read no files later.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ Value = TypeVar("Value")
 
 _CARRIED = {path.name: path.read_bytes() for path in sorted((Path(__file__).parent / "data").glob("*.gz"))}
 OFFLINE = "AUTOGRADER_OFFLINE"
-"""Set, nobody is asked: where a notebook is run to be judged, nobody waits for a download."""
+"""If set, nothing is downloaded: grading a notebook must not wait for the network."""
 _IDX_OF_BYTES = 0x08
-_TEST_EVERY = 7  # the digits come in runs of 0 to 9: a number without a factor of 10 takes all classes alike
+_TEST_EVERY = 7  # the digits come in runs of 0 to 9: a number that shares no factor with 10 takes all classes equally
 
 
 @dataclass(frozen=True)
 class Mirrors:
-    """Where the four files of Fashion-MNIST are.
+    """Where the four files of Fashion-MNIST can be downloaded.
 
     Args:
         mirrors: addresses to which a file's name is appended; tried in this order.
@@ -51,7 +51,7 @@ FASHION_MNIST = Mirrors(
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
     ),
-    md5={  # the smallest first: where there is no network, it is known soon
+    md5={  # the smallest first, so that a missing network shows soon
         "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
         "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
         "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
@@ -63,13 +63,13 @@ _CLOTHES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt"
 
 @dataclass(frozen=True)
 class Images:
-    """Images and their classes, to learn from and to test on.
+    """Images and their classes, for training and for testing.
 
     Args:
-        name: of the data set.
+        name: the data set's name.
         classes: what the labels 0, 1, ... mean.
         train: images (n, 1, height, width), float32 from 0 to 1, and labels (n,), int64.
-        test: the same of other images.
+        test: the same for other images.
         notice: which data set this is and why, in Chinese and English.
     """
 
@@ -83,7 +83,7 @@ class Images:
 def load_images(
     *, cache: Path | None = None, source: Mirrors = FASHION_MNIST, patience_s: float = 4, deadline_s: float = 120
 ) -> Images:
-    """Load Fashion-MNIST, or, where it cannot be had, the handwritten digits; print which of them it is.
+    """Load Fashion-MNIST, or the handwritten digits if it is not available, and print which one it is.
 
     Args:
         cache: the folder that keeps downloaded files; by default one in the user's cache folder.
@@ -100,21 +100,21 @@ def load_images(
         try:
             images = _fashion_mnist(cache or _cache_folder(), source, patience_s, time.monotonic() + deadline_s)
         except (OSError, http.client.HTTPException) as error:
-            images = digits(f"无法取得 Fashion-MNIST / Fashion-MNIST cannot be had: {error}")
+            images = digits(f"无法取得 Fashion-MNIST / Fashion-MNIST is not available: {error}")
     print(images.notice)
     return images
 
 
 def digits(reason: str = "") -> Images:
-    """The handwritten digits that the package carries: 1,540 to learn from, 257 to test on.
+    """Return the handwritten digits that come with the package: 1,540 for training, 257 for testing.
 
     Args:
-        reason: why it is these, for the notice.
+        reason: why these are used, for the notice.
 
     Returns:
         Images of shape (n, 1, 8, 8).
 
-    Mirrors:
+    Source:
         E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998
         (CC BY 4.0, https://doi.org/10.24432/C50P49).
 
@@ -138,13 +138,13 @@ def digits(reason: str = "") -> Images:
 
 
 def read_idx(content: bytes) -> torch.Tensor:
-    """A gzipped IDX file of bytes, the format of MNIST.
+    """Decode a gzipped IDX file of bytes, the format of MNIST.
 
     Returns:
         A uint8 tensor of the shape that the file states.
 
     Raises:
-        OSError: it is something else, or damaged.
+        OSError: the content is something else, or damaged.
     """
     import torch
 
@@ -176,7 +176,7 @@ def _cache_folder() -> Path:
 
 
 def _cached(path: Path, source: Mirrors, patience_s: float, deadline: float) -> bytes:
-    """A file from the cache, or from the first mirror that has it; what has another checksum counts as not there."""
+    """Return a file from the cache, or from the first mirror that has it; a wrong checksum counts as missing."""
     wanted = source.md5[path.name]
     if path.is_file() and _md5(content := path.read_bytes()) == wanted:
         return content
@@ -205,7 +205,7 @@ def _download(name: str, mirrors: Sequence[str], wanted: str, patience_s: float,
 
 
 def _fetch(address: str, patience_s: float, deadline: float) -> bytes:
-    """The bytes at an address; raises OSError when the server is silent for too long or time is up."""
+    """Return the bytes at an address; raise OSError if the server is silent for too long or time is up."""
     opened = _within(patience_s, lambda: urllib.request.urlopen(address, timeout=patience_s))  # noqa: S310 -- http(s) only
     content = bytearray()
     with opened as response:
@@ -217,10 +217,10 @@ def _fetch(address: str, patience_s: float, deadline: float) -> bytes:
 
 
 def _within(seconds: float, do: Callable[[], Value]) -> Value:
-    """Do something that may hang where no timeout reaches, as looking up a name does.
+    """Do something that may hang where no timeout reaches, such as a name lookup.
 
     Raises:
-        TimeoutError: it is not done in time; its thread is left behind.
+        TimeoutError: it did not finish in time; its thread is left behind.
     """
     done: list[Value] = []
     failed: list[OSError | http.client.HTTPException] = []

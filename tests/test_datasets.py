@@ -100,7 +100,7 @@ def test_a_damaged_file_in_the_cache_is_fetched_again(server, tmp_path):
 def test_without_it_the_digits_serve_and_a_notice_says_so(server, tmp_path, capsys, folder):
     images = load_images(cache=tmp_path, source=source(server, folder), patience_s=0.2)
     assert images.name == "UCI handwritten digits"
-    assert "Fashion-MNIST cannot be had" in capsys.readouterr().out
+    assert "Fashion-MNIST is not available" in capsys.readouterr().out
     assert not list(tmp_path.iterdir())
 
 

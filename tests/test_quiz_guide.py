@@ -38,7 +38,7 @@ def follow(course, *, until=None):
 
 def test_the_steps_lead_to_a_proved_released_and_scored_quiz(tmp_path):
     printed = follow(tmp_path)
-    assert "nothing to remark" in printed
+    assert "no remarks" in printed
     assert "shapes: 5 of 5 proved" in printed
     assert "2 scored, 0 unreadable, 0 could not be judged; mean 3.5 of 6" in printed
     assert (tmp_path / "quizzes" / "quiz.schema.json").read_text() == (

@@ -1,1 +1,1 @@
-"""What every package needs and nothing of ours is needed for: errors, languages, files, YAML records."""
+"""What every other package needs, without importing any of them: errors, languages, files, YAML records."""

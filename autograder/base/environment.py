@@ -1,4 +1,4 @@
-"""Environment variables that hold for a while."""
+"""Environment variables set for a while."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def overridden(name: str, value: str) -> Iterator[None]:
-    """Let a variable have a value; afterwards it is as it was."""
+    """Set a variable inside the block and restore it afterwards."""
     before = os.environ.get(name)
     os.environ[name] = value
     try:

@@ -1,4 +1,4 @@
-"""Files: never half written, and places in them."""
+"""Writes files and folders whole or not at all, and finds lines in files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from autograder.base.errors import UsageError
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file; whoever reads it meanwhile, or after a kill, sees the old content or the new, never half.
+    """Write a file atomically: readers see the old content or the new, never half of it, even after a kill.
 
     Raises:
         OSError: it cannot be written.
@@ -27,13 +27,13 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 
 def write_asked(path: Path, content: str | bytes, *, make_folder: bool = False, inputs: Collection[Path] = ()) -> None:
-    """Write a file that somebody has asked for, whole or not at all.
+    """Write a file that the user asked for, whole or not at all.
 
     Args:
-        path: its place.
-        content: of it.
-        make_folder: make the folder it lies in where there is none.
-        inputs: files it was made from, which it must not replace, and folders that it must not be found in next time.
+        path: where to write it.
+        content: what to write.
+        make_folder: create its folder if there is none.
+        inputs: files it was made from, which it must not replace, and folders in which the next run would read it.
 
     Raises:
         UsageError: it cannot be written.
@@ -44,21 +44,21 @@ def write_asked(path: Path, content: str | bytes, *, make_folder: bool = False, 
         raise UsageError(text("{path}: cannot be written: it is a folder; name a file", path=path))
     for used in inputs:
         if used.resolve() in (path.resolve(), *(path.resolve().parents if used.is_dir() else ())):
-            raise UsageError(text("{path}: lies where this is made from; name another file", path=path))
+            raise UsageError(text("{path}: is an input or lies among the inputs; name another file", path=path))
     try:
         if make_folder:
             path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, content)
     except FileNotFoundError as error:
         raise UsageError(
-            text("{path}: cannot be written: there is no such folder; make it, or name another", path=path)
+            text("{path}: cannot be written: its folder does not exist; create it or name another", path=path)
         ) from error
     except OSError as error:
         raise UsageError(text("{path}: cannot be written: {reason}", path=path, reason=error.strerror)) from error
 
 
 def replace_file(source: Path, target: Path) -> None:
-    """Put a copy of a file in the place of another; whoever reads it meanwhile sees the old one or the new one.
+    """Replace a file with a copy of another; readers see the old one or the new one.
 
     Raises:
         OSError: it cannot be written.
@@ -69,9 +69,9 @@ def replace_file(source: Path, target: Path) -> None:
 
 
 class FolderInPlace:
-    """A folder made anew beside its place, where whoever looks sees the old one or the new one, or after a kill none.
+    """Replaces a folder: readers see the old or the new one; after a kill, possibly neither until `recover`.
 
-    The old one is kept until it is no longer needed.
+    The old one is kept until `finish`.
     """
 
     def __init__(self, place: Path) -> None:
@@ -80,24 +80,24 @@ class FolderInPlace:
         self._is_in_place = False
 
     def recover(self) -> None:
-        """Clean up behind a process that was killed; of two folders the one in place counts."""
+        """Clean up after a process that was killed: if no folder is in place, put the old one back."""
         shutil.rmtree(self._new, ignore_errors=True)
         if self._old.exists() and not self._place.exists():
             self._old.rename(self._place)
         shutil.rmtree(self._old, ignore_errors=True)
 
     def begin(self) -> Path:
-        """The new folder, empty.
+        """Return the new folder, empty.
 
         Raises:
-            OSError: it cannot be made.
+            OSError: it cannot be created.
         """
         self.recover()
         self._new.mkdir(parents=True)
         return self._new
 
     def put_in_place(self) -> None:
-        """Let the new folder be what is seen.
+        """Move the new folder into place.
 
         Raises:
             OSError: one of them cannot be moved.
@@ -108,7 +108,7 @@ class FolderInPlace:
         self._is_in_place = True
 
     def undo(self) -> None:
-        """As if it had not begun."""
+        """Put everything back as it was before `begin`."""
         shutil.rmtree(self._place if self._is_in_place else self._new, ignore_errors=True)
         if self._old.exists():
             self._old.rename(self._place)
@@ -116,11 +116,11 @@ class FolderInPlace:
             self._place.parent.rmdir()
 
     def finish(self) -> None:
-        """The old one is not needed any more."""
+        """Remove the old folder."""
         shutil.rmtree(self._old, ignore_errors=True)
 
 
 def line_of(path: Path, words: str, *, last: bool = False) -> int | None:
-    """The number of the first line, or the last, that holds some words; None where there is no such line."""
+    """Return the number of the first line, or the last, that contains some words; None if there is none."""
     numbers = [n for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1) if words in line]
     return numbers[-1 if last else 0] if numbers else None

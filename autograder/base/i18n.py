@@ -1,8 +1,7 @@
-"""Two languages: every sentence a student reads exists in English and in Chinese.
+"""Two languages: every sentence a user reads exists in English and in Chinese.
 
-English sentences stand in the code; their Chinese ones in ``locale/zh_CN/LC_MESSAGES/autograder.po``. A test
-compares the two, so a sentence without a translation is a failing build. Content (titles, hints) carries its
-own two languages.
+The code holds the English sentences, ``locale/zh_CN/LC_MESSAGES/autograder.po`` the Chinese ones. A test compares
+the two, so a missing translation fails the build. Content (titles, hints) carries both languages itself.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ CATALOGUE = Path(__file__).parents[1] / "locale" / "zh_CN" / "LC_MESSAGES" / "au
 
 
 def without_addresses(words: str) -> str:
-    """Words without places of objects in memory and of a working folder, which are others in every process.
+    """Return words without memory addresses and working folders, which differ from process to process.
 
     >>> without_addresses("<Net object at 0x7fd9d15dc280>, '/tmp/autograder-run-1/autograder-work-2/data/x.csv'")
     "<Net object>, './data/x.csv'"
@@ -32,11 +31,13 @@ def without_addresses(words: str) -> str:
 
 
 def printable(words: str) -> str:
-    """Words as every encoding and terminal can hold them.
+    """Return words that every encoding and terminal can take.
 
-    File names may be any bytes, JSON strings half a surrogate pair; both may hold what steers a terminal or turns the
-    direction of writing.
+    File names may be any bytes and JSON strings half a surrogate pair; both may contain characters that steer a
+    terminal or reverse the direction of writing.
     """
+    if words.isprintable():  # as nearly all are
+        return words
     words = _STEERING.sub("\ufffd", words)
     if words.isascii():
         return words
@@ -58,20 +59,24 @@ class Text(BaseModel):
     @field_validator("en", "zh")
     @classmethod
     def _can_be_written(cls, words: str) -> str:
-        """Half a surrogate pair, from a student's string or a file name, has no encoding."""
+        """Replace half a surrogate pair, from a student's string or a file name, which has no encoding."""
         return printable(words)
 
     def __str__(self) -> str:
         return self.en
 
     def get(self, language: Language) -> str:
-        """The words in one language."""
+        """Return the words in one language."""
         return self.zh if language == "zh" else self.en
 
     @property
     def both(self) -> str:
-        """Both languages in one line, for where nobody knows yet which one its reader reads."""
+        """Both languages in one line, for a reader whose language is not known yet."""
         return f"{self.zh} / {self.en}"
+
+    def in_one_line(self) -> Text:
+        """The same words without line breaks."""
+        return Text(en=" ".join(self.en.split()), zh=" ".join(self.zh.split()))
 
     def __add__(self, other: Text) -> Text:
         return Text(en=self.en + other.en, zh=self.zh + other.zh)
@@ -85,11 +90,11 @@ def _chinese() -> dict[str, str]:
 
 
 def text(template: str, /, **values: object) -> Text:
-    """A sentence of ours in both languages.
+    """Return a sentence of ours in both languages.
 
     Args:
         template: the English sentence, with ``{name}`` where a value goes.
-        values: what goes there; a `Text` value is put in by language.
+        values: what goes there; a `Text` goes in by language.
 
     >>> text("not a notebook: {reason}", reason="empty").en
     'not a notebook: empty'
@@ -102,17 +107,17 @@ def text(template: str, /, **values: object) -> Text:
 
 
 def same(words: str) -> Text:
-    """Words that are not ours to translate: a student's traceback, a file name."""
+    """Return words that are not ours to translate, such as a traceback or a file name, as they are."""
     return Text(en=words, zh=words)
 
 
 def choose_language(asked: Language | None = None, default: Language = "en") -> Language:
-    """The language to speak: as asked, else ``AUTOGRADER_LANG``, else the course's."""
+    """Return the language to use: the one asked for, else ``AUTOGRADER_LANG``, else the course's."""
     return chosen_language(asked) or default
 
 
 def chosen_language(asked: Language | None = None) -> Language | None:
-    """The language that the user has chosen: as asked, else ``AUTOGRADER_LANG``; None where neither says one."""
+    """Return the language that the user chose: the one asked for, else ``AUTOGRADER_LANG``, else None."""
     if asked:
         return asked
     from_environment = os.environ.get("AUTOGRADER_LANG", "")[:2]

@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Record(BaseModel):
-    """Values that are checked when they are read and never change; an unknown key is refused."""
+    """A record that is checked when it is read, never changes and refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -13,10 +13,10 @@ _NEW, _IN_USE = "autograder-new-", "autograder-run-"
 
 
 class RunFolder:
-    """A folder of this process's own in the temporary folder; a context manager that gives its path.
+    """A temporary folder of this process's own; a context manager that gives its path.
 
-    It is locked, and the kernel takes the lock back however the process ends: in a folder that can be locked nobody
-    is at work any more, whatever process has the number of its owner by now, in this container or another one.
+    It is locked, and the kernel releases the lock however the process ends. A folder that can be locked is therefore
+    abandoned, whichever process has its owner's number by now, in this container or another.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class RunFolder:
         self._lock = os.open(new, os.O_RDONLY | os.O_DIRECTORY)
         with contextlib.suppress(OSError):  # where nothing can be locked, nothing is ever removed
             fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self.path = new.rename(new.with_name(new.name.replace(_NEW, _IN_USE)))  # not looked at before it is locked
+        self.path = new.rename(new.with_name(new.name.replace(_NEW, _IN_USE)))  # nobody looks at it before it is locked
 
     def close(self) -> None:
         """Remove it."""

@@ -28,7 +28,7 @@ from autograder.base.i18n import text
 from autograder.course.settings import Function, Settings
 
 PRACTICE_KEY = b"practice"
-"""Seeds a student's own checks, where the course's secret is not at hand."""
+"""Seeds a student's own checks, which do not have the course key."""
 
 _KEY_BYTES = 32
 
@@ -40,7 +40,7 @@ class Assignment:
     Args:
         directory: the folder.
         settings: its ``assignment.yaml``.
-        visible_only: leave the hidden part aside even where it is.
+        visible_only: ignore the hidden part even if it is there.
     """
 
     directory: Path
@@ -67,23 +67,23 @@ class Assignment:
         return self.directory / f"{self.name}.ipynb"
 
     def require_notebook(self) -> Path:
-        """The notebook, which must be there.
+        """Return the notebook's path, which must exist.
 
         Raises:
-            ConfigError: it is not.
+            ConfigError: it does not.
         """
         if not self.notebook.is_file():
-            raise ConfigError("is missing: the source notebook is called like its folder", path=self.notebook)
+            raise ConfigError(text("is missing; the source notebook has the name of its folder"), path=self.notebook)
         return self.notebook
 
     @property
     def private(self) -> Path:
-        """What students never get."""
+        """The folder that students never get."""
         return self.directory / "private"
 
     @property
     def data(self) -> Path:
-        """What students' code can read, as ``data/...``; it need not be there."""
+        """The folder that students' code can read as ``data/...``; it need not exist."""
         return self.directory / "data"
 
     @property
@@ -113,7 +113,7 @@ class Assignment:
         return {e.grade_id or f"test_{name}": name for name, e in self.settings.exercises.items()}
 
     def files(self) -> dict[str, Path]:
-        """Everything a grade may depend on, by its name in the folder: every file but caches and hidden ones."""
+        """Return every file a grade may depend on, by its name in the folder: all but caches and hidden ones."""
         names = {p.relative_to(self.directory): p for p in sorted(self.directory.rglob("*")) if p.is_file()}
         return {
             name.as_posix(): path
@@ -122,7 +122,7 @@ class Assignment:
         }
 
     def sha256(self) -> str:
-        """A hash of everything a grade may depend on."""
+        """Return a hash of everything a grade may depend on."""
         digest = hashlib.sha256()
         for name, path in self.files().items():
             content = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -131,7 +131,7 @@ class Assignment:
 
 
 def find_assignment(start: Path) -> Assignment:
-    """The assignment whose folder is ``start`` or lies above it.
+    """Return the assignment whose folder is ``start`` or lies above it.
 
     Raises:
         UsageError: there is none.
@@ -155,7 +155,7 @@ class Course:
 
     @classmethod
     def find(cls, start: Path) -> Self:
-        """The course that ``start`` lies in.
+        """Return the course that ``start`` lies in.
 
         Raises:
             UsageError: no folder from here up has a ``solutions/``.
@@ -178,23 +178,23 @@ class Course:
         return self.root / "submitted"
 
     def assignments(self) -> dict[str, Assignment]:
-        """Every assignment of this course, by name.
+        """Return every assignment of this course, by name.
 
         Raises:
-            ConfigError: there is none, or one of them is wrong.
+            ConfigError: there is none, or one of them has a mistake.
         """
         folders = sorted(p.parent for p in (self.root / "solutions").glob("*/assignment.yaml"))
         if not folders:
-            raise ConfigError("holds no <name>/assignment.yaml", path=self.root / "solutions")
+            raise ConfigError(text("holds no <name>/assignment.yaml"), path=self.root / "solutions")
         return {folder.name: Assignment.load(folder) for folder in folders}
 
     def others(self, names: Collection[str]) -> list[str]:
-        """The other folders in ``solutions/``, those without a rubric among them."""
+        """Return the other folders in ``solutions/``, including those without a rubric."""
         folders = (p.name for p in (self.root / "solutions").iterdir() if p.is_dir() and not p.name.startswith("."))
         return sorted(set(folders) - set(names))
 
     def assignment(self, name: str) -> Assignment:
-        """One assignment by name.
+        """Return one assignment by name.
 
         Raises:
             UsageError: there is none of that name.
@@ -213,9 +213,9 @@ class Course:
         return Assignment.load(directory)
 
     def key(self) -> bytes:
-        """The course's secret, which seeds every random input; made on first use, readable by its owner only.
+        """Return the course key, which seeds every random input; made on first use, readable by its owner only.
 
-        A course folder that cannot be written keeps its secret in the user's state folder.
+        If the course folder cannot be written, the key lies in the user's state folder.
 
         Raises:
             ConfigError: the file that holds it is damaged.
@@ -233,7 +233,7 @@ class Course:
 
 
 def _make_key(path: Path) -> bytes:
-    """Write a new secret; of two processes that try at once, both get the one that was first."""
+    """Write a new key; if two processes try at once, both get the first one's."""
     path.parent.mkdir(parents=True, exist_ok=True)
     mine = path.with_name(f"key.{secrets.token_hex(8)}")
     descriptor = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -255,14 +255,14 @@ def _read_key(path: Path) -> bytes:
         key = b""
     if len(key) != _KEY_BYTES:
         raise ConfigError(
-            "is damaged: it must hold 64 hexadecimal digits; restore it, or delete it to have new inputs drawn",
+            text("is damaged: it must hold 64 hexadecimal digits; restore it, or delete it to have new inputs drawn"),
             path=path,
         )
     return key
 
 
 def derive_seed(key: bytes, *names: str) -> int:
-    """A 63-bit seed that only the holder of the key can foresee.
+    """Return a 63-bit seed that only the holder of the key can predict.
 
     >>> derive_seed(b"k", "a") == derive_seed(b"k", "a") != derive_seed(b"k", "b")
     True

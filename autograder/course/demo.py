@@ -1,7 +1,7 @@
 """A small course to try everything on: the real assignment with submissions as students hand them in.
 
-Most samples are the reference with one of the edits of ``mutants.yaml``; the others are damaged in the ways files and
-notebooks are.
+Most samples are the reference with one of the edits of ``mutants.yaml``; the others are damaged as files and notebooks
+often are.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def make(folder: Path) -> Course:
     """Copy the course to a folder and hand in the samples.
 
     Args:
-        folder: new, empty, or an earlier demo, which is made anew.
+        folder: new, empty, or an earlier demo, which is replaced.
 
     Raises:
         UsageError: the folder holds something else, or this installation has no course to copy.
@@ -110,7 +110,7 @@ def _copy(origin: Path, folder: Path) -> None:
         target = folder / part / ASSIGNMENT
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(origin / part / ASSIGNMENT, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-        settings = target / "assignment.yaml"  # one of the samples never returns, and somebody waits for the demo
+        settings = target / "assignment.yaml"  # one of the samples never returns, and the user waits for the demo
         limited = re.sub(r"call_s: [\d.]+", f"call_s: {_CALL_S}", settings.read_text(encoding="utf-8"))
         settings.write_text(limited, encoding="utf-8")
     shutil.rmtree(folder / "quizzes", ignore_errors=True)
@@ -130,7 +130,7 @@ def _copy(origin: Path, folder: Path) -> None:
 
 
 def samples(answers: Answers, versions: mutants.Mutants) -> Iterator[tuple[str, str, bytes]]:
-    """The sample submissions: student, file name, content."""
+    """Yield the sample submissions: student, file name, content."""
     right = dict(answers.solutions)
     wrong = {mutant.id: mutant for mutant in versions.mutants}
     other = {equivalent.id: equivalent for equivalent in versions.equivalents}

@@ -1,4 +1,4 @@
-"""Finds the submissions there are to grade: nbgrader's tree, or loose notebooks and scripts."""
+"""Finds the submissions to grade, in nbgrader's tree or among loose notebooks and scripts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Job:
     Args:
         student: whose it is.
         assignment: the assignment's name.
-        path: the file; None where there is none to grade.
+        path: the file; None if there is none to grade.
         reason: why there is none.
         problems: what was odd about finding it.
         exercise: judge the criteria of this exercise only; all of them by default.
@@ -34,7 +34,7 @@ class Job:
     keys: tuple[bytes, ...] = ()
 
     def as_message(self) -> dict[str, Any]:
-        """As plain values, for the process that grades it."""
+        """Return the job as plain values, for the process that grades it."""
         return {
             "student": self.student,
             "assignment": self.assignment,
@@ -47,7 +47,7 @@ class Job:
 
     @classmethod
     def of_message(cls, message: Mapping[str, Any]) -> Self:
-        """The job that `as_message` gave."""
+        """Return the job that `as_message` turned into plain values."""
         return cls(
             message["student"],
             message["assignment"],
@@ -60,15 +60,15 @@ class Job:
 
 
 def find_jobs(paths: Sequence[Path], assignments: Sequence[str], others: Collection[str] = ()) -> list[Job]:
-    """The submissions under some files and folders.
+    """Find the submissions under some files and folders.
 
-    nbgrader's tree ``<student>/<assignment>/`` gives both names. A loose file belongs to the student it is called
-    after; where it is called after the assignment, to the student its folder is called after.
+    nbgrader's tree ``<student>/<assignment>/`` gives both names. A loose file bears its student's name; if it bears the
+    assignment's, its folder bears the student's.
 
     Args:
         paths: notebooks, ``.py`` files, or folders of them.
         assignments: the names of the assignments to look for; a loose file must belong to the only one.
-        others: the course's other assignments: what lies in a folder called after one of them is of no other.
+        others: the course's other assignments; files in a folder named after one of them belong to that one only.
     """
     jobs: list[Job] = []
     for path in paths:
@@ -111,7 +111,7 @@ def _is_code(path: Path) -> bool:
 
 
 def _job(student: str, assignment: str, file: Path, problems: tuple[Problem, ...] = ()) -> Job:
-    """The job of a file; a link is none, it could lead to the solution or to another student's file."""
+    """Return the job for a file; refuse a link, which could lead to the solution or to another student's file."""
     if file.is_symlink():
         reason = text("{file} is a link; hand in the file itself", file=printable(file.name))
         return Job(student, assignment, None, reason)
@@ -119,12 +119,12 @@ def _job(student: str, assignment: str, file: Path, problems: tuple[Problem, ...
 
 
 def _student(name: str) -> str:
-    """A student's name in one line, from that of a file or folder."""
+    """Return a student's name in one line, from the name of a file or folder."""
     return printable(name).replace("\n", " ")
 
 
 def _job_of_folder(folder: Path) -> Job:
-    """``<student>/<assignment>/``: the notebook of the assignment's name, else the only candidate there is."""
+    """Choose the file in ``<student>/<assignment>/``: the one named after the assignment, else the only candidate."""
     student, assignment = _student(folder.parent.name), folder.name
     for part in (folder, folder.parent):
         if part.is_symlink():
@@ -150,7 +150,7 @@ def _job_of_folder(folder: Path) -> Job:
         assignment,
         None,
         text(
-            "{expected} was expected; of {found} none could be chosen",
+            "{expected} was expected; it is unclear which of {found} to grade",
             expected=f"{assignment}.ipynb",
             found=same(names),
         ),
@@ -171,7 +171,7 @@ def _loose(files: Sequence[Path], base: Path, assignments: Sequence[str]) -> Ite
 
 
 def _with_unique_names(jobs: list[Job]) -> list[Job]:
-    """Two files of one student are two submissions, told apart by their paths; the same file twice is one."""
+    """Make two files of one student two submissions, named by their paths; drop a file that is given twice."""
     seen: dict[tuple[str, str], Job] = {}
     for job in jobs:
         earlier = seen.get((job.assignment, job.student))

@@ -19,7 +19,7 @@ from pydantic import Field
 from autograder.base import yaml_records
 from autograder.base.errors import ConfigError
 from autograder.base.files import line_of
-from autograder.base.i18n import Text
+from autograder.base.i18n import Text, text
 from autograder.base.records import Record
 from autograder.course.course import Assignment
 
@@ -29,7 +29,7 @@ _NOT_WRITTEN = "raise NotImplementedError()"
 
 
 class Edit(Record):
-    """Replace a text that occurs exactly once."""
+    """The replacement of a text that occurs exactly once."""
 
     find: Annotated[str, Field(min_length=1)]
     replace: str
@@ -51,7 +51,7 @@ class Mutant(Equivalent):
 
 
 class GeneratedEquivalent(Record):
-    """A version that `autograder audit` generates and that is right all the same, with the reason."""
+    """A version that `autograder audit` generates and that is right nevertheless, with the reason."""
 
     id: str
     reason: Annotated[str, Field(min_length=1)]
@@ -67,7 +67,7 @@ class Mutants(Record):
 
 
 def are_listed(assignment: Assignment) -> bool:
-    """Is there a ``mutants.yaml``? A quiz that was made an assignment has none."""
+    """Is there a ``mutants.yaml``? A quiz that was turned into an assignment has none."""
     return _path(assignment.directory).exists()
 
 
@@ -79,16 +79,17 @@ def load(assignment: Assignment) -> Mutants:
     """
     if not are_listed(assignment):
         raise ConfigError(
-            "is missing: list a wrong version for each criterion (for a quiz there is `autograder quiz prove`)",
+            text("is missing; list a wrong version for each criterion (for a quiz there is `autograder quiz prove`)"),
             path=_path(assignment.directory),
         )
     known = yaml_records.load(_path(assignment.directory), Mutants)
     seen: set[str] = set()
     for version in (*known.mutants, *known.equivalents):
         if version.exercise not in assignment.settings.exercises:
-            raise mistake(assignment.directory, version.id, f"assignment.yaml has no exercise {version.exercise!r}")
+            words = text("assignment.yaml has no exercise {name!r}", name=version.exercise)
+            raise mistake(assignment.directory, version.id, words)
         if version.id in seen:
-            raise mistake(assignment.directory, version.id, "there is another version of this id")
+            raise mistake(assignment.directory, version.id, text("another version has this id"))
         seen.add(version.id)
     return known
 
@@ -97,10 +98,10 @@ def _path(assignment: Path) -> Path:
     return assignment / "private" / "mutants.yaml"
 
 
-def mistake(assignment: Path, version: str, message: str) -> ConfigError:
-    """What is wrong with a version, with its line in ``mutants.yaml``."""
+def mistake(assignment: Path, version: str, words: Text) -> ConfigError:
+    """Return the error for a version, with its line in ``mutants.yaml``."""
     path = _path(assignment)
-    return ConfigError(message, path=path, line=line_of(path, f"id: {version}", last=True), key=version)
+    return ConfigError(words, path=path, line=line_of(path, f"id: {version}", last=True), key=version)
 
 
 @dataclass(frozen=True)
@@ -140,26 +141,30 @@ class Answers:
         )
 
     def edited(self, version: Equivalent) -> str:
-        """The solution of an exercise as a version has it.
+        """Return the solution of an exercise with a version's edits.
 
         Raises:
             ConfigError: there is no such solution, or a text to replace does not occur in it exactly once.
         """
         if version.exercise not in self.solutions:
-            raise mistake(
-                self.path.parent, version.id, f"{self.path.name} has no solution cell {version.exercise!r} to edit"
-            )
+            words = text("{file} has no solution cell {name!r} to edit", file=self.path.name, name=version.exercise)
+            raise mistake(self.path.parent, version.id, words)
         source = self.solutions[version.exercise]
         for edit in version.edits:
             if source.count(edit.find) != 1:
-                times = f"occurs {source.count(edit.find)} times in the solution of {version.exercise!r}, not once"
-                times += "; copy a text into find that stands there exactly once"
-                raise mistake(self.path.parent, version.id, f"{edit.find!r} {times}")
+                words = text(
+                    "{find!r} occurs {count} times in the solution of {exercise!r}, not once; "
+                    "copy a text into find that stands there exactly once",
+                    find=edit.find,
+                    count=source.count(edit.find),
+                    exercise=version.exercise,
+                )
+                raise mistake(self.path.parent, version.id, words)
             source = source.replace(edit.find, edit.replace)
         return source
 
     def notebook(self, answers: Mapping[str, str]) -> dict[str, Any]:
-        """The released notebook with some cells filled in, as a student would save it."""
+        """Return the released notebook with some cells filled in, as a student would save it."""
         notebook = copy.deepcopy(dict(self.release))
         for cell in notebook["cells"]:
             grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id")
@@ -168,7 +173,7 @@ class Answers:
         return notebook
 
     def script(self, answers: Mapping[str, str]) -> str:
-        """The same as a ``.py`` file: code cells only, without the tests."""
+        """Return the same as a ``.py`` file: code cells only, without the tests."""
         cells = [cell for cell in self.notebook(answers)["cells"] if cell["cell_type"] == "code"]
         marks = [cell["metadata"].get("nbgrader", {}) for cell in cells]
         kept = (c for c, mark in zip(cells, marks, strict=True) if mark and not mark.get("grade"))
@@ -176,6 +181,6 @@ class Answers:
 
 
 def _stub_of(source: str) -> str:
-    """A solution cell as nbgrader releases it: without marks, all of it is the solution."""
+    """Return a solution cell as nbgrader releases it: without marks, all of it is the solution."""
     stub, found = _SOLUTION.subn(rf"\g<1>{_NOT_WRITTEN}", source)
     return stub if found else _NOT_WRITTEN

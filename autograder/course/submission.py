@@ -26,7 +26,7 @@ _MARKER = re.compile(r"^# (?:%%|In\[[ \d]*\]:|<codecell>)", re.MULTILINE)  # VS 
 _OTHER_KINDS = {
     "PK": text("a zip archive or an Office document"),
     "%PDF": text("a PDF document"),
-    "version https://git-lfs": text("a pointer of Git LFS, not the file itself"),
+    "version https://git-lfs": text("a Git LFS pointer, not the file itself"),
     "<<<<<<<": text("the remains of a merge conflict"),
     "<": text("a web page"),
 }
@@ -40,12 +40,12 @@ class Cell:
         label: how a traceback names it, ``code cell 7``.
         number: 1-based among the code cells; None in a ``.py`` file.
         source: its text as written, magics included.
-        first_line: the file's line its first line stands on, minus 1; 0 in a notebook.
-        grade_id: nbgrader's name of the cell.
-        is_test: nbgrader's grade cell: a place to look at the namespace, never run.
+        first_line: how many lines of the file come before it; 0 in a notebook.
+        grade_id: nbgrader's name for the cell.
+        is_test: whether it is nbgrader's grade cell, where the namespace is looked at; it never runs.
         points: what nbgrader's grade cell is worth.
-        skip: tagged ``skip-grading``.
-        resume: run the statements after one that failed, as the cells of a notebook would be.
+        skip: whether it is tagged ``skip-grading``.
+        resume: whether to go on after a statement that failed, as a notebook goes on with its next cell.
     """
 
     label: str
@@ -71,7 +71,7 @@ class Submission:
 
 
 def tell_label(label: str) -> Text:
-    """What a reader calls the place a line stands in."""
+    """Name the place that a line stands in, in the reader's words."""
     if found := re.fullmatch(r"code cell (\d+)", label):
         return text("code cell {number}", number=found[1])
     return same(label)
@@ -81,12 +81,12 @@ def read(path: Path) -> Submission:
     """Read a notebook or a ``.py`` file.
 
     Raises:
-        SubmissionError: nothing can be read from it, with the reason its student is given.
+        SubmissionError: nothing can be read from it; its text gives the student the reason.
     """
     try:
         return _read(path)
-    except MemoryError:  # where the process that reads has a bound
-        raise SubmissionError(text("{file} unfolds to more than fits into memory", file=path.name)) from None
+    except MemoryError:  # the process that reads may have a limit
+        raise SubmissionError(text("{file} takes more memory to read than there is", file=path.name)) from None
 
 
 def _read(path: Path) -> Submission:
@@ -101,10 +101,10 @@ def _read(path: Path) -> Submission:
 
 
 def read_bytes(path: Path) -> bytes:
-    """A submission's bytes, within reason.
+    """Return a submission's bytes.
 
     Raises:
-        SubmissionError: it is no readable file, or too large.
+        SubmissionError: it is not a readable file, or is larger than `MAX_BYTES`.
     """
     try:
         if not path.is_file():
@@ -112,7 +112,7 @@ def read_bytes(path: Path) -> bytes:
         if (size := path.stat().st_size) > MAX_BYTES:
             raise SubmissionError(
                 text(
-                    "{file} has {size} MB; clear the outputs (Kernel > Restart and clear output), "
+                    "{file} is {size} MB large; clear the outputs (Kernel > Restart and clear output), "
                     "save it and hand it in again",
                     file=path.name,
                     size=size >> 20,
@@ -124,7 +124,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def sha256(path: Path | None) -> str:
-    """The hash of a file's bytes; empty where there is no file that can be read."""
+    """Return the hash of a file's bytes, or an empty string if there is no readable file."""
     try:
         return hashlib.sha256(read_bytes(path)).hexdigest() if path else ""
     except SubmissionError:
@@ -151,7 +151,7 @@ def _read_notebook(source: str, submission: Submission) -> Submission:
     except json.JSONDecodeError as error:
         if error.pos >= len(source.rstrip()) - 1 or "Unterminated" in error.msg:
             raise SubmissionError(
-                text("{file} ends in the middle (line {line}); was it copied completely?", file=file, line=error.lineno)
+                text("{file} breaks off in line {line}; was it copied completely?", file=file, line=error.lineno)
             ) from None
         raise SubmissionError(
             text(
@@ -179,7 +179,7 @@ def _read_notebook(source: str, submission: Submission) -> Submission:
 
 
 def _raw_cells(notebook: Any) -> list[Any] | None:
-    """The cells of nbformat 4, or of nbformat 2 and 3, which keep them in worksheets."""
+    """Return the cells of nbformat 4, or of nbformat 2 and 3, which keep them in worksheets."""
     if not isinstance(notebook, dict):
         return None
     if isinstance(notebook.get("cells"), list):
@@ -238,7 +238,7 @@ def _code_cells(cells: list[Any], problems: list[Problem]) -> Iterator[Cell]:
 
 
 def _script_cells(source: str, name: str) -> Iterator[Cell]:
-    """A script, cut where editors and nbconvert mark cells; within one, statements stand on their own."""
+    """Cut a script where editors and nbconvert mark cells; within a cell, statements stand on their own."""
     cuts = sorted({0, *(match.start() for match in _MARKER.finditer(source)), len(source)})
     for start, end in pairwise(cuts):
         yield Cell(
@@ -251,7 +251,7 @@ def _script_cells(source: str, name: str) -> Iterator[Cell]:
 
 
 def _sendable(words: str) -> str:
-    """JSON may hold halves of surrogate pairs, which no file can."""
+    """Replace halves of surrogate pairs, which JSON may hold but no file can."""
     return words.encode("utf-8", "replace").decode()
 
 

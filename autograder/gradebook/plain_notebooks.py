@@ -1,7 +1,7 @@
 """Notebooks of other courses, with their asserts in the grade cells: run in a confined process, cell by cell.
 
-Such asserts share the student's process by nature, so a student who wants to can get round them; he cannot get out of
-the process. What comes back is taken for text and pictures, never for markup.
+Such asserts share the student's process by nature, so a student who wants to can get round them, but not out of the
+process. What comes back is treated as text and pictures, never as markup.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class NotebookRunner:
     """Runs notebooks one after the other, each in a folder and in processes of its own; a context manager.
 
     Args:
-        timeout_s: how long a cell may take; None for as long as it likes.
+        timeout_s: how long a cell may take; None means an hour.
 
     Raises:
         SandboxError: this machine cannot confine them.
@@ -52,11 +52,11 @@ class NotebookRunner:
 
     def __init__(self, timeout_s: float | None) -> None:
         if (refusal := confine.refusal()) is not None:
-            raise SandboxError(str(refusal))
+            raise SandboxError(refusal)
         self._timeout_s = timeout_s or float(_CPU_S)
         self._made = RunFolder()
         self._base = self._made.path
-        self._base.chmod(0o777)  # workers of a grader who is root are nobody
+        self._base.chmod(0o777)  # a grader who is root runs workers as nobody
         settings = WorkerSettings(_MEMORY_MB, _OUTPUT_KB, _CPU_S, _PRELOAD, folder=str(self._base))
         self._zygote = Zygote.begin(settings)
 
@@ -100,7 +100,7 @@ class NotebookRunner:
         self.close()
 
     def _run_until_one_ends_it(self, cells: Sequence[NotebookNode], bad: set[int]) -> int | None:
-        """Run all cells but the bad ones in a new process; gives the one that ended or blocked it, if any."""
+        """Run all cells but the bad ones in a new process; return the one that ended or blocked it, if any."""
         worker = self._zygote.spawn()
         try:
             with _watch(self._base, worker):
@@ -125,7 +125,7 @@ class NotebookRunner:
         return worker.ask(request, [], within_s=self._timeout_s, on_timeout=late)[0]
 
     def _fill(self, folder: Path) -> None:
-        """Copy a notebook's files for the code to read; what the one before has left is gone."""
+        """Copy a notebook's files for the code to read, and remove what the previous one left."""
         for path in self._base.iterdir():
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         for path in folder.rglob("*"):
@@ -146,8 +146,8 @@ class CellScore:
     """What a grade cell's outputs are worth.
 
     Args:
-        score: None where a person has to look.
-        reason: why, in that case.
+        score: None if a person has to look.
+        reason: why they have to.
     """
 
     score: float | None
@@ -155,11 +155,11 @@ class CellScore:
 
 
 def score(cell: NotebookNode) -> CellScore:
-    """What nbgrader gives for a grade cell's outputs, where its rule does not give points for nonsense.
+    """Score a grade cell's outputs as nbgrader does, but without points for nonsense.
 
-    An error is worth nothing; a number as the cell's result is the score; anything else full points. Unlike nbgrader's
-    rule this one lets code print warnings, and a number that is no score (negative, more than there is to get, not
-    finite) waits for a person.
+    An error is worth nothing; a number as the cell's result is the score; anything else earns full points. Unlike
+    nbgrader's rule, this one lets code print warnings, and a number that cannot be a score (negative, above the
+    maximum, not finite) waits for a person.
     """
     most = float(cell.metadata.nbgrader["points"])
     for output in cell.outputs:
@@ -197,7 +197,7 @@ def _watch(folder: Path, worker: WorkerProcess) -> Iterator[None]:
 
 
 def _size(folder: Path) -> int:
-    """How many bytes the files of a folder hold, while code writes and removes them."""
+    """Return how many bytes the files of a folder hold, while code writes and removes them."""
     size = 0
     for parent, _, names in os.walk(folder):
         for name in names:
@@ -207,10 +207,10 @@ def _size(folder: Path) -> int:
 
 
 def _outputs(worker: WorkerProcess, answer: Reply) -> list[NotebookNode]:
-    """What a worker says its cell has shown, as far as it is what it should be.
+    """Return what a worker says its cell has shown, once its form is checked.
 
     Raises:
-        BadReply: it is not.
+        BadReply: the worker's reply is malformed.
     """
     if "failed" not in answer:
         worker.fail_reply(WireError("malformed outputs (not an answer to a cell)"))

@@ -1,11 +1,11 @@
-"""What an assignment's rubric is worth: known and generated wrong versions against it, and differently right ones.
+"""Measures what a rubric is worth: grades known and generated wrong versions, and differently right ones.
 
 Named mutants must fail the criteria they name, equivalents must get full marks, and of the versions generated from the
-reference at least 95 % must lose a point; those that are right all the same are listed by hand in ``mutants.yaml``.
-Functions that solve nothing must earn next to nothing.
+reference at least 95 % must lose a point; ``mutants.yaml`` lists by hand those that are right after all. Functions that
+solve nothing must earn next to nothing.
 
-The inputs are random, by a course's key, so a version may be caught in one course and not in the next. With several
-keys everything is judged by each of them, and what depends on luck shows.
+The inputs are random and depend on the course's key, so a version may be caught in one course and pass in the next.
+With several keys each of them judges every version, which shows what depends on luck.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from autograder.base.i18n import text
 from autograder.base.run_folder import RunFolder
 from autograder.course import mutants
 from autograder.course.course import Assignment
@@ -34,18 +35,18 @@ KEY = b"audit"
 
 @dataclass(frozen=True)
 class Selection:
-    """Which versions to judge.
+    """Chooses the versions to judge.
 
     Args:
-        exercises: those of these exercises; of all where there are none.
-        versions: those with these ids; all where there are none.
+        exercises: the exercises whose versions are judged; empty for all.
+        versions: the ids of the versions; empty for all.
     """
 
     exercises: frozenset[str] = frozenset()
     versions: frozenset[str] = frozenset()
 
     def has(self, version: Version) -> bool:
-        """Is this version to be judged?"""
+        """Return whether this version is to be judged."""
         return (not self.exercises or version.exercise in self.exercises) and (
             not self.versions or version.id in self.versions
         )
@@ -55,12 +56,12 @@ EVERYTHING = Selection()
 
 
 def keys_of(count: int) -> tuple[bytes, ...]:
-    """So many course keys, the same in every audit; the first is the only one where one is asked for."""
+    """Return so many course keys, the same in every audit."""
     return (KEY, *(f"audit {number}".encode() for number in range(2, count + 1)))
 
 
 def versions_of(assignment: Assignment) -> list[Version]:
-    """Every version that there is, not judged yet.
+    """Return every version of an assignment, not judged yet.
 
     Raises:
         ConfigError: ``mutants.yaml`` or an edit in it is wrong.
@@ -83,15 +84,15 @@ def audit(
     Args:
         assignment: the folder in ``solutions/``.
         processes: how many rubric processes work at once.
-        keys: with so many course keys; with the first in a worker, like any submission, with the others in the rubric's
-            process. Versions that solve nothing are judged with the first only.
+        keys: how many course keys judge each version: the first in a worker, as it judges submissions, the others in
+            the rubric's process. Versions that solve nothing are judged with the first only.
         chosen: the versions to judge.
-        confined: the kernel bounds what the versions can do.
+        confined: whether the kernel confines the versions.
         advance: called after each version.
 
     Raises:
         ConfigError: the rubric, ``mutants.yaml`` or an edit in it is wrong.
-        SandboxError: nothing can be run on this machine.
+        SandboxError: this machine cannot run the versions.
     """
     known = mutants.load(assignment)
     answers = Answers.of(assignment, assignment.notebook)
@@ -130,12 +131,12 @@ def _collect(engine: Engine, verdicts: Sequence[Verdicts], advance: Callable[[],
 
 
 class Verdicts:
-    """What each key's criteria said of one version.
+    """Collects the reports on one version, one for each key.
 
     Args:
-        version: not judged yet.
-        job: what is judged of it, and with which other keys; in the end that of the second try, if there was one.
-        assignment: whose version it is.
+        version: the version, not judged yet.
+        job: the job that judges it.
+        assignment: the assignment of the version.
     """
 
     def __init__(self, version: Version, job: Job, assignment: Assignment) -> None:
@@ -146,19 +147,19 @@ class Verdicts:
 
     @property
     def first(self) -> GradeReport:
-        """The report with the first key, the only one with causes."""
+        """The report with the first key, the only one with diagnoses."""
         return self._reports[self._own]
 
     def add(self, report: GradeReport) -> None:
-        """Keep a report, the later of two."""
+        """Keep a report; a later one with the same key replaces it."""
         self._reports[report.seed] = report
 
     def are_final(self, report: GradeReport) -> bool:
-        """Was this the version's last report? The first key's comes last."""
+        """Return whether this was the version's last report; the first key's comes last."""
         return report.seed == self._own and not (self.job.exercise and self._unsettled())
 
     def needs_the_whole_rubric(self) -> bool:
-        """Has the exercise that it changes not shown all? Then the job becomes one of the whole rubric."""
+        """Return whether the exercise leaves a key unsettled; then the job becomes one of the whole rubric."""
         unsettled = self._unsettled() if self.job.exercise else []
         if unsettled:
             self.job = replace(self.job, exercise=None, keys=tuple(key for key in unsettled if key != KEY))
@@ -171,11 +172,11 @@ class Verdicts:
 
     def _with_key(self, seed: str) -> Version:
         judged = _judged(self.version, self._reports[seed])
-        # only the first key is asked for causes
+        # only the first key's report has diagnoses
         return judged if seed == self._own else judged.model_copy(update={"diagnosis": judged.id})
 
     def judged(self) -> Version:
-        """The version with what became of it."""
+        """Return the version with what became of it."""
         first = _judged(self.version, self.first)
         if first.problem:
             return first
@@ -192,7 +193,7 @@ class Verdicts:
 
 
 def _versions(assignment: Assignment, known: Mutants, answers: Answers) -> list[tuple[Version, str]]:
-    """Every version with the source of its cell."""
+    """Return every version with the source of its cell."""
     excuses = {e.id: e.reason for e in known.generated_equivalents}
     found = []
     for version in (*known.mutants, *known.equivalents):
@@ -222,8 +223,8 @@ def _hand_in(
 ) -> Iterator[Job]:
     """Write every version as a student's notebook, named by its number.
 
-    The first is judged by every criterion, which tells what there are, and so is what has to be right in all; of the
-    others only the exercise that they change.
+    The first is judged by every criterion, to learn which there are, and so are equivalents, which must meet all of
+    them. Of the others only the exercise that they change is judged.
     """
     for number, (version, source) in enumerate(versions):
         path = folder / f"{number:04}.ipynb"
@@ -244,7 +245,8 @@ def _refuse_unknown_criteria(assignment: Assignment, known: Mutants, report: Gra
     for mutant in known.mutants:
         for name in mutant.fails:
             if name.partition("[")[0] not in names:
-                raise mutants.mistake(assignment.directory, mutant.id, f"there is no criterion {name!r}")
+                words = text("there is no criterion {name!r}", name=name)
+                raise mutants.mistake(assignment.directory, mutant.id, words)
 
 
 def _judged(version: Version, report: GradeReport) -> Version:
@@ -287,5 +289,5 @@ def _criteria(versions: Sequence[Version], report: GradeReport) -> Iterator[Crit
 
 
 def _base(criterion: CriterionResult) -> str:
-    """The criterion's id without the case of a parametrised test."""
+    """Return the criterion's id without the case of a parametrised test."""
     return criterion.id.partition("[")[0]

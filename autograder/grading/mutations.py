@@ -1,9 +1,9 @@
-"""Wrong versions made by rule: one operator, sign, constant, axis, call, order or statement changed.
+"""Generates wrong versions by rule: each changes one operator, sign, constant, axis, call, order or statement.
 
-They are made of the exercise's functions, of what those call in the same cell, and of every class of the cell. Each has
-an id made of the words it changes, which stays the same while other lines come and go. Loops with a condition of their
-own are left alone: a change there may never end. Apart from them, `generate_trivial` makes what is written without
-solving anything: functions and methods that return an argument, zeros, a constant, or nothing.
+They change the exercise's functions, the functions that those call in the same cell, and every class of the cell. An id
+consists of the words that the version changes, so it stays the same while other lines come and go. ``while`` loops are
+left alone inside: with a change there they may never end. `generate_trivial` makes versions that solve nothing:
+functions and methods that return an argument, zeros, a constant, or nothing.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Generated:
 
     Args:
         id: the function, the kind of change, what was replaced by what.
-        exercise: whose cell it is.
+        exercise: the exercise of the cell.
         source: the whole cell.
     """
 
@@ -99,10 +99,10 @@ class _Change:
 
 
 def generate(exercise: str, source: str, functions: Sequence[str]) -> Iterator[Generated]:
-    r"""All versions of a solution cell with one change: in a function of the exercise or one it calls, or in a class.
+    r"""Yield all versions of a solution cell with one change: in a function of the exercise, one it calls, or a class.
 
     Args:
-        exercise: whose cell it is.
+        exercise: the exercise of the cell.
         source: the cell as the reference has it.
         functions: the names of the exercise's functions and classes.
 
@@ -118,7 +118,7 @@ def generate(exercise: str, source: str, functions: Sequence[str]) -> Iterator[G
             change.put(new)
             changed = ast.unparse(tree)
             change.put(old)
-            if changed in sources:  # nothing was changed, or the same as before
+            if changed in sources:  # nothing has changed, or the same as before
                 continue
             sources.add(changed)
             names[name] += 1
@@ -126,7 +126,7 @@ def generate(exercise: str, source: str, functions: Sequence[str]) -> Iterator[G
 
 
 def _changeable(tree: ast.Module, names: Sequence[str]) -> Iterator[tuple[str, list[_Change]]]:
-    """What can be changed in the exercise's functions, in those they call, and in classes, with what each is called."""
+    """Yield the changes in the exercise's functions, in those they call and in classes, with the name of each place."""
     used = _used_names(tree, names)
     for node in tree.body:
         match node:
@@ -139,7 +139,7 @@ def _changeable(tree: ast.Module, names: Sequence[str]) -> Iterator[tuple[str, l
 
 
 def _changeable_in_class(node: ast.ClassDef, outer: str = "") -> Iterator[tuple[str, list[_Change]]]:
-    """The methods (``Net.forward``) and attributes of a class, and of the classes in it."""
+    """Yield the changes in the methods (``Net.forward``) and attributes of a class, and of the classes in it."""
     called = outer + node.name
     for index, inner in enumerate(node.body):
         if isinstance(inner, ast.FunctionDef):
@@ -151,7 +151,7 @@ def _changeable_in_class(node: ast.ClassDef, outer: str = "") -> Iterator[tuple[
 
 
 def _used_names(tree: ast.Module, names: Sequence[str]) -> set[str]:
-    """The names of an exercise's functions, and all that they and the cell's classes use in turn."""
+    """Return the names of an exercise's functions, and all names that they and the cell's classes use in turn."""
     uses: dict[str, set[str]] = {}
     for node in tree.body:
         found = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
@@ -167,10 +167,10 @@ def _used_names(tree: ast.Module, names: Sequence[str]) -> set[str]:
 
 
 def generate_trivial(exercise: str, source: str, functions: Sequence[Function]) -> Iterator[Generated]:
-    r"""Versions of a solution cell whose functions and methods solve nothing; they ought to earn next to nothing.
+    r"""Yield versions of a solution cell whose functions and methods solve nothing and should earn next to nothing.
 
     Args:
-        exercise: whose cell it is.
+        exercise: the exercise of the cell.
         source: the cell as the reference has it.
         functions: the exercise's functions; while one of them, or one method of a class in the cell, returns something,
             the others return None.
@@ -194,7 +194,7 @@ def generate_trivial(exercise: str, source: str, functions: Sequence[Function]) 
 
 
 def _methods(node: ast.ClassDef) -> Iterator[tuple[str, ast.FunctionDef, Sequence[str]]]:
-    """Each method with what it is called and what it is called with."""
+    """Yield each method with its name and its parameters, without the instance."""
     for method in node.body:
         if isinstance(method, ast.FunctionDef):
             names = [argument.arg for argument in (*method.args.posonlyargs, *method.args.args)]
@@ -203,7 +203,7 @@ def _methods(node: ast.ClassDef) -> Iterator[tuple[str, ast.FunctionDef, Sequenc
 
 
 def _nothing(definition: ast.FunctionDef) -> list[ast.stmt]:
-    """The body of what does nothing; an ``__init__`` lets the class it builds on get ready."""
+    """Return a body that does nothing; that of an ``__init__`` still initialises the base class."""
     return ast.parse("super().__init__()" if definition.name == "__init__" else "return None").body
 
 
@@ -214,7 +214,7 @@ def _trivial_values(parameters: Sequence[str]) -> Iterator[str]:
 
 
 def _told(node: ast.AST) -> str:
-    """A node's first line."""
+    """Return a node's first line."""
     return ast.unparse(node).strip().partition("\n")[0]
 
 
@@ -225,19 +225,19 @@ def _changes_of_body(function: ast.FunctionDef) -> Iterator[_Change]:
 
 
 def _changes(owner: Any, place: str | int) -> Iterator[_Change]:
-    """The changes of a node and of everything in it."""
+    """Yield the changes of a node and of everything in it."""
     node = owner[place] if isinstance(place, int) else getattr(owner, place)
     if isinstance(node, ast.stmt) and not isinstance(node, _KEPT):
         yield _Change("statement", owner, place, ast.Pass())
     for kind, new in _replacements(node):
-        if kind != "method" or not isinstance(owner, ast.Expr):  # to call nothing is the same as no statement
+        if kind != "method" or not isinstance(owner, ast.Expr):  # a statement without its call is the same as none
             yield _Change(kind, owner, place, new)
     for inner_owner, inner_place in _inner(node):
         yield from _changes(inner_owner, inner_place)
 
 
 def _inner(node: ast.AST) -> Iterator[tuple[Any, str | int]]:
-    """Where the parts of a node stand that may be changed."""
+    """Yield owner and place of the parts of a node that may be changed."""
     if isinstance(node, ast.While | ast.Import | ast.ImportFrom):
         return
     for field, value in ast.iter_fields(node):
@@ -250,7 +250,7 @@ def _inner(node: ast.AST) -> Iterator[tuple[Any, str | int]]:
 
 
 def _replacements(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """What may stand in a node's place, by the kind of change."""
+    """Yield what may replace a node, each with the kind of change."""
     yield from _changed_statements(node) if isinstance(node, ast.stmt) else _changed_expressions(node)
 
 
@@ -310,7 +310,7 @@ def _changed_calls(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _root(node: ast.expr) -> str | None:
-    """The name a chain of attributes begins with."""
+    """Return the name that a chain of attributes begins with."""
     while isinstance(node, ast.Attribute):
         node = node.value
     return node.id if isinstance(node, ast.Name) else None

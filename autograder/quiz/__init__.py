@@ -2,9 +2,10 @@
 
 .. code-block:: text
 
-    models, loading          what a quiz file may say, and reading one
-    expressions, reading     claims and formulas · answers as people write them
-    credit, scoring          shares of points · one answer sheet against one quiz
-    sheets, outcomes         answer files · what scoring says
-    evidence, proving        what running every option gave · running it, confined
+    notation      claims, formulas, and answers as people write them
+    questions     what a quiz file may say, and reading one
+    scoring       answer sheets, what they earn, statistics
+    proofs        evidence that the key is right, from running every option confined
+    take          one student takes one quiz
+    exports       quizzes for other places: HTML, Moodle, QTI, notebooks
 """

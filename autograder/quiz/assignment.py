@@ -1,4 +1,4 @@
-"""A quiz as an assignment of the course: graded by `autograder grade` like any other, the key in ``private/`` only."""
+"""A quiz as an assignment: `autograder grade` grades it like any other, and only ``private/`` holds its key."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ globals().update(
 )
 '''
 _FORM = '''\
-"""Tells whether the answers to {quiz} can be read, not whether they are right; {made_by}."""
+"""Checks whether the answers to {quiz} can be read, not whether they are right; {made_by}."""
 
 from pathlib import Path
 
@@ -58,25 +58,25 @@ globals().update(form_criteria(Path(__file__).with_name({released!r})))
 
 
 def name_of(quiz_file: Path) -> str:
-    """What the assignment of a quiz is called."""
+    """Return the name of a quiz's assignment."""
     return f"{quiz_file.stem}_quiz"
 
 
 def grade_cells(quiz_file: Path) -> set[str]:
-    """The names of the grade cells a quiz has in a notebook."""
+    """Return the names of the grade cells that a quiz has in a notebook."""
     return {f"test_{notebook.exercise_name(question)}" for question in loading.load(quiz_file).questions}
 
 
 def release(quiz_file: Path, course: Path) -> tuple[str, list[Loss]]:
-    """Make or renew the assignment of a quiz; gives its name, and what a notebook cannot do.
+    """Make or renew the assignment of a quiz; return its name, and what a notebook cannot do.
 
     Args:
-        quiz_file: a quiz that lies in the course's folder.
+        quiz_file: a quiz in the course's folder.
         course: the folder with ``solutions/`` and ``assignments/``.
 
     Raises:
-        UsageError: the quiz lies elsewhere, or there is an assignment of this name that was not made from a quiz.
-        ConfigError: the quiz is wrong.
+        UsageError: the quiz is outside the course, or an assignment of this name was not made from a quiz.
+        ConfigError: the quiz has a mistake.
     """
     name = name_of(quiz_file)
     quiz, variants = _load(quiz_file)
@@ -85,7 +85,7 @@ def release(quiz_file: Path, course: Path) -> tuple[str, list[Loss]]:
     content = _rubric(quiz_file, course, quiz, variants)
     if solution.exists() and not (rubric.is_file() and _MADE_BY in rubric.read_text(encoding="utf-8")):
         raise UsageError(
-            text("{solution}: is there already and was not made from a quiz; rename one of the two", solution=solution)
+            text("{solution}: already exists and was not made from a quiz; rename one of the two", solution=solution)
         )
     settings = yaml.safe_dump(_settings(quiz), allow_unicode=True, sort_keys=False, width=120)
     _write(
@@ -104,16 +104,16 @@ def release(quiz_file: Path, course: Path) -> tuple[str, list[Loss]]:
 
 
 def add_to(assignment: Assignment, quiz_file: Path, course: Path) -> list[Loss]:
-    """Put a quiz at the end of an assignment's source, or renew it there; gives what a notebook cannot do.
+    """Append a quiz to an assignment's source, or renew it there; return what a notebook cannot do.
 
     Args:
         assignment: the folder in ``solutions/``.
-        quiz_file: a quiz that lies in the course's folder.
+        quiz_file: a quiz in the course's folder.
         course: the folder with ``solutions/``.
 
     Raises:
-        UsageError: the quiz lies elsewhere.
-        ConfigError: the quiz is wrong, or the assignment has an exercise of a question's name.
+        UsageError: the quiz is outside the course, or another quiz in the assignment conflicts with it.
+        ConfigError: the quiz has a mistake, or the assignment has an exercise or a cell named like a question.
     """
     quiz, variants = _load(quiz_file)
     rubric = assignment.private / f"test_{quiz_file.stem}_quiz.py"
@@ -128,25 +128,25 @@ def add_to(assignment: Assignment, quiz_file: Path, course: Path) -> list[Loss]:
     source = json.loads(assignment.notebook.read_text(encoding="utf-8"))
     kept = [cell for cell in source["cells"] if _grade_id(cell) not in {*notebook.grade_ids(ours), notebook.IMPORTS}]
     if taken := ({_grade_id(cell) for cell in kept} & {_grade_id(cell) for cell in cells}) - {None}:
-        message = f"has a cell {min(map(str, taken))!r} of its own; rename the quiz's question"
-        raise ConfigError(message, path=assignment.notebook)
+        words = text("has a cell {name!r} of its own; rename the quiz's question", name=min(map(str, taken)))
+        raise ConfigError(words, path=assignment.notebook)
     _write(
         {
             settings: content,
             assignment.notebook: notebook.written(source | {"cells": [*kept, *cells]}),
             assignment.private / _kept_name(quiz_file): _kept(quiz_file, quiz),
             rubric: _rubric(quiz_file, course, quiz, variants),
-            **visible,  # last: it says which questions are there, should the next time have others
+            **visible,  # last: it records which questions to replace next time
         }
     )
     return notebook.losses(quiz)
 
 
 def _refuse_other_quizzes(assignment: Assignment, quiz_file: Path, shown: Path, exercises: Mapping[str, Any]) -> None:
-    """Questions of another quiz in the same assignment are not ours to replace."""
+    """Refuse to replace questions that another quiz has put into the assignment."""
     if (assignment.private / f"test_{assignment.name}.py").is_file() and assignment.name.endswith("_quiz"):
         raise UsageError(
-            text("{directory}: was made from a quiz; put the questions into that one", directory=assignment.directory)
+            text("{directory}: was made from a quiz; add the questions to that quiz", directory=assignment.directory)
         )
     for other in sorted(assignment.directory.glob("*.quiz.json")):
         there = {notebook.exercise_name(question) for question in released.load(other).questions}
@@ -154,9 +154,9 @@ def _refuse_other_quizzes(assignment: Assignment, quiz_file: Path, shown: Path, 
             stem = other.name.removesuffix(".quiz.json")
             raise UsageError(
                 text(
-                    "{quiz_file}: question {question} is in this assignment already, by quiz {stem}; "
+                    "{quiz_file}: this assignment already has question {question}, from quiz {stem}; "
                     "rename one of them, "
-                    "or, where it is this quiz by its old name, remove {other} and the two test_{stem}_quiz*.py",
+                    "or, if {stem} is the old name of this quiz, remove {other} and the two test_{stem}_quiz*.py",
                     quiz_file=quiz_file,
                     question=min(both),
                     stem=stem,
@@ -171,7 +171,7 @@ def _grade_id(cell: Mapping[str, Any]) -> str | None:
 
 
 def _exercises_before(assignment: Assignment, shown: Path, exercises: Mapping[str, Any]) -> set[str]:
-    """The exercises that an earlier time has put into an assignment, also one that was killed half way."""
+    """Return the exercises that an earlier run put into an assignment, even if it was killed halfway."""
     there = assignment.settings.exercises
     same = {n for n, e in exercises.items() if n in there and list(there[n].functions) == e["functions"]}
     if not shown.exists():
@@ -190,7 +190,7 @@ def _rubric(quiz_file: Path, course: Path, quiz: Quiz, variants: Mapping[str, Se
     except ValueError:
         raise UsageError(
             text(
-                "{quiz_file}: lies outside of the course {course}, so grading would not find it",
+                "{quiz_file}: is outside the course {course}, so grading would not find it",
                 quiz_file=quiz_file,
                 course=course,
             )
@@ -208,7 +208,7 @@ def _kept(quiz_file: Path, quiz: Quiz) -> str:
 
 
 def _visible(quiz_file: Path, quiz: Quiz, folder: Path) -> Mapping[Path, str]:
-    """The rubric that students have too, and the quiz without its keys."""
+    """Return the files that students get too: a rubric, and the quiz without its keys."""
     shown = f"{quiz_file.stem}.quiz.json"
     rubric = _FORM.format(quiz=quiz.id, released=shown, made_by=_MADE_BY)
     return {
@@ -223,10 +223,10 @@ def _write(files: Mapping[Path, str]) -> None:
 
 
 def _with_exercises(settings: Path, exercises: Mapping[str, Any], ours: Collection[str]) -> str:
-    """Return the text of an ``assignment.yaml`` with these exercises in the place of ours; comments and order stay.
+    """Return the text of an ``assignment.yaml`` with these exercises in place of ours; comments and order stay.
 
     Raises:
-        ConfigError: one of another kind is there already, or they are not written one on a line.
+        ConfigError: an exercise of such a name is not ours, or the exercises are not written in lines.
     """
     content = settings.read_text(encoding="utf-8-sig").rstrip("\n") + "\n"
     _, step, dash = load_yaml_guess_indent(content)
@@ -235,11 +235,13 @@ def _with_exercises(settings: Path, exercises: Mapping[str, Any], ours: Collecti
     document = editor.load(content)
     there = document["exercises"]
     if not isinstance(there, CommentedMap) or there.fa.flow_style():
-        raise ConfigError("must be written in lines, one exercise after the other", path=settings, key="exercises")
+        words = text("must be written in lines, one exercise after the other")
+        raise ConfigError(words, path=settings, key="exercises")
     lines = {name: there.lc.key(name) for name in there}
     for name, (line, _) in lines.items():
         if name in exercises and name not in ours:
-            raise ConfigError("the quiz has a question of this name", path=settings, line=line + 1, key=name)
+            words = text("the quiz has a question of this name; rename one of the two")
+            raise ConfigError(words, path=settings, line=line + 1, key=name)
     sequence = 2 if dash is None else step
     editor.indent(mapping=next(iter(lines.values()))[1], sequence=sequence, offset=dash or 0)
     end = _cut_comment(there, next(reversed(there)))
@@ -282,7 +284,7 @@ def _last_comment(node: Any, key: Any) -> tuple[list[Any], int, str]:
 
 
 def _cut_comment(node: Any, key: Any) -> str:
-    """Take away the lines of comment below a value; one beside it stays."""
+    """Cut out the lines of comment below a value and return them; a comment beside it stays."""
     places, position, end = _last_comment(node, key)
     comment = places[position]
     if comment is None:
@@ -302,7 +304,7 @@ def _add_comment(node: Any, key: Any, comment: str) -> None:
 
 
 def _settings(quiz: Quiz) -> Mapping[str, Any]:
-    """The contents of ``assignment.yaml``: nothing in it is secret, students get it too."""
+    """Return the contents of ``assignment.yaml``; nothing in it is secret: students get it too."""
     return {
         "schema": 1,
         "title": {"zh": quiz.title.zh, "en": quiz.title.en},

@@ -1,4 +1,4 @@
-"""A page for each student whose answers were scored: every question, what was answered, what to learn from it."""
+"""Writes a page for each student: every question, what they answered, and what to learn from it."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ def write_all(
     outcomes: Sequence[SheetOutcome],
     language: Language,
 ) -> tuple[int, list[Text]]:
-    """Write ``<folder>/<student>/<quiz>.html`` for every sheet; gives how many, and who is left out and why.
+    """Write ``<folder>/<student>/<quiz>.html`` for every sheet; return how many, and who is left out and why.
 
     Args:
-        folder: is made where there is none.
-        quiz: what was answered.
+        folder: created if it does not exist.
+        quiz: the quiz that was answered.
         variants: of its questions with parameters.
         outcomes: of the sheets.
         language: of the pages.
@@ -62,7 +62,7 @@ def write_all(
     written = 0
     for sheet in sheets:
         if "/" in sheet.student or sheet.student.startswith("."):
-            notes.append(text("{student}: is no name for a folder; no page for it", student=sheet.student))
+            notes.append(text("{student}: cannot be the name of a folder; no page for it", student=sheet.student))
             continue
         page = render(quiz, variants, sheet, language)
         write_asked(folder / sheet.student / f"{quiz.id}.html", page, make_folder=True)
@@ -71,7 +71,7 @@ def write_all(
 
 
 def render(quiz: Quiz, variants: Mapping[str, Sequence[Variant]], sheet: SheetOutcome, language: Language) -> str:
-    """The page of one sheet."""
+    """Return the page of one sheet."""
     page = _Page(variants, language)
     return render_template(
         "quiz/templates/feedback.html",
@@ -86,7 +86,7 @@ def render(quiz: Quiz, variants: Mapping[str, Sequence[Variant]], sheet: SheetOu
 
 @dataclass(frozen=True)
 class _Option:
-    """One thing there was to choose; ``right`` where it was chosen."""
+    """An option; ``right`` is None unless it was chosen."""
 
     words: Parts
     right: bool | None
@@ -94,7 +94,7 @@ class _Option:
 
 @dataclass(frozen=True)
 class _Answer:
-    """What was answered, as far as there is anything: in words, as an order, by options."""
+    """What was answered, if anything: in words, as an order, or by options."""
 
     words: Text | None = None
     ordered: Sequence[Parts] = ()
@@ -146,7 +146,7 @@ class _Page:
         return {} if outcome.variant is None else self._variants[question.id][outcome.variant].params
 
     def _answer(self, question: AnyQuestion, outcome: QuestionOutcome) -> _Answer:
-        """What was answered, in the words the student saw: letters are shuffled for each."""
+        """Return what was answered in the words the student saw: option letters are shuffled for each student."""
         match question:
             case Single() | Multi():
                 options = [
@@ -160,7 +160,7 @@ class _Page:
                 return _Answer(ordered=[self._option(question.items[name]) for name in outcome.chosen])
             case Blanks() if outcome.answer:
                 choices = {name: blank for name, blank in question.blanks.items() if isinstance(blank, ChoiceBlank)}
-                options = [  # of a blank with options the answer holds but the key
+                options = [  # for a blank with options, the answer holds only the key
                     _Option(
                         [("text", f"{name}: "), *self._option(choices[name].options[key])], key == choices[name].answer
                     )
@@ -188,12 +188,12 @@ class _Page:
 
 
 def _pairs(outcome: QuestionOutcome) -> list[tuple[str, str]]:
-    """The parts of a question for which an option was chosen, each with its option."""
+    """Return the parts of a question for which an option was chosen, each with its option."""
     return [(part, option) for part, _, option in (choice.partition("=") for choice in outcome.chosen)]
 
 
 def _lesson(question: AnyQuestion, outcome: QuestionOutcome) -> Sequence[Text]:
-    """What was wrong, and the explanation: who was right may have guessed."""
+    """Return what was wrong, and the explanation even of a right answer, which may be a guess."""
     if question.explain is None or question.explain in outcome.feedback or outcome.outcome == "unjudged":
         return outcome.feedback
     return (*outcome.feedback, question.explain)

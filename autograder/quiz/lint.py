@@ -1,4 +1,4 @@
-"""What a reviewer would say about a quiz: what is missing, options that give themselves away, what guessing earns."""
+"""Reviews a quiz: what is missing, which options give themselves away, what guessing earns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from autograder.base.errors import SandboxError
-from autograder.base.i18n import Language, Text, same, text
+from autograder.base.i18n import Language, Text, text
 from autograder.quiz.notation import formulas
 from autograder.quiz.notation.parsing import Choices, FormatError, parse_number, shown
 from autograder.quiz.proofs.certificates import needs_proof
@@ -29,7 +29,7 @@ _LETTER = re.compile(r"(?<![A-Za-z0-9_(\[])[A-H](?![A-Za-z0-9_)\]])")
 _TOO_ALIKE = 0.93
 _LONGEST_IS_RIGHT = 0.6
 _FEW = 5
-"""So few questions show no pattern."""
+"""Fewer questions show no pattern."""
 
 Kind = Literal["error", "advice"]
 
@@ -39,8 +39,8 @@ class Remark:
     """One thing a reviewer would say.
 
     Args:
-        kind: an ``error`` must be mended; ``advice`` may be ignored.
-        question: whom it concerns; empty for the whole quiz.
+        kind: an ``error`` must be fixed; ``advice`` may be ignored.
+        question: the id of the question; empty for the whole quiz.
         words: what is wrong and what would be right.
     """
 
@@ -60,12 +60,12 @@ class Guess:
 
 
 def lint(quiz: Quiz, folder: Path, variants: Mapping[str, list[Variant]]) -> list[Remark]:
-    """Everything there is to say about a quiz.
+    """Return everything a reviewer would say about a quiz.
 
     Args:
-        quiz: what is reviewed.
-        folder: where its relative links start.
-        variants: of its questions with parameters; a question without any has its examples left out.
+        quiz: the quiz to review.
+        folder: its relative links start here.
+        variants: of its questions with parameters; the examples of one without variants are not tried.
     """
     remarks = [remark for question in quiz.questions for remark in _of_question(question, folder)]
     remarks += _of_examples(quiz, variants)
@@ -73,7 +73,7 @@ def lint(quiz: Quiz, folder: Path, variants: Mapping[str, list[Variant]]) -> lis
     for guess in guesses(quiz):
         if guess.everything > 0:
             words = text(
-                "ticking everything earns {everything}; credit: balanced gives nothing",
+                "ticking everything earns {everything}; with credit: balanced it earns nothing",
                 everything=f"{guess.everything:.0%}",
             )
             remarks.append(Remark("advice", guess.question, words))
@@ -81,7 +81,7 @@ def lint(quiz: Quiz, folder: Path, variants: Mapping[str, list[Variant]]) -> lis
 
 
 def guesses(quiz: Quiz) -> list[Guess]:
-    """What leaving blank, ticking everything and guessing at random would earn, question by question."""
+    """Return what leaving blank, ticking everything and guessing at random earn, question by question."""
     return [_guess(quiz, question) for question in quiz.questions]
 
 
@@ -130,7 +130,7 @@ def _of_question(question: AnyQuestion, folder: Path) -> Iterator[Remark]:
                 yield Remark(
                     "error",
                     question.id,
-                    text("{name}: speaks of option {letter}, but options are shuffled", name=name, letter=letter),
+                    text("{name}: mentions option {letter}, but options are shuffled", name=name, letter=letter),
                 )
         for link in _links(words):
             if not link.startswith("https://") and not (folder / link.partition("#")[0]).exists():
@@ -140,13 +140,13 @@ def _of_question(question: AnyQuestion, folder: Path) -> Iterator[Remark]:
                 )
     yield from _of_options(question)
     yield from (
-        Remark("error", question.id, text("{name}: is accepted, so nobody is ever told why it is wrong", name=name))
+        Remark("error", question.id, text("{name}: is accepted, so nobody ever sees why it is wrong", name=name))
         for name in _wrong_but_right(question)
     )
 
 
 def _wrong_but_right(question: AnyQuestion) -> Iterator[str]:
-    """Known wrong answers that are accepted."""
+    """Yield known wrong answers that are accepted."""
     if isinstance(question, Number) and not question.params:
         right = parse_number(question.answer)
         yield from (f"wrong.{w.is_}" for w in question.wrong if is_near(parse_number(w.is_), right, question))
@@ -157,12 +157,12 @@ def _wrong_but_right(question: AnyQuestion) -> Iterator[str]:
                 yield from (f"{name}.wrong.{w.is_}" for w in blank.wrong if judge(w.is_).share == 1)
 
 
-def _without_why(question: AnyQuestion) -> Iterator[str]:
+def _without_why(question: AnyQuestion) -> Iterator[str | Text]:
     match question:
         case Single() | Multi():
             for name, option in question.options.items():
                 if name not in question.key and option.why is None:
-                    yield f"option {name}"
+                    yield text("option {name}", name=name)
         case TrueFalse() if question.why is None:
             yield "why"
         case Match():
@@ -174,7 +174,7 @@ def _without_why(question: AnyQuestion) -> Iterator[str]:
 
 
 def _texts(question: AnyQuestion) -> Iterator[tuple[str, Text]]:
-    """Every text of a question, by the key it stands under."""
+    """Yield every text of a question with its key."""
     yield "prompt", question.prompt
     if question.explain is not None:
         yield "explain", question.explain
@@ -216,21 +216,21 @@ def _whys(question: AnyQuestion) -> Iterator[tuple[str, Text]]:
 def _languages(words: Text) -> Iterator[Text]:
     en, zh = _CODE.sub("", words.en), _CODE.sub("", words.zh)
     if _CHINESE.search(en):
-        yield text("the English words are Chinese")
+        yield text("the English text is in Chinese")
     if not words.zh.strip() and not words.en.strip():
-        yield text("there are no words")
+        yield text("the text is empty")
     elif not words.en.strip():
-        yield text("the English words are missing")
+        yield text("the English text is missing")
     elif not zh.strip() and en.strip():
-        yield text("the Chinese words are missing")
+        yield text("the Chinese text is missing")
     elif en == zh and len(_WORD.findall(en)) > 2:
-        yield text("the Chinese words are missing; both languages say the same")
+        yield text("the Chinese text is missing: both languages say the same")
     for language in (words.en, words.zh):
-        yield from map(same, formulas.problems(language))
+        yield from formulas.problems(language)
 
 
 def _letters_named(words: Text, question: AnyQuestion) -> list[str]:
-    """Options called by their letter; in the Chinese words, where no article looks like one."""
+    """Return the options that the Chinese text names by letter; in English, the article A looks like one."""
     if question.shuffle is False or not isinstance(question, Single | Multi):
         return []
     return [name for name in _LETTER.findall(_CODE.sub("", words.zh)) if name in question.options]
@@ -266,11 +266,11 @@ def _of_options(question: AnyQuestion) -> Iterator[Remark]:
                     text("options {other_name} and {name} have the same explanation", other_name=other_name, name=name),
                 )
         if option.text is not None and re.search(r"\b(all|none|both) of (the|these)\b", option.text.en, re.IGNORECASE):
-            yield Remark("advice", question.id, text("option {name} speaks of others; say what is meant", name=name))
+            yield Remark("advice", question.id, text("option {name} refers to others; say what is meant", name=name))
 
 
 def _unclear_words(options: Mapping[str, Option]) -> Iterator[Text]:
-    """Options whose words, in a form's table, are read as another option or as several."""
+    """Yield which options would be read from a form's table as another option or as several."""
     everyone = choices_of(options)
     languages: tuple[Language, ...] = ("en", "zh")
     for name, option in options.items():
@@ -278,9 +278,9 @@ def _unclear_words(options: Mapping[str, Option]) -> Iterator[Text]:
             words = option.shown(language)
             others = {k: other for k, other in options.items() if other.shown(language).lower() != words.lower()}
             if sum(other.shown(language) == words for other in options.values()) > 1:
-                continue  # they say the same, which is told already
+                continue  # they say the same, which is reported already
             if _read(everyone, words) != [name] or _read(choices_of(others), words):
-                yield text("the words of option {name} can be read as another answer", name=name)
+                yield text("the text of option {name} can be read as another answer", name=name)
                 break
 
 
@@ -296,7 +296,7 @@ def _alike(a: str, b: str) -> bool:
 
 
 def _of_examples(quiz: Quiz, variants: Mapping[str, list[Variant]]) -> Iterator[Remark]:
-    """The author's examples, answered and scored."""
+    """Score the author's examples, and yield those that earn something else."""
     usable = [q for q in quiz.questions if not (isinstance(q, Number) and q.params and q.id not in variants)]
     scorer = Scorer(quiz.model_copy(update={"questions": usable}), variants)
     for question in usable:
@@ -315,7 +315,7 @@ def _of_example(
 ) -> Text | None:
     varied = question.id in variants
     if varied and example.variant is not None and not 0 <= example.variant < len(variants[question.id]):
-        return text("names variant {variant}, which there is not", variant=example.variant)
+        return text("names variant {variant}, which does not exist", variant=example.variant)
     try:
         if varied and example.variant is not None:
             share = scorer.mark_variant(question, example.answer, example.variant).share
@@ -336,7 +336,7 @@ def _of_example(
 
 
 def _of_patterns(quiz: Quiz) -> Iterator[Remark]:
-    """What a guesser would notice about the whole quiz."""
+    """Yield what a guesser would notice about the whole quiz."""
     singles = [q for q in quiz.questions if isinstance(q, Single)]
     if len(singles) >= _FEW:
         longest = sum(_is_longest(question) for question in singles)
@@ -363,13 +363,13 @@ def _of_patterns(quiz: Quiz) -> Iterator[Remark]:
     for question in quiz.questions:
         if isinstance(question, Order) and sorted(question.items) == question.key:
             yield Remark(
-                "error", question.id, text("the items' names, in order, are the right order: students see the names")
+                "error", question.id, text("the items' names, sorted, give the right order, and students see them")
             )
         if isinstance(question, Match) and len(question.left) > 2:
             partners = [question.key[name] for name in sorted(question.left)]
             if partners == sorted(partners):
                 yield Remark(
-                    "error", question.id, text("the names on both sides run in parallel: students see the names")
+                    "error", question.id, text("the names on both sides run in parallel, and students see them")
                 )
 
 

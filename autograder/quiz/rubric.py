@@ -1,7 +1,7 @@
-"""Criteria that judge the answers to a quiz in a notebook: what a rubric file in ``private/`` takes from a quiz.
+"""Criteria that judge the answers to a quiz in a notebook; the rubric files that `quiz release` writes import them.
 
-A criterion is met or not, while an answer may earn a part of its points. So each part of an answer is a criterion
-where it has parts, and each step of the credit is one where it has steps; together they earn what scoring gives.
+A criterion passes or fails, but an answer may earn part of its points. So if an answer has parts, each part is a
+criterion, and if its credit has steps, each step is one; together they earn what scoring gives.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ _SLUG_LENGTH = 40
 def criteria(
     quiz_file: Path, *, sha256: str, kept: Path | None = None, questions: Sequence[str] | None = None
 ) -> dict[str, Test]:
-    """The criteria of a quiz, by the names of their tests: put them into a rubric with ``globals().update``.
+    """Return the criteria of a quiz by test name; a rubric takes them in with ``globals().update``.
 
     Args:
         quiz_file: the quiz, with its proofs beside it.
-        sha256: of the quiz as it was when the notebook was made; another quiz would judge other questions.
-        kept: what `certificates.keep` made of it then, for machines that have the assignment and not the course.
-        questions: these only; by default all.
+        sha256: fingerprint of the quiz when the notebook was made; a changed quiz would judge other questions.
+        kept: what `certificates.keep` made of it then, for machines that have the assignment but not the course.
+        questions: ids of the questions to judge; by default all.
 
     Raises:
         ConfigError: the quiz is not the one the notebook was made from.
@@ -59,10 +59,10 @@ def criteria(
             proofs = certificates.load(quiz_file, quiz)
         variants = certificates.variants_of(quiz, proofs)
     except UsageError as error:
-        raise ConfigError(str(error), path=quiz_file) from None
+        raise ConfigError(error.text, path=quiz_file) from None
     if certificates.fingerprint_of_quiz(quiz, variants) != sha256:
         raise ConfigError(
-            "has changed since its notebook was made; run `autograder quiz release --to notebook` again",
+            text("has changed since its notebook was made; run `autograder quiz release --to notebook` again"),
             path=quiz_file,
         )
     scorer = Scorer(quiz, variants)
@@ -86,13 +86,13 @@ def _criteria_of(scorer: Scorer, question: AnyQuestion) -> Iterator[Test]:
 
 
 def form_criteria(released_file: Path) -> dict[str, Test]:
-    """Criteria that say whether answers can be read, not whether they are right: students may have them.
+    """Return criteria that say whether answers can be read, not whether they are right; students get these.
 
     Args:
-        released_file: what `quiz release` makes of the quiz: no keys.
+        released_file: the quiz without keys, as `quiz release` writes it.
 
     Raises:
-        ConfigError: the file is not as described.
+        ConfigError: the file is not a released quiz.
     """
     return {test.__name__: test for test in map(_form, released.load(released_file).questions)}
 
@@ -114,10 +114,10 @@ def _form(question: ShownQuestion) -> Test:
         except FormatError as error:
             raise StudentError(error.text) from None
         if missing:
-            raise StudentError(text("the answer says nothing about {names}", names=", ".join(missing)))
+            raise StudentError(text("the answer leaves out {names}", names=", ".join(missing)))
 
     title = text("the answer runs") if question.type == "code" else text("the answer can be read")
-    return _declared(question, "form", 0, title + text(" (whether it is right is told when it is graded)"), judge)
+    return _declared(question, "form", 0, title + text(" (grading decides whether it is right)"), judge)
 
 
 def _declared(
@@ -149,7 +149,7 @@ def _function(student: Student, question: AnyQuestion | ShownQuestion) -> Studen
 
 
 def _part(scorer: Scorer, question: Blanks | Match, name: str, points: float) -> Test:
-    """One blank, or one pair."""
+    """Return the criterion of one blank, or of one pair."""
 
     def judge(student: Student) -> None:
         answer = _function(student, question)()
@@ -165,7 +165,7 @@ def _part(scorer: Scorer, question: Blanks | Match, name: str, points: float) ->
 
 
 def _steps(scorer: Scorer, question: AnyQuestion) -> Iterator[Test]:
-    """What an answer can earn, step by step; a step that is not reached makes the next ones unnecessary."""
+    """Yield a criterion for each step of the credit; a step that is not reached skips the later ones."""
     shares = steps(scorer.quiz, question)
     if len(shares) == 1:
         yield _declared(
@@ -185,7 +185,7 @@ def _steps(scorer: Scorer, question: AnyQuestion) -> Iterator[Test]:
 
 
 def steps(quiz: Quiz, question: AnyQuestion) -> list[float]:
-    """The shares of its points an answer can earn, nothing aside, in order."""
+    """Return the shares of its points that an answer can earn, except nothing, in ascending order."""
     match question:
         case Single():
             found = {1.0} | {option.score for option in question.options.values() if option.score}
@@ -207,7 +207,7 @@ def _at_least(scorer: Scorer, question: AnyQuestion, share: float) -> Callable[[
 
 
 def _require(scorer: Scorer, question: AnyQuestion, answer: Any, share: float) -> None:
-    """Raise what the student reads where an answer earns less than this."""
+    """Raise what the student reads if their answer earns less than ``share``."""
     answer = _plain(answer)
     _require_an_answer(answer)
     try:
@@ -224,12 +224,12 @@ def _joined(words: Sequence[Text]) -> Text:
 
 
 def _diagnosis(question: AnyQuestion, verdict: Verdict) -> Diagnosis | None:
-    """The author's explanation as a mistake of its own, so that a report can count who made it."""
+    """Return the author's explanation as a mistake with an id, so that a report can count who made it."""
     if not verdict.feedback:
         return None
     told = _joined(verdict.feedback)
     slug = "-".join(re.findall(r"\w+", told.en.lower()))
-    if len(slug) > _SLUG_LENGTH:  # others may begin as this one does
+    if len(slug) > _SLUG_LENGTH:  # others may begin the same way
         slug = f"{slug[:_SLUG_LENGTH].strip('-')}-{sha256(told.en.encode()).hexdigest()[:6]}"
     return Diagnosis(id=f"{question.id}.{slug}", text=told)
 
@@ -240,7 +240,7 @@ def _require_an_answer(answer: Any) -> None:
 
 
 def _plain(answer: Any) -> Any:
-    """An answer as sheets hold it: tensors as their values, tuples as lists."""
+    """Return an answer as sheets hold it: tensors as their values, tuples as lists."""
     if hasattr(answer, "tolist"):
         return answer.tolist()
     if isinstance(answer, list | tuple):
@@ -252,7 +252,7 @@ def _plain(answer: Any) -> Any:
 
 
 def _code(question: Code) -> Callable[[Student], None]:
-    """The student's function and the author's expression, on the same values."""
+    """Return a judge that runs the student's function and the author's expression on the same values."""
 
     def judge(student: Student) -> None:
         function = _function(student, question)
@@ -272,7 +272,7 @@ def _refuse_forbidden(forbid: Sequence[str], function: StudentFunction) -> None:
 
 
 def _given(given: Mapping[str, str], proof: Proof, seed: int) -> dict[str, Any]:
-    """The values the author's expressions give for a seed, as the probe of a proof makes them."""
+    """Evaluate the author's expressions for a seed, as the probe of a proof does."""
     import math
 
     import torch
@@ -289,4 +289,5 @@ def _value(expression: str, names: dict[str, Any]) -> Any:
     try:
         return eval(expression, names)  # noqa: S307 -- the author's own code
     except Exception as error:
-        raise SandboxError(f"{expression!r} fails: {type(error).__name__}: {error}") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise SandboxError(text("{expression!r} fails: {reason}", expression=expression, reason=reason)) from error

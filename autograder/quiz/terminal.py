@@ -1,4 +1,4 @@
-"""Scores for terminals. Whatever comes from a file is put into `rich.text.Text`, never into markup."""
+"""Scores for terminals. What comes from a file goes into `rich.text.Text`, never into markup."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ _PROBLEMS_WIDTH = 30
 
 
 def scores(sheets: Sequence[SheetOutcome], language: Language, width: int) -> Group:
-    """One line per sheet: what each question earned, the total, the problems.
+    """Return one line per sheet: what each question earned, the total, the problems.
 
     Args:
         sheets: of one quiz.
         language: of the headings and problems.
-        width: columns of the terminal. Where the scores do not fit, each question is a mark; problems that do not fit
-            beside the scores come below them.
+        width: columns of the terminal. Scores that do not fit become one mark per question; problems that do not fit
+            beside the scores go below them.
     """
     ordered = sorted(sheets, key=lambda sheet: sheet.student)[:MAX_LINES]
     heading, rows = _of_questions(ordered)
@@ -77,14 +77,14 @@ def scores(sheets: Sequence[SheetOutcome], language: Language, width: int) -> Gr
 
 
 def _of_questions(sheets: Sequence[SheetOutcome]) -> tuple[list[str], list[list[Styled]]]:
-    """A column for each question: its number and points, and what each sheet earned."""
+    """Return a heading for each question, its number and points, and what each sheet earned."""
     questions = sheets[0].questions if sheets else ()
     heading = [f"{position} /{points(question.points)}" for position, question in enumerate(questions, 1)]
     return heading, [[_cell(question) for question in sheet.questions] for sheet in sheets]
 
 
 def _width(heading: Sequence[str], rows: Sequence[Sequence[Styled]]) -> int:
-    """Of these columns of a table."""
+    """Return the width of these columns of a table."""
     return sum(max([cell_len(head), *(row[n].cell_len for row in rows)]) + GAP for n, head in enumerate(heading))
 
 
@@ -108,16 +108,16 @@ def _problems(sheet: SheetOutcome, language: Language) -> str:
 
 
 def review(name: str, remarks: Sequence[Remark], guesses: Sequence[Guess], language: Language) -> Group:
-    """What a reviewer says about a quiz, and what guessing earns."""
+    """Return what a reviewer says about a quiz, and what guessing earns."""
     parts: list[RenderableType] = [Styled(name, style="bold")]
     for remark in remarks:
         mark, style = ("✗", "red") if remark.kind == "error" else ("·", "yellow")
         where = f"{remark.question}: " if remark.question else ""
         parts.append(Padding(Styled(f"{mark} {where}{remark.words.get(language)}", style=style), (0, 0, 0, 2)))
     if not remarks:
-        parts.append(Padding(Styled("✓ " + text("nothing to remark").get(language), style="green"), (0, 0, 0, 2)))
+        parts.append(Padding(Styled("✓ " + text("no remarks").get(language), style="green"), (0, 0, 0, 2)))
     table = plain_table()
-    table.add_column(text("what earns, of the points").get(language))
+    table.add_column(text("share of the points for").get(language))
     for heading in (text("blank"), text("everything"), text("random")):
         table.add_column(heading.get(language), justify="right")
     for guess in guesses:
@@ -126,7 +126,7 @@ def review(name: str, remarks: Sequence[Remark], guesses: Sequence[Guess], langu
 
 
 def analysis(found: Analysis, language: Language) -> Group:
-    """Item analysis, a line per question; below it what was chosen where there are options."""
+    """Return the item analysis, a line per question; below it, which options were chosen."""
     table, choices = plain_table(), plain_table()
     for each in (table, choices):
         each.add_column(text("question").get(language), no_wrap=True)
@@ -168,7 +168,7 @@ def _two_digits(value: float | None) -> str:
 
 
 def summary(sheets: Sequence[SheetOutcome], language: Language) -> str:
-    """Counts and the mean, in one line."""
+    """Return the counts and the mean, in one line."""
     scored = [sheet.score for sheet in sheets if sheet.status == "scored" and sheet.score is not None]
     words = text(
         "{scored} scored, {unreadable} unreadable, {error} could not be judged; mean {mean} of {maximum}",
@@ -182,7 +182,7 @@ def summary(sheets: Sequence[SheetOutcome], language: Language) -> str:
 
 
 def details(sheet: SheetOutcome, language: Language) -> Group:
-    """Every question of one sheet with its mark, what was answered, and the feedback."""
+    """Return every question of one sheet with its mark, its answer and the feedback."""
     parts: list[RenderableType] = [
         Styled(f"{sheet.student}  {points(sheet.score)}/{points(sheet.max_score)}", style="bold")
     ]

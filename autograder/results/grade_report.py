@@ -1,14 +1,14 @@
-"""What grading says: one `GradeReport` per submission, one line of ``results.jsonl``.
+"""The outcome of grading: one `GradeReport` per submission, one line of ``results.jsonl``.
 
-Scores fail closed: a criterion earns its points when it passed and nothing otherwise; where one could not be
-judged there is no score at all.
+Scores fail closed: a criterion earns its points if it passed and nothing otherwise; if one could not be judged, there
+is no score at all.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from autograder.base.i18n import Text, same
 from autograder.base.records import Record
@@ -18,11 +18,11 @@ Outcome = Literal["passed", "failed", "error", "skipped"]
 Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 SCHEMA: Literal[2] = 2
 CAUSES = "|"
-"""Stands between the ids of mistakes that cannot be told apart, in the id of a diagnosis."""
+"""Separates the ids of mistakes that do the same, in the id of a diagnosis."""
 
 
 class Diagnosis(Record):
-    """Why an answer is wrong, by a name that stays the same from run to run."""
+    """Why an answer is wrong, under an id that stays the same from run to run."""
 
     id: str
     text: Text
@@ -50,7 +50,7 @@ class Problem(Record):
 
     @classmethod
     def of(cls, kind: str, words: Text, *, cell: int | None = None, line: int | None = None) -> Self:
-        """A problem told in both languages."""
+        """Return a problem described in both languages."""
         return cls(kind=kind, cell=cell, line=line, text=words)  # type: ignore[arg-type]
 
 
@@ -74,14 +74,14 @@ class CriterionResult(Record):
         return self
 
     def for_student(self) -> Self:
-        """What its student may see: of a hidden criterion the title and the outcome."""
+        """Return what its student may see: of a hidden criterion only the title and the outcome."""
         if self.visible:
             return self
         return self.model_copy(update={"message": same(""), "diagnosis": None, "hint": None})
 
 
 class ExerciseResult(Record):
-    """The criteria of one exercise; without a score where one of them could not be judged."""
+    """The criteria of one exercise; without a score if one of them could not be judged."""
 
     name: str
     title: Text
@@ -102,7 +102,7 @@ class ExerciseResult(Record):
         )
 
     def for_student(self) -> Self:
-        """What its student may see."""
+        """Return what its student may see."""
         return self.model_copy(update={"criteria": tuple(c.for_student() for c in self.criteria)})
 
 
@@ -127,12 +127,19 @@ class GradeReport(Record):
     versions: dict[str, str]
     duration_s: float
 
-    @model_validator(mode="before")
     @classmethod
-    def _of_any_version(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("schema") == 1:
-            return version_1.upgrade(values) | {"schema": SCHEMA}
-        return values
+    def from_json(cls, line: bytes | str) -> Self:
+        """Return the report of one line of ``results.jsonl``, of this version or of version 1.
+
+        Raises:
+            ValidationError: it is none.
+        """
+        try:
+            return cls.model_validate_json(line)
+        except ValidationError:  # nearly every line is of this version, and is read without a look at the number
+            if (values := version_1.read(line)) is None:
+                raise
+            return cls.model_validate(values | {"schema": SCHEMA})
 
     @model_validator(mode="after")
     def _score_is_the_sum(self) -> Self:
@@ -144,9 +151,9 @@ class GradeReport(Record):
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain values, with the names of ``results.jsonl``."""
+        """Return the report as plain values, with the names of ``results.jsonl``."""
         return self.model_dump(mode="json", by_alias=True)
 
     def to_json(self) -> str:
-        """One line of ``results.jsonl``."""
+        """Return the report as one line of ``results.jsonl``."""
         return self.model_dump_json(by_alias=True)

@@ -1,4 +1,4 @@
-"""A version of the author's own code, judged in this process.
+"""Judges a version of the author's own code in this process.
 
 The versions of an audit are edits of the reference, so nothing has to be confined: their functions are called here, as
 a student's own are in their notebook, which takes a tenth of the time. Loops that never end are cut by counting rounds.
@@ -20,7 +20,7 @@ from autograder.student.source_use import Source
 
 
 def load(judge: Judge, submission: Submission) -> Student | None:
-    """A version's functions, once its cells have run here; None if they never end."""
+    """Run a version's cells here; return its functions, or None if the cells never end."""
     assignment = judge.assignment
     counted = (replace(cell, source=with_counted_rounds(cell.source)) for cell in submission.cells)
     first = Cell("code cell 0", 0, IMPORT)
@@ -35,7 +35,7 @@ def load(judge: Judge, submission: Submission) -> Student | None:
 
 @contextmanager
 def before(judge: Judge, version: Student) -> Iterator[None]:
-    """Put a version before the judge; every criterion may take so many rounds of its loops."""
+    """Put a version before the judge; every criterion may take `MAX_ROUNDS` of its loops."""
     with quietly(), at_most(MAX_ROUNDS):
         judge.begin(version, seed_submission=lambda _: allow(MAX_ROUNDS))
         yield

@@ -1,8 +1,8 @@
 """Runs the code cells of a submission and keeps what each exercise's function was at its grade cell.
 
 Notebooks rebind names: after the exercises `data_iter`, `net` and `loss` become a DataLoader, an nn.Sequential, an
-nn.MSELoss. So every exercise has a *view*: the notebook's global names as they stood at its grade cell, with names
-that were only defined later added. Before a function of an exercise is called, its view becomes the content of the
+nn.MSELoss. So every exercise has a *view*: the notebook's global names as they stood at its grade cell, plus names
+that were only defined later. Before a function of an exercise is called, its view becomes the content of the
 one dictionary that all the notebook's functions share as their globals. Decorators, closures and classes need no
 special care.
 
@@ -48,7 +48,7 @@ class Failure:
         kind: the name of its type.
         message: what it says.
         frames: label of the cell (or file), line, function, line of source.
-        limit: the limit that was in the way, where one was, in the words of the trusted side.
+        limit: the limit that caused it, if one did, in the words of the trusted side.
     """
 
     kind: str
@@ -85,8 +85,8 @@ class Notebook:
         Args:
             label: what tracebacks call it.
             source: its text, magics included.
-            first_line: the line of its file it begins on, minus 1.
-            resume: go on behind a statement that fails, which otherwise ends the cell.
+            first_line: how many lines of its file come before it.
+            resume: go on after a statement that fails, which otherwise ends the cell.
             definitions_only: run nothing but imports, functions and classes.
 
         Returns:
@@ -111,19 +111,19 @@ class Notebook:
         return failures
 
     def reach_grade_cell(self, exercise: str) -> None:
-        """Keep the namespace as it stands now as the one this exercise is judged by."""
+        """Keep the present namespace to judge this exercise by."""
         if any(name in self.names for name, owner in self.exercise_of.items() if owner == exercise):
             self._at_grade_cell[exercise] = dict(self.names)
 
     def finish(self) -> None:
-        """All cells have run: make the views."""
+        """Make the views, once all cells have run."""
         final = dict(self.names)
         for exercise in set(self.exercise_of.values()):
             at_cell = self._at_grade_cell.get(exercise)
             self._views[exercise] = {**final, **(self._last_definition if at_cell is None else at_cell)}
 
     def find(self, function: str) -> Any:
-        """A student's function, with its exercise's view in place.
+        """Return a student's function, with its exercise's view in place.
 
         Raises:
             KeyError: the submission does not define it.
@@ -147,14 +147,14 @@ class Notebook:
         return self._current
 
     def defined(self) -> list[str]:
-        """The callables a student defined, in any view."""
+        """Return the callables a student defined, in any view."""
         views = [self.names, *self._views.values()]
         return sorted(
             {name for view in views for name, value in view.items() if not name.startswith("_") and callable(value)}
         )
 
     def failure(self, error: BaseException) -> Failure:
-        """An exception as text: the student's own frames, and the innermost one of the library it ended in."""
+        """Return an exception as text: the student's own frames, and the innermost one of the library it ended in."""
         frames: list[tuple[str, int, str, str]] = []
         last_foreign: tuple[str, int, str, str] | None = None
         traceback = error.__traceback__
@@ -174,10 +174,10 @@ class Notebook:
         return Failure(_type_name(error), _message(error), kept)
 
     def trees(self, source: str, label: str, first_line: int, *, resume: bool) -> Iterator[ast.Module | Failure]:
-        """The syntax tree of a cell, or what is wrong with it.
+        """Yield the syntax tree of a cell, or what is wrong with it.
 
-        What is Python already is left as it is: a line that begins with ``%`` can go on with the expression above it. A
-        script that does not parse falls apart into definitions, so that one typo costs one of them.
+        Valid Python is left as it is: a line that begins with ``%`` may continue the expression above it. A script that
+        does not parse is cut into its definitions, so that one typo costs one of them.
         """
         try:
             yield self._parse(source, label, first_line)
@@ -190,7 +190,7 @@ class Notebook:
     def _trees_of(
         self, parts: Iterable[str], label: str, offset: int, *, split: bool
     ) -> Iterator[ast.Module | Failure]:
-        """The trees of consecutive parts; one that does not parse is split once more, at every line without indent."""
+        """Yield the trees of consecutive parts; split one that does not parse once more, at every unindented line."""
         for part in parts:
             try:
                 yield self._parse(part, label, offset)
@@ -245,7 +245,7 @@ def _type_name(error: BaseException) -> str:
 
 
 def _to_python(source: str) -> str:
-    """Magics and shell lines as Python; the source itself where IPython can make nothing of it."""
+    """Turn magics and shell lines into Python; return the source itself if IPython cannot."""
     from IPython.core.inputtransformer2 import TransformerManager
 
     with warnings.catch_warnings():
@@ -257,7 +257,7 @@ def _to_python(source: str) -> str:
 
 
 def _definitions_apart(source: str) -> Iterator[str]:
-    """A script cut before each definition and import; decorators stay with what is below them."""
+    """Cut a script before each definition and import; decorators stay with what is below them."""
     decorators = ""
     for part in _CHUNK.split(source):
         if part.startswith("@"):
@@ -269,7 +269,7 @@ def _definitions_apart(source: str) -> Iterator[str]:
 
 
 def _definitions(statement: ast.stmt) -> Iterator[str]:
-    """Names bound by ``def`` or ``class`` in a statement, inside its ``if``, ``try`` and ``with`` as well."""
+    """Yield the names that ``def`` and ``class`` bind in a statement, also inside its ``if``, ``try`` and ``with``."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield statement.name
         return
@@ -298,7 +298,7 @@ class _Shell:
         """Run code in the cell that holds the magic, under that cell's label and line numbers.
 
         Returns:
-            The value of a single expression, as ``y = %time f(x)`` wants it.
+            The value of a single expression, which ``y = %time f(x)`` needs.
         """
         label = caller.f_code.co_filename
         lines_before += len(source) - len(source.lstrip("\n"))  # which IPython drops

@@ -1,8 +1,8 @@
-"""torch's compiler, imported when somebody compiles something instead of at the first step of training.
+"""Defers the import of torch's compiler from the first step of training until something is compiled.
 
 At every step an optimiser tells the compiler what not to compile, and the backward pass asks it whether two shapes
 are equal even if their sizes are unknown. For that alone torch imports all of it: more than two seconds and a hundred
-megabytes. Unless something is being compiled, the answers are those given here.
+megabytes. While nothing is compiled, this module gives the same answers.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _ANSWERS: dict[str, dict[str, Any]] = {
 
 
 class _NotYetImported(types.ModuleType):
-    """Gives its few answers; whoever asks for more gets the module itself, here and from then on."""
+    """Gives its few answers itself; any other question imports the real module, which takes its place."""
 
     def __getattr__(self, name: str) -> Any:
         wants_submodule = name == "__path__" and self.__name__ == _PACKAGE
-        if name.startswith("__") and not wants_submodule:  # asked of any module, by whoever looks at all of them
+        if name.startswith("__") and not wants_submodule:  # code that inspects all modules asks for these
             raise AttributeError(name)
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
@@ -35,7 +35,7 @@ class _NotYetImported(types.ModuleType):
 
 
 def defer_import() -> None:
-    """Do without the compiler in this process until it is asked for."""
+    """Do without the compiler in this process until something asks for it."""
     for name, answers in _ANSWERS.items():
         if name in sys.modules:
             continue

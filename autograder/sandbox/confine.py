@@ -1,9 +1,9 @@
-"""What a worker may do and use: put in force in it after the fork, before any of the student's code runs.
+"""Confines a worker: after the fork, before any of the student's code runs.
 
-Landlock bounds files and the network, seccomp the system calls, resource limits the rest; none suffices alone: without
-Landlock a student reads the solution, without seccomp he changes modes and times of files, sends datagrams, forks.
-Where the kernel has no Landlock, what forks the workers moves to a root of its own that holds nothing to be read.
-Every step that fails ends the worker.
+Landlock bounds files and the network, seccomp the system calls, resource limits the rest. None suffices alone: without
+Landlock students' code reads the solution; without seccomp it changes modes and times of files, sends datagrams, forks.
+Where the kernel has no Landlock, the process that forks the workers moves to a root of its own, which holds only what
+they may read. Every step that fails ends the worker.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ _NOBODY = 65534
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What every worker of a zygote gets.
+    """What every worker of a zygote may do and use.
 
     Args:
         memory_mb: memory beyond what torch takes.
         output_kb: how much of what it prints is kept.
         cpu_s: CPU seconds after which the kernel ends it.
         preload: modules imported before the fork.
-        confined: the kernel bounds what it can do; only a student's own code on his own machine may run without.
-        folder: where it may read and write files; nowhere when empty.
+        confined: whether the kernel bounds what it can do; only students' own code on their own machine may go without.
+        folder: where it may read and write files; nowhere if empty.
         scratch_mb: size of a folder of its own for files; 0 for none.
-        data: a folder of files to be read, found in the one it works in; none when empty.
+        data: a folder of files to read, which appears in its working folder; none if empty.
     """
 
     memory_mb: int
@@ -63,7 +63,7 @@ class WorkerSettings:
 
     @property
     def largest_file(self) -> int:
-        """Bytes; a scratch folder is full before."""
+        """The size limit of a file, in bytes; a scratch folder is full before it is reached."""
         output, scratch = self.output_kb << 10, self.scratch_mb << 20
         return max(output, scratch + (1 << 20)) if scratch else output
 
@@ -74,11 +74,11 @@ def is_available(scratch_mb: int = 0) -> bool:
 
 
 def refusal(scratch_mb: int = 0, *, has_option: bool = False) -> Text | None:
-    """Return what to say where code may not run because this machine cannot confine it; None where it can.
+    """Return the message that code may not run because this machine cannot confine it; None if it can.
 
     Args:
         scratch_mb: size of the scratch folder that the code asks for.
-        has_option: the command has an option to run the code all the same.
+        has_option: whether the command has an option to run the code unconfined.
     """
     if is_available(scratch_mb):
         return None
@@ -96,7 +96,7 @@ def refusal(scratch_mb: int = 0, *, has_option: bool = False) -> Text | None:
 
 
 def missing(scratch_mb: int = 0) -> Text:
-    """Return what this machine would need to confine a worker, where it cannot.
+    """Return what this machine lacks to confine a worker.
 
     Args:
         scratch_mb: size of the worker's scratch folder.
@@ -109,7 +109,7 @@ def missing(scratch_mb: int = 0) -> Text:
 
 
 def level() -> str:
-    """The best confinement there is on this machine; namespaces are tried only where there is no Landlock."""
+    """Return the best confinement this machine offers; try namespaces only if there is no Landlock."""
     if not seccomp.is_supported():
         return UNCONFINED
     if landlock.version() > 0:
@@ -119,7 +119,7 @@ def level() -> str:
 
 @cache
 def _has_namespaces() -> bool:
-    """Try it, in a process of its own, which cannot come back."""
+    """Try to enter them, in a process of its own, because there is no way back."""
     script = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -131,7 +131,7 @@ confine.enter_jail(confine.libraries())
 
 
 def enter_jail(readable: Iterable[Path], folder: str = "") -> tuple[str, ...]:
-    """Leave every file behind but those that workers may read, and a folder that they may write to; see `jail.enter`.
+    """Leave behind all files but those that workers may read and a folder they may write to; see `jail.enter`.
 
     Raises:
         OSError: this machine has no namespaces for it.
@@ -150,9 +150,9 @@ class Confinement:
         options: what every worker gets.
         ruleset: descriptor of a Landlock ruleset, where there is one.
         canaries: what must not be readable, in a root of our own.
-        drop_user: started as root, workers become nobody.
-        data: the assignment's, where every worker can read it; see `workfolder.publish`.
-        calls: those they may make; see `seccomp.build_list`.
+        drop_user: whether workers, started as root, become nobody.
+        data: the assignment's data, where every worker can read it; see `workfolder.publish`.
+        calls: the system calls they may make; see `seccomp.build_list`.
     """
 
     proc: int
@@ -177,12 +177,12 @@ class Confinement:
         readable = [*libraries(), *([data.parent] if data else [])]
         drop_user = os.geteuid() == 0 and all(map(_is_readable_by_others, readable))
         has_landlock = landlock.version() > 0
-        # with Landlock too: elsewhere no worker may mount what bounds its scratch folder
+        # with Landlock too: only in a jail may a worker mount what bounds its scratch folder
         canaries = enter_jail(readable, options.folder) if options.scratch_mb or not has_landlock else ()
         ruleset = None
         if has_landlock:
             writable = [Path(options.folder)] if options.folder else []
-            # of the folder above, since each worker's own is not there yet
+            # the folder above, since each worker's own does not exist yet
             free = [workfolder.SCRATCH.parent] if options.scratch_mb else []
             ruleset = landlock.build_ruleset(readable, writable, free)
         return cls(
@@ -249,7 +249,7 @@ class Confinement:
 
 
 def die_with_parent() -> None:
-    """Let the kernel kill this process when the one that started it ends.
+    """Have the kernel kill this process when the one that started it ends.
 
     Raises:
         OSError: the kernel refuses.
@@ -258,10 +258,10 @@ def die_with_parent() -> None:
 
 
 def limit_own_memory(extra_mb: int) -> None:
-    """Bound what this process may take beyond what it has now: for a process that judges what workers send.
+    """Bound the memory this process may take beyond what it has now, because it judges what workers send.
 
-    A column minus a row that a student's function returned can be any number of gigabytes. Beyond the bound torch
-    raises RuntimeError, Python MemoryError.
+    A column minus a row that a student's function returned can be any number of gigabytes. Beyond the bound, torch
+    raises RuntimeError and Python MemoryError.
     """
     import resource
 
@@ -272,7 +272,7 @@ def limit_own_memory(extra_mb: int) -> None:
 
 
 def libraries() -> Iterator[Path]:
-    """What Python needs to import and run: the interpreter, libraries, packages, time zones, nothing of a course."""
+    """Yield what Python needs to import and run: interpreter, libraries, packages, time zones; nothing of a course."""
     paths = sysconfig.get_paths()
     # never a whole prefix, whatever its name: the demo course lies in its `share`
     yield from {Path(sys.prefix) / "lib", Path(sys.base_prefix) / "lib"}
@@ -300,7 +300,7 @@ def _is_known(user: int, proc: int) -> bool:
 
 
 def _address_space(proc: int) -> int:
-    """Bytes this process has mapped, used or not."""
+    """Return how many bytes this process has mapped, used or not."""
     return int(jail.read_at(proc, "self/statm").split()[0]) * os.sysconf("SC_PAGESIZE")
 
 
@@ -317,7 +317,7 @@ def _limit(*, memory_bytes: int, cpu_s: int, file_bytes: int) -> None:
     for limit, value in limits.items():
         _, hard = resource.getrlimit(limit)
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        # at the soft CPU limit the kernel says which one it was, at the hard one it just kills
+        # at the soft CPU limit the kernel's signal names the limit, at the hard one it just kills
         grace = 1 if limit == resource.RLIMIT_CPU and (hard == resource.RLIM_INFINITY or value < hard) else 0
         resource.setrlimit(limit, (value, value + grace))
 
@@ -332,7 +332,7 @@ def _close_all_but(keep: set[int]) -> None:
 
 
 def _drop_capabilities() -> None:
-    """Give up every capability there is, and with the bounding set every way to get one back."""
+    """Give up every capability, and with the bounding set every way to get one back."""
     with contextlib.suppress(OSError):  # an ordinary user may not, and has none; or the kernel knows no more of them
         for capability in range(64):
             _prctl(_PR_CAPBSET_DROP, capability)

@@ -1,8 +1,8 @@
 """Fork servers, seen from outside: processes that have imported everything once and fork a child when asked to.
 
-A server is started afresh with a clean environment and one socket. A request names what the child is to be and brings
-its descriptors; the answer is the child's number and a pidfd. When the socket closes the server ends, and before it
-its children. torch is not imported here, so that a server can be on its way before this process has it.
+A server starts with a clean environment and one socket. A request names what the child becomes and brings its
+descriptors; the answer is the child's process id and a pidfd. When the socket closes, the server ends its children and
+then itself. This module does not import torch, so that a server can start before this process has it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ sys.path.remove(sys.argv[4])
 program.main(int(sys.argv[2]), sys.argv[3])
 """
 _START_S = 300
-_ENDED, _LOST = "has ended; is torch installed and enough memory free?", "does not answer"
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Child:
     """A process that a server has forked for us.
 
     Args:
-        pid: its number.
+        pid: its process id.
         handle: its pidfd, ours to close.
     """
 
@@ -52,7 +51,7 @@ class Child:
     handle: int
 
     def kill(self) -> None:
-        """End it now, with what it has forked in its group; its server reaps it."""
+        """Kill it now, with what it has forked in its group; its server reaps it."""
         if self.pid > 1:  # 0 would mean our own group
             with contextlib.suppress(OSError):
                 os.killpg(self.pid, signal.SIGKILL)
@@ -65,7 +64,7 @@ class ForkServer:
 
     Args:
         control: our end of its socket.
-        pid: its number, where it is a child of this process.
+        pid: its process id, if it is a child of this process.
     """
 
     def __init__(self, control: socket.socket, pid: int | None = None) -> None:
@@ -84,7 +83,7 @@ class ForkServer:
             settings: what every child gets; nothing secret.
         """
         from autograder.base.run_folder import (
-            RunFolder,  # needs what Windows lacks, where this module is imported all the same
+            RunFolder,  # needs what Windows lacks, where this module is imported too
         )
 
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -105,7 +104,7 @@ class ForkServer:
         self._asked_for += 1
 
     def collect_fork(self) -> Child:
-        """The child that was asked for first.
+        """Return the child that was asked for first.
 
         Raises:
             SandboxError: the server is gone, or cannot fork.
@@ -113,7 +112,7 @@ class ForkServer:
         return self._collected.popleft() if self._collected else self._receive_child()
 
     def exit_status(self, pid: int) -> int:
-        """The wait status of a child that has ended or is about to.
+        """Return the wait status of a child that has ended or is about to.
 
         Raises:
             SandboxError: the server is gone.
@@ -134,7 +133,7 @@ class ForkServer:
         try:
             socket.send_fds(self._control, [json.dumps(message).encode()], descriptors)
         except OSError as error:
-            raise SandboxError(f"a process that forks others {_ENDED} ({error})") from error
+            raise _ended() from error
 
     def receive(self) -> tuple[ServerAnswer, list[int]]:
         """Wait for an answer.
@@ -145,16 +144,20 @@ class ForkServer:
         try:
             content, descriptors, _, _ = socket.recv_fds(self._control, MAX_MESSAGE, 1)
         except OSError as error:
-            raise SandboxError(f"a process that forks others {_LOST}: {error}") from error
+            from autograder.base.i18n import text
+
+            raise SandboxError(text("a process that forks others does not answer: {reason}", reason=error)) from error
         if not content:
-            raise SandboxError(f"a process that forks others {_ENDED}")
+            raise _ended()
         answer: ServerReply = json.loads(content)
         if "fault" in answer:
-            raise SandboxError(answer["fault"])
+            from autograder.base.i18n import Text
+
+            raise SandboxError(Text(**answer["fault"]))
         return answer, descriptors
 
     def leave(self) -> None:
-        """In a forked child: the server is its parent's, not ours."""
+        """Close our end in a forked child: the server is its parent's."""
         self._control.close()
 
     def close(self, *, within_s: float = 3) -> None:
@@ -174,17 +177,24 @@ class ForkServer:
         return Child(message["pid"], handles[0])
 
 
+def _ended() -> SandboxError:
+    """Return the error of a server that is gone; words need pydantic, and starting a server does not."""
+    from autograder.base.i18n import text
+
+    return SandboxError(text("a process that forks others has ended; is torch installed and enough memory free?"))
+
+
 def start_program(
     program: str, end: socket.socket, settings: Mapping[str, object], folder: str, *, quiet: bool = False
 ) -> int:
-    """Start a module of this package in a Python of its own, with a clean environment; gives its number.
+    """Start a module of this package in a Python of its own, with a clean environment; return its process id.
 
     Args:
         program: the module whose ``main(descriptor, settings)`` it runs.
         end: its end of a socket.
         settings: nothing secret.
         folder: for libraries' caches, and whatever else it keeps.
-        quiet: what it says of itself goes nowhere.
+        quiet: whether its standard error goes nowhere.
     """
     descriptor = end.fileno() + 1
     caches = Path(folder, "caches")

@@ -18,10 +18,10 @@ _Content = tuple[torch.Size, torch.dtype, bool, bytes]
 
 
 class Frozen:
-    """Tensors that are to stay as they are.
+    """Watches tensors that must stay as they are.
 
     Args:
-        tensors: by their index among the arguments.
+        tensors: the tensors by their index among the arguments.
     """
 
     def __init__(self, tensors: Mapping[int, torch.Tensor]) -> None:
@@ -35,15 +35,15 @@ class Frozen:
 
     @property
     def changed(self) -> list[int]:
-        """The indices of those that were found changed so far."""
+        """The indices of the tensors found changed so far."""
         return sorted(self._changed)
 
     def compare(self) -> None:
-        """Look at all of them."""
+        """Compare all of them with what they were."""
         self._changed |= {i for i, tensor in self._tensors.items() if _content(tensor) != self._before[i]}
 
     def compare_after_item(self) -> None:
-        """Look at all of them, unless torch has counted no change since the item before."""
+        """Compare all of them, unless torch has counted no change since the item before."""
         counted = [change_count(tensor) for tensor in self._tensors.values()]
         if counted != self._counted:
             self.compare()
@@ -51,7 +51,7 @@ class Frozen:
 
 
 def take_next(iterator: Iterator[Any], frozen: Frozen) -> list[Any]:
-    """The next item of an iterator, or none at its end, with a look at what was to stay."""
+    """Return the next item of an iterator in a list, empty at its end, and compare what must stay."""
     try:
         items = [next(iterator)]
     except StopIteration:
@@ -62,7 +62,7 @@ def take_next(iterator: Iterator[Any], frozen: Frozen) -> list[Any]:
 
 
 def take_first(iterator: Iterator[Any], most: int, frozen: Frozen) -> list[Any]:
-    """The first items of an iterator, with a look at what was to stay."""
+    """Return the first items of an iterator, and compare what must stay."""
     items: list[Any] = []
     while len(items) < most and (item := take_next(iterator, frozen)):
         items += item
@@ -71,12 +71,12 @@ def take_first(iterator: Iterator[Any], most: int, frozen: Frozen) -> list[Any]:
 
 
 def change_count(tensor: torch.Tensor) -> int:
-    """How many changes in place torch has counted; what goes through ``.data`` or numpy it does not see."""
+    """Return how many changes in place torch has counted; it sees none that go through ``.data`` or numpy."""
     return 0 if tensor.is_inference() else tensor._version
 
 
 def is_iterator(value: Any) -> bool:
-    """Does asking it for items use it up?"""
+    """Return whether taking its items uses it up."""
     return hasattr(type(value), "__next__")
 
 

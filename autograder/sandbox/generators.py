@@ -11,17 +11,15 @@ import torch
 
 
 def seed_generators(seed: int) -> None:
-    """Let all of them start from one seed."""
-    torch.default_generator.manual_seed(
-        seed
-    )  # torch.manual_seed writes down three stack traces for devices we do not use
+    """Seed all of them."""
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed records three stack traces for devices we do not use
     random.seed(seed)
     np.random.seed(seed & 0xFFFFFFFF)
 
 
 @contextmanager
 def preserved_generators() -> Iterator[None]:
-    """Leave all of them as they were found."""
+    """Restore all of them after the block."""
     python, numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
         yield

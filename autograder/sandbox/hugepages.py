@@ -18,7 +18,7 @@ _HUGE = 2 << 20
 
 
 def collapse() -> int:
-    """Gather what can be; gives the number of huge pages, 0 on a kernel that cannot do it."""
+    """Gather what can be gathered; return the number of huge pages, 0 on a kernel that cannot do it."""
     libc = ctypes.CDLL(None)
     return sum(
         libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(_HUGE), _MADV_COLLAPSE) == 0
@@ -28,7 +28,7 @@ def collapse() -> int:
 
 
 def _private_memory() -> Iterator[tuple[int, int]]:
-    """The address ranges of the heap and of other writable memory behind which there is no file."""
+    """Yield the address ranges of the heap and of other writable memory that no file backs."""
     for line in Path("/proc/self/maps").read_text().splitlines():
         addresses, permissions, _, _, inode, *name = line.split()
         if permissions == "rw-p" and inode == "0" and name in ([], ["[heap]"]):

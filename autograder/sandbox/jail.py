@@ -1,8 +1,8 @@
 """A root of its own for a process and what it forks: they see the files they may read, and no other has a name.
 
-A new mount namespace, inside a new user namespace unless this is root, gets an empty file system as its root. In it,
-each at its own place and read-only, are the paths that may be read; the folders on the way to them can be passed
-through but not listed. The process keeps the right to mount, so whoever it forks must give that up.
+A new mount namespace, inside a new user namespace unless this is root, gets an empty file system as its root. It holds
+the paths that may be read, each at its own place and read-only; the folders on the way to them can be passed through
+but not listed. The process keeps the right to mount, so its children must give that up.
 
 Source: mount_namespaces(7), user_namespaces(7), pivot_root(2); the numbers are those of include/uapi/linux/mount.h and
 sched.h.
@@ -27,7 +27,7 @@ _KEPT = {"nosuid": _NO_SETUID, "nodev": _NO_DEVICES, "noexec": _NO_PROGRAMS}
 _DETACH = 2
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 
-_STAGE = "/proc"  # a folder that every Linux has; once the root has been exchanged it is itself again
+_STAGE = "/proc"  # every Linux has this folder, which is itself again once the root has been exchanged
 _OUTSIDE = "/outside"
 _CANARIES = ("/etc/passwd", "/proc/self/environ", "/proc/self/status")
 
@@ -39,19 +39,19 @@ def enter(
     empty: Iterable[Path] = (),
     places: Iterable[Path] = (),
 ) -> tuple[str, ...]:
-    """Leave every file behind but these; links on the way to them go on working.
+    """Leave behind all files but these; links on the way to them keep working.
 
     Args:
         readable: files, devices and folders.
         writable: folders.
-        empty: folders that look as if they could be written, and take nothing.
+        empty: folders that look writable but take nothing.
         places: for `mount_own`.
 
     Returns:
         Files that could be read before, for `prove`.
 
     Raises:
-        OSError: the kernel refuses, or what came of it is not what it should be. The process may run nothing then.
+        OSError: the kernel refuses, or the result is not as it should be; the process may then run nothing.
     """
     open_places = {path.resolve() for path in writable}
     shown = {place: path.resolve() for path in (*readable, *open_places) for place in (path.absolute(), path.resolve())}
@@ -84,7 +84,7 @@ def enter(
 
 
 def mount_own(place: Path, *, size_mb: int, files: int) -> None:
-    """An empty folder in memory, which this process alone sees; to be called in a child of the one that entered.
+    """Mount an empty folder in memory that this process alone sees; call it in a child of the one that entered.
 
     Raises:
         OSError: the kernel refuses.
@@ -94,7 +94,7 @@ def mount_own(place: Path, *, size_mb: int, files: int) -> None:
 
 
 def prove(canaries: Iterable[str]) -> None:
-    """Try to read what could be read outside.
+    """Prove that what could be read outside cannot be read here.
 
     Raises:
         OSError: it can be read here too, or there is nothing to try.
@@ -105,7 +105,7 @@ def prove(canaries: Iterable[str]) -> None:
 
 
 def _unshare() -> None:
-    """Get namespaces of our own: as root directly, else by way of a user namespace in which we stay who we are."""
+    """Enter namespaces of our own: directly as root, else through a user namespace in which our ids stay the same."""
     if len(os.listdir("/proc/self/task")) != 1:  # noqa: PTH208 -- a path object per thread is not needed
         raise OSError("a process with threads cannot leave the others' root; does a module in `preload` start some?")
     namespaces = _NEW_MOUNTS | _NEW_IPC | _NEW_NETWORK
@@ -120,13 +120,13 @@ def _unshare() -> None:
 
 
 def read_at(folder: int, name: str) -> str:
-    """The content of a file, named from a folder that need not have a name: of /proc, after `enter`."""
+    """Return the content of a file in an open folder, which need not have a name: after `enter`, /proc has none."""
     with os.fdopen(os.open(name, os.O_RDONLY, dir_fd=folder), encoding="utf-8", errors="surrogateescape") as file:
         return file.read()
 
 
 def _show(place: Path, source: Path) -> None:
-    """Let a path appear at its place, unless it is in a folder that does already."""
+    """Make a path appear at its place, unless it is in a folder that has appeared already."""
     if not os.path.lexists(place):
         _make_place(place, is_folder=source.is_dir())
         _mount(str(source), str(place), _BIND | _RECURSIVE)
@@ -142,7 +142,7 @@ def _make_place(place: Path, *, is_folder: bool) -> None:
 
 
 def _restrict(mounts: dict[Path, list[str]], open_places: set[Path]) -> None:
-    """Make them read-only but for some; what a mount forbids already has to stay forbidden, or the kernel refuses."""
+    """Make all but some read-only; what a mount forbids already must stay forbidden, or the kernel refuses."""
     for place, options in mounts.items():
         flags = _REMOUNT | _BIND | _NO_SETUID | sum(_KEPT.get(option, 0) for option in options)
         flags |= 0 if place in open_places else _READ_ONLY
@@ -151,14 +151,14 @@ def _restrict(mounts: dict[Path, list[str]], open_places: set[Path]) -> None:
 
 
 def _check(mounts: dict[Path, list[str]], open_places: set[Path]) -> None:
-    """Raises PermissionError unless all is as it was asked for: the kernel is taken at its word, not we at ours."""
+    """Raise PermissionError unless the kernel itself says that all is as we asked for."""
     for place, options in mounts.items():
         if "nosuid" not in options or ("ro" not in options and place not in open_places):
             raise PermissionError(f"{place} is mounted with {','.join(options)} in a worker's own root")
 
 
 def _mounts(proc: int) -> dict[Path, list[str]]:
-    """Where something is mounted, with its options; of what is mounted at one place, the one that is seen there."""
+    """Return the mounts' options by place; if several are mounted at one place, those of the one seen there."""
     fields = [line.split(" ") for line in read_at(proc, "self/mountinfo").splitlines()]
     return {Path(_unescaped(place)): options.split(",") for _, _, _, _, place, options, *_ in fields}
 

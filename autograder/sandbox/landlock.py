@@ -1,7 +1,7 @@
 """Landlock: what a worker may do with files and the network, as rights on folders that the kernel enforces.
 
 A ruleset is built once and put in force in each worker after the fork. It says what is allowed; everything else that
-this kernel's Landlock knows of is not. What it does not know of, metadata above all, is left to `sandbox.seccomp`.
+this kernel's Landlock knows is forbidden. What it does not know, metadata above all, is left to `sandbox.seccomp`.
 
 Source: the kernel's Documentation/userspace-api/landlock.rst; the numbers are those of include/uapi/linux/landlock.h.
 """
@@ -31,7 +31,7 @@ _SCOPES = 0b11  # abstract unix sockets and signals to others, since version 6
 
 
 def version() -> int:
-    """The version of Landlock this kernel has; 0 where it has none, or has it switched off."""
+    """Return this kernel's version of Landlock; 0 if it has none, or has it switched off."""
     try:
         return _syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION_FLAG))
     except OSError:
@@ -39,7 +39,7 @@ def version() -> int:
 
 
 def build_ruleset(readable: Iterable[Path], writable: Iterable[Path] = (), free: Iterable[Path] = ()) -> int:
-    """A ruleset that allows to read below some paths, to write files below others, and nothing else.
+    """Build a ruleset that allows reading below some paths, writing files below others, and nothing else.
 
     Args:
         readable: files and folders.
@@ -68,7 +68,7 @@ def build_ruleset(readable: Iterable[Path], writable: Iterable[Path] = (), free:
 
 
 def restrict_self(ruleset: int) -> None:
-    """Put a ruleset in force in this thread, for good; it must have no new privileges already.
+    """Put a ruleset in force in this thread for good; ``no_new_privs`` must be set already.
 
     Raises:
         OSError: the kernel refuses.

@@ -9,7 +9,7 @@ _libc = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
 
 
 def call(function: str, *arguments: object) -> int:
-    """Call one; numbers other than int are to be given as ctypes' types.
+    """Call a function; pass numbers other than C's int as ctypes types.
 
     Raises:
         OSError: it returned -1, or there is no such library on this system.

@@ -1,4 +1,4 @@
-"""The trusted end of a student's process: started, asked, timed, killed.
+"""The trusted end of a student's process: starts, asks, times and kills it.
 
 Whatever a worker does, asking it ends in an answer or in one of four errors: `StudentTimeout`, `StudentCrash`,
 `BadReply` (each of which ends the worker) or, when the platform is at fault, `SandboxError`.
@@ -34,7 +34,7 @@ class Zygote(ForkServer):
         SandboxError: it does not start.
     """
 
-    _ahead: tuple[socket.socket, int] | None = None  # our ends of what belongs to the worker that was asked for
+    _ahead: tuple[socket.socket, int] | None = None  # our socket and output file of the worker that was asked for
 
     @classmethod
     def begin(cls, settings: WorkerSettings) -> Self:
@@ -50,7 +50,7 @@ class Zygote(ForkServer):
         self.receive()
 
     def spawn(self) -> WorkerProcess:
-        """A worker; it has been forked ahead while the last one was at work.
+        """Return a worker, which was forked ahead while the last one was at work.
 
         Raises:
             SandboxError: the zygote is gone, or cannot fork.
@@ -73,7 +73,7 @@ class Zygote(ForkServer):
         return worker
 
     def copy(self) -> socket.socket:
-        """Our end of a copy of this zygote, for another process to use.
+        """Return our end of a copy of this zygote, for another process to use.
 
         Raises:
             SandboxError: the zygote is gone, or cannot fork.
@@ -85,7 +85,7 @@ class Zygote(ForkServer):
         return ours
 
     def leave(self) -> None:
-        """In a forked child: the zygote is its parent's, not ours."""
+        """Close our ends in a forked child: the zygote is its parent's."""
         if self._ahead is not None:
             self._ahead[0].close()
             os.close(self._ahead[1])
@@ -138,15 +138,15 @@ class WorkerProcess:
         """Send a request and wait for its answer, serving callbacks meanwhile.
 
         Args:
-            message: what is asked.
+            message: the request.
             tensors: what its tree refers to.
             within_s: seconds to wait.
-            on_timeout: what the student reads when they are over.
+            on_timeout: what the student reads after a timeout.
             callback: answers a call of a function of ours.
 
         Raises:
             StudentError: there is no answer; the worker is dead from then on.
-            WireError: what is asked cannot be sent, which is our mistake or the rubric's.
+            WireError: the request cannot be sent, which is our mistake or the rubric's.
         """
         frame = pack(message, tensors)
         deadline = self._connection.deadline = time.monotonic() + within_s
@@ -160,7 +160,7 @@ class WorkerProcess:
                 if callback is None:
                     raise WireError("unexpected callback")
                 reply = pack(*callback(cast("CallbackRequest", answer), received))
-                self._connection.deadline = deadline  # the callback may have asked in between
+                self._connection.deadline = deadline  # the callback may have asked something itself
                 self._connection.send(reply)
         except DeadlineError:
             self._fail(StudentTimeout(on_timeout))
@@ -173,7 +173,7 @@ class WorkerProcess:
             raise
 
     def fail_reply(self, error: Exception) -> NoReturn:
-        """End the worker for an answer that is none.
+        """End the worker because its answer is malformed.
 
         Raises:
             BadReply: always.
@@ -181,19 +181,19 @@ class WorkerProcess:
         self._fail(BadReply(text("what came back cannot be used: {reason}", reason=str(error)[:200])))
 
     def printed(self, limit: int = 2000) -> str:
-        """The beginning of what the student's code printed."""
+        """Return the beginning of what the student's code printed."""
         return os.pread(self._output, limit, 0).decode(errors="replace")
 
     def printed_kb(self) -> int:
-        """How much of what it printed has been kept so far."""
+        """Return how much of what it printed has been kept so far."""
         return os.fstat(self._output).st_size >> 10
 
     def end(self) -> None:
-        """End the process from another thread; who waits for its answer is told as of any crash."""
+        """Kill the process from another thread; a pending `ask` raises `StudentCrash`."""
         self._child.kill()
 
     def kill(self) -> None:
-        """End the process now; what is left of it is reaped by the zygote in passing."""
+        """Kill the process now; the zygote reaps it in passing."""
         if self.alive:
             self.alive = False
             self._child.kill()
@@ -214,14 +214,19 @@ class WorkerProcess:
         status = self._zygote.exit_status(self.pid)
         if not self._has_answered:  # none of the student's code has run yet
             code = os.waitstatus_to_exitcode(status)
-            raise SandboxError(f"a worker ended before it could begin (exit code {code}): {self.printed(500)}")
+            words = text(
+                "a worker ended before it could begin (exit code {code}): {printed}",
+                code=code,
+                printed=self.printed(500),
+            )
+            raise SandboxError(words)
         if not os.WIFSIGNALED(status):
             return text("the code ended its own process (exit code {code})", code=os.WEXITSTATUS(status))
         number = os.WTERMSIG(status)
         if number == signal.SIGXCPU:
-            return text("the code used more CPU time than it may; is there an endless loop?")
+            return text("the code used more CPU time than allowed; is there an endless loop?")
         if number == signal.SIGSEGV:
             return text("the code crashed Python (segmentation fault)")
         if number == signal.SIGBUS:
             return text("the code crashed Python (bus error); did it map a file that does not fit?")
-        return text("the process of the code was killed (signal {number}); did it use too much memory?", number=number)
+        return text("the code's process was killed (signal {number}); did it use too much memory?", number=number)

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, final
 
-if TYPE_CHECKING:  # a worker knows nothing of them
+if TYPE_CHECKING:  # a worker does not need them
     from autograder.base.errors import Mistake
 
 # -- rubric process to worker ------------------------------------------------------------------------------------------
@@ -395,7 +395,7 @@ class StatusRequest(TypedDict):
 
 ServerRequest = SettingsRequest | ForkRequest | StatusRequest
 
-# -- a fork server to who started it: trusted, for none of a student's code runs there ---------------------------------
+# -- a fork server to its starter: trusted, because it runs no student's code ------------------------------------------
 
 
 @final
@@ -447,10 +447,10 @@ class FaultReply(TypedDict):
     """The platform failed; the server ends.
 
     Attributes:
-        fault: why.
+        fault: why, in each language, ``en`` and ``zh``.
     """
 
-    fault: str
+    fault: dict[str, str]
 
 
 ServerAnswer = ReadyReply | ForkReply | StatusReply | MistakeReply

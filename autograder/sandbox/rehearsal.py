@@ -1,7 +1,7 @@
-"""A worker's whole work once over, on a submission of our own, before any worker is forked.
+"""Goes through a worker's whole work, on a submission of our own, before any worker is forked.
 
-What runs for the first time writes to memory: Python specialises the code it runs, libraries fill their caches. Done
-before the fork it is done once; done after it, each worker pays for it, and for a copy of every page written to.
+What runs for the first time writes to memory: Python specialises the code it runs, libraries fill their caches. Before
+the fork this happens once; after it, each worker pays for it, and for a copy of every page written to.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _FUNCTIONS = ("double", "batches", "fit")
 
 
 def rehearse() -> None:
-    """Run and call a submission; afterwards nothing but the warmth is left."""
+    """Run and call a submission, and leave nothing behind but the warmth."""
     before = sys.argv, sys.modules["__main__"], dict(linecache.cache)
     for _ in range(_TIMES):
         answer_all()
@@ -54,7 +54,7 @@ def rehearse() -> None:
 
 
 def answer_all() -> list[dict[str, Any]]:
-    """Let a worker in this process answer everything once; gives its answers.
+    """Let a worker in this process answer everything once; return its answers.
 
     The requests wait in the socket, so the worker needs no thread of its own.
     """
@@ -70,7 +70,7 @@ def answer_all() -> list[dict[str, Any]]:
 
 
 def _requests() -> Iterator[tuple[Request, list[torch.Tensor]]]:
-    """What the host and the runner of a submission ask; the last one for what is not there."""
+    """Yield what the host and the runner of a submission ask; the last request is for a function that is missing."""
     yield {"op": "start", "functions": {name: name for name in _FUNCTIONS}, "module": "__main__"}, []
     yield (
         {
@@ -110,7 +110,7 @@ def _requests() -> Iterator[tuple[Request, list[torch.Tensor]]]:
 
 
 def _call(target: str | int, *tensors: torch.Tensor) -> tuple[CallRequest, list[torch.Tensor]]:
-    """A call of a function by name or of an object by handle, which changes nothing."""
+    """Return a request to call a function by name or an object by handle, which may change nothing."""
     encoder = Encoder()
     request: CallRequest = {
         "op": "call",

@@ -2,7 +2,7 @@
 
 The filter is a program for the kernel's packet filter machine. A call that is not on the list fails with EPERM, which
 Python shows as PermissionError; a call by another architecture's numbers (32-bit, x32) ends the process. Some calls are
-allowed with certain arguments only: a thread but no process, a signal to oneself but to nobody else.
+allowed with certain arguments only: to start a thread but no process, to signal oneself but nobody else.
 
 Source: the kernel's Documentation/userspace-api/seccomp_filter.rst; numbers from arch/x86/entry/syscalls/syscall_64.tbl
 and include/uapi/asm-generic/unistd.h.
@@ -26,7 +26,7 @@ _ARGUMENT = 16  # where seccomp_data holds the first argument: 8 bytes each, low
 
 
 class _Architecture(NamedTuple):
-    """The numbers of one architecture: its own, of the seccomp call, of each system call by name, of some more."""
+    """The numbers of one architecture: its own, the seccomp call's, those of allowed calls by name, of some more."""
 
     audit: int
     seccomp: int
@@ -94,10 +94,10 @@ def is_supported() -> bool:
 
 
 def build_list(*, arrange: bool = False) -> bytes:
-    """What all workers have in common, for `build_filter`.
+    """Build the part of the filter that all workers share, for `build_filter`.
 
     Args:
-        arrange: they may make and remove folders, move and remove files, as far as they can find any.
+        arrange: whether they may make and remove folders, move and remove files, as far as they can reach any.
     """
     architecture = _ARCHITECTURES[platform.machine()]
     calls = {name: number for name, number in architecture.calls.items() if name not in _SIGNALS}
@@ -113,7 +113,7 @@ def build_list(*, arrange: bool = False) -> bytes:
 
 
 def build_filter(pid: int, common: bytes) -> bytes:
-    """The filter for a process of this number, which may send signals to itself."""
+    """Build the filter for the process of this id, which may send signals to itself."""
     architecture = _ARCHITECTURES[platform.machine()]
     program = _Program()
     program.check_architecture(architecture.audit, x32=platform.machine() == "x86_64")
@@ -123,7 +123,7 @@ def build_filter(pid: int, common: bytes) -> bytes:
 
 
 def install(program: bytes) -> None:
-    """Put a filter in force in every thread of this process, for good; it must have no new privileges already.
+    """Put a filter in force in every thread of this process for good; ``no_new_privs`` must be set already.
 
     Raises:
         OSError: the kernel refuses.
@@ -135,7 +135,7 @@ def install(program: bytes) -> None:
 
 
 class _Program:
-    """Instructions of the packet filter machine; each rule is one system call and what becomes of it."""
+    """Instructions of the packet filter machine; each rule says what becomes of one system call."""
 
     _LOAD, _IF_EQUAL, _IF_ABOVE, _IF_BITS, _RETURN = 0x20, 0x15, 0x25, 0x45, 0x06
 

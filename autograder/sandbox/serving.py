@@ -17,14 +17,14 @@ from autograder.sandbox.protocol import ServerReply, ServerRequest
 
 MAX_MESSAGE = 1 << 16
 CACHES = ("TORCHINDUCTOR_CACHE_DIR", "MPLCONFIGDIR")
-"""Variables that say where libraries keep caches. Importing them makes that folder, so it must be there beforehand."""
+"""Variables that say where libraries keep caches. Importing a library makes its folder, so it must exist before."""
 
 _GRACE_S = 1
 _PR_SET_NAME = 15
 
 
 class Server:
-    """The other end: what a server does with its socket.
+    """A server's own end of its socket: answers requests and keeps track of the children.
 
     Args:
         control: its end of the socket.
@@ -44,8 +44,8 @@ class Server:
         """Answer until the other side closes; then end the children and wait for them.
 
         Args:
-            kinds: what a child can be: called in it, with its descriptors.
-            before_fork: called here, may add descriptors to those that the child gets.
+            kinds: what a child can become: a function for each, called in the child with its descriptors.
+            before_fork: called here; may add to the descriptors that the child gets.
         """
         with contextlib.suppress(ConnectionError):  # the other side is gone without a word
             while True:
@@ -60,7 +60,7 @@ class Server:
         self._end_children()
 
     def send(self, message: ServerReply, descriptors: Iterable[int] = ()) -> None:
-        """Answer."""
+        """Send an answer."""
         socket.send_fds(self._control, [json.dumps(message).encode()], list(descriptors))
 
     def receive(self) -> tuple[ServerRequest, list[int]]:
@@ -75,7 +75,7 @@ class Server:
         return json.loads(content), descriptors
 
     def leave(self) -> None:
-        """In a forked child: the socket is its parent's."""
+        """Close the socket in a forked child: it is the parent's."""
         self._control.close()
 
     def _fork(self, kind: str, become: Callable[[list[int]], NoReturn], descriptors: list[int]) -> None:
@@ -99,26 +99,26 @@ class Server:
         return self._ended[pid]
 
     def _reap(self) -> None:
-        """Note what has ended since, without waiting for anything."""
+        """Note which children have ended, without waiting for any."""
         with contextlib.suppress(ChildProcessError):
             while (found := os.waitpid(-1, os.WNOHANG))[0]:
                 self._ended[found[0]] = found[1]
                 self._children.discard(found[0])
 
     def _end_children(self) -> None:
-        """None outlives this process, and what they used counts as used by it; those that listen end by themselves."""
+        """Wait for the children, so that none outlives us and what they used counts as ours; kill those that go on."""
         ends = time.monotonic() + _GRACE_S
         for pid in self._children:
             wait_or_kill(pid, within_s=max(0.0, ends - time.monotonic()))
 
 
 def name_process(name: str) -> None:
-    """What `ps` and `top` call this process; up to 15 letters."""
+    """Name this process for `ps` and `top`, in up to 15 letters."""
     libc.call("prctl", _PR_SET_NAME, name.encode(), 0, 0, 0)
 
 
 def wait_or_kill(pid: int, *, within_s: float) -> None:
-    """Wait for a child that has been told to end; kill it if it does not."""
+    """Wait for a child that has been asked to end; kill it if it does not."""
     handle = os.pidfd_open(pid)
     if not select.select([handle], [], [], within_s)[0]:
         signal.pidfd_send_signal(handle, signal.SIGKILL)

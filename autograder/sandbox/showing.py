@@ -1,4 +1,4 @@
-"""Runs whole cells and keeps what they show, as a kernel would: for notebooks that are looked at, not called.
+"""Runs whole cells and keeps what they show, as a kernel would, for notebooks that people look at.
 
 There is no kernel and no IPython shell: magics and shell lines do what `autograder.sandbox.cells` lets them do.
 This module runs where the student's code runs.
@@ -24,12 +24,12 @@ _MAX_OUTPUTS = 200
 
 
 class CellDisplay:
-    """Shows the cells of one notebook.
+    """Runs the cells of one notebook and keeps what they show.
 
     Args:
         notebook: its namespace.
-        folder: where its files are; relative names start there, and modules are found there.
-        environment: variables its code may look at.
+        folder: where its files are; relative paths start there, and modules are found there.
+        environment: variables its code may read.
     """
 
     def __init__(self, notebook: Notebook, folder: str, environment: dict[str, str]) -> None:
@@ -43,7 +43,7 @@ class CellDisplay:
         notebook.names["display"] = self._display
 
     def run(self, label: str, source: str) -> tuple[list[Output], Failure | None]:
-        """Run a cell until a statement fails; gives what it has shown and the failure."""
+        """Run a cell until a statement fails; return what it has shown and the failure."""
         self._outputs, self._text_left, self._images_left = [], _MAX_TEXT, _MAX_IMAGES
         before = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = _Stream(self, "stdout"), _Stream(self, "stderr")
@@ -91,7 +91,7 @@ class CellDisplay:
             self._outputs.append({"output_type": "execute_result", "data": self._bundle(value)})
 
     def _bundle(self, value: Any) -> dict[str, str]:
-        """A value as text, and as a picture where it is one."""
+        """Return a value as text, and as a picture if it is one."""
         data = {"text/plain": self._cut(_pretty(value))}
         if hasattr(value, "savefig"):
             data |= self._picture(value)
@@ -100,7 +100,7 @@ class CellDisplay:
         return data
 
     def _show_figures(self) -> None:
-        """Figures that are open at the end of a cell are shown and closed, as matplotlib's inline backend does."""
+        """Show and close the figures that are open at the end of a cell, as matplotlib's inline backend does."""
         if (pyplot := sys.modules.get("matplotlib.pyplot")) is None:
             return
         with contextlib.suppress(Exception):
@@ -144,7 +144,7 @@ class _Stream(io.TextIOBase):
 
 
 def _is_shown(statement: ast.stmt, source: str) -> bool:
-    """Is this the last expression of a cell, without a semicolon behind it?"""
+    """Is this the last expression of a cell, without a semicolon after it?"""
     return isinstance(statement, ast.Expr) and not source.rstrip().endswith(";")
 
 

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from autograder.sandbox import confine, zygote
 from autograder.sandbox.confine import WorkerSettings
 
-if TYPE_CHECKING:  # the zygote is to know nothing that it does not need
+if TYPE_CHECKING:  # the zygote should know nothing that it does not need
     from autograder.sandbox.process import Zygote
 
 
 def split_off_zygote(options: WorkerSettings, *, leave: Callable[[], None]) -> Zygote:
-    """Import torch once for this process and for the zygote that is forked off now, which may not be ready yet.
+    """Import torch once for this process and the zygote it forks; return without waiting until the zygote is ready.
 
     Args:
-        options: for its workers.
-        leave: called in it: closes what is this process's only.
+        options: what its workers may do and use.
+        leave: called in the zygote; closes what only this process needs.
     """
     zygote.warm()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

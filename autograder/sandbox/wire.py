@@ -13,7 +13,7 @@ list is a list; everything else that JSON lacks is an object with one key, its t
 ``i``      integer, hexadecimal   others    given to a hook: handles
 ========== =====================  ========= =======================
 
-Decoding trusts nothing: what is malformed raises `WireError`, and nothing else does.
+Decoding trusts nothing: malformed input raises `WireError`, and nothing else.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ MAX_DICT = 4096
 _HEADER = struct.Struct("<4sIQ")
 _MAGIC = b"DLA\x01"
 _PADDING = 64
-_AT_ONCE = 1 << 14  # most frames are smaller, and come by one call of the kernel
+_AT_ONCE = 1 << 14  # most frames are smaller, and arrive in one system call
 _DTYPES = {
     str(dtype).removeprefix("torch."): dtype
     for dtype in (
@@ -57,7 +57,7 @@ _DTYPES = {
     )
 }
 _STORED_AS = {name: np.dtype({"bfloat16": "int16", "bool": "uint8"}.get(name, name)) for name in _DTYPES}
-"""What numpy reads them as: it has no bfloat16, and bytes other than 0 and 1 are no booleans."""
+"""What numpy reads them as: it has no bfloat16, and bytes other than 0 and 1 are not booleans."""
 _DTYPE_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 _KEYS = (str, int, float, bool, tuple, type(None))
 _to_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
@@ -80,7 +80,7 @@ class Received(NamedTuple):
 
     Args:
         tensor: its values.
-        requires_grad: what it was on the other side.
+        requires_grad: whether it did on the other side.
         is_leaf: likewise.
     """
 
@@ -93,7 +93,7 @@ class Encoder:
     """Turns values into a tree, collecting the tensors in it.
 
     Args:
-        hook: gives the tree of a value this module does not know, or raises `WireError`.
+        hook: returns the tree of a value this module does not know, or raises `WireError`.
     """
 
     def __init__(self, hook: Hook | None = None) -> None:
@@ -102,7 +102,7 @@ class Encoder:
         self._hook = hook
 
     def add(self, tensor: torch.Tensor) -> int:
-        """The index of a tensor; the same object has one index."""
+        """Return the index of a tensor, which is added if it is new; the same object has one index."""
         index = self._index.get(id(tensor))
         if index is None:
             index = self._index[id(tensor)] = len(self.tensors)
@@ -110,11 +110,11 @@ class Encoder:
         return index
 
     def index_of(self, tensor: torch.Tensor) -> int | None:
-        """The index of a tensor that was added before."""
+        """Return the index of a tensor, or None if it was not added."""
         return self._index.get(id(tensor))
 
     def encode(self, value: Any, depth: int = 0) -> Tree:
-        """The tree of one value.
+        """Return the tree of one value.
 
         Raises:
             WireError: it cannot be sent.
@@ -182,7 +182,7 @@ class Decoder:
 
     Args:
         tensors: what the frame's body held.
-        hook: gives the value of an unknown tag, or raises `WireError`.
+        hook: returns the value of an unknown tag, or raises `WireError`.
     """
 
     def __init__(self, tensors: list[torch.Tensor], hook: Callable[[str, Tree], Any] | None = None) -> None:
@@ -190,7 +190,7 @@ class Decoder:
         self._hook = hook
 
     def decode(self, tree: Tree) -> Any:
-        """The value of a tree.
+        """Return the value of a tree.
 
         Raises:
             WireError: the tree is not one that `Encoder` makes.
@@ -265,7 +265,7 @@ class Decoder:
 
 
 def used_tensors(tree: Tree) -> list[int]:
-    """The indices of the tensors a tree names, each once, in order."""
+    """Return the indices of the tensors a tree names, each once, in order."""
     found: dict[int, None] = {}
 
     def walk(node: Tree) -> None:
@@ -367,7 +367,7 @@ class Connection:
 
 
 def pack(message: Mapping[str, object], tensors: list[torch.Tensor]) -> bytes:
-    """A frame.
+    """Return a frame.
 
     Raises:
         WireError: it is too large, or a tensor cannot be sent.
@@ -392,10 +392,10 @@ def pack(message: Mapping[str, object], tensors: list[torch.Tensor]) -> bytes:
 
 
 def to_bytes(tensor: torch.Tensor) -> bytes:
-    """A tensor's values one after the other, whatever its layout, strides or lazy bits.
+    """Return a tensor's values one after the other, whatever its layout, strides or lazy bits.
 
     Raises:
-        WireError: it has none.
+        WireError: it has no values.
     """
     try:
         if tensor.layout is not torch.strided:
@@ -421,7 +421,7 @@ def _unpack(entries: Any, body: memoryview) -> Iterator[Received]:
     for entry in entries:
         name, shape, requires_grad, is_leaf, size = _entry(entry)
         if offset + size > len(body):
-            raise WireError("a tensor ends behind its frame")
+            raise WireError("a tensor ends beyond its frame")
         tensor = _tensor(name, shape, body[offset : offset + size])
         yield Received(tensor, requires_grad and (tensor.is_floating_point() or tensor.is_complex()), is_leaf)
         offset += size + -size % _PADDING

@@ -1,4 +1,4 @@
-"""What answers inside the student's process. Everything here may be subverted by the student: it proves nothing."""
+"""Answers requests inside the student's process. Students can subvert everything here: it proves nothing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from autograder.sandbox.showing import CellDisplay
 from autograder.sandbox.wire import Connection, Decoder, Encoder, Received, Tree, WireError, pack
 
 _NAMES_SENT = 500
-"""So many of the other names a submission defines are told, to find one that was meant."""
+"""How many other names a submission defines are sent, to find one that was meant."""
 
 
 class _HungUp(BaseException):
@@ -180,7 +180,7 @@ class Worker:
         self._reply_tensors(answer, encoder, graph_inputs)
 
     def _vjp(self, message: VjpRequest, tensors: list[Received]) -> None:
-        """The vector-Jacobian product of an earlier call; of the second order as well when ``create_graph``."""
+        """Answer with the vector-Jacobian product of an earlier call, differentiable in turn with ``create_graph``."""
         inputs, outputs = self._graphs[message["graph"]]
         roots, vectors = [outputs[i] for i in message["outputs"]], [t.tensor for t in tensors]
         wanted = [x for x in inputs if x.requires_grad]
@@ -242,7 +242,7 @@ class Worker:
         return self._count
 
     def _handle(self, value: Any, frozen: Frozen | None = None) -> Tree:
-        """What cannot be sent stays here; the other side gets a handle: number, type, is it an iterator."""
+        """Keep here what cannot be sent; return a handle to it: number, type, whether it is an iterator."""
         handle, iterator = self._keep(value), is_iterator(value)
         if iterator and frozen:
             self._frozen[handle] = frozen
@@ -266,7 +266,7 @@ class Worker:
     def call_back(
         self, number: int, positional: tuple[Any, ...], keywords: dict[str, Any], *, training: bool = False
     ) -> Any:
-        """Call a function (or a network in this mode) of the rubric's side; its result carries no gradient."""
+        """Call a function (or a network in this mode) on the rubric's side; its result carries no gradient."""
         encoder = Encoder(self._handle)
         request: CallbackRequest = {
             "callback": number,
@@ -332,7 +332,7 @@ class _Callback:
 
 
 class Network(torch.nn.Module):
-    """Stands in for a network that lives on the rubric's side: called there, its mode and parameters are here."""
+    """Stands in for a network on the rubric's side: calls go there, mode and parameters are here."""
 
     def __init__(self, worker: Worker, number: int, training: bool) -> None:
         super().__init__()
@@ -342,12 +342,12 @@ class Network(torch.nn.Module):
         self.train(training)
 
     def forward(self, *positional: Any, **keywords: Any) -> Any:
-        """Ask the network itself."""
+        """Call the network itself."""
         return self._call_back(self.number, positional, keywords, training=self.training)
 
 
 def _as_arguments(received: list[Received], gradients: dict[str, int]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """Leaves to differentiate by, and what the function gets: the leaf itself, or for a non-leaf a child of one."""
+    """Return leaves to differentiate by, and what the function gets: a leaf itself, or a copy of one for a non-leaf."""
     leaves = [r.tensor.requires_grad_(r.requires_grad) for r in received]
     values = [
         leaf if r.is_leaf or not r.requires_grad else leaf.clone() for leaf, r in zip(leaves, received, strict=True)
@@ -358,7 +358,7 @@ def _as_arguments(received: list[Received], gradients: dict[str, int]) -> tuple[
 
 
 def _state(tensor: torch.Tensor, encoder: Encoder) -> tuple[Tree, Tree, bool, bool]:
-    """An argument that may be changed, as it is now: values, gradient, does it require one, is it a leaf."""
+    """Return the present values, gradient, ``requires_grad`` and ``is_leaf`` of an argument that may be changed."""
     gradient = tensor.grad if tensor.is_leaf else None
     return (
         encoder.encode(tensor.detach().clone()),
@@ -374,7 +374,7 @@ def _as_tree(failure: Failure) -> Tree:
 
 
 def hide_package() -> None:
-    """A notebook's ``from autograder import check`` must work here and lead nowhere; data may have been preloaded."""
+    """Make a notebook's ``from autograder import check`` work and lead nowhere; keep data that was preloaded."""
     datasets = sys.modules.get("autograder.datasets")
     for name in [n for n in sys.modules if n == "autograder" or n.startswith("autograder.")]:
         del sys.modules[name]
@@ -387,7 +387,7 @@ def hide_package() -> None:
 
 
 class Output:
-    """``sys.stdout`` and ``sys.stderr`` of a worker: the first so many bytes are kept, the rest costs nothing."""
+    """``sys.stdout`` and ``sys.stderr`` of a worker: keeps the first bytes up to a limit; the rest costs nothing."""
 
     def __init__(self, descriptor: int, limit: int) -> None:
         self._file = open(descriptor, "w", buffering=1, closefd=False, errors="replace", encoding="utf-8")  # noqa: SIM115

@@ -1,7 +1,7 @@
-"""The folder that students' code works in: an assignment's data to read, and a scratch folder where it asks for one.
+"""The folder that students' code works in: an assignment's data to read, and a scratch folder if it asks for one.
 
-In a confined process the scratch folder lies in memory, holds what the assignment says and no more, and is gone with
-the process; no other process sees it.
+In a confined process the scratch folder lies in memory, is as large as the assignment says, and is gone with the
+process; no other process sees it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 from autograder.sandbox.serving import CACHES
 
 SCRATCH = Path("/student/scratch")
-"""In a root of the workers' own."""
+"""Its path in the workers' own root."""
 
 FILES_PER_MB = 256
 
-_PREFIX = "autograder-work-"  # which `texts.without_addresses` knows
+_PREFIX = "autograder-work-"  # which `i18n.without_addresses` knows
 
 _scratch: list[Path] = []  # the one this process works in
 
@@ -39,7 +39,7 @@ def publish(data: Path) -> Path:
 
 
 def use_scratch(folder: Path, data: Path | None) -> None:
-    """From now on files are written in this folder unless code says otherwise, and data is found in it."""
+    """Make this folder the working and temporary folder of the process, with the data in it."""
     if data is not None and not (folder / data.name).exists():
         (folder / data.name).symlink_to(data)
     os.chdir(folder)
@@ -48,12 +48,12 @@ def use_scratch(folder: Path, data: Path | None) -> None:
 
 
 def use_new_scratch(data: Path | None) -> None:
-    """The same where nothing bounds it: on disk, removed with the run."""
+    """Use a new scratch folder on disk, without a size limit; it is removed with the run."""
     use_scratch(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_run_folder())), data)
 
 
 def use_copy_of_scratch() -> None:
-    """In a forked child: go on in a copy of its own, where there is a scratch folder on disk."""
+    """Give a forked child its own copy of the scratch folder, if there is one on disk."""
     for old in tuple(_scratch):
         new = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=old.parent))
         shutil.copytree(old, new, symlinks=True, dirs_exist_ok=True)
@@ -65,10 +65,10 @@ def _run_folder() -> Path:
 
 
 def is_full(message: str) -> bool:
-    """Is there no room left in the scratch folder? Not every library says so when that is why it failed.
+    """Is the scratch folder full? Not every library says so when it fails for that reason.
 
     Args:
-        message: of an error that has just been raised.
+        message: that of an error that has just been raised.
     """
     if not _scratch or "No space left" in message:
         return bool(_scratch)

@@ -28,7 +28,7 @@ from autograder.sandbox.worker import Output, Worker, hide_package
 
 
 def main(descriptor: int, settings: str) -> None:
-    """Be a zygote from the start on, with one socket, until it closes; never returns."""
+    """Be a zygote in a new process until its socket closes; never return."""
     warm()
     be_zygote(socket.socket(fileno=descriptor), WorkerSettings(**json.loads(settings)))
 
@@ -55,7 +55,7 @@ def be_zygote(control: socket.socket, options: WorkerSettings) -> NoReturn:
 
 
 def _warm_for_students(preload: Sequence[str]) -> None:
-    """Import and touch whatever their code will, or every worker would pay for it again."""
+    """Import and touch whatever students' code will, so that no worker pays for it again."""
     with contextlib.suppress(ImportError):
         from IPython.core.inputtransformer2 import TransformerManager
 
@@ -68,7 +68,7 @@ def _warm_for_students(preload: Sequence[str]) -> None:
 
 def _serve(control: socket.socket, confinement: Confinement, options: WorkerSettings) -> NoReturn:
     server = Server(control)
-    with contextlib.suppress(ConnectionError):  # whoever asked for it has found a mistake meanwhile and is gone
+    with contextlib.suppress(ConnectionError):  # the other side may have found a mistake meanwhile and be gone
         server.send({"ready": os.getpid()})
     server.serve(
         {

@@ -1,4 +1,4 @@
-"""The student's call that was made last, remembered so that a message can describe it."""
+"""Remembers the last call of a student's function, so that a message can describe it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _last_call: ContextVar[Call | None] = ContextVar("last_call", default=None)
 
 @dataclass
 class Call:
-    """A call of a student's function, remembered to be told.
+    """A call of a student's function, as messages describe it.
 
     Args:
         function: its name.
-        arguments: the declared parameters' names with what was passed.
+        arguments: the declared parameters' names and the values passed.
         changed: the parameters that the call changed although it may not.
     """
 
@@ -37,13 +37,13 @@ class Call:
 
 
 def remember_call(call: Call) -> None:
-    """Called by whatever runs a student's function, so that the next failed check can name the call."""
+    """Remember a call, so that the next failed check can name it."""
     _last_call.set(call)
 
 
 @contextmanager
 def criterion_scope(*, hidden: bool) -> Iterator[None]:
-    """Judge one criterion: no call so far, and expected values told or not."""
+    """Judge one criterion: forget earlier calls, and hide expected values if the criterion is hidden."""
     hide, last = _hide_values.set(hidden), _last_call.set(None)
     try:
         yield
@@ -53,11 +53,11 @@ def criterion_scope(*, hidden: bool) -> Iterator[None]:
 
 
 def describe(value: Any, levels: int = 2) -> str:
-    """A value in a few words: kind and shape of a tensor, a short number or string as it is.
+    """Describe a value in a few words: kind and shape of a tensor, a short number or string as it is.
 
     Args:
         value: anything.
-        levels: of lists within lists that are told.
+        levels: how many levels of lists within lists to describe.
 
     >>> describe(torch.zeros(7, 1))
     'float32 (7, 1)'
@@ -87,11 +87,11 @@ def values_are_hidden() -> bool:
 
 
 def last_call() -> Call | None:
-    """The student's call that was made last in this criterion, if there was one."""
+    """Return the last call of a student's function in this criterion, if there was one."""
     return _last_call.get()
 
 
 def describe_last_call() -> str:
-    """The student's call that was made last, in a few words."""
+    """Describe the last call of a student's function in a few words."""
     call = _last_call.get()
     return str(call) if call else ""

@@ -1,4 +1,4 @@
-"""What a student reads of an exception in their own code."""
+"""Words an exception in a student's code as the student reads it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from autograder.sandbox.cells import Failure
 
 
 def missing_function(name: str, defined: Iterable[str]) -> Text:
-    """Says that a function is not there, and which name was perhaps meant."""
+    """Say that a function is missing, and which name may have been meant."""
     close = difflib.get_close_matches(name, [d for d in defined if d != name], n=1, cutoff=0.7)
     hint = text("; `{found}` is: was it renamed?", found=close[0]) if close else same("")
     return text("`{name}` is not defined in this submission{hint}", name=name, hint=hint)
 
 
 def student_exception(function: str, failure: Failure) -> StudentException:
-    """The student's own traceback as an error."""
+    """Return the student's own traceback as an error."""
     if failure.kind == "NotImplementedError" and not failure.message:
         return StudentException(text("`{name}` is not written yet", name=function), kind=failure.kind)
     if failure.kind == "WireError":
@@ -32,7 +32,7 @@ def student_exception(function: str, failure: Failure) -> StudentException:
 
 
 def tell_failure(failure: Failure) -> Text:
-    """A student's traceback, innermost line last, as Python writes it."""
+    """Return a student's traceback as Python writes it, innermost line last."""
     words = same("")
     for label, line, name, source in failure.frames:
         where = text("{place}, line {line}", place=tell_label(label), line=line)
@@ -44,7 +44,7 @@ def tell_failure(failure: Failure) -> Text:
 
 
 def frames_outside(error: BaseException, package: str) -> Failure:
-    """An exception's frames without those of this package: for code that runs in the reader's own process."""
+    """Return an exception without the frames of this package, for code that runs in the reader's own process."""
     import linecache
 
     frames = []
@@ -60,7 +60,7 @@ def frames_outside(error: BaseException, package: str) -> Failure:
 
 
 def _cell_name(file: str) -> str:
-    """Jupyter's name of a cell, where the file is one."""
+    """Return Jupyter's name for a cell, or the name of any other file."""
     if "ipykernel_" not in file and not file.startswith("<ipython-input"):
         return file
     compiler = getattr(getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)(), "compile", None)

@@ -1,6 +1,6 @@
 """A submission's functions as a rubric sees them: `student.squared_loss(y_hat, y)` looks like a local call.
 
-Who runs the call is a `Runner`: a confined process (`autograder.student.remote`) when grading, this process
+A `Runner` runs the call: in a confined process (`autograder.student.remote`) when grading, in this process
 (`LocalRunner`) in a student's own notebook and for the reference. Both treat arguments alike: what the assignment
 does not declare as changed in place is frozen, and a change is noted instead of reaching the rubric's tensors.
 """
@@ -16,7 +16,7 @@ from autograder.student.source_use import Source, Use
 
 
 class Runner(Protocol):
-    """Whoever runs a student's functions."""
+    """What runs a student's functions."""
 
     def call(self, function: Function, arguments: list[Any], *, most: int | None = None) -> tuple[Any, list[str]]:
         """Call a function with its declared parameters in order.
@@ -24,7 +24,7 @@ class Runner(Protocol):
         Args:
             function: the declaration.
             arguments: what it is called with.
-            most: so many items of an iterator that it returns are given instead of the iterator.
+            most: how many items to return instead of an iterator; None for the iterator itself.
 
         Returns:
             Its result, and the parameters it changed although it may not; the list grows if an iterator that it
@@ -58,7 +58,7 @@ class StudentFunction:
         self.__name__ = function.name
 
     def find_use(self, *names: str) -> Use | None:
-        """Where its source text uses one of these names; None too where there is no text to read."""
+        """Find where its source text uses one of these names; None also means that there is no text to read."""
         return None if self._source is None else self._source.find_use(self.function.name, names)
 
     def __call__(self, *positional: Any, **named: Any) -> Any:
@@ -71,9 +71,9 @@ class StudentFunction:
         return self._call(None, positional, named)
 
     def take(self, most: int, *positional: Any, **named: Any) -> Any:
-        """Call it; of an iterator that it returns, give the first items, at most so many.
+        """Call it; if it returns an iterator, return at most so many of its first items.
 
-        Across a process boundary this is one message instead of two. Anything else is given as it is.
+        Across a process boundary this is one message instead of two. Any other result is returned as it is.
 
         Raises:
             StudentError: it returned no value, or the iterator gave none.

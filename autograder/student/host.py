@@ -1,7 +1,7 @@
-"""Keeps a submission running: its cells run in a worker, and a worker that died is replaced by a new one.
+"""Keeps a submission running: runs its cells in a worker and replaces a worker that died.
 
-A cell that hangs or ends its process is run once more without anything but its definitions; a function that does so is
-called no more after the second time. What a submission may use in all is bounded by the assignment's limits.
+A cell that hangs or ends its process runs once more with nothing but its definitions; a function that does so twice is
+not called again. The assignment's limits bound what a submission may use in all.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ MAX_WORKERS = 12
 MAX_FAILURES_PER_FUNCTION = 2
 MAX_FAILURES_PER_CELL = 20
 _NO_MEMORY = ("MemoryError", "_ArrayMemoryError", "can't allocate memory", "Cannot allocate memory")
-"""What Python, numpy and torch raise when there is none left."""
+"""What Python, numpy and torch raise when memory runs out."""
 MAX_NAMES = 1000
-"""Names besides the declared functions that a missing one is compared with."""
+"""How many names besides the declared functions are compared with a missing one."""
 _MALFORMED = (
     TypeError,
     ValueError,
@@ -50,7 +50,7 @@ _MALFORMED = (
     WireError,
 )
 _USING = ("call", "next", "take", "get", "iter", "vjp")
-"""Requests in which a student's function runs: these wait for a seed, loading the cells again does not use it up."""
+"""Requests that run a student's function; only they use up a seed, which loading the cells again leaves alone."""
 
 
 class Host:
@@ -87,19 +87,19 @@ class Host:
         self._generation = 0
         self._given_up: StudentError | None = None
         self._bad_cells: Counter[int] = Counter()  # how often each hung or killed a worker
-        self._bad_functions: dict[str, list[StudentError]] = {}  # likewise, with what they did
+        self._bad_functions: dict[str, list[StudentError]] = {}  # likewise, with the errors
         self._problems: dict[int, list[Problem]] = {}
         self._has_flooded = False
         self._seed: int | None = None
-        self._released: list[int] = []  # told to the worker with the next request
+        self._released: list[int] = []  # sent to the worker with the next request
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
     def make_ready(self) -> None:
-        """See to it that there is a worker in which the cells have run.
+        """Ensure that there is a worker in which the cells have run.
 
         Raises:
-            StudentError: the submission has used up what it may.
+            StudentError: the submission has used up its limits.
         """
         while self._given_up is None and not (self._worker and self._worker.alive):
             if self._generation == MAX_WORKERS:
@@ -114,34 +114,34 @@ class Host:
             raise self._given_up.with_traceback(None)
 
     def seed(self, seed: int) -> None:
-        """Before the student's code is called next, its random number generators are set to this.
+        """Seed the student's random number generators before the next call of their code.
 
-        What it returned so far is let go of at the same time: when exactly our garbage collector finds it unused could
-        depend on what else this process has done.
+        That call also releases everything returned so far: when our garbage collector finds it unused could depend on
+        what else this process has done.
         """
         self._seed = seed
 
     @property
     def generation(self) -> int:
-        """The number of the present worker."""
+        """The number of the current worker."""
         return self._generation
 
     @property
     def worker(self) -> WorkerProcess | None:
-        """The present worker."""
+        """The current worker."""
         return self._worker
 
     def check_generation(self, generation: int) -> None:
         """Refuse what came from a worker that has been replaced.
 
         Raises:
-            StudentCrash: it did.
+            StudentCrash: the worker is gone.
         """
         if generation != self._generation or self._worker is None or not self._worker.alive:
             raise StudentCrash(text("the process this came from has ended"))
 
     def release(self, generation: int, number: int) -> None:
-        """There is no use any more for a handle or a graph."""
+        """Release a handle or a graph that is no longer used."""
         if generation == self._generation:
             self._released.append(number)
 
@@ -185,7 +185,7 @@ class Host:
                 "seed": self._load_seed,
             }
             self._ask(start)
-            reached: list[str] = []  # grade cells, told to the worker with the next request
+            reached: list[str] = []  # grade cells, sent to the worker with the next request
             for running, cell in enumerate(self._cells):
                 if cell.is_test:
                     reached += filter(None, [self._grade_ids.get(cell.grade_id or "")])
@@ -201,7 +201,7 @@ class Host:
                 self._given_up = self._given_up or error
                 return
             if self._worker is not None:
-                self._worker.kill()  # it may be one that failed to tell what went wrong
+                self._worker.kill()  # it may have failed to report what went wrong
             self._bad_cells[running] += 1
             kind = "cell-timeout" if isinstance(error, StudentTimeout) else "cell-crash"
             self._problems[running] = [Problem.of(kind, error.text, cell=self._cells[running].number)]
@@ -212,7 +212,7 @@ class Host:
         hurry = time.monotonic() > self._cells_end
         if hurry:
             words = text(
-                "the cells took {seconds:g} s; of this one only definitions were run",
+                "earlier cells took {seconds:g} s; only the definitions of this one were run",
                 seconds=self.limits.submission_s / 2,
             )
             self._problems.setdefault(position, [Problem.of("cell-skipped", words, cell=cell.number)])
@@ -242,7 +242,7 @@ class Host:
 
     @contextmanager
     def calling(self, name: str) -> Iterator[Text]:
-        """Run something of a function: counts what ends or blocks the process; gives the words for when it is late.
+        """Run code of a function: count what ends or blocks the process, and yield the message for a timeout.
 
         Raises:
             StudentError: the function has done so too often.
@@ -286,7 +286,7 @@ class Host:
             callback: answers a call of a function of ours.
 
         Raises:
-            StudentError: there is no answer but this.
+            StudentError: there is no result.
         """
         self.check_generation(self._generation)
         assert self._worker is not None
@@ -328,10 +328,10 @@ class Host:
         return self.ask(request, [], on_timeout=text("the process did not answer"))[0]
 
     def checked(self, accept: Callable[[], Value]) -> Value:
-        """Whatever an untrusted answer makes go wrong on this side is one error.
+        """Accept an untrusted answer; turn whatever it makes go wrong on this side into one error.
 
         Raises:
-            BadReply: something did.
+            BadReply: something went wrong.
         """
         try:
             return accept()
@@ -363,7 +363,7 @@ def _cell_problem(failure: Failure, cell: Cell) -> Problem:
 
 
 def as_list(tree: object) -> list[Any]:
-    """A list of an untrusted answer, whatever may be in it.
+    """Return a list from an untrusted answer; its items are still unchecked.
 
     Raises:
         WireError: it is something else.
@@ -374,12 +374,12 @@ def as_list(tree: object) -> list[Any]:
 
 
 def _as_names(tree: object, most: int) -> list[str]:
-    """The names a submission defines; a missing one is compared with each of them, so there may not be too many."""
+    """Return the names a submission defines; at most so many, because a missing one is compared with each."""
     return [name for name in as_list(tree)[:most] if isinstance(name, str) and len(name) <= 80]
 
 
 def _as_line(value: Any) -> int:
-    """A line's number; a report would print one of a thousand digits in full."""
+    """Return a line number within bounds: a report would print one of a thousand digits in full."""
     if type(value) is not int or not 0 <= value < 1 << 31:
         raise WireError("malformed line number")
     return value

@@ -22,7 +22,7 @@ from autograder.student.functions import StudentFunction
 
 
 def run_locally(assignment: Assignment, submission: Submission) -> tuple[Notebook, list[Failure]]:
-    """Run the cells of a submission in this process; gives what they defined and what failed."""
+    """Run the cells of a submission in this process; return what they defined and what failed."""
     notebook = Notebook(assignment.exercise_of, "submission" if submission.is_script else "__main__")
     failures: list[Failure] = []
     with overridden(OFFLINE, "1"):
@@ -40,9 +40,9 @@ class LocalRunner:
     """Calls functions in this process.
 
     Args:
-        find: gives a function by name, or raises KeyError.
-        defined: the names there are, to suggest one when the right name is missing.
-        failure: tells an exception of the student's.
+        find: returns a function by name, or raises KeyError.
+        defined: returns the defined names, to suggest one when the right name is missing.
+        failure: describes an exception of the student's.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class LocalRunner:
 
     @classmethod
     def of(cls, notebook: Notebook) -> Self:
-        """Calls the functions of a notebook that was run in this process."""
+        """Return a runner for a notebook that was run in this process."""
         return cls(notebook.find, defined=notebook.defined, failure=notebook.failure)
 
     def call(self, function: Function, arguments: list[Any], *, most: int | None = None) -> tuple[Any, list[str]]:
@@ -74,18 +74,18 @@ class LocalRunner:
             }
         )
         try:
-            with torch.set_grad_enabled(torch.is_grad_enabled()):  # a student may switch it and not back
+            with torch.set_grad_enabled(torch.is_grad_enabled()):  # a student may switch it and never back
                 result = frozen.settle(target(*given))
                 if is_iterator(result):
                     result = frozen.watch(result)
                     if most is not None:
                         result = list(islice(result, most))
-        except Exception as error:  # noqa: BLE001 -- whatever the student raises is told as the student's
+        except Exception as error:  # noqa: BLE001 -- whatever the student raises is shown as theirs
             raise student_exception(function.name, self._failure(error)) from None
         return result, frozen.changed
 
     def _own(self, argument: Any) -> Any:
-        """Lists are copied, as they are when they travel; the student's own functions come without our wrapper."""
+        """Copy lists, as travelling does, and take the wrapper off the student's own functions."""
         if isinstance(argument, StudentFunction):
             return self._find(argument.function.name)
         if type(argument) in (list, tuple):
@@ -102,22 +102,22 @@ def _tensors(value: Any) -> list[torch.Tensor]:
 
 
 class _FrozenArguments:
-    """The caller's own tensors, which a call in this process could change; changes are undone.
+    """Undoes changes that a call in this process makes to the caller's own tensors.
 
     A generator goes on with what it has changed: its changes are put back while it runs, as if it had copies.
 
     Args:
-        tensors: those of every parameter that the function may not change.
+        tensors: the tensors of every parameter that the function may not change.
     """
 
     def __init__(self, tensors: dict[str, list[torch.Tensor]]) -> None:
         self._before = [(name, _Kept(tensor)) for name, inner in tensors.items() for tensor in inner]
         self._after: list[_Kept] = []
         self.changed: list[str] = []
-        """The parameters that were found changed so far; a list that grows while an iterator is advanced."""
+        """The parameters found changed so far; the list grows while an iterator is advanced."""
 
     def settle(self, result: Any) -> Any:
-        """Undo what was changed; gives the result as it was before that."""
+        """Undo all changes; return the result as it was before that."""
         changed = [(name, kept) for name, kept in self._before if not kept.is_still_there()]
         if changed:
             result = _apart_from([kept.tensor for _, kept in changed], result)
@@ -129,7 +129,7 @@ class _FrozenArguments:
         return result
 
     def watch(self, iterator: Iterator[Any]) -> Iterator[Any]:
-        """The same items, with what the iterator changes undone after each of them and at its end."""
+        """Yield the iterator's items, and undo its changes after each of them and at its end."""
         counts: list[int] | None = None
         while True:
             for kept in self._after:
@@ -147,7 +147,7 @@ class _FrozenArguments:
 
 
 def _apart_from(tensors: list[torch.Tensor], value: Any) -> Any:
-    """The value with copies of what shares memory with one of the tensors, which get other contents in a moment."""
+    """Return the value with copies of what shares memory with one of the tensors, which are restored in a moment."""
     if isinstance(value, torch.Tensor):
         return value.clone() if any(_share_memory(value, tensor) for tensor in tensors) else value
     if type(value) in (list, tuple):
@@ -161,7 +161,7 @@ def _share_memory(first: torch.Tensor, second: torch.Tensor) -> bool:
 
 
 class _Kept:
-    """A tensor and what it was."""
+    """Remembers the content of a tensor."""
 
     def __init__(self, tensor: torch.Tensor) -> None:
         self.tensor, self._content, self._requires_grad = tensor, tensor.detach().clone(), tensor.requires_grad

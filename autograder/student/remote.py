@@ -4,7 +4,7 @@ Tensors travel as raw buffers; autograd asks the worker for vector-Jacobian prod
 that are returned stay in the worker and are reached through handles; functions of ours are called back; the student's
 own are passed by name.
 
-Everything a worker sends is untrusted. Whatever is wrong with it is a `BadReply`, and nothing else.
+Everything a worker sends is untrusted. Whatever is wrong with it raises `BadReply`, and nothing else.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ from autograder.student.functions import StudentFunction
 from autograder.student.host import Host, as_list
 
 MAX_ITERATED = 4 * MAX_BODY
-"""Bytes that one iterator may give in all, tensors and structure: an endless one would fill the rubric's memory."""
+"""Bytes that one iterator may yield in all, tensors and structure: an endless one would fill the rubric's memory."""
 
 _NODE = 64
-"""Bytes that a value of a tree takes at least once it is one of Python's."""
+"""Bytes that a value of a tree takes at least as a Python object."""
 
 Callbacks = dict[int, Callable[..., Any]]
 
@@ -65,22 +65,22 @@ class RemoteRunner:
         self.host = Host(
             zygote, cells, functions=functions, grade_ids=grade_ids, limits=limits, seed=seed, is_script=is_script
         )
-        self._noted: dict[str, Problem] = {}  # the first of what each function did that ended or blocked its process
+        self._noted: dict[str, Problem] = {}  # by function, the first problem it had
 
     def load(self) -> None:
-        """Run the cells; what goes wrong is in `problems`."""
+        """Run the cells; `problems` says what went wrong."""
         try:
             self.host.make_ready()
         except StudentError:
             return  # every call will say so
 
     def seed(self, seed: int) -> None:
-        """Before the student's code is called next, its random number generators are set to this."""
+        """Seed the student's random number generators before the next call of their code."""
         self.host.seed(seed)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What went wrong while the cells ran; functions that are missing, or ended or blocked their process."""
+        """What went wrong while the cells ran, and functions that are missing or ended or blocked their process."""
         return (*self.host.problems, *self._noted.values())
 
     def close(self) -> None:
@@ -123,7 +123,7 @@ class RemoteRunner:
             keywords: its arguments by name.
             target: the object.
             function: the declaration.
-            most: so many items of an iterator that it returns are given instead of the iterator.
+            most: how many items to return instead of an iterator; None for the iterator itself.
 
         Returns:
             The result, and the declared parameters that were changed although they may not be.
@@ -154,7 +154,7 @@ class RemoteRunner:
     def ask_object(
         self, request: Callable[[int], ObjectRequest], target: RemoteObject, *, origin: str
     ) -> tuple[Any, int]:
-        """Send a request about an object that stays in the worker; gives the answer and the bytes it takes."""
+        """Send a request about an object that stays in the worker; return the answer and its size in bytes."""
         with self.host.calling(origin) as late:
             answer, received = self.host.ask(request(target.handle), [], on_timeout=late, name=origin)
         self.host.checked(lambda: target.watched.note(answer))
@@ -191,7 +191,7 @@ class RemoteRunner:
         origin: str,
         watched: Watched | None = None,
     ) -> Any:
-        """The values of an answer; its tensors are what they are there: an argument, a leaf, the end of a graph."""
+        """Return the values of an answer; each tensor is what it is there: an argument, a leaf, the end of a graph."""
         tree, tensors = answer["result"], [r.tensor for r in received]
         aliases = {_index(out, tensors): inputs[_index(i, inputs)] for out, i in as_list(answer.get("aliases", []))}
         ends = []
@@ -210,7 +210,7 @@ class RemoteRunner:
             graph = answer.get("graph")
             if type(graph) is not int:
                 raise WireError("a result with a gradient but without a graph")
-            # without a leaf of ours an anchor: the gradients go to parameters that stay over there
+            # an anchor where no leaf is ours: the gradients then go to parameters that stay in the worker
             leaves = [x for x in inputs if x.requires_grad] or [torch.zeros((), requires_grad=True)]
             results = _RemoteGraph.apply(self.host, graph, origin, ends, [tensors[i] for i in ends], *leaves)
             for i, result in zip(ends, results, strict=True):
@@ -258,19 +258,19 @@ class RemoteRunner:
 
 
 class Watched:
-    """The arguments that a call may not change, nor the iterator that it returned.
+    """Notes which arguments a call changed although it may not, or the iterator that it returned.
 
     Args:
-        owners: the declared parameter that each tensor was passed as.
+        owners: the declared parameter of each tensor.
     """
 
     def __init__(self, owners: Mapping[int, str]) -> None:
         self._owners = owners
         self.changed: list[str] = []
-        """The parameters that were changed so far; a list that grows while an iterator is advanced."""
+        """The parameters changed so far; the list grows while an iterator is advanced."""
 
     def note(self, answer: Result) -> None:
-        """Take over what an untrusted answer says of them."""
+        """Take over what an untrusted answer says about them."""
         for index in as_list(answer.get("changed", [])):
             owner = self._owners.get(index)
             if owner is not None and owner not in self.changed:
@@ -298,7 +298,7 @@ class RemoteObject:
 
     @property
     def handle(self) -> int:
-        """Its number in the present worker.
+        """Its number in the current worker.
 
         Raises:
             StudentCrash: that worker is gone.
@@ -327,7 +327,7 @@ class RemoteObject:
         return items
 
     def __getattr__(self, name: str) -> Any:
-        """A method as something to call, anything else as its value."""
+        """Return a method as something to call, anything else as its value."""
         if name == "__name__":
             return self._kind  # what a message calls it
         if name.startswith("__"):
@@ -357,7 +357,7 @@ class RemoteIterator(RemoteObject):
         self._given += size
         if self._given > MAX_ITERATED:
             megabytes = MAX_ITERATED >> 20
-            raise StudentError(text("`{name}` gives more than {megabytes} MB", name=self._origin, megabytes=megabytes))
+            raise StudentError(text("`{name}` yields more than {megabytes} MB", name=self._origin, megabytes=megabytes))
         if not isinstance(items, list) or not items:
             raise StopIteration
         return items[0]
@@ -408,7 +408,7 @@ class _RemoteGraph(torch.autograd.Function):
 
 
 def _size_of(tree: Tree) -> int:
-    """About how many bytes the values of a tree take."""
+    """Estimate how many bytes the values of a tree take."""
     size, pending = 0, [tree]
     while pending:
         node = pending.pop()
@@ -423,7 +423,7 @@ def _size_of(tree: Tree) -> int:
 
 
 def _index(value: Any, tensors: Sequence[object]) -> int:
-    """An index into a list of tensors; counted from its end it would name one of ours."""
+    """Return an index into a list of tensors; a negative one would reach one of ours."""
     if type(value) is not int or not 0 <= value < len(tensors):
         raise WireError("malformed tensor index")
     return value
@@ -432,7 +432,7 @@ def _index(value: Any, tensors: Sequence[object]) -> int:
 def _accept_products(
     answer: Result, received: list[Received], leaves: Sequence[torch.Tensor]
 ) -> tuple[list[torch.Tensor | None], int | None, list[tuple[int, int]]]:
-    """The gradients of an untrusted answer, the graph they hang on, and which of them do: position, index there."""
+    """Return the gradients of an untrusted answer, their graph, and which of them are in it: position, index there."""
     tree = as_list(answer["result"]) or [None for _ in leaves]  # nothing for the anchor alone
     products = Decoder([r.tensor for r in received]).decode(tree)
     for product, leaf in zip(products, leaves, strict=True):
@@ -444,7 +444,7 @@ def _accept_products(
 
 
 def _take_mode(function: Callable[..., Any], message: CallbackRequest) -> bool:
-    """Put a network of ours into the mode its stand-in is called in; says whether a graph is built over there."""
+    """Put a network of ours into the mode its stand-in is called in; return whether the worker records a graph."""
     if not isinstance(function, torch.nn.Module):
         return False
     function.train(message.get("training") is True)
@@ -452,7 +452,7 @@ def _take_mode(function: Callable[..., Any], message: CallbackRequest) -> bool:
 
 
 def _accept_modes(answer: Result, callbacks: Callbacks) -> None:
-    """Leave the networks of ours in the modes in which a call left their stand-ins."""
+    """Put networks of ours into the modes in which a call left their stand-ins."""
     for number, training in as_list(answer.get("modes", [])):
         network = callbacks.get(number)
         if not isinstance(network, torch.nn.Module) or type(training) is not bool:
@@ -463,7 +463,7 @@ def _accept_modes(answer: Result, callbacks: Callbacks) -> None:
 def _call_request(
     positional: Sequence[Any], keywords: dict[str, Any], encoder: Encoder, function: Function | None
 ) -> tuple[CallRequest, dict[int, str]]:
-    """The request, and which declared parameter each tensor was passed as."""
+    """Return the request, and which declared parameter each tensor was passed as."""
     owners: dict[int, str] = {}
     trees = []
     for index, value in enumerate(positional):
@@ -485,12 +485,12 @@ def _call_request(
 
 
 def _update(argument: torch.Tensor, values: Any, gradient: Any) -> None:
-    """Take over a declared change: same shape, same dtype, or it is none."""
+    """Take over a declared change; refuse another shape or dtype."""
     for new in (values, gradient):
         expected = (argument.shape, argument.dtype)
         if new is not None and (not isinstance(new, torch.Tensor) or (new.shape, new.dtype) != expected):
             shape = tuple(argument.shape)
-            raise BadReply(text("the call gave an argument of shape {shape} another shape or type", shape=shape))
+            raise BadReply(text("the call changed the shape or type of an argument of shape {shape}", shape=shape))
     with torch.no_grad():
         argument.copy_(values)
         if not argument.is_leaf:

@@ -1,8 +1,8 @@
-"""What a function's source text uses: read from the syntax trees of the cells, never executed.
+"""Finds what a function's source text uses, in the syntax trees of the cells; nothing is executed.
 
-For exercises that ask for something to be written by hand. Followed are the names and attributes that the function
-uses, through all that the cells bind to them. Where something is looked up by a computed name (`getattr`, `eval`,
-`__dict__`), nobody can follow, and that is what is told.
+Exercises that ask for something to be written by hand need this. It follows the names and attributes that the function
+uses through everything the cells bind to them. It cannot follow a lookup by a computed name (`getattr`, `eval`,
+`__dict__`), and reports that lookup instead.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _COMPUTED = frozenset(
     | {"__import__", "__builtins__", "__dict__", "__getattribute__", "__getattr__", "__globals__"}
 )
 _REBINDING = frozenset({"setattr", "eval", "exec", "globals", "vars", "__dict__"})
-"""Whoever uses these may bind any name, so a function can be reached by them although it does not mention them."""
+"""Code that uses these may bind any name, so it can affect a function that does not mention it."""
 _UNREADABLE = (SyntaxError, ValueError, RecursionError)
 
 
@@ -31,10 +31,10 @@ class Use:
     """A place where something is used.
 
     Args:
-        expression: as it stands there.
+        expression: its source text.
         place: the cell or file.
-        line: in the cell or file.
-        computed: what is called there cannot be read from the text.
+        line: 1-based, in the cell or file.
+        computed: whether it looks something up by a name that the text does not show.
     """
 
     expression: str
@@ -56,7 +56,7 @@ class Source:
     Args:
         cells: its code.
         exercise_of: the exercise of each function.
-        grade_ids: the exercise of each grade cell; a function counts as it stands there.
+        grade_ids: the exercise of each grade cell; a function counts as it is defined there.
     """
 
     def __init__(self, cells: Sequence[Cell], exercise_of: Mapping[str, str], grade_ids: Mapping[str, str]) -> None:
@@ -64,7 +64,7 @@ class Source:
         self._grade_cells = {grade_ids.get(c.grade_id or ""): i for i, c in enumerate(cells) if c.is_test}
 
     def find_use(self, function: str, names: Sequence[str]) -> Use | None:
-        """The first use of one of these names by a function or anything it refers to.
+        """Find the first use of one of these names by a function or anything it refers to.
 
         Args:
             function: one that students write.
@@ -92,12 +92,12 @@ class Source:
 
 
 def _definition(function: str, statements: Sequence[_Statement]) -> _Statement | None:
-    """What binds the function last."""
+    """Return the last statement that binds the function."""
     return next((s for s in reversed(statements) if function in _bound(s.tree)), None)
 
 
 def _reached(root: _Statement, function: str, statements: Sequence[_Statement]) -> list[_Statement]:
-    """The statement itself and everything that binds a name or attribute it uses, and so on."""
+    """Return the statement itself and everything that binds a name or attribute it uses, and so on."""
     binding: dict[str, list[_Statement]] = {}
     for statement in statements:
         for name in _bound(statement.tree):
@@ -111,7 +111,7 @@ def _reached(root: _Statement, function: str, statements: Sequence[_Statement]) 
 
 
 def _bound(tree: ast.stmt) -> set[str]:
-    """The names a top-level statement binds, and the attributes it sets (with a dot before them)."""
+    """Return the names a top-level statement binds, and the attributes it sets (with a dot before them)."""
     bound: set[str] = set()
     todo: list[ast.AST] = [tree]
     while todo:
@@ -136,7 +136,7 @@ def _is_stored_attribute(node: ast.AST) -> bool:
 
 
 def _referenced(tree: ast.stmt) -> set[str]:
-    """The global names a statement uses, and all attributes (with a dot before them)."""
+    """Return the global names a statement uses, and all attributes (with a dot before them)."""
     attributes = {f".{name}" for node in ast.walk(tree) for name in _attributes(node)}
     return attributes | _global_names(tree)
 
@@ -161,7 +161,7 @@ def _identifiers(tree: ast.stmt) -> set[str]:
 
 
 def _written_here(statements: Sequence[_Statement]) -> set[str]:
-    """Functions and classes of the submission's own; with a star import one cannot tell whose a name is."""
+    """Return the submission's own functions and classes; none if a star import may have bound any name."""
     trees = [s.tree for s in statements]
     if any(isinstance(t, ast.ImportFrom) and t.names[0].name == "*" for t in trees):
         return set()
@@ -169,7 +169,7 @@ def _written_here(statements: Sequence[_Statement]) -> set[str]:
 
 
 def _uses(statement: _Statement, names: Sequence[str], own: set[str]) -> Iterator[Use]:
-    """Uses of forbidden names, and of whatever finds something by a computed name; ``own`` names are not forbidden."""
+    """Yield uses of forbidden names and lookups by a computed name; ``own`` names are not forbidden."""
     known = _global_names(statement.tree)
     for node in ast.walk(statement.tree):
         used = set(_attributes(node))
@@ -184,7 +184,7 @@ def _uses(statement: _Statement, names: Sequence[str], own: set[str]) -> Iterato
 
 
 def _attributes(node: ast.AST) -> Sequence[str]:
-    """The attributes that a node reads."""
+    """Return the attributes that a node reads."""
     if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
         return [node.attr]
     return node.kwd_attrs if isinstance(node, ast.MatchClass) else []

@@ -1,4 +1,4 @@
-"""What the workers of an assignment may do and use, from its ``assignment.yaml``."""
+"""Reads from an ``assignment.yaml`` what the assignment's workers may do and use."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from autograder.sandbox.confine import WorkerSettings
 
 
 def worker_settings_of(assignment: Assignment, *, confined: bool) -> WorkerSettings:
-    """The settings that an assignment asks for.
+    """Return the settings that an assignment asks for.
 
     Args:
         assignment: its folder and limits.
-        confined: the kernel bounds what the workers can do.
+        confined: whether the kernel bounds what the workers can do.
     """
     limits = assignment.settings.limits
     return WorkerSettings(

@@ -1,7 +1,7 @@
 """Writes machine code into memory and runs it: a system call by the numbers of another architecture.
 
 honest: linreg
-says: process of the code was killed
+says: the code's process was killed
 """
 
 # %% squared_loss

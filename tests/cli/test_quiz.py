@@ -36,7 +36,7 @@ def test_score_prints_a_table(course):
     assert ["ann", "1", "✓", "1", "✓", "1", "✓", "–", "–", "1", "✓", "4"] in lines
     assert any(line[:1] == ["[/red]bob[n,"] for line in lines), out
     assert "there is no question zzz" in out
-    assert "eve.yaml, line 1: this is not YAML" in out
+    assert "eve.yaml, line 1: not valid YAML" in out
     assert "2 scored, 1 unreadable, 0 could not be judged; mean 2.25 of 6" in out
 
 
@@ -86,9 +86,9 @@ def test_score_writes_a_line_per_sheet(course, tmp_path):
     ("arguments", "said"),
     [
         (["score", "tiny", "nothing"], "autograder: nothing: there is no such file or folder"),
-        (["score", "huge", "答卷"], "autograder: huge: 没有这个文件，quizzes 中也没有叫这个名字的测验；现有：tiny / huge: there is no such file, and no quiz of that name in quizzes; there are: tiny"),
+        (["score", "huge", "答卷"], "autograder: huge: 没有这个文件，quizzes 中也没有叫这个名字的测验；现有：tiny / huge: no such file, and no quiz of that name in quizzes; there are: tiny"),
         (["take", "huge", "--course", "答卷"], "no quiz of that name in 答卷/quizzes; there are: none"),
-        (["release", "tiny", "--out", "no/folder/t.json"], "no/folder/t.json: cannot be written: there is no such folder; make it, or name another"),
+        (["release", "tiny", "--out", "no/folder/t.json"], "no/folder/t.json: cannot be written: its folder does not exist; create it or name another"),
         (["score", "tiny", "quizzes/empty"], "autograder: no answer sheets found in quizzes/empty"),
         (["list", "--course", "答卷"], "there is no quiz here"),
         (["prove", "huge"], "no quiz of that name"),
@@ -113,7 +113,7 @@ def test_nothing_is_written_over_what_it_is_made_from(course, tmp_path):
         ("score", "tiny", "答卷", "--out", "答卷/scores.jsonl"),
         ("score", "tiny", "a.csv", "--out", "quizzes/tiny.yaml"),
     ):
-        assert "lies where this is made from; name another file" in run_quiz(*arguments, cwd=folder, code=2)[1]
+        assert "is an input or lies among the inputs; name another file" in run_quiz(*arguments, cwd=folder, code=2)[1]
     for arguments in (("release", "tiny"), ("export", "tiny", "--to", "html", "--lossy"), ("score", "tiny", "a.csv")):
         assert "it is a folder; name a file" in run_quiz(*arguments, "--out", ".", cwd=folder, code=2)[1]
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
@@ -124,7 +124,7 @@ def test_what_is_left_out_of_the_answers_is_said(course, tmp_path):
     (tmp_path / "b.docx").write_text("")
     out, err = run_quiz("score", "tiny", tmp_path, "--lang", "en", "--feedback", tmp_path / "back", cwd=course, code=1)
     assert "left out: b.docx" in err
-    assert "a.csv: columns that are no question's: who, sume" in err
+    assert "a.csv: these columns match no question: who, sume" in err
     assert "a (2): does not say whose it is; no page for it" in err
     assert "pages written: 0" in out
 
@@ -140,7 +140,7 @@ def test_two_sheets_of_one_student_and_what_cannot_be_read_are_said(course, tmp_
     assert "ann: has 2 answer sheets; all of them count here" in err
     out, err = run_quiz("stats", "tiny", tmp_path, "--lang", "en", cwd=course)
     assert "2 students" in out
-    assert "c.yaml, line 1: this is not YAML" in err
+    assert "c.yaml, line 1: not valid YAML" in err
 
 
 def test_a_wrong_quiz_file_is_one_line(tmp_path):
@@ -175,7 +175,7 @@ def test_lint_says_what_guessing_earns_and_refuses_faults(course, tmp_path):
     assert "nothing says why" not in out
     assert "19%" in out
     tiny.make(tmp_path, tiny.SOURCE.replace("en: count them", "en: 数一数"))
-    assert "✗ statement: why: the English words are Chinese" in run_quiz("lint", cwd=tmp_path, code=1)[0]
+    assert "✗ statement: why: the English text is in Chinese" in run_quiz("lint", cwd=tmp_path, code=1)[0]
 
 
 def test_titles_are_no_markup(tmp_path):

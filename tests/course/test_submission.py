@@ -202,7 +202,7 @@ def test_an_empty_file_is_told_as_such(write, content, name):
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
 def test_a_truncated_notebook_is_told_as_such(write, share):
-    assert "ends in the middle" in refusal(write(WHOLE[: int(len(WHOLE) * share)]))
+    assert "breaks off in line" in refusal(write(WHOLE[: int(len(WHOLE) * share)]))
 
 
 @pytest.mark.parametrize("end", range(1, len(WHOLE), 7))

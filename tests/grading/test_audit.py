@@ -112,7 +112,7 @@ def test_faults_are_told_and_fail_the_command(tmp_path):
     assert "double-triples: passes double.shape" in faults
     assert "double-as-a-sum: is right but fails double.values, double.gradient" in faults
     assert "double: constant `2` -> `3`: is listed as right but fails double.values, double.gradient" in faults
-    assert "generated_equivalents: nothing is generated as 'double: constant `2` -> `7`'" in faults
+    assert "generated_equivalents: no generated version is called 'double: constant `2` -> `7`'" in faults
 
 
 def test_an_assignment_without_mutants_does_not_stop_the_audit_of_the_others(tmp_path):
@@ -126,7 +126,7 @@ def test_an_assignment_without_mutants_does_not_stop_the_audit_of_the_others(tmp
     assert "plain: has no private/mutants.yaml; not audited" in result.stderr
     result = CliRunner().invoke(app, ["audit", "plain", "--course", str(course.root)])
     assert result.exit_code == 2
-    assert "mutants.yaml: is missing: list a wrong version for each criterion" in result.stderr
+    assert "mutants.yaml: is missing; list a wrong version for each criterion" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_an_assignment_without_mutants_does_not_stop_the_audit_of_the_others(tmp
         ([{**TRIPLE, "edits": [{"find": "x", "replace": "y"}]}],
          "double-triples: 'x' occurs 2 times in the solution of 'double', not once"),
         ([ASCENT, {**TRIPLE, "exercise": "dubble"}], "double-triples: assignment.yaml has no exercise 'dubble'"),
-        ([TRIPLE, TRIPLE], "double-triples: there is another version of this id"),
+        ([TRIPLE, TRIPLE], "double-triples: another version has this id"),
         ([{**TRIPLE, "explain": {"en": "Thrice."}}], "mutants.double-triples.explain.zh: this key is missing"),
         ([{**TRIPLE, "fails": ["double.valuse"]}], "double-triples: there is no criterion 'double.valuse'"),
     ],
@@ -155,7 +155,7 @@ def test_the_audit_of_a_source_notebook_of_another_name_is_one_line(tmp_path):
     (course.root / "solutions/tiny/tiny.ipynb").rename(course.root / "solutions/tiny/homework.ipynb")
     code = CliRunner().invoke(app, ["audit", "--course", str(course.root), "--jobs", "1"])
     assert code.exit_code == 2
-    assert "tiny.ipynb: is missing: the source notebook is called like its folder" in code.stderr
+    assert "tiny.ipynb: is missing; the source notebook has the name of its folder" in code.stderr
 
 
 # -- diagnosis ---------------------------------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ def test_grading_refuses_mutants_that_are_not_yaml(tmp_path):
     result = CliRunner().invoke(app, ["grade", "--course", str(course.root), "--jobs", "1"])
     assert result.exit_code == 2
     (line,) = [line for line in result.stderr.splitlines() if line and not line.startswith("grading ")]
-    assert re.search(r"mutants\.yaml:\d+:\d+: is not YAML", line)
+    assert re.search(r"mutants\.yaml:\d+:\d+: not valid YAML", line)
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_of_an_unreadable_file_the_reason_is_told_and_no_criterion_is_met(folder
     (folder / "mine.ipynb").write_text("{")
     _, report = check_file(folder / "mine.ipynb")
     assert (report.status, report.score, report.max_score) == ("unreadable", 0, 5)
-    assert "ends in the middle" in report.problems[0].text.en
+    assert "breaks off in line" in report.problems[0].text.en
 
 
 def test_without_processes_of_its_own_a_file_is_judged_here(folder, monkeypatch):

@@ -93,8 +93,8 @@ def test_a_page_for_everyone_who_can_be_told_apart(tmp_path):
     assert "1 / 1" in (tmp_path / "back/ann/tiny.html").read_text(encoding="utf-8")
     assert "bob: has 2 answer sheets; no page for it" in err
     assert "cut.yaml: cannot be read; no page for it" in err
-    assert "../../eve: is no name for a folder; no page for it" in err
-    assert "..: is no name for a folder; no page for it" in err
+    assert "../../eve: cannot be the name of a folder; no page for it" in err
+    assert "..: cannot be the name of a folder; no page for it" in err
     (tmp_path / "file").write_text("")
     _, err = run_quiz("score", "tiny", "answers/ann.yaml", "--feedback", "file", cwd=tmp_path, code=2)
     assert "cannot be written" in err

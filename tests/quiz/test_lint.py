@@ -27,15 +27,15 @@ FAULTS = [
     (", why: {zh: 这是三, en: this is three}", "", "advice", "one", "option A: it is wrong, but nothing says why"),
     ("    why: {zh: 数一数, en: count them}\n", "", "advice", "statement", "why: it is wrong"),
     (", why: {zh: 是二, en: it is two}", "", "advice", "pairs", "a: it is wrong"),
-    ("{zh: 用手指数, en: use your fingers}", "use the fingers of your hands", "error", "one", "hints.0: the Chinese words are missing"),
-    ("en: count them", "en: 数一数", "error", "statement", "why: the English words are Chinese"),
-    ("{zh: 用手指数,", "{zh: \" \",", "error", "one", "hints.0: the Chinese words are missing"),
-    ("zh: 一加一等于二。", "zh: 只有 B 等于二。", "error", "one", "explain: speaks of option B, but options are shuffled"),
+    ("{zh: 用手指数, en: use your fingers}", "use the fingers of your hands", "error", "one", "hints.0: the Chinese text is missing"),
+    ("en: count them", "en: 数一数", "error", "statement", "why: the English text is in Chinese"),
+    ("{zh: 用手指数,", "{zh: \" \",", "error", "one", "hints.0: the Chinese text is missing"),
+    ("zh: 一加一等于二。", "zh: 只有 B 等于二。", "error", "one", "explain: mentions option B, but options are shuffled"),
     ("en: use your fingers", "en: \"see [this](missing.md)\"", "error", "one", "the link missing.md leads nowhere"),
     ("en: use your fingers", "en: \"see http://example.org/a\"", "error", "one", "http://example.org/a is not encrypted"),
     ('C: {code: "2 * 2"', 'C: {code: "1 + 2"', "error", "one", "options A and C say the same"),
     ("zh: 这是四, en: this is four", "zh: 这是三, en: this is three", "error", "one", "options A and C have the same explanation"),
-    ('A: {text: "0", run: "0"}', 'A: {text: {zh: 都不是, en: none of these}, run: "0"}', "advice", "some", "option A speaks of others"),
+    ('A: {text: "0", run: "0"}', 'A: {text: {zh: 都不是, en: none of these}, run: "0"}', "advice", "some", "option A refers to others"),
     ("type: multi\n", "type: multi\n    credit: net\n", None, "", ""),
     ("type: multi\n", "type: multi\n    credit: each\n", "advice", "some", "ticking everything earns 50%"),
     (TESTS, TESTS + "\n    tests: [{answer: 3, score: 1}, {answer: 三, format_error: true}, {answer: 1.5, score: 0}]", None, "", ""),
@@ -45,11 +45,11 @@ FAULTS = [
     ("variants: {deploy: 6}", "variants: {deploy: 6}\n    tests: [{answer: 7, variant: 0, score: 1}]", None, "", ""),
     ("variants: {deploy: 6}", "variants: {deploy: 6}\n    tests: [{answer: 8, variant: 0, score: 1}]", "error", "varied", "tests.0: 8 earns 0, not 1"),
     ("answer: 3\n", "answer: 3\n    tests: [{answer: '999', variant: 0, score: 1}]\n", "error", "sum", "tests.0: 999 earns 0, not 1"),
-    ("variants: {deploy: 6}", "variants: {deploy: 6}\n    tests: [{answer: 7, variant: 6, score: 1}]", "error", "varied", "tests.0: 7 names variant 6, which there is not"),
-    ("wrong: [{is: 1.5,", "wrong: [{is: 3.001,", "error", "sum", "wrong.3.001: is accepted, so nobody is ever told"),
+    ("variants: {deploy: 6}", "variants: {deploy: 6}\n    tests: [{answer: 7, variant: 6, score: 1}]", "error", "varied", "tests.0: 7 names variant 6, which does not exist"),
+    ("wrong: [{is: 1.5,", "wrong: [{is: 3.001,", "error", "sum", "wrong.3.001: is accepted, so nobody ever sees"),
     ("wrong: [{is: [1, 8]", "wrong: [{is: [8, 1]", "error", "shapes", "W.wrong.[8, 1]: is accepted"),
     ("wrong: [{is: weight", "wrong: [{is: Offset", "error", "words", "word.wrong.Offset: is accepted"),
-    ("key: [d, a, c, b]", "key: [a, b, c, d]", "error", "steps", "the items' names, in order, are the right order"),
+    ("key: [d, a, c, b]", "key: [a, b, c, d]", "error", "steps", "the items' names, sorted, give the right order"),
 ]  # fmt: skip
 
 
@@ -88,11 +88,11 @@ def test_options_that_cannot_be_told_apart_in_a_form_are_found(tmp_path):
         return {r.words.en for r in lint.lint(tiny.load(tmp_path, source), tmp_path, {}) if r.kind == "error"}
 
     assert remarks(("A", "tensor"), ("B", "Tensor")) == set()  # an exact answer tells them apart
-    assert remarks(("A", "b"), ("B", "w")) == {"the words of option A can be read as another answer"}
+    assert remarks(("A", "b"), ("B", "w")) == {"the text of option A can be read as another answer"}
     assert remarks(("A", "rows"), ("B", "rows, columns"), ("C", "columns")) == {
-        "the words of option B can be read as another answer"
+        "the text of option B can be read as another answer"
     }
-    assert remarks(("A", "x"), ("B", "")) >= {"B.text: there are no words"}
+    assert remarks(("A", "x"), ("B", "")) >= {"B.text: the text is empty"}
 
 
 def test_what_guessing_earns(tmp_path):

@@ -62,7 +62,7 @@ def run(course, *arguments):
 
 
 def test_every_text_of_version_1_is_read():
-    ann, bob = map(GradeReport.model_validate_json, LINES)
+    ann, bob = map(GradeReport.from_json, LINES)
     assert {c.message for e in ann.exercises for c in e.criteria} == {Text(en="", zh="")}
     assert bob.exercises[0].criteria[1].message == MESSAGE
     (problem,) = bob.problems
@@ -71,7 +71,7 @@ def test_every_text_of_version_1_is_read():
 
 @pytest.mark.parametrize("line", LINES)
 def test_nothing_is_lost_on_the_way_to_version_2(line):
-    read = GradeReport.model_validate_json(line)
+    read = GradeReport.from_json(line)
     document = json.loads(read.to_json())
     assert document["schema"] == 2
     assert GradeReport.model_validate(document) == read
@@ -81,14 +81,14 @@ def test_nothing_is_lost_on_the_way_to_version_2(line):
 @pytest.mark.parametrize("damage", [{"exercises": 3}, {"exercises": [3]}, {"problems": ["x"]}, {"problems": None}])
 def test_a_damaged_report_of_version_1_is_refused_as_any_other(damage):
     with pytest.raises(ValidationError):
-        GradeReport.model_validate(json.loads(LINES[1]) | damage)
+        GradeReport.from_json(json.dumps(json.loads(LINES[1]) | damage))
 
 
 def test_the_two_versions_are_not_mixed():
     with pytest.raises(ValidationError):
-        GradeReport.model_validate(json.loads(LINES[1]) | {"schema": 2})
+        GradeReport.from_json(json.dumps(json.loads(LINES[1]) | {"schema": 2}))
     with pytest.raises(ValidationError):
-        GradeReport.model_validate(json.loads(LINES[1]) | {"schema": 3})
+        GradeReport.from_json(json.dumps(json.loads(LINES[1]) | {"schema": 3}))
 
 
 def test_grading_goes_on_from_a_file_of_version_1_and_ends_in_version_2(course):
@@ -150,7 +150,7 @@ def test_the_class_page_and_exports_read_version_1(course):
 @pytest.fixture
 def written(course):
     """The same course in nbgrader's gradebook, bob's notebook with what version 1 kept in it."""
-    reports = [GradeReport.model_validate_json(line) for line in LINES]
+    reports = [GradeReport.from_json(line) for line in LINES]
     assert write.write(course, [], reports).written == 2
     path = course.root / "autograded" / "bob" / "tiny" / "tiny.ipynb"
     notebook = json.loads(path.read_text(encoding="utf-8"))

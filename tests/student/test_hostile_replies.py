@@ -407,7 +407,7 @@ def test_items_of_an_iterator_take_no_large_memory_together(open_runner):
     acts = [iterator, lambda _: itself, *[lambda _: heavy] * 60]
     with (
         opened(open_runner, acts, call_s=20, submission_s=200) as (_, student),
-        pytest.raises(StudentError, match="gives more than 256 MB"),
+        pytest.raises(StudentError, match="yields more than 256 MB"),
     ):
         list(student.f(*arguments()))
 

@@ -1,7 +1,7 @@
-"""Claims and formulas: a small part of Python's expressions, evaluated on plain values without running anything.
+"""Claims and formulas: a small part of Python's expressions, evaluated on plain values without running any code.
 
-A claim stands in a quiz file and speaks of evidence, ``w_err > 1 and shape == [n, n]``; a formula speaks of parameters,
-``(n + 2*p - k) // s + 1``. Neither can call, import or reach anything but the functions below.
+A claim in a quiz file is about evidence, ``w_err > 1 and shape == [n, n]``; a formula is about parameters,
+``(n + 2*p - k) // s + 1``. Neither can import anything, or call anything but the functions below.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_POWER = 1000
 
 
 class ExpressionError(ValueError):
-    """An expression that cannot be read, or not be evaluated on these values."""
+    """An expression that cannot be read, or that fails on the values given."""
 
     def __init__(self, words: Text) -> None:
         self.text = words
@@ -28,7 +28,7 @@ class ExpressionError(ValueError):
 
 
 def _numbers(value: Any) -> list[float]:
-    """The numbers of a nested list, in order."""
+    """Return the numbers in a nested list, in order."""
     if isinstance(value, list | tuple):
         return [number for inner in value for number in _numbers(inner)]
     return [value]
@@ -39,7 +39,7 @@ def _shape(value: Any) -> list[int]:
 
 
 def close(a: Any, b: Any, tolerance: float = 1e-4) -> bool:
-    """Are two numbers, or two lists of the same form, equal within a relative and absolute tolerance?
+    """Return whether two numbers, or two lists of one shape, are equal within a relative and absolute tolerance.
 
     >>> close([[1.0, 2.0]], [[1.0, 2.00001]]), close([1.0], [[1.0]]), close(float("nan"), 1.0)
     (True, False, False)
@@ -48,7 +48,7 @@ def close(a: Any, b: Any, tolerance: float = 1e-4) -> bool:
 
 
 def are_close(a: Any, b: Any, *, rtol: float, atol: float) -> bool:
-    """The same with two tolerances; a number may be off by either."""
+    """Compare as `close` does, with two tolerances; a number may be off by either."""
     if a is None or b is None or _shape(a) != _shape(b):
         return False
     pairs = zip(_numbers(a), _numbers(b), strict=True)
@@ -56,7 +56,7 @@ def are_close(a: Any, b: Any, *, rtol: float, atol: float) -> bool:
 
 
 def finite(value: Any) -> bool:
-    """Is every number in it neither infinite nor nan?"""
+    """Return whether every number in a value is finite."""
     return value is not None and all(math.isfinite(number) for number in _numbers(value))
 
 
@@ -130,26 +130,26 @@ def _check(node: ast.AST) -> None:
 
 
 def names_in(source: str) -> set[str]:
-    """The names an expression speaks of, functions left out.
+    """Return the names an expression uses, without those of functions.
 
     >>> sorted(names_in("abs(n + 2*p) >= k"))
     ['k', 'n', 'p']
 
     Raises:
-        ExpressionError: it is not one of the expressions allowed.
+        ExpressionError: the expression is not allowed.
     """
     names = {node.id for node in ast.walk(_parse(source)) if isinstance(node, ast.Name)}
     return names - set(_FUNCTIONS)
 
 
 def evaluate(source: str, values: Mapping[str, Any]) -> Any:
-    """The value of an expression.
+    """Return the value of an expression.
 
     >>> evaluate("(n + 2*p - k) // s + 1", {"n": 7, "p": 1, "k": 3, "s": 2})
     4
 
     Raises:
-        ExpressionError: it cannot be read, speaks of a name that has no value, or fails on these.
+        ExpressionError: it cannot be read, uses a name without a value, or fails on these values.
     """
     try:
         return _value(_parse(source), values)

@@ -1,4 +1,4 @@
-"""Formulas in an author's words: LaTeX between dollar signs, ``$y = x_1 w + b$``; none inside backquotes."""
+"""Formulas in an author's words: LaTeX between dollar signs, ``$y = x_1 w + b$``, but not inside backquotes."""
 
 from __future__ import annotations
 
@@ -6,66 +6,78 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from autograder.base.i18n import Text, text
+
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _FORMULA = re.compile(r"(`[^`]*`)|\$(?!\s)([^$\n]+)(?<!\s)\$(?!\d)")
-"""As Pandoc reads them: ``$5 and $6`` are prices."""
+"""Dollar signs are read as Pandoc reads them: ``$5 and $6`` are prices."""
 _MATHML = re.compile(r"(\{http://www\.w3\.org/1998/Math/MathML\})?m[a-z]+$")
 _UNKNOWN = re.compile(r"\\[A-Za-z]+")
 BEGIN, END = "\ue000", "\ue001"
-"""Around MathML in the words of a page: characters that nobody writes."""
+"""Enclose MathML in the words of a page: private-use characters that nobody types."""
+
+
+class FormulaError(ValueError):
+    """What stands between dollar signs is not a formula, or none that can be shown."""
+
+    def __init__(self, words: Text) -> None:
+        self.text = words
+        super().__init__(words.en)
 
 
 def to_mathml(latex: str) -> str:
-    """A formula as MathML, which browsers show without a script.
+    """Convert a formula to MathML, which browsers show without a script.
 
     >>> to_mathml("x_1")[:60]
     '<math xmlns="http://www.w3.org/1998/Math/MathML" display="in'
 
     Raises:
-        ValueError: it is no LaTeX, with the reason.
+        FormulaError: it is not LaTeX; the message says why.
     """
     return _converted(latex)[0]
 
 
 def _converted(latex: str) -> tuple[str, Element]:
-    """A formula as MathML, written and parsed."""
+    """Convert a formula to MathML; return it as text and as a parsed element."""
     from xml.etree import ElementTree
 
     from latex2mathml.converter import convert
 
     try:
         mathml = str(convert(latex))
-        root = ElementTree.fromstring(mathml)  # noqa: S314 -- our own converter wrote it; what is no XML raises
+        root = ElementTree.fromstring(mathml)  # noqa: S314 -- our own converter wrote it; anything but XML raises
     except Exception as error:
-        raise ValueError(f"${latex}$ is no formula: {type(error).__name__}") from error
+        words = text("${latex}$ is not a formula ({reason})", latex=latex, reason=type(error).__name__)
+        raise FormulaError(words) from error
     if unknown := _UNKNOWN.search(mathml):
-        raise ValueError(f"${latex}$: {unknown[0]} is unknown")
+        raise FormulaError(text("${latex}$: {command} is unknown", latex=latex, command=unknown[0]))
     for element in root.iter():  # the converter lets through whatever stands in \text
         if not _MATHML.match(element.tag) or any("href" in name or name.startswith("on") for name in element.attrib):
-            raise ValueError(f"${latex}$ holds what is no formula: {element.tag.rpartition('}')[2]}")
+            tag = element.tag.rpartition("}")[2]
+            raise FormulaError(text("${latex}$ holds what does not belong in a formula: {tag}", latex=latex, tag=tag))
     return mathml, root
 
 
 def in_mathml(latex: str) -> str:
-    """A formula as `Markup` for a page; what is not a formula stays as it was written, for the template to escape."""
+    """Convert a formula to `Markup` for a page; leave anything else as written, for the template to escape."""
     from markupsafe import Markup
 
     try:
         return Markup(to_mathml(latex))  # noqa: S704 -- it has been parsed: elements of MathML and nothing else
-    except ValueError:
+    except FormulaError:
         return f"${latex}$"
 
 
 def to_line(latex: str) -> str:
-    r"""A formula in one line of Unicode, which terminals show and screen readers read.
+    r"""Convert a formula to one line of Unicode, which terminals show and screen readers read.
 
     >>> to_line(r"\hat y_i = x_i^\top w + b"), to_line(r"\frac{1}{2}(\hat y - y)^2"), to_line("e^{x_j - m}")
     ('ŷᵢ = xᵢᵀw + b', '1/2 (ŷ − y)²', 'e^(xⱼ − m)')
 
     Raises:
-        ValueError: it is no LaTeX, with the reason.
+        FormulaError: it is not LaTeX; the message says why.
     """
     from autograder.quiz.notation.unicode_math import line_of
 
@@ -73,21 +85,22 @@ def to_line(latex: str) -> str:
     try:
         return line_of(root)
     except Exception as error:
-        raise ValueError(f"${latex}$ cannot be written in a line: {type(error).__name__}") from error
+        words = text("${latex}$ cannot be written in one line ({reason})", latex=latex, reason=type(error).__name__)
+        raise FormulaError(words) from error
 
 
-def problems(words: str) -> Iterator[str]:
-    """What is wrong with the formulas in some words."""
+def problems(words: str) -> Iterator[Text]:
+    """Yield what is wrong with each formula in some words."""
     for found in _FORMULA.finditer(words):
         if found[2] is not None:
             try:
                 to_line(found[2])
-            except ValueError as error:
-                yield str(error)
+            except FormulaError as error:
+                yield error.text
 
 
 def split(words: str) -> Iterator[tuple[bool, str]]:
-    """Words in pieces, each with whether it is a formula; a formula comes without its dollar signs."""
+    """Yield words in pieces, each with whether it is a formula; a formula comes without its dollar signs."""
     end = 0
     for found in _FORMULA.finditer(words):
         if found[2] is not None:
@@ -98,17 +111,17 @@ def split(words: str) -> Iterator[tuple[bool, str]]:
 
 
 def replaced(words: str, formula: Callable[[str], str], other: Callable[[str], str] = str) -> str:
-    """Words with every formula, and everything else, put into another form."""
+    """Convert every formula in some words by ``formula``, and everything else by ``other``."""
     return "".join(formula(part) if is_formula else other(part) for is_formula, part in split(words))
 
 
 def marked(words: str) -> str:
-    """Words with MathML in place of the formulas, between marks; a formula that is none stays as it was written."""
+    """Replace formulas by MathML between `BEGIN` and `END`; leave one that cannot be converted as written."""
     return replaced(words, _or_as_written(lambda latex: f"{BEGIN}{to_mathml(latex)}{END}"))
 
 
 def in_lines(words: str) -> str:
-    r"""Words with the formulas in Unicode; a formula that is none stays as it was written.
+    r"""Replace formulas by one line of Unicode each; leave one that cannot be converted as written.
 
     >>> in_lines(r"$w_1 \le 2$, and `$w_1$` in code")
     'w₁ ≤ 2, and `$w_1$` in code'
@@ -120,7 +133,7 @@ def _or_as_written(formula: Callable[[str], str]) -> Callable[[str], str]:
     def converted(latex: str) -> str:
         try:
             return formula(latex)
-        except ValueError:
+        except FormulaError:
             return f"${latex}$"
 
     return converted

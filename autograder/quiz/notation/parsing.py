@@ -1,6 +1,6 @@
 """Answers as people write them: numbers, shapes, words and choices, in either language and either width.
 
-What cannot be read at all is a *format error*: told apart from a wrong answer, and it costs no attempt.
+An answer that cannot be read is a *format error*: it is not wrong, and costs no attempt.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from autograder.base.i18n import Text, printable, text
 
 MAX_LENGTH = 500
-"""No answer but code is longer; one that is was pasted by mistake."""
+"""A longer answer, unless it is code, was pasted by mistake."""
 
 Shape = tuple[int | str, ...]
 
@@ -37,7 +37,7 @@ _SHAPE_SIGNS = str.maketrans(
 
 
 class FormatError(Exception):
-    """An answer that cannot be read; `text` says what would be."""
+    """An answer that cannot be read; `text` says what to write instead."""
 
     def __init__(self, words: Text) -> None:
         self.text = words
@@ -45,14 +45,14 @@ class FormatError(Exception):
 
 
 class NumberError(FormatError):
-    """Not a number."""
+    """An answer that is not a number."""
 
 
 def flat(answer: str) -> str:
-    """An answer in one form: compatible characters replaced, spaces around it gone.
+    """Normalize an answer: replace compatible characters (NFKC), strip the spaces around it.
 
     Raises:
-        FormatError: it is too long to be one.
+        FormatError: it is longer than `MAX_LENGTH`.
     """
     if len(answer) > MAX_LENGTH:
         raise FormatError(
@@ -62,10 +62,10 @@ def flat(answer: str) -> str:
 
 
 def _written(answer: int | float | str) -> str:
-    """An answer in characters.
+    """Return an answer as a string.
 
     Raises:
-        FormatError: it is a number of thousands of digits.
+        FormatError: it is a number with thousands of digits.
     """
     try:
         return str(answer)
@@ -74,25 +74,25 @@ def _written(answer: int | float | str) -> str:
 
 
 def _figures(answer: str) -> str:
-    """The same of a number or a shape, where a raised 3 is an exponent and no digit."""
+    """Normalize a number or a shape, where a raised 3 is an exponent, not a digit."""
     return flat(_SUPERSCRIPT.sub(lambda found: f"^{found[0]}", answer))
 
 
 def shown(answer: Any, length: int = 60) -> str:
-    """Somebody's answer, in one printable line.
+    """Return somebody's answer in one printable line of at most ``length`` characters.
 
     >>> shown({"W": "8x1", "b": 1}), shown(["B", "A"])
     ('W = 8x1, b = 1', '[B, A]')
     """
     try:
         line = " ".join(printable(_in_words(answer, length)[: 4 * length]).split())
-    except (RecursionError, ValueError):  # lists within lists without end, a number of thousands of digits
+    except (RecursionError, ValueError):  # endlessly nested lists, a number with thousands of digits
         return "…"
     return line if len(line) <= length else line[: length - 1] + "…"
 
 
 def _in_words(answer: Any, length: int) -> str:
-    """An answer without Python's quotes, or the beginning of it."""
+    """Return an answer, or the beginning of it, without Python's quotes."""
     if isinstance(answer, str):
         return answer[: 4 * length]
     if isinstance(answer, dict):
@@ -103,13 +103,13 @@ def _in_words(answer: Any, length: int) -> str:
 
 
 def parse_number(answer: Any) -> Decimal:
-    """A number from what somebody wrote.
+    """Read a number as somebody wrote it.
 
     >>> [str(parse_number(words)) for words in ("８１", "−0.5", "1e-3", "3/4", "65,546,000", "50%", "1.5×10^3")]
     ['81', '-0.5', '0.001', '0.75', '65546000', '0.5', '1.5E+3']
 
     Raises:
-        NumberError: it is none, or could be two: ``1,5`` is 1.5 to some and a pair to others.
+        NumberError: it is not a number, or could be two: ``1,5`` is 1.5 to some and a pair to others.
     """
     if isinstance(answer, bool) or not isinstance(answer, int | float | str):
         raise NumberError(text("{answer} is not a number; write digits, such as 0.25", answer=shown(answer)))
@@ -144,7 +144,7 @@ def _value(words: str) -> Decimal | None:
 
 
 def parse_shape(answer: Any) -> Shape:
-    """A shape from what somebody wrote; letters stand for sizes without a number, but one alone is rather an option.
+    """Read a shape as somebody wrote it; letters stand for unknown sizes, but a letter alone is more likely an option.
 
     >>> [parse_shape(words) for words in ("8x1", "８×１", "（8，1）", "torch.Size([8, 1])", "8行1列")]
     [(8, 1), (8, 1), (8, 1), (8, 1), (8, 1)]
@@ -152,7 +152,7 @@ def parse_shape(answer: Any) -> Shape:
     ((8,), (), ('n', 'n'), (7,))
 
     Raises:
-        FormatError: it is none.
+        FormatError: it is not a shape.
     """
     if isinstance(answer, list | tuple):
         answer = "(" + ",".join(map(str, answer)) + ")"
@@ -185,10 +185,10 @@ def _not_a_shape(answer: Any) -> FormatError:
 
 
 def parse_word(answer: Any) -> str:
-    """A word in one form: case, width and doubled spaces do not matter.
+    """Normalize a word: case, width and doubled spaces do not matter.
 
     Raises:
-        FormatError: it is none.
+        FormatError: it is not a word.
     """
     if not isinstance(answer, int | float | str):
         raise FormatError(text("{answer} is not a word", answer=shown(answer)))
@@ -230,18 +230,18 @@ class Choices:
         self._head = re.compile(rf"({'|'.join(self._letters) or chr(0)})[.):]\s*\S")
 
     def read(self, answer: Any) -> list[str]:
-        """The keys of the options somebody chose, in the order written, each once.
+        """Return the keys of the options somebody chose, in the order written, each once.
 
         Raises:
-            FormatError: a part of it names no option.
+            FormatError: a part of the answer names no option.
         """
         return list(dict.fromkeys(self.read_all(answer)))
 
     def read_all(self, answer: Any) -> list[str]:
-        """The same as often as they were written.
+        """Return the keys as `read` does, but as often as they were written.
 
         Raises:
-            FormatError: a part of it names no option.
+            FormatError: a part of the answer names no option.
         """
         if isinstance(answer, list | tuple):
             return [self._one(part) for part in answer]
@@ -260,13 +260,13 @@ class Choices:
         raise self._unknown(part)
 
     def _named(self, words: str, written: Any) -> str | None:
-        """The option of these words, which were written so; a key comes before anybody's words."""
+        """Return the option that some words name; a key takes precedence over an option's words."""
         if words in self._alike and words not in self._by_key:
             return self._exactly(_in_one_width(str(written)))
         return self._names.get(words)
 
     def _exactly(self, words: str) -> str:
-        """The option of these words, where others differ in case only."""
+        """Return the option with exactly these words, where others differ only in case."""
         if words in self._exact:
             return self._exact[words]
         raise FormatError(
@@ -294,7 +294,7 @@ class Choices:
         return keys
 
     def _unknown(self, part: Any) -> FormatError:
-        return FormatError(text("{answer} is none of the options {known}", answer=shown(part), known=self._keys))
+        return FormatError(text("{answer} is not one of the options {known}", answer=shown(part), known=self._keys))
 
 
 def _one_form(words: str) -> str:

@@ -1,7 +1,7 @@
 """Formulas in one line of Unicode, for terminals and screen readers: ``ŷᵢ = xᵢᵀw + b``.
 
-The input is MathML, because latex2mathml has read the LaTeX already for the pages. Converters of LaTeX to Unicode were
-tried: they drop the braces of ``e^{a-b}`` or of a fraction, so that the line says something else than the formula.
+The input is MathML, because latex2mathml has already parsed the LaTeX for the pages. Converters from LaTeX to Unicode
+drop the braces of ``e^{a-b}`` or of a fraction, which makes the line another formula.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _ACCENTS = {
 
 
 def line_of(mathml: Element) -> str:
-    """A formula in one line.
+    """Return a formula in one line.
 
     Args:
         mathml: its ``math`` element.
@@ -76,7 +76,7 @@ def _joined(tokens: Sequence[_Token]) -> str:
 
 
 def _with_signs(tokens: Iterable[_Token]) -> Iterable[_Token]:
-    """The same, a minus that stands before nothing else than its number told from one between two."""
+    """Yield the tokens; an operator with no operand on its left, such as the minus of -1, becomes a prefix."""
     before: _Kind | None = None
     for token in tokens:
         alone = before in (None, _Kind.OPEN, _Kind.COMMA, _Kind.BINARY)
@@ -123,7 +123,7 @@ def _tokens_of(elements: Iterable[Element]) -> list[_Token]:
 
 
 def _plain_letters(words: str) -> str:
-    """Bold and slanted letters are the letters themselves: not every terminal has them."""
+    """Replace bold and slanted letters by plain ones: not every terminal has them."""
     return "".join(unicodedata.normalize("NFKC", c) if "\U0001d400" <= c <= "\U0001d7ff" else c for c in words)
 
 
@@ -137,7 +137,7 @@ def _leaf(tag: str, words: str) -> _Token:
 
 
 def _with_scripts(base: Element, scripts: Mapping[str, Element]) -> _Token:
-    """A base with what stands below and above it, small where Unicode has it small."""
+    """Write a base with its index and exponent, in small letters where Unicode has them."""
     tokens = _tokens(base)
     words = tokens[0].words if len(tokens) == 1 else _in_one(tokens)
     kind = tokens[0].kind if len(tokens) == 1 else _Kind.ATOM
@@ -152,13 +152,13 @@ def _with_scripts(base: Element, scripts: Mapping[str, Element]) -> _Token:
 
 
 def _small(script: Element, letters: Mapping[str, str]) -> str:
-    """A script in small letters; nothing where one of them does not exist."""
+    """Return a script in small letters, or nothing if Unicode lacks one of them."""
     words = _joined(_tokens(script)).replace(" ", "")
     return "".join(letters[c] for c in words) if all(c in letters for c in words) else ""
 
 
 def _script(script: Element) -> str:
-    """A script in letters as large as its base's: in brackets, where what follows it could seem to belong to it."""
+    """Return a script in full-size letters, in brackets where what follows could seem part of it."""
     words = _joined(_tokens(script))
     return words if (words.isascii() and words.isalnum()) or len(words) == 1 else f"({words})"
 
@@ -173,7 +173,7 @@ def _grouped(element: Element) -> str:
 
 
 def _in_one(tokens: Sequence[_Token]) -> str:
-    """Some tokens as one thing: in brackets, unless nobody could read them in another way."""
+    """Join tokens into one unit, in brackets unless there is only one way to read them."""
     words = _joined(tokens)
     kinds = [token.kind for token in tokens]
     fenced = len(tokens) == 3 and tokens[0].words in _FENCES and tokens[2].words[:1] == tokens[0].words
@@ -184,7 +184,7 @@ def _in_one(tokens: Sequence[_Token]) -> str:
 
 
 def _is_bracketed(kinds: Sequence[_Kind]) -> bool:
-    """Does one pair of brackets hold all?"""
+    """Return whether one pair of brackets encloses everything."""
     depths = list(accumulate((kind is _Kind.OPEN) - (kind is _Kind.CLOSE) for kind in kinds))
     return kinds[0] is _Kind.OPEN and 0 not in depths[:-1] and depths[-1] == 0
 

@@ -1,6 +1,6 @@
 """What quiz files are made of: strict records, words in two languages, and what every question has.
 
-A mistake that concerns one key says so by ``mistake(message, *path)``; `autograder.base.yaml_records` turns the path
+A validator reports a mistake at one key by ``mistake(words, *path)``; `autograder.base.yaml_records` turns the path
 into file, line and column.
 """
 
@@ -13,9 +13,9 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from autograder.base.i18n import Language, Text
+from autograder.base.i18n import Language, Text, text
 from autograder.base.records import Record
-from autograder.base.yaml_records import did_you_mean, unknown_key
+from autograder.base.yaml_records import did_you_mean, mistake, unknown_key
 from autograder.quiz.notation.expressions import ExpressionError, names_in
 
 PLACEHOLDER = re.compile(r"\{\{ *([A-Za-z_]\w*) *\}\}")
@@ -23,12 +23,12 @@ _GAP = "\ue002"
 
 
 def with_values(prompt: str, values: Mapping[str, Any]) -> str:
-    """A prompt with the values of its parameters; what has none stays ``{{name}}``."""
+    """Return a prompt with the values of its parameters; a name without a value stays ``{{name}}``."""
     return PLACEHOLDER.sub(lambda found: str(values.get(found[1], found[0])), prompt)
 
 
 def with_gaps(prompt: str, blanks: Collection[str], gap: str, convert: Callable[[str], str]) -> str:
-    """A prompt in another form, with a gap for every blank; within a formula it is one letter while that is converted.
+    """Convert a prompt, with a gap for every blank; ``convert`` sees a blank as one letter, so a formula may hold one.
 
     >>> with_gaps("b is {{b}}, not {{c}}", ["b"], "____({})", str.upper)
     'B IS ____(b), NOT {{C}}'
@@ -40,24 +40,25 @@ def with_gaps(prompt: str, blanks: Collection[str], gap: str, convert: Callable[
     return converted
 
 
-def mistake(message: str, *path: str | int) -> PydanticCustomError:
-    """An author's mistake at a key below the record that notices it."""
-    return PydanticCustomError("mistake", message, {"path": list(path)})
-
-
-def one_of(word: object, allowed: Iterable[object], what: str, *path: str | int) -> PydanticCustomError:
-    """``word`` is none of the values there are; they are listed, the closest first."""
+def one_of(word: object, allowed: Iterable[object], what: Text, *path: str | int) -> PydanticCustomError:
+    """Return the mistake that ``word`` is not an allowed value; it suggests the closest and lists all."""
     known = [str(value) for value in allowed]
-    meant = did_you_mean(word, known)
-    return mistake(f"there is no {what} {str(word)!r}; {meant}allowed: {', '.join(known) or 'none'}", *path)
+    words = text(
+        "there is no {what} {word!r}; {meant}allowed: {names}",
+        what=what,
+        word=str(word),
+        meant=did_you_mean(word, known),
+        names=", ".join(known) or text("none"),
+    )
+    return mistake(words, *path)
 
 
 def check_letters(names: Iterable[str], *path: str) -> None:
-    """Answers are read whatever their case, so no two names may differ in nothing else."""
+    """Refuse names that differ only in case: answers are read in any case."""
     seen: set[str] = set()
     for name in names:
         if name.casefold() in seen:
-            raise mistake(f"{name} and another one differ only in case", *path, name)
+            raise mistake(text("{name} and another one differ only in case", name=name), *path, name)
         seen.add(name.casefold())
 
 
@@ -65,7 +66,7 @@ _EVIDENCE = ("error", "value", "shape", "dtype")
 
 
 class QuizRecord(Record):
-    """Strict and frozen: ``yes`` is no boolean, ``08`` no word, and a key that is not known is a mistake."""
+    """A strict, frozen record: ``yes`` is not a boolean, ``08`` is not a word, and an unknown key is a mistake."""
 
     model_config = ConfigDict(strict=True, populate_by_name=True)
 
@@ -90,18 +91,18 @@ def _as_list(value: Any) -> Any:
 
 def _never_rising(shares: list[float]) -> list[float]:
     if shares != sorted(shares, reverse=True):
-        raise mistake("a later attempt may not earn more than an earlier one")
+        raise mistake(text("a later attempt may not earn more than an earlier one"))
     return shares
 
 
 Words = Annotated[Text, BeforeValidator(_in_both_languages, json_schema_input_type=str | Text)]
-"""Words in both languages; what is no language at all (a formula, code) may be written once."""
+"""Words in both languages; what needs no translation (a formula, code) may be written once."""
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 OptionKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]{0,7}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, le=1000)]
 Keys = Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
-"""Words in a list; one by itself may be written without."""
+"""A list of words; a single word may be written without the list."""
 Numeral = Annotated[int | float | str, Field(union_mode="left_to_right")]
 Attempts = Annotated[list[Share], Field(min_length=1, max_length=10), AfterValidator(_never_rising)]
 
@@ -118,10 +119,10 @@ class Option(QuizRecord):
 
     Args:
         text: what is shown.
-        code: what is shown as code, and run by the proof.
+        code: what is shown as code and run by the proof.
         run: what the proof runs instead; never shown.
         why: why choosing it is wrong (or right).
-        score: the share of the points a single choice of it earns.
+        score: the share of the points that choosing it alone earns.
     """
 
     text: Words | None = None
@@ -133,11 +134,11 @@ class Option(QuizRecord):
     @model_validator(mode="after")
     def _shows_something(self) -> Self:
         if self.text is None and self.code is None:
-            raise mistake("an option needs a text or code", "text")
+            raise mistake(text("an option needs a text or code"), "text")
         return self
 
     def shown(self, language: Language) -> str:
-        """The words on the screen."""
+        """Return the words shown on the screen."""
         return self.code if self.text is None and self.code else self.text.get(language) if self.text else ""
 
 
@@ -147,12 +148,12 @@ class Proof(QuizRecord):
     Args:
         probe: what runs each option: ``value``, ``linreg_sgd``, ``enumerate_shapes``.
         setup: statements run before each option; ``seed`` is one of the seeds.
-        run: an expression whose value is the answer; for blanks one per blank.
+        run: an expression whose value is the answer; for blanks, one per blank.
         observe: more evidence, by name: expressions over the option's ``result``.
-        claims: expressions over the evidence; all hold for every keyed option, never for one that is not.
+        claims: expressions over the evidence; all hold for every keyed option, and for no other.
         margin: evidence that must differ by this factor between the keyed options and all others.
-        seeds: the whole is done once for each.
-        args: what else the probe takes.
+        seeds: the proof runs once for each.
+        args: further arguments of the probe.
         show: the evidence shown when an answer is reviewed.
     """
 
@@ -172,15 +173,16 @@ class Proof(QuizRecord):
             try:
                 names_in(claim)
             except ExpressionError as error:
-                raise mistake(f"{claim!r} is no claim: {error}", "claims", number) from None
+                words = text("{claim!r} is not a claim: {reason}", claim=claim, reason=error.text)
+                raise mistake(words, "claims", number) from None
         for name in self.observe:
             if name in _EVIDENCE:
-                raise mistake("every proof observes this; choose another name", "observe", name)
+                raise mistake(text("every proof observes this; choose another name"), "observe", name)
         return self
 
 
 class Example(QuizRecord):
-    """An answer and what it must earn; `quiz lint` tries them."""
+    """An answer and what it must earn; `quiz lint` tries it."""
 
     answer: Any
     score: Share | None = None
@@ -203,5 +205,5 @@ class QuestionBase(QuizRecord):
     tests: list[Example] = []
 
     def explained(self) -> Iterator[tuple[str, Option]]:
-        """The options, where there are some."""
+        """Yield the options, if there are any."""
         yield from ()

@@ -1,4 +1,4 @@
-"""Questions that are filled in: blanks in a sentence, numbers, also with parameters, and short code."""
+"""Questions to fill in: blanks in a sentence, numbers (also with parameters) and short code."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from autograder.base.i18n import text
+from autograder.base.yaml_records import mistake
 from autograder.quiz.notation.expressions import ExpressionError, names_in
 from autograder.quiz.notation.parsing import FormatError, NumberError, parse_number, parse_shape
 from autograder.quiz.questions.fields import (
@@ -20,7 +22,6 @@ from autograder.quiz.questions.fields import (
     QuizRecord,
     Words,
     check_letters,
-    mistake,
     one_of,
 )
 
@@ -31,7 +32,7 @@ def _is_shape(dimensions: list[int | str]) -> list[int | str]:
     try:
         parse_shape(dimensions)
     except FormatError as error:
-        raise mistake(str(error)) from None
+        raise mistake(error.text) from None
     return dimensions
 
 
@@ -39,14 +40,14 @@ Dimensions = Annotated[list[int | str], AfterValidator(_is_shape)]
 
 
 class WrongShape(QuizRecord):
-    """A wrong answer people give, and what to tell them."""
+    """A wrong shape people give, and why it is wrong."""
 
     is_: Dimensions = Field(alias="is")
     why: Words
 
 
 class WrongNumber(QuizRecord):
-    """A wrong number people give, and what to tell them."""
+    """A wrong number people give, and why it is wrong."""
 
     is_: Numeral = Field(alias="is")
     why: Words
@@ -58,7 +59,7 @@ class WrongNumber(QuizRecord):
 
 
 class WrongText(QuizRecord):
-    """A wrong word people give, and what to tell them."""
+    """A wrong word people give, and why it is wrong."""
 
     is_: str = Field(alias="is")
     why: Words
@@ -87,7 +88,7 @@ class Tolerance(QuizRecord):
         return Decimal(str(self.rtol))
 
     def half_width(self, answer: Decimal) -> Decimal:
-        """How far off an answer may be."""
+        """Return how far off an answer may be."""
         width = max(Decimal(str(self.atol)), self.relative * abs(answer))
         if self.sigfig is not None and answer:
             width = max(width, Decimal(5).scaleb(answer.adjusted() - self.sigfig))
@@ -126,7 +127,8 @@ class TextBlank(QuizRecord):
             try:
                 regex.compile(self.regex)
             except regex.error as error:
-                raise mistake(f"is not a regular expression: {error}", "regex") from None
+                words = text("is not a regular expression: {reason}", reason=error)
+                raise mistake(words, "regex") from None
         return self
 
 
@@ -142,7 +144,7 @@ class ChoiceBlank(QuizRecord):
     def _answer_is_an_option(self) -> Self:
         check_letters(self.options, "options")
         if self.answer not in self.options:
-            raise one_of(self.answer, self.options, "option", "answer")
+            raise one_of(self.answer, self.options, text("option"), "answer")
         return self
 
 
@@ -159,20 +161,26 @@ class Blanks(QuestionBase):
     def _prompt_shows_every_blank(self) -> Self:
         check_letters(self.blanks, "blanks")
         if "attempts" in self.blanks:
-            raise mistake("this name means something else in answer sheets; choose another", "blanks", "attempts")
-        for language, words in (("en", self.prompt.en), ("zh", self.prompt.zh)):
-            shown = PLACEHOLDER.findall(words)
+            words = text("this name means something else in answer sheets; choose another")
+            raise mistake(words, "blanks", "attempts")
+        for language, prompt in (("en", self.prompt.en), ("zh", self.prompt.zh)):
+            shown = PLACEHOLDER.findall(prompt)
             for name in self.blanks:
                 if shown.count(name) != 1:
-                    raise mistake(f"the {language} prompt must show the blank {{{{{name}}}}} exactly once", "prompt")
+                    words = text(
+                        "the {language} prompt must show the blank {blank} exactly once",
+                        language=language,
+                        blank=f"{{{{{name}}}}}",
+                    )
+                    raise mistake(words, "prompt")
             for name in shown:
                 if name not in self.blanks:
-                    raise one_of(name, self.blanks, "blank", "prompt")
+                    raise one_of(name, self.blanks, text("blank"), "prompt")
         return self
 
 
 class Parameter(QuizRecord):
-    """Values a parameter of a question may take: whole numbers from, to; or one of some."""
+    """The values a parameter may take: whole numbers from ``int[0]`` to ``int[1]``, or one of ``choice``."""
 
     int_: Annotated[list[int], Field(min_length=2, max_length=2)] | None = Field(default=None, alias="int")
     choice: Annotated[list[int | float | str], Field(min_length=1)] | None = None
@@ -180,9 +188,9 @@ class Parameter(QuizRecord):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if (self.int_ is None) == (self.choice is None):
-            raise mistake("give either int: [from, to] or choice: [values]")
+            raise mistake(text("give either int: [from, to] or choice: [values]"))
         if self.int_ is not None and self.int_[0] > self.int_[1]:
-            raise mistake("from is larger than to", "int")
+            raise mistake(text("from is larger than to"), "int")
         return self
 
 
@@ -221,34 +229,41 @@ class Number(QuestionBase, Tolerance):
         if not isinstance(self.answer, Run):
             _check_number(self.answer, "answer")
         if bool(self.params) != isinstance(self.answer, Run):
-            raise mistake("params and answer: {run: ...} belong together", "answer")
+            raise mistake(text("params and answer: {{run: ...}} belong together"), "answer")
         for key, given in (("where", self.where), ("distractors", self.distractors), ("variants", self.variants)):
             if given and not self.params:
-                raise mistake("needs params", key)
+                raise mistake(text("needs params"), key)
         if self.params:
             self._check_parameters()
         return self
 
     def _check_parameters(self) -> None:
-        formulas = [("where", n, text) for n, text in enumerate(self.where)]
+        formulas = [("where", n, condition) for n, condition in enumerate(self.where)]
         formulas += [("distractors", n, d.expr) for n, d in enumerate(self.distractors)]
         for key, position, formula in formulas:
             try:
                 unknown = names_in(formula) - set(self.params)
             except ExpressionError as error:
-                raise mistake(f"{formula!r}: {error}", key, position) from None
+                raise mistake(
+                    text("{formula!r}: {reason}", formula=formula, reason=error.text), key, position
+                ) from None
             if unknown:
-                raise one_of(min(unknown), self.params, "parameter", key, position)
-        for language, words in (("en", self.prompt.en), ("zh", self.prompt.zh)):
-            if missing := set(self.params) - set(PLACEHOLDER.findall(words)):
-                raise mistake(f"the {language} prompt does not show the parameter {{{{{min(missing)}}}}}", "prompt")
+                raise one_of(min(unknown), self.params, text("parameter"), key, position)
+        for language, prompt in (("en", self.prompt.en), ("zh", self.prompt.zh)):
+            if missing := set(self.params) - set(PLACEHOLDER.findall(prompt)):
+                words = text(
+                    "the {language} prompt does not show the parameter {parameter}",
+                    language=language,
+                    parameter=f"{{{{{min(missing)}}}}}",
+                )
+                raise mistake(words, "prompt")
         for name in PLACEHOLDER.findall(self.prompt.en + self.prompt.zh):
             if name not in self.params:
-                raise one_of(name, self.params, "parameter", "prompt")
+                raise one_of(name, self.params, text("parameter"), "prompt")
 
 
 class WrongCode(QuizRecord):
-    """A wrong expression people write, and what to tell them."""
+    """A wrong expression people write, and why it is wrong."""
 
     is_: str = Field(alias="is")
     why: Words
@@ -258,10 +273,10 @@ class Code(QuestionBase):
     """A short expression, judged by its value on several seeded inputs.
 
     Args:
-        given: what may be used, by name: an expression each, evaluated after ``torch.manual_seed``.
-        answer: an expression that is right.
-        accept: others that must be accepted.
-        wrong: expressions that must not be, with what to tell who wrote them.
+        given: the values that may be used, by name: an expression each, evaluated after ``torch.manual_seed``.
+        answer: a right expression.
+        accept: other expressions that must be accepted.
+        wrong: expressions that must not be accepted, and why.
         forbid: names that may not be used.
     """
 
@@ -277,10 +292,15 @@ class Code(QuestionBase):
 
 def _check_number(value: int | float | str, key: str) -> None:
     if isinstance(value, bool):
-        raise mistake("true and false are no numbers", key)
+        raise mistake(text("true and false are not numbers"), key)
     try:
         number = parse_number(str(value))
     except NumberError as error:
-        raise mistake(f"{value!r} is no number: {error.text}", key) from None
+        raise mistake(error.text, key) from None
     if abs(number) > _LARGEST:
-        raise mistake(f"{value!r} is beyond {_LARGEST:.0e}, which not every reader of quizzes can hold", key)
+        words = text(
+            "{number} is beyond {largest}; not every program that reads quizzes can hold it",
+            number=f"{value!r}",
+            largest=f"{_LARGEST:.0e}",
+        )
+        raise mistake(words, key)

@@ -1,4 +1,4 @@
-"""Finding and reading quiz files, and what editors are told about them."""
+"""Finds and reads quiz files, and gives their schema for editors."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def load(path: Path) -> Quiz:
     """Read a quiz file.
 
     Raises:
-        ConfigError: at the first thing wrong in it, with line, column, key and the values allowed.
+        ConfigError: the file has a mistake; the first one is named with line, column, key and the values allowed.
     """
     return yaml_records.load(path, Quiz)
 
 
 def find(name: Path, course: Path = Path()) -> Path:
-    """The file of a quiz: a path, or the name of one in the course's ``quizzes/``.
+    """Return the file of a quiz, given by its path or by its name in the course's ``quizzes/``.
 
     Raises:
-        UsageError: there is neither.
+        UsageError: there is no such file and no such quiz.
     """
     if name.is_file():
         return name
@@ -36,7 +36,7 @@ def find(name: Path, course: Path = Path()) -> Path:
         if (found := folder / f"{name}{suffix}").is_file():
             return found
     words = text(
-        "there is no such file, and no quiz of that name in {folder}; there are: {names}",
+        "no such file, and no quiz of that name in {folder}; there are: {names}",
         folder=folder,
         names=", ".join(path.stem for path in files_in(folder)) or text("none"),
     )
@@ -44,23 +44,23 @@ def find(name: Path, course: Path = Path()) -> Path:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The quiz files of a folder."""
+    """Return the quiz files in a folder, in order of their names."""
     return sorted(path for path in folder.glob("*.y*ml") if path.suffix in (".yaml", ".yml"))
 
 
 def load_all(folder: Path) -> dict[Path, Quiz]:
-    """Every quiz of a folder.
+    """Load every quiz in a folder.
 
     Raises:
-        ConfigError: one of them is wrong, or two have one id.
-        UsageError: there is none.
+        ConfigError: a quiz has a mistake, or two have the same id.
+        UsageError: there is no quiz.
     """
     quizzes: dict[Path, Quiz] = {}
     for path in files_in(folder):
         quiz = load(path)
         for other_path, other in quizzes.items():
             if other.id == quiz.id:
-                raise ConfigError(f"has the same id as {other_path.name}", path=path, key="id")
+                raise ConfigError(text("has the same id as {file}", file=other_path.name), path=path, key="id")
         quizzes[path] = quiz
     if not quizzes:
         raise UsageError(text("{folder}: there is no quiz here; a quiz is a .yaml file", folder=folder))
@@ -68,10 +68,10 @@ def load_all(folder: Path) -> dict[Path, Quiz]:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a quiz file, for editors that complete and check YAML."""
+    """Return the JSON Schema of a quiz file, for editors that complete and check YAML."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Quiz.model_json_schema(by_alias=True)}
 
 
 def schema_text() -> str:
-    """The schema as it is written to ``quiz.schema.json``."""
+    """Return the schema as it is written to ``quiz.schema.json``."""
     return json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"

@@ -1,1 +1,1 @@
-"""From answer sheets to marks, scores and statistics; nobody's code is run and torch is not loaded."""
+"""From answer sheets to marks, scores and statistics, without running anybody's code or loading torch."""

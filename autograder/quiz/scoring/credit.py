@@ -1,4 +1,4 @@
-"""Shares of a question's points, from what was chosen: pure arithmetic.
+"""The share of a question's points that a choice earns: pure arithmetic.
 
 Of ``n`` options ``c`` are correct; of those ticked, ``t`` are correct and ``w`` are not.
 """
@@ -48,15 +48,15 @@ RULES: dict[CreditRule, Rule] = {
 
 
 def ticked(rule: CreditRule, count: int, key: Collection[Hashable], chosen: Collection[Hashable]) -> float:
-    """The share that ticking some options earns.
+    """Return the share that ticking some options earns.
 
     Args:
         rule: ``balanced`` takes as much for all wrong options together as it gives for all right ones; ``net`` takes
             for each wrong one what it gives for each right one; ``each`` judges every option by itself; ``coverage``
-            multiplies how much of the key was found with how much of the choice is right; ``exact`` is all or nothing.
-        count: of options.
-        key: the right ones; where there are none, only choosing none earns anything.
-        chosen: those that were ticked.
+            multiplies how much of the key was found by how much of the choice is right; ``exact`` is all or nothing.
+        count: how many options there are.
+        key: the right options; if there are none, only ticking none earns anything.
+        chosen: the options that were ticked.
 
     >>> ticked("balanced", 4, "AB", "AB"), ticked("balanced", 4, "AB", "AC"), ticked("balanced", 4, "AB", "ABCD")
     (1.0, 0.0, 0.0)
@@ -68,7 +68,7 @@ def ticked(rule: CreditRule, count: int, key: Collection[Hashable], chosen: Coll
 
 
 def of_guessing(rule: CreditRule, options: Sequence[str], key: Collection[str]) -> float:
-    """The mean share that ticking at random earns, every set of options being as likely."""
+    """Return the mean share that ticking at random earns, with every set of options equally likely."""
     table = by_counts(rule, len(options), len(key))
     right, wrong = len(key), len(options) - len(key)
     total = sum(comb(right, t) * comb(wrong, w) * share for t, row in enumerate(table) for w, share in enumerate(row))
@@ -76,7 +76,7 @@ def of_guessing(rule: CreditRule, options: Sequence[str], key: Collection[str]) 
 
 
 def by_counts(rule: CreditRule, count: int, correct: int) -> list[list[float]]:
-    """The share that ticking ``t`` of the right options and ``w`` of the others earns, at ``[t][w]``."""
+    """Return a table whose ``[t][w]`` is what ticking ``t`` right options and ``w`` others earns."""
     names = range(count)
     return [
         [
@@ -88,7 +88,7 @@ def by_counts(rule: CreditRule, count: int, correct: int) -> list[list[float]]:
 
 
 def of_shuffling(keys: Sequence[Sequence[str]]) -> float:
-    """The mean share that a random order earns, where any of these orders is right; of many items, an estimate."""
+    """Return the mean share that a random order earns if each of ``keys`` is right; for over 6 items, an estimate."""
     items = keys[0]
     if len(items) <= _MAX_PERMUTED:
         orders = list(permutations(items))
@@ -99,7 +99,7 @@ def of_shuffling(keys: Sequence[Sequence[str]]) -> float:
 
 
 def ordered(right: Sequence[str], given: Sequence[str]) -> float:
-    """The share an order earns: the longest part of it that is in the right order, less the one item that always is.
+    """Return the share an order earns: its longest subsequence in the right order, less the one item that always is.
 
     >>> ordered("abcd", "abcd"), ordered("abcd", "dcba"), round(ordered("abcd", "bcda"), 3)
     (1.0, 0.0, 0.667)

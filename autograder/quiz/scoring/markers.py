@@ -1,4 +1,4 @@
-"""One answer to one question: what it earns, and why. Nothing here runs code or needs torch."""
+"""Marks one answer to one question: what it earns, and why. Nothing here runs code or needs torch."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Verdict:
     """What one try earns.
 
     Args:
-        share: of the points.
-        feedback: what its student should read.
+        share: of the question's points.
+        feedback: what the student should read.
         chosen: the keys of the options chosen.
         malformed: parts that could not be read.
     """
@@ -58,7 +58,7 @@ class Variant:
     Args:
         params: the values in the prompt.
         answer: what running the question's code gave.
-        wrong: wrong values people arrive at, with the number of the distractor.
+        wrong: wrong values people arrive at, each with the number of its distractor.
     """
 
     params: dict[str, Any]
@@ -71,7 +71,7 @@ Marker = Callable[[Any], Verdict]
 
 
 class Worded(Protocol):
-    """An option, with its explanation or without."""
+    """An option, with or without its explanation."""
 
     @property
     def text(self) -> Text | None:
@@ -79,11 +79,11 @@ class Worded(Protocol):
 
     @property
     def code(self) -> str | None:
-        """Its code, where that stands for words."""
+        """Its code, if shown instead of words."""
 
 
 def choices_of(options: Mapping[str, Worded]) -> Choices:
-    """The names of options: their keys, and their words in both languages."""
+    """Return what reads the names of options: their keys, and their words in both languages."""
     return Choices(
         {
             key: {words for words in (option.code, *((option.text.en, option.text.zh) if option.text else ())) if words}
@@ -93,12 +93,12 @@ def choices_of(options: Mapping[str, Worded]) -> Choices:
 
 
 def marker_for(question: AnyQuestion, rule: CreditRule, run_code: RunCode) -> Marker:
-    """What marks the answers to a question, with everything prepared that all answers share.
+    """Return the marker of a question, with everything prepared that its answers share.
 
     Args:
-        question: with parameters it has a marker for each variant instead, see `mark_number`.
+        question: one with parameters is marked by variant instead, see `mark_number`.
         rule: how several options are credited unless the question says otherwise.
-        run_code: judges code.
+        run_code: marks an answer to a ``code`` question.
     """
     match question:
         case Single():
@@ -121,7 +121,7 @@ def marker_for(question: AnyQuestion, rule: CreditRule, run_code: RunCode) -> Ma
 
 
 def is_blank(answer: Any) -> bool:
-    """Was nothing answered?"""
+    """Return whether nothing was answered."""
     if isinstance(answer, str):
         return not answer.strip()
     if isinstance(answer, dict):
@@ -132,34 +132,34 @@ def is_blank(answer: Any) -> bool:
 
 
 def _are_blank(parts: Iterable[Any]) -> bool:
-    """The same of an answer's parts, which have none of their own."""
+    """Return whether all parts of an answer are blank; a part has no parts of its own."""
     return all(part == {} or (not isinstance(part, dict | list) and is_blank(part)) for part in parts)
 
 
 def read_one(choices: Choices, answer: Any) -> str:
-    """The one option that was chosen.
+    """Return the one option that was chosen.
 
     Raises:
-        FormatError: it is none, or there are several.
+        FormatError: the answer names no option, or several.
     """
     chosen = choices.read(answer)
     if len(chosen) != 1:
-        raise FormatError(text("{count} options were chosen, but one is asked for", count=len(chosen)))
+        raise FormatError(text("{count} options were chosen; choose one", count=len(chosen)))
     return chosen[0]
 
 
 def read_any(choices: Choices, answer: Any) -> list[str]:
-    """The options that were chosen, which may be none.
+    """Return the options that were chosen, possibly none.
 
     Raises:
-        FormatError: one of them is none of the options.
+        FormatError: a part of the answer names no option.
     """
     none = answer == [] or (isinstance(answer, str) and parse_word(answer) in NONE)
     return [] if none else choices.read(answer)
 
 
 def read_order(choices: Choices, answer: Any) -> list[str]:
-    """Items in the order in which they were named.
+    """Return items in the order in which they were named.
 
     Raises:
         FormatError: one is unknown, or named twice.
@@ -174,7 +174,7 @@ def read_order(choices: Choices, answer: Any) -> list[str]:
 
 
 def parse_truth(answer: Any) -> bool:
-    """True or false from what somebody wrote.
+    """Read true or false as somebody wrote it.
 
     Raises:
         FormatError: it is neither.
@@ -221,7 +221,7 @@ def _mark_truefalse(question: TrueFalse, answer: Any) -> Verdict:
 
 
 def mark_number(question: Number, variant: Variant, answer: Any) -> Verdict:
-    """What a number earns where these are the parameters."""
+    """Mark a number against one variant of the question."""
     value, right = parse_number(answer), parse_number(variant.answer)
     if is_near(value, right, question):
         return Verdict(1.0)
@@ -232,7 +232,7 @@ def mark_number(question: Number, variant: Variant, answer: Any) -> Verdict:
 
 
 def is_near(value: Decimal, right: Decimal, tolerance: Tolerance) -> bool:
-    """Is a number right, ends included?"""
+    """Return whether a number is within the tolerance, ends included."""
     return abs(value - right) <= tolerance.half_width(right)
 
 
@@ -269,10 +269,10 @@ def _blanks(question: Blanks) -> Marker:
 
 
 def by_part(answer: Any, names: Sequence[str]) -> dict[str, Any]:
-    """An answer of several parts by their names; a list, or the words of an only part, stand for themselves.
+    """Return an answer's parts by name; a list gives them in order, and an only part needs no name.
 
     Raises:
-        FormatError: it names no parts, or others.
+        FormatError: the answer does not name its parts, or names others.
     """
     if isinstance(answer, str) and len(names) > 1:
         answer = _named_parts(answer, names)
@@ -287,13 +287,13 @@ def by_part(answer: Any, names: Sequence[str]) -> dict[str, Any]:
     if None in parts:
         unknown = next(name for name in answer if str(name).casefold() not in by_name)
         raise FormatError(
-            text("{answer} is none of the options {known}", answer=shown(unknown), known=", ".join(names))
+            text("{answer} is not one of the options {known}", answer=shown(unknown), known=", ".join(names))
         )
     return {name: value for name, value in parts.items() if name is not None}
 
 
 def _named_parts(answer: str, names: Sequence[str]) -> Any:
-    """The parts of ``W = 8x1; b = 1x1``, between commas too; the words as they are where they name no parts."""
+    """Split ``W = 8x1; b = 1x1``, also at commas, into its parts; return words that name no parts unchanged."""
     pairs = [re.split(r"\s*[=:：＝]\s*", part, maxsplit=1) for part in re.split(r"[;；\n]+", answer) if part.strip()]
     if not all(len(pair) == 2 for pair in pairs):
         return answer
@@ -305,7 +305,7 @@ def _named_parts(answer: str, names: Sequence[str]) -> Any:
     if len(found) < 2 or found[0].start():
         return {name.strip(): value for name, value in pairs}
     if len({match[1].casefold() for match in found}) < len(found):
-        return answer  # of two answers to one part none may win by accident
+        return answer  # neither of two answers to one part may win by accident
     ends = [*(match.start() for match in found[1:]), None]
     values = [words[match.end() : end].strip(" ,，、") for match, end in zip(found, ends, strict=True)]
     return dict(zip((match[1] for match in found), values, strict=True))
@@ -323,12 +323,12 @@ def _outside_brackets(words: str, matches: Iterable[re.Match[str]]) -> list[re.M
 
 
 def _rounded(share: float) -> float:
-    """A share without the last bits of summing it up: all parts right is exactly 1."""
+    """Round off the errors of a sum, so that all parts right is exactly 1."""
     return min(1.0, max(0.0, round(share, 9)))
 
 
 def marker_of_blank(blank: Blank) -> Marker:
-    """What judges one blank."""
+    """Return the marker of one blank."""
     match blank:
         case ShapeBlank():
             return lambda answer: _judge_shape(blank, answer)
@@ -351,7 +351,7 @@ def _judge_shape(blank: ShapeBlank, answer: Any) -> Verdict:
     if len(shape) > 1 and shape == right[::-1]:
         return Verdict(0.0, (text("the dimensions are exchanged"),))
     if len(shape) != len(right):
-        words = text("number of dimensions: {count}; right would be {right}", count=len(shape), right=len(right))
+        words = text("number of dimensions: {count}; expected {right}", count=len(shape), right=len(right))
         return Verdict(0.0, (words,))
     return Verdict(0.0)
 
@@ -378,7 +378,7 @@ def _word(blank: TextBlank) -> Marker:
 
 
 def _matcher(pattern: str) -> Callable[[str], bool]:
-    """Says whether words match an author's pattern; some patterns would take for ever on some words."""
+    """Return a matcher for an author's pattern, with a time limit: some patterns take for ever on some words."""
     import regex
 
     compiled = regex.compile(pattern, regex.IGNORECASE)
@@ -387,7 +387,7 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
         try:
             return compiled.fullmatch(words, timeout=_MATCHING_S) is not None
         except TimeoutError:
-            raise SandboxError(f"regex {pattern!r} does not come to an end") from None
+            raise SandboxError(text("regex {pattern!r} does not finish", pattern=pattern)) from None
 
     return matches
 

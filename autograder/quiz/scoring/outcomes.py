@@ -1,6 +1,6 @@
-"""What scoring says: one `SheetOutcome` per answer sheet, plain and quick to make, since there are many.
+"""The results of scoring: one `SheetOutcome` per answer sheet, plain and quick to make, since there are many.
 
-A sheet without a score could not be judged by our fault; one that cannot be read has the reason and no points.
+A sheet without a score could not be judged, which is our fault; one that cannot be read has the reason and no points.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class QuestionOutcome:
         chosen: the keys of the options chosen, for item analysis; ``part=option`` where the question has parts.
         attempt: the number of the attempt that counts; 0 for none.
         hints: how many were taken.
-        variant: which one of a question with parameters was asked.
-        feedback: what its student should read.
+        variant: which variant of a question with parameters was asked.
+        feedback: what the student should read.
     """
 
     id: str
@@ -45,7 +45,7 @@ class QuestionOutcome:
     feedback: tuple[Text, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """As it is written to JSON."""
+        """Return the outcome as it is written to JSON."""
         return {
             "id": self.id,
             "outcome": self.outcome,
@@ -74,10 +74,10 @@ class SheetOutcome:
     problems: tuple[Text, ...] = ()
     file: str = ""
     named: bool = True
-    """It says whose it is."""
+    """Whether the sheet says whose it is."""
 
     def to_dict(self) -> dict[str, Any]:
-        """As it is written to JSON."""
+        """Return the outcome as it is written to JSON."""
         return {
             "schema": SCHEMA,
             "student": self.student,
@@ -93,14 +93,13 @@ class SheetOutcome:
 
 
 def one_of_each_student(outcomes: Sequence[SheetOutcome], left_out: Text) -> tuple[list[SheetOutcome], list[Text]]:
-    """The sheets that say something of one student, and notes on the others.
+    """Return the sheets that count for a student, and notes on the others.
 
-    A sheet that cannot be read, or has no name on it, says nothing of anybody; of two sheets of one student neither
-    counts.
+    A sheet that cannot be read, or has no name on it, counts for nobody; of two sheets of one student, neither counts.
 
     Args:
         outcomes: of all sheets.
-        left_out: what that means for one, in a few words.
+        left_out: what happens to a sheet that does not count, in a few words.
     """
     counts = Counter(sheet.student for sheet in outcomes if sheet.status != "unreadable")
     sheets, notes = [], dict[str, Text]()

@@ -1,6 +1,6 @@
-"""One answer sheet against one quiz: reads each answer, gives it its share of the points, says why.
+"""Scores one answer sheet: reads each answer, gives it its share of the points, says why.
 
-Nothing here runs code or needs torch; answers to ``code`` questions are judged by whoever `Scorer` is given for them.
+Nothing here runs code or needs torch; answers to ``code`` questions go to the ``run_code`` that `Scorer` was given.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ALL = 1 << 30
 
 
 class Identified(Protocol):
-    """A quiz, with its keys or without."""
+    """A quiz, with or without its keys."""
 
     @property
     def id(self) -> str:
@@ -35,7 +35,7 @@ class Identified(Protocol):
 
 
 def draw(quiz: Identified, question: str, seed: str, count: int) -> int:
-    """Which of ``count`` variants somebody gets; the same one on every machine and every day.
+    """Return which of ``count`` variants a student gets: the same one on every machine, every day.
 
     Args:
         quiz: its id and version are part of the draw.
@@ -66,7 +66,7 @@ class Scorer:
         self._variants = variants or {}
         self._run_code = run_code
         self._markers: dict[str, Marker] = {}
-        self._remembered: dict[tuple[str, int, Hashable], Verdict | Text] = {}  # a class gives the same answers
+        self._remembered: dict[tuple[str, int, Hashable], Verdict | Text] = {}  # many students give the same answer
         for question in quiz.questions:
             if isinstance(question, Number) and question.params:
                 if not self._variants.get(question.id):
@@ -99,11 +99,11 @@ class Scorer:
         )
 
     def mark(self, question: AnyQuestion, answer: Any, seed: str) -> Verdict:
-        """What one try earns, attempts and hints aside.
+        """Mark one try, leaving attempts and hints aside.
 
         Raises:
-            FormatError: it cannot be read.
-            SandboxError: it is code, and the platform failed.
+            FormatError: the answer cannot be read.
+            SandboxError: the answer is code, and the platform failed.
         """
         return self._mark_remembered(question, answer, self._variant(question, seed) or 0)
 
@@ -125,16 +125,16 @@ class Scorer:
         return remembered
 
     def _variant(self, question: AnyQuestion, seed: str) -> int | None:
-        """Which variant somebody was asked; None where there are none."""
+        """Return which variant a student was asked; None if the question has no variants."""
         if isinstance(question, Number) and question.params:
             return draw(self.quiz, question.id, seed, len(self._variants[question.id]))
         return None
 
     def mark_variant(self, question: AnyQuestion, answer: Any, number: int) -> Verdict:
-        """What one try earns with one of the question's checked variants.
+        """Mark one try at one of the question's checked variants.
 
         Raises:
-            FormatError: it cannot be read.
+            FormatError: the answer cannot be read.
         """
         return self._mark_afresh(question, answer, number)
 
@@ -174,7 +174,7 @@ class Scorer:
         return problems
 
     def _outcome(self, question: AnyQuestion, sheet: Sheet) -> QuestionOutcome:
-        """The best of the attempts that count, less what the hints cost."""
+        """Score the best of the attempts that count, less what the hints cost."""
         tries, hints = tries_of(sheet.answers.get(question.id))
         factors = self.quiz.attempts(question)
         best: tuple[float, int, Verdict, str] | None = None
@@ -185,7 +185,7 @@ class Scorer:
                 continue
             last = shown(answer)
             if used == len(factors):
-                unread.append(text("more answers than attempts; the rest was left out"))
+                unread.append(text("more answers than attempts; the rest were left out"))
                 break
             try:
                 verdict = self._mark_remembered(question, answer, variant or 0)
@@ -232,12 +232,12 @@ class Scorer:
         if not isinstance(answer, str):
             raise FormatError(text("{answer} is not an expression in Python", answer=shown(answer)))
         if self._run_code is None:
-            raise SandboxError("no process to run an answer in")
+            raise SandboxError(text("there is no process to run an answer in"))
         return self._run_code(question, answer)
 
 
 def tries_of(given: Any) -> tuple[list[Any], int]:
-    """The attempts of an answer, and how many hints were taken."""
+    """Return the attempts of an answer, and how many hints were taken."""
     if isinstance(given, dict) and "attempts" in given:
         tries, hints = given["attempts"], given.get("hints", 0)
         tries = tries if isinstance(tries, list) else [tries]
@@ -246,7 +246,7 @@ def tries_of(given: Any) -> tuple[list[Any], int]:
 
 
 def _count_of(hints: Any) -> int:
-    """How many hints were taken; what cannot be read is all of them, so that nobody gets any for nothing."""
+    """Return how many hints were taken; a count that cannot be read means all, so that no hint is free."""
     if isinstance(hints, list | None):
         return len(hints or [])
     try:
@@ -256,7 +256,7 @@ def _count_of(hints: Any) -> int:
 
 
 def _hashable(answer: Any) -> Hashable:
-    """What tells this answer from all others; None where that takes longer than judging it again."""
+    """Return a key that identifies an answer; None where building one takes longer than marking it again."""
     if isinstance(answer, str):
         return answer
     if isinstance(answer, dict) and all(isinstance(value, str) for value in answer.values()):

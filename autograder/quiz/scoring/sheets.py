@@ -1,6 +1,6 @@
-"""Answer sheets from files: YAML, JSON, JSON lines and the CSV that forms export.
+"""Reads answer sheets from YAML, JSON, JSON lines and the CSV that forms export.
 
-A damaged file is a sheet that says why it cannot be read; it never stops the others.
+A damaged file becomes a sheet that says why it cannot be read; it never stops the others.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from autograder.quiz.questions.models import Match, Quiz
 SUFFIXES = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".tsv")
 MAX_BYTES = 256 << 20
 MAX_YAML_BYTES = 2 << 20
-"""YAML is read slowly; so much of it is no sheet that somebody has filled in."""
+"""YAML is slow to read, and nobody fills in a sheet of this size."""
 
 _SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-"""How the files of Excel begin, new and old."""
+"""How Excel files begin, new and old."""
 _STUDENT = (
     "student",
     "student id",
@@ -53,15 +53,15 @@ _STUDENT = (
     "名称",
 )
 _STARTED = ("start time", "开始时间")
-"""A column of Microsoft Forms: there, ``ID`` is the number of the answer and no student's."""
+"""A column of Microsoft Forms: there, ``ID`` is the number of the answer, not the student's."""
 _MANY = 8
 _NOTE = re.compile(r"[(（【\[][^()（）]*[)）】\]]$")
-"""What forms put after it: （必填）."""
+"""What forms put after the name of a column: （必填）."""
 MAX_HEADER = 1 << 17
-"""Of so much of a table the first line is looked for."""
+"""The first line of a table is sought within this many characters."""
 _NUMBERED = re.compile(r"^(?:q|第)?\s*\d+\s*(?:题|[.)、:：])?\s*", re.IGNORECASE)
 _ASKED_FOR = re.compile(r"^(?:请?(?:输入|填写))?(?:[您你]的)?")
-"""What forms put before the name of a column."""
+"""What forms put before the name of a column: 请输入您的."""
 _NOT_ANSWERED = ("(跳过)", "(空)")
 """What Wenjuanxing writes into the cell of a question that was not asked, or not answered."""
 _QUOTED = re.compile(r'"[^"]*"')
@@ -81,7 +81,7 @@ class Sheet:
         file: where they were found.
         unreadable: why there are none.
         problems: what was odd about them.
-        named: they say whose they are, or their file does.
+        named: whether they, or their file, say whose they are.
     """
 
     student: str
@@ -99,12 +99,12 @@ Tell = Callable[[Text], None]
 
 
 def read_sheets(paths: Sequence[Path], quiz: Quiz, tell: Tell = lambda _: None) -> Iterator[Sheet]:
-    """The sheets in some files and folders, in the order of their names.
+    """Yield the sheets in some files and folders; within a folder, in the order of the files' names.
 
     Args:
-        paths: files, or folders that are searched for them.
-        quiz: whose questions the columns of a table are called after.
-        tell: is told what was left out: files of other kinds, columns that are no question's.
+        paths: files, or folders to search for files.
+        quiz: the quiz whose questions the columns of a table are named after.
+        tell: receives what was left out: files of other kinds, columns that match no question.
     """
     read: set[Path] = set()
     for path in paths:
@@ -114,15 +114,15 @@ def read_sheets(paths: Sequence[Path], quiz: Quiz, tell: Tell = lambda _: None) 
             files = [p for p in found if _is_sheet(p)]
             if others := [p.name for p in found if not _is_sheet(p)]:
                 kinds = ", ".join(SUFFIXES)
-                tell(text("left out: {files}; an answer sheet ends in {kinds}", files=_some(others), kinds=kinds))
+                tell(text("left out: {files}; answer sheets end in {kinds}", files=_some(others), kinds=kinds))
         for file in files:
-            if (place := file.resolve()) not in read or file.is_symlink():  # named twice, it is read once
+            if (place := file.resolve()) not in read or file.is_symlink():  # a file named twice is read once
                 read.add(place)
                 yield from _sheets_of(file, quiz, tell)
 
 
 def _is_sheet(file: Path) -> bool:
-    """By its name; the quiz that was handed out lies among the answers where `take` has saved them."""
+    """Judge a file by its name: `take` saves answers beside the quiz that was handed out, which is not a sheet."""
     return file.suffix.lower() in SUFFIXES and not file.name.endswith(".quiz.json")
 
 
@@ -153,7 +153,7 @@ class _Unreadable(Exception):
 
 
 class _OddError(Exception):
-    """JSON that holds what no sheet may."""
+    """JSON that contains what no sheet may."""
 
     def __init__(self, words: Text) -> None:
         self.text = words
@@ -161,7 +161,7 @@ class _OddError(Exception):
 
 
 def _text_of(file: Path) -> str:
-    """The file's text: UTF-8 or UTF-16 by its mark, else what spreadsheets in China write."""
+    """Return the file's text: UTF-16 by its mark, else UTF-8, else GB 18030, as spreadsheets in China write it."""
     limit = MAX_YAML_BYTES if file.suffix.lower() in (".yaml", ".yml") else MAX_BYTES
     try:
         if file.stat().st_size > limit:
@@ -185,7 +185,7 @@ def _text_of(file: Path) -> str:
         raise _Unreadable(text("{file} is empty", file=name))
     if content.startswith(_SPREADSHEETS):
         raise _Unreadable(text("{file} is a spreadsheet or an archive; save it as CSV", file=name))
-    raise _Unreadable(text("{file} is no text", file=name))
+    raise _Unreadable(text("{file} is not a text file", file=name))
 
 
 def _of_yaml(content: str, file: Path) -> Iterator[Sheet]:
@@ -200,12 +200,10 @@ def _of_yaml(content: str, file: Path) -> Iterator[Sheet]:
 
 
 def _reason(error: ConfigError) -> Text:
-    """What `yamlfile.plain` found, in both languages."""
+    """Return what `yaml_records.plain` found, which may quote the student."""
     if error.key:
-        return text("the key {key} stands here twice", key=shown(error.key))
-    if error.message.startswith("is not YAML"):
-        return text("this is not YAML: {reason}", reason=shown(error.message.removeprefix("is not YAML: "), 200))
-    return text("an alias (*name) stands for this; write it out there")
+        return text("duplicate key {key}", key=shown(error.key))
+    return Text(en=shown(error.text.en, 200), zh=shown(error.text.zh, 200))
 
 
 def _of_json(content: str, file: Path) -> Iterator[Sheet]:
@@ -219,7 +217,7 @@ def _of_json(content: str, file: Path) -> Iterator[Sheet]:
 
 
 def _of_json_lines(content: str, file: Path) -> Iterator[Sheet]:
-    for number, line in enumerate(content.split("\n"), 1):  # a string may hold what else ends a line
+    for number, line in enumerate(content.split("\n"), 1):  # `splitlines` would also split inside strings
         if not line.strip():
             continue
         try:
@@ -232,18 +230,18 @@ def _of_json_lines(content: str, file: Path) -> Iterator[Sheet]:
 
 
 def _json(content: str) -> Any:
-    """What JSON says.
+    """Parse JSON.
 
     Raises:
-        JSONDecodeError: it is none.
-        _OddError: it says what no sheet may say.
+        JSONDecodeError: it is not JSON.
+        _OddError: it contains what no sheet may.
     """
     try:
         return json.loads(content, object_pairs_hook=_unique, parse_constant=_no_constant)
     except json.JSONDecodeError:
         raise
     except (RecursionError, ValueError):
-        raise _OddError(text("nested too deeply, or with a number too long")) from None
+        raise _OddError(text("it is nested too deeply, or a number in it is too long")) from None
 
 
 def _in_line(file: Path, line: int, why: Text) -> Text:
@@ -251,16 +249,16 @@ def _in_line(file: Path, line: int, why: Text) -> Text:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose keys are all different: of two answers to one question none may win by accident."""
+    """Return an object with unique keys: neither of two answers to one question may win by accident."""
     result = dict(pairs)
     if len(result) < len(pairs):
         (twice, _), *_ = Counter(key for key, _ in pairs).most_common(1)
-        raise _OddError(text("the key {key} stands here twice", key=shown(twice)))
+        raise _OddError(text("duplicate key {key}", key=shown(twice)))
     return result
 
 
 def _no_constant(name: str) -> Any:
-    raise _OddError(text("{name} is no answer", name=name))
+    raise _OddError(text("{name} is not an answer", name=name))
 
 
 def _unread(file: Path, number: int, reason: Text) -> Sheet:
@@ -268,7 +266,7 @@ def _unread(file: Path, number: int, reason: Text) -> Sheet:
 
 
 def _of_data(data: Any, file: Path) -> Iterator[Sheet]:
-    """One sheet, or a list of them."""
+    """Yield the one sheet, or each of a list of sheets."""
     if isinstance(data, list):
         for number, item in enumerate(data, 1):
             yield _sheet(item, file, f"{printable(file.stem)} ({number})", named=False)
@@ -277,7 +275,7 @@ def _of_data(data: Any, file: Path) -> Iterator[Sheet]:
 
 
 def _sheet(data: Any, file: Path, student: str, *, named: bool = True) -> Sheet:
-    """One sheet; of this student where it does not say whose it is, which is ``named`` after somebody or is not."""
+    """Read one sheet; if it does not say whose it is, it is ``student``'s, and ``named`` says if that is a name."""
     name = printable(file.name)
     if not isinstance(data, dict) or not isinstance(data.get("answers"), dict):
         words = text("{file}: an answer sheet has the keys student and answers", file=name)
@@ -300,7 +298,7 @@ def _sheet(data: Any, file: Path, student: str, *, named: bool = True) -> Sheet:
 
 
 def _of_table(content: str, file: Path, quiz: Quiz, tell: Tell) -> Iterator[Sheet]:
-    """A table with a line per student: columns are called after questions, or hold their words."""
+    """Read a table with a line per student; its columns carry the ids of questions, or their prompts."""
     outside = _QUOTED.sub("", content[:MAX_HEADER]).lstrip("\r\n")
     delimiter = max("\t,;", key=re.split(r"[\r\n]", outside, maxsplit=1)[0].count)
     csv.field_size_limit(1 << 20)
@@ -310,7 +308,7 @@ def _of_table(content: str, file: Path, quiz: Quiz, tell: Tell) -> Iterator[Shee
         columns = _columns(header, quiz, file)
         if not columns:
             raise _Unreadable(
-                text("{file}: no column is called after a question of this quiz", file=printable(file.name))
+                text("{file}: no column is named after a question of this quiz", file=printable(file.name))
             )
         whose = _student_column(header)
         _tell_of_columns(header, columns, whose, file, tell)
@@ -356,13 +354,13 @@ def _line(
 def _tell_of_columns(
     header: Sequence[str], columns: Collection[int], whose: int | None, file: Path, tell: Tell
 ) -> None:
-    """What of a table is not used: a misspelt question looks like any other column of a form."""
+    """Report the columns that are not used: a misspelt question looks like any other column of a form."""
     name = printable(file.name)
     others = [title for n, title in enumerate(header) if n not in columns and n != whose and title.strip()]
     if others:
-        tell(text("{file}: columns that are no question's: {columns}", file=name, columns=_some(others)))
+        tell(text("{file}: these columns match no question: {columns}", file=name, columns=_some(others)))
     if whose is None:
-        tell(text("{file}: no column says whose the answers are; call one 'student'", file=name))
+        tell(text("{file}: no column says whose answers these are; name one 'student'", file=name))
 
 
 def _student_column(header: Sequence[str]) -> int | None:
@@ -374,7 +372,7 @@ def _student_column(header: Sequence[str]) -> int | None:
 
 
 def _columns(header: Sequence[str], quiz: Quiz, file: Path) -> dict[int, tuple[str, str | None]]:
-    """The question, and the part of it, that each column holds; of two answers to one none may win by accident."""
+    """Map each column to its question and part; refuse two for one, because neither may win by accident."""
     names = _names_of_columns(quiz)
     found: dict[int, tuple[str, str | None]] = {}
     for position, title in enumerate(map(str.strip, header)):
@@ -397,7 +395,7 @@ def _columns(header: Sequence[str], quiz: Quiz, file: Path) -> dict[int, tuple[s
 
 
 def _overlap(target: tuple[str, str | None], question: str, part: str | None) -> bool:
-    """Is it the same question, and the same part of it where both columns hold but a part?"""
+    """Return whether two columns answer the same question, and the same part if each answers only a part."""
     return target[0] == question and (target[1] is None or part is None or target[1] == part)
 
 
@@ -418,7 +416,7 @@ def _names_of_columns(quiz: Quiz) -> dict[str, tuple[str, str | None]]:
 
 
 def _plain(title: str) -> str:
-    """A title without what forms leave out or add: spaces, blanks' names, marks of a required question."""
+    """Strip a title of what forms leave out or add: spaces, blanks' names, marks of a required question."""
     words = unicodedata.normalize("NFKC", PLACEHOLDER.sub("", title)).casefold()
     return re.sub(r"[\s*_`]+", "", words)
 

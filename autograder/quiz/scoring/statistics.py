@@ -1,4 +1,4 @@
-"""Item analysis: how hard each question is, whether it tells strong from weak students, what was chosen instead.
+"""Item analysis: how hard each question is, whether it separates strong from weak students, what was chosen instead.
 
 Source: classical test theory, as in F. Lord and M. Novick, Statistical Theories of Mental Test Scores (1968).
 """
@@ -14,7 +14,7 @@ from statistics import fmean, pvariance
 from autograder.quiz.scoring.outcomes import SheetOutcome
 
 _GROUP = 0.27
-"""The share of the best and of the worst whose choices are compared, T. Kelley's (1939)."""
+"""The best and the worst students whose choices are compared, as a share of all; after T. Kelley (1939)."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class QuestionStatistics:
         facility: mean share of its points, 0 to 1.
         deviation: standard deviation of that share.
         discrimination: correlation with the points of all other questions; None where one of the two never varies.
-        efficiency: its covariance with them as a part of the largest that these scores allow.
+        efficiency: its covariance with those points, as a share of the largest that these scores allow.
         blank: share of students who gave no answer, or none that could be read.
         chosen: of all students, the share that chose each option.
         chosen_by_best: of the best 27 %.
@@ -52,7 +52,7 @@ class Analysis:
         students: how many there are.
         mean: of the scores, in points.
         deviation: standard deviation of the scores, in points.
-        alpha: Cronbach's; None where it has no value.
+        alpha: Cronbach's alpha; None where it is undefined.
         error: standard error of measurement, in points.
         items: question by question.
     """
@@ -66,13 +66,13 @@ class Analysis:
 
 
 def analyse(sheets: Sequence[SheetOutcome]) -> Analysis:
-    """Analyse the scored sheets of one quiz; whatever was not scored is left out.
+    """Analyse the scored sheets of one quiz; sheets that were not scored are left out.
 
     Args:
         sheets: at least two that were scored.
 
     Raises:
-        ValueError: there are fewer.
+        ValueError: fewer than two were scored.
     """
     scored = [sheet for sheet in sheets if sheet.status == "scored"]
     if len(scored) < 2:
@@ -97,7 +97,7 @@ def analyse(sheets: Sequence[SheetOutcome]) -> Analysis:
 
 
 def cronbach_alpha(columns: Sequence[Sequence[float]]) -> float | None:
-    """Cronbach's alpha of some questions; None for a single one, and where the scores never vary.
+    """Return Cronbach's alpha of some questions; None for a single one, and where the scores never vary.
 
     >>> cronbach_alpha([[1, 0, 1, 0], [1, 0, 1, 0]])
     1.0

@@ -80,7 +80,7 @@ def way(w, w_true):
 
 
 ONE_STEP = {
-    "en": "with one epoch of one batch, training is one step; it went another distance: are num_epochs and batch_size used?",
+    "en": "with one epoch of one batch, training is one step; it went a different distance: are num_epochs and batch_size used?",
     "zh": "只有一轮、一轮只有一批时，训练就是一步，但走的距离不对：用的是给定的 num_epochs 和 batch_size 吗？",
 }
 
@@ -139,7 +139,7 @@ def test_linreg_any_size(student, reference, rng):
     "linreg", points=1,
     title={"zh": "对 X、w、b 的梯度正确", "en": "the gradients with respect to X, w and b are right"},
     hint={"zh": "计算图不能断：函数里不要用 .data、.detach() 或 torch.tensor(...)。",
-          "en": "The graph may not break: no .data, .detach() or torch.tensor(...) inside."},
+          "en": "The graph must not break: no .data, .detach() or torch.tensor(...) inside."},
 )
 def test_linreg_gradient(student, reference, rng):
     X, w, b = (torch.randn(s, generator=rng, dtype=F64).requires_grad_() for s in ((7, 8), (8, 1), (1, 1)))
@@ -218,7 +218,7 @@ def test_sgd_every_parameter(student, reference, rng):
     "sgd", points=2,
     title={"zh": "连续多步与参考轨迹一致", "en": "several steps follow the right path"},
     hint={"zh": "每一步只用当前的梯度：没有动量，没有衰减，也不在更新前清零。",
-          "en": "A step uses the present gradient only: no momentum, no decay, no zeroing before the update."},
+          "en": "A step uses the current gradient only: no momentum, no decay, no zeroing before the update."},
     needs="sgd.stays_trainable",
 )
 def test_sgd_several_steps(student, reference, rng):

@@ -15,7 +15,7 @@ def random_softmax(rng, n, q):
 
 
 def softmax_of(X):
-    """What softmax ought to give."""
+    """Return what softmax should give."""
     shifted = (X - X.max(dim=1, keepdim=True).values).exp()
     return shifted / shifted.sum(dim=1, keepdim=True)
 
@@ -33,7 +33,7 @@ def number(value):
     if isinstance(value, torch.Tensor) and not value.dim():
         value = value.item()
     checks.require(isinstance(value, int | float) and not isinstance(value, bool), {
-        "en": "one number is asked, a float or a 0-d tensor", "zh": "应当返回一个数（float 或 0 维张量）",
+        "en": "one number is required, a float or a 0-d tensor", "zh": "应当返回一个数（float 或 0 维张量）",
     })
     return float(value)
 
@@ -105,7 +105,7 @@ IN_GIVEN_ORDER = {
     "zh": "样本是按给定的次序使用的；每一轮都要重新随机打乱",
 }
 OTHER_DISTANCE = {
-    "en": "with these lr, num_epochs and batch_size, training goes another distance: are all three used as given?",
+    "en": "with these lr, num_epochs and batch_size, training goes a different distance: are all three used as given?",
     "zh": "按给定的 lr、num_epochs 和 batch_size，训练走过的距离不对：三者都照用了吗？",
 }
 
@@ -134,7 +134,7 @@ def test_softmax_any_size(student, rng):
     "softmax", points=1,
     title={"zh": "梯度正确", "en": "the gradient is right"},
     hint={"zh": "计算图不能断：函数里不要用 .data、.detach()、.item() 或 torch.tensor(...)；减去的最大值可以例外。",
-          "en": "The graph may not break: no .data, .detach(), .item() or torch.tensor(...), except for the maximum subtracted."},
+          "en": "The graph must not break: no .data, .detach(), .item() or torch.tensor(...), except for the maximum subtracted."},
     needs="softmax.values",
 )
 def test_softmax_gradient(student, rng):
@@ -175,7 +175,7 @@ def test_net_any_size(student, rng):
     "net", points=1,
     title={"zh": "对 X、W、b 的梯度正确", "en": "the gradients with respect to X, W and b are right"},
     hint={"zh": "计算图不能断：函数里不要用 .data、.detach() 或 torch.tensor(...)。",
-          "en": "The graph may not break: no .data, .detach() or torch.tensor(...) inside."},
+          "en": "The graph must not break: no .data, .detach() or torch.tensor(...) inside."},
     needs="net.values",
 )
 def test_net_gradient(student, rng):
@@ -378,7 +378,7 @@ def test_concise_obeys_arguments(student, rng):
 @criterion(
     "concise", points=1,
     title={"zh": "以随机次序使用样本", "en": "uses the samples in random order"},
-    hint={"zh": "DataLoader 要 shuffle=True。", "en": "DataLoader takes shuffle=True."},
+    hint={"zh": "DataLoader 要 shuffle=True。", "en": "Pass shuffle=True to DataLoader."},
     needs="concise.scores",
 )
 def test_concise_shuffles(student):

@@ -145,11 +145,11 @@ def test_students_can_check_whether_their_answers_can_be_read(course, tmp_path):
     assert {
         c.id: c.message.en for exercise in report.exercises for c in exercise.criteria if c.outcome != "passed"
     } == {
-        "some.form": "Q is none of the options A, B, C, D",
+        "some.form": "Q is not one of the options A, B, C, D",
         "statement.form": "maybe is neither true nor false",
-        "words.form": "the answer says nothing about number",
+        "words.form": "the answer leaves out number",
         "varied.form": "九 is not a number; write digits, such as 0.25",
-        "steps.form": "the answer says nothing about c, d",
+        "steps.form": "the answer leaves out c, d",
         "write.form": "the answer is text; return the value of your expression",
     }
     assert (report.score, report.max_score) == (0, 0)
@@ -283,7 +283,7 @@ def test_what_is_not_of_this_quiz_is_not_replaced(tmp_path):
     release = ("release", "--to", "notebook")
     run_quiz(*release, "tiny", "--into", "tiny", cwd=tmp_path)
     _, err = run_quiz(*release, "other", "--into", "tiny", cwd=tmp_path, code=2)
-    assert "question q1 is in this assignment already, by quiz tiny; rename one of them" in err
+    assert "this assignment already has question q1, from quiz tiny; rename one of them" in err
     path = tmp_path / "solutions/tiny/tiny.ipynb"
     source = json.loads(path.read_text(encoding="utf-8"))
     marked = next(cell for cell in source["cells"] if "nbgrader" in cell["metadata"])
@@ -297,7 +297,7 @@ def test_what_is_not_of_this_quiz_is_not_replaced(tmp_path):
     assert {path: path.read_bytes() for path in (tmp_path / "solutions").rglob("*") if path.is_file()} == before
     run_quiz(*release, "tiny", cwd=tmp_path)
     _, err = run_quiz(*release, "other", "--into", "tiny_quiz", cwd=tmp_path, code=2)
-    assert "was made from a quiz; put the questions into that one" in err
+    assert "was made from a quiz; add the questions to that quiz" in err
 
 
 def test_a_sign_in_a_block_of_words_is_no_comment(tmp_path):

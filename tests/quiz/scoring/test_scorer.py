@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.base.errors import SandboxError, UsageError
+from autograder.base.i18n import same
 from autograder.quiz.notation.parsing import FormatError
 from autograder.quiz.scoring import credit
 from autograder.quiz.scoring.markers import Variant, Verdict
@@ -61,9 +62,9 @@ CASES = [
     ("one", "", BLANK, 0, ""),
     ("one", "  ", BLANK, 0, ""),
     ("one", None, BLANK, 0, ""),
-    ("one", ["A", "B"], MALFORMED, 0, "2 options were chosen, but one is asked for"),
-    ("one", "A and B", MALFORMED, 0, "and b is none of the options A, B, C"),
-    ("one", "Z", MALFORMED, 0, "Z is none"),
+    ("one", ["A", "B"], MALFORMED, 0, "2 options were chosen; choose one"),
+    ("one", "A and B", MALFORMED, 0, "and b is not one of the options A, B, C"),
+    ("one", "Z", MALFORMED, 0, "Z is not one"),
     ("some", "A", "partial", 0.5, "right options that were not chosen: 1"),
     ("some", "ABC", "partial", 0.5, "one is odd"),
     ("some", "ABCD", WRONG, 0, "three is odd"),
@@ -91,10 +92,10 @@ CASES = [
     ("shapes", {"W": {}, "b": {}}, BLANK, 0, ""),
     ("shapes", "W:\nb: 1x1", "partial", 0.25, ""),
     ("shapes", "W = (8, 1), b = (1, 1)", "right", 1, ""),
-    ("shapes", "W = 8x1; V = 1x1", MALFORMED, 0, "V is none of the options W, b"),
+    ("shapes", "W = 8x1; V = 1x1", MALFORMED, 0, "V is not one of the options W, b"),
     ("words", "word = f(x, number = 2)", WRONG, 0, ""),
     ("words", {"word": "“偏置”。"}, "partial", 0.333333, ""),
-    ("shapes", {"V": "8x1"}, MALFORMED, 0, "V is none of the options W, b"),
+    ("shapes", {"V": "8x1"}, MALFORMED, 0, "V is not one of the options W, b"),
     ("words", {"word": "OFFSET", "number": "0.1125", "choice": "行"}, "right", 1, ""),
     ("words", {"word": "weight", "number": ".224", "choice": "B"}, WRONG, 0, "number: without the half"),
     ("sum", "3.003", "right", 1, ""),
@@ -248,7 +249,7 @@ def test_variants_that_were_not_checked_are_not_scored(quiz):
 
 def test_code_that_cannot_be_run_is_nobodys_zero(quiz):
     def broken(question, answer):
-        raise SandboxError("gone")
+        raise SandboxError(same("gone"))
 
     scored = Scorer(quiz, VARIANTS, broken).score(Sheet("ann", tiny.RIGHT))
     assert (scored.status, scored.score) == ("error", None)
