@@ -39,8 +39,9 @@ from autograder.cli.quiz import app as quiz
 if TYPE_CHECKING:
     from autograder.base.i18n import Language
     from autograder.course.course import Course
+    from autograder.grading.audit import Selection
     from autograder.grading.batch import Grade
-    from autograder.results.audit import Audit
+    from autograder.results.audit import Audit, Version
     from autograder.results.grade_report import GradeReport
 
 app = typer.Typer(
@@ -150,13 +151,32 @@ def check(
 def audit(
     assignments: AssignmentsArgument = None,
     jobs: JobsOption = None,
+    keys: Annotated[
+        int, typer.Option("--keys", min=1, help="Judge every version with so many course keys: what only luck catches?")
+    ] = 1,
+    exercise: Annotated[
+        list[str] | None, typer.Option("--exercise", help="Audit this exercise only; may be given several times.")
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Judge the version with this id only; may be given several times."),
+    ] = None,
     course: CourseOption = Path(),
     lang: LangOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Grade known and generated wrong versions, and right ones, to see what a rubric is worth."""
     with errors_as_exit_codes(lang):
-        audits = _audit_all(course, assignments or [], jobs, choose(lang), quiet=json_output)
+        audits = _audit_all(
+            course,
+            assignments or [],
+            jobs,
+            choose(lang),
+            keys=keys,
+            exercises=exercise or [],
+            versions=only or [],
+            quiet=json_output,
+        )
         if json_output:
             print_json([audited.to_dict() for audited in audits])
         else:
@@ -260,7 +280,17 @@ def _grade_all(
     return reports
 
 
-def _audit_all(start: Path, names: list[str], processes: int | None, language: Language, *, quiet: bool) -> list[Audit]:
+def _audit_all(
+    start: Path,
+    names: list[str],
+    processes: int | None,
+    language: Language,
+    *,
+    keys: int,
+    exercises: list[str],
+    versions: list[str],
+    quiet: bool,
+) -> list[Audit]:
     from autograder.base.i18n import text
     from autograder.course import mutants
     from autograder.course.course import Course
@@ -277,17 +307,36 @@ def _audit_all(start: Path, names: list[str], processes: int | None, language: L
             else:
                 words = text("{assignment}: has no private/mutants.yaml; not audited", assignment=assignment.name)
                 typer.echo(words.get(language), err=True)
-    total = sum(audits.count_versions(assignment) for assignment in assignments)
-    with progress(total, language, quiet=quiet) as advance:
+    chosen = audits.Selection(frozenset(exercises), frozenset(versions))
+    found = [audits.versions_of(assignment) for assignment in assignments]
+    _refuse_unknown_names(chosen, [version for there in found for version in there])
+    counts = [sum(map(chosen.has, there)) for there in found]
+    with progress(sum(counts), language, quiet=quiet) as advance:
         return [
             audits.audit(
                 assignment,
                 processes=processes or default_jobs(),
+                keys=keys,
+                chosen=chosen,
                 confined=confine.is_available(assignment.settings.limits.scratch_mb),
                 advance=advance,
             )
-            for assignment in assignments
+            for assignment, count in zip(assignments, counts, strict=True)
+            if count or chosen == audits.EVERYTHING
         ]
+
+
+def _refuse_unknown_names(chosen: Selection, versions: list[Version]) -> None:
+    """An exercise or a version that no audited assignment has is a misspelling."""
+    from autograder.base.i18n import text
+
+    for name in sorted(chosen.exercises - {version.exercise for version in versions}):
+        there_are = ", ".join(dict.fromkeys(version.exercise for version in versions))
+        raise UsageError(text("no exercise is called {name}; there are: {names}", name=name, names=there_are))
+    for name in sorted(chosen.versions - {version.id for version in versions if chosen.has(version)}):
+        raise UsageError(
+            text("no version has the id {name}; `autograder audit --json` lists them as `versions`", name=name)
+        )
 
 
 @contextmanager

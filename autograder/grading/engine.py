@@ -238,6 +238,9 @@ class Engine:
                 continue
             if "report" in message:
                 yield GradeReport.model_validate(message["report"])
+                if message.get("more"):
+                    session.deadline = time.monotonic() + self._patience_s
+                    continue
             else:
                 self._blank = tuple(ExerciseResult.model_validate(exercise) for exercise in message["blank"])
                 session.is_ready = True

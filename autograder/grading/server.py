@@ -19,6 +19,7 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -33,10 +34,11 @@ from autograder.course.course import Assignment
 from autograder.course.jobs import Job
 from autograder.course.mutants import Answers
 from autograder.results.grade_report import GradeReport
+from autograder.rubric import replay
 from autograder.rubric.judge import Judge
 from autograder.rubric.known_mistakes import KnownMistakes
 from autograder.rubric.plugin import run_criteria
-from autograder.rubric.provenance import Provenance
+from autograder.rubric.provenance import Provenance, seed_of
 from autograder.rubric.pytest_session import run_session
 from autograder.rubric.run import make_report, open_submission
 from autograder.sandbox import confine, workfolder
@@ -125,8 +127,11 @@ class Session:
         for line in channel:
             message = json.loads(line)
             self._known_mistakes.deadly = frozenset(message.get("deadly", ()))
+            job = Job.of_message(message)
             try:
-                _send(channel, {"report": self.grade(Job.of_message(message), zygote).to_dict()})
+                for report in self._grade_with_other_keys(job, zygote):
+                    _send(channel, {"report": report.to_dict(), "more": True})
+                _send(channel, {"report": self.grade(job, zygote).to_dict()})
             except ConfigError as error:
                 print(error, file=sys.stderr)  # for the author: a report names no path or line of the course
                 words = text("the assignment is at fault")
@@ -152,6 +157,32 @@ class Session:
             run_criteria(self._criteria)
             problems = (*job.problems, *submission.problems, *runner.problems)
         return self._report(job, started, problems=problems, submission=submission)
+
+    def _grade_with_other_keys(self, job: Job, zygote: Zygote) -> Iterator[GradeReport]:
+        """Judge one version of the author's with each of the other keys that the job names, and look for no causes.
+
+        A worker and its messages take ten times as long as most criteria, so they are tried in this process.
+        """
+        if job.path is None or not job.keys:
+            return
+        judge, submission = self._judge, submissions.read(job.path)
+        own_key, explain = judge.key, judge.explain
+        judge.exercise, judge.explain = job.exercise, None
+        version = replay.load(judge, submission)
+        try:
+            for key in job.keys:
+                started = time.perf_counter()
+                judge.use_key(key)
+                if version is None:
+                    judge.skip_all()
+                else:
+                    with replay.before(judge, version):
+                        run_criteria(self._criteria)
+                report = self._report(job, started, submission=submission)
+                yield report.model_copy(update={"seed": seed_of(key, judge.assignment)})
+        finally:
+            judge.use_key(own_key)
+            judge.explain = explain
 
     def _report(self, job: Job, started: float, **what: Any) -> GradeReport:
         return make_report(self._judge, self._provenance, student=job.student, path=job.path, started=started, **what)

@@ -13,7 +13,11 @@ from autograder.results.audit import Audit
 
 def tables(audit: Audit, language: Language) -> Group:
     """Return tables about one assignment: a line per criterion, the survivors, the faults, the rates."""
-    parts: list[RenderableType] = [Styled(audit.assignment, style="bold"), _criteria(audit, language)]
+    parts: list[RenderableType] = [Styled(audit.assignment, style="bold")]
+    if audit.criteria:
+        parts.append(_criteria(audit, language))
+    if audit.keys > 1:
+        parts.append(_shares(audit, language))
     if audit.survivors:
         parts.append(Styled(text("generated versions that lose no points:").get(language), style="yellow"))
         parts.extend(Styled(f"  {version.id}") for version in audit.survivors)
@@ -38,10 +42,27 @@ def _criteria(audit: Audit, language: Language) -> Table:
     for heading in (text("named mutants"), text("generated"), text("decisive")):
         table.add_column(Styled(heading.get(language)), justify="right")
     for criterion in audit.criteria:
+        if not criterion.tried:
+            words = text("no version was tried against it").get(language)
+            table.add_row(Styled(f"{criterion.id}: {words}", style="red"), "", "", "")
+            continue
         kills = criterion.named + criterion.generated
         style = "" if criterion.decisive else "yellow" if kills else "red"
         counts = (criterion.named, criterion.generated, criterion.decisive)
         table.add_row(Styled(criterion.id, style=style), *(Styled(str(count), style=style) for count in counts))
+    return table
+
+
+def _shares(audit: Audit, language: Language) -> Table:
+    """Return a line for each named version, and for each generated one that some keys miss."""
+    table = plain_table()
+    table.add_column(Styled(text("version").get(language)))
+    table.add_column(Styled(text("keys that judge it rightly").get(language)), justify="right")
+    for version in audit.versions:
+        if version.kind in ("mutant", "equivalent") or (version.kind == "generated" and version.share < 1):
+            right = round(version.share * version.keys)
+            style = "" if right == version.keys else "red"
+            table.add_row(Styled(version.id, style=style), Styled(f"{right} / {version.keys}", style=style))
     return table
 
 

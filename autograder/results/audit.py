@@ -32,6 +32,9 @@ class Version(Record):
         diagnosis: the id of the first diagnosis a student would read.
         excuse: why a generated version is right after all.
         problem: why it could not be graded.
+        keys: how many course keys judged it; ``failed`` and ``missed`` hold what any of them found, the other fields
+            what the first found.
+        caught: how many of them took a point from it; for a named mutant, how many failed all criteria it names.
         earned: its points in its exercise.
         points: what the exercise is worth.
     """
@@ -45,8 +48,25 @@ class Version(Record):
     diagnosis: str | None = None
     excuse: str | None = None
     problem: str | None = None
+    keys: int = 1
+    caught: int = 0
     earned: float = 0.0
     points: float = 0.0
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether it should lose points, as far as is known."""
+        return self.kind != "equivalent" and not self.excuse
+
+    @property
+    def share(self) -> float:
+        """The share of the keys that judge it rightly: that catch a wrong version, or accept a right one."""
+        return (self.caught if self.is_wrong else self.keys - self.caught) / self.keys
+
+    @property
+    def is_luck(self) -> bool:
+        """Whether some keys catch it and others do not."""
+        return 0 < self.caught < self.keys and not self.problem
 
     @property
     def is_cheap(self) -> bool:
@@ -71,12 +91,16 @@ class CriterionAudit(Record):
 
     Args:
         id: the criterion; all cases of a parametrised one count as one.
+        exercise: the exercise of the criterion.
+        tried: how many wrong versions of its exercise there are.
         named: how many named mutants fail it.
         generated: how many generated versions do.
         decisive: how many of both fail nothing else.
     """
 
     id: str
+    exercise: str
+    tried: int
     named: int
     generated: int
     decisive: int
@@ -87,6 +111,10 @@ class Audit(Record):
 
     schema_: Literal[1] = Field(default=1, alias="schema")
     assignment: str
+    keys: int = 1
+    """With how many course keys the versions were judged."""
+    is_partial: bool = False
+    """Were only some versions asked for by their names? Then nothing can be said of the rubric as a whole."""
     versions: tuple[Version, ...]
     criteria: tuple[CriterionAudit, ...]
     stale: tuple[str, ...] = ()
@@ -95,6 +123,11 @@ class Audit(Record):
     def of(self, kind: Kind) -> list[Version]:
         """Return the versions of one kind."""
         return [version for version in self.versions if version.kind == kind]
+
+    @property
+    def untried(self) -> list[CriterionAudit]:
+        """The criteria of exercises of which no wrong version was made."""
+        return [criterion for criterion in self.criteria if not criterion.tried]
 
     @property
     def survivors(self) -> list[Version]:
@@ -117,17 +150,22 @@ class Audit(Record):
     def faults(self) -> list[str]:
         """What needs fixing in the rubric or ``mutants.yaml``, a line each."""
         found = [f"{v.id}: could not be graded: {v.problem}" for v in self.versions if v.problem]
-        found += [f"{v.id}: passes {', '.join(v.missed)}" for v in self.of("mutant") if v.missed]
-        found += [f"{v.id}: is right but fails {', '.join(v.failed)}" for v in self.of("equivalent") if v.failed]
+        found += [f"{v.id}: passes {', '.join(v.missed)}{_with_some(v)}" for v in self.of("mutant") if v.missed]
+        found += [
+            f"{v.id}: is right but fails {', '.join(v.failed)}{_with_some(v)}"
+            for v in self.of("equivalent")
+            if v.failed
+        ]
+        found += [f"{v.id}: is caught{_with_some(v)} only" for v in self.of("generated") if v.is_luck and v.is_wrong]
         found += [f"{v.id}: is diagnosed as {v.diagnosis}" for v in self.of("equivalent") if v.diagnosis]
         found += [
-            f"{v.id}: is listed as right but fails {', '.join(v.failed)}"
+            f"{v.id}: is listed as right but fails {', '.join(v.failed)}{_with_some(v)}"
             for v in self.of("generated")
             if v.excuse and v.failed
         ]
         found += [f"{v.id}: earns {v.earned:g} of {v.points:g} points" for v in self.versions if v.is_cheap]
         found += [f"generated_equivalents: no generated version is called {name!r}" for name in self.stale]
-        if self.kill_rate < MIN_KILL_RATE:
+        if self.kill_rate < MIN_KILL_RATE and not self.is_partial:
             found.append(f"{self.kill_rate:.1%} of the generated versions lose a point; {MIN_KILL_RATE:.0%} must")
         return found
 
@@ -135,4 +173,15 @@ class Audit(Record):
         """Return the audit as plain values, with the rates, survivors and faults that follow from it."""
         document = self.model_dump(mode="json", by_alias=True)
         rates = {"kill_rate": round(self.kill_rate, 4), "diagnosis_rate": round(self.diagnosis_rate, 4)}
-        return document | rates | {"survivors": [v.id for v in self.survivors], "faults": self.faults}
+        for version, written in zip(self.versions, document["versions"], strict=True):
+            written["share"] = round(version.share, 4)
+        lists = {"survivors": [v.id for v in self.survivors], "untried": [c.id for c in self.untried]}
+        return document | rates | lists | {"faults": self.faults}
+
+
+def _with_some(version: Version) -> str:
+    """Say how many of several keys show a fault: miss a mutant, or fail anything else."""
+    if version.keys == 1:
+        return ""
+    count = version.keys - version.caught if version.kind == "mutant" else version.caught
+    return f" with {count} of {version.keys} keys"

@@ -328,12 +328,23 @@ def assert_unchanged(function: Callable[..., Any], *arguments: Any) -> Any:
         CheckFailed: an argument was changed in place.
     """
     result = function(*arguments)
+    assert_arguments_unchanged()
+    return result
+
+
+def assert_arguments_unchanged() -> None:
+    """The last call changed no argument that it may not change; nor did the iterator it returned, as far as it went.
+
+    For generators: their body runs while the items are taken, so `assert_unchanged` comes too early.
+
+    Raises:
+        CheckFailed: an argument was changed in place.
+    """
     call = last_call()
     if call is not None and call.changed:
         raise CheckFailed(
             _after_call(text("the call changed its argument {names} in place", names=", ".join(call.changed)))
         )
-    return result
 
 
 def assert_stable(function: Callable[..., Any], *arguments: Any) -> torch.Tensor:

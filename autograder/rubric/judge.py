@@ -101,6 +101,11 @@ class Judge:
             self._seeds[name] = derive_seed(self.key, self.assignment.name, name)
         return self._seeds[name]
 
+    def use_key(self, key: bytes) -> None:
+        """Seed all random inputs by another key from now on."""
+        self.key = key
+        self._seeds.clear()
+
     def inputs_of(self, judged: Criterion) -> torch.Generator:
         """Return the generator of a criterion's inputs, seeded from the course's secret alike for all submissions."""
         import torch

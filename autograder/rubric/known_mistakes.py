@@ -39,7 +39,7 @@ MAX_ROUNDS = 30_000
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Discard what a mutant prints, and its warnings."""
     with redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -159,7 +159,7 @@ class KnownMistakes:
         """Try a criterion on a version whose functions are in this process."""
         self._judge.seed_here(judged)
         try:
-            with _quietly(), at_most(MAX_ROUNDS):
+            with quietly(), at_most(MAX_ROUNDS):
                 self._judge.call(judged, version)
         except TooManyRounds:
             return Finding(StudentTimeout.__name__)

@@ -12,6 +12,11 @@ from autograder.results.grade_report import GradeReport
 from autograder.sandbox import confine
 
 
+def seed_of(key: bytes, assignment: Assignment) -> str:
+    """What a report records of the course's key."""
+    return f"{derive_seed(key, assignment.name):016x}"
+
+
 class Provenance:
     """What produced a grade, the same for every submission of one run.
 
@@ -25,7 +30,7 @@ class Provenance:
         self._confined = confined
         self.fields: dict[str, Any] = {
             "rubric_sha256": assignment.sha256(),
-            "seed": f"{derive_seed(key, assignment.name):016x}",
+            "seed": seed_of(key, assignment),
             "sandbox": confine.level() if confined else confine.UNCONFINED,
             "versions": {
                 "autograder": autograder.__version__,

@@ -22,7 +22,6 @@ import warnings
 import weakref
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -281,11 +280,6 @@ class Notebook:
             self._loop = asyncio.new_event_loop()
             weakref.finalize(self, self._loop.close)
         return self._loop.run_until_complete(coroutine)
-
-
-def first_items(value: Any, most: int) -> Any:
-    """Return the first items of an iterator, and anything else as it is."""
-    return list(islice(value, most)) if hasattr(type(value), "__next__") else value
 
 
 def _syntax_failure(error: BaseException, label: str) -> Failure:

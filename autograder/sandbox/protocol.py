@@ -270,10 +270,12 @@ class ValueReply(_Reply):
 
     Attributes:
         result: its tree.
+        changed: about an iterator, as in the `CallReply` that it came in; absent where there is nothing to compare.
         grads: pairs of a leaf tensor's index and the index of its gradient.
     """
 
     result: object
+    changed: NotRequired[object]
     grads: NotRequired[object]
 
 
@@ -285,7 +287,8 @@ class CallReply(_Reply):
         result: the tree of what the function returned.
         aliases: pairs of the index of a tensor in the result and of the argument that it is.
         changed: indices of arguments that the function changed although it may not.
-        updates: index, tree of values and tree of gradient of each argument that it may change.
+        updates: for each argument that it may change its index, tree of values, tree of gradient, ``requires_grad``
+            and ``is_leaf``.
         modes: number and ``training`` of each of the rubric's networks that were passed to it.
         graph: the number of the call's graph, where the result has one.
         grads: as in a `ValueReply`.

@@ -12,7 +12,8 @@ from typing import Any, assert_never, cast
 import torch
 
 from autograder.sandbox import interrupts, notes, stand_ins, workfolder
-from autograder.sandbox.cells import Failure, Notebook, first_items
+from autograder.sandbox.cells import Failure, Notebook
+from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
 from autograder.sandbox.generators import seed_generators
 from autograder.sandbox.protocol import (
     CallbackReply,
@@ -39,7 +40,7 @@ from autograder.sandbox.protocol import (
 )
 from autograder.sandbox.showing import CellDisplay
 from autograder.sandbox.tracing import Recorder
-from autograder.sandbox.wire import Connection, Decoder, Encoder, Received, Tree, WireError, pack, to_bytes
+from autograder.sandbox.wire import Connection, Decoder, Encoder, Received, Tree, WireError, pack
 
 _NAMES_SENT = 500
 """How many other names a submission defines are sent, to find one that was meant."""
@@ -62,6 +63,7 @@ class Worker:
         self._notebook = Notebook({})
         self._objects: dict[int, tuple[Any, str | None]] = {}  # what the other side holds a handle on, and its view
         self._graphs: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}  # inputs and outputs of calls
+        self._frozen: dict[int, Frozen] = {}  # what the call may not change that an iterator came from
         self._count = 0
 
     def serve(self) -> None:
@@ -75,9 +77,11 @@ class Worker:
         for handle in message.get("free", ()):
             self._objects.pop(handle, None)
             self._graphs.pop(handle, None)
+            self._frozen.pop(handle, None)
         if message.get("forget"):
             self._objects.clear()
             self._graphs.clear()
+            self._frozen.clear()
         if "seed" in message:
             seed_generators(message["seed"])
         try:
@@ -173,14 +177,14 @@ class Worker:
         decoder = Decoder(values, lambda tag, inner: self._resolve(tag, inner, networks))
         positional, keywords = decoder.decode(message["args"]), decoder.decode(message["kwargs"])
         function = self._target(message)
-        frozen = [i for i in range(message["inputs"]) if i not in message["changes"]]
-        before = [_content(values[i]) for i in frozen]
+        frozen = Frozen({i: values[i] for i in range(message["inputs"]) if i not in message["changes"]})
         with torch.set_grad_enabled(message["grad_enabled"]):
             result = function(*positional, **keywords)
-        changed = [i for i, old in zip(frozen, before, strict=True) if not _is_still(values[i], old)]
-        if "most" in message:
-            result = first_items(result, message["most"])
-        encoder = Encoder(self._handle)
+        frozen.compare()
+        if "most" in message and is_iterator(result):
+            result = take_first(result, message["most"], frozen)
+        changed = frozen.changed
+        encoder = Encoder(lambda value: self._handle(value, frozen))
         tree = encoder.encode(result)
         answer: CallReply = {
             "result": tree,
@@ -205,7 +209,8 @@ class Worker:
         function, encoder = self._find(message["name"]), Encoder(lambda _: None)
         recorder = Recorder(message["watch"], exact=message["exact"])
         with torch.set_grad_enabled(message["grad_enabled"]), recorder as record:
-            result = first_items(function(*arguments), message["most"])
+            result = function(*arguments)
+            result = list(islice(result, message["most"])) if is_iterator(result) else result
             pack(ValueReply(result=encoder.encode(result)), encoder.tensors)  # a tensor may calculate itself only here
         self._reply(None if record.uses is None else [list(use) for use in record.uses])
 
@@ -228,20 +233,19 @@ class Worker:
     def _next(self, message: NextRequest) -> None:
         iterator, view = self._objects[message["object"]]
         self._notebook.enter(view)
-        try:
-            self._reply([next(iterator)])
-        except StopIteration:
-            self._reply([])
+        frozen = self._frozen.get(message["object"], Frozen({}))
+        self._reply(take_next(iterator, frozen), frozen)
 
     def _take(self, message: TakeRequest) -> None:
         iterable, view = self._objects[message["object"]]
         self._notebook.enter(view)
-        self._reply(list(islice(iterable, message["most"])))
+        frozen = self._frozen.get(message["object"], Frozen({}))
+        self._reply(take_first(iter(iterable), message["most"], frozen), frozen)
 
     def _iter(self, message: IterRequest) -> None:
         iterable, view = self._objects[message["object"]]
         self._notebook.enter(view)
-        self._reply(iter(iterable))
+        self._reply(iter(iterable), self._frozen.get(message["object"]))
 
     def _get(self, message: GetRequest) -> None:
         owner, view = self._objects[message["object"]]
@@ -272,10 +276,12 @@ class Worker:
         self._objects[self._count] = (value, self._notebook.current)
         return self._count
 
-    def _handle(self, value: Any) -> Tree:
+    def _handle(self, value: Any, frozen: Frozen | None = None) -> Tree:
         """Keep here what cannot be sent; return a handle to it: number, type, whether it is an iterator."""
-        iterator = hasattr(type(value), "__next__")
-        return {"h": [self._keep(value), type(value).__name__[:80], iterator]}
+        handle, iterator = self._keep(value), is_iterator(value)
+        if iterator and frozen:
+            self._frozen[handle] = frozen
+        return {"h": [handle, type(value).__name__[:80], iterator]}
 
     def _resolve(self, tag: str, inner: Tree, networks: list[Network] | None = None) -> Any:
         if tag == "F":
@@ -337,9 +343,12 @@ class Worker:
         except OSError:
             raise _HungUp from None
 
-    def _reply(self, value: Any) -> None:
-        encoder = Encoder(self._handle)
-        self._reply_values(ValueReply(result=encoder.encode(value)), encoder)
+    def _reply(self, value: Any, frozen: Frozen | None = None) -> None:
+        encoder = Encoder(lambda inner: self._handle(inner, frozen))
+        answer = ValueReply(result=encoder.encode(value))
+        if frozen:
+            answer["changed"] = frozen.changed
+        self._reply_values(answer, encoder)
 
     def _reply_tensors(
         self, message: CallReply | VjpReply, encoder: Encoder, graph_inputs: list[torch.Tensor] | None
@@ -390,20 +399,14 @@ def _as_arguments(received: list[Received], gradients: dict[str, int]) -> tuple[
     return leaves, values
 
 
-def _content(tensor: torch.Tensor) -> tuple[torch.Size, torch.dtype, bytes]:
-    return tensor.shape, tensor.dtype, to_bytes(tensor)
-
-
-def _is_still(tensor: torch.Tensor, content: tuple[torch.Size, torch.dtype, bytes]) -> bool:
-    shape, dtype, values = content
-    return tensor.shape == shape and tensor.dtype == dtype and to_bytes(tensor) == values
-
-
-def _state(tensor: torch.Tensor, encoder: Encoder) -> tuple[Tree, Tree]:
-    """Return the present values and gradient of an argument that may be changed."""
+def _state(tensor: torch.Tensor, encoder: Encoder) -> tuple[Tree, Tree, bool, bool]:
+    """Return the present values, gradient, ``requires_grad`` and ``is_leaf`` of an argument that may be changed."""
     gradient = tensor.grad if tensor.is_leaf else None
-    return encoder.encode(tensor.detach().clone()), encoder.encode(
-        None if gradient is None else gradient.detach().clone()
+    return (
+        encoder.encode(tensor.detach().clone()),
+        encoder.encode(None if gradient is None else gradient.detach().clone()),
+        tensor.requires_grad,
+        tensor.is_leaf,
     )
 
 

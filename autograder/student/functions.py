@@ -28,7 +28,8 @@ class Runner(Protocol):
             most: how many items to return instead of an iterator; None for the iterator itself.
 
         Returns:
-            Its result, and the parameters it changed although it may not.
+            Its result, and the parameters it changed although it may not; the list grows if an iterator that it
+            returned changes one later.
 
         Raises:
             StudentError: it returned no value.
@@ -114,7 +115,7 @@ class StudentFunction:
         arguments = _in_order(self.function, positional, named)
         call = self._remember(arguments)
         result, changed = self.runner.call(self.function, arguments, most=most)
-        call.changed.extend(changed)
+        call.changed = changed  # the runner's own list: while an iterator is advanced it may grow
         return result
 
     def _remember(self, arguments: list[Any]) -> Call:

@@ -345,7 +345,7 @@ class Host:
             words = passed_over(what, str(name)[:80])
             if words is not None and words not in self._notes and len(self._notes) < MAX_NOTES:
                 number = next((cell.number for cell in self._cells if cell.label == label), None)
-                self._notes[words] = Problem.of("note", words, cell=number, line=_as_line(line) or None)
+                self._notes[words] = Problem.of("note", words, cell=number, line=as_line(line) or None)
 
     def _ask(self, request: Request) -> Result:
         return self.ask(request, [], on_timeout=text("the process did not answer"))[0]

@@ -191,8 +191,9 @@ class RemoteRunner:
         """Send a request about an object that stays in the worker; return the answer and its size in bytes."""
         with self.host.calling(origin) as late:
             answer, received = self.host.ask(request(target.handle), [], on_timeout=late, name=origin)
+        self.host.checked(lambda: target.watched.note(answer))
         size = sum(r.tensor.numel() * r.tensor.element_size() for r in received) + _size_of(answer["result"])
-        return self.host.checked(lambda: (self._results(answer, received, [], origin), size))
+        return self.host.checked(lambda: (self._results(answer, received, [], origin, target.watched), size))
 
     def _accept(
         self,
@@ -207,14 +208,23 @@ class RemoteRunner:
         if "updates" not in answer:
             raise WireError("not an answer to a call")
         decoder = Decoder([r.tensor for r in received])
-        for index, values, gradient in as_list(answer["updates"]):
+        for index, values, gradient, requires_grad, is_leaf in as_list(answer["updates"]):
             if index not in changes:
                 raise WireError("a change of an argument that may not change")
             _update(inputs[index], decoder.decode(values), decoder.decode(gradient))
-        changed = {owners.get(i, "") for i in as_list(answer["changed"]) if i not in changes} - {""}
-        return self._results(answer, received, inputs, origin), sorted(changed)
+            _update_flags(inputs[index], requires_grad, is_leaf)
+        watched = Watched({i: owner for i, owner in owners.items() if owner and i not in changes})
+        watched.note(answer)
+        return self._results(answer, received, inputs, origin, watched), watched.changed
 
-    def _results(self, answer: Result, received: list[Received], inputs: list[torch.Tensor], origin: str) -> Any:
+    def _results(
+        self,
+        answer: Result,
+        received: list[Received],
+        inputs: list[torch.Tensor],
+        origin: str,
+        watched: Watched | None = None,
+    ) -> Any:
         """Return the values of an answer; each tensor is what it is there: an argument, a leaf, the end of a graph."""
         tree, tensors = answer["result"], [r.tensor for r in received]
         aliases = {_index(out, tensors): inputs[_index(i, inputs)] for out, i in as_list(answer.get("aliases", []))}
@@ -239,7 +249,7 @@ class RemoteRunner:
             results = _RemoteGraph.apply(self.host, graph, origin, ends, [tensors[i] for i in ends], *leaves)
             for i, result in zip(ends, results, strict=True):
                 tensors[i] = result
-        return Decoder(tensors, lambda tag, inner: self._decode_handle(tag, inner, origin)).decode(tree)
+        return Decoder(tensors, lambda tag, inner: self._decode_handle(tag, inner, origin, watched)).decode(tree)
 
     # -- values --------------------------------------------------------------------------------------------------------
 
@@ -256,13 +266,13 @@ class RemoteRunner:
             return {"N": [number, value.training]} if isinstance(value, torch.nn.Module) else {"b": number}
         raise WireError(f"a {type(value).__name__} cannot be sent to a student's process")
 
-    def _decode_handle(self, tag: str, inner: Tree, origin: str) -> Any:
+    def _decode_handle(self, tag: str, inner: Tree, origin: str, watched: Watched | None = None) -> Any:
         if tag != "h":
             raise WireError(f"unknown tag {tag[:20]!r}")
         handle, kind, iterator = inner
         if type(handle) is not int or not isinstance(kind, str):
             raise WireError("malformed handle")
-        return (RemoteIterator if iterator is True else RemoteObject)(self, handle, kind[:80], origin)
+        return (RemoteIterator if iterator is True else RemoteObject)(self, handle, kind[:80], origin, watched)
 
     def _call_back(
         self, message: CallbackRequest, received: list[Received], callbacks: Callbacks, origin: str
@@ -281,6 +291,26 @@ class RemoteRunner:
             return {"error": f"{type(error).__name__}: {error}"[:500]}, []
 
 
+class Watched:
+    """Notes which arguments a call changed although it may not, or the iterator that it returned.
+
+    Args:
+        owners: the declared parameter of each tensor.
+    """
+
+    def __init__(self, owners: Mapping[int, str]) -> None:
+        self._owners = owners
+        self.changed: list[str] = []
+        """The parameters changed so far; the list grows while an iterator is advanced."""
+
+    def note(self, answer: Result) -> None:
+        """Take over what an untrusted answer says about them."""
+        for index in as_list(answer.get("changed", [])):
+            owner = self._owners.get(index)
+            if owner is not None and owner not in self.changed:
+                self.changed.append(owner)
+
+
 class RemoteObject:
     """An object that stays in the student's process: a module, a function, anything else.
 
@@ -289,10 +319,14 @@ class RemoteObject:
         handle: its number there.
         kind: the name of its type.
         origin: the declared function it came from.
+        watched: the arguments of the call it came from.
     """
 
-    def __init__(self, runner: RemoteRunner, handle: int, kind: str, origin: str) -> None:
+    def __init__(
+        self, runner: RemoteRunner, handle: int, kind: str, origin: str, watched: Watched | None = None
+    ) -> None:
         self.runner, self._handle, self._kind, self._origin = runner, handle, kind, origin
+        self.watched = watched or Watched({})
         self._generation = runner.host.generation
         weakref.finalize(self, runner.host.release, self._generation, handle)
 
@@ -515,3 +549,14 @@ def _update(argument: torch.Tensor, values: Any, gradient: Any) -> None:
             argument.grad = gradient
         else:
             argument.grad.copy_(gradient)
+
+
+def _update_flags(argument: torch.Tensor, requires_grad: object, is_leaf: object) -> None:
+    """Let an argument that may change require a gradient, or none, as it does over there; it may end in a graph too."""
+    if type(requires_grad) is not bool or type(is_leaf) is not bool:
+        raise WireError("malformed flags of an argument")
+    if not argument.is_leaf:
+        return
+    argument.requires_grad_(requires_grad and is_leaf)
+    if requires_grad and not is_leaf:
+        argument.add_(torch.zeros((), dtype=argument.dtype, requires_grad=True))

@@ -131,6 +131,13 @@ def assert_moves(student, params, X, y, *, lr, theta, steps):
     )
     for name, param, old, step in zip("wb", params, before, steps, strict=True):
         checks.assert_close(old - param.detach(), step, rtol=1e-3, atol=1e-5, name=f"{name}_before - {name}_after")
+        checks.require(
+            param.is_leaf and param.requires_grad,
+            {
+                "en": f"after the step {name} is no longer a leaf that requires gradients",
+                "zh": f"更新之后，{name} 不再是需要梯度的叶子张量",
+            },
+        )
 
 
 def deep_net(rng, *widths, std):
@@ -414,7 +421,7 @@ def test_gradients_by_depth_one_per_layer(student, rng):
     },
 )
 def test_gradients_by_depth_values(student, rng):
-    weights, X = deep_net(rng, 3, 5, 4, 4, std=0.7), torch.randn(6, 3, generator=rng)
+    weights, X = deep_net(rng, 3, 5, 4, 4, std=0.7), 2 * torch.randn(6, 3, generator=rng)
     with torch.no_grad():
         h, outputs = X, []
         for W in weights:

@@ -242,11 +242,14 @@ def test_concise_shapes(student, rng):
     needs="concise.shapes",
 )
 def test_concise_bends(student, rng):
-    net = student.train_concise(*inner_and_outer(rng, 100), 24, 2, 0.5, 16, 20)
-    X, y = inner_and_outer(rng, 400)
-    with torch.no_grad():
-        scores = checks.assert_finite(checks.assert_shape(net(X), (400, 2), name="net(X)"), name="net(X)")
-    share = float((scores.argmax(dim=1) == y).float().mean())
+    for _ in range(4):  # from some initial values right training gets stuck: draw again
+        net = student.train_concise(*inner_and_outer(rng, 100), 24, 2, 0.5, 16, 20)
+        X, y = inner_and_outer(rng, 400)
+        with torch.no_grad():
+            scores = checks.assert_finite(checks.assert_shape(net(X), (400, 2), name="net(X)"), name="net(X)")
+        share = float((scores.argmax(dim=1) == y).float().mean())
+        if share >= 0.82:
+            break
     checks.require(share >= 0.82, {
         "en": f"{share:.0%} of other points are classified correctly; at least 82% are required (straight lines get about 50%)",
         "zh": f"新的点有 {share:.0%} 分对了；要求至少 82%（直线大约只能分对 50%）",

@@ -299,6 +299,25 @@ def answering(**changes):
     return act
 
 
+@pytest.mark.parametrize("flags", [[], [1, 1], [True], [None, True], [True, "yes"], [True, True, True], [{}, []]])
+def test_flags_of_declared_arguments_are_truth_values(open_runner, flags):
+    x, y = arguments()
+    lie = answering(updates=[[0, {"t": 0}, None, *flags]])
+    with opened(open_runner, [lie], call_s=SILENCE_S, changes={"f": ("x",)}) as (_, student):
+        with pytest.raises(BadReply):
+            student.f(x, y)
+        assert (x.requires_grad, x.is_leaf) == (True, True)
+
+
+@pytest.mark.parametrize("changed", [3, "x", [[0]], [{}], {"0": 1}])
+def test_what_a_call_is_said_to_change_is_a_list_of_indices(open_runner, changed):
+    x, y = arguments()
+    with opened(open_runner, [answering(changed=changed)], call_s=SILENCE_S) as (_, student):
+        with pytest.raises(BadReply):
+            student.f(x, y)
+        assert are_untouched(x, y)
+
+
 @pytest.mark.parametrize(
     "lie",
     [
