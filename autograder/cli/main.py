@@ -151,15 +151,13 @@ def check(
 def audit(
     assignments: AssignmentsArgument = None,
     jobs: JobsOption = None,
-    keys: Annotated[
-        int, typer.Option("--keys", min=1, help="Judge every version with so many course keys: what only luck catches?")
-    ] = 1,
+    keys: Annotated[int, typer.Option("--keys", min=1, help="Number of course keys that judge each version.")] = 1,
     exercise: Annotated[
-        list[str] | None, typer.Option("--exercise", help="Audit this exercise only; may be given several times.")
+        list[str] | None, typer.Option("--exercise", help="Audit this exercise only; repeatable.")
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", help="Judge the version with this id only; may be given several times."),
+        typer.Option("--only", help="Judge this version only; repeatable."),
     ] = None,
     course: CourseOption = Path(),
     lang: LangOption = None,
