@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import builtins
 import codeop
+import inspect
 import linecache
 import re
 import sys
@@ -220,6 +221,22 @@ class Notebook:
 def first_items(value: Any, most: int) -> Any:
     """Return the first items of an iterator, and anything else as it is."""
     return list(islice(value, most)) if hasattr(type(value), "__next__") else value
+
+
+def positional_parameters(function: Any) -> tuple[list[str], int, bool] | None:
+    """Return what a function takes by position, read from its code alone: nothing of the student's runs.
+
+    Returns:
+        The names of its parameters, how many of them have no default, and whether any number of further ones may
+        follow; None if it is no plain function, or asks for keywords.
+    """
+    if type(function) is not types.FunctionType:
+        return None
+    code = function.__code__
+    if code.co_kwonlyargcount > len(function.__kwdefaults__ or {}):
+        return None
+    names = code.co_varnames[: code.co_argcount]
+    return list(names), len(names) - len(function.__defaults__ or ()), bool(code.co_flags & inspect.CO_VARARGS)
 
 
 def _syntax_failure(error: BaseException, label: str) -> Failure:

@@ -78,7 +78,7 @@ def describe(value: Any, levels: int = 2) -> str:
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)[:60]
     named = getattr(value, "__name__", None)
-    return named if isinstance(named, str) else type(value).__name__
+    return named if isinstance(named, str) and named.isidentifier() else type(value).__name__
 
 
 def values_are_hidden() -> bool:

@@ -8,11 +8,26 @@ does not declare as changed in place is frozen, and a change is noted instead of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from inspect import Parameter, Signature
+from typing import Any, NamedTuple, Protocol
 
 from autograder.course.settings import Function
 from autograder.student.calls import Call, remember_call
 from autograder.student.source_use import Source, Use
+
+
+class Parameters(NamedTuple):
+    """What a student's function takes by position.
+
+    Args:
+        names: of its parameters.
+        required: how many of them have no default.
+        more: whether any number of further ones may follow.
+    """
+
+    names: tuple[str, ...]
+    required: int
+    more: bool
 
 
 class Runner(Protocol):
@@ -32,6 +47,10 @@ class Runner(Protocol):
         Raises:
             StudentError: it returned no value.
         """
+        ...
+
+    def parameters(self, function: Function) -> Parameters | None:
+        """Look up what the student's function takes; None where nobody can tell."""
         ...
 
 
@@ -55,6 +74,14 @@ class StudentFunction:
     def __init__(self, function: Function, runner: Runner, source: Source | None = None) -> None:
         self.function, self.runner, self._source = function, runner, source
         self.__name__ = function.name
+
+    @property
+    def __signature__(self) -> Signature:
+        """What the assignment declares, for whoever gets the function in place of a plain one."""
+        kind, (names, required) = Parameter.POSITIONAL_OR_KEYWORD, (self.function.parameters, self.function.required)
+        return Signature(
+            [Parameter(n, kind, default=Parameter.empty if i < required else ...) for i, n in enumerate(names)]
+        )
 
     def find_use(self, *names: str) -> Use | None:
         """Find where its source text uses one of these names; None also means that there is no text to read."""

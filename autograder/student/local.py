@@ -13,10 +13,11 @@ from autograder.course.course import Assignment
 from autograder.course.settings import Function
 from autograder.course.submission import Submission
 from autograder.datasets import OFFLINE
-from autograder.sandbox.cells import Failure, Notebook, first_items
+from autograder.sandbox.cells import Failure, Notebook, first_items, positional_parameters
+from autograder.sandbox.stand_ins import make_here
 from autograder.sandbox.wire import identical
 from autograder.student.failures import missing_function, student_exception
-from autograder.student.functions import StudentFunction
+from autograder.student.functions import Parameters, StudentFunction
 
 
 def run_locally(assignment: Assignment, submission: Submission) -> tuple[Notebook, list[Failure]]:
@@ -63,7 +64,7 @@ class LocalRunner:
             target = self._find(function.name)
         except KeyError:
             raise StudentError(missing_function(function.name, self._defined())) from None
-        given = [self._own(argument) for argument in arguments]
+        given = [self._own(argument, name) for argument, name in zip(arguments, function.parameters, strict=False)]
         frozen = {
             name: [(tensor, tensor.detach().clone()) for tensor in _tensors(argument)]
             for name, argument in zip(function.parameters, given, strict=False)
@@ -80,12 +81,25 @@ class LocalRunner:
             result = result.clone()  # as it came back: the argument itself is restored in a moment
         return result, [name for name, pairs in frozen.items() if _restore(pairs)]
 
-    def _own(self, argument: Any) -> Any:
-        """Copy lists, as travelling does, and take the wrapper off the student's own functions."""
-        if isinstance(argument, StudentFunction):
+    def parameters(self, function: Function) -> Parameters | None:
+        """See `Runner`."""
+        try:
+            found = positional_parameters(self._find(function.name))
+        except KeyError:
+            return None
+        return None if found is None else Parameters(tuple(found[0]), *found[1:])
+
+    def _own(self, argument: Any, name: str) -> Any:
+        """Turn an argument into what arrives after travelling: lists are copies, functions real ones.
+
+        The wrapper comes off the student's own functions. Networks and classes stay what they are.
+        """
+        if isinstance(argument, StudentFunction) and argument.runner is self:
             return self._find(argument.function.name)
         if type(argument) in (list, tuple):
-            return type(argument)(self._own(inner) for inner in argument)
+            return type(argument)(self._own(inner, name) for inner in argument)
+        if callable(argument) and not isinstance(argument, torch.nn.Module | type):
+            return make_here(argument, name)
         return argument
 
 
