@@ -87,6 +87,10 @@ class StudentFunction:
         """Find where its source text uses one of these names; None also means that there is no text to read."""
         return None if self._source is None else self._source.find_use(self.function.name, names)
 
+    def parameters(self) -> Parameters | None:
+        """Look up what it takes in the submission; None where nobody can tell."""
+        return self.runner.parameters(self.function)
+
     def __call__(self, *positional: Any, **named: Any) -> Any:
         """Call it as the assignment declares it.
 

@@ -8,7 +8,6 @@ from typing import Any, Self
 import torch
 
 from autograder.base.environment import overridden
-from autograder.base.errors import StudentError
 from autograder.course.course import Assignment
 from autograder.course.settings import Function
 from autograder.course.submission import Submission
@@ -63,7 +62,7 @@ class LocalRunner:
         try:
             target = self._find(function.name)
         except KeyError:
-            raise StudentError(missing_function(function.name, self._defined())) from None
+            raise missing_function(function.name, self._defined()) from None
         given = [self._own(argument, name) for argument, name in zip(arguments, function.parameters, strict=False)]
         frozen = {
             name: [(tensor, tensor.detach().clone()) for tensor in _tensors(argument)]

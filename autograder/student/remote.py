@@ -124,7 +124,7 @@ class RemoteRunner:
         """See `autograder.student.functions.Runner`."""
         self.host.make_ready()
         if function.name not in self.host.defined:
-            raise self._note(function, "missing", StudentError(missing_function(function.name, self.host.defined)))
+            raise self._note(function, "missing", missing_function(function.name, self.host.defined))
         try:
             return self.call_remote(function.name, arguments, {}, function=function, most=most)
         except StudentTimeout as error:
