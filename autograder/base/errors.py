@@ -53,6 +53,10 @@ class UsageError(AutograderError):
         """Return the message in one language, or without one as the class says."""
         return str(self) if language is None else self.text.get(language)
 
+    def _render_traceback_(self) -> list[str]:
+        """Show the sentence alone below a cell; IPython calls this instead of printing our frames."""
+        return [str(self)]
+
 
 class Mistake(TypedDict):
     """A `ConfigError` as it travels between processes, in JSON or otherwise.

@@ -22,6 +22,11 @@ def missing_function(name: str, defined: Iterable[str]) -> NotDefined:
     return NotDefined(text("`{name}` is not defined in this submission{hint}", name=name, hint=hint))
 
 
+def unparsed_function(name: str, place: Text) -> NotDefined:
+    """Return the error that a function is missing because its cell is not Python."""
+    return NotDefined(text("`{name}` is not defined: {place} has a syntax error", name=name, place=place))
+
+
 def student_exception(function: str, failure: Failure) -> StudentException:
     """Return the student's own traceback as an error."""
     if failure.kind == "NotImplementedError" and not failure.message:

@@ -27,6 +27,7 @@ from autograder.sandbox.protocol import CellRequest, FinishRequest, Request, Res
 from autograder.sandbox.wire import Received, WireError
 from autograder.sandbox.workfolder import FILES_PER_MB
 from autograder.student.failures import student_exception, tell_failure
+from autograder.student.unparsed import Unparsed
 
 Value = TypeVar("Value")
 
@@ -79,6 +80,7 @@ class Host:
     ) -> None:
         self.limits = limits
         self.defined: list[str] = []
+        self.unparsed = Unparsed()
         self._zygote, self._cells, self._functions, self._grade_ids = zygote, cells, dict(functions), grade_ids
         self._load_seed, self._is_script = seed, is_script
         self._ends = time.monotonic() + limits.submission_s
@@ -147,8 +149,9 @@ class Host:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What went wrong while the cells ran, in their order, and whether too much was printed."""
-        of_cells = (problem for _, problems in sorted(self._problems.items()) for problem in problems)
+        """What went wrong while the cells ran, in their order but syntax errors first; whether too much was printed."""
+        in_order = sorted(self._problems.items(), key=lambda item: (not self.unparsed.is_first(item[0]), item[0]))
+        of_cells = (problem for _, problems in in_order for problem in problems)
         self._look_at_output()
         if not self._has_flooded:
             return tuple(of_cells)
@@ -236,7 +239,8 @@ class Host:
         failures = self.checked(
             lambda: [self._failure(tree) for tree in as_list(answer["result"])[:MAX_FAILURES_PER_CELL]]
         )
-        self._problems[position] = [_cell_problem(failure, cell) for failure in failures]
+        own = [failure for failure in failures if not self.unparsed.add(position, cell, failure)]
+        self._problems[position] = [_cell_problem(failure, cell) for failure in own]
 
     # -- requests ------------------------------------------------------------------------------------------------------
 

@@ -37,7 +37,7 @@ from autograder.sandbox.protocol import (
     VjpRequest,
 )
 from autograder.sandbox.wire import MAX_BODY, Decoder, Encoder, Received, Tree, WireError, used_tensors
-from autograder.student.failures import missing_function
+from autograder.student.failures import missing_function, unparsed_function
 from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.host import Host, as_list
 
@@ -124,6 +124,9 @@ class RemoteRunner:
         """See `autograder.student.functions.Runner`."""
         self.host.make_ready()
         if function.name not in self.host.defined:
+            place = self.host.unparsed.place_of(function.name)
+            if place is not None:  # what the report says at that cell already
+                raise unparsed_function(function.name, place)
             raise self._note(function, "missing", missing_function(function.name, self.host.defined))
         try:
             return self.call_remote(function.name, arguments, {}, function=function, most=most)
