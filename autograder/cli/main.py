@@ -369,7 +369,7 @@ def _check_once(file: Path, lang: Lang | None, *, as_json: bool) -> bool:
             return False
         screen.print(terminal.criteria(report.exercises, language))
         screen.print(terminal.progress(report.exercises, language, later=points_judged_later(assignment, file, report)))
-        if (step := terminal.next_step(report.exercises, language)) is not None:
+        if (step := terminal.next_step(report.exercises, report.problems, language)) is not None:
             screen.print(step)
     return all(c.outcome == "passed" for exercise in report.exercises for c in exercise.criteria)
 

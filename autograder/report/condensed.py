@@ -48,7 +48,8 @@ def _without_repetition(results: Sequence[CriterionResult]) -> list[CriterionRes
     for result, following in zip(results, [*results[1:], None], strict=True):
         if following is not None and _explanation(result) == _explanation(following):
             shown.append(result.model_copy(update={"message": same(""), "diagnosis": None, "hint": None}))
-        elif result.message.en and result.outcome == "failed" and result.message in said:
+            continue
+        if result.message.en and result.outcome == "failed" and result.message in said:
             shown.append(result.model_copy(update={"message": text("as above"), "diagnosis": None}))
         else:
             shown.append(result)

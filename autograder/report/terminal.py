@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text as Styled
 
 from autograder.base.i18n import Language, text
@@ -17,6 +17,7 @@ from autograder.results.cases import requirements
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport, Problem
 
 MARKS = {"passed": "✓", "failed": "✗", "error": "!", "skipped": "–"}
+_SYNTAX = re.compile(r"(?:Syntax|Indentation|Tab)Error\b")
 _TOTAL_WIDTH = 5
 _PROBLEMS_WIDTH = 40
 _STYLES = {"passed": "green", "failed": "red", "error": "yellow", "skipped": "dim"}
@@ -126,7 +127,8 @@ def progress(exercises: Sequence[ExerciseResult], language: Language, *, later: 
         return Group(table)
     if later > 0:
         words = text(
-            "{earned} of the {maximum} points that can be checked here; {later} more are judged by checks you do not see",
+            "{earned} of the {maximum} points that can be checked here; "
+            "{later} more are judged by checks you do not see",
             earned=points(earned),
             maximum=points(maximum),
             later=points(later),
@@ -137,8 +139,13 @@ def progress(exercises: Sequence[ExerciseResult], language: Language, *, later: 
     return Group(table)
 
 
-def next_step(exercises: Sequence[ExerciseResult], language: Language) -> Styled | None:
-    """The first requirement that is not met, for the end of a long list; None where all are."""
+def next_step(exercises: Sequence[ExerciseResult], problems: Sequence[Problem], language: Language) -> Styled | None:
+    """What to mend first, for the end of a long list: a syntax error, else what is not met; None where all is."""
+    first = problems[0] if problems else None
+    if first is not None and _SYNTAX.match(first.text.en.rpartition("\n")[2]):
+        lines = first.text.get(language).splitlines()
+        words = text("{place}: {error}", place=lines[0], error=lines[-1])
+        return Styled(f"{MARKS['failed']} {words.get(language)}", style=_STYLES["failed"])
     for exercise in exercises:
         for result in condense(exercise.criteria):
             if result.outcome == "failed":

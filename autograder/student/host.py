@@ -26,7 +26,7 @@ from autograder.sandbox.process import Callback, WorkerProcess, Zygote
 from autograder.sandbox.protocol import CellRequest, FinishRequest, Request, Result, StartRequest
 from autograder.sandbox.wire import Received, WireError
 from autograder.sandbox.workfolder import FILES_PER_MB
-from autograder.student.failures import student_exception, tell_failure
+from autograder.student.failures import student_exception, tell_failure, unparsed_function
 from autograder.student.unparsed import Unparsed
 
 Value = TypeVar("Value")
@@ -310,10 +310,14 @@ class Host:
             request, tensors, within_s=min(left, within_s), on_timeout=on_timeout, callback=callback
         )
         if "failure" in answer:
-            raise self.checked(lambda: student_exception(name, self._failure(answer["failure"])))
+            raise self.checked(lambda: self._as_error(name, self._failure(answer["failure"])))
         if "result" not in answer or "failed" in answer:
             self._worker.fail_reply(WireError("no result"))
         return answer, received
+
+    def _as_error(self, name: str, failure: Failure) -> StudentError:
+        missing = self.unparsed.cause_of(failure)
+        return student_exception(name, failure) if missing is None else unparsed_function(*missing)
 
     def _failure(self, tree: Any) -> Failure:
         kind, message, frames, is_full = tree

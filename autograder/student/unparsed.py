@@ -26,11 +26,16 @@ class Unparsed:
         if is_syntax_error(failure, cell):
             self._first.setdefault(position, _place(failure, cell))
             return False
+        missing = self.cause_of(failure)
+        if missing is not None:
+            self._after.setdefault(position, missing[1])
+        return missing is not None
+
+    def cause_of(self, failure: Failure) -> tuple[str, Text] | None:
+        """Return the name that is missing and where the syntax error is that a failure follows from."""
         missing = _UNDEFINED.match(failure.message) if failure.kind == "NameError" else None
         place = self.place_of(missing[1]) if missing else None
-        if place is not None:
-            self._after.setdefault(position, place)
-        return place is not None
+        return (missing[1], place) if missing and place is not None else None
 
     def place_of(self, name: str) -> Text | None:
         """Return where the syntax error is for which a name is missing, if that is the reason."""
