@@ -49,6 +49,8 @@ def cause_of(error: StudentException) -> Diagnosis | None:
     return None
 
 
+_EMPTY = text("`next` was called on an iterator that has nothing left. Use a `for` loop.")
+
 _CAUSES = (
     _Cause(
         "grad-is-none",
@@ -485,15 +487,8 @@ _CAUSES = (
         re.compile(r"'tuple' object does not support item assignment"),
         text("A tuple cannot be changed. Make a list of it, or build a new one."),
     ),
-    _Cause(
-        "iterator-is-empty",
-        (
-            "StopIteration",
-            "RuntimeError",
-        ),
-        re.compile(r"^$|generator raised StopIteration"),
-        text("`next` was called on an iterator that has nothing left. Use a `for` loop."),
-    ),
+    _Cause("iterator-is-empty", ("StopIteration",), re.compile(""), _EMPTY),
+    _Cause("iterator-is-empty", ("RuntimeError",), re.compile("generator raised StopIteration"), _EMPTY),
     _Cause(
         "name-is-not-defined",
         ("NameError",),
