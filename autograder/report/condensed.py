@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 
 from autograder.base.i18n import Text, same, text
 from autograder.results.cases import Requirement, requirements
@@ -45,7 +46,7 @@ def _with_count(requirement: Requirement) -> Text:
 def _without_repetition(results: Sequence[CriterionResult]) -> list[CriterionResult]:
     shown: list[CriterionResult] = []
     said: set[Text] = set()
-    for result, following in zip(results, [*results[1:], None], strict=True):
+    for result, following in zip_longest(results, results[1:]):
         if following is not None and _explanation(result) == _explanation(following):
             shown.append(result.model_copy(update={"message": same(""), "diagnosis": None, "hint": None}))
             continue

@@ -56,6 +56,10 @@ def test_what_was_not_tried_has_no_count():
     assert shown.title == TITLE
 
 
+def test_an_exercise_without_criteria_shows_none():
+    assert condense([]) == []
+
+
 def test_hidden_cases_stay_apart_from_visible_ones():
     assert len(condense([result("any[1]"), result("any[2]", visible=False)])) == 2
 
