@@ -119,7 +119,7 @@ def test_init_params_leaves(student):
             "zh": f"{name} 不需要梯度（requires_grad 为 False），因此学不到任何东西",
         })
         checks.require(value.is_leaf, {
-            "en": f"{name} is no leaf: it is the result of a calculation on a tensor that required gradients",
+            "en": f"{name} is not a leaf: it is the result of a calculation on a tensor that required gradients",
             "zh": f"{name} 不是叶子张量：它由另一个需要梯度的张量计算而来",
         })
 
@@ -127,12 +127,12 @@ def test_init_params_leaves(student):
 @criterion(
     "init_params", points=1,
     title={"zh": "w 是随机的", "en": "w is random"},
-    hint={"zh": "每次调用都应重新抽样，而且各个元素互不相同。", "en": "Draw anew at every call, and every element by itself."},
+    hint={"zh": "每次调用都应重新抽样，而且各个元素互不相同。", "en": "Draw again at every call, and every element independently."},
 )
 def test_init_params_random(student):
     first, second = (pair(student.init_params(8))[0] for _ in range(2))
     checks.require(first.unique().numel() > 1, {
-        "en": "all elements of w are equal: each one is to be drawn by itself",
+        "en": "all elements of w are equal: draw each one independently",
         "zh": "w 的所有元素都相等：每个元素应当单独抽样",
     }, actual=first)
     checks.require(not torch.equal(first, second), {
@@ -158,7 +158,7 @@ def test_linreg_shape(student, rng):
 @criterion(
     "linreg", points=1,
     title={"zh": "数值等于 Xw + b", "en": "the values are Xw + b"},
-    hint={"zh": "`*` 是逐元素相乘，`@` 才是矩阵乘法；别忘了 b。", "en": "`*` multiplies element by element, `@` is the matrix product; and mind b."},
+    hint={"zh": "`*` 是逐元素相乘，`@` 才是矩阵乘法；别忘了 b。", "en": "`*` multiplies element by element, `@` is the matrix product; and do not forget b."},
 )
 def test_linreg_values(student, rng):
     X, w, b = (torch.randn(shape, generator=rng) for shape in ((7, 8), (8, 1), (1, 1)))
@@ -332,7 +332,7 @@ def test_train_shapes(student, rng):
     "train", points=2,
     title={"zh": "学到真实参数 w* = (2, -3.4)、b* = 4.2", "en": "finds the true w* = (2, -3.4) and b* = 4.2"},
     hint={"zh": "这里不看损失，只看参数离真值多远。检查：每批先清零梯度，再反向传播，再更新；只平均一次。",
-          "en": "Not the loss is judged but how far the parameters are from the truth. Per batch: zero the gradients, go backward, update; average once only."},
+          "en": "What counts is how far the parameters are from the truth, not the loss. Per batch: zero the gradients, go backward, update; average once only."},
 )
 def test_train_recovers(student, rng):
     w, b = pair(student.train(*synthetic(rng, [2.0, -3.4], 4.2, 192), 0.4, 3, 32))

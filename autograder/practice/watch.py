@@ -1,7 +1,7 @@
 """`autograder check --watch`: checks a file whenever it is saved and says what that has changed.
 
-Nothing is cleared and nothing jumps: each check adds a few lines below the last. Hints come one at a time, when asked
-for, those of earlier requirements first; which ones have been shown is remembered from check to check.
+Nothing is cleared and nothing jumps: each check adds a few lines below the last. Hints come one at a time, on
+request, those of earlier criteria first; a check does not forget which ones have been shown.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LOOK_EVERY_S = 0.3
 
 
 class Event(Enum):
-    """What happens while one waits."""
+    """What can happen while `watch` waits."""
 
     SAVED = auto()
     HINT = auto()
@@ -37,11 +37,11 @@ class Event(Enum):
 
 
 class Watch:
-    """What has been seen of a file so far.
+    """Compares each check of a file with the one before and shows what has changed.
 
     Args:
-        console: where it is told.
-        language: what it speaks.
+        console: where to show it.
+        language: the language of the output.
         later: points that are judged by criteria which are not checked here.
     """
 
@@ -52,7 +52,7 @@ class Watch:
         self.passed = False
 
     def tell(self, report: GradeReport) -> None:
-        """What differs from the check before, and where every exercise stands."""
+        """Show what differs from the check before, and where every exercise stands."""
         merged = [merge(r) for exercise in report.exercises for r in requirements(exercise.criteria)]
         criteria = {c.id: c for c in merged}
         changed = [c for c in criteria.values() if _differs(self._criteria.get(c.id), c)]
@@ -69,14 +69,14 @@ class Watch:
         self._console.print(terminal.progress(report.exercises, self._language, later=self._later))
 
     def hint(self) -> None:
-        """The next hint that has not been shown."""
+        """Show the next hint that has not been shown yet."""
         for result in self._criteria.values():
             if result.outcome == "failed" and result.hint is not None and result.id not in self._hinted:
                 self._hinted.add(result.id)
                 self._console.print(Styled(result.title.get(self._language), style="bold"))
                 self._say(text("hint: {hint}", hint=result.hint))
                 return
-        self._say(text("there is no further hint"), "dim")
+        self._say(text("there are no more hints"), "dim")
 
     def _draw(self, result: CriterionResult) -> None:
         self._console.print(terminal.mark(result, self._language))
@@ -91,11 +91,11 @@ def watch(file: Path, check: Callable[[], GradeReport], seen: Watch, console: Co
     """Check at every save, until q is pressed.
 
     Args:
-        file: what is watched.
+        file: the file to watch.
         check: checks it.
-        seen: tells what comes out; it has seen the first check.
-        console: where it is told that one is waiting.
-        language: what is spoken.
+        seen: shows the results; it has seen the first check.
+        console: where to say what it is waiting for.
+        language: the language of the output.
     """
     waiting = Styled(
         text("waiting for {file} to be saved · h: next hint · q: quit", file=file.name).get(language), "dim"
@@ -117,7 +117,7 @@ def _differs(before: CriterionResult | None, now: CriterionResult) -> bool:
 
 
 def _events(file: Path) -> Iterator[Event]:
-    """Keys and saves, as they come; a file that is gone for a moment is being saved."""
+    """Yield keys and saves as they come; a file that is gone for a moment is being saved."""
 
     def stamp() -> tuple[int, int] | None:
         try:
@@ -141,7 +141,7 @@ def _events(file: Path) -> Iterator[Event]:
 
 @contextlib.contextmanager
 def _single_keys() -> Iterator[Callable[[float], str]]:
-    """A function that waits so many seconds for a key; where there is no keyboard it only waits."""
+    """Yield a function that waits so many seconds for a key; without a keyboard it only waits."""
     if sys.platform == "win32" or not sys.stdin.isatty():
         yield _no_key
         return

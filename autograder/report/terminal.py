@@ -1,4 +1,4 @@
-"""Results for terminals: a table of a whole class, and the criteria of one submission."""
+"""Shows results in terminals: a table of a whole class, and the criteria of one submission."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _STYLES = {"passed": "green", "failed": "red", "error": "yellow", "skipped": "di
 
 
 def class_table(reports: Sequence[GradeReport], language: Language, width: int) -> Group:
-    """One line per submission: the score of each exercise, the total, the problems.
+    """Return a table with one line per submission: the score of each exercise, the total, the problems.
 
     Args:
         reports: of one assignment.
         language: of the headings and problems.
-        width: columns of the terminal. Where the scores do not fit, each exercise is a mark; problems that do not fit
-            beside the scores come as a list of their own.
+        width: columns of the terminal. If the scores do not fit, each exercise is a mark; problems that do not fit
+            beside the scores become a list of their own.
     """
     ordered = sorted(reports, key=lambda r: r.student)
     exercises = {e.name: e.max_score for report in ordered for e in report.exercises}
@@ -71,7 +71,7 @@ def class_table(reports: Sequence[GradeReport], language: Language, width: int) 
 
 
 def summary(reports: Sequence[GradeReport], language: Language) -> Styled:
-    """Counts and the mean, in one line."""
+    """Return the counts and the mean in one line."""
     scores = [report.score for report in reports if report.score is not None]
     maximum = max((report.max_score for report in reports), default=0)
     by_status = {status: sum(r.status == status for r in reports) for status in ("graded", "unreadable", "error")}
@@ -86,7 +86,7 @@ def summary(reports: Sequence[GradeReport], language: Language) -> Styled:
 
 
 def criteria(exercises: Sequence[ExerciseResult], language: Language) -> Group:
-    """Every criterion with its mark; what failed with message, likely cause and hint."""
+    """Return every criterion with its mark, those that failed with message, likely cause and hint."""
     parts: list[RenderableType] = []
     for exercise in exercises:
         score = score_of(exercise)
@@ -98,17 +98,17 @@ def criteria(exercises: Sequence[ExerciseResult], language: Language) -> Group:
 
 
 def score_of(exercise: ExerciseResult) -> str:
-    """What was earned of what there is; nothing where there are no points, only things to be told."""
+    """Return the points earned and possible; nothing for an exercise that is worth no points."""
     return f"{points(exercise.score)}/{points(exercise.max_score)}" if exercise.max_score else ""
 
 
 def mark(result: CriterionResult, language: Language) -> Styled:
-    """A criterion's title with its verdict."""
+    """Return a criterion's title with its verdict."""
     return Styled(f"{MARKS[result.outcome]} {result.title.get(language)}", style=_STYLES[result.outcome])
 
 
 def progress(exercises: Sequence[ExerciseResult], language: Language, *, later: float = 0.0) -> Group:
-    """A line per exercise: a mark per requirement, the score; the total below, and what it leaves out.
+    """Return a line per exercise, with a mark per requirement and the score; the total below, and what it leaves out.
 
     Args:
         exercises: the verdicts.
@@ -160,12 +160,12 @@ def problem(found: Problem, language: Language) -> Styled:
 
 
 def explanation(result: CriterionResult, language: Language, *, hints: bool = True) -> list[str]:
-    """Message, likely cause and, where wanted, hint of a criterion that has not passed, a paragraph each."""
+    """Return message, likely cause and, if wanted, hint of a criterion that has not passed, a paragraph each."""
     return [words for kind, words in paragraphs(result, language) if hints or kind != "hint"]
 
 
 def paragraphs(result: CriterionResult, language: Language) -> Iterator[tuple[str, str]]:
-    """The same, each paragraph with its kind: ``message``, ``cause`` or ``hint``."""
+    """Yield these paragraphs, each with its kind: ``message``, ``cause`` or ``hint``."""
     if result.outcome == "passed":
         return
     if result.message.get(language):
@@ -177,7 +177,7 @@ def paragraphs(result: CriterionResult, language: Language) -> Iterator[tuple[st
 
 
 def plain(exercises: Sequence[ExerciseResult], language: Language) -> str:
-    """The same without colours, for logs and files."""
+    """Return what `criteria` shows as plain text, for logs and files."""
     lines = []
     for exercise in exercises:
         lines.append(f"{exercise.title.get(language)} ({exercise.name})")
@@ -188,7 +188,7 @@ def plain(exercises: Sequence[ExerciseResult], language: Language) -> str:
 
 
 def _score_cell(exercise: ExerciseResult | None, *, as_mark: bool) -> Styled:
-    """What was earned in an exercise, in figures or as a mark."""
+    """Return what was earned in an exercise, in figures or as a mark."""
     if exercise is None or exercise.score is None:
         return Styled("?", style="yellow")
     full = exercise.score == exercise.max_score

@@ -17,11 +17,11 @@ class ExerciseStatistics:
     """How the class did in one exercise.
 
     Args:
-        name: in ``assignment.yaml``.
-        title: for readers.
-        max_score: what can be reached.
-        mean: of those with a score; None where there are none.
-        full: how many reached all of it.
+        name: its name in ``assignment.yaml``.
+        title: its title, for readers.
+        max_score: the points it is worth.
+        mean: the mean of all scores; None if there are none.
+        full: how many have full marks.
         judged: how many have a score.
     """
 
@@ -39,9 +39,9 @@ class CriterionStatistics:
 
     Args:
         id: ``<exercise>.<name>``.
-        title: for readers.
+        title: its title, for readers.
         points: what it is worth.
-        visible: students have it.
+        visible: whether students have it.
         outcomes: how many passed, failed, were skipped, could not be judged.
     """
 
@@ -54,12 +54,12 @@ class CriterionStatistics:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A diagnosis, and how often it was made.
+    """A diagnosis, and the students who got it.
 
     Args:
-        id: stable name.
+        id: its stable name.
         text: what the student reads.
-        students: who made it.
+        students: who made the mistake.
         example: one of the criteria that it explains.
         student: whose example it is.
     """
@@ -77,12 +77,12 @@ class Classroom:
 
     Args:
         assignment: its name.
-        title: for readers.
+        title: its title, for readers.
         reports: one per submission, by student.
         missing: students who handed in nothing.
         exercises: in the order of the assignment.
         criteria: in the order of the rubric.
-        mistakes: the commonest first.
+        mistakes: most common first.
     """
 
     assignment: str
@@ -95,12 +95,12 @@ class Classroom:
 
     @property
     def max_score(self) -> float:
-        """What can be reached."""
+        """The points that can be earned."""
         return max((report.max_score for report in self.reports), default=0.0)
 
     @property
     def scores(self) -> list[float]:
-        """Of all submissions that have one; unreadable ones have 0."""
+        """The scores of all submissions that have one; unreadable ones have 0."""
         return [report.score for report in self.reports if report.score is not None]
 
     @property
@@ -114,7 +114,7 @@ class Classroom:
         return median(self.scores) if self.scores else None
 
     def of(self, status: str) -> list[GradeReport]:
-        """The reports of one status."""
+        """Return the reports with one status."""
         return [report for report in self.reports if report.status == status]
 
     @property
@@ -128,7 +128,7 @@ def look_at(reports: Sequence[GradeReport], *, title: Text, students: Collection
 
     Args:
         reports: at least one, all of one assignment.
-        title: of the assignment.
+        title: the assignment's title.
         students: everybody who could have handed in.
     """
     ordered = tuple(sorted(reports, key=lambda r: r.student))
@@ -173,7 +173,7 @@ def _criteria(reports: Sequence[GradeReport]) -> list[CriterionStatistics]:
 
 
 def _mistakes(reports: Sequence[GradeReport]) -> list[Mistake]:
-    """By diagnosis; one student counts once, however many criteria it explains."""
+    """Return the mistakes by diagnosis; a student counts once, however many criteria it explains."""
     found: dict[str, list[tuple[str, CriterionResult]]] = {}
     for report in reports:
         for exercise in report.exercises:

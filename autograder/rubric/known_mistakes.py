@@ -1,10 +1,10 @@
-"""Which known mistake a submission makes: the mutant that does the same under every criterion of the exercise.
+"""Finds the known mistake in a submission: the mutant that does the same under every criterion of the exercise.
 
-The mutants of ``mutants.yaml`` are edits of the reference, so they may run in this process. A mutant is run only where
-it can be the answer: the criteria that it names have all failed. It is the answer when every criterion of the exercise
-found the same: the same message, up to rounding, and the same values. When a few mutants do, the student reads that it
-is one of them. Nothing is said in an exercise that builds on another one which has failed. A mutant that never ends
-finds what a submission finds that does not return in time.
+The mutants of ``mutants.yaml`` are edits of the reference, so they may run in this process. A mutant runs only if it
+can be the answer: all criteria that it names have failed. It is the answer if every criterion of the exercise finds the
+same in both: the same message, up to rounding, and the same values. If a few mutants match, the student reads that it
+is one of them. An exercise that builds on a failed one gets no diagnosis. A mutant that never ends matches a submission
+that does not return in time.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
 MAX_CAUSES = 3
 MAX_ROUNDS = 30_000
-"""Of all loops of a mutant in one criterion; training takes a few thousand."""
+"""The limit for all loops of a mutant in one criterion; training takes a few thousand."""
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """What a mutant prints or is warned of is nobody's business."""
+def quietly() -> Iterator[None]:
+    """Discard what a mutant prints, and its warnings."""
     with redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -50,7 +50,7 @@ class KnownMistakes:
     """The mutants of an assignment, and what each criterion finds in them.
 
     Args:
-        judge: whose criteria judge; its assignment has a reference.
+        judge: tries its criteria; its assignment has a reference.
     """
 
     def __init__(self, judge: Judge) -> None:
@@ -58,9 +58,9 @@ class KnownMistakes:
         self.before_mutant: Callable[[str], object] = lambda _: None
         """Called with the id of a mutant before it runs in this process, which it may bring down."""
         self.after_mutant: Callable[[], object] = lambda: None
-        """Called when it has ended: what happens from now on is not its doing."""
+        """Called when it has ended: a crash from now on is not its fault."""
         self.deadly: frozenset[str] = frozenset()
-        """The ids of those that did so more than once."""
+        """The ids of mutants that brought the process down more than once."""
         self._versions: dict[str, Student] = {}
         self._found: dict[tuple[str, str], Finding] = {}
 
@@ -84,7 +84,7 @@ class KnownMistakes:
                 self._answers.edited(version)
 
     def _needed_by(self, exercise: str) -> set[str]:
-        """The exercises whose functions the reference calls in this one: what breaks there shows here as well."""
+        """Return the exercises whose functions the reference calls in this one: what breaks there breaks here too."""
         owners = self._judge.assignment.exercise_of
         nodes = ast.walk(ast.parse(self._answers.solutions.get(exercise, "")))
         return {owners[n.id] for n in nodes if isinstance(n, ast.Name) and n.id in owners} - {exercise}
@@ -92,11 +92,11 @@ class KnownMistakes:
     def diagnose(
         self, results: Mapping[str, CriterionResult], findings: Mapping[str, Finding]
     ) -> dict[str, CriterionResult]:
-        """The results with the one known mistake of each exercise named at the first criterion that failed.
+        """Return the results with the known mistake of each exercise named at its first failed criterion.
 
         Args:
             results: the verdicts by criterion.
-            findings: what the criteria found that were tried.
+            findings: what the criteria that were tried found.
         """
         named = dict(results)
         broken = {c.exercise for c in self._judge.criteria if results[c.id].outcome != "passed"}
@@ -124,7 +124,7 @@ class KnownMistakes:
         tried = [c for c in criteria if c.id in findings]
         if any(results[c.id].outcome == "error" for c in criteria) or not self._can_replay(tried):
             return []
-        tried.sort(key=lambda c: results[c.id].outcome == "passed")  # what failed tells mutants apart soonest
+        tried.sort(key=lambda c: results[c.id].outcome == "passed")  # failed criteria tell mutants apart soonest
         not_passed = [c.id for c in criteria if results[c.id].outcome != "passed"]
         found: list[Mutant] = []
         for mutant in self._known.mutants if self._known is not None else ():
@@ -152,14 +152,14 @@ class KnownMistakes:
             except (Exception, TooManyRounds):
                 self.after_mutant()
                 raise
-            self.after_mutant()  # not where anything else was raised: that ends the process, by this mutant's doing
+            self.after_mutant()  # not after any other exception: it ends the process, and this mutant is to blame
         return self._found[key]
 
     def _replay(self, judged: Criterion, version: Student) -> Finding:
         """Try a criterion on a version whose functions are in this process."""
         self._judge.seed_here(judged)
         try:
-            with _quietly(), at_most(MAX_ROUNDS):
+            with quietly(), at_most(MAX_ROUNDS):
                 self._judge.call(judged, version)
         except TooManyRounds:
             return Finding(StudentTimeout.__name__)
@@ -183,9 +183,11 @@ class KnownMistakes:
 
 
 def _one_of(found: list[Mutant]) -> Diagnosis:
-    """Mistakes that cannot be told apart by what they do."""
+    """Return one diagnosis for mistakes that all do the same."""
     words = found[0].explain
     for other in found[1:]:
+        if other.explain == found[0].explain:
+            continue
         words = text("{cause} Or: {other}", cause=words, other=other.explain)
     return Diagnosis(id=CAUSES.join(mutant.id for mutant in found), text=words)
 

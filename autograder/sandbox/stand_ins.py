@@ -1,157 +1,188 @@
-"""Real functions that stand in for a rubric's: students see a name and parameters, and nothing else of them.
+"""What libraries and notebooks find instead of things that a process without a kernel has not: put in place once.
 
-The rubric's side describes a function (`describe`), the student's side makes one of the description (`make`). Python
-itself then checks the arguments of each call, in the student's frames. Exceptions cross the other way as kind and
-message (`as_told`, `as_raised`), without a file or a name of the rubric's.
+`get_ipython` by import, wherever a library asks for it; `display` and `clear_output`; a shell for those that want to
+set it up; progress bars where tqdm is not installed; a `DataLoader` without worker processes. IPython is not imported
+for this: what is not there yet will find ours. For processes of ours only, never for a student's own Jupyter.
 """
 
 from __future__ import annotations
 
-import ast
-import builtins
-import keyword
-import math
-import re
+import importlib.util
+import os
+import sys
 import types
-from collections.abc import Callable
-from functools import lru_cache
-from inspect import Parameter, Signature, signature
-from typing import Any
+from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
+from typing import Any, Self
 
-Description = list[Any]
-"""Name, parameters as in a definition, their defaults by name: a list of the value, or empty where it stays behind."""
+from autograder.sandbox import notes
+from autograder.sandbox.shell import Shell
 
-_ANYTHING = Signature([Parameter("args", Parameter.VAR_POSITIONAL), Parameter("kwargs", Parameter.VAR_KEYWORD)])
-_CALL = "__call__"  # the one global name of a stand-in; no parameter is called like it
-_INSIDE = re.compile(r"[\w.<>]*<locals>\.")
-_FOLDER = re.compile(r"(?<![\w.])/(?:[^\s/'\":]+/)+")
-_MESSAGE_SENT = 500
+_QUESTION = "IPython.core.getipython"
+
+_shells: list[Shell] = []  # at most one: that of the notebook that runs
 
 
-class _Kept:
-    """Stands for a default value that stays on the rubric's side."""
-
-    def __repr__(self) -> str:
-        return "..."
-
-
-_KEPT = _Kept()
+def use_shell(shell: Shell) -> None:
+    """From now on this is the shell that everybody finds."""
+    _shells[:] = [shell]
+    _adapt_ipython()
+    _adapt_loader()
 
 
-def describe(function: Callable[..., Any], name: str) -> Description:
-    """Describe a function of the rubric's for `make`.
-
-    Args:
-        function: anything that can be called.
-        name: what it is called if it has no name of its own.
-
-    >>> describe(lambda X, k=3: X, "net")
-    ['net', '(X, k=None)', {'k': [3]}]
-    """
-    own = getattr(function, "__name__", None)
-    name = own if isinstance(own, str) and own.isidentifier() and not keyword.iskeyword(own) else name
-    try:
-        found = signature(function)
-    except (TypeError, ValueError):  # some builtins have none
-        found = _ANYTHING
-    parameters = found.parameters.values()
-    shown = Signature(
-        [p.replace(annotation=p.empty, default=p.empty if p.default is p.empty else None) for p in parameters]
-    )
-    defaults = {p.name: [p.default] if _is_plain(p.default) else [] for p in parameters if p.default is not p.empty}
-    return [name, str(shown), defaults]
+def put_in_place() -> None:
+    """Prepare a process that students' code will run in."""
+    _adapt_ipython()
+    _adapt_loader()
+    _adapt_event_loop()
+    if importlib.util.find_spec("tqdm") is None:
+        _add_progress_bars()
 
 
-def make(description: Description, call: Callable[..., Any]) -> types.FunctionType:
-    """Make a function of this name and these parameters, which does what ``call`` does.
-
-    >>> net = make(describe(lambda X, k=3: X, "net"), lambda X, k: X * k)
-    >>> net(2), net(2, k=4)
-    (6, 8)
-    >>> net()
-    Traceback (most recent call last):
-    TypeError: net() missing 1 required positional argument: 'X'
-    """
-    name, parameters, defaults = description
-    code = _compiled(name, parameters)
-    values = {key: value[0] if value else _KEPT for key, value in defaults.items()}
-    names = code.co_varnames[: code.co_argcount]
-
-    def pass_on(*positional: Any, **keywords: Any) -> Any:
-        keywords = {key: value for key, value in keywords.items() if value is not _KEPT}
-        kept = next((i for i, value in enumerate(positional) if value is _KEPT), None)
-        if kept is not None:
-            later = zip(names[kept:], positional[kept:], strict=False)
-            keywords |= {key: value for key, value in later if value is not _KEPT}
-            positional = positional[:kept]
-        return call(*positional, **keywords)
-
-    scope = {"__builtins__": builtins, "__name__": "__main__", _CALL: pass_on}
-    made = types.FunctionType(code, scope, name, tuple(values[n] for n in names if n in values) or None)
-    made.__kwdefaults__ = {key: value for key, value in values.items() if key not in names} or None
-    return made
+def _get_ipython() -> Shell | None:
+    return _shells[0] if _shells else None
 
 
-def make_here(function: Callable[..., Any], name: str) -> types.FunctionType:
-    """Make the stand-in of a function that lies in this process."""
-    description = describe(function, name)
+def _adapt_ipython() -> None:
+    """Before IPython is imported its module for the question is ours; afterwards what is there is replaced."""
+    for name, names in _REPLACED.items():
+        module = sys.modules.get(name)
+        if module is None and name == _QUESTION:
+            module = _add_module(name)
+        for attribute, ours in names.items() if module else ():
+            # only what is not ours yet: to write to a page is to copy it, in every worker
+            if getattr(module, attribute, None) is not ours:
+                setattr(module, attribute, ours)
+    shells = sys.modules.get("IPython.core.interactiveshell")
+    if shells is not None and "instance" not in vars(shells.InteractiveShell):
+        shells.InteractiveShell.instance = _get_ipython  # matplotlib_inline would have it made
 
-    def call(*positional: Any, **keywords: Any) -> Any:
+
+def _display(*values: Any, **options: Any) -> None:
+    if _shells:
+        _shells[0].display(*values, **options)
+
+
+def _clear_output(wait: bool = False) -> None:
+    if _shells:
+        _shells[0].clear_output(wait)
+
+
+_REPLACED: dict[str, dict[str, object]] = {
+    _QUESTION: {"get_ipython": _get_ipython},
+    "IPython": {"get_ipython": _get_ipython},
+    "IPython.core.display_functions": {"display": _display, "clear_output": _clear_output},
+    "IPython.display": {"display": _display, "clear_output": _clear_output},
+}
+
+
+# -- torch -------------------------------------------------------------------------------------------------------------
+
+
+def _adapt_loader() -> None:
+    """A `DataLoader` iterates in its own process, whatever it was asked; its batches are those of ``num_workers=0``."""
+    loaders = sys.modules.get("torch.utils.data.dataloader")
+    if loaders is None or hasattr(loaders.DataLoader._get_iterator, "original"):
+        return
+    original = loaders.DataLoader._get_iterator
+
+    def _get_iterator(self: Any) -> Any:
+        if not self.num_workers:
+            return original(self)
+        notes.add("workers")
+        asked = self.num_workers, self.timeout
+        self.num_workers = self.timeout = 0
         try:
-            return function(*positional, **keywords)
-        except Exception as error:  # noqa: BLE001 -- a student may call a function of ours with anything
-            kind, message = as_told(error, description[0])
-        raise as_raised(kind, message)
+            return original(self)
+        finally:
+            self.num_workers, self.timeout = asked
 
-    return make(description, call)
-
-
-def as_told(error: Exception, name: str) -> tuple[str, str]:
-    """Return kind and message of an exception in a function of the rubric's.
-
-    >>> def test_a():
-    ...     def inner(): pass
-    ...     inner(1)
-    >>> try: test_a()
-    ... except TypeError as error: as_told(error, "net")
-    ('TypeError', 'inner() takes 0 positional arguments but 1 was given')
-    """
-    message = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
-    message = _FOLDER.sub("", _INSIDE.sub("", message)).replace("<lambda>", name)
-    return type(error).__name__, message[:_MESSAGE_SENT]
+    _get_iterator.original = original  # type: ignore[attr-defined]
+    loaders.DataLoader._get_iterator = _get_iterator
 
 
-def as_raised(kind: str, message: str) -> Exception:
-    """Return the exception that a student's code gets: Python's own kinds as they are, any other one in words."""
-    found = getattr(builtins, kind, None)
-    if isinstance(found, type) and issubclass(found, Exception):
-        try:
-            return found(message)
-        except TypeError:  # UnicodeDecodeError and the like want more than a message
-            pass
-    return RuntimeError(f"{kind}: {message}")
+# -- asyncio -----------------------------------------------------------------------------------------------------------
 
 
-@lru_cache(64)
-def _compiled(name: str, parameters: str) -> types.CodeType:
-    """Return the code of a function that passes its arguments on; its file is one whose frames nobody is shown."""
-    tree = ast.parse(f"def {name}{parameters}: return {_CALL}()")
-    definition: Any = tree.body[0]
-    asked, call = definition.args, definition.body[0].value
-    call.args = [_loaded(p) for p in (*asked.posonlyargs, *asked.args)]
-    call.keywords = [ast.keyword(p.arg, _loaded(p)) for p in asked.kwonlyargs]
-    if asked.vararg:
-        call.args.append(ast.Starred(_loaded(asked.vararg), ast.Load()))
-    if asked.kwarg:
-        call.keywords.append(ast.keyword(None, _loaded(asked.kwarg)))
-    ast.fix_missing_locations(tree)
-    code = next(part for part in compile(tree, __file__, "exec").co_consts if isinstance(part, types.CodeType))
-    return code
+class _End:
+    """One end of a pipe, where asyncio would use a socket, to wake its loop up from another thread."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        os.set_blocking(descriptor, False)
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def recv(self, size: int) -> bytes:
+        return os.read(self._descriptor, size)
+
+    def send(self, content: bytes) -> int:
+        return os.write(self._descriptor, content)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
 
 
-def _loaded(parameter: ast.arg) -> ast.Name:
-    return ast.Name(parameter.arg, ast.Load())
+def _adapt_event_loop() -> None:
+    """Event loops work where no socket may be opened."""
+    from asyncio.selector_events import BaseSelectorEventLoop
+
+    def _make_self_pipe(self: Any) -> None:
+        self._ssock, self._csock = map(_End, os.pipe())
+        self._internal_fds += 1
+        self._add_reader(self._ssock.fileno(), self._read_from_self)
+
+    BaseSelectorEventLoop._make_self_pipe = _make_self_pipe  # type: ignore[attr-defined]
 
 
-def _is_plain(value: object) -> bool:
-    return value is None or type(value) in (bool, int, str) or (type(value) is float and math.isfinite(value))
+# -- tqdm --------------------------------------------------------------------------------------------------------------
+
+
+class _Bar:
+    """A progress bar that nobody sees."""
+
+    def __init__(self, iterable: Any = None, *_: Any, total: float | None = None, **__: Any) -> None:
+        self.iterable, self.total, self.n = iterable, total, 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.iterable)
+
+    def __len__(self) -> int:
+        return int(self.total) if self.iterable is None and self.total is not None else len(self.iterable)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def update(self, n: float = 1) -> None:
+        self.n += n  # type: ignore[assignment]
+
+    @classmethod
+    def write(cls, words: str, *_: Any, **__: Any) -> None:
+        print(words)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *_, **__: None
+
+
+def _add_progress_bars() -> None:
+    def trange(*numbers: int, **options: Any) -> _Bar:
+        return _Bar(range(*numbers), **options)
+
+    modules = {name: _add_module(f"tqdm.{name}") for name in ("auto", "notebook", "autonotebook", "std")}
+    package = _add_module("tqdm")
+    package.__path__ = []
+    for module in (package, *modules.values()):
+        vars(module).update(tqdm=_Bar, trange=trange)
+    vars(package).update(modules, tqdm_notebook=_Bar, tnrange=trange)
+
+
+def _add_module(name: str) -> types.ModuleType:
+    module = sys.modules[name] = types.ModuleType(name)
+    module.__spec__ = ModuleSpec(name, None)  # without one, asking whether it is there is an error
+    return module

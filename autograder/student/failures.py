@@ -44,14 +44,20 @@ def student_exception(function: str, failure: Failure) -> StudentException:
 
 def tell_failure(failure: Failure) -> Text:
     """Return a student's traceback as Python writes it, innermost line last."""
-    words = same("")
-    for label, line, name, source in failure.frames:
-        where = text("{place}, line {line}", place=tell_label(label), line=line)
-        inside = text(", in {name}", name=name) if name and name != "<module>" else same("")
-        words = words + where + inside + same(f"\n    {source}\n" if source else "\n")
+    words = tell_frames(failure.frames)
     message = without_addresses(failure.message)
     words = words + same(f"{failure.kind}: {message}" if message else failure.kind)
     return words if failure.limit is None else words + same("\n") + failure.limit
+
+
+def tell_frames(frames: Iterable[tuple[str, int, str, str]]) -> Text:
+    """The places of a traceback, each with its line of source."""
+    words = same("")
+    for label, line, name, source in frames:
+        where = text("{place}, line {line}", place=tell_label(label), line=line)
+        inside = text(", in {name}", name=name) if name and name != "<module>" else same("")
+        words = words + where + inside + same(f"\n    {source}\n" if source else "\n")
+    return words
 
 
 def frames_outside(error: BaseException, package: str) -> Failure:
@@ -64,13 +70,13 @@ def frames_outside(error: BaseException, package: str) -> Failure:
         code, line = traceback.tb_frame.f_code, traceback.tb_lineno or 0
         if not code.co_filename.startswith(package) and "site-packages" not in code.co_filename:
             frames.append(
-                (_cell_name(code.co_filename), line, code.co_name, linecache.getline(code.co_filename, line).strip())
+                (cell_name(code.co_filename), line, code.co_name, linecache.getline(code.co_filename, line).strip())
             )
         traceback = traceback.tb_next
     return Failure(type(error).__name__, str(error), frames[-8:])
 
 
-def _cell_name(file: str) -> str:
+def cell_name(file: str) -> str:
     """Return Jupyter's name for a cell, or the name of any other file."""
     if "ipykernel_" not in file and not file.startswith("<ipython-input"):
         return file

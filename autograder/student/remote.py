@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import GeneratorType
 from typing import Any
 
@@ -21,7 +22,7 @@ from autograder.base.i18n import text
 from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
-from autograder.sandbox import stand_ins
+from autograder.sandbox import plain_functions
 from autograder.sandbox.process import Zygote
 from autograder.sandbox.protocol import (
     CallbackReply,
@@ -32,14 +33,16 @@ from autograder.sandbox.protocol import (
     NextRequest,
     ObjectRequest,
     ParametersRequest,
+    RecordRequest,
     Result,
     TakeRequest,
     VjpRequest,
 )
+from autograder.sandbox.tracing import MAX_SHOWN, MAX_USES, Use
 from autograder.sandbox.wire import MAX_BODY, Decoder, Encoder, Received, Tree, WireError, used_tensors
 from autograder.student.failures import missing_function, unparsed_function
 from autograder.student.functions import Parameters, StudentFunction
-from autograder.student.host import Host, as_list
+from autograder.student.host import Host, as_line, as_list
 
 MAX_ITERATED = 4 * MAX_BODY
 """Bytes that one iterator may yield in all, tensors and structure: an endless one would fill the rubric's memory."""
@@ -70,7 +73,7 @@ class Callbacks(dict[int, Callable[..., Any]]):
         self[number] = value
         if isinstance(value, torch.nn.Module):
             return {"N": [number, value.training]}
-        name, *rest = stand_ins.describe(value, self.parameter)
+        name, *rest = plain_functions.describe(value, self.parameter)
         self._names[number] = name
         return {"b": [number, name, *rest]}
 
@@ -122,6 +125,37 @@ class RemoteRunner:
 
     def call(self, function: Function, arguments: list[Any], *, most: int | None = None) -> tuple[Any, list[str]]:
         """See `autograder.student.functions.Runner`."""
+        with self._noting(function):
+            return self.call_remote(function.name, arguments, {}, function=function, most=most)
+
+    def record(
+        self, function: Function, arguments: list[Any], watch: Sequence[str], *, exact: bool = False, most: int = 0
+    ) -> list[Use] | None:
+        """See `autograder.student.functions.Runner`."""
+        callbacks = Callbacks()
+        encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
+        with self._noting(function), self.host.calling(function.name) as late:
+            request: RecordRequest = {
+                "op": "record",
+                "name": function.name,
+                "args": [encoder.encode(argument) for argument in arguments],
+                "grad_enabled": torch.is_grad_enabled(),
+                "watch": list(watch),
+                "exact": exact,
+                "most": most,
+            }
+            answer, received = self.host.ask(
+                request,
+                encoder.tensors,
+                on_timeout=late,
+                name=function.name,
+                callback=lambda message, tensors: self._call_back(message, tensors, callbacks, function.name),
+            )
+        return self.host.checked(lambda: _accept_uses(answer, received))
+
+    @contextmanager
+    def _noting(self, function: Function) -> Iterator[None]:
+        """Run something of a function that has to be there, and note the first time it ends or blocks its process."""
         self.host.make_ready()
         if function.name not in self.host.defined:
             place = self.host.unparsed.place_of(function.name)
@@ -129,7 +163,7 @@ class RemoteRunner:
                 raise unparsed_function(function.name, place)
             raise self._note(function, "missing", missing_function(function.name, self.host.defined))
         try:
-            return self.call_remote(function.name, arguments, {}, function=function, most=most)
+            yield
         except StudentTimeout as error:
             raise self._note(function, "timeout", error) from None
         except StudentCrash as error:
@@ -202,8 +236,9 @@ class RemoteRunner:
         """Send a request about an object that stays in the worker; return the answer and its size in bytes."""
         with self.host.calling(origin) as late:
             answer, received = self.host.ask(request(target.handle), [], on_timeout=late, name=origin)
+        self.host.checked(lambda: target.watched.note(answer))
         size = sum(r.tensor.numel() * r.tensor.element_size() for r in received) + _size_of(answer["result"])
-        return self.host.checked(lambda: (self._results(answer, received, [], origin), size))
+        return self.host.checked(lambda: (self._results(answer, received, [], origin, target.watched), size))
 
     def _accept(
         self,
@@ -218,14 +253,23 @@ class RemoteRunner:
         if "updates" not in answer:
             raise WireError("not an answer to a call")
         decoder = Decoder([r.tensor for r in received])
-        for index, values, gradient in as_list(answer["updates"]):
+        for index, values, gradient, requires_grad, is_leaf in as_list(answer["updates"]):
             if index not in changes:
                 raise WireError("a change of an argument that may not change")
             _update(inputs[index], decoder.decode(values), decoder.decode(gradient))
-        changed = {owners.get(i, "") for i in as_list(answer["changed"]) if i not in changes} - {""}
-        return self._results(answer, received, inputs, origin), sorted(changed)
+            _update_flags(inputs[index], requires_grad, is_leaf)
+        watched = Watched({i: owner for i, owner in owners.items() if owner and i not in changes})
+        watched.note(answer)
+        return self._results(answer, received, inputs, origin, watched), watched.changed
 
-    def _results(self, answer: Result, received: list[Received], inputs: list[torch.Tensor], origin: str) -> Any:
+    def _results(
+        self,
+        answer: Result,
+        received: list[Received],
+        inputs: list[torch.Tensor],
+        origin: str,
+        watched: Watched | None = None,
+    ) -> Any:
         """Return the values of an answer; each tensor is what it is there: an argument, a leaf, the end of a graph."""
         tree, tensors = answer["result"], [r.tensor for r in received]
         aliases = {_index(out, tensors): inputs[_index(i, inputs)] for out, i in as_list(answer.get("aliases", []))}
@@ -250,7 +294,7 @@ class RemoteRunner:
             results = _RemoteGraph.apply(self.host, graph, origin, ends, [tensors[i] for i in ends], *leaves)
             for i, result in zip(ends, results, strict=True):
                 tensors[i] = result
-        return Decoder(tensors, lambda tag, inner: self._decode_handle(tag, inner, origin)).decode(tree)
+        return Decoder(tensors, lambda tag, inner: self._decode_handle(tag, inner, origin, watched)).decode(tree)
 
     # -- values --------------------------------------------------------------------------------------------------------
 
@@ -265,13 +309,13 @@ class RemoteRunner:
             return callbacks.add(value)
         raise WireError(f"a {type(value).__name__} cannot be sent to a student's process")
 
-    def _decode_handle(self, tag: str, inner: Tree, origin: str) -> Any:
+    def _decode_handle(self, tag: str, inner: Tree, origin: str, watched: Watched | None = None) -> Any:
         if tag != "h":
             raise WireError(f"unknown tag {tag[:20]!r}")
         handle, kind, iterator = inner
         if type(handle) is not int or not isinstance(kind, str):
             raise WireError("malformed handle")
-        return (RemoteIterator if iterator is True else RemoteObject)(self, handle, kind[:80], origin)
+        return (RemoteIterator if iterator is True else RemoteObject)(self, handle, kind[:80], origin, watched)
 
     def _call_back(
         self, message: CallbackRequest, received: list[Received], callbacks: Callbacks, origin: str
@@ -287,8 +331,28 @@ class RemoteRunner:
             with torch.set_grad_enabled(_take_mode(function, message)):
                 return {"result": encoder.encode(function(*positional, **keywords))}, encoder.tensors
         except Exception as error:  # noqa: BLE001 -- a student may call a function of ours with anything
-            kind, words = stand_ins.as_told(error, callbacks.name_of(number))
+            kind, words = plain_functions.as_told(error, callbacks.name_of(number))
             return {"kind": kind, "error": words}, []
+
+
+class Watched:
+    """Notes which arguments a call changed although it may not, or the iterator that it returned.
+
+    Args:
+        owners: the declared parameter of each tensor.
+    """
+
+    def __init__(self, owners: Mapping[int, str]) -> None:
+        self._owners = owners
+        self.changed: list[str] = []
+        """The parameters changed so far; the list grows while an iterator is advanced."""
+
+    def note(self, answer: Result) -> None:
+        """Take over what an untrusted answer says about them."""
+        for index in as_list(answer.get("changed", [])):
+            owner = self._owners.get(index)
+            if owner is not None and owner not in self.changed:
+                self.changed.append(owner)
 
 
 class RemoteObject:
@@ -299,10 +363,14 @@ class RemoteObject:
         handle: its number there.
         kind: the name of its type.
         origin: the declared function it came from.
+        watched: the arguments of the call it came from.
     """
 
-    def __init__(self, runner: RemoteRunner, handle: int, kind: str, origin: str) -> None:
+    def __init__(
+        self, runner: RemoteRunner, handle: int, kind: str, origin: str, watched: Watched | None = None
+    ) -> None:
         self.runner, self._handle, self._kind, self._origin = runner, handle, kind, origin
+        self.watched = watched or Watched({})
         self._generation = runner.host.generation
         weakref.finalize(self, runner.host.release, self._generation, handle)
 
@@ -466,6 +534,22 @@ def _as_parameters(tree: Any) -> Parameters | None:
     return Parameters(tuple(names), required, more is True)
 
 
+def _accept_uses(answer: Result, received: list[Received]) -> list[Use] | None:
+    """Return the uses in an untrusted answer; None if it says that the record was disturbed."""
+    uses = Decoder([r.tensor for r in received]).decode(answer["result"])
+    if uses is None:
+        return None
+    if not isinstance(uses, list) or len(uses) > MAX_USES:
+        raise WireError("malformed record")
+    return [_accept_use(*use) for use in uses]
+
+
+def _accept_use(operation: Any, label: Any, line: Any, expression: Any) -> Use:
+    if not all(isinstance(words, str) for words in (operation, label, expression)):
+        raise WireError("malformed record")
+    return Use(operation[:200], label[:200], as_line(line), expression[:MAX_SHOWN])
+
+
 def _take_mode(function: Callable[..., Any], message: CallbackRequest) -> bool:
     """Put a network of ours into the mode its stand-in is called in; return whether the worker records a graph."""
     if not isinstance(function, torch.nn.Module):
@@ -528,3 +612,14 @@ def _update(argument: torch.Tensor, values: Any, gradient: Any) -> None:
             argument.grad = gradient
         else:
             argument.grad.copy_(gradient)
+
+
+def _update_flags(argument: torch.Tensor, requires_grad: object, is_leaf: object) -> None:
+    """Let an argument that may change require a gradient, or none, as it does over there; it may end in a graph too."""
+    if type(requires_grad) is not bool or type(is_leaf) is not bool:
+        raise WireError("malformed flags of an argument")
+    if not argument.is_leaf:
+        return
+    argument.requires_grad_(requires_grad and is_leaf)
+    if requires_grad and not is_leaf:
+        argument.add_(torch.zeros((), dtype=argument.dtype, requires_grad=True))

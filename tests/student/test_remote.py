@@ -342,6 +342,92 @@ def test_undeclared_changes_are_treated_alike_in_this_process(open_local, statem
     assert (x.tolist(), y.tolist()) == ([1, 1], [1, 1])
 
 
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+@pytest.mark.parametrize("argument", ["x", "y"])
+def test_requires_grad_of_what_may_not_change_is_compared_too(request, runner, argument):
+    student = request.getfixturevalue(runner)(
+        "def f(x, y):\n    x.requires_grad_(False)\n    y.requires_grad_()\n    return 1"
+    )
+    given = {"x": torch.ones(2, requires_grad=True), "y": torch.zeros(2)}
+    _, changed = student.f.runner.call(student.f.function, list(given.values()))
+    assert argument in changed
+    assert (given["x"].requires_grad, given["y"].requires_grad) == (True, False)
+
+
+GENERATORS_THAT_CHANGE = {
+    "before the first item": "    x.mul_(2)\n    yield 1\n    yield 2",
+    "between items": "    yield 1\n    x[0] = 9\n    yield 2",
+    "after the last item": "    yield 1\n    yield 2\n    x.zero_()",
+    "and restore": "    before = x.clone()\n    x.zero_()\n    yield 1\n    x.copy_(before)\n    yield 2",
+    "and restore unseen by torch": "    x.data.add_(1)\n    yield 1\n    yield 2\n    x.data.sub_(1)",
+    "and raise": "    yield 1\n    x.zero_()\n    raise ValueError('midway')",
+}
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+@pytest.mark.parametrize("body", GENERATORS_THAT_CHANGE.values(), ids=GENERATORS_THAT_CHANGE)
+def test_what_a_generator_changes_while_its_items_are_taken_is_noticed(request, runner, body):
+    student = request.getfixturevalue(runner)(f"def f(x, y):\n{body}")
+    x = torch.ones(3)
+    iterator, changed = student.f.runner.call(student.f.function, [x, torch.ones(1)])
+    assert changed == []
+    if "raise" in body:
+        assert next(iterator) == 1
+        with pytest.raises((StudentException, ValueError), match="midway"):
+            next(iterator)
+    else:
+        assert list(iterator) == [1, 2]
+        assert changed == ["x"]
+    assert x.tolist() == [1, 1, 1]
+    if "raise" not in body:
+        items, changed = student.f.runner.call(student.f.function, [x, torch.ones(1)], most=9)
+        assert (items, changed) == ([1, 2], ["x"])
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_a_generator_goes_on_with_what_it_has_changed(request, runner):
+    """Its changes reach neither the caller nor the items that came before."""
+    source = "def f(x):\n    for start in range(0, 4, 2):\n        x.add_(10)\n        yield x[start:start + 2]"
+    student = request.getfixturevalue(runner)(source)
+    x = torch.arange(4.0)
+    assert [item.tolist() for item in student.f(x)] == [[10, 11], [22, 23]]
+    assert x.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_a_generator_that_changes_nothing_is_not_accused(request, runner):
+    student = request.getfixturevalue(runner)(
+        "def f(x, y):\n    for row in x.add(1):\n        y = y + row\n        yield y"
+    )
+    iterator, changed = student.f.runner.call(student.f.function, [torch.arange(3.0), torch.zeros(())])
+    assert [item.item() for item in iterator] == [1, 3, 6]
+    assert changed == []
+
+
+FLAGS = {
+    "switched off": ("x.requires_grad = False", (False, True)),
+    "switched off and on": ("x.requires_grad = False; x.mul_(2); x.requires_grad = True", (True, True)),
+    "detached": ("x.detach_()", (False, True)),
+    "part of a graph": ("x.requires_grad_(False).mul_(torch.ones(1, requires_grad=True))", (True, False)),
+    "untouched": ("x.data.mul_(2)", (True, True)),
+}
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+@pytest.mark.parametrize(("statement", "flags"), FLAGS.values(), ids=FLAGS)
+def test_flags_of_declared_arguments_come_back(request, runner, statement, flags):
+    student = request.getfixturevalue(runner)(f"import torch\ndef f(x):\n    {statement}", changes={"f": ("x",)})
+    x = torch.ones(2, requires_grad=True)
+    student.f(x)
+    assert (x.requires_grad, x.is_leaf) == flags
+
+
+def test_requires_grad_that_is_switched_on_comes_back_too(open_student):
+    x = torch.ones(2)
+    open_student("def f(x): x.requires_grad_()", changes={"f": ("x",)}).f(x)
+    assert x.requires_grad
+
+
 def test_declared_arguments_may_be_views_and_arrays(open_student):
     student = open_student("def scale(x): x *= 2", changes={"scale": ("x",)})
     base, array = torch.ones(4), np.ones(3)
@@ -983,8 +1069,8 @@ def test_the_budget_of_a_submission_is_for_all_its_calls(open_student, use):
 def test_cells_that_fail_are_problems_with_cell_and_line(open_student):
     student = open_student("x = 1\ny = x.nothing", "def f(): return 1", "f(\n", "1 / 0")
     assert [(p.kind, p.cell, p.line) for p in student.runner.problems] == [
+        ("cell-error", 3, 1),  # the syntax error first
         ("cell-error", 1, 2),
-        ("cell-error", 3, 1),
         ("cell-error", 4, 1),
     ]
     assert all(p.text.en and p.text.zh for p in student.runner.problems)
