@@ -15,6 +15,7 @@ from autograder.course.course import Assignment
 from autograder.results.grade_report import CriterionResult, ExerciseResult
 from autograder.rubric.judge import Judge
 from autograder.rubric.pytest_session import run_session
+from autograder.sandbox.cells import Notebook
 from autograder.student.functions import Student
 from autograder.student.local import LocalRunner
 
@@ -135,11 +136,16 @@ def test_parametrised_criteria_share_their_points(tmp_path):
     assert [(r.id, r.points) for r in results[1:4]] == [(f"double.values[{n}]", 1) for n in (1, 2, 4)]
 
 
-def of_double(course, source, **defined):
+def of_double(course, source):
     """The criteria of `double` for a version of it in this process."""
-    names = dict(defined)
-    exec(source, names)
-    return {c.id: c for c in judged(course, {"step": step, **names}).exercises()[0].criteria}
+    assignment = Assignment.load(course.root / "solutions" / "tiny")
+    notebook = Notebook(assignment.exercise_of)
+    assert notebook.run("code cell 1", source) == []
+    notebook.finish()
+    judge = Judge(assignment, b"key", exercise="double")
+    judge.begin(Student(assignment.functions, LocalRunner.of(notebook)))
+    run_session(judge)
+    return {c.id: c for c in judge.exercises()[0].criteria}
 
 
 @pytest.mark.parametrize(
