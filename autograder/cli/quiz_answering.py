@@ -203,11 +203,11 @@ def _scorer(file: Path, quiz: Quiz) -> Iterator[Scorer]:
     with ExitStack() as stack:
         run_code: RunCode | None = None
         if any(isinstance(question, Code) for question in quiz.questions):
-            run_code = _code_judge(stack)
+            run_code = _code_marker(stack)
         yield Scorer(quiz, variants, run_code)
 
 
-def _code_judge(stack: ExitStack) -> RunCode:
+def _code_marker(stack: ExitStack) -> RunCode:
     """Return what marks code, started by the first answer; code that cannot be confined stays unmarked."""
     from autograder.quiz.questions.fill_in import Code
     from autograder.quiz.scoring.markers import Verdict
@@ -217,12 +217,12 @@ def _code_judge(stack: ExitStack) -> RunCode:
     def judge(question: Code, answer: str) -> Verdict:
         if not ready:
             from autograder.base.errors import SandboxError
-            from autograder.quiz.proofs.laboratory import CodeJudge, Laboratory
+            from autograder.quiz.proofs.laboratory import CodeMarker, Laboratory
             from autograder.sandbox import confine
 
             if (refusal := confine.refusal()) is not None:
                 raise SandboxError(refusal)
-            ready.append(CodeJudge(stack.enter_context(Laboratory(confined=True))))
+            ready.append(CodeMarker(stack.enter_context(Laboratory(confined=True))))
         return ready[0](question, answer)
 
     return judge

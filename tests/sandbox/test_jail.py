@@ -61,7 +61,7 @@ from pathlib import Path
 from autograder.cli.options import must_confine
 from autograder.base.errors import AutograderError
 from autograder.gradebook.plain_notebooks import NotebookRunner
-from autograder.cli.quiz_answering import _code_judge
+from autograder.cli.quiz_answering import _code_marker
 from autograder.cli.quiz_authoring import _prove
 from autograder.sandbox import confine
 
@@ -69,7 +69,7 @@ for refuse in (
     lambda: must_confine(unsafe=False, scratch_mb=1),
     lambda: _prove(Path("quiz.yaml"), None, "en", unsafe=False),
     lambda: NotebookRunner(1),
-    lambda: _code_judge(None)(None, "1"),
+    lambda: _code_marker(None)(None, "1"),
 ):
     try:
         refuse()
