@@ -267,15 +267,13 @@ def submit(
     from autograder.lms import submitting
 
     with errors_as_exit_codes(lang):
-        if not path.exists():
-            raise UsageError(text("{path}: there is no such file or folder", path=path), for_students=True)
         handed_in = submitting.look_at(path)
         language = choose(lang, handed_in.assignment.settings.language)
         _show_open(handed_in, language)
         if handed_in.open and not yes:
             if not sys.stdin.isatty():
                 words = text("something is still open, and there is nobody here to ask; add --yes to hand in anyway")
-                raise UsageError(words)
+                raise UsageError(words, for_students=True)
             if not typer.confirm(text("hand in anyway?").get(language)):
                 raise typer.Exit(1)
         note = submitting.receipt(

@@ -137,12 +137,12 @@ def check(
 ) -> None:
     """Check your own work against the visible criteria, with hints."""
     from autograder.base.i18n import text
+    from autograder.course.course import find_notebook
 
     with errors_as_exit_codes(lang):
         if watch and json_output:
             raise UsageError(text("--watch shows what changes, --json prints one document: use one of them"))
-        if not file.exists():
-            raise UsageError(text("{path}: there is no such file or folder", path=file), for_students=True)
+        file = find_notebook(file)
         passed = _watch(file, lang) if watch else _check_once(file, lang, as_json=json_output)
     if not passed:
         raise typer.Exit(1)

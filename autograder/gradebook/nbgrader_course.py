@@ -134,6 +134,11 @@ class NbgraderCourse:
             )
             raise GradebookError(words) from error
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and _is_program(error.filename):
+                words = text(
+                    "the program {program} is missing; install it in this Python's environment", program=error.filename
+                )
+                raise GradebookError(words) from error
             place = error.filename2 or error.filename or self.root
             words = text("{path}: cannot be written: {reason}", path=place, reason=error.strerror)
             raise GradebookError(words + _remedy(error)) from error
@@ -195,6 +200,11 @@ def reason(error: BaseException) -> str:
     cause = getattr(error, "orig", None) or error
     words = (str(cause) or type(cause).__name__).strip().splitlines()
     return words[0][:300]
+
+
+def _is_program(name: object) -> bool:
+    """Return whether what is missing was looked for on PATH, as nbgrader looks for ``alembic``."""
+    return isinstance(name, str) and bool(name) and not os.path.dirname(name)  # noqa: PTH120
 
 
 def _remedy(error: BaseException) -> Text:

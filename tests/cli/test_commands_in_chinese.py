@@ -1,10 +1,15 @@
 """Everything an instructor reads is in the language they chose: no command prints an English sentence with --lang zh."""
 
 import json
+import os
 import re
 import shutil
+import site
 import sqlite3
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import nbgrader_course as course_of
 import pytest
@@ -17,6 +22,7 @@ from autograder.cli.main import app
 from autograder.sandbox import confine
 
 pytestmark = pytest.mark.skipif(not confine.is_available(), reason="needs Landlock")
+ROOT = Path(__file__).parents[2]
 WRONG = "def double(x):\n    return 3 * x\n"
 NOT_OURS = re.compile(r"`[^`]*`|\S*/\S*|--?\w[\w-]*|pip install \S+|autograder \w+( \w+_quiz)?|nbgrader \w+")
 SENTENCE = re.compile(r"[A-Za-z']{2,}(?: [A-Za-z']{2,}){2,}")
@@ -242,3 +248,22 @@ def test_a_locked_gradebook_is_told_in_chinese(course):
         assert "another program is writing to it" in complaint(root, "feedback", "tiny")
     finally:
         database.close()
+
+
+def test_a_missing_program_is_named_as_such(tmp_path):
+    """Python without the programs of its environment, of which nbgrader runs one for every new gradebook."""
+    course = tiny.make(tmp_path / "course")
+    shutil.copy(ROOT / "nbgrader_config.py", course.root)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    python = programs / "python"
+    python.symlink_to(sys.executable)
+    environment = os.environ | {
+        "PATH": str(programs),
+        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, *map(Path, site.getsitepackages())))),
+        "AUTOGRADER_LANG": "zh",
+    }
+    command = [python, "-m", "autograder", "release", "tiny"]
+    done = subprocess.run(command, cwd=course.root, env=environment, capture_output=True, text=True, encoding="utf-8")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "autograder: 缺少程序 alembic；请在这个 Python 环境中安装\n"

@@ -195,6 +195,20 @@ def test_check_of_right_code_exits_with_0_and_speaks_json(course, tmp_path):
     assert json.loads(printed)["score"] == 5
 
 
+def test_check_takes_the_folder_that_holds_the_notebook(course, tmp_path):
+    folder = received(course, tmp_path, tiny.answers())
+    (folder / "tiny.ipynb").write_text(json.dumps(tiny.answers(WRONG)))
+    printed, _ = autograder("check", folder, "--lang", "en", cwd=tmp_path, code=1)
+    assert "✗ doubles" in printed
+    assert autograder("check", ".", "--lang", "en", cwd=folder, code=1)[0] == printed
+    (folder / "tiny.ipynb").unlink()
+    _, errors = autograder("check", folder, "--lang", "en", cwd=tmp_path, code=2)
+    assert f"{folder / 'tiny.ipynb'}: there is no such file; your notebook must have this name" in errors
+    (folder / "assignment.yaml").unlink()
+    _, errors = autograder("check", folder, "--lang", "en", cwd=tmp_path, code=2)
+    assert f"{folder}: no assignment.yaml here or above" in errors
+
+
 def test_check_of_an_unreadable_file_says_why_and_exits_with_1(course, tmp_path):
     folder = received(course, tmp_path, tiny.answers())
     (folder / "mine.ipynb").write_text("")
