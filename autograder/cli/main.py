@@ -19,6 +19,7 @@ from autograder.base.errors import UsageError
 from autograder.cli import gradebook, lms
 from autograder.cli import report as class_report
 from autograder.cli.options import (
+    RESULTS,
     AssignmentsArgument,
     CourseOption,
     JobsOption,
@@ -79,16 +80,25 @@ class EngineChoice(StrEnum):
 
 def grade(
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Notebooks, .py files or folders; by default the course's submitted/.")
+        list[Path] | None,
+        typer.Argument(metavar="FILE", help="Notebooks, .py files or folders; by default the course's submitted/."),
     ] = None,
-    assignment: Annotated[str | None, typer.Option("--assignment", help="Grade this assignment only.")] = None,
+    assignment: Annotated[
+        str | None, typer.Option("--assignment", metavar="NAME", help="Grade this assignment only.")
+    ] = None,
     jobs: JobsOption = None,
     out: Annotated[
-        Path, typer.Option("--out", help="File for the reports; what it already contains is not graded again.")
-    ] = Path("results.jsonl"),
+        Path,
+        typer.Option(
+            "--out", metavar="FILE", help="File for the reports; what it already contains is not graded again."
+        ),
+    ] = RESULTS,
     engine: Annotated[EngineChoice, typer.Option("--engine", help="Where to grade.")] = EngineChoice.local,
     scheduler: Annotated[
-        str | None, typer.Option("--scheduler", help="Scheduler for --engine dask; by default one is started here.")
+        str | None,
+        typer.Option(
+            "--scheduler", metavar="ADDRESS", help="Scheduler for --engine dask; by default one is started here."
+        ),
     ] = None,
     course: CourseOption = Path(),
     no_gradebook: Annotated[bool, typer.Option("--no-gradebook", help="Do not write to nbgrader's gradebook.")] = False,
@@ -130,7 +140,9 @@ def grade(
 
 
 def check(
-    file: Annotated[Path, typer.Argument(help="A notebook or .py file in an assignment's folder.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A notebook or .py file in an assignment's folder, or the folder.")
+    ],
     watch: Annotated[bool, typer.Option("--watch", help="Check again whenever the file is saved.")] = False,
     lang: LangOption = None,
     json_output: JsonOption = False,
@@ -152,14 +164,18 @@ def audit(
     assignments: AssignmentsArgument = None,
     jobs: JobsOption = None,
     keys: Annotated[
-        int, typer.Option("--keys", min=1, help="Judge every version with so many course keys: what only luck catches?")
+        int,
+        typer.Option(
+            "--keys", metavar="N", min=1, help="Judge every version with so many course keys: what only luck catches?"
+        ),
     ] = 1,
     exercise: Annotated[
-        list[str] | None, typer.Option("--exercise", help="Audit this exercise only; may be given several times.")
+        list[str] | None,
+        typer.Option("--exercise", metavar="NAME", help="Audit this exercise only; may be given several times."),
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", help="Judge the version with this id only; may be given several times."),
+        typer.Option("--only", metavar="ID", help="Judge the version with this id only; may be given several times."),
     ] = None,
     course: CourseOption = Path(),
     lang: LangOption = None,
@@ -189,7 +205,9 @@ def audit(
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Folder for the demo course.")] = Path("autograder-demo"),
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder for the demo course.")] = Path(
+        "autograder-demo"
+    ),
     lang: LangOption = None,
 ) -> None:
     """Copy a small course with sample submissions to a folder, grade it and show the results."""
@@ -424,15 +442,21 @@ def _watch(file: Path, lang: Lang | None) -> bool:
     return seen.passed
 
 
-_COMMANDS = (
-    *(gradebook.release, gradebook.feedback, gradebook.regrade),
-    *(lms.collect, lms.export, lms.submit),
-    class_report.report,
-    *(grade, check, audit, demo, doctor),
-)
-app.add_typer(quiz)
-for _command in _COMMANDS:
-    app.command()(_command)
+_COMMANDS = {
+    "Students": (check, lms.submit),
+    "Instructors": (
+        *(gradebook.release, lms.collect, grade, class_report.report),
+        *(gradebook.feedback, lms.export, gradebook.regrade),
+    ),
+    "Authors": (audit,),
+    "Everyone": (demo, doctor),
+}
+"""The panels of ``--help``, with their commands in the order in which a term needs them."""
+
+for _panel, _commands in _COMMANDS.items():
+    for _command in _commands:
+        app.command(rich_help_panel=_panel)(_command)
+app.add_typer(quiz, rich_help_panel="Everyone")
 
 
 def main() -> None:
