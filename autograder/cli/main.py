@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 something did not pass or could not be graded, 2 wrong usa
 from __future__ import annotations
 
 import io
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -230,10 +231,26 @@ def demo(
             (text("the reference and its rubric"), folder / "solutions" / demos.ASSIGNMENT),
         ):
             typer.echo((what + same(f": {where}")).get(language))
+        spoken = ("--lang", language)
         practice = folder / "assignments" / demos.ASSIGNMENT / "mine.ipynb"
         mistake = folder / "submitted" / "04_no_reshape" / demos.ASSIGNMENT / f"{demos.ASSIGNMENT}.ipynb"
-        commands = same(f":\n  cp {mistake} {practice}\n  autograder check {practice}")
-        typer.echo((text("next, try it as a student") + commands).get(language))
+        for what, commands in (
+            (
+                text("next, try it as a student"),
+                (("cp", mistake, practice), ("autograder", "check", practice, *spoken)),
+            ),
+            (
+                text("then, as an instructor"),
+                (
+                    ("cd", folder),
+                    ("autograder", "grade", *spoken),
+                    ("autograder", "report", demos.ASSIGNMENT, *spoken),
+                    ("autograder", "feedback", demos.ASSIGNMENT, *spoken),
+                ),
+            ),
+        ):
+            lines = (shlex.join(map(str, words)) for words in commands)
+            typer.echo((what + same(":" + "".join(f"\n  {line}" for line in lines))).get(language))
 
 
 def doctor(lang: LangOption = None, json_output: JsonOption = False) -> None:

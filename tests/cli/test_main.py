@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -240,7 +242,28 @@ def test_the_demo_grades_its_samples_and_says_where_to_look(tmp_path):
     assert str(Path("autograder-demo", "submitted")) in printed
     again, _ = autograder("demo", cwd=tmp_path)
     assert again == printed
-    assert "接下来，以学生的身份试一试" in autograder("demo", "--lang", "zh", cwd=tmp_path)[0]
+    commands = [shlex.split(line) for line in printed.splitlines() if line.startswith("  ")]
+    assert [words[:2] for words in commands[1:]] == [
+        *(["autograder", "check"], ["cd", "autograder-demo"]),
+        *(["autograder", "grade"], ["autograder", "report"], ["autograder", "feedback"]),
+    ]
+    course = tmp_path / "autograder-demo"
+    for words in commands[3:]:
+        autograder(*words[1:], cwd=course)
+    assert (course / "linear_regression.html").is_file()
+    assert (course / "feedback" / "01_right" / "linear_regression" / "linear_regression.html").is_file()
+    chinese = autograder("demo", "--lang", "zh", cwd=tmp_path)[0]
+    assert "接下来，以学生的身份试一试" in chinese and "--lang zh" in chinese
+
+
+def test_help_groups_the_commands_by_reader(tmp_path):
+    printed = autograder("--help", cwd=tmp_path)[0]
+    panels = re.findall(r"^╭─ (\w+) ", printed, re.MULTILINE)
+    assert panels == ["Options", "Students", "Instructors", "Authors", "Everyone"]
+    assert re.search(
+        r"─ Students ─.*│ check .*│ submit .*─ Instructors ─.*│ grade .*─ Authors ─.*│ audit ", printed, re.DOTALL
+    )
+    assert "[FOLDER]" in (usage := autograder("submit", "--help", cwd=tmp_path)[0]) and "[[" not in usage
 
 
 def test_python_m_autograder_and_the_script_are_the_same(tmp_path):
