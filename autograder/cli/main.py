@@ -167,7 +167,7 @@ def audit(
     keys: Annotated[
         int,
         typer.Option(
-            "--keys", metavar="N", min=1, help="Judge every version with so many course keys: what only luck catches?"
+            "--keys", metavar="N", min=1, help="Judge every version with N course keys, to see what only luck catches."
         ),
     ] = 1,
     exercise: Annotated[

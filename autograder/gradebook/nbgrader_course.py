@@ -183,8 +183,10 @@ def timestamp(folder: Path) -> tuple[datetime | None, Text | None]:
         try:
             file.rename(folder / NO_TIMESTAMP)
         except OSError:
-            return None, text("{file} is not a time; it was ignored", file=file.name)
-        return None, text("{file} is not a time; it was renamed to {name}", file=file.name, name=NO_TIMESTAMP)
+            return None, text("{file} does not contain a timestamp; it was ignored", file=file.name)
+        return None, text(
+            "{file} does not contain a timestamp; it was renamed to {name}", file=file.name, name=NO_TIMESTAMP
+        )
 
 
 def rubric_of(folders: CourseDirectory, assignment: str, notebook: str) -> Assignment | None:
@@ -211,7 +213,7 @@ def _remedy(error: BaseException) -> Text:
     """Return what to do about a complaint; empty if it says so itself."""
     words = reason(error)
     if "locked" in words:
-        return text("; another program is writing to it: end that, or wait for it, and run the same command again")
+        return text("; another program is writing to it: close it, or wait for it, and run the same command again")
     if "readonly" in words:
         return text("; make the file and its folder writable and run the same command again")
     if any(sign in words for sign in ("is full", "disk I/O", os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))):

@@ -182,7 +182,7 @@ AUTHORS_MISTAKES = [
     (edited(SETTINGS, "call_s: 2", "call_s: 0"), ("grade",), "limits.call_s: must be greater than 0", "limits.call_s: 应大于 0"),
     (edited(SETTINGS, "memory_mb: 512", "memory_mb: many"), ("grade",), "must be an integer", "应为整数"),
     (edited(SETTINGS, '"double(x)"', '"double(x"'), ("grade",), "'double(x' is not a signature, such as", "'double(x' 不是函数签名"),
-    (edited(SETTINGS, "{step: [params]}", "{stop: [params]}"), ("grade",), "'stop' is not one of this exercise's functions", "'stop' 不是这道练习的函数"),
+    (edited(SETTINGS, "{step: [params]}", "{stop: [params]}"), ("grade",), "'stop' is not one of this exercise's functions", "'stop' 不是这个练习的函数"),
     (written(MUTANTS, "schema: 1\nmutants: [{id: m}]\n"), ("audit", "tiny"), "mutants.m.exercise: this key is missing", "mutants.m.exercise: 缺少这个键"),
     (written(MUTANTS, MUTANT.format("dubble", "x")), ("audit", "tiny"), "m: assignment.yaml has no exercise 'dubble'", "m: assignment.yaml 中没有练习 'dubble'"),
     (written(MUTANTS, MUTANT.format("double", "x")), ("audit", "tiny"), "'x' occurs 2 times in the solution of 'double'", "'x' 在 'double' 的解答中出现了 2 次"),
@@ -244,7 +244,7 @@ def test_a_locked_gradebook_is_told_in_chinese(course):
     database = sqlite3.connect(root / "gradebook.db")
     database.execute("BEGIN EXCLUSIVE")
     try:
-        assert "另一个程序正在写入：请结束它或等它写完" in complaint(root, "feedback", "tiny", AUTOGRADER_LANG="zh")
+        assert "另一个程序正在写入：请关闭它或等它写完" in complaint(root, "feedback", "tiny", AUTOGRADER_LANG="zh")
         assert "another program is writing to it" in complaint(root, "feedback", "tiny")
     finally:
         database.close()

@@ -278,7 +278,10 @@ def test_the_command(course, graded, tmp_path):
     (tmp_path / "roster.csv").write_text(CANVAS, encoding="utf-8")
     done = autograder("export", "--results", results, "--to", "canvas", "--roster", "roster.csv", cwd=tmp_path, code=1)
     assert "=HYPERLINK(1): is not in roster.csv; left out" in done.stderr
-    assert "there is no such file" in autograder("export", "--results", "none.jsonl", "--to", "csv", cwd=tmp_path, code=2).stderr
+    assert (
+        "there is no such file"
+        in autograder("export", "--results", "none.jsonl", "--to", "csv", cwd=tmp_path, code=2).stderr
+    )
     assert not (tmp_path / "none.jsonl").exists()
 
 
