@@ -81,6 +81,15 @@ def order_of(batches):
     return torch.cat([y.reshape(-1) for _, y in batches]).tolist() if batches else []
 
 
+def require_own_labels(y, n):
+    """Labels that were not passed in come from elsewhere: a variable of the notebook, a sum, a wrong index."""
+    strange = [label for label in y.reshape(-1).tolist() if label not in range(n)]
+    checks.require(not strange, {
+        "en": f"{len(strange)} of {y.numel()} labels are not among the `labels` that were passed in",
+        "zh": f"{y.numel()} 个标签里有 {len(strange)} 个不在传入的 `labels` 中",
+    }, actual=y)
+
+
 # -- init_params -------------------------------------------------------------------------------------------------------
 
 
@@ -253,6 +262,7 @@ def test_sgd_stays_trainable(student, rng):
 )
 def test_data_iter_every_sample_once(student):
     order = order_of(one_pass(student, 4, *numbered(12)))
+    require_own_labels(torch.tensor(order), 12)
     checks.require(sorted(order) == [float(i) for i in range(12)], {
         "en": f"of 12 samples {len(set(order))} came, in {len(order)} places",
         "zh": f"12 个样本中出现了 {len(set(order))} 个，共占 {len(order)} 个位置",
@@ -284,6 +294,7 @@ def test_data_iter_pairs(student):
     checks.require(batches, {"en": "not a single batch came", "zh": "一个批次也没有产出"})
     for X, y in batches:
         checks.assert_shape(X, (len(y), 2), name="features")
+        require_own_labels(y, 12)
         checks.assert_close(X, torch.stack([y.reshape(-1), 100 + y.reshape(-1)], dim=1), name="features")
 
 

@@ -8,6 +8,8 @@
     ├── SubmissionError     a student's file that cannot be read at all
     ├── StudentError        a student's code, when it is called
     │   ├── StudentException    it raised
+    │   │   └── NotWritten          what the stub raises, still
+    │   ├── NotDefined          there is no such function
     │   ├── StudentTimeout      it did not return in time
     │   ├── StudentCrash        it ended its process
     │   └── BadReply            what came back is not a value (every malformed reply is this one class)
@@ -51,6 +53,10 @@ class AutograderError(Exception):
 
 class UsageError(AutograderError):
     """The command was called in a way that cannot work; the message names the remedy."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Show the sentence alone below a cell; IPython calls this instead of printing our frames."""
+        return [str(self)]
 
 
 class Mistake(TypedDict):
@@ -155,11 +161,21 @@ class StudentException(StudentError):
     Args:
         text: the student's own traceback, without ours.
         kind: name of the exception's type.
+        message: what it says.
+        lines: the student's lines of source that led to it, the innermost one last.
     """
 
-    def __init__(self, text: Text, *, kind: str = "") -> None:
+    def __init__(self, text: Text, *, kind: str = "", message: str = "", lines: tuple[str, ...] = ()) -> None:
         super().__init__(text)
-        self.kind = kind
+        self.kind, self.message, self.lines = kind, message, lines
+
+
+class NotWritten(StudentException):
+    """The student's code is still the stub, which raises `NotImplementedError`."""
+
+
+class NotDefined(StudentError):
+    """The submission defines no such function."""
 
 
 class StudentTimeout(StudentError):

@@ -165,18 +165,15 @@ def audit(
     assignments: AssignmentsArgument = None,
     jobs: JobsOption = None,
     keys: Annotated[
-        int,
-        typer.Option(
-            "--keys", metavar="N", min=1, help="Judge every version with N course keys, to see what only luck catches."
-        ),
+        int, typer.Option("--keys", metavar="N", min=1, help="Number of course keys that judge each version.")
     ] = 1,
     exercise: Annotated[
         list[str] | None,
-        typer.Option("--exercise", metavar="NAME", help="Audit this exercise only; may be given several times."),
+        typer.Option("--exercise", metavar="NAME", help="Audit this exercise only; repeatable."),
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", metavar="ID", help="Judge the version with this id only; may be given several times."),
+        typer.Option("--only", metavar="ID", help="Judge this version only; repeatable."),
     ] = None,
     course: CourseOption = Path(),
     lang: LangOption = None,
@@ -434,27 +431,47 @@ def _tell_left_out(course: Course, language: Language) -> None:
 
 def _check_once(file: Path, lang: Lang | None, *, as_json: bool) -> bool:
     from autograder.practice import standby
+    from autograder.practice.hidden_points import points_judged_later
     from autograder.report import terminal
 
+    if not as_json:
+        _tell_that_checking_begins(file, lang)
     assignment, report = standby.check_file(file)
     if as_json:
         print_json(report.to_dict())
     else:
         language = choose(lang, assignment.settings.language)
         screen = console()
-        screen.print(terminal.criteria(report.exercises, language))
-        screen.print(terminal.progress(report.exercises, language))
         for problem in report.problems:
-            screen.print(problem.text.get(language), style="yellow", markup=False, highlight=False)
+            screen.print(terminal.problem(problem, language))
+        if report.status == "unreadable":
+            return False
+        screen.print(terminal.criteria(report.exercises, language))
+        screen.print(terminal.progress(report.exercises, language, later=points_judged_later(assignment, file, report)))
+        if (step := terminal.next_step(report.exercises, report.problems, language)) is not None:
+            screen.print(step)
     return all(c.outcome == "passed" for exercise in report.exercises for c in exercise.criteria)
 
 
-def _watch(file: Path, lang: Lang | None) -> bool:
+def _tell_that_checking_begins(file: Path, lang: Lang | None) -> None:
+    """The first check loads torch, which takes seconds."""
+    from autograder.base.i18n import text
     from autograder.course.course import find_assignment
-    from autograder.practice import standby, watch
 
-    language = choose(lang, find_assignment(file.resolve().parent).settings.language)
-    seen = watch.Watch(console(), language)
+    if sys.stderr.isatty():
+        language = choose(lang, find_assignment(file.resolve().parent).settings.language)
+        typer.echo(text("checking {file} ...", file=file.name).get(language), err=True)
+
+
+def _watch(file: Path, lang: Lang | None) -> bool:
+    from autograder.practice import standby, watch
+    from autograder.practice.hidden_points import points_judged_later
+
+    _tell_that_checking_begins(file, lang)
+    assignment, report = standby.check_file(file)
+    language = choose(lang, assignment.settings.language)
+    seen = watch.Watch(console(), language, later=points_judged_later(assignment, file, report))
+    seen.tell(report)
     watch.watch(file, lambda: standby.check_file(file)[1], seen, console(), language)
     return seen.passed
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from autograder.base.i18n import Language, Text, text
+from autograder.report.condensed import condense
 from autograder.report.tables import points
 from autograder.report.templates import render as render_template
 from autograder.report.terminal import MARKS, paragraphs
@@ -102,6 +103,7 @@ def render(feedback: Feedback, language: Language) -> str:
         outcomes=_OUTCOMES,
         marks=MARKS,
         paragraphs=paragraphs,
+        condense=condense,
         remarks=_remarks,
     )
 

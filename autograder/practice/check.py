@@ -22,7 +22,7 @@ from autograder.base.i18n import Language, Text, choose_language, text
 from autograder.course import submission as submissions
 from autograder.course.course import PRACTICE_KEY, Assignment, find_assignment
 from autograder.report import html, terminal
-from autograder.results.grade_report import ExerciseResult, GradeReport
+from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
 from autograder.rubric.judge import Judge
 from autograder.rubric.provenance import Provenance
 from autograder.rubric.pytest_session import run_session
@@ -30,7 +30,7 @@ from autograder.rubric.run import judge_one, make_report, open_submission
 from autograder.sandbox import confine
 from autograder.sandbox.generators import preserved_generators
 from autograder.sandbox.process import Zygote
-from autograder.student.failures import frames_outside
+from autograder.student.failures import frames_outside, tell_failure
 from autograder.student.functions import Student
 from autograder.student.local import LocalRunner, run_locally
 from autograder.student.source_use import Source
@@ -116,8 +116,7 @@ def check_file(path: Path, zygote: Zygote | None = None) -> tuple[Assignment, Gr
             run_session(judge)
             problems = (*submission.problems, *runner.problems)
     else:
-        _run_here(judge, submission)
-        problems = submission.problems
+        problems = (*submission.problems, *_run_here(judge, submission))
     return assignment, report(submission=submission, problems=problems)
 
 
@@ -139,13 +138,14 @@ def _cells_run(names: Mapping[str, Any]) -> list[submissions.Cell]:
     return [submissions.Cell(f"code cell {n}", n, str(source)) for n, source in enumerate(sources) if n]
 
 
-def _run_here(judge: Judge, submission: submissions.Submission) -> None:
-    """Run the student's own code in this process, on systems where it cannot have another."""
+def _run_here(judge: Judge, submission: submissions.Submission) -> list[Problem]:
+    """Run the student's own code in this process, on systems where it cannot have another; return what went wrong."""
     with chdir(judge.assignment.directory):  # where a notebook runs too
-        notebook, _ = run_locally(judge.assignment, submission)
+        notebook, failures = run_locally(judge.assignment, submission)
         source = Source(submission.cells, judge.assignment.exercise_of, judge.assignment.grade_ids)
         judge.begin(Student(judge.assignment.functions, LocalRunner.of(notebook), source))
         run_session(judge)
+    return [Problem.of("cell-error", tell_failure(failure)) for failure in failures]
 
 
 @contextmanager

@@ -21,6 +21,8 @@ from rich.text import Text as Styled
 
 from autograder.base.i18n import Language, Text, text
 from autograder.report import terminal
+from autograder.report.condensed import merge
+from autograder.results.cases import requirements
 from autograder.results.grade_report import CriterionResult, GradeReport
 
 _LOOK_EVERY_S = 0.3
@@ -40,17 +42,19 @@ class Watch:
     Args:
         console: where to show it.
         language: the language of the output.
+        later: points that are judged by criteria which are not checked here.
     """
 
-    def __init__(self, console: Console, language: Language) -> None:
-        self._console, self._language = console, language
+    def __init__(self, console: Console, language: Language, *, later: float = 0.0) -> None:
+        self._console, self._language, self._later = console, language, later
         self._criteria: dict[str, CriterionResult] = {}
         self._hinted: set[str] = set()
         self.passed = False
 
     def tell(self, report: GradeReport) -> None:
         """Show what differs from the check before, and where every exercise stands."""
-        criteria = {c.id: c for exercise in report.exercises for c in exercise.criteria}
+        merged = [merge(r) for exercise in report.exercises for r in requirements(exercise.criteria)]
+        criteria = {c.id: c for c in merged}
         changed = [c for c in criteria.values() if _differs(self._criteria.get(c.id), c)]
         shown = [c for c in changed if self._criteria or c.outcome != "skipped"]
         self._criteria = criteria
@@ -58,11 +62,11 @@ class Watch:
         self.passed = all(c.outcome == "passed" for c in criteria.values())
         if not changed:
             self._say(text("nothing has changed"), "dim")
+        for problem in report.problems:
+            self._console.print(terminal.problem(problem, self._language))
         for result in shown:
             self._draw(result)
-        for problem in report.problems:
-            self._console.print(problem.text.get(self._language), style="yellow", markup=False, highlight=False)
-        self._console.print(terminal.progress(report.exercises, self._language))
+        self._console.print(terminal.progress(report.exercises, self._language, later=self._later))
 
     def hint(self) -> None:
         """Show the next hint that has not been shown yet."""
@@ -84,19 +88,19 @@ class Watch:
 
 
 def watch(file: Path, check: Callable[[], GradeReport], seen: Watch, console: Console, language: Language) -> None:
-    """Check now and at every save, until q is pressed.
+    """Check at every save, until q is pressed.
 
     Args:
         file: the file to watch.
         check: checks it.
-        seen: shows the results.
+        seen: shows the results; it has seen the first check.
         console: where to say what it is waiting for.
         language: the language of the output.
     """
-    seen.tell(check())
-    console.print(
-        Styled(text("waiting for {file} to be saved · h: next hint · q: quit", file=file.name).get(language), "dim")
+    waiting = Styled(
+        text("waiting for {file} to be saved · h: next hint · q: quit", file=file.name).get(language), "dim"
     )
+    console.print(waiting)
     for event in _events(file):
         if event is Event.QUIT:
             return
@@ -105,10 +109,11 @@ def watch(file: Path, check: Callable[[], GradeReport], seen: Watch, console: Co
         else:
             console.print(Styled(time.strftime("%H:%M:%S"), style="dim"))
             seen.tell(check())
+            console.print(waiting)  # the keys are still in sight after a long list
 
 
 def _differs(before: CriterionResult | None, now: CriterionResult) -> bool:
-    return before is None or (before.outcome, before.message) != (now.outcome, now.message)
+    return before is None or (before.outcome, before.title, before.message) != (now.outcome, now.title, now.message)
 
 
 def _events(file: Path) -> Iterator[Event]:

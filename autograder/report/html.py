@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autograder.base.i18n import Language
+from autograder.report.condensed import condense
 from autograder.report.templates import fragment
 from autograder.report.terminal import MARKS, explanation, score_of
 from autograder.results.grade_report import CriterionResult, ExerciseResult
@@ -15,7 +16,7 @@ _TEMPLATE = "report/templates/notebook.html"
 def table(exercises: Sequence[ExerciseResult], language: Language) -> str:
     """Return a table of the criteria of some exercises; everything a student wrote is escaped."""
     rows = [
-        (e.title.get(language), e.name, score_of(e), [_criterion(result, language) for result in e.criteria])
+        (e.title.get(language), e.name, score_of(e), [_criterion(result, language) for result in condense(e.criteria)])
         for e in exercises
     ]
     return str(fragment(_TEMPLATE, "table", rows))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text as Styled
 
 from autograder.base.i18n import Language, text
+from autograder.report.condensed import condense
 from autograder.report.tables import GAP, plain_table, points
-from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
+from autograder.results.cases import requirements
+from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport, Problem
 
 MARKS = {"passed": "✓", "failed": "✗", "error": "!", "skipped": "–"}
+_SYNTAX = re.compile(r"(?:Syntax|Indentation|Tab)Error\b")
 _TOTAL_WIDTH = 5
 _PROBLEMS_WIDTH = 40
 _STYLES = {"passed": "green", "failed": "red", "error": "yellow", "skipped": "dim"}
@@ -88,7 +91,7 @@ def criteria(exercises: Sequence[ExerciseResult], language: Language) -> Group:
     for exercise in exercises:
         score = score_of(exercise)
         parts.append(Styled.assemble((exercise.title.get(language), "bold"), f"  ({exercise.name})  {score}"))
-        for result in exercise.criteria:
+        for result in condense(exercise.criteria):
             parts.append(Padding(mark(result, language), (0, 0, 0, 2)))
             parts.extend(Padding(Styled(line), (0, 0, 0, 6)) for line in explanation(result, language))
     return Group(*parts)
@@ -104,21 +107,56 @@ def mark(result: CriterionResult, language: Language) -> Styled:
     return Styled(f"{MARKS[result.outcome]} {result.title.get(language)}", style=_STYLES[result.outcome])
 
 
-def progress(exercises: Sequence[ExerciseResult], language: Language) -> Table:
-    """Return a line per exercise, with a mark per criterion and the score, and the total below."""
+def progress(exercises: Sequence[ExerciseResult], language: Language, *, later: float = 0.0) -> Group:
+    """Return a line per exercise, with a mark per requirement and the score; the total below, and what it leaves out.
+
+    Args:
+        exercises: the verdicts.
+        language: of the words.
+        later: points that are judged by criteria which are not among these.
+    """
     table = plain_table()
     table.show_header = False
     for justify in ("left", "left", "right"):
         table.add_column(justify=justify)
     for exercise in (e for e in exercises if e.criteria):
-        marks = [(MARKS[c.outcome], _STYLES[c.outcome]) for c in exercise.criteria]
+        marks = [(MARKS[r.outcome], _STYLES[r.outcome]) for r in requirements(exercise.criteria)]
         table.add_row(Styled(exercise.title.get(language)), Styled.assemble(*marks), Styled(score_of(exercise)))
     earned, maximum = sum(exercise.score or 0.0 for exercise in exercises), sum(e.max_score for e in exercises)
     if not maximum:
-        return table
+        return Group(table)
+    if later > 0:
+        words = text(
+            "{earned} of the {maximum} points that can be checked here; "
+            "{later} more are judged by checks you do not see",
+            earned=points(earned),
+            maximum=points(maximum),
+            later=points(later),
+        )
+        return Group(table, Styled(words.get(language), style="bold"))
     total = f"{points(earned)}/{points(maximum)}"
     table.add_row(Styled(text("total").get(language), style="bold"), "", Styled(total, style="bold"))
-    return table
+    return Group(table)
+
+
+def next_step(exercises: Sequence[ExerciseResult], problems: Sequence[Problem], language: Language) -> Styled | None:
+    """What to mend first, for the end of a long list: a syntax error, else what is not met; None where all is."""
+    first = problems[0] if problems else None
+    if first is not None and _SYNTAX.match(first.text.en.rpartition("\n")[2]):
+        lines = first.text.get(language).splitlines()
+        words = text("{place}: {error}", place=lines[0], error=lines[-1])
+        return Styled(f"{MARKS['failed']} {words.get(language)}", style=_STYLES["failed"])
+    for exercise in exercises:
+        for result in condense(exercise.criteria):
+            if result.outcome == "failed":
+                words = text("next: {title} ({exercise})", title=result.title, exercise=exercise.name)
+                return Styled(f"{MARKS['failed']} {words.get(language)}", style=_STYLES["failed"])
+    return None
+
+
+def problem(found: Problem, language: Language) -> Styled:
+    """What went wrong with a submission as a whole, or in one of its cells."""
+    return Styled(found.text.get(language), style="yellow")
 
 
 def explanation(result: CriterionResult, language: Language, *, hints: bool = True) -> list[str]:
@@ -143,7 +181,7 @@ def plain(exercises: Sequence[ExerciseResult], language: Language) -> str:
     lines = []
     for exercise in exercises:
         lines.append(f"{exercise.title.get(language)} ({exercise.name})")
-        for result in exercise.criteria:
+        for result in condense(exercise.criteria):
             lines.append(f"  {MARKS[result.outcome]} {result.title.get(language)}")
             lines += [f"      {line}" for paragraph in explanation(result, language) for line in paragraph.splitlines()]
     return "\n".join(lines)

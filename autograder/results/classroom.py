@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import mean, median
 
 from autograder.base.i18n import Text
+from autograder.results.cases import Requirement, requirements
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
 
 
@@ -34,7 +35,7 @@ class ExerciseStatistics:
 
 @dataclass(frozen=True)
 class CriterionStatistics:
-    """How many met one criterion.
+    """How many met one criterion, with all of its cases.
 
     Args:
         id: ``<exercise>.<name>``.
@@ -158,16 +159,16 @@ def _exercises(reports: Sequence[GradeReport]) -> list[ExerciseStatistics]:
 
 
 def _criteria(reports: Sequence[GradeReport]) -> list[CriterionStatistics]:
-    by_id: dict[str, list[CriterionResult]] = {}
+    by_id: dict[str, list[Requirement]] = {}
     for report in reports:
         for exercise in report.exercises:
-            for result in exercise.criteria:
-                by_id.setdefault(result.id, []).append(result)
+            for found in requirements(exercise.criteria):
+                by_id.setdefault(found.id, []).append(found)
     return [
         CriterionStatistics(
-            name, results[0].title, results[0].points, results[0].visible, Counter(r.outcome for r in results)
+            name, found[0].title, found[0].points, found[0].example.visible, Counter(r.outcome for r in found)
         )
-        for name, results in by_id.items()
+        for name, found in by_id.items()
     ]
 
 

@@ -52,6 +52,8 @@ class Judge:
         """Names the known mistakes in the verdicts, if the assignment's mutants are at hand."""
         self._seeds: dict[str, int] = {}
         self._passed: dict[str, CriterionResult] = {}
+        self._differences: dict[str, tuple[Text, Diagnosis] | None] = {}
+        self._told: set[tuple[str, str]] = set()
 
     @property
     def criteria(self) -> list[Criterion]:
@@ -128,7 +130,22 @@ class Judge:
     def begin(self, student: Student, *, seed_submission: Callable[[int], None] | None = None) -> None:
         """Judge this student from now on; ``seed_submission`` seeds their process, if they have one of their own."""
         self.student, self.results, self._seed_submission = student, {}, seed_submission
-        self.findings = {}
+        self.findings, self._differences, self._told = {}, {}, set()
+
+    def difference(self, function: str) -> tuple[Text, Diagnosis] | None:
+        """How the parameters of the submission's function differ from those asked for; see `signatures`."""
+        if function not in self._differences:
+            from autograder.rubric.signatures import difference
+
+            asked = getattr(self.student, function)
+            self._differences[function] = difference(asked.function, asked.parameters())
+        return self._differences[function]
+
+    def tells_first(self, exercise: str, function: str) -> bool:
+        """Is this the first time that something is told about a function in an exercise?"""
+        is_first = (exercise, function) not in self._told
+        self._told.add((exercise, function))
+        return is_first
 
     def seed_criterion(self, judged: Criterion) -> None:
         """Let every criterion draw the same numbers whatever ran before it."""

@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from autograder.base.errors import AutograderError, ConfigError, StudentError
+from autograder.base.errors import (
+    AutograderError,
+    ConfigError,
+    NotDefined,
+    NotWritten,
+    StudentError,
+    StudentException,
+)
 from autograder.base.i18n import Text, same, text, without_addresses
 from autograder.results.grade_report import Diagnosis, Outcome
 from autograder.rubric.criteria import Criterion, PlainTest, declaration, is_named, prefix_of
@@ -153,15 +160,40 @@ def _record(judge: Judge, judged: Criterion, error: BaseException | None) -> Non
         judge.record_passed(judged)
         return
     outcome, message, diagnosis = _verdict(judge, judged, error)
-    # a hint is about a wrong answer; a traceback or a missing function speaks for itself
-    hint = outcome == "failed" and not isinstance(error, StudentError)
-    judge.record(judged, outcome, message, diagnosis, hint=hint)
+    if outcome == "failed":
+        message, diagnosis = _with_signatures(judge, judged, error, message, diagnosis)
+    judge.record(judged, outcome, message, diagnosis, hint=outcome == "failed" and _can_be_helped(error))
+
+
+def _can_be_helped(error: BaseException) -> bool:
+    """A hint is about an answer; one that is missing, or that never comes, is not answered yet."""
+    return not isinstance(error, StudentError) or (
+        isinstance(error, StudentException) and not isinstance(error, NotWritten)
+    )
+
+
+def _with_signatures(
+    judge: Judge, judged: Criterion, error: BaseException, message: Text, diagnosis: Diagnosis | None
+) -> tuple[Text, Diagnosis | None]:
+    """Where the function called last takes other parameters than asked, say so once; nothing else is its cause then."""
+    from autograder.student.calls import failed_call
+
+    name, _ = failed_call()
+    if not name or isinstance(error, NotWritten | NotDefined):
+        return message, diagnosis
+    found = judge.difference(name)
+    if found is None:
+        return message, diagnosis
+    if not judge.tells_first(judged.exercise, name):
+        return message, None
+    words, cause = found
+    return words + same("\n") + message, cause
 
 
 def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Outcome, Text, Diagnosis | None]:
     """Return what an exception means: who is at fault, and what the student reads."""
     from autograder.rubric.checks import CheckFailed
-    from autograder.student.calls import describe_last_call
+    from autograder.student.calls import failed_call
 
     if isinstance(error, CheckFailed):
         from autograder.rubric.diagnosis import explain
@@ -171,6 +203,10 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
         except Exception:  # noqa: BLE001 -- a tensor can be of any kind; a diagnosis that fails costs the diagnosis
             diagnosis = None
         return "failed", error.text, diagnosis
+    if isinstance(error, StudentException):
+        from autograder.rubric.exceptions import cause_of
+
+        return "failed", error.text, cause_of(error)
     if isinstance(error, StudentError):
         return "failed", error.text, None
     if isinstance(error, pytest.skip.Exception):
@@ -192,7 +228,7 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
         text(
             "what came back could not be judged ({reason}); {call}",
             reason=without_addresses(told)[:300],
-            call=describe_last_call(),
+            call=failed_call()[1],
         ),
         None,
     )

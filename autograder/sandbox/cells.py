@@ -282,6 +282,22 @@ class Notebook:
         return self._loop.run_until_complete(coroutine)
 
 
+def positional_parameters(function: Any) -> tuple[list[str], int, bool] | None:
+    """Return what a function takes by position, read from its code alone: nothing of the student's runs.
+
+    Returns:
+        The names of its parameters, how many of them have no default, and whether any number of further ones may
+        follow; None if it is no plain function, or asks for keywords.
+    """
+    if type(function) is not types.FunctionType:
+        return None
+    code = function.__code__
+    if code.co_kwonlyargcount > len(function.__kwdefaults__ or {}):
+        return None
+    names = code.co_varnames[: code.co_argcount]
+    return list(names), len(names) - len(function.__defaults__ or ()), bool(code.co_flags & inspect.CO_VARARGS)
+
+
 def _syntax_failure(error: BaseException, label: str) -> Failure:
     line = getattr(error, "lineno", None) or 0
     shown = (getattr(error, "text", None) or "").strip()[:200]

@@ -243,13 +243,28 @@ class GetRequest(_Request):
     name: str
 
 
+@final
+class ParametersRequest(_Request):
+    """Ask what a function takes. Answered by a `ValueReply`: a list, or None where nobody can tell.
+
+    The list holds the names of its positional parameters, how many of them have no default, and whether any number of
+    further ones may follow.
+
+    Attributes:
+        name: the function.
+    """
+
+    op: Literal["parameters"]
+    name: str
+
+
 LoadRequest = StartRequest | CellRequest | FinishRequest | StageRequest | ShowRequest
 """Requests that run cells."""
 
 ObjectRequest = NextRequest | TakeRequest | IterRequest | GetRequest
 """Requests about an object that stays in the worker."""
 
-Request = LoadRequest | CallRequest | RecordRequest | VjpRequest | ObjectRequest
+Request = LoadRequest | CallRequest | RecordRequest | VjpRequest | ObjectRequest | ParametersRequest
 
 # -- worker to rubric process: untrusted -------------------------------------------------------------------------------
 
@@ -384,9 +399,11 @@ class CallbackError(TypedDict):
     """To the worker: the function raised an exception.
 
     Attributes:
-        error: type and message, in at most 500 characters.
+        kind: the name of its type.
+        error: its message, in at most 500 characters.
     """
 
+    kind: str
     error: str
 
 

@@ -11,8 +11,8 @@ from typing import Any, assert_never, cast
 
 import torch
 
-from autograder.sandbox import interrupts, notes, stand_ins, workfolder
-from autograder.sandbox.cells import Failure, Notebook
+from autograder.sandbox import interrupts, notes, plain_functions, stand_ins, workfolder
+from autograder.sandbox.cells import Failure, Notebook, positional_parameters
 from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
 from autograder.sandbox.generators import seed_generators
 from autograder.sandbox.protocol import (
@@ -26,6 +26,7 @@ from autograder.sandbox.protocol import (
     IterRequest,
     LoadRequest,
     NextRequest,
+    ParametersRequest,
     RecordRequest,
     Reply,
     Request,
@@ -107,6 +108,8 @@ class Worker:
                 self._iter(message)
             case "get":
                 self._get(message)
+            case "parameters":
+                self._parameters(message)
             case _:
                 self._load(message)
 
@@ -252,6 +255,10 @@ class Worker:
         self._notebook.enter(view)
         self._reply(getattr(owner, message["name"]))
 
+    def _parameters(self, message: ParametersRequest) -> None:
+        found = positional_parameters(self._find(message["name"]))
+        self._reply(None if found is None else list(found))
+
     # -- values --------------------------------------------------------------------------------------------------------
 
     def _reach(self, exercises: list[str]) -> None:
@@ -292,7 +299,8 @@ class Worker:
         if tag == "h":
             return self._objects[inner][0]
         if tag == "b":
-            return _Callback(self, inner)
+            number, *description = inner
+            return plain_functions.make(description, lambda *args, **kwargs: self.call_back(number, args, kwargs))
         if tag == "N" and networks is not None:
             networks.append(Network(self, *inner))
             return networks[-1]
@@ -318,7 +326,7 @@ class Worker:
             message, tensors = self._receive()
         answer = cast("CallbackReply", message)
         if "error" in answer:
-            raise RuntimeError(answer["error"])
+            raise plain_functions.as_raised(answer["kind"], answer["error"])
         return Decoder([t.tensor for t in tensors], self._resolve).decode(answer["result"])
 
     def _as_tree(self, failure: Failure) -> Tree:
@@ -363,14 +371,6 @@ class Worker:
         tensors = list(encoder.tensors)
         message["grads"] = [[i, encoder.add(t.grad)] for i, t in enumerate(tensors) if t.is_leaf and t.grad is not None]
         self._send(message, encoder.tensors)
-
-
-class _Callback:
-    def __init__(self, worker: Worker, number: int) -> None:
-        self._worker, self._number = worker, number
-
-    def __call__(self, *positional: Any, **keywords: Any) -> Any:
-        return self._worker.call_back(self._number, positional, keywords)
 
 
 class Network(torch.nn.Module):

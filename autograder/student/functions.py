@@ -8,12 +8,27 @@ does not declare as changed in place is frozen, and a change is noted instead of
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from inspect import Parameter, Signature
+from typing import Any, NamedTuple, Protocol
 
 from autograder.course.settings import Function
 from autograder.sandbox.tracing import Use
 from autograder.student.calls import Call, remember_call
 from autograder.student.source_use import Source
+
+
+class Parameters(NamedTuple):
+    """What a student's function takes by position.
+
+    Args:
+        names: of its parameters.
+        required: how many of them have no default.
+        more: whether any number of further ones may follow.
+    """
+
+    names: tuple[str, ...]
+    required: int
+    more: bool
 
 
 class Runner(Protocol):
@@ -56,6 +71,10 @@ class Runner(Protocol):
         """
         ...
 
+    def parameters(self, function: Function) -> Parameters | None:
+        """Look up what the student's function takes; None where nobody can tell."""
+        ...
+
 
 class Student:
     """The functions of one submission, as attributes."""
@@ -78,6 +97,14 @@ class StudentFunction:
         self.function, self.runner, self._source = function, runner, source
         self.__name__ = function.name
 
+    @property
+    def __signature__(self) -> Signature:
+        """What the assignment declares, for whoever gets the function in place of a plain one."""
+        kind, (names, required) = Parameter.POSITIONAL_OR_KEYWORD, (self.function.parameters, self.function.required)
+        return Signature(
+            [Parameter(n, kind, default=Parameter.empty if i < required else ...) for i, n in enumerate(names)]
+        )
+
     def record(self, arguments: Sequence[Any], *names: str, exact: bool = False, most: int = 0) -> list[Use] | None:
         """Call it and record which ready-made operations run; see `Runner.record`.
 
@@ -90,6 +117,10 @@ class StudentFunction:
             return uses
         label, line = self._source.find_definition(self.function.name) or ("", 0)
         return [use if use.label else use._replace(label=label, line=line) for use in uses]
+
+    def parameters(self) -> Parameters | None:
+        """Look up what it takes in the submission; None where nobody can tell."""
+        return self.runner.parameters(self.function)
 
     def __call__(self, *positional: Any, **named: Any) -> Any:
         """Call it as the assignment declares it.

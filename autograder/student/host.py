@@ -26,8 +26,9 @@ from autograder.sandbox.cells import Failure
 from autograder.sandbox.process import Callback, WorkerProcess, Zygote
 from autograder.sandbox.protocol import CellRequest, FinishRequest, Request, Result, StartRequest
 from autograder.sandbox.wire import Received, WireError
-from autograder.student.failures import student_exception, tell_failure, tell_frames
+from autograder.student.failures import student_exception, tell_failure, tell_frames, unparsed_function
 from autograder.student.limits import Room, limit_of, passed_over
+from autograder.student.unparsed import Unparsed
 
 Value = TypeVar("Value")
 
@@ -80,6 +81,7 @@ class Host:
     ) -> None:
         self.limits = limits
         self.defined: list[str] = []
+        self.unparsed = Unparsed()
         self._zygote, self._cells, self._functions, self._grade_ids = zygote, cells, dict(functions), grade_ids
         self._load_seed, self._is_script = seed, is_script
         self._ends = time.monotonic() + limits.submission_s
@@ -150,9 +152,13 @@ class Host:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What went wrong while the cells ran, in their order, and whether too much was printed."""
+        """What went wrong while the cells ran, in their order but syntax errors first; whether too much was printed."""
         in_order = (problem for _, problems in sorted(self._problems.items()) for problem in problems)
-        of_cells = sorted([*self._notes.values(), *in_order], key=lambda problem: problem.cell or 0)
+        broken = {self._cells[at].number for at in self._problems if self.unparsed.is_first(at)}
+        of_cells = sorted(
+            [*self._notes.values(), *in_order],
+            key=lambda problem: (problem.kind != "cell-error" or problem.cell not in broken, problem.cell or 0),
+        )
         self._look_at_output()
         if not self._has_flooded:
             return tuple(of_cells)
@@ -240,12 +246,13 @@ class Host:
         failures = self.checked(
             lambda: [self._failure(tree) for tree in as_list(answer["result"])[:MAX_FAILURES_PER_CELL]]
         )
+        own = [failure for failure in failures if not self.unparsed.add(position, cell, failure)]
         assert self._worker is not None
         if self._worker.was_interrupted:
             self._slow_cells.add(position)
             self._problems[position] = [_interruption(late, failures, cell)]
         else:
-            self._problems[position] = [_cell_problem(failure, cell) for failure in failures]
+            self._problems[position] = [_cell_problem(failure, cell) for failure in own]
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
@@ -324,10 +331,14 @@ class Host:
         if "notes" in answer:
             self.checked(lambda: self._take_notes(answer["notes"]))
         if "failure" in answer:
-            raise self.checked(lambda: student_exception(name, self._failure(answer["failure"])))
+            raise self.checked(lambda: self._as_error(name, self._failure(answer["failure"])))
         if "result" not in answer or "failed" in answer:
             self._worker.fail_reply(WireError("no result"))
         return answer, received
+
+    def _as_error(self, name: str, failure: Failure) -> StudentError:
+        missing = self.unparsed.cause_of(failure)
+        return student_exception(name, failure) if missing is None else unparsed_function(*missing)
 
     def _failure(self, tree: Any) -> Failure:
         kind, message, frames, surroundings = tree

@@ -9,18 +9,18 @@ from typing import Any, Self
 import torch
 
 from autograder.base.environment import overridden
-from autograder.base.errors import StudentError
 from autograder.course.course import Assignment
 from autograder.course.settings import Function
 from autograder.course.submission import Submission
 from autograder.datasets import OFFLINE
 from autograder.sandbox import stand_ins
-from autograder.sandbox.cells import Failure, Notebook
+from autograder.sandbox.cells import Failure, Notebook, positional_parameters
 from autograder.sandbox.frozen import change_count, is_iterator
+from autograder.sandbox.plain_functions import make_here
 from autograder.sandbox.tracing import Recorder, Use
 from autograder.sandbox.wire import identical
 from autograder.student.failures import cell_name, missing_function, student_exception
-from autograder.student.functions import StudentFunction
+from autograder.student.functions import Parameters, StudentFunction
 
 
 def run_locally(assignment: Assignment, submission: Submission) -> tuple[Notebook, list[Failure]]:
@@ -67,8 +67,8 @@ class LocalRunner:
         try:
             target = self._find(function.name)
         except KeyError:
-            raise StudentError(missing_function(function.name, self._defined())) from None
-        given = [self._own(argument) for argument in arguments]
+            raise missing_function(function.name, self._defined()) from None
+        given = [self._own(argument, name) for argument, name in zip(arguments, function.parameters, strict=False)]
         frozen = _FrozenArguments(
             {
                 name: _tensors(argument)
@@ -96,12 +96,25 @@ class LocalRunner:
         uses = record.uses
         return uses and [use._replace(label=cell_name(use.label)) for use in uses]
 
-    def _own(self, argument: Any) -> Any:
-        """Copy lists, as travelling does, and take the wrapper off the student's own functions."""
-        if isinstance(argument, StudentFunction):
+    def parameters(self, function: Function) -> Parameters | None:
+        """See `Runner`."""
+        try:
+            found = positional_parameters(self._find(function.name))
+        except KeyError:
+            return None
+        return None if found is None else Parameters(tuple(found[0]), *found[1:])
+
+    def _own(self, argument: Any, name: str) -> Any:
+        """Turn an argument into what arrives after travelling: lists are copies, functions real ones.
+
+        The wrapper comes off the student's own functions. Networks and classes stay what they are.
+        """
+        if isinstance(argument, StudentFunction) and argument.runner is self:
             return self._find(argument.function.name)
         if type(argument) in (list, tuple):
-            return type(argument)(self._own(inner) for inner in argument)
+            return type(argument)(self._own(inner, name) for inner in argument)
+        if callable(argument) and not isinstance(argument, torch.nn.Module | type):
+            return make_here(argument, name)
         return argument
 
 

@@ -22,6 +22,7 @@ from autograder.base.i18n import text
 from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
+from autograder.sandbox import plain_functions
 from autograder.sandbox.process import Zygote
 from autograder.sandbox.protocol import (
     CallbackReply,
@@ -31,6 +32,7 @@ from autograder.sandbox.protocol import (
     IterRequest,
     NextRequest,
     ObjectRequest,
+    ParametersRequest,
     RecordRequest,
     Result,
     TakeRequest,
@@ -38,17 +40,46 @@ from autograder.sandbox.protocol import (
 )
 from autograder.sandbox.tracing import MAX_SHOWN, MAX_USES, Use
 from autograder.sandbox.wire import MAX_BODY, Decoder, Encoder, Received, Tree, WireError, used_tensors
-from autograder.student.failures import missing_function
-from autograder.student.functions import StudentFunction
+from autograder.student.failures import missing_function, unparsed_function
+from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.host import Host, as_line, as_list
 
 MAX_ITERATED = 4 * MAX_BODY
 """Bytes that one iterator may yield in all, tensors and structure: an endless one would fill the rubric's memory."""
 
+MAX_PARAMETERS = 20
+MAX_NAME = 40
+"""How many parameters of a student's function are shown, and how long their names may be."""
+
 _NODE = 64
 """Bytes that a value of a tree takes at least as a Python object."""
 
-Callbacks = dict[int, Callable[..., Any]]
+
+class Callbacks(dict[int, Callable[..., Any]]):
+    """The functions and networks of ours that go along with one request, by number.
+
+    Attributes:
+        parameter: what a function without a name is called: the parameter that it is passed for.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parameter = "function"
+        self._names: dict[int, str] = {}
+
+    def add(self, value: Callable[..., Any]) -> Tree:
+        """Keep a function or a network; return what stands for it in a tree."""
+        number = len(self)
+        self[number] = value
+        if isinstance(value, torch.nn.Module):
+            return {"N": [number, value.training]}
+        name, *rest = plain_functions.describe(value, self.parameter)
+        self._names[number] = name
+        return {"b": [number, name, *rest]}
+
+    def name_of(self, number: object) -> str:
+        """Return what a function is called on the other side."""
+        return self._names.get(number, "function") if isinstance(number, int) else "function"
 
 
 class RemoteRunner:
@@ -101,7 +132,7 @@ class RemoteRunner:
         self, function: Function, arguments: list[Any], watch: Sequence[str], *, exact: bool = False, most: int = 0
     ) -> list[Use] | None:
         """See `autograder.student.functions.Runner`."""
-        callbacks: Callbacks = {}
+        callbacks = Callbacks()
         encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
         with self._noting(function), self.host.calling(function.name) as late:
             request: RecordRequest = {
@@ -127,13 +158,27 @@ class RemoteRunner:
         """Run something of a function that has to be there, and note the first time it ends or blocks its process."""
         self.host.make_ready()
         if function.name not in self.host.defined:
-            raise self._note(function, "missing", StudentError(missing_function(function.name, self.host.defined)))
+            place = self.host.unparsed.place_of(function.name)
+            if place is not None:  # what the report says at that cell already
+                raise unparsed_function(function.name, place)
+            raise self._note(function, "missing", missing_function(function.name, self.host.defined))
         try:
             yield
         except StudentTimeout as error:
             raise self._note(function, "timeout", error) from None
         except StudentCrash as error:
             raise self._note(function, "crash", error) from None
+
+    def parameters(self, function: Function) -> Parameters | None:
+        """See `autograder.student.functions.Runner`; a worker that is gone is not started again for this."""
+        if self.host.worker is None or not self.host.worker.alive or function.name not in self.host.defined:
+            return None
+        request: ParametersRequest = {"op": "parameters", "name": function.name}
+        try:
+            answer, _ = self.host.ask(request, [], on_timeout=text("the process did not answer"))
+            return self.host.checked(lambda: _as_parameters(answer["result"]))
+        except StudentError:
+            return None
 
     def _note(self, function: Function, kind: str, error: StudentError) -> StudentError:
         self._noted.setdefault(function.name, Problem.of(kind, error.text))
@@ -163,9 +208,9 @@ class RemoteRunner:
             The result, and the declared parameters that were changed although they may not be.
         """
         with self.host.calling(origin) as late:
-            callbacks: Callbacks = {}
+            callbacks = Callbacks()
             encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
-            request, owners = _call_request(positional, keywords, encoder, function)
+            request, owners = _call_request(positional, keywords, encoder, function, callbacks)
             if target is None:
                 request["name"] = origin
             else:
@@ -261,9 +306,7 @@ class RemoteRunner:
         if isinstance(value, GeneratorType):  # passed on as what it is: something that can be iterated over once
             return {"g": [encoder.encode(item) for item in value]}
         if callable(value):
-            callbacks[len(callbacks)] = value
-            number = len(callbacks) - 1
-            return {"N": [number, value.training]} if isinstance(value, torch.nn.Module) else {"b": number}
+            return callbacks.add(value)
         raise WireError(f"a {type(value).__name__} cannot be sent to a student's process")
 
     def _decode_handle(self, tag: str, inner: Tree, origin: str, watched: Watched | None = None) -> Any:
@@ -288,7 +331,8 @@ class RemoteRunner:
             with torch.set_grad_enabled(_take_mode(function, message)):
                 return {"result": encoder.encode(function(*positional, **keywords))}, encoder.tensors
         except Exception as error:  # noqa: BLE001 -- a student may call a function of ours with anything
-            return {"error": f"{type(error).__name__}: {error}"[:500]}, []
+            kind, words = plain_functions.as_told(error, callbacks.name_of(number))
+            return {"kind": kind, "error": words}, []
 
 
 class Watched:
@@ -477,6 +521,19 @@ def _accept_products(
     return products, graph if type(graph) is int else None, live
 
 
+def _as_parameters(tree: Any) -> Parameters | None:
+    """Return what a worker says that a function takes; only names that can be written as such are shown."""
+    found = Decoder([]).decode(tree)
+    if found is None:
+        return None
+    names, required, more = found
+    if not all(isinstance(name, str) and name.isidentifier() and len(name) <= MAX_NAME for name in names):
+        raise WireError("malformed parameters")
+    if type(required) is not int or len(names) > MAX_PARAMETERS:
+        raise WireError("malformed parameters")
+    return Parameters(tuple(names), required, more is True)
+
+
 def _accept_uses(answer: Result, received: list[Received]) -> list[Use] | None:
     """Return the uses in an untrusted answer; None if it says that the record was disturbed."""
     uses = Decoder([r.tensor for r in received]).decode(answer["result"])
@@ -511,12 +568,18 @@ def _accept_modes(answer: Result, callbacks: Callbacks) -> None:
 
 
 def _call_request(
-    positional: Sequence[Any], keywords: dict[str, Any], encoder: Encoder, function: Function | None
+    positional: Sequence[Any],
+    keywords: dict[str, Any],
+    encoder: Encoder,
+    function: Function | None,
+    callbacks: Callbacks,
 ) -> tuple[CallRequest, dict[int, str]]:
     """Return the request, and which declared parameter each tensor was passed as."""
     owners: dict[int, str] = {}
     trees = []
     for index, value in enumerate(positional):
+        if function:
+            callbacks.parameter = function.parameters[index]
         trees.append(encoder.encode(value))
         for tensor in range(len(owners), len(encoder.tensors)):
             owners[tensor] = function.parameters[index] if function else ""

@@ -675,7 +675,7 @@ import torch
 def apply(f, x): return f(x) * 2
 def safely(f, x):
     try: return f(x)
-    except Exception as error: return str(error)
+    except Exception as error: return f"{type(error).__name__}: {error}"
 def linreg(X, w, b): return X @ w + b
 def sgd(params, lr, n):
     with torch.no_grad():
@@ -702,9 +702,108 @@ def test_functions_of_the_rubric_are_called_back(open_student):
     assert isinstance(student.many(lambda i: lambda: i, 1)[0], RemoteObject)
 
 
+LOOKS = """
+import inspect, types
+def kind(net): return type(net) is types.FunctionType
+def names(net): return net.__name__, net.__qualname__
+def code(net): return net.__code__.co_varnames, net.__code__.co_argcount
+def signature(net): return str(inspect.signature(net))
+def defaults(net): return net.__defaults__
+def call(net): return net(3), net(3, 4), net(X=3), net(3, scale=2)
+def eval_mode(net): return net.eval()
+def too_few(net): return net()
+def too_many(net): return net(1, 2, 3, 4)
+def unknown(net): return net(1, is_training=False)
+def caught(net):
+    try:
+        return net(1, is_training=False)
+    except TypeError:
+        return net(1)
+"""
+
+
+@pytest.fixture(params=["in a process of its own", "in this process"])
+def onlooker(request, open_student, open_local):
+    """Functions that look at what they are given, remote and local."""
+    return (open_local if request.param == "in this process" else open_student)(LOOKS)
+
+
+def test_a_function_of_the_rubric_is_a_function_to_the_student(onlooker):
+    net = lambda X, k=1, *, scale=10: X * k * scale  # noqa: E731 -- as rubrics write it
+    assert onlooker.kind(net) is True
+    assert tuple(onlooker.names(net)) == ("net", "net")
+    assert tuple(map(str, onlooker.code(net))) == (str(("X", "k", "scale")), "2")
+    assert onlooker.signature(net) == "(X, k=1, *, scale=10)"
+    assert tuple(onlooker.defaults(net)) == (1,)
+    assert tuple(onlooker.call(net)) == (30, 120, 30, 6)
+    assert onlooker.caught(net) == 10
+
+
+def test_a_default_that_cannot_be_sent_stays_with_the_rubric(onlooker):
+    weight = torch.tensor([2.0])
+    result = onlooker.call(lambda X, w=weight, scale=weight: X * float(w) * float(scale))
+    assert tuple(result) == (12.0, 24.0, 12.0, 12.0)
+    assert onlooker.signature(lambda X, w=weight: X) == "(X, w=...)"
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("eval_mode", "AttributeError: 'function' object has no attribute 'eval'"),
+        ("too_few", "TypeError: net() missing 1 required positional argument: 'X'"),
+        ("too_many", "TypeError: net() takes 1 positional argument but 4 were given"),
+        ("unknown", "TypeError: net() got an unexpected keyword argument 'is_training'"),
+    ],
+)
+def test_python_itself_says_how_a_function_of_the_rubric_is_misused(onlooker, function, message):
+    with pytest.raises(StudentException) as caught:
+        getattr(onlooker, function)(lambda X: X)
+    lines = caught.value.text.en.splitlines()
+    assert lines[-1] == message
+    assert [line for line in lines if "line" in line] == [line for line in lines if line.startswith("code cell 1")]
+
+
+def test_an_error_inside_a_function_of_the_rubric_shows_nothing_of_the_rubric(onlooker):
+    def inner(X):
+        return X.shape
+
+    with pytest.raises(StudentException) as caught:
+        onlooker.too_many(lambda *Xs: inner(*Xs))
+    assert caught.value.text.en.splitlines()[-1] == "TypeError: inner() takes 1 positional argument but 4 were given"
+    assert "locals" not in caught.value.text.en and "test_remote" not in caught.value.text.en
+
+
+@pytest.mark.parametrize("function", [torch.relu, torch.zeros(1).add, max], ids=["builtin", "bound method", "max"])
+def test_whatever_can_be_called_arrives_as_a_function(onlooker, function):
+    assert onlooker.kind(function) is True
+    assert tuple(onlooker.names(function)) == (function.__name__, function.__name__)
+
+
+def test_what_a_function_takes_can_be_asked_for(open_student, open_local):
+    source = """
+def plain(a, b=1): pass
+def open_ended(a, *rest): pass
+def by_name(a, *, b): pass
+class Callable:
+    def __call__(self): pass
+other = Callable()
+"""
+    for student in (open_student(source, declare=["by_name(a)", "open_ended(a)", "other(a)", "missing(a)"]),
+                    open_local(source, declare=["by_name(a)", "open_ended(a)", "other(a)", "missing(a)"])):  # fmt: skip
+        found = {name: (f := getattr(student, name)).runner.parameters(f.function) for name in
+                 ("plain", "open_ended", "by_name", "other", "missing")}  # fmt: skip
+        assert found == {
+            "plain": (("a", "b"), 1, False),
+            "open_ended": (("a",), 1, True),
+            "by_name": None,
+            "other": None,
+            "missing": None,
+        }
+
+
 def test_an_error_of_a_callback_is_raised_where_the_student_called_it(open_student):
     student = open_student(CALLBACKS)
-    assert "ZeroDivisionError" in student.safely(lambda x: x / 0, 1)
+    assert student.safely(lambda x: x / 0, 1) == "ZeroDivisionError: division by zero"
     with pytest.raises(StudentException, match="ZeroDivisionError"):
         student.apply(lambda x: x / 0, 1)
 
@@ -970,8 +1069,8 @@ def test_the_budget_of_a_submission_is_for_all_its_calls(open_student, use):
 def test_cells_that_fail_are_problems_with_cell_and_line(open_student):
     student = open_student("x = 1\ny = x.nothing", "def f(): return 1", "f(\n", "1 / 0")
     assert [(p.kind, p.cell, p.line) for p in student.runner.problems] == [
+        ("cell-error", 3, 1),  # the syntax error first
         ("cell-error", 1, 2),
-        ("cell-error", 3, 1),
         ("cell-error", 4, 1),
     ]
     assert all(p.text.en and p.text.zh for p in student.runner.problems)
