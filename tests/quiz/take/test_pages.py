@@ -271,7 +271,7 @@ def test_letters_of_options_are_no_commands(course):
     """With 17 options h, l and q are three of them; with a colon they are commands, and a word in quotes is an answer."""
     tiny.make(course, MANY.replace("OPTIONS", OPTIONS))
     terminal = Terminal(course, "tiny", "--lang", "en").see("press any key").key(" ")
-    terminal.see("of the points: :h").see("(H, L, Q: options here; commands: :h, :l, :q)").see("[ ] Q").key(":h")
+    terminal.see("press :h for a hint").see("(H, L, Q: options here; commands: :h, :l, :q)").see("[ ] Q").key(":h")
     terminal.see("hint: three").see("[ ] Q").key("h").see("[x] H").key("l").see("[x] L").key("q").see("[x] Q").key("\r")
     terminal.see("right!").see("press any key").key(":q").see("saved in")
     assert terminal.end() == 0
