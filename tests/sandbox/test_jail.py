@@ -102,7 +102,7 @@ def test_who_grades_without_any_finds_it_in_every_report(course, tmp_path):
 def test_the_doctor_says_what_confines_and_tries_it(tmp_path):
     done = run("doctor", "--json", before=WITHOUT_LANDLOCK)
     findings = {finding["name"]: finding for finding in json.loads(done.stdout)}
-    assert findings["student processes"]["value"] == f"work; confinement: {confine.JAIL}"
+    assert findings["student processes"]["value"] == f"can be started; confined by {confine.JAIL}"
     assert all(findings[words.en]["value"] == "blocked" for words in doctor._attempts().values())
 
 
