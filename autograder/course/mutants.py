@@ -139,8 +139,12 @@ class Answers:
             stubs={name: _stub_of(source) for name, source in cells.items()},
         )
 
-    def edited(self, version: Equivalent) -> str:
+    def edited(self, version: Equivalent, source: str | None = None) -> str:
         """Return the solution of an exercise with a version's edits.
+
+        Args:
+            version: the edits.
+            source: what to edit instead of the solution, for example the solution with other edits.
 
         Raises:
             ConfigError: there is no such solution, or a text to replace does not occur in it exactly once.
@@ -149,7 +153,8 @@ class Answers:
             raise mistake(
                 self.path.parent, version.id, f"{self.path.name} has no solution cell {version.exercise!r} to edit"
             )
-        source = self.solutions[version.exercise]
+        if source is None:
+            source = self.solutions[version.exercise]
         for edit in version.edits:
             if source.count(edit.find) != 1:
                 times = f"occurs {source.count(edit.find)} times in the solution of {version.exercise!r}, not once"
