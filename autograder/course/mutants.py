@@ -28,6 +28,10 @@ _SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION[ \t]*$.*?^[ \t]*### END SOL
 _NOT_WRITTEN = "raise NotImplementedError()"
 
 
+VARIANT = "~"
+"""Stands before the number of a variant in its name."""
+
+
 class Edit(Record):
     """The replacement of a text that occurs exactly once."""
 
@@ -44,10 +48,28 @@ class Equivalent(Record):
 
 
 class Mutant(Equivalent):
-    """A wrong version, why it is wrong, and the criteria that must notice."""
+    """A wrong version, why it is wrong, and the criteria that must notice.
+
+    ``variants`` are other edits that make the same mistake: with another constant, or another right way around it.
+    """
 
     explain: Text
     fails: Annotated[list[str], Field(min_length=1)]
+    variants: list[Annotated[list[Edit], Field(min_length=1)]] = []
+
+    @property
+    def forms(self) -> tuple[Mutant, ...]:
+        """The mutant, and each of its variants as a mutant of a name of its own."""
+        others = (
+            self.model_copy(update={"id": f"{self.id}{VARIANT}{number}", "edits": edits, "variants": []})
+            for number, edits in enumerate(self.variants, start=1)
+        )
+        return (self, *others)
+
+    @property
+    def name(self) -> str:
+        """The id, without the number of the variant."""
+        return self.id.partition(VARIANT)[0]
 
 
 class GeneratedEquivalent(Record):

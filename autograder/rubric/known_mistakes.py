@@ -15,7 +15,7 @@ finds what a submission finds that does not return in time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -175,15 +175,14 @@ class KnownMistakes:
         candidates = [m for m in self._mutants if observed.allows(m)]
         for base in self._bases(observed):
             found = [m for m in candidates if self._agrees_in_any_order((*context, m), base, observed)]
-            if 0 < len(found) <= MAX_CAUSES:
-                return [Cause(observed.failed[0], tuple(found))]
             if found:
-                return []
+                found = _distinct(found)
+                return [Cause(observed.failed[0], tuple(found))] if len(found) <= MAX_CAUSES else []
         return self._independent(observed, candidates, context) or self._combined(observed, candidates, context)
 
     @cached_property
     def _mutants(self) -> list[Mutant]:
-        return [] if self.versions.known is None else self.versions.known.mutants
+        return [] if self.versions.known is None else [form for m in self.versions.known.mutants for form in m.forms]
 
     def _bases(self, observed: Observed) -> Iterator[Edits]:
         """The reference, then the right versions that the probe finds to be different."""
@@ -211,7 +210,7 @@ class KnownMistakes:
             alike = [m for m in candidates if self._same((*context, m), first, observed)]
             explained = {m.id: self._explained((*context, m), observed) for m in alike}
             most = max(map(len, explained.values()), default=0)
-            found = tuple(m for m in alike if len(explained[m.id]) == most)
+            found = tuple(_distinct(m for m in alike if len(explained[m.id]) == most))
             if not most or len(found) > MAX_CAUSES:
                 return []
             causes.append(Cause(first.id, found))
@@ -237,17 +236,17 @@ class KnownMistakes:
         """Two mistakes at once, of which the first explains what was found first."""
         first = next(c for c in observed.tried if c.id == observed.failed[0])
         if observed.probe is None:
-            begin = [m for m in candidates if self._same((*context, m), first, observed)]
-            pairs = [(one, other) for one in begin for other in candidates if one is not other]
+            begin = _distinct(m for m in candidates if self._same((*context, m), first, observed))
+            pairs = [(one, other) for one in begin for other in candidates if one.name != other.name]
         else:
             begin = candidates
-            pairs = [(one, other) for one, other in permutations(candidates, 2) if one.id < other.id]
+            pairs = [(one, other) for one, other in permutations(candidates, 2) if one.name < other.name]
         found: list[tuple[Mutant, Mutant]] = []
         for pair in pairs[:MAX_PAIRS]:
             orders = [o for o in ((*context, *pair), (*context, *pair[::-1])) if self.versions.are_compatible(o)]
             if any(self._agrees(order, observed) for order in orders):
                 found.append(pair)
-        if len({frozenset(m.id for m in pair) for pair in found}) != 1:
+        if len({frozenset(m.name for m in pair) for pair in found}) != 1:
             return []
         one, other = found[0]
         rest = [c.id for c in observed.tried if c.id in observed.failed and not self._same((*context, one), c, observed)]
@@ -313,4 +312,9 @@ def _one_of(found: tuple[Mutant, ...]) -> Diagnosis:
     words = found[0].explain
     for other in found[1:]:
         words = text("{cause} Or: {other}", cause=words, other=other.explain)
-    return Diagnosis(id=CAUSES.join(mutant.id for mutant in found), text=words)
+    return Diagnosis(id=CAUSES.join(mutant.name for mutant in found), text=words)
+
+
+def _distinct(found: Iterable[Mutant]) -> list[Mutant]:
+    """One form of each mutant."""
+    return list({mutant.name: mutant for mutant in reversed(list(found))}.values())[::-1]

@@ -105,7 +105,7 @@ class Versions:
             ConfigError: a file cannot be read, or a text to replace does not occur exactly once.
         """
         if self.known is not None:
-            for version in (*self.known.mutants, *self.known.equivalents):
+            for version in (*(form for m in self.known.mutants for form in m.forms), *self.known.equivalents):
                 self._answers.edited(version)
         _ = self.probes
 
