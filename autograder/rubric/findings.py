@@ -58,7 +58,7 @@ class Finding:
         return near and _same(self.actual, other.actual)
 
     def resembles(self, other: Finding) -> bool:
-        """Do both pass, or both fail? So much can be asked where the rest depends on chance."""
+        """Do both pass, or both fail? More cannot be asked where the rest depends on chance."""
         return bool(self.words) == bool(other.words)
 
     def is_near(self, other: Finding) -> bool:

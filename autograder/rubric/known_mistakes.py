@@ -37,6 +37,8 @@ MAX_CAUSES = 3
 """So many mutants that cannot be told apart are named; more would be no help."""
 MAX_PAIRS = 60
 """So many pairs of mutants are tried: it bounds what a submission costs that fails everything."""
+DRAWS = 3
+"""So often a version draws its own random numbers, to see what depends on them."""
 NOT_WRITTEN = "NotImplementedError"
 NOT_PROBED = ("StudentCrash", "StudentError", "StudentTimeout", "BadReply")
 """How findings begin after which nothing more is asked: it is missing, or does not return."""
@@ -279,9 +281,14 @@ class KnownMistakes:
             return False
         try:
             finding, other = self.versions.finding(edits, judged), observed.findings[judged.id]
-            return finding.resembles(other) if by_chance else finding.agrees(other)
+            return finding.agrees(other) or (by_chance and self._can_be_chance(edits, judged, other))
         except (Exception, TooManyRounds):  # noqa: BLE001 -- see above
             return False
+
+    def _can_be_chance(self, edits: Edits, judged: Criterion, other: Finding) -> bool:
+        """Does what a criterion finds in a version depend on what the version draws, and can it come to this?"""
+        draws = [self.versions.finding(edits, judged, draw=draw) for draw in range(DRAWS)]
+        return not all(draw.agrees(draws[0]) for draw in draws) and any(draw.resembles(other) for draw in draws)
 
     def _is_deadly(self, edits: Edits) -> bool:
         return name_of(edits) in self.deadly or any(version.id in self.deadly for version in edits)

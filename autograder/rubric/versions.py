@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from autograder.base.errors import ConfigError, StudentTimeout
+from autograder.base.errors import ConfigError, StudentError, StudentTimeout
 from autograder.course import mutants
 from autograder.course.mutants import Answers, Equivalent, Mutants
 from autograder.course.submission import Cell
@@ -123,20 +123,21 @@ class Versions:
             return False
         return True
 
-    def finding(self, edits: Edits, judged: Criterion) -> Finding:
-        """What a criterion finds in a version; it is tried once."""
-        return self._once(edits, judged.id, lambda version: self._judge.call(judged, version))
+    def finding(self, edits: Edits, judged: Criterion, *, draw: int = 0) -> Finding:
+        """What a criterion finds in a version; it is tried once per draw of the version's own random numbers."""
+        name = f"{judged.id}/{draw}" if draw else judged.id
+        return self._once(edits, name, lambda version: self._judge.call(judged, version))
 
     def probed(self, edits: Edits, exercise: str) -> Finding:
         """What the probe of an exercise finds in a version; it is tried once."""
-        return self._once(edits, f"{exercise}/probe", self.probes[exercise])
+        return self._once(edits, f"{exercise}/probe", self.probes[exercise], _number)
 
     def probe(self, exercise: str, student: Student) -> Finding:
         """What the probe of an exercise finds in a submission."""
         self._judge.seed_submission(f"{exercise}/probe")
-        return _try(self.probes[exercise], student)
+        return _number(self.probes[exercise], student)
 
-    def _once(self, edits: Edits, name: str, try_on: Probe) -> Finding:
+    def _once(self, edits: Edits, name: str, try_on: Probe, find: Callable[[Probe, Student], Finding] | None = None) -> Finding:
         key = name_of(edits), name
         if key not in self._found:
             self.before(key[0])
@@ -144,7 +145,7 @@ class Versions:
                 version = self._student(edits)
                 self._judge.seed_here(name)
                 with _quietly(), at_most(MAX_ROUNDS):
-                    self._found[key] = _try(try_on, version)
+                    self._found[key] = (find or _try)(try_on, version)
             except (Exception, TooManyRounds):
                 self.after()
                 raise
@@ -210,16 +211,28 @@ def _only_defines(source: str) -> bool:
 
 
 def _try(try_on: Probe, student: Student) -> Finding:
-    """What trying something on a version or a submission comes to."""
+    """What trying a criterion on a version comes to."""
     try:
-        value = try_on(student)
+        try_on(student)
     except TooManyRounds:
         return Finding(StudentTimeout.__name__)
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:  # noqa: BLE001 -- `pytest.fail` and `sys.exit` raise no `Exception`
         return Finding.of(error)
-    return Finding.of(None) if value is None else Finding("", actual=torch.tensor(_flat(value), dtype=torch.float64))
+    return Finding.of(None)
+
+
+def _number(probe: Probe, student: Student) -> Finding:
+    """What a probe returns, as numbers; of what the probe itself cannot use, the kind of exception."""
+    try:
+        return Finding("", actual=torch.tensor(_flat(probe(student)), dtype=torch.float64))
+    except TooManyRounds:
+        return Finding(StudentTimeout.__name__)
+    except StudentError as error:
+        return Finding.of(error)
+    except Exception as error:  # noqa: BLE001 -- what a submission returns can be of any kind
+        return Finding(type(error).__name__)
 
 
 MAX_PROBED = 1000

@@ -43,7 +43,10 @@ class CauseVersion:
         """Whether the causes that were named are right: all of them, judged by the alternatives each one gives."""
         if not self.named:
             return "none"
-        return "right" if all(set(i.split(CAUSES)) & self.right for i in self.named.values()) else "WRONG"
+        follows = {f"follows-from-{exercise}" for exercise in self.cells}
+        ids = [set(i.split(CAUSES)) for i in self.named.values()]
+        own = [alternatives for alternatives in ids if not alternatives & follows]
+        return "right" if own and all(alternatives & self.right for alternatives in own) else "WRONG"
 
 
 def read(path: Path) -> list[CauseVersion]:

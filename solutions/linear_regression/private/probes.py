@@ -23,7 +23,7 @@ def init_params(student):
 
 
 def sgd(student):
-    """What a step does to the parameters, and to their gradients."""
+    """What a step does to the parameters; where they do not move, to their gradients."""
     params = [torch.tensor([[1.0], [-3.0]]).requires_grad_(), torch.tensor([[0.5]]).requires_grad_()]
     for param, gradient in zip(params, (torch.tensor([[2.0], [4.0]]), torch.tensor([[-1.0]])), strict=True):
         param.grad = gradient.clone()
@@ -31,7 +31,8 @@ def sgd(student):
     gradients = [torch.full_like(p, torch.nan) if p.grad is None else p.grad for p in params]
     starts = ([[1.0], [-3.0]], [[0.5]])
     moved = [5 * (p.detach() - torch.tensor(start)) for p, start in zip(params, starts, strict=True)]
-    return [moved, gradients, [p.requires_grad for p in params]]
+    stays = not any(bool(step.any()) for step in moved)
+    return [moved, gradients if stays else [0 * step for step in moved], [p.requires_grad for p in params]]
 
 
 def data_iter(student):
@@ -41,7 +42,7 @@ def data_iter(student):
         X, y, sizes = one_pass(student, n, batch_size)
         own = len(X) == len(y) and torch.equal(X[:, 1] - 100, y)
         numbers, distinct = bool((y == y.round()).all()), len(y.unique()) == len(y)
-        seen.append([[size / batch_size for size in sizes], own, numbers, distinct])
+        seen.append([[size / batch_size for size in sorted(sizes)], own, numbers, distinct])
     column = student.data_iter.take(3, 2, torch.ones(4, 2), torch.ones(4, 1))
     return [*seen, [len(y.shape) for _, y in list(column)]]
 
@@ -66,7 +67,7 @@ def one_pass(student, n, batch_size):
 
 def train(student):
     """Where training goes when the order of the samples plays no part."""
-    equal = student.train(ROW.repeat(6, 1), torch.full((6, 1), 1e3), 0.08, 2, 4)
+    equal = student.train(ROW.repeat(8, 1), torch.full((8, 1), 1e3), 0.08, 2, 4)
     once = student.train(CORNERS, 1e3 * (CORNERS @ TRUTH + 1.5), 0.1, 3, 8)
     long = student.train(ROW.repeat(150, 1), torch.full((150, 1), 1e3), 0.07, 1, 30)
     return [scaled(run) for run in (equal, once, long)]
@@ -74,13 +75,14 @@ def train(student):
 
 def concise(student):
     """As for train."""
-    equal = student.train_concise(ROW.repeat(6, 1), torch.full((6, 1), 1e4), 0.04, 2, 4)
+    equal = student.train_concise(ROW.repeat(8, 1), torch.full((8, 1), 1e4), 0.04, 2, 4)
     once = student.train_concise(CORNERS, 1e4 * (CORNERS @ TRUTH + 1.5), 0.05, 3, 8)
     long = student.train_concise(ROW.repeat(150, 1), torch.full((150, 1), 1e4), 0.035, 1, 30)
     with torch.no_grad():
         lines = [net(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])) for net in (equal, once, long)]
         far = equal(torch.tensor([[-1e3, 1e3]])) / 1e3
-    return [[line / 2e3 for line in lines], far / 1e4]
+    leap = max(p.detach().abs().max() for p in student.train_concise(ROW, torch.full((1, 1), 1e4), 100.0, 1, 1).parameters())
+    return [[line / 2e3 for line in lines], far / 1e4, torch.log10(leap) if leap > 5 else 0.0]
 
 
 def scaled(run):

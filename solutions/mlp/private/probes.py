@@ -26,7 +26,7 @@ def init_params(student):
 def train(student):
     """Where the biases of the output go, and which biases learn at all."""
     leads = []
-    for lr, num_epochs, batch_size in ((0.01, 3, 24), (0.002, 2, 5)):
+    for lr, num_epochs, batch_size in ((0.01, 3, 24), (0.002, 2, 4)):
         params = student.train(ALL_ZERO, FIRST, 4, 2, lr, num_epochs, batch_size)
         first, second = params[3].detach().flatten()
         leads.append([30 * (first - second), [list(p.shape) for p in params if p.shape[0] < 30]])
@@ -37,7 +37,7 @@ def train(student):
 def concise(student):
     """How far the score of the only class gets ahead; with many units, their initial values average out."""
     leads = []
-    for lr, num_epochs, batch_size in ((0.3, 3, 24), (0.1, 2, 5), (0.1, 1, 30)):
+    for lr, num_epochs, batch_size in ((0.3, 3, 24), (0.1, 2, 4), (0.1, 1, 30)):
         net = student.train_concise(torch.zeros(24, 300), FIRST, 400, 2, lr, num_epochs, batch_size)
         with torch.no_grad():
             scores = net(torch.zeros(1, 300))

@@ -14,7 +14,7 @@ ZERO = torch.zeros(150, dtype=torch.int64)
 def train(student):
     """Where training goes when the order of the samples plays no part."""
     runs = [
-        (ROW, student.train(ROW.repeat(6, 1), ZERO[:6], 3, 0.5, 2, 4)),
+        (ROW, student.train(ROW.repeat(8, 1), ZERO[:8], 3, 0.5, 2, 4)),
         (FOUR, student.train(FOUR, torch.tensor([0, 1, 0, 1]), 3, 1.0, 3, 8)),
         (ROW, student.train(ROW.repeat(150, 1), ZERO, 3, 0.2, 1, 30)),
     ]
@@ -26,7 +26,7 @@ def train(student):
 def concise(student):
     """Where the biases go; with many inputs, the layer's own initial values are next to nothing."""
     runs = [
-        student.train_concise(torch.zeros(6, 4000), ZERO[:6], 3, 0.5, 2, 4),
+        student.train_concise(torch.zeros(8, 4000), ZERO[:8], 3, 0.5, 2, 4),
         student.train_concise(torch.zeros(4, 4000), torch.tensor([0, 1, 0, 1]), 3, 1.0, 3, 8),
         student.train_concise(torch.zeros(150, 4000), ZERO, 3, 0.2, 1, 30),
     ]
