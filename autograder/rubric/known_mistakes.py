@@ -22,7 +22,7 @@ from functools import cached_property
 from itertools import permutations
 from typing import TYPE_CHECKING
 
-from autograder.base.i18n import text
+from autograder.base.i18n import Text, text
 from autograder.course.mutants import Mutant
 from autograder.results.grade_report import CAUSES, CriterionResult, Diagnosis
 from autograder.rubric.criteria import Criterion, is_named
@@ -161,7 +161,8 @@ class KnownMistakes:
                 return None
             context = _joined(context, edits)
         if needed and self._agrees(context, observed):
-            _write(named, observed, {observed.failed[0]: _follows(needed[0])})
+            origin = context[0].exercise
+            _write(named, observed, {observed.failed[0]: _follows(self._judge.assignment.settings.exercises[origin].title, origin)})
             return context
         causes = self._causes(observed, context) or (self._causes(observed, ()) if context else [])
         if not causes:
@@ -304,14 +305,10 @@ def _write(named: dict[str, CriterionResult], observed: Observed, causes: Mappin
         named[criterion] = named[criterion].model_copy(update={"diagnosis": causes.get(criterion)})
 
 
-def _follows(exercise: str) -> Diagnosis:
-    return Diagnosis(
-        id=f"follows-from-{exercise}",
-        text=text(
-            "this follows from the mistake in “{exercise}”: right code that uses it does the same here",
-            exercise=exercise,
-        ),
-    )
+def _follows(title: Text, exercise: str) -> Diagnosis:
+    """The mistake of another exercise, with which even right code does the same."""
+    words = text("this follows from the mistake in “{title}”: right code that uses it does the same here", title=title)
+    return Diagnosis(id=f"follows-from-{exercise}", text=words)
 
 
 def _one_of(found: tuple[Mutant, ...]) -> Diagnosis:

@@ -78,6 +78,9 @@ def concise(student):
     equal = student.train_concise(ROW.repeat(8, 1), torch.full((8, 1), 1e4), 0.04, 2, 4)
     once = student.train_concise(CORNERS, 1e4 * (CORNERS @ TRUTH + 1.5), 0.05, 3, 8)
     long = student.train_concise(ROW.repeat(150, 1), torch.full((150, 1), 1e4), 0.035, 1, 30)
+    count = sum(p.numel() for p in equal.parameters())
+    if count != 3:
+        return float(count > 3)
     with torch.no_grad():
         lines = [net(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])) for net in (equal, once, long)]
         far = equal(torch.tensor([[-1e3, 1e3]])) / 1e3

@@ -41,5 +41,8 @@ def concise(student):
         net = student.train_concise(torch.zeros(24, 300), FIRST, 400, 2, lr, num_epochs, batch_size)
         with torch.no_grad():
             scores = net(torch.zeros(1, 300))
+        count = sum(p.numel() for p in net.parameters())
+        if count != 121_202:
+            return 1 + float(count > 121_202)
         leads.append([list(scores.shape), (scores @ torch.tensor([1.0, -1.0])) / 4])
-    return [leads, sum(p.numel() for p in net.parameters()) / 121_202]
+    return leads
