@@ -34,7 +34,7 @@ def summary(versions: list[CauseVersion]) -> str:
 def main(names: list[str]) -> None:
     """Print what is not named as it should be, and the shares."""
     total: list[CauseVersion] = []
-    for path in sorted(TABLES.glob("*.py")):
+    for path in sorted(TABLES.glob("*.txt")):
         if names and path.stem not in names:
             continue
         versions = measured(path)

@@ -1,6 +1,6 @@
 """Versions as students write them, and what they are named by: the tables in ``tests/rubric/causes``.
 
-A table is a Python file per assignment. A line ``#@ <kind> <exercise> <name> -> <ids>`` begins a version: the source of the
+A table is a text file per assignment. A line ``#@ <kind> <exercise> <name> -> <ids>`` begins a version: the source of the
 exercise's cell follows. ``kind`` is wrong or right; the ids are those causes that are right for it, `-` for none. A line
 ``#@ also <exercise>`` begins the source of another cell of the same version. ``->?`` says that no cause is named so far.
 """
