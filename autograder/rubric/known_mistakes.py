@@ -33,7 +33,7 @@ from autograder.rubric.versions import Edits, Versions, name_of
 if TYPE_CHECKING:
     from autograder.rubric.judge import Judge
 
-MAX_CAUSES = 3
+MAX_CAUSES = 4
 """So many mutants that cannot be told apart are named; more would be no help."""
 MAX_PAIRS = 60
 """So many pairs of mutants are tried: it bounds what a submission costs that fails everything."""
@@ -158,6 +158,7 @@ class KnownMistakes:
         context: Edits = ()
         for name in needed:
             if (edits := broken[name]) is None:
+                _write(named, observed, {})  # what it looks like here may come from there
                 return None
             context = _joined(context, edits)
         if needed and self._agrees(context, observed):
@@ -166,6 +167,8 @@ class KnownMistakes:
             return context
         causes = self._causes(observed, context) or (self._causes(observed, ()) if context else [])
         if not causes:
+            if needed:
+                _write(named, observed, {})
             return None
         relation = named[observed.failed[0]].diagnosis
         if relation is None or any(len(cause.mutants) == 1 for cause in causes):

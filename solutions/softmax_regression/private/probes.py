@@ -22,7 +22,7 @@ def train(student):
     images, _ = student.train(torch.zeros(4, 1, 2, 3), ZERO[:4], 3, 0.1, 1, 2)
     if float(start.detach().std()) > 0.02:
         return 1.0
-    return [[X @ W, b] for X, (W, b) in runs], list(images.shape)
+    return [[X @ W, 4 * b] for X, (W, b) in runs], list(images.shape)
 
 
 def concise(student):
