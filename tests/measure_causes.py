@@ -1,6 +1,6 @@
 """How many mistakes get their name, and how many names are right: the tables in ``tests/rubric/causes``.
 
-    python tests/measure_causes.py [ASSIGNMENT...]
+python tests/measure_causes.py [ASSIGNMENT...]
 """
 
 import sys
@@ -8,7 +8,8 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from helpers.cause_versions import TABLES, CauseVersion, grade, read
+sys.path.insert(0, str(Path(__file__).with_name("helpers")))
+from cause_versions import TABLES, CauseVersion, grade, read
 
 
 def measured(path: Path) -> list[CauseVersion]:
@@ -42,7 +43,9 @@ def main(names: list[str]) -> None:
         for v in versions:
             full = v.score[0] == v.score[1]
             if (v.kind == "wrong") == full:
-                print(f"{v.assignment} {v.exercise} {v.name}: a {v.kind} version gets {v.score[0]} of {v.score[1]} {v.failed}")
+                print(
+                    f"{v.assignment} {v.exercise} {v.name}: a {v.kind} version gets {v.score[0]} of {v.score[1]} {v.failed}"
+                )
             elif v.verdict == "WRONG" or (v.kind == "wrong" and v.verdict == "none"):
                 print(f"{v.assignment} {v.exercise} {v.name}: {v.verdict} {v.named or list(v.failed)}")
         print(f"{path.stem:20s} {summary(versions)}")

@@ -129,7 +129,8 @@ def _reductions(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[Diagno
     if wanted.numel() > 1 and got.numel() == 1:
         if torch.allclose(got.flatten()[0], wanted.mean(), rtol=1e-4, atol=1e-7):
             yield diagnosis(
-                "averaged", text("this is the mean of what is asked: one number per element is asked, leave out the mean")
+                "averaged",
+                text("this is the mean of what is asked: one number per element is asked, leave out the mean"),
             )
         elif torch.allclose(got.flatten()[0], wanted.sum(), rtol=1e-4, atol=1e-7):
             yield diagnosis(
@@ -148,8 +149,8 @@ def _of_rows(actual: torch.Tensor, expected: torch.Tensor) -> Diagnosis | None:
                 "none of these values was passed in: does the function use a variable of the notebook instead of its argument?"  # noqa: E501
             ),
         )
-    distinct = actual.unique()
-    if actual.numel() == expected.numel() and distinct.numel() < actual.numel() and bool((actual != -1).all()):
+    distinct = set(actual.tolist())
+    if actual.numel() == expected.numel() and len(distinct) < actual.numel() and bool((actual != -1).all()):
         return diagnosis(
             "drawn-again",
             text(

@@ -51,7 +51,7 @@ class Judge:
         self.explain: Explain | None = None
         """Names the known mistakes in the verdicts, where the assignment's mutants are at hand."""
         self.probe: Callable[[], None] | None = None
-        """Called before a submission is closed: what tells its mistakes apart is asked while its functions are there."""
+        """Called before a submission is closed, to ask what tells its mistakes apart while its functions are there."""
         self.probed: dict[str, Finding] = {}
         """What the probes found, by exercise."""
         self._seeds: dict[str, int] = {}

@@ -105,7 +105,9 @@ class KnownMistakes:
         judge = self._judge
         with suppress(Exception):  # what cannot be probed is not diagnosed; the verdict does not depend on it
             for exercise in self.versions.probes:
-                found = [judge.findings[c.id] for c in judge.criteria if c.exercise == exercise and c.id in judge.findings]
+                found = [
+                    judge.findings[c.id] for c in judge.criteria if c.exercise == exercise and c.id in judge.findings
+                ]
                 failed = [finding for finding in found if finding.words]
                 if failed and not any(f.words.startswith((NOT_WRITTEN, *NOT_PROBED)) for f in failed) and judge.student:
                     judge.probed[exercise] = self.versions.probe(exercise, judge.student)
@@ -163,7 +165,11 @@ class KnownMistakes:
             context = _joined(context, edits)
         if needed and self._agrees(context, observed):
             origin = context[0].exercise
-            _write(named, observed, {observed.failed[0]: _follows(self._judge.assignment.settings.exercises[origin].title, origin)})
+            _write(
+                named,
+                observed,
+                {observed.failed[0]: _follows(self._judge.assignment.settings.exercises[origin].title, origin)},
+            )
             return context
         causes = self._causes(observed, context) or (self._causes(observed, ()) if context else [])
         if not causes:
@@ -197,7 +203,9 @@ class KnownMistakes:
             return
         right = self.versions.probed((), observed.exercise)
         for version in self.versions.known.equivalents:
-            if version.exercise == observed.exercise and not self.versions.probed((version,), observed.exercise).is_near(right):
+            if version.exercise == observed.exercise and not self.versions.probed(
+                (version,), observed.exercise
+            ).is_near(right):
                 yield (version,)
 
     def _agrees_in_any_order(self, edits: Edits, base: Edits, observed: Observed) -> bool:
@@ -207,7 +215,7 @@ class KnownMistakes:
         return any(self._agrees(order, observed) for order in orders)
 
     def _independent(self, observed: Observed, candidates: list[Mutant], context: Edits) -> list[Cause]:
-        """Mistakes none of which changes what the others do: where one of them fails, it alone explains what was found."""
+        """Mistakes that do not touch each other: where one of them fails, it alone explains what was found."""
         failed = [c for c in observed.tried if c.id in observed.failed]
         failed.sort(key=lambda c: observed.failed.index(c.id))
         left, causes = [c.id for c in failed], list[Cause]()
@@ -255,7 +263,9 @@ class KnownMistakes:
         if len({frozenset(m.name for m in pair) for pair in found}) != 1:
             return []
         one, other = found[0]
-        rest = [c.id for c in observed.tried if c.id in observed.failed and not self._same((*context, one), c, observed)]
+        rest = [
+            c.id for c in observed.tried if c.id in observed.failed and not self._same((*context, one), c, observed)
+        ]
         rest.sort(key=observed.failed.index)
         second = next((c for c in (*rest, *observed.failed) if c != first.id), first.id)
         if second == first.id:

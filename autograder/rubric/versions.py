@@ -137,7 +137,9 @@ class Versions:
         self._judge.seed_submission(f"{exercise}/probe")
         return _number(self.probes[exercise], student)
 
-    def _once(self, edits: Edits, name: str, try_on: Probe, find: Callable[[Probe, Student], Finding] | None = None) -> Finding:
+    def _once(
+        self, edits: Edits, name: str, try_on: Probe, find: Callable[[Probe, Student], Finding] | None = None
+    ) -> Finding:
         key = name_of(edits), name
         if key not in self._found:
             self.before(key[0])
@@ -186,7 +188,7 @@ class Versions:
                 if source not in self._compiled:
                     self._compiled[source] = compile(with_counted_rounds(source), cell.label, "exec")
                 exec(self._compiled[source], names)  # noqa: S102 -- an edit of the reference, by the author
-        except (Exception, TooManyRounds):  # as in a notebook: what its cell would have defined is missing
+        except (Exception, TooManyRounds):  # noqa: BLE001 -- as in a notebook: what its cell defines is missing then
             for function, owner in self._judge.assignment.exercise_of.items():
                 if owner == cell.grade_id:
                     names.pop(function, None)

@@ -49,7 +49,7 @@ def data_iter(student):
 
 def shuffled(student):
     """In which order 64 samples come."""
-    (X, y, sizes), (_, again, _) = (one_pass(student, 64, 8) for _ in range(2))
+    (_, y, sizes), (_, again, _) = (one_pass(student, 64, 8) for _ in range(2))
     batches = y.split(sizes) if sizes else []
     neighbours = all(float(batch.max() - batch.min()) == len(batch) - 1 for batch in batches if len(batch))
     rising = sum(bool((batch.diff() > 0).all()) for batch in batches) / max(len(batches), 1)
