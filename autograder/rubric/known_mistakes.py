@@ -35,8 +35,10 @@ if TYPE_CHECKING:
 
 MAX_CAUSES = 4
 """So many mutants that cannot be told apart are named; more would be no help."""
-MAX_PAIRS = 60
+MAX_PAIRS = 30
 """So many pairs of mutants are tried: it bounds what a submission costs that fails everything."""
+MAX_BROKEN = 3
+"""Where more exercises have not passed, only single mutants are looked for: that is many times cheaper."""
 DRAWS = 3
 """So often a version draws its own random numbers, to see what depends on them."""
 NOT_WRITTEN = "NotImplementedError"
@@ -55,6 +57,7 @@ class Observed:
         not_passed: these, and those that were not tried.
         findings: what the criteria found.
         probe: what the probe of the exercise found, where there is one.
+        is_alone: few other exercises have failed, so that more than single mutants may be looked for.
     """
 
     exercise: str
@@ -63,6 +66,7 @@ class Observed:
     not_passed: tuple[str, ...]
     findings: Mapping[str, Finding]
     probe: Finding | None
+    is_alone: bool
 
     def allows(self, mutant: Mutant) -> bool:
         """Can it be this mutant: have all the criteria failed that it fails?"""
@@ -128,7 +132,9 @@ class KnownMistakes:
         probe = self._judge.probed.get(exercise)
         tried.sort(key=lambda c: results[c.id].outcome == "passed")
         not_passed = tuple(c.id for c in criteria if results[c.id].outcome != "passed")
-        return Observed(exercise, tuple(tried), tuple(failed), not_passed, findings, probe)
+        broken = {c.exercise for c in self._judge.criteria if results[c.id].outcome != "passed"}
+        is_alone = len(broken) <= MAX_BROKEN
+        return Observed(exercise, tuple(tried), tuple(failed), not_passed, findings, probe, is_alone)
 
     # -- what is said --------------------------------------------------------------------------------------------------
 
@@ -190,6 +196,8 @@ class KnownMistakes:
             if found:
                 found = _distinct(found)
                 return [Cause(observed.failed[0], tuple(found))] if len(found) <= MAX_CAUSES else []
+        if not observed.is_alone:
+            return []
         return self._independent(observed, candidates, context) or self._combined(observed, candidates, context)
 
     @cached_property
@@ -199,7 +207,7 @@ class KnownMistakes:
     def _bases(self, observed: Observed) -> Iterator[Edits]:
         """The reference, then the right versions that the probe finds to be different."""
         yield ()
-        if observed.probe is None or self.versions.known is None:
+        if observed.probe is None or self.versions.known is None or not observed.is_alone:
             return
         right = self.versions.probed((), observed.exercise)
         for version in self.versions.known.equivalents:

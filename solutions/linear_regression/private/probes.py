@@ -18,7 +18,7 @@ def init_params(student):
     shapes = [[n / 20_000 for n in w.shape], [n / 20_000 for n in b.shape], list(few.shape)]
     values = w.detach().double()
     varied = values.unique().numel() > 1
-    spread = [100 * values.std() * varied, values.mean().abs() > 0.1 * values.std(), varied]
+    spread = [100 * values.std(correction=0) * varied, values.mean().abs() > 0.1 * values.std(correction=0), varied]
     return [kinds, shapes, spread, torch.equal(w, again), b.detach().abs().max() > 0.1]
 
 
