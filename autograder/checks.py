@@ -2,6 +2,7 @@
 
 from autograder.rubric.checks import (
     CheckFailed,
+    assert_arguments_unchanged,
     assert_broadcasts,
     assert_close,
     assert_converges,
@@ -20,6 +21,7 @@ from autograder.student.calls import describe
 
 __all__ = [
     "CheckFailed",
+    "assert_arguments_unchanged",
     "assert_broadcasts",
     "assert_close",
     "assert_converges",

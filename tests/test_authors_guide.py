@@ -38,7 +38,7 @@ def test_the_steps_lead_to_a_proved_and_released_assignment(tmp_path):
     printed = follow(tmp_path)
     audited = printed["autograder audit standardise"]
     assert "3 named mutants (100% named by their diagnosis), 2 equivalents" in " ".join(audited.split())
-    assert "to be mended" not in audited
+    assert "needs fixing" not in audited
     assert set(Course(tmp_path).assignments()) == {"standardise"}
     released = tmp_path / "assignments" / "standardise"
     assert {p.name for p in released.iterdir() if p.name != "__pycache__"} == {

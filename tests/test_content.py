@@ -74,6 +74,41 @@ def test_the_stub_earns_nothing_and_the_reference_everything_under_another_key(g
     assert graded["reference"].score == graded["reference"].max_score
 
 
+# -- other courses, other keys -----------------------------------------------------------------------------------------
+
+ONCE_MISSED = {
+    "gradient_clipping": ["depth-changes-the-input", "step-leaves-gradients-off"],
+    "linear_regression": [
+        "iter-centres-features-in-place",
+        "iter-reorders-and-restores",
+        "iter-reorders-its-arguments",
+        "sgd-freezes-the-others",
+        "sgd-leaves-gradients-off",
+        "sgd-switches-gradients-off",
+        "train-with-a-layer",
+    ],
+    "mlp": ["concise-initialised", "concise-never-shuffles"],
+    "softmax_regression": [
+        "accuracy-one-row-as-it-is",
+        "accuracy-one-row-is-always-right",
+        "accuracy-one-row-is-never-right",
+        "ce-one-hot-of-the-classes-that-occur",
+    ],
+}
+"""Versions that were judged rightly with some course keys only, or with none."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "versions"), ONCE_MISSED.items(), ids=ONCE_MISSED)
+def test_the_course_key_has_no_say_in_the_verdict(name, versions):
+    chosen = audit.Selection(versions=frozenset(versions))
+    found = audit.audit(COURSE.assignment(name), processes=1, keys=10, chosen=chosen)
+    for version in found.versions:
+        print(f"{version.id}: {version.share:.0%} of {version.keys} keys")
+    assert {v.id for v in found.versions} == set(versions)
+    assert found.faults == []
+
+
 # -- what students get -------------------------------------------------------------------------------------------------
 
 

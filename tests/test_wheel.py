@@ -139,7 +139,7 @@ def test_quizzes_are_listed_taken_and_scored(environment, course):
     assert "ann" in scored
     command = ["quiz", "take", demo.QUIZZES[0], "--lang", "en"]
     taking = pexpect.spawn(str(environment / "autograder"), command, cwd=course, encoding="utf-8", timeout=60)
-    taking.expect("any key goes on")
+    taking.expect("press any key")
     taking.send("q")
     taking.expect(pexpect.EOF)
     taking.close()

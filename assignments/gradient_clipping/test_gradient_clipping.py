@@ -131,6 +131,13 @@ def assert_moves(student, params, X, y, *, lr, theta, steps):
     )
     for name, param, old, step in zip("wb", params, before, steps, strict=True):
         checks.assert_close(old - param.detach(), step, rtol=1e-3, atol=1e-5, name=f"{name}_before - {name}_after")
+        checks.require(
+            param.is_leaf and param.requires_grad,
+            {
+                "en": f"after the step {name} is no longer a leaf that requires gradients",
+                "zh": f"更新之后，{name} 不再是需要梯度的叶子张量",
+            },
+        )
 
 
 def deep_net(rng, *widths, std):
@@ -172,7 +179,7 @@ def assert_even(student, rng, sizes, *, within=25):
     checks.require(
         ratio > 1 / within,
         {
-            "en": f"the gradient vanishes: at the first layer it is {ratio:.2g} times that of the last; at least 1/{within} is asked",
+            "en": f"the gradient vanishes: at the first layer it is {ratio:.2g} times that of the last; at least 1/{within} is required",
             "zh": f"梯度消失了：第一层的梯度只有最后一层的 {ratio:.2g} 倍，要求至少 1/{within}",
         },
         actual=torch.tensor(draws),
@@ -180,7 +187,7 @@ def assert_even(student, rng, sizes, *, within=25):
     checks.require(
         ratio < within,
         {
-            "en": f"the gradient explodes: at the first layer it is {ratio:.2g} times that of the last; at most {within} is asked",
+            "en": f"the gradient explodes: at the first layer it is {ratio:.2g} times that of the last; at most {within} is allowed",
             "zh": f"梯度爆炸了：第一层的梯度是最后一层的 {ratio:.2g} 倍，要求至多 {within}",
         },
         actual=torch.tensor(draws),
@@ -278,7 +285,7 @@ def test_clip_gradients_together(student, rng):
     title={"zh": "总范数不超过 theta 时，原样不动", "en": "up to theta nothing is changed"},
     hint={
         "zh": "裁剪只缩小，不放大；总范数为 0 时也不能除出 NaN。",
-        "en": "Clipping makes gradients shorter, never longer; and a norm of 0 may not end in a NaN.",
+        "en": "Clipping makes gradients shorter, never longer; and a norm of 0 must not give NaN.",
     },
 )
 def test_clip_gradients_leaves_small(student, rng):
@@ -295,7 +302,7 @@ def test_clip_gradients_leaves_small(student, rng):
     title={"zh": "跳过 .grad 为 None 的参数", "en": "skips parameters whose .grad is None"},
     hint={
         "zh": "求范数和缩放时都要判断 `param.grad is not None`。",
-        "en": "Ask `param.grad is not None` both for the norm and for the scaling.",
+        "en": "Check `param.grad is not None` both for the norm and for the scaling.",
     },
 )
 def test_clip_gradients_skips_none(student, rng):
@@ -414,7 +421,7 @@ def test_gradients_by_depth_one_per_layer(student, rng):
     },
 )
 def test_gradients_by_depth_values(student, rng):
-    weights, X = deep_net(rng, 3, 5, 4, 4, std=0.7), torch.randn(6, 3, generator=rng)
+    weights, X = deep_net(rng, 3, 5, 4, 4, std=0.7), 2 * torch.randn(6, 3, generator=rng)
     with torch.no_grad():
         h, outputs = X, []
         for W in weights:
@@ -465,7 +472,7 @@ def test_init_weights_leaves(student):
         checks.require(
             W.is_leaf,
             {
-                "en": f"W_{layer} is no leaf: it is the result of a calculation on a tensor that required gradients",
+                "en": f"W_{layer} is not a leaf: it is the result of a calculation on a tensor that required gradients",
                 "zh": f"W_{layer} 不是叶子张量：它由另一个需要梯度的张量计算而来",
             },
         )

@@ -81,6 +81,15 @@ def order_of(batches):
     return torch.cat([y.reshape(-1) for _, y in batches]).tolist() if batches else []
 
 
+def require_own_labels(y, n):
+    """Labels that were not passed in come from elsewhere: a variable of the notebook, a sum, a wrong index."""
+    strange = [label for label in y.reshape(-1).tolist() if label not in range(n)]
+    checks.require(not strange, {
+        "en": f"{len(strange)} of {y.numel()} labels are not among the `labels` that were passed in",
+        "zh": f"{y.numel()} 个标签里有 {len(strange)} 个不在传入的 `labels` 中",
+    }, actual=y)
+
+
 # -- init_params -------------------------------------------------------------------------------------------------------
 
 
@@ -110,7 +119,7 @@ def test_init_params_leaves(student):
             "zh": f"{name} 不需要梯度（requires_grad 为 False），因此学不到任何东西",
         })
         checks.require(value.is_leaf, {
-            "en": f"{name} is no leaf: it is the result of a calculation on a tensor that required gradients",
+            "en": f"{name} is not a leaf: it is the result of a calculation on a tensor that required gradients",
             "zh": f"{name} 不是叶子张量：它由另一个需要梯度的张量计算而来",
         })
 
@@ -118,12 +127,12 @@ def test_init_params_leaves(student):
 @criterion(
     "init_params", points=1,
     title={"zh": "w 是随机的", "en": "w is random"},
-    hint={"zh": "每次调用都应重新抽样，而且各个元素互不相同。", "en": "Draw anew at every call, and every element by itself."},
+    hint={"zh": "每次调用都应重新抽样，而且各个元素互不相同。", "en": "Draw again at every call, and every element independently."},
 )
 def test_init_params_random(student):
     first, second = (pair(student.init_params(8))[0] for _ in range(2))
     checks.require(first.unique().numel() > 1, {
-        "en": "all elements of w are equal: each one is to be drawn by itself",
+        "en": "all elements of w are equal: draw each one independently",
         "zh": "w 的所有元素都相等：每个元素应当单独抽样",
     }, actual=first)
     checks.require(not torch.equal(first, second), {
@@ -149,7 +158,7 @@ def test_linreg_shape(student, rng):
 @criterion(
     "linreg", points=1,
     title={"zh": "数值等于 Xw + b", "en": "the values are Xw + b"},
-    hint={"zh": "`*` 是逐元素相乘，`@` 才是矩阵乘法；别忘了 b。", "en": "`*` multiplies element by element, `@` is the matrix product; and mind b."},
+    hint={"zh": "`*` 是逐元素相乘，`@` 才是矩阵乘法；别忘了 b。", "en": "`*` multiplies element by element, `@` is the matrix product; and do not forget b."},
 )
 def test_linreg_values(student, rng):
     X, w, b = (torch.randn(shape, generator=rng) for shape in ((7, 8), (8, 1), (1, 1)))
@@ -253,6 +262,7 @@ def test_sgd_stays_trainable(student, rng):
 )
 def test_data_iter_every_sample_once(student):
     order = order_of(one_pass(student, 4, *numbered(12)))
+    require_own_labels(torch.tensor(order), 12)
     checks.require(sorted(order) == [float(i) for i in range(12)], {
         "en": f"of 12 samples {len(set(order))} came, in {len(order)} places",
         "zh": f"12 个样本中出现了 {len(set(order))} 个，共占 {len(order)} 个位置",
@@ -284,6 +294,7 @@ def test_data_iter_pairs(student):
     checks.require(batches, {"en": "not a single batch came", "zh": "一个批次也没有产出"})
     for X, y in batches:
         checks.assert_shape(X, (len(y), 2), name="features")
+        require_own_labels(y, 12)
         checks.assert_close(X, torch.stack([y.reshape(-1), 100 + y.reshape(-1)], dim=1), name="features")
 
 
@@ -321,7 +332,7 @@ def test_train_shapes(student, rng):
     "train", points=2,
     title={"zh": "学到真实参数 w* = (2, -3.4)、b* = 4.2", "en": "finds the true w* = (2, -3.4) and b* = 4.2"},
     hint={"zh": "这里不看损失，只看参数离真值多远。检查：每批先清零梯度，再反向传播，再更新；只平均一次。",
-          "en": "Not the loss is judged but how far the parameters are from the truth. Per batch: zero the gradients, go backward, update; average once only."},
+          "en": "What counts is how far the parameters are from the truth, not the loss. Per batch: zero the gradients, go backward, update; average once only."},
 )
 def test_train_recovers(student, rng):
     w, b = pair(student.train(*synthetic(rng, [2.0, -3.4], 4.2, 192), 0.4, 3, 32))

@@ -8,6 +8,8 @@
     ├── SubmissionError     a student's file that cannot be read at all
     ├── StudentError        a student's code, when it is called
     │   ├── StudentException    it raised
+    │   │   └── NotWritten          what the stub raises, still
+    │   ├── NotDefined          there is no such function
     │   ├── StudentTimeout      it did not return in time
     │   ├── StudentCrash        it ended its process
     │   └── BadReply            what came back is not a value (every malformed reply is this one class)
@@ -15,7 +17,7 @@
     ├── GradebookError      nbgrader's database or folders cannot be read or written; the reports are kept
     └── SandboxError        the platform: never a student's zero
 
-Every student's error carries a `Text`, so that it can be shown in either language.
+Every error carries a `Text`, so that it can be shown in either language; `said` is the one place that chooses.
 """
 
 from __future__ import annotations
@@ -28,40 +30,47 @@ if TYPE_CHECKING:  # the command line must start without pydantic
 
 
 class AutograderError(Exception):
-    """Root of all errors this package raises on purpose."""
-
-    def said(self, language: Language | None) -> str:
-        """Return the message in the language that was chosen, if one was and the message has several."""
-        return str(self)
-
-
-class UsageError(AutograderError):
-    """The command was called in a way that cannot work; the message names the remedy.
+    """Root of all errors this package raises on purpose.
 
     Args:
-        text: the message.
+        text: what happened, where, and what to do about it.
         for_students: students see it too, before anybody knows which language they read.
     """
 
     def __init__(self, text: Text, *, for_students: bool = False) -> None:
-        self.text = text
-        super().__init__(text.both if for_students else text.en)
+        self.text, self.for_students = text, for_students
+        super().__init__(text)
 
     def said(self, language: Language | None) -> str:
-        """Return the message in one language, or without one as the class says."""
-        return str(self) if language is None else self.text.get(language)
+        """Return the message in the language that was chosen; if none was, in English or, for students, in both."""
+        if language is None:
+            return self.text.both if self.for_students else self.text.en
+        return self.text.get(language)
+
+    def __str__(self) -> str:
+        return self.said(None)
+
+
+class UsageError(AutograderError):
+    """The command was called in a way that cannot work; the message names the remedy."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Show the sentence alone below a cell; IPython calls this instead of printing our frames."""
+        return [str(self)]
 
 
 class Mistake(TypedDict):
     """A `ConfigError` as it travels between processes, in JSON or otherwise.
 
     Attributes:
-        message: its words; in both languages (``en``, ``zh``) where it has them.
+        text: its words in each language, ``en`` and ``zh``.
+        for_students: as in `AutograderError`.
         path: the file; relative to a folder that both sides know, where one was named.
         line: as in `ConfigError`, and so the others.
     """
 
-    message: str | dict[str, str]
+    text: dict[str, str]
+    for_students: bool
     path: str
     line: int | None
     column: int | None
@@ -72,29 +81,31 @@ class ConfigError(AutograderError):
     """An author's mistake, located. It crosses every boundary between processes as a `Mistake`, and by pickle.
 
     Args:
-        message: what is wrong and what would be right, in English or in both languages.
+        text: what is wrong and what would be right; it continues the place, which stands before it.
         path: the file.
         line: 1-based line, where known.
         column: 1-based column, where known.
         key: dotted key inside a YAML file, or the name of a test.
+        for_students: as in `AutograderError`.
     """
 
     def __init__(
         self,
-        message: str | Text,
+        text: Text,
         *,
         path: Path,
         line: int | None = None,
         column: int | None = None,
         key: str | None = None,
+        for_students: bool = False,
     ) -> None:
-        self.message, self.text = str(message), None if isinstance(message, str) else message
+        super().__init__(text, for_students=for_students)
         self.path, self.line, self.column, self.key = path, line, column, key
-        super().__init__(str(self))
 
-    def __str__(self) -> str:
+    def said(self, language: Language | None) -> str:
+        """Return the place and, in the language that was chosen, the message."""
         place = ":".join(str(part) for part in (self.path, self.line, self.column if self.line else None) if part)
-        return f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}"
+        return ": ".join(part for part in (place, self.key, super().said(language)) if part)
 
     def to_dict(self, *, folder: Path | None = None) -> Mistake:
         """Return the error as it travels.
@@ -104,7 +115,8 @@ class ConfigError(AutograderError):
         """
         is_inside = folder is not None and self.path.is_relative_to(folder)
         return {
-            "message": self.message if self.text is None else {"en": self.text.en, "zh": self.text.zh},
+            "text": {"en": self.text.en, "zh": self.text.zh},
+            "for_students": self.for_students,
             "path": str(self.path.relative_to(folder) if folder is not None and is_inside else self.path),
             "line": self.line,
             "column": self.column,
@@ -119,15 +131,17 @@ class ConfigError(AutograderError):
             mistake: what it sent.
             folder: what a relative path is relative to.
         """
-        message, path = mistake["message"], Path(mistake["path"])
-        if isinstance(message, dict):
-            from autograder.base.i18n import Text
+        from autograder.base.i18n import Text
 
-            words: str | Text = Text(**message)
-        else:
-            words = message
-        place = {"line": mistake["line"], "column": mistake["column"]}
-        return cls(words, path=path if folder is None else folder / path, key=mistake["key"], **place)
+        path = Path(mistake["path"])
+        return cls(
+            Text(**mistake["text"]),
+            path=path if folder is None else folder / path,
+            line=mistake["line"],
+            column=mistake["column"],
+            key=mistake["key"],
+            for_students=mistake["for_students"],
+        )
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self).from_dict, (self.to_dict(),)
@@ -136,17 +150,9 @@ class ConfigError(AutograderError):
 class SubmissionError(AutograderError):
     """A submission that cannot be read; `text` is the reason its student is given."""
 
-    def __init__(self, text: Text) -> None:
-        self.text = text
-        super().__init__(text.en)
-
 
 class StudentError(AutograderError):
     """A student's code did not return a value; `text` is what its student reads."""
-
-    def __init__(self, text: Text) -> None:
-        self.text = text
-        super().__init__(text.en)
 
 
 class StudentException(StudentError):
@@ -155,11 +161,21 @@ class StudentException(StudentError):
     Args:
         text: the student's own traceback, without ours.
         kind: name of the exception's type.
+        message: what it says.
+        lines: the student's lines of source that led to it, the innermost one last.
     """
 
-    def __init__(self, text: Text, *, kind: str = "") -> None:
+    def __init__(self, text: Text, *, kind: str = "", message: str = "", lines: tuple[str, ...] = ()) -> None:
         super().__init__(text)
-        self.kind = kind
+        self.kind, self.message, self.lines = kind, message, lines
+
+
+class NotWritten(StudentException):
+    """The student's code is still the stub, which raises `NotImplementedError`."""
+
+
+class NotDefined(StudentError):
+    """The submission defines no such function."""
 
 
 class StudentTimeout(StudentError):

@@ -74,6 +74,10 @@ class Text(BaseModel):
         """Both languages in one line, for a reader whose language is not known yet."""
         return f"{self.zh} / {self.en}"
 
+    def in_one_line(self) -> Text:
+        """The same words without line breaks."""
+        return Text(en=" ".join(self.en.split()), zh=" ".join(self.zh.split()))
+
     def __add__(self, other: Text) -> Text:
         return Text(en=self.en + other.en, zh=self.zh + other.zh)
 

@@ -9,16 +9,17 @@ import contextlib
 import difflib
 import json
 import types
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticCustomError
 from yamlcore import CCoreLoader, CoreLoader
 
 from autograder.base.errors import ConfigError
-from autograder.base.i18n import Text
+from autograder.base.i18n import Text, same, text
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -32,9 +33,9 @@ def load(path: Path, record: type[Model]) -> Model:
     try:
         source = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", path=path) from error
+        raise ConfigError(text("cannot be read: {reason}", reason=error.strerror), path=path) from error
     except UnicodeDecodeError as error:
-        raise ConfigError("is not UTF-8; save it as UTF-8", path=path) from error
+        raise ConfigError(text("is not UTF-8; save it as UTF-8"), path=path) from error
     root, data = _read(source, path)
     try:
         return record.model_validate(data)
@@ -77,37 +78,43 @@ def _read(source: str, path: Path, *, words: Collection[str] | None = None) -> t
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
-        words = _in_words(error, source.splitlines())
-        raise ConfigError(f"is not YAML: {words}", path=path, line=line, column=column) from error
+        problem = _in_words(error, source.splitlines())
+        raise ConfigError(_not_yaml(problem), path=path, line=line, column=column) from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"is not YAML: {' '.join(str(error).split())}", path=path) from error
+        raise ConfigError(_not_yaml(same(" ".join(str(error).split()))), path=path) from error
 
 
-def _in_words(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> str:
+def _not_yaml(reason: Text) -> Text:
+    return text("not valid YAML: {reason}", reason=reason)
+
+
+def _in_words(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Text:
     """Return the library's message, in an author's words where it is about indentation."""
     problem, mark = str(error.problem), error.problem_mark
     if mark is None or mark.line >= len(lines):
-        return problem
+        return same(problem)
     line, before = lines[mark.line], lines[mark.line][: mark.column]
     if problem.startswith("found character '\\t'"):
-        return "there is a tab here; indent with spaces"
+        return text("there is a tab here; indent with spaces")
     if problem.startswith("mapping values are not allowed"):
         if ": " in before:
-            return "there are two keys in this line; put a value that has a colon in quotes"
+            return text("there are two keys in this line; put a value that has a colon in quotes")
         return _of_indentation(line, lines[: mark.line])
     if problem.startswith(("expected <block end>", "expected '<document start>'")) and not before.strip():
         return _of_indentation(line, lines[: mark.line])
-    return problem
+    return same(problem)
 
 
-def _of_indentation(line: str, above: Sequence[str]) -> str:
-    last = next((text for text in reversed(above) if text.strip() and not text.lstrip().startswith("#")), "")
-    here, there = (len(text) - len(text.lstrip(" ")) for text in (line, last))
+def _of_indentation(line: str, above: Sequence[str]) -> Text:
+    last = next((words for words in reversed(above) if words.strip() and not words.lstrip().startswith("#")), "")
+    here, there = (len(words) - len(words.lstrip(" ")) for words in (line, last))
     if here == there:
-        return "this line does not go on as the one above: a column has either keys (key: value) or items (- value)"
-    return (
-        f"the indentation of this line (spaces: {here}) does not fit the line above (spaces: {there}); "
-        "begin keys that belong together in the same column"
+        return text("this line does not continue the one above: use either keys (key: value) or items (- value)")
+    return text(
+        "the indentation of this line (spaces: {here}) does not fit the line above (spaces: {there}); "
+        "begin keys that belong together in the same column",
+        here=here,
+        there=there,
     )
 
 
@@ -120,13 +127,14 @@ def _compose(loader: Any, path: Path, words: Collection[str] | None) -> tuple[ya
         if words is not None:
             if again is not None:
                 line = again.start_mark.line + 1
-                raise ConfigError("an alias (*name) stands for this; write it out there", path=path, line=line)
+                raise ConfigError(text("an alias (*name) refers to this; write it out there"), path=path, line=line)
             _keep_as_written(root, words)
         return root, loader.construct_document(root)
     except RecursionError:
-        raise ConfigError("is not YAML: nested too deeply, or in a circle", path=path) from None
+        raise ConfigError(_not_yaml(text("nested too deeply, or in a circle")), path=path) from None
     except (ValueError, LookupError, TypeError, AttributeError) as error:  # from inside the library: `!!bool maybe`
-        raise ConfigError(f"is not YAML: {type(error).__name__}: {' '.join(str(error).split())}", path=path) from error
+        reason = same(f"{type(error).__name__}: {' '.join(str(error).split())}")
+        raise ConfigError(_not_yaml(reason), path=path) from error
     finally:
         loader.dispose()
 
@@ -139,48 +147,85 @@ def _keep_as_written(node: yaml.Node, keys: Collection[str]) -> None:
                 value.tag = "tag:yaml.org,2002:str"
 
 
-def unknown_key(key: object, known: Iterable[str]) -> str:
+def mistake(words: Text, *path: str | int) -> PydanticCustomError:
+    """Return what a validator raises for an author's mistake, at a key below the record that notices it."""
+    return PydanticCustomError("mistake", "{words}", {"words": words.en, "text": words, "path": list(path)})
+
+
+def unknown_key(key: object, known: Iterable[str]) -> Text:
     """Return a message that the key is unknown, with the keys that are allowed."""
     there_are = list(known)
-    return f"unknown key; is it misspelt? {did_you_mean(key, there_are)}allowed: {', '.join(there_are)}"
+    return text(
+        "unknown key; is it misspelt? {meant}allowed: {names}",
+        meant=did_you_mean(key, there_are),
+        names=", ".join(there_are),
+    )
 
 
-def did_you_mean(word: object, known: Sequence[str]) -> str:
+def did_you_mean(word: object, known: Sequence[str], *, cutoff: float = 0.6) -> Text:
     """Ask whether the closest known word was meant, with a blank at the end; say nothing if no word is close.
 
-    >>> did_you_mean("exercise", ["title", "exercises"])
+    >>> did_you_mean("exercise", ["title", "exercises"]).en
     'did you mean exercises? '
     """
-    close = difflib.get_close_matches(str(word), known, n=1)
-    return f"did you mean {close[0]}? " if close else ""
+    close = difflib.get_close_matches(str(word), known, n=1, cutoff=cutoff)
+    return text("did you mean {name}? ", name=close[0]) if close else same("")
 
 
-def _reason(error: Any, record: type[BaseModel]) -> str:
+def _short(number: float) -> float:
+    """Return the number, as an integer where it is one."""
+    return int(number) if number == int(number) else number
+
+
+_BY_KIND: Mapping[str, Callable[[Mapping[str, Any]], Text]] = {
+    "mistake": lambda context: context["text"],
+    "missing": lambda _: text("this key is missing"),
+    "union_tag_not_found": lambda _: text("this key is missing"),
+    "model_type": lambda _: text("keys with values belong here, a line for each: key: value"),
+    "dict_type": lambda _: text("keys with values belong here, a line for each: key: value"),
+    "list_type": lambda _: text("must be a list, such as [A, B]; put digits in quotes"),
+    "bool_type": lambda _: text("write true or false"),
+    "string_type": lambda _: text("must be a word; put it in quotes"),
+    "int_type": lambda _: text("must be an integer"),
+    "int_parsing": lambda _: text("must be an integer"),
+    "int_from_float": lambda _: text("must be an integer"),
+    "float_type": lambda _: text("must be a number"),
+    "float_parsing": lambda _: text("must be a number"),
+    "finite_number": lambda _: text("must be a finite number"),
+    "greater_than": lambda context: text("must be greater than {limit}", limit=_short(context["gt"])),
+    "greater_than_equal": lambda context: text("must be {limit} or more", limit=_short(context["ge"])),
+    "less_than_equal": lambda context: text("must be {limit} or less", limit=_short(context["le"])),
+    "too_short": lambda context: text("too few entries here; the least is {limit}", limit=context["min_length"]),
+    "too_long": lambda context: text("too many entries here; the most is {limit}", limit=context["max_length"]),
+    "string_too_short": lambda _: text("must not be empty"),
+    "string_pattern_mismatch": lambda context: text("must match the pattern {pattern}", pattern=context["pattern"]),
+    "literal_error": lambda context: text("allowed: {names}", names=context["expected"].replace(" or ", ", ")),
+}
+"""What pydantic says, by the kind of its error, in our words."""
+
+
+def _reason(error: Any, record: type[BaseModel]) -> Text:
     """Say what one of pydantic's errors found wrong, and what would be right."""
     kind, message, given = str(error["type"]), str(error["msg"]), error["input"]
     if kind == "extra_forbidden":
         model = next(_models_at(record, error["loc"][:-1]), None)
         if given is None and model in (None, Text):  # {en: of shape (2, 2)} has a key `2)`
-            return "unknown key; if it is a part of words with a comma, put them in quotes"
-        return "unknown key; is it misspelt?" if model is None else unknown_key(error["loc"][-1], _keys_of(model))
+            return text("unknown key; if it is a part of words with a comma, put them in quotes")
+        if model is None:
+            return text("unknown key; is it misspelt?")
+        return unknown_key(error["loc"][-1], _keys_of(model))
     if kind == "model_type" and Text in _models_at(record, error["loc"]):
         words = (
             json.dumps(_shortened(str(given)), ensure_ascii=False) if isinstance(given, str | int | float) else "..."
         )
-        return f"both languages belong here: write {{zh: {words}, en: {words}}}, each in its own words"
-    if kind in ("missing", "union_tag_not_found"):
-        return "this key is missing"
+        return text(
+            "both languages belong here: write {{zh: {words}, en: {words}}}, each in its own words", words=words
+        )
     if kind == "union_tag_invalid":
-        return f"allowed: {message.rpartition('expected tags: ')[2]}"
-    if kind in ("model_type", "dict_type"):
-        return "keys with values belong here, a line for each: key: value"
-    if kind == "list_type":
-        return "Input should be a valid list, such as [A, B]; put digits in quotes"
-    if kind == "bool_type":
-        return "write true or false"
-    if kind == "string_type":
-        return "must be a word; put it in quotes"
-    return message.removeprefix("Value error, ")
+        return text("allowed: {names}", names=message.rpartition("expected tags: ")[2])
+    if kind in _BY_KIND:
+        return _BY_KIND[kind](error.get("ctx", {}))
+    return same(message.removeprefix("Value error, "))
 
 
 def _shortened(words: str) -> str:
@@ -220,7 +265,7 @@ def _refuse_duplicate_keys(node: yaml.Node, path: Path, done: set[int]) -> yaml.
         for key, value in node.value:
             if str(key.value) in seen:
                 raise ConfigError(
-                    "this key stands here twice",
+                    text("duplicate key; keep one of the two"),
                     path=path,
                     line=key.start_mark.line + 1,
                     column=key.start_mark.column + 1,

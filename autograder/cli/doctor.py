@@ -1,4 +1,4 @@
-"""What this machine can do: found out by trying it."""
+"""Finds out what this machine can do, by trying it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from autograder.course.settings import Limits
 
 @dataclass(frozen=True)
 class Capability:
-    """One thing looked at.
+    """One thing that was examined.
 
     Args:
-        name: what.
+        name: what it is.
         value: what was found.
-        ok: grading can work with it.
+        ok: whether grading can work with it.
     """
 
     name: Text
@@ -33,7 +33,7 @@ class Capability:
 
 
 def examine(folder: Path) -> list[Capability]:
-    """Look at the machine, the packages and the course around ``folder``."""
+    """Examine the machine, the packages and the course around ``folder``."""
     return [
         Capability(
             text("Python"), same(f"{platform.python_version()} ({sys.executable})"), sys.version_info >= (3, 11)
@@ -112,10 +112,10 @@ def _attempts() -> dict[str, Text]:
 
 
 def _sandbox() -> Iterator[Capability]:
-    """Run a submission that tries what it may not do in a process of its own."""
+    """Run a submission, in a process of its own, that tries what it must not do."""
     name = text("student processes")
     if sys.platform != "linux":
-        words = text("need Linux; grade in WSL2 or a Linux container. `autograder check` works without")
+        words = text("need Linux; grade in WSL2 or a Linux container. `autograder check` works on any system")
         yield Capability(name, words, ok=False)
         return
     from autograder.sandbox import confine, landlock
@@ -123,7 +123,10 @@ def _sandbox() -> Iterator[Capability]:
     refusal = confine.refusal()
     try:
         succeeded = _try_in_worker(confined=refusal is None)
-    except (AutograderError, OSError) as error:
+    except AutograderError as error:
+        yield Capability(name, error.text, ok=False)
+        return
+    except OSError as error:
         yield Capability(name, same(str(error)), ok=False)
         return
     level = confine.level()
@@ -167,6 +170,6 @@ def _course(folder: Path) -> Capability:
         course = Course.find(folder)
         found = ", ".join(course.assignments())
     except AutograderError as error:
-        return Capability(name, same(str(error)))
+        return Capability(name, Text(en=error.said("en"), zh=error.said("zh")))
     tool = "" if shutil.which("nbgrader") else " (nbgrader is not on PATH)"
     return Capability(name, same(f"{course.root}: {found}{tool}"))

@@ -1,4 +1,4 @@
-"""The commands around nbgrader's gradebook: parse, call, show."""
+"""The commands around nbgrader's gradebook: release, feedback, regrade."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def write_gradebook(
     course: Course, paths: Sequence[Path], reports: Sequence[GradeReport], language: Language, *, quiet: bool
 ) -> None:
-    """Write reports to nbgrader's gradebook and say what came of it."""
+    """Write reports to nbgrader's gradebook and say how that went."""
     from autograder.base.i18n import text
     from autograder.gradebook import write
 
@@ -48,7 +48,7 @@ def write_gradebook(
 
 
 def release(assignments: AssignmentsArgument = None, course: CourseOption = Path(), lang: LangOption = None) -> None:
-    """Make what students get from solutions/, after a look for leaks, and enter it into the gradebook."""
+    """Make what students get from solutions/, check it for leaks, and enter it into the gradebook."""
     from autograder.base.i18n import text
     from autograder.course.course import Course
     from autograder.gradebook import releasing
@@ -68,7 +68,7 @@ def release(assignments: AssignmentsArgument = None, course: CourseOption = Path
 
 
 def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Path(), lang: LangOption = None) -> None:
-    """Write a page for each student: scores, criteria, likely causes, hints, what people said."""
+    """Write a page for each student: scores, criteria, likely causes, hints, comments."""
     from autograder.base.i18n import text
     from autograder.course.course import Course
     from autograder.gradebook import feedback as pages
@@ -97,17 +97,17 @@ def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Pat
 
 
 def regrade(
-    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Whose rubric has changed.")],
+    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Assignment whose rubric has changed.")],
     yes: Annotated[bool, typer.Option("--yes", help="Let the new scores count.")] = False,
     jobs: JobsOption = None,
-    out: Annotated[Path, typer.Option("--out", help="What `grade` wrote.")] = Path("results.jsonl"),
+    out: Annotated[Path, typer.Option("--out", help="Results that `grade` wrote.")] = Path("results.jsonl"),
     course: CourseOption = Path(),
-    no_gradebook: Annotated[bool, typer.Option("--no-gradebook", help="Leave nbgrader's gradebook as it is.")] = False,
+    no_gradebook: Annotated[bool, typer.Option("--no-gradebook", help="Do not write to nbgrader's gradebook.")] = False,
     unsafe_no_sandbox: UnsafeOption = False,
     lang: LangOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Grade again after a rubric has changed: first show who moves and why, with --yes let it count."""
+    """Grade again after a rubric has changed: show who moves and why; with --yes let it count."""
     from autograder.base.i18n import text
     from autograder.course.course import Course
     from autograder.grading.batch import default_jobs

@@ -66,15 +66,13 @@ _FILES = {
 
 def collect(
     source: Annotated[
-        Path, typer.Argument(metavar="ZIP_OR_FOLDER", help="A download of Canvas, Moodle or Blackboard.")
+        Path, typer.Argument(metavar="ZIP_OR_FOLDER", help="Download from Canvas, Moodle or Blackboard.")
     ],
     assignment: Annotated[str, typer.Option("--assignment", help="The assignment that was handed in.")],
     attempt: Annotated[AttemptChoice, typer.Option("--attempt", help="Which of several attempts counts.")] = (
         AttemptChoice.last
     ),
-    update: Annotated[
-        bool, typer.Option("--update", help="Replace what was collected before, where it differs.")
-    ] = False,
+    update: Annotated[bool, typer.Option("--update", help="Replace files collected before if they differ.")] = False,
     course: CourseOption = Path(),
     lang: LangOption = None,
     json_output: JsonOption = False,
@@ -99,25 +97,29 @@ def collect(
 
 
 def export(
-    results: Annotated[Path, typer.Argument(metavar="[RESULTS]", help="What `grade` wrote.")] = Path("results.jsonl"),
+    results: Annotated[Path, typer.Argument(metavar="[RESULTS]", help="Results that `grade` wrote.")] = Path(
+        "results.jsonl"
+    ),
     *,
-    to: Annotated[ScoreFormat, typer.Option("--to", help="The format.")],
-    assignment: Annotated[str | None, typer.Option("--assignment", help="This assignment only.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Where it goes; by default named after the format.")] = None,
+    to: Annotated[ScoreFormat, typer.Option("--to", help="Format to write.")],
+    assignment: Annotated[str | None, typer.Option("--assignment", help="Export this assignment only.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File or folder; by default named after the format.")
+    ] = None,
     roster: Annotated[
-        Path | None, typer.Option("--roster", help="The gradebook or worksheet that Canvas or Moodle exports.")
+        Path | None, typer.Option("--roster", help="Gradebook or worksheet exported from Canvas or Moodle.")
     ] = None,
     gradebook: Annotated[
         bool,
         typer.Option(
             "--gradebook",
-            help="Take totals from nbgrader's gradebook, which needs no RESULTS: manual scores, late penalties.",
+            help="Take totals from nbgrader's gradebook (manual scores, late penalties), even without RESULTS.",
         ),
     ] = False,
     course: CourseOption = Path(),
     lang: LangOption = None,
 ) -> None:
-    """Write scores as other systems import them, or a folder with which they run this grader."""
+    """Export scores for other systems, or a folder with which they run this grader."""
     from autograder.base.i18n import text
 
     with errors_as_exit_codes(lang):
@@ -157,7 +159,7 @@ def _export_runner(to: ScoreFormat, start: Path, assignment: str | None, target:
 
 
 def _language(asked: Lang | None, start: Path, reports: list[GradeReport]) -> Language:
-    """As asked, else the course's, where there is one: its students read what is exported."""
+    """Return the language asked for, else the course's, if there is one: its students read what is exported."""
     from autograder.course.course import Course
 
     with suppress(UsageError, StopIteration):
@@ -183,7 +185,7 @@ def _reports(results: Path, assignment: str | None) -> list[GradeReport]:
 
 
 def _export_reports(to: ScoreFormat, reports: list[GradeReport], target: Path, language: Language) -> None:
-    """One JUnit file, or Gradescope's file for each submission."""
+    """Write one JUnit file, or Gradescope's file for each submission."""
     from autograder.base.i18n import text
     from autograder.lms import reports as writing
 
@@ -193,7 +195,7 @@ def _export_reports(to: ScoreFormat, reports: list[GradeReport], target: Path, l
         if len(reports) != 1:
             raise UsageError(
                 text(
-                    "{target}: Gradescope takes one submission a file, not {count}; name a folder",
+                    "{target}: Gradescope takes one submission per file, not {count}; name a folder",
                     target=target,
                     count=len(reports),
                 )
@@ -222,7 +224,7 @@ def _scores(reports: list[GradeReport], assignment: str | None, course: Path | N
         if not found:
             raise UsageError(
                 text(
-                    "{root}: nobody has handed in {assignment} yet, says the gradebook",
+                    "{root}: according to the gradebook, nobody has handed in {assignment} yet",
                     root=root,
                     assignment=assignment or text("anything"),
                 )
@@ -251,13 +253,13 @@ def submit(
     as_zip: Annotated[
         Path | None, typer.Option("--zip", metavar="FILE", help="Make a zip for an LMS instead of using the exchange.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, whatever is still open.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, even if something is still open.")] = False,
     course_id: Annotated[
-        str | None, typer.Option("--course-id", help="The course's name in nbgrader's exchange, where it has several.")
+        str | None, typer.Option("--course-id", help="The course's name in nbgrader's exchange, if that has several.")
     ] = None,
     lang: LangOption = None,
 ) -> None:
-    """Hand in an assignment: says what is still open, asks, and leaves a receipt with time and hash."""
+    """Hand in an assignment: show what is still open, ask, and leave a receipt with time and hash."""
     import json
     from datetime import UTC, datetime
 
@@ -272,9 +274,9 @@ def submit(
         _show_open(handed_in, language)
         if handed_in.open and not yes:
             if not sys.stdin.isatty():
-                words = text("something is still open and nobody can be asked; add --yes to hand in all the same")
+                words = text("something is still open, and there is nobody here to ask; add --yes to hand in anyway")
                 raise UsageError(words)
-            if not typer.confirm(text("hand in all the same?").get(language)):
+            if not typer.confirm(text("hand in anyway?").get(language)):
                 raise typer.Exit(1)
         note = submitting.receipt(
             handed_in, time=datetime.now(UTC), way="zip" if as_zip is not None else "nbgrader's exchange"
@@ -337,7 +339,8 @@ def _show(collection: Collection, language: Language) -> None:
 
         zone = f"{datetime.now().astimezone():%Z, UTC%z}"
         words = text(
-            "the times in Blackboard's names are taken for this machine's ({zone}); TZ=... sets another zone", zone=zone
+            "the times in Blackboard's file names are read in this machine's zone ({zone}); TZ=... sets another",
+            zone=zone,
         )
         typer.echo(words.get(language))
     found = [one.state for one in collection.collected]
@@ -350,5 +353,5 @@ def _show(collection: Collection, language: Language) -> None:
     )
     typer.echo(words.get(language))
     if "kept" in found:
-        words = text("what differs from what was collected before was kept as it was; --update replaces it")
+        words = text("some files differ from those collected before, which were kept; --update replaces them")
         typer.echo(words.get(language))

@@ -39,8 +39,9 @@ from autograder.cli.quiz import app as quiz
 if TYPE_CHECKING:
     from autograder.base.i18n import Language
     from autograder.course.course import Course
+    from autograder.grading.audit import Selection
     from autograder.grading.batch import Grade
-    from autograder.results.audit import Audit
+    from autograder.results.audit import Audit, Version
     from autograder.results.grade_report import GradeReport
 
 app = typer.Typer(
@@ -66,7 +67,7 @@ def common(
         bool, typer.Option("--version", help="Print the version and exit.", callback=_tell_version, is_eager=True)
     ] = False,
 ) -> None:
-    """What all commands have in common."""
+    """Handle the options of the application itself."""
 
 
 class EngineChoice(StrEnum):
@@ -83,16 +84,14 @@ def grade(
     assignment: Annotated[str | None, typer.Option("--assignment", help="Grade this assignment only.")] = None,
     jobs: JobsOption = None,
     out: Annotated[
-        Path, typer.Option("--out", help="Where the reports go; what is in there already is not graded again.")
+        Path, typer.Option("--out", help="File for the reports; what it already contains is not graded again.")
     ] = Path("results.jsonl"),
     engine: Annotated[EngineChoice, typer.Option("--engine", help="Where to grade.")] = EngineChoice.local,
     scheduler: Annotated[
-        str | None, typer.Option("--scheduler", help="With --engine dask: a cluster's; by default one is started here.")
+        str | None, typer.Option("--scheduler", help="Scheduler for --engine dask; by default one is started here.")
     ] = None,
     course: CourseOption = Path(),
-    no_gradebook: Annotated[
-        bool, typer.Option("--no-gradebook", help="Write reports only, not nbgrader's gradebook.")
-    ] = False,
+    no_gradebook: Annotated[bool, typer.Option("--no-gradebook", help="Do not write to nbgrader's gradebook.")] = False,
     unsafe_no_sandbox: UnsafeOption = False,
     lang: LangOption = None,
     json_output: JsonOption = False,
@@ -136,12 +135,12 @@ def check(
     lang: LangOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Check your own work by the visible criteria, with hints."""
+    """Check your own work against the visible criteria, with hints."""
     from autograder.base.i18n import text
 
     with errors_as_exit_codes(lang):
         if watch and json_output:
-            raise UsageError(text("--watch tells what changes; --json prints one document: use one of them"))
+            raise UsageError(text("--watch shows what changes, --json prints one document: use one of them"))
         if not file.exists():
             raise UsageError(text("{path}: there is no such file or folder", path=file), for_students=True)
         passed = _watch(file, lang) if watch else _check_once(file, lang, as_json=json_output)
@@ -152,13 +151,30 @@ def check(
 def audit(
     assignments: AssignmentsArgument = None,
     jobs: JobsOption = None,
+    keys: Annotated[int, typer.Option("--keys", min=1, help="Number of course keys that judge each version.")] = 1,
+    exercise: Annotated[
+        list[str] | None, typer.Option("--exercise", help="Audit this exercise only; repeatable.")
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Judge this version only; repeatable."),
+    ] = None,
     course: CourseOption = Path(),
     lang: LangOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Grade known and generated wrong versions, and right ones, to see what a rubric is worth."""
     with errors_as_exit_codes(lang):
-        audits = _audit_all(course, assignments or [], jobs, choose(lang), quiet=json_output)
+        audits = _audit_all(
+            course,
+            assignments or [],
+            jobs,
+            choose(lang),
+            keys=keys,
+            exercises=exercise or [],
+            versions=only or [],
+            quiet=json_output,
+        )
         if json_output:
             print_json([audited.to_dict() for audited in audits])
         else:
@@ -171,7 +187,7 @@ def audit(
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where the demo course goes.")] = Path("autograder-demo"),
+    folder: Annotated[Path, typer.Argument(help="Folder for the demo course.")] = Path("autograder-demo"),
     lang: LangOption = None,
 ) -> None:
     """Copy a small course with sample submissions to a folder, grade it and show the results."""
@@ -197,11 +213,11 @@ def demo(
         practice = folder / "assignments" / demos.ASSIGNMENT / "mine.ipynb"
         mistake = folder / "submitted" / "04_no_reshape" / demos.ASSIGNMENT / f"{demos.ASSIGNMENT}.ipynb"
         commands = same(f":\n  cp {mistake} {practice}\n  autograder check {practice}")
-        typer.echo((text("next, as a student would") + commands).get(language))
+        typer.echo((text("next, try it as a student") + commands).get(language))
 
 
 def doctor(lang: LangOption = None, json_output: JsonOption = False) -> None:
-    """Say what this machine can do."""
+    """Show what this machine can do."""
     from autograder.cli.doctor import examine
 
     with errors_as_exit_codes(lang):
@@ -229,7 +245,7 @@ def _grade_all(
     language: Language,
     elsewhere: Grade | None = None,
 ) -> list[GradeReport]:
-    """Grade what is not in the results file yet; gives the reports of everything asked for."""
+    """Grade what is not in the results file yet; return the reports of everything asked for."""
     from autograder.base.i18n import text
     from autograder.course.jobs import find_jobs
     from autograder.grading.batch import default_jobs, grade_all
@@ -262,7 +278,17 @@ def _grade_all(
     return reports
 
 
-def _audit_all(start: Path, names: list[str], processes: int | None, language: Language, *, quiet: bool) -> list[Audit]:
+def _audit_all(
+    start: Path,
+    names: list[str],
+    processes: int | None,
+    language: Language,
+    *,
+    keys: int,
+    exercises: list[str],
+    versions: list[str],
+    quiet: bool,
+) -> list[Audit]:
     from autograder.base.i18n import text
     from autograder.course import mutants
     from autograder.course.course import Course
@@ -279,17 +305,36 @@ def _audit_all(start: Path, names: list[str], processes: int | None, language: L
             else:
                 words = text("{assignment}: has no private/mutants.yaml; not audited", assignment=assignment.name)
                 typer.echo(words.get(language), err=True)
-    total = sum(audits.count_versions(assignment) for assignment in assignments)
-    with progress(total, language, quiet=quiet) as advance:
+    chosen = audits.Selection(frozenset(exercises), frozenset(versions))
+    found = [audits.versions_of(assignment) for assignment in assignments]
+    _refuse_unknown_names(chosen, [version for there in found for version in there])
+    counts = [sum(map(chosen.has, there)) for there in found]
+    with progress(sum(counts), language, quiet=quiet) as advance:
         return [
             audits.audit(
                 assignment,
                 processes=processes or default_jobs(),
+                keys=keys,
+                chosen=chosen,
                 confined=confine.is_available(assignment.settings.limits.scratch_mb),
                 advance=advance,
             )
-            for assignment in assignments
+            for assignment, count in zip(assignments, counts, strict=True)
+            if count or chosen == audits.EVERYTHING
         ]
+
+
+def _refuse_unknown_names(chosen: Selection, versions: list[Version]) -> None:
+    """An exercise or a version that no audited assignment has is a misspelling."""
+    from autograder.base.i18n import text
+
+    for name in sorted(chosen.exercises - {version.exercise for version in versions}):
+        there_are = ", ".join(dict.fromkeys(version.exercise for version in versions))
+        raise UsageError(text("no exercise is called {name}; there are: {names}", name=name, names=there_are))
+    for name in sorted(chosen.versions - {version.id for version in versions if chosen.has(version)}):
+        raise UsageError(
+            text("no version has the id {name}; `autograder audit --json` lists them as `versions`", name=name)
+        )
 
 
 @contextmanager
@@ -302,7 +347,7 @@ def _engine(
     scratch_mb: int,
     language: Language,
 ) -> Iterator[tuple[Grade | None, bool]]:
-    """What grades instead of this machine, if anything does, and whether students' code is confined there."""
+    """Yield what grades instead of this machine, if anything does, and whether students' code is confined."""
     if engine is EngineChoice.local:
         yield None, must_confine(unsafe=unsafe, scratch_mb=scratch_mb)
         return
@@ -339,7 +384,7 @@ def _show_reports(reports: list[GradeReport], out: Path, language: Language, *, 
 
 
 def _tell_left_out(course: Course, language: Language) -> None:
-    """What was handed in for assignments without a rubric, which is not ours to grade."""
+    """Name the assignments that were handed in but have no rubric: nbgrader grades them."""
     from autograder.base.i18n import text
 
     for name in course.others(course.assignments()):
@@ -352,27 +397,47 @@ def _tell_left_out(course: Course, language: Language) -> None:
 
 def _check_once(file: Path, lang: Lang | None, *, as_json: bool) -> bool:
     from autograder.practice import standby
+    from autograder.practice.hidden_points import points_judged_later
     from autograder.report import terminal
 
+    if not as_json:
+        _tell_that_checking_begins(file, lang)
     assignment, report = standby.check_file(file)
     if as_json:
         print_json(report.to_dict())
     else:
         language = choose(lang, assignment.settings.language)
         screen = console()
-        screen.print(terminal.criteria(report.exercises, language))
-        screen.print(terminal.progress(report.exercises, language))
         for problem in report.problems:
-            screen.print(problem.text.get(language), style="yellow", markup=False, highlight=False)
+            screen.print(terminal.problem(problem, language))
+        if report.status == "unreadable":
+            return False
+        screen.print(terminal.criteria(report.exercises, language))
+        screen.print(terminal.progress(report.exercises, language, later=points_judged_later(assignment, file, report)))
+        if (step := terminal.next_step(report.exercises, report.problems, language)) is not None:
+            screen.print(step)
     return all(c.outcome == "passed" for exercise in report.exercises for c in exercise.criteria)
 
 
-def _watch(file: Path, lang: Lang | None) -> bool:
+def _tell_that_checking_begins(file: Path, lang: Lang | None) -> None:
+    """The first check loads torch, which takes seconds."""
+    from autograder.base.i18n import text
     from autograder.course.course import find_assignment
-    from autograder.practice import standby, watch
 
-    language = choose(lang, find_assignment(file.resolve().parent).settings.language)
-    seen = watch.Watch(console(), language)
+    if sys.stderr.isatty():
+        language = choose(lang, find_assignment(file.resolve().parent).settings.language)
+        typer.echo(text("checking {file} ...", file=file.name).get(language), err=True)
+
+
+def _watch(file: Path, lang: Lang | None) -> bool:
+    from autograder.practice import standby, watch
+    from autograder.practice.hidden_points import points_judged_later
+
+    _tell_that_checking_begins(file, lang)
+    assignment, report = standby.check_file(file)
+    language = choose(lang, assignment.settings.language)
+    seen = watch.Watch(console(), language, later=points_judged_later(assignment, file, report))
+    seen.tell(report)
     watch.watch(file, lambda: standby.check_file(file)[1], seen, console(), language)
     return seen.passed
 
@@ -390,7 +455,7 @@ for _command in _COMMANDS:
 
 def main() -> None:
     """Entry point of the ``autograder`` script."""
-    for stream in (sys.stdin, sys.stdout):  # a console of Windows in China has no ŷ; that is no reason to stop
+    for stream in (sys.stdin, sys.stdout):  # a Windows console in China has no ŷ, which is no reason to stop
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")
     app()

@@ -1,4 +1,4 @@
-"""What every command shares: languages, JSON, the console, and the one place where an error becomes an exit code.
+"""What all commands share: languages, JSON, the console, and the one place where an error becomes an exit code.
 
 Exit codes: 0 done, 1 something did not pass or could not be graded, 2 wrong usage or configuration, 130 interrupted.
 """
@@ -23,31 +23,31 @@ if TYPE_CHECKING:
 
 
 class Lang(StrEnum):
-    """The languages there are."""
+    """The languages of the output."""
 
     zh = "zh"
     en = "en"
 
 
-LangOption = Annotated[Lang | None, typer.Option("--lang", help="Language of what is shown.")]
+LangOption = Annotated[Lang | None, typer.Option("--lang", help="Language of the output.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes at once; by default one per core.")]
-CourseOption = Annotated[Path, typer.Option("--course", help="The course's folder, the one with solutions/ in it.")]
+JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Number of processes; by default one per core.")]
+CourseOption = Annotated[Path, typer.Option("--course", help="The course's folder, which contains solutions/.")]
 UnsafeOption = Annotated[
-    bool, typer.Option("--unsafe-no-sandbox", help="Grade where student code cannot be confined; reports say so.")
+    bool, typer.Option("--unsafe-no-sandbox", help="Grade even if student code cannot be confined; reports say so.")
 ]
 AssignmentsArgument = Annotated[list[str] | None, typer.Argument(help="Assignments; by default all of them.")]
 
 
 def choose(asked: Lang | None, default: Language = "en") -> Language:
-    """The language to speak."""
+    """Return the language of the output."""
     from autograder.base.i18n import choose_language
 
     return choose_language(asked.value if asked else None, default)
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console as wide as the terminal."""
+    """Return a console as wide as the terminal."""
     from rich.console import Console
 
     return Console(stderr=stderr)
@@ -59,7 +59,7 @@ def print_json(document: object) -> None:
 
 
 def print_json_array(items: Iterable[object]) -> None:
-    """Write one JSON document that is an array, an item in each line as it comes: there may be 100,000."""
+    """Write one JSON array, an item per line as it comes: there may be 100,000."""
     between = "["
     for item in items:
         sys.stdout.write(f"{between}\n{_as_json(item)}")
@@ -75,14 +75,14 @@ def _as_json(document: object, indent: int | None = None) -> str:
 
 
 def must_confine(*, unsafe: bool, scratch_mb: int = 0) -> bool:
-    """Can student code be confined here? Where not, only an explicit wish goes on without.
+    """Return whether student code can be confined here; refuse if it cannot, unless ``unsafe``.
 
     Args:
-        unsafe: that wish.
-        scratch_mb: the largest scratch folder that is asked for.
+        unsafe: go on without confinement.
+        scratch_mb: size of the largest scratch folder, in MB.
 
     Raises:
-        UsageError: it cannot, and nobody wishes to go on.
+        UsageError: it cannot be confined, and ``unsafe`` is false.
     """
     from autograder.sandbox import confine
 
@@ -94,7 +94,7 @@ def must_confine(*, unsafe: bool, scratch_mb: int = 0) -> bool:
 
 @contextmanager
 def errors_as_exit_codes(lang: Lang | None = None) -> Iterator[None]:
-    """The one place where an error becomes a line of text, in the language that was asked for, and an exit code."""
+    """Turn an error into a line of text, in the language that was asked for, and an exit code."""
     try:
         yield
     except (UsageError, ConfigError) as error:
@@ -104,7 +104,7 @@ def errors_as_exit_codes(lang: Lang | None = None) -> Iterator[None]:
     except KeyboardInterrupt:
         from autograder.base.i18n import text
 
-        sys.stderr.write(text("interrupted; what is done is kept, the same command goes on from there").both + "\n")
+        sys.stderr.write(text("interrupted; what is done is kept, run the same command again to continue").both + "\n")
         raise typer.Exit(130) from None
 
 
@@ -118,7 +118,7 @@ def _fail(error: AutograderError, code: int, lang: Lang | None) -> NoReturn:
 
 @contextmanager
 def progress(total: int, language: Language, *, quiet: bool) -> Iterator[Callable[[], None]]:
-    """A bar with rate and time to go, for grading; gives what to call after each submission."""
+    """Show a progress bar of grading, with rate and time to go; yield what to call after each submission."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from autograder.base.i18n import text

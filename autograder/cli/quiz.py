@@ -1,4 +1,4 @@
-"""``autograder quiz ...``: which commands there are."""
+"""Registers the commands of ``autograder quiz``."""
 
 from __future__ import annotations
 

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 def take(
     quiz: QuizArgument,
-    name: Annotated[str | None, typer.Option("--name", help="Your name or number; decides on variants.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Where your answers are saved.")] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Lines only: for pipes and screen readers.")] = False,
+    name: Annotated[str | None, typer.Option("--name", help="Your name or number, which decides on variants.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="File for your answers.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Print lines only, for pipes and screen readers.")] = False,
     course: CourseOption = Path(),
     lang: LangOption = None,
 ) -> None:
@@ -52,7 +52,7 @@ def take(
         sitting, proofs = _sitting(quiz, course, _student(name), out, stack)
         language = choose(lang, sitting.shown.language)
         if not sitting.resume():
-            sitting.save()  # where that fails it is told before the first answer
+            sitting.save()  # if that fails, the student learns so before the first answer
         screen = PlainScreen(language) if plain else KeyScreen(language, console())
         taking = Taking(sitting, screen, proofs)
         try:
@@ -107,7 +107,7 @@ def score(
 def _write_feedback(
     file: Path, quiz: Quiz, outcomes: list[SheetOutcome], folder: Path, lang: Lang | None, *, quiet: bool
 ) -> bool:
-    """Write a page for each student; True if somebody gets none."""
+    """Write a page for each student; return whether somebody gets none."""
     from autograder.base.i18n import text
     from autograder.quiz import feedback as pages
     from autograder.quiz.proofs import certificates
@@ -119,7 +119,7 @@ def _write_feedback(
 
 
 def _write_gradebook(quiz: Quiz, course: Path, outcomes: list[SheetOutcome], lang: Lang | None, *, quiet: bool) -> bool:
-    """Write the scores to the gradebook; True if some could not be."""
+    """Write the scores to the gradebook; return whether some could not be written."""
     from autograder.course.course import Course
     from autograder.gradebook import quizzes
     from autograder.gradebook.nbgrader_course import is_nbgrader_course
@@ -130,7 +130,7 @@ def _write_gradebook(quiz: Quiz, course: Path, outcomes: list[SheetOutcome], lan
 
 
 def _tell_of_writing(notes: Sequence[Text], summary: Text, lang: Lang | None, *, quiet: bool) -> bool:
-    """Who was left out, and how many were not; True if somebody was."""
+    """Print who was left out and how many were not; return whether somebody was."""
     for note in notes:
         typer.echo(note.get(choose(lang)), err=True)
     if not quiet:
@@ -145,7 +145,7 @@ def stats(
     lang: LangOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Analyse questions: how hard, how telling, what was chosen; alpha and the error of measurement."""
+    """Analyse questions: facility, discrimination, chosen options; alpha and the standard error."""
     from dataclasses import asdict
 
     from autograder.base.i18n import text
@@ -167,7 +167,7 @@ def stats(
 
 
 def _scored(name: Path, answers: list[Path], course: Path) -> tuple[Path, Quiz, list[SheetOutcome]]:
-    """The quiz, its file, and what each sheet is worth; what was odd about the sheets is told."""
+    """Return the quiz, its file and the outcome of each sheet; print what is odd about the sheets."""
     from collections import Counter
 
     from autograder.base.i18n import text
@@ -194,7 +194,7 @@ def _scored(name: Path, answers: list[Path], course: Path) -> tuple[Path, Quiz, 
 
 @contextmanager
 def _scorer(file: Path, quiz: Quiz) -> Iterator[Scorer]:
-    """A scorer; torch is loaded only for a quiz that has an answer in code to run."""
+    """Yield a scorer; it loads torch only if the quiz has an answer in code to run."""
     from autograder.quiz.proofs import certificates
     from autograder.quiz.questions.fill_in import Code
     from autograder.quiz.scoring.scorer import Scorer
@@ -208,7 +208,7 @@ def _scorer(file: Path, quiz: Quiz) -> Iterator[Scorer]:
 
 
 def _code_judge(stack: ExitStack) -> RunCode:
-    """Judges code when the first answer comes; where it cannot be confined such answers stay unjudged."""
+    """Return what marks code, started by the first answer; code that cannot be confined stays unmarked."""
     from autograder.quiz.questions.fill_in import Code
     from autograder.quiz.scoring.markers import Verdict
 
@@ -221,7 +221,7 @@ def _code_judge(stack: ExitStack) -> RunCode:
             from autograder.sandbox import confine
 
             if (refusal := confine.refusal()) is not None:
-                raise SandboxError(str(refusal))
+                raise SandboxError(refusal)
             ready.append(CodeJudge(stack.enter_context(Laboratory(confined=True))))
         return ready[0](question, answer)
 
@@ -231,7 +231,7 @@ def _code_judge(stack: ExitStack) -> RunCode:
 def _sitting(
     name: Path, course: Path, student: str, out: Path | None, stack: ExitStack
 ) -> tuple[Sitting, Mapping[str, Certificate]]:
-    """Somebody's sitting: with keys for a quiz of a course in practice, without for what was released."""
+    """Return a student's sitting: with keys for a practice quiz of a course, without for any other."""
     from autograder.quiz.proofs import certificates
     from autograder.quiz.questions import loading
     from autograder.quiz.take import released
@@ -257,6 +257,6 @@ def _student(name: str | None) -> str:
     from autograder.quiz.notation.parsing import shown
 
     try:
-        return shown((name or "").strip() or getpass.getuser())  # as it is read from the file, to draw variants by
-    except (KeyError, OSError):  # a machine without a user of that number
+        return shown((name or "").strip() or getpass.getuser())  # as the file will give it back, to draw variants by
+    except (KeyError, OSError):  # the machine knows no user of that number
         return "me"

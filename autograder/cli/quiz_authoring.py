@@ -113,7 +113,7 @@ def release(
     into: Annotated[
         str | None, typer.Option("--into", metavar="ASSIGNMENT", help="Put the notebook's cells into this assignment.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Where it goes; by default NAME.quiz.json.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; by default NAME.quiz.json.")] = None,
     mode: Annotated[ReleaseMode, typer.Option("--mode", help="An exam has one attempt and no hints.")] = (
         ReleaseMode.test
     ),
@@ -174,13 +174,13 @@ def _release_notebook(file: Path, start: Path, into: str | None, language: Langu
 
 def export(
     quiz: QuizArgument,
-    to: Annotated[QuizFormat, typer.Option("--to", help="The format.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Where it goes; by default named after the quiz.")] = None,
-    lossy: Annotated[bool, typer.Option("--lossy", help="Export although something cannot be expressed.")] = False,
+    to: Annotated[QuizFormat, typer.Option("--to", help="Format to write.")],
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; by default named after the quiz.")] = None,
+    lossy: Annotated[bool, typer.Option("--lossy", help="Export even if something cannot be expressed.")] = False,
     course: CourseOption = Path(),
     lang: LangOption = None,
 ) -> None:
-    """Export a quiz: a page for self-study, Moodle XML, or a package for Canvas. Says what cannot be expressed."""
+    """Export a quiz as a page for self-study, Moodle XML, a Canvas package or a notebook; name what is lost."""
     from autograder.base.i18n import text
     from autograder.quiz.exports.losses import told
     from autograder.quiz.proofs import certificates
@@ -195,7 +195,7 @@ def export(
             words = text("{format} cannot express {what}", format=to.value, what=line)
             sys.stderr.write(words.get(language) + "\n")
         if losses and not lossy:
-            words = text("nothing was written; --lossy exports all the same")
+            words = text("nothing was written; --lossy exports anyway")
             sys.stderr.write(words.get(language) + "\n")
             raise typer.Exit(1)
         target = out or Path(f"{file.stem}.{_SUFFIXES[to]}")
@@ -206,7 +206,7 @@ def export(
 def _exported(
     quiz: Quiz, known: Certificates, to: QuizFormat, language: Language
 ) -> tuple[str | bytes, Sequence[Loss]]:
-    """A quiz in another format, and what is lost."""
+    """Return a quiz in another format, and what is lost."""
     from autograder.quiz.exports import html, moodle, notebook, qti
     from autograder.quiz.proofs import certificates
 
@@ -226,15 +226,15 @@ def _exported(
 
 def prove(
     quizzes: QuizzesArgument = None,
-    check: Annotated[bool, typer.Option("--check", help="Only see whether every certificate is fresh.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only check that every certificate is fresh.")] = False,
     course: CourseOption = Path(),
     unsafe_no_sandbox: Annotated[
-        bool, typer.Option("--unsafe-no-sandbox", help="Run the quiz's code where it cannot be confined.")
+        bool, typer.Option("--unsafe-no-sandbox", help="Run the quiz's code even if it cannot be confined.")
     ] = False,
     lang: LangOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Run every option, confined: exactly the keyed ones must do what is claimed. Writes certificates."""
+    """Run every option, confined, and write certificates: exactly the keyed ones must do what is claimed."""
     from autograder.base.i18n import text
 
     with errors_as_exit_codes(lang):
@@ -312,7 +312,7 @@ def schema() -> None:
 
 
 def _prove(file: Path, quiz: Quiz, language: Language, *, unsafe: bool) -> dict[str, list[Text]]:
-    """Prove a quiz and keep its certificates; gives the problems of each question."""
+    """Prove a quiz, keep its certificates and return the problems of each question."""
     from autograder.base.i18n import text
     from autograder.quiz.proofs import certificates
     from autograder.quiz.proofs.laboratory import Laboratory

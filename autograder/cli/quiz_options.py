@@ -1,4 +1,4 @@
-"""What the quiz commands share: their arguments, and the quizzes these name."""
+"""What the quiz commands share: their arguments, and how to find the quizzes that these name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from autograder.quiz.questions.models import Quiz
 
-CourseOption = Annotated[Path, typer.Option("--course", help="The course's folder, the one with quizzes/ in it.")]
+CourseOption = Annotated[Path, typer.Option("--course", help="The course's folder, which contains quizzes/.")]
 AnswersArgument = Annotated[
     list[Path], typer.Argument(metavar="ANSWERS...", help="Answer sheets: .yaml, .json, .jsonl, .csv files or folders.")
 ]
@@ -21,7 +21,7 @@ QuizzesArgument = Annotated[
 
 
 def quizzes_of(names: list[Path] | None, course: Path) -> dict[Path, Quiz]:
-    """The quizzes that were asked for; all of the course's where none was."""
+    """Load the quizzes with these names, or all of the course if there are none."""
     from autograder.quiz.questions import loading
 
     if not names:

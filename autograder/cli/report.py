@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def report(
-    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Whose class is shown.")],
-    results: Annotated[Path, typer.Option("--results", help="What `grade` wrote.")] = Path("results.jsonl"),
-    out: Annotated[Path | None, typer.Option("--out", help="Where the page goes; by default ASSIGNMENT.html.")] = None,
+    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Assignment to show.")],
+    results: Annotated[Path, typer.Option("--results", help="Results that `grade` wrote.")] = Path("results.jsonl"),
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; by default ASSIGNMENT.html.")] = None,
     course: CourseOption = Path(),
     lang: LangOption = None,
 ) -> None:
-    """Write the class at a glance: one HTML page with scores, criteria, mistakes, and who is missing."""
+    """Write one HTML page about the class: scores, criteria, mistakes, who is missing."""
     from autograder.base.files import write_asked
     from autograder.base.i18n import text
     from autograder.course.course import Course
@@ -49,7 +49,7 @@ def report(
 
 
 def _students(course: Course, reports: list[GradeReport]) -> Collection[str]:
-    """Everybody known: to the gradebook, by a folder in ``submitted/``, by another assignment."""
+    """Return every known student: from the gradebook, folders in ``submitted/`` and other assignments."""
     from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
 
     known = {report.student for report in reports}

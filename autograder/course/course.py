@@ -73,7 +73,7 @@ class Assignment:
             ConfigError: it does not.
         """
         if not self.notebook.is_file():
-            raise ConfigError("is missing: the source notebook is called like its folder", path=self.notebook)
+            raise ConfigError(text("is missing; the source notebook has the name of its folder"), path=self.notebook)
         return self.notebook
 
     @property
@@ -185,7 +185,7 @@ class Course:
         """
         folders = sorted(p.parent for p in (self.root / "solutions").glob("*/assignment.yaml"))
         if not folders:
-            raise ConfigError("holds no <name>/assignment.yaml", path=self.root / "solutions")
+            raise ConfigError(text("holds no <name>/assignment.yaml"), path=self.root / "solutions")
         return {folder.name: Assignment.load(folder) for folder in folders}
 
     def others(self, names: Collection[str]) -> list[str]:
@@ -255,7 +255,7 @@ def _read_key(path: Path) -> bytes:
         key = b""
     if len(key) != _KEY_BYTES:
         raise ConfigError(
-            "is damaged: it must hold 64 hexadecimal digits; restore it, or delete it to have new inputs drawn",
+            text("is damaged: it must hold 64 hexadecimal digits; restore it, or delete it to have new inputs drawn"),
             path=path,
         )
     return key

@@ -22,6 +22,7 @@ class Job:
         reason: why there is none.
         problems: what was odd about finding it.
         exercise: judge the criteria of this exercise only; all of them by default.
+        keys: judge it once more with each of these course keys, without looking for causes.
     """
 
     student: str
@@ -30,6 +31,7 @@ class Job:
     reason: Text | None = None
     problems: tuple[Problem, ...] = ()
     exercise: str | None = None
+    keys: tuple[bytes, ...] = ()
 
     def as_message(self) -> dict[str, Any]:
         """Return the job as plain values, for the process that grades it."""
@@ -40,6 +42,7 @@ class Job:
             "reason": self.reason.model_dump() if self.reason else None,
             "problems": [problem.model_dump() for problem in self.problems],
             "exercise": self.exercise,
+            "keys": [key.hex() for key in self.keys],
         }
 
     @classmethod
@@ -52,6 +55,7 @@ class Job:
             Text(**message["reason"]) if message["reason"] else None,
             tuple(Problem(**problem) for problem in message["problems"]),
             message["exercise"],
+            tuple(bytes.fromhex(key) for key in message["keys"]),
         )
 
 

@@ -19,7 +19,7 @@ from pydantic import Field
 from autograder.base import yaml_records
 from autograder.base.errors import ConfigError
 from autograder.base.files import line_of
-from autograder.base.i18n import Text
+from autograder.base.i18n import Text, text
 from autograder.base.records import Record
 from autograder.course.course import Assignment
 
@@ -101,16 +101,17 @@ def load(assignment: Assignment) -> Mutants:
     """
     if not are_listed(assignment):
         raise ConfigError(
-            "is missing: list a wrong version for each criterion (for a quiz there is `autograder quiz prove`)",
+            text("is missing; list a wrong version for each criterion (for a quiz there is `autograder quiz prove`)"),
             path=_path(assignment.directory),
         )
     known = yaml_records.load(_path(assignment.directory), Mutants)
     seen: set[str] = set()
     for version in (*known.mutants, *known.equivalents):
         if version.exercise not in assignment.settings.exercises:
-            raise mistake(assignment.directory, version.id, f"assignment.yaml has no exercise {version.exercise!r}")
+            words = text("assignment.yaml has no exercise {name!r}", name=version.exercise)
+            raise mistake(assignment.directory, version.id, words)
         if version.id in seen:
-            raise mistake(assignment.directory, version.id, "there is another version of this id")
+            raise mistake(assignment.directory, version.id, text("another version has this id"))
         seen.add(version.id)
     return known
 
@@ -119,10 +120,10 @@ def _path(assignment: Path) -> Path:
     return assignment / "private" / "mutants.yaml"
 
 
-def mistake(assignment: Path, version: str, message: str) -> ConfigError:
+def mistake(assignment: Path, version: str, words: Text) -> ConfigError:
     """Return the error for a version, with its line in ``mutants.yaml``."""
     path = _path(assignment)
-    return ConfigError(message, path=path, line=line_of(path, f"id: {version}", last=True), key=version)
+    return ConfigError(words, path=path, line=line_of(path, f"id: {version}", last=True), key=version)
 
 
 @dataclass(frozen=True)
@@ -172,16 +173,20 @@ class Answers:
             ConfigError: there is no such solution, or a text to replace does not occur in it exactly once.
         """
         if version.exercise not in self.solutions:
-            raise mistake(
-                self.path.parent, version.id, f"{self.path.name} has no solution cell {version.exercise!r} to edit"
-            )
+            words = text("{file} has no solution cell {name!r} to edit", file=self.path.name, name=version.exercise)
+            raise mistake(self.path.parent, version.id, words)
         if source is None:
             source = self.solutions[version.exercise]
         for edit in version.edits:
             if source.count(edit.find) != 1:
-                times = f"occurs {source.count(edit.find)} times in the solution of {version.exercise!r}, not once"
-                times += "; copy a text into find that stands there exactly once"
-                raise mistake(self.path.parent, version.id, f"{edit.find!r} {times}")
+                words = text(
+                    "{find!r} occurs {count} times in the solution of {exercise!r}, not once; "
+                    "copy a text into find that stands there exactly once",
+                    find=edit.find,
+                    count=source.count(edit.find),
+                    exercise=version.exercise,
+                )
+                raise mistake(self.path.parent, version.id, words)
             source = source.replace(edit.find, edit.replace)
         return source
 

@@ -8,7 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from autograder.base.i18n import Language, Text
+from autograder.base.i18n import Language, Text, text
+from autograder.base.yaml_records import mistake
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -52,14 +53,16 @@ class Function:
             compile(source, "signature", "exec")  # refuses what the parser alone accepts: a name given twice
             (definition,) = ast.parse(source).body
         except (SyntaxError, ValueError):
-            raise ValueError(f"{signature!r} is not a signature such as 'sgd(params, lr, batch_size)'") from None
+            words = text("{signature!r} is not a signature, such as 'sgd(params, lr, batch_size)'", signature=signature)
+            raise mistake(words) from None
         assert isinstance(definition, ast.FunctionDef)
         arguments = definition.args
         if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs:
-            raise ValueError(f"{signature!r}: only plain parameters can be declared")
+            raise mistake(text("{signature!r}: only plain parameters can be declared", signature=signature))
         names = tuple(argument.arg for argument in arguments.args)
         if unknown := set(changes) - set(names):
-            raise ValueError(f"{definition.name} has no parameter {sorted(unknown)[0]!r}")
+            words = text("{name} has no parameter {parameter!r}", name=definition.name, parameter=min(unknown))
+            raise mistake(words)
         return cls(definition.name, names, len(names) - len(arguments.defaults), frozenset(changes))
 
     def __str__(self) -> str:
@@ -78,7 +81,8 @@ class Exercise(_Settings):
     def _signatures_are_signatures(self) -> Self:
         names = {function.name for function in self.parsed}
         if unknown := set(self.changes) - names:
-            raise ValueError(f"changes names {sorted(unknown)[0]!r}, which is not one of this exercise's functions")
+            words = text("{name!r} is not one of this exercise's functions", name=min(unknown))
+            raise mistake(words, "changes", min(unknown))
         return self
 
     @property
@@ -105,5 +109,5 @@ class Settings(_Settings):
     def _names_are_unique(self) -> Self:
         names = [f.name for exercise in self.exercises.values() for f in exercise.parsed]
         if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"two exercises have a function {sorted(twice)[0]!r}")
+            raise mistake(text("two exercises have a function {name!r}", name=min(twice)), "exercises")
         return self

@@ -1,7 +1,7 @@
-"""The autograded notebook: a student's own with our report in it, and what each of its cells is given.
+"""The autograded notebook: a student's own with our report in it, and the score of each of its cells.
 
-The notebook is read and never run; its outputs are the report's, none of what the student's file claims to have
-printed. Everything a student wrote is escaped.
+The notebook is read and never run; its outputs come from the report, never from what the student's file claims to
+have printed. Everything a student wrote is escaped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from pydantic_core import to_json
 
 from autograder.base.errors import GradebookError, SubmissionError
-from autograder.base.i18n import Language
+from autograder.base.i18n import Language, text
 from autograder.course import submission as submissions
 from autograder.course.course import Assignment
 from autograder.gradebook.nbgrader_course import as_node
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MARK = "autograder"
 """In a notebook's metadata: the report it shows, as its student may see it. In a cell's: the cell is ours."""
 NO_RESPONSE = "No response."
-"""nbgrader's own words for an answer that is the stub."""
+"""What nbgrader itself says of an answer that is still the stub."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Autograded:
 
     Args:
         notebook: with marks, locked cells and outputs in place.
-        scores: of each graded cell; None where a person has to grade.
+        scores: of each graded cell; None if a person has to grade it.
         comments: on each cell that a student writes in.
     """
 
@@ -51,13 +51,13 @@ class Autograded:
 
 
 def make(path: Path | None, report: GradeReport, source: SourceNotebook, assignment: Assignment) -> Autograded:
-    """The autograded notebook of a submission.
+    """Return the autograded notebook of a submission.
 
     Args:
-        path: what was handed in; None where there was nothing to read.
+        path: what was handed in; None if there was nothing to read.
         report: its report.
         source: the notebook as it was released.
-        assignment: whose exercises the report is about.
+        assignment: the assignment with the exercises of the report.
 
     Raises:
         GradebookError: the gradebook has other points for a cell than the rubric.
@@ -67,7 +67,7 @@ def make(path: Path | None, report: GradeReport, source: SourceNotebook, assignm
 
 
 def annotate(notebook: NotebookNode, report: GradeReport, source: SourceNotebook, assignment: Assignment) -> Autograded:
-    """Put a report into a notebook, which is changed; where it may have been changed after the release it is restored.
+    """Put a report into a notebook in place, and restore what may have changed since the release.
 
     Raises:
         GradebookError: the gradebook has other points for a cell than the rubric.
@@ -103,7 +103,7 @@ def annotate(notebook: NotebookNode, report: GradeReport, source: SourceNotebook
 
 
 def comments(notebook: NotebookNode, source: SourceNotebook) -> dict[str, str | None]:
-    """What nbgrader remarks on the cells that students write in: whether they did."""
+    """Return nbgrader's remark on each cell that students write in: whether they did."""
     found = {}
     for cell in notebook.cells:
         known = source.cells.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
@@ -113,19 +113,19 @@ def comments(notebook: NotebookNode, source: SourceNotebook) -> dict[str, str | 
 
 
 def is_untouched(cell: NotebookNode) -> bool:
-    """Is this cell as it was released?"""
+    """Return whether a cell is as it was released."""
     from nbgrader.utils import compute_checksum
 
     return bool(cell.metadata.nbgrader.get("checksum") == compute_checksum(cell))
 
 
 def sha256(report: GradeReport) -> str:
-    """A hash of what a report says; grading again gives it again, in another time."""
+    """Return a hash of what a report says apart from the time it took, so that grading again gives the same."""
     return hashlib.sha256(report.model_copy(update={"duration_s": 0.0}).to_json().encode()).hexdigest()
 
 
 def is_shown(folder: Path, report: GradeReport, notebook: str) -> bool:
-    """Does an autograded folder show this report, whichever version it was written in?"""
+    """Return whether an autograded folder shows this report, in whichever version it was written."""
     try:
         metadata = json.loads((folder / f"{notebook}.ipynb").read_text(encoding="utf-8"))["metadata"]
         digest = metadata[MARK]["report"]
@@ -140,7 +140,7 @@ def _sha256_of_version_1(report: GradeReport) -> str:
 
 
 def read(path: Path | None) -> NotebookNode:
-    """A student's notebook in today's format; of one that nbformat refuses, or of a script, the code."""
+    """Read a student's notebook in today's format; of a script, or of what nbformat refuses, only the code."""
     import nbformat
 
     if path is not None and path.suffix != ".py":
@@ -154,7 +154,7 @@ def read(path: Path | None) -> NotebookNode:
 
 
 def _clean(notebook: NotebookNode) -> NotebookNode:
-    """Refuse what nbformat lets pass and nbgrader cannot work with."""
+    """Refuse what nbformat accepts but nbgrader cannot work with."""
     for cell in notebook.cells:
         if not isinstance(cell.metadata, dict) or not isinstance(cell.source, str):
             raise ValueError("a damaged cell")
@@ -175,17 +175,22 @@ def _check_points(report: GradeReport, source: SourceNotebook, assignment: Assig
     for name, exercise in assignment.grade_ids.items():
         known = source.cells.get(name)
         if known is None or known.points != worth.get(exercise):
-            there = "no such cell" if known is None else f"{known.points:g} points"
-            raise GradebookError(
-                f"{name}: the rubric gives {worth.get(exercise, 0):g} points, the gradebook has {there}; "
-                f"release the assignment again: autograder release {assignment.name}"
+            there = text("no such cell") if known is None else text("{points} points", points=f"{known.points:g}")
+            words = text(
+                "{name}: the rubric gives {points} points, the gradebook has {there}; "
+                "release the assignment again: autograder release {assignment}",
+                name=name,
+                points=f"{worth.get(exercise, 0):g}",
+                there=there,
+                assignment=assignment.name,
             )
+            raise GradebookError(words)
 
 
 def _tell_problems(
     notebook: NotebookNode, code_cells: Sequence[NotebookNode], problems: Sequence[Problem], language: Language
 ) -> None:
-    """What went wrong in a cell is shown below it, what is about the whole submission above everything."""
+    """Show what went wrong in a cell below it, and what concerns the whole submission above everything."""
     from nbformat import v4
 
     general = []
@@ -193,7 +198,7 @@ def _tell_problems(
         if problem.cell is not None and 0 < problem.cell <= len(code_cells):
             cell = code_cells[problem.cell - 1]
             if cell.cell_type == "code":
-                cell.outputs.append(_error(problem, language))
+                cell.outputs.append(_note(problem, language) if problem.kind == "note" else _error(problem, language))
                 continue
         general.append(problem.text.get(language))
     if general:
@@ -206,6 +211,12 @@ def _error(problem: Problem, language: Language) -> NotebookNode:
 
     lines = problem.text.get(language).splitlines() or [""]
     return v4.new_output("error", ename=problem.kind, evalue=lines[-1], traceback=lines)
+
+
+def _note(problem: Problem, language: Language) -> NotebookNode:
+    from nbformat import v4
+
+    return v4.new_output("stream", name="stdout", text=problem.text.get(language) + "\n")
 
 
 def _output(page: str, plain: str) -> NotebookNode:

@@ -72,7 +72,8 @@ def write_all(nbgrader: NbgraderCourse, assignment: Assignment, language: Langua
         try:
             submissions = gradebook.find_assignment(assignment.name).submissions
         except MissingEntry:
-            raise GradebookError(f"{assignment.name}: nothing of it is in the gradebook; grade it first") from None
+            words = text("{assignment} is not in the gradebook; grade it first", assignment=assignment.name)
+            raise GradebookError(words) from None
         for submission in sorted(submissions, key=lambda s: s.student.id):
             yield _write(nbgrader, assignment, submission, language)
 
@@ -85,7 +86,7 @@ def _write(
     try:
         rendered = render(assignment, submission, json.loads(source.read_text(encoding="utf-8")), language)
     except (OSError, ValueError, LookupError, TypeError, ValidationError):
-        return Written(student, None, text("{file} holds no report of ours; grade it first", file=str(source)))
+        return Written(student, None, text("{file} holds no report; grade the submission first", file=str(source)))
     target = nbgrader.folder("feedback", student, assignment.name) / f"{assignment.name}.html"
     target.parent.mkdir(parents=True, exist_ok=True)
     write_whole(target, rendered)
@@ -95,10 +96,10 @@ def _write(
 
 
 def _bring_along(autograded: Path, feedback: Path) -> None:
-    """Put beside a page what `nbgrader release_feedback` looks for and ends without.
+    """Put beside a page the files without which `nbgrader release_feedback` fails.
 
-    The secret came with the submission and tells its student where the page is. Who handed in in another way has none
-    and looks for none: any that nobody knows will do.
+    The secret came with the submission; with it the student finds the page. Students who handed in another way have
+    none and look for none, so any secret that nobody knows will do.
     """
     for name, otherwise in (("timestamp.txt", ""), ("submission_secret.txt", secrets.token_hex(32))):
         if (autograded / name).is_file():
@@ -110,7 +111,7 @@ def _bring_along(autograded: Path, feedback: Path) -> None:
 def render(
     assignment: Assignment, submission: SubmittedAssignment, notebook: Mapping[str, Any], language: Language
 ) -> str:
-    """The page of one submission.
+    """Return the page of one submission.
 
     Args:
         assignment: one with a rubric.
@@ -157,7 +158,7 @@ def _collect(
 
 
 def _given(submission: SubmittedAssignment, name: str) -> Mapping[str, Given]:
-    """What the gradebook has for each cell; one that only carries a comment is worth nothing."""
+    """Return what the gradebook has for each cell; one that only carries a comment is worth nothing."""
     found: dict[str, Given] = {}
     for notebook in (n for n in submission.notebooks if n.name == name):
         comments = {c.name: c.comment or "" for c in notebook.comments}
@@ -183,7 +184,7 @@ def _source(cell: dict[str, Any] | None) -> str:
 
 
 def _code_cells(notebook: Mapping[str, Any]) -> Iterator[CodeCell]:
-    """The student's code cells with their numbers; what we put in before them is not counted."""
+    """Yield the student's code cells with their numbers; the cell we insert above them does not count."""
     own = [c for c in notebook["cells"] if c["cell_type"] == "code" and MARK not in c["metadata"]]
     for number, cell in enumerate(own, start=1):
         if cell["metadata"].get("nbgrader", {}).get("grade") is not True:

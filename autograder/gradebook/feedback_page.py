@@ -1,6 +1,7 @@
 """The feedback page: one self-contained HTML file without scripts; whatever a student wrote is escaped.
 
-Of a hidden criterion it has the title and the outcome. It is light or dark as its reader likes, and fits a phone.
+A hidden criterion appears with its title and outcome only. The page is light or dark as its reader likes, and fits a
+phone.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from autograder.base.i18n import Language, Text, text
+from autograder.report.condensed import condense
 from autograder.report.tables import points
 from autograder.report.templates import render as render_template
 from autograder.report.terminal import MARKS, paragraphs
@@ -28,9 +30,9 @@ class Given:
 
     Args:
         score: with extra credit; what counts.
-        maximum: what there is to get.
-        extra: the extra credit in it.
-        by_hand: a person has given it.
+        maximum: the points there are to get.
+        extra: the extra credit in the score.
+        by_hand: a person has given the score.
         waits: a person has yet to grade it.
         comment: a person's words.
     """
@@ -67,13 +69,13 @@ class Feedback:
 
     Args:
         title: the assignment's.
-        student: whose it is.
-        handed_in: when, in words; empty where nobody knows.
+        student: the student's id.
+        handed_in: when, in words; empty if unknown.
         score: the total, after what was taken off.
-        maximum: what there was to get.
+        maximum: the points there were to get.
         taken_off: for being late.
         exercises: with what the gradebook has for each, and a person's comments on the code.
-        answers: that people grade.
+        answers: the cells that people grade.
         problems: with the submission as a whole and with its cells.
         cells: the student's code.
         comments: a person's, on cells that belong to no exercise: the cell's name and the words.
@@ -93,7 +95,7 @@ class Feedback:
 
 
 def render(feedback: Feedback, language: Language) -> str:
-    """The page in one language."""
+    """Return the page in one language."""
     return render_template(
         "gradebook/templates/feedback.html",
         feedback=feedback,
@@ -101,6 +103,7 @@ def render(feedback: Feedback, language: Language) -> str:
         outcomes=_OUTCOMES,
         marks=MARKS,
         paragraphs=paragraphs,
+        condense=condense,
         remarks=_remarks,
     )
 

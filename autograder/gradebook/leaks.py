@@ -1,10 +1,10 @@
-"""Does anything that students get hold something they may not see?
+"""Searches what students get for what they may not see.
 
-Secret are the solution regions of the source notebooks, every line of ``private/`` (hidden criteria, mutants) and the
-course's key. A line that also stands in what the author shows on purpose (the rest of the notebook, the visible
-rubric, but no other file) is no secret by itself; two lines of a solution one after the other are, wherever they
-stand. Looked through are all strings of a notebook with its metadata, outputs and attachments, and the bytes of every
-other file, compressed ones unpacked.
+The solution regions of the source notebooks, every line of ``private/`` (hidden criteria, mutants) and the course's key
+are secret. A line that the author also shows on purpose (in the rest of the notebook or the visible rubric, but in no
+other file) is not secret by itself; two consecutive lines of a solution are, wherever they appear. The search covers
+all strings of a notebook with its metadata, outputs and attachments, and the bytes of every other file, compressed
+ones unpacked.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from typing import Any, Self
 import yaml
 
 from autograder.base.errors import ConfigError, LeakError
+from autograder.base.i18n import text
 from autograder.gradebook.nbgrader_course import PRIVATE, NbgraderCourse
 
 _REGION = re.compile(r"^.*BEGIN (SOLUTION|HIDDEN TESTS|MARK SCHEME).*$\n(.*?)^.*END \1.*$\n?", re.MULTILINE | re.DOTALL)
@@ -45,9 +46,9 @@ class Secrets:
 
     Args:
         lines: whole lines, without their indent.
-        for_graders: such lines that nbgrader keeps in the gradebook: hidden tests in grade cells, mark schemes.
+        for_graders: the lines that nbgrader keeps in the gradebook: hidden tests in grade cells, mark schemes.
         passages: two lines of a solution that follow each other.
-        words: whatever holds one of these leaks it: names of hidden tests, explanations of mutants, the key.
+        words: secret wherever they appear, even inside a line: names of hidden tests, explanations of mutants, the key.
     """
 
     lines: frozenset[str]
@@ -57,10 +58,10 @@ class Secrets:
 
     @classmethod
     def of(cls, source: Path, key: bytes) -> Self:
-        """The secrets of an assignment's folder in ``solutions/``.
+        """Collect the secrets of an assignment's folder in ``solutions/``.
 
         Raises:
-            ConfigError: a notebook in it is none.
+            ConfigError: a notebook in it is not a notebook.
         """
         hidden: set[str] = set()
         for_graders: set[str] = set()
@@ -86,14 +87,14 @@ class Secrets:
         return cls(frozenset(lines), frozenset(for_graders), frozenset(passages), frozenset(words))
 
     def find_in(self, content: str) -> str | None:
-        """The first secret that a text for students holds."""
+        """Return the first secret in a text for students, or None."""
         if mark := _MARK.search(content):
             return mark[0]
         lines = (line.strip() for line in content.splitlines())
         return self.find_in_gradebook(content) or next((line for line in lines if line in self.for_graders), None)
 
     def find_in_gradebook(self, content: str) -> str | None:
-        """The first secret that a text in the gradebook holds."""
+        """Return the first secret in a text in the gradebook, or None."""
         found = next((word for word in sorted(self.words) if word in content), None)
         if found is None and (copied := self.passages & _passages(content)):
             found = min(copied)[0]
@@ -101,7 +102,7 @@ class Secrets:
 
 
 def check(secrets: Secrets, files: Iterable[Path]) -> None:
-    """Look through what students get.
+    """Search what students get.
 
     Raises:
         LeakError: one of the files holds a secret.
@@ -109,11 +110,16 @@ def check(secrets: Secrets, files: Iterable[Path]) -> None:
     for file in files:
         for place, content in _texts(file):
             if (found := secrets.find_in(content)) is not None:
-                raise LeakError(f"{file.name}{place}: students would get {found.strip()[:80]!r}; nothing was released")
+                words = text(
+                    "{place}: students would see {secret!r}; nothing was released",
+                    place=f"{file.name}{place}",
+                    secret=found.strip()[:80],
+                )
+                raise LeakError(words)
 
 
 def check_gradebook(secrets: Secrets, nbgrader: NbgraderCourse, assignment: str) -> None:
-    """Look through what the gradebook holds of an assignment.
+    """Search what the gradebook holds of an assignment.
 
     Raises:
         LeakError: it holds a secret.
@@ -122,11 +128,16 @@ def check_gradebook(secrets: Secrets, nbgrader: NbgraderCourse, assignment: str)
         for notebook in gradebook.find_assignment(assignment).notebooks:
             for cell in notebook.source_cells:
                 if (found := secrets.find_in_gradebook(cell.source)) is not None:
-                    raise LeakError(f"the gradebook's cell {cell.name} holds {found.strip()[:80]!r}")
+                    words = text(
+                        "the gradebook's cell {name} holds {secret!r}; no file was released",
+                        name=cell.name,
+                        secret=found.strip()[:80],
+                    )
+                    raise LeakError(words)
 
 
 def _is_rubric(file: Path) -> bool:
-    """Is this written to be shown? Any other file beside the notebook may hold a line of a solution by mistake."""
+    """Return whether a file is written to be shown; any other may hold a line of a solution by mistake."""
     return file.name in ("assignment.yaml", "conftest.py") or file.match("test_*.py")
 
 
@@ -134,16 +145,16 @@ def _cells(notebook: Path) -> list[dict[str, Any]]:
     try:
         return json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     except (ValueError, LookupError, TypeError) as error:
-        raise ConfigError(f"is not a notebook ({error})", path=notebook) from None
+        raise ConfigError(text("is not a notebook ({reason})", reason=error), path=notebook) from None
 
 
 def _divide(cell: dict[str, Any]) -> tuple[str, str, str]:
-    """A source cell's solution, what is for graders, and the rest of it, as nbgrader's conversion divides it."""
+    """Divide a source cell as nbgrader's conversion does: its solution, what is for graders, the rest."""
     source = cell.get("source", "")
     source = source if isinstance(source, str) else "".join(source)
     regions = [(region[1], region[2]) for region in _REGION.finditer(source)]
     solution, marked = (
-        "".join(text for kind, text in regions if (kind == "SOLUTION") is wanted) for wanted in (True, False)
+        "".join(region for kind, region in regions if (kind == "SOLUTION") is wanted) for wanted in (True, False)
     )
     rest = _REGION.sub("", source)
     if cell.get("metadata", {}).get("nbgrader", {}).get("solution") and not solution:
@@ -161,7 +172,7 @@ def _passages(content: str) -> set[tuple[str, str]]:
 
 
 def _explanations(file: Path) -> Iterator[str]:
-    """The sentences of a YAML file: whatever is told in a language."""
+    """Yield the sentences of a YAML file: every text given in a language."""
     if file.suffix != ".yaml":
         return
     todo = [yaml.safe_load(file.read_text(encoding="utf-8"))]
@@ -176,7 +187,7 @@ def _explanations(file: Path) -> Iterator[str]:
 
 
 def _texts(file: Path) -> Iterator[tuple[str, str]]:
-    """Every text in a file, with its place in it."""
+    """Yield every text in a file, with its place in it."""
     content = file.read_bytes()
     if file.suffix == ".ipynb":
         for place, words in _strings(json.loads(content), ""):
@@ -209,7 +220,7 @@ def _decode(words: str) -> bytes:
 
 
 def _unpack(content: bytes) -> Iterator[str]:
-    """The text of some bytes, and of what is packed in them once."""
+    """Yield the text of some bytes, and of what they contain compressed (one level deep)."""
     yield content.decode("utf-8", "replace")
     if content[:2] == b"PK":
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

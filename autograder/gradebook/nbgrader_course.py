@@ -1,6 +1,6 @@
 """A course as nbgrader sees it: its ``nbgrader_config.py``, its folders, its database.
 
-nbgrader is imported here and nowhere above, on first use: it takes seconds.
+nbgrader is imported on first use, never when a module loads: it takes seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder.base.errors import ConfigError, GradebookError
-from autograder.base.i18n import Text, text
+from autograder.base.i18n import Text, same, text
 from autograder.course.course import Assignment
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ _FOLDERS = {"source_directory": "solutions", "release_directory": "assignments"}
 _EXCEPTION = re.compile(r"[\w.]+(?:Error|Exception|Entry): ")
 _SUMMARIES = ("There was an error", "Please see", "Removing failed", "The above", "Traceback", "failed to validate")
 _OPENED_AT_ONCE = 5
-"""So often an empty database is opened anew when somebody else is making its tables at the same time."""
+"""How often to try to open an empty database while another process is creating its tables."""
 
 
 def is_nbgrader_course(root: Path) -> bool:
-    """Does nbgrader know this folder as a course?"""
+    """Return whether nbgrader knows this folder as a course."""
     return (root / CONFIG_FILE).is_file()
 
 
@@ -64,7 +64,7 @@ class NbgraderCourse:
         except SystemExit as error:
             raise ConfigError(self.log.reason(), path=self.root / CONFIG_FILE) from error
         except Exception as error:  # the file is a program
-            raise ConfigError(_place(error), path=self.root / CONFIG_FILE) from error
+            raise ConfigError(same(f"{type(error).__name__}: {reason(error)}"), path=self.root / CONFIG_FILE) from error
         finally:
             sys.path[:] = before
         for name, folder in _FOLDERS.items():
@@ -76,7 +76,7 @@ class NbgraderCourse:
 
     @contextmanager
     def own_modules(self) -> Iterator[None]:
-        """Modules in the course's folder can be imported, as in nbgrader; any other of the same name comes first."""
+        """Make modules in the course's folder importable, as nbgrader does; others of the same name come first."""
         sys.path.append(str(self.root))
         try:
             yield
@@ -91,22 +91,23 @@ class NbgraderCourse:
             make_url(self.folders.db_url).get_dialect()
         except ArgumentError as error:
             raise ConfigError(
-                f"c.CourseDirectory.db_url: {reason(error)}; an address is such as sqlite:////folder/gradebook.db",
+                text("{reason}; write an address such as sqlite:////folder/gradebook.db", reason=reason(error)),
                 path=self.root / CONFIG_FILE,
+                key="c.CourseDirectory.db_url",
             ) from error
 
     @property
     def folders(self) -> CourseDirectory:
-        """The names nbgrader has for the course's folders."""
+        """The names that nbgrader has for the course's folders."""
         return self.app.coursedir
 
     def folder(self, step: str, student: str, assignment: str) -> Path:
-        """One folder, ``autograded/<student>/<assignment>`` for the step ``autograded``."""
+        """Return one folder: for the step ``autograded`` it is ``autograded/<student>/<assignment>``."""
         return Path(self.folders.format_path(getattr(self.folders, f"{step}_directory"), student, assignment))
 
     @property
     def database(self) -> str:
-        """The address of the database, to be read: without its password, with folders as they are called."""
+        """The address of the database in readable form: without its password, with folders spelled as on disk."""
         from urllib.parse import unquote
 
         from sqlalchemy.engine import make_url
@@ -115,7 +116,7 @@ class NbgraderCourse:
 
     @contextmanager
     def open(self) -> Iterator[Gradebook]:
-        """The gradebook, made if there is none yet.
+        """Open the gradebook, and create it if there is none yet.
 
         Raises:
             GradebookError: it cannot be opened, read or written.
@@ -126,15 +127,19 @@ class NbgraderCourse:
             with self._connect() as gradebook:
                 yield gradebook
         except SQLAlchemyError as error:
-            raise GradebookError(f"{self.database}: {reason(error)}{_remedy(error)}") from error
+            raise GradebookError(same(f"{self.database}: {reason(error)}") + _remedy(error)) from error
         except ModuleNotFoundError as error:
-            raise GradebookError(f"{self.database}: {error}; install it in this Python's environment") from error
+            words = text(
+                "{database}: {reason}; install it in this Python's environment", database=self.database, reason=error
+            )
+            raise GradebookError(words) from error
         except OSError as error:
             place = error.filename2 or error.filename or self.root
-            raise GradebookError(f"{place}: cannot be written: {error.strerror}{_remedy(error)}") from error
+            words = text("{path}: cannot be written: {reason}", path=place, reason=error.strerror)
+            raise GradebookError(words + _remedy(error)) from error
 
     def assignments(self) -> list[str]:
-        """The names of those that are in the gradebook.
+        """Return the names of the assignments in the gradebook.
 
         Raises:
             GradebookError: it cannot be opened.
@@ -157,9 +162,9 @@ class NbgraderCourse:
 
 
 def timestamp(folder: Path) -> tuple[datetime | None, Text | None]:
-    """When something was handed in, and what is odd about the file that says so.
+    """Return when something was handed in, and what is wrong with the file that says so.
 
-    A file that holds no time is renamed: at the sight of it the formgrader and all of ``nbgrader autograde`` would end.
+    A file that holds no time is renamed, since the formgrader and all of ``nbgrader autograde`` would fail on it.
     """
     from nbgrader.utils import parse_utc
 
@@ -173,12 +178,12 @@ def timestamp(folder: Path) -> tuple[datetime | None, Text | None]:
         try:
             file.rename(folder / NO_TIMESTAMP)
         except OSError:
-            return None, text("{file} is not a time; it was left aside", file=file.name)
-        return None, text("{file} is not a time; it is called {name} now", file=file.name, name=NO_TIMESTAMP)
+            return None, text("{file} is not a time; it was ignored", file=file.name)
+        return None, text("{file} is not a time; it was renamed to {name}", file=file.name, name=NO_TIMESTAMP)
 
 
 def rubric_of(folders: CourseDirectory, assignment: str, notebook: str) -> Assignment | None:
-    """The assignment whose rubric judges a notebook; None where there is no rubric for it."""
+    """Return the assignment whose rubric judges a notebook, or None if it has no rubric."""
     folder = Path(folders.format_path(folders.source_directory, ".", assignment)).resolve()
     if notebook != assignment or not (folder / "assignment.yaml").is_file():
         return None
@@ -186,26 +191,26 @@ def rubric_of(folders: CourseDirectory, assignment: str, notebook: str) -> Assig
 
 
 def reason(error: BaseException) -> str:
-    """A database's or the system's complaint in one line, without the statement it is about."""
+    """Return a database's or the system's complaint in one line, without the SQL statement."""
     cause = getattr(error, "orig", None) or error
     words = (str(cause) or type(cause).__name__).strip().splitlines()
     return words[0][:300]
 
 
-def _remedy(error: BaseException) -> str:
-    """What to do about a complaint; empty where it says so itself."""
+def _remedy(error: BaseException) -> Text:
+    """Return what to do about a complaint; empty if it says so itself."""
     words = reason(error)
     if "locked" in words:
-        return "; another program is writing to it: end that, or wait for it, and run the same command again"
+        return text("; another program is writing to it: end that, or wait for it, and run the same command again")
     if "readonly" in words:
-        return "; make the file and its folder writable and run the same command again"
+        return text("; make the file and its folder writable and run the same command again")
     if any(sign in words for sign in ("is full", "disk I/O", os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))):
-        return "; make room and run the same command again"
-    return ""
+        return text("; make room and run the same command again")
+    return same("")
 
 
 class _Log(logging.Handler):
-    """Keeps what nbgrader reports; it is told with the error it belongs to, not in between."""
+    """Keeps what nbgrader reports, to be shown with the error it belongs to."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -214,17 +219,18 @@ class _Log(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(record.getMessage())
 
-    def reason(self) -> str:
-        """The last exception that says something and is not nbgrader's own summary, else the last line."""
+    def reason(self) -> Text:
+        """Return the last exception that is not nbgrader's own summary, else the last line."""
         lines = [line.strip() for entry in self.lines for line in entry.splitlines() if line.strip()]
         telling = [line for line in lines if not any(words in line for words in _SUMMARIES)]
         raised = [line for line in telling if _EXCEPTION.match(line)]
-        return (raised or telling or lines or ["no reason was given"])[-1]
+        found = raised or telling or lines
+        return same(found[-1]) if found else text("no reason was given")
 
 
 @contextmanager
 def _own_programs_on_path() -> Iterator[None]:
-    """A new database asks the program ``alembic``, which lies beside this Python, for its version."""
+    """Let nbgrader find the program ``alembic`` beside this Python: a new database asks it for its version."""
     before = os.environ.get("PATH", os.defpath)
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), before))
     try:
@@ -233,13 +239,8 @@ def _own_programs_on_path() -> Iterator[None]:
         os.environ["PATH"] = before
 
 
-def _place(error: BaseException) -> str:
-    """An exception of the configuration file's, in one line."""
-    return f"{type(error).__name__}: {reason(error)}"
-
-
 def as_node(value: Any) -> Any:
-    """Plain values as nbformat's nodes."""
+    """Return plain values as nbformat's nodes."""
     from nbformat import from_dict
 
     return from_dict(value)

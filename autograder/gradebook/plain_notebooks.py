@@ -1,24 +1,25 @@
 """Notebooks of other courses, with their asserts in the grade cells: run in a confined process, cell by cell.
 
-Such asserts share the student's process by nature, so a student who wants to can get round them; he cannot get out of
-the process. What comes back is taken for text and pictures, never for markup.
+Such asserts share the student's process by nature, so a student who wants to can get round them, but not out of the
+process. What comes back is treated as text and pictures, never as markup.
 """
 
 from __future__ import annotations
 
 import binascii
+import errno
 import os
 import shutil
 import threading
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from autograder.base.errors import SandboxError, StudentError
-from autograder.base.i18n import printable, text
+from autograder.base.errors import SandboxError, StudentError, StudentTimeout
+from autograder.base.i18n import Text, printable, text
 from autograder.base.run_folder import RunFolder
 from autograder.gradebook.nbgrader_course import as_node
 from autograder.sandbox import confine
@@ -27,7 +28,8 @@ from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.process import WorkerProcess, Zygote
 from autograder.sandbox.protocol import Reply, Request, ShowRequest, StageRequest, StartRequest
 from autograder.sandbox.wire import WireError
-from autograder.student.failures import tell_failure
+from autograder.student.failures import tell_failure, tell_frames
+from autograder.student.limits import Room, limit_of
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -35,8 +37,10 @@ if TYPE_CHECKING:
 MAX_WORKERS = 12
 _MEMORY_MB, _OUTPUT_KB, _CPU_S = 4096, 4096, 3600
 _MAX_FOLDER = 512 << 20
+_MAX_FILES, _MAX_DEPTH = 20_000, 32
 _WATCH_S = 0.2
 _MAX_FAILURE = 4000
+_TEMPORARY, _WORK = "tmp", "work"
 _PRELOAD = ("IPython.lib.pretty", "matplotlib.pyplot", "numpy")
 
 
@@ -44,7 +48,7 @@ class NotebookRunner:
     """Runs notebooks one after the other, each in a folder and in processes of its own; a context manager.
 
     Args:
-        timeout_s: how long a cell may take; None for as long as it likes.
+        timeout_s: how long a cell may take; None means an hour.
 
     Raises:
         SandboxError: this machine cannot confine them.
@@ -52,11 +56,12 @@ class NotebookRunner:
 
     def __init__(self, timeout_s: float | None) -> None:
         if (refusal := confine.refusal()) is not None:
-            raise SandboxError(str(refusal))
+            raise SandboxError(refusal)
         self._timeout_s = timeout_s or float(_CPU_S)
         self._made = RunFolder()
         self._base = self._made.path
-        self._base.chmod(0o777)  # workers of a grader who is root are nobody
+        self._base.chmod(0o777)  # a grader who is root runs workers as nobody
+        self._folder = self._base
         settings = WorkerSettings(_MEMORY_MB, _OUTPUT_KB, _CPU_S, _PRELOAD, folder=str(self._base))
         self._zygote = Zygote.begin(settings)
 
@@ -86,6 +91,8 @@ class NotebookRunner:
     def close(self) -> None:
         """End the processes and remove the folder."""
         self._zygote.close()
+        with suppress(OSError):  # what another user's process has made unreadable stays until the system clears it
+            _empty(self._base)
         self._made.close()
 
     def __enter__(self) -> Self:
@@ -100,19 +107,20 @@ class NotebookRunner:
         self.close()
 
     def _run_until_one_ends_it(self, cells: Sequence[NotebookNode], bad: set[int]) -> int | None:
-        """Run all cells but the bad ones in a new process; gives the one that ended or blocked it, if any."""
+        """Run all cells but the bad ones in a new process; return the one that ended or blocked it, if any."""
         worker = self._zygote.spawn()
         try:
             with _watch(self._base, worker):
                 self._ask(worker, StartRequest(op="start", functions={}, module="__main__"))
-                environment = {"NBGRADER_EXECUTION": "autograde"}
-                self._ask(worker, StageRequest(op="stage", folder=str(self._base), environment=environment))
+                temporary = str(self._base / _TEMPORARY)
+                environment = {"NBGRADER_EXECUTION": "autograde", "TMPDIR": temporary, "HOME": temporary}
+                self._ask(worker, StageRequest(op="stage", folder=str(self._folder), environment=environment))
                 for number, cell in enumerate(cells):
                     if number in bad or not cell.source.strip():
                         continue
                     try:
                         request = ShowRequest(op="show", label=f"code cell {number + 1}", source=cell.source)
-                        cell.outputs = _outputs(worker, self._ask(worker, request))
+                        cell.outputs = _outputs(worker, self._ask(worker, request), self._late)
                     except StudentError as error:
                         cell.outputs = [_error(type(error).__name__, error.text.en)]
                         return number
@@ -120,16 +128,24 @@ class NotebookRunner:
             worker.close()
         return None
 
+    @property
+    def _late(self) -> Text:
+        return text("this cell did not finish within {seconds:g} s; is there an endless loop?", seconds=self._timeout_s)
+
     def _ask(self, worker: WorkerProcess, request: Request) -> Reply:
-        late = text("this cell did not finish within {seconds:g} s; is there an endless loop?", seconds=self._timeout_s)
-        return worker.ask(request, [], within_s=self._timeout_s, on_timeout=late)[0]
+        return worker.ask(
+            request, [], within_s=self._timeout_s, on_timeout=self._late, interrupt=request["op"] == "show"
+        )[0]
 
     def _fill(self, folder: Path) -> None:
-        """Copy a notebook's files for the code to read; what the one before has left is gone."""
-        for path in self._base.iterdir():
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        """Copy a notebook's files for the code to read, to a folder of the same name; what the one before left goes."""
+        _empty(self._base)
+        self._folder = self._base / _WORK / folder.name
+        for made in (self._base / _TEMPORARY, self._base / _WORK, self._folder):
+            made.mkdir()
+            made.chmod(0o777)
         for path in folder.rglob("*"):
-            target = self._base / path.relative_to(folder)
+            target = self._folder / path.relative_to(folder)
             if path.is_symlink():  # it could lead anywhere
                 continue
             if path.is_dir():
@@ -146,8 +162,8 @@ class CellScore:
     """What a grade cell's outputs are worth.
 
     Args:
-        score: None where a person has to look.
-        reason: why, in that case.
+        score: None if a person has to look.
+        reason: why they have to.
     """
 
     score: float | None
@@ -155,11 +171,11 @@ class CellScore:
 
 
 def score(cell: NotebookNode) -> CellScore:
-    """What nbgrader gives for a grade cell's outputs, where its rule does not give points for nonsense.
+    """Score a grade cell's outputs as nbgrader does, but without points for nonsense.
 
-    An error is worth nothing; a number as the cell's result is the score; anything else full points. Unlike nbgrader's
-    rule this one lets code print warnings, and a number that is no score (negative, more than there is to get, not
-    finite) waits for a person.
+    An error is worth nothing; a number as the cell's result is the score; anything else earns full points. Unlike
+    nbgrader's rule, this one lets code print warnings, and a number that cannot be a score (negative, above the
+    maximum, not finite) waits for a person.
     """
     most = float(cell.metadata.nbgrader["points"])
     for output in cell.outputs:
@@ -183,7 +199,7 @@ def _watch(folder: Path, worker: WorkerProcess) -> Iterator[None]:
 
     def look() -> None:
         while not done.wait(_WATCH_S):
-            if _size(folder) > _MAX_FOLDER:
+            if _is_too_much(folder):
                 worker.end()
                 return
 
@@ -196,21 +212,65 @@ def _watch(folder: Path, worker: WorkerProcess) -> Iterator[None]:
         thread.join()
 
 
-def _size(folder: Path) -> int:
-    """How many bytes the files of a folder hold, while code writes and removes them."""
-    size = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                size += Path(parent, name).lstat().st_size
-    return size
+def _is_too_much(folder: Path) -> bool:
+    """Do the files of a folder take more room than they may, while code writes and removes them?
+
+    Folders inside each other count as well: below a path that is too long for the kernel nothing could be seen.
+    """
+    size, count, pending = 0, 0, [(str(folder), 0)]
+    while pending:
+        parent, depth = pending.pop()
+        try:
+            with os.scandir(parent) as entries:
+                for entry in entries:
+                    count += 1
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append((entry.path, depth + 1))
+                    else:
+                        with suppress(OSError):
+                            size += entry.stat(follow_symlinks=False).st_size
+                    if size > _MAX_FOLDER or count > _MAX_FILES:
+                        return True
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return True  # else it has just been removed
+        if depth > _MAX_DEPTH:
+            return True
+    return False
 
 
-def _outputs(worker: WorkerProcess, answer: Reply) -> list[NotebookNode]:
-    """What a worker says its cell has shown, as far as it is what it should be.
+def _empty(folder: Path) -> None:
+    """Remove everything in a folder, however deep folders lie in each other: each is moved up before it is emptied."""
+    pending, count = [folder], 0
+    while pending:
+        parent = pending.pop()
+        with os.scandir(parent) as entries:
+            found = list(entries)
+        for entry in found:
+            if not entry.is_dir(follow_symlinks=False):
+                Path(entry.path).unlink()
+                continue
+            count += 1
+            raised = folder / f".removed-{count}"
+            while raised.exists():
+                count += 1
+                raised = folder / f".removed-{count}"
+            Path(entry.path).rename(raised)
+            pending.append(raised)
+        if parent != folder:
+            parent.rmdir()
+
+
+def _outputs(worker: WorkerProcess, answer: Reply, late: Text) -> list[NotebookNode]:
+    """Return what a worker says its cell has shown, once its form is checked.
+
+    Args:
+        worker: that one.
+        answer: what it says.
+        late: what the student reads where the cell had to be interrupted.
 
     Raises:
-        BadReply: it is not.
+        BadReply: the worker's reply is malformed.
     """
     if "failed" not in answer:
         worker.fail_reply(WireError("malformed outputs (not an answer to a cell)"))
@@ -219,8 +279,12 @@ def _outputs(worker: WorkerProcess, answer: Reply) -> list[NotebookNode]:
     try:
         outputs = [_output(value) for value in shown]
         if failed is not None:
-            kind, message, frames, _ = failed
+            kind, message, frames, surroundings = failed
             failure = Failure(str(kind)[:80], str(message)[:_MAX_FAILURE], [tuple(frame) for frame in frames[:20]])
+            if worker.was_interrupted:
+                words = (tell_frames(failure.frames) + late).en
+                return [*outputs, _error(StudentTimeout.__name__, late.en, words)]
+            failure = replace(failure, limit=limit_of(failure, Room(_MEMORY_MB, has_files=True), surroundings))
             outputs.append(_error(failure.kind, failure.message, tell_failure(failure).en))
         return outputs
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, binascii.Error) as error:

@@ -1,4 +1,4 @@
-"""Route B: what takes the place of nbgrader's own preprocessors, so that it uses our engine.
+"""Replacements for nbgrader's own preprocessors that make it use our engine.
 
 ``nbgrader_config.py`` names them under ``c.Autograde``. An assignment with a rubric is graded as `autograder grade`
 grades it, and the reports go to the same ``results.jsonl``; any other notebook runs confined.
@@ -19,6 +19,7 @@ from nbgrader.utils import is_grade, is_solution, is_task
 from traitlets.log import get_logger
 
 from autograder.base.errors import GradebookError
+from autograder.base.i18n import text
 from autograder.course.course import Assignment, Course
 from autograder.course.jobs import Job, find_jobs
 from autograder.gradebook import autograded, plain_notebooks, released_notebook
@@ -36,13 +37,13 @@ _KEY = "autograder"
 
 
 def expect_notebook(assignment: str, student: str, notebooks: list[str]) -> None:
-    """Let a submission through whose notebook has another name, or whose time is none.
+    """Accept submissions whose notebook is misnamed or whose timestamp cannot be parsed.
 
-    For ``c.Autograde.pre_convert_hook``: nbgrader would give up before any preprocessor has seen it.
+    For ``c.Autograde.pre_convert_hook``: nbgrader would give up on them before any preprocessor runs.
 
     Args:
-        assignment: nbgrader's pattern for the assignments it goes through; the folder says which one it is.
-        student: the same for students.
+        assignment: nbgrader's pattern of assignments; the folder says which one it is.
+        student: nbgrader's pattern of students.
         notebooks: the files found in one submission's folder; changed in place.
     """
     folder = Path(notebooks[0]).parent
@@ -56,14 +57,14 @@ def expect_notebook(assignment: str, student: str, notebooks: list[str]) -> None
 class SubmissionReader(NotebookExporter):
     """Leaves a notebook with a rubric unread; for ``c.Autograde.exporter_class``.
 
-    What is graded and shown is made by `ConfinedExecute` from the file as it was handed in, which may be damaged,
-    missing or a script; nbgrader's own steps would give up on it.
+    `ConfinedExecute` grades and shows the file as it was handed in, which may be damaged, missing or a script;
+    nbgrader's own steps would give up on it.
     """
 
     def from_filename(
         self, filename: str, resources: dict[str, Any] | None = None, **kw: Any
     ) -> tuple[NotebookNode, dict[str, Any]]:
-        """The notebook through the preprocessors; an empty one instead of one that a rubric judges."""
+        """Run a notebook through the preprocessors; an empty one stands in for one that a rubric judges."""
         place = (resources or {}).get("nbgrader", {})
         folders = cast("Autograde", self.parent).coursedir
         if place and rubric_of(folders, place["assignment"], place["notebook"]) is not None:
@@ -71,14 +72,15 @@ class SubmissionReader(NotebookExporter):
         try:
             return super().from_filename(filename, resources, **kw)
         except (SchemaTooNewError, SchemaTooOldError) as error:  # nbgrader would end the whole run
-            raise GradebookError(f"{filename}: its marks are of another version of nbgrader: {error}") from error
+            words = text("{file}: its marks are of another version of nbgrader: {reason}", file=filename, reason=error)
+            raise GradebookError(words) from error
 
 
 class ConfinedExecute(Execute):  # type: ignore[misc]
-    """Grades a notebook, or runs it confined; takes the place of nbgrader's ``Execute`` and obeys its settings."""
+    """Grades a notebook, or runs it confined; replaces nbgrader's ``Execute`` and obeys its settings."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """The notebook with its outputs, and in the resources the score of each grade cell."""
+        """Return the notebook with its outputs, and the resources with the score of each grade cell."""
         run = _run_of(self.parent.parent)
         place = resources["nbgrader"]
         assignment = rubric_of(self.parent.parent.coursedir, place["assignment"], place["notebook"])
@@ -88,10 +90,13 @@ class ConfinedExecute(Execute):  # type: ignore[misc]
             return made.notebook, resources
         language = nb.metadata.get("kernelspec", {}).get("language") or nb.metadata.get("language_info", {}).get("name")
         if str(language or "python").lower() != "python":
-            raise GradebookError(
-                f"{place['notebook']}.ipynb is for {language}: only Python can be run confined; to run it unconfined, "
-                "put nbgrader.preprocessors.Execute and SaveAutoGrades back into nbgrader_config.py"
+            words = text(
+                "{notebook}.ipynb is for {language}: only Python can be run confined; to run it unconfined, "
+                "put nbgrader.preprocessors.Execute and SaveAutoGrades back into nbgrader_config.py",
+                notebook=place["notebook"],
+                language=language,
             )
+            raise GradebookError(words)
         run.execute(nb, place["student"], place["assignment"], self.timeout)
         scores = {}
         for cell in nb.cells:
@@ -105,12 +110,12 @@ class ConfinedExecute(Execute):  # type: ignore[misc]
 
 
 class SaveScores(SaveAutoGrades):  # type: ignore[misc]
-    """Writes the scores as they were given; takes the place of nbgrader's ``SaveAutoGrades``, which reads outputs."""
+    """Writes the scores as they were given; replaces nbgrader's ``SaveAutoGrades``, which reads outputs."""
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], cell_index: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
-        """Of a notebook with another name nbgrader says it is missing, and gives its tasks no points."""
+        """Undo the zero that nbgrader gives the tasks of a misnamed notebook, which it takes to be missing."""
         if is_task(cell):
             place = (self.notebook_id, self.assignment_id, self.student_id)
             grade = self.gradebook.find_grade(cell.metadata.nbgrader.grade_id, *place)
@@ -124,7 +129,10 @@ class SaveScores(SaveAutoGrades):  # type: ignore[misc]
         name = cell.metadata.nbgrader.grade_id
         if name not in scores:
             if not is_solution(cell) and cell.cell_type == "code":
-                raise GradebookError(f"{name}: nothing has graded this cell, and a student's own outputs are no score")
+                words = text(
+                    "{name}: nothing has graded this cell, and a student's own outputs are no score", name=name
+                )
+                raise GradebookError(words)
             super()._add_score(cell, resources)
             return
         grade = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)
@@ -138,7 +146,7 @@ class _Run:
 
     Args:
         folders: nbgrader's names of the course's folders.
-        assignments: the submissions' folders it is about to go through.
+        assignments: the folders of the submissions in this run.
     """
 
     def __init__(self, folders: Any, assignments: list[str]) -> None:
@@ -148,7 +156,7 @@ class _Run:
         self._runner: plain_notebooks.NotebookRunner | None = None
 
     def grade(self, assignment: Assignment, student: str, database: str) -> autograded.Autograded:
-        """The autograded notebook of a submission; the first one asked for has all of the run graded at once."""
+        """Return the autograded notebook of a submission; the first call grades the whole run at once."""
         if (assignment.name, student) not in self._reports:
             self._grade_all(assignment, student)
         job, report = self._reports[assignment.name, student]
@@ -161,7 +169,7 @@ class _Run:
         folders = dict.fromkeys(Path(name).resolve() for name in [own, *self._submissions])
         jobs = find_jobs([folder for folder in folders if folder.name == assignment.name], [assignment.name])
         if (refusal := confine.refusal(assignment.settings.limits.scratch_mb)) is not None:
-            raise GradebookError(str(refusal))
+            raise GradebookError(refusal)
         with Journal(self._root / RESULTS) as journal:
             reports = grade_all(Course(self._root), jobs, journal, processes=default_jobs())
             by_student = {report.student: report for report in reports}
@@ -169,7 +177,7 @@ class _Run:
             self._reports[assignment.name, job.student] = job, by_student[job.student]
 
     def execute(self, notebook: NotebookNode, student: str, assignment: str, timeout_s: float | None) -> None:
-        """Run an ordinary notebook where its other files are."""
+        """Run an ordinary notebook with its other files at hand."""
         if self._runner is None:
             self._runner = plain_notebooks.NotebookRunner(timeout_s).__enter__()
             finalize(self, self._runner.close)
@@ -178,7 +186,7 @@ class _Run:
 
 
 _runs: WeakKeyDictionary[Any, _Run] = WeakKeyDictionary()
-"""By nbgrader's converter, which lives as long as a run; it makes new preprocessors for every notebook."""
+"""By nbgrader's converter, which lives as long as a run and makes new preprocessors for every notebook."""
 
 
 def _run_of(converter: Any) -> _Run:

@@ -23,15 +23,15 @@ _BATCH = 200
 
 
 def name_of(quiz: Quiz) -> str:
-    """What a quiz is called in the gradebook."""
+    """Return the name of a quiz in the gradebook."""
     return f"quiz-{quiz.id}"
 
 
 def write(root: Path, quiz: Quiz, outcomes: Sequence[SheetOutcome], language: Language) -> WriteOutcome:
     """Write scored sheets; what a person has entered stays.
 
-    A sheet that cannot be read says nothing of a student, and of two sheets of one student neither counts: both are
-    told and left out.
+    A sheet that cannot be read says nothing about a student, and of two sheets of one student neither counts: both
+    cases are reported and left out.
 
     Args:
         root: the course's folder.
@@ -40,7 +40,7 @@ def write(root: Path, quiz: Quiz, outcomes: Sequence[SheetOutcome], language: La
         language: of the comments on each answer.
 
     Raises:
-        UsageError: the folder is no course of nbgrader's.
+        UsageError: the folder is not a course of nbgrader's.
         GradebookError: the gradebook cannot be written, or knows the quiz with other questions.
     """
     if not is_nbgrader_course(root):
@@ -68,12 +68,12 @@ def write(root: Path, quiz: Quiz, outcomes: Sequence[SheetOutcome], language: La
 
 
 def refuse_other_questions(root: Path, assignment: str, names: Collection[str]) -> None:
-    """See that a quiz which is an assignment has the cells with which it was handed in.
+    """Refuse to change the cells of a quiz that is an assignment once it has submissions.
 
     Args:
         root: the course's folder.
         assignment: made from the quiz.
-        names: of its grade cells, as they would be.
+        names: of the grade cells it would have.
 
     Raises:
         GradebookError: the gradebook has submissions with other cells, which nbgrader will not replace.
@@ -87,10 +87,13 @@ def refuse_other_questions(root: Path, assignment: str, names: Collection[str]) 
             return
         entered = {cell.name for cell in gradebook.find_notebook(assignment, assignment).grade_cells}
     if changed := entered ^ set(names):
-        raise GradebookError(
-            f"{assignment}: there are submissions, and the quiz has other questions now "
-            f"({', '.join(sorted(changed)[:3])}); copy the quiz to a file of another name for the next time"
+        words = text(
+            "{assignment}: there are submissions, and the quiz has other questions now ({changed}); "
+            "for the next time, copy the quiz to a file of another name",
+            assignment=assignment,
+            changed=", ".join(sorted(changed)[:3]),
         )
+        raise GradebookError(words)
 
 
 def _record(sheet: SheetOutcome, language: Language) -> GradebookRow:
@@ -106,7 +109,7 @@ def _record(sheet: SheetOutcome, language: Language) -> GradebookRow:
 
 
 def _register(gradebook: Gradebook, quiz: Quiz) -> None:
-    """Enter the quiz, or see that it is the one that was entered."""
+    """Enter the quiz, or check that it is the one already entered."""
     name = name_of(quiz)
     points = {question.id: float(question.points) for question in quiz.questions}
     if released_notebook.is_known(gradebook, name, name):
@@ -116,10 +119,13 @@ def _register(gradebook: Gradebook, quiz: Quiz) -> None:
             return
         if gradebook.assignment_submissions(name):
             changed = sorted(n for n in {*entered, *points} if entered.get(n) != points.get(n))
-            raise GradebookError(
-                f"{name}: the gradebook has scores of this quiz with other questions or points "
-                f"({', '.join(changed[:3])}); give the quiz a new id, or remove {name} from the gradebook"
+            words = text(
+                "{name}: the gradebook has scores of this quiz with other questions or points ({changed}); "
+                "give the quiz a new id, or remove {name} from the gradebook",
+                name=name,
+                changed=", ".join(changed[:3]),
             )
+            raise GradebookError(words)
         gradebook.remove_assignment(name)
     gradebook.update_or_create_assignment(name)
     gradebook.update_or_create_notebook(name, name)

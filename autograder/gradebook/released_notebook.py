@@ -1,7 +1,7 @@
 """What the gradebook knows of a notebook's cells, and a student's notebook put back into that shape.
 
-Students duplicate, split, delete and edit cells and their marks. What a cell is worth, whether it is locked and what a
-locked one holds is the gradebook's to say; the student's notebook only says where the cells are.
+Students duplicate, split, delete and edit cells and their marks. The gradebook decides what a cell is worth, whether it
+is locked and what a locked one holds; the student's notebook only says where the cells are.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autograder.base.errors import GradebookError
+from autograder.base.i18n import text
 from autograder.gradebook.nbgrader_course import as_node
 
 if TYPE_CHECKING:
@@ -26,13 +27,13 @@ class SourceCell:
 
     Args:
         name: its ``grade_id``.
-        id: of its row among the graded or solution cells; the grade cell's, where there are both.
+        id: of its row among the graded or solution cells; the grade cell's, if there are both.
         comment_id: of its row that comments refer to.
         cell_type: ``code`` or ``markdown``.
         source: its text.
         locked: students may not change it.
         checksum: of the released cell.
-        grade: it carries points given by the grader.
+        grade: it carries points that the grader gives.
         solution: students write in it.
         task: students do something beside it, and it carries points.
         points: what it is worth.
@@ -71,12 +72,12 @@ class SourceCell:
 
 @dataclass(frozen=True)
 class SourceNotebook:
-    """A released notebook's cells by name, in its order where that is known.
+    """A released notebook's cells by name, in its order if that is known.
 
     Args:
         id: of its row.
         name: the file's name without the suffix.
-        kernelspec: what it runs in.
+        kernelspec: of the kernel it runs in.
         cells: nbgrader's cells.
     """
 
@@ -90,14 +91,19 @@ def load(gradebook: Gradebook, notebook: str, assignment: str) -> SourceNotebook
     """Read what the gradebook knows of a notebook.
 
     Raises:
-        GradebookError: it does not know it.
+        GradebookError: the gradebook does not know the notebook.
     """
     from nbgrader.api import MissingEntry
 
     try:
         row = gradebook.find_notebook(notebook, assignment)
     except MissingEntry:
-        raise GradebookError(f"the gradebook does not know {assignment}/{notebook}.ipynb; release it first") from None
+        words = text(
+            "{assignment}/{notebook}.ipynb is not in the gradebook; release it first",
+            assignment=assignment,
+            notebook=notebook,
+        )
+        raise GradebookError(words) from None
     graded = {cell.name: cell for cell in row.grade_cells}
     answers = {cell.name: cell for cell in row.solution_cells}
     tasks = {cell.name: cell for cell in row.task_cells}
@@ -122,7 +128,7 @@ def load(gradebook: Gradebook, notebook: str, assignment: str) -> SourceNotebook
 
 
 def is_known(gradebook: Gradebook, notebook: str, assignment: str) -> bool:
-    """Does the gradebook know this notebook?"""
+    """Return whether the gradebook knows this notebook."""
     from nbgrader.api import MissingEntry
 
     try:
@@ -135,7 +141,7 @@ def is_known(gradebook: Gradebook, notebook: str, assignment: str) -> bool:
 def restore(notebook: NotebookNode, source: SourceNotebook) -> None:
     """Give a student's notebook the marks, locked cells and graded cells of the released one; outputs are dropped.
 
-    Of a cell that is there twice the last one counts, as in nbgrader. A graded cell that is missing is put at the end.
+    The last copy of a duplicated cell counts, as in nbgrader. A missing graded cell is added at the end.
     """
     if source.kernelspec:
         notebook.metadata["kernelspec"] = as_node(source.kernelspec)

@@ -1,4 +1,4 @@
-"""From ``solutions/`` to what students get: nbgrader's own conversion, looked through before anybody can read it."""
+"""From ``solutions/`` to what students get: nbgrader's own conversion, searched before anybody can read it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from autograder.gradebook.nbgrader_course import NbgraderCourse
 
 @dataclass
 class Release:
-    """What releasing an assignment came to.
+    """The result of releasing an assignment.
 
     Args:
         name: the assignment.
         folder: what students get.
-        changed: files that are new or different now.
+        changed: files that are new or different.
         strangers: files in the folder that do not come from ``solutions/``.
     """
 
@@ -38,7 +38,7 @@ class Release:
 def release(course: Course, nbgrader: NbgraderCourse, name: str) -> Release:
     """Make an assignment's release folder and enter its cells into the gradebook.
 
-    Nothing is written where students or the gradebook would see it before the leak check has passed.
+    Nothing is written where students or the gradebook would see it until the leak check has passed.
 
     Args:
         course: the course.
@@ -70,17 +70,17 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str) -> Release:
 
 
 def register(nbgrader: NbgraderCourse, name: str) -> None:
-    """Enter an assignment's cells into the gradebook, as releasing it does; its release folder is left alone.
+    """Enter an assignment's cells into the gradebook, as releasing it does, but leave its release folder alone.
 
     Raises:
-        GradebookError: nbgrader cannot convert the source, or the cells are others than those handed in.
+        GradebookError: nbgrader cannot convert the source, or the cells differ from those handed in.
     """
     with nbgrader.open(), tempfile.TemporaryDirectory(prefix="autograder-release-") as folder:
         _generate(nbgrader, name, Path(folder), database=True)
 
 
 def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool) -> Path:
-    """Let nbgrader convert an assignment into a folder of ours; gives the assignment's own folder in there."""
+    """Let nbgrader convert an assignment into a folder of ours; return the assignment's own folder in it."""
     from nbgrader.converters import GenerateAssignment
     from nbgrader.converters.base import NbGraderException
 
@@ -92,7 +92,9 @@ def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool
         try:
             GenerateAssignment(coursedir=folders, parent=nbgrader.app, config=config).start()
         except (NbGraderException, SystemExit) as error:
-            raise GradebookError(f"{name}: nbgrader cannot convert the source: {nbgrader.log.reason()}") from error
+            reason = nbgrader.log.reason()
+            words = text("{name}: nbgrader cannot convert the source: {reason}", name=name, reason=reason)
+            raise GradebookError(words) from error
         return nbgrader.folder("release", ".", name).resolve()
 
 

@@ -1,8 +1,8 @@
 """What nbgrader's pages show of a student's notebook: no markup that could act, and our feedback page for our rubrics.
 
-nbgrader puts what students wrote in Markdown into the formgrader's pages as it is: a script in an answer would run
-with the rights of the instructor who grades it. ``nbgrader_config.py`` names what is here under ``c.HTMLExporter`` and
-``c.GenerateFeedback``.
+nbgrader copies students' Markdown into the formgrader's pages unchanged: a script in an answer would run with the
+rights of the instructor who grades it. ``nbgrader_config.py`` names this module's classes and filter under
+``c.HTMLExporter`` and ``c.GenerateFeedback``.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ _STYLES = (
 )
 _PROTOCOLS = ("http", "https", "mailto", "data")
 _HIGHLIGHTED = ("div", "span")
-"""Pygments says with a class what to colour; nowhere else is a class let through, for the pages' scripts go by them."""
+"""Pygments marks by class what to colour. No other tag may have a class, since the pages' scripts go by them."""
 
 
 def clean(markup: str) -> str:
-    """Markup that shows something and does nothing; other tags become text, so that a person sees what was tried."""
+    """Return markup that shows but cannot act; other tags become text, so that a person sees what was tried."""
     styles = CSSSanitizer(allowed_css_properties=_STYLES)
     return str(bleach.clean(markup, _TAGS, _is_allowed, _PROTOCOLS, css_sanitizer=styles))
 
@@ -70,12 +70,12 @@ def _is_allowed(tag: str, name: str, value: str) -> bool:
 
 @pass_context
 def markdown(context: Context, source: str) -> str:
-    """Markdown as clean HTML; takes the place of nbconvert's filter ``markdown2html``."""
+    """Return Markdown as clean HTML; replaces nbconvert's filter ``markdown2html``."""
     attachments = context.get("cell", {}).get("attachments", {})
     renderer = IPythonRenderer(escape=False, attachments=attachments, exclude_anchor_links=True)
     try:
         return clean(MarkdownWithMath(renderer=renderer).render(source))
-    except Exception:  # noqa: BLE001 -- a picture that is not there, a thousand brackets: the words are still to be read
+    except Exception:  # noqa: BLE001 -- a missing picture, a thousand brackets: the words must stay readable
         return preformatted(source)
 
 
@@ -87,7 +87,7 @@ class CleanOutputs(Preprocessor):
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], index: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
-        """Markdown is cleaned when it has become markup, by `markdown`."""
+        """Clean a raw or code cell; `markdown` cleans Markdown once it has become markup."""
         if cell.cell_type == "raw":
             cell.source = str(escape(cell.source))
         if cell.cell_type == "code":
@@ -105,12 +105,12 @@ class CleanOutputs(Preprocessor):
 
 
 class FeedbackPage(HTMLExporter):
-    """The page of ``autograder feedback`` where a rubric of ours judged; for ``c.GenerateFeedback.exporter_class``."""
+    """The page of ``autograder feedback`` if a rubric of ours judged; for ``c.GenerateFeedback.exporter_class``."""
 
     def from_notebook_node(  # type: ignore[override]
         self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kw: Any
     ) -> tuple[str, dict[str, Any]]:
-        """The page; nbgrader's own for notebooks without a rubric."""
+        """Return the page; nbgrader's own for notebooks without a rubric."""
         place = (resources or {}).get("nbgrader")
         if place is None or MARK not in nb.metadata:
             return super().from_notebook_node(nb, resources, **kw)

@@ -1,8 +1,8 @@
 """Scores in nbgrader's tables, many submissions in one transaction.
 
 nbgrader's own functions commit after every row. Here the transaction begins with a lock on the assignment, so two
-graders at once write one after the other; only columns of the autograder's are written, so a manual score that
-somebody enters meanwhile stays.
+graders at once write one after the other. Only the autograder's columns are written, so a manual score that somebody
+enters meanwhile stays.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
 Penalty = Callable[[str, float, float], float | None]
-"""Student, score and seconds late to the points taken off."""
+"""Gives the points taken off, from student, score and seconds late."""
 
 PATIENCE_MS = 60_000
 
@@ -30,9 +30,9 @@ class GradebookRow:
     """What the gradebook gets of one submission.
 
     Args:
-        student: whose it is.
+        student: the student's id.
         timestamp: when it was handed in; None leaves what the gradebook knows.
-        scores: of the graded cells; None where a person has to grade.
+        scores: of the graded cells; None if a person has to grade.
         comments: on the cells that a student writes in.
         missing: other notebooks of the assignment that were not handed in.
     """
@@ -46,7 +46,7 @@ class GradebookRow:
 
 @contextmanager
 def transaction(gradebook: Gradebook, assignment: str) -> Iterator[str]:
-    """One transaction on an assignment, alone with it; gives the id of its row."""
+    """Open a transaction that locks an assignment; give the id of its row."""
     from nbgrader.api import Assignment
     from sqlalchemy import select
 
@@ -103,7 +103,7 @@ class Rows:
         self._due = own.duedate
 
     def holds(self, record: GradebookRow) -> bool:
-        """Is this record what the rows say already?"""
+        """Return whether the rows already say what this record says."""
         submission = self._submission_of[record.student]
         if record.timestamp is not None and record.timestamp != submission.timestamp:
             return False
@@ -173,7 +173,7 @@ class Rows:
         self._mirror([row["id"] for row in new])
 
     def _mirror(self, submissions: Sequence[str]) -> None:
-        """A submission has a row for each notebook, and for each of its cells that carries points or a comment."""
+        """Give each submission a row for every notebook, and for every cell of it with points or a comment."""
         notebooks = self._rows(self._notebooks, self._notebooks.c.assignment_id == self._assignment)
         cells: dict[str, list[Any]] = {notebook.id: [] for notebook in notebooks}
         for cell in self._rows(self._base_cells, self._base_cells.c.notebook_id.in_(list(cells))):
@@ -221,6 +221,6 @@ class Rows:
 
 
 def _is_scored(grade: Any, score: float | None) -> bool:
-    """Is this what the autograder gives? A cell without a row of its own yet waits for a person."""
+    """Return whether this is what the autograder gives; a new row waits for a person until it is written."""
     waits = grade.needs_manual_grade and grade.manual_score is None
     return bool(grade.auto_score == score and waits == (score is None and grade.manual_score is None))

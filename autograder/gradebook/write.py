@@ -1,8 +1,8 @@
 """From reports to nbgrader's gradebook and its ``autograded/`` folders, in batches.
 
 The reports are the truth and the gradebook is written from them: writing them twice, or again after a kill at any
-moment, gives the same gradebook. What is written already is left alone, so that grades given by hand need no second
-look because a classmate handed in late.
+moment, gives the same gradebook. What is already written is left alone, so that a classmate who hands in late does not
+send grades given by hand back for a second look.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from nbgrader.api import Gradebook
 
 BATCH = 20
-"""Submissions in one transaction: others who write to the gradebook wait no longer than these take."""
+"""Submissions in one transaction: nobody else who writes to the gradebook waits longer than these take."""
 _TRIES = 5
 _SANITIZED_BY_US = text(
     "nbgrader_config.py: c.Autograde.sanitize_preprocessors does nothing for notebooks with a rubric, whose marks and "
@@ -40,12 +40,12 @@ _SANITIZED_BY_US = text(
 
 @dataclass
 class WriteOutcome:
-    """What writing a gradebook came to.
+    """The result of writing a gradebook.
 
     Args:
-        database: its address, without a password; empty where none is written, for the reason in `notes`.
+        database: its address, without a password; empty if none was written, for the reason in `notes`.
         written: how many submissions.
-        unchanged: how many were in it already.
+        unchanged: how many were already in it.
         notes: what the instructor should know.
     """
 
@@ -70,7 +70,7 @@ def write(course: Course, paths: Sequence[Path], reports: Sequence[GradeReport])
 
     Args:
         course: the course.
-        paths: what was graded; nothing means all of ``submitted/``.
+        paths: what was graded; empty means all of ``submitted/``.
         reports: what grading it gave.
 
     Raises:
@@ -79,17 +79,19 @@ def write(course: Course, paths: Sequence[Path], reports: Sequence[GradeReport])
     """
     if not all(path.resolve().is_relative_to(course.submitted.resolve()) for path in paths):
         return WriteOutcome(
-            notes=[text("no gradebook was written: these submissions are not in {folder}", folder=course.submitted)]
+            notes=[
+                text("the gradebook was not written: these submissions are not in {folder}", folder=course.submitted)
+            ]
         )
     entries = list(_entries(course, reports))
     if not entries:
         words = text(
-            "no gradebook was written: {folder} has no <student>/<assignment>/ folders", folder=course.submitted
+            "the gradebook was not written: {folder} has no <student>/<assignment>/ folders", folder=course.submitted
         )
         return WriteOutcome(notes=[words])
     if not is_nbgrader_course(course.root):
         return WriteOutcome(
-            notes=[text("no gradebook was written: {folder} has no nbgrader_config.py", folder=course.root)]
+            notes=[text("the gradebook was not written: {folder} has no nbgrader_config.py", folder=course.root)]
         )
     nbgrader = NbgraderCourse(course.root)
     outcome = WriteOutcome(nbgrader.database)
@@ -137,7 +139,7 @@ class _AssignmentWriter:
                 self._late = AssignLatePenalties(parent=self._converter)
                 self._late.init_plugin()
         except TraitError as error:
-            raise ConfigError(nbgrader_course.reason(error), path=self._config_file) from error
+            raise ConfigError(same(nbgrader_course.reason(error)), path=self._config_file) from error
         if not _is_stock(self._converter.sanitize_preprocessors) and _SANITIZED_BY_US not in outcome.notes:
             outcome.notes.append(_SANITIZED_BY_US)
         self._source = self._load_source()
@@ -149,7 +151,7 @@ class _AssignmentWriter:
             self._write_again(entries[start : start + BATCH])
 
     def _load_source(self) -> released_notebook.SourceNotebook:
-        """What the gradebook knows of the notebook; an assignment it does not know is entered first."""
+        """Return what the gradebook knows of the notebook; enter the assignment first if it is new."""
         from autograder.gradebook import releasing
 
         name = self._assignment.name
@@ -166,7 +168,7 @@ class _AssignmentWriter:
         self._gradebook.db.rollback()
         for name in sorted(names):
             words = text(
-                "{notebook}.ipynb has no rubric; `nbgrader autograde {assignment} --force` grades what is new of it",
+                "{notebook}.ipynb has no rubric; `nbgrader autograde {assignment} --force` grades its new submissions",
                 notebook=name,
                 assignment=self._assignment.name,
             )
@@ -174,7 +176,7 @@ class _AssignmentWriter:
         return names
 
     def _write_again(self, batch: Sequence[SubmissionInTree]) -> None:
-        """Write a batch; where another grader was faster with one of its rows, once more."""
+        """Write a batch; try again if another grader was faster with one of its rows."""
         from sqlalchemy.exc import IntegrityError, OperationalError
 
         for last in range(_TRIES, 0, -1):
@@ -219,15 +221,14 @@ class _AssignmentWriter:
         return GradebookRow(entry.report.student, timestamp, made.scores, made.comments, missing)
 
     def _penalty(self, student: str, score: float, seconds: float) -> float | None:
-        """What nbgrader's plugin takes off, no more than there is."""
+        """Return what nbgrader's plugin takes off, no more than there is."""
         try:
             penalty = self._late.plugin_inst.late_submission_penalty(student, score, seconds)
             return None if penalty is None else min(max(float(penalty), 0.0), score)
         except Exception as error:  # the plugin may be the course's own
             plugin = type(self._late.plugin_inst).__name__
-            words = (
-                f"the plugin {plugin} for late penalties fails: {type(error).__name__}: {nbgrader_course.reason(error)}"
-            )
+            reason = f"{type(error).__name__}: {nbgrader_course.reason(error)}"
+            words = text("the plugin {plugin} for late penalties fails: {reason}", plugin=plugin, reason=reason)
             raise ConfigError(words, path=self._config_file) from error
 
     # -- files ---------------------------------------------------------------------------------------------------------
@@ -249,14 +250,14 @@ class _AssignmentWriter:
         self._set_permissions(folder)
 
     def _other_files(self, submitted: Path) -> Iterator[tuple[Path, Path]]:
-        """What was handed in beside the notebook, and over it what the assignment brings along."""
+        """Yield what was handed in beside the notebook, then what the assignment brings along, which replaces it."""
         from nbgrader.utils import find_all_files
 
         ignored = [*self._nbgrader.folders.ignore, "*.ipynb"]
         for name in find_all_files(str(submitted), ignored):
             file = Path(name)
             if file.is_symlink():  # it could lead to the solution, or to another student's file
-                words = text("{file} is a link and was left out", file=printable(file.name))
+                words = text("{file} is a link and was ignored", file=printable(file.name))
                 self._outcome.notes.append(same(f"{submitted.parent.name}: ") + words)
             elif file.is_file():
                 yield file, file.relative_to(submitted)
@@ -277,7 +278,7 @@ class _AssignmentWriter:
 
 
 def _is_stock(preprocessors: Sequence[object]) -> bool:
-    """Are these nbgrader's own steps before it runs a notebook, named in whatever way a configuration can?"""
+    """Return whether these are nbgrader's own steps, named in any way a configuration allows."""
     from nbgrader.converters import Autograde
 
     stock = Autograde.class_traits()["sanitize_preprocessors"].default()

@@ -1,1 +1,1 @@
-"""Many submissions under one rubric: sessions, a batch, a cluster, grading again, audits."""
+"""Grades many submissions under one rubric: sessions, batches, a cluster, regrading, audits."""

@@ -1,8 +1,11 @@
-"""What an assignment's rubric is worth: known and generated wrong versions against it, and differently right ones.
+"""Measures what a rubric is worth: grades known and generated wrong versions, and differently right ones.
 
 Named mutants must fail the criteria they name, equivalents must get full marks, and of the versions generated from the
-reference at least 95 % must lose a point; those that are right all the same are listed by hand in ``mutants.yaml``.
-Functions that solve nothing must earn next to nothing.
+reference at least 95 % must lose a point; ``mutants.yaml`` lists by hand those that are right after all. Functions that
+solve nothing must earn next to nothing.
+
+The inputs are random and depend on the course's key, so a version may be caught in one course and pass in the next.
+With several keys each of them judges every version, which shows what depends on luck.
 """
 
 from __future__ import annotations
@@ -10,9 +13,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from autograder.base.i18n import text
 from autograder.base.run_folder import RunFolder
 from autograder.course import mutants
 from autograder.course.course import Assignment
@@ -23,68 +27,173 @@ from autograder.grading.mutations import generate, generate_trivial
 from autograder.results.audit import Audit, CriterionAudit, Version
 from autograder.results.grade_report import CriterionResult, GradeReport
 from autograder.rubric.criteria import is_named
+from autograder.rubric.provenance import seed_of
 
 KEY = b"audit"
 """Seeds the inputs of every audit: the same rubric gets the same result everywhere."""
 
 
-def count_versions(assignment: Assignment) -> int:
-    """How many versions an audit grades.
+@dataclass(frozen=True)
+class Selection:
+    """Chooses the versions to judge.
+
+    Args:
+        exercises: the exercises whose versions are judged; empty for all.
+        versions: the ids of the versions; empty for all.
+    """
+
+    exercises: frozenset[str] = frozenset()
+    versions: frozenset[str] = frozenset()
+
+    def has(self, version: Version) -> bool:
+        """Return whether this version is to be judged."""
+        return (not self.exercises or version.exercise in self.exercises) and (
+            not self.versions or version.id in self.versions
+        )
+
+
+EVERYTHING = Selection()
+
+
+def keys_of(count: int) -> tuple[bytes, ...]:
+    """Return so many course keys, the same in every audit."""
+    return (KEY, *(f"audit {number}".encode() for number in range(2, count + 1)))
+
+
+def versions_of(assignment: Assignment) -> list[Version]:
+    """Return every version of an assignment, not judged yet.
 
     Raises:
         ConfigError: ``mutants.yaml`` or an edit in it is wrong.
     """
-    return len(_versions(assignment, mutants.load(assignment), Answers.of(assignment, assignment.notebook)))
+    answers = Answers.of(assignment, assignment.notebook)
+    return [version for version, _ in _versions(assignment, mutants.load(assignment), answers)]
 
 
 def audit(
-    assignment: Assignment, *, processes: int, confined: bool = True, advance: Callable[[], None] = lambda: None
+    assignment: Assignment,
+    *,
+    processes: int,
+    keys: int = 1,
+    chosen: Selection = EVERYTHING,
+    confined: bool = True,
+    advance: Callable[[], None] = lambda: None,
 ) -> Audit:
     """Grade every version of an assignment.
 
     Args:
         assignment: the folder in ``solutions/``.
         processes: how many rubric processes work at once.
-        confined: the kernel bounds what the versions can do.
+        keys: how many course keys judge each version: the first in a worker, as it judges submissions, the others in
+            the rubric's process. Versions that solve nothing are judged with the first only.
+        chosen: the versions to judge.
+        confined: whether the kernel confines the versions.
         advance: called after each version.
 
     Raises:
         ConfigError: the rubric, ``mutants.yaml`` or an edit in it is wrong.
-        SandboxError: nothing can be run on this machine.
+        SandboxError: this machine cannot run the versions.
     """
     known = mutants.load(assignment)
     answers = Answers.of(assignment, assignment.notebook)
-    versions = _versions(assignment, known, answers)
-    reports: dict[str, GradeReport] = {}
+    every = _versions(assignment, known, answers)
+    versions = [(version, source) for version, source in every if chosen.has(version)]
+    course_keys = keys_of(keys)
     with RunFolder() as folder:
-        jobs = list(_hand_in(folder, assignment, answers, versions))
-        unsettled: list[Job] = []
+        jobs = list(_hand_in(folder, assignment, answers, versions, course_keys))
+        verdicts = [Verdicts(version, job, assignment) for job, (version, _) in zip(jobs, versions, strict=True)]
         with Engine(jobs, assignment, KEY, sessions=min(processes, len(jobs)), confined=confined) as engine:
-            for report in engine.reports():
-                reports[report.student] = report
-                number = int(report.student)
-                if jobs[number].exercise and not _judged(versions[number][0], report).is_settled:
-                    unsettled.append(replace(jobs[number], exercise=None))
-                else:
-                    advance()
-            engine.add(unsettled)
-            for report in engine.reports():
-                reports[report.student] = report
-                advance()
-    if jobs:
-        _refuse_unknown_criteria(assignment, known, reports[jobs[0].student])
-    judged = tuple(_judged(version, reports[job.student]) for job, (version, _) in zip(jobs, versions, strict=True))
-    generated = {v.id for v in judged if v.kind == "generated"}
+            _collect(engine, verdicts, advance)
+            engine.add([v.job for v in verdicts if v.needs_the_whole_rubric()])
+            _collect(engine, verdicts, advance)
+    if verdicts:
+        _refuse_unknown_criteria(assignment, known, verdicts[0].first)
+    judged = tuple(v.judged() for v in verdicts)
+    generated = {version.id for version, _ in every if version.kind == "generated"}
+    criteria = _criteria(judged, verdicts[0].first) if verdicts and not chosen.versions else ()
     return Audit(
         assignment=assignment.name,
+        keys=keys,
+        is_partial=bool(chosen.versions),
         versions=judged,
-        criteria=tuple(_criteria(judged, reports[jobs[0].student] if jobs else None)),
+        criteria=tuple(c for c in criteria if not chosen.exercises or c.exercise in chosen.exercises),
         stale=tuple(e.id for e in known.generated_equivalents if e.id not in generated),
     )
 
 
+def _collect(engine: Engine, verdicts: Sequence[Verdicts], advance: Callable[[], None]) -> None:
+    """Add what the engine reports to the verdicts."""
+    for report in engine.reports():
+        found = verdicts[int(report.student)]
+        found.add(report)
+        if found.are_final(report):
+            advance()
+
+
+class Verdicts:
+    """Collects the reports on one version, one for each key.
+
+    Args:
+        version: the version, not judged yet.
+        job: the job that judges it.
+        assignment: the assignment of the version.
+    """
+
+    def __init__(self, version: Version, job: Job, assignment: Assignment) -> None:
+        self.version, self.job = version, job
+        self._keys = {seed_of(key, assignment): key for key in (KEY, *job.keys)}
+        self._reports: dict[str, GradeReport] = {}
+        self._own = seed_of(KEY, assignment)
+
+    @property
+    def first(self) -> GradeReport:
+        """The report with the first key, the only one with diagnoses."""
+        return self._reports[self._own]
+
+    def add(self, report: GradeReport) -> None:
+        """Keep a report; a later one with the same key replaces it."""
+        self._reports[report.seed] = report
+
+    def are_final(self, report: GradeReport) -> bool:
+        """Return whether this was the version's last report; the first key's comes last."""
+        return report.seed == self._own and not (self.job.exercise and self._unsettled())
+
+    def needs_the_whole_rubric(self) -> bool:
+        """Return whether the exercise leaves a key unsettled; then the job becomes one of the whole rubric."""
+        unsettled = self._unsettled() if self.job.exercise else []
+        if unsettled:
+            self.job = replace(self.job, exercise=None, keys=tuple(key for key in unsettled if key != KEY))
+        return bool(unsettled)
+
+    def _unsettled(self) -> list[bytes]:
+        if self.first.status == "error":
+            return [KEY]
+        return [key for seed, key in self._keys.items() if not self._with_key(seed).is_settled]
+
+    def _with_key(self, seed: str) -> Version:
+        judged = _judged(self.version, self._reports[seed])
+        # only the first key's report has diagnoses
+        return judged if seed == self._own else judged.model_copy(update={"diagnosis": judged.id})
+
+    def judged(self) -> Version:
+        """Return the version with what became of it."""
+        first = _judged(self.version, self.first)
+        if first.problem:
+            return first
+        found = [_judged(self.version, self._reports[seed]) for seed in self._keys]
+        return first.model_copy(
+            update={
+                "failed": tuple(dict.fromkeys(name for version in found for name in version.failed)),
+                "missed": tuple(dict.fromkeys(name for version in found for name in version.missed)),
+                "problem": next((version.problem for version in found if version.problem), None),
+                "keys": len(found),
+                "caught": sum(bool(version.failed) and not version.missed for version in found),
+            }
+        )
+
+
 def _versions(assignment: Assignment, known: Mutants, answers: Answers) -> list[tuple[Version, str]]:
-    """Every version with the source of its cell."""
+    """Return every version with the source of its cell."""
     excuses = {e.id: e.reason for e in known.generated_equivalents}
     found = []
     for version in (*known.mutants, *known.equivalents):
@@ -106,19 +215,29 @@ def _versions(assignment: Assignment, known: Mutants, answers: Answers) -> list[
 
 
 def _hand_in(
-    folder: Path, assignment: Assignment, answers: Answers, versions: Sequence[tuple[Version, str]]
+    folder: Path,
+    assignment: Assignment,
+    answers: Answers,
+    versions: Sequence[tuple[Version, str]],
+    keys: Sequence[bytes],
 ) -> Iterator[Job]:
     """Write every version as a student's notebook, named by its number.
 
-    The first is judged by every criterion, which tells what there are, and so is what has to be right in all; of the
-    others only the exercise that they change.
+    The first is judged by every criterion, to learn which there are, and so are equivalents, which must meet all of
+    them. Of the others only the exercise that they change is judged.
     """
     for number, (version, source) in enumerate(versions):
         path = folder / f"{number:04}.ipynb"
         notebook = answers.notebook({**answers.solutions, version.exercise: source})
         path.write_text(json.dumps(notebook), encoding="utf-8")
         whole = version.kind == "equivalent" or number == 0
-        yield Job(path.stem, assignment.name, path, exercise=None if whole else version.exercise)
+        yield Job(
+            path.stem,
+            assignment.name,
+            path,
+            exercise=None if whole else version.exercise,
+            keys=() if version.kind == "trivial" else tuple(keys[1:]),
+        )
 
 
 def _refuse_unknown_criteria(assignment: Assignment, known: Mutants, report: GradeReport) -> None:
@@ -126,7 +245,8 @@ def _refuse_unknown_criteria(assignment: Assignment, known: Mutants, report: Gra
     for mutant in known.mutants:
         for name in mutant.fails:
             if name.partition("[")[0] not in names:
-                raise mutants.mistake(assignment.directory, mutant.id, f"there is no criterion {name!r}")
+                words = text("there is no criterion {name!r}", name=name)
+                raise mutants.mistake(assignment.directory, mutant.id, words)
 
 
 def _judged(version: Version, report: GradeReport) -> Version:
@@ -149,17 +269,25 @@ def _judged(version: Version, report: GradeReport) -> Version:
     )
 
 
-def _criteria(versions: Sequence[Version], report: GradeReport | None) -> Iterator[CriterionAudit]:
-    named, generated, decisive = Counter[str](), Counter[str](), Counter[str]()
+def _criteria(versions: Sequence[Version], report: GradeReport) -> Iterator[CriterionAudit]:
+    named, generated, decisive, tried = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     for version in versions:
+        tried[version.exercise] += version.is_wrong
         if version.kind in ("mutant", "generated"):
             (named if version.kind == "mutant" else generated).update(version.failed)
             decisive.update(version.failed if len(version.failed) == 1 else ())
-    ids = [_base(c) for exercise in report.exercises for c in exercise.criteria] if report else []
-    for name in dict.fromkeys(ids):
-        yield CriterionAudit(id=name, named=named[name], generated=generated[name], decisive=decisive[name])
+    for exercise in report.exercises:
+        for name in dict.fromkeys(_base(c) for c in exercise.criteria):
+            yield CriterionAudit(
+                id=name,
+                exercise=exercise.name,
+                tried=tried[exercise.name],
+                named=named[name],
+                generated=generated[name],
+                decisive=decisive[name],
+            )
 
 
 def _base(criterion: CriterionResult) -> str:
-    """The criterion's id without the case of a parametrised test."""
+    """Return the criterion's id without the case of a parametrised test."""
     return criterion.id.partition("[")[0]

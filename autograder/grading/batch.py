@@ -20,11 +20,11 @@ from autograder.results.journal import Journal
 from autograder.rubric.provenance import Provenance
 
 Grade = Callable[[Sequence[Job], Assignment, bytes], Iterator[GradeReport]]
-"""Grades submissions of one assignment with the course's secret; reports come in the order they are done."""
+"""Grades submissions of one assignment with the course's secret; yields reports in the order they are done."""
 
 
 def default_jobs() -> int:
-    """As many rubric sessions as this process may use cores."""
+    """Return how many cores this process may use; each gets a rubric session."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -37,19 +37,19 @@ def grade_all(
     confined: bool = True,
     elsewhere: Grade | None = None,
 ) -> Iterator[GradeReport]:
-    """Grade submissions of a course and keep the reports; what has not changed since is not graded again.
+    """Grade submissions of a course, keep the reports and yield them; what has not changed is not graded again.
 
     Args:
         course: where the assignments and the secret are.
         jobs: what to grade.
-        journal: earlier reports; the new ones are added as they are made.
+        journal: the earlier reports; new ones are added as they are made.
         processes: how many rubric sessions work at once.
-        confined: the kernel bounds what students' code can do.
-        elsewhere: grades instead of this machine.
+        confined: whether the kernel confines students' code.
+        elsewhere: grades in place of this machine.
 
     Raises:
-        ConfigError: a rubric is broken; there are no new reports of its assignment then.
-        SandboxError: no submission can be run on this machine.
+        ConfigError: a rubric is broken; its assignment gets no new reports.
+        SandboxError: this machine cannot run submissions.
     """
     here = partial(grade, processes=processes, confined=confined)
     key = course.key()
@@ -70,7 +70,7 @@ def grade_all(
 
 
 def _still_holds(report: GradeReport, job: Job, provenance: Provenance) -> bool:
-    """Would grading again give this report again?"""
+    """Return whether grading again would give this report again."""
     return (
         report.status != "error" and provenance.made(report) and report.submission_sha256 == submission.sha256(job.path)
     )
@@ -79,18 +79,18 @@ def _still_holds(report: GradeReport, job: Job, provenance: Provenance) -> bool:
 def grade(
     jobs: Sequence[Job], assignment: Assignment, key: bytes, *, processes: int, confined: bool = True
 ) -> Iterator[GradeReport]:
-    """Grade submissions of one assignment; reports come in the order they are done.
+    """Grade submissions of one assignment and yield reports in the order they are done.
 
     Args:
         jobs: what to grade.
         assignment: the folder in ``solutions/``.
         key: the course's secret.
         processes: how many rubric sessions work at once.
-        confined: the kernel bounds what students' code can do.
+        confined: whether the kernel confines students' code.
 
     Raises:
-        ConfigError: the rubric is broken; there are no reports then.
-        SandboxError: no submission can be run on this machine.
+        ConfigError: the rubric is broken; there are no reports.
+        SandboxError: this machine cannot run submissions.
     """
     if jobs:
         with Engine(jobs, assignment, key, sessions=min(processes, len(jobs)), confined=confined) as engine:

@@ -5,8 +5,8 @@
     here: jobs -> a few of them per task ──scheduler──> Dask worker: Engine -> [session + zygote + workers]
     here: journal, gradebook <──────────── reports (JSON) ───────────────┘
 
-The course's key and its hidden rubrics travel to the Dask workers: the cluster is trusted as this machine is. What
-comes back is JSON, checked as the lines of a results file are.
+The course's key and its hidden rubrics travel to the Dask workers: the cluster is trusted like this machine. What comes
+back is JSON, checked like the lines of a results file.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from distributed import (
 )
 
 from autograder.base.errors import ConfigError, SandboxError, SubmissionError, UsageError
-from autograder.base.i18n import text
+from autograder.base.i18n import Text, same, text
 from autograder.base.run_folder import RunFolder
 from autograder.course import submission
 from autograder.course.course import Assignment
@@ -51,21 +51,21 @@ from autograder.sandbox import confine
 
 _PER_TASK = 8
 _TASKS_AHEAD = 4
-"""So many tasks per thread are with the cluster at a time: the others' submissions wait here, unread."""
+"""At most this many tasks per thread are with the cluster; the submissions of the others wait here, unread."""
 _CONNECT_S = 10
 _CONNECTION_LOST = (CancelledError, OSError, TimeoutError)
 
 
 class GradingBench(WorkerPlugin):
-    """What a Dask worker grades one assignment with: an engine that stays.
+    """Grades one assignment on a Dask worker, with an engine that outlives each task.
 
     Args:
-        name: tells benches apart; made of what a grade depends on.
+        name: distinguishes benches; derived from everything a grade depends on.
         assignment: the assignment's name.
         files: its folder, zipped.
         key: the course's secret.
-        must_confine: do not grade where the kernel cannot bound what students' code can do.
-        processors: the Dask workers, numbered, have one of these each; None where that is not ours to say.
+        must_confine: refuse to grade if the kernel cannot confine students' code.
+        processors: each numbered Dask worker gets one of these; None if that is not ours to decide.
     """
 
     def __init__(
@@ -82,22 +82,22 @@ class GradingBench(WorkerPlugin):
         self._must_confine, self._processors = must_confine, processors
 
     def setup(self, worker: Worker) -> None:
-        """Called on the Dask worker: nothing is started before the first submission comes."""
+        """Prepare on the Dask worker; the engine starts with the first submission."""
         self._sessions = worker.state.nthreads
         if self._processors is not None and isinstance(worker.name, int):
             os.sched_setaffinity(0, {self._processors[worker.name % len(self._processors)]})
-        # one thread for everything: it outlives each task, and the engine's processes live as long as it does
+        # one thread for everything, which outlives each task: the engine's processes end with it
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=self.name)
         self._stack = contextlib.ExitStack()
         self._engine: Engine | None = None
 
     def teardown(self, worker: Worker) -> None:
-        """Called on the Dask worker: ends what was started."""
+        """End what was started on the Dask worker."""
         self._thread.submit(self._stack.close).result()
         self._thread.shutdown()
 
     def grade(self, sent: list[dict[str, Any]]) -> dict[str, Any]:
-        """The reports on some submissions, or why there are none."""
+        """Return the reports on some submissions, or why there are none."""
         return self._thread.submit(self._grade, sent).result()
 
     def _grade(self, sent: list[dict[str, Any]]) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class GradingBench(WorkerPlugin):
         except SandboxError as error:
             self._stack.close()
             self._engine = None
-            return {"unfit": str(error)}
+            return {"unfit": error.text.model_dump()}
 
     def _start(self) -> Engine:
         parent = self._stack.enter_context(RunFolder())
@@ -121,14 +121,14 @@ class GradingBench(WorkerPlugin):
         assignment = Assignment.load(self._folder)
         refusal = confine.refusal(assignment.settings.limits.scratch_mb)
         if self._must_confine and refusal is not None:
-            raise SandboxError(str(refusal))
+            raise SandboxError(refusal)
         return self._stack.enter_context(
             Engine([], assignment, self._key, sessions=self._sessions, confined=refusal is None)
         )
 
 
 def _grade_there(bench: str, sent: list[dict[str, Any]]) -> dict[str, Any]:
-    """The task: runs on a Dask worker, at whose bench the submissions are graded."""
+    """Grade submissions at the bench of the Dask worker that runs this task."""
     worker = get_worker()
     plugin = worker.plugins[bench]
     assert isinstance(plugin, GradingBench)
@@ -140,9 +140,9 @@ class Cluster:
     """A Dask cluster to grade on; a context manager.
 
     Args:
-        address: its scheduler's; None starts a cluster on this machine.
-        processes: how many Dask workers that one has.
-        must_confine: do not grade where the kernel cannot bound what students' code can do.
+        address: the scheduler's address; None starts a cluster on this machine.
+        processes: how many Dask workers to start on this machine.
+        must_confine: refuse to grade if the kernel cannot confine students' code.
 
     Raises:
         UsageError: no scheduler answers at the address.
@@ -152,14 +152,14 @@ class Cluster:
     processes: int
     _: KW_ONLY
     must_confine: bool
-    unfit: dict[str, str] = field(default_factory=dict)
+    unfit: dict[str, Text] = field(default_factory=dict)
     """Dask workers that cannot grade, with the reason."""
     _jobs: dict[Any, list[Job]] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         self._stack = contextlib.ExitStack()
         self._stack.callback(logging.disable, logging.root.manager.disable)
-        logging.disable(logging.CRITICAL)  # what is wrong is told in one line
+        logging.disable(logging.CRITICAL)  # one line of ours says what is wrong
         where: Any = self.address
         try:
             if where is None:
@@ -186,7 +186,7 @@ class Cluster:
             self._stack.close()
 
     def grade(self, jobs: Sequence[Job], assignment: Assignment, key: bytes) -> Iterator[GradeReport]:
-        """Grade submissions of one assignment; see `grading.grade`.
+        """Grade submissions of one assignment; see `batch.grade`.
 
         Raises:
             ConfigError: the rubric is broken.
@@ -205,10 +205,12 @@ class Cluster:
                     running.add(self._submit(bench, waiting.popleft()))
                 yield from self._collect(next(running), waiting, assignment, provenances)
         except _CONNECTION_LOST as error:
-            raise SandboxError(
-                f"the connection to the Dask scheduler {self.address or ''} was lost; "
-                "what is graded is kept, the same command goes on from there"
-            ) from error
+            words = text(
+                "the connection to the Dask scheduler {address} was lost; "
+                "what is graded is kept; run the same command again to continue",
+                address=self.address or "",
+            )
+            raise SandboxError(words) from error
 
     def _set_up(self, assignment: Assignment, key: bytes) -> str:
         files = _zipped(assignment)
@@ -229,10 +231,13 @@ class Cluster:
         if self.unfit:
             fit = [address for address in self._client.nthreads() if address not in self.unfit]
             if not fit:
-                told = "; ".join(f"{address}: {reason}" for address, reason in self.unfit.items())
-                raise SandboxError(f"no Dask worker can grade ({told})")
+                (address, reason), *others = self.unfit.items()
+                told = same(f"{address}: ") + reason
+                for address, reason in others:
+                    told += same(f"; {address}: ") + reason
+                raise SandboxError(text("no Dask worker can grade ({reasons})", reasons=told))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that a task is large: it is as large as what was handed in
+            warnings.simplefilter("ignore")  # about large tasks: they are as large as what was handed in
             future: Future[Any] = self._client.submit(
                 _grade_there, bench, [_pack(job) for job in jobs], pure=False, workers=fit
             )
@@ -242,7 +247,7 @@ class Cluster:
     def _collect(
         self, future: Future[Any], waiting: deque[list[Job]], assignment: Assignment, provenances: list[Provenance]
     ) -> Iterator[GradeReport]:
-        """The reports of a finished task; what it could not grade goes back to those that wait."""
+        """Yield the reports of a finished task; what it could not grade goes back to the waiting submissions."""
         jobs = self._jobs.pop(future.key)
         try:
             answer = future.result()
@@ -250,10 +255,10 @@ class Cluster:
             if len(jobs) > 1:  # one of them may be what ends Dask workers
                 waiting.extend([job] for job in jobs)
             else:
-                yield failed(jobs[0], text("it ended the Dask workers that were to grade it"), provenances[0])
+                yield failed(jobs[0], text("it ended the Dask workers that tried to grade it"), provenances[0])
             return
         if "unfit" in answer:
-            self.unfit[answer["worker"]] = answer["unfit"]
+            self.unfit[answer["worker"]] = Text(**answer["unfit"])
             waiting.appendleft(jobs)
         elif "mistake" in answer:
             raise ConfigError.from_dict(answer["mistake"], folder=assignment.directory)
@@ -262,29 +267,30 @@ class Cluster:
             if all(any(provenance.made(report) for provenance in provenances) for report in reports):
                 yield from reports
             else:
-                self.unfit[answer["worker"]] = f"grades with other versions: {reports[0].versions}"
+                words = text("grades with other versions: {versions}", versions=reports[0].versions)
+                self.unfit[answer["worker"]] = words
                 waiting.appendleft(jobs)
 
 
 def _portions(jobs: Sequence[Job], threads: int) -> Iterator[list[Job]]:
-    """A few submissions per task, fewer where there would not be enough tasks for everybody."""
+    """Yield a few submissions per task, fewer if there would not be a task for every thread."""
     size = max(1, min(_PER_TASK, len(jobs) // (2 * threads)))
     for start in range(0, len(jobs), size):
         yield list(jobs[start : start + size])
 
 
 def _zipped(assignment: Assignment) -> bytes:
-    """Every file that a grade may depend on; the same files are the same bytes."""
+    """Return a zip of every file that a grade may depend on; the same files give the same bytes."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, path in assignment.files().items():
             archive.writestr(zipfile.ZipInfo(name), path.read_bytes())
-        archive.writestr(zipfile.ZipInfo("private/"), b"")  # even where it is empty, it says that the reference is here
+        archive.writestr(zipfile.ZipInfo("private/"), b"")  # even if empty, it says that the reference is here
     return content.getvalue()
 
 
 def _pack(job: Job) -> dict[str, Any]:
-    """A submission as it travels; a file that cannot be read is one here already."""
+    """Return a submission as it travels; this side already notes that a file cannot be read."""
     content = None
     if job.path is not None:
         try:

@@ -1,7 +1,7 @@
-"""The engine on this machine: rubric sessions, a submission for each of them at a time, their reports.
+"""The engine on this machine: gives each rubric session one submission at a time and collects their reports.
 
-A submission that brings its session down is tried once more in a new one; if that happens again it gets a report that
-says so, without a score, and the others are graded.
+A submission that brings its session down is tried once more in a new one; if that happens again, its report says so,
+without a score, and the others are graded.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _START_S = 60
 _MUTANT_S = 60
 """A mutant that takes longer under one criterion brings its session down."""
 _MUTANT_DEATHS = 2
-"""A mutant that was running so often when a session died is not run again; once may be a kill from outside."""
+"""A mutant that was running in this many deaths of sessions is not run again; one may be a kill from outside."""
 
 
 class RubricServer(ForkServer):
@@ -42,12 +42,12 @@ class RubricServer(ForkServer):
 
     @classmethod
     def of(cls, assignment: Assignment, key: bytes, *, confined: bool) -> RubricServer:
-        """Start one.
+        """Start a rubric server.
 
         Args:
             assignment: the folder in ``solutions/``.
             key: the course's secret.
-            confined: the kernel bounds what students' code can do.
+            confined: whether the kernel confines students' code.
         """
         server = cls.start("autograder.grading.server_main", asdict(worker_settings_of(assignment, confined=confined)))
         settings = {
@@ -69,14 +69,14 @@ class RubricServer(ForkServer):
 
         Raises:
             ConfigError: the rubric or the reference is broken.
-            SandboxError: no submission can be run on this machine.
+            SandboxError: this machine cannot run submissions.
         """
         message, _ = self.receive()
         if "mistake" in message:
             raise ConfigError.from_dict(message["mistake"])
 
     def fork_session(self) -> SessionProcess:
-        """Another session.
+        """Fork another session.
 
         Raises:
             SandboxError: the server is gone.
@@ -98,9 +98,9 @@ class SessionProcess:
     Args:
         process: that process.
         sock: takes requests, gives reports.
-        job: what it is judging.
-        processor: the only one it runs on.
-        mutant: the one that it is running for a diagnosis.
+        job: the submission that it is judging.
+        processor: the only processor that it may use.
+        mutant: the mutant that it is running for a diagnosis.
     """
 
     process: Child
@@ -123,12 +123,12 @@ class SessionProcess:
         self.job, self.mutant = job, None
         self.deadline = time.monotonic() + within_s if job is not None else float("inf")
         if job is not None:
-            with contextlib.suppress(OSError):  # a process that is gone is noticed when it is listened to
+            with contextlib.suppress(OSError):  # `hear` notices that a process is gone
                 message = job.as_message() | {"deadly": sorted(deadly)}
                 self.sock.sendall(json.dumps(message).encode() + b"\n")
 
     def hear(self) -> list[dict[str, Any]] | None:
-        """What it has said since; None when it is gone. Blocks while there is nothing."""
+        """Return the messages that have come since, or None if it is gone; block while there are none."""
         try:
             content = self.sock.recv(1 << 20)
         except OSError:
@@ -140,7 +140,7 @@ class SessionProcess:
         return [json.loads(line) for line in lines]
 
     def close(self) -> None:
-        """End it; its server reaps it."""
+        """Kill the process; its server reaps it."""
         self.process.kill()
         os.close(self.process.handle)
         self.sock.close()
@@ -154,11 +154,11 @@ class Engine:
         assignment: the folder in ``solutions/``.
         key: the course's secret.
         sessions: how many work at once.
-        confined: the kernel bounds what students' code can do.
+        confined: whether the kernel confines students' code.
 
     Raises:
         ConfigError: the rubric is broken.
-        SandboxError: no submission can be run on this machine.
+        SandboxError: this machine cannot run submissions.
     """
 
     def __init__(
@@ -194,7 +194,7 @@ class Engine:
         self._selector.close()
 
     def reports(self) -> Iterator[GradeReport]:
-        """The reports in the order in which they are done."""
+        """Yield the reports in the order in which they are done."""
         while self._waiting or any(session.job for session in self._sessions):
             soonest = min(session.deadline for session in self._sessions)
             for event, _ in self._selector.select(max(0.0, soonest - time.monotonic())):
@@ -203,7 +203,7 @@ class Engine:
                 yield from self._lost(session, text("grading it took too long"))
 
     def add(self, jobs: Iterable[Job]) -> None:
-        """More to grade, once `reports` has come to its end."""
+        """Add submissions, once `reports` is exhausted."""
         self._waiting.extend(jobs)
         while len(self._sessions) < self._count:
             self._replace_session()
@@ -226,7 +226,7 @@ class Engine:
     def _hear(self, session: SessionProcess) -> Iterator[GradeReport]:
         messages = session.hear()
         if messages is None:
-            yield from self._lost(session, text("the process that graded it ended"))
+            yield from self._lost(session, text("the process that was grading it ended"))
             return
         for message in messages:
             if "fault" in message:
@@ -238,15 +238,18 @@ class Engine:
                 continue
             if "report" in message:
                 yield GradeReport.model_validate(message["report"])
+                if message.get("more"):
+                    session.deadline = time.monotonic() + self._patience_s
+                    continue
             else:
                 self._blank = tuple(ExerciseResult.model_validate(exercise) for exercise in message["blank"])
                 session.is_ready = True
             self._begin(session)
 
     def _lost(self, session: SessionProcess, reason: Text) -> Iterator[GradeReport]:
-        """A session died or got stuck: try its submission once more, then say that it could not be graded.
+        """Replace a session that died or got stuck; try its submission once more, then report that it failed.
 
-        While a mutant ran, that is not counted against the submission: once the mutant has been there too often, the
+        If a mutant was running, this does not count against the submission: once the mutant has done so too often, the
         submission is tried without it.
         """
         self._sessions.remove(session)
@@ -255,7 +258,7 @@ class Engine:
         self._stillborn += not session.is_ready
         if self._stillborn > MAX_TRIES:
             raise SandboxError(
-                "a rubric process ended before it was ready; `autograder doctor` says what this machine can do"
+                text("a rubric process ended before it was ready; `autograder doctor` says what this machine can do")
             )
         if session.job is not None and session.mutant is not None:
             self._deaths[session.mutant] += 1
@@ -273,7 +276,7 @@ class Engine:
     def _replace_session(self) -> None:
         try:
             self._add_session()
-        except SandboxError:  # the server is gone as well, and soon will be the sessions that it forked
+        except SandboxError:  # the server is gone too, and the sessions that it forked soon will be
             self._server.close()
             self._server = self._start_server()
             self._server.wait_until_ready()
@@ -281,13 +284,13 @@ class Engine:
 
 
 def failed(job: Job, reason: Text, provenance: Provenance, exercises: tuple[ExerciseResult, ...] = ()) -> GradeReport:
-    """The report on a submission that we could not grade.
+    """Return the report on a submission that we could not grade.
 
     Args:
         job: the submission.
-        reason: what happened to us.
-        provenance: what it would have been graded with.
-        exercises: every criterion, not judged, where they are known.
+        reason: what went wrong on our side.
+        provenance: what would have produced the grade.
+        exercises: every criterion, not judged, if they are known.
     """
     words = text("could not be graded, which is not the student's fault: {reason}", reason=reason)
     return GradeReport(
@@ -306,7 +309,7 @@ def failed(job: Job, reason: Text, provenance: Provenance, exercises: tuple[Exer
 
 
 def _settle(session: SessionProcess, processor: int) -> None:
-    """Where there is a session for every processor, each has its own.
+    """Bind a session to one processor, if there are as many processors as sessions.
 
     A session and its worker take turns: waking each other across processors costs more than most calls.
     """

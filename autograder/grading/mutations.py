@@ -1,8 +1,9 @@
-"""Wrong versions made by rule: one operator, sign, constant, axis, call, order or statement changed.
+"""Generates wrong versions by rule: each changes one operator, sign, constant, axis, call, order or statement.
 
-Each has an id made of the words it changes, which stays the same while other lines come and go. Loops with a
-condition of their own are left alone: a change there may never end. Apart from them, `generate_trivial` makes what is
-written without solving anything: functions that return an argument, zeros, a constant, or nothing.
+They change the exercise's functions, the functions that those call in the same cell, and every class of the cell. An id
+consists of the words that the version changes, so it stays the same while other lines come and go. ``while`` loops are
+left alone inside: with a change there they may never end. `generate_trivial` makes versions that solve nothing:
+functions and methods that return an argument, zeros, a constant, or nothing.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Generated:
 
     Args:
         id: the function, the kind of change, what was replaced by what.
-        exercise: whose cell it is.
+        exercise: the exercise of the cell.
         source: the whole cell.
     """
 
@@ -98,10 +99,10 @@ class _Change:
 
 
 def generate(exercise: str, source: str, functions: Sequence[str]) -> Iterator[Generated]:
-    r"""All versions of a solution cell with one change in one of its functions, or in a method of one of its classes.
+    r"""Yield all versions of a solution cell with one change: in a function of the exercise, one it calls, or a class.
 
     Args:
-        exercise: whose cell it is.
+        exercise: the exercise of the cell.
         source: the cell as the reference has it.
         functions: the names of the exercise's functions and classes.
 
@@ -110,50 +111,100 @@ def generate(exercise: str, source: str, functions: Sequence[str]) -> Iterator[G
     """
     tree = ast.parse(source)
     names, sources = Counter[str](), {ast.unparse(tree)}
-    for called, function in _declared(tree, functions):
-        for change in list(_changes_of_body(function)):
+    for called, changes in _changeable(tree, functions):
+        for change in changes:
             old, new = change.old, ast.fix_missing_locations(change.new)
             name = f"{called}: {change.kind} `{_told(old)}` -> `{_told(new)}`"
             change.put(new)
             changed = ast.unparse(tree)
             change.put(old)
-            if changed in sources:  # nothing was changed, or the same as before
+            if changed in sources:  # nothing has changed, or the same as before
                 continue
             sources.add(changed)
             names[name] += 1
             yield Generated(name if names[name] == 1 else f"{name} #{names[name]}", exercise, changed)
 
 
-def _declared(tree: ast.Module, names: Sequence[str]) -> Iterator[tuple[str, ast.FunctionDef]]:
-    """The exercise's functions and the methods of its classes (``Net.forward``), with what they are called."""
+def _changeable(tree: ast.Module, names: Sequence[str]) -> Iterator[tuple[str, list[_Change]]]:
+    """Yield the changes in the exercise's functions, in those they call and in classes, with the name of each place."""
+    used = _used_names(tree, names)
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name in names:
-            yield node.name, node
-        elif isinstance(node, ast.ClassDef) and node.name in names:
-            yield from ((f"{node.name}.{m.name}", m) for m in node.body if isinstance(m, ast.FunctionDef))
+        match node:
+            case ast.FunctionDef(name=name) if name in used:
+                yield name, list(_changes_of_body(node))
+            case ast.Assign([ast.Name(name)], ast.Lambda() as function) if name in used:
+                yield name, list(_changes(function, "body"))
+            case ast.ClassDef():
+                yield from _changeable_in_class(node)
+
+
+def _changeable_in_class(node: ast.ClassDef, outer: str = "") -> Iterator[tuple[str, list[_Change]]]:
+    """Yield the changes in the methods (``Net.forward``) and attributes of a class, and of the classes in it."""
+    called = outer + node.name
+    for index, inner in enumerate(node.body):
+        if isinstance(inner, ast.FunctionDef):
+            yield f"{called}.{inner.name}", list(_changes_of_body(inner))
+        elif isinstance(inner, ast.ClassDef):
+            yield from _changeable_in_class(inner, f"{called}.")
+        elif isinstance(inner, ast.Assign | ast.AnnAssign):
+            yield called, list(_changes(node.body, index))
+
+
+def _used_names(tree: ast.Module, names: Sequence[str]) -> set[str]:
+    """Return the names of an exercise's functions, and all names that they and the cell's classes use in turn."""
+    uses: dict[str, set[str]] = {}
+    for node in tree.body:
+        found = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.Assign([ast.Name(name)]):
+                uses[name] = uses.get(name, set()) | found
+    used, pending = set[str](), [*names, *(n.name for n in tree.body if isinstance(n, ast.ClassDef))]
+    while pending:
+        if (name := pending.pop()) not in used:
+            used.add(name)
+            pending += uses.get(name, ())
+    return used
 
 
 def generate_trivial(exercise: str, source: str, functions: Sequence[Function]) -> Iterator[Generated]:
-    r"""Versions of a solution cell whose functions solve nothing; they ought to earn next to nothing.
+    r"""Yield versions of a solution cell whose functions and methods solve nothing and should earn next to nothing.
 
     Args:
-        exercise: whose cell it is.
+        exercise: the exercise of the cell.
         source: the cell as the reference has it.
-        functions: the exercise's functions; while one of them returns something, the others return None.
+        functions: the exercise's functions; while one of them, or one method of a class in the cell, returns something,
+            the others return None.
 
     >>> cell = "def f(x):\n    return x.exp()"
     >>> [version.id for version in generate_trivial("f", cell, [Function.parse("f(x)")])][:2]
     ['f: returns `None`', 'f: returns `x`']
     """
     tree = ast.parse(source)
-    definitions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
-    nothing = ast.parse("return None").body
-    for function in functions:
-        for definition in (definitions[f.name] for f in functions if f.name in definitions):
-            definition.body = nothing
-        for value in _trivial_values(function.parameters) if function.name in definitions else ():
-            definitions[function.name].body = ast.parse(f"return {value}").body
-            yield Generated(f"{function.name}: returns `{value}`", exercise, ast.unparse(tree))
+    written = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+    found: list[tuple[str, ast.FunctionDef, Sequence[str]]]
+    found = [(f.name, written[f.name], f.parameters) for f in functions if f.name in written]
+    found += [method for node in tree.body if isinstance(node, ast.ClassDef) for method in _methods(node)]
+    for _, definition, _ in found:
+        definition.body = _nothing(definition)
+    for name, definition, parameters in found:
+        for value in _trivial_values(parameters) if definition.name != "__init__" else ():
+            definition.body = ast.parse(f"return {value}").body
+            yield Generated(f"{name}: returns `{value}`", exercise, ast.unparse(tree))
+        definition.body = _nothing(definition)
+
+
+def _methods(node: ast.ClassDef) -> Iterator[tuple[str, ast.FunctionDef, Sequence[str]]]:
+    """Yield each method with its name and its parameters, without the instance."""
+    for method in node.body:
+        if isinstance(method, ast.FunctionDef):
+            names = [argument.arg for argument in (*method.args.posonlyargs, *method.args.args)]
+            is_static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in method.decorator_list)
+            yield f"{node.name}.{method.name}", method, names[not is_static :]
+
+
+def _nothing(definition: ast.FunctionDef) -> list[ast.stmt]:
+    """Return a body that does nothing; that of an ``__init__`` still initialises the base class."""
+    return ast.parse("super().__init__()" if definition.name == "__init__" else "return None").body
 
 
 def _trivial_values(parameters: Sequence[str]) -> Iterator[str]:
@@ -163,7 +214,7 @@ def _trivial_values(parameters: Sequence[str]) -> Iterator[str]:
 
 
 def _told(node: ast.AST) -> str:
-    """A node's first line."""
+    """Return a node's first line."""
     return ast.unparse(node).strip().partition("\n")[0]
 
 
@@ -174,19 +225,19 @@ def _changes_of_body(function: ast.FunctionDef) -> Iterator[_Change]:
 
 
 def _changes(owner: Any, place: str | int) -> Iterator[_Change]:
-    """The changes of a node and of everything in it."""
+    """Yield the changes of a node and of everything in it."""
     node = owner[place] if isinstance(place, int) else getattr(owner, place)
     if isinstance(node, ast.stmt) and not isinstance(node, _KEPT):
         yield _Change("statement", owner, place, ast.Pass())
     for kind, new in _replacements(node):
-        if kind != "method" or not isinstance(owner, ast.Expr):  # to call nothing is the same as no statement
+        if kind != "method" or not isinstance(owner, ast.Expr):  # a statement without its call is the same as none
             yield _Change(kind, owner, place, new)
     for inner_owner, inner_place in _inner(node):
         yield from _changes(inner_owner, inner_place)
 
 
 def _inner(node: ast.AST) -> Iterator[tuple[Any, str | int]]:
-    """Where the parts of a node stand that may be changed."""
+    """Yield owner and place of the parts of a node that may be changed."""
     if isinstance(node, ast.While | ast.Import | ast.ImportFrom):
         return
     for field, value in ast.iter_fields(node):
@@ -199,7 +250,7 @@ def _inner(node: ast.AST) -> Iterator[tuple[Any, str | int]]:
 
 
 def _replacements(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """What may stand in a node's place, by the kind of change."""
+    """Yield what may replace a node, each with the kind of change."""
     yield from _changed_statements(node) if isinstance(node, ast.stmt) else _changed_expressions(node)
 
 
@@ -259,7 +310,7 @@ def _changed_calls(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _root(node: ast.expr) -> str | None:
-    """The name a chain of attributes begins with."""
+    """Return the name that a chain of attributes begins with."""
     while isinstance(node, ast.Attribute):
         node = node.value
     return node.id if isinstance(node, ast.Name) else None

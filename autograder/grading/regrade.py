@@ -1,7 +1,7 @@
-"""Grading again after a rubric has changed: who moves, by how much and because of which criterion, before it counts.
+"""Grades again after a rubric has changed and finds who moves, by how much and because of which criterion.
 
-The new reports wait in a file of their own beside ``results.jsonl``, so looking first and accepting afterwards grades
-once. When they are accepted the old reports are kept in another file.
+The new reports wait in a file of their own beside ``results.jsonl``, so looking first and accepting later grades only
+once. Accepting them keeps the old reports in another file.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from autograder.results.moves import Move, compare
 
 
 class Regrading:
-    """The reports of one assignment that count, and those that would.
+    """The reports of one assignment that count now, and those that would replace them.
 
     Args:
         course: the course.
-        assignment: whose rubric has changed.
-        results: what `grade` wrote.
+        assignment: the assignment whose rubric has changed.
+        results: the file that `grade` wrote.
     """
 
     def __init__(self, course: Course, assignment: Assignment, results: Path) -> None:
@@ -47,15 +47,15 @@ class Regrading:
         return len(self._jobs)
 
     def grade(self, *, processes: int, confined: bool, advance: Callable[[], None]) -> list[Move]:
-        """Grade what the present rubric has not graded yet; nothing that counts is touched.
+        """Grade what the present rubric has not graded yet, without touching what counts.
 
         Args:
             processes: how many rubric sessions work at once.
-            confined: the kernel bounds what students' code can do.
+            confined: whether the kernel confines students' code.
             advance: called after each submission.
 
         Returns:
-            Those whose verdicts differ, by student.
+            A move for each student whose score or verdicts differ, by student.
         """
         with Journal(self._results) as journal:
             before = {key: r for key, r in journal.reports.items() if r.assignment == self._assignment.name}
@@ -67,7 +67,7 @@ class Regrading:
         return compare(before, self.reports)
 
     def accept(self) -> Path:
-        """Let the new reports count; gives the file that keeps the old ones."""
+        """Let the new reports count and return the file that keeps the old ones."""
         with Journal(self._results) as journal:
             old = [r for _, r in sorted(journal.reports.items()) if r.assignment == self._assignment.name]
             lines = "".join(report.to_json() + "\n" for report in old)

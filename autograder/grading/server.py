@@ -6,8 +6,8 @@
                              │                      │
                           zygote ──────fork──────> its copy ──fork──> workers
 
-Everything is imported once: the zygote is forked off before anything of the course is known here, the sessions after
-the rubric has been read and proved. They never run a student's code.
+Everything is imported once: the zygote is forked off before this process knows anything of the course, the sessions
+after the rubric has been read and proved. Sessions never run student code.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -33,10 +34,11 @@ from autograder.course.course import Assignment
 from autograder.course.jobs import Job
 from autograder.course.mutants import Answers
 from autograder.results.grade_report import GradeReport
+from autograder.rubric import replay
 from autograder.rubric.judge import Judge
 from autograder.rubric.known_mistakes import KnownMistakes
 from autograder.rubric.plugin import run_criteria
-from autograder.rubric.provenance import Provenance
+from autograder.rubric.provenance import Provenance, seed_of
 from autograder.rubric.pytest_session import run_session
 from autograder.rubric.run import make_report, open_submission
 from autograder.sandbox import confine, workfolder
@@ -61,7 +63,7 @@ def serve(server: Server, zygote: Zygote) -> None:
     except ConfigError as error:
         server.send({"mistake": error.to_dict()})
     except AutograderError as error:
-        server.send({"fault": str(error)})
+        server.send({"fault": error.text.model_dump()})
 
 
 def _fork_sessions(server: Server, zygote: Zygote, session: Session) -> None:
@@ -78,7 +80,7 @@ def _fork_sessions(server: Server, zygote: Zygote, session: Session) -> None:
 
 
 def _become_session(descriptors: list[int], zygote: Zygote, session: Session) -> NoReturn:
-    """In the forked child; never returns into the parent's pytest."""
+    """Serve in the forked child; never return into the parent's pytest."""
     code = 1
     try:
         confine.die_with_parent()
@@ -91,32 +93,32 @@ def _become_session(descriptors: list[int], zygote: Zygote, session: Session) ->
         code = 0
     except ConnectionError:
         code = 0  # the other side is gone
-    except BaseException:  # noqa: BLE001 -- nobody is left to raise to: the other side hears the socket close
+    except BaseException:  # noqa: BLE001 -- no caller is left to raise to: the other side sees the socket close
         traceback.print_exc()
     os._exit(code)
 
 
 class Session:
-    """Judges submissions of one assignment as they are asked for.
+    """Judges submissions of one assignment on request.
 
     Args:
-        judge: what it judges with.
-        criteria: the pytest session that has collected them.
-        provenance: what every report records.
+        judge: the judge of all its submissions.
+        criteria: the pytest session that has collected the criteria.
+        provenance: goes into every report.
     """
 
     def __init__(self, judge: Judge, criteria: pytest.Session, provenance: Provenance) -> None:
         self._judge, self._criteria, self._provenance = judge, criteria, provenance
         self._known_mistakes = KnownMistakes(judge)
         self._known_mistakes.assist()
-        # as much for judging as for being judged, and enough to read a large notebook
+        # as much as a submission may use, and enough to read a large notebook
         self.memory_mb = max(_LEAST_MEMORY_MB, judge.assignment.settings.limits.memory_mb)
 
     def serve(self, channel: TextIO, zygote: Zygote) -> None:
         """Answer until the other side hangs up.
 
         Raises:
-            ConnectionError: it did so in the middle of an answer.
+            ConnectionError: it hung up in the middle of an answer.
         """
         self._judge.results = {}
         self._known_mistakes.versions.before = lambda version: _send(channel, {"diagnosing": version})
@@ -125,19 +127,22 @@ class Session:
         for line in channel:
             message = json.loads(line)
             self._known_mistakes.deadly = frozenset(message.get("deadly", ()))
+            job = Job.of_message(message)
             try:
-                _send(channel, {"report": self.grade(Job.of_message(message), zygote).to_dict()})
+                for report in self._grade_with_other_keys(job, zygote):
+                    _send(channel, {"report": report.to_dict(), "more": True})
+                _send(channel, {"report": self.grade(job, zygote).to_dict()})
             except ConfigError as error:
                 print(error, file=sys.stderr)  # for the author: a report names no path or line of the course
                 words = text("the assignment is at fault")
                 _send(channel, {"fault": words.model_dump()})
                 return
             except AutograderError as error:
-                _send(channel, {"fault": same(str(error)).model_dump()})
+                _send(channel, {"fault": error.text.model_dump()})
                 return
 
     def grade(self, job: Job, zygote: Zygote) -> GradeReport:
-        """Judge one submission."""
+        """Judge one submission and return its report."""
         reason = job.reason
         started = time.perf_counter()
         self._judge.exercise = job.exercise
@@ -153,18 +158,44 @@ class Session:
             problems = (*job.problems, *submission.problems, *runner.problems)
         return self._report(job, started, problems=problems, submission=submission)
 
+    def _grade_with_other_keys(self, job: Job, zygote: Zygote) -> Iterator[GradeReport]:
+        """Judge one version of the author's with each of the other keys that the job names, and look for no causes.
+
+        A worker and its messages take ten times as long as most criteria, so they are tried in this process.
+        """
+        if job.path is None or not job.keys:
+            return
+        judge, submission = self._judge, submissions.read(job.path)
+        own_key, explain = judge.key, judge.explain
+        judge.exercise, judge.explain = job.exercise, None
+        version = replay.load(judge, submission)
+        try:
+            for key in job.keys:
+                started = time.perf_counter()
+                judge.use_key(key)
+                if version is None:
+                    judge.skip_all()
+                else:
+                    with replay.before(judge, version):
+                        run_criteria(self._criteria)
+                report = self._report(job, started, submission=submission)
+                yield report.model_copy(update={"seed": seed_of(key, judge.assignment)})
+        finally:
+            judge.use_key(own_key)
+            judge.explain = explain
+
     def _report(self, job: Job, started: float, **what: Any) -> GradeReport:
         return make_report(self._judge, self._provenance, student=job.student, path=job.path, started=started, **what)
 
     def prove_reference(self, zygote: Zygote) -> None:
-        """Judge the source notebook by its own rubric, which warms everything up as well.
+        """Judge the source notebook by its own rubric, which also warms everything up.
 
         Raises:
             ConfigError: a criterion does not pass, the points disagree with the notebook's, or an edit of
                 ``mutants.yaml`` does not apply.
         """
         judge = self._judge
-        _ = judge.reference  # whether it runs is known before its points are looked at
+        _ = judge.reference  # raises if it does not run, before its points are compared
         _check_points(judge)
         self._known_mistakes.prove()
         judge.proving = True
@@ -176,16 +207,15 @@ class Session:
         for judged in judge.criteria:
             result = judge.results.get(judged.id)
             if result is None or result.outcome != "passed":
-                reason = " ".join((result.message.en if result else "not reached").split())
-                raise ConfigError(
-                    f"the reference does not meet it: {reason}", path=judged.path, line=judged.line, key=judged.id
-                )
+                reason = result.message.in_one_line() if result else text("not reached")
+                words = text("the reference does not meet it: {reason}", reason=reason)
+                raise ConfigError(words, path=judged.path, line=judged.line, key=judged.id)
 
     def prove_stub(self, zygote: Zygote) -> None:
-        """Judge what students begin with.
+        """Judge the stub that students begin with.
 
         Raises:
-            ConfigError: it meets a criterion, which earns points for nothing then.
+            ConfigError: it meets a criterion, which would earn points for nothing.
         """
         judge = self._judge
         stubs = Answers.of(judge.assignment, judge.assignment.notebook).stubs
@@ -195,7 +225,7 @@ class Session:
         for judged in judge.criteria:
             if judge.results[judged.id].outcome == "passed":
                 raise ConfigError(
-                    "the stub meets it, so it earns points before anything is written",
+                    text("the stub meets it, so it earns points before anything is written"),
                     path=judged.path,
                     line=judged.line,
                     key=judged.id,
@@ -214,18 +244,21 @@ def _check_points(judge: Judge) -> None:
         total = round(sum(c.points for c in judge.criteria if c.exercise == exercise), 6)
         if not total:
             raise ConfigError(
-                "no criterion belongs to this exercise",
+                text("no criterion belongs to this exercise"),
                 path=assignment.directory / "assignment.yaml",
                 line=line_of(assignment.directory / "assignment.yaml", f"  {exercise}:"),
                 key=f"exercises.{exercise}",
             )
         if grade_id not in in_notebook:
-            raise ConfigError(
-                f"there is no grade cell {grade_id!r} for exercise {exercise!r}", path=assignment.notebook
-            )
+            words = text("there is no grade cell {name!r} for exercise {exercise!r}", name=grade_id, exercise=exercise)
+            raise ConfigError(words, path=assignment.notebook)
         if in_notebook[grade_id] != total:
             raise ConfigError(
-                f"the grade cell is worth {in_notebook[grade_id]:g} points, its criteria {total:g}",
+                text(
+                    "the grade cell is worth {points} points, its criteria {total}; make them equal",
+                    points=f"{in_notebook[grade_id]:g}",
+                    total=f"{total:g}",
+                ),
                 path=assignment.notebook,
                 line=line_of(assignment.notebook, f'"grade_id": "{grade_id}"'),
                 key=grade_id,

@@ -1,6 +1,6 @@
-"""Starts a rubric server: imports torch once, forks the zygote off, then turns to what students may not see.
+"""Starts a rubric server: imports torch once, forks the zygote off, then reads what students may not see.
 
-From there on both get ready at the same time: the zygote to run students' code, this process to judge it.
+From then on both get ready in parallel: the zygote to run students' code, this process to judge it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main(descriptor: int, settings: str) -> None:
 
 
 def _enter_workfolder(options: WorkerSettings) -> None:
-    """The reference runs here, and finds what the workers find."""
+    """Enter a folder like the workers': the reference runs here and must find what they find."""
     data = Path(options.data) if options.data else None
     if options.scratch_mb:
         workfolder.use_new_scratch(data)

@@ -1,4 +1,4 @@
-"""The files of a zip or a folder, read with bounds and never unpacked by the names that stand in it."""
+"""The files of a zip or a folder, read with bounds and never unpacked under the names inside."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from autograder.base.i18n import Text, printable, text
 MAX_FILE_BYTES = 256 << 20
 MAX_TOTAL_BYTES = 4 << 30
 MAX_STUDENT_BYTES = 1 << 30
-"""All files of one student, which are held in memory together."""
+"""The limit for all files of one student, which are held in memory together."""
 MAX_FILES = 100_000
 _MAX_RATIO = 1000
 _SMALL = 1 << 20
-"""Below this size a file may shrink as much as it likes."""
+"""Below this size a file may be compressed by any ratio."""
 _UTF8_NAMES = 0x800
 
 
@@ -29,8 +29,8 @@ class ArchiveMember:
     """One file.
 
     Args:
-        path: where it lies in the archive or folder, always below it.
-        read: gives its bytes; ValueError with the reason where it cannot.
+        path: its place in the archive or folder, always below it.
+        read: returns its bytes; raises ValueError with the reason if it cannot.
     """
 
     path: PurePosixPath
@@ -55,10 +55,10 @@ class Refused:
 
 @contextmanager
 def members_of(source: Path) -> Iterator[list[ArchiveMember | Refused]]:
-    """The files of a zip or a folder, and those that are refused; to be read inside the ``with``.
+    """Open a zip or a folder: give its files and those that are refused, to be read inside the ``with``.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the source is neither.
     """
     if source.is_dir():
         yield list(_of_folder(source))
@@ -79,10 +79,10 @@ def members_of(source: Path) -> Iterator[list[ArchiveMember | Refused]]:
 
 
 def members_of_bytes(content: bytes) -> list[ArchiveMember | Refused]:
-    """The files of a zip inside another one.
+    """Return the files of a zip inside another one.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the content is not a zip.
     """
     try:
         return list(_of_zip(zipfile.ZipFile(io.BytesIO(content))))
@@ -111,13 +111,13 @@ def _bytes_of(path: Path) -> bytes:
 def _of_zip(archive: zipfile.ZipFile) -> Iterator[ArchiveMember | Refused]:
     files = [info for info in archive.infolist() if not info.is_dir()]
     if len(files) > MAX_FILES:
-        raise Unreadable(text("{count} files, at most {most} are taken", count=len(files), most=MAX_FILES))
+        raise Unreadable(text("it holds {count} files, but may hold at most {most}", count=len(files), most=MAX_FILES))
     total, last = 0, {_name_of(info): info for info in files}
     for info in files:
         name = _name_of(info)
         reason = _reason_against(name, info)
         if reason is None and last[name] is not info:
-            reason = text("another file of this name comes after it in the archive, which counts")
+            reason = text("a later file of the same name in the archive counts instead")
         total += info.file_size
         if reason is None and total > MAX_TOTAL_BYTES:
             reason = text("all files together unfold to more than {size} GB", size=MAX_TOTAL_BYTES >> 30)
@@ -128,7 +128,7 @@ def _of_zip(archive: zipfile.ZipFile) -> Iterator[ArchiveMember | Refused]:
 
 
 def _name_of(info: zipfile.ZipInfo) -> str:
-    """The name as it was meant: old zips hold bytes of some encoding, read as a code page by default."""
+    """Return the name as it was meant: old zips hold bytes in some encoding, which Python reads as code page 437."""
     if info.flag_bits & _UTF8_NAMES or info.filename.isascii():
         return info.filename
     raw = info.filename.encode("cp437", "replace")
@@ -171,5 +171,5 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 
 
 def _is_litter(path: PurePosixPath) -> bool:
-    """What systems leave behind: nothing a student handed in."""
+    """Return whether an operating system left this file behind, not the student."""
     return any(part.startswith(".") or part in ("__MACOSX", "__pycache__", "Thumbs.db") for part in path.parts)

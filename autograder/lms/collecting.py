@@ -1,4 +1,4 @@
-"""Puts a download into ``submitted/<student>/<assignment>/``: each student's folder whole, or as it was before."""
+"""Puts a download into ``submitted/<student>/<assignment>/``: each student's folder whole, or left as it was."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Collected:
 
     Args:
         student: the folder's name.
-        files: below it, as they are called there.
+        files: their paths in the folder.
         state: ``kept`` is a folder with other contents that was left as it is.
         attempts: how many there were to choose from.
-        is_late: the system says so.
+        is_late: the LMS says so.
     """
 
     student: str
@@ -45,7 +45,7 @@ class Collected:
 
 @dataclass
 class Collection:
-    """What came of a download."""
+    """The result of collecting a download."""
 
     system: System
     collected: list[Collected] = field(default_factory=list)
@@ -66,11 +66,11 @@ def collect(
     """Collect the submissions of one assignment.
 
     Args:
-        source: a zip or folder as Canvas, Moodle or Blackboard give it, or a folder for each student.
+        source: a zip or folder from Canvas, Moodle or Blackboard, or a folder for each student.
         submitted: the course's ``submitted/``.
         assignment: its name.
-        attempt: which one counts where there are several.
-        update: replace what was collected before, where it differs.
+        attempt: which one counts if there are several.
+        update: replace what was collected before if it differs.
 
     Raises:
         UsageError: there is nothing to collect, or nothing can be written.
@@ -97,7 +97,7 @@ def collect(
 
 
 def _by_student(entries: Sequence[ArchiveMember], assignment: str, collection: Collection) -> dict[str, list[_File]]:
-    """Every student's files, by the name of the folder they get."""
+    """Return every student's files, by the name of the folder they get."""
     files: list[_File] = []
     notes = dict(_notes(entries))
     read = reader_of([entry.path for entry in entries], collection.system, assignment, notes)
@@ -106,7 +106,9 @@ def _by_student(entries: Sequence[ArchiveMember], assignment: str, collection: C
         if upload is not None:
             files.append(_File(upload, entry))
         elif entry.path.suffix.lower() in _CODE:
-            collection.refused.append(Refused(printable(str(entry.path)), text("its name does not say whose it is")))
+            collection.refused.append(
+                Refused(printable(str(entry.path)), text("its name does not say which student it belongs to"))
+            )
     numbers: dict[str, set[str]] = defaultdict(set)
     for file in files:
         numbers[file.upload.student].add(file.upload.number)
@@ -127,7 +129,7 @@ def _notes(entries: Sequence[ArchiveMember]) -> Iterator[tuple[PurePosixPath, st
 
 
 def _folder_name(name: str) -> str:
-    """A student's name as that of a folder, on every system."""
+    """Return a student's name as a folder name that every system accepts."""
     plain = _UNSAFE.sub("_", unicodedata.normalize("NFC", name)).strip(" .")
     return plain[:100] or "unnamed"
 
@@ -141,15 +143,15 @@ def _collect_one(
     *,
     update: bool,
 ) -> None:
-    """Make one student's folder and put it where it belongs, or leave there what was there."""
+    """Make one student's folder and put it in place, or keep what is there."""
     attempts = sorted({file.upload.attempt for file in files})
     chosen = attempts[-1 if attempt == "last" else 0]
     contents = _contents([file for file in files if file.upload.attempt == chosen], target.name, collection)
     if not contents:
-        collection.refused.append(Refused(student, text("handed in nothing that can be taken")))
+        collection.refused.append(Refused(student, text("handed in no file that can be collected")))
         return
     if collection.system != "plain":
-        contents.pop("timestamp.txt", None)  # the system knows when it was; what a student packed says nothing
+        contents.pop("timestamp.txt", None)  # the LMS knows the time; a file that the student packed proves nothing
     handed_in = next((f.upload.handed_in for f in files if f.upload.attempt == chosen and f.upload.handed_in), None)
     if handed_in is not None:
         contents["timestamp.txt"] = f"{handed_in:%Y-%m-%d %H:%M:%S} UTC\n".encode()
@@ -172,7 +174,7 @@ def _collect_one(
 
 
 def _contents(files: list[_File], assignment: str, collection: Collection) -> dict[str, bytes]:
-    """What goes into a student's folder, by name: of two uploads of one file the newer one; zips are unpacked once."""
+    """Return what goes into a student's folder, by name; the newer upload of a file counts, zips are unpacked once."""
     newest: dict[str, _File] = {}
     for file in sorted(files, key=lambda f: f.upload.order):
         newest[file.upload.file] = file
@@ -210,13 +212,13 @@ def _unpacked(outer: str, content: bytes, collection: Collection) -> dict[str, b
 
 
 def _safe_path(name: str) -> str:
-    """A relative path without anything that leads elsewhere."""
+    """Return a relative path without anything that leads elsewhere."""
     parts = [_UNSAFE.sub("_", part).lstrip(".") for part in PurePosixPath(name).parts if part not in ("/", "..", ".")]
     return "/".join(part for part in parts if part) or "unnamed"
 
 
 def _renamed(contents: dict[str, bytes], assignment: str) -> dict[str, bytes]:
-    """The only notebook, or else the only script, gets the assignment's name, which nbgrader goes by."""
+    """Give the only notebook, or else the only script, the assignment's name, by which nbgrader finds it."""
     for suffix in _CODE:
         wanted, found = f"{assignment}{suffix}", [name for name in contents if name.lower().endswith(suffix)]
         if wanted in contents or len(found) > 1:

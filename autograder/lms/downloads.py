@@ -1,13 +1,13 @@
-"""What Canvas, Moodle and Blackboard call the files of a download: whose they are, and of which attempt.
+"""Reads from the names that Canvas, Moodle and Blackboard give to files whose they are and of which attempt.
 
 .. code-block:: text
 
     Canvas      doejane_LATE_12345_67890_hw1-2.ipynb            name, user, upload; -2: uploaded again
     Moodle      Jane Doe_123456_assignsubmission_file_/hw1.ipynb   or with the file's name right behind it
     Blackboard  HW 1_jdoe_attempt_2026-03-01-14-22-33_hw1.ipynb    and a note on it, ...-14-22-33.txt
-    any other   jdoe/hw1.ipynb, or jdoe.ipynb; one folder may lie around those of several students
+    any other   jdoe/hw1.ipynb, or jdoe.ipynb; one folder may contain those of several students
 
-Blackboard's times have no zone: they are taken for this machine's.
+Blackboard's times have no zone; this machine's zone is assumed.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _AGAIN = re.compile(r"-\d+(?=\.[^.]+$)")
 
 @dataclass(frozen=True)
 class Upload:
-    """Whose file it is, and of which attempt.
+    """Whose a file is, and of which attempt.
 
     Args:
-        student: as the system calls them.
-        number: tells two of the same name apart, where the system has one.
+        student: as the LMS calls them.
+        number: distinguishes students of the same name, if the LMS has one.
         file: what the student called the file.
         attempt: names and orders the attempts of one student.
-        order: of two uploads of one file in one attempt the larger one is newer.
-        handed_in: the time in UTC, where the name says it.
-        is_late: the system says so.
+        order: larger for the newer of two uploads of one file in one attempt.
+        handed_in: the time in UTC, if the name says it.
+        is_late: the LMS says so.
     """
 
     student: str
@@ -57,7 +57,7 @@ class Upload:
 
 
 def system_of(paths: list[PurePosixPath]) -> System:
-    """Which system most of the names come from."""
+    """Return the system that most of the names come from."""
     counts: dict[System, int] = {
         "canvas": sum(_CANVAS.match(path.name) is not None for path in paths),
         "moodle": sum(_moodle(path) is not None for path in paths),
@@ -68,7 +68,7 @@ def system_of(paths: list[PurePosixPath]) -> System:
 
 
 def is_note(path: PurePosixPath) -> bool:
-    """Is this what Blackboard itself writes about an attempt?"""
+    """Return whether this is what Blackboard itself writes about an attempt."""
     found = _BLACKBOARD.match(path.name)
     return found is not None and found["file"] is None
 
@@ -76,13 +76,15 @@ def is_note(path: PurePosixPath) -> bool:
 def reader_of(
     paths: list[PurePosixPath], system: System, assignment: str, notes: Mapping[PurePosixPath, str]
 ) -> Callable[[PurePosixPath], Upload | None]:
-    """What reads a name of this download; it gives None for what is none of the system's, or no file of a student's.
+    """Return the function that reads a name of this download.
+
+    It gives None for a name that is not of this system, or not of a student's file.
 
     Args:
         paths: all names of the download.
-        system: whose they are.
-        assignment: our name of what was handed in, which may be the system's too.
-        notes: what stands in the files that `is_note` knows.
+        system: the one they come from.
+        assignment: our name of the assignment, which may be the system's too.
+        notes: the contents of the files that `is_note` recognizes.
 
     Raises:
         UsageError: the names can be read in more than one way.
@@ -115,7 +117,7 @@ def _moodle(path: PurePosixPath) -> Upload | None:
 
 
 def _users(notes: Mapping[PurePosixPath, str]) -> dict[str, str]:
-    """The user in the column's and user's name that files begin with, as Blackboard's notes have it in brackets."""
+    """Return the user in each ``column_user`` that files begin with; Blackboard's notes have the user in brackets."""
     users: dict[str, str] = {}
     for path, note in notes.items():
         head = path.name.partition("_attempt_")[0]
@@ -126,7 +128,7 @@ def _users(notes: Mapping[PurePosixPath, str]) -> dict[str, str]:
 
 
 def _column(heads: set[str], users: Mapping[str, str], assignment: str) -> str:
-    """The column's name, which all files begin with: it may have underscores, as a user's name may."""
+    """Return the column's name, with which all files begin; both it and a user's name may contain underscores."""
     for head, user in users.items():
         return head.removesuffix(user)
     shared = takewhile(lambda parts: len(set(parts)) == 1, zip(*(head.split("_")[:-1] for head in heads), strict=False))
@@ -168,7 +170,7 @@ def _blackboard(path: PurePosixPath, user_of: Callable[[str], str]) -> Upload | 
 
 
 def _is_wrapped(paths: list[PurePosixPath]) -> bool:
-    """Does one folder lie around those of several students, as where a folder of folders was packed?"""
+    """Return whether one folder contains those of several students, as when a folder of folders was packed."""
     code = [path.parts for path in paths if path.suffix.lower() in (".ipynb", ".py")]
     return (
         len({path.parts[0] for path in paths}) == 1

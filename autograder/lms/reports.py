@@ -1,4 +1,4 @@
-"""Reports as other graders' machines write them: Gradescope's ``results.json`` and pytest's JUnit XML."""
+"""Reports in the formats of other graders: Gradescope's ``results.json`` and pytest's JUnit XML."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def as_gradescope(report: GradeReport, language: Language) -> str:
-    """What Gradescope reads from ``/autograder/results/results.json``.
+    """Return what Gradescope reads from ``/autograder/results/results.json``.
 
-    A submission that could not be graded by our fault has no score in it, which Gradescope shows as a failure of the
-    autograder, not as a zero.
+    A submission that we could not grade gets no score, which Gradescope shows as a failure of the autograder, not as a
+    zero.
     """
     report_for_student = report.model_copy(update={"exercises": tuple(e.for_student() for e in report.exercises)})
     tests = [
@@ -47,7 +47,7 @@ def as_gradescope(report: GradeReport, language: Language) -> str:
 
 
 def not_graded(words: str) -> str:
-    """The same for a submission that has no report, with something to say to its student."""
+    """Return the same for a submission without a report, with a message to its student."""
     document = {"output": words, "output_format": "text", "visibility": "visible", "tests": []}
     return json.dumps(document, ensure_ascii=False, indent=1)
 
@@ -68,7 +68,7 @@ def _gradescope_test(result: CriterionResult, number: str, exercise: str, langua
 
 
 def _told(result: CriterionResult, language: Language) -> str:
-    """Message, diagnosis and hint; of a hidden criterion there is none."""
+    """Return message, diagnosis and hint; a hidden criterion has none of them."""
     parts = [result.message.get(language)]
     parts += [
         words.get(language) for words in (result.diagnosis.text if result.diagnosis else None, result.hint) if words
@@ -77,7 +77,7 @@ def _told(result: CriterionResult, language: Language) -> str:
 
 
 def as_junit(reports: Sequence[GradeReport], language: Language) -> str:
-    """One ``testsuite`` for each submission, one ``testcase`` for each criterion, as pytest writes them."""
+    """Return JUnit XML as pytest writes it: a ``testsuite`` per submission, a ``testcase`` per criterion."""
     root = Element("testsuites", name="pytest tests")
     for report in sorted(reports, key=lambda r: (r.assignment, r.student)):
         results = [criterion for exercise in report.exercises for criterion in exercise.criteria]
@@ -112,5 +112,5 @@ def _junit_case(suite: Element, report: GradeReport, result: CriterionResult, la
 
 
 def _xml(words: str) -> str:
-    """What XML cannot hold is replaced."""
+    """Replace what XML cannot hold."""
     return _NO_XML.sub("\ufffd", words)

@@ -33,8 +33,8 @@ python3 -m venv "$environment"
 
 _RUN = """\
 #!/usr/bin/env bash
-# Gradescope runs this for every submission and then reads results.json, which therefore is always written. One without
-# a score is a failure of the autograder there, not a zero; the reason is printed, which only the staff sees.
+# Gradescope runs this for every submission and then reads results.json, so the file is always written. Without a score
+# it counts as a failure of the autograder, not as a zero; the reason is printed, where only the staff sees it.
 set -euo pipefail
 root="${{AUTOGRADER_ROOT:-/autograder}}"
 python="${{AUTOGRADER_VENV:-/opt/autograder}}/bin/python"
@@ -54,14 +54,14 @@ trap finish EXIT
 mkdir "$work/student"
 cp -r "$root/submission" "$work/student/$assignment"
 cd "$root/source/course"
-# it fails, too, where the report says that something could not be graded
+# this also fails if the report says that something could not be graded
 "$python" -m autograder grade "$work" --assignment "$assignment" --no-gradebook --jobs 1 --out "$work/reports.jsonl" ||
     [ -s "$work/reports.jsonl" ]
 "$python" -m autograder export "$work/reports.jsonl" --to gradescope --out "$results" --lang {language}
 """
 
 _WORKFLOW = """\
-# Runs the visible criteria on every push: what they say stands in the log of the step.
+# Runs the visible criteria on every push; the log of the step shows what they say.
 name: autograder
 on: [push, workflow_dispatch]
 permissions:
@@ -82,15 +82,15 @@ jobs:
 
 
 def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Path]:
-    """A folder to be zipped and given to Gradescope as an autograder; gives the files that run.
+    """Write a folder to be zipped and given to Gradescope as an autograder; return the scripts in it.
 
     Args:
-        course: whose secret seeds the inputs.
+        course: its secret seeds the inputs.
         assignment: the folder in ``solutions/``.
         folder: new or empty.
 
     Raises:
-        UsageError: the folder holds something, or cannot be written.
+        UsageError: the folder is not empty, or cannot be written.
     """
     name = assignment.name
     _begin(folder)
@@ -103,7 +103,7 @@ def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Pat
         key.parent.mkdir(parents=True)
         key.write_text(course.key().hex() + "\n", encoding="ascii")
         failed = text(
-            "this could not be graded, by no fault of yours, and has no score yet: please tell your instructors"
+            "this could not be graded, through no fault of yours, and has no score yet: please tell your instructors"
         )
         language = assignment.settings.language
         run = _RUN.format(name=shlex.quote(name), failed=not_graded(failed.get(language)), language=language)
@@ -116,15 +116,15 @@ def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Pat
 
 
 def github_classroom(course: Course, assignment: Assignment, folder: Path) -> list[Path]:
-    """A template repository for GitHub Classroom: what students get, and a workflow that checks it.
+    """Write a template repository for GitHub Classroom: what students get, and a workflow that checks it.
 
     Args:
         course: with what students get in ``assignments/``.
-        assignment: its name counts.
+        assignment: only its name is used.
         folder: new or empty.
 
     Raises:
-        UsageError: the assignment is not released, or the folder holds something or cannot be written.
+        UsageError: the assignment is not released, or the folder is not empty or cannot be written.
     """
     released = course.root / "assignments" / assignment.name
     if not (released / f"{assignment.name}.ipynb").is_file():
@@ -154,11 +154,11 @@ def github_classroom(course: Course, assignment: Assignment, folder: Path) -> li
 
 def _begin(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(text("{folder}: is there already; name a new folder with --out", folder=folder))
+        raise UsageError(text("{folder}: already exists; name a new folder with --out", folder=folder))
 
 
 def _requirement(folder: Path, place: str) -> list[str]:
-    """What pip is asked for in a folder; a package that was not installed from an index is brought along."""
+    """Return pip's arguments for a folder; put our package into it if it was not installed from an index."""
     if not (_CHECKOUT / "pyproject.toml").is_file():
         installed = distribution(_NAME)
         if installed.read_text("direct_url.json") is None:
@@ -177,7 +177,7 @@ def _requirement(folder: Path, place: str) -> list[str]:
 
 
 def _wheel(installed: Distribution, folder: Path) -> Path:
-    """The installed package as the wheel that it came from."""
+    """Write the installed package as the wheel that it came from."""
     path = folder / f"{_NAME.replace('-', '_')}-{installed.version}-py3-none-any.whl"
     files = [
         file

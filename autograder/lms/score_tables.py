@@ -16,7 +16,7 @@ from autograder.lms.scores import Score
 
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _BOM = "\ufeff"
-"""What makes spreadsheets read UTF-8."""
+"""Makes spreadsheets read UTF-8."""
 _CANVAS_HEAD = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 _CANVAS_WHOSE = ("ID", "SIS User ID", "SIS Login ID", "Student")
 _MOODLE_HEAD = ("Identifier", "Full name", "Email address", "Status", "Grade", "Maximum grade", "Feedback comments")
@@ -26,11 +26,11 @@ _ID_BEHIND = re.compile(r"^(?P<name>.+)_(?P<id>\d+)$")
 
 @dataclass(frozen=True)
 class Exported:
-    """A file, and the students whose scores found no place in it.
+    """A file, and the students whose scores have no place in it.
 
     Args:
         content: of the file.
-        unplaced: students that a roster does not know.
+        unplaced: students that are not in the roster.
     """
 
     content: str | bytes
@@ -42,7 +42,7 @@ def _exercises(scores: Sequence[Score]) -> list[str]:
 
 
 def _rows(scores: Sequence[Score]) -> list[list[Any]]:
-    """A head and a line for each score."""
+    """Return a header and a line for each score."""
     names = _exercises(scores)
     rows: list[list[Any]] = [["student", "assignment", "status", "score", "max_score", *names]]
     for score in scores:
@@ -54,12 +54,12 @@ def _rows(scores: Sequence[Score]) -> list[list[Any]]:
 
 
 def as_csv(scores: Sequence[Score]) -> Exported:
-    """One line per student and assignment, one column per exercise."""
+    """Return a CSV file with a line per student and assignment and a column per exercise."""
     return Exported(_written(_rows(scores)))
 
 
 def as_xlsx(scores: Sequence[Score]) -> Exported:
-    """A workbook with a sheet for each assignment."""
+    """Return a workbook with a sheet for each assignment."""
     import openpyxl
     from openpyxl.styles import Font
 
@@ -73,7 +73,7 @@ def as_xlsx(scores: Sequence[Score]) -> Exported:
                 cell = sheet.cell(sheet.max_row, column)
                 cell.value = _printable(value)
                 if isinstance(value, str):
-                    cell.data_type = "s"  # what looks like a formula stays words
+                    cell.data_type = "s"  # what looks like a formula stays text
         for cell in sheet[1]:
             cell.font = Font(bold=True)
         sheet.freeze_panes = "B2"
@@ -83,14 +83,16 @@ def as_xlsx(scores: Sequence[Score]) -> Exported:
 
 
 def as_canvas(scores: Sequence[Score], roster: Path | None) -> Exported:
-    """Canvas's gradebook: its own export with the scores filled in, or a table by the numbers in students' names.
+    """Return a table that Canvas's gradebook imports.
+
+    It is the roster with the scores filled in; without one, a table by the numbers in students' names.
 
     Args:
         scores: of any number of assignments, one column each.
-        roster: what Canvas's gradebook exports.
+        roster: an export of Canvas's gradebook.
 
     Raises:
-        UsageError: the roster is no such file.
+        UsageError: the roster is not such an export.
     """
     assignments = {score.assignment: score.max_score for score in scores}
     if roster is None:
@@ -119,7 +121,7 @@ def as_canvas(scores: Sequence[Score], roster: Path | None) -> Exported:
 
 
 def _canvas_column(head: list[str], assignment: str) -> int:
-    """The column of an assignment: of its name, with Canvas's number behind it; a new one where there is none."""
+    """Return the column of an assignment, named after it with or without Canvas's number; add it if missing."""
     for position, title in enumerate(head):
         if re.sub(r"\s*\(\d+\)$", "", title) == assignment:
             return position
@@ -141,19 +143,19 @@ def _canvas_without_roster(scores: Sequence[Score], assignments: Mapping[str, fl
 
 
 def as_moodle(scores: Sequence[Score], roster: Path | None) -> Exported:
-    """Moodle's grading worksheet with the scores filled in, or a table for its import of grades by ID number.
+    """Return Moodle's grading worksheet with the scores filled in, or a table to import grades by ID number.
 
     Args:
         scores: of one assignment.
-        roster: the worksheet that Moodle gives.
+        roster: the worksheet from Moodle.
 
     Raises:
-        UsageError: there are several assignments, or the roster is no such worksheet.
+        UsageError: there are several assignments, or the roster is not such a worksheet.
     """
     names = {score.assignment for score in scores}
     if len(names) != 1:
         raise UsageError(
-            text("Moodle takes one assignment a file, not {count}; name it with --assignment", count=len(names))
+            text("Moodle takes one assignment per file, not {count}; choose one with --assignment", count=len(names))
         )
     if roster is None:
         rows: list[list[Any]] = [["ID number", min(names), "Feedback comments"]]
@@ -182,7 +184,7 @@ def as_moodle(scores: Sequence[Score], roster: Path | None) -> Exported:
 
 
 def _fill(rows: Sequence[list[str]], scores: Sequence[Score], whose: Sequence[int], values: Any) -> tuple[str, ...]:
-    """Put scores into the lines of their students; gives those that are in no line, or in several."""
+    """Put scores into the lines of their students; return the students found in no line, or in several."""
     lines: dict[str, list[list[str]]] = {}
     for row in rows:
         for name in {_folded(row[column]) for column in whose if row[column].strip()}:
@@ -205,7 +207,7 @@ def _folded(name: str) -> str:
 
 
 def _number(score: Score) -> str:
-    """A score as systems read it; empty where there is none, which leaves what they have."""
+    """Return a score as LMSs read it; empty if there is none, which leaves what they have."""
     return "" if score.score is None else f"{score.score:.6g}"
 
 
@@ -221,7 +223,7 @@ def _read(path: Path) -> list[list[str]]:
 
 
 def _written(rows: Iterable[Sequence[Any]], *, plain: bool = True) -> str:
-    """The lines as CSV; words of a student's never become a formula."""
+    """Return the lines as CSV; nothing a student wrote becomes a formula."""
     content = io.StringIO(newline="")
     content.write(_BOM)
     writer = csv.writer(content, lineterminator="\r\n")

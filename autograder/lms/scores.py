@@ -1,4 +1,4 @@
-"""The scores that go out: from reports, or from nbgrader's gradebook with what was graded by hand and late."""
+"""The scores that go out: from reports, or from nbgrader's gradebook with manual scores and late penalties."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Score:
     Args:
         student: as the course calls them.
         assignment: its name.
-        score: None where it could not be graded: never a zero.
-        max_score: what could be reached.
+        score: None if it could not be graded, never 0.
+        max_score: the most there is to earn.
         exercises: the score of each.
-        status: of the report; ``missing`` where the gradebook knows a student who handed in nothing.
-        feedback: the titles of what is not met, in the words of its language.
+        status: of the report; ``missing`` if the gradebook knows a student who handed in nothing.
+        feedback: the titles of the criteria not met, in one language.
     """
 
     student: str
@@ -33,7 +33,7 @@ class Score:
 
 
 def of_reports(reports: Iterable[GradeReport], language: str = "en") -> list[Score]:
-    """The scores of some reports."""
+    """Return the scores of some reports."""
     return [
         Score(
             student=report.student,
@@ -59,15 +59,17 @@ def _feedback(report: GradeReport, language: str) -> str:
 
 
 def with_gradebook(scores: list[Score], root: Path, assignment: str | None = None) -> list[Score]:
-    """The same with the totals of nbgrader's gradebook: what was graded by hand counts, and what is late.
+    """Return scores with the totals of nbgrader's gradebook, which count manual scores and late penalties.
+
+    All students of the gradebook are listed.
 
     Args:
         scores: of reports; there may be none.
         root: the course's folder.
-        assignment: the only one; by default all that somebody has handed in. All students are listed.
+        assignment: the only one to include; by default every one that somebody has handed in.
 
     Raises:
-        GradebookError: it cannot be read.
+        GradebookError: the gradebook cannot be read.
     """
     from autograder.gradebook.nbgrader_course import NbgraderCourse
 

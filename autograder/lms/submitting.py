@@ -31,7 +31,7 @@ class HandIn:
         assignment: the folder students have.
         notebook: the file.
         report: the verdicts on the visible criteria.
-        sha256: of the file's bytes, as a grade's report names it too.
+        sha256: of the file's bytes; the report of its grade names it too.
     """
 
     assignment: Assignment
@@ -41,7 +41,7 @@ class HandIn:
 
     @property
     def open(self) -> list[CriterionResult]:
-        """What is not met yet."""
+        """The criteria that are not met yet."""
         return [c for exercise in self.report.exercises for c in exercise.criteria if c.outcome != "passed"]
 
 
@@ -52,16 +52,14 @@ def look_at(path: Path) -> HandIn:
         path: the assignment's folder, or the notebook in it.
 
     Raises:
-        UsageError: there is no such assignment, or no notebook of its name.
+        UsageError: there is no such assignment, or no notebook with its name.
     """
     from autograder.course.course import find_assignment
 
     assignment = find_assignment(path.resolve() if path.is_dir() else path.resolve().parent)
     notebook = assignment.notebook
     if path.is_file() and path.resolve() != notebook.resolve():
-        words = text(
-            "{path}: {notebook} is what is handed in; give the file that name", path=path, notebook=notebook.name
-        )
+        words = text("{path}: only {notebook} can be handed in; rename the file", path=path, notebook=notebook.name)
         raise UsageError(words, for_students=True)
     if not notebook.is_file():
         raise UsageError(
@@ -74,7 +72,7 @@ def look_at(path: Path) -> HandIn:
 
 
 def receipt(handed_in: HandIn, *, time: datetime, way: str) -> dict[str, Any]:
-    """What a student keeps: when which bytes were handed in, and what was open then."""
+    """Return what a student keeps: when they handed in which bytes, and what was open then."""
     return {
         "schema": 1,
         "assignment": handed_in.assignment.name,
@@ -112,7 +110,7 @@ def _as_judged(handed_in: HandIn) -> bytes:
 
 
 def to_exchange(handed_in: HandIn, course_id: str | None) -> None:
-    """Hand in by nbgrader's own command.
+    """Hand in with nbgrader's own command.
 
     Raises:
         UsageError: the notebook has changed meanwhile, or nbgrader refuses, with its reason.
@@ -127,4 +125,4 @@ def to_exchange(handed_in: HandIn, course_id: str | None) -> None:
         reason = told[-1].partition("ERROR |")[2].strip() or told[-1] if told else "no reason given"
         words = text("nbgrader submit: {reason}; without an exchange hand in a zip: --zip FILE", reason=reason)
         raise UsageError(words, for_students=True)
-    _as_judged(handed_in)  # nbgrader may have taken another than the receipt speaks of
+    _as_judged(handed_in)  # nbgrader may have taken a newer file than the receipt names

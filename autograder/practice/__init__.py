@@ -1,1 +1,1 @@
-"""Students check their own work: once, at every save, in a notebook."""
+"""Lets students check their own work: once, at every save, in a notebook."""

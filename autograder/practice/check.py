@@ -1,7 +1,7 @@
-"""A student's own checks: the visible criteria, without any of the course's secrets.
+"""Checks a student's own work by the visible criteria, without any of the course's secrets.
 
 In a notebook ``check("squared_loss")`` judges the function as it is defined right now, in the notebook's own process.
-``autograder check FILE`` judges a file in a process of its own, where the platform has one to offer.
+``autograder check FILE`` judges a file, on Linux in a process of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from autograder.base.i18n import Language, Text, choose_language, text
 from autograder.course import submission as submissions
 from autograder.course.course import PRACTICE_KEY, Assignment, find_assignment
 from autograder.report import html, terminal
-from autograder.results.grade_report import ExerciseResult, GradeReport
+from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
 from autograder.rubric.judge import Judge
 from autograder.rubric.provenance import Provenance
 from autograder.rubric.pytest_session import run_session
@@ -30,7 +30,7 @@ from autograder.rubric.run import judge_one, make_report, open_submission
 from autograder.sandbox import confine
 from autograder.sandbox.generators import preserved_generators
 from autograder.sandbox.process import Zygote
-from autograder.student.failures import frames_outside
+from autograder.student.failures import frames_outside, tell_failure
 from autograder.student.functions import Student
 from autograder.student.local import LocalRunner, run_locally
 from autograder.student.source_use import Source
@@ -40,11 +40,11 @@ _PACKAGE = str(Path(__file__).parents[1])
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check found: a table in Jupyter, plain text elsewhere.
+    """What a check found, shown as a table in Jupyter and as plain text elsewhere.
 
     Args:
         exercises: the verdicts on the visible criteria.
-        language: what the table speaks.
+        language: the language of the table.
     """
 
     exercises: tuple[ExerciseResult, ...]
@@ -52,7 +52,7 @@ class CheckResult:
 
     @property
     def passed(self) -> bool:
-        """Is everything met?"""
+        """Whether every criterion has passed."""
         return all(c.outcome == "passed" for exercise in self.exercises for c in exercise.criteria)
 
     def __repr__(self) -> str:
@@ -70,7 +70,7 @@ def check(exercise: str | None = None, *, lang: Language | None = None) -> Check
         lang: ``zh`` or ``en``; the course's language by default.
 
     Raises:
-        UsageError: the notebook does not lie in an assignment's folder, or there is no such exercise.
+        UsageError: the notebook is not in an assignment's folder, or there is no such exercise.
     """
     names = sys._getframe(1).f_globals
     assignment = find_assignment(Path.cwd())
@@ -94,10 +94,10 @@ def check_file(path: Path, zygote: Zygote | None = None) -> tuple[Assignment, Gr
 
     Args:
         path: the file.
-        zygote: forks the process in which its code runs; without one, that is started as well.
+        zygote: forks the process that runs the file's code; by default a new one is started.
 
     Raises:
-        UsageError: it does not lie in an assignment's folder.
+        UsageError: the file is not in an assignment's folder.
     """
     assignment = find_assignment(path.resolve().parent)
     judge = _visible_judge(assignment, None)
@@ -116,13 +116,12 @@ def check_file(path: Path, zygote: Zygote | None = None) -> tuple[Assignment, Gr
             run_session(judge)
             problems = (*submission.problems, *runner.problems)
     else:
-        _run_here(judge, submission)
-        problems = submission.problems
+        problems = (*submission.problems, *_run_here(judge, submission))
     return assignment, report(submission=submission, problems=problems)
 
 
 def _usage_error(words: Text) -> UsageError:
-    """Before an assignment is found nobody knows which language its students read."""
+    """Return an error in both languages: which one its students read may not be known yet."""
     return UsageError(words, for_students=True)
 
 
@@ -132,25 +131,26 @@ def _visible_judge(assignment: Assignment, exercise: str | None) -> Judge:
 
 
 def _cells_run(names: Mapping[str, Any]) -> list[submissions.Cell]:
-    """The cells that this notebook has run, as IPython keeps them; none in a script."""
+    """Return the cells that this notebook has run, as IPython keeps them; a script has none."""
     sources = names.get("In")
     if not isinstance(sources, list):
         return []
     return [submissions.Cell(f"code cell {n}", n, str(source)) for n, source in enumerate(sources) if n]
 
 
-def _run_here(judge: Judge, submission: submissions.Submission) -> None:
-    """Where a process of its own cannot be had, the student's own code runs in this one."""
-    with chdir(judge.assignment.directory):  # where a notebook runs as well
-        notebook, _ = run_locally(judge.assignment, submission)
+def _run_here(judge: Judge, submission: submissions.Submission) -> list[Problem]:
+    """Run the student's own code in this process, on systems where it cannot have another; return what went wrong."""
+    with chdir(judge.assignment.directory):  # where a notebook runs too
+        notebook, failures = run_locally(judge.assignment, submission)
         source = Source(submission.cells, judge.assignment.exercise_of, judge.assignment.grade_ids)
         judge.begin(Student(judge.assignment.functions, LocalRunner.of(notebook), source))
         run_session(judge)
+    return [Problem.of("cell-error", tell_failure(failure)) for failure in failures]
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """The sums of a check come out as they do when grading."""
+    """Use one thread, so that sums come out as they do in grading."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,11 +1,11 @@
-"""Checks that answer at once: a process of the user's own stands by with everything imported.
+"""Makes checks answer at once: a standby process of the user's own has everything imported.
 
 The first check starts it. It listens on a socket in a folder that only its user may enter, forks once for every check,
-and ends by itself after some idle minutes. Rubric and submission are read anew in every fork, so no verdict is stale.
-What it does know (the interpreter, this package, an assignment's data, what it wants imported) is part of the socket's
-name, so after a change nobody finds it any more.
+and ends by itself after some idle minutes. Every fork reads rubric and submission again, so no verdict is stale. The
+rest of what it knows (the interpreter, this package, an assignment's data and imports) is part of the socket's name, so
+after a change no check finds it any more.
 
-Whatever goes wrong with it, the check is made in this process instead; neither torch nor pytest is imported before.
+If anything goes wrong with it, this process makes the check itself; until then it imports neither torch nor pytest.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from autograder.sandbox.forking import start_program
 from autograder.student.worker_settings import worker_settings_of
 
 IDLE_S = "AUTOGRADER_STANDBY_S"
-"""The environment variable that says how long it stays without a check; 0 for not at all."""
+"""The environment variable for how many seconds it waits for a check; 0 turns it off."""
 
 _DEFAULT_IDLE_S = 600
 _BEYOND_LIMITS_S = 60
@@ -46,7 +46,7 @@ def check_file(path: Path) -> tuple[Assignment, GradeReport]:
     """Judge a file by the visible criteria.
 
     Raises:
-        UsageError: it does not lie in an assignment's folder.
+        UsageError: the file is not in an assignment's folder.
         ConfigError: the rubric is broken.
     """
     assignment = find_assignment(path.resolve().parent)
@@ -59,7 +59,7 @@ def check_file(path: Path) -> tuple[Assignment, GradeReport]:
 
 
 def _ask(assignment: Assignment, path: Path) -> GradeReport | None:
-    """What the process that stands by says; None where it cannot say anything, for whatever reason.
+    """Return the report of the standby process, or None if it has none to give, for whatever reason.
 
     Raises:
         ConfigError: the rubric is broken.
@@ -82,10 +82,10 @@ def _ask(assignment: Assignment, path: Path) -> GradeReport | None:
 
 
 def _connection(settings: WorkerSettings) -> socket.socket:
-    """To the process that stands by, started now if there is none.
+    """Connect to the standby process, starting it if necessary.
 
     Raises:
-        OSError: there cannot be one.
+        OSError: it can be neither reached nor started.
     """
     place = _folder() / f"{_name(settings)}.socket"
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -107,15 +107,15 @@ def _connection(settings: WorkerSettings) -> socket.socket:
 
 
 def _folder() -> Path:
-    """Where the socket is: a folder that nobody else may enter.
+    """Return the folder of the socket, which nobody else may enter.
 
     Raises:
-        OSError: there is none.
+        OSError: there is no such folder, and none can be made.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # without XDG_RUNTIME_DIR it is in the temporary folder, which nobody need know
+        warnings.simplefilter("ignore")  # about a temporary folder: without XDG_RUNTIME_DIR it serves as well
         folder = platformdirs.user_runtime_path("autograder", appauthor=False)
-    for place in (folder.parent, folder):  # others who may write to the parent could exchange the folder
+    for place in (folder.parent, folder):  # anyone who may write to the parent could replace the folder
         place.mkdir(mode=0o700, exist_ok=True)
         found = place.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
@@ -124,7 +124,7 @@ def _folder() -> Path:
 
 
 def _name(settings: WorkerSettings) -> str:
-    """Of all that the process knows before it is asked."""
+    """Return a hash of all that the process knows before it is asked."""
     files = sorted(p for p in _PACKAGE.rglob("*") if p.suffix in (".py", ".po"))
     files += sorted(Path(settings.data).rglob("*")) if settings.data else []
     state = [(str(p), p.stat().st_mtime_ns, p.stat().st_size) for p in files]
@@ -134,10 +134,10 @@ def _name(settings: WorkerSettings) -> str:
 
 
 def _refuse_others(connection: socket.socket) -> None:
-    """Raises PermissionError where another user's process listens."""
+    """Raise PermissionError if another user's process listens."""
     _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     if uid != os.getuid():
-        raise PermissionError("the process that stands by is another user's")
+        raise PermissionError("the standby process belongs to another user")
 
 
 def _idle_s() -> float:

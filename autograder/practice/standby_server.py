@@ -1,4 +1,4 @@
-"""The process that stands by for checks; see `autograder.practice.standby`.
+"""The standby process for checks; see `autograder.practice.standby`.
 
 .. code-block:: text
 
@@ -23,7 +23,7 @@ from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.serving import name_process
 from autograder.sandbox.split import split_off_zygote
 
-if TYPE_CHECKING:  # the zygote is to know nothing that it does not need
+if TYPE_CHECKING:  # the zygote must know nothing that it does not need
     from autograder.sandbox.process import Zygote
 
 _REHEARSAL = {
@@ -85,7 +85,7 @@ def main(descriptor: int, settings: str) -> None:
 
 
 def _listen(place: Path) -> socket.socket:
-    """Take the place over: of two that start at once the later one is found, and the other ends when idle."""
+    """Listen at the place, taking it over: if two start at once, checks find the later; the other ends when idle."""
     beside = place.with_suffix(f".{os.getpid()}")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(beside))
@@ -102,7 +102,7 @@ def _next(listener: socket.socket) -> socket.socket | None:
 
 
 def _warm(zygote: Zygote, folder: Path) -> None:
-    """Make a check of an assignment of our own: what the first one in a process costs, its forks need not pay."""
+    """Check an assignment of our own, so that the forks need not pay what the first check in a process costs."""
     from autograder.datasets import digits
     from autograder.practice import check
     from autograder.sandbox.process import Zygote
@@ -130,7 +130,7 @@ def _fork_check(connection: socket.socket, listener: socket.socket, zygote: Zygo
 
 
 def _answer(connection: socket.socket, control: socket.socket) -> NoReturn:
-    """In the fork: without an answer the other side makes the check itself, and meets the error there."""
+    """Answer in the fork; without an answer the other side makes the check itself and meets the error there."""
     with contextlib.suppress(BaseException):
         name_process("check")
         from autograder.practice import check

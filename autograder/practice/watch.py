@@ -1,7 +1,7 @@
 """`autograder check --watch`: checks a file whenever it is saved and says what that has changed.
 
-Nothing is cleared and nothing jumps: each check adds a few lines below the last. Hints come one at a time, when asked
-for, those of earlier requirements first; which ones have been shown is remembered from check to check.
+Nothing is cleared and nothing jumps: each check adds a few lines below the last. Hints come one at a time, on
+request, those of earlier criteria first; a check does not forget which ones have been shown.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ from rich.text import Text as Styled
 
 from autograder.base.i18n import Language, Text, text
 from autograder.report import terminal
+from autograder.report.condensed import merge
+from autograder.results.cases import requirements
 from autograder.results.grade_report import CriterionResult, GradeReport
 
 _LOOK_EVERY_S = 0.3
 
 
 class Event(Enum):
-    """What happens while one waits."""
+    """What can happen while `watch` waits."""
 
     SAVED = auto()
     HINT = auto()
@@ -35,22 +37,24 @@ class Event(Enum):
 
 
 class Watch:
-    """What has been seen of a file so far.
+    """Compares each check of a file with the one before and shows what has changed.
 
     Args:
-        console: where it is told.
-        language: what it speaks.
+        console: where to show it.
+        language: the language of the output.
+        later: points that are judged by criteria which are not checked here.
     """
 
-    def __init__(self, console: Console, language: Language) -> None:
-        self._console, self._language = console, language
+    def __init__(self, console: Console, language: Language, *, later: float = 0.0) -> None:
+        self._console, self._language, self._later = console, language, later
         self._criteria: dict[str, CriterionResult] = {}
         self._hinted: set[str] = set()
         self.passed = False
 
     def tell(self, report: GradeReport) -> None:
-        """What differs from the check before, and where every exercise stands."""
-        criteria = {c.id: c for exercise in report.exercises for c in exercise.criteria}
+        """Show what differs from the check before, and where every exercise stands."""
+        merged = [merge(r) for exercise in report.exercises for r in requirements(exercise.criteria)]
+        criteria = {c.id: c for c in merged}
         changed = [c for c in criteria.values() if _differs(self._criteria.get(c.id), c)]
         shown = [c for c in changed if self._criteria or c.outcome != "skipped"]
         self._criteria = criteria
@@ -58,21 +62,21 @@ class Watch:
         self.passed = all(c.outcome == "passed" for c in criteria.values())
         if not changed:
             self._say(text("nothing has changed"), "dim")
+        for problem in report.problems:
+            self._console.print(terminal.problem(problem, self._language))
         for result in shown:
             self._draw(result)
-        for problem in report.problems:
-            self._console.print(problem.text.get(self._language), style="yellow", markup=False, highlight=False)
-        self._console.print(terminal.progress(report.exercises, self._language))
+        self._console.print(terminal.progress(report.exercises, self._language, later=self._later))
 
     def hint(self) -> None:
-        """The next hint that has not been shown."""
+        """Show the next hint that has not been shown yet."""
         for result in self._criteria.values():
             if result.outcome == "failed" and result.hint is not None and result.id not in self._hinted:
                 self._hinted.add(result.id)
                 self._console.print(Styled(result.title.get(self._language), style="bold"))
                 self._say(text("hint: {hint}", hint=result.hint))
                 return
-        self._say(text("there is no further hint"), "dim")
+        self._say(text("there are no more hints"), "dim")
 
     def _draw(self, result: CriterionResult) -> None:
         self._console.print(terminal.mark(result, self._language))
@@ -84,19 +88,19 @@ class Watch:
 
 
 def watch(file: Path, check: Callable[[], GradeReport], seen: Watch, console: Console, language: Language) -> None:
-    """Check now and at every save, until q is pressed.
+    """Check at every save, until q is pressed.
 
     Args:
-        file: what is watched.
+        file: the file to watch.
         check: checks it.
-        seen: tells what comes out.
-        console: where it is told that one is waiting.
-        language: what is spoken.
+        seen: shows the results; it has seen the first check.
+        console: where to say what it is waiting for.
+        language: the language of the output.
     """
-    seen.tell(check())
-    console.print(
-        Styled(text("waiting for {file} to be saved · h: next hint · q: quit", file=file.name).get(language), "dim")
+    waiting = Styled(
+        text("waiting for {file} to be saved · h: next hint · q: quit", file=file.name).get(language), "dim"
     )
+    console.print(waiting)
     for event in _events(file):
         if event is Event.QUIT:
             return
@@ -105,14 +109,15 @@ def watch(file: Path, check: Callable[[], GradeReport], seen: Watch, console: Co
         else:
             console.print(Styled(time.strftime("%H:%M:%S"), style="dim"))
             seen.tell(check())
+            console.print(waiting)  # the keys are still in sight after a long list
 
 
 def _differs(before: CriterionResult | None, now: CriterionResult) -> bool:
-    return before is None or (before.outcome, before.message) != (now.outcome, now.message)
+    return before is None or (before.outcome, before.title, before.message) != (now.outcome, now.title, now.message)
 
 
 def _events(file: Path) -> Iterator[Event]:
-    """Keys and saves, as they come; a file that is gone for a moment is being saved."""
+    """Yield keys and saves as they come; a file that is gone for a moment is being saved."""
 
     def stamp() -> tuple[int, int] | None:
         try:
@@ -136,7 +141,7 @@ def _events(file: Path) -> Iterator[Event]:
 
 @contextlib.contextmanager
 def _single_keys() -> Iterator[Callable[[float], str]]:
-    """A function that waits so many seconds for a key; where there is no keyboard it only waits."""
+    """Yield a function that waits so many seconds for a key; without a keyboard it only waits."""
     if sys.platform == "win32" or not sys.stdin.isatty():
         yield _no_key
         return

@@ -128,8 +128,8 @@ def add_to(assignment: Assignment, quiz_file: Path, course: Path) -> list[Loss]:
     source = json.loads(assignment.notebook.read_text(encoding="utf-8"))
     kept = [cell for cell in source["cells"] if _grade_id(cell) not in {*notebook.grade_ids(ours), notebook.IMPORTS}]
     if taken := ({_grade_id(cell) for cell in kept} & {_grade_id(cell) for cell in cells}) - {None}:
-        message = f"has a cell {min(map(str, taken))!r} of its own; rename the quiz's question"
-        raise ConfigError(message, path=assignment.notebook)
+        words = text("has a cell {name!r} of its own; rename the quiz's question", name=min(map(str, taken)))
+        raise ConfigError(words, path=assignment.notebook)
     _write(
         {
             settings: content,
@@ -235,11 +235,13 @@ def _with_exercises(settings: Path, exercises: Mapping[str, Any], ours: Collecti
     document = editor.load(content)
     there = document["exercises"]
     if not isinstance(there, CommentedMap) or there.fa.flow_style():
-        raise ConfigError("must be written in lines, one exercise after the other", path=settings, key="exercises")
+        words = text("must be written in lines, one exercise after the other")
+        raise ConfigError(words, path=settings, key="exercises")
     lines = {name: there.lc.key(name) for name in there}
     for name, (line, _) in lines.items():
         if name in exercises and name not in ours:
-            raise ConfigError("the quiz has a question of this name", path=settings, line=line + 1, key=name)
+            words = text("the quiz has a question of this name; rename one of the two")
+            raise ConfigError(words, path=settings, line=line + 1, key=name)
     sequence = 2 if dash is None else step
     editor.indent(mapping=next(iter(lines.values()))[1], sequence=sequence, offset=dash or 0)
     end = _cut_comment(there, next(reversed(there)))

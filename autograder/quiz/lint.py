@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from autograder.base.errors import SandboxError
-from autograder.base.i18n import Language, Text, same, text
+from autograder.base.i18n import Language, Text, text
 from autograder.quiz.notation import formulas
 from autograder.quiz.notation.parsing import Choices, FormatError, parse_number, shown
 from autograder.quiz.proofs.certificates import needs_proof
@@ -157,12 +157,12 @@ def _wrong_but_right(question: AnyQuestion) -> Iterator[str]:
                 yield from (f"{name}.wrong.{w.is_}" for w in blank.wrong if judge(w.is_).share == 1)
 
 
-def _without_why(question: AnyQuestion) -> Iterator[str]:
+def _without_why(question: AnyQuestion) -> Iterator[str | Text]:
     match question:
         case Single() | Multi():
             for name, option in question.options.items():
                 if name not in question.key and option.why is None:
-                    yield f"option {name}"
+                    yield text("option {name}", name=name)
         case TrueFalse() if question.why is None:
             yield "why"
         case Match():
@@ -226,7 +226,7 @@ def _languages(words: Text) -> Iterator[Text]:
     elif en == zh and len(_WORD.findall(en)) > 2:
         yield text("the Chinese text is missing: both languages say the same")
     for language in (words.en, words.zh):
-        yield from map(same, formulas.problems(language))
+        yield from formulas.problems(language)
 
 
 def _letters_named(words: Text, question: AnyQuestion) -> list[str]:

@@ -59,10 +59,10 @@ def criteria(
             proofs = certificates.load(quiz_file, quiz)
         variants = certificates.variants_of(quiz, proofs)
     except UsageError as error:
-        raise ConfigError(str(error), path=quiz_file) from None
+        raise ConfigError(error.text, path=quiz_file) from None
     if certificates.fingerprint_of_quiz(quiz, variants) != sha256:
         raise ConfigError(
-            "has changed since its notebook was made; run `autograder quiz release --to notebook` again",
+            text("has changed since its notebook was made; run `autograder quiz release --to notebook` again"),
             path=quiz_file,
         )
     scorer = Scorer(quiz, variants)
@@ -102,8 +102,9 @@ def _form(question: ShownQuestion) -> Test:
         function = _function(student, question)
         if question.type == "code":
             names = _given(question.given, Proof(), 0)
-            _refuse_forbidden(question.forbid, function)
-            if isinstance(function(*(names[name] for name in question.given)), str):
+            arguments = [names[name] for name in question.given]
+            _refuse_forbidden(question.forbid, function, arguments)
+            if isinstance(function(*arguments), str):
                 raise StudentError(text("the answer is text; return the value of your expression"))
             return
         answer = _plain(function())
@@ -256,19 +257,26 @@ def _code(question: Code) -> Callable[[Student], None]:
 
     def judge(student: Student) -> None:
         function = _function(student, question)
-        _refuse_forbidden(question.forbid, function)
         proof = question.prove or Proof()
         for seed in proof.seeds:
             names = _given(question.given, proof, seed)
-            result = function(*(names[name] for name in question.given))
+            arguments = [names[name] for name in question.given]
+            if seed == proof.seeds[0]:
+                _refuse_forbidden(question.forbid, function, arguments)
+            result = function(*arguments)
             checks.assert_close(result, _value(question.answer, names), rtol=question.rtol, atol=question.atol)
 
     return judge
 
 
-def _refuse_forbidden(forbid: Sequence[str], function: StudentFunction) -> None:
-    if forbid and (use := function.find_use(*(name.lower() for name in forbid))):
-        raise StudentError(text("`{name}` may not be used in this answer", name=use.expression))
+def _refuse_forbidden(forbid: Sequence[str], function: StudentFunction, arguments: Sequence[Any]) -> None:
+    if not forbid:
+        return
+    uses = function.record(arguments, *forbid, exact=True)
+    if uses is None:
+        raise StudentError(text("`{name}` may not be used in this answer", name="sys.setprofile"))
+    if uses:
+        raise StudentError(text("`{name}` may not be used in this answer", name=uses[0].operation))
 
 
 def _given(given: Mapping[str, str], proof: Proof, seed: int) -> dict[str, Any]:
@@ -289,4 +297,5 @@ def _value(expression: str, names: dict[str, Any]) -> Any:
     try:
         return eval(expression, names)  # noqa: S307 -- the author's own code
     except Exception as error:
-        raise SandboxError(f"{expression!r} fails: {type(error).__name__}: {error}") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise SandboxError(text("{expression!r} fails: {reason}", expression=expression, reason=reason)) from error

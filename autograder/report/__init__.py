@@ -1,1 +1,1 @@
-"""What people see of results: tables for terminals, HTML for notebooks. Only the command line prints."""
+"""Shows results: as tables in terminals, as HTML in notebooks and pages. Only the command line prints."""

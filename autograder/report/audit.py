@@ -1,4 +1,4 @@
-"""What an audit found, for terminals: what each criterion kills, what survives, what has to be mended."""
+"""Shows an audit in terminals: what each criterion kills, what survives, what needs fixing."""
 
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ from autograder.results.audit import Audit
 
 
 def tables(audit: Audit, language: Language) -> Group:
-    """One assignment: a line per criterion, the survivors, the faults, the rates."""
-    parts: list[RenderableType] = [Styled(audit.assignment, style="bold"), _criteria(audit, language)]
+    """Return tables about one assignment: a line per criterion, the survivors, the faults, the rates."""
+    parts: list[RenderableType] = [Styled(audit.assignment, style="bold")]
+    if audit.criteria:
+        parts.append(_criteria(audit, language))
+    if audit.keys > 1:
+        parts.append(_shares(audit, language))
     if audit.survivors:
-        parts.append(Styled(text("generated versions that lose nothing:").get(language), style="yellow"))
+        parts.append(Styled(text("generated versions that lose no points:").get(language), style="yellow"))
         parts.extend(Styled(f"  {version.id}") for version in audit.survivors)
     paid = [v for v in audit.of("trivial") if v.earned]
     if paid:
-        parts.append(Styled(text("versions that solve nothing and earn something:").get(language), style="yellow"))
+        parts.append(Styled(text("versions that solve nothing but earn points:").get(language), style="yellow"))
         parts.extend(Styled(f"  {v.earned:g} / {v.points:g}  {v.id}") for v in paid)
     undiagnosed = [v for v in audit.of("mutant") if not v.is_named]
     if undiagnosed:
         parts.append(Styled(text("mutants that no diagnosis names:").get(language), style="yellow"))
         parts.extend(Styled(f"  {v.id}" + (f" ({v.diagnosis})" if v.diagnosis else "")) for v in undiagnosed)
     if audit.faults:
-        parts.append(Styled(text("to be mended:").get(language), style="bold red"))
+        parts.append(Styled(text("needs fixing:").get(language), style="bold red"))
         parts.extend(Styled(f"  {fault}", style="red") for fault in audit.faults)
     parts.append(_summary(audit, language))
     return Group(*parts)
@@ -38,10 +42,27 @@ def _criteria(audit: Audit, language: Language) -> Table:
     for heading in (text("named mutants"), text("generated"), text("decisive")):
         table.add_column(Styled(heading.get(language)), justify="right")
     for criterion in audit.criteria:
+        if not criterion.tried:
+            words = text("no version was tried against it").get(language)
+            table.add_row(Styled(f"{criterion.id}: {words}", style="red"), "", "", "")
+            continue
         kills = criterion.named + criterion.generated
         style = "" if criterion.decisive else "yellow" if kills else "red"
         counts = (criterion.named, criterion.generated, criterion.decisive)
         table.add_row(Styled(criterion.id, style=style), *(Styled(str(count), style=style) for count in counts))
+    return table
+
+
+def _shares(audit: Audit, language: Language) -> Table:
+    """Return a line for each named version, and for each generated one that some keys miss."""
+    table = plain_table()
+    table.add_column(Styled(text("version").get(language)))
+    table.add_column(Styled(text("keys that judge it rightly").get(language)), justify="right")
+    for version in audit.versions:
+        if version.kind in ("mutant", "equivalent") or (version.kind == "generated" and version.share < 1):
+            right = round(version.share * version.keys)
+            style = "" if right == version.keys else "red"
+            table.add_row(Styled(version.id, style=style), Styled(f"{right} / {version.keys}", style=style))
     return table
 
 

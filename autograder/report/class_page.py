@@ -1,4 +1,4 @@
-"""The class at a glance: one HTML page that needs nothing from elsewhere, in both languages."""
+"""Shows the class at a glance: one self-contained HTML page in both languages."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _MOST_PROBLEMS = 3
 
 
 def page(classroom: Classroom, language: Language) -> str:
-    """The page.
+    """Return the page.
 
     Args:
-        classroom: what it shows.
-        language: shown first; a button switches.
+        classroom: the class to show.
+        language: the language shown first; a button switches it.
     """
     judged = [e for e in classroom.exercises if e.mean is not None and e.max_score]
     return render(
@@ -50,13 +50,13 @@ def _numbers(classroom: Classroom) -> Sequence[tuple[Text, str]]:
         (text("cannot be read"), str(len(classroom.of("unreadable")))),
         (text("could not be graded"), str(len(classroom.of("error")))),
         (text("handed in nothing"), str(len(classroom.missing))),
-        (text("seconds of grading"), f"{sum(seconds):.1f}"),
-        (text("the longest"), f"{max(seconds, default=0):.2f} s"),
+        (text("seconds spent grading"), f"{sum(seconds):.1f}"),
+        (text("longest"), f"{max(seconds, default=0):.2f} s"),
     ]
 
 
 def _message(mistake: Mistake) -> Text | None:
-    """What its example says beyond the mistake's own text."""
+    """Return what its example says beyond the mistake's own text, or None."""
     message = mistake.example.message
     if message.en and message.en != mistake.text.en:
         return Text(en=message.en, zh=message.zh or message.en)
@@ -64,7 +64,7 @@ def _message(mistake: Mistake) -> Text | None:
 
 
 def _students(classroom: Classroom) -> Iterator[tuple[GradeReport, list[float | None]]]:
-    """Every report with its score in each exercise."""
+    """Yield every report with its score in each exercise."""
     for report in classroom.reports:
         scores = {exercise.name: exercise.score for exercise in report.exercises}
         yield report, [scores.get(exercise.name) for exercise in classroom.exercises]

@@ -1,10 +1,11 @@
-"""Results for notebooks: a small table that looks right on light and dark pages."""
+"""Shows results in notebooks: as a small table that looks right on light and dark pages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from autograder.base.i18n import Language
+from autograder.report.condensed import condense
 from autograder.report.templates import fragment
 from autograder.report.terminal import MARKS, explanation, score_of
 from autograder.results.grade_report import CriterionResult, ExerciseResult
@@ -13,21 +14,21 @@ _TEMPLATE = "report/templates/notebook.html"
 
 
 def table(exercises: Sequence[ExerciseResult], language: Language) -> str:
-    """The criteria of some exercises; everything a student wrote is escaped."""
+    """Return a table of the criteria of some exercises; everything a student wrote is escaped."""
     rows = [
-        (e.title.get(language), e.name, score_of(e), [_criterion(result, language) for result in e.criteria])
+        (e.title.get(language), e.name, score_of(e), [_criterion(result, language) for result in condense(e.criteria)])
         for e in exercises
     ]
     return str(fragment(_TEMPLATE, "table", rows))
 
 
 def paragraphs(words: Sequence[str]) -> str:
-    """Paragraphs of plain words, escaped, each with its own line breaks."""
+    """Return paragraphs of plain words, escaped, which keep their line breaks."""
     return str(fragment(_TEMPLATE, "paragraphs", words))
 
 
 def preformatted(words: str) -> str:
-    """Plain words as they were written, escaped."""
+    """Return plain words as they were written, escaped."""
     return str(fragment(_TEMPLATE, "preformatted", words))
 
 

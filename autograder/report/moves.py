@@ -1,4 +1,4 @@
-"""Who moves when an assignment is graded again, for terminals and as plain values."""
+"""Shows who moves when an assignment is graded again: in terminals and as plain values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from autograder.results.moves import Change, Move
 
 
 def table(moves: Sequence[Move], language: Language) -> Table:
-    """A line for each student, and one for each criterion that makes the difference."""
+    """Return a table with a line for each student and each criterion that makes the difference."""
     found = plain_table()
     found.add_column(text("student").get(language))
     for heading in (text("before"), text("after"), same("")):
@@ -35,7 +35,7 @@ def table(moves: Sequence[Move], language: Language) -> Table:
 
 
 def as_values(move: Move) -> dict[str, Any]:
-    """One student's move as plain values."""
+    """Return one student's move as plain values."""
     return {
         "student": move.student,
         "before": move.before.score if move.before is not None else None,

@@ -1,4 +1,4 @@
-"""Pictures of a class as SVG for a page: in the page's own colours, light or dark."""
+"""Draws a class as SVG for a page: in the page's own colours, light or dark."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _INK, _FILL = "#010203", "#040506"
 """Stand for the page's own colours until the picture is written."""
 
 _WIDTH = 4.4
-"""Inches: about a phone's width, where what is written in a wide picture would be too small to read."""
+"""Inches: about a phone's width, on which the words in a wider picture would be too small to read."""
 
 
 def histogram(values: Sequence[float], *, upper: float) -> Markup:
-    """How many values lie where between 0 and ``upper``."""
+    """Draw how values are distributed between 0 and ``upper``."""
     from matplotlib.ticker import MaxNLocator
 
     count = int(upper) if upper == int(upper) and 5 <= upper <= 25 else 20
@@ -36,7 +36,7 @@ def histogram(values: Sequence[float], *, upper: float) -> Markup:
 
 
 def bars(names: Sequence[str], shares: Sequence[float]) -> Markup:
-    """A bar from 0 to 100 % for each name, the first on top."""
+    """Draw a bar from 0 to 100 % for each name, the first on top."""
 
     def draw(axes: Axes) -> None:
         axes.barh(range(len(names)), [100 * share for share in shares], color=_FILL, height=0.7)
@@ -68,7 +68,7 @@ def _svg(draw: Callable[[Axes], None], *, height: float, name: str) -> Markup:
         "font.size": 9,
     }
     with mpl.rc_context(style), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a glyph its own fonts lack: the browser's have it
+        warnings.simplefilter("ignore")  # about glyphs that its own fonts lack: the browser's have them
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         figure.patch.set_alpha(0)
         axes = figure.add_subplot()

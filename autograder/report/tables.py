@@ -1,15 +1,15 @@
-"""What every table for terminals has in common."""
+"""What all tables for terminals have in common."""
 
 from __future__ import annotations
 
 from rich.table import Table
 
 GAP = 2
-"""Columns of the terminal between two of a table."""
+"""How many columns of the terminal lie between two columns of a table."""
 
 
 def points(value: float | None) -> str:
-    """A score as short as it can be said.
+    """Return a score in as few characters as possible, with at most two decimals.
 
     >>> points(2.0), points(0.3333333), points(None)
     ('2', '0.33', '?')
@@ -18,5 +18,5 @@ def points(value: float | None) -> str:
 
 
 def plain_table() -> Table:
-    """A table without lines, as all of ours are."""
+    """Return a table without lines, as all of ours are."""
     return Table(header_style="bold", box=None, pad_edge=False, padding=(0, GAP, 0, 0))

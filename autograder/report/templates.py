@@ -1,7 +1,7 @@
-"""Every page is a Jinja2 template beside the package that fills it in; this is the one environment for all of them.
+"""Fills in pages: one Jinja2 environment for all templates, which lie in the packages that use them.
 
 A template's name is its path in the package, ``gradebook/templates/feedback.html``. Values are escaped unless they
-are `Markup`, and a name that nobody gave a value stops the page. Jinja2 is imported with the first page.
+are `Markup`, and a name without a value is an error. Jinja2 is imported with the first page.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def render(template: str, **values: Any) -> str:
 
     Args:
         template: its path in the package.
-        values: by name; ``language`` is the one that the filter ``say`` speaks.
+        values: by name; ``language`` is the language of the filter ``say``.
     """
     return environment().get_template(template).render(values)
 
@@ -36,7 +36,7 @@ def fragment(template: str, macro: str, *values: Any) -> Markup:
 
 @cache
 def environment() -> Environment:
-    """The environment that every page is made with."""
+    """Return the environment that makes every page."""
     from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 
     made = Environment(
@@ -55,5 +55,5 @@ def environment() -> Environment:
 
 
 def _say(context: Context, words: Text) -> str:
-    """A text in the language of the page."""
+    """Return a text in the language of the page."""
     return words.get(context["language"])

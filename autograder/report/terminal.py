@@ -1,33 +1,36 @@
-"""Results for terminals: a table of a whole class, and the criteria of one submission."""
+"""Shows results in terminals: a table of a whole class, and the criteria of one submission."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text as Styled
 
 from autograder.base.i18n import Language, text
+from autograder.report.condensed import condense
 from autograder.report.tables import GAP, plain_table, points
-from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
+from autograder.results.cases import requirements
+from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport, Problem
 
 MARKS = {"passed": "✓", "failed": "✗", "error": "!", "skipped": "–"}
+_SYNTAX = re.compile(r"(?:Syntax|Indentation|Tab)Error\b")
 _TOTAL_WIDTH = 5
 _PROBLEMS_WIDTH = 40
 _STYLES = {"passed": "green", "failed": "red", "error": "yellow", "skipped": "dim"}
 
 
 def class_table(reports: Sequence[GradeReport], language: Language, width: int) -> Group:
-    """One line per submission: the score of each exercise, the total, the problems.
+    """Return a table with one line per submission: the score of each exercise, the total, the problems.
 
     Args:
         reports: of one assignment.
         language: of the headings and problems.
-        width: columns of the terminal. Where the scores do not fit, each exercise is a mark; problems that do not fit
-            beside the scores come as a list of their own.
+        width: columns of the terminal. If the scores do not fit, each exercise is a mark; problems that do not fit
+            beside the scores become a list of their own.
     """
     ordered = sorted(reports, key=lambda r: r.student)
     exercises = {e.name: e.max_score for report in ordered for e in report.exercises}
@@ -68,7 +71,7 @@ def class_table(reports: Sequence[GradeReport], language: Language, width: int) 
 
 
 def summary(reports: Sequence[GradeReport], language: Language) -> Styled:
-    """Counts and the mean, in one line."""
+    """Return the counts and the mean in one line."""
     scores = [report.score for report in reports if report.score is not None]
     maximum = max((report.max_score for report in reports), default=0)
     by_status = {status: sum(r.status == status for r in reports) for status in ("graded", "unreadable", "error")}
@@ -83,51 +86,86 @@ def summary(reports: Sequence[GradeReport], language: Language) -> Styled:
 
 
 def criteria(exercises: Sequence[ExerciseResult], language: Language) -> Group:
-    """Every criterion with its mark; what failed with message, likely cause and hint."""
+    """Return every criterion with its mark, those that failed with message, likely cause and hint."""
     parts: list[RenderableType] = []
     for exercise in exercises:
         score = score_of(exercise)
         parts.append(Styled.assemble((exercise.title.get(language), "bold"), f"  ({exercise.name})  {score}"))
-        for result in exercise.criteria:
+        for result in condense(exercise.criteria):
             parts.append(Padding(mark(result, language), (0, 0, 0, 2)))
             parts.extend(Padding(Styled(line), (0, 0, 0, 6)) for line in explanation(result, language))
     return Group(*parts)
 
 
 def score_of(exercise: ExerciseResult) -> str:
-    """What was earned of what there is; nothing where there are no points, only things to be told."""
+    """Return the points earned and possible; nothing for an exercise that is worth no points."""
     return f"{points(exercise.score)}/{points(exercise.max_score)}" if exercise.max_score else ""
 
 
 def mark(result: CriterionResult, language: Language) -> Styled:
-    """A criterion's title with its verdict."""
+    """Return a criterion's title with its verdict."""
     return Styled(f"{MARKS[result.outcome]} {result.title.get(language)}", style=_STYLES[result.outcome])
 
 
-def progress(exercises: Sequence[ExerciseResult], language: Language) -> Table:
-    """A line per exercise: a mark per criterion, the score; the total below."""
+def progress(exercises: Sequence[ExerciseResult], language: Language, *, later: float = 0.0) -> Group:
+    """Return a line per exercise, with a mark per requirement and the score; the total below, and what it leaves out.
+
+    Args:
+        exercises: the verdicts.
+        language: of the words.
+        later: points that are judged by criteria which are not among these.
+    """
     table = plain_table()
     table.show_header = False
     for justify in ("left", "left", "right"):
         table.add_column(justify=justify)
     for exercise in (e for e in exercises if e.criteria):
-        marks = [(MARKS[c.outcome], _STYLES[c.outcome]) for c in exercise.criteria]
+        marks = [(MARKS[r.outcome], _STYLES[r.outcome]) for r in requirements(exercise.criteria)]
         table.add_row(Styled(exercise.title.get(language)), Styled.assemble(*marks), Styled(score_of(exercise)))
     earned, maximum = sum(exercise.score or 0.0 for exercise in exercises), sum(e.max_score for e in exercises)
     if not maximum:
-        return table
+        return Group(table)
+    if later > 0:
+        words = text(
+            "{earned} of the {maximum} points that can be checked here; "
+            "{later} more are judged by checks you do not see",
+            earned=points(earned),
+            maximum=points(maximum),
+            later=points(later),
+        )
+        return Group(table, Styled(words.get(language), style="bold"))
     total = f"{points(earned)}/{points(maximum)}"
     table.add_row(Styled(text("total").get(language), style="bold"), "", Styled(total, style="bold"))
-    return table
+    return Group(table)
+
+
+def next_step(exercises: Sequence[ExerciseResult], problems: Sequence[Problem], language: Language) -> Styled | None:
+    """What to mend first, for the end of a long list: a syntax error, else what is not met; None where all is."""
+    first = problems[0] if problems else None
+    if first is not None and _SYNTAX.match(first.text.en.rpartition("\n")[2]):
+        lines = first.text.get(language).splitlines()
+        words = text("{place}: {error}", place=lines[0], error=lines[-1])
+        return Styled(f"{MARKS['failed']} {words.get(language)}", style=_STYLES["failed"])
+    for exercise in exercises:
+        for result in condense(exercise.criteria):
+            if result.outcome == "failed":
+                words = text("next: {title} ({exercise})", title=result.title, exercise=exercise.name)
+                return Styled(f"{MARKS['failed']} {words.get(language)}", style=_STYLES["failed"])
+    return None
+
+
+def problem(found: Problem, language: Language) -> Styled:
+    """What went wrong with a submission as a whole, or in one of its cells."""
+    return Styled(found.text.get(language), style="yellow")
 
 
 def explanation(result: CriterionResult, language: Language, *, hints: bool = True) -> list[str]:
-    """Message, likely cause and, where wanted, hint of a criterion that has not passed, a paragraph each."""
+    """Return message, likely cause and, if wanted, hint of a criterion that has not passed, a paragraph each."""
     return [words for kind, words in paragraphs(result, language) if hints or kind != "hint"]
 
 
 def paragraphs(result: CriterionResult, language: Language) -> Iterator[tuple[str, str]]:
-    """The same, each paragraph with its kind: ``message``, ``cause`` or ``hint``."""
+    """Yield these paragraphs, each with its kind: ``message``, ``cause`` or ``hint``."""
     if result.outcome == "passed":
         return
     if result.message.get(language):
@@ -139,18 +177,18 @@ def paragraphs(result: CriterionResult, language: Language) -> Iterator[tuple[st
 
 
 def plain(exercises: Sequence[ExerciseResult], language: Language) -> str:
-    """The same without colours, for logs and files."""
+    """Return what `criteria` shows as plain text, for logs and files."""
     lines = []
     for exercise in exercises:
         lines.append(f"{exercise.title.get(language)} ({exercise.name})")
-        for result in exercise.criteria:
+        for result in condense(exercise.criteria):
             lines.append(f"  {MARKS[result.outcome]} {result.title.get(language)}")
             lines += [f"      {line}" for paragraph in explanation(result, language) for line in paragraph.splitlines()]
     return "\n".join(lines)
 
 
 def _score_cell(exercise: ExerciseResult | None, *, as_mark: bool) -> Styled:
-    """What was earned in an exercise, in figures or as a mark."""
+    """Return what was earned in an exercise, in figures or as a mark."""
     if exercise is None or exercise.score is None:
         return Styled("?", style="yellow")
     full = exercise.score == exercise.max_score

@@ -1,1 +1,1 @@
-"""What grading found, as records: other packages read them, only the packages that find something make them."""
+"""Records of what grading found: the packages that find it make them, all others only read them."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import mean, median
 
 from autograder.base.i18n import Text
+from autograder.results.cases import Requirement, requirements
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
 
 
@@ -16,11 +17,11 @@ class ExerciseStatistics:
     """How the class did in one exercise.
 
     Args:
-        name: in ``assignment.yaml``.
-        title: for readers.
-        max_score: what can be reached.
-        mean: of those with a score; None where there are none.
-        full: how many reached all of it.
+        name: its name in ``assignment.yaml``.
+        title: its title, for readers.
+        max_score: the points it is worth.
+        mean: the mean of all scores; None if there are none.
+        full: how many have full marks.
         judged: how many have a score.
     """
 
@@ -34,13 +35,13 @@ class ExerciseStatistics:
 
 @dataclass(frozen=True)
 class CriterionStatistics:
-    """How many met one criterion.
+    """How many met one criterion, with all of its cases.
 
     Args:
         id: ``<exercise>.<name>``.
-        title: for readers.
+        title: its title, for readers.
         points: what it is worth.
-        visible: students have it.
+        visible: whether students have it.
         outcomes: how many passed, failed, were skipped, could not be judged.
     """
 
@@ -53,12 +54,12 @@ class CriterionStatistics:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A diagnosis, and how often it was made.
+    """A diagnosis, and the students who got it.
 
     Args:
-        id: stable name.
+        id: its stable name.
         text: what the student reads.
-        students: who made it.
+        students: who made the mistake.
         example: one of the criteria that it explains.
         student: whose example it is.
     """
@@ -76,12 +77,12 @@ class Classroom:
 
     Args:
         assignment: its name.
-        title: for readers.
+        title: its title, for readers.
         reports: one per submission, by student.
         missing: students who handed in nothing.
         exercises: in the order of the assignment.
         criteria: in the order of the rubric.
-        mistakes: the commonest first.
+        mistakes: most common first.
     """
 
     assignment: str
@@ -94,12 +95,12 @@ class Classroom:
 
     @property
     def max_score(self) -> float:
-        """What can be reached."""
+        """The points that can be earned."""
         return max((report.max_score for report in self.reports), default=0.0)
 
     @property
     def scores(self) -> list[float]:
-        """Of all submissions that have one; unreadable ones have 0."""
+        """The scores of all submissions that have one; unreadable ones have 0."""
         return [report.score for report in self.reports if report.score is not None]
 
     @property
@@ -113,7 +114,7 @@ class Classroom:
         return median(self.scores) if self.scores else None
 
     def of(self, status: str) -> list[GradeReport]:
-        """The reports of one status."""
+        """Return the reports with one status."""
         return [report for report in self.reports if report.status == status]
 
     @property
@@ -127,7 +128,7 @@ def look_at(reports: Sequence[GradeReport], *, title: Text, students: Collection
 
     Args:
         reports: at least one, all of one assignment.
-        title: of the assignment.
+        title: the assignment's title.
         students: everybody who could have handed in.
     """
     ordered = tuple(sorted(reports, key=lambda r: r.student))
@@ -158,21 +159,21 @@ def _exercises(reports: Sequence[GradeReport]) -> list[ExerciseStatistics]:
 
 
 def _criteria(reports: Sequence[GradeReport]) -> list[CriterionStatistics]:
-    by_id: dict[str, list[CriterionResult]] = {}
+    by_id: dict[str, list[Requirement]] = {}
     for report in reports:
         for exercise in report.exercises:
-            for result in exercise.criteria:
-                by_id.setdefault(result.id, []).append(result)
+            for found in requirements(exercise.criteria):
+                by_id.setdefault(found.id, []).append(found)
     return [
         CriterionStatistics(
-            name, results[0].title, results[0].points, results[0].visible, Counter(r.outcome for r in results)
+            name, found[0].title, found[0].points, found[0].example.visible, Counter(r.outcome for r in found)
         )
-        for name, results in by_id.items()
+        for name, found in by_id.items()
     ]
 
 
 def _mistakes(reports: Sequence[GradeReport]) -> list[Mistake]:
-    """By diagnosis; one student counts once, however many criteria it explains."""
+    """Return the mistakes by diagnosis; a student counts once, however many criteria it explains."""
     found: dict[str, list[tuple[str, CriterionResult]]] = {}
     for report in reports:
         for exercise in report.exercises:

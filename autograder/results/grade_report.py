@@ -1,7 +1,7 @@
-"""What grading says: one `GradeReport` per submission, one line of ``results.jsonl``.
+"""The outcome of grading: one `GradeReport` per submission, one line of ``results.jsonl``.
 
-Scores fail closed: a criterion earns its points when it passed and nothing otherwise; where one could not be
-judged there is no score at all.
+Scores fail closed: a criterion earns its points if it passed and nothing otherwise; if one could not be judged, there
+is no score at all.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ Outcome = Literal["passed", "failed", "error", "skipped"]
 Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 SCHEMA: Literal[2] = 2
 CAUSES = "|"
-"""Stands between the ids of mistakes that cannot be told apart, in the id of a diagnosis."""
+"""Separates the ids of mistakes that do the same, in the id of a diagnosis."""
 
 
 class Diagnosis(Record):
-    """Why an answer is wrong, by a name that stays the same from run to run."""
+    """Why an answer is wrong, under an id that stays the same from run to run."""
 
     id: str
     text: Text
@@ -42,6 +42,7 @@ class Problem(Record):
         "timeout",
         "crash",
         "output",
+        "note",
         "platform",
     ]
     cell: int | None = None
@@ -50,7 +51,7 @@ class Problem(Record):
 
     @classmethod
     def of(cls, kind: str, words: Text, *, cell: int | None = None, line: int | None = None) -> Self:
-        """A problem told in both languages."""
+        """Return a problem described in both languages."""
         return cls(kind=kind, cell=cell, line=line, text=words)  # type: ignore[arg-type]
 
 
@@ -74,14 +75,14 @@ class CriterionResult(Record):
         return self
 
     def for_student(self) -> Self:
-        """What its student may see: of a hidden criterion the title and the outcome."""
+        """Return what its student may see: of a hidden criterion only the title and the outcome."""
         if self.visible:
             return self
         return self.model_copy(update={"message": same(""), "diagnosis": None, "hint": None})
 
 
 class ExerciseResult(Record):
-    """The criteria of one exercise; without a score where one of them could not be judged."""
+    """The criteria of one exercise; without a score if one of them could not be judged."""
 
     name: str
     title: Text
@@ -102,7 +103,7 @@ class ExerciseResult(Record):
         )
 
     def for_student(self) -> Self:
-        """What its student may see."""
+        """Return what its student may see."""
         return self.model_copy(update={"criteria": tuple(c.for_student() for c in self.criteria)})
 
 
@@ -151,9 +152,9 @@ class GradeReport(Record):
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain values, with the names of ``results.jsonl``."""
+        """Return the report as plain values, with the names of ``results.jsonl``."""
         return self.model_dump(mode="json", by_alias=True)
 
     def to_json(self) -> str:
-        """One line of ``results.jsonl``."""
+        """Return the report as one line of ``results.jsonl``."""
         return self.model_dump_json(by_alias=True)

@@ -1,8 +1,7 @@
-"""``results.jsonl``: reports are added as they are made, and none of them is ever lost.
+"""Keeps ``results.jsonl``: reports are added as they are made, and none of them is ever lost.
 
-A line is written whole and flushed to disk before the next submission is begun; the rest of a line that a kill cut
-short is dropped when the file is opened again. At the end the file is replaced, in one step, by the same reports in
-order.
+Each line is complete and on disk before the next submission begins; if a kill cuts a line short, opening the file again
+drops the rest of it. At the end one step replaces the file by the same reports in order.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class Journal:
     """The reports in one file, by assignment and student; a context manager.
 
     Raises:
-        UsageError: the file cannot be written, is no results file, or another grader is writing it.
+        UsageError: the file cannot be written or is not a results file, or another grader is writing it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,7 +53,7 @@ class Journal:
         self._read()
 
     def add(self, report: GradeReport) -> None:
-        """Keep a report, on disk before this returns.
+        """Add a report, which is on disk before this returns.
 
         Raises:
             UsageError: it cannot be written; those before it are kept.
@@ -72,7 +71,7 @@ class Journal:
         """Replace the file by its reports in order, each once.
 
         Raises:
-            UsageError: that cannot be written; the file is as it was.
+            UsageError: the new file cannot be written; the old one is unchanged.
         """
         temporary = self.path.with_name(self.path.name + ".new")
         try:
@@ -90,7 +89,7 @@ class Journal:
         return UsageError(
             text(
                 "{path}: cannot be written: {reason}; what was graded before is kept, "
-                "and the same command goes on from there",
+                "run the same command again to continue",
                 path=self.path,
                 reason=error.strerror,
             )
@@ -114,10 +113,10 @@ class Journal:
 
 
 def read(path: Path) -> Iterator[GradeReport]:
-    """The reports in a results file, the last one of each submission; the file may be read only, or just being written.
+    """Yield the last report of each submission in a results file, which may be read-only or still being written.
 
     Raises:
-        UsageError: it cannot be read, or is no results file.
+        UsageError: it cannot be read, or is not a results file.
     """
     try:
         with path.open("rb") as file:
@@ -128,7 +127,7 @@ def read(path: Path) -> Iterator[GradeReport]:
 
 
 def _whole_lines(path: Path, lines: Iterable[bytes]) -> tuple[dict[Key, GradeReport], int]:
-    """The reports, and how many bytes they take; a line that was cut short is none."""
+    """Return the reports and how many bytes they take; a line that was cut short does not count."""
     with _without_garbage_collection():
         return _parse_lines(path, lines)
 

@@ -1,4 +1,4 @@
-"""Who moves when submissions are graded again, by how much and because of which criterion."""
+"""Finds who moves when submissions are graded again, by how much and because of which criterion."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from autograder.results.journal import Key
 
 @dataclass(frozen=True)
 class Change:
-    """A criterion that earns something else, or is judged otherwise; None where there is or was none.
+    """A criterion that earns other points or has another outcome.
 
     Args:
-        id: the criterion's.
+        id: the criterion's id.
         title: its title.
-        before: as it was judged.
-        after: as it is judged now.
+        before: the old verdict; None if the criterion is new.
+        after: the new verdict; None if the criterion is gone.
     """
 
     id: str
@@ -28,7 +28,7 @@ class Change:
 
     @property
     def is_turned(self) -> bool:
-        """Is the outcome another one, and not only what it is worth?"""
+        """Whether the outcome has changed, not only what it is worth."""
         return self.before is None or self.after is None or self.before.outcome != self.after.outcome
 
 
@@ -38,8 +38,8 @@ class Move:
 
     Args:
         student: whose score it is.
-        before: the report that counts; None where there is none.
-        after: the one that would.
+        before: the report that counts; None if there is none.
+        after: the report that would replace it.
         changes: the criteria that differ.
     """
 
@@ -50,19 +50,19 @@ class Move:
 
     @property
     def difference(self) -> float | None:
-        """Points more or less; None where one of the two could not be graded."""
+        """The change in points; None if one of the two reports has no score."""
         if self.before is None or self.before.score is None or self.after.score is None:
             return None
         return round(self.after.score - self.before.score, 6)
 
     @property
     def is_resubmitted(self) -> bool:
-        """Is this another submission than the one that was graded?"""
+        """Whether another file was handed in since."""
         return self.before is not None and self.before.submission_sha256 != self.after.submission_sha256
 
 
 def compare(before: Mapping[Key, GradeReport], after: Sequence[GradeReport]) -> list[Move]:
-    """Who has another score, or another outcome of a criterion, by student; other points alone move nobody."""
+    """Return, by student, who gets another score or outcome of a criterion; other points alone move nobody."""
     moves = []
     for report in sorted(after, key=lambda r: r.student):
         old = before.get((report.assignment, report.student))

@@ -1,7 +1,7 @@
-"""Version 1 of a report, which kept each language of a message in a key of its own.
+"""Converts version 1 of a report, which kept each language of a message in a key of its own.
 
-Version 2 keeps ``{"en": ..., "zh": ...}``. Everything here works on plain values: what was read, or what is to be
-hashed. Version 1 is read wherever reports are read and written nowhere.
+Version 2 keeps ``{"en": ..., "zh": ...}``. Everything here works on plain values, just read or about to be hashed.
+Version 1 is read wherever reports are read and written nowhere.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def upgrade(values: _Values) -> dict[str, Any]:
     """Turn the exercises and problems of version 1 into those of version 2; everything else stays.
 
     Args:
-        values: with ``exercises`` and ``problems``, as JSON holds them; what is damaged is left for validation.
+        values: with ``exercises`` and ``problems``, as in JSON; what is damaged is left to validation.
     """
     return _convert(values, _joined)
 
 
 def downgrade(values: _Values) -> dict[str, Any]:
-    """Undo `upgrade`: give the exercises and problems that version 1 would have written, in its order of keys."""
+    """Undo `upgrade`: return the exercises and problems as version 1 wrote them, in its order of keys."""
     return _convert(values, _split)
 
 
@@ -53,7 +53,7 @@ def _of_exercise(exercise: Any, convert: Callable[[_Values, str], _Values]) -> A
 
 
 def _joined(values: _Values, key: str) -> _Values:
-    """``{key: en, key_zh: zh}`` as ``{key: {"en": en, "zh": zh}}``."""
+    """Turn ``{key: en, key_zh: zh}`` into ``{key: {"en": en, "zh": zh}}``."""
     others = {k: v for k, v in values.items() if k != f"{key}_zh"}
     return others | {key: {"en": values.get(key, ""), "zh": values.get(f"{key}_zh", "")}}
 

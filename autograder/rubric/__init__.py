@@ -1,1 +1,1 @@
-"""From a rubric to verdicts: criteria, checks, the judge, diagnoses, and the pytest sessions that run them."""
+"""Turns rubrics into verdicts: criteria, checks, the judge, diagnoses, and the pytest sessions that run them."""

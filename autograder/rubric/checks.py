@@ -1,9 +1,9 @@
-"""The vocabulary of rubrics: assertions that say what is wrong, not only that it is.
+"""The vocabulary of rubrics: assertions that say what is wrong, not only that something is.
 
-A failed check names what was called with which shapes, what came back and what was asked for, in both languages.
-Inside a hidden criterion expected *values* are left out; shapes are not secret, the stub states them.
+A failed check says what was called with which shapes, what came back and what was expected, in both languages.
+A hidden criterion leaves expected *values* out; shapes are not secret, the stub states them.
 
-Every check takes what the student's code returned as it is: None, a list or a tensor of the wrong kind fails the
+Every check accepts whatever the student's code returned: None, a list or a tensor of the wrong kind fails the
 check with a sentence instead of breaking the rubric.
 """
 
@@ -18,7 +18,9 @@ import numpy as np
 import torch
 
 from autograder.base.i18n import Text, same, text
+from autograder.course.submission import tell_label
 from autograder.rubric.classification import diagnosis
+from autograder.sandbox.tracing import Use, plain
 from autograder.student.calls import describe, last_call, values_are_hidden
 
 if TYPE_CHECKING:
@@ -27,10 +29,10 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Takes(Protocol):
-    """An iterable that lives elsewhere and gives its first items at once."""
+    """An iterable in another process that gives its first items in one message."""
 
     def take_first(self, most: int) -> list[Any]:
-        """At most so many items."""
+        """Return at most this many items."""
         ...
 
 
@@ -40,27 +42,35 @@ class CheckFailed(AssertionError):
     Args:
         text: what the student reads.
         actual: what came back, for a diagnosis.
-        expected: what was asked for, for a diagnosis; it is never printed.
-        diagnosis: the cause, where it is known already.
+        expected: the right answer, for a diagnosis; it is never printed.
+        diagnosis: the cause, if it is already known.
+        finding: what was found, if the message says more than that; versions with equal findings make the same mistake.
     """
 
     def __init__(
-        self, text: Text, *, actual: Any = None, expected: Any = None, diagnosis: Diagnosis | None = None
+        self,
+        text: Text,
+        *,
+        actual: Any = None,
+        expected: Any = None,
+        diagnosis: Diagnosis | None = None,
+        finding: str | None = None,
     ) -> None:
         super().__init__(text.en)
         self.text, self.actual, self.expected, self.diagnosis = text, actual, expected, diagnosis
+        self.finding = text.en if finding is None else finding
 
 
 def require(
     condition: object, message: Text | Mapping[str, str], *, actual: Any = None, expected: torch.Tensor | None = None
 ) -> None:
-    """Fail with a message of the rubric's own unless the condition holds.
+    """Fail with the rubric's own message unless the condition holds.
 
     Args:
-        condition: true where all is well.
+        condition: true if the requirement is met.
         message: what the student reads, in ``en`` and ``zh``.
-        actual: what came back, for a diagnosis, and to tell known mistakes apart that end in the same message.
-        expected: what was asked for, for a diagnosis; it is never printed.
+        actual: what came back, for a diagnosis and to tell apart known mistakes that lead to the same message.
+        expected: the right answer, for a diagnosis; it is never printed.
 
     Raises:
         CheckFailed: the condition is false.
@@ -70,13 +80,13 @@ def require(
 
 
 def take(iterable: Any, most: int) -> list[Any]:
-    """The first items of something that a student's function returned; an endless iterator is cut there.
+    """Return the first items of what a student's function returned, which may be endless.
 
-    Across a process boundary they come in one go, which asking for each of them does not.
+    From another process they come in one message; iterating would need a message for each.
 
     Args:
         iterable: anything that can be iterated over.
-        most: so many items at most.
+        most: how many items to return at most.
 
     Raises:
         TypeError: it cannot be iterated over.
@@ -89,35 +99,65 @@ def take(iterable: Any, most: int) -> list[Any]:
     return list(islice(iterable, most))
 
 
-def assert_written_without(function: Any, *names: str) -> None:
-    """The student's function, and whatever of the submission it uses, uses none of these.
+def assert_written_without(
+    function: Any, *names: str, arguments: tuple[Any, ...] | Sequence[tuple[Any, ...]] | None = None, most: int = 0
+) -> None:
+    """Check, by calling the student's function, that it runs none of these ready-made operations.
+
+    What counts is what runs, however it is reached and whatever the text says: torch's operations, and functions of
+    Python's libraries. Students' own functions, classes and variables may have any name.
 
     Args:
-        function: the student's function; its source text is read, it is not called.
-        names: of ready-made functions, methods or classes, in lower case: ``"softmax"`` means ``Softmax`` too.
+        function: the student's function.
+        names: of functions, operations or classes. Case and underscores do not matter, and a longer name counts:
+            ``"softmax"`` means ``Softmax2d``, ``log_softmax`` and attention, which is a softmax inside, too.
+        arguments: what it is called with: a tuple, or a list of tuples for several calls, as the other criteria have
+            them. A function may do something else for other shapes.
+        most: so many items of an iterator that it returns are taken; what it does for later ones is not seen.
 
     Raises:
-        CheckFailed: it does, or looks something up by a computed name, where nobody can tell.
+        CheckFailed: it runs one of them, or disturbs the record.
+        StudentError: it returned no value.
+        TypeError: the rubric gives no arguments.
     """
-    use = function.find_use(*names)
-    if use is None:
-        return
-    place = {"name": function.__name__, "used": same(use.expression), "place": use.place, "line": use.line}
-    if use.computed:
-        raise CheckFailed(
-            text(
-                "`{name}` uses `{used}` ({place}, line {line}), so its text does not show what is called; "
-                "write the names themselves",
-                **place,
+    if not arguments:
+        raise TypeError("assert_written_without calls the function: give it arguments=(X,), or several such in a list")
+    for given in [arguments] if isinstance(arguments, tuple) else arguments:
+        uses = function.record(given, *names, most=most)
+        if uses is None:
+            raise CheckFailed(
+                text(
+                    "`{name}` disturbs the record of what it calls (as sys.setprofile does), so nobody can tell what it uses",  # noqa: E501
+                    name=function.__name__,
+                )
             )
+        if uses:
+            raise _ready_made(function.__name__, names, uses)
+
+
+def _ready_made(name: str, names: Sequence[str], uses: Sequence[Use]) -> CheckFailed:
+    """Return the failure for an operation that ran, with its line; the finding is the same wherever that is."""
+    named = [use for use in uses if any(plain(watched) in plain(use.operation) for watched in names)]
+    use = (named or uses)[0]
+    ran = use.operation.removeprefix("aten::") if named else names[0]  # attention, say, has a softmax inside
+    place = tell_label(use.label)
+    said = {"name": name, "used": same(use.expression), "ran": same(ran), "place": place, "line": use.line}
+    if not use.label:
+        words = text("`{name}` runs `{ran}`, which you should write yourself here", **said)
+    elif not use.expression:
+        words = text("`{name}` ({place}, line {line}) runs `{ran}`, which you should write yourself here", **said)
+    elif plain(ran.rpartition(".")[2]) in plain(use.expression):
+        words = text("`{name}` uses `{used}` ({place}, line {line}), which you should write yourself here", **said)
+    else:
+        words = text(
+            "`{name}` uses `{used}` ({place}, line {line}), which runs `{ran}`; you should write that yourself here",
+            **said,
         )
-    raise CheckFailed(
-        text("`{name}` uses `{used}` ({place}, line {line}), which you are to write yourself here", **place)
-    )
+    return CheckFailed(words, finding=f"`{name}` is ready-made")
 
 
 def assert_tensor(value: Any, *, name: str | None = None) -> torch.Tensor:
-    """The value, which must be a tensor.
+    """Return the value, which must be a tensor.
 
     Raises:
         CheckFailed: it is not.
@@ -135,10 +175,10 @@ def assert_tensor(value: Any, *, name: str | None = None) -> torch.Tensor:
 
 
 def assert_shape(value: Any, shape: Sequence[int], *, name: str | None = None) -> torch.Tensor:
-    """A tensor of exactly this shape.
+    """Return the value, which must be a tensor of exactly this shape.
 
     Raises:
-        CheckFailed: it is no tensor, or has another shape.
+        CheckFailed: it is not a tensor, or has another shape.
     """
     tensor = assert_tensor(value, name=name)
     if tuple(tensor.shape) != tuple(shape):
@@ -158,10 +198,10 @@ def assert_shape(value: Any, shape: Sequence[int], *, name: str | None = None) -
 
 
 def assert_dtype(value: Any, dtype: torch.dtype, *, name: str | None = None) -> torch.Tensor:
-    """A tensor of exactly this dtype.
+    """Return the value, which must be a tensor of exactly this dtype.
 
     Raises:
-        CheckFailed: it is no tensor, or of another dtype.
+        CheckFailed: it is not a tensor, or of another dtype.
     """
     tensor = assert_tensor(value, name=name)
     if tensor.dtype != dtype:
@@ -179,7 +219,7 @@ def assert_dtype(value: Any, dtype: torch.dtype, *, name: str | None = None) -> 
 
 
 def assert_finite(value: Any, *, name: str | None = None, expected: torch.Tensor | None = None) -> torch.Tensor:
-    """A tensor without NaN and infinity.
+    """Return the value, which must be a tensor without NaN and infinity.
 
     Args:
         value: what the student's function returned.
@@ -187,7 +227,7 @@ def assert_finite(value: Any, *, name: str | None = None, expected: torch.Tensor
         expected: what it should be, for a diagnosis; by default anything finite.
 
     Raises:
-        CheckFailed: it is no tensor, or not finite.
+        CheckFailed: it is not a tensor, or not finite.
     """
     tensor = assert_tensor(value, name=name)
     finite = torch.isfinite(tensor)
@@ -217,7 +257,7 @@ def assert_close(
     atol: float | None = None,
     name: str | None = None,
 ) -> None:
-    """The value equals the expected one up to rounding: same shape, same dtype, no NaN.
+    """Check that the value equals the expected one up to rounding: same shape, same dtype, no NaN.
 
     Args:
         value: what the student's function returned; a plain number may stand for a 0-d tensor.
@@ -250,7 +290,7 @@ def assert_gradient(
     reference: Callable[..., Any] | None = None,
     name: str | None = None,
 ) -> None:
-    """Autograd through the student's function gives the right gradients.
+    """Check that autograd through the student's function gives the right gradients.
 
     Compares the gradients of a fixed weighted sum of the result, for every argument that requires one.
 
@@ -284,35 +324,46 @@ def assert_gradient(
 
 
 def assert_unchanged(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call the function, which may not change its arguments; returns its result.
+    """Call the function, which must not change its arguments, and return its result.
 
     Raises:
         CheckFailed: an argument was changed in place.
     """
     result = function(*arguments)
+    assert_arguments_unchanged()
+    return result
+
+
+def assert_arguments_unchanged() -> None:
+    """The last call changed no argument that it may not change; nor did the iterator it returned, as far as it went.
+
+    For generators: their body runs while the items are taken, so `assert_unchanged` comes too early.
+
+    Raises:
+        CheckFailed: an argument was changed in place.
+    """
     call = last_call()
     if call is not None and call.changed:
         raise CheckFailed(
             _after_call(text("the call changed its argument {names} in place", names=", ".join(call.changed))),
             diagnosis=_changed_in_place(),
         )
-    return result
 
 
 def assert_stable(function: Callable[..., Any], *arguments: Any) -> torch.Tensor:
-    """Call the function, whose result must be finite; returns it.
+    """Call the function and return its result, which must be finite.
 
     Raises:
-        CheckFailed: the result holds NaN or infinity.
+        CheckFailed: the result contains NaN or infinity.
     """
     return assert_finite(function(*arguments))
 
 
 def assert_broadcasts(function: Callable[..., Any], first: torch.Tensor, second: torch.Tensor) -> None:
-    """The second argument may come flat, (n,), or in the first one's shape: the result is the same.
+    """Check that the result is the same whether the second argument is flat, (n,), or shaped like the first.
 
     Raises:
-        CheckFailed: one of the results has not the first argument's shape, or they differ.
+        CheckFailed: a result does not have the first argument's shape, or the two differ.
     """
     whole = function(first, second.reshape(first.shape))
     assert_shape(whole, first.shape)
@@ -321,10 +372,10 @@ def assert_broadcasts(function: Callable[..., Any], first: torch.Tensor, second:
 
 
 def assert_converges(value: Any, target: torch.Tensor | float, *, within: float, name: str | None = None) -> None:
-    """Every element is nearer to its target than ``within``; the shapes may differ in dimensions of size 1.
+    """Check that every element is at most ``within`` from its target; shapes may differ in dimensions of size 1.
 
     Raises:
-        CheckFailed: training did not get there, or not to a finite place.
+        CheckFailed: training did not get there, or did not stay finite.
     """
     tensor = assert_finite(value, name=name).detach().flatten()
     wanted = torch.as_tensor(target, dtype=tensor.dtype).flatten()
@@ -334,7 +385,7 @@ def assert_converges(value: Any, target: torch.Tensor | float, *, within: float,
         raise CheckFailed(
             _after_call(
                 text(
-                    "after training {name} is still {distance} away from the truth; at most {within} is asked",
+                    "after training {name} is still {distance} away from the truth; at most {within} is allowed",
                     name=_name(name),
                     distance=f"{distance:.3g}",
                     within=f"{within:g}",
@@ -357,7 +408,7 @@ def _gradients(
 def _differences(
     function: Callable[..., Any], arguments: Sequence[Any], step: float = 1e-5
 ) -> list[torch.Tensor | None]:
-    """Central differences of the weighted sum of the function's values, in the arguments' own precision."""
+    """Return central differences of the weighted sum of the function's values, in the arguments' own precision."""
     plain = [a.detach().clone() if isinstance(a, torch.Tensor) else a for a in arguments]
 
     def value() -> float:
@@ -399,12 +450,12 @@ def _changed_in_place() -> Diagnosis:
 
 
 def _weights(result: torch.Tensor) -> torch.Tensor:
-    """Weights that no symmetry of a wrong gradient cancels: cos(1), cos(2), ..."""
+    """Return weights that no symmetry of a wrong gradient cancels: cos(1), cos(2), ..."""
     return torch.arange(1, result.numel() + 1, dtype=result.dtype).cos().reshape(result.shape)
 
 
 def _equal(value: torch.Tensor, expected: torch.Tensor) -> bool:
-    """Bit for bit, which is told much faster than closeness."""
+    """Return whether both are equal bit for bit, which is much faster to see than closeness."""
     comparable = value.layout is expected.layout and value.device == expected.device
     return comparable and torch.equal(value, expected)
 

@@ -1,6 +1,6 @@
 """Relations of classification: how wrong probabilities, losses and shares differ from right ones.
 
-Each holds for every element or is not named. Values come as float64 tensors of one shape.
+A relation is named only if it holds for every element. Values are float64 tensors of one shape.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from autograder.results.grade_report import Diagnosis
 
 
 def of_classification(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[Diagnosis]:
-    """The relations that hold, the most telling one first.
+    """Yield the relations that hold, the most telling one first.
 
     Args:
-        actual: what came back, finite.
-        expected: what was asked for.
+        actual: the returned values, all finite.
+        expected: the expected values.
 
     >>> p = torch.tensor([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1]])
     >>> [d.id for d in of_classification(p.log(), p)]
@@ -38,14 +38,14 @@ def _of_probabilities(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[
     if _same(columns, torch.ones_like(columns)) and bool((actual >= 0).all()):
         yield diagnosis(
             "wrong-axis",
-            text("the columns sum to 1 instead of the rows: the sum runs over the samples; a row is one sample, dim=1"),
+            text("the columns sum to 1, not the rows: the sum runs over the samples; each row is one, so use dim=1"),
         )
     elif _same(actual.sum(), torch.tensor(1.0)) and bool((actual >= 0).all()):
         yield diagnosis("over-everything", text("all elements together sum to 1: every row needs a sum of its own"))
     elif _same(actual, expected.log()):
-        yield diagnosis("logarithm-taken", text("these are the logarithms of what is asked"))
+        yield diagnosis("logarithm-taken", text("these are the logarithms of the expected values"))
     elif _same(actual.softmax(dim=1), expected):
-        yield diagnosis("softmax-missing", text("these are scores: softmax of them is what is asked"))
+        yield diagnosis("softmax-missing", text("these are scores; their softmax is expected"))
     elif _same(actual, expected.softmax(dim=1)):
         yield diagnosis("softmax-twice", text("softmax was applied twice"))
     elif bool((actual > 0).all()):
@@ -53,7 +53,7 @@ def _of_probabilities(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[
 
 
 def _of_factors(logarithms: torch.Tensor) -> Iterator[Diagnosis]:
-    """Of the factors by which positive elements are off."""
+    """Yield the relations of positive elements, by the logarithms of the factors by which they are off."""
     if _same(logarithms, logarithms[:, :1].expand_as(logarithms)):
         yield diagnosis(
             "row-factor",
@@ -69,16 +69,16 @@ def _of_scores(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[Diagnos
     if len(difference) > 2 and _same(difference, difference[:1].expand_as(difference)):
         yield _bias()
     elif _same(actual, expected.softmax(dim=1)):
-        yield diagnosis("softmax-added", text("softmax was applied, but the scores themselves are asked"))
+        yield diagnosis("softmax-added", text("softmax was applied, but the scores themselves are expected"))
     elif _same(actual, expected.clamp(min=0)) and bool((expected < 0).any()):
-        yield diagnosis("activation-added", text("negative values were set to 0: there is an activation too many"))
+        yield diagnosis("activation-added", text("negative values were set to 0: there is one activation too many"))
 
 
 def _of_losses(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[Diagnosis]:
     for base in (2, 10):
         if _same(actual * math.log(base), expected):
             yield diagnosis(
-                "logarithm-base", text("this is the logarithm to base {base}; the natural one is asked", base=base)
+                "logarithm-base", text("this is the logarithm to base {base}; the natural one is expected", base=base)
             )
     probability = (-expected).exp()
     if any(_same(actual, wrong) for wrong in (probability, 1 - probability, -probability)):
@@ -87,11 +87,11 @@ def _of_losses(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[Diagnos
 
 def _of_shares(actual: float, expected: float) -> Iterator[Diagnosis]:
     if math.isclose(actual, 100 * expected, rel_tol=1e-4):
-        yield diagnosis("percent", text("this is a percentage; a share between 0 and 1 is asked"))
+        yield diagnosis("percent", text("this is a percentage; a share between 0 and 1 is expected"))
     elif actual > 1 and math.isclose(actual / expected, round(actual / expected), rel_tol=1e-4):
         yield diagnosis("count", text("this is a count or a sum: divide by the number of samples"))
     elif math.isclose(actual, 1 - expected, rel_tol=1e-4):
-        yield diagnosis("complement", text("this is 1 minus what is asked: were the wrong ones counted?"))
+        yield diagnosis("complement", text("this is 1 minus the expected value: were the wrong ones counted?"))
 
 
 def _bias() -> Diagnosis:
@@ -106,9 +106,9 @@ def _is_softmax(values: torch.Tensor) -> bool:
 
 
 def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
-    return torch.allclose(one.double(), other.double(), rtol=1e-4, atol=1e-6)  # callers see to equal shapes
+    return torch.allclose(one.double(), other.double(), rtol=1e-4, atol=1e-6)  # callers ensure equal shapes
 
 
 def diagnosis(name: str, words: Text) -> Diagnosis:
-    """A relation that holds, under its stable name."""
+    """Return a relation that holds, under its stable name."""
     return Diagnosis(id=name, text=words)

@@ -1,4 +1,4 @@
-"""Criteria: how a rubric declares what it requires and what that is worth."""
+"""Declares criteria: what a rubric requires and what that is worth."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from autograder.base.errors import ConfigError
-from autograder.base.i18n import Text
+from autograder.base.i18n import Text, text
 
 Test = TypeVar("Test", bound=Callable[..., None])
 
@@ -30,7 +30,7 @@ class Criterion:
         needs: the id of a criterion without which this one is not tried.
         path: the rubric file.
         line: where the test begins.
-        visible: students have the file.
+        visible: whether students have the file.
     """
 
     id: str
@@ -46,7 +46,7 @@ class Criterion:
 
 @dataclass(frozen=True)
 class PlainTest:
-    """A criterion's test that takes nothing but our fixtures and its cases' values, so it can be called as it is.
+    """A criterion's test that takes only our fixtures and its cases' values, so that it can be called without pytest.
 
     Args:
         function: the test.
@@ -67,33 +67,33 @@ def criterion(
     hint: Mapping[str, str] | None = None,
     needs: str | None = None,
 ) -> Callable[[Test], Test]:
-    """Declare a test to be a criterion of an exercise.
+    """Declare a test as a criterion of an exercise.
 
     Args:
         exercise: a name under ``exercises`` of ``assignment.yaml``; the test is called ``test_<exercise>_...``.
-        points: what it is worth; 0 if it only tells its student something.
+        points: what it is worth; 0 if it only informs the student.
         title: the requirement in a few words, in ``en`` and ``zh``.
         hint: how to meet it, in ``en`` and ``zh``.
         needs: the id of an earlier criterion; if that one has not passed, this one is skipped.
 
     Raises:
-        ConfigError: one of these is not as described.
+        ConfigError: an argument is not as described.
     """
 
     def declare(test: Test) -> Test:
         path, line = Path(test.__code__.co_filename), test.__code__.co_firstlineno
 
-        def mistake(message: str) -> ConfigError:
-            return ConfigError(message, path=path, line=line, key=test.__name__)
+        def mistake(words: Text) -> ConfigError:
+            return ConfigError(words, path=path, line=line, key=test.__name__)
 
         def both_languages(what: str, words: object) -> Text:
             try:
                 return Text.model_validate(words)
             except ValidationError:
-                raise mistake(f"{what} must have exactly the languages en and zh") from None
+                raise mistake(text("{what} must have exactly the languages en and zh", what=what)) from None
 
         if isinstance(points, bool) or not isinstance(points, int | float) or not 0 <= points < float("inf"):
-            raise mistake(f"points must be a number, 0 or more, not {points!r}")
+            raise mistake(text("points must be a number, 0 or more, not {points}", points=f"{points!r}"))
         declared = Criterion(
             id=f"{exercise}.{test.__name__.removeprefix(prefix_of(exercise))}",
             exercise=exercise,
@@ -111,15 +111,15 @@ def criterion(
 
 
 def prefix_of(exercise: str) -> str:
-    """What the name of each of an exercise's tests must start with; the plugin checks it, which knows the exercises."""
+    """Return what the names of an exercise's tests must start with; the plugin checks it: it knows the exercises."""
     return f"test_{exercise}_"
 
 
 def is_named(criterion_id: str, name: str) -> bool:
-    """Does a name mean this criterion? That of a parametrised test means all of its cases."""
+    """Return whether a name means this criterion; the name of a parametrised test means all its cases."""
     return criterion_id == name or criterion_id.startswith(f"{name}[")
 
 
 def declaration(test: object) -> Criterion | None:
-    """What `criterion` has said of a test function."""
+    """Return what `criterion` declared for a test function, or None."""
     return getattr(test, _DECLARED, None)

@@ -1,6 +1,6 @@
-"""Why an answer is wrong: known relations between what came back and what was expected.
+"""Explains wrong answers by known relations between what came back and what was expected.
 
-A relation is named only when it holds for every element and explains the difference; when none does, nothing is said.
+A relation is named only if it holds for every element and explains the difference; otherwise nothing is said.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FACTORS = frozenset({"negated", "doubled", "halved", "times-n", "divided-by-n"})
 """Relations that a few inputs can meet by accident."""
+CONSEQUENCES = FACTORS | {"not-a-number", "infinite"}
+"""Relations that the mistake of another exercise can cause as well."""
 
 
 def without_accidents(
@@ -44,11 +46,11 @@ def without_accidents(
 
 
 def explain(actual: Any, expected: Any) -> Diagnosis | None:
-    """The first relation that turns the expected tensor into the actual one.
+    """Return the first relation that turns the expected tensor into the actual one.
 
     Args:
         actual: what the student's code returned, any shape.
-        expected: what was asked for; on the meta device where only its shape is known.
+        expected: the right answer; on the meta device if only its shape is known.
 
     Returns:
         A diagnosis with a stable id, or None.
@@ -72,7 +74,7 @@ def explain(actual: Any, expected: Any) -> Diagnosis | None:
     if (of_classes := next(of_classification(got, wanted), None)) is not None:
         return of_classes
     if not wanted.dim() and 0 < float(wanted) < 1 and 0 <= float(got) <= 1:
-        return None  # of two shares one is easily twice the other
+        return None  # one share is easily twice another by chance
     return next((diagnosis for holds, diagnosis in _value_relations(got, wanted) if holds()), None)
 
 
@@ -81,12 +83,12 @@ def _not_finite(values: torch.Tensor) -> Diagnosis:
         return diagnosis(
             "not-a-number",
             text(
-                "nan comes of inf / inf, 0 / 0, inf - inf or 0 * inf: "
+                "nan results from inf / inf, 0 / 0, inf - inf or 0 * inf: "
                 "before it, something has overflowed to inf or underflowed to 0"
             ),
         )
     return diagnosis(
-        "infinite", text("inf comes of the exponential of a large number, the logarithm of 0 or a division by 0")
+        "infinite", text("inf results from the exponential of a large number, the logarithm of 0 or a division by 0")
     )
 
 
@@ -101,7 +103,7 @@ def _shape_relations(actual: tuple[int, ...], expected: tuple[int, ...]) -> Iter
             ),
         )
     if len(expected) == 2 and actual == expected[::-1] and actual != expected:
-        yield diagnosis("transposed", text("the dimensions are exchanged: this is the transpose of what is asked"))
+        yield diagnosis("transposed", text("the dimensions are swapped: this is the transpose of what is expected"))
     if math.prod(expected) > 1 and math.prod(actual) == 1:
         yield diagnosis("reduced", text("one number came back instead of one per element: leave out the sum or mean"))
     if len(expected) == 2 and len(actual) == 1 and 1 in expected and actual[0] == math.prod(expected) > 1:
@@ -176,18 +178,18 @@ def _value_relations(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[t
     yield lambda: equal(actual, -expected), diagnosis("negated", text("the sign is reversed"))
     yield (
         lambda: equal(actual, 2 * expected),
-        diagnosis("doubled", text("every value is twice what is asked: is a factor 1/2 missing?")),
+        diagnosis("doubled", text("every value is twice the expected one: is a factor 1/2 missing?")),
     )
     yield (
         lambda: equal(actual, expected / 2),
-        diagnosis("halved", text("every value is half of what is asked: is a factor 1/2 too many?")),
+        diagnosis("halved", text("every value is half the expected one: is there a factor 1/2 too many?")),
     )
     if n > 2:
         yield (
             lambda: equal(actual, n * expected),
             diagnosis(
                 "times-n",
-                text("every value is n times too large, n being the number of rows: is a division by it missing?"),
+                text("every value is too large by a factor of n, the number of rows: is a division by n missing?"),
             ),
         )
         yield (
@@ -195,13 +197,13 @@ def _value_relations(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[t
             diagnosis(
                 "divided-by-n",
                 text(
-                    "every value is n times too small, n being the number of rows: "
-                    "was it divided by twice, or averaged?"
+                    "every value is too small by a factor of n, the number of rows: "
+                    "was it divided by n twice, or averaged?"
                 ),
             ),
         )
     if expected.dim() == 2 and n == expected.shape[1] and n > 1:
         yield (
             lambda: equal(actual, expected.T),
-            diagnosis("transposed", text("the dimensions are exchanged: this is the transpose of what is asked")),
+            diagnosis("transposed", text("the dimensions are swapped: this is the transpose of what is expected")),
         )

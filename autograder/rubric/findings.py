@@ -1,4 +1,4 @@
-"""What a criterion found in a submission, so that two versions can be compared by it."""
+"""Describes what a criterion found in a submission, so that two versions can be compared."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from autograder.rubric.checks import CheckFailed
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
-_PLACE = re.compile(r" at \[[\d, ]*\] it is .*")  # which element is told depends on the last bit
+_PLACE = re.compile(r" at \[[\d, ]*\] it is .*")  # which element a message names depends on the last bit
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a criterion found.
+    """What a criterion found in one version.
 
     Args:
-        words: the message, numbers apart; for an exception its last line.
+        words: the message without its numbers; the last line of an exception.
         numbers: the numbers in the message.
-        actual: the tensor that was wrong, where there is one.
+        actual: the wrong tensor, if there is one.
         compared: values were compared one by one with those expected.
     """
 
@@ -34,12 +34,12 @@ class Finding:
 
     @classmethod
     def of(cls, error: BaseException | None) -> Finding:
-        """What an exception in a criterion means; None when it passed."""
+        """Return the finding of a criterion that raised this exception, or that passed if it is None."""
         if error is None:
             return cls("")
         if isinstance(error, CheckFailed):
             actual = error.actual.detach() if isinstance(error.actual, torch.Tensor) else None
-            told = _PLACE.sub("", error.text.en)
+            told = _PLACE.sub("", error.finding)
             compared = isinstance(error.expected, torch.Tensor) and not error.expected.is_meta and actual is not None
             return cls(_NUMBER.sub("#", told), tuple(map(float, _NUMBER.findall(told))), actual, compared)
         if isinstance(error, StudentException):
@@ -49,7 +49,7 @@ class Finding:
         return cls(f"{type(error).__name__}: {error}")
 
     def agrees(self, other: Finding) -> bool:
-        """Is it the same up to rounding?"""
+        """Return whether both are the same up to rounding."""
         if self.words != other.words or len(self.numbers) != len(other.numbers):
             return False
         near = torch.allclose(torch.tensor(self.numbers), torch.tensor(other.numbers), rtol=1e-2, atol=1e-6)

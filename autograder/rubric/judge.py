@@ -1,4 +1,4 @@
-"""What a pytest session judges with: criteria, the submission behind `student`, the verdicts so far."""
+"""The judge of a pytest session: criteria, the submission behind `student`, the verdicts so far."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:  # pytest loads this module in every session; torch is for tho
 
 
 Explain = Callable[["dict[str, CriterionResult]", "dict[str, Finding]"], "dict[str, CriterionResult]"]
-"""Verdicts and findings by criterion -> the same verdicts, with diagnoses."""
+"""Takes verdicts and findings by criterion and returns the verdicts with diagnoses."""
 
 
 class Judge:
-    """What one pytest session judges with: the criteria, the submission behind `student`, the verdicts so far.
+    """Decides in one pytest session: holds the criteria, the submission behind `student` and the verdicts so far.
 
     Args:
-        assignment: whose rubric it is.
+        assignment: the assignment whose rubric judges.
         key: seeds all random inputs.
         exercise: judge the criteria of this exercise only; may be changed between submissions.
     """
@@ -45,21 +45,23 @@ class Judge:
         self.proving = False
         """The reference is being judged: what breaks now is the rubric's fault."""
         self.plain_tests: dict[str, PlainTest] = {}
-        """The tests of those criteria that can be tried without pytest's set-up and tear-down of each."""
+        """The tests that can be called without pytest's set-up and tear-down, by criterion."""
         self.findings: dict[str, Finding] = {}
-        """What the criteria found that were tried."""
+        """What the criteria tried so far have found."""
         self.explain: Explain | None = None
-        """Names the known mistakes in the verdicts, where the assignment's mutants are at hand."""
+        """Names the known mistakes in the verdicts, if the assignment's mutants are at hand."""
         self.probe: Callable[[], None] | None = None
         """Called before a submission is closed, to ask what tells its mistakes apart while its functions are there."""
         self.probed: dict[str, Finding] = {}
         """What the probes found, by exercise."""
         self._seeds: dict[str, int] = {}
         self._passed: dict[str, CriterionResult] = {}
+        self._differences: dict[str, tuple[Text, Diagnosis] | None] = {}
+        self._told: set[tuple[str, str]] = set()
 
     @property
     def criteria(self) -> list[Criterion]:
-        """Those to be judged now."""
+        """The criteria to judge now."""
         return [judged for judged in self.known if self.exercise in (None, judged.exercise)]
 
     @cached_property
@@ -72,12 +74,13 @@ class Judge:
         from autograder.course import submission
 
         if not self.assignment.has_reference:
-            raise ConfigError("has no private/ folder, so there is no reference here", path=self.assignment.directory)
+            words = text("has no private/ folder, so there is no reference here")
+            raise ConfigError(words, path=self.assignment.directory)
         notebook = self.assignment.require_notebook()
         try:
             return submission.read(notebook)
         except SubmissionError as error:
-            raise ConfigError(str(error), path=self.assignment.notebook) from error
+            raise ConfigError(error.text, path=self.assignment.notebook) from error
 
     @cached_property
     def reference(self) -> Student:
@@ -92,26 +95,31 @@ class Judge:
 
         notebook, failures = run_locally(self.assignment, self.source)
         if failures:
-            words = f"the reference fails: {tell_failure(failures[0])}".replace("\n", " ")
+            words = text("the reference fails: {reason}", reason=tell_failure(failures[0]).in_one_line())
             raise ConfigError(words, path=self.assignment.notebook)
         return Student(self.assignment.functions, LocalRunner.of(notebook))
 
     def seed_of(self, name: str) -> int:
-        """The seed of one criterion's inputs."""
+        """Return the seed of one criterion's inputs."""
         if name not in self._seeds:
             from autograder.course.course import derive_seed
 
             self._seeds[name] = derive_seed(self.key, self.assignment.name, name)
         return self._seeds[name]
 
+    def use_key(self, key: bytes) -> None:
+        """Seed all random inputs by another key from now on."""
+        self.key = key
+        self._seeds.clear()
+
     def inputs_of(self, judged: Criterion) -> torch.Generator:
-        """What a criterion draws its random inputs from: by the course's secret, the same for every submission."""
+        """Return the generator of a criterion's inputs, seeded from the course's secret alike for all submissions."""
         import torch
 
         return torch.Generator().manual_seed(self.seed_of(judged.id))
 
     def call(self, judged: Criterion, student: Student) -> None:
-        """Try a criterion's plain test on these functions; raises what the test raises."""
+        """Try a criterion's plain test on these functions and raise what the test raises."""
         from autograder.student.calls import criterion_scope
 
         test = self.plain_tests[judged.id]
@@ -124,9 +132,24 @@ class Judge:
             test.function(**{name: fixtures[name]() for name in test.fixtures}, **test.case)
 
     def begin(self, student: Student, *, seed_submission: Callable[[int], None] | None = None) -> None:
-        """From now on `student` is this one; ``seed_submission`` seeds its process, where it has its own."""
+        """Judge this student from now on; ``seed_submission`` seeds their process, if they have one of their own."""
         self.student, self.results, self._seed_submission = student, {}, seed_submission
-        self.findings, self.probed = {}, {}
+        self.findings, self.probed, self._differences, self._told = {}, {}, {}, set()
+
+    def difference(self, function: str) -> tuple[Text, Diagnosis] | None:
+        """How the parameters of the submission's function differ from those asked for; see `signatures`."""
+        if function not in self._differences:
+            from autograder.rubric.signatures import difference
+
+            asked = getattr(self.student, function)
+            self._differences[function] = difference(asked.function, asked.parameters())
+        return self._differences[function]
+
+    def tells_first(self, exercise: str, function: str) -> bool:
+        """Is this the first time that something is told about a function in an exercise?"""
+        is_first = (exercise, function) not in self._told
+        self._told.add((exercise, function))
+        return is_first
 
     def seed_criterion(self, judged: Criterion) -> None:
         """Let every criterion draw the same numbers whatever ran before it."""
@@ -139,7 +162,7 @@ class Judge:
             self._seed_submission(seed)
 
     def seed_here(self, name: str) -> int:
-        """Set this process's generators to where a criterion or a probe begins; gives the seed."""
+        """Seed this process's generators for a criterion or a probe and return the seed."""
         from autograder.sandbox.generators import seed_generators
 
         seed = self.seed_of(f"{name}/student")
@@ -147,7 +170,7 @@ class Judge:
         return seed
 
     def record_passed(self, judged: Criterion) -> None:
-        """Keep the verdict that says the same of every submission."""
+        """Record a pass: one verdict, shared by all submissions."""
         if judged.id not in self._passed:
             self.record(judged, "passed")
             self._passed[judged.id] = self.results[judged.id]
@@ -162,7 +185,7 @@ class Judge:
         *,
         hint: bool = False,
     ) -> None:
-        """Keep a verdict, with the criterion's hint where it can help."""
+        """Record a verdict, with the criterion's hint if it can help."""
         self.results[judged.id] = CriterionResult(
             id=judged.id,
             title=judged.title,
@@ -176,12 +199,12 @@ class Judge:
         )
 
     def unmet_need(self, judged: Criterion) -> CriterionResult | None:
-        """The verdict for which a criterion need not be tried."""
+        """Return the verdict that makes trying a criterion pointless: what it needs has not passed."""
         needed = (r for i, r in self.results.items() if judged.needs is not None and is_named(i, judged.needs))
         return next((result for result in needed if result.outcome != "passed"), None)
 
     def exercises(self) -> tuple[ExerciseResult, ...]:
-        """The verdicts by exercise; a criterion without one could not be judged."""
+        """Return the verdicts by exercise; a criterion without one could not be judged."""
         for judged in self.criteria:
             if judged.id not in self.results:
                 self.record(judged, "error", text("this criterion was not reached"))
@@ -199,7 +222,7 @@ class Judge:
         return results if self.explain is None else self.explain(results, self.findings)
 
     def skip_all(self) -> None:
-        """No criterion can be tried, by the student's doing: they earn nothing."""
+        """Skip every criterion: the submission cannot be read, so all earn 0."""
         self.results, self.findings, self.probed = {}, {}, {}
         for judged in self.criteria:
             self.record(judged, "skipped")

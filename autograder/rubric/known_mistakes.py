@@ -26,6 +26,7 @@ from autograder.base.i18n import Text, text
 from autograder.course.mutants import Mutant
 from autograder.results.grade_report import CAUSES, CriterionResult, Diagnosis
 from autograder.rubric.criteria import Criterion, is_named
+from autograder.rubric.diagnosis import CONSEQUENCES
 from autograder.rubric.findings import Finding
 from autograder.rubric.loop_budget import TooManyRounds
 from autograder.rubric.versions import Edits, Versions, name_of
@@ -166,7 +167,7 @@ class KnownMistakes:
         context: Edits = ()
         for name in needed:
             if (edits := broken[name]) is None:
-                _write(named, observed, {})  # what it looks like here may come from there
+                _drop_consequences(named, observed)
                 return None
             context = _joined(context, edits)
         if needed and self._agrees(context, observed):
@@ -180,7 +181,7 @@ class KnownMistakes:
         causes = self._causes(observed, context) or (self._causes(observed, ()) if context else [])
         if not causes:
             if needed:
-                _write(named, observed, {})
+                _drop_consequences(named, observed)
             return None
         relation = named[observed.failed[0]].diagnosis
         if relation is None or any(len(cause.mutants) == 1 for cause in causes):
@@ -326,6 +327,14 @@ def _write(named: dict[str, CriterionResult], observed: Observed, causes: Mappin
         named[criterion] = named[criterion].model_copy(update={"diagnosis": causes.get(criterion)})
 
 
+def _drop_consequences(named: dict[str, CriterionResult], observed: Observed) -> None:
+    """Say nothing of what the mistake of another exercise may look like in this one."""
+    for criterion in observed.failed:
+        diagnosis = named[criterion].diagnosis
+        if diagnosis is not None and diagnosis.id in CONSEQUENCES:
+            named[criterion] = named[criterion].model_copy(update={"diagnosis": None})
+
+
 def _follows(title: Text, exercise: str) -> Diagnosis:
     """The mistake of another exercise, with which even right code does the same."""
     words = text("this follows from the mistake in “{title}”: right code that uses it does the same here", title=title)
@@ -336,6 +345,8 @@ def _one_of(found: tuple[Mutant, ...]) -> Diagnosis:
     """Mistakes that cannot be told apart by what they do."""
     words = found[0].explain
     for other in found[1:]:
+        if other.explain == found[0].explain:
+            continue
         words = text("{cause} Or: {other}", cause=words, other=other.explain)
     return Diagnosis(id=CAUSES.join(mutant.name for mutant in found), text=words)
 

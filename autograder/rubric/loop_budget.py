@@ -1,6 +1,6 @@
-"""Loops that may never end, in code of our own that is wrong on purpose: their rounds are counted, and bounded.
+"""Counts and limits the rounds of loops in mutants, which are wrong on purpose and may run forever.
 
-A known mistake may be one that runs for ever. A count, unlike a clock, ends it at the same place on every machine.
+A count, unlike a clock, stops them at the same place on every machine.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _left: int | None = None
 
 
 class TooManyRounds(BaseException):
-    """The loops have gone round more often than allowed; no Exception, so that the code in question cannot catch it."""
+    """Loops ran more rounds than allowed. Not an `Exception`, so that the code in question does not catch it."""
 
 
 def count_round() -> bool:
-    """Called in every round of every loop; always true.
+    """Count one round of a loop or comprehension and return True.
 
     Raises:
-        TooManyRounds: inside `at_most`, when there are none left.
+        TooManyRounds: no rounds are left inside `at_most`.
     """
     global _left
     if _left is not None:
@@ -36,10 +36,10 @@ def count_round() -> bool:
 
 @contextmanager
 def at_most(rounds: int) -> Iterator[None]:
-    """Allow so many rounds of all loops together.
+    """Allow all loops together at most this many rounds.
 
     Args:
-        rounds: of loops whose source went through `with_counted_rounds`; others are not counted.
+        rounds: counted in loops whose source went through `with_counted_rounds`, and in no others.
     """
     global _left
     before, _left = _left, rounds
@@ -49,11 +49,17 @@ def at_most(rounds: int) -> Iterator[None]:
         _left = before
 
 
+def allow(rounds: int) -> None:
+    """Inside `at_most`, allow so many rounds from now on."""
+    global _left
+    _left = rounds
+
+
 def with_counted_rounds(source: str) -> str:
-    r"""The same code, counting the rounds of its loops and comprehensions.
+    r"""Return the code with every round of its loops and comprehensions counted.
 
     Args:
-        source: a cell; one that is not plain Python comes back as it is.
+        source: a cell; one that is not plain Python is returned unchanged.
 
     >>> print(with_counted_rounds("while True:\n    pass"))
     while True:

@@ -1,13 +1,11 @@
 """The pytest plugin that rubrics run under: tests become criteria, what happens to them becomes verdicts.
 
-A session judges with the `Judge` that was put into it: `autograder.rubric.standalone` does so for plain pytest,
-`autograder.rubric.pytest_session` in a student's notebook and in the grading engine. Without one this plugin does
-nothing.
+Without a `Judge` in the session this plugin does nothing. `autograder.rubric.standalone` puts one there under plain
+pytest, `autograder.rubric.pytest_session` in a student's notebook and in the grading engine.
 """
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import sys
 from collections import Counter
@@ -18,7 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from autograder.base.errors import AutograderError, ConfigError, StudentError
+from autograder.base.errors import (
+    AutograderError,
+    ConfigError,
+    NotDefined,
+    NotWritten,
+    StudentError,
+    StudentException,
+)
 from autograder.base.i18n import Text, same, text, without_addresses
 from autograder.results.grade_report import Diagnosis, Outcome
 from autograder.rubric.criteria import Criterion, PlainTest, declaration, is_named, prefix_of
@@ -38,7 +43,7 @@ _JUDGE = pytest.StashKey[Judge]()
 
 @pytest.fixture
 def student(request: pytest.FixtureRequest) -> Student:
-    """The submission's functions, as attributes."""
+    """Return the submission's functions as attributes."""
     judge = request.config.stash[_JUDGE]
     assert judge.student is not None
     return judge.student
@@ -46,13 +51,13 @@ def student(request: pytest.FixtureRequest) -> Student:
 
 @pytest.fixture
 def reference(request: pytest.FixtureRequest) -> Student:
-    """The reference's functions, as attributes; for hidden criteria only."""
+    """Return the reference's functions as attributes; for hidden criteria only."""
     return request.config.stash[_JUDGE].reference
 
 
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> torch.Generator:
-    """A random number generator whose seed depends on the course's secret and the criterion."""
+    """Return a random number generator whose seed depends on the course's secret and the criterion."""
     return request.config.stash[_JUDGE].inputs_of(request.node.stash[_CRITERION])
 
 
@@ -75,14 +80,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_exception_interact(node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any]) -> None:
-    """A rubric that cannot be imported is its author's mistake, told in one line."""
+    """Report a rubric that cannot be imported as its author's mistake, in one line."""
     judge = node.config.stash.get(_JUDGE, None)
     if isinstance(node, pytest.Collector) and judge is not None and judge.mistake is None and call.excinfo is not None:
         judge.mistake = _as_mistake(call.excinfo.value, node.path)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs something that is not there; start every criterion from its own seed."""
+    """Skip a criterion whose need is not met; start every other from its own seed."""
     judged = criterion_of(item)
     if judged is None:
         return
@@ -94,7 +99,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Remember the calls of one criterion only, and keep a hidden one's values to itself."""
+    """Remember the calls of one criterion only, and keep the values of a hidden one out of messages."""
     judged = criterion_of(item)
     if judged is None:
         return (yield)
@@ -106,7 +111,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
-    """Turn what happened into a verdict; pytest's own account of a failure would parse the rubric each time."""
+    """Turn what happened into a verdict; pytest's own report of a failure would parse the rubric each time."""
     judged = criterion_of(item)
     if judged is None:
         return None
@@ -129,7 +134,7 @@ def _skip_unmet(judge: Judge, judged: Criterion) -> bool:
 def _as_report(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
     skipped = call.excinfo is not None and isinstance(call.excinfo.value, pytest.skip.Exception)
     path, line, _ = item.location
-    phase: Any = call.when  # one of the three of a test
+    phase: Any = call.when  # one of a test's three phases
     return pytest.TestReport(
         nodeid=item.nodeid,
         location=item.location,
@@ -144,7 +149,7 @@ def _as_report(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestRep
 
 
 def _record(judge: Judge, judged: Criterion, error: BaseException | None) -> None:
-    """Keep what the test of a criterion came to."""
+    """Record a criterion's finding and verdict."""
     from autograder.rubric.findings import Finding
 
     try:
@@ -155,15 +160,40 @@ def _record(judge: Judge, judged: Criterion, error: BaseException | None) -> Non
         judge.record_passed(judged)
         return
     outcome, message, diagnosis = _verdict(judge, judged, error)
-    # a hint is about a wrong answer; a traceback or a missing function speaks for itself
-    hint = outcome == "failed" and not isinstance(error, StudentError)
-    judge.record(judged, outcome, message, diagnosis, hint=hint)
+    if outcome == "failed":
+        message, diagnosis = _with_signatures(judge, judged, error, message, diagnosis)
+    judge.record(judged, outcome, message, diagnosis, hint=outcome == "failed" and _can_be_helped(error))
+
+
+def _can_be_helped(error: BaseException) -> bool:
+    """A hint is about an answer; one that is missing, or that never comes, is not answered yet."""
+    return not isinstance(error, StudentError) or (
+        isinstance(error, StudentException) and not isinstance(error, NotWritten)
+    )
+
+
+def _with_signatures(
+    judge: Judge, judged: Criterion, error: BaseException, message: Text, diagnosis: Diagnosis | None
+) -> tuple[Text, Diagnosis | None]:
+    """Where the function called last takes other parameters than asked, say so once; nothing else is its cause then."""
+    from autograder.student.calls import failed_call
+
+    name, _ = failed_call()
+    if not name or isinstance(error, NotWritten | NotDefined):
+        return message, diagnosis
+    found = judge.difference(name)
+    if found is None:
+        return message, diagnosis
+    if not judge.tells_first(judged.exercise, name):
+        return message, None
+    words, cause = found
+    return words + same("\n") + message, cause
 
 
 def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Outcome, Text, Diagnosis | None]:
-    """What an exception means: who is at fault, and what the student reads."""
+    """Return what an exception means: who is at fault, and what the student reads."""
     from autograder.rubric.checks import CheckFailed
-    from autograder.student.calls import describe_last_call
+    from autograder.student.calls import failed_call
 
     if isinstance(error, CheckFailed):
         from autograder.rubric.diagnosis import explain
@@ -173,12 +203,17 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
         except Exception:  # noqa: BLE001 -- a tensor can be of any kind; a diagnosis that fails costs the diagnosis
             diagnosis = None
         return "failed", error.text, diagnosis
+    if isinstance(error, StudentException):
+        from autograder.rubric.exceptions import cause_of
+
+        return "failed", error.text, cause_of(error)
     if isinstance(error, StudentError):
         return "failed", error.text, None
     if isinstance(error, pytest.skip.Exception):
         return "skipped", same(str(error)), None
     if judge.proving:
-        return "error", same(f"{type(error).__name__}: {error}"), None
+        words = error.text if isinstance(error, AutograderError) else same(str(error))
+        return "error", same(f"{type(error).__name__}: ") + words, None
     if isinstance(error, AutograderError | OSError):
         # for the author: a report names no path or line of the course
         print(f"{judged.path}:{judged.line}: {judged.id}: {type(error).__name__}: {error}", file=sys.stderr)
@@ -193,7 +228,7 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
         text(
             "what came back could not be judged ({reason}); {call}",
             reason=without_addresses(told)[:300],
-            call=describe_last_call(),
+            call=failed_call()[1],
         ),
         None,
     )
@@ -205,7 +240,7 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
 def run_criteria(session: pytest.Session) -> None:
     """Try every criterion of a session once; module-wide fixtures stay for the next time.
 
-    What pytest does around each test costs as much as most tests; where a test asks for none of it, it is called.
+    What pytest does around a test costs as much as most tests, so a test that needs none of it is called directly.
     """
     judge = session.config.stash[_JUDGE]
     items = [item for item in session.items if _is_asked_for(judge, item)]
@@ -244,7 +279,7 @@ def _call_plainly(judge: Judge, judged: Criterion) -> None:
 
 
 def _plain_test(item: pytest.Item) -> PlainTest | None:
-    """The test of an item that asks for nothing but our fixtures and the values of its cases."""
+    """Return an item's test if it asks only for our fixtures and the values of its cases, else None."""
     if not isinstance(item, pytest.Function) or item.cls is not None:
         return None
     case = dict(item.callspec.params) if hasattr(item, "callspec") else {}
@@ -260,7 +295,7 @@ def _plain_test(item: pytest.Item) -> PlainTest | None:
 
 
 def _conftests(config: pytest.Config) -> list[object]:
-    """The ``conftest.py`` files that were loaded, whose hooks want to be called."""
+    """Return the loaded ``conftest.py`` files, whose hooks must be called."""
     plugins = config.pluginmanager.get_plugins()
     return [plugin for plugin in plugins if Path(getattr(plugin, "__file__", None) or "").name == "conftest.py"]
 
@@ -274,20 +309,20 @@ def put_judge(config: pytest.Config, judge: Judge) -> None:
 
 
 def is_criterion(item: pytest.Item) -> bool:
-    """Was this test declared by `criterion`?"""
+    """Return whether `criterion` declared this test."""
     return declaration(getattr(item, "function", None)) is not None
 
 
 def criterion_of(item: pytest.Item) -> Criterion | None:
-    """The criterion an item is, once it has been collected under a judge."""
+    """Return the criterion that an item became when it was collected under a judge, or None."""
     return item.stash.get(_CRITERION, None)
 
 
 def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
-    """Check the declarations and put a criterion on every item that is to run.
+    """Check the declarations and put a criterion on every item that will run.
 
     Raises:
-        ConfigError: at the first thing wrong.
+        ConfigError: a declaration is wrong; the first one is reported.
     """
     cases = Counter(_declared(item).id for item in items)
     known: set[str] = set()
@@ -326,25 +361,37 @@ def _check(judge: Judge, judged: Criterion, item: pytest.Item, known: set[str]) 
     place: dict[str, Any] = {"path": judged.path, "line": judged.line, "key": judged.id}
     if judged.exercise not in judge.assignment.settings.exercises:
         there_are = ", ".join(judge.assignment.settings.exercises)
-        words = f"there is no exercise {judged.exercise!r}; there are: {there_are}"
-        raise ConfigError(f"{words}; write one of them in @criterion, or add the exercise to assignment.yaml", **place)
+        words = text(
+            "there is no exercise {name!r}; there are: {names}; "
+            "write one of them in @criterion, or add the exercise to assignment.yaml",
+            name=judged.exercise,
+            names=there_are,
+        )
+        raise ConfigError(words, **place)
     name, prefix = item.name.partition("[")[0], prefix_of(judged.exercise)
     if not name.startswith(prefix):
-        words = f"the name of a criterion of {judged.exercise!r} must start with {prefix!r}; rename the test"
+        words = text(
+            "the name of a criterion of {exercise!r} must start with {prefix!r}; rename the test",
+            exercise=judged.exercise,
+            prefix=prefix,
+        )
         raise ConfigError(words, **place | {"key": name})
     if judged.id in known:
-        raise ConfigError("there is another criterion of this name", **place)
+        raise ConfigError(text("another criterion has this name"), **place)
     if judged.needs is not None and not any(is_named(other, judged.needs) for other in known):
-        raise ConfigError(f"needs={judged.needs!r} is not an earlier criterion", **place)
+        raise ConfigError(text("needs={name!r} is not an earlier criterion", name=judged.needs), **place)
     if judged.visible and "reference" in getattr(item, "fixturenames", ()):
-        raise ConfigError("students have this file but not the reference; move the criterion to private/", **place)
+        words = text("students have this file but not the reference; move the criterion to private/")
+        raise ConfigError(words, **place)
     _check_fixtures(judged, item, place)
 
 
 def _check_fixtures(judged: Criterion, item: pytest.Item, place: Mapping[str, Any]) -> None:
-    """Refuse a test that asks for a fixture which nobody defines; pytest would say so only when it runs."""
+    """Refuse a test that asks for an undefined fixture; pytest would say so only when it runs."""
     if not isinstance(item, pytest.Function):
         return
+    from autograder.base.yaml_records import did_you_mean  # pytest loads this module in every session, YAML in few
+
     given = {"request", *(item.callspec.params if hasattr(item, "callspec") else ())}
     found = item._fixtureinfo
     unknown = next((n for n in found.names_closure if n not in given and n not in found.name2fixturedefs), None)
@@ -358,13 +405,17 @@ def _check_fixtures(judged: Criterion, item: pytest.Item, place: Mapping[str, An
         for name in _fixtures_in(plugin)
         if name != "reference"
     ]
-    close = difflib.get_close_matches(unknown, [*ours, *own, *pytests], n=1, cutoff=0.5)
-    meant = f"is it {close[0]}? " if close else ""
-    raise ConfigError(f"there is no fixture {unknown!r}; {meant}there are: {', '.join([*ours, *own])}", **place)
+    words = text(
+        "there is no fixture {name!r}; {meant}there are: {names}",
+        name=unknown,
+        meant=did_you_mean(unknown, [*ours, *own, *pytests], cutoff=0.5),
+        names=", ".join([*ours, *own]),
+    )
+    raise ConfigError(words, **place)
 
 
 def _fixtures_in(holder: object) -> Iterator[str]:
-    """The names of the fixtures that a rubric or a plugin defines; pytest has no call for that in all its versions."""
+    """Yield the names of the fixtures that a rubric or a plugin defines; no call does so in all versions of pytest."""
     for name, value in getattr(holder, "__dict__", {}).items():
         if inspect.isfunction(value) or type(value).__module__ == "_pytest.fixtures":
             marker = getattr(value, "_fixture_function_marker", None) or getattr(value, "_pytestfixturefunction", None)
@@ -373,13 +424,15 @@ def _fixtures_in(holder: object) -> Iterator[str]:
 
 
 def _as_mistake(error: BaseException, path: Path) -> ConfigError:
-    """An exception while a rubric was imported, as its author's mistake with file and line."""
+    """Return an exception raised while importing a rubric as its author's mistake, with file and line."""
     cause = error.__cause__ or error
     if isinstance(cause, ConfigError):
         return cause
     if isinstance(cause, SyntaxError):
         place = Path(cause.filename or path)
-        return ConfigError(f"SyntaxError: {cause.msg}", path=place, line=cause.lineno, column=cause.offset or None)
+        return ConfigError(
+            same(f"SyntaxError: {cause.msg}"), path=place, line=cause.lineno, column=cause.offset or None
+        )
     frames = inspect.getinnerframes(cause.__traceback__) if cause.__traceback__ else []
     line = next((frame.lineno for frame in reversed(frames) if Path(frame.filename) == path), None)
-    return ConfigError(f"{type(cause).__name__}: {cause}".splitlines()[0], path=path, line=line)
+    return ConfigError(same(f"{type(cause).__name__}: {cause}".splitlines()[0]), path=path, line=line)

@@ -12,6 +12,7 @@ import pytest
 
 from autograder.base.environment import overridden
 from autograder.base.errors import ConfigError
+from autograder.base.i18n import text
 from autograder.rubric import plugin
 from autograder.rubric.judge import Judge
 from autograder.rubric.plugin import put_judge, run_criteria
@@ -39,18 +40,19 @@ class _JudgeSession:
 
 
 def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] = run_criteria) -> None:
-    """Run an assignment's rubric in this process: quietly, and with no other plugins or settings than ours.
+    """Run an assignment's rubric in this process: quietly, with no plugins or settings but ours.
 
     Args:
         judge: collects the verdicts.
-        loop: runs the collected criteria; by default each of them once.
+        loop: runs the collected criteria; by default each one once.
 
     Raises:
         ConfigError: the rubric is broken.
     """
     rubrics = judge.assignment.rubrics
     if not rubrics:
-        raise ConfigError("holds no test_*.py, so there is nothing to judge by", path=judge.assignment.directory)
+        words = text("holds no test_*.py, so there is nothing to judge by")
+        raise ConfigError(words, path=judge.assignment.directory)
     quiet = [
         "no:terminal",
         "no:cacheprovider",
@@ -84,12 +86,13 @@ def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] = run_cr
     if judge.mistake is not None:
         raise judge.mistake
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or not judge.criteria:
-        raise ConfigError(f"no criterion could be collected (pytest: {pytest.ExitCode(code).name})", path=rubrics[0])
+        words = text("no criterion could be collected (pytest: {reason})", reason=pytest.ExitCode(code).name)
+        raise ConfigError(words, path=rubrics[0])
 
 
 @contextlib.contextmanager
 def _forgotten(files: Sequence[Path]) -> Iterator[None]:
-    """Another session in this process reads these files anew, as they are then, or others of the same name."""
+    """Forget these modules on leaving: another session imports the files again, or others of the same name."""
     yield
     paths = {str(file) for file in files}
     for name, module in list(sys.modules.items()):

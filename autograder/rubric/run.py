@@ -1,4 +1,4 @@
-"""One submission under one judge: from its file to a `GradeReport`."""
+"""Judges one submission, from its file to a `GradeReport`."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from autograder.student.source_use import Source
 from autograder.student.worker_settings import worker_settings_of
 
 MAX_PROBLEMS = 50
-"""So many are told in a report: a notebook can have any number of cells, each with something wrong."""
+"""A report lists at most this many: a notebook can have any number of cells, each with something wrong."""
 
 
 def practice_or_course_key(assignment: Assignment) -> bytes:
-    """The course's secret where the solutions are, the public key of practice everywhere else."""
+    """Return the course's secret where the solutions are, and the public practice key everywhere else."""
     if not assignment.has_reference:
         return PRACTICE_KEY
     try:
@@ -39,7 +39,7 @@ def practice_or_course_key(assignment: Assignment) -> bytes:
 
 @contextlib.contextmanager
 def open_submission(judge: Judge, zygote: Zygote, submission: Submission) -> Iterator[RemoteRunner]:
-    """Run a submission's cells in a process of its own and put its functions before the judge."""
+    """Run a submission's cells in a process of its own and let the judge call its functions."""
     assignment = judge.assignment
     if judge.explain is None and assignment.has_reference:
         KnownMistakes(judge).assist()
@@ -65,7 +65,7 @@ def open_submission(judge: Judge, zygote: Zygote, submission: Submission) -> Ite
 
 @contextlib.contextmanager
 def judge_one(judge: Judge, submission: Submission) -> Iterator[RemoteRunner]:
-    """Put a single submission before the judge, with a zygote of its own; confined where the machine can do it."""
+    """Open a single submission with a zygote of its own, confined if the machine can do that."""
     confined = confine.is_available(judge.assignment.settings.limits.scratch_mb)
     with (
         Zygote.begin(worker_settings_of(judge.assignment, confined=confined)) as zygote,
@@ -88,14 +88,14 @@ def make_report(
     """Put the judge's verdicts, or the reason why there are none, into a report.
 
     Args:
-        judge: with its verdicts on this submission.
-        provenance: what the grade was made with.
-        student: whose it is.
-        path: the file, where there is one.
+        judge: the judge, with its verdicts on this submission.
+        provenance: what produced the grade.
+        student: who handed it in.
+        path: the file, if there is one.
         started: `time.perf_counter` when grading it began.
-        submission: what was read.
+        submission: what was read from it.
         problems: what went wrong while it ran.
-        unreadable: why nothing could be read.
+        unreadable: why it could not be read.
     """
     if unreadable is not None:
         judge.skip_all()
@@ -120,7 +120,7 @@ def make_report(
 def _first(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
     if len(problems) <= MAX_PROBLEMS:
         return problems
-    words = text("there is more of this kind; only the first {count} are shown", count=MAX_PROBLEMS)
+    words = text("there are more problems like these; only the first {count} are shown", count=MAX_PROBLEMS)
     return (*problems[:MAX_PROBLEMS], Problem.of(problems[MAX_PROBLEMS].kind, words))
 
 

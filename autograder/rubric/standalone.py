@@ -1,8 +1,8 @@
 """Rubrics under plain pytest: ``pytest solutions/<name> --submission FILE``.
 
-This is the plugin that pytest finds by itself. It does nothing until a criterion is collected; then it puts one
-submission, in a process of its own, before a judge, and adds the points to pytest's summary. Without ``--submission``
-the folder's own notebook is judged: the reference in ``solutions/``, the empty stubs in ``assignments/``.
+Pytest finds this plugin by itself. It does nothing until a criterion is collected; then it judges one submission, which
+runs in a process of its own, and adds the points to pytest's summary. Without ``--submission`` it judges the folder's
+own notebook: the reference in ``solutions/``, the empty stubs in ``assignments/``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from autograder.base.errors import ConfigError, SubmissionError, UsageError
-from autograder.base.i18n import choose_language
+from autograder.base.i18n import choose_language, chosen_language
 from autograder.rubric import plugin
 from autograder.rubric.judge import Judge
 from autograder.rubric.plugin import criterion_of, is_criterion, put_judge
@@ -24,21 +24,21 @@ _JUDGE = pytest.StashKey[Judge]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The submission, and the language of its messages."""
+    """Add ``--submission`` and ``--lang``."""
     group = parser.getgroup("autograder")
-    group.addoption("--submission", metavar="FILE", help="the notebook or .py file that criteria judge")
-    group.addoption("--lang", choices=("en", "zh"), help="language of the messages of criteria")
+    group.addoption("--submission", metavar="FILE", help="judge this notebook or .py file")
+    group.addoption("--lang", choices=("en", "zh"), help="language of the criteria's messages")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Bring in the fixtures and hooks that every way of judging shares."""
+    """Register the fixtures and hooks that every way of judging shares."""
     if not config.pluginmanager.is_registered(plugin):
         config.pluginmanager.register(plugin)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
-    """Where there are criteria, open the submission before they are taken in."""
+    """Open the submission before tests become criteria, if there are any."""
     folders = {_assignment_folder(item.path) for item in items if is_criterion(item)}
     if len(folders) > 1:
         raise pytest.UsageError("criteria of two assignments at once; run pytest on one of their folders")
@@ -46,8 +46,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.stash[_JUDGE] = _open_judge(config, folder)
         put_judge(config, config.stash[_JUDGE])
     yield
-    if folders and config.stash[_JUDGE].mistake is not None:
-        raise pytest.UsageError(str(config.stash[_JUDGE].mistake))
+    if folders and (mistake := config.stash[_JUDGE].mistake) is not None:
+        raise pytest.UsageError(mistake.said(chosen_language(config.getoption("--lang"))))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -62,7 +62,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """The points of each exercise."""
+    """Write the points of each exercise."""
     judge = config.stash.get(_JUDGE, None)
     if judge is None or judge.mistake is not None:
         return
@@ -87,7 +87,7 @@ def _open_judge(config: pytest.Config, folder: Path) -> Judge:
         submission = read(Path(file) if file else assignment.notebook)
         stack.enter_context(judge_one(judge, submission))
     except (ConfigError, UsageError, SubmissionError) as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(error.said(chosen_language(config.getoption("--lang")))) from error
     return judge
 
 

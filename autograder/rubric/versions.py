@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from autograder.base.errors import ConfigError, StudentError, StudentTimeout
+from autograder.base.i18n import text
 from autograder.course import mutants
 from autograder.course.mutants import Answers, Equivalent, Mutants
 from autograder.course.submission import Cell
@@ -47,8 +48,8 @@ MAX_ROUNDS = 30_000
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """Drop what a version prints and warns of."""
+def quietly() -> Iterator[None]:
+    """Discard what a version prints, and its warnings."""
     with redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -90,7 +91,8 @@ class Versions:
         try:
             names = runpy.run_path(str(path))
         except Exception as error:
-            raise ConfigError(f"cannot be executed: {type(error).__name__}: {error}", path=path) from error
+            words = text("cannot be executed: {reason}", reason=f"{type(error).__name__}: {error}")
+            raise ConfigError(words, path=path) from error
         exercises = self._judge.assignment.settings.exercises
         return {name: names[name] for name in exercises if callable(names.get(name))}
 
@@ -146,7 +148,7 @@ class Versions:
             try:
                 version = self._student(edits)
                 self._judge.seed_here(name)
-                with _quietly(), at_most(MAX_ROUNDS):
+                with quietly(), at_most(MAX_ROUNDS):
                     self._found[key] = (find or _try)(try_on, version)
             except (Exception, TooManyRounds):
                 self.after()
@@ -162,7 +164,7 @@ class Versions:
         source = self._judge.source
         counted = [replace(c, source=with_counted_rounds(c.source)) for c in source.cells]
         cells = (Cell("code cell 0", 0, IMPORT), *counted)
-        with _quietly(), at_most(MAX_ROUNDS):
+        with quietly(), at_most(MAX_ROUNDS):
             notebook, _ = run_locally(self._judge.assignment, replace(source, cells=cells))
         return dict(notebook.names), notebook.failure
 
@@ -184,7 +186,7 @@ class Versions:
 
     def _define(self, cell: Cell, source: str, names: dict[str, Any]) -> None:
         try:
-            with _quietly(), at_most(MAX_ROUNDS):
+            with quietly(), at_most(MAX_ROUNDS):
                 if source not in self._compiled:
                     self._compiled[source] = compile(with_counted_rounds(source), cell.label, "exec")
                 exec(self._compiled[source], names)  # noqa: S102 -- an edit of the reference, by the author

@@ -14,16 +14,20 @@ from __future__ import annotations
 import ast
 import builtins
 import codeop
+import inspect
 import linecache
 import re
-import sys
 import types
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+import weakref
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from autograder.sandbox.history import History, is_shown
+from autograder.sandbox.interrupts import TimeIsUp
+from autograder.sandbox.shell import Shell
 
 if TYPE_CHECKING:  # a worker holds nothing of ours that it does not need
     from autograder.base.i18n import Text
@@ -36,8 +40,6 @@ _INCOMPLETE_INPUT = 0x4200  # flags of codeop's that would turn every unclosed b
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 _UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 _AT_MARGIN = re.compile(r"^(?=[^\s#)\]}])", re.MULTILINE)
-_TIMING = ("time", "timeit", "prun")
-_OPTIONS = re.compile(r"^\s*(?:-[a-z]+\s*\d*\s+)+")
 _CHUNK = re.compile(r"^(?=def |class |@|import |from |async def )", re.MULTILINE)
 
 
@@ -70,8 +72,12 @@ class Notebook:
         self.exercise_of = functions
         self.module = types.ModuleType(module_name)
         self.names = self.module.__dict__
-        self.names.update(get_ipython=lambda: _Shell(self), display=lambda *_, **__: None, __builtins__=builtins)
+        self.shell = Shell(self)
+        self.names.update(get_ipython=lambda: self.shell, display=self.shell.display, __builtins__=builtins)
+        self.history = History(self.names) if module_name == "__main__" else None
         self._compile = codeop.Compile()
+        self._compile.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        self._loop: Any = None  # of asyncio, from the first cell on that awaits something
         self._last_definition: dict[str, Any] = {}
         self._at_grade_cell: dict[str, dict[str, Any]] = {}
         self._views: dict[str, dict[str, Any]] = {}
@@ -93,8 +99,7 @@ class Notebook:
         Returns:
             What failed, in order; empty when all is well.
         """
-        self._labels.add(label)
-        _remember_source(label, source, first_line)
+        self.begin(label, source, first_line)
         failures: list[Failure] = []
         for tree in self.trees(source, label, first_line, resume=resume):
             if isinstance(tree, Failure):
@@ -104,12 +109,24 @@ class Notebook:
                 if definitions_only and not isinstance(statement, _DEFINITIONS):
                     continue
                 try:
-                    self._run_statement(statement, label)
+                    value = self.execute(statement, label)
+                    if self.history and statement is tree.body[-1] and is_shown(statement, source):
+                        self.history.keep(value)
                 except BaseException as error:  # noqa: BLE001 -- whatever a student raises, SystemExit too
                     failures.append(self.failure(error))
-                    if not resume:
+                    if isinstance(error, TimeIsUp):
+                        definitions_only = True  # no time is left for more
+                    elif not resume:
                         return failures
         return failures
+
+    def begin(self, label: str, source: str, first_line: int = 0) -> None:
+        """A cell of this text begins: tracebacks show its lines, and it enters the history."""
+        self._labels.add(label)
+        _remember_source(label, source, first_line)
+        if self.history:
+            self.history.begin(source)
+            self.shell.execution_count = self.history.count
 
     def reach_grade_cell(self, exercise: str) -> None:
         """Keep the present namespace to judge this exercise by."""
@@ -209,17 +226,76 @@ class Notebook:
         assert isinstance(tree, ast.Module)
         return tree
 
-    def _run_statement(self, statement: ast.stmt, label: str) -> None:
-        code = self._compile(ast.Module([statement], type_ignores=[]), label, "exec")  # type: ignore[arg-type]
-        exec(code, self.names)  # noqa: S102 -- running the cell is what this is for
+    def program(self, source: str, label: str, offset: int) -> Callable[[], Any]:
+        """Code to be run in a cell, compiled: for magics. Running it gives the value of a last expression.
+
+        Args:
+            source: its text, which may hold magics in turn.
+            label: of the cell.
+            offset: how many lines of the cell stand before it.
+        """
+        body = self._parse(_to_python(source), label, offset).body
+        compiled = [(statement, self._compiled(statement, label)) for statement in body]
+
+        def run() -> Any:
+            value = None
+            for statement, code in compiled:
+                value = self._execute(code)
+                self._keep_definitions(statement)
+            return value
+
+        return run
+
+    def compile_script(self, source: str, path: str) -> types.CodeType:
+        """The code of a file that a cell runs; tracebacks show its lines as the student's own."""
+        self._labels.add(path)
+        _remember_source(path, source, 0)
+        return compile(source, path, "exec", dont_inherit=True)
+
+    def execute(self, statement: ast.stmt, label: str) -> Any:
+        """Run one statement of a cell; gives the value where it is an expression."""
+        value = self._execute(self._compiled(statement, label))
+        self._keep_definitions(statement)
+        return value
+
+    def _keep_definitions(self, statement: ast.stmt) -> None:
         for name in _definitions(statement):
             if name in self.exercise_of and name in self.names:
                 self._last_definition[name] = self.names[name]
 
+    def _compiled(self, statement: ast.stmt, label: str) -> types.CodeType:
+        if isinstance(statement, ast.Expr):
+            return self._compile(ast.Expression(statement.value), label, "eval")  # type: ignore[arg-type]
+        return self._compile(ast.Module([statement], type_ignores=[]), label, "exec")  # type: ignore[arg-type]
 
-def first_items(value: Any, most: int) -> Any:
-    """Return the first items of an iterator, and anything else as it is."""
-    return list(islice(value, most)) if hasattr(type(value), "__next__") else value
+    def _execute(self, code: types.CodeType) -> Any:
+        value = eval(code, self.names)  # noqa: S307 -- running the cell is what this is for
+        return self._await(value) if code.co_flags & inspect.CO_COROUTINE else value
+
+    def _await(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run what a cell awaits; tasks that it has begun go on whenever a later cell awaits something."""
+        import asyncio
+
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            weakref.finalize(self, self._loop.close)
+        return self._loop.run_until_complete(coroutine)
+
+
+def positional_parameters(function: Any) -> tuple[list[str], int, bool] | None:
+    """Return what a function takes by position, read from its code alone: nothing of the student's runs.
+
+    Returns:
+        The names of its parameters, how many of them have no default, and whether any number of further ones may
+        follow; None if it is no plain function, or asks for keywords.
+    """
+    if type(function) is not types.FunctionType:
+        return None
+    code = function.__code__
+    if code.co_kwonlyargcount > len(function.__kwdefaults__ or {}):
+        return None
+    names = code.co_varnames[: code.co_argcount]
+    return list(names), len(names) - len(function.__defaults__ or ()), bool(code.co_flags & inspect.CO_VARARGS)
 
 
 def _syntax_failure(error: BaseException, label: str) -> Failure:
@@ -282,39 +358,3 @@ def _definitions(statement: ast.stmt) -> Iterator[str]:
     for child in ast.iter_child_nodes(statement):
         if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
             yield from _definitions(child)  # type: ignore[arg-type]
-
-
-class _Shell:
-    """Stands in for IPython: timing magics run their code, every other magic and shell line does nothing."""
-
-    def __init__(self, notebook: Notebook) -> None:
-        self._notebook = notebook
-        self.user_ns = notebook.names
-
-    def run_line_magic(self, name: str, line: str, *_: Any, **__: Any) -> Any:
-        if name in _TIMING:
-            return self._run(_OPTIONS.sub("", line), sys._getframe(1), lines_before=-1)
-        return None
-
-    def run_cell_magic(self, name: str, line: str, cell: str) -> None:
-        if name in (*_TIMING, "capture"):
-            self._run(cell, sys._getframe(1), lines_before=0)
-
-    def _run(self, source: str, caller: types.FrameType, *, lines_before: int) -> Any:
-        """Run code in the cell that holds the magic, under that cell's label and line numbers.
-
-        Returns:
-            The value of a single expression, which ``y = %time f(x)`` needs.
-        """
-        label = caller.f_code.co_filename
-        lines_before += len(source) - len(source.lstrip("\n"))  # which IPython drops
-        body = self._notebook._parse(_to_python(source), label, caller.f_lineno + lines_before).body
-        if len(body) == 1 and isinstance(body[0], ast.Expr):
-            code = compile(ast.Expression(body[0].value), label, "eval")
-            return eval(code, self._notebook.names)  # noqa: S307 -- running the cell is what this is for
-        for statement in body:
-            self._notebook._run_statement(statement, label)
-        return None
-
-    def __getattr__(self, _: str) -> Callable[..., None]:
-        return lambda *args, **kwargs: None

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 LANDLOCK, JAIL, UNCONFINED = "landlock+seccomp", "namespaces+seccomp", "none: process and resource limits only"
 """What reports say about the confinement in force."""
 
+MAX_FILE_MB = 128
+"""How large a file can be that code writes to a folder on disk."""
+
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _CAPABILITY_VERSION = 0x20080522
 _NOBODY = 65534
@@ -47,7 +50,7 @@ class WorkerSettings:
         cpu_s: CPU seconds after which the kernel ends it.
         preload: modules imported before the fork.
         confined: whether the kernel bounds what it can do; only students' own code on their own machine may go without.
-        folder: where it may read and write files; nowhere if empty.
+        folder: where it may read, write, move and remove files of up to `MAX_FILE_MB`; nowhere if empty.
         scratch_mb: size of a folder of its own for files; 0 for none.
         data: a folder of files to read, which appears in its working folder; none if empty.
     """
@@ -65,6 +68,8 @@ class WorkerSettings:
     def largest_file(self) -> int:
         """The size limit of a file, in bytes; a scratch folder is full before it is reached."""
         output, scratch = self.output_kb << 10, self.scratch_mb << 20
+        if self.folder:
+            return max(output, MAX_FILE_MB << 20)
         return max(output, scratch + (1 << 20)) if scratch else output
 
 
@@ -181,10 +186,10 @@ class Confinement:
         canaries = enter_jail(readable, options.folder) if options.scratch_mb or not has_landlock else ()
         ruleset = None
         if has_landlock:
-            writable = [Path(options.folder)] if options.folder else []
+            free = [Path(options.folder)] if options.folder else []
             # the folder above, since each worker's own does not exist yet
-            free = [workfolder.SCRATCH.parent] if options.scratch_mb else []
-            ruleset = landlock.build_ruleset(readable, writable, free)
+            free += [workfolder.SCRATCH.parent] if options.scratch_mb else []
+            ruleset = landlock.build_ruleset(readable, free)
         return cls(
             proc,
             options,
@@ -192,7 +197,7 @@ class Confinement:
             canaries=canaries,
             drop_user=drop_user and _is_known(_NOBODY, proc),
             data=data,
-            calls=seccomp.build_list(arrange=options.scratch_mb > 0),
+            calls=seccomp.build_list(arrange=options.scratch_mb > 0 or bool(options.folder)),
         )
 
     def apply(self, *, keep: set[int]) -> None:
@@ -235,6 +240,7 @@ class Confinement:
         if size_mb and self.options.confined:
             jail.mount_own(workfolder.SCRATCH, size_mb=size_mb, files=size_mb * workfolder.FILES_PER_MB)
             workfolder.use_scratch(workfolder.SCRATCH, self.data)
+            workfolder.copy_without_modes()
         elif size_mb:
             workfolder.use_new_scratch(self.data)
         elif self.data:

@@ -36,7 +36,6 @@ sys.path.remove(sys.argv[4])
 program.main(int(sys.argv[2]), sys.argv[3])
 """
 _START_S = 300
-_ENDED, _LOST = "has ended; is torch installed and enough memory free?", "does not answer"
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ class ForkServer:
         try:
             socket.send_fds(self._control, [json.dumps(message).encode()], descriptors)
         except OSError as error:
-            raise SandboxError(f"a fork server {_ENDED} ({error})") from error
+            raise _ended() from error
 
     def receive(self) -> tuple[ServerAnswer, list[int]]:
         """Wait for an answer.
@@ -145,12 +144,16 @@ class ForkServer:
         try:
             content, descriptors, _, _ = socket.recv_fds(self._control, MAX_MESSAGE, 1)
         except OSError as error:
-            raise SandboxError(f"a fork server {_LOST}: {error}") from error
+            from autograder.base.i18n import text
+
+            raise SandboxError(text("a process that forks others does not answer: {reason}", reason=error)) from error
         if not content:
-            raise SandboxError(f"a fork server {_ENDED}")
+            raise _ended()
         answer: ServerReply = json.loads(content)
         if "fault" in answer:
-            raise SandboxError(answer["fault"])
+            from autograder.base.i18n import Text
+
+            raise SandboxError(Text(**answer["fault"]))
         return answer, descriptors
 
     def leave(self) -> None:
@@ -172,6 +175,13 @@ class ForkServer:
         self._asked_for -= 1
         assert "pid" in message
         return Child(message["pid"], handles[0])
+
+
+def _ended() -> SandboxError:
+    """Return the error of a server that is gone; words need pydantic, and starting a server does not."""
+    from autograder.base.i18n import text
+
+    return SandboxError(text("a process that forks others has ended; is torch installed and enough memory free?"))
 
 
 def start_program(

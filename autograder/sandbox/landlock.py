@@ -38,13 +38,12 @@ def version() -> int:
         return 0
 
 
-def build_ruleset(readable: Iterable[Path], writable: Iterable[Path] = (), free: Iterable[Path] = ()) -> int:
-    """Build a ruleset that allows reading below some paths, writing files below others, and nothing else.
+def build_ruleset(readable: Iterable[Path], free: Iterable[Path] = ()) -> int:
+    """Build a ruleset that allows reading below some paths, any work with files below others, and nothing else.
 
     Args:
         readable: files and folders.
-        writable: folders in which files can be made and written.
-        free: folders in which files and folders can also be moved and removed.
+        free: folders in which files and folders can be made, written, moved and removed.
 
     Returns:
         Its descriptor.
@@ -60,8 +59,6 @@ def build_ruleset(readable: Iterable[Path], writable: Iterable[Path] = (), free:
     os.set_inheritable(ruleset, False)
     for path in readable:
         _allow(ruleset, path, _READ if path.is_dir() else _READ_FILE)
-    for path in writable:
-        _allow(ruleset, path, (_READ | _WRITE) & files)
     for path in free:
         _allow(ruleset, path, (_READ | _WRITE | _ARRANGE) & files)
     return ruleset

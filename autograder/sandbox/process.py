@@ -24,6 +24,9 @@ from autograder.sandbox.forking import Child, ForkServer
 from autograder.sandbox.protocol import CallbackReply, CallbackRequest, Reply, Request
 from autograder.sandbox.wire import Connection, DeadlineError, Received, WireError, pack
 
+_GRACE_S = 1.0
+"""How long an interrupted cell may take to end; then its process is."""
+
 Callback = Callable[[CallbackRequest, list[Received]], tuple[CallbackReply, list[torch.Tensor]]]
 
 
@@ -124,6 +127,8 @@ class WorkerProcess:
         self.pid = child.pid
         self._connection, self._output = connection, output
         self.alive = True
+        self.was_interrupted = False
+        """The last answer came only after the code had been interrupted."""
         self._has_answered = False
 
     def ask(
@@ -134,6 +139,7 @@ class WorkerProcess:
         within_s: float,
         on_timeout: Text,
         callback: Callback | None = None,
+        interrupt: bool = False,
     ) -> tuple[Reply, list[Received]]:
         """Send a request and wait for its answer, serving callbacks meanwhile.
 
@@ -143,6 +149,7 @@ class WorkerProcess:
             within_s: seconds to wait.
             on_timeout: what the student reads after a timeout.
             callback: answers a call of a function of ours.
+            interrupt: what is late is interrupted first, and may still answer then.
 
         Raises:
             StudentError: there is no answer; the worker is dead from then on.
@@ -152,6 +159,10 @@ class WorkerProcess:
         deadline = self._connection.deadline = time.monotonic() + within_s
         try:
             self._connection.send(frame)
+            self.was_interrupted = interrupt and self._connection.is_late()
+            if self.was_interrupted:
+                self._interrupt()
+                self._connection.deadline = time.monotonic() + _GRACE_S
             while True:
                 answer, received = self._connection.receive()
                 self._has_answered = True
@@ -188,6 +199,10 @@ class WorkerProcess:
         """Return how much of what it printed has been kept so far."""
         return os.fstat(self._output).st_size >> 10
 
+    def _interrupt(self) -> None:
+        with contextlib.suppress(OSError):  # it has ended
+            signal.pidfd_send_signal(self._child.handle, signal.SIGINT)
+
     def end(self) -> None:
         """Kill the process from another thread; a pending `ask` raises `StudentCrash`."""
         self._child.kill()
@@ -214,7 +229,12 @@ class WorkerProcess:
         status = self._zygote.exit_status(self.pid)
         if not self._has_answered:  # none of the student's code has run yet
             code = os.waitstatus_to_exitcode(status)
-            raise SandboxError(f"a worker ended before it could begin (exit code {code}): {self.printed(500)}")
+            words = text(
+                "a worker ended before it could begin (exit code {code}): {printed}",
+                code=code,
+                printed=self.printed(500),
+            )
+            raise SandboxError(words)
         if not os.WIFSIGNALED(status):
             return text("the code ended its own process (exit code {code})", code=os.WEXITSTATUS(status))
         number = os.WTERMSIG(status)

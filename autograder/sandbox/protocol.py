@@ -149,6 +149,31 @@ class CallRequest(_Request):
 
 
 @final
+class RecordRequest(_Request):
+    """Call a function and record which ready-made operations run. Answered by a `ValueReply`.
+
+    Its result is a list of operation, label, line and expression of each use, as in `tracing.Use`; None if the record
+    was disturbed. What the function returns is thrown away. The frame's tensors are the arguments.
+
+    Attributes:
+        name: the function.
+        args: a tree for each positional argument.
+        grad_enabled: whether the call records a graph.
+        watch: the names of the operations.
+        exact: as in `tracing.Recorder`.
+        most: how many items of a returned iterator are taken.
+    """
+
+    op: Literal["record"]
+    name: str
+    args: list[object]
+    grad_enabled: bool
+    watch: list[str]
+    exact: bool
+    most: int
+
+
+@final
 class VjpRequest(_Request):
     """Ask for a vector-Jacobian product of an earlier call. Answered by a `VjpReply`.
 
@@ -218,39 +243,67 @@ class GetRequest(_Request):
     name: str
 
 
+@final
+class ParametersRequest(_Request):
+    """Ask what a function takes. Answered by a `ValueReply`: a list, or None where nobody can tell.
+
+    The list holds the names of its positional parameters, how many of them have no default, and whether any number of
+    further ones may follow.
+
+    Attributes:
+        name: the function.
+    """
+
+    op: Literal["parameters"]
+    name: str
+
+
 LoadRequest = StartRequest | CellRequest | FinishRequest | StageRequest | ShowRequest
 """Requests that run cells."""
 
 ObjectRequest = NextRequest | TakeRequest | IterRequest | GetRequest
 """Requests about an object that stays in the worker."""
 
-Request = LoadRequest | CallRequest | VjpRequest | ObjectRequest
+Request = LoadRequest | CallRequest | RecordRequest | VjpRequest | ObjectRequest | ParametersRequest
 
 # -- worker to rubric process: untrusted -------------------------------------------------------------------------------
 
 
+class _Reply(TypedDict):
+    """What every reply may bring along.
+
+    Attributes:
+        notes: what was passed over since the last reply, see `notes.take`: word, name, label of the cell, line.
+    """
+
+    notes: NotRequired[object]
+
+
 @final
-class ValueReply(TypedDict):
+class ValueReply(_Reply):
     """A value. Untrusted.
 
     Attributes:
         result: its tree.
+        changed: about an iterator, as in the `CallReply` that it came in; absent where there is nothing to compare.
         grads: pairs of a leaf tensor's index and the index of its gradient.
     """
 
     result: object
+    changed: NotRequired[object]
     grads: NotRequired[object]
 
 
 @final
-class CallReply(TypedDict):
+class CallReply(_Reply):
     """What came of a call. Untrusted.
 
     Attributes:
         result: the tree of what the function returned.
         aliases: pairs of the index of a tensor in the result and of the argument that it is.
         changed: indices of arguments that the function changed although it may not.
-        updates: index, tree of values and tree of gradient of each argument that it may change.
+        updates: for each argument that it may change its index, tree of values, tree of gradient, ``requires_grad``
+            and ``is_leaf``.
         modes: number and ``training`` of each of the rubric's networks that were passed to it.
         graph: the number of the call's graph, where the result has one.
         grads: as in a `ValueReply`.
@@ -266,7 +319,7 @@ class CallReply(TypedDict):
 
 
 @final
-class VjpReply(TypedDict):
+class VjpReply(_Reply):
     """Gradients. Untrusted.
 
     Attributes:
@@ -281,7 +334,7 @@ class VjpReply(TypedDict):
 
 
 @final
-class ShowReply(TypedDict):
+class ShowReply(_Reply):
     """What a cell displayed. Untrusted.
 
     Attributes:
@@ -294,12 +347,12 @@ class ShowReply(TypedDict):
 
 
 @final
-class FailureReply(TypedDict):
+class FailureReply(_Reply):
     """The student's code raised an exception. Untrusted.
 
     Attributes:
         failure: a list of the exception's type name, its message, its frames (label, line, function, source line) and
-            whether the scratch folder is full.
+            what the process has around it: ``full`` where its scratch folder is, else ``confined``, or nothing.
     """
 
     failure: object
@@ -312,7 +365,7 @@ Reply = ValueReply | CallReply | VjpReply | ShowReply | FailureReply  # in full:
 
 
 @final
-class CallbackRequest(TypedDict):
+class CallbackRequest(_Reply):
     """From the worker: call a function or a network of the rubric's. Untrusted.
 
     Attributes:
@@ -346,9 +399,11 @@ class CallbackError(TypedDict):
     """To the worker: the function raised an exception.
 
     Attributes:
-        error: type and message, in at most 500 characters.
+        kind: the name of its type.
+        error: its message, in at most 500 characters.
     """
 
+    kind: str
     error: str
 
 
@@ -444,10 +499,10 @@ class FaultReply(TypedDict):
     """The platform failed; the server ends.
 
     Attributes:
-        fault: why.
+        fault: why, in each language, ``en`` and ``zh``.
     """
 
-    fault: str
+    fault: dict[str, str]
 
 
 ServerAnswer = ReadyReply | ForkReply | StatusReply | MistakeReply

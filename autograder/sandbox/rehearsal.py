@@ -27,6 +27,9 @@ def double(x, params=()):
             p -= 0.1 * p.grad
             p.grad.zero_()
     return 2 * x
+def rows(x):
+    e = torch.exp(x - x.max(dim=1, keepdim=True).values)
+    return torch.clamp(e / e.sum(dim=1, keepdim=True), min=0)
 def batches(x):
     for i in torch.randperm(len(x)).split(2):
         yield x[i]
@@ -40,7 +43,7 @@ def fit(x, y):
         optimizer.step()
     return net
 """
-_FUNCTIONS = ("double", "batches", "fit")
+_FUNCTIONS = ("double", "rows", "batches", "fit")
 
 
 def rehearse() -> None:
@@ -102,6 +105,18 @@ def _requests() -> Iterator[tuple[Request, list[torch.Tensor]]]:
         encoder.tensors,
     )
     yield {"op": "vjp", "graph": 1, "outputs": [0], "create_graph": False}, [torch.ones(3, 1)]
+    yield (
+        {
+            "op": "record",
+            "name": "rows",
+            "args": [encoder.encode(x)],
+            "grad_enabled": True,
+            "watch": ["softmax"],
+            "exact": False,
+            "most": 0,
+        },
+        [x],
+    )
     yield _call("fit", torch.ones(3, 1), torch.ones(3, 1))
     yield _call(2, torch.ones(3, 1))
     yield _call("batches", torch.ones(3, 1))

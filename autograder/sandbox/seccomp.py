@@ -55,7 +55,7 @@ _X86_64 = _Architecture(
         pipe2=293, prlimit64=302, getcpu=309, getrandom=318, membarrier=324, statx=332, rseq=334, clone3=435,
         close_range=436, faccessat2=439,
     ),
-    (82, 83, 84, 87, 258, 263, 264, 316),  # rename mkdir rmdir unlink mkdirat unlinkat renameat renameat2
+    (75, 82, 83, 84, 87, 258, 263, 264, 316),  # fdatasync rename mkdir rmdir unlink mkdirat unlinkat renameat renameat2
 )  # fmt: skip
 _AARCH64 = _Architecture(
     0xC00000B7,
@@ -76,7 +76,7 @@ _AARCH64 = _Architecture(
         get_mempolicy=236, set_mempolicy=237, wait4=260, prlimit64=261, getrandom=278, membarrier=283,
         statx=291, rseq=293, clone3=435, close_range=436, faccessat2=439,
     ),
-    (34, 35, 38, 276),  # mkdirat unlinkat renameat renameat2
+    (34, 35, 38, 83, 276),  # mkdirat unlinkat renameat fdatasync renameat2
 )  # fmt: skip
 _ARCHITECTURES = {"x86_64": _X86_64, "aarch64": _AARCH64}
 
@@ -85,6 +85,7 @@ _SIGNALS = ("kill", "tkill", "tgkill")
 _IOCTLS = (0x5401, 0x541B, 0x5421, 0x5413, 0x5450, 0x5451)  # TCGETS FIONREAD FIONBIO TIOCGWINSZ FIONCLEX FIOCLEX
 _PRCTLS = (15, 16, 3, 0x53564D41)  # a thread's name, PR_GET_DUMPABLE, PR_SET_VMA
 _FCNTLS = (0, 1, 2, 3, 4, 1030, 1034)  # F_DUPFD F_GETFD F_SETFD F_GETFL F_SETFL F_DUPFD_CLOEXEC F_GET_SEALS
+_LOCKS = (5, 6, 7, 36, 37, 38)  # F_GETLK F_SETLK F_SETLKW F_OFD_GETLK F_OFD_SETLK F_OFD_SETLKW
 # fmt: on
 
 
@@ -97,7 +98,7 @@ def build_list(*, arrange: bool = False) -> bytes:
     """Build the part of the filter that all workers share, for `build_filter`.
 
     Args:
-        arrange: whether they may make and remove folders, move and remove files, as far as they can reach any.
+        arrange: whether they may make and remove folders, move, remove and lock files, as far as they can reach any.
     """
     architecture = _ARCHITECTURES[platform.machine()]
     calls = {name: number for name, number in architecture.calls.items() if name not in _SIGNALS}
@@ -105,7 +106,11 @@ def build_list(*, arrange: bool = False) -> bytes:
     program.allow_bits(calls.pop("clone"), argument=0, bits=_CLONE_THREAD)
     program.refuse(calls.pop("clone3"), errno.ENOSYS)  # so that libc uses clone, whose flags can be seen
     program.allow_with_zero(calls.pop("prlimit64"), argument=2)  # reading limits, not setting them
-    for name, argument, values in (("ioctl", 1, _IOCTLS), ("prctl", 0, _PRCTLS), ("fcntl", 1, _FCNTLS)):
+    for name, argument, values in (
+        ("ioctl", 1, _IOCTLS),
+        ("prctl", 0, _PRCTLS),
+        ("fcntl", 1, _FCNTLS + (_LOCKS if arrange else ())),
+    ):
         program.allow_with(calls.pop(name), argument=argument, values=values)
     for number in sorted((*calls.values(), *(architecture.arranging if arrange else ()))):
         program.allow(number)

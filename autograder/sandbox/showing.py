@@ -6,16 +6,17 @@ This module runs where the student's code runs.
 
 from __future__ import annotations
 
-import ast
 import base64
-import codeop
 import contextlib
 import io
 import os
 import sys
+import tempfile
 from typing import Any
 
+from autograder.sandbox import workfolder
 from autograder.sandbox.cells import Failure, Notebook
+from autograder.sandbox.history import is_shown
 
 Output = dict[str, Any]
 
@@ -34,17 +35,21 @@ class CellDisplay:
 
     def __init__(self, notebook: Notebook, folder: str, environment: dict[str, str]) -> None:
         self._notebook = notebook
-        self._compile = codeop.Compile()
         self._outputs: list[Output] = []
         self._text_left, self._images_left = _MAX_TEXT, _MAX_IMAGES
+        self._is_stale = False  # what has been shown goes when something else comes
         os.chdir(folder)
         os.environ.update(environment)
+        tempfile.tempdir = environment.get("TMPDIR")
+        workfolder.copy_without_modes()
         sys.path.insert(0, "")
-        notebook.names["display"] = self._display
+        notebook.shell.begin_in(folder)
+        notebook.shell.show_by(self._display, self._clear)
 
     def run(self, label: str, source: str) -> tuple[list[Output], Failure | None]:
         """Run a cell until a statement fails; return what it has shown and the failure."""
         self._outputs, self._text_left, self._images_left = [], _MAX_TEXT, _MAX_IMAGES
+        self._is_stale = False
         before = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = _Stream(self, "stdout"), _Stream(self, "stderr")
         try:
@@ -52,21 +57,23 @@ class CellDisplay:
             self._show_figures()
         finally:
             sys.stdout, sys.stderr = before
-        return self._outputs[:_MAX_OUTPUTS], failure
+        return self.shown, failure
+
+    @property
+    def shown(self) -> list[Output]:
+        """What the cell has shown so far."""
+        return self._outputs[:_MAX_OUTPUTS]
 
     def _run(self, label: str, source: str) -> Failure | None:
-        self._notebook.run(label, "")  # tracebacks name this cell
+        self._notebook.begin(label, source)
         for tree in self._notebook.trees(source, label, 0, resume=False):
             if isinstance(tree, Failure):
                 return tree
-            _remember(label, source)
-            shown = tree.body.pop() if tree.body and _is_shown(tree.body[-1], source) else None
             try:
                 for statement in tree.body:
-                    exec(self._compile(ast.Module([statement], []), label, "exec"), self._notebook.names)  # type: ignore[arg-type]  # noqa: S102
-                if isinstance(shown, ast.Expr):
-                    value = eval(compile(ast.Expression(shown.value), label, "eval"), self._notebook.names)  # noqa: S307
-                    self._show_result(value)
+                    value = self._notebook.execute(statement, label)
+                    if statement is tree.body[-1] and is_shown(statement, source):
+                        self._show_result(value)
             except BaseException as error:  # noqa: BLE001 -- whatever a student raises, SystemExit too
                 return self._notebook.failure(error)
         return None
@@ -75,20 +82,32 @@ class CellDisplay:
         """Keep what is printed, while there is room."""
         kept = words[: self._text_left]
         self._text_left -= len(kept)
-        last = self._outputs[-1] if self._outputs else {}
+        last = self._outputs[-1] if self._outputs and not self._is_stale else {}
         if last.get("name") == name:
             last["text"] += kept
         elif kept:
-            self._outputs.append({"output_type": "stream", "name": name, "text": kept})
+            self._show({"output_type": "stream", "name": name, "text": kept})
 
     def _display(self, *values: Any, **_: Any) -> None:
         for value in values:
-            self._outputs.append({"output_type": "display_data", "data": self._bundle(value)})
+            self._show({"output_type": "display_data", "data": self._bundle(value)})
+
+    def _clear(self, wait: bool = False) -> None:
+        """Take back what has been shown, at once or as soon as there is something else."""
+        self._is_stale = wait
+        if not wait:
+            self._outputs.clear()
+
+    def _show(self, output: Output) -> None:
+        if self._is_stale:
+            self._clear()
+        self._outputs.append(output)
 
     def _show_result(self, value: Any) -> None:
         if value is not None:
-            self._notebook.names["_"] = value
-            self._outputs.append({"output_type": "execute_result", "data": self._bundle(value)})
+            assert self._notebook.history is not None
+            self._notebook.history.keep(value)
+            self._show({"output_type": "execute_result", "data": self._bundle(value)})
 
     def _bundle(self, value: Any) -> dict[str, str]:
         """Return a value as text, and as a picture if it is one."""
@@ -107,7 +126,7 @@ class CellDisplay:
             for number in pyplot.get_fignums():
                 figure = pyplot.figure(number)
                 data = {"text/plain": self._cut(_pretty(figure))} | self._picture(figure)
-                self._outputs.append({"output_type": "display_data", "data": data})
+                self._show({"output_type": "display_data", "data": data})
             pyplot.close("all")
 
     def _picture(self, figure: Any) -> dict[str, str]:
@@ -143,21 +162,9 @@ class _Stream(io.TextIOBase):
         return True
 
 
-def _is_shown(statement: ast.stmt, source: str) -> bool:
-    """Is this the last expression of a cell, without a semicolon after it?"""
-    return isinstance(statement, ast.Expr) and not source.rstrip().endswith(";")
-
-
 def _pretty(value: Any) -> str:
     with contextlib.suppress(ImportError):
         from IPython.lib.pretty import pretty
 
         return str(pretty(value))
     return repr(value)
-
-
-def _remember(label: str, source: str) -> None:
-    """Let tracebacks show the cell's lines."""
-    import linecache
-
-    linecache.cache[label] = (0, None, [line + "\n" for line in source.split("\n")], label)

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 import math
+import select
 import socket
 import struct
 import time
@@ -312,6 +313,14 @@ class Connection:
                 rest = rest[self.socket.send(rest) :]
             except TimeoutError:
                 raise DeadlineError from None
+
+    def is_late(self) -> bool:
+        """Wait until something arrives or the deadline has passed; True where it has."""
+        if self._ahead or self.deadline is None:
+            return False
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return not poll.poll(max(0, math.ceil((self.deadline - time.monotonic()) * 1000)))
 
     def receive(self) -> tuple[dict[str, Any], list[Received]]:
         """Receive one frame.

@@ -11,8 +11,9 @@ from typing import Any, assert_never, cast
 
 import torch
 
-from autograder.sandbox import workfolder
-from autograder.sandbox.cells import Failure, Notebook, first_items
+from autograder.sandbox import interrupts, notes, plain_functions, stand_ins, workfolder
+from autograder.sandbox.cells import Failure, Notebook, positional_parameters
+from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
 from autograder.sandbox.generators import seed_generators
 from autograder.sandbox.protocol import (
     CallbackReply,
@@ -25,6 +26,8 @@ from autograder.sandbox.protocol import (
     IterRequest,
     LoadRequest,
     NextRequest,
+    ParametersRequest,
+    RecordRequest,
     Reply,
     Request,
     ShowReply,
@@ -37,7 +40,8 @@ from autograder.sandbox.protocol import (
     VjpRequest,
 )
 from autograder.sandbox.showing import CellDisplay
-from autograder.sandbox.wire import Connection, Decoder, Encoder, Received, Tree, WireError, pack, to_bytes
+from autograder.sandbox.tracing import Recorder
+from autograder.sandbox.wire import Connection, Decoder, Encoder, Received, Tree, WireError, pack
 
 _NAMES_SENT = 500
 """How many other names a submission defines are sent, to find one that was meant."""
@@ -48,13 +52,19 @@ class _HungUp(BaseException):
 
 
 class Worker:
-    """Answers one rubric process, message by message, until it hangs up."""
+    """Answers one rubric process, message by message, until it hangs up.
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    Args:
+        connection: to that.
+        confined: the kernel bounds what this process can do, which may be why something fails.
+    """
+
+    def __init__(self, connection: Connection, *, confined: bool = False) -> None:
+        self._connection, self._confined = connection, confined
         self._notebook = Notebook({})
         self._objects: dict[int, tuple[Any, str | None]] = {}  # what the other side holds a handle on, and its view
         self._graphs: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}  # inputs and outputs of calls
+        self._frozen: dict[int, Frozen] = {}  # what the call may not change that an iterator came from
         self._count = 0
 
     def serve(self) -> None:
@@ -68,9 +78,11 @@ class Worker:
         for handle in message.get("free", ()):
             self._objects.pop(handle, None)
             self._graphs.pop(handle, None)
+            self._frozen.pop(handle, None)
         if message.get("forget"):
             self._objects.clear()
             self._graphs.clear()
+            self._frozen.clear()
         if "seed" in message:
             seed_generators(message["seed"])
         try:
@@ -78,12 +90,14 @@ class Worker:
         except _HungUp:
             raise
         except BaseException as error:  # noqa: BLE001 -- SystemExit and KeyboardInterrupt are a student's errors too
-            self._send({"failure": _as_tree(self._notebook.failure(error))})
+            self._send({"failure": self._as_tree(self._notebook.failure(error))})
 
     def _do(self, message: Request, tensors: list[Received]) -> None:
         match message["op"]:
             case "call":
                 self._call(message, tensors)
+            case "record":
+                self._record(message, tensors)
             case "vjp":
                 self._vjp(message, tensors)
             case "next":
@@ -94,6 +108,8 @@ class Worker:
                 self._iter(message)
             case "get":
                 self._get(message)
+            case "parameters":
+                self._parameters(message)
             case _:
                 self._load(message)
 
@@ -118,26 +134,37 @@ class Worker:
         self._notebook = Notebook(message["functions"], message["module"])
         sys.modules[message["module"]] = self._notebook.module
         sys.argv = [message["module"]]  # what a script may parse
+        stand_ins.use_shell(self._notebook.shell)
+        notes.begin()
         self._reply(None)
 
     def _cell(self, message: CellRequest) -> None:
         self._reach(message["grade_cells"])
-        failures = self._notebook.run(
-            message["label"],
-            message["source"],
-            first_line=message["first_line"],
-            resume=message["resume"],
-            definitions_only=message["definitions_only"],
-        )
-        self._reply([_as_tree(failure) for failure in failures[:20]])
+        failures: list[Failure] = []
+        try:
+            with interrupts.allowed():
+                failures = self._notebook.run(
+                    message["label"],
+                    message["source"],
+                    first_line=message["first_line"],
+                    resume=message["resume"],
+                    definitions_only=message["definitions_only"],
+                )
+        except interrupts.TimeIsUp as error:  # between two statements
+            failures = [self._notebook.failure(error)]
+        self._reply([self._as_tree(failure) for failure in failures[:20]])
 
     def _stage(self, message: StageRequest) -> None:
         self._screen = CellDisplay(self._notebook, message["folder"], message["environment"])
         self._reply(None)
 
     def _show(self, message: ShowRequest) -> None:
-        outputs, failure = self._screen.run(message["label"], message["source"])
-        shown: ShowReply = {"result": outputs, "failed": None if failure is None else _as_tree(failure)}
+        try:
+            with interrupts.allowed():
+                outputs, failure = self._screen.run(message["label"], message["source"])
+        except interrupts.TimeIsUp as error:  # between two statements
+            outputs, failure = self._screen.shown, self._notebook.failure(error)
+        shown: ShowReply = {"result": outputs, "failed": None if failure is None else self._as_tree(failure)}
         self._send(shown)
 
     def _finish(self, message: FinishRequest) -> None:
@@ -153,14 +180,14 @@ class Worker:
         decoder = Decoder(values, lambda tag, inner: self._resolve(tag, inner, networks))
         positional, keywords = decoder.decode(message["args"]), decoder.decode(message["kwargs"])
         function = self._target(message)
-        frozen = [i for i in range(message["inputs"]) if i not in message["changes"]]
-        before = [_content(values[i]) for i in frozen]
+        frozen = Frozen({i: values[i] for i in range(message["inputs"]) if i not in message["changes"]})
         with torch.set_grad_enabled(message["grad_enabled"]):
             result = function(*positional, **keywords)
-        changed = [i for i, old in zip(frozen, before, strict=True) if not _is_still(values[i], old)]
-        if "most" in message:
-            result = first_items(result, message["most"])
-        encoder = Encoder(self._handle)
+        frozen.compare()
+        if "most" in message and is_iterator(result):
+            result = take_first(result, message["most"], frozen)
+        changed = frozen.changed
+        encoder = Encoder(lambda value: self._handle(value, frozen))
         tree = encoder.encode(result)
         answer: CallReply = {
             "result": tree,
@@ -175,6 +202,20 @@ class Worker:
         }
         graph_inputs = leaves[: message["inputs"]] if message["grad_enabled"] else None
         self._reply_tensors(answer, encoder, graph_inputs)
+
+    def _record(self, message: RecordRequest, tensors: list[Received]) -> None:
+        """Call a function for what runs meanwhile, its result's way into a frame included."""
+        _, values = _as_arguments(tensors, {})
+        networks: list[Network] = []
+        decoder = Decoder(values, lambda tag, inner: self._resolve(tag, inner, networks))
+        arguments = decoder.decode(message["args"])
+        function, encoder = self._find(message["name"]), Encoder(lambda _: None)
+        recorder = Recorder(message["watch"], exact=message["exact"])
+        with torch.set_grad_enabled(message["grad_enabled"]), recorder as record:
+            result = function(*arguments)
+            result = list(islice(result, message["most"])) if is_iterator(result) else result
+            pack(ValueReply(result=encoder.encode(result)), encoder.tensors)  # a tensor may calculate itself only here
+        self._reply(None if record.uses is None else [list(use) for use in record.uses])
 
     def _vjp(self, message: VjpRequest, tensors: list[Received]) -> None:
         """Answer with the vector-Jacobian product of an earlier call, differentiable in turn with ``create_graph``."""
@@ -195,25 +236,28 @@ class Worker:
     def _next(self, message: NextRequest) -> None:
         iterator, view = self._objects[message["object"]]
         self._notebook.enter(view)
-        try:
-            self._reply([next(iterator)])
-        except StopIteration:
-            self._reply([])
+        frozen = self._frozen.get(message["object"], Frozen({}))
+        self._reply(take_next(iterator, frozen), frozen)
 
     def _take(self, message: TakeRequest) -> None:
         iterable, view = self._objects[message["object"]]
         self._notebook.enter(view)
-        self._reply(list(islice(iterable, message["most"])))
+        frozen = self._frozen.get(message["object"], Frozen({}))
+        self._reply(take_first(iter(iterable), message["most"], frozen), frozen)
 
     def _iter(self, message: IterRequest) -> None:
         iterable, view = self._objects[message["object"]]
         self._notebook.enter(view)
-        self._reply(iter(iterable))
+        self._reply(iter(iterable), self._frozen.get(message["object"]))
 
     def _get(self, message: GetRequest) -> None:
         owner, view = self._objects[message["object"]]
         self._notebook.enter(view)
         self._reply(getattr(owner, message["name"]))
+
+    def _parameters(self, message: ParametersRequest) -> None:
+        found = positional_parameters(self._find(message["name"]))
+        self._reply(None if found is None else list(found))
 
     # -- values --------------------------------------------------------------------------------------------------------
 
@@ -239,10 +283,12 @@ class Worker:
         self._objects[self._count] = (value, self._notebook.current)
         return self._count
 
-    def _handle(self, value: Any) -> Tree:
+    def _handle(self, value: Any, frozen: Frozen | None = None) -> Tree:
         """Keep here what cannot be sent; return a handle to it: number, type, whether it is an iterator."""
-        iterator = hasattr(type(value), "__next__")
-        return {"h": [self._keep(value), type(value).__name__[:80], iterator]}
+        handle, iterator = self._keep(value), is_iterator(value)
+        if iterator and frozen:
+            self._frozen[handle] = frozen
+        return {"h": [handle, type(value).__name__[:80], iterator]}
 
     def _resolve(self, tag: str, inner: Tree, networks: list[Network] | None = None) -> Any:
         if tag == "F":
@@ -253,7 +299,8 @@ class Worker:
         if tag == "h":
             return self._objects[inner][0]
         if tag == "b":
-            return _Callback(self, inner)
+            number, *description = inner
+            return plain_functions.make(description, lambda *args, **kwargs: self.call_back(number, args, kwargs))
         if tag == "N" and networks is not None:
             networks.append(Network(self, *inner))
             return networks[-1]
@@ -279,8 +326,13 @@ class Worker:
             message, tensors = self._receive()
         answer = cast("CallbackReply", message)
         if "error" in answer:
-            raise RuntimeError(answer["error"])
+            raise plain_functions.as_raised(answer["kind"], answer["error"])
         return Decoder([t.tensor for t in tensors], self._resolve).decode(answer["result"])
+
+    def _as_tree(self, failure: Failure) -> Tree:
+        frames = [list(frame) for frame in failure.frames]
+        surroundings = "full" if workfolder.is_full(failure.message) else "confined" if self._confined else ""
+        return [failure.kind, failure.message, frames, surroundings]
 
     # -- answers -------------------------------------------------------------------------------------------------------
 
@@ -291,15 +343,20 @@ class Worker:
             raise _HungUp from None
 
     def _send(self, message: Reply | CallbackRequest, tensors: list[torch.Tensor] | None = None) -> None:
+        if noted := notes.take():
+            message["notes"] = noted
         frame = pack(message, tensors or [])
         try:
             self._connection.send(frame)
         except OSError:
             raise _HungUp from None
 
-    def _reply(self, value: Any) -> None:
-        encoder = Encoder(self._handle)
-        self._reply_values(ValueReply(result=encoder.encode(value)), encoder)
+    def _reply(self, value: Any, frozen: Frozen | None = None) -> None:
+        encoder = Encoder(lambda inner: self._handle(inner, frozen))
+        answer = ValueReply(result=encoder.encode(value))
+        if frozen:
+            answer["changed"] = frozen.changed
+        self._reply_values(answer, encoder)
 
     def _reply_tensors(
         self, message: CallReply | VjpReply, encoder: Encoder, graph_inputs: list[torch.Tensor] | None
@@ -314,14 +371,6 @@ class Worker:
         tensors = list(encoder.tensors)
         message["grads"] = [[i, encoder.add(t.grad)] for i, t in enumerate(tensors) if t.is_leaf and t.grad is not None]
         self._send(message, encoder.tensors)
-
-
-class _Callback:
-    def __init__(self, worker: Worker, number: int) -> None:
-        self._worker, self._number = worker, number
-
-    def __call__(self, *positional: Any, **keywords: Any) -> Any:
-        return self._worker.call_back(self._number, positional, keywords)
 
 
 class Network(torch.nn.Module):
@@ -350,26 +399,15 @@ def _as_arguments(received: list[Received], gradients: dict[str, int]) -> tuple[
     return leaves, values
 
 
-def _content(tensor: torch.Tensor) -> tuple[torch.Size, torch.dtype, bytes]:
-    return tensor.shape, tensor.dtype, to_bytes(tensor)
-
-
-def _is_still(tensor: torch.Tensor, content: tuple[torch.Size, torch.dtype, bytes]) -> bool:
-    shape, dtype, values = content
-    return tensor.shape == shape and tensor.dtype == dtype and to_bytes(tensor) == values
-
-
-def _state(tensor: torch.Tensor, encoder: Encoder) -> tuple[Tree, Tree]:
-    """Return the present values and gradient of an argument that may be changed."""
+def _state(tensor: torch.Tensor, encoder: Encoder) -> tuple[Tree, Tree, bool, bool]:
+    """Return the present values, gradient, ``requires_grad`` and ``is_leaf`` of an argument that may be changed."""
     gradient = tensor.grad if tensor.is_leaf else None
-    return encoder.encode(tensor.detach().clone()), encoder.encode(
-        None if gradient is None else gradient.detach().clone()
+    return (
+        encoder.encode(tensor.detach().clone()),
+        encoder.encode(None if gradient is None else gradient.detach().clone()),
+        tensor.requires_grad,
+        tensor.is_leaf,
     )
-
-
-def _as_tree(failure: Failure) -> Tree:
-    frames = [list(frame) for frame in failure.frames]
-    return [failure.kind, failure.message, frames, workfolder.is_full(failure.message)]
 
 
 def hide_package() -> None:

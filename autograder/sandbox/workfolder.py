@@ -6,10 +6,13 @@ process; no other process sees it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from autograder.sandbox.serving import CACHES
 
@@ -45,6 +48,20 @@ def use_scratch(folder: Path, data: Path | None) -> None:
     os.chdir(folder)
     tempfile.tempdir = str(folder)
     _scratch[:] = [folder]
+
+
+def copy_without_modes() -> None:
+    """From now on `shutil.copy` and its like leave modes and times as they are, which no worker may set."""
+    for name in ("copymode", "copystat"):
+        setattr(shutil, name, _quietly(getattr(shutil, name)))
+
+
+def _quietly(function: Callable[..., None]) -> Callable[..., None]:
+    def suppressed(*positional: Any, **keywords: Any) -> None:
+        with contextlib.suppress(PermissionError):
+            function(*positional, **keywords)
+
+    return suppressed
 
 
 def use_new_scratch(data: Path | None) -> None:

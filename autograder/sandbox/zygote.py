@@ -18,7 +18,7 @@ from typing import NoReturn
 import torch
 import torch.utils.data
 
-from autograder.sandbox import compiler, hugepages
+from autograder.sandbox import compiler, hugepages, interrupts, stand_ins
 from autograder.sandbox.confine import Confinement, WorkerSettings
 from autograder.sandbox.generators import seed_generators
 from autograder.sandbox.rehearsal import rehearse
@@ -56,6 +56,7 @@ def be_zygote(control: socket.socket, options: WorkerSettings) -> NoReturn:
 
 def _warm_for_students(preload: Sequence[str]) -> None:
     """Import and touch whatever students' code will, so that no worker pays for it again."""
+    stand_ins.put_in_place()
     with contextlib.suppress(ImportError):
         from IPython.core.inputtransformer2 import TransformerManager
 
@@ -87,7 +88,8 @@ def _become_worker(descriptors: list[int], confinement: Confinement, options: Wo
             os.dup2(source, target)
         sys.stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115
         sys.stdout = sys.stderr = Output(1, options.output_kb << 10)
-        worker = Worker(Connection(socket.socket(fileno=connection)))
+        worker = Worker(Connection(socket.socket(fileno=connection)), confined=options.confined)
+        interrupts.listen()
         confinement.apply(keep={connection})
         worker.serve()
         os._exit(0)

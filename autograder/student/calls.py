@@ -17,6 +17,9 @@ _hide_values: ContextVar[bool] = ContextVar("hide_values", default=False)
 _last_call: ContextVar[Call | None] = ContextVar("last_call", default=None)
 
 
+_failed_call: ContextVar[tuple[str, str]] = ContextVar("failed_call", default=("", ""))
+
+
 @dataclass
 class Call:
     """A call of a student's function, as messages describe it.
@@ -43,10 +46,18 @@ def remember_call(call: Call) -> None:
 
 @contextmanager
 def criterion_scope(*, hidden: bool) -> Iterator[None]:
-    """Judge one criterion: forget earlier calls, and hide expected values if the criterion is hidden."""
+    """Judge one criterion: forget earlier calls, and hide expected values if the criterion is hidden.
+
+    What it called last before it failed is known afterwards (`failed_call`).
+    """
     hide, last = _hide_values.set(hidden), _last_call.set(None)
+    _failed_call.set(("", ""))
     try:
         yield
+    except BaseException:
+        call = _last_call.get()
+        _failed_call.set(("", "") if call is None else (call.function, str(call)))
+        raise
     finally:
         _hide_values.reset(hide)
         _last_call.reset(last)
@@ -78,7 +89,7 @@ def describe(value: Any, levels: int = 2) -> str:
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)[:60]
     named = getattr(value, "__name__", None)
-    return named if isinstance(named, str) else type(value).__name__
+    return named if isinstance(named, str) and named.isidentifier() else type(value).__name__
 
 
 def values_are_hidden() -> bool:
@@ -91,7 +102,6 @@ def last_call() -> Call | None:
     return _last_call.get()
 
 
-def describe_last_call() -> str:
-    """Describe the last call of a student's function in a few words."""
-    call = _last_call.get()
-    return str(call) if call else ""
+def failed_call() -> tuple[str, str]:
+    """Return name and description of the last call in the last criterion that failed; empty if it called nothing."""
+    return _failed_call.get()

@@ -6,41 +6,58 @@ import difflib
 import sys
 from collections.abc import Iterable
 
-from autograder.base.errors import StudentException
+from autograder.base.errors import NotDefined, NotWritten, StudentException
 from autograder.base.i18n import Text, same, text, without_addresses
 from autograder.course.submission import tell_label
 from autograder.sandbox.cells import Failure
 
+_LINES_OF_A_CAUSE = 2
+"""The last frame may be one of a library, which the student's line called."""
 
-def missing_function(name: str, defined: Iterable[str]) -> Text:
-    """Say that a function is missing, and which name may have been meant."""
+
+def missing_function(name: str, defined: Iterable[str]) -> NotDefined:
+    """Return the error that a function is missing, with the name that may have been meant."""
     close = difflib.get_close_matches(name, [d for d in defined if d != name], n=1, cutoff=0.7)
     hint = text("; `{found}` is: was it renamed?", found=close[0]) if close else same("")
-    return text("`{name}` is not defined in this submission{hint}", name=name, hint=hint)
+    return NotDefined(text("`{name}` is not defined in this submission{hint}", name=name, hint=hint))
+
+
+def unparsed_function(name: str, place: Text) -> NotDefined:
+    """Return the error that a function is missing because its cell is not Python."""
+    return NotDefined(text("`{name}` is not defined: {place} has a syntax error", name=name, place=place))
 
 
 def student_exception(function: str, failure: Failure) -> StudentException:
     """Return the student's own traceback as an error."""
     if failure.kind == "NotImplementedError" and not failure.message:
-        return StudentException(text("`{name}` is not written yet", name=function), kind=failure.kind)
+        return NotWritten(text("`{name}` is not written yet", name=function), kind=failure.kind)
     if failure.kind == "WireError":
         return StudentException(
             text("what `{name}` returned cannot be used: {reason}", name=function, reason=failure.message),
             kind=failure.kind,
         )
-    return StudentException(tell_failure(failure), kind=failure.kind)
+    # a limit of ours that was reached is the cause, and the text names it
+    message = failure.message if failure.limit is None else ""
+    lines = tuple(source for _, _, _, source in failure.frames[-_LINES_OF_A_CAUSE:])
+    return StudentException(tell_failure(failure), kind=failure.kind, message=message, lines=lines)
 
 
 def tell_failure(failure: Failure) -> Text:
     """Return a student's traceback as Python writes it, innermost line last."""
-    words = same("")
-    for label, line, name, source in failure.frames:
-        where = text("{place}, line {line}", place=tell_label(label), line=line)
-        inside = text(", in {name}", name=name) if name and name != "<module>" else same("")
-        words = words + where + inside + same(f"\n    {source}\n" if source else "\n")
+    words = tell_frames(failure.frames)
     message = without_addresses(failure.message)
     words = words + same(f"{failure.kind}: {message}" if message else failure.kind)
     return words if failure.limit is None else words + same("\n") + failure.limit
+
+
+def tell_frames(frames: Iterable[tuple[str, int, str, str]]) -> Text:
+    """The places of a traceback, each with its line of source."""
+    words = same("")
+    for label, line, name, source in frames:
+        where = text("{place}, line {line}", place=tell_label(label), line=line)
+        inside = text(", in {name}", name=name) if name and name != "<module>" else same("")
+        words = words + where + inside + same(f"\n    {source}\n" if source else "\n")
+    return words
 
 
 def frames_outside(error: BaseException, package: str) -> Failure:
@@ -53,13 +70,13 @@ def frames_outside(error: BaseException, package: str) -> Failure:
         code, line = traceback.tb_frame.f_code, traceback.tb_lineno or 0
         if not code.co_filename.startswith(package) and "site-packages" not in code.co_filename:
             frames.append(
-                (_cell_name(code.co_filename), line, code.co_name, linecache.getline(code.co_filename, line).strip())
+                (cell_name(code.co_filename), line, code.co_name, linecache.getline(code.co_filename, line).strip())
             )
         traceback = traceback.tb_next
     return Failure(type(error).__name__, str(error), frames[-8:])
 
 
-def _cell_name(file: str) -> str:
+def cell_name(file: str) -> str:
     """Return Jupyter's name for a cell, or the name of any other file."""
     if "ipykernel_" not in file and not file.startswith("<ipython-input"):
         return file

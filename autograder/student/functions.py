@@ -7,12 +7,28 @@ does not declare as changed in place is frozen, and a change is noted instead of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from inspect import Parameter, Signature
+from typing import Any, NamedTuple, Protocol
 
 from autograder.course.settings import Function
+from autograder.sandbox.tracing import Use
 from autograder.student.calls import Call, remember_call
-from autograder.student.source_use import Source, Use
+from autograder.student.source_use import Source
+
+
+class Parameters(NamedTuple):
+    """What a student's function takes by position.
+
+    Args:
+        names: of its parameters.
+        required: how many of them have no default.
+        more: whether any number of further ones may follow.
+    """
+
+    names: tuple[str, ...]
+    required: int
+    more: bool
 
 
 class Runner(Protocol):
@@ -27,11 +43,36 @@ class Runner(Protocol):
             most: how many items to return instead of an iterator; None for the iterator itself.
 
         Returns:
-            Its result, and the parameters it changed although it may not.
+            Its result, and the parameters it changed although it may not; the list grows if an iterator that it
+            returned changes one later.
 
         Raises:
             StudentError: it returned no value.
         """
+        ...
+
+    def record(
+        self, function: Function, arguments: list[Any], watch: Sequence[str], *, exact: bool = False, most: int = 0
+    ) -> list[Use] | None:
+        """Call a function and record which ready-made operations run meanwhile.
+
+        Args:
+            function: the declaration.
+            arguments: what it is called with.
+            watch: the names of the operations, as `Recorder` takes them.
+            exact: as `Recorder` takes it.
+            most: so many items of an iterator that it returns are taken.
+
+        Returns:
+            The uses in order; None if the code disturbed the record.
+
+        Raises:
+            StudentError: it returned no value.
+        """
+        ...
+
+    def parameters(self, function: Function) -> Parameters | None:
+        """Look up what the student's function takes; None where nobody can tell."""
         ...
 
 
@@ -56,9 +97,30 @@ class StudentFunction:
         self.function, self.runner, self._source = function, runner, source
         self.__name__ = function.name
 
-    def find_use(self, *names: str) -> Use | None:
-        """Find where its source text uses one of these names; None also means that there is no text to read."""
-        return None if self._source is None else self._source.find_use(self.function.name, names)
+    @property
+    def __signature__(self) -> Signature:
+        """What the assignment declares, for whoever gets the function in place of a plain one."""
+        kind, (names, required) = Parameter.POSITIONAL_OR_KEYWORD, (self.function.parameters, self.function.required)
+        return Signature(
+            [Parameter(n, kind, default=Parameter.empty if i < required else ...) for i, n in enumerate(names)]
+        )
+
+    def record(self, arguments: Sequence[Any], *names: str, exact: bool = False, most: int = 0) -> list[Use] | None:
+        """Call it and record which ready-made operations run; see `Runner.record`.
+
+        A use with no line of the student's is given the line that defines the function.
+        """
+        in_order = _in_order(self.function, tuple(arguments), {})
+        self._remember(in_order)
+        uses = self.runner.record(self.function, in_order, names, exact=exact, most=most)
+        if uses is None or self._source is None or all(use.label for use in uses):
+            return uses
+        label, line = self._source.find_definition(self.function.name) or ("", 0)
+        return [use if use.label else use._replace(label=label, line=line) for use in uses]
+
+    def parameters(self) -> Parameters | None:
+        """Look up what it takes in the submission; None where nobody can tell."""
+        return self.runner.parameters(self.function)
 
     def __call__(self, *positional: Any, **named: Any) -> Any:
         """Call it as the assignment declares it.
@@ -82,11 +144,15 @@ class StudentFunction:
 
     def _call(self, most: int | None, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
         arguments = _in_order(self.function, positional, named)
+        call = self._remember(arguments)
+        result, changed = self.runner.call(self.function, arguments, most=most)
+        call.changed = changed  # the runner's own list: while an iterator is advanced it may grow
+        return result
+
+    def _remember(self, arguments: list[Any]) -> Call:
         call = Call(self.function.name, tuple(zip(self.function.parameters, arguments, strict=False)))
         remember_call(call)
-        result, changed = self.runner.call(self.function, arguments, most=most)
-        call.changed.extend(changed)
-        return result
+        return call
 
 
 def _in_order(function: Function, positional: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:

@@ -1,6 +1,7 @@
 """Keeps a submission running: runs its cells in a worker and replaces a worker that died.
 
-A cell that hangs or ends its process runs once more with nothing but its definitions; a function that does so twice is
+A late cell is interrupted, and what it has defined stays. A cell that ends its process, or goes on all the same, runs
+once more with nothing but its definitions; a function that does so twice is
 not called again. The assignment's limits bound what a submission may use in all.
 """
 
@@ -17,7 +18,7 @@ from typing import Any, TypeVar
 import torch
 
 from autograder.base.errors import StudentCrash, StudentError, StudentTimeout
-from autograder.base.i18n import Text, text
+from autograder.base.i18n import Text, same, text
 from autograder.course.settings import Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
@@ -25,16 +26,17 @@ from autograder.sandbox.cells import Failure
 from autograder.sandbox.process import Callback, WorkerProcess, Zygote
 from autograder.sandbox.protocol import CellRequest, FinishRequest, Request, Result, StartRequest
 from autograder.sandbox.wire import Received, WireError
-from autograder.sandbox.workfolder import FILES_PER_MB
-from autograder.student.failures import student_exception, tell_failure
+from autograder.student.failures import student_exception, tell_failure, tell_frames, unparsed_function
+from autograder.student.limits import Room, limit_of, passed_over
+from autograder.student.unparsed import Unparsed
 
 Value = TypeVar("Value")
 
 MAX_WORKERS = 12
 MAX_FAILURES_PER_FUNCTION = 2
 MAX_FAILURES_PER_CELL = 20
-_NO_MEMORY = ("MemoryError", "_ArrayMemoryError", "can't allocate memory", "Cannot allocate memory")
-"""What Python, numpy and torch raise when memory runs out."""
+MAX_NOTES = 10
+"""How many notes of a worker a report keeps."""
 MAX_NAMES = 1000
 """How many names besides the declared functions are compared with a missing one."""
 _MALFORMED = (
@@ -49,7 +51,7 @@ _MALFORMED = (
     MemoryError,
     WireError,
 )
-_USING = ("call", "next", "take", "get", "iter", "vjp")
+_USING = ("call", "record", "next", "take", "get", "iter", "vjp")
 """Requests that run a student's function; only they use up a seed, which loading the cells again leaves alone."""
 
 
@@ -79,6 +81,7 @@ class Host:
     ) -> None:
         self.limits = limits
         self.defined: list[str] = []
+        self.unparsed = Unparsed()
         self._zygote, self._cells, self._functions, self._grade_ids = zygote, cells, dict(functions), grade_ids
         self._load_seed, self._is_script = seed, is_script
         self._ends = time.monotonic() + limits.submission_s
@@ -88,7 +91,9 @@ class Host:
         self._given_up: StudentError | None = None
         self._bad_cells: Counter[int] = Counter()  # how often each hung or killed a worker
         self._bad_functions: dict[str, list[StudentError]] = {}  # likewise, with the errors
+        self._slow_cells: set[int] = set()  # which were interrupted, and would be again
         self._problems: dict[int, list[Problem]] = {}
+        self._notes: dict[Text, Problem] = {}
         self._has_flooded = False
         self._seed: int | None = None
         self._released: list[int] = []  # sent to the worker with the next request
@@ -147,8 +152,13 @@ class Host:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What went wrong while the cells ran, in their order, and whether too much was printed."""
-        of_cells = (problem for _, problems in sorted(self._problems.items()) for problem in problems)
+        """What went wrong while the cells ran, in their order but syntax errors first; whether too much was printed."""
+        in_order = (problem for _, problems in sorted(self._problems.items()) for problem in problems)
+        broken = {self._cells[at].number for at in self._problems if self.unparsed.is_first(at)}
+        of_cells = sorted(
+            [*self._notes.values(), *in_order],
+            key=lambda problem: (problem.kind != "cell-error" or problem.cell not in broken, problem.cell or 0),
+        )
         self._look_at_output()
         if not self._has_flooded:
             return tuple(of_cells)
@@ -223,10 +233,10 @@ class Host:
             "source": cell.source,
             "first_line": cell.first_line,
             "resume": cell.resume,
-            "definitions_only": hurry or self._bad_cells[position] > 0,
+            "definitions_only": hurry or self._bad_cells[position] > 0 or position in self._slow_cells,
         }
         try:
-            answer, _ = self.ask(request, [], within_s=seconds, on_timeout=late)
+            answer, _ = self.ask(request, [], within_s=seconds, on_timeout=late, interrupt=True)
         except WireError:
             words = text("this cell is too long and was left out")
             self._problems[position] = [Problem.of("cell-skipped", words, cell=cell.number)]
@@ -236,7 +246,13 @@ class Host:
         failures = self.checked(
             lambda: [self._failure(tree) for tree in as_list(answer["result"])[:MAX_FAILURES_PER_CELL]]
         )
-        self._problems[position] = [_cell_problem(failure, cell) for failure in failures]
+        own = [failure for failure in failures if not self.unparsed.add(position, cell, failure)]
+        assert self._worker is not None
+        if self._worker.was_interrupted:
+            self._slow_cells.add(position)
+            self._problems[position] = [_interruption(late, failures, cell)]
+        else:
+            self._problems[position] = [_cell_problem(failure, cell) for failure in own]
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
@@ -274,6 +290,7 @@ class Host:
         within_s: float | None = None,
         name: str = "",
         callback: Callback | None = None,
+        interrupt: bool = False,
     ) -> tuple[Result, list[Received]]:
         """Ask the worker, within what is left of the submission's time.
 
@@ -284,6 +301,7 @@ class Host:
             within_s: how long it may take; by default as long as a call may.
             name: the function that runs, for its traceback.
             callback: answers a call of a function of ours.
+            interrupt: what is late is interrupted before its process is ended.
 
         Raises:
             StudentError: there is no result.
@@ -303,26 +321,42 @@ class Host:
         if self._seed is not None and request["op"] in _USING:
             request["seed"], request["forget"], self._seed = self._seed, True, None
         answer, received = self._worker.ask(
-            request, tensors, within_s=min(left, within_s), on_timeout=on_timeout, callback=callback
+            request,
+            tensors,
+            within_s=min(left, within_s),
+            on_timeout=on_timeout,
+            callback=callback,
+            interrupt=interrupt and left > within_s,
         )
+        if "notes" in answer:
+            self.checked(lambda: self._take_notes(answer["notes"]))
         if "failure" in answer:
-            raise self.checked(lambda: student_exception(name, self._failure(answer["failure"])))
+            raise self.checked(lambda: self._as_error(name, self._failure(answer["failure"])))
         if "result" not in answer or "failed" in answer:
             self._worker.fail_reply(WireError("no result"))
         return answer, received
 
+    def _as_error(self, name: str, failure: Failure) -> StudentError:
+        missing = self.unparsed.cause_of(failure)
+        return student_exception(name, failure) if missing is None else unparsed_function(*missing)
+
     def _failure(self, tree: Any) -> Failure:
-        kind, message, frames, is_full = tree
+        kind, message, frames, surroundings = tree
         shown = [
-            (str(label)[:200], _as_line(line), str(name)[:80], str(source)[:200])
+            (str(label)[:200], as_line(line), str(name)[:80], str(source)[:200])
             for label, line, name, source in frames[:20]
         ]
         failure = Failure(str(kind)[:80], str(message)[:2000], shown)
-        if is_full is True and self.limits.scratch_mb:
-            return replace(failure, limit=_no_room(self.limits.scratch_mb))
-        if failure.kind in _NO_MEMORY or any(words in failure.message for words in _NO_MEMORY):
-            return replace(failure, limit=text("the code may use {size} MB of memory", size=self.limits.memory_mb))
-        return failure
+        room = Room(self.limits.memory_mb, self.limits.scratch_mb)
+        return replace(failure, limit=limit_of(failure, room, surroundings))
+
+    def _take_notes(self, notes: object) -> None:
+        """What the code asked for and did not get, each once."""
+        for what, name, label, line in as_list(notes)[:MAX_NOTES]:
+            words = passed_over(what, str(name)[:80])
+            if words is not None and words not in self._notes and len(self._notes) < MAX_NOTES:
+                number = next((cell.number for cell in self._cells if cell.label == label), None)
+                self._notes[words] = Problem.of("note", words, cell=number, line=as_line(line) or None)
 
     def _ask(self, request: Request) -> Result:
         return self.ask(request, [], on_timeout=text("the process did not answer"))[0]
@@ -349,17 +383,17 @@ def _late(name: str, seconds: float) -> Text:
     return text("`{name}` did not return within {seconds:g} s; is there an endless loop?", name=name, seconds=seconds)
 
 
-def _no_room(size_mb: int) -> Text:
-    return text(
-        "there is no room left for files: the code may keep {size} MB in at most {count} files",
-        size=size_mb,
-        count=size_mb * FILES_PER_MB,
-    )
-
-
 def _cell_problem(failure: Failure, cell: Cell) -> Problem:
     line = next((line for label, line, *_ in failure.frames if label == cell.label), None)
     return Problem.of("cell-error", tell_failure(failure), cell=cell.number, line=line)
+
+
+def _interruption(late: Text, failures: Sequence[Failure], cell: Cell) -> Problem:
+    """A cell that ran too long, with the line it was at."""
+    frames = failures[0].frames if failures else []
+    line = next((line for label, line, *_ in frames if label == cell.label), None)
+    words = late + same("\n") + tell_frames(frames)
+    return Problem.of("cell-timeout", Text(en=words.en.rstrip(), zh=words.zh.rstrip()), cell=cell.number, line=line)
 
 
 def as_list(tree: object) -> list[Any]:
@@ -378,7 +412,7 @@ def _as_names(tree: object, most: int) -> list[str]:
     return [name for name in as_list(tree)[:most] if isinstance(name, str) and len(name) <= 80]
 
 
-def _as_line(value: Any) -> int:
+def as_line(value: Any) -> int:
     """Return a line number within bounds: a report would print one of a thousand digits in full."""
     if type(value) is not int or not 0 <= value < 1 << 31:
         raise WireError("malformed line number")

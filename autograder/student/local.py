@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Self
 
 import torch
 
 from autograder.base.environment import overridden
-from autograder.base.errors import StudentError
 from autograder.course.course import Assignment
 from autograder.course.settings import Function
 from autograder.course.submission import Submission
 from autograder.datasets import OFFLINE
-from autograder.sandbox.cells import Failure, Notebook, first_items
+from autograder.sandbox import stand_ins
+from autograder.sandbox.cells import Failure, Notebook, positional_parameters
+from autograder.sandbox.frozen import change_count, is_iterator
+from autograder.sandbox.plain_functions import make_here
+from autograder.sandbox.tracing import Recorder, Use
 from autograder.sandbox.wire import identical
-from autograder.student.failures import missing_function, student_exception
-from autograder.student.functions import StudentFunction
+from autograder.student.failures import cell_name, missing_function, student_exception
+from autograder.student.functions import Parameters, StudentFunction
 
 
 def run_locally(assignment: Assignment, submission: Submission) -> tuple[Notebook, list[Failure]]:
     """Run the cells of a submission in this process; return what they defined and what failed."""
     notebook = Notebook(assignment.exercise_of, "submission" if submission.is_script else "__main__")
+    stand_ins.use_shell(notebook.shell)
     failures: list[Failure] = []
     with overridden(OFFLINE, "1"):
         for cell in submission.cells:
@@ -62,30 +67,54 @@ class LocalRunner:
         try:
             target = self._find(function.name)
         except KeyError:
-            raise StudentError(missing_function(function.name, self._defined())) from None
-        given = [self._own(argument) for argument in arguments]
-        frozen = {
-            name: [(tensor, tensor.detach().clone()) for tensor in _tensors(argument)]
-            for name, argument in zip(function.parameters, given, strict=False)
-            if name not in function.changes
-        }
+            raise missing_function(function.name, self._defined()) from None
+        given = [self._own(argument, name) for argument, name in zip(arguments, function.parameters, strict=False)]
+        frozen = _FrozenArguments(
+            {
+                name: _tensors(argument)
+                for name, argument in zip(function.parameters, given, strict=False)
+                if name not in function.changes
+            }
+        )
         try:
             with torch.set_grad_enabled(torch.is_grad_enabled()):  # a student may switch it and never back
-                result = target(*given)
-                if most is not None:
-                    result = first_items(result, most)
+                result = frozen.settle(target(*given))
+                if is_iterator(result):
+                    result = frozen.watch(result)
+                    if most is not None:
+                        result = list(islice(result, most))
         except Exception as error:  # noqa: BLE001 -- whatever the student raises is shown as theirs
             raise student_exception(function.name, self._failure(error)) from None
-        if any(result is now and not identical(before, now) for pairs in frozen.values() for now, before in pairs):
-            result = result.clone()  # as it came back: the argument itself is restored in a moment
-        return result, [name for name, pairs in frozen.items() if _restore(pairs)]
+        return result, frozen.changed
 
-    def _own(self, argument: Any) -> Any:
-        """Copy lists, as travelling does, and take the wrapper off the student's own functions."""
-        if isinstance(argument, StudentFunction):
+    def record(
+        self, function: Function, arguments: list[Any], watch: Sequence[str], *, exact: bool = False, most: int = 0
+    ) -> list[Use] | None:
+        """See `Runner`."""
+        with Recorder(watch, exact=exact) as record:
+            self.call(function, arguments, most=most)
+        uses = record.uses
+        return uses and [use._replace(label=cell_name(use.label)) for use in uses]
+
+    def parameters(self, function: Function) -> Parameters | None:
+        """See `Runner`."""
+        try:
+            found = positional_parameters(self._find(function.name))
+        except KeyError:
+            return None
+        return None if found is None else Parameters(tuple(found[0]), *found[1:])
+
+    def _own(self, argument: Any, name: str) -> Any:
+        """Turn an argument into what arrives after travelling: lists are copies, functions real ones.
+
+        The wrapper comes off the student's own functions. Networks and classes stay what they are.
+        """
+        if isinstance(argument, StudentFunction) and argument.runner is self:
             return self._find(argument.function.name)
         if type(argument) in (list, tuple):
-            return type(argument)(self._own(inner) for inner in argument)
+            return type(argument)(self._own(inner, name) for inner in argument)
+        if callable(argument) and not isinstance(argument, torch.nn.Module | type):
+            return make_here(argument, name)
         return argument
 
 
@@ -97,12 +126,79 @@ def _tensors(value: Any) -> list[torch.Tensor]:
     return []
 
 
-def _restore(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> bool:
-    """Undo changes to frozen tensors; return whether there were any."""
-    changed = [(now, before) for now, before in pairs if not identical(before, now)]
-    for now, before in changed:
+class _FrozenArguments:
+    """Undoes changes that a call in this process makes to the caller's own tensors.
+
+    A generator goes on with what it has changed: its changes are put back while it runs, as if it had copies.
+
+    Args:
+        tensors: the tensors of every parameter that the function may not change.
+    """
+
+    def __init__(self, tensors: dict[str, list[torch.Tensor]]) -> None:
+        self._before = [(name, _Kept(tensor)) for name, inner in tensors.items() for tensor in inner]
+        self._after: list[_Kept] = []
+        self.changed: list[str] = []
+        """The parameters found changed so far; the list grows while an iterator is advanced."""
+
+    def settle(self, result: Any) -> Any:
+        """Undo all changes; return the result as it was before that."""
+        changed = [(name, kept) for name, kept in self._before if not kept.is_still_there()]
+        if changed:
+            result = _apart_from([kept.tensor for _, kept in changed], result)
+        self._after = [_Kept(kept.tensor) for _, kept in changed]
+        for name, kept in changed:
+            kept.put_back()
+            if name not in self.changed:
+                self.changed.append(name)
+        return result
+
+    def watch(self, iterator: Iterator[Any]) -> Iterator[Any]:
+        """Yield the iterator's items, and undo its changes after each of them and at its end."""
+        counts: list[int] | None = None
+        while True:
+            for kept in self._after:
+                kept.put_back()
+            items: list[Any] = []
+            try:
+                items = list(islice(iterator, 1))
+            finally:
+                before, counts = counts, [change_count(kept.tensor) for _, kept in self._before]
+                if not items or self._after or counts != before:
+                    items = self.settle(items)
+            if not items:
+                return
+            yield items[0]
+
+
+def _apart_from(tensors: list[torch.Tensor], value: Any) -> Any:
+    """Return the value with copies of what shares memory with one of the tensors, which are restored in a moment."""
+    if isinstance(value, torch.Tensor):
+        return value.clone() if any(_share_memory(value, tensor) for tensor in tensors) else value
+    if type(value) in (list, tuple):
+        return type(value)(_apart_from(tensors, inner) for inner in value)
+    return value
+
+
+def _share_memory(first: torch.Tensor, second: torch.Tensor) -> bool:
+    dense = first.layout is torch.strided and second.layout is torch.strided
+    return dense and first.untyped_storage().data_ptr() == second.untyped_storage().data_ptr()
+
+
+class _Kept:
+    """Remembers the content of a tensor."""
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self.tensor, self._content, self._requires_grad = tensor, tensor.detach().clone(), tensor.requires_grad
+
+    def is_still_there(self) -> bool:
+        return self.tensor.requires_grad == self._requires_grad and identical(self._content, self.tensor)
+
+    def put_back(self) -> None:
+        now, before = self.tensor, self._content
+        if now.is_leaf:
+            now.requires_grad_(self._requires_grad)
         if now.shape == before.shape and now.dtype == before.dtype and now.is_contiguous():
             now.data.copy_(before)  # where it lies: the rubric may hold a view of it
         else:
-            now.data = before
-    return bool(changed)
+            now.data = before.clone()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import GeneratorType
 from typing import Any
 
@@ -21,6 +22,7 @@ from autograder.base.i18n import text
 from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
+from autograder.sandbox import plain_functions
 from autograder.sandbox.process import Zygote
 from autograder.sandbox.protocol import (
     CallbackReply,
@@ -30,22 +32,22 @@ from autograder.sandbox.protocol import (
     IterRequest,
     NextRequest,
     ObjectRequest,
+    ParametersRequest,
+    RecordRequest,
     Result,
     TakeRequest,
-    VjpRequest,
 )
+from autograder.sandbox.tracing import Use
 from autograder.sandbox.wire import MAX_BODY, Decoder, Encoder, Received, Tree, WireError, used_tensors
-from autograder.student.failures import missing_function
-from autograder.student.functions import StudentFunction
+from autograder.student.callbacks import Callbacks, accept_modes, take_mode
+from autograder.student.failures import missing_function, unparsed_function
+from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.host import Host, as_list
+from autograder.student.remote_graph import RemoteGraph
+from autograder.student.replies import accept_uses, as_parameters, index_of, size_of, update_argument, update_flags
 
 MAX_ITERATED = 4 * MAX_BODY
 """Bytes that one iterator may yield in all, tensors and structure: an endless one would fill the rubric's memory."""
-
-_NODE = 64
-"""Bytes that a value of a tree takes at least as a Python object."""
-
-Callbacks = dict[int, Callable[..., Any]]
 
 
 class RemoteRunner:
@@ -91,15 +93,60 @@ class RemoteRunner:
 
     def call(self, function: Function, arguments: list[Any], *, most: int | None = None) -> tuple[Any, list[str]]:
         """See `autograder.student.functions.Runner`."""
+        with self._noting(function):
+            return self.call_remote(function.name, arguments, {}, function=function, most=most)
+
+    def record(
+        self, function: Function, arguments: list[Any], watch: Sequence[str], *, exact: bool = False, most: int = 0
+    ) -> list[Use] | None:
+        """See `autograder.student.functions.Runner`."""
+        callbacks = Callbacks()
+        encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
+        with self._noting(function), self.host.calling(function.name) as late:
+            request: RecordRequest = {
+                "op": "record",
+                "name": function.name,
+                "args": [encoder.encode(argument) for argument in arguments],
+                "grad_enabled": torch.is_grad_enabled(),
+                "watch": list(watch),
+                "exact": exact,
+                "most": most,
+            }
+            answer, received = self.host.ask(
+                request,
+                encoder.tensors,
+                on_timeout=late,
+                name=function.name,
+                callback=lambda message, tensors: self._call_back(message, tensors, callbacks, function.name),
+            )
+        return self.host.checked(lambda: accept_uses(answer, received))
+
+    @contextmanager
+    def _noting(self, function: Function) -> Iterator[None]:
+        """Run something of a function that has to be there, and note the first time it ends or blocks its process."""
         self.host.make_ready()
         if function.name not in self.host.defined:
-            raise self._note(function, "missing", StudentError(missing_function(function.name, self.host.defined)))
+            place = self.host.unparsed.place_of(function.name)
+            if place is not None:  # what the report says at that cell already
+                raise unparsed_function(function.name, place)
+            raise self._note(function, "missing", missing_function(function.name, self.host.defined))
         try:
-            return self.call_remote(function.name, arguments, {}, function=function, most=most)
+            yield
         except StudentTimeout as error:
             raise self._note(function, "timeout", error) from None
         except StudentCrash as error:
             raise self._note(function, "crash", error) from None
+
+    def parameters(self, function: Function) -> Parameters | None:
+        """See `autograder.student.functions.Runner`; a worker that is gone is not started again for this."""
+        if self.host.worker is None or not self.host.worker.alive or function.name not in self.host.defined:
+            return None
+        request: ParametersRequest = {"op": "parameters", "name": function.name}
+        try:
+            answer, _ = self.host.ask(request, [], on_timeout=text("the process did not answer"))
+            return self.host.checked(lambda: as_parameters(answer["result"]))
+        except StudentError:
+            return None
 
     def _note(self, function: Function, kind: str, error: StudentError) -> StudentError:
         self._noted.setdefault(function.name, Problem.of(kind, error.text))
@@ -129,9 +176,9 @@ class RemoteRunner:
             The result, and the declared parameters that were changed although they may not be.
         """
         with self.host.calling(origin) as late:
-            callbacks: Callbacks = {}
+            callbacks = Callbacks()
             encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
-            request, owners = _call_request(positional, keywords, encoder, function)
+            request, owners = _call_request(positional, keywords, encoder, function, callbacks)
             if target is None:
                 request["name"] = origin
             else:
@@ -146,7 +193,7 @@ class RemoteRunner:
                 name=origin,
                 callback=lambda message, tensors: self._call_back(message, tensors, callbacks, origin),
             )
-        self.host.checked(lambda: _accept_modes(answer, callbacks))
+        self.host.checked(lambda: accept_modes(answer, callbacks))
         return self.host.checked(
             lambda: self._accept(answer, received, inputs, request["changes"], owners, origin),
         )
@@ -157,8 +204,9 @@ class RemoteRunner:
         """Send a request about an object that stays in the worker; return the answer and its size in bytes."""
         with self.host.calling(origin) as late:
             answer, received = self.host.ask(request(target.handle), [], on_timeout=late, name=origin)
-        size = sum(r.tensor.numel() * r.tensor.element_size() for r in received) + _size_of(answer["result"])
-        return self.host.checked(lambda: (self._results(answer, received, [], origin), size))
+        self.host.checked(lambda: target.watched.note(answer))
+        size = sum(r.tensor.numel() * r.tensor.element_size() for r in received) + size_of(answer["result"])
+        return self.host.checked(lambda: (self._results(answer, received, [], origin, target.watched), size))
 
     def _accept(
         self,
@@ -173,19 +221,28 @@ class RemoteRunner:
         if "updates" not in answer:
             raise WireError("not an answer to a call")
         decoder = Decoder([r.tensor for r in received])
-        for index, values, gradient in as_list(answer["updates"]):
+        for index, values, gradient, requires_grad, is_leaf in as_list(answer["updates"]):
             if index not in changes:
                 raise WireError("a change of an argument that may not change")
-            _update(inputs[index], decoder.decode(values), decoder.decode(gradient))
-        changed = {owners.get(i, "") for i in as_list(answer["changed"]) if i not in changes} - {""}
-        return self._results(answer, received, inputs, origin), sorted(changed)
+            update_argument(inputs[index], decoder.decode(values), decoder.decode(gradient))
+            update_flags(inputs[index], requires_grad, is_leaf)
+        watched = Watched({i: owner for i, owner in owners.items() if owner and i not in changes})
+        watched.note(answer)
+        return self._results(answer, received, inputs, origin, watched), watched.changed
 
-    def _results(self, answer: Result, received: list[Received], inputs: list[torch.Tensor], origin: str) -> Any:
+    def _results(
+        self,
+        answer: Result,
+        received: list[Received],
+        inputs: list[torch.Tensor],
+        origin: str,
+        watched: Watched | None = None,
+    ) -> Any:
         """Return the values of an answer; each tensor is what it is there: an argument, a leaf, the end of a graph."""
         tree, tensors = answer["result"], [r.tensor for r in received]
-        aliases = {_index(out, tensors): inputs[_index(i, inputs)] for out, i in as_list(answer.get("aliases", []))}
+        aliases = {index_of(out, tensors): inputs[index_of(i, inputs)] for out, i in as_list(answer.get("aliases", []))}
         ends = []
-        for i in (_index(i, tensors) for i in used_tensors(tree)):
+        for i in (index_of(i, tensors) for i in used_tensors(tree)):
             if i in aliases:
                 tensors[i] = aliases[i]
             elif received[i].requires_grad and received[i].is_leaf:
@@ -193,7 +250,7 @@ class RemoteRunner:
             elif received[i].requires_grad:
                 ends.append(i)
         for pair in as_list(answer.get("grads", [])):
-            leaf, gradient = (_index(i, tensors) for i in pair)
+            leaf, gradient = (index_of(i, tensors) for i in pair)
             if leaf not in aliases and received[leaf].is_leaf:
                 tensors[leaf].grad = received[gradient].tensor  # never one of our own, which it would add to
         if ends and torch.is_grad_enabled():
@@ -202,10 +259,10 @@ class RemoteRunner:
                 raise WireError("a result with a gradient but without a graph")
             # an anchor where no leaf is ours: the gradients then go to parameters that stay in the worker
             leaves = [x for x in inputs if x.requires_grad] or [torch.zeros((), requires_grad=True)]
-            results = _RemoteGraph.apply(self.host, graph, origin, ends, [tensors[i] for i in ends], *leaves)
+            results = RemoteGraph.apply(self.host, graph, origin, ends, [tensors[i] for i in ends], *leaves)
             for i, result in zip(ends, results, strict=True):
                 tensors[i] = result
-        return Decoder(tensors, lambda tag, inner: self._decode_handle(tag, inner, origin)).decode(tree)
+        return Decoder(tensors, lambda tag, inner: self._decode_handle(tag, inner, origin, watched)).decode(tree)
 
     # -- values --------------------------------------------------------------------------------------------------------
 
@@ -217,18 +274,16 @@ class RemoteRunner:
         if isinstance(value, GeneratorType):  # passed on as what it is: something that can be iterated over once
             return {"g": [encoder.encode(item) for item in value]}
         if callable(value):
-            callbacks[len(callbacks)] = value
-            number = len(callbacks) - 1
-            return {"N": [number, value.training]} if isinstance(value, torch.nn.Module) else {"b": number}
+            return callbacks.add(value)
         raise WireError(f"a {type(value).__name__} cannot be sent to a student's process")
 
-    def _decode_handle(self, tag: str, inner: Tree, origin: str) -> Any:
+    def _decode_handle(self, tag: str, inner: Tree, origin: str, watched: Watched | None = None) -> Any:
         if tag != "h":
             raise WireError(f"unknown tag {tag[:20]!r}")
         handle, kind, iterator = inner
         if type(handle) is not int or not isinstance(kind, str):
             raise WireError("malformed handle")
-        return (RemoteIterator if iterator is True else RemoteObject)(self, handle, kind[:80], origin)
+        return (RemoteIterator if iterator is True else RemoteObject)(self, handle, kind[:80], origin, watched)
 
     def _call_back(
         self, message: CallbackRequest, received: list[Received], callbacks: Callbacks, origin: str
@@ -241,10 +296,31 @@ class RemoteRunner:
             raise WireError("malformed callback")
         encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
         try:
-            with torch.set_grad_enabled(_take_mode(function, message)):
+            with torch.set_grad_enabled(take_mode(function, message)):
                 return {"result": encoder.encode(function(*positional, **keywords))}, encoder.tensors
         except Exception as error:  # noqa: BLE001 -- a student may call a function of ours with anything
-            return {"error": f"{type(error).__name__}: {error}"[:500]}, []
+            kind, words = plain_functions.as_told(error, callbacks.name_of(number))
+            return {"kind": kind, "error": words}, []
+
+
+class Watched:
+    """Notes which arguments a call changed although it may not, or the iterator that it returned.
+
+    Args:
+        owners: the declared parameter of each tensor.
+    """
+
+    def __init__(self, owners: Mapping[int, str]) -> None:
+        self._owners = owners
+        self.changed: list[str] = []
+        """The parameters changed so far; the list grows while an iterator is advanced."""
+
+    def note(self, answer: Result) -> None:
+        """Take over what an untrusted answer says about them."""
+        for index in as_list(answer.get("changed", [])):
+            owner = self._owners.get(index)
+            if owner is not None and owner not in self.changed:
+                self.changed.append(owner)
 
 
 class RemoteObject:
@@ -255,10 +331,14 @@ class RemoteObject:
         handle: its number there.
         kind: the name of its type.
         origin: the declared function it came from.
+        watched: the arguments of the call it came from.
     """
 
-    def __init__(self, runner: RemoteRunner, handle: int, kind: str, origin: str) -> None:
+    def __init__(
+        self, runner: RemoteRunner, handle: int, kind: str, origin: str, watched: Watched | None = None
+    ) -> None:
         self.runner, self._handle, self._kind, self._origin = runner, handle, kind, origin
+        self.watched = watched or Watched({})
         self._generation = runner.host.generation
         weakref.finalize(self, runner.host.release, self._generation, handle)
 
@@ -329,110 +409,19 @@ class RemoteIterator(RemoteObject):
         return items[0]
 
 
-class _RemoteGraph(torch.autograd.Function):
-    """The forward pass has run in the worker; the backward pass asks it for the vector-Jacobian product."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        host: Host,
-        graph: int,
-        origin: str,
-        ends: list[int],
-        results: list[torch.Tensor],
-        *leaves: torch.Tensor,
-    ) -> Any:
-        ctx.host, ctx.graph, ctx.origin, ctx.ends, ctx.generation = host, graph, origin, ends, host.generation
-        ctx.save_for_backward(*leaves)
-        ctx.set_materialize_grads(False)
-        weakref.finalize(ctx, host.release, ctx.generation, graph)
-        return tuple(results)
-
-    @staticmethod
-    def backward(ctx: Any, *vectors: torch.Tensor | None) -> Any:
-        ctx.host.check_generation(ctx.generation)
-        leaves = ctx.saved_tensors
-        nothing = (None,) * 5
-        given = [(end, vector) for end, vector in zip(ctx.ends, vectors, strict=True) if vector is not None]
-        if not given:
-            return (*nothing, *(None for _ in leaves))
-        sent = [vector for _, vector in given]
-        create_graph = torch.is_grad_enabled() and any(t.requires_grad for t in (*sent, *leaves))
-        outputs = [end for end, _ in given]
-        request: VjpRequest = {"op": "vjp", "graph": ctx.graph, "outputs": outputs, "create_graph": create_graph}
-        with ctx.host.calling(ctx.origin) as late:
-            answer, received = ctx.host.ask(request, sent, on_timeout=late, name=ctx.origin)
-        products, graph, live = ctx.host.checked(lambda: _accept_products(answer, received, leaves))
-        if graph is not None and live:
-            ends = [index for _, index in live]
-            attached = _RemoteGraph.apply(
-                ctx.host, graph, ctx.origin, ends, [products[i] for i, _ in live], *sent, *leaves
-            )
-            for (i, _), product in zip(live, attached, strict=True):
-                products[i] = product
-        return (*nothing, *products)
-
-
-def _size_of(tree: Tree) -> int:
-    """Estimate how many bytes the values of a tree take."""
-    size, pending = 0, [tree]
-    while pending:
-        node = pending.pop()
-        size += _NODE
-        if isinstance(node, list):
-            pending += node
-        elif isinstance(node, dict):
-            pending += node.values()
-        elif isinstance(node, str):
-            size += len(node)
-    return size
-
-
-def _index(value: Any, tensors: Sequence[object]) -> int:
-    """Return an index into a list of tensors; a negative one would reach one of ours."""
-    if type(value) is not int or not 0 <= value < len(tensors):
-        raise WireError("malformed tensor index")
-    return value
-
-
-def _accept_products(
-    answer: Result, received: list[Received], leaves: Sequence[torch.Tensor]
-) -> tuple[list[torch.Tensor | None], int | None, list[tuple[int, int]]]:
-    """Return the gradients of an untrusted answer, their graph, and which of them are in it: position, index there."""
-    tree = as_list(answer["result"]) or [None for _ in leaves]  # nothing for the anchor alone
-    products = Decoder([r.tensor for r in received]).decode(tree)
-    for product, leaf in zip(products, leaves, strict=True):
-        if product is not None and (product.shape, product.dtype) != (leaf.shape, leaf.dtype):
-            raise WireError("malformed gradients")
-    graph = answer.get("graph")
-    live = [(i, node["t"]) for i, node in enumerate(tree) if node is not None and received[node["t"]].requires_grad]
-    return products, graph if type(graph) is int else None, live
-
-
-def _take_mode(function: Callable[..., Any], message: CallbackRequest) -> bool:
-    """Put a network of ours into the mode its stand-in is called in; return whether the worker records a graph."""
-    if not isinstance(function, torch.nn.Module):
-        return False
-    function.train(message.get("training") is True)
-    return message.get("grad_enabled") is True
-
-
-def _accept_modes(answer: Result, callbacks: Callbacks) -> None:
-    """Put networks of ours into the modes in which a call left their stand-ins."""
-    for number, training in as_list(answer.get("modes", [])):
-        network = callbacks.get(number)
-        if not isinstance(network, torch.nn.Module) or type(training) is not bool:
-            raise WireError("malformed mode of a network")
-        network.train(training)
-
-
 def _call_request(
-    positional: Sequence[Any], keywords: dict[str, Any], encoder: Encoder, function: Function | None
+    positional: Sequence[Any],
+    keywords: dict[str, Any],
+    encoder: Encoder,
+    function: Function | None,
+    callbacks: Callbacks,
 ) -> tuple[CallRequest, dict[int, str]]:
     """Return the request, and which declared parameter each tensor was passed as."""
     owners: dict[int, str] = {}
     trees = []
     for index, value in enumerate(positional):
+        if function:
+            callbacks.parameter = function.parameters[index]
         trees.append(encoder.encode(value))
         for tensor in range(len(owners), len(encoder.tensors)):
             owners[tensor] = function.parameters[index] if function else ""
@@ -448,20 +437,3 @@ def _call_request(
         "grad_enabled": torch.is_grad_enabled(),
     }
     return request, owners
-
-
-def _update(argument: torch.Tensor, values: Any, gradient: Any) -> None:
-    """Take over a declared change; refuse another shape or dtype."""
-    for new in (values, gradient):
-        expected = (argument.shape, argument.dtype)
-        if new is not None and (not isinstance(new, torch.Tensor) or (new.shape, new.dtype) != expected):
-            shape = tuple(argument.shape)
-            raise BadReply(text("the call changed the shape or type of an argument of shape {shape}", shape=shape))
-    with torch.no_grad():
-        argument.copy_(values)
-        if not argument.is_leaf:
-            return
-        if gradient is None or argument.grad is None:
-            argument.grad = gradient
-        else:
-            argument.grad.copy_(gradient)

@@ -30,7 +30,7 @@ def random_params(rng, d, h, q):
 
 
 def scores_of(X, params):
-    """What a perceptron with these parameters ought to give."""
+    """Return what a perceptron with these parameters should give."""
     W1, b1, W2, b2 = params
     hidden = X.flatten(1) @ W1 + b1
     return hidden.where(hidden > 0, torch.zeros_like(hidden)) @ W2 + b2
@@ -83,10 +83,11 @@ def test_relu_gradient(student):
           "en": "torch.max, torch.clamp, torch.where or a product with (X > 0): all of them will do."},
     needs="relu.values",
 )
-def test_relu_by_hand(student):
-    checks.assert_written_without(
-        student.relu, "relu", "relu6", "leaky_relu", "leakyrelu", "prelu", "rrelu", "hardtanh", "threshold", "clamp_min_relu"
-    )
+def test_relu_by_hand(student, rng):
+    arguments = [(torch.randn(size, generator=rng),) for size in ((5, 4), (300, 10))]  # as elsewhere, and a batch
+    arguments.append((torch.tensor([[-2.0, 0.5], [2.0, -1.0]], dtype=torch.float64, requires_grad=True),))
+    # elu without its exponential, hardtanh without its upper end and threshold at 0 are relu
+    checks.assert_written_without(student.relu, "relu", "elu", "hardtanh", "threshold", arguments=arguments)
 
 
 # -- init_params -------------------------------------------------------------------------------------------------------
@@ -116,7 +117,7 @@ def test_init_params_leaves(student):
             "zh": f"{name} 不需要梯度（requires_grad 为 False），因此学不到任何东西",
         })
         checks.require(value.is_leaf, {
-            "en": f"{name} is no leaf: it is the result of a calculation on a tensor that required gradients",
+            "en": f"{name} is not a leaf: it is the result of a calculation on a tensor that required gradients",
             "zh": f"{name} 不是叶子张量：它由另一个需要梯度的张量计算而来",
         })
 
@@ -125,7 +126,7 @@ def test_init_params_leaves(student):
     "init_params", points=1,
     title={"zh": "权重是随机的，隐藏单元各不相同", "en": "the weights are random, and no two hidden units are alike"},
     hint={"zh": "权重相同的隐藏单元永远相同。每个元素单独抽样，每次调用重新抽样。",
-          "en": "Hidden units with equal weights stay equal for ever. Draw every element by itself, anew at every call."},
+          "en": "Hidden units with equal weights stay equal for ever. Draw every element independently, and again at every call."},
 )
 def test_init_params_random(student):
     first, second = (four(student.init_params(8, 5, 3)) for _ in range(2))
@@ -209,7 +210,7 @@ def test_train_reads_digits(student, rng):
     scores = checks.assert_finite(scores_of(X, params), name="scores").detach()
     share = float((scores.argmax(dim=1) == y).float().mean())
     checks.require(share >= 0.55, {
-        "en": f"after training {share:.0%} of other images are read rightly; at least 55% are asked (a guess gets 10%)",
+        "en": f"after training {share:.0%} of other images are read correctly; at least 55% are required (a guess gets 10%)",
         "zh": f"训练之后，新图片的准确率是 {share:.0%}；要求至少 55%（瞎猜是 10%）",
     })
 
@@ -241,12 +242,15 @@ def test_concise_shapes(student, rng):
     needs="concise.shapes",
 )
 def test_concise_bends(student, rng):
-    net = student.train_concise(*inner_and_outer(rng, 100), 24, 2, 0.5, 16, 20)
-    X, y = inner_and_outer(rng, 400)
-    with torch.no_grad():
-        scores = checks.assert_finite(checks.assert_shape(net(X), (400, 2), name="net(X)"), name="net(X)")
-    share = float((scores.argmax(dim=1) == y).float().mean())
+    for _ in range(4):  # from some initial values right training gets stuck: draw again
+        net = student.train_concise(*inner_and_outer(rng, 100), 24, 2, 0.5, 16, 20)
+        X, y = inner_and_outer(rng, 400)
+        with torch.no_grad():
+            scores = checks.assert_finite(checks.assert_shape(net(X), (400, 2), name="net(X)"), name="net(X)")
+        share = float((scores.argmax(dim=1) == y).float().mean())
+        if share >= 0.82:
+            break
     checks.require(share >= 0.82, {
-        "en": f"{share:.0%} of other points are told rightly; at least 82% are asked (straight lines get about 50%)",
+        "en": f"{share:.0%} of other points are classified correctly; at least 82% are required (straight lines get about 50%)",
         "zh": f"新的点有 {share:.0%} 分对了；要求至少 82%（直线大约只能分对 50%）",
     })

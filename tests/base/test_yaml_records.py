@@ -76,10 +76,10 @@ def test_010_is_ten(load):
         ("part:\n  count: 1\n", 1, "name", "missing"),
         ("name: a\npart: {count: 1,\n  extra: 2}\n", 3, "part.extra", "misspelt"),
         ("- name\n", 1, None, ""),
-        ("name: a\nname: b\n", 2, "name", "twice"),
-        ("name: a\npart:\n  word: x\n  count: 1\n  word: y\n", 5, "word", "twice"),
-        ("name: a\nparts:\n- {count: 1, count: 1}\n", 3, "count", "twice"),
-        ('name: a\n"name": b\n', 2, "name", "twice"),
+        ("name: a\nname: b\n", 2, "name", "duplicate key"),
+        ("name: a\npart:\n  word: x\n  count: 1\n  word: y\n", 5, "word", "duplicate key"),
+        ("name: a\nparts:\n- {count: 1, count: 1}\n", 3, "count", "duplicate key"),
+        ('name: a\n"name": b\n', 2, "name", "duplicate key"),
         ("name: [a\nb: c\n", 2, None, "YAML"),
         ("name: a\n\tb: c\n", 2, None, "YAML"),
         ("name: *nothing\n", 1, None, "YAML"),
@@ -91,7 +91,7 @@ def test_010_is_ten(load):
 def test_a_mistake_is_told_with_line_and_key(load, content, line, key, said):
     error = mistake(load, content)
     assert (error.line, error.key) == (line, key)
-    assert said in error.message
+    assert said in error.text.en
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_line_that_is_indented_otherwise_is_told_in_words(load, content, place
     error = mistake(load, content)
     assert (error.line, error.column) == place
     words = f"the indentation of this line (spaces: {here}) does not fit the line above (spaces: {above}); begin keys"
-    assert error.message.startswith(f"is not YAML: {words}")
+    assert error.text.en.startswith(f"not valid YAML: {words}")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_line_that_is_indented_otherwise_is_told_in_words(load, content, place
     ],
 )
 def test_other_lines_that_do_not_fit_are_told_in_words(load, content, said):
-    assert said in mistake(load, content).message
+    assert said in mistake(load, content).text.en
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_other_lines_that_do_not_fit_are_told_in_words(load, content, said):
     ],
 )
 def test_the_keys_that_there_are_are_told_with_the_nearest(load, content, said):
-    assert mistake(load, content).message.endswith(said)
+    assert mistake(load, content).text.en.endswith(said)
 
 
 @pytest.mark.parametrize(
@@ -208,5 +208,5 @@ def test_the_column_is_told_and_an_item_goes_by_its_id(tmp_path):
 @pytest.mark.parametrize("content", ["a: [1", "a: 1\n\tb: 2", "- a\nb: c"])
 def test_plain_values_are_read_or_refused_with_their_place(content, tmp_path):
     assert yaml_records.plain("a: [1, no]", tmp_path) == {"a": [1, "no"]}
-    with pytest.raises(ConfigError, match=r":\d+:\d+: is not YAML"):
+    with pytest.raises(ConfigError, match=r":\d+:\d+: not valid YAML"):
         yaml_records.plain(content, tmp_path)

@@ -168,7 +168,7 @@ def test_interrupted_it_keeps_what_is_done_and_exits_with_130(course, tmp_path, 
     assert (printed, errors.splitlines()[-1]) == (
         "",
         "已中断；做完的都已保存，再次运行同一条命令会接着做 / "
-        "interrupted; what is done is kept, the same command goes on from there",
+        "interrupted; what is done is kept, run the same command again to continue",
     )
     assert "Traceback" not in errors
     assert moment == "starting" or 3 <= out.read_bytes().count(b"\n") < 200
@@ -226,7 +226,7 @@ def test_the_demo_grades_its_samples_and_says_where_to_look(tmp_path):
     assert str(Path("autograder-demo", "submitted")) in printed
     again, _ = autograder("demo", cwd=tmp_path)
     assert again == printed
-    assert "接下来，像学生那样" in autograder("demo", "--lang", "zh", cwd=tmp_path)[0]
+    assert "接下来，以学生的身份试一试" in autograder("demo", "--lang", "zh", cwd=tmp_path)[0]
 
 
 def test_python_m_autograder_and_the_script_are_the_same(tmp_path):

@@ -36,7 +36,7 @@ def test_score_prints_a_table(course):
     assert ["ann", "1", "✓", "1", "✓", "1", "✓", "–", "–", "1", "✓", "4"] in lines
     assert any(line[:1] == ["[/red]bob[n,"] for line in lines), out
     assert "there is no question zzz" in out
-    assert "eve.yaml, line 1: this is not YAML" in out
+    assert "eve.yaml, line 1: not valid YAML" in out
     assert "2 scored, 1 unreadable, 0 could not be judged; mean 2.25 of 6" in out
 
 
@@ -140,7 +140,7 @@ def test_two_sheets_of_one_student_and_what_cannot_be_read_are_said(course, tmp_
     assert "ann: has 2 answer sheets; all of them count here" in err
     out, err = run_quiz("stats", "tiny", tmp_path, "--lang", "en", cwd=course)
     assert "2 students" in out
-    assert "c.yaml, line 1: this is not YAML" in err
+    assert "c.yaml, line 1: not valid YAML" in err
 
 
 def test_a_wrong_quiz_file_is_one_line(tmp_path):

@@ -129,7 +129,7 @@ def test_the_time_of_submission_is_that_of_the_file(written):
     times = {row[0]: str(row[1]) for row in course_of.tables(course_of.gradebook(course))["submissions"]}
     assert times["ann"].startswith("2026-01-02 10:00:00")
     assert times["bob"] == "None"
-    assert "bob: timestamp.txt is not a time; it is called timestamp.unreadable.txt now" in map(str, outcome.notes)
+    assert "bob: timestamp.txt is not a time; it was renamed to timestamp.unreadable.txt" in map(str, outcome.notes)
 
 
 def test_the_autograded_folder_is_as_nbgrader_leaves_it(written):
@@ -138,7 +138,7 @@ def test_the_autograded_folder_is_as_nbgrader_leaves_it(written):
     assert names == {"tiny.ipynb", "timestamp.txt", "data.txt", "test_tiny.py", "assignment.yaml"}
     assert autograded(course, "ann", "test_tiny.py").read_text() == tiny.VISIBLE  # the course's, not the student's
     assert {oct(p.stat().st_mode & 0o777) for p in autograded(course, "ann").parent.iterdir()} == {"0o444"}
-    assert "ann: stolen.py is a link and was left out" in map(str, outcome.notes)
+    assert "ann: stolen.py is a link and was ignored" in map(str, outcome.notes)
     assert not [p for p in (course.root / "autograded").rglob(".*")]
 
 
@@ -268,7 +268,7 @@ def test_the_assignments_other_notebooks_keep_what_shows_their_scores(graded, co
     shown.write_text("by nbgrader autograde")
     notes = write.write(course, [], graded[1]).notes
     assert shown.read_text() == "by nbgrader autograde" and autograded(course, "ann").is_file()
-    assert any("`nbgrader autograde tiny --force` grades what is new of it" in note.en for note in notes)
+    assert any("`nbgrader autograde tiny --force` grades its new submissions" in note.en for note in notes)
 
 
 def test_points_that_changed_after_the_release_are_refused(graded, course):
@@ -397,7 +397,7 @@ def test_where_there_is_no_gradebook_to_write_it_is_said(graded, course, tmp_pat
         course.submitted.mkdir()
     paths = [tmp_path / "somewhere"] if what == "elsewhere" else []
     outcome = write.write(course, paths, graded[1])
-    assert outcome.database == "" and outcome.notes[0].en.startswith("no gradebook was written: ")
+    assert outcome.database == "" and outcome.notes[0].en.startswith("the gradebook was not written: ")
 
 
 # -- kills and rivals --------------------------------------------------------------------------------------------------

@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 from autograder.base.errors import ConfigError
 from autograder.cli.main import app
 from autograder.course.jobs import find_jobs
+from autograder.course.settings import Function
 from autograder.grading import audit, batch, engine
-from autograder.grading.mutations import generate
+from autograder.grading.mutations import generate, generate_trivial
 
 SAID = {"en": "It is three times as much.", "zh": "这是三倍。"}
 TRIPLE = {
@@ -111,7 +112,7 @@ def test_faults_are_told_and_fail_the_command(tmp_path):
     assert "double-triples: passes double.shape" in faults
     assert "double-as-a-sum: is right but fails double.values, double.gradient" in faults
     assert "double: constant `2` -> `3`: is listed as right but fails double.values, double.gradient" in faults
-    assert "generated_equivalents: nothing is generated as 'double: constant `2` -> `7`'" in faults
+    assert "generated_equivalents: no generated version is called 'double: constant `2` -> `7`'" in faults
 
 
 def test_an_assignment_without_mutants_does_not_stop_the_audit_of_the_others(tmp_path):
@@ -125,7 +126,7 @@ def test_an_assignment_without_mutants_does_not_stop_the_audit_of_the_others(tmp
     assert "plain: has no private/mutants.yaml; not audited" in result.stderr
     result = CliRunner().invoke(app, ["audit", "plain", "--course", str(course.root)])
     assert result.exit_code == 2
-    assert "mutants.yaml: is missing: list a wrong version for each criterion" in result.stderr
+    assert "mutants.yaml: is missing; list a wrong version for each criterion" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def test_an_assignment_without_mutants_does_not_stop_the_audit_of_the_others(tmp
         ([{**TRIPLE, "edits": [{"find": "x", "replace": "y"}]}],
          "double-triples: 'x' occurs 2 times in the solution of 'double', not once"),
         ([ASCENT, {**TRIPLE, "exercise": "dubble"}], "double-triples: assignment.yaml has no exercise 'dubble'"),
-        ([TRIPLE, TRIPLE], "double-triples: there is another version of this id"),
+        ([TRIPLE, TRIPLE], "double-triples: another version has this id"),
         ([{**TRIPLE, "explain": {"en": "Thrice."}}], "mutants.double-triples.explain.zh: this key is missing"),
         ([{**TRIPLE, "fails": ["double.valuse"]}], "double-triples: there is no criterion 'double.valuse'"),
     ],
@@ -154,7 +155,7 @@ def test_the_audit_of_a_source_notebook_of_another_name_is_one_line(tmp_path):
     (course.root / "solutions/tiny/tiny.ipynb").rename(course.root / "solutions/tiny/homework.ipynb")
     code = CliRunner().invoke(app, ["audit", "--course", str(course.root), "--jobs", "1"])
     assert code.exit_code == 2
-    assert "tiny.ipynb: is missing: the source notebook is called like its folder" in code.stderr
+    assert "tiny.ipynb: is missing; the source notebook has the name of its folder" in code.stderr
 
 
 # -- diagnosis ---------------------------------------------------------------------------------------------------------
@@ -245,7 +246,7 @@ def test_grading_refuses_mutants_that_are_not_yaml(tmp_path):
     result = CliRunner().invoke(app, ["grade", "--course", str(course.root), "--jobs", "1"])
     assert result.exit_code == 2
     (line,) = [line for line in result.stderr.splitlines() if line and not line.startswith("grading ")]
-    assert re.search(r"mutants\.yaml:\d+:\d+: is not YAML", line)
+    assert re.search(r"mutants\.yaml:\d+:\d+: not valid YAML", line)
 
 
 @pytest.mark.parametrize(
@@ -374,13 +375,184 @@ class Net(nn.Module):
 """
 
 
-def test_methods_of_the_exercises_classes_are_varied_like_functions():
+def test_methods_of_the_cells_classes_are_varied_like_functions():
     ids = [version.id for version in generate("net", NET, ["Net"])]
-    assert not [i for i in ids if not i.startswith(("Net.__init__: ", "Net.forward: "))]
+    assert not [i for i in ids if not i.startswith(("Net.__init__: ", "Net.forward: ", "Helper.forward: "))]
     for expected in (
+        "Helper.forward: operator `x + 1` -> `x - 1`",
         "Net.__init__: constant `2` -> `3`",
         "Net.__init__: statement `self.linear = nn.Linear(d, 2)` -> `pass`",
         "Net.forward: operator `self.linear(x) * 2` -> `self.linear(x) / 2`",
         "Net.forward: sign `return self.linear(x) * 2` -> `return -(self.linear(x) * 2)`",
     ):
         assert expected in ids
+
+
+HELPERS = """import torch
+
+half = lambda x: x / 2
+
+def unused(x):
+    return x + 1
+
+def inner(x):
+    return half(x) - 3
+
+class Scale:
+    factor = 4.0
+
+    class Inside:
+        def twice(self, x):
+            return 2 * x
+
+    @staticmethod
+    def apply(x):
+        return x * 5
+
+    def __init__(self, y):
+        self.y = y
+
+    def __call__(self, x):
+        return self.y + x
+
+def f(x):
+    return inner(x) * 2
+"""
+
+
+def test_helpers_that_the_exercises_function_calls_are_varied_and_others_are_not():
+    ids = [version.id for version in generate("f", HELPERS, ["f"])]
+    assert {i.partition(":")[0] for i in ids} == {
+        "half", "inner", "f", "Scale", "Scale.Inside.twice", "Scale.apply", "Scale.__init__", "Scale.__call__",
+    }  # fmt: skip
+    for expected in (
+        "half: operator `x / 2` -> `x * 2`",
+        "inner: constant `3` -> `4`",
+        "Scale: constant `4.0` -> `8.0`",
+        "Scale.Inside.twice: constant `2` -> `1`",
+    ):
+        assert expected in ids
+
+
+def test_methods_that_solve_nothing_are_made_with_the_others_silenced():
+    made = {v.id: ast.parse(v.source) for v in generate_trivial("f", HELPERS, [Function.parse("f(x)")])}
+    assert {i.partition(":")[0] for i in made} == {"f", "Scale.apply", "Scale.__call__"}
+    assert "Scale.apply: returns `x`" in made  # a static method has no self
+    assert "Scale.__call__: returns `self`" not in made
+    told = ast.unparse(made["Scale.__call__: returns `x`"])
+    assert "def __call__(self, x):\n        return x" in told
+    assert "def __init__(self, y):\n        super().__init__()" in told
+    assert "def f(x):\n    return None" in told
+
+
+# -- several keys ------------------------------------------------------------------------------------------------------
+
+SIGN = {
+    "id": "double-forgets-the-sign",
+    "exercise": "double",
+    "edits": [{"find": "2 * x", "replace": "2 * x if x.dim() > 1 or x[0] > 0 else -2 * x"}],
+    "explain": {"en": "The sign is lost.", "zh": "丢了符号。"},
+    "fails": ["double.gradient"],
+}
+LUCKY = {"id": "double-right-by-luck", "exercise": "double", "edits": SIGN["edits"]}
+ENDLESS = {
+    "id": "double-never-ends",
+    "exercise": "double",
+    "edits": [{"find": "return 2 * x", "replace": "while True:\n        x = x + 1"}],
+    "explain": {"en": "The loop never ends.", "zh": "循环永远不会结束。"},
+    "fails": ["double.shape"],
+}
+
+
+@pytest.fixture(scope="module")
+def chancy(tmp_path_factory):
+    """A course with a mutant that about half of the keys catch, and an equivalent that they refuse."""
+    return course_with(tmp_path_factory.mktemp("chancy"), mutants=[TRIPLE, SIGN], equivalents=[SUM, LUCKY])
+
+
+def test_what_only_some_keys_catch_is_a_fault_and_what_only_some_accept(chancy):
+    code, told = run(chancy, "--keys", "12", "--json")
+    (document,) = json.loads(told)
+    versions = {v["id"]: v for v in document["versions"]}
+    caught = versions["double-forgets-the-sign"]["caught"]
+    assert (code, document["keys"]) == (1, 12)
+    assert 0 < caught < 12
+    assert versions["double-forgets-the-sign"]["share"] == round(caught / 12, 4)
+    assert versions["double-right-by-luck"]["share"] == round(1 - caught / 12, 4)
+    assert {v["share"] for i, v in versions.items() if i in ("double-triples", "double-as-a-sum")} == {1.0}
+    assert {v["keys"] for v in document["versions"] if v["kind"] != "trivial"} == {12}
+    assert document["faults"] == [
+        f"double-forgets-the-sign: passes double.gradient with {12 - caught} of 12 keys",
+        f"double-right-by-luck: is right but fails double.gradient with {caught} of 12 keys",
+    ]
+
+
+def test_the_first_of_several_keys_is_the_one_of_an_audit_with_one(chancy, sound, sound_audit):
+    several = audit.audit(sound.assignment("tiny"), processes=1, keys=3)
+    assert several.faults == []
+    for one, more in zip(sound_audit.versions, several.versions, strict=True):
+        assert (one.earned, one.diagnosis) == (more.earned, more.diagnosis)
+        assert more.caught == (0 if more.kind == "equivalent" else more.keys) or more.kind == "trivial"
+    assert audit.keys_of(1) == (audit.KEY,)
+    assert audit.keys_of(3)[:2] == audit.keys_of(2)
+
+
+def test_the_shares_are_shown_and_versions_can_be_chosen(chancy):
+    code, told = run(chancy, "--keys", "12", "--only", "double-forgets-the-sign", "--only", "double-triples")
+    assert code == 1
+    assert re.search(r"double-forgets-the-sign +(?!12)\d+ / 12", told)
+    assert re.search(r"double-triples +12 / 12", told)
+    assert "double.values" not in told.partition("to be mended")[0]  # nothing is said of the criteria as a whole
+    assert run(chancy, "--only", "double-triples")[0] == 0
+
+
+def test_only_one_exercise_can_be_audited(chancy):
+    code, told = run(chancy, "--exercise", "step", "--json")
+    (document,) = json.loads(told)
+    assert code == 0
+    assert {v["exercise"] for v in document["versions"]} == {"step"}
+    assert [c["id"] for c in document["criteria"]] == ["step.descends"]
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "words"),
+    [("--exercise", "dubble", "no exercise is called dubble; there are: double, step"),
+     ("--only", "double-tripels", "no version has the id double-tripels"),
+     ("--keys", "0", "--keys")],
+)  # fmt: skip
+def test_what_there_is_not_cannot_be_audited(chancy, option, name, words):
+    result = CliRunner().invoke(app, ["audit", "--course", str(chancy.root), option, name])
+    assert result.exit_code == 2
+    assert words in " ".join(result.stderr.split())
+
+
+def test_a_version_that_never_ends_is_caught_with_every_key(tmp_path):
+    impatient = tiny_course.SETTINGS.replace("call_s: 2", "call_s: 1")
+    course = course_with(tmp_path, settings=impatient, mutants=[ENDLESS])
+    chosen = audit.Selection(versions=frozenset({"double-never-ends"}))
+    (version,) = audit.audit(course.assignment("tiny"), processes=1, keys=4, chosen=chosen).versions
+    assert (version.keys, version.caught, version.missed) == (4, 4, ())
+
+
+# -- criteria that nothing was tried against ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"), [("en", "no version was tried against it"), ("zh", "没有用任何版本检验过它")]
+)
+def test_a_criterion_that_no_version_was_tried_against_says_so(tmp_path, monkeypatch, lang, words):
+    """Of a name that is bound to a ready-made function no version can be made."""
+    course = course_with(tmp_path, mutants=[ASCENT], equivalents=[])
+    path = course.root / "solutions" / "tiny" / "tiny.ipynb"
+    source = path.read_text(encoding="utf-8")
+    assert source.count(json.dumps(tiny_course.DOUBLE)) == 1
+    ready_made = "from functools import partial\ndouble = partial(torch.mul, 2)\n"
+    path.write_text(source.replace(json.dumps(tiny_course.DOUBLE), json.dumps(ready_made)), encoding="utf-8")
+    monkeypatch.setenv("COLUMNS", "160")
+    code, told = run(course, "--lang", lang)
+    assert code == 0
+    assert [line.partition(":")[0] for line in told.splitlines() if words in line] == [
+        "double.shape", "double.values", "double.gradient",
+    ]  # fmt: skip
+    (document,) = json.loads(run(course, "--json")[1])
+    assert document["untried"] == ["double.shape", "double.values", "double.gradient"]

@@ -238,12 +238,12 @@ SEEN_BY_READING = [
     ({"visible": tiny.VISIBLE.replace("def test_double_shape", "def test_shape")},
      "test_tiny.py:5: test_shape: the name of a criterion of 'double' must start with 'test_double_'; rename the test"),
     ({"visible": tiny.VISIBLE.replace("double_shape(student, rng)", "double_shape(student, rgn)")},
-     "test_tiny.py:5: double.shape: there is no fixture 'rgn'; is it rng? there are: student, rng"),
+     "test_tiny.py:5: double.shape: there is no fixture 'rgn'; did you mean rng? there are: student, rng"),
     ({"hidden": tiny.HIDDEN.replace("double_gradient(student, reference, rng)", "double_gradient(student, refrence, rng)")},
-     "double.gradient: there is no fixture 'refrence'; is it reference? there are: student, reference, rng"),
+     "double.gradient: there is no fixture 'refrence'; did you mean reference? there are: student, reference, rng"),
     ({"visible": tiny.VISIBLE.replace("double_shape(student, rng)", "double_shape(student, bathc, rng)").replace(
         "\n\n\n@", "\nimport pytest\n@pytest.fixture\ndef batch():\n    return 3\n\n@", 1)},
-     "double.shape: there is no fixture 'bathc'; is it batch? there are: student, rng, batch"),
+     "double.shape: there is no fixture 'bathc'; did you mean batch? there are: student, rng, batch"),
     ({"visible": tiny.VISIBLE.replace(', "zh": "保持形状"', "")}, "title must have exactly the languages en and zh"),
 ]  # fmt: skip
 SEEN_BY_PROVING = [
@@ -261,7 +261,7 @@ SEEN_BY_PROVING = [
 SETTINGS = [
     ({"settings": tiny.SETTINGS.replace("title: {zh: 加倍, en: Double}", "titel: {zh: 加倍, en: Double}")},
      "assignment.yaml:5:5: exercises.double.titel: unknown key"),
-    ({"settings": "schema: 1\ntitle: ["}, "assignment.yaml:2:9: is not YAML"),
+    ({"settings": "schema: 1\ntitle: ["}, "assignment.yaml:2:9: not valid YAML"),
 ]  # fmt: skip
 
 
@@ -305,7 +305,11 @@ def test_what_a_student_returns_cannot_break_the_rubric(tmp_path):
 
 @pytest.mark.parametrize(
     "broken",
-    ["open(__file__ + '.missing')", "from autograder.base.errors import SandboxError; raise SandboxError(__file__)"],
+    [
+        "open(__file__ + '.missing')",
+        "from autograder.base.errors import SandboxError as Error; from autograder.base.i18n import same; "
+        "raise Error(same(__file__))",
+    ],
     ids=["a file", "the platform"],
 )
 def test_what_breaks_in_a_criterion_is_for_its_author_and_not_in_the_report(tmp_path, capfd, broken):
@@ -475,7 +479,7 @@ def test_a_source_notebook_of_another_name_is_one_line(tmp_path):
     notebook.rename(notebook.with_name("homework.ipynb"))
     tiny.submit(course, "ann", tiny.answers())
     with pytest.raises(
-        ConfigError, match=r"tiny/tiny\.ipynb: is missing: the source notebook is called like its folder"
+        ConfigError, match=r"tiny/tiny\.ipynb: is missing; the source notebook has the name of its folder"
     ):
         grade(course)
 

@@ -1,13 +1,13 @@
-"""Hostile submissions: what the files in ``attacks/`` say of themselves, and notebooks made of them.
+"""Reads the hostile submissions in ``attacks/`` and makes notebooks of them.
 
-A file is the hostile part only. Its docstring says what it tries, then, one per line:
+A file contains the hostile part only. Its docstring says what it tries, then, one per line:
 
     honest: linreg, sgd            exercises answered as the reference does; `none`, or `all`
     earns: linreg.shape            further criteria that what it returns does meet
     loses: sgd.one_step            criteria of its honest part that it spoils for itself
-    says: PermissionError          words that the report must hold, which shows that it was really tried
+    says: PermissionError          words that the report must contain, which shows that it was really tried
     form: script                   handed in as a .py file
-    status: unreadable             of the report; `graded` where nothing is said
+    status: unreadable             of the report; `graded` by default
 
 `earns` and `loses` may end in `*`. The code below is cut at ``# %% start`` (a cell behind the imports), ``# %% NAME``
 (the answer to that exercise), ``# %% answers`` (the answer to every exercise not named) and ``# %% end`` (the last cell). `@COURSE@`, `@PORT@` and `@TOKEN@` are what an attacker
@@ -44,12 +44,12 @@ class Attack:
     """One hostile submission.
 
     Args:
-        name: the file's, which is the student's as well.
+        name: of the file and of the student.
         honest: the exercises it answers as the reference does.
         earns: patterns of criteria that it meets beyond these.
         loses: patterns of criteria that it spoils for itself.
-        says: words the report must hold.
-        is_script: handed in as a ``.py`` file.
+        says: words that the report must contain.
+        is_script: whether it is handed in as a ``.py`` file.
         status: of its report.
         parts: its code by place.
     """
@@ -64,7 +64,7 @@ class Attack:
     parts: Mapping[str, str]
 
     def may_pass(self, honest_passes: set[str], criteria: Iterable[str]) -> set[str]:
-        """The criteria this attack passes, given what an honest submission of the same exercises passes."""
+        """Return the criteria this attack passes, given those that an honest submission of the same exercises passes."""
         return (honest_passes | _matching(criteria, self.earns)) - _matching(criteria, self.loses)
 
 
@@ -98,7 +98,7 @@ def _names(values: Iterable[str]) -> tuple[str, ...]:
 
 
 def read_all(exercises: Iterable[str]) -> list[Attack]:
-    """Every file of the corpus."""
+    """Return every attack of the corpus."""
     return [_read(path, tuple(exercises)) for path in sorted(FOLDER.glob("*.py"))]
 
 
@@ -122,12 +122,12 @@ class Desk:
 
     @classmethod
     def of(cls, assignment: Assignment, known: Mapping[str, str]) -> Desk:
-        """Args: the assignment, and what the placeholders of an attack stand for."""
+        """Return a desk for an assignment; ``known`` says what the placeholders of an attack stand for."""
         release = ROOT / "assignments" / NAME / f"{NAME}.ipynb"
         return cls(Answers.of(assignment, release), tuple(assignment.settings.exercises), known)
 
     def cells(self, honest: Iterable[str], parts: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
-        """The cells that matter: imports, exercises with their grade cells, no plots; hostile parts where they belong."""
+        """Return the cells that matter, imports and exercises with grade cells, with the hostile parts in their places."""
         parts = {place: self.filled(code) for place, code in (parts or {}).items()}
         given = dict.fromkeys(self.exercises, parts["answers"]) if "answers" in parts else {}
         given |= {name: self.answers.solutions[name] for name in honest} | parts
@@ -141,13 +141,13 @@ class Desk:
         return [*cells, *([tiny.code_cell(parts["end"])] if "end" in parts else [])]
 
     def filled(self, code: str) -> str:
-        """With what the attacker knows put in."""
+        """Fill in what the attacker knows."""
         for word, value in self.known.items():
             code = code.replace(f"@{word}@", value)
         return code
 
     def content(self, attack: Attack) -> tuple[str, str]:
-        """A file's suffix and text."""
+        """Return an attack's file: its suffix and its text."""
         cells = self.cells(attack.honest, attack.parts)
         if attack.is_script:
             sources = ["".join(c["source"]) for c in cells if not c["metadata"].get("nbgrader", {}).get("grade")]
@@ -155,12 +155,12 @@ class Desk:
         return ".ipynb", json.dumps(tiny.notebook(*cells))
 
     def honest_notebook(self, honest: Iterable[str]) -> str:
-        """What a student hands in who has done these exercises and no others."""
+        """Return what a student hands in who has done these exercises and no others."""
         return json.dumps(tiny.notebook(*self.cells(honest)))
 
 
 def make_course(root: Path) -> Course:
-    """The real assignment with tight limits; everything in it may be read and written by anybody, were it not confined."""
+    """Copy the real assignment, with tight limits; without confinement anybody could read and write everything in it."""
     folder = root / "solutions" / NAME
     shutil.copytree(ROOT / "solutions" / NAME, folder, ignore=shutil.ignore_patterns("__pycache__"))
     settings = folder / "assignment.yaml"

@@ -1,4 +1,4 @@
-"""Hostile files: what is wrong is not the code but what it comes in. Their docstrings say what `attack_corpus` explains.
+"""Hostile files: not the code is wrong, but what it comes in. Docstrings follow the format of `attack_corpus`.
 
 Each function fills the folder of one student, ``submitted/<name of the function>/<assignment>/``.
 """
@@ -31,7 +31,7 @@ def link_to_solution(folder: Path, desk: corpus.Desk) -> None:
 
 
 def folder_linked_to_solution(folder: Path, desk: corpus.Desk) -> None:
-    """A folder that is a link to the one of the reference.
+    """A folder that is a link to the reference's folder.
 
     honest: none
     status: unreadable
@@ -63,7 +63,7 @@ def link_below(folder: Path, desk: corpus.Desk) -> None:
 
 
 def pipe(folder: Path, desk: corpus.Desk) -> None:
-    """A named pipe, which whoever opens it waits for.
+    """A named pipe: opening it blocks.
 
     honest: none
     status: unreadable
@@ -73,7 +73,7 @@ def pipe(folder: Path, desk: corpus.Desk) -> None:
 
 
 def directory(folder: Path, desk: corpus.Desk) -> None:
-    """A folder called like a notebook.
+    """A folder with the name of a notebook.
 
     honest: none
     status: unreadable
@@ -116,7 +116,7 @@ def long_cell(folder: Path, desk: corpus.Desk) -> None:
 
 
 def damaged_cells(folder: Path, desk: corpus.Desk) -> None:
-    """Two hundred thousand cells that are none, in a file of half a megabyte.
+    """Two hundred thousand cells that are numbers, in a file of half a megabyte.
 
     honest: linreg
     """
@@ -136,7 +136,7 @@ def failing_cells(folder: Path, desk: corpus.Desk) -> None:
 
 
 def null_bytes(folder: Path, desk: corpus.Desk) -> None:
-    """Null bytes, half characters and other lines' ends within code, marks and file.
+    """Null bytes, half characters and odd line endings within code, marks and file.
 
     honest: linreg
     says: null bytes
@@ -163,7 +163,7 @@ def marks_that_lie(folder: Path, desk: corpus.Desk) -> None:
 
 
 def cells_that_are_none(folder: Path, desk: corpus.Desk) -> None:
-    """Cells of every shape but that of a cell.
+    """Cells of every shape except that of a cell.
 
     honest: linreg
     says: is damaged

@@ -1,4 +1,4 @@
-"""A real JupyterLab and a real Chromium, as an instructor has them; both keep to the folder they are given."""
+"""Starts a real JupyterLab and a real Chromium, as an instructor uses them; both keep to the folder they are given."""
 
 import json
 import os
@@ -28,19 +28,19 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 needs_browser = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Chromium and its chromedriver")
 PATIENCE_S = 120
-"""How long anything may take on a machine that is busy with other things."""
+"""How long anything may take on a busy machine."""
 T = TypeVar("T")
 TOKEN = "token-of-this-test"
 _REPLACED = (StaleElementReferenceException, ElementNotInteractableException, NoSuchElementException)
-"""Pages put new elements in the place of old ones at any moment, even between finding one and using it."""
+"""Pages replace elements at any moment, even between finding one and using it."""
 
 
 @contextmanager
 def jupyter_lab(root: Path, course: Path, own: Path) -> Iterator[str]:
-    """JupyterLab with the files below `root`, started in the folder `course`; gives its address.
+    """Run JupyterLab with the files below `root`, started in the folder `course`; yield its address.
 
     Args:
-        root: of the files that it shows.
+        root: the folder of the files that it shows.
         course: where it is started; nbgrader reads the configuration there.
         own: an empty folder for everything that Jupyter would put into a home.
     """
@@ -71,7 +71,7 @@ def _free_port() -> int:
 
 
 def _address(server: subprocess.Popen[bytes], own: Path) -> str:
-    """Where the server listens, as it says itself: another process may have taken the port it was told."""
+    """Return the address that the server reports: another process may have taken the port we chose."""
     until = time.monotonic() + PATIENCE_S
     while server.poll() is None and time.monotonic() < until:
         for file in (own / "runtime").glob("jpserver-*.json"):
@@ -84,12 +84,12 @@ def _address(server: subprocess.Popen[bytes], own: Path) -> str:
 
 
 class Browser:
-    """Chromium with one page; what is waited for and does not come is told with the page and the server's log.
+    """Chromium with one page. If something does not appear in time, the error shows the page and the server's log.
 
     Args:
         profile: a folder for its profile and its cache.
-        address: of the server.
-        log: the server's.
+        address: the server's address.
+        log: the server's log file.
     """
 
     def __init__(self, profile: Path, address: str, log: Path) -> None:
@@ -109,11 +109,11 @@ class Browser:
         self.driver.get(self._address + path)
 
     def find(self, xpath: str) -> list[WebElement]:
-        """The visible elements that are there now."""
+        """Return the elements that are visible now."""
         return [element for element in self.driver.find_elements(By.XPATH, xpath) if element.is_displayed()]
 
     def until(self, condition: Callable[[], T], what: str) -> T:
-        """Wait until a function gives something true, which is returned."""
+        """Wait until a function returns something true, and return that."""
         try:
             return WebDriverWait(self.driver, PATIENCE_S, 0.1, _REPLACED).until(lambda _: condition())
         except TimeoutException:
@@ -123,7 +123,7 @@ class Browser:
             raise AssertionError(message) from None
 
     def wait(self, xpath: str) -> WebElement:
-        """The first visible element, once there is one."""
+        """Wait for a visible element and return the first."""
         return self.until(lambda: self.find(xpath), xpath)[0]
 
     def gone(self, xpath: str) -> None:

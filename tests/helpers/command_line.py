@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def run_quiz(*arguments: object, cwd: Path | str, code: int = 0, **environment: str) -> tuple[str, str]:
-    """Run it; gives stdout and stderr."""
+    """Run it and return stdout and stderr."""
     command = [sys.executable, "-m", "autograder", "quiz", *map(str, arguments)]
     variables = os.environ | {"COLUMNS": "120", "PYTHONUTF8": "1"} | environment
     variables.pop("AUTOGRADER_LANG", None)
@@ -20,7 +20,7 @@ def run_quiz(*arguments: object, cwd: Path | str, code: int = 0, **environment: 
 
 
 def autograder(*arguments: object, cwd: Path | str, code: int = 0, **environment: str) -> tuple[str, str]:
-    """Run it; gives stdout and stderr."""
+    """Run it and return stdout and stderr."""
     command = [sys.executable, "-m", "autograder", *map(str, arguments)]
     variables = os.environ | {"COLUMNS": "100", "PYTHONUTF8": "1"} | environment
     variables.pop("AUTOGRADER_LANG", None)

@@ -1,4 +1,4 @@
-"""What a confined process tries, as source text, and what has to work in it all the same."""
+"""Source text of what a confined process tries, and of what must work in it nevertheless."""
 
 import os
 
@@ -18,7 +18,7 @@ def syscall(number, *arguments):
 
 
 def attempt(action, secret, port):
-    """What came of it: the name of the exception, or what was done."""
+    """Return what came of it: the name of the exception, or what was done."""
     parent = os.getppid()
     try:
         return f"done: {eval(action)!r}"[:200]

@@ -1,4 +1,4 @@
-"""A course of the notebooks that nbgrader tests itself with, handed in as they are."""
+"""Makes a course of the notebooks that nbgrader tests itself with, handed in as they are."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ TESTS = Path(nbgrader.__file__).parent / "tests"
 
 
 def fixtures() -> Iterator[tuple[str, Path, Path]]:
-    """Every fixture by a name of ours: the notebook, and the source it was made from."""
+    """Yield every fixture: a name of ours, the notebook, and the source it was made from."""
     for notebook in sorted(TESTS.glob("*/files/*.ipynb")):
         source = notebook
         if notebook.stem.startswith("submitted-"):
@@ -62,7 +62,7 @@ def _name(notebook: Path) -> str:
 
 
 def scores(root: Path) -> dict[str, dict[str, float | None]]:
-    """What the gradebook has: fixture -> cell -> score; None where a person has to grade, or nothing was graded."""
+    """Return the gradebook's scores by fixture and cell; None where a person must grade, or nothing was graded."""
     engine = create_engine(f"sqlite:///{root / 'gradebook.db'}")
     cells = """
         select a.name, b.name from assignment a join notebook n on n.assignment_id = a.id

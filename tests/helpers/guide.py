@@ -1,4 +1,4 @@
-"""Runs the steps of a guide as its reader would, in a shell."""
+"""Runs the steps of a guide in a shell, as its reader would."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tiny course as nbgrader's: with an answer and a task that a person grades, and the gradebook's tables as values."""
+"""The tiny course for nbgrader, with an answer and a task that a person grades; the gradebook's tables as values."""
 
 import functools
 import json
@@ -16,7 +16,7 @@ from autograder.grading.batch import grade_all
 from autograder.results.grade_report import GradeReport
 from autograder.results.journal import Journal
 
-# for every new gradebook nbgrader starts alembic, which takes seconds to say the same again
+# for every new gradebook nbgrader starts alembic, which takes seconds to give the same version again
 api.get_alembic_version = functools.cache(api.get_alembic_version)
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +36,7 @@ def markdown_cell(source: str, grade_id: str, **marks: Any) -> dict[str, Any]:
 
 
 def notebook(double: str = tiny.DOUBLE, step: str = tiny.STEP, essay: str = ESSAY, **options: Any) -> dict[str, Any]:
-    """A notebook of the course; the source with the defaults."""
+    """Return a notebook of the course; by default the source notebook."""
     content = tiny.answers(double, step, **options)
     content["cells"] += [
         markdown_cell("Read this.", "intro", locked=True),
@@ -53,7 +53,7 @@ def notebook(double: str = tiny.DOUBLE, step: str = tiny.STEP, essay: str = ESSA
 
 
 def make(root: Path, *, config: str = "", source: dict[str, Any] | None = None) -> Course:
-    """Write the course with the checkout's ``nbgrader_config.py``; gives the `Course`."""
+    """Write the course with the checkout's ``nbgrader_config.py`` and return the `Course`."""
     course = tiny.make(root, source=source or notebook())
     shutil.copy(ROOT / "nbgrader_config.py", course.root)
     if config:
@@ -63,7 +63,7 @@ def make(root: Path, *, config: str = "", source: dict[str, Any] | None = None) 
 
 
 def handed_in(released: Path, **sources: str) -> dict[str, Any]:
-    """A released notebook with some cells filled in, as a student does it."""
+    """Return a released notebook with some cells filled in, as by a student."""
     content: dict[str, Any] = json.loads(Path(released).read_text())
     for cell in content["cells"]:
         name = cell["metadata"].get("nbgrader", {}).get("grade_id")
@@ -72,7 +72,7 @@ def handed_in(released: Path, **sources: str) -> dict[str, Any]:
 
 
 def grade(course: Course) -> list[GradeReport]:
-    """The reports of everything that was handed in."""
+    """Grade everything that was handed in and return the reports."""
     with Journal(course.root / "results.jsonl") as journal:
         return list(grade_all(course, find_jobs([course.submitted], list(course.assignments())), journal, processes=1))
 
@@ -103,7 +103,7 @@ _QUERIES = {
 
 
 def tables(address: str) -> dict[str, list[tuple[Any, ...]]]:
-    """Every table of a gradebook, without the numbers that nbgrader draws at random."""
+    """Return every table of a gradebook, without the numbers that nbgrader draws at random."""
     engine = create_engine(address)
     with engine.connect() as connection:
         found = {
@@ -115,12 +115,12 @@ def tables(address: str) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def gradebook(course: Course) -> str:
-    """The address of the course's SQLite gradebook."""
+    """Return the address of the course's SQLite gradebook."""
     return f"sqlite:///{course.root / 'gradebook.db'}"
 
 
 def grades(course: Course, student: str) -> dict[str, tuple[Any, ...]]:
-    """What a student has in each cell: automatic, manual, extra, waits for a person."""
+    """Return a student's scores in each cell: automatic, manual, extra, and whether a person must grade it."""
     return {
         row[1]: (*tuple(row[3:6]), bool(row[6])) for row in tables(gradebook(course))["grades"] if row[0] == student
     }

@@ -11,7 +11,7 @@ import without_landlock
 
 
 def main(descriptor: int, settings: str) -> None:
-    """Be a zygote; the settings say which version of Landlock there is, 0 for none, and whether this is not root."""
+    """Run a zygote; the settings give the version of Landlock, 0 for none, and whether to give up root."""
     options = json.loads(settings)
     version = options.pop("landlock")
     if options.pop("ordinary", False):

@@ -1,4 +1,4 @@
-"""Processes that a test starts: all of them are found again, whatever session they are in and whoever their parent was."""
+"""Finds all processes that a test has started, whatever session they are in and whether or not their parent lives."""
 
 import contextlib
 import ctypes
@@ -11,9 +11,9 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 @contextlib.contextmanager
 def adopting() -> Iterator[Callable[[], list[psutil.Process]]]:
-    """Become the parent of descendants whose own parent dies; yields a function that gives those still there.
+    """Become the parent of descendants whose own parent dies; yield a function that returns those still there.
 
-    What was there before, such as the processes of other fixtures, is left out.
+    Processes that existed before, such as those of other fixtures, are left out.
     """
     libc = ctypes.CDLL(None)
     mine = psutil.Process()
@@ -26,7 +26,7 @@ def adopting() -> Iterator[Callable[[], list[psutil.Process]]]:
 
 
 def still_alive(processes: Iterable[psutil.Process], within_s: float = 20) -> list[str]:
-    """Those that do not end by themselves in time, as text; they are ended."""
+    """Kill the processes that do not end in time, and return them as text."""
     _, alive = psutil.wait_procs(processes, timeout=within_s)
     told = []
     for process in alive:

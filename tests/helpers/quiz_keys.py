@@ -1,4 +1,4 @@
-"""Wrong keys for a question: every one that a slip of the author's pen could make."""
+"""Makes wrong keys for a question: every one that a slip of the author's pen could make."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -9,10 +9,10 @@ from autograder.quiz.questions.models import Match, Multi, Order, Single, TrueFa
 
 
 def wrong_keys(question: Any) -> Iterator[Any]:  # noqa: C901 -- a case for each type
-    """The question with each of its possible wrong keys.
+    """Yield the question with each of its possible wrong keys.
 
-    Multiple choice: one option too many, one too few. Blanks and numbers: each wrong answer that is known, and a value
-    beside the right one. Matches and orders: any two exchanged. Code: each wrong expression that is known.
+    Multiple choice: one option too many, one too few. Blanks and numbers: each known wrong answer, and a value beside
+    the right one. Matches and orders: any two exchanged. Code: each known wrong expression.
     """
 
     def with_(**changes: Any) -> Any:
@@ -53,7 +53,7 @@ def wrong_keys(question: Any) -> Iterator[Any]:  # noqa: C901 -- a case for each
 
 
 def wrong_blanks(blank: Any) -> Iterator[Any]:
-    """A blank with each of its possible wrong keys."""
+    """Yield the blank with each of its possible wrong keys."""
     if isinstance(blank, ChoiceBlank):
         yield from (blank.model_copy(update={"answer": name}) for name in blank.options if name != blank.answer)
         return

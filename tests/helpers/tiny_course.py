@@ -86,7 +86,7 @@ def code_cell(
 
 
 def notebook(*cells: str | dict[str, Any]) -> dict[str, Any]:
-    """A notebook of nbformat 4.5; a string is a code cell."""
+    """Return a notebook of nbformat 4.5; a string becomes a code cell."""
     return {
         "nbformat": 4,
         "nbformat_minor": 5,
@@ -102,7 +102,7 @@ def answers(
     before: Iterable[str | dict[str, Any]] = (),
     after: Iterable[str | dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    """A notebook as a student hands it in."""
+    """Return a notebook as a student hands it in."""
     return notebook(
         "import torch\nfrom autograder import check",
         *before,
@@ -122,7 +122,7 @@ def make(
     hidden: str = HIDDEN,
     source: dict[str, Any] | None = None,
 ) -> Course:
-    """Write the course's folders; gives the `Course`."""
+    """Write the course's folders and return the `Course`."""
     folder = Path(root) / "solutions" / "tiny"
     (folder / "private").mkdir(parents=True)
     (folder / "assignment.yaml").write_text(settings, encoding="utf-8")

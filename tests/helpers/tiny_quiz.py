@@ -120,7 +120,7 @@ def make(folder: Path, source: str = SOURCE) -> Path:
 
 
 def load(folder: Path, source: str = SOURCE) -> Quiz:
-    """Write the quiz and read it."""
+    """Write the quiz and load it."""
     return loading.load(make(folder, source))
 
 

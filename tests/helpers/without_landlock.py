@@ -1,6 +1,6 @@
 """Runs a command as on a kernel without Landlock: ``python without_landlock.py [--landlock] [WITHOUT_TOO] COMMAND...``.
 
-Other system calls can be taken away as well, or, with Landlock left, alone; see also `older_landlock`.
+It can hide other system calls too, or, with ``--landlock``, only those; see also `older_landlock`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def hide(call: int, error: int) -> None:
-    """From now on this process and its children get nothing but an error from a system call."""
+    """Make a system call fail from now on, in this process and its children."""
     instructions = [(_LOAD, 0, 0, 0), (_IF_EQUAL, 0, 1, call), (_RETURN, 0, 0, _ERRNO | error), (_RETURN, 0, 0, _ALLOW)]
     program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *i) for i in instructions))
     pointer = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(instructions), ctypes.addressof(program)))
@@ -43,12 +43,12 @@ def hide(call: int, error: int) -> None:
 
 
 def hide_landlock() -> None:
-    """From now on this process and its children hear that the kernel does not know the call."""
+    """Make the kernel seem to lack Landlock from now on, to this process and its children."""
     hide(_LANDLOCK_CREATE_RULESET, errno.ENOSYS)
 
 
 def become_ordinary() -> None:
-    """Root turns into a user without any power, who can still read Python where that is root's alone."""
+    """Turn root into a user without privileges, who can still read a Python that only root may read."""
     if os.geteuid():
         return
     if _libc.unshare(_NEW_USER):
@@ -61,7 +61,7 @@ def become_ordinary() -> None:
 
 
 def has_namespaces() -> bool:
-    """Does this machine let us mount something in a namespace of our own? Asked by a tool that is not ours."""
+    """Return whether this machine lets us mount in a namespace of our own; a tool that is not ours tries it."""
     command = ["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/proc"]
     return bool(shutil.which("unshare")) and subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0
 

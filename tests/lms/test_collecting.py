@@ -181,7 +181,7 @@ def test_of_two_files_of_one_name_in_an_archive_the_last_counts_and_the_other_is
         path = zip_of(tmp_path / "a.zip", [("ann/hw.ipynb", "old"), ("ann/hw.ipynb", NOTEBOOK)])
     collection = collect(path, submitted, "tiny")
     assert tree(submitted) == {"ann/tiny/tiny.ipynb": NOTEBOOK}
-    assert "comes after it" in reasons(collection)["ann/hw.ipynb"]
+    assert "a later file of the same name" in reasons(collection)["ann/hw.ipynb"]
 
 
 def test_a_student_cannot_say_when_it_was_handed_in(tmp_path, submitted):
@@ -208,7 +208,7 @@ def test_a_zip_in_the_zip_is_unpacked_once(tmp_path, submitted):
     assert reasons(collection) == {
         "doejane_101_9001_hw.zip: ../../evil.py": "its name leads out of the archive",
         "li_102_9002_hw.zip": "is not a whole zip archive (File is not a zip file)",
-        "li_102": "handed in nothing that can be taken",
+        "li_102": "handed in no file that can be collected",
     }
 
 

@@ -348,7 +348,7 @@ def test_a_template_for_github_classroom(course, tmp_path):
     ]  # fmt: skip
     needed = (tmp_path / "template" / "requirements.txt").read_text(encoding="utf-8").split()
     assert needed == ["numpy", "-c", ".github/autograder/constraints.txt", "./.github/autograder"]
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         runners.github_classroom(course, course.assignment("tiny"), tmp_path / "template")
     # as GitHub runs them, but that pip looks at what it would install, and leaves that
     pip = {"PIP_DRY_RUN": "1", "PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}

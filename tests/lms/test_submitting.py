@@ -102,7 +102,7 @@ def test_it_asks_at_a_terminal(fetched):
 def test_what_is_no_assignment_is_told(fetched, tmp_path):
     assert "no such file" in submit("elsewhere", cwd=tmp_path, code=2).stderr
     (fetched / "mine.ipynb").write_text("{}", encoding="utf-8")
-    assert "tiny.ipynb is what is handed in" in submit(fetched / "mine.ipynb", cwd=tmp_path, code=2).stderr
+    assert "only tiny.ipynb can be handed in" in submit(fetched / "mine.ipynb", cwd=tmp_path, code=2).stderr
     (fetched / "tiny.ipynb").unlink()
     told = submit(cwd=fetched, code=2).stderr
     assert "nothing could be handed in" in told and "没有可以提交的内容" not in told

@@ -75,12 +75,12 @@ def test_only_what_changed_is_told_and_hints_come_one_by_one(mine, zygote):
     again = told.after(write(mine, FLAT + "\n"))
     assert again[0] == "nothing has changed"
     assert told.hint() == ["doubles", "hint: twice"]
-    assert told.hint() == ["there is no further hint"]
+    assert told.hint() == ["there are no more hints"]
 
     better = told.after(write(mine, WRONG))
     assert better[0] == "✓ keeps the shape"
     assert better[1] == "✗ doubles"  # the message is another
-    assert told.hint() == ["there is no further hint"]  # it has been shown
+    assert told.hint() == ["there are no more hints"]  # it has been shown
 
     right = told.after(write(mine, tiny.DOUBLE))
     assert right[0] == "✓ doubles"

@@ -15,6 +15,7 @@ from autograder.course.course import Assignment
 from autograder.results.grade_report import CriterionResult, ExerciseResult
 from autograder.rubric.judge import Judge
 from autograder.rubric.pytest_session import run_session
+from autograder.sandbox.cells import Notebook
 from autograder.student.functions import Student
 from autograder.student.local import LocalRunner
 
@@ -133,6 +134,54 @@ def test_parametrised_criteria_share_their_points(tmp_path):
     course = tiny.make(tmp_path, visible=visible)
     results = judged(course, {"double": double, "step": step}).exercises()[0].criteria
     assert [(r.id, r.points) for r in results[1:4]] == [(f"double.values[{n}]", 1) for n in (1, 2, 4)]
+
+
+def of_double(course, source):
+    """The criteria of `double` for a version of it in this process."""
+    assignment = Assignment.load(course.root / "solutions" / "tiny")
+    notebook = Notebook(assignment.exercise_of)
+    assert notebook.run("code cell 1", source) == []
+    notebook.finish()
+    judge = Judge(assignment, b"key", exercise="double")
+    judge.begin(Student(assignment.functions, LocalRunner.of(notebook)))
+    run_session(judge)
+    return {c.id: c for c in judge.exercises()[0].criteria}
+
+
+@pytest.mark.parametrize(
+    ("source", "hinted", "cause"),
+    [
+        ("def double(x): return x + x[0, :1, None] @ x", True, "not-a-shape-for-matmul"),
+        ("def double(x): raise ValueError('not so')", True, None),
+        ("def double(x): raise NotImplementedError", False, None),
+        ("", False, None),
+    ],
+)
+def test_an_exception_shows_the_hint_and_its_cause_and_what_is_missing_does_not(course, source, hinted, cause):
+    found = of_double(course, source)["double.shape"]
+    assert found.outcome == "failed"
+    assert (found.hint is not None) is hinted
+    assert (found.diagnosis and found.diagnosis.id) == cause
+
+
+def test_both_signatures_are_named_once_in_an_exercise(course):
+    found = of_double(course, "def double(factor, x): return factor * x")
+    first, last = found["double.shape"], found["double.gradient"]
+    assert first.message.en.splitlines()[0] == "asked is double(x); yours takes (factor, x)"
+    assert first.diagnosis.id == "another-number-of-parameters"
+    assert "asked is" not in last.message.en and last.diagnosis is None
+
+
+def test_a_wrong_value_of_a_function_with_another_order_names_both_signatures(tmp_path):
+    settings = tiny.SETTINGS.replace('"double(x)"', '"double(x, y)"')
+    visible = tiny.VISIBLE.replace("student.double(x)", "student.double(x, x[:, :1])")
+    course = tiny.make(
+        tmp_path, settings=settings, visible=visible, source=tiny.answers("def double(x, y): return 2 * x")
+    )
+    found = of_double(course, "def double(y, x): return 2 * x")["double.shape"]
+    assert found.message.en.splitlines()[0] == "asked is double(x, y); yours takes (y, x)"
+    assert found.diagnosis.id == "parameters-in-another-order"
+    assert "must have shape" in found.message.en
 
 
 def test_random_inputs_depend_on_key_and_criterion_only(tmp_path):

@@ -77,7 +77,8 @@ def test_the_value_of_a_timed_expression_can_be_assigned():
 
 
 @pytest.mark.parametrize("magic", ["%%bash", "%%writefile x.py", "%%javascript", "%%unheard_of"])
-def test_other_cell_magics_do_not_run_their_body(magic):
+def test_other_cell_magics_do_not_run_their_body(magic, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     notebook = run(f"{magic}\nx = 1")
     assert (notebook.failures, "x" in notebook.names) == ([], False)
 

@@ -11,8 +11,8 @@ def test_every_request_but_the_last_is_answered(monkeypatch):
     monkeypatch.setattr(sys, "argv", sys.argv)
     *answers, missing = rehearsal.answer_all()
     assert [answer for answer in answers if "result" not in answer] == []
-    _, cell, finish, _, _, fit, net, batches, items = (answer["result"] for answer in answers)
-    assert cell == []  # it ran without a failure
+    _, cell, finish, _, _, uses, fit, net, batches, items = (answer["result"] for answer in answers)
+    assert cell == uses == []  # it ran without a failure, and without what was watched
     assert {"double", "fit", "batches"} <= set(finish)
     assert (fit["h"][1], batches["h"][2]) == ("Sequential", True)
     assert (net, items) == ({"t": 0}, [{"t": 0}, {"t": 1}])

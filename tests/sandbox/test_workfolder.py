@@ -28,6 +28,8 @@ POSSIBLE = {
     "moving": "import os\nos.mkdir('i')\nopen('j', 'w').close()\nos.rename('j', 'i/j')",
     "replacing": "import os\nopen('g', 'w').close()\nopen('h', 'w').close()\nos.replace('g', 'h')\nos.remove('h')",
     "temporary files": "import tempfile\nwith tempfile.NamedTemporaryFile() as f:\n    f.write(b'x')\nwith tempfile.TemporaryDirectory(): pass",
+    "a database": "import sqlite3\nwith sqlite3.connect('base.db') as base:\n    base.execute('create table t (a)')\nassert base.execute('select * from t').fetchall() == []",
+    "copying": "import os, shutil\nopen('k', 'w').close()\nshutil.copy('k', 'l')\nshutil.copy2('k', 'm')",
     "saving a network": "import torch\ntorch.save(torch.nn.Linear(2, 2).state_dict(), 'net.pt')\ntorch.load('net.pt')",
     "figures": "import matplotlib.pyplot as plt\nplt.plot([1])\nplt.savefig('figure.png')",
 }
@@ -148,7 +150,7 @@ def test_where_it_lies_is_in_no_report(open_runner, data):
     source = "from pathlib import Path\ndef f(): return (Path.cwd() / 'data' / 'y.csv').read_text()"
     with Zygote.begin(replace(SETTINGS, data=str(data), scratch_mb=0)) as zygote:
         runner, student = open_runner(source, on=zygote)
-        with pytest.raises(StudentException, match=r"No such file or directory: '\./data/y\.csv'$"):
+        with pytest.raises(StudentException, match=r"No such file or directory: '\./data/y\.csv'\n"):
             student.f()
         runner.close()
 

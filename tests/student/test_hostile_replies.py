@@ -101,6 +101,8 @@ def honest_answer(message, tensors):
         return framed(
             {"result": tree, **extra}, b"".join(bytes(t.detach().numpy()).ljust(64, b"\0") for t in tensors[:2])
         )
+    if message.get("op") == "record":
+        return pack({"result": [["torch.softmax", "code cell 1", 2, "torch.softmax"]]}, [])
     if message.get("op") == "vjp":
         return pack({"result": [{"t": 0}]}, [torch.ones(2, 2)])
     return pack({"result": [{"t": 0}], "updates": [], "aliases": [], "changed": [], "grads": []}, [torch.ones(2)])
@@ -297,6 +299,25 @@ def answering(**changes):
     return act
 
 
+@pytest.mark.parametrize("flags", [[], [1, 1], [True], [None, True], [True, "yes"], [True, True, True], [{}, []]])
+def test_flags_of_declared_arguments_are_truth_values(open_runner, flags):
+    x, y = arguments()
+    lie = answering(updates=[[0, {"t": 0}, None, *flags]])
+    with opened(open_runner, [lie], call_s=SILENCE_S, changes={"f": ("x",)}) as (_, student):
+        with pytest.raises(BadReply):
+            student.f(x, y)
+        assert (x.requires_grad, x.is_leaf) == (True, True)
+
+
+@pytest.mark.parametrize("changed", [3, "x", [[0]], [{}], {"0": 1}])
+def test_what_a_call_is_said_to_change_is_a_list_of_indices(open_runner, changed):
+    x, y = arguments()
+    with opened(open_runner, [answering(changed=changed)], call_s=SILENCE_S) as (_, student):
+        with pytest.raises(BadReply):
+            student.f(x, y)
+        assert are_untouched(x, y)
+
+
 @pytest.mark.parametrize(
     "lie",
     [
@@ -321,6 +342,42 @@ def test_tensors_are_not_counted_from_their_end(open_runner, lie):
             student.f(x, y)
         assert are_untouched(x, y)
         assert x.grad is None
+
+
+@settings(max_examples=100)
+@given(acts)
+def test_a_record_is_a_few_short_words_and_a_line_or_a_students_error(open_runner, acts):
+    x, y = arguments()
+    with opened(open_runner, acts, call_s=SILENCE_S) as (_, student):
+        with contextlib.suppress(StudentError):
+            for operation, label, line, expression in student.f.record((x, y), "softmax") or ():
+                assert max(map(len, (operation, label, expression))) <= 200
+                assert 0 <= line < 1 << 31
+        assert are_untouched(x, y)
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {},
+        "nothing",
+        0,
+        [1],
+        [[]],
+        [["a", "b", 1]],
+        [["a", "b", "1", "d"]],
+        [["a", "b", -1, "d"]],
+        [["a", "b", True, "d"]],
+        [["a", "b", 1 << 40, "d"]],
+        [["a", None, 1, "d"]],
+        [["a", "b", 1, "d"]] * 1000,
+        [{"t": 0}],
+    ],
+    ids=str,
+)
+def test_a_malformed_record_is_no_record(open_runner, lie):
+    with opened(open_runner, [answering(result=lie)]) as (_, student), pytest.raises(BadReply):
+        student.f.record(arguments(), "softmax")
 
 
 def test_a_gradient_of_a_result_is_never_an_argument_of_ours(open_runner):

@@ -342,6 +342,92 @@ def test_undeclared_changes_are_treated_alike_in_this_process(open_local, statem
     assert (x.tolist(), y.tolist()) == ([1, 1], [1, 1])
 
 
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+@pytest.mark.parametrize("argument", ["x", "y"])
+def test_requires_grad_of_what_may_not_change_is_compared_too(request, runner, argument):
+    student = request.getfixturevalue(runner)(
+        "def f(x, y):\n    x.requires_grad_(False)\n    y.requires_grad_()\n    return 1"
+    )
+    given = {"x": torch.ones(2, requires_grad=True), "y": torch.zeros(2)}
+    _, changed = student.f.runner.call(student.f.function, list(given.values()))
+    assert argument in changed
+    assert (given["x"].requires_grad, given["y"].requires_grad) == (True, False)
+
+
+GENERATORS_THAT_CHANGE = {
+    "before the first item": "    x.mul_(2)\n    yield 1\n    yield 2",
+    "between items": "    yield 1\n    x[0] = 9\n    yield 2",
+    "after the last item": "    yield 1\n    yield 2\n    x.zero_()",
+    "and restore": "    before = x.clone()\n    x.zero_()\n    yield 1\n    x.copy_(before)\n    yield 2",
+    "and restore unseen by torch": "    x.data.add_(1)\n    yield 1\n    yield 2\n    x.data.sub_(1)",
+    "and raise": "    yield 1\n    x.zero_()\n    raise ValueError('midway')",
+}
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+@pytest.mark.parametrize("body", GENERATORS_THAT_CHANGE.values(), ids=GENERATORS_THAT_CHANGE)
+def test_what_a_generator_changes_while_its_items_are_taken_is_noticed(request, runner, body):
+    student = request.getfixturevalue(runner)(f"def f(x, y):\n{body}")
+    x = torch.ones(3)
+    iterator, changed = student.f.runner.call(student.f.function, [x, torch.ones(1)])
+    assert changed == []
+    if "raise" in body:
+        assert next(iterator) == 1
+        with pytest.raises((StudentException, ValueError), match="midway"):
+            next(iterator)
+    else:
+        assert list(iterator) == [1, 2]
+        assert changed == ["x"]
+    assert x.tolist() == [1, 1, 1]
+    if "raise" not in body:
+        items, changed = student.f.runner.call(student.f.function, [x, torch.ones(1)], most=9)
+        assert (items, changed) == ([1, 2], ["x"])
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_a_generator_goes_on_with_what_it_has_changed(request, runner):
+    """Its changes reach neither the caller nor the items that came before."""
+    source = "def f(x):\n    for start in range(0, 4, 2):\n        x.add_(10)\n        yield x[start:start + 2]"
+    student = request.getfixturevalue(runner)(source)
+    x = torch.arange(4.0)
+    assert [item.tolist() for item in student.f(x)] == [[10, 11], [22, 23]]
+    assert x.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_a_generator_that_changes_nothing_is_not_accused(request, runner):
+    student = request.getfixturevalue(runner)(
+        "def f(x, y):\n    for row in x.add(1):\n        y = y + row\n        yield y"
+    )
+    iterator, changed = student.f.runner.call(student.f.function, [torch.arange(3.0), torch.zeros(())])
+    assert [item.item() for item in iterator] == [1, 3, 6]
+    assert changed == []
+
+
+FLAGS = {
+    "switched off": ("x.requires_grad = False", (False, True)),
+    "switched off and on": ("x.requires_grad = False; x.mul_(2); x.requires_grad = True", (True, True)),
+    "detached": ("x.detach_()", (False, True)),
+    "part of a graph": ("x.requires_grad_(False).mul_(torch.ones(1, requires_grad=True))", (True, False)),
+    "untouched": ("x.data.mul_(2)", (True, True)),
+}
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+@pytest.mark.parametrize(("statement", "flags"), FLAGS.values(), ids=FLAGS)
+def test_flags_of_declared_arguments_come_back(request, runner, statement, flags):
+    student = request.getfixturevalue(runner)(f"import torch\ndef f(x):\n    {statement}", changes={"f": ("x",)})
+    x = torch.ones(2, requires_grad=True)
+    student.f(x)
+    assert (x.requires_grad, x.is_leaf) == flags
+
+
+def test_requires_grad_that_is_switched_on_comes_back_too(open_student):
+    x = torch.ones(2)
+    open_student("def f(x): x.requires_grad_()", changes={"f": ("x",)}).f(x)
+    assert x.requires_grad
+
+
 def test_declared_arguments_may_be_views_and_arrays(open_student):
     student = open_student("def scale(x): x *= 2", changes={"scale": ("x",)})
     base, array = torch.ones(4), np.ones(3)
@@ -589,7 +675,7 @@ import torch
 def apply(f, x): return f(x) * 2
 def safely(f, x):
     try: return f(x)
-    except Exception as error: return str(error)
+    except Exception as error: return f"{type(error).__name__}: {error}"
 def linreg(X, w, b): return X @ w + b
 def sgd(params, lr, n):
     with torch.no_grad():
@@ -616,9 +702,108 @@ def test_functions_of_the_rubric_are_called_back(open_student):
     assert isinstance(student.many(lambda i: lambda: i, 1)[0], RemoteObject)
 
 
+LOOKS = """
+import inspect, types
+def kind(net): return type(net) is types.FunctionType
+def names(net): return net.__name__, net.__qualname__
+def code(net): return net.__code__.co_varnames, net.__code__.co_argcount
+def signature(net): return str(inspect.signature(net))
+def defaults(net): return net.__defaults__
+def call(net): return net(3), net(3, 4), net(X=3), net(3, scale=2)
+def eval_mode(net): return net.eval()
+def too_few(net): return net()
+def too_many(net): return net(1, 2, 3, 4)
+def unknown(net): return net(1, is_training=False)
+def caught(net):
+    try:
+        return net(1, is_training=False)
+    except TypeError:
+        return net(1)
+"""
+
+
+@pytest.fixture(params=["in a process of its own", "in this process"])
+def onlooker(request, open_student, open_local):
+    """Functions that look at what they are given, remote and local."""
+    return (open_local if request.param == "in this process" else open_student)(LOOKS)
+
+
+def test_a_function_of_the_rubric_is_a_function_to_the_student(onlooker):
+    net = lambda X, k=1, *, scale=10: X * k * scale  # noqa: E731 -- as rubrics write it
+    assert onlooker.kind(net) is True
+    assert tuple(onlooker.names(net)) == ("net", "net")
+    assert tuple(map(str, onlooker.code(net))) == (str(("X", "k", "scale")), "2")
+    assert onlooker.signature(net) == "(X, k=1, *, scale=10)"
+    assert tuple(onlooker.defaults(net)) == (1,)
+    assert tuple(onlooker.call(net)) == (30, 120, 30, 6)
+    assert onlooker.caught(net) == 10
+
+
+def test_a_default_that_cannot_be_sent_stays_with_the_rubric(onlooker):
+    weight = torch.tensor([2.0])
+    result = onlooker.call(lambda X, w=weight, scale=weight: X * float(w) * float(scale))
+    assert tuple(result) == (12.0, 24.0, 12.0, 12.0)
+    assert onlooker.signature(lambda X, w=weight: X) == "(X, w=...)"
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("eval_mode", "AttributeError: 'function' object has no attribute 'eval'"),
+        ("too_few", "TypeError: net() missing 1 required positional argument: 'X'"),
+        ("too_many", "TypeError: net() takes 1 positional argument but 4 were given"),
+        ("unknown", "TypeError: net() got an unexpected keyword argument 'is_training'"),
+    ],
+)
+def test_python_itself_says_how_a_function_of_the_rubric_is_misused(onlooker, function, message):
+    with pytest.raises(StudentException) as caught:
+        getattr(onlooker, function)(lambda X: X)
+    lines = caught.value.text.en.splitlines()
+    assert lines[-1] == message
+    assert [line for line in lines if "line" in line] == [line for line in lines if line.startswith("code cell 1")]
+
+
+def test_an_error_inside_a_function_of_the_rubric_shows_nothing_of_the_rubric(onlooker):
+    def inner(X):
+        return X.shape
+
+    with pytest.raises(StudentException) as caught:
+        onlooker.too_many(lambda *Xs: inner(*Xs))
+    assert caught.value.text.en.splitlines()[-1] == "TypeError: inner() takes 1 positional argument but 4 were given"
+    assert "locals" not in caught.value.text.en and "test_remote" not in caught.value.text.en
+
+
+@pytest.mark.parametrize("function", [torch.relu, torch.zeros(1).add, max], ids=["builtin", "bound method", "max"])
+def test_whatever_can_be_called_arrives_as_a_function(onlooker, function):
+    assert onlooker.kind(function) is True
+    assert tuple(onlooker.names(function)) == (function.__name__, function.__name__)
+
+
+def test_what_a_function_takes_can_be_asked_for(open_student, open_local):
+    source = """
+def plain(a, b=1): pass
+def open_ended(a, *rest): pass
+def by_name(a, *, b): pass
+class Callable:
+    def __call__(self): pass
+other = Callable()
+"""
+    for student in (open_student(source, declare=["by_name(a)", "open_ended(a)", "other(a)", "missing(a)"]),
+                    open_local(source, declare=["by_name(a)", "open_ended(a)", "other(a)", "missing(a)"])):  # fmt: skip
+        found = {name: (f := getattr(student, name)).runner.parameters(f.function) for name in
+                 ("plain", "open_ended", "by_name", "other", "missing")}  # fmt: skip
+        assert found == {
+            "plain": (("a", "b"), 1, False),
+            "open_ended": (("a",), 1, True),
+            "by_name": None,
+            "other": None,
+            "missing": None,
+        }
+
+
 def test_an_error_of_a_callback_is_raised_where_the_student_called_it(open_student):
     student = open_student(CALLBACKS)
-    assert "ZeroDivisionError" in student.safely(lambda x: x / 0, 1)
+    assert student.safely(lambda x: x / 0, 1) == "ZeroDivisionError: division by zero"
     with pytest.raises(StudentException, match="ZeroDivisionError"):
         student.apply(lambda x: x / 0, 1)
 
@@ -884,8 +1069,8 @@ def test_the_budget_of_a_submission_is_for_all_its_calls(open_student, use):
 def test_cells_that_fail_are_problems_with_cell_and_line(open_student):
     student = open_student("x = 1\ny = x.nothing", "def f(): return 1", "f(\n", "1 / 0")
     assert [(p.kind, p.cell, p.line) for p in student.runner.problems] == [
+        ("cell-error", 3, 1),  # the syntax error first
         ("cell-error", 1, 2),
-        ("cell-error", 3, 1),
         ("cell-error", 4, 1),
     ]
     assert all(p.text.en and p.text.zh for p in student.runner.problems)

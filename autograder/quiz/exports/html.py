@@ -1,7 +1,7 @@
 """A page for self-study: one file, no server, both languages, by keyboard or on a phone.
 
-In practice it carries the keys, as the quiz file does; made for a test or an exam it carries what is released and
-nothing else, and judges nothing.
+For practice it carries the keys, as the quiz file does; for a test or an exam it carries only what is released, and
+judges nothing.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from autograder.report.templates import render
 def page(
     quiz: Quiz, variants: Mapping[str, Sequence[Variant]], certificates: Mapping[str, Certificate]
 ) -> tuple[str, list[Loss]]:
-    """The page, and what it cannot do.
+    """Return the page, and what it cannot express.
 
     Args:
-        quiz: with ``practice`` as its mode the page carries keys and explanations.
+        quiz: in the mode ``practice`` the page carries keys and explanations.
         variants: of its questions with parameters; the page shows the first of each.
-        certificates: whose evidence is shown.
+        certificates: whose evidence the page shows, by question.
     """
     keyed = quiz.defaults.mode == "practice"
     shown = release(quiz, variants, quiz.defaults.mode).model_dump(mode="json", exclude_defaults=True)
@@ -59,7 +59,7 @@ def page(
 
 
 def _with_formulas(data: Any) -> Any:
-    """The page's data with MathML in all that is said in two languages."""
+    """Return the page's data with MathML in every text that has two languages."""
     if isinstance(data, dict):
         if data.keys() == {"en", "zh"}:
             return {language: marked(words) if isinstance(words, str) else words for language, words in data.items()}
@@ -80,7 +80,7 @@ def _losses(quiz: Quiz) -> Sequence[Loss]:
 
 
 def _prepare(quiz: Quiz, question: AnyQuestion, data: dict[str, Any], variants: Sequence[Variant]) -> None:
-    """What the page needs of a question whether it has the key or not."""
+    """Add what the page needs of a question with or without its key."""
     for part in ("options", "right", "items"):
         if part in data:
             data["order"] = (
@@ -94,7 +94,7 @@ def _prepare(quiz: Quiz, question: AnyQuestion, data: dict[str, Any], variants: 
 
 
 def _key(quiz: Quiz, question: AnyQuestion, variants: Sequence[Variant]) -> dict[str, Any]:
-    """The key of a question, as the page judges by it."""
+    """Return the key of a question in the form the page judges by."""
     known: dict[str, Any] = {}
     match question:
         case Single():

@@ -13,7 +13,7 @@ class Loss:
     """Something a target cannot express.
 
     Args:
-        question: whose, with the part after a dot where it is one part's.
+        question: its id; a dot and the name of a part follow if only that part is concerned.
         words: what is lost, and what happens instead.
     """
 
@@ -22,7 +22,7 @@ class Loss:
 
 
 def told(losses: Iterable[Loss], language: Language) -> Iterator[str]:
-    """What is lost, a line for each kind of loss with everything it concerns."""
+    """Yield a line for each kind of loss, which names everything it concerns."""
     concerned: dict[str, list[str]] = {}
     for loss in losses:
         concerned.setdefault(loss.words.get(language), []).append(loss.question)

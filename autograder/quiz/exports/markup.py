@@ -16,16 +16,16 @@ Parts = Sequence[tuple[str, str]]
 
 
 def in_brackets(latex: str) -> str:
-    """A formula as MathJax finds it in a page."""
+    """Return a formula as MathJax finds it in a page."""
     return rf"\({latex}\)"
 
 
 def parts_of(words: str, formula: Callable[[str], str] = in_brackets) -> Parts:
-    """Words of an author, where only backquotes and dollar signs mean something.
+    """Split an author's words at backquotes and dollar signs, the only marks that mean something.
 
     Args:
         words: with formulas between dollar signs.
-        formula: makes plain text or `Markup` of one.
+        formula: turns a formula into plain text or `Markup`.
     """
     return list(_parts_of(words, formula))
 
@@ -39,14 +39,14 @@ def _parts_of(words: str, formula: Callable[[str], str]) -> Iterator[tuple[str, 
 
 
 def parts_of_option(option: Option, language: Language, formula: Callable[[str], str] = in_brackets) -> Parts:
-    """What an option shows."""
+    """Split what an option shows, as `parts_of` does."""
     if option.text is None:
         return [("code", option.code or "")]
     return parts_of(option.text.get(language), formula)
 
 
 def to_html(words: str, formula: Callable[[str], str] = in_brackets) -> str:
-    r"""Words of an author as HTML; the arguments are those of `parts_of`.
+    r"""Return an author's words as HTML; the arguments are those of `parts_of`.
 
     >>> to_html("is `a < b` so, or $a < b$?")
     'is <code>a &lt; b</code> so, or \\(a &lt; b\\)?'
@@ -55,7 +55,7 @@ def to_html(words: str, formula: Callable[[str], str] = in_brackets) -> str:
 
 
 def option_html(option: Option, language: Language) -> str:
-    """What an option shows, as HTML."""
+    """Return what an option shows, as HTML."""
     return _html(parts_of_option(option, language))
 
 
@@ -64,7 +64,7 @@ def _html(parts: Parts) -> str:
 
 
 def spellings(shape: Sequence[int | str]) -> list[str]:
-    """How a shape is written, for readers that compare letters.
+    """Return the ways to write a shape, for targets that compare text.
 
     >>> spellings([8, 1])
     ['8x1', '(8, 1)', '[8, 1]']

@@ -27,7 +27,7 @@ from autograder.quiz.questions.models import AnyQuestion, Match, Multi, Order, Q
 from autograder.quiz.scoring.markers import Variant
 
 _FRACTIONS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20)
-"""Moodle knows the fractions 1/k of these, and only few others."""
+"""Moodle has the fractions 1/k of these, and only a few others."""
 
 
 class MoodleExporter:
@@ -44,7 +44,7 @@ class MoodleExporter:
         self.losses: list[Loss] = []
 
     def xml(self) -> str:
-        """The whole file."""
+        """Return the whole file."""
         root = Element("quiz")
         category = SubElement(root, "question", type="category")
         SubElement(SubElement(category, "category"), "text").text = f"$course$/top/{self._quiz.id}"
@@ -90,7 +90,7 @@ class MoodleExporter:
         for name, option in question.options.items():
             share = 1.0 if name in question.key else option.score or 0.0
             if not _is_known(share):
-                self._lose(question, text("Moodle knows no fraction {share}", share=f"{share:g}"), name)
+                self._lose(question, text("Moodle has no fraction {share}", share=f"{share:g}"), name)
             self._answer(element, share, option_html(option, self._language), option.why)
 
     def _multi(self, root: Element, question: Multi) -> None:
@@ -104,7 +104,7 @@ class MoodleExporter:
         takes = wrong if takes is None or not right else takes
         for count in (right, takes):
             if count and count not in _FRACTIONS:
-                self._lose(question, text("Moodle knows no fraction 1/{count}", count=count))
+                self._lose(question, text("Moodle has no fraction 1/{count}", count=count))
         element = self._begin(root, question, "multichoice", question.id)
         SubElement(element, "single").text = "false"
         self._shuffle(element, question)
@@ -155,10 +155,13 @@ class MoodleExporter:
             if (points := sum(worth.values())) != question.points:
                 self._lose(
                     question,
-                    text("Moodle weighs by whole numbers: it is worth {points} points there", points=f"{points:g}"),
+                    text(
+                        "Moodle's weights are whole numbers: the question is worth {points} points there",
+                        points=f"{points:g}",
+                    ),
                 )
             elif any(worth[name] != blank.weight for name, blank in question.blanks.items()):
-                self._lose(question, text("Moodle weighs by whole numbers"))
+                self._lose(question, text("Moodle's weights are whole numbers"))
         for name, blank in question.blanks.items():
             if isinstance(blank, TextBlank) and blank.regex:
                 self._lose(question, text("what only the regex accepts is not accepted"), name)
@@ -167,7 +170,7 @@ class MoodleExporter:
         self._begin(root, question, "cloze", question.id, words=filled)
 
     def _hole(self, blank: Blank, weight: int) -> str:
-        """A blank in Moodle's own notation."""
+        """Return a blank in Moodle's own notation."""
         match blank:
             case NumberBlank():
                 right = parse_number(blank.answer)
@@ -238,7 +241,7 @@ class MoodleExporter:
 
 
 def _falls_evenly(attempts: Sequence[float]) -> bool:
-    """Does every attempt cost the same, until nothing is left? That is what Moodle's penalty means."""
+    """Return whether every attempt costs the same until nothing is left, as Moodle's penalty assumes."""
     penalty = 1 - attempts[1] if len(attempts) > 1 else 1
     shares = [*attempts, 0.0]
     return all(abs(share - max(0.0, 1 - n * penalty)) < 1e-6 for n, share in enumerate(shares))
@@ -249,5 +252,5 @@ def _is_known(share: float) -> bool:
 
 
 def _cloze(words: str) -> str:
-    """What means something inside Moodle's braces loses its meaning."""
+    """Escape what means something inside Moodle's braces."""
     return re.sub(r"([\\}~#/\"])", r"\\\1", html.escape(words, quote=False))

@@ -1,6 +1,6 @@
 """A quiz as an nbgrader notebook: for each question its words, a function that returns the answer, and a grade cell.
 
-Without the key this is what students get; with it, it is the source of an assignment, whose answers nbgrader takes out.
+Without the key this is what students get; with it, it is the source of an assignment, and nbgrader removes the answers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from autograder.quiz.scoring.markers import Variant
 from autograder.quiz.take.released import ShownQuestion
 
 STUB = "# 在这里写你的代码 / your code here\nraise NotImplementedError()"
-"""What stands where the solution was, as in this project's nbgrader_config.py."""
+"""Replaces the solution, as in this project's nbgrader_config.py."""
 
 IMPORTS = "quiz_imports"
 """The cell that imports what expressions in answers may use."""
@@ -32,18 +32,18 @@ _MEANS_SOMETHING = re.compile(r"(`[^`]+`)|([\\*_<\[\]])")
 
 
 def exercise_name(question: AnyQuestion | ShownQuestion) -> str:
-    """What a question is called in ``assignment.yaml``."""
+    """Return the name of a question in ``assignment.yaml``."""
     return question.id.replace("-", "_")
 
 
 def signature(question: AnyQuestion) -> str:
-    """The function that returns the answer, as ``assignment.yaml`` declares it."""
+    """Return the signature of the function that answers, as ``assignment.yaml`` declares it."""
     parameters = ", ".join(question.given) if isinstance(question, Code) else ""
     return f"answer_{exercise_name(question)}({parameters})"
 
 
 def title_of(question: AnyQuestion) -> Text:
-    """A question in one line."""
+    """Return the prompt of a question in one line of at most 60 characters."""
 
     def short(words: str) -> str:
         line = " ".join(in_lines(PLACEHOLDER.sub("…", words)).replace("`", "").split())
@@ -53,16 +53,16 @@ def title_of(question: AnyQuestion) -> Text:
 
 
 def notebook(quiz: Quiz, variants: Mapping[str, Sequence[Variant]], *, keyed: bool, checked: bool = False) -> str:
-    """The notebook's file.
+    """Return the text of the notebook's file.
 
     Args:
         quiz: the questions.
         variants: of those with parameters; everybody gets the first.
-        keyed: with the right answers, between nbgrader's marks of a solution.
-        checked: whoever runs a grade cell sees whether the answer can be read; for notebooks with a rubric beside them.
+        keyed: include the right answers, between nbgrader's marks of a solution.
+        checked: let a grade cell show whether the answer can be read; for notebooks with a rubric beside them.
 
     Raises:
-        UsageError: two questions would have one name.
+        UsageError: two cells would have the same name.
     """
     content = {
         "nbformat": 4,
@@ -77,14 +77,14 @@ def notebook(quiz: Quiz, variants: Mapping[str, Sequence[Variant]], *, keyed: bo
 
 
 def written(content: dict[str, Any]) -> str:
-    """The file of a notebook, as Jupyter writes it."""
+    """Return the text of a notebook's file, as Jupyter writes it."""
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
 def cells(
     quiz: Quiz, variants: Mapping[str, Sequence[Variant]], *, keyed: bool, checked: bool = False
 ) -> list[dict[str, Any]]:
-    """The cells of all questions; see `notebook`."""
+    """Return the cells of all questions; see `notebook`."""
     names = [grade_id for question in quiz.questions for grade_id in grade_ids([exercise_name(question)])]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UsageError(
@@ -104,12 +104,12 @@ def cells(
 
 
 def grade_ids(names: Iterable[str]) -> set[str]:
-    """Of the cells of some questions, by what these are called in ``assignment.yaml``."""
+    """Return the names of the cells of some questions, given by their names in ``assignment.yaml``."""
     return {grade_id for name in names for grade_id in (name, f"words_{name}", f"test_{name}")}
 
 
 def losses(quiz: Quiz) -> list[Loss]:
-    """What a notebook cannot do."""
+    """Return what a notebook cannot express."""
     found = []
     for question in quiz.questions:
         if len(quiz.attempts(question)) > 1:
@@ -133,7 +133,7 @@ def _head(quiz: Quiz) -> dict[str, Any]:
 
 
 def _imports() -> dict[str, Any]:
-    """What an expression in an answer may use."""
+    """Return the cell that imports what an expression in an answer may use."""
     words = "import math\n\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn"
     return _cell("code", "quiz-imports", words, {"nbgrader": _mark(IMPORTS, locked=True)})
 
@@ -161,10 +161,10 @@ def _words(quiz: Quiz, question: AnyQuestion, number: int, variant: Variant | No
 
 
 def _with_names(prompt: str) -> str:
-    """A prompt with the names of its blanks as code, in code and formulas as they are."""
+    """Return a prompt with the names of its blanks as code; inside code and formulas they stay plain."""
 
     def named(plain: str) -> str:
-        parts = _IN_CODE.split(plain)  # every other part stands in backquotes
+        parts = _IN_CODE.split(plain)  # every other part is in backquotes
         parts[::2] = [PLACEHOLDER.sub(r"`\1`", part) for part in parts[::2]]
         return PLACEHOLDER.sub(r"\1", "".join(parts))
 
@@ -175,7 +175,7 @@ def _with_names(prompt: str) -> str:
 
 
 def _offered(question: AnyQuestion, language: Language) -> list[tuple[str, Mapping[str, Option]]]:
-    """What there is to choose from, in the order of the names: that of the author may say something."""
+    """Return what there is to choose from, sorted by name: the author's order may give something away."""
 
     def in_order(options: Mapping[str, Option]) -> dict[str, Option]:
         return {name: options[name] for name in sorted(options)}
@@ -215,7 +215,7 @@ def _grade(question: AnyQuestion, *, checked: bool) -> dict[str, Any]:
 def _mark(
     grade_id: str, *, grade: bool = False, solution: bool = False, locked: bool = False, points: float | None = None
 ) -> dict[str, Any]:
-    """Nbgrader's mark of a cell; no other keys are allowed in it."""
+    """Return nbgrader's mark of a cell, which may have no other keys."""
     mark = {"grade": grade, "grade_id": grade_id, "locked": locked, "schema_version": 3, "solution": solution}
     worth = {} if points is None else {"points": int(points) if points == int(points) else points}
     return mark | worth | {"task": False}
@@ -250,7 +250,7 @@ def _option(option: Option, language: Language) -> str:
 
 
 def _markdown(words: str) -> str:
-    """An author's words, where only backquotes and dollar signs mean something."""
+    """Escape an author's words so that only backquotes and dollar signs mean something."""
 
     def escaped(plain: str) -> str:
         return _MEANS_SOMETHING.sub(lambda found: found[1] or f"\\{found[2]}", plain)
@@ -262,7 +262,7 @@ def _markdown(words: str) -> str:
 
 
 def how_to_answer(question: AnyQuestion) -> Text:
-    """What the function is to return."""
+    """Say what the function should return."""
     match question:
         case Single():
             return text("return one of {names}, as a string", names=_quoted(question.options))
@@ -296,7 +296,7 @@ def _quoted(names: Mapping[str, object]) -> str:
 
 
 def right_answer(question: AnyQuestion, variant: Variant | None) -> str:
-    """Python for a right answer."""
+    """Return Python for a right answer."""
     match question:
         case Single():
             return repr(question.key[0])

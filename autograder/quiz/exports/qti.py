@@ -1,8 +1,8 @@
 """A QTI 1.2 package as Canvas imports it, in one language, and a list of what it cannot express.
 
-A package is a zip of three files: the manifest, the questions, and Canvas's own page about the quiz. Canvas reads the
-type of a question from its metadata and scores by rules of its own, which the conditions written here say as far as
-QTI can: several right options by ``net``, the blanks of a sentence alike.
+A package is a zip of three files: the manifest, the questions, and Canvas's own description of the quiz. Canvas reads
+the type of a question from its metadata and scores by its own rules: several right options by ``net``, all blanks of a
+sentence alike. The conditions written here express those rules as far as QTI can.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _QTI = "http://www.imsglobal.org/xsd/ims_qtiasiv1p2"
 _PACKAGE = "http://www.imsglobal.org/xsd/imsccv1p1/imscp_v1p1"
 _CANVAS = "http://canvas.instructure.com/xsd/cccv1p0"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
-"""The time of every file in the package: the same quiz gives the same bytes."""
+"""The time of every file in the package, so that the same quiz gives the same bytes."""
 
 
 class QtiExporter:
@@ -53,7 +53,7 @@ class QtiExporter:
         self.losses: list[Loss] = []
 
     def package(self) -> bytes:
-        """The zip file."""
+        """Return the zip file."""
         name = self._quiz.id
         files = {
             "imsmanifest.xml": self._manifest(),
@@ -67,7 +67,7 @@ class QtiExporter:
         return content.getvalue()
 
     def questions(self) -> str:
-        """The questions with their keys."""
+        """Return the XML of the questions with their keys."""
         self.losses = []
         root = Element("questestinterop", xmlns=_QTI)
         assessment = SubElement(root, "assessment", ident=self._quiz.id, title=self._quiz.title.get(self._language))
@@ -85,7 +85,7 @@ class QtiExporter:
         if len(self._quiz.attempts(question)) > 1:
             self._lose(question, text("Canvas counts attempts by quiz, not by question"))
         if question.hints and self._quiz.defaults.mode != "exam":
-            self._lose(question, text("Canvas knows no hints: left out"))
+            self._lose(question, text("Canvas has no hints: left out"))
         if question.shuffle not in (None, self._quiz.defaults.shuffle):
             self._lose(question, text("Canvas shuffles all questions' options or none"))
 
@@ -106,7 +106,7 @@ class QtiExporter:
             case Order():
                 self._order(section, question)
             case Code():
-                self._lose(question, text("Canvas cannot run Python: an essay to be graded by hand"))
+                self._lose(question, text("Canvas cannot run Python: exported as an essay, to be graded by hand"))
                 self._begin(section, question, "essay_question").with_essay()
 
     # -- types ---------------------------------------------------------------------------------------------------------
@@ -119,15 +119,13 @@ class QtiExporter:
             if share:
                 item.score(is_(name), 100 * share)
             if 0 < share < 1:
-                self._lose(question, text("Canvas gives no part of the points for one choice"), name)
+                self._lose(question, text("Canvas gives no partial credit for a single choice"), name)
 
     def _multi(self, section: Element, question: Multi) -> None:
         rule = question.credit or self._quiz.defaults.credit
         right, wrong = len(question.key), len(question.options) - len(question.key)
         if rule == "exact":
-            self._lose(
-                question, text("the package says exact, as QTI can, but Canvas credits by net whatever a package says")
-            )
+            self._lose(question, text("the package asks for exact, as QTI can, but Canvas always credits by net"))
         elif not right or not (rule == "net" or (rule == "balanced" and right == wrong)):
             self._lose(question, text("Canvas cannot credit by {rule}: net is used instead", rule=rule))
         item = self._begin(section, question, "multiple_answers_question")
@@ -150,7 +148,7 @@ class QtiExporter:
 
     def _number(self, section: Element, question: Number) -> None:
         if question.wrong or question.distractors:
-            self._lose(question, text("what is told about known wrong answers is left out"))
+            self._lose(question, text("the explanations of known wrong answers are left out"))
         if not question.params:
             self._one_number(section, question, Variant({}, str(question.answer)), question.id)
             return
@@ -210,13 +208,13 @@ class QtiExporter:
                 case ShapeBlank():
                     self._lose(question, text("a shape is accepted in three spellings only"), name)
                 case NumberBlank() if blank.half_width(parse_number(blank.answer)):
-                    self._lose(question, text("a number in a blank is accepted as it is written only"), name)
+                    self._lose(question, text("a number in a blank is accepted only as written"), name)
                 case TextBlank() if blank.regex:
                     self._lose(question, text("what only the regex accepts is not accepted"), name)
                 case _:
                     pass
             if not isinstance(blank, ChoiceBlank) and blank.wrong:
-                self._lose(question, text("what is told about known wrong answers is left out"), name)
+                self._lose(question, text("the explanations of known wrong answers are left out"), name)
 
     def _choices(self, blank: ChoiceBlank) -> str:
         return " / ".join(option.shown(self._language) for option in blank.options.values())
@@ -237,7 +235,7 @@ class QtiExporter:
         self._pair(item, question.left, question.right, question.key)
 
     def _order(self, section: Element, question: Order) -> None:
-        self._lose(question, text("Canvas's quizzes put nothing in order: places are matched, each credited by itself"))
+        self._lose(question, text("Canvas has no questions about order: places are matched, each credited by itself"))
         if question.accept:
             self._lose(question, text("other right orders are not accepted"))
         places = {str(n): Option(text=same(str(n))) for n in range(1, len(question.key) + 1)}
@@ -299,7 +297,7 @@ class QtiExporter:
         return written(root)
 
     def _about(self) -> str:
-        """What Canvas itself wants to know of a quiz."""
+        """Return Canvas's own description of the quiz."""
         defaults = self._quiz.defaults
         root = Element("quiz", xmlns=_CANVAS, identifier=self._quiz.id)
         for tag, words in (
@@ -318,7 +316,7 @@ class QtiExporter:
 
 
 def _hundred(weights: Mapping[str, float]) -> dict[str, float]:
-    """Percents in proportion, to two digits, that sum up to exactly a hundred."""
+    """Return percentages in proportion to the weights, to two digits, that add up to exactly 100."""
     total = sum(weights.values())
     shares = {name: round(100 * weight / total, 2) for name, weight in weights.items()}
     last = list(shares)[-1]
@@ -327,6 +325,6 @@ def _hundred(weights: Mapping[str, float]) -> dict[str, float]:
 
 
 def _plain(number: Decimal) -> str:
-    """A number without an exponent."""
+    """Return a number without an exponent."""
     words = format(number, "f")
     return words.rstrip("0").rstrip(".") if "." in words else words

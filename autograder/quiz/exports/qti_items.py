@@ -13,7 +13,7 @@ class QtiItem:
     """One question in QTI.
 
     Args:
-        section: where it goes.
+        section: the section it belongs to.
         name: its identifier.
         kind: Canvas's name of the type.
         points: what it is worth.
@@ -43,11 +43,11 @@ class QtiItem:
 
         Args:
             labels: HTML by identifier.
-            response: what a choice is called.
+            response: the identifier of the choice.
             several: any number may be chosen.
             words: what the choice is for.
-            plain: the labels are no HTML.
-            feedback: what is told who chooses a label.
+            plain: the labels are plain text, not HTML.
+            feedback: shown to those who choose a label, by identifier.
         """
         lid = SubElement(
             self._presentation, "response_lid", ident=response, rcardinality="Multiple" if several else "Single"
@@ -61,24 +61,24 @@ class QtiItem:
             self.tell(f"{name}_fb", told, is_(name, response))
 
     def type_in(self, kind: str) -> None:
-        """Ask for something to be typed."""
+        """Add a field to type into."""
         response = SubElement(self._presentation, "response_str", ident="response1", rcardinality="Single")
         SubElement(SubElement(response, "render_fib", fibtype=kind), "response_label", ident="answer1")
 
     def with_essay(self) -> None:
-        """Ask for words that nobody scores automatically."""
+        """Add a field for an essay, which is not scored automatically."""
         self.type_in("String")
         condition = SubElement(self._processing, "respcondition", {"continue": "No"})
         SubElement(SubElement(condition, "conditionvar"), "other")
 
     def score(self, condition: Condition, percent: float, *, add: bool = False) -> None:
-        """What holds when this many percent are earned."""
+        """Give this many percent of the points if a condition holds."""
         response = SubElement(self._processing, "respcondition", {"continue": "Yes" if add else "No"})
         condition(SubElement(response, "conditionvar"))
         SubElement(response, "setvar", action="Add" if add else "Set", varname="SCORE").text = f"{percent:g}"
 
     def tell(self, name: str, words: str, condition: Condition) -> None:
-        """What is told whenever something holds."""
+        """Show feedback whenever a condition holds."""
         response = SubElement(self._processing, "respcondition", {"continue": "Yes"})
         condition(SubElement(response, "conditionvar"))
         SubElement(response, "displayfeedback", feedbacktype="Response", linkrefid=name)
@@ -87,7 +87,7 @@ class QtiItem:
 
 
 def metadata(parent: Element, fields: Mapping[str, str]) -> None:
-    """Entries with labels, as Canvas reads them."""
+    """Add entries with labels, as Canvas reads them."""
     entries = SubElement(parent, "qtimetadata")
     for label, entry in fields.items():
         field = SubElement(entries, "qtimetadatafield")
@@ -100,7 +100,7 @@ def _material(parent: Element, words: str, *, plain: bool = False) -> None:
 
 
 def is_(name: str, response: str = "response1") -> Condition:
-    """The answer is this one, or has it among others."""
+    """Return the condition that the answer is this one, or has it among others."""
 
     def condition(parent: Element) -> None:
         SubElement(parent, "varequal", respident=response).text = name
@@ -109,7 +109,7 @@ def is_(name: str, response: str = "response1") -> Condition:
 
 
 def any_of(names: Sequence[str], response: str) -> Condition:
-    """The answer is one of these."""
+    """Return the condition that the answer is one of these."""
 
     def condition(parent: Element) -> None:
         either = parent if len(names) == 1 else SubElement(parent, "or")
@@ -120,6 +120,6 @@ def any_of(names: Sequence[str], response: str) -> Condition:
 
 
 def written(root: Element) -> str:
-    """A whole file."""
+    """Return the whole file."""
     indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from autograder.base.i18n import Text, text
+
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
@@ -17,6 +19,14 @@ BEGIN, END = "\ue000", "\ue001"
 """Enclose MathML in the words of a page: private-use characters that nobody types."""
 
 
+class FormulaError(ValueError):
+    """What stands between dollar signs is not a formula, or none that can be shown."""
+
+    def __init__(self, words: Text) -> None:
+        self.text = words
+        super().__init__(words.en)
+
+
 def to_mathml(latex: str) -> str:
     """Convert a formula to MathML, which browsers show without a script.
 
@@ -24,7 +34,7 @@ def to_mathml(latex: str) -> str:
     '<math xmlns="http://www.w3.org/1998/Math/MathML" display="in'
 
     Raises:
-        ValueError: it is not LaTeX; the message says why.
+        FormulaError: it is not LaTeX; the message says why.
     """
     return _converted(latex)[0]
 
@@ -39,12 +49,14 @@ def _converted(latex: str) -> tuple[str, Element]:
         mathml = str(convert(latex))
         root = ElementTree.fromstring(mathml)  # noqa: S314 -- our own converter wrote it; anything but XML raises
     except Exception as error:
-        raise ValueError(f"${latex}$ is not a formula: {type(error).__name__}") from error
+        words = text("${latex}$ is not a formula ({reason})", latex=latex, reason=type(error).__name__)
+        raise FormulaError(words) from error
     if unknown := _UNKNOWN.search(mathml):
-        raise ValueError(f"${latex}$: {unknown[0]} is unknown")
-    for element in root.iter():  # the converter lets anything in \text through
+        raise FormulaError(text("${latex}$: {command} is unknown", latex=latex, command=unknown[0]))
+    for element in root.iter():  # the converter lets through whatever stands in \text
         if not _MATHML.match(element.tag) or any("href" in name or name.startswith("on") for name in element.attrib):
-            raise ValueError(f"${latex}$ contains something other than a formula: {element.tag.rpartition('}')[2]}")
+            tag = element.tag.rpartition("}")[2]
+            raise FormulaError(text("${latex}$ holds what does not belong in a formula: {tag}", latex=latex, tag=tag))
     return mathml, root
 
 
@@ -54,7 +66,7 @@ def in_mathml(latex: str) -> str:
 
     try:
         return Markup(to_mathml(latex))  # noqa: S704 -- it has been parsed: elements of MathML and nothing else
-    except ValueError:
+    except FormulaError:
         return f"${latex}$"
 
 
@@ -65,7 +77,7 @@ def to_line(latex: str) -> str:
     ('ŷᵢ = xᵢᵀw + b', '1/2 (ŷ − y)²', 'e^(xⱼ − m)')
 
     Raises:
-        ValueError: it is not LaTeX; the message says why.
+        FormulaError: it is not LaTeX; the message says why.
     """
     from autograder.quiz.notation.unicode_math import line_of
 
@@ -73,17 +85,18 @@ def to_line(latex: str) -> str:
     try:
         return line_of(root)
     except Exception as error:
-        raise ValueError(f"${latex}$ cannot be written in one line: {type(error).__name__}") from error
+        words = text("${latex}$ cannot be written in one line ({reason})", latex=latex, reason=type(error).__name__)
+        raise FormulaError(words) from error
 
 
-def problems(words: str) -> Iterator[str]:
+def problems(words: str) -> Iterator[Text]:
     """Yield what is wrong with each formula in some words."""
     for found in _FORMULA.finditer(words):
         if found[2] is not None:
             try:
                 to_line(found[2])
-            except ValueError as error:
-                yield str(error)
+            except FormulaError as error:
+                yield error.text
 
 
 def split(words: str) -> Iterator[tuple[bool, str]]:
@@ -120,7 +133,7 @@ def _or_as_written(formula: Callable[[str], str]) -> Callable[[str], str]:
     def converted(latex: str) -> str:
         try:
             return formula(latex)
-        except ValueError:
+        except FormulaError:
             return f"${latex}$"
 
     return converted

@@ -1,4 +1,4 @@
-"""What `quiz prove` leaves behind, evidence and checked variants: scoring and taking need neither torch nor time.
+"""What `quiz prove` leaves behind, so that scoring and taking need neither torch nor time: evidence and variants.
 
 A certificate holds for one question, one probe and one version of torch, and for nothing else.
 """
@@ -25,7 +25,7 @@ from autograder.quiz.scoring.markers import Variant
 
 PROBES = Path(__file__).with_name("probes")
 _NOT_PROVED = ("why", "explain", "hints", "tags", "points", "attempts", "shuffle", "tests", "weight", "credit", "show")
-"""What may change without anything having to be proved again."""
+"""What may change without a new proof."""
 
 State = Literal["proved", "stale", "missing", "unproved"]
 
@@ -55,12 +55,12 @@ class Certificates(Record):
 
 
 def path_of(quiz_file: Path) -> Path:
-    """Where the certificates of a quiz file lie."""
+    """Return the path of a quiz file's certificates."""
     return quiz_file.with_name(f"{quiz_file.stem}.proof.json")
 
 
 def load(quiz_file: Path, quiz: Quiz) -> Certificates:
-    """The certificates there are; none is no mistake.
+    """Read the certificates of a quiz file; a missing file holds none.
 
     Raises:
         ConfigError: the file is damaged.
@@ -71,7 +71,7 @@ def load(quiz_file: Path, quiz: Quiz) -> Certificates:
     except FileNotFoundError:
         return Certificates(schema=1, quiz=quiz.id)
     except (OSError, ValidationError) as error:
-        raise ConfigError("is damaged; `autograder quiz prove` writes it anew", path=path) from error
+        raise ConfigError(text("is damaged; `autograder quiz prove` writes it anew"), path=path) from error
 
 
 def save(quiz_file: Path, certificates: Certificates) -> None:
@@ -81,24 +81,24 @@ def save(quiz_file: Path, certificates: Certificates) -> None:
 
 
 def keep(quiz: Quiz, proofs: Certificates) -> str:
-    """A quiz and its proofs in one line of JSON, for an assignment: no line of it can stand in what students get."""
-    said = quiz.model_dump(mode="json", by_alias=True, exclude_unset=True)  # as an author has written it
+    """Return a quiz and its proofs as one line of JSON, so that no line of it can appear in what students get."""
+    said = quiz.model_dump(mode="json", by_alias=True, exclude_unset=True)  # as the author wrote it
     return json.dumps([said, proofs.model_dump(mode="json", by_alias=True)])
 
 
 def load_kept(path: Path) -> tuple[Quiz, Certificates]:
-    """What `keep` has kept."""
+    """Read back from a file what `keep` returned."""
     quiz, proofs = (json.dumps(part) for part in json.loads(path.read_text(encoding="utf-8")))
     return Quiz.model_validate_json(quiz), Certificates.model_validate_json(proofs)
 
 
 def needs_proof(question: AnyQuestion) -> bool:
-    """Is there anything to prove?"""
+    """Return whether there is anything to prove."""
     return question.prove is not None or (isinstance(question, Number) and bool(question.params))
 
 
 def state_of(question: AnyQuestion, certificates: Certificates) -> State:
-    """Is a question proved as it stands?"""
+    """Return whether a question is proved as it stands now."""
     if not needs_proof(question):
         return "unproved"
     certificate = certificates.questions.get(question.id)
@@ -109,7 +109,7 @@ def state_of(question: AnyQuestion, certificates: Certificates) -> State:
 
 
 def fingerprint(question: AnyQuestion) -> str:
-    """A hash of everything the proof of a question depends on."""
+    """Return a hash of everything the proof of a question depends on."""
     content = _without_words(question)
     probe = question.prove.probe if question.prove else "value"
     return hashlib.sha256(
@@ -118,7 +118,7 @@ def fingerprint(question: AnyQuestion) -> str:
 
 
 def fingerprint_of_quiz(quiz: Quiz, variants: Mapping[str, Sequence[Variant]]) -> str:
-    """A hash of everything the points of an answer depend on."""
+    """Return a hash of everything the points of an answer depend on."""
     digest = hashlib.sha256(quiz.model_dump_json(by_alias=True).encode())
     for name, ones in sorted(variants.items()):
         digest.update(f"{name} {ones[0].params} {ones[0].answer}\n".encode())
@@ -126,7 +126,7 @@ def fingerprint_of_quiz(quiz: Quiz, variants: Mapping[str, Sequence[Variant]]) -
 
 
 def _without_words(value: Any) -> Any:
-    """Plain values; what an author calls ``weight`` or ``show`` is a name and stays."""
+    """Return plain values; a name that an author chose stays, even if it is ``weight`` or ``show``."""
     if isinstance(value, BaseModel):
         fields = (name for name in type(value).model_fields if name not in _NOT_PROVED)
         return {name: _without_words(getattr(value, name)) for name in fields}
@@ -136,18 +136,18 @@ def _without_words(value: Any) -> Any:
 
 
 def probes() -> list[str]:
-    """The names of the probes there are."""
+    """Return the names of all probes."""
     return sorted(path.stem for path in PROBES.glob("*.py") if path.stem != "__init__")
 
 
 @cache
 def source_of(probe: str) -> str:
-    """The text of a probe; empty where there is none of that name."""
+    """Return the source of a probe; empty if there is none of that name."""
     return (PROBES / f"{probe}.py").read_text(encoding="utf-8") if probe in probes() else ""
 
 
 def torch_version() -> str:
-    """Torch's version without importing it; what is behind ``+`` only says how it was built."""
+    """Return torch's version without importing it; what follows ``+`` only says how it was built."""
     try:
         return version("torch").partition("+")[0]
     except PackageNotFoundError:
@@ -155,7 +155,7 @@ def torch_version() -> str:
 
 
 def fresh_variants_of(quiz: Quiz, certificates: Certificates) -> Mapping[str, list[Variant]]:
-    """The checked variants of those questions whose certificate still holds."""
+    """Return the checked variants of those questions whose certificate still holds."""
     found: dict[str, list[Variant]] = {}
     for question in quiz.questions:
         try:
@@ -166,7 +166,7 @@ def fresh_variants_of(quiz: Quiz, certificates: Certificates) -> Mapping[str, li
 
 
 def variants_of(quiz: Quiz, certificates: Certificates) -> Mapping[str, list[Variant]]:
-    """The checked variants of every question with parameters.
+    """Return the checked variants of every question with parameters.
 
     Raises:
         UsageError: some were never checked, or the question has changed since.
@@ -178,7 +178,7 @@ def variants_of(quiz: Quiz, certificates: Certificates) -> Mapping[str, list[Var
         certificate = certificates.questions.get(question.id)
         if certificate is None or certificate.sha256 != fingerprint(question):
             raise UsageError(
-                text("{id}: its variants are not checked as it stands; run `autograder quiz prove`", id=question.id)
+                text("{id}: its variants are unchecked or out of date; run `autograder quiz prove`", id=question.id)
             )
         found[question.id] = [
             Variant(v["params"], v["answer"], tuple((value, number) for value, number in v["wrong"]))

@@ -1,6 +1,6 @@
-"""Judges a key by what running everything gave: pure, so that a wrong key can be tried without running anything again.
+"""Checks a key against what running everything gave: pure, so that another key can be tried without running it again.
 
-Every option's evidence is a row per seed. Exactly the keyed options may satisfy the claims; a row that says `error`
+Every option has a row of evidence per seed. Exactly the keyed options may satisfy the claims; a row with an `error`
 satisfies none.
 """
 
@@ -23,16 +23,16 @@ from autograder.quiz.scoring.markers import is_near, marker_of_blank
 Values = dict[str, Any]
 STATEMENT, ANSWER, SHAPES = "statement", "answer", "shapes"
 _WRONG_BY_TOLERANCES = 2
-"""A wrong number that is known must lie so many tolerances away from the right one."""
+"""A known wrong number must lie more than this many tolerances away from the right one."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What running one thing gave, once.
+    """What one run gave.
 
     Args:
         of: the option, item, blank or expression.
-        seed: what the random numbers started from.
+        seed: of the random numbers.
         values: the evidence by name.
     """
 
@@ -43,7 +43,7 @@ class Row:
 
 @dataclass
 class KeyCheck:
-    """What the evidence says about a key; no problem means that it is proved.
+    """What the evidence says about a key, which is proved if there are no problems.
 
     Args:
         problems: why the key is refuted, or cannot be judged.
@@ -55,11 +55,11 @@ class KeyCheck:
 
 
 def verify_key(question: AnyQuestion, rows: Sequence[Row]) -> KeyCheck:
-    """Does the evidence bear out the key?
+    """Check a key against the evidence.
 
     Args:
         question: with its key and its proof.
-        rows: what `proving.gather` found, for this question or for one that differs in its key only.
+        rows: what `laboratory.gather` found, for this question or for one that differs in its key only.
     """
     assert question.prove is not None
     finding = KeyCheck()
@@ -87,10 +87,10 @@ def verify_key(question: AnyQuestion, rows: Sequence[Row]) -> KeyCheck:
 
 
 def holds(claims: Iterable[str], values: Values) -> bool:
-    """Are all claims true of this evidence?
+    """Return whether all claims are true of this evidence.
 
     Raises:
-        ExpressionError: one of them cannot be evaluated on evidence that has no error.
+        ExpressionError: a claim cannot be evaluated on evidence that has no error.
     """
     try:
         return all(evaluate(claim, values) for claim in claims)
@@ -157,7 +157,7 @@ def _judge_claims(
 def _judge_margin(
     measure: str, factor: float, of: Mapping[str, Sequence[Row]], names: Sequence[str], key: set[str], finding: KeyCheck
 ) -> None:
-    """The keyed and the other options must lie apart by the factor, on whichever side."""
+    """Check that the keyed and the other options lie apart by the factor, on whichever side."""
     try:
         inside = [abs(float(row.values[measure])) for name in names if name in key for row in of.get(name, [])]
         outside = [abs(float(row.values[measure])) for name in names if name not in key for row in of.get(name, [])]
@@ -171,7 +171,7 @@ def _judge_margin(
     if not apart >= factor:
         finding.problems.append(
             text(
-                "margin.{measure}: right and wrong lie {apart} times apart, not {factor}",
+                "margin.{measure}: right and wrong differ by a factor of {apart}, not {factor}",
                 measure=measure,
                 apart=f"{apart:.3g}",
                 factor=f"{factor:g}",
@@ -193,7 +193,7 @@ def _judge_statement(question: TrueFalse, of: Mapping[str, Sequence[Row]], findi
     for row in rows:
         if row.values.get("error"):
             finding.problems.append(
-                text("seed {seed}: running it ended in {error}", seed=row.seed, error=row.values["error"])
+                text("seed {seed}: running it raised {error}", seed=row.seed, error=row.values["error"])
             )
     if not all(good == question.key for good in met):
         finding.problems.append(
@@ -268,7 +268,7 @@ def _judge_blank(name: str, blank: Blank, row: Row, finding: KeyCheck) -> None:
     for wrong in blank.wrong:
         if marker_of_blank(blank)(wrong.is_).share:
             finding.problems.append(
-                text("{name}: {answer} is called wrong but is accepted", name=name, answer=wrong.is_)
+                text("{name}: {answer} is listed as wrong but accepted", name=name, answer=wrong.is_)
             )
     if isinstance(blank, NumberBlank) and right:
         for known in blank.wrong:
@@ -286,7 +286,7 @@ def _key_of(blank: Blank) -> str:
 
 
 def _judge_shapes(question: Blanks, values: Values, finding: KeyCheck) -> None:
-    """Of all shapes that were tried, those that work must be the accepted ones, and every accepted one must work."""
+    """Check that exactly the accepted ones of all the shapes tried work."""
     names: list[str] = values["names"]
     blanks = [question.blanks[name] for name in names]
     if set(names) != set(question.blanks) or not all(isinstance(blank, ShapeBlank) for blank in blanks):
@@ -306,7 +306,7 @@ def _judge_shapes(question: Blanks, values: Values, finding: KeyCheck) -> None:
         if not all(shape in allowed for shape, allowed in zip(combination, accepted, strict=True)):
             finding.also.append(", ".join(f"{name} {shape}" for name, shape in zip(names, combination, strict=True)))
     if finding.also:
-        finding.problems.append(text("works as well but is not accepted: {names}", names="; ".join(finding.also[:5])))
+        finding.problems.append(text("also works but is not accepted: {names}", names="; ".join(finding.also[:5])))
 
 
 def _judge_match(question: Match, of: Mapping[str, Sequence[Row]], finding: KeyCheck) -> None:
@@ -360,14 +360,14 @@ def _judge_code(question: Code, of: Mapping[str, Sequence[Row]], finding: KeyChe
     right = of.get(question.answer, [])
     for row in right:
         if row.values.get("error"):
-            finding.problems.append(text("the answer ends in {error}", error=row.values["error"]))
+            finding.problems.append(text("running the answer raises {error}", error=row.values["error"]))
     for expression in (question.answer, *question.accept):
         rows = of.get(expression, [])
         if not rows or not all(
             is_same(question, row.values, other.values) for row, other in zip(rows, right, strict=True)
         ):
             finding.problems.append(
-                text("accept: {expression} does not give what the answer gives", expression=expression)
+                text("accept: {expression} does not give the same as the answer", expression=expression)
             )
         if not all(_holds_by_seed(question.prove.claims, rows, finding)):
             finding.problems.append(
@@ -376,11 +376,11 @@ def _judge_code(question: Code, of: Mapping[str, Sequence[Row]], finding: KeyChe
     for wrong in question.wrong:
         rows = of.get(wrong.is_, [])
         if not rows or any(is_same(question, row.values, other.values) for row, other in zip(rows, right, strict=True)):
-            finding.problems.append(text("wrong: {answer} gives what the answer gives", answer=wrong.is_))
+            finding.problems.append(text("wrong: {answer} gives the same as the answer", answer=wrong.is_))
 
 
 def is_same(question: Code, values: Values, others: Values) -> bool:
-    """Do two expressions give the same, numbers within the question's tolerances?"""
+    """Return whether two expressions give the same, numbers within the question's tolerances."""
     if values.get("error") or others.get("error") or values.get("shape") != others.get("shape"):
         return False
     a, b = values.get("value"), others.get("value")
@@ -395,12 +395,12 @@ def is_same(question: Code, values: Values, others: Values) -> bool:
 
 
 def _short(row: Row) -> str:
-    """Evidence in a line."""
+    """Return evidence in one line."""
     return ", ".join(f"{name} = {tell(value)}" for name, value in row.values.items() if value not in (None, ""))[:300]
 
 
 def tell(value: Any) -> str:
-    """A value of evidence as one reads it.
+    """Return a value of evidence in readable form.
 
     >>> tell(0.00012345678), tell([1.0, [2.5]]), tell("x")
     ('0.000123457', '[1, [2.5]]', 'x')
@@ -411,7 +411,7 @@ def tell(value: Any) -> str:
 
 
 def rounded(value: Any) -> Any:
-    """Evidence to six significant figures: what is written must be the same on the next run, and be JSON."""
+    """Round evidence to six significant figures, so that the next run writes the same; inf and nan become text."""
     if isinstance(value, list | tuple):
         return [rounded(inner) for inner in value]
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""Runs every option of a question in a confined worker, and asks whether exactly the keyed ones do what is claimed."""
+"""Runs every option of a question in a confined worker and checks that exactly the keyed ones do what is claimed."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _WAYS_AROUND = ("compile", "eval", "exec", "getattr", "globals", "locals", "vars
 
 @dataclass
 class Proved:
-    """What came of trying to prove one question.
+    """The result of trying to prove one question.
 
     Args:
         id: of the question.
         problems: why it is not proved; empty when it is.
         also: answers outside the key that work as well.
-        certificate: where it is proved.
+        certificate: of the proof, if it is proved.
     """
 
     id: str
@@ -57,7 +57,7 @@ class Laboratory:
     """Forks confined workers that run probes; a context manager.
 
     Args:
-        confined: let the kernel bound what they can do.
+        confined: let the kernel bound what the workers can do.
     """
 
     def __init__(self, *, confined: bool) -> None:
@@ -74,7 +74,7 @@ class Laboratory:
             self._zygote.close()
 
     def bench(self, probe: str, limits: Limits = _LIMITS) -> Bench:
-        """A new process with one probe in it."""
+        """Return a bench for one probe in a new process."""
         if self._zygote is None:
             self._zygote = Zygote.begin(self._settings)
             self._zygote.wait_until_ready()
@@ -98,14 +98,14 @@ class Bench:
         self._runner.close()
 
     def run(self, code: str, args: Mapping[str, Any], seed: int) -> evidence.Values:
-        """Run one thing once.
+        """Run the probe once on a piece of code.
 
         Raises:
-            StudentError: it ended its process, took too long, or the probe itself failed on it.
+            StudentError: the code ended its process or took too long, or the probe itself failed on it.
         """
         result, _ = self._runner.call(_PROBE, [code, dict(args), seed])
         if not isinstance(result, dict):
-            raise SandboxError("a probe gave no evidence")
+            raise SandboxError(text("a probe gave no evidence"))
         return {str(name): value for name, value in result.items()}
 
 
@@ -114,8 +114,8 @@ def prove(quiz: Quiz, laboratory: Laboratory, *, advance: Callable[[str], None] 
 
     Args:
         quiz: the questions.
-        laboratory: where things are run.
-        advance: told the id of each question when its turn comes.
+        laboratory: runs the options.
+        advance: called with the id of each question when its turn comes.
     """
     for question in quiz.questions:
         if needs_proof(question):
@@ -162,18 +162,18 @@ def prove_question(quiz: Quiz, question: AnyQuestion, laboratory: Laboratory) ->
 
 
 def _expressions(question: Code) -> list[str]:
-    """All of the author's, right and wrong."""
+    """Return all of the author's expressions, right and wrong."""
     return [question.answer, *question.accept, *(wrong.is_ for wrong in question.wrong)]
 
 
 def _refused(question: Code) -> Iterator[Text]:
-    """Expressions of the author's that would be refused from a student."""
+    """Yield which of the author's expressions would be refused if a student gave them."""
     for expression in _expressions(question):
         try:
             _check_expression(question, expression)
         except FormatError as error:
             yield text(
-                "{expression}: would be refused from a student: {error}", expression=expression, error=error.text
+                "{expression}: would be refused if a student gave it: {error}", expression=expression, error=error.text
             )
 
 
@@ -181,7 +181,7 @@ def gather(question: AnyQuestion, laboratory: Laboratory) -> list[Row]:
     """Run everything there is to run, once for each seed.
 
     Raises:
-        StudentError: something ended its process or took too long, or the setup failed.
+        StudentError: the code ended its process or took too long, or the setup failed.
     """
     proof = question.prove
     assert proof is not None
@@ -198,7 +198,7 @@ def gather(question: AnyQuestion, laboratory: Laboratory) -> list[Row]:
 
 
 def _things_to_run(question: AnyQuestion, proof: Proof) -> Iterator[tuple[str, str]]:
-    """What is run, by the name its evidence goes by."""
+    """Yield the code to run, each with the name of its evidence."""
     match question:
         case Single() | Multi():
             yield from _options("", question.options)
@@ -230,7 +230,7 @@ def _orders(question: Order) -> Iterator[tuple[str, str]]:
     if len(question.items) > _MAX_PERMUTED:
         raise ExpressionError(
             text(
-                "an order of more than {most} items has too many orders to be proved",
+                "more than {most} items have too many orders to prove one",
                 most=_MAX_PERMUTED,
             )
         )
@@ -240,7 +240,7 @@ def _orders(question: Order) -> Iterator[tuple[str, str]]:
 
 
 def _told(question: AnyQuestion, rows: list[Row]) -> dict[str, dict[str, Any]]:
-    """The evidence a certificate keeps: of the first seed, by the names the claims speak of."""
+    """Return the evidence that a certificate keeps: of the first seed, under the names that the claims use."""
     proof = question.prove
     if proof is None or isinstance(question, Order):
         return {}
@@ -257,7 +257,9 @@ def _told(question: AnyQuestion, rows: list[Row]) -> dict[str, dict[str, Any]]:
 
 
 def draw_variants(quiz: Quiz, question: Number, laboratory: Laboratory, proved: Proved) -> list[dict[str, Any]]:
-    """Sets of parameters whose answer was run twice and whose wrong values differ from it and from each other.
+    """Draw sets of parameters, run the answer twice for each, and keep those whose values all differ.
+
+    A set is kept if its wrong values differ from the answer and from each other.
 
     The same question gives the same sets on every machine.
     """
@@ -282,7 +284,7 @@ def draw_variants(quiz: Quiz, question: Number, laboratory: Laboratory, proved: 
             if len(found) == wanted:
                 return found
     if not fulfilled:
-        proved.problems.append(text("where: no set of parameters that was drawn fulfils it"))
+        proved.problems.append(text("where: no set of parameters drawn satisfies it"))
         return found
     proved.problems.append(
         text(
@@ -302,7 +304,7 @@ def _draw(question: Number, random: Random) -> dict[str, Any]:
 
 
 def _variant(question: Number, params: Mapping[str, Any], bench: Bench) -> dict[str, Any] | None:
-    """One checked set of parameters, or None where a wrong value is right or two are the same."""
+    """Check a set of parameters; return None if a wrong value is right or two are the same."""
     assert isinstance(question.answer, Run)
     setup = question.prove.setup if question.prove else ""
     values = [bench.run(question.answer.run, {**params, "setup": setup}, seed) for seed in (0, 1)]
@@ -311,7 +313,9 @@ def _variant(question: Number, params: Mapping[str, Any], bench: Bench) -> dict[
             text("answer.run fails on {params}: {error}", params=dict(params), error=values[0].get("error"))
         )
     if values[0].get("value") != values[1].get("value"):
-        raise ExpressionError(text("answer.run gives another value with another seed on {params}", params=dict(params)))
+        raise ExpressionError(
+            text("answer.run gives different values for different seeds on {params}", params=dict(params))
+        )
     answer = _as_number(values[0].get("value"))
     wrong = [_as_number(evaluate(d.expr, params)) for d in question.distractors]
     numbers = [parse_number(answer), *map(parse_number, wrong)]
@@ -322,7 +326,7 @@ def _variant(question: Number, params: Mapping[str, Any], bench: Bench) -> dict[
 
 
 def _as_number(value: Any) -> str:
-    """In full, the last bits of a float aside: it is a key, and no evidence to be looked at."""
+    """Return a number in full but for a float's last bits: it is a key, not evidence to look at."""
     try:
         number = parse_number(f"{value:.15g}" if isinstance(value, float) else value)
     except FormatError:
@@ -334,7 +338,7 @@ def _as_number(value: Any) -> str:
 
 
 class CodeJudge:
-    """Judges answers to ``code`` questions: run in a worker of their own, compared out here.
+    """Judges answers to ``code`` questions: runs them in a worker and compares the results in this process.
 
     The author's answer runs in another process than the student's, so that nothing a student does can change it.
     """
@@ -345,10 +349,10 @@ class CodeJudge:
         self._known: dict[tuple[str, str], Verdict] = {}
 
     def __call__(self, question: Code, answer: str) -> Verdict:
-        """What an expression earns.
+        """Return what an expression earns.
 
         Raises:
-            FormatError: it is no expression, or uses a name that is forbidden.
+            FormatError: it is not an expression, or uses a forbidden name.
             SandboxError: no process could be started, or the author's own answer fails.
         """
         expression = answer.strip()
@@ -362,7 +366,8 @@ class CodeJudge:
             try:
                 self._right[question.id] = self._run(question, question.answer)
             except StudentError as error:
-                raise SandboxError(f"{question.id}: the author's answer fails: {error}") from error
+                words = text("{id}: the author's answer fails: {reason}", id=question.id, reason=error.text)
+                raise SandboxError(words) from error
         try:
             given = self._run(question, expression)
         except StudentError as error:
@@ -384,7 +389,7 @@ def _why_wrong(question: Code, expression: str, mine: evidence.Values, right: ev
         if ast.dump(ast.parse(wrong.is_)) == ast.dump(ast.parse(expression)):
             return wrong.why
     if mine.get("error"):
-        return text("running it ends in {error}", error=shown(mine["error"]))
+        return text("running it raises {error}", error=shown(mine["error"]))
     if mine.get("shape") != right.get("shape"):
         return text("its shape is {shape}, not the one asked for", shape=shown(mine.get("shape")))
     return text("it runs, but its values are not the ones asked for")

@@ -1,6 +1,6 @@
 """What quiz files are made of: strict records, words in two languages, and what every question has.
 
-A validator reports a mistake at one key by ``mistake(message, *path)``; `autograder.base.yaml_records` turns the path
+A validator reports a mistake at one key by ``mistake(words, *path)``; `autograder.base.yaml_records` turns the path
 into file, line and column.
 """
 
@@ -13,9 +13,9 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from autograder.base.i18n import Language, Text
+from autograder.base.i18n import Language, Text, text
 from autograder.base.records import Record
-from autograder.base.yaml_records import did_you_mean, unknown_key
+from autograder.base.yaml_records import did_you_mean, mistake, unknown_key
 from autograder.quiz.notation.expressions import ExpressionError, names_in
 
 PLACEHOLDER = re.compile(r"\{\{ *([A-Za-z_]\w*) *\}\}")
@@ -40,16 +40,17 @@ def with_gaps(prompt: str, blanks: Collection[str], gap: str, convert: Callable[
     return converted
 
 
-def mistake(message: str, *path: str | int) -> PydanticCustomError:
-    """Return an author's mistake at a key below the record that notices it."""
-    return PydanticCustomError("mistake", message, {"path": list(path)})
-
-
-def one_of(word: object, allowed: Iterable[object], what: str, *path: str | int) -> PydanticCustomError:
+def one_of(word: object, allowed: Iterable[object], what: Text, *path: str | int) -> PydanticCustomError:
     """Return the mistake that ``word`` is not an allowed value; it suggests the closest and lists all."""
     known = [str(value) for value in allowed]
-    meant = did_you_mean(word, known)
-    return mistake(f"there is no {what} {str(word)!r}; {meant}allowed: {', '.join(known) or 'none'}", *path)
+    words = text(
+        "there is no {what} {word!r}; {meant}allowed: {names}",
+        what=what,
+        word=str(word),
+        meant=did_you_mean(word, known),
+        names=", ".join(known) or text("none"),
+    )
+    return mistake(words, *path)
 
 
 def check_letters(names: Iterable[str], *path: str) -> None:
@@ -57,7 +58,7 @@ def check_letters(names: Iterable[str], *path: str) -> None:
     seen: set[str] = set()
     for name in names:
         if name.casefold() in seen:
-            raise mistake(f"{name} and another one differ only in case", *path, name)
+            raise mistake(text("{name} and another one differ only in case", name=name), *path, name)
         seen.add(name.casefold())
 
 
@@ -90,7 +91,7 @@ def _as_list(value: Any) -> Any:
 
 def _never_rising(shares: list[float]) -> list[float]:
     if shares != sorted(shares, reverse=True):
-        raise mistake("a later attempt may not earn more than an earlier one")
+        raise mistake(text("a later attempt may not earn more than an earlier one"))
     return shares
 
 
@@ -133,7 +134,7 @@ class Option(QuizRecord):
     @model_validator(mode="after")
     def _shows_something(self) -> Self:
         if self.text is None and self.code is None:
-            raise mistake("an option needs a text or code", "text")
+            raise mistake(text("an option needs a text or code"), "text")
         return self
 
     def shown(self, language: Language) -> str:
@@ -172,10 +173,11 @@ class Proof(QuizRecord):
             try:
                 names_in(claim)
             except ExpressionError as error:
-                raise mistake(f"{claim!r} is no claim: {error}", "claims", number) from None
+                words = text("{claim!r} is not a claim: {reason}", claim=claim, reason=error.text)
+                raise mistake(words, "claims", number) from None
         for name in self.observe:
             if name in _EVIDENCE:
-                raise mistake("every proof observes this; choose another name", "observe", name)
+                raise mistake(text("every proof observes this; choose another name"), "observe", name)
         return self
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from autograder.base.i18n import text
+from autograder.base.yaml_records import mistake
 from autograder.quiz.notation.expressions import ExpressionError, names_in
 from autograder.quiz.notation.parsing import FormatError, NumberError, parse_number, parse_shape
 from autograder.quiz.questions.fields import (
@@ -20,7 +22,6 @@ from autograder.quiz.questions.fields import (
     QuizRecord,
     Words,
     check_letters,
-    mistake,
     one_of,
 )
 
@@ -31,7 +32,7 @@ def _is_shape(dimensions: list[int | str]) -> list[int | str]:
     try:
         parse_shape(dimensions)
     except FormatError as error:
-        raise mistake(str(error)) from None
+        raise mistake(error.text) from None
     return dimensions
 
 
@@ -126,7 +127,8 @@ class TextBlank(QuizRecord):
             try:
                 regex.compile(self.regex)
             except regex.error as error:
-                raise mistake(f"is not a regular expression: {error}", "regex") from None
+                words = text("is not a regular expression: {reason}", reason=error)
+                raise mistake(words, "regex") from None
         return self
 
 
@@ -142,7 +144,7 @@ class ChoiceBlank(QuizRecord):
     def _answer_is_an_option(self) -> Self:
         check_letters(self.options, "options")
         if self.answer not in self.options:
-            raise one_of(self.answer, self.options, "option", "answer")
+            raise one_of(self.answer, self.options, text("option"), "answer")
         return self
 
 
@@ -159,15 +161,21 @@ class Blanks(QuestionBase):
     def _prompt_shows_every_blank(self) -> Self:
         check_letters(self.blanks, "blanks")
         if "attempts" in self.blanks:
-            raise mistake("this name means something else in answer sheets; choose another", "blanks", "attempts")
-        for language, words in (("en", self.prompt.en), ("zh", self.prompt.zh)):
-            shown = PLACEHOLDER.findall(words)
+            words = text("this name means something else in answer sheets; choose another")
+            raise mistake(words, "blanks", "attempts")
+        for language, prompt in (("en", self.prompt.en), ("zh", self.prompt.zh)):
+            shown = PLACEHOLDER.findall(prompt)
             for name in self.blanks:
                 if shown.count(name) != 1:
-                    raise mistake(f"the {language} prompt must show the blank {{{{{name}}}}} exactly once", "prompt")
+                    words = text(
+                        "the {language} prompt must show the blank {blank} exactly once",
+                        language=language,
+                        blank=f"{{{{{name}}}}}",
+                    )
+                    raise mistake(words, "prompt")
             for name in shown:
                 if name not in self.blanks:
-                    raise one_of(name, self.blanks, "blank", "prompt")
+                    raise one_of(name, self.blanks, text("blank"), "prompt")
         return self
 
 
@@ -180,9 +188,9 @@ class Parameter(QuizRecord):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if (self.int_ is None) == (self.choice is None):
-            raise mistake("give either int: [from, to] or choice: [values]")
+            raise mistake(text("give either int: [from, to] or choice: [values]"))
         if self.int_ is not None and self.int_[0] > self.int_[1]:
-            raise mistake("from is larger than to", "int")
+            raise mistake(text("from is larger than to"), "int")
         return self
 
 
@@ -221,30 +229,37 @@ class Number(QuestionBase, Tolerance):
         if not isinstance(self.answer, Run):
             _check_number(self.answer, "answer")
         if bool(self.params) != isinstance(self.answer, Run):
-            raise mistake("params and answer: {run: ...} belong together", "answer")
+            raise mistake(text("params and answer: {{run: ...}} belong together"), "answer")
         for key, given in (("where", self.where), ("distractors", self.distractors), ("variants", self.variants)):
             if given and not self.params:
-                raise mistake("needs params", key)
+                raise mistake(text("needs params"), key)
         if self.params:
             self._check_parameters()
         return self
 
     def _check_parameters(self) -> None:
-        formulas = [("where", n, text) for n, text in enumerate(self.where)]
+        formulas = [("where", n, condition) for n, condition in enumerate(self.where)]
         formulas += [("distractors", n, d.expr) for n, d in enumerate(self.distractors)]
         for key, position, formula in formulas:
             try:
                 unknown = names_in(formula) - set(self.params)
             except ExpressionError as error:
-                raise mistake(f"{formula!r}: {error}", key, position) from None
+                raise mistake(
+                    text("{formula!r}: {reason}", formula=formula, reason=error.text), key, position
+                ) from None
             if unknown:
-                raise one_of(min(unknown), self.params, "parameter", key, position)
-        for language, words in (("en", self.prompt.en), ("zh", self.prompt.zh)):
-            if missing := set(self.params) - set(PLACEHOLDER.findall(words)):
-                raise mistake(f"the {language} prompt does not show the parameter {{{{{min(missing)}}}}}", "prompt")
+                raise one_of(min(unknown), self.params, text("parameter"), key, position)
+        for language, prompt in (("en", self.prompt.en), ("zh", self.prompt.zh)):
+            if missing := set(self.params) - set(PLACEHOLDER.findall(prompt)):
+                words = text(
+                    "the {language} prompt does not show the parameter {parameter}",
+                    language=language,
+                    parameter=f"{{{{{min(missing)}}}}}",
+                )
+                raise mistake(words, "prompt")
         for name in PLACEHOLDER.findall(self.prompt.en + self.prompt.zh):
             if name not in self.params:
-                raise one_of(name, self.params, "parameter", "prompt")
+                raise one_of(name, self.params, text("parameter"), "prompt")
 
 
 class WrongCode(QuizRecord):
@@ -277,10 +292,15 @@ class Code(QuestionBase):
 
 def _check_number(value: int | float | str, key: str) -> None:
     if isinstance(value, bool):
-        raise mistake("true and false are no numbers", key)
+        raise mistake(text("true and false are not numbers"), key)
     try:
         number = parse_number(str(value))
     except NumberError as error:
-        raise mistake(f"{value!r} is no number: {error.text}", key) from None
+        raise mistake(error.text, key) from None
     if abs(number) > _LARGEST:
-        raise mistake(f"{value!r} is beyond {_LARGEST:.0e}, which not every reader of quizzes can hold", key)
+        words = text(
+            "{number} is beyond {largest}; not every program that reads quizzes can hold it",
+            number=f"{value!r}",
+            largest=f"{_LARGEST:.0e}",
+        )
+        raise mistake(words, key)

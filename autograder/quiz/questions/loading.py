@@ -60,7 +60,7 @@ def load_all(folder: Path) -> dict[Path, Quiz]:
         quiz = load(path)
         for other_path, other in quizzes.items():
             if other.id == quiz.id:
-                raise ConfigError(f"has the same id as {other_path.name}", path=path, key="id")
+                raise ConfigError(text("has the same id as {file}", file=other_path.name), path=path, key="id")
         quizzes[path] = quiz
     if not quizzes:
         raise UsageError(text("{folder}: there is no quiz here; a quiz is a .yaml file", folder=folder))

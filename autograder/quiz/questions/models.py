@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from autograder.base.i18n import Language
+from autograder.base.i18n import Language, text
+from autograder.base.yaml_records import mistake
 from autograder.quiz.questions.fields import (
     Attempts,
     Identifier,
@@ -18,7 +19,6 @@ from autograder.quiz.questions.fields import (
     QuizRecord,
     Words,
     check_letters,
-    mistake,
     one_of,
 )
 from autograder.quiz.questions.fill_in import Blanks, Code, Number
@@ -50,7 +50,7 @@ class Single(_Choice):
         _check_key(self.key, self.options)
         for name, option in self.options.items():
             if option.score is not None and (option.score == 1) != (name in self.key):
-                raise mistake("only an option in key has score 1", "options", name, "score")
+                raise mistake(text("only an option in key has score 1"), "options", name, "score")
         return self
 
 
@@ -68,7 +68,7 @@ class Multi(_Choice):
             _check_key(self.key, self.options)
         for name, option in self.options.items():
             if option.score is not None:
-                raise mistake("several options are credited together; see credit", "options", name, "score")
+                raise mistake(text("several options are credited together; see credit"), "options", name, "score")
         return self
 
 
@@ -82,13 +82,13 @@ class TrueFalse(QuestionBase):
 
 def _check_key(key: list[str], options: Iterable[str]) -> None:
     if not key:
-        raise mistake("the key is empty; name the right option", "key")
+        raise mistake(text("the key is empty; name the right option"), "key")
     names = list(options)
     for position, name in enumerate(key):
         if name not in names:
-            raise one_of(name, names, "option", "key", position)
+            raise one_of(name, names, text("option"), "key", position)
         if name in key[:position]:
-            raise mistake(f"{name} is named twice", "key", position)
+            raise mistake(text("{name} is named twice", name=name), "key", position)
 
 
 class Match(QuestionBase):
@@ -105,11 +105,11 @@ class Match(QuestionBase):
         check_letters(self.right, "right")
         for name, partner in self.key.items():
             if name not in self.left:
-                raise one_of(name, self.left, "left side", "key", name)
+                raise one_of(name, self.left, text("left side"), "key", name)
             if partner not in self.right:
-                raise one_of(partner, self.right, "right side", "key", name)
+                raise one_of(partner, self.right, text("right side"), "key", name)
         if missing := set(self.left) - set(self.key):
-            raise mistake(f"the key says nothing about {min(missing)}", "key")
+            raise mistake(text("the key says nothing about {name}", name=min(missing)), "key")
         return self
 
     def explained(self) -> Iterator[tuple[str, Option]]:
@@ -131,9 +131,9 @@ class Order(QuestionBase):
         for path, order in ((("key",), self.key), *((("accept", n), o) for n, o in enumerate(self.accept))):
             for name in order:
                 if name not in self.items:
-                    raise one_of(name, self.items, "item", *path)
+                    raise one_of(name, self.items, text("item"), *path)
             if sorted(order) != sorted(self.items):
-                raise mistake(f"must name every item once: {', '.join(self.items)}", *path)
+                raise mistake(text("must name every item once: {names}", names=", ".join(self.items)), *path)
         return self
 
     def explained(self) -> Iterator[tuple[str, Option]]:
@@ -174,7 +174,7 @@ class Quiz(QuizRecord):
         seen: set[str] = set()
         for position, question in enumerate(self.questions):
             if question.id in seen:
-                raise mistake(f"two questions are called {question.id!r}", "questions", position, "id")
+                raise mistake(text("two questions are called {name!r}", name=question.id), "questions", position, "id")
             seen.add(question.id)
         return self
 

@@ -387,7 +387,7 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
         try:
             return compiled.fullmatch(words, timeout=_MATCHING_S) is not None
         except TimeoutError:
-            raise SandboxError(f"regex {pattern!r} does not finish") from None
+            raise SandboxError(text("regex {pattern!r} does not finish", pattern=pattern)) from None
 
     return matches
 

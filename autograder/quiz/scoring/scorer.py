@@ -232,7 +232,7 @@ class Scorer:
         if not isinstance(answer, str):
             raise FormatError(text("{answer} is not an expression in Python", answer=shown(answer)))
         if self._run_code is None:
-            raise SandboxError("no process to run an answer in")
+            raise SandboxError(text("there is no process to run an answer in"))
         return self._run_code(question, answer)
 
 

@@ -200,12 +200,10 @@ def _of_yaml(content: str, file: Path) -> Iterator[Sheet]:
 
 
 def _reason(error: ConfigError) -> Text:
-    """Return what `yaml_records.plain` found, in both languages."""
+    """Return what `yaml_records.plain` found, which may quote the student."""
     if error.key:
         return text("duplicate key {key}", key=shown(error.key))
-    if error.message.startswith("is not YAML"):
-        return text("this is not YAML: {reason}", reason=shown(error.message.removeprefix("is not YAML: "), 200))
-    return text("an alias (*name) refers to this; write it out there")
+    return Text(en=shown(error.text.en, 200), zh=shown(error.text.zh, 200))
 
 
 def _of_json(content: str, file: Path) -> Iterator[Sheet]:

@@ -1,4 +1,4 @@
-"""What can be said about an answer without the key: can it be read, and is it whole?"""
+"""Checks an answer without its key: whether it can be read, and what is missing."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from autograder.quiz.take.released import ShownBlank, ShownQuestion
 
 
 def check(question: ShownQuestion, answer: Any) -> None:
-    """See whether scoring will be able to read an answer; parts of it may be blank, and code is not run.
+    """Check that scoring can read an answer; parts of it may be blank, and code is not run.
 
     Raises:
-        FormatError: it will not.
+        FormatError: it cannot be read.
     """
     match question.type:
         case "single":
@@ -35,7 +35,7 @@ def check(question: ShownQuestion, answer: Any) -> None:
 
 
 def check_blank(blank: ShownBlank, part: Any) -> None:
-    """The same about what stands in a blank.
+    """Check that scoring can read what fills a blank.
 
     Raises:
         FormatError: it cannot be read.
@@ -52,7 +52,7 @@ def check_blank(blank: ShownBlank, part: Any) -> None:
 
 
 def missing(question: ShownQuestion, answer: Any) -> list[str]:
-    """The parts that an answer which can be read says nothing about."""
+    """Return the parts that a readable answer leaves out."""
     if question.type == "order":
         given = read_order(choices_of(question.items), answer)
         return [name for name in question.items if name not in given]

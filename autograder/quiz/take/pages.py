@@ -34,7 +34,7 @@ class Taking:
 
     Args:
         sitting: the answers.
-        screen: where it happens.
+        screen: shows the pages and takes the answers.
         certificates: the evidence shown afterwards, by question.
     """
 
@@ -42,10 +42,10 @@ class Taking:
         self._sitting, self._screen, self._certificates = sitting, screen, certificates
         self._ticked: set[str] | None = None
         self._parts: dict[str, str] = {}
-        """What of an answer is there already, while a hint is taken or the language is changed."""
+        """The parts answered so far, kept while the student takes a hint or changes the language."""
 
     def run(self) -> bool:
-        """Until all is answered, or the student stops; True if it was finished."""
+        """Show pages until the student finishes or stops; return whether they finished."""
         command = self._welcome()
         while command is not Command.QUIT:
             command = self._page()
@@ -63,7 +63,7 @@ class Taking:
         return False
 
     def _next(self) -> Command | None:
-        """Go to the next question; after the last one, to the end: a command where the student leaves there."""
+        """Go to the next question, or from the last one to the end; return a command if the student leaves there."""
         sitting = self._sitting
         sitting.position += 1
         if sitting.position < len(sitting.shown.questions):
@@ -75,8 +75,8 @@ class Taking:
 
     @property
     def saved(self) -> Text:
-        """How to go on, for who stops."""
-        return text("saved in {file}; the same command goes on from here", file=self._sitting.path.name)
+        """How a student who stops can continue later."""
+        return text("saved in {file}; run the same command again to continue", file=self._sitting.path.name)
 
     # -- pages ---------------------------------------------------------------------------------------------------------
 
@@ -100,7 +100,7 @@ class Taking:
         return self._screen.wait()
 
     def _page(self) -> Command | None:
-        """Show the present question and take an answer to it."""
+        """Show the current question and take an answer to it."""
         sitting, question = self._sitting, self._sitting.question
         self._screen.begin()
         self._head(question)
@@ -110,7 +110,7 @@ class Taking:
         given = self._ask(question)
         if given is Command.HINT:
             if sitting.tries[question.id].hints == len(question.hints):
-                self._say(text("there is no hint left"), "yellow")
+                self._say(text("there are no hints left"), "yellow")
                 self._screen.wait()
             else:
                 sitting.take_hint()
@@ -181,7 +181,7 @@ class Taking:
     # -- answers -------------------------------------------------------------------------------------------------------
 
     def _lettered(self, question: ShownQuestion, options: Mapping[str, ShownOption]) -> dict[str, str]:
-        """The key of each option by the letter it is shown with."""
+        """Return the name of each option by the letter it is shown with."""
         names = self._sitting.order(question, list(options))
         return dict(zip(LETTERS, names, strict=False))
 
@@ -189,11 +189,11 @@ class Taking:
         return [(letter, self._option(options[name])) for letter, name in letters.items()]
 
     def _option(self, option: ShownOption) -> str:
-        """The words of an option; in code a dollar sign is no formula."""
+        """Return the text of an option; a dollar sign in code starts no formula."""
         return in_lines(option.text.get(self._screen.language)) if option.text is not None else option.code or ""
 
     def _ask(self, question: ShownQuestion) -> Any:
-        """An answer as `score` reads it, or a command."""
+        """Ask for an answer; return it as `score` reads it, or a command."""
         match question.type:
             case "single":
                 letters = self._lettered(question, question.options)
@@ -245,7 +245,7 @@ class Taking:
         return dict(answer)
 
     def _ask_readable(self, prompt: str, blank: ShownBlank) -> str | Command:
-        """A line, asked for until it can be read: that of one blank costs the others nothing."""
+        """Ask for a line until it can be read, so that one slip does not cost the other blanks."""
         while True:
             given = self._screen.line(prompt)
             if isinstance(given, Command) or not given:
@@ -284,10 +284,10 @@ class Taking:
             picked = [named.get(sign, sign) for sign in signs if sign.isalnum()]
             if sorted(picked) == sorted(letters):
                 return [letters[letter] for letter in picked]
-            self._say(text("every letter once, please: {letters}", letters="".join(letters)), "magenta")
+            self._say(text("use every letter once: {letters}", letters="".join(letters)), "magenta")
 
     def _told(self, question: ShownQuestion, answer: Any) -> str:
-        """An answer in the letters it was given with."""
+        """Return an answer in the letters the student chose."""
         options = question.options or question.items
         if options:
             by_name = {name: letter for letter, name in self._lettered(question, options).items()}
@@ -308,14 +308,14 @@ class Taking:
         return shown(answer)
 
     def _part_told(self, question: ShownQuestion, name: str, part: Any) -> str:
-        """What stands in a blank, an option in its words: its letter is nobody's but this student's."""
+        """Return what fills a blank: an option by its text, since its letter holds for this student only."""
         options = question.blanks[name].options if name in question.blanks else {}
         return self._option(options[part]) if isinstance(part, str) and part in options else shown(part)
 
     # -- afterwards ----------------------------------------------------------------------------------------------------
 
     def _reveal(self, question: ShownQuestion) -> None:
-        """The right answer, why the others are wrong, and the evidence."""
+        """Show the right answer, why the others are wrong, and the evidence."""
         keyed = self._sitting.keyed(question)
         if keyed is None:
             return
@@ -351,7 +351,7 @@ class Taking:
         return "x".join(map(str, answer)) if len(answer) > 1 else str(tuple(answer))
 
     def _evidence(self, question: ShownQuestion, keyed: AnyQuestion) -> None:
-        """What running each option gave; one line where it is the same for all."""
+        """Show what running each option gave, in one line if it is the same for all."""
         certificate = self._certificates.get(question.id)
         if certificate is None or not certificate.evidence or not isinstance(keyed, Single | Multi | TrueFalse):
             return
@@ -367,14 +367,14 @@ class Taking:
         self._screen.draw(_table(table, names, lines))
 
     def _last_page(self) -> Command | None:
-        """What is open, and the end: nothing where the student goes back to the questions."""
+        """Show what is unanswered and finish; return None if the student goes back to the questions."""
         sitting, screen = self._sitting, self._screen
         screen.begin()
         if missing := sitting.unanswered():
             numbers = ", ".join(str(position + 1) for position in missing)
             self._say(text("not answered yet: {numbers}", numbers=numbers), "yellow")
             language = screen.language
-            finish = text("finish all the same").get(language)
+            finish = text("finish anyway").get(language)
             picked = screen.pick([("A", text("go back to them").get(language)), ("B", finish)])
             if picked is Command.QUIT:
                 return Command.QUIT
@@ -411,7 +411,7 @@ class Taking:
 
 
 def _most_options(question: ShownQuestion) -> int:
-    """How many options there are to pick one of."""
+    """Return the largest number of options that one is picked from."""
     blanks = (len(blank.options) for blank in question.blanks.values())
     return max(len(question.options), len(question.right), *blanks, 0)
 

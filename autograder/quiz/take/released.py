@@ -25,7 +25,7 @@ from autograder.quiz.scoring.markers import Variant
 
 
 class ReleasedRecord(Record):
-    """A part of a released quiz; fields go by their names as well."""
+    """A part of a released quiz; fields are accepted by name as well as by alias."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -37,7 +37,7 @@ class ShownOption(ReleasedRecord):
     code: str | None = None
 
     def get(self, language: Language) -> str:
-        """The words in one language."""
+        """Return the text in one language, or the code."""
         return self.text.get(language) if self.text is not None else self.code or ""
 
 
@@ -75,7 +75,7 @@ class ShownQuestion(ReleasedRecord):
     shuffle: bool = True
 
     def prompt_for(self, variant: int, language: Language) -> str:
-        """The prompt in one language, with a variant's parameters in it; blanks stay as ``{{name}}``."""
+        """Return the prompt in one language, with a variant's parameters in it; blanks stay as ``{{name}}``."""
         values = self.variants[variant] if self.variants else {}
         return with_values(self.prompt.get(language), values)
 
@@ -95,15 +95,15 @@ class ReleasedQuiz(ReleasedRecord):
 
     @property
     def points(self) -> float:
-        """What all questions are worth together."""
+        """The points of all questions together."""
         return round(sum(question.points for question in self.questions), 6)
 
 
 def release(quiz: Quiz, variants: Mapping[str, Sequence[Variant]], mode: Mode) -> ReleasedQuiz:
-    """The part of a quiz that students may see.
+    """Return the part of a quiz that students may see.
 
     Args:
-        quiz: the whole.
+        quiz: the whole quiz.
         variants: of its questions with parameters.
         mode: an ``exam`` has no hints and one attempt.
     """
@@ -153,7 +153,7 @@ def _question(quiz: Quiz, question: AnyQuestion, variants: Sequence[Variant]) ->
 
 
 def _options(options: Mapping[str, Option]) -> dict[str, ShownOption]:
-    """In the order of their names: the order in which an author wrote them may say something."""
+    """Sort options by name: the author's order may give something away."""
     return {name: ShownOption(text=options[name].text, code=options[name].code) for name in sorted(options)}
 
 
@@ -162,7 +162,7 @@ def _hint(hint: Hint) -> ShownHint:
 
 
 def shuffled(names: Iterable[str], *seed: str) -> list[str]:
-    """Names in an order that depends on the seed only, the same on every machine."""
+    """Return names in an order that depends only on the seed, the same on every machine."""
 
     def place(name: str) -> bytes:
         return hashlib.sha256("\0".join((*seed, name)).encode("utf-8", "replace")).digest()
@@ -171,7 +171,7 @@ def shuffled(names: Iterable[str], *seed: str) -> list[str]:
 
 
 def to_json(quiz: ReleasedQuiz) -> str:
-    """A released quiz as it is written to a file."""
+    """Return a released quiz as the text of its file."""
     content = quiz.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     return json.dumps({"schema": 1, "released": True, **content}, ensure_ascii=False, indent=1) + "\n"
 
@@ -180,14 +180,15 @@ def load(path: Path) -> ReleasedQuiz:
     """Read a released quiz.
 
     Raises:
-        ConfigError: it is damaged, or no released quiz.
+        ConfigError: it is damaged, or not a released quiz.
     """
     try:
         return ReleasedQuiz.model_validate_json(path.read_bytes().removeprefix(BOM_UTF8))
     except OSError as error:
-        raise ConfigError(text("cannot be read: {reason}", reason=error.strerror or "").both, path=path) from error
+        words = text("cannot be read: {reason}", reason=error.strerror or "")
+        raise ConfigError(words, path=path, for_students=True) from error
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         words = text("is not a released quiz; ask for the file again: {reason}", reason=first["msg"])
-        raise ConfigError(words.both, path=path, key=key or None) from error
+        raise ConfigError(words, path=path, key=key or None, for_students=True) from error

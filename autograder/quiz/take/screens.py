@@ -1,6 +1,6 @@
-"""Two ways to talk to whoever takes a quiz: a screen with keys, and plain lines for pipes and screen readers.
+"""Two ways to talk to a student taking a quiz: a screen with keys, and plain lines for pipes and screen readers.
 
-Both ask for one of some options, for several, or for a line; either answer may be a `Command` instead.
+Both ask for one option, for several, or for a line; the student may give a `Command` instead.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from autograder.quiz.scoring.markers import NONE
 
 
 class Command(Enum):
-    """What one can do instead of answering; its words in a line."""
+    """What a student can do instead of answering; the values are its names in a line."""
 
     HINT = ("hint", "h", "提示")
     LANGUAGE = ("language", "lang", "l", "语言")
@@ -51,9 +51,9 @@ _KEYS = {
     ":l": Command.LANGUAGE,
     ":q": Command.QUIT,
 }
-"""By key, in lower case: Caps Lock is no answer."""
+"""By key, in lower case, so that Caps Lock makes no difference."""
 LETTER_COMMANDS = "HLQ"
-"""The commands that are letters: where options have these letters, the commands take a colon before."""
+"""The commands that are letters; where options have these letters, a command needs a colon before it."""
 _CODE = re.compile(r"`([^`]+)`")
 _STEERING = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.)?|[\x00-\x08\x0b-\x1f\x7f]")
 """What arrow keys and the like leave in a line."""
@@ -64,34 +64,34 @@ Choice = tuple[str, str]
 
 
 class Screen(Protocol):
-    """What `taking` needs of a screen."""
+    """What `pages` needs of a screen."""
 
     language: Language
 
     def begin(self) -> None:
-        """A new page."""
+        """Start a new page."""
 
     def say(self, words: str, style: str = "") -> None:
-        """A paragraph; `code` in backticks stands out."""
+        """Show a paragraph; `code` in backticks stands out."""
 
     def draw(self, what: RenderableType) -> None:
-        """A table or the like."""
+        """Show a table or the like."""
 
     def pick(self, choices: Sequence[Choice]) -> str | Command:
-        """One letter."""
+        """Ask for one letter."""
 
     def pick_several(self, choices: Sequence[Choice], ticked: set[str]) -> list[str] | Command:
-        """Any number of letters; ``ticked`` are those that are ticked, and keeps up with it."""
+        """Ask for any number of letters; ``ticked`` holds those ticked so far and is kept up to date."""
 
     def line(self, prompt: str) -> str | Command:
-        """A line of text."""
+        """Ask for a line of text."""
 
     def wait(self) -> Command | None:
-        """Until the reader is done with the page."""
+        """Wait until the reader is done with the page."""
 
 
 def _command_of(words: str, letters: Collection[str] = ()) -> Command | None:
-    """The command a line is; a letter of an option is one only after a colon."""
+    """Return the command that a line names; an option's letter is a command only after a colon."""
     plain = words.strip().casefold()
     if plain.upper() in letters:
         return None
@@ -102,7 +102,7 @@ class PlainScreen:
     """Lines in, lines out: no colour, no cursor, nothing is redrawn.
 
     Args:
-        language: what it speaks.
+        language: of its own words.
     """
 
     def __init__(self, language: Language) -> None:
@@ -110,19 +110,19 @@ class PlainScreen:
         self._console = Console(file=sys.stdout, width=100, no_color=True, force_terminal=False, highlight=False)
 
     def begin(self) -> None:
-        """An empty line."""
+        """Print an empty line."""
         sys.stdout.write("\n")
 
     def say(self, words: str, style: str = "") -> None:
-        """A line, or several."""
+        """Print a line, or several."""
         sys.stdout.write(printable(words) + "\n")
 
     def draw(self, what: RenderableType) -> None:
-        """Without colours."""
+        """Print a table or the like without colours."""
         self._console.print(what)
 
     def pick(self, choices: Sequence[Choice]) -> str | Command:
-        """Ask until a letter or a number of an option is given."""
+        """Ask until the student gives the letter or number of an option."""
         while True:
             found = self._ask(choices, ())
             if isinstance(found, Command):
@@ -130,22 +130,22 @@ class PlainScreen:
             if found is not None and len(found) == 1:
                 return found[0]
             letters = _letters(choices)
-            words = text("one of {letters}, please", letters=letters)
+            words = text("choose one of {letters}", letters=letters)
             if found is None:
-                words = text("letters out of {letters}, please", letters=letters)
+                words = text("choose letters from {letters}", letters=letters)
             self.say(words.get(self.language))
 
     def pick_several(self, choices: Sequence[Choice], ticked: set[str]) -> list[str] | Command:
-        """Ask until letters are given, or a word for none."""
+        """Ask until the student gives letters, or a word for none."""
         while True:
             found = self._ask(choices, ticked)
             if found is not None:
                 return found
-            words = text("letters out of {letters}, please, or - for none", letters=_letters(choices))
+            words = text("choose letters from {letters}, or - for none", letters=_letters(choices))
             self.say(words.get(self.language))
 
     def _ask(self, choices: Sequence[Choice], ticked: Collection[str]) -> list[str] | Command | None:
-        """The options, a line each, then a line of letters; nothing where it holds anything else."""
+        """Show the options, a line each, and read a line of letters; return None if it holds anything else."""
         for letter, words in choices:
             self.say(f"  {'*' if letter in ticked else ' '}{letter}. {words}")
         given = self._read(_letters(choices))
@@ -161,7 +161,7 @@ class PlainScreen:
         return sorted({letter for letter in found if letter is not None}) if found and None not in found else None
 
     def line(self, prompt: str) -> str | Command:
-        """Read a line; the end of input is the wish to stop."""
+        """Read a line; the end of input means to quit."""
         given = self._read(prompt)
         return Command.QUIT if given is None else _command_of(given) or _unquoted(given)
 
@@ -177,7 +177,7 @@ class PlainScreen:
         return given.strip()
 
     def wait(self) -> Command | None:
-        """Nothing disappears here, so there is nothing to wait for."""
+        """Return at once: nothing disappears, so there is nothing to wait for."""
         return None
 
 
@@ -185,8 +185,8 @@ class KeyScreen:
     """A page at a time, answered by single keys.
 
     Args:
-        language: what it speaks.
-        console: where it is drawn; obeys NO_COLOR.
+        language: of its own words.
+        console: draws the pages; obeys NO_COLOR.
     """
 
     def __init__(self, language: Language, console: Console) -> None:
@@ -198,14 +198,14 @@ class KeyScreen:
         self._console.clear()
 
     def say(self, words: str, style: str = "") -> None:
-        """A paragraph; code in backticks stands out."""
+        """Print a paragraph; code in backticks stands out."""
         styled = Styled(style=style)
         for number, part in enumerate(_CODE.split(printable(words))):
             styled.append(part, style="bold cyan" if number % 2 else "")
         self._console.print(styled)
 
     def draw(self, what: RenderableType) -> None:
-        """As it is."""
+        """Print a table or the like."""
         self._console.print(what)
 
     def pick(self, choices: Sequence[Choice]) -> str | Command:
@@ -220,7 +220,7 @@ class KeyScreen:
                 return _KEYS[key]
 
     def pick_several(self, choices: Sequence[Choice], ticked: set[str]) -> list[str] | Command:
-        """Keys tick and untick; Enter is the answer."""
+        """Tick and untick by key until Enter."""
         self._options(choices, ticked, boxes=True)
         while True:
             key = _key()
@@ -234,7 +234,7 @@ class KeyScreen:
                 return _KEYS[key]
 
     def line(self, prompt: str) -> str | Command:
-        """A line with editing; a single command word is a command."""
+        """Read a line with editing; a single command word is a command."""
         try:
             given = self._console.input(Styled(f"{prompt} › ", style="bold"))
         except EOFError:
@@ -243,12 +243,12 @@ class KeyScreen:
         return _command_of(given) or _unquoted(given.strip())
 
     def wait(self) -> Command | None:
-        """Any key goes on."""
-        self.say(text("any key goes on").get(self.language), "dim")
+        """Wait for any key."""
+        self.say(text("press any key to continue").get(self.language), "dim")
         return _KEYS.get(_key())
 
     def _redraw(self, choices: Sequence[Choice], ticked: set[str], changed: str) -> None:
-        """All boxes anew where they stand; where they do not fit the screen, the changed one below them."""
+        """Redraw all boxes in place; if they do not fit the screen, print the changed one below them."""
         height = self._height(choices)
         if height < self._console.height and not self._console.is_dumb_terminal:
             self._console.control(_up(height))
@@ -276,13 +276,13 @@ class KeyScreen:
 
 
 def _key() -> str:
-    """The next key, in lower case; one after a colon is a command's, whatever options there are."""
+    """Read a key, in lower case; after a colon it is a command's, whatever the options are."""
     key = _one_key().lower()
     return f":{_one_key().lower()}" if key in (":", "：") else key
 
 
 def _one_key() -> str:
-    """A key; Enter that came together with another one is habit."""
+    """Read a key; an Enter that came along with it is habit and ignored."""
     try:
         key = typer.getchar()
     except EOFError:
@@ -291,7 +291,7 @@ def _one_key() -> str:
 
 
 def _unquoted(given: str) -> str:
-    """An answer; a word that would be a command is one in quotes."""
+    """Return the answer without the quotes that keep a word from being a command."""
     inside = given[1:-1]
     return inside if given in (f'"{inside}"', f"“{inside}”") and _command_of(inside) else given
 
@@ -305,7 +305,7 @@ def _letters(choices: Sequence[Choice]) -> str:
 
 
 def _letter(key: str, choices: Sequence[Choice]) -> str | None:
-    """The option a key stands for: its letter, or its number."""
+    """Return the letter of the option that a key names by letter or number."""
     letters = [letter for letter, _ in choices]
     names = dict(zip([*letters, *map(str, range(1, len(letters) + 1))], [*letters, *letters], strict=True))
     return names.get(unicodedata.normalize("NFKC", key).upper())

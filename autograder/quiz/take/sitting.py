@@ -1,6 +1,6 @@
-"""Somebody taking a quiz: what was answered, what may still be tried, saved after every answer.
+"""One student taking a quiz: what they answered and may still try, saved after every answer.
 
-The file it saves to is an answer sheet, as `autograder quiz score` reads it.
+The saved file is an answer sheet, as `autograder quiz score` reads it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from autograder.quiz.take.released import ReleasedQuiz, ShownQuestion, shuffled
 
 @dataclass
 class Tries:
-    """What was answered to one question.
+    """The answers to one question.
 
     Args:
         attempts: the answers, in order.
         hints: how many were taken.
-        unread: what else a file holds that was written by hand; it stays there and costs nothing.
+        unread: answers in a file edited by hand that cannot be read; they stay there and cost nothing.
     """
 
     attempts: list[Any] = field(default_factory=list)
@@ -37,14 +37,14 @@ class Tries:
 
 
 class Sitting:
-    """One student, one quiz.
+    """One student's run of one quiz.
 
     Args:
-        shown: what is shown of it.
-        student: whose answers these are; decides on variants and on the order of options.
-        path: where they are saved.
-        quiz: with the keys, for practice; without it nothing is judged here.
-        scorer: judges them.
+        shown: the quiz without its keys.
+        student: who answers; decides the variants and the order of options.
+        path: where the answers are saved.
+        quiz: the quiz with its keys, for practice; without it nothing is judged here.
+        scorer: marks the answers.
     """
 
     def __init__(
@@ -66,10 +66,10 @@ class Sitting:
     # -- on disk -------------------------------------------------------------------------------------------------------
 
     def resume(self) -> bool:
-        """Go on from what was saved; False where there is nothing.
+        """Continue from the saved answers; return False if there are none.
 
         Raises:
-            UsageError: the file is no saved answers to this quiz.
+            UsageError: the file does not hold this student's answers to this quiz.
         """
         try:
             content = self.path.read_text(encoding="utf-8")
@@ -105,7 +105,7 @@ class Sitting:
         """Write the answers.
 
         Raises:
-            UsageError: they cannot be written, or the file holds others by now.
+            UsageError: they cannot be written, or the file has changed meanwhile.
         """
         answers = {
             "schema": 1,
@@ -123,7 +123,7 @@ class Sitting:
             if self.path.exists() and self.path.read_text(encoding="utf-8") != self._on_disk:
                 raise UsageError(
                     text(
-                        "{path}: has changed meanwhile, perhaps in another terminal; start again to go on",
+                        "{path}: has changed meanwhile, perhaps in another terminal; start again to continue",
                         path=self.path,
                     ),
                     for_students=True,
@@ -142,36 +142,36 @@ class Sitting:
 
     @property
     def question(self) -> ShownQuestion:
-        """The present one."""
+        """The current question."""
         return self.shown.questions[self.position]
 
     def variant(self, question: ShownQuestion) -> int:
-        """Which variant of a question this student gets."""
+        """Return which variant of a question this student gets."""
         return draw(self.shown, question.id, self.student, len(question.variants)) if question.variants else 0
 
     def order(self, question: ShownQuestion, names: list[str]) -> list[str]:
-        """The order in which options are shown to this student."""
+        """Return the order in which this student sees options."""
         if not question.shuffle:
             return names
         return shuffled(names, self.shown.id, question.id, self.student)
 
     def keyed(self, question: ShownQuestion) -> AnyQuestion | None:
-        """The question with its key, in practice."""
+        """Return the question with its key, or None outside practice."""
         return self._keyed.get(question.id)
 
     def take_hint(self) -> None:
-        """One more hint for the present question."""
+        """Take one more hint for the current question."""
         tries = self.tries[self.question.id]
         tries.hints = min(tries.hints + 1, len(self.question.hints))
         self.save()
 
     def answer(self, answer: Any) -> Verdict | None:
-        """Answer the present question; gives the verdict where answers are judged here.
+        """Answer the current question; return the verdict if answers are judged here.
 
-        Where they are not, a new answer takes the place of the old one.
+        If they are not, a new answer replaces the old one.
 
         Raises:
-            FormatError: it, or a part of it, cannot be read, or it was given before; that costs no attempt.
+            FormatError: the answer or a part of it cannot be read, or it was given before; this costs no attempt.
         """
         question, tries = self.question, self.tries[self.question.id]
         keyed = self.keyed(question)
@@ -192,7 +192,7 @@ class Sitting:
         return verdict
 
     def _is_readable(self, question: ShownQuestion, answer: Any) -> bool:
-        """Does an answer from a file count as an attempt? As scoring sees it, where the key is at hand."""
+        """Return whether an answer from a file counts as an attempt: as scoring sees it, if the key is at hand."""
         keyed = self.keyed(question)
         try:
             if self.scorer is None or keyed is None:
@@ -208,18 +208,18 @@ class Sitting:
         return not is_blank(answer)
 
     def is_open(self, question: ShownQuestion) -> bool:
-        """May it still be answered?"""
+        """Return whether a question may still be answered."""
         tries = self.tries[question.id].attempts
         if self.scorer is None:
             return True
         return len(tries) < len(question.attempts) and not any(self.share(question, answer) == 1 for answer in tries)
 
     def _asks_for_more(self, question: ShownQuestion) -> bool:
-        """Is it not answered, or answered wrong with an attempt left?"""
+        """Return whether a question is unanswered, or answered wrong with an attempt left."""
         return not self.tries[question.id].attempts or (self.scorer is not None and self.is_open(question))
 
     def share(self, question: ShownQuestion, answer: Any) -> float:
-        """What an answer earned, attempts and hints aside; nothing where it is not judged here."""
+        """Return the share an answer earned, attempts and hints aside; 0 if it is not judged here."""
         keyed = self.keyed(question)
         if self.scorer is None or keyed is None:
             return 0.0
@@ -229,5 +229,5 @@ class Sitting:
             return 0.0
 
     def unanswered(self) -> list[int]:
-        """The positions of the questions without an answer."""
+        """Return the positions of the questions without an answer."""
         return [n for n, question in enumerate(self.shown.questions) if not self.tries[question.id].attempts]

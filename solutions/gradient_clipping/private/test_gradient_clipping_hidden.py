@@ -217,7 +217,7 @@ def test_clip_gradients_boundary(student, rng):
         "zh": "参数本身的值不变，仍是需要梯度的叶子",
         "en": "the parameters keep their values and stay leaves that require gradients",
     },
-    hint={"zh": "缩放的是 param.grad，不是 param。", "en": "What is scaled is param.grad, not param."},
+    hint={"zh": "缩放的是 param.grad，不是 param。", "en": "Scale param.grad, not param."},
 )
 def test_clip_gradients_keeps_parameters(student, rng):
     gradients = random_gradients(rng, (3, 2), (4,), norm=5.0)
@@ -267,7 +267,7 @@ def problem(rng, *, d, n, scale):
     title={"zh": "连续多步与参考轨迹一致", "en": "several steps follow the right path"},
     hint={
         "zh": "每一步只用当前的梯度，只有总范数超过 theta 时才裁剪。",
-        "en": "Each step uses the present gradient only, and clips only where its norm exceeds theta.",
+        "en": "Each step uses the current gradient only, and clips only where its norm exceeds theta.",
     },
     needs="clipped_step.one_step",
 )
@@ -331,7 +331,7 @@ def test_gradients_by_depth_deep(student, reference, rng, std):
     },
     hint={
         "zh": "只有一层也要能算；权重上可能带着旧的 .grad，不应影响结果。",
-        "en": "A single layer works too; the weights may carry an old .grad, which may not count.",
+        "en": "A single layer works too; the weights may carry an old .grad, which must not count.",
     },
     needs="gradients_by_depth.values",
 )
@@ -397,7 +397,7 @@ def test_init_weights_other_widths(student, rng, sizes):
     },
     hint={
         "zh": "不要固定随机种子；每层单独抽样；torch.rand 只取正数。",
-        "en": "No fixed seed; draw every layer by itself; torch.rand is never negative.",
+        "en": "No fixed seed; draw every layer independently; torch.rand is never negative.",
     },
     needs="init_weights.shapes",
 )
@@ -414,7 +414,7 @@ def test_init_weights_random(student):
     checks.require(
         values.unique().numel() > 1000,
         {
-            "en": "many elements of the weights are equal: each one is to be drawn by itself",
+            "en": "many elements of the weights are equal: draw each one independently",
             "zh": "权重中有许多元素相等：每个元素应当单独抽样",
         },
     )
@@ -495,7 +495,7 @@ def test_concise_clips(student, rng, num_steps, theta):
     checks.require(
         abs(float(moved.norm()) - length) < 0.04 * length,
         {
-            "en": "with a huge gradient the parameters go another distance than num_steps steps of lr * theta",
+            "en": "with a huge gradient the parameters do not move by num_steps steps of lr * theta",
             "zh": "梯度极大时，参数走过的距离不等于 num_steps 步、每步 lr * theta",
         },
         actual=moved,
@@ -504,7 +504,7 @@ def test_concise_clips(student, rng, num_steps, theta):
     checks.require(
         float(moved @ gradient / (moved.norm() * gradient.norm())) > 0.995,
         {
-            "en": "with a huge gradient the parameters go in another direction than against the gradient",
+            "en": "with a huge gradient the parameters do not move against the gradient",
             "zh": "梯度极大时，参数移动的方向不是负梯度方向",
         },
         actual=moved,
@@ -534,7 +534,7 @@ def test_concise_other_truth(student, rng):
     checks.require(
         float(w.norm()) < 1,
         {
-            "en": "with tiny gradients the parameters have moved far: are small gradients made longer?",
+            "en": "with tiny gradients the parameters have moved far: are small gradients scaled up?",
             "zh": "梯度很小时参数仍走得很远：是不是把小的梯度放大了？",
         },
     )

@@ -80,7 +80,7 @@ def way(w, w_true):
 
 
 ONE_STEP = {
-    "en": "with one epoch of one batch, training is one step; it went another distance: are num_epochs and batch_size used?",
+    "en": "with one epoch of one batch, training is one step; it went a different distance: are num_epochs and batch_size used?",
     "zh": "只有一轮、一轮只有一批时，训练就是一步，但走的距离不对：用的是给定的 num_epochs 和 batch_size 吗？",
 }
 
@@ -130,7 +130,7 @@ def test_init_params_small(student):
     hint={"zh": "每一行只取决于它自己的输入：不要写死 7，也不要 squeeze。", "en": "Each row depends on its own input only: no fixed 7, no squeeze."},
 )
 def test_linreg_any_size(student, reference, rng):
-    for n, d in ((1, 3), (2, 1), (40, 5)):
+    for n, d in ((1, 3), (2, 1), (3, 3), (40, 5)):
         X, w, b = (torch.randn(shape, generator=rng) for shape in ((n, d), (d, 1), (1, 1)))
         checks.assert_close(student.linreg(X, w, b), reference.linreg(X, w, b))
 
@@ -139,7 +139,7 @@ def test_linreg_any_size(student, reference, rng):
     "linreg", points=1,
     title={"zh": "对 X、w、b 的梯度正确", "en": "the gradients with respect to X, w and b are right"},
     hint={"zh": "计算图不能断：函数里不要用 .data、.detach() 或 torch.tensor(...)。",
-          "en": "The graph may not break: no .data, .detach() or torch.tensor(...) inside."},
+          "en": "The graph must not break: no .data, .detach() or torch.tensor(...) inside."},
 )
 def test_linreg_gradient(student, reference, rng):
     X, w, b = (torch.randn(s, generator=rng, dtype=F64).requires_grad_() for s in ((7, 8), (8, 1), (1, 1)))
@@ -208,13 +208,17 @@ def test_sgd_every_parameter(student, reference, rng):
     reference.sgd(expected, 0.3, 7)
     for i, (param, value) in enumerate(zip(actual, expected, strict=True)):
         checks.assert_close(param, value.detach(), name=f"params[{i}]")
+        checks.require(param.is_leaf and param.requires_grad, {
+            "en": f"after the step params[{i}] is no longer a leaf that requires gradients",
+            "zh": f"更新之后，params[{i}] 不再是需要梯度的叶子张量",
+        })
 
 
 @criterion(
     "sgd", points=2,
     title={"zh": "连续多步与参考轨迹一致", "en": "several steps follow the right path"},
     hint={"zh": "每一步只用当前的梯度：没有动量，没有衰减，也不在更新前清零。",
-          "en": "A step uses the present gradient only: no momentum, no decay, no zeroing before the update."},
+          "en": "A step uses the current gradient only: no momentum, no decay, no zeroing before the update."},
     needs="sgd.stays_trainable",
 )
 def test_sgd_several_steps(student, reference, rng):
@@ -278,14 +282,16 @@ def test_data_iter_mixes(student):
 
 @criterion(
     "data_iter", points=1,
-    title={"zh": "批次保持特征与标签的形状和类型", "en": "batches keep the shape and type of features and labels"},
-    hint={"zh": "按行取：标签为 (n,) 时批次是 (batch,)，为 (n, 1) 时是 (batch, 1)。",
-          "en": "Take rows: labels of (n,) come as (batch,), labels of (n, 1) as (batch, 1)."},
+    title={"zh": "批次保持特征与标签的形状和类型，原来的数据不变",
+           "en": "batches keep the shape and type of features and labels, which stay as they are"},
+    hint={"zh": "按行取：标签为 (n,) 时批次是 (batch,)，为 (n, 1) 时是 (batch, 1)。打乱下标，不要就地打乱数据。",
+          "en": "Take rows: labels of (n,) come as (batch,), labels of (n, 1) as (batch, 1). Shuffle indices, not the caller's data."},
 )
 def test_data_iter_shapes(student, rng):
     features = torch.randn(6, 3, generator=rng, dtype=F64)
     for shape in ((), (1,)):
         X, y = one_pass(student, 4, features, torch.randn(6, *shape, generator=rng))[0]
+        checks.assert_arguments_unchanged()
         checks.assert_shape(X, (4, 3), name="features")
         checks.assert_dtype(X, F64, name="features")
         checks.assert_shape(y, (4, *shape), name="labels")
@@ -317,7 +323,7 @@ def test_train_other_truth(student, rng, d, n):
 )
 def test_train_obeys_arguments(student, rng):
     w_true, b_true = random_truth(rng, 2)
-    w_true = 3 * w_true
+    w_true = 30 * w_true  # wherever training begins is near, beside it
     data = synthetic(rng, w_true, b_true, 64)
     w, _ = pair(student.train(*data, 1e-5, 2, 16))
     checks.require(way(checks.assert_shape(w, (2, 1), name="w").detach(), w_true) < 0.05, {

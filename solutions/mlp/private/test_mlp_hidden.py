@@ -32,7 +32,7 @@ def assert_shapes(params, d, h, q):
 
 
 def scores_of(X, params):
-    """What a perceptron with these parameters ought to give."""
+    """Return what a perceptron with these parameters should give."""
     W1, b1, W2, b2 = params
     hidden = X.flatten(1) @ W1 + b1
     return hidden.where(hidden > 0, torch.zeros_like(hidden)) @ W2 + b2
@@ -82,7 +82,7 @@ IN_GIVEN_ORDER = {
     "zh": "样本是按给定的次序使用的；每一轮都要重新随机打乱",
 }
 OTHER_DISTANCE = {
-    "en": "with these lr, num_epochs and batch_size, training goes another distance: are all three used as given?",
+    "en": "with these lr, num_epochs and batch_size, training goes a different distance: are all three used as given?",
     "zh": "按给定的 lr、num_epochs 和 batch_size，训练走过的距离不对：三者都照用了吗？",
 }
 
@@ -121,7 +121,7 @@ def test_relu_leaves_argument(student, rng):
 @criterion(
     "init_params", points=1,
     title={"zh": "任意个数的输入、隐藏单元和输出都对", "en": "right for any numbers of inputs, hidden units and outputs"},
-    hint={"zh": "使用参数，不要写死 784、256 或 10。", "en": "Use the arguments; fix no 784, 256 or 10."},
+    hint={"zh": "使用参数，不要写死 784、256 或 10。", "en": "Use the arguments instead of a fixed 784, 256 or 10."},
 )
 def test_init_params_any_sizes(student):
     for sizes in ((1, 2, 3), (30, 1, 2), (7, 40, 1)):
@@ -181,7 +181,7 @@ def test_mlp_any_size(student, rng):
     "mlp", points=1,
     title={"zh": "对 X 和四个参数的梯度正确", "en": "the gradients with respect to X and the four parameters are right"},
     hint={"zh": "计算图不能断：函数里不要用 .data、.detach() 或 torch.tensor(...)。",
-          "en": "The graph may not break: no .data, .detach() or torch.tensor(...) inside."},
+          "en": "The graph must not break: no .data, .detach() or torch.tensor(...) inside."},
     needs="mlp.values",
 )
 def test_mlp_gradient(student, rng):
@@ -208,7 +208,7 @@ def test_train_bends(student, rng):
     X, y = inner_and_outer(rng, 400)
     share = float((checks.assert_finite(scores_of(X, params), name="scores").argmax(dim=1) == y).float().mean())
     checks.require(share >= 0.82, {
-        "en": "the classes are not told apart well enough", "zh": "两类分得不够好",
+        "en": "the classes are not separated well enough", "zh": "两类分得不够好",
     })
 
 
@@ -309,10 +309,10 @@ def test_concise_obeys_arguments(student):
 @criterion(
     "concise", points=1,
     title={"zh": "以随机次序使用样本", "en": "uses the samples in random order"},
-    hint={"zh": "DataLoader 要 shuffle=True。", "en": "DataLoader takes shuffle=True."},
+    hint={"zh": "DataLoader 要 shuffle=True。", "en": "Pass shuffle=True to DataLoader."},
     needs="concise.shapes",
 )
 def test_concise_shuffles(student):
-    net = student.train_concise(torch.zeros(30, 100), SORTED, 64, 10, 0.5, 1, 1)
+    net = student.train_concise(torch.zeros(30, 100), SORTED, 64, 10, 2.0, 1, 1)  # far from where it begins
     scores = checks.assert_shape(net_of(net, torch.zeros(1, 100)), (1, 10), name="net(X)")
     assert_shuffled(checks.assert_finite(scores, name="net(X)").flatten())

@@ -180,7 +180,7 @@ def test_moodle_gets_the_points_a_question_has_and_no_wrong_option_as_right(tmp_
     xml = exporter.xml()
     assert "{2:MULTICHOICE:=one~%0%=two~%0%%50%three} {2:SHORTANSWER:" in xml
     told = {(loss.question, loss.words.en) for loss in exporter.losses}
-    assert ("odd", "Moodle weighs by whole numbers: it is worth 2 points there") in told
+    assert ("odd", "Moodle's weights are whole numbers: the question is worth 2 points there") in told
     assert not any(question == "four" and "whole" in words for question, words in told)
     assert ("none", "Moodle gives no points for choosing nothing") in told
     assert ("four", "a hint costs nothing in Moodle") in told

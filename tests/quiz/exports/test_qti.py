@@ -212,14 +212,14 @@ def test_what_canvas_cannot_do_is_told(tmp_path):
     said = {(loss.question, loss.words.en) for loss in exporter.losses}
     assert {
         ("one", "Canvas counts attempts by quiz, not by question"),
-        ("one", "Canvas knows no hints: left out"),
-        ("one.C", "Canvas gives no part of the points for one choice"),
-        ("some", "the package says exact, as QTI can, but Canvas credits by net whatever a package says"),
+        ("one", "Canvas has no hints: left out"),
+        ("one.C", "Canvas gives no partial credit for a single choice"),
+        ("some", "the package asks for exact, as QTI can, but Canvas always credits by net"),
         ("shapes", "Canvas weighs all blanks alike"),
         ("shapes.W", "a shape is accepted in three spellings only"),
         ("words.word", "what only the regex accepts is not accepted"),
-        ("words.number", "a number in a blank is accepted as it is written only"),
-        ("write", "Canvas cannot run Python: an essay to be graded by hand"),
+        ("words.number", "a number in a blank is accepted only as written"),
+        ("write", "Canvas cannot run Python: exported as an essay, to be graded by hand"),
     } <= said
 
 

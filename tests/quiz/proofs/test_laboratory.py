@@ -67,7 +67,7 @@ def test_every_wrong_key_is_refused(laboratory, tmp_path, name):
         ("one", 'A: {code: "1 + 2"', 'A: {text: "1 + 2"', "option A: there is nothing to run"),
         ("one", "claims: value == 2", "claims: valeu == 2", "the claim cannot be judged: there is no 'valeu'"),
         ("one", "claims: value == 2", "claims: []", "say what the right answers have in common"),
-        ("one", "claims: value == 2", "claims: value == 2, margin: {value: 3}", "right and wrong lie 1.5 times apart, not 3"),
+        ("one", "claims: value == 2", "claims: value == 2, margin: {value: 3}", "right and wrong differ by a factor of 1.5, not 3"),
         ("one", "claims: value == 2", "claims: value == 2, margin: {vale: 3}", "margin.vale: the evidence holds no such number"),
         ("one", "claims: value == 2", "claims: value == 2, probe: vallue", "there is no 'vallue'; allowed: enumerate_shapes, linreg_sgd, value"),
         ("one", "claims: value == 2", "claims: value == 2, setup: 1 / 0", "running it failed: probe value, line"),
@@ -75,24 +75,24 @@ def test_every_wrong_key_is_refused(laboratory, tmp_path, name):
         ("one", '"1 + 1"', '"__import__(\'os\')._exit(3)"', "running it failed: `probe`: the code ended its own process"),
         ("statement", "run: 2 > 1", "run: 2 > seed, claims: [value, x]", "there is no 'x'"),
         ("statement", "run: 2 > 1, seeds: [0]", "run: 2 > seed, seeds: [0, 5]", "running it says otherwise"),
-        ("statement", "run: 2 > 1", "run: two > 1", "running it ended in NameError"),
-        ("shapes", "accept: [[1], []]", "accept: [[1]]", "works as well but is not accepted: W (8, 1), b ()"),
+        ("statement", "run: 2 > 1", "run: two > 1", "running it raised NameError"),
+        ("shapes", "accept: [[1], []]", "accept: [[1]]", "also works but is not accepted: W (8, 1), b ()"),
         ("shapes", "accept: [[1], []]", "accept: [[1], [], [8]]", "b: (8,) is accepted but does not work"),
         ("shapes", "sizes: {m: [7, 5, 1]}", "sizes: {m: [7]}", "b (7, 1)"),
         ("words", '"0.1118"', '"0.1135"', "number: the key is 0.112, but running it gives 0.1135"),
         ("words", "is: 0.224", "is: 0.1135", "number: 0.1135 is too near the right value"),
-        ("words", "is: weight", "is: BIAS", "word: BIAS is called wrong but is accepted"),
+        ("words", "is: weight", "is: BIAS", "word: BIAS is listed as wrong but accepted"),
         ("words", "choice: \"'A'\"", "choice: \"'B'\"", "choice: the key is A, but running it gives B"),
         ("sum", "run: 2 * 1.5", "run: 2 * 1.6", "the key is 3, but running it gives 3.2"),
         ("sum", "is: 1.5, why", "is: 3.004, why", "3.004 is too near the right value"),
         ("varied", "expr: n - k", "expr: n + k", "only 0 of 6 sets of parameters have distinct wrong values"),
         ("varied", "answer: {run: n + k}", "answer: {run: n + m}", "answer.run fails on"),
-        ("varied", "answer: {run: n + k}", "answer: {run: torch.rand(()).item()}", "gives another value with another seed"),
+        ("varied", "answer: {run: n + k}", "answer: {run: torch.rand(()).item()}", "gives different values for different seeds"),
         ("pairs", 'Z: {text: "3", run: "3"}', 'Z: {text: "3", run: "4"}', "b-Z is not in the key but satisfies the claim"),
         ("steps", '"x = x * 3"', '"x = x + 3"', "order"),
-        ("write", "accept: [x.sum() / 5]", "accept: [x.sum() / 4]", "accept: x.sum() / 4 does not give what the answer gives"),
-        ("write", "is: x.sum()", "is: x.mean(0)", "wrong: x.mean(0) gives what the answer gives"),
-        ("write", "answer: x.mean()", "answer: x.meen()", "the answer ends in AttributeError"),
+        ("write", "accept: [x.sum() / 5]", "accept: [x.sum() / 4]", "accept: x.sum() / 4 does not give the same as the answer"),
+        ("write", "is: x.sum()", "is: x.mean(0)", "wrong: x.mean(0) gives the same as the answer"),
+        ("write", "answer: x.mean()", "answer: x.meen()", "running the answer raises AttributeError"),
     ],
 )  # fmt: skip
 def test_what_is_not_proved_says_why(prove, name, old, new, said):
@@ -173,7 +173,7 @@ def test_variants_are_those_that_were_checked(certified):
         assert variant.params["n"] > variant.params["k"]
         assert len({variant.answer, *(value for value, _ in variant.wrong)}) == 3
     quiz = tiny.load(certified.parents[1], tiny.SOURCE.replace("run: n + k", "run: k + n"))
-    with pytest.raises(UsageError, match="varied: its variants are not checked"):
+    with pytest.raises(UsageError, match="varied: its variants are unchecked"):
         certificates.variants_of(quiz, certificates.load(certified, quiz))
 
 
@@ -212,8 +212,8 @@ def question(tmp_path):
         ("x.sum( )", 0, "divide by the count"),
         ("x.mean() + 1e-2", 0, "its values are not the ones asked for"),
         ("x.mean(0, keepdim=True)", 0, "its shape is [1]"),
-        ("y.mean()", 0, "running it ends in NameError"),
-        ("open('/etc/passwd')", 0, "running it ends in"),
+        ("y.mean()", 0, "running it raises NameError"),
+        ("open('/etc/passwd')", 0, "running it raises"),
         ("exit(0)", 0, "SystemExit"),
         ("[1 for _ in iter(int, 1)]", 0, "did not return within"),
         ("x.fill_(0.5).mean()", 0, "values"),
@@ -241,7 +241,7 @@ def test_what_students_may_not_write_is_no_answer_of_the_authors(tmp_path, labor
     quiz = tiny.load(tmp_path)
     question = quiz.questions[-1].model_copy(update={"forbid": [name]})
     problems = prove_question(quiz, question, laboratory).problems
-    assert any(f"would be refused from a student: `{name}` may not be used" in words.en for words in problems)
+    assert any(f"would be refused if a student gave it: `{name}` may not be used" in words.en for words in problems)
 
 
 def test_tolerances_are_two_and_a_number_beyond_floats_is_judged(laboratory, question):
@@ -292,7 +292,7 @@ def test_a_key_that_is_run_is_kept_in_full(prove):
     proved = prove("varied", "answer: {run: n + k}", "answer: {run: (n + 5000) * (n + 4999) / 2}")
     assert all(variant["answer"].isdigit() for variant in proved.certificate.variants)
     assert [p.en for p in prove("varied", 'where: ["n > k"]', 'where: ["n > 99"]').problems] == [
-        "where: no set of parameters that was drawn fulfils it"
+        "where: no set of parameters drawn satisfies it"
     ]
 
 

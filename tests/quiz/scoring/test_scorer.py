@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.base.errors import SandboxError, UsageError
+from autograder.base.i18n import same
 from autograder.quiz.notation.parsing import FormatError
 from autograder.quiz.scoring import credit
 from autograder.quiz.scoring.markers import Variant, Verdict
@@ -248,7 +249,7 @@ def test_variants_that_were_not_checked_are_not_scored(quiz):
 
 def test_code_that_cannot_be_run_is_nobodys_zero(quiz):
     def broken(question, answer):
-        raise SandboxError("gone")
+        raise SandboxError(same("gone"))
 
     scored = Scorer(quiz, VARIANTS, broken).score(Sheet("ann", tiny.RIGHT))
     assert (scored.status, scored.score) == ("error", None)

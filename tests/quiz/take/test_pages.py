@@ -79,28 +79,28 @@ class Terminal:
 def test_a_quiz_in_a_terminal_by_keys(course):
     """Hint, wrong key, second attempt, language, back, several options, a typed answer, save and leave, resume."""
     terminal = Terminal(course, "tiny", "--lang", "en")
-    terminal.see("Tiny quiz").see("any key goes on").key(" ")
+    terminal.see("Tiny quiz").see("press any key").key(" ")
     terminal.see("question 1 of 6").see("a hint costs 25 %").key("h").see("hint: use your fingers")
     terminal.see("A  2 * 2").see("B  1 + 1").see("C  1 + 2")
-    terminal.key("z").key("a").see("not right").see("this is four").see("any key goes on").key(" ")
+    terminal.key("z").key("a").see("not right").see("this is four").see("press any key").key(" ")
     terminal.see("attempts left: 1; this one earns up to 50 %").key("l")
     terminal.see("哪一个等于二？").key("2").see("正确！").see("一加一等于二。").see("按任意键继续").key("l")
-    terminal.see("question 1 of 6").see("right answer: B").see("any key goes on").key(" ")
+    terminal.see("question 1 of 6").see("right answer: B").see("press any key").key(" ")
     terminal.see("question 2 of 6").see("[ ] A  2").key("a").see("[x] A  2").key("c").key("c").key("2").see(
         "[x] B  0"
     ).key("\r")
-    terminal.see("right!").see("any key goes on").key(" ")
-    terminal.see("question 3 of 6").key("\x1b[D").see("question 2 of 6").see("any key goes on").key(" ")
+    terminal.see("right!").see("press any key").key(" ")
+    terminal.see("question 3 of 6").key("\x1b[D").see("question 2 of 6").see("press any key").key(" ")
     terminal.see("question 3 of 6").key("q").see("saved in tiny.answers.json")
     assert terminal.end() == 0
     assert saved(course) == {
         "one": {"attempts": ["C", "B"], "hints": 1},
         "some": {"attempts": [["A", "C"]], "hints": 0},
     }
-    again = Terminal(course, "tiny", "--lang", "en").see("any key goes on").key(" ").see("question 3 of 6").key("1")
-    again.see("right!").see("any key goes on").key(" ").see("question 4 of 6").see("W (a shape)").key("eight\r")
+    again = Terminal(course, "tiny", "--lang", "en").see("press any key").key(" ").see("question 3 of 6").key("1")
+    again.see("right!").see("press any key").key(" ").see("question 4 of 6").see("W (a shape)").key("eight\r")
     again.see("eight is not a shape").see("this costs no attempt")
-    again.see("W (a shape)").key("8x1\r").see("b (a shape)").key("1\r").see("right!").see("any key goes on").key("q")
+    again.see("W (a shape)").key("8x1\r").see("b (a shape)").key("1\r").see("right!").see("press any key").key("q")
     again.see("saved in")
     assert again.end() == 0
     assert saved(course)["shapes"]["attempts"] == [{"W": "8x1", "b": "1"}]
@@ -134,7 +134,7 @@ def test_a_quiz_through_a_pipe_to_the_end(course):
 
 
 def test_a_small_terminal_shows_what_was_ticked_and_control_d_saves(course):
-    terminal = Terminal(course, "tiny", "--lang", "en", size=(3, 40)).see("any key goes on").key(" ")
+    terminal = Terminal(course, "tiny", "--lang", "en", size=(3, 40)).see("press any key").key(" ")
     terminal.see("C  1 + 2").key(">").see("[ ] C")
     terminal.child.logfile_read = drawn = io.StringIO()
     terminal.key("a").see("[x] A").key("a").see("[ ] A").key("\x04").see("saved in tiny.answers.json")
@@ -185,7 +185,7 @@ def test_what_is_filled_in_stays_while_the_language_is_changed(course):
     out = plainly(course, ">\n" * 3 + "8x1\nl\n1x1\nq\n", "tiny", "--plain", "--lang", "zh")
     assert "W = 8x1" in out
     assert "right!" in out
-    terminal = Terminal(course, "tiny", "--lang", "en", "--out", "b.json").see("any key goes on").key(" ").key(">")
+    terminal = Terminal(course, "tiny", "--lang", "en", "--out", "b.json").see("press any key").key(" ").key(">")
     terminal.see("[ ] A  2").key("a").see("[x] A  2").key("l").see("哪些是偶数？").see("[x] A  2").key("q").see(
         "已保存在"
     )
@@ -226,7 +226,7 @@ def test_leaving_is_possible_everywhere_and_none_is_an_answer(course):
     tiny.make(course, SOURCE.replace("key: [A, C]", "key: [], none_correct: true".replace(", ", "\n    ")))
     assert "saved in" in plainly(course, ">\n" * 6 + "q\n", "tiny", "--plain", "--lang", "en")
     out = plainly(course, ">\n\n-\nq\n", "tiny", "--plain", "--lang", "en")
-    assert "letters out of A/B/C/D, please, or - for none" in out
+    assert "choose letters from A/B/C/D, or - for none" in out
     assert "right!" in out
     assert saved(course)["some"]["attempts"] == [[]]
 
@@ -241,8 +241,8 @@ def test_answers_that_cannot_be_read_are_asked_again(course):
     out = plainly(
         course, "Z\nA B\n" + "9" * 5_000 + "\n" + "B" * 5_000 + "\nＢ\nquit\n", "tiny", "--plain", "--lang", "en"
     )
-    assert "letters out of A/B/C, please" in out
-    assert "one of A/B/C, please" in out
+    assert "choose letters from A/B/C" in out
+    assert "choose one of A/B/C" in out
     assert saved(course)["one"]["attempts"] == ["B"]
 
 
@@ -270,10 +270,10 @@ OPTIONS = ", ".join(f'{letter}: {{text: "{letter.lower()}."}}' for letter in "AB
 def test_letters_of_options_are_no_commands(course):
     """With 17 options h, l and q are three of them; with a colon they are commands, and a word in quotes is an answer."""
     tiny.make(course, MANY.replace("OPTIONS", OPTIONS))
-    terminal = Terminal(course, "tiny", "--lang", "en").see("any key goes on").key(" ")
+    terminal = Terminal(course, "tiny", "--lang", "en").see("press any key").key(" ")
     terminal.see("of the points: :h").see("(H, L, Q: options here; commands: :h, :l, :q)").see("[ ] Q").key(":h")
     terminal.see("hint: three").see("[ ] Q").key("h").see("[x] H").key("l").see("[x] L").key("q").see("[x] Q").key("\r")
-    terminal.see("right!").see("any key goes on").key(":q").see("saved in")
+    terminal.see("right!").see("press any key").key(":q").see("saved in")
     assert terminal.end() == 0
     assert saved(course)["many"] == {"attempts": [["H", "L", "Q"]], "hints": 1}
     lines = ":h\nh l q\nskip\nh\n" + '"h"\ntwo\n2\n'

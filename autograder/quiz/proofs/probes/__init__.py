@@ -1,4 +1,4 @@
 """What a proof runs for each option, in the confined worker: modules of one function ``probe(code, args, seed)``.
 
-They know nothing but torch, since only their text travels; their text is part of what a certificate is made for.
+They use only torch and the standard library, since only their text travels; a certificate covers that text.
 """

@@ -1,0 +1,84 @@
+"""Notices whether a call changes the arguments that it may not change, and the iterator that it returns as well.
+
+The body of a generator runs while somebody takes its items, after the call. What it changes then and puts back before
+its end was changed all the same, so the arguments are compared after the first item, after the last, and wherever
+torch has counted a change in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+
+from autograder.sandbox.wire import to_bytes
+
+_Content = tuple[torch.Size, torch.dtype, bool, bytes]
+
+
+class Frozen:
+    """Watches tensors that must stay as they are.
+
+    Args:
+        tensors: the tensors by their index among the arguments.
+    """
+
+    def __init__(self, tensors: Mapping[int, torch.Tensor]) -> None:
+        self._tensors = dict(tensors)
+        self._before = {index: _content(tensor) for index, tensor in tensors.items()}
+        self._counted: list[int] | None = None
+        self._changed: set[int] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._tensors)
+
+    @property
+    def changed(self) -> list[int]:
+        """The indices of the tensors found changed so far."""
+        return sorted(self._changed)
+
+    def compare(self) -> None:
+        """Compare all of them with what they were."""
+        self._changed |= {i for i, tensor in self._tensors.items() if _content(tensor) != self._before[i]}
+
+    def compare_after_item(self) -> None:
+        """Compare all of them, unless torch has counted no change since the item before."""
+        counted = [change_count(tensor) for tensor in self._tensors.values()]
+        if counted != self._counted:
+            self.compare()
+        self._counted = counted
+
+
+def take_next(iterator: Iterator[Any], frozen: Frozen) -> list[Any]:
+    """Return the next item of an iterator in a list, empty at its end, and compare what must stay."""
+    try:
+        items = [next(iterator)]
+    except StopIteration:
+        frozen.compare()
+        return []
+    frozen.compare_after_item()
+    return items
+
+
+def take_first(iterator: Iterator[Any], most: int, frozen: Frozen) -> list[Any]:
+    """Return the first items of an iterator, and compare what must stay."""
+    items: list[Any] = []
+    while len(items) < most and (item := take_next(iterator, frozen)):
+        items += item
+    frozen.compare()
+    return items
+
+
+def change_count(tensor: torch.Tensor) -> int:
+    """Return how many changes in place torch has counted; it sees none that go through ``.data`` or numpy."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def is_iterator(value: Any) -> bool:
+    """Return whether taking its items uses it up."""
+    return hasattr(type(value), "__next__")
+
+
+def _content(tensor: torch.Tensor) -> _Content:
+    return tensor.shape, tensor.dtype, tensor.requires_grad, to_bytes(tensor)

@@ -1,0 +1,111 @@
+"""What magics leave in a name: lines of output, captured output, a measurement; and what the shell does not know."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+
+class Ignored:
+    """Whatever else is asked of the shell: there, empty, and of no effect."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self
+
+    def __call__(self, *positional: Any, **_: Any) -> Any:
+        """A decorator leaves what it decorates as it is."""
+        return positional[0] if len(positional) == 1 and callable(positional[0]) else self
+
+    def __getitem__(self, _: Any) -> Self:
+        return self
+
+    def __setitem__(self, *_: Any) -> None:
+        pass
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __contains__(self, _: Any) -> bool:
+        return False
+
+    def __len__(self) -> int:
+        return 0
+
+
+class Lines(list[str]):
+    """What a shell line printed, in the three forms that IPython gives it."""
+
+    @property
+    def n(self) -> str:
+        """As one text."""
+        return "\n".join(self)
+
+    @property
+    def s(self) -> str:
+        """In one line."""
+        return " ".join(self)
+
+    @property
+    def l(self) -> list[str]:  # noqa: E743 -- IPython's name
+        """As a list."""
+        return self
+
+    nlstr, spstr, list = n, s, l
+
+
+class Captured:
+    """What ``%%capture NAME`` leaves in the name.
+
+    Args:
+        display: shows a value again.
+    """
+
+    stdout = stderr = ""
+
+    def __init__(self, display: Callable[..., None]) -> None:
+        self._display = display
+        self.outputs: list[Any] = []
+
+    def add(self, *values: Any, **_: Any) -> None:
+        """Keep what was displayed."""
+        self.outputs.extend(values)
+
+    def show(self) -> None:
+        """Show it again."""
+        sys.stdout.write(self.stdout)
+        sys.stderr.write(self.stderr)
+        for value in self.outputs:
+            self._display(value)
+
+    __call__ = show
+
+    def __str__(self) -> str:
+        return self.stdout
+
+
+class Measurement:
+    """What ``%timeit -o`` gives.
+
+    Args:
+        loops: how often the code ran in each run.
+        seconds: how long each run took.
+    """
+
+    def __init__(self, loops: int, seconds: list[float]) -> None:
+        self.loops, self.all_runs, self.repeat = loops, seconds, len(seconds)
+        self.timings = [second / loops for second in seconds]
+        self.best, self.worst = min(self.timings), max(self.timings)
+        self.average = sum(self.timings) / self.repeat
+        self.stdev = (sum((t - self.average) ** 2 for t in self.timings) / self.repeat) ** 0.5
+        self.compile_time = 0.0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.average:.3g} s ± {self.stdev:.3g} s per loop "
+            f"(mean ± std. dev. of {self.repeat} runs, {self.loops} loops each)"
+        )
+
+    __repr__ = __str__

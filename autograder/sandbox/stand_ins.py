@@ -1,0 +1,188 @@
+"""What libraries and notebooks find instead of things that a process without a kernel has not: put in place once.
+
+`get_ipython` by import, wherever a library asks for it; `display` and `clear_output`; a shell for those that want to
+set it up; progress bars where tqdm is not installed; a `DataLoader` without worker processes. IPython is not imported
+for this: what is not there yet will find ours. For processes of ours only, never for a student's own Jupyter.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import types
+from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
+from typing import Any, Self
+
+from autograder.sandbox import notes
+from autograder.sandbox.shell import Shell
+
+_QUESTION = "IPython.core.getipython"
+
+_shells: list[Shell] = []  # at most one: that of the notebook that runs
+
+
+def use_shell(shell: Shell) -> None:
+    """From now on this is the shell that everybody finds."""
+    _shells[:] = [shell]
+    _adapt_ipython()
+    _adapt_loader()
+
+
+def put_in_place() -> None:
+    """Prepare a process that students' code will run in."""
+    _adapt_ipython()
+    _adapt_loader()
+    _adapt_event_loop()
+    if importlib.util.find_spec("tqdm") is None:
+        _add_progress_bars()
+
+
+def _get_ipython() -> Shell | None:
+    return _shells[0] if _shells else None
+
+
+def _adapt_ipython() -> None:
+    """Before IPython is imported its module for the question is ours; afterwards what is there is replaced."""
+    for name, names in _REPLACED.items():
+        module = sys.modules.get(name)
+        if module is None and name == _QUESTION:
+            module = _add_module(name)
+        for attribute, ours in names.items() if module else ():
+            # only what is not ours yet: to write to a page is to copy it, in every worker
+            if getattr(module, attribute, None) is not ours:
+                setattr(module, attribute, ours)
+    shells = sys.modules.get("IPython.core.interactiveshell")
+    if shells is not None and "instance" not in vars(shells.InteractiveShell):
+        shells.InteractiveShell.instance = _get_ipython  # matplotlib_inline would have it made
+
+
+def _display(*values: Any, **options: Any) -> None:
+    if _shells:
+        _shells[0].display(*values, **options)
+
+
+def _clear_output(wait: bool = False) -> None:
+    if _shells:
+        _shells[0].clear_output(wait)
+
+
+_REPLACED: dict[str, dict[str, object]] = {
+    _QUESTION: {"get_ipython": _get_ipython},
+    "IPython": {"get_ipython": _get_ipython},
+    "IPython.core.display_functions": {"display": _display, "clear_output": _clear_output},
+    "IPython.display": {"display": _display, "clear_output": _clear_output},
+}
+
+
+# -- torch -------------------------------------------------------------------------------------------------------------
+
+
+def _adapt_loader() -> None:
+    """A `DataLoader` iterates in its own process, whatever it was asked; its batches are those of ``num_workers=0``."""
+    loaders = sys.modules.get("torch.utils.data.dataloader")
+    if loaders is None or hasattr(loaders.DataLoader._get_iterator, "original"):
+        return
+    original = loaders.DataLoader._get_iterator
+
+    def _get_iterator(self: Any) -> Any:
+        if not self.num_workers:
+            return original(self)
+        notes.add("workers")
+        asked = self.num_workers, self.timeout
+        self.num_workers = self.timeout = 0
+        try:
+            return original(self)
+        finally:
+            self.num_workers, self.timeout = asked
+
+    _get_iterator.original = original  # type: ignore[attr-defined]
+    loaders.DataLoader._get_iterator = _get_iterator
+
+
+# -- asyncio -----------------------------------------------------------------------------------------------------------
+
+
+class _End:
+    """One end of a pipe, where asyncio would use a socket, to wake its loop up from another thread."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        os.set_blocking(descriptor, False)
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def recv(self, size: int) -> bytes:
+        return os.read(self._descriptor, size)
+
+    def send(self, content: bytes) -> int:
+        return os.write(self._descriptor, content)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def _adapt_event_loop() -> None:
+    """Event loops work where no socket may be opened."""
+    from asyncio.selector_events import BaseSelectorEventLoop
+
+    def _make_self_pipe(self: Any) -> None:
+        self._ssock, self._csock = map(_End, os.pipe())
+        self._internal_fds += 1
+        self._add_reader(self._ssock.fileno(), self._read_from_self)
+
+    BaseSelectorEventLoop._make_self_pipe = _make_self_pipe  # type: ignore[attr-defined]
+
+
+# -- tqdm --------------------------------------------------------------------------------------------------------------
+
+
+class _Bar:
+    """A progress bar that nobody sees."""
+
+    def __init__(self, iterable: Any = None, *_: Any, total: float | None = None, **__: Any) -> None:
+        self.iterable, self.total, self.n = iterable, total, 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.iterable)
+
+    def __len__(self) -> int:
+        return int(self.total) if self.iterable is None and self.total is not None else len(self.iterable)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def update(self, n: float = 1) -> None:
+        self.n += n  # type: ignore[assignment]
+
+    @classmethod
+    def write(cls, words: str, *_: Any, **__: Any) -> None:
+        print(words)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *_, **__: None
+
+
+def _add_progress_bars() -> None:
+    def trange(*numbers: int, **options: Any) -> _Bar:
+        return _Bar(range(*numbers), **options)
+
+    modules = {name: _add_module(f"tqdm.{name}") for name in ("auto", "notebook", "autonotebook", "std")}
+    package = _add_module("tqdm")
+    package.__path__ = []
+    for module in (package, *modules.values()):
+        vars(module).update(tqdm=_Bar, trange=trange)
+    vars(package).update(modules, tqdm_notebook=_Bar, tnrange=trange)
+
+
+def _add_module(name: str) -> types.ModuleType:
+    module = sys.modules[name] = types.ModuleType(name)
+    module.__spec__ = ModuleSpec(name, None)  # without one, asking whether it is there is an error
+    return module

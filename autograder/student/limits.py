@@ -1,0 +1,194 @@
+"""Says which limit of the sandbox was in the way of a student's code, and what to write instead.
+
+A failure comes as text from a process that proves nothing. What is made of it is a sentence for the student whose code
+it was, so the worst that a forged one does is to mislead its own author.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from autograder.base.i18n import Text, text
+from autograder.sandbox.cells import Failure
+from autograder.sandbox.confine import MAX_FILE_MB
+from autograder.sandbox.workfolder import FILES_PER_MB
+
+
+@dataclass(frozen=True)
+class Room:
+    """What the code of a submission has at its disposal.
+
+    Args:
+        memory_mb: memory.
+        scratch_mb: size of its folder for files; 0 where it has none.
+        has_files: it has the files beside the notebook, and may write to their folder.
+    """
+
+    memory_mb: int
+    scratch_mb: int = 0
+    has_files: bool = False
+
+
+@dataclass(frozen=True)
+class _Limit:
+    """How a failure looks that comes of a limit, and the words for it.
+
+    Args:
+        kinds: the exception's type, a pattern.
+        message: what it says, likewise.
+        words: None where this is no limit after all.
+        place: one of the lines it went through, as file and source, likewise.
+        always: it is the same where nothing is confined.
+    """
+
+    kinds: str
+    message: str
+    words: Callable[[Room, re.Match[str]], Text | None]
+    place: str = ""
+    always: bool = False
+
+
+def limit_of(failure: Failure, room: Room, surroundings: object) -> Text | None:
+    """The limit that made the student's code fail, where one did.
+
+    Args:
+        failure: the exception.
+        room: what the code had.
+        surroundings: in the worker's own words, ``full``, ``confined`` or nothing.
+    """
+    if surroundings == "full" and room.scratch_mb:
+        return _no_room(room.scratch_mb)
+    places = "\n".join(f"{label} {source}" for label, _, _, source in failure.frames)
+    for limit in _LIMITS:
+        if surroundings != "confined" and not limit.always:
+            continue
+        found = re.search(limit.message, failure.message)
+        if found and re.fullmatch(limit.kinds, failure.kind) and re.search(limit.place, places, re.MULTILINE):
+            return limit.words(room, found)
+    return None
+
+
+def passed_over(what: object, name: str) -> Text | None:
+    """What to say of something that was not done, by the word for it that a worker sends; None of an unknown one."""
+    match what:
+        case "workers":
+            return text(
+                "num_workers: no other process can be started here, so the DataLoader loads in this one, as with "
+                "num_workers=0; the batches are the same. Nothing needs to be changed."
+            )
+        case "run":
+            return text(
+                "%run {name} did nothing: only the notebook is read, not the files beside it; "
+                "paste the content of {name} into a cell",
+                name=name,
+            )
+        case "writefile":
+            return text(
+                "%%writefile {name} did nothing: no files can be written here; "
+                "take the %%writefile line away, so that the cell itself defines what is in it, and import nothing "
+                "from it",
+                name=name,
+            )
+        case _:
+            return None
+
+
+def _no_room(size_mb: int) -> Text:
+    return text(
+        "there is no room left for files: the code may keep {size} MB in at most {count} files",
+        size=size_mb,
+        count=size_mb * FILES_PER_MB,
+    )
+
+
+def _memory(room: Room, _: re.Match[str]) -> Text:
+    return text("the code may use {size} MB of memory", size=room.memory_mb)
+
+
+def _input(*_: object) -> Text:
+    return text("nobody is there to answer input(): write the value into the cell instead, as in n = 5")
+
+
+def _network(*_: object) -> Text:
+    return text(
+        "there is no network here: what the code needs must lie in the cell itself or in the data of the assignment"
+    )
+
+
+def _processes(*_: object) -> Text:
+    return text(
+        "no other process can be started here: do the work in the notebook's own process, with a plain loop instead of "
+        "a pool and Python's functions instead of commands"
+    )
+
+
+def _compiler(*_: object) -> Text:
+    return text("torch.compile cannot be used here, since it starts a compiler: call the function or network as it is")
+
+
+def _files(room: Room, _: re.Match[str]) -> Text:
+    if room.has_files or room.scratch_mb:
+        return text(
+            "files can be written in the working folder only: use a name without a folder in front, such as best.pt"
+        )
+    return text(
+        "no files can be written here, and none can be read but the data of the assignment: keep what you need in a "
+        "variable, as in best = copy.deepcopy(net.state_dict()), or in io.BytesIO() instead of a file"
+    )
+
+
+def _large_file(room: Room, _: re.Match[str]) -> Text:
+    return text("a file can have at most {size} MB here", size=MAX_FILE_MB) if room.has_files else _files(room, _)
+
+
+def _module(room: Room, found: re.Match[str]) -> Text | None:
+    if room.has_files:
+        return text("a module `{name}` is neither installed here nor beside the notebook", name=found[1])
+    return text(
+        "only the notebook is read, not the files beside it, and no module `{name}` is installed here: "
+        "if {name}.py is yours, paste its functions into the notebook",
+        name=found[1],
+    )
+
+
+def _missing_file(room: Room, _: re.Match[str]) -> Text | None:
+    if room.has_files:
+        return None
+    return text(
+        "only the notebook is read, not the files beside it: what the code needs of them must stand in a cell; "
+        "the data of the assignment keeps the place it has in the assignment's folder"
+    )
+
+
+_REFUSED = r"\[Errno (?:1|13)\] (?:Operation not permitted|Permission denied)"
+_NO_FILE = (
+    r"open file failed with strerror: (?:Permission denied|Operation not permitted)|^Parent directory .* does not exist"
+    r"|^File .* cannot be opened"
+)
+_WRITES = r"\(.*['\"][wax][bt+]*['\"]|\.(?:write_text|write_bytes|mkdir|makedirs|save|savefig|dump|to_csv)\("
+_LIMITS = (
+    _Limit(r".*", r"can't allocate memory|Cannot allocate memory", _memory, always=True),
+    _Limit(r"MemoryError|_ArrayMemoryError", r"", _memory, always=True),
+    _Limit(r"EOFError", r"^EOF when reading a line", _input, always=True),
+    _Limit(r"gaierror|URLError|\w*Connection\w*|MaxRetryError|\w*Timeout", r"Errno|resolv|reach", _network),
+    _Limit(r"PermissionError", _REFUSED + "$", _network, place=r"^(?:.*/)?(?:socket|socketserver)\.py "),
+    _Limit(
+        r"PermissionError|BlockingIOError|OSError",
+        _REFUSED + "$",
+        _processes,
+        place=r"subprocess\.py|multiprocessing/|concurrent/futures|\bfork|\bspawn|\bpopen",
+    ),
+    _Limit(r".*", r"No usable temporary|Errno|compiler", _compiler, place=r"torch\.compile\b|_inductor|_dynamo"),
+    _Limit(r"PermissionError", _REFUSED + r": b?['\"]", _files),
+    _Limit(r"FileNotFoundError", r"No usable temporary directory", _files),
+    _Limit(r"FileNotFoundError", r"\[Errno 2\]", _files, place=_WRITES),
+    _Limit(r"RuntimeError", _NO_FILE, _files),
+    _Limit(r"OperationalError", r"unable to open database|access permission denied|readonly database", _files),
+    _Limit(r"OSError", r"non-existent directory|Read-only file system|errno = 13\b", _files),
+    _Limit(r"OSError", r"\[Errno 27\]", _large_file),
+    _Limit(r"ModuleNotFoundError", r"^No module named '(\w+)'", _module, always=True),
+    _Limit(r"FileNotFoundError|OSError", r"\[Errno 2\] |not found\.$", _missing_file, always=True),
+)
+"""From the special to the general: the first that fits is said."""

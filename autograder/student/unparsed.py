@@ -1,0 +1,74 @@
+"""Cells that are not Python, and what is missing because of them: it is said once, at the cell itself."""
+
+from __future__ import annotations
+
+import re
+
+from autograder.base.i18n import Text, text
+from autograder.course.submission import Cell, tell_label
+from autograder.sandbox.cells import Failure
+
+_SYNTAX = ("SyntaxError", "IndentationError", "TabError")
+_UNDEFINED = re.compile(r"name '(\w+)' is not defined")
+
+
+class Unparsed:
+    """The cells of one submission that could not be parsed, or failed only because of an earlier one."""
+
+    def __init__(self) -> None:
+        self._first: dict[int, Text] = {}  # by position: where the syntax error is
+        self._after: dict[int, Text] = {}  # by position: the place that its failure follows from
+        self._cells: dict[int, Cell] = {}
+
+    def add(self, position: int, cell: Cell, failure: Failure) -> bool:
+        """Note a failure of a cell; return whether it only follows from an earlier syntax error."""
+        self._cells[position] = cell
+        if is_syntax_error(failure, cell):
+            self._first.setdefault(position, _place(failure, cell))
+            return False
+        missing = self.cause_of(failure)
+        if missing is not None:
+            self._after.setdefault(position, missing[1])
+        return missing is not None
+
+    def cause_of(self, failure: Failure) -> tuple[str, Text] | None:
+        """Return the name that is missing and where the syntax error is that a failure follows from."""
+        missing = _UNDEFINED.match(failure.message) if failure.kind == "NameError" else None
+        place = self.place_of(missing[1]) if missing else None
+        return (missing[1], place) if missing and place is not None else None
+
+    def place_of(self, name: str) -> Text | None:
+        """Return where the syntax error is for which a name is missing, if that is the reason."""
+        places = {**self._after, **self._first}
+        return next((places[at] for at in sorted(places) if _binds(self._cells[at].source, name)), None)
+
+    def is_first(self, position: int) -> bool:
+        """Has this cell a syntax error?"""
+        return position in self._first
+
+
+def is_syntax_error(failure: Failure, cell: Cell) -> bool:
+    """Could the cell itself not be parsed? Not what ``eval`` raises, which has frames that ran."""
+    ran = any(name for label, _, name, _ in failure.frames if label == cell.label)
+    return failure.kind in _SYNTAX and not ran and len(failure.frames) <= 1
+
+
+def _place(failure: Failure, cell: Cell) -> Text:
+    line = failure.frames[0][1] if failure.frames else 0
+    if cell.number is not None or not line:
+        return tell_label(cell.label)
+    return text("{place}, line {line}", place=tell_label(cell.label), line=line)
+
+
+def _binds(source: str, name: str) -> bool:
+    """Would this text give a value to the name, as far as one can see in text that is not Python?"""
+    word = re.escape(name)
+    return bool(
+        re.search(
+            rf"^\s*(?:async\s+)?(?:def|class)\s+{word}\b"
+            rf"|^\s*(?:[\w*]+\s*,\s*)*{word}\s*(?:,\s*[\w*]+\s*)*(?::[^=\n]+)?=(?!=)"
+            rf"|^\s*(?:from\b.*)?\bimport\b.*\b{word}\b",
+            source,
+            re.MULTILINE,
+        )
+    )

@@ -1,0 +1,139 @@
+"""Notebooks without a rubric: what works in Jupyter works confined, in a folder that bears the assignment's name."""
+
+import jupyter_cells as cells
+import pytest
+import tiny_course as tiny
+from nbformat import from_dict
+
+from autograder.gradebook import plain_notebooks as runner
+from autograder.sandbox import confine
+
+pytestmark = pytest.mark.skipif(not confine.is_available(), reason="this machine confines nothing")
+
+
+@pytest.fixture(scope="module")
+def ours():
+    with runner.NotebookRunner(2) as ours:
+        yield ours
+
+
+@pytest.fixture
+def outcome(ours, tmp_path):
+    """Sources -> the outputs of each cell."""
+
+    def outcome(*sources, **files):
+        folder = tmp_path / "week 1"
+        folder.mkdir()
+        for name, content in files.items():
+            (folder / f"{name}.py").write_text(content)
+        notebook = from_dict(tiny.notebook(*sources))
+        ours.run(notebook, folder)
+        return [cell.outputs for cell in notebook.cells]
+
+    return outcome
+
+
+def errors(outputs):
+    return ["\n".join(o.traceback) for shown in outputs for o in shown if o.output_type == "error"]
+
+
+@pytest.mark.parametrize("sources", cells.SHELL.values(), ids=cells.SHELL)
+def test_cells_of_jupyter_run(outcome, sources):
+    assert errors(outcome(*sources, "assert ok")) == []
+
+
+@pytest.mark.parametrize("source", cells.FILES.values(), ids=cells.FILES)
+def test_files_are_written_read_and_removed(outcome, source):
+    assert errors(outcome(source, "assert ok")) == []
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        ["from helpers import half\nok = half(4) == 2"],
+        ["%run helpers.py", "ok = width == 3 and half(4) == 2"],
+        ["%run helpers", "ok = width == 3"],
+        ["scale = 2\n%run -i scaled.py", "ok = scaled == 10"],
+        ["%%writefile doubling.py\ndef double(x):\n    return 2 * x", "from doubling import double\nok = double(2) == 4"],
+        ["%%writefile a.txt\none", "%%writefile -a a.txt\ntwo", "ok = open('a.txt').read() == 'one\\ntwo\\n'"],
+        ["import os\nok = os.path.basename(os.getcwd()) == 'week 1'"],
+        ["files = !ls\nok = files == ['helpers.py', 'scaled.py']"],
+        ["!mkdir -p out/in\n%cd out\n!mkdir more\n%cd -\nimport os\nok = os.path.isdir('out/more') and os.path.isdir('out/in')"],
+        ["import shutil\nshutil.copy('helpers.py', 'other.py')\nshutil.copytree('.', 'all')\nimport other\nok = other.width == 3"],
+    ],
+)  # fmt: skip
+def test_files_beside_the_notebook_are_there(outcome, sources):
+    files = {"helpers": "width = 3\ndef half(x):\n    return x / 2\n", "scaled": "scaled = 5 * scale\n"}
+    assert errors(outcome(*sources, "assert ok", **files)) == []
+
+
+def test_a_missing_script_is_an_error_of_its_cell(outcome):
+    (error,) = errors(outcome("%run nowhere.py", "1"))
+    assert "FileNotFoundError" in error and error.startswith("code cell 1, line 1")
+
+
+def test_an_error_in_a_script_names_its_line(outcome):
+    (error,) = errors(outcome("%run broken.py", broken="x = 1\n\n1 / 0\n"))
+    assert "broken.py, line 3\n    1 / 0" in error
+
+
+def test_the_cell_with_the_endless_loop_fails_alone(outcome):
+    shown = outcome("def f(): return 2\nprint('begins')\nx = 1\nwhile True:\n    pass", "f() + x")
+    assert shown[0][0].text == "begins\n"
+    (error,) = errors(shown)
+    assert error.startswith("code cell 1, line ") and error.endswith("within 2 s; is there an endless loop?")
+    assert shown[0][1].ename == "StudentTimeout"
+    assert shown[1][0].data["text/plain"] == "3"
+
+
+def test_one_that_goes_on_all_the_same_is_left_out(outcome):
+    catching = "import time\nwhile True:\n    try:\n        time.sleep(60)\n    except BaseException: pass"
+    shown = outcome("x = 1", catching, "x")
+    assert (len(errors(shown)), shown[2][0].data["text/plain"]) == (1, "1")
+
+
+def test_clearing_leaves_what_comes_after(outcome):
+    (shown,) = outcome(
+        "from IPython.display import clear_output, display\nfor n in range(3):\n    clear_output(wait=True)\n    display(n)\nclear_output(wait=True)"
+    )
+    assert [output.data["text/plain"] for output in shown] == ["2"]
+
+
+@pytest.mark.parametrize("loader", cells.LOADERS.values(), ids=cells.LOADERS)
+def test_a_loader_with_workers_loads(outcome, loader):
+    assert errors(outcome(cells.LOADER_CELL.format(loader=loader), "assert ok")) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("open('/left-behind', 'w')", "in the working folder only"),
+        ("import os\nos.fork()", "no other process"),
+        ("import socket\nsocket.socket()", "no network"),
+        ("input()", "nobody is there"),
+        ("import nowhere", "neither installed here nor beside the notebook"),
+        ("open('large', 'wb').write(bytes(200 << 20))", "at most 128 MB"),
+    ],
+)
+def test_a_limit_is_named(outcome, source, words):
+    (error,) = errors(outcome(source))
+    assert words in error
+
+
+def test_folders_inside_folders_do_no_harm_to_the_next_one(ours, outcome, tmp_path):
+    deep = "import os\nfor n in range(3000):\n    os.mkdir('d' * 200)\n    os.chdir('d' * 200)"
+    outcome(deep)
+    notebook = from_dict(tiny.notebook("import os\nos.listdir()"))
+    (tmp_path / "next").mkdir()
+    ours.run(notebook, tmp_path / "next")
+    assert notebook.cells[0].outputs[0].data["text/plain"] == "[]"
+
+
+def test_nothing_is_left_of_the_one_before(ours, tmp_path):
+    first, second = (
+        from_dict(tiny.notebook(source)) for source in ("open('mine', 'w').close()", "import os\nos.listdir()")
+    )
+    (tmp_path / "same").mkdir()
+    ours.run(first, tmp_path / "same")
+    ours.run(second, tmp_path / "same")
+    assert second.cells[0].outputs[0].data["text/plain"] == "[]"

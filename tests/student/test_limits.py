@@ -1,0 +1,80 @@
+"""What the sandbox forbids is said as that: which limit, and what to write instead."""
+
+import jupyter_cells as cells
+import pytest
+
+FILES = "no files can be written here"
+NOTEBOOK = "only the notebook is read"
+PROCESS = "no other process can be started here"
+NETWORK = "there is no network here"
+
+FORBIDDEN = {
+    **dict.fromkeys((source for name, source in cells.FILES.items() if name != "a database"), FILES),
+    cells.FILES["a database"]: FILES,
+    "import os\nos.remove('a')": FILES,
+    "import torch\ntorch.save({}, 'models/best.pt')": FILES,
+    "open('/content/x.json', 'w')": FILES,
+    "open('/etc/passwd')": "none can be read but the data of the assignment",
+    "from helpers import half": f"{NOTEBOOK}, not the files beside it, and no module `helpers` is installed",
+    "import helpers.more": "paste its functions into the notebook",
+    "open('train.csv')": NOTEBOOK,
+    "import numpy as np\nnp.loadtxt('train.csv')": NOTEBOOK,
+    "%run settings.py": "%run settings.py did nothing",
+    "%run settings": "paste the content of settings.py into a cell",
+    "%%writefile doubling.py\nx = 1": "%%writefile doubling.py did nothing: no files can be written here",
+    "import subprocess\nsubprocess.run(['ls'])": PROCESS,
+    "import os\nos.popen('ls')": PROCESS,
+    "import os\nos.fork()": PROCESS,
+    "import multiprocessing\nmultiprocessing.Process(target=print).start()": PROCESS,
+    "import multiprocessing\nmultiprocessing.Pool(2)": PROCESS,
+    "from concurrent.futures import ProcessPoolExecutor\nProcessPoolExecutor().submit(print)": PROCESS,
+    "import torch\ntorch.compile(torch.nn.Linear(1, 1))(torch.ones(1, 1))": "torch.compile cannot be used here",
+    "import urllib.request\nurllib.request.urlopen('http://example.com')": NETWORK,
+    "import socket\nsocket.create_connection(('example.com', 80))": NETWORK,
+    "import socket\nsocket.socket()": NETWORK,
+    "name = input('name? ')": "nobody is there to answer input()",
+}
+
+NOT_OUR_FAULT = [
+    "raise PermissionError('mine')",
+    "raise RuntimeError('open the file')",
+    "raise EOFError",
+    "raise FileNotFoundError('mine')",
+    "import torch.unheard_of",
+    "from torch import unheard_of",
+    "1 / 0",
+    "raise ConnectionError('mine')",
+    "import sqlite3\nsqlite3.connect(':memory:').execute('nonsense')",
+    "import os\nos.kill(os.getppid(), 9)",
+]
+
+
+@pytest.mark.parametrize(("source", "words"), FORBIDDEN.items())
+def test_a_limit_is_named_once_in_both_languages(open_student, source, words):
+    student = open_student(source, cell_s=20)
+    (problem,) = student.runner.problems
+    assert problem.text.en.count(words) == 1
+    assert problem.text.en.splitlines()[-1] != problem.text.zh.splitlines()[-1]
+    assert problem.cell == 1
+
+
+@pytest.mark.parametrize("source", NOT_OUR_FAULT)
+def test_nothing_is_claimed_of_other_errors(open_student, source):
+    student = open_student(source)
+    (problem,) = student.runner.problems
+    assert problem.text.en.splitlines()[-1].partition(":")[0].endswith(("Error", "ImportError"))
+
+
+def test_a_function_that_meets_a_limit_says_so(open_student):
+    from autograder.base.errors import StudentException
+
+    student = open_student("import torch\ndef f():\n    torch.save({}, 'best.pt')")
+    with pytest.raises(StudentException, match=r"copy\.deepcopy\(net\.state_dict\(\)\)") as failure:
+        student.f()
+    assert "这里不能写文件" in failure.value.text.zh
+
+
+def test_with_a_scratch_folder_other_words_are_used(open_student):
+    student = open_student("open('/left-behind', 'w')", scratch_mb=1)
+    (problem,) = student.runner.problems
+    assert "in the working folder only" in problem.text.en

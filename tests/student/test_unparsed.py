@@ -1,0 +1,52 @@
+"""A syntax error is said once, at its cell; what is missing because of it names that cell."""
+
+import pytest
+
+from autograder.base.errors import NotDefined, StudentError
+from autograder.course.submission import Cell
+
+BROKEN = "import torch\nhelper = 3\ndef f(x)\n    return x"
+
+
+def problems(student):
+    return [(p.kind, p.cell, p.text.en.splitlines()[-1]) for p in student.runner.problems]
+
+
+@pytest.mark.parametrize("broken", [BROKEN, "def f(x):\nreturn x", "def f(x):\n    return (x", "f = lambda x: x +"])
+def test_a_function_whose_cell_is_not_python_says_so(open_student, broken):
+    student = open_student("x = 1", broken, declare=["f(x)"])
+    with pytest.raises(NotDefined) as caught:
+        student.f(1)
+    assert caught.value.text.en == "`f` is not defined: code cell 2 has a syntax error"
+    assert caught.value.text.zh == "`f` 没有定义：代码单元格 2 有语法错误"
+    assert [(kind, cell) for kind, cell, _ in problems(student)] == [("cell-error", 2)]
+
+
+def test_what_only_follows_is_not_listed_and_what_does_not_is(open_student):
+    student = open_student(
+        "1 / 0", BROKEN, "y = f(1)", "print(y)", "print(z)", "def g(): return f(1)", declare=["f(x)"]
+    )
+    assert [cell for _, cell, _ in problems(student)] == [2, 1, 5]
+    with pytest.raises(StudentError) as caught:
+        student.g()
+    assert caught.value.text.en == "`f` is not defined: code cell 2 has a syntax error"
+
+
+def test_a_function_that_stands_in_another_cell_is_missing_as_ever(open_student):
+    student = open_student(BROKEN, "def gg(x): return x", declare=["g(x)"])
+    with pytest.raises(NotDefined, match=r"`g` is not defined in this submission"):
+        student.g(1)
+
+
+def test_text_that_a_students_code_evaluates_is_no_broken_cell(open_student):
+    student = open_student("f = eval('1 +')", declare=["f(x)"])
+    with pytest.raises(NotDefined, match=r"in this submission"):
+        student.f(1)
+
+
+def test_in_a_script_the_line_is_named(open_student):
+    script = Cell("mine.py", None, "def g(): return 1\ndef f(x)\n    return x\ndef h(): return 2\n", resume=True)
+    student = open_student(script, is_script=True, declare=["f(x)", "g()", "h()"])
+    assert (student.g(), student.h()) == (1, 2)
+    with pytest.raises(NotDefined, match=r"mine.py, line 2 has a syntax error"):
+        student.f(1)
