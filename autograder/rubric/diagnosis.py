@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 FACTORS = frozenset({"negated", "doubled", "halved", "times-n", "divided-by-n"})
 """Relations that a few inputs can meet by accident."""
-CONSEQUENCES = FACTORS | {"not-a-number", "infinite"}
-"""Relations that the mistake of another exercise can cause as well."""
 
 
 def without_accidents(

@@ -26,7 +26,6 @@ from autograder.base.i18n import Text, text
 from autograder.course.mutants import Mutant
 from autograder.results.grade_report import CAUSES, CriterionResult, Diagnosis
 from autograder.rubric.criteria import Criterion, is_named
-from autograder.rubric.diagnosis import CONSEQUENCES
 from autograder.rubric.findings import Finding
 from autograder.rubric.loop_budget import TooManyRounds
 from autograder.rubric.versions import Edits, Versions, name_of
@@ -42,6 +41,8 @@ MAX_BROKEN = 3
 """Where more exercises have not passed, only single mutants are looked for: that is many times cheaper."""
 DRAWS = 3
 """So often a version draws its own random numbers, to see what depends on them."""
+OF_THE_SIGNATURE = frozenset({"another-number-of-parameters", "parameters-in-another-order"})
+"""Causes that lie in the function itself, whatever else has failed; see `signatures`."""
 NOT_WRITTEN = "NotImplementedError"
 NOT_PROBED = ("StudentCrash", "StudentError", "StudentTimeout", "BadReply")
 """How findings begin after which nothing more is asked: it is missing, or does not return."""
@@ -331,7 +332,7 @@ def _drop_consequences(named: dict[str, CriterionResult], observed: Observed) ->
     """Say nothing of what the mistake of another exercise may look like in this one."""
     for criterion in observed.failed:
         diagnosis = named[criterion].diagnosis
-        if diagnosis is not None and diagnosis.id in CONSEQUENCES:
+        if diagnosis is not None and diagnosis.id not in OF_THE_SIGNATURE:
             named[criterion] = named[criterion].model_copy(update={"diagnosis": None})
 
 
