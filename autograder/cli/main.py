@@ -227,9 +227,9 @@ def doctor(lang: LangOption = None, json_output: JsonOption = False) -> None:
             print_json([{"name": f.name.en, "value": f.value.en, "ok": f.ok} for f in findings])
         else:
             for finding in findings:
-                mark = "✓" if finding.ok else "✗"
+                mark = {True: "✓", False: "✗", None: "–"}[finding.ok]
                 typer.echo(f"{mark} {finding.name.get(language)}: {finding.value.get(language)}")
-    if not all(finding.ok for finding in findings):
+    if any(finding.ok is False for finding in findings):
         raise typer.Exit(1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from autograder.quiz.scoring.outcomes import SheetOutcome
     from autograder.quiz.scoring.scorer import Scorer
     from autograder.quiz.take.sitting import Sitting
+
+NOBODY = "me"
+"""Whose answers they are if nobody has given a name and the machine knows none."""
+_LONGEST_NAME = 60
 
 
 def take(
@@ -239,16 +244,22 @@ def _sitting(
 
     if name.suffix == ".json":
         shown = released.load(name)
-        return Sitting(shown, student, out or Path(f"{shown.id}.answers.json")), {}
+        return Sitting(shown, student, out or _answers_of(student, shown.id)), {}
     file = loading.find(name, course)
     quiz = loading.load(file)
     known = certificates.load(file, quiz)
     shown = released.release(quiz, certificates.variants_of(quiz, known), quiz.defaults.mode)
-    path = out or Path(f"{quiz.id}.answers.json")
+    path = out or _answers_of(student, quiz.id)
     if quiz.defaults.mode != "practice":
         return Sitting(shown, student, path), {}
     scorer = stack.enter_context(_scorer(file, quiz))
     return Sitting(shown, student, path, quiz=quiz, scorer=scorer), known.questions
+
+
+def _answers_of(student: str, quiz: str) -> Path:
+    """Return the file for a student's answers, which bears their name: an instructor gets many in one folder."""
+    name = re.sub(r"[^\w. @-]", "_", student)[:_LONGEST_NAME].strip(". ")
+    return Path(f"{quiz}.{name}.answers.json" if name and student != NOBODY else f"{quiz}.answers.json")
 
 
 def _student(name: str | None) -> str:
@@ -259,4 +270,4 @@ def _student(name: str | None) -> str:
     try:
         return shown((name or "").strip() or getpass.getuser())  # as the file will give it back, to draw variants by
     except (KeyError, OSError):  # the machine knows no user of that number
-        return "me"
+        return NOBODY
