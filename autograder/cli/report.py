@@ -67,8 +67,10 @@ def _students(course: Course, nbgrader: NbgraderCourse | None, reports: list[Gra
 
 def _feedback(nbgrader: NbgraderCourse | None, reports: list[GradeReport], page: Path) -> Mapping[str, str]:
     """Return the address of each student's feedback page, as the class's page names it; some have none yet."""
+    if nbgrader is None:
+        return {}
     found: dict[str, str] = {}
-    for report in reports if nbgrader is not None else ():
+    for report in reports:
         file = nbgrader.folder("feedback", report.student, report.assignment) / f"{report.assignment}.html"
         if file.is_file():
             found[report.student] = quote(Path(os.path.relpath(file, page.absolute().parent)).as_posix())
