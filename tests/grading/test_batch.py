@@ -407,6 +407,30 @@ def test_two_candidates_are_not_chosen_between(tmp_path):
     assert "a.ipynb, b.ipynb" in job.reason.en
 
 
+def test_a_folder_of_loose_notebooks_may_have_the_assignments_name(tmp_path):
+    for student in ("ann", "bob"):
+        touch(tmp_path / "downloads" / "tiny" / f"{student}.ipynb")
+    both = [("ann", "tiny", "ann.ipynb"), ("bob", "tiny", "bob.ipynb")]
+    assert found(tmp_path / "downloads" / "tiny") == found(tmp_path / "downloads") == both
+    assert found(tmp_path / "downloads" / "tiny" / "bob.ipynb") == both[1:]
+    touch(tmp_path / "downloads" / "tiny" / "tiny.ipynb")  # now it is what one student handed in
+    assert found(tmp_path / "downloads" / "tiny") == [("downloads", "tiny", "tiny.ipynb")]
+
+
+def test_what_a_student_handed_in_stays_one_submission_however_it_is_named(tmp_path):
+    handed_in = tmp_path / "submitted" / "ann" / "tiny"
+    touch(handed_in / "draft.ipynb")
+    touch(handed_in / "final.ipynb")
+    (job,) = find_jobs([handed_in], ["tiny"])
+    assert (job.student, job.path) == ("ann", None)
+
+
+def test_a_courses_own_folders_are_no_students(tmp_path):
+    for folder in ("assignments", "solutions", "release"):
+        file = touch(tmp_path / folder / "tiny" / "tiny.ipynb")
+        assert found(file) == found(file.parent) == [("tiny", "tiny", "tiny.ipynb")]
+
+
 def test_a_link_is_no_submission(tmp_path):
     """It could lead to the solution, or to another student's file."""
     solution = touch(tmp_path / "elsewhere" / "tiny.ipynb")

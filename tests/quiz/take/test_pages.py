@@ -380,6 +380,20 @@ def test_in_a_test_nothing_is_judged_and_answers_may_change(course):
     assert json.loads(done.stdout)[0]["score"] == 6
 
 
+def test_the_answers_of_two_students_in_one_folder_do_not_collide(course):
+    for name in ("bob", "张 伟/2", "../up"):
+        done = subprocess.run(command("take", "tiny", "--plain", "--name", name), input="B\nq\n", cwd=course, env=ENVIRONMENT, capture_output=True, text=True, encoding="utf-8")  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    kept = {
+        path.name: json.loads(path.read_text(encoding="utf-8"))["student"] for path in course.glob("*.answers.json")
+    }
+    assert kept == {
+        "tiny.bob.answers.json": "bob",
+        "tiny.张 伟_2.answers.json": "张 伟/2",
+        "tiny._up.answers.json": "../up",
+    }
+
+
 def test_a_course_in_exam_mode_shows_no_key_either(course):
     tiny.make(course, SOURCE.replace("attempts: [1, 0.5]", "attempts: [1, 0.5], mode: exam"))
     out = plainly(course, LINES, "tiny", "--plain", "--lang", "en")
