@@ -17,10 +17,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from autograder.base import yaml_records
-from autograder.base.errors import ConfigError
+from autograder.base.errors import ConfigError, SubmissionError
 from autograder.base.files import line_of
 from autograder.base.i18n import Text, text
 from autograder.base.records import Record
+from autograder.course import submission
 from autograder.course.course import Assignment
 
 _SOLUTION_MARK = re.compile(r"^[ \t]*### (?:BEGIN|END) SOLUTION[ \t]*\n?", re.MULTILINE)
@@ -177,12 +178,16 @@ class Answers:
 
 
 def prove(assignment: Assignment) -> None:
-    """Apply every edit of ``mutants.yaml``, if there is one, to the source notebook, before anything slow begins.
+    """Read the source notebook and apply every edit of ``mutants.yaml``, if there is one, before anything slow begins.
 
     Raises:
         ConfigError: the notebook or ``mutants.yaml`` is missing or damaged, or an edit does not apply.
     """
     source = assignment.require_notebook()
+    try:
+        submission.read(source)
+    except SubmissionError as error:
+        raise ConfigError(error.text, path=source) from error
     if are_listed(assignment):
         answers, known = Answers.of(assignment, source), load(assignment)
         for version in (*known.mutants, *known.equivalents):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 
 import psutil
 import pytest
@@ -457,6 +458,36 @@ def test_checkpoints_and_rubrics_are_no_submissions(tmp_path):
     touch(tmp_path / "test_tiny.py")
     touch(tmp_path / "zoe.ipynb")
     assert found(tmp_path) == [("zoe", "tiny", "zoe.ipynb")]
+
+
+# -- authors' mistakes -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "complaint"),
+    [
+        ("tiny.ipynb", "[", "tiny.ipynb breaks off in line 1"),
+        ("private/mutants.yaml", "schema: 1\ntypo: 1\n", "mutants.yaml:2:1: typo: unknown key"),
+    ],
+)
+def test_a_mistake_in_the_last_assignment_is_found_before_the_first_is_graded(tmp_path, file, content, complaint):
+    course = tiny.make(tmp_path)
+    shutil.copytree(course.root / "solutions" / "tiny", course.root / "solutions" / "again")
+    (course.root / "solutions" / "again" / "tiny.ipynb").rename(course.root / "solutions" / "again" / "again.ipynb")
+    (course.root / "solutions" / "tiny" / file).write_text(content)
+    jobs = find_jobs(
+        [touch(tmp_path / "ann" / name / f"{name}.ipynb") for name in ("again", "tiny")], ["again", "tiny"]
+    )
+    assert [job.assignment for job in jobs] == ["again", "tiny"]
+    graded = []
+
+    def elsewhere(jobs, assignment, key):
+        graded.append(assignment.name)
+        yield from ()
+
+    with journal.Journal(tmp_path / "r.jsonl") as reports, pytest.raises(ConfigError, match=complaint):
+        list(batch.grade_all(course, jobs, reports, processes=1, elsewhere=elsewhere))
+    assert graded == []
 
 
 # -- results.jsonl -----------------------------------------------------------------------------------------------------
