@@ -41,8 +41,13 @@ _LONGEST_NAME = 60
 
 def take(
     quiz: QuizArgument,
-    name: Annotated[str | None, typer.Option("--name", help="Your name or number, which decides on variants.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="File for your answers.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Your name or number, which decides on variants.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="File for answers; by default QUIZ.NAME.answers.json."),
+    ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Print lines only, for pipes and screen readers.")] = False,
     course: CourseOption = Path(),
     lang: LangOption = None,
@@ -72,9 +77,12 @@ def score(
     quiz: QuizArgument,
     answers: AnswersArgument,
     details: Annotated[bool, typer.Option("--details", help="Show every answer and its feedback.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="Write one JSON object per sheet to this file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write one JSON object per sheet to this file.")
+    ] = None,
     feedback: Annotated[
-        Path | None, typer.Option("--feedback", help="Write a page for each student into this folder.")
+        Path | None,
+        typer.Option("--feedback", metavar="FOLDER", help="Write a page for each student into this folder."),
     ] = None,
     gradebook: Annotated[
         bool,
@@ -208,11 +216,11 @@ def _scorer(file: Path, quiz: Quiz) -> Iterator[Scorer]:
     with ExitStack() as stack:
         run_code: RunCode | None = None
         if any(isinstance(question, Code) for question in quiz.questions):
-            run_code = _code_judge(stack)
+            run_code = _code_marker(stack)
         yield Scorer(quiz, variants, run_code)
 
 
-def _code_judge(stack: ExitStack) -> RunCode:
+def _code_marker(stack: ExitStack) -> RunCode:
     """Return what marks code, started by the first answer; code that cannot be confined stays unmarked."""
     from autograder.quiz.questions.fill_in import Code
     from autograder.quiz.scoring.markers import Verdict
@@ -222,12 +230,12 @@ def _code_judge(stack: ExitStack) -> RunCode:
     def judge(question: Code, answer: str) -> Verdict:
         if not ready:
             from autograder.base.errors import SandboxError
-            from autograder.quiz.proofs.laboratory import CodeJudge, Laboratory
+            from autograder.quiz.proofs.laboratory import CodeMarker, Laboratory
             from autograder.sandbox import confine
 
             if (refusal := confine.refusal()) is not None:
                 raise SandboxError(refusal)
-            ready.append(CodeJudge(stack.enter_context(Laboratory(confined=True))))
+            ready.append(CodeMarker(stack.enter_context(Laboratory(confined=True))))
         return ready[0](question, answer)
 
     return judge
@@ -244,22 +252,26 @@ def _sitting(
 
     if name.suffix == ".json":
         shown = released.load(name)
-        return Sitting(shown, student, out or _answers_of(student, shown.id)), {}
+        return Sitting(shown, student, out or _answers_to(name, student)), {}
     file = loading.find(name, course)
     quiz = loading.load(file)
     known = certificates.load(file, quiz)
     shown = released.release(quiz, certificates.variants_of(quiz, known), quiz.defaults.mode)
-    path = out or _answers_of(student, quiz.id)
+    path = out or _answers_to(file, student)
     if quiz.defaults.mode != "practice":
         return Sitting(shown, student, path), {}
     scorer = stack.enter_context(_scorer(file, quiz))
     return Sitting(shown, student, path, quiz=quiz, scorer=scorer), known.questions
 
 
-def _answers_of(student: str, quiz: str) -> Path:
-    """Return the file for a student's answers, which bears their name: an instructor gets many in one folder."""
-    name = re.sub(r"[^\w. @-]", "_", student)[:_LONGEST_NAME].strip(". ")
-    return Path(f"{quiz}.{name}.answers.json" if name and student != NOBODY else f"{quiz}.answers.json")
+def _answers_to(quiz: Path, student: str) -> Path:
+    """Return the file for a student's answers, which bears their name: an instructor gets many in one folder.
+
+    It is named after ``NAME.quiz.json`` or ``NAME.yaml``, without the number that a second download has.
+    """
+    name = quiz.stem if quiz.suffix != ".json" else re.sub(r"\.quiz\b[^.]*$", "", quiz.stem)
+    whose = re.sub(r"[^\w. @-]", "_", student)[:_LONGEST_NAME].strip(". ")
+    return Path(f"{name}.{whose}.answers.json" if whose and student != NOBODY else f"{name}.answers.json")
 
 
 def _student(name: str | None) -> str:
