@@ -155,8 +155,9 @@ def regrade(
         if json_output:
             print_json([report.as_values(move) for move in moves])
         else:
+            if effects := report.summary(moves, language):
+                console().print(effects, markup=False, highlight=False)
             if moves:
-                console().print(report.summary(moves, language), markup=False, highlight=False)
                 console().print(report.table(moves, language))
             typer.echo(text("{moved} of {all} change", moved=len(moves), all=len(again)).get(language))
         if not yes:

@@ -16,7 +16,7 @@ from autograder.results.moves import Change, Effect, Move, effects
 
 
 def summary(moves: Sequence[Move], language: Language) -> str:
-    """Return a line for each changed criterion: how many students it moves, and by how much."""
+    """Return a line for each changed criterion: how many students it moves, and by how much; empty if there is none."""
     return "\n".join(_effect(effect).get(language) for effect in effects(moves))
 
 
@@ -41,8 +41,8 @@ def table(moves: Sequence[Move], language: Language) -> Table:
         found.add_column(heading.get(language), justify="right")
     found.add_column(text("because of").get(language))
     for move in moves:
-        told = move.before is not None and not move.is_resubmitted
-        reasons = [_reason(change, language, titled=not told) for change in move.changes]
+        in_summary = move.before is not None and not move.is_resubmitted
+        reasons = [_reason(change, language, titled=not in_summary) for change in move.changes]
         if move.is_resubmitted:
             reasons.insert(0, text("another file was handed in since").get(language))
         first, *rest = reasons or [""]
