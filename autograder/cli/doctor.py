@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from autograder.base.errors import AutograderError
+from autograder.base.errors import AutograderError, UsageError
 from autograder.base.i18n import Text, same, text
 from autograder.course.course import Course
 from autograder.course.settings import Limits
@@ -24,12 +24,12 @@ class Capability:
     Args:
         name: what it is.
         value: what was found.
-        ok: whether grading can work with it.
+        ok: whether grading can work with it; None if grading does not need it and it is not there.
     """
 
     name: Text
     value: Text
-    ok: bool = True
+    ok: bool | None = True
 
 
 def examine(folder: Path) -> list[Capability]:
@@ -56,7 +56,7 @@ def _package(name: str, *, needed: bool) -> Capability:
     try:
         return Capability(same(name), same(version(name)))
     except PackageNotFoundError:
-        return Capability(same(name), text("not installed"), not needed)
+        return Capability(same(name), text("not installed"), False if needed else None)
 
 
 _PROBES = """
@@ -134,15 +134,20 @@ def _sandbox() -> Iterator[Capability]:
     yield Capability(name, text("can be started; confined by {level}", level=level + version))
     if refusal is not None:
         yield Capability(text("confinement"), refusal, ok=False)
-    scratch = (
-        text("possible")
-        if confine.is_available(1)
-        else text("not possible: this machine lacks {missing}", missing=confine.missing(1))
-    )
-    yield Capability(text("scratch folders"), scratch)
+    yield _scratch()
     for what, words in _attempts().items():
         possible = succeeded[what]
         yield Capability(words, text("possible for students' code") if possible else text("blocked"), not possible)
+
+
+def _scratch() -> Capability:
+    from autograder.sandbox import confine
+
+    name = text("scratch folders")
+    if confine.is_available(1):
+        return Capability(name, text("possible"))
+    words = text("not possible: this machine lacks {missing}", missing=confine.missing(1))
+    return Capability(name, words, ok=None)
 
 
 def _try_in_worker(*, confined: bool) -> dict[str, bool]:
@@ -169,7 +174,9 @@ def _course(folder: Path) -> Capability:
     try:
         course = Course.find(folder)
         found = ", ".join(course.assignments())
+    except UsageError as error:  # outside a course; a student's machine has none
+        return Capability(name, error.text, ok=None)
     except AutograderError as error:
-        return Capability(name, Text(en=error.said("en"), zh=error.said("zh")))
+        return Capability(name, Text(en=error.said("en"), zh=error.said("zh")), ok=False)
     tool = "" if shutil.which("nbgrader") else " (nbgrader is not on PATH)"
     return Capability(name, same(f"{course.root}: {found}{tool}"))

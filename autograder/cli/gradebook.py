@@ -28,8 +28,9 @@ from autograder.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from autograder.base.i18n import Language
+    from autograder.base.i18n import Language, Text
     from autograder.course.course import Course
+    from autograder.gradebook.nbgrader_course import NbgraderCourse
     from autograder.results.grade_report import GradeReport
 
 
@@ -59,8 +60,9 @@ def release(assignments: AssignmentsArgument = None, course: CourseOption = Path
 
     with errors_as_exit_codes(lang):
         found = Course.find(course)
-        nbgrader = NbgraderCourse(found.root)
-        for name in assignments or list(found.assignments()):
+        names = [found.assignment(name).name for name in assignments or found.assignments()]
+        nbgrader = NbgraderCourse(found.root)  # takes seconds to load, and is not needed to find a mistake in YAML
+        for name in names:
             done = releasing.release(found, nbgrader, name)
             changed = ", ".join(done.changed) or text("nothing has changed")
             words = text("{assignment}: {changed} -> {folder}", assignment=name, changed=changed, folder=done.folder)
@@ -79,24 +81,46 @@ def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Pat
 
     with errors_as_exit_codes(lang):
         found = Course.find(course)
+        chosen = [found.assignment(name) for name in assignments or found.assignments()]
         nbgrader = NbgraderCourse(found.root)
-        if not assignments:
-            known = nbgrader.assignments()
-            assignments = [name for name in found.assignments() if name in known]
-            if not assignments:
-                raise UsageError(
-                    text("{database}: holds no assignment of this course; grade one first", database=nbgrader.database)
-                )
-        for name in assignments:
-            assignment = found.assignment(name)
-            written = list(pages.write_all(nbgrader, assignment, choose(lang, assignment.settings.language)))
+        known, missing = nbgrader.assignments(), []
+        for assignment in chosen:
+            language = choose(lang, assignment.settings.language)
+            written = list(pages.write_all(nbgrader, assignment, language)) if assignment.name in known else []
+            if not written:
+                missing.append(assignment.name)
+                continue
             done = [page for page in written if page.file is not None]
-            folder = f"{nbgrader.folders.feedback_directory}/<student>/{name}/"
-            words = text("{assignment}: {count} pages in {folder}", assignment=name, count=len(done), folder=folder)
+            folder = f"{nbgrader.folders.feedback_directory}/<student>/{assignment.name}/"
+            words = text(
+                "{assignment}: {count} pages in {folder}", assignment=assignment.name, count=len(done), folder=folder
+            )
             typer.echo(words.get(choose(lang)))
             for page in written:
                 if page.reason is not None:
                     typer.echo(f"{page.student}: {page.reason.get(choose(lang))}", err=True)
+        if missing and (assignments or len(missing) == len(chosen)):
+            raise UsageError(_why_no_pages(missing, nbgrader))
+
+
+def _why_no_pages(missing: Sequence[str], nbgrader: NbgraderCourse) -> Text:
+    """Say why assignments have no feedback, and what to run."""
+    from autograder.base.i18n import text
+    from autograder.gradebook.nbgrader_course import is_nbgrader_course
+
+    names = ", ".join(missing)
+    if not is_nbgrader_course(nbgrader.root):
+        return text(
+            "{names}: no feedback: pages come from nbgrader's gradebook, but {folder} has no nbgrader_config.py; "
+            "copy one there (`autograder demo` makes a course that has one) and run `autograder grade`",
+            names=names,
+            folder=nbgrader.root,
+        )
+    return text(
+        "{names}: no feedback: no grades in {database} yet; run `autograder grade`, then this command again",
+        names=names,
+        database=nbgrader.database,
+    )
 
 
 def regrade(
@@ -113,6 +137,7 @@ def regrade(
     """Grade again after a rubric has changed: show who moves and why; with --yes let it count."""
     from autograder.base.i18n import text
     from autograder.course.course import Course
+    from autograder.gradebook.nbgrader_course import check_config
     from autograder.grading.batch import default_jobs
     from autograder.grading.regrade import Regrading
     from autograder.report import moves as report
@@ -121,6 +146,8 @@ def regrade(
         language = choose(lang)
         found = Course.find(course)
         graded = found.assignment(assignment)
+        if not no_gradebook:
+            check_config(found.root)
         confined = must_confine(unsafe=unsafe_no_sandbox, scratch_mb=graded.settings.limits.scratch_mb)
         again = Regrading(found, graded, results)
         with progress(len(again), language, quiet=json_output) as advance:
@@ -128,6 +155,8 @@ def regrade(
         if json_output:
             print_json([report.as_values(move) for move in moves])
         else:
+            if effects := report.summary(moves, language):
+                console().print(effects, markup=False, highlight=False)
             if moves:
                 console().print(report.table(moves, language))
             typer.echo(text("{moved} of {all} change", moved=len(moves), all=len(again)).get(language))

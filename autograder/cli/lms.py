@@ -266,7 +266,7 @@ def submit(
 ) -> None:
     """Hand in an assignment: show what is still open, ask, and leave a receipt with time and hash."""
     import json
-    from datetime import UTC, datetime
+    from datetime import datetime
 
     from autograder.base.i18n import text
     from autograder.lms import submitting
@@ -281,18 +281,17 @@ def submit(
                 raise UsageError(words, for_students=True)
             if not typer.confirm(text("hand in anyway?").get(language)):
                 raise typer.Exit(1)
-        note = submitting.receipt(
-            handed_in, time=datetime.now(UTC), way="zip" if as_zip is not None else "nbgrader's exchange"
-        )
+        now = datetime.now().astimezone()  # the student compares it with a clock on their wall
+        note = submitting.receipt(handed_in, time=now, way="zip" if as_zip is not None else "nbgrader's exchange")
         if as_zip is not None:
             submitting.as_zip(handed_in, note, as_zip)
         else:
             submitting.to_exchange(handed_in, course_id)
-        stamp = str(note["time"]).replace(":", "").replace("+0000", "Z")
-        kept = Path(f"{handed_in.assignment.name}-{stamp}.receipt.json")
-        if as_zip is not None:
-            typer.echo(text("upload {file}", file=str(as_zip)).get(language))
-        typer.echo(text("handed in at {time}, SHA-256 {hash}", time=note["time"], hash=handed_in.sha256).get(language))
+        kept = Path(f"{handed_in.assignment.name}-{now:%Y-%m-%dT%H%M%S}.receipt.json")
+        done = text("packed; now upload {file}", file=str(as_zip)) if as_zip is not None else text("handed in")
+        typer.echo(done.get(language))
+        words = text("time: {time}, SHA-256: {hash}", time=now.isoformat(" ", "seconds"), hash=handed_in.sha256)
+        typer.echo(words.get(language))
         write_asked(kept, json.dumps(note, ensure_ascii=False, indent=1) + "\n", make_folder=True)
         typer.echo(text("receipt: {file}", file=str(kept)).get(language))
 

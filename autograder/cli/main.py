@@ -110,12 +110,15 @@ def grade(
     """Grade submissions: nbgrader's submitted/ tree, or any notebooks, .py files or folders."""
     from autograder.base.i18n import text
     from autograder.course.course import Course
+    from autograder.gradebook.nbgrader_course import check_config
 
     with errors_as_exit_codes(lang):
         if scheduler and engine is not EngineChoice.dask:
             raise UsageError(text("--scheduler goes with --engine dask"))
         found = Course.find(course)
         graded = [found.assignment(assignment)] if assignment else found.assignments().values()
+        if not no_gradebook:
+            check_config(found.root)
         scratch_mb = max(one.settings.limits.scratch_mb for one in graded)
         language = choose(lang)
         place = _engine(engine, scheduler, jobs, unsafe=unsafe_no_sandbox, scratch_mb=scratch_mb, language=language)
@@ -261,9 +264,9 @@ def doctor(lang: LangOption = None, json_output: JsonOption = False) -> None:
             print_json([{"name": f.name.en, "value": f.value.en, "ok": f.ok} for f in findings])
         else:
             for finding in findings:
-                mark = "✓" if finding.ok else "✗"
+                mark = {True: "✓", False: "✗", None: "–"}[finding.ok]
                 typer.echo(f"{mark} {finding.name.get(language)}: {finding.value.get(language)}")
-    if not all(finding.ok for finding in findings):
+    if any(finding.ok is False for finding in findings):
         raise typer.Exit(1)
 
 

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from autograder.quiz.scoring.scorer import Scorer
     from autograder.quiz.take.sitting import Sitting
 
+NOBODY = "me"
+"""Whose answers they are if nobody has given a name and the machine knows none."""
+_LONGEST_NAME = 60
+
 
 def take(
     quiz: QuizArgument,
@@ -41,7 +45,8 @@ def take(
         str | None, typer.Option("--name", metavar="NAME", help="Your name or number, which decides on variants.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="File for your answers; by default NAME.answers.json.")
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="File for answers; by default QUIZ.NAME.answers.json."),
     ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Print lines only, for pipes and screen readers.")] = False,
     course: CourseOption = Path(),
@@ -247,22 +252,26 @@ def _sitting(
 
     if name.suffix == ".json":
         shown = released.load(name)
-        return Sitting(shown, student, out or _answers_to(name)), {}
+        return Sitting(shown, student, out or _answers_to(name, student)), {}
     file = loading.find(name, course)
     quiz = loading.load(file)
     known = certificates.load(file, quiz)
     shown = released.release(quiz, certificates.variants_of(quiz, known), quiz.defaults.mode)
-    path = out or _answers_to(file)
+    path = out or _answers_to(file, student)
     if quiz.defaults.mode != "practice":
         return Sitting(shown, student, path), {}
     scorer = stack.enter_context(_scorer(file, quiz))
     return Sitting(shown, student, path, quiz=quiz, scorer=scorer), known.questions
 
 
-def _answers_to(quiz: Path) -> Path:
-    """Return the file for answers beside ``NAME.quiz.json`` or ``NAME.yaml``; a second download has a number."""
+def _answers_to(quiz: Path, student: str) -> Path:
+    """Return the file for a student's answers, which bears their name: an instructor gets many in one folder.
+
+    It is named after ``NAME.quiz.json`` or ``NAME.yaml``, without the number that a second download has.
+    """
     name = quiz.stem if quiz.suffix != ".json" else re.sub(r"\.quiz\b[^.]*$", "", quiz.stem)
-    return Path(f"{name}.answers.json")
+    whose = re.sub(r"[^\w. @-]", "_", student)[:_LONGEST_NAME].strip(". ")
+    return Path(f"{name}.{whose}.answers.json" if whose and student != NOBODY else f"{name}.answers.json")
 
 
 def _student(name: str | None) -> str:
@@ -273,4 +282,4 @@ def _student(name: str | None) -> str:
     try:
         return shown((name or "").strip() or getpass.getuser())  # as the file will give it back, to draw variants by
     except (KeyError, OSError):  # the machine knows no user of that number
-        return "me"
+        return NOBODY

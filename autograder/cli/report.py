@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -21,6 +23,7 @@ from autograder.cli.options import (
 
 if TYPE_CHECKING:
     from autograder.course.course import Course
+    from autograder.gradebook.nbgrader_course import NbgraderCourse
     from autograder.results.grade_report import GradeReport
 
 
@@ -37,6 +40,7 @@ def report(
     from autograder.base.files import write_asked
     from autograder.base.i18n import text
     from autograder.course.course import Course
+    from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
     from autograder.report import class_page
     from autograder.results import journal
     from autograder.results.classroom import look_at
@@ -52,20 +56,32 @@ def report(
             raise UsageError(
                 text("{results}: holds no reports of {assignment}", results=results, assignment=assignment)
             )
-        classroom = look_at(of_assignment, title=settings.title, students=_students(found, reports))
+        nbgrader = NbgraderCourse(found.root) if is_nbgrader_course(found.root) else None
+        classroom = look_at(of_assignment, title=settings.title, students=_students(found, nbgrader, reports))
         target = out or Path(f"{assignment}.html")
-        write_asked(target, class_page.page(classroom, choose(lang, settings.language)))
+        feedback = _feedback(nbgrader, of_assignment, target)
+        write_asked(target, class_page.page(classroom, choose(lang, settings.language), feedback))
         typer.echo(str(target))
 
 
-def _students(course: Course, reports: list[GradeReport]) -> Collection[str]:
+def _students(course: Course, nbgrader: NbgraderCourse | None, reports: list[GradeReport]) -> Collection[str]:
     """Return every known student: from the gradebook, folders in ``submitted/`` and other assignments."""
-    from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
-
     known = {report.student for report in reports}
     if course.submitted.is_dir():
         known |= {p.name for p in course.submitted.iterdir() if p.is_dir() and not p.name.startswith(".")}
-    if is_nbgrader_course(course.root):
-        with NbgraderCourse(course.root).open() as gradebook:
+    if nbgrader is not None and nbgrader.has_gradebook:
+        with nbgrader.open() as gradebook:
             known |= {student.id for student in gradebook.students}
     return known
+
+
+def _feedback(nbgrader: NbgraderCourse | None, reports: list[GradeReport], page: Path) -> Mapping[str, str]:
+    """Return the address of each student's feedback page, as the class's page names it; some have none yet."""
+    if nbgrader is None:
+        return {}
+    found: dict[str, str] = {}
+    for report in reports:
+        file = nbgrader.folder("feedback", report.student, report.assignment) / f"{report.assignment}.html"
+        if file.is_file():
+            found[report.student] = quote(Path(os.path.relpath(file, page.absolute().parent)).as_posix())
+    return found

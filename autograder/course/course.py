@@ -72,9 +72,15 @@ class Assignment:
         Raises:
             ConfigError: it does not.
         """
-        if not self.notebook.is_file():
-            raise ConfigError(text("is missing; the source notebook has the name of its folder"), path=self.notebook)
-        return self.notebook
+        if self.notebook.is_file():
+            return self.notebook
+        words = text("is missing; the source notebook has the name of its folder")
+        others = sorted(self.directory.glob("*.ipynb"))
+        if len(others) == 1:
+            words = text(
+                "is missing; rename {found}: the source notebook has the name of its folder", found=others[0].name
+            )
+        raise ConfigError(words, path=self.notebook)
 
     @property
     def private(self) -> Path:

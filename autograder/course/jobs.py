@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 from autograder.base.i18n import Text, printable, same, text
 from autograder.results.grade_report import Problem
+
+_ENDINGS = (".ipynb", ".py")
+_SUBMITTED = "submitted"
+_FOLDERS_OF_COURSES = frozenset({"assignments", "solutions", "source", "release"})
+"""Folders that hold assignments and are named after no student, here or in the course of another teacher."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,8 @@ def find_jobs(paths: Sequence[Path], assignments: Sequence[str], others: Collect
     """Find the submissions under some files and folders.
 
     nbgrader's tree ``<student>/<assignment>/`` gives both names. A loose file bears its student's name; if it bears the
-    assignment's, its folder bears the student's.
+    assignment's, its folder bears the student's. A folder that bears the assignment's name and holds many students'
+    files is a folder of loose files.
 
     Args:
         paths: notebooks, ``.py`` files, or folders of them.
@@ -87,27 +94,32 @@ def _in_folder(folder: Path, assignments: Sequence[str], others: frozenset[str])
         for d in sorted(folder.glob(f"*/{name}"))
         if d.is_dir() and not d.parent.name.startswith(".")
     ]
-    handed_in += [
-        folder / name for name in assignments if (folder / name).is_dir() and not any(folder.glob(f"*/{name}"))
-    ]
+    alone = [folder / name for name in assignments if (folder / name).is_dir() and not any(folder.glob(f"*/{name}"))]
     if folder.name in assignments:
-        handed_in.append(folder)
-    if handed_in:
+        alone.append(folder)
+    if handed_in or alone:
         yield from (_job_of_folder(d) for d in handed_in)
+        for d in alone:
+            yield from _loose(_code(d), d, [d.name]) if _is_of_many(d) else [_job_of_folder(d)]
     else:
-        found = sorted(p for p in folder.rglob("*") if _is_code(p))
-        own = [p for p in found if others.isdisjoint((folder.name, *p.relative_to(folder).parts[:-1]))]
+        own = [p for p in _code(folder) if others.isdisjoint((folder.name, *p.relative_to(folder).parts[:-1]))]
         yield from _loose(own, folder, assignments)
+
+
+def _code(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if _is_code(p))
+
+
+def _is_of_many(folder: Path) -> bool:
+    """Does a folder named after an assignment hold many students' files, and not what one student handed in?"""
+    if folder.parent.parent.name == _SUBMITTED or any((folder / f"{folder.name}{end}").exists() for end in _ENDINGS):
+        return False
+    return sum(path.suffix == ".ipynb" for path in _code(folder)) > 1
 
 
 def _is_code(path: Path) -> bool:
     hidden = any(part.startswith((".", "__")) for part in path.parts[-3:])
-    return (
-        path.suffix in (".ipynb", ".py")
-        and path.is_file()
-        and not hidden
-        and not path.name.startswith(("test_", "conftest"))
-    )
+    return path.suffix in _ENDINGS and path.is_file() and not hidden and not path.name.startswith(("test_", "conftest"))
 
 
 def _job(student: str, assignment: str, file: Path, problems: tuple[Problem, ...] = ()) -> Job:
@@ -123,16 +135,22 @@ def _student(name: str) -> str:
     return printable(name).replace("\n", " ")
 
 
+def _owner(folder: Path) -> str | None:
+    """Return whose folder of an assignment this is; None in a course's own folders."""
+    return folder.parent.name if folder.parent.name not in _FOLDERS_OF_COURSES else None
+
+
 def _job_of_folder(folder: Path) -> Job:
     """Choose the file in ``<student>/<assignment>/``: the one named after the assignment, else the only candidate."""
-    student, assignment = _student(folder.parent.name), folder.name
+    assignment = folder.name
+    student = _student(_owner(folder) or assignment)
     for part in (folder, folder.parent):
         if part.is_symlink():
             return _job(student, assignment, part)
-    for name in (f"{assignment}.ipynb", f"{assignment}.py"):
+    for name in (f"{assignment}{end}" for end in _ENDINGS):
         if (folder / name).exists():
             return _job(student, assignment, folder / name)
-    found = sorted(p for p in folder.rglob("*") if _is_code(p))
+    found = _code(folder)
     notebooks = [p for p in found if p.suffix == ".ipynb"]
     candidates = notebooks or found
     if len(candidates) == 1:
@@ -158,11 +176,12 @@ def _job_of_folder(folder: Path) -> Job:
 
 
 def _loose(files: Sequence[Path], base: Path, assignments: Sequence[str]) -> Iterator[Job]:
+    holds_many = cache(_is_of_many)
     for file in files:
         parent = file.absolute().parent
         assignment = next((name for name in assignments if name in (file.stem, parent.name)), assignments[0])
-        if parent.name == assignment:
-            student = parent.parent.name
+        if parent.name == assignment and not holds_many(parent):
+            student = _owner(parent) or file.stem
         elif file.stem == assignment and parent != base.absolute():
             student = parent.name
         else:

@@ -17,10 +17,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from autograder.base import yaml_records
-from autograder.base.errors import ConfigError
+from autograder.base.errors import ConfigError, SubmissionError
 from autograder.base.files import line_of
 from autograder.base.i18n import Text, text
 from autograder.base.records import Record
+from autograder.course import submission
 from autograder.course.course import Assignment
 
 _SOLUTION_MARK = re.compile(r"^[ \t]*### (?:BEGIN|END) SOLUTION[ \t]*\n?", re.MULTILINE)
@@ -150,11 +151,7 @@ class Answers:
             assignment: the folder in ``solutions/``.
             release: the notebook in ``assignments/``.
         """
-        source = json.loads(assignment.require_notebook().read_text(encoding="utf-8"))
-        marks = (
-            (cell, cell["metadata"].get("nbgrader", {})) for cell in source["cells"] if cell["cell_type"] == "code"
-        )
-        cells = {mark["grade_id"]: "".join(cell["source"]) for cell, mark in marks if mark.get("solution")}
+        cells = _solution_cells(assignment.require_notebook())
         return cls(
             path=assignment.notebook,
             release=json.loads(release.read_text(encoding="utf-8")),
@@ -205,6 +202,39 @@ class Answers:
         marks = [cell["metadata"].get("nbgrader", {}) for cell in cells]
         kept = (c for c, mark in zip(cells, marks, strict=True) if mark and not mark.get("grade"))
         return "\n\n\n".join("".join(cell["source"]) for cell in kept) + "\n"
+
+
+def prove(assignment: Assignment) -> None:
+    """Read the source notebook and apply every edit of ``mutants.yaml``, if there is one, before anything slow begins.
+
+    Raises:
+        ConfigError: the notebook or ``mutants.yaml`` is missing or damaged, or an edit does not apply.
+    """
+    source = assignment.require_notebook()
+    try:
+        submission.read(source)
+    except SubmissionError as error:
+        raise ConfigError(error.text, path=source) from error
+    if are_listed(assignment):
+        answers, known = Answers.of(assignment, source), load(assignment)
+        for version in (*known.mutants, *known.equivalents):
+            answers.edited(version)
+
+
+def _solution_cells(notebook: Path) -> dict[str, str]:
+    """Return the source of each solution cell, by ``grade_id``.
+
+    Raises:
+        ConfigError: the file is not a notebook.
+    """
+    try:
+        content = json.loads(notebook.read_text(encoding="utf-8"))
+        code = [cell for cell in content["cells"] if cell["cell_type"] == "code"]
+        marks = [(cell, cell["metadata"].get("nbgrader", {})) for cell in code]
+        return {mark["grade_id"]: "".join(cell["source"]) for cell, mark in marks if mark.get("solution")}
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        words = text("is not a notebook, or is damaged; open it in Jupyter and save it again")
+        raise ConfigError(words, path=notebook) from error
 
 
 def _stub_of(source: str) -> str:

@@ -39,6 +39,35 @@ def is_nbgrader_course(root: Path) -> bool:
     return (root / CONFIG_FILE).is_file()
 
 
+def check_config(root: Path) -> None:
+    """Try a course's ``nbgrader_config.py`` before anybody is graded, without nbgrader, which takes seconds to load.
+
+    Raises:
+        ConfigError: it is broken.
+    """
+    from traitlets.config.loader import ConfigFileNotFound, PyFileConfigLoader
+
+    _check_syntax(root / CONFIG_FILE)
+    before = list(sys.path)
+    try:
+        PyFileConfigLoader(CONFIG_FILE, path=str(root)).load_config()
+    except ConfigFileNotFound:
+        return
+    except (Exception, SystemExit):  # noqa: BLE001 -- the file is a program
+        NbgraderCourse(root)  # it may work there; otherwise this tells nbgrader's reason
+    finally:
+        sys.path[:] = before
+
+
+def _check_syntax(file: Path) -> None:
+    try:
+        compile(file.read_bytes(), file, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise ConfigError(same(f"SyntaxError: {error.msg}"), path=file, line=error.lineno) from error
+    except (OSError, ValueError):  # there is none, or nbgrader tells what is wrong with it
+        return
+
+
 class NbgraderCourse:
     """The configuration of a course; an nbgrader application that has read it.
 
@@ -50,9 +79,10 @@ class NbgraderCourse:
     """
 
     def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        _check_syntax(self.root / CONFIG_FILE)
         from nbgrader.apps.baseapp import NbGrader
 
-        self.root = root.resolve()
         self.app = NbGrader()
         self.app.load_cwd_config = False  # the course's own file counts, wherever the command was started
         self.app.raise_config_file_errors = True
@@ -114,6 +144,17 @@ class NbgraderCourse:
 
         return unquote(make_url(self.folders.db_url).render_as_string(hide_password=True))
 
+    @property
+    def has_gradebook(self) -> bool:
+        """Whether there is a gradebook to read; `open` would create one. A server's is taken to be there."""
+        from sqlalchemy.engine import make_url
+
+        address = make_url(self.folders.db_url)
+        if address.get_backend_name() != "sqlite" or not address.database or address.database.startswith("file:"):
+            return True
+        file = Path(address.database)
+        return file.exists() or not file.parent.is_dir()  # `open` says what is wrong with a folder
+
     @contextmanager
     def open(self) -> Iterator[Gradebook]:
         """Open the gradebook, and create it if there is none yet.
@@ -144,11 +185,13 @@ class NbgraderCourse:
             raise GradebookError(words + _remedy(error)) from error
 
     def assignments(self) -> list[str]:
-        """Return the names of the assignments in the gradebook.
+        """Return the names of the assignments in the gradebook; reading does not create one.
 
         Raises:
             GradebookError: it cannot be opened.
         """
+        if not self.has_gradebook:
+            return []
         with self.open() as gradebook:
             return [assignment.name for assignment in gradebook.assignments]
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from autograder.course import submission
+from autograder.course import mutants, submission
 from autograder.course.course import Assignment, Course
 from autograder.course.jobs import Job
 from autograder.grading.engine import Engine
@@ -53,6 +53,8 @@ def grade_all(
     """
     here = partial(grade, processes=processes, confined=confined)
     key = course.key()
+    for name in dict.fromkeys(job.assignment for job in jobs):
+        mutants.prove(course.assignment(name))  # a mistake is found before torch is loaded and anybody is graded
     for name in dict.fromkeys(job.assignment for job in jobs):
         assignment = course.assignment(name)
         provenance = Provenance(assignment, key, confined=confined)

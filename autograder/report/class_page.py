@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from autograder.base.i18n import Language, Text, same, text
 from autograder.report import plots
@@ -11,16 +11,18 @@ from autograder.report.templates import render
 from autograder.results.classroom import Classroom, Mistake
 from autograder.results.grade_report import GradeReport
 
+NO_FEEDBACK: Mapping[str, str] = {}
 _MOST_MISTAKES = 12
 _MOST_PROBLEMS = 3
 
 
-def page(classroom: Classroom, language: Language) -> str:
+def page(classroom: Classroom, language: Language, feedback: Mapping[str, str] = NO_FEEDBACK) -> str:
     """Return the page.
 
     Args:
         classroom: the class to show.
         language: the language shown first; a button switches it.
+        feedback: the addresses of feedback pages, by student.
     """
     judged = [e for e in classroom.exercises if e.mean is not None and e.max_score]
     return render(
@@ -35,6 +37,7 @@ def page(classroom: Classroom, language: Language) -> str:
         students=list(_students(classroom)),
         ungraded=[*classroom.of("error"), *classroom.of("unreadable")],
         problems_of=_problems,
+        feedback=feedback,
         same=same,
     )
 

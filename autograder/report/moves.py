@@ -8,22 +8,41 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text as Styled
 
-from autograder.base.i18n import Language, same, text
+from autograder.base.i18n import Language, Text, same, text
 from autograder.report.tables import plain_table, points
 from autograder.report.terminal import MARKS
 from autograder.results.grade_report import CriterionResult, GradeReport
-from autograder.results.moves import Change, Move
+from autograder.results.moves import Change, Effect, Move, effects
+
+
+def summary(moves: Sequence[Move], language: Language) -> str:
+    """Return a line for each changed criterion: how many students it moves, and by how much; empty if there is none."""
+    return "\n".join(_effect(effect).get(language) for effect in effects(moves))
+
+
+def _effect(effect: Effect) -> Text:
+    gain = f"{effect.difference:+g}" if effect.difference else "±0"
+    words = (
+        text("{id}: 1 student, {gain}", id=effect.id, gain=gain)
+        if effect.students == 1
+        else text("{id}: {count} students, {gain} each", id=effect.id, count=effect.students, gain=gain)
+    )
+    return words + text(" ({title})", title=effect.title)
 
 
 def table(moves: Sequence[Move], language: Language) -> Table:
-    """Return a table with a line for each student and each criterion that makes the difference."""
+    """Return a table with a line for each student and each criterion that makes the difference.
+
+    Titles that `summary` gives are not repeated on each line.
+    """
     found = plain_table()
     found.add_column(text("student").get(language))
     for heading in (text("before"), text("after"), same("")):
         found.add_column(heading.get(language), justify="right")
     found.add_column(text("because of").get(language))
     for move in moves:
-        reasons = [_reason(change, language) for change in move.changes]
+        in_summary = move.before is not None and not move.is_resubmitted
+        reasons = [_reason(change, language, titled=not in_summary) for change in move.changes]
         if move.is_resubmitted:
             reasons.insert(0, text("another file was handed in since").get(language))
         first, *rest = reasons or [""]
@@ -60,9 +79,9 @@ def _difference(move: Move) -> Styled:
     return Styled(f"{move.difference:+g}" if move.difference else "0", style)
 
 
-def _reason(change: Change, language: Language) -> str:
+def _reason(change: Change, language: Language, *, titled: bool) -> str:
     verdicts = f"{_verdict(change.before, language)} → {_verdict(change.after, language)}"
-    return f"{change.id} {verdicts}  {change.title.get(language)}"
+    return f"{change.id} {verdicts}" + (f"  {change.title.get(language)}" if titled else "")
 
 
 def _verdict(result: CriterionResult | None, language: Language) -> str:

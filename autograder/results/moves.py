@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,11 @@ class Change:
         """Whether the outcome has changed, not only what it is worth."""
         return self.before is None or self.after is None or self.before.outcome != self.after.outcome
 
+    @property
+    def difference(self) -> float:
+        """The change in points."""
+        return (self.after.earned if self.after else 0.0) - (self.before.earned if self.before else 0.0)
+
 
 @dataclass(frozen=True)
 class Move:
@@ -59,6 +65,39 @@ class Move:
     def is_resubmitted(self) -> bool:
         """Whether another file was handed in since."""
         return self.before is not None and self.before.submission_sha256 != self.after.submission_sha256
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What the change of one criterion does to several students alike.
+
+    Args:
+        id: the criterion's id, without the name of a case.
+        title: its title.
+        difference: the points that each of them gets; negative if they lose them.
+        students: how many they are.
+    """
+
+    id: str
+    title: Text
+    difference: float
+    students: int
+
+
+def effects(moves: Sequence[Move]) -> list[Effect]:
+    """Return what changed criteria do, most students first; who handed in another file is not counted."""
+    counted: Counter[tuple[str, float]] = Counter()
+    titles: dict[str, Text] = {}
+    for move in moves:
+        if move.before is None or move.is_resubmitted:
+            continue
+        of_student: dict[str, float] = {}
+        for change in move.changes:
+            name = change.id.partition("[")[0]
+            titles[name] = change.title
+            of_student[name] = of_student.get(name, 0.0) + change.difference
+        counted.update((name, round(difference, 6)) for name, difference in of_student.items())
+    return [Effect(name, titles[name], points, students) for (name, points), students in counted.most_common()]
 
 
 def compare(before: Mapping[Key, GradeReport], after: Sequence[GradeReport]) -> list[Move]:

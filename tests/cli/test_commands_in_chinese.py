@@ -70,13 +70,15 @@ def test_a_term_of_grading_is_spoken_in_chinese(course):
     rubric.write_text(tiny.HIDDEN.replace("2 * x", "3 * x"))
     (root / "submitted" / "ann" / "tiny" / "tiny.ipynb").write_text(json.dumps(course_of.notebook(WRONG)))
     moved = in_chinese("regrade", "tiny", cwd=root)
+    assert moved.splitlines()[0]  # nobody else moves, and no empty line says so
     assert "之前" in moved
     assert "之后又交了另一个文件" in moved
     in_chinese("regrade", "tiny", "--yes", cwd=root)
     in_chinese("feedback", "tiny", cwd=root)
     in_chinese("report", "tiny", cwd=root)
     in_chinese("export", "--to", "csv", cwd=root)
-    in_chinese("submit", root / "assignments" / "tiny", "--zip", root / "mine.zip", "--yes", cwd=root)
+    packed = in_chinese("submit", root / "assignments" / "tiny", "--zip", root / "mine.zip", "--yes", cwd=root)
+    assert "已打包；请上传" in packed and "已提交" not in packed
 
 
 def test_quizzes_are_reviewed_proved_and_handed_out_in_chinese(course):
@@ -158,6 +160,11 @@ def without_notebook(root):
     (root / "solutions" / "tiny" / "tiny.ipynb").unlink()
 
 
+def misnamed(root):
+    (root / "solutions" / "tiny" / "tiny.ipynb").rename(root / "solutions" / "tiny" / "mine.ipynb")
+    written(MUTANTS, MUTANT.format("double", "x"))(root)
+
+
 def with_address(address):
     """A course whose gradebook lies elsewhere."""
 
@@ -186,6 +193,9 @@ AUTHORS_MISTAKES = [
     (written(MUTANTS, MUTANT.format("dubble", "x")), ("audit", "tiny"), "m: assignment.yaml has no exercise 'dubble'", "m: assignment.yaml 中没有练习 'dubble'"),
     (written(MUTANTS, MUTANT.format("double", "x")), ("audit", "tiny"), "'x' occurs 2 times in the solution of 'double'", "'x' 在 'double' 的解答中出现了 2 次"),
     (lambda root: None, ("audit", "tiny"), "mutants.yaml: is missing; list a wrong version for each criterion", "mutants.yaml: 不存在；请为每个评分项列出一个错误版本"),
+    (lambda root: (root / "nbgrader_config.py").unlink(), ("feedback", "tiny"), "has no nbgrader_config.py; copy one there", "中没有 nbgrader_config.py；请复制一份到那里"),
+    (misnamed, ("audit", "tiny"), "tiny.ipynb: is missing; rename mine.ipynb", "tiny.ipynb: 不存在；请给 mine.ipynb 改名"),
+    (written("solutions/tiny/tiny.ipynb", "[]"), ("audit", "tiny"), "is not a notebook, or is damaged", "不是笔记本，或已损坏"),
     (without_notebook, ("grade",), "is missing; the source notebook has the name of its folder", "不存在；源笔记本应与所在文件夹同名"),
     (edited(RUBRIC, "points=2", "points=-1"), ("grade",), "points must be a number, 0 or more, not -1", "points 应为不小于 0 的数，不能是 -1"),
     (edited(RUBRIC, '"double", points=2', '"duoble", points=2'), ("grade",), "there is no exercise 'duoble'; there are: double, step", "没有练习 'duoble'；现有：double, step"),
@@ -201,7 +211,7 @@ AUTHORS_MISTAKES = [
     (written("solutions/tiny/old.txt", "see test_double_gradient"), ("release", "tiny"), "old.txt: students would see 'test_double_gradient'", "old.txt：学生会看到 'test_double_gradient'"),
     (with_address("sqlite:////no/such/folder/g.db"), ("feedback", "tiny"), "unable to open database file", "unable to open database file"),
     (with_address("nonsense"), ("feedback", "tiny"), "write an address such as sqlite", "地址应像 sqlite"),
-    (lambda root: None, ("feedback", "tiny"), "tiny is not in the gradebook; grade it first", "tiny 不在成绩册中；请先评分"),
+    (lambda root: None, ("feedback", "tiny"), "tiny: no feedback: no grades in", "中还没有成绩；请先运行 `autograder grade`"),
 ]  # fmt: skip
 
 

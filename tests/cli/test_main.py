@@ -138,6 +138,52 @@ def test_a_broken_rubric_is_one_line_exit_code_2_and_no_grades(tmp_path):
     assert (course.root / "results.jsonl").read_text() == ""
 
 
+def loads_torch(*arguments, cwd):
+    """Run a command that fails; return whether its process imported torch or nbgrader, and its errors."""
+    command = [sys.executable, "-X", "importtime", "-m", "autograder", *arguments]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    return re.search(r"\| +(torch|nbgrader)$", done.stderr, re.MULTILINE) is not None, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "commands", "line"),
+    [
+        ("solutions/tiny/assignment.yaml", "typo: 1", ("grade", "release", "feedback", "regrade tiny"), "typo: unknown key"),
+        ("solutions/tiny/private/mutants.yaml", "schema: 1\ntypo: 1", ("audit tiny",), "mutants.yaml:2:1: typo: unknown key"),
+        ("nbgrader_config.py", "c = get_config()\nc.x = (", ("grade", "release", "feedback", "regrade tiny"), "nbgrader_config.py:2: SyntaxError: "),
+    ],
+)  # fmt: skip
+def test_a_mistake_of_an_author_is_said_before_anything_slow_is_loaded(tmp_path, file, content, commands, line):
+    course = tiny.make(tmp_path)
+    tiny.submit(course, "ann", tiny.answers())
+    (course.root / "results.jsonl").touch()
+    old = (course.root / file).read_text() if file.endswith("yaml") and (course.root / file).exists() else ""
+    (course.root / file).write_text(old + content)
+    for command in commands:
+        slow, errors = loads_torch(*command.split(), cwd=course.root)
+        assert line in errors and not slow
+
+
+def test_a_config_that_fails_when_it_runs_is_said_before_anybody_is_graded(tmp_path):
+    course = tiny.make(tmp_path)
+    tiny.submit(course, "ann", tiny.answers())
+    (course.root / "nbgrader_config.py").write_text("c = get_config()\nc.x = 1 / 0\n")
+    _, errors = autograder("grade", cwd=course.root, code=2)
+    assert errors.endswith("nbgrader_config.py: ZeroDivisionError: division by zero\n")
+    assert not (course.root / "results.jsonl").exists()
+
+
+def test_a_released_notebook_is_not_handed_in_by_a_student_called_assignments(course, tmp_path):
+    folder = tmp_path / "assignments" / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "tiny.ipynb").write_text(json.dumps(tiny.answers()))
+    for what in (folder / "tiny.ipynb", folder, folder.parent):
+        printed, _ = autograder("grade", what, "--course", course.root, "--json", cwd=tmp_path)
+        assert [r["student"] for r in json.loads(printed)] == ["tiny"]
+
+
 def test_a_read_only_course_is_graded_from_elsewhere(course, tmp_path):
     copy = tmp_path / "read only"
     shutil.copytree(course.root, copy, ignore=shutil.ignore_patterns(".autograder", "results*"))
@@ -226,6 +272,19 @@ def test_doctor_tries_a_student_process(course):
     assert findings["student processes"]["value"].startswith("can be started; confined by ")
     assert "tiny" in findings["course"]["value"]
     assert "✓ torch: " in autograder("doctor", cwd=course.root)[0]
+
+
+def test_doctor_ticks_nothing_outside_a_course_and_refuses_a_broken_one(course, tmp_path):
+    outside = autograder("doctor", "--lang", "en", cwd=tmp_path)[0]
+    assert "– course: " in outside and "no course here" in outside
+    assert "– 课程：" in autograder("doctor", "--lang", "zh", cwd=tmp_path)[0].replace(": ", "：")
+    (found,) = (f for f in json.loads(autograder("doctor", "--json", cwd=tmp_path)[0]) if f["name"] == "course")
+    assert found["ok"] is None
+    broken = tmp_path / "broken"
+    shutil.copytree(course.root / "solutions", broken / "solutions")
+    with (broken / "solutions" / "tiny" / "assignment.yaml").open("a") as settings:
+        settings.write("typo: 1\n")
+    assert re.search("✗ course: .*typo: unknown key", autograder("doctor", cwd=broken, code=1)[0])
 
 
 @pytest.mark.slow

@@ -177,5 +177,11 @@ def test_by_default_every_graded_assignment_gets_pages_and_where_there_is_none_i
     assert (done.returncode, done.stdout) == (0, "tiny: 4 pages in feedback/<student>/tiny/\n"), done.stderr
     (more / "gradebook.db").unlink()
     done = run(more)
-    assert done.returncode == 2
-    assert done.stderr.endswith("gradebook.db: holds no assignment of this course; grade one first\n")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("gradebook.db yet; run `autograder grade`, then this command again\n")
+    assert not (more / "gradebook.db").exists()  # reading creates nothing
+    (more / "nbgrader_config.py").unlink()
+    done = run(more)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "has no nbgrader_config.py; copy one there" in done.stderr
+    assert not (more / "gradebook.db").exists()

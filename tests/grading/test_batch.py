@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 
 import psutil
 import pytest
@@ -407,6 +408,30 @@ def test_two_candidates_are_not_chosen_between(tmp_path):
     assert "a.ipynb, b.ipynb" in job.reason.en
 
 
+def test_a_folder_of_loose_notebooks_may_have_the_assignments_name(tmp_path):
+    for student in ("ann", "bob"):
+        touch(tmp_path / "downloads" / "tiny" / f"{student}.ipynb")
+    both = [("ann", "tiny", "ann.ipynb"), ("bob", "tiny", "bob.ipynb")]
+    assert found(tmp_path / "downloads" / "tiny") == found(tmp_path / "downloads") == both
+    assert found(tmp_path / "downloads" / "tiny" / "bob.ipynb") == both[1:]
+    touch(tmp_path / "downloads" / "tiny" / "tiny.ipynb")  # now it is what one student handed in
+    assert found(tmp_path / "downloads" / "tiny") == [("downloads", "tiny", "tiny.ipynb")]
+
+
+def test_what_a_student_handed_in_stays_one_submission_however_it_is_named(tmp_path):
+    handed_in = tmp_path / "submitted" / "ann" / "tiny"
+    touch(handed_in / "draft.ipynb")
+    touch(handed_in / "final.ipynb")
+    (job,) = find_jobs([handed_in], ["tiny"])
+    assert (job.student, job.path) == ("ann", None)
+
+
+def test_a_courses_own_folders_are_no_students(tmp_path):
+    for folder in ("assignments", "solutions", "release"):
+        file = touch(tmp_path / folder / "tiny" / "tiny.ipynb")
+        assert found(file) == found(file.parent) == [("tiny", "tiny", "tiny.ipynb")]
+
+
 def test_a_link_is_no_submission(tmp_path):
     """It could lead to the solution, or to another student's file."""
     solution = touch(tmp_path / "elsewhere" / "tiny.ipynb")
@@ -433,6 +458,36 @@ def test_checkpoints_and_rubrics_are_no_submissions(tmp_path):
     touch(tmp_path / "test_tiny.py")
     touch(tmp_path / "zoe.ipynb")
     assert found(tmp_path) == [("zoe", "tiny", "zoe.ipynb")]
+
+
+# -- authors' mistakes -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "complaint"),
+    [
+        ("tiny.ipynb", "[", "tiny.ipynb breaks off in line 1"),
+        ("private/mutants.yaml", "schema: 1\ntypo: 1\n", "mutants.yaml:2:1: typo: unknown key"),
+    ],
+)
+def test_a_mistake_in_the_last_assignment_is_found_before_the_first_is_graded(tmp_path, file, content, complaint):
+    course = tiny.make(tmp_path)
+    shutil.copytree(course.root / "solutions" / "tiny", course.root / "solutions" / "again")
+    (course.root / "solutions" / "again" / "tiny.ipynb").rename(course.root / "solutions" / "again" / "again.ipynb")
+    (course.root / "solutions" / "tiny" / file).write_text(content)
+    jobs = find_jobs(
+        [touch(tmp_path / "ann" / name / f"{name}.ipynb") for name in ("again", "tiny")], ["again", "tiny"]
+    )
+    assert [job.assignment for job in jobs] == ["again", "tiny"]
+    graded = []
+
+    def elsewhere(jobs, assignment, key):
+        graded.append(assignment.name)
+        yield from ()
+
+    with journal.Journal(tmp_path / "r.jsonl") as reports, pytest.raises(ConfigError, match=complaint):
+        list(batch.grade_all(course, jobs, reports, processes=1, elsewhere=elsewhere))
+    assert graded == []
 
 
 # -- results.jsonl -----------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """``autograder regrade``: who moves after a rubric has changed, before and after it counts."""
 
+import io
 import json
 import os
 import subprocess
@@ -8,8 +9,10 @@ import sys
 import nbgrader_course as course_of
 import pytest
 import tiny_course as tiny
+from rich.console import Console
 
 from autograder.grading.regrade import Regrading
+from autograder.report import moves as report
 from autograder.results import journal
 from autograder.results.moves import compare
 
@@ -48,6 +51,8 @@ def test_first_it_is_shown_then_it_counts(course):
     assert [line.split()[:4] for line in shown.splitlines() if line.startswith("bob")] == [
         ["bob", "6/10", "7/10", "+1"]
     ]
+    assert shown.splitlines()[0] == "double.gradient: 1 student, +1 (has the right gradient)"
+    assert shown.count("has the right gradient") == 1
     assert "double.gradient ✗ 0/1 → ✓ 1/1" in shown and "1 of 2 change" in shown and "ann" not in shown
     assert (course.root / "results.jsonl").read_bytes() == before
     assert course_of.tables(course_of.gradebook(course)) == tables
@@ -83,6 +88,33 @@ def test_reports_are_compared_by_criterion(course):
     assert move.is_resubmitted and move.difference == -bob.score and move.changes == ()
     (new,) = compare({}, [bob])
     assert new.before is None and new.difference is None and len(new.changes) == 4
+
+
+def test_a_change_that_moves_many_is_one_line_first(course):
+    """Students whom a criterion moves alike are counted together, its cases as one; other files are another reason."""
+    (bob,) = (r for r in journal.read(next(iter(course.root.glob("results*.jsonl")))) if r.student == "bob")
+
+    def changed(name, earned, **other):
+        criteria = tuple(
+            c.model_copy(update={"earned": e, "outcome": "passed" if e else "failed", "id": f"double.cases[{n}]"})
+            for n, (c, e) in enumerate(zip(bob.exercises[0].criteria, earned, strict=False))
+        )
+        first = bob.exercises[0].model_copy(update={"criteria": criteria})
+        return bob.model_copy(update={"student": name, "score": sum(earned), "exercises": (first,), **other})
+
+    before = {("tiny", name): changed(name, (0.0, 0.0)) for name in ("a", "b", "c", "d")}
+    after = [changed("a", (1.0, 0.5)), changed("b", (0.5, 1.0)), changed("c", (0.0, 1.0))]
+    moves = compare(before, [*after, changed("d", (1.0, 0.5), submission_sha256="another file")])
+    title = bob.exercises[0].criteria[0].title
+    second = bob.exercises[0].criteria[1].title
+    assert report.summary(moves, "en").splitlines() == [
+        f"double.cases: 2 students, +1.5 each ({second.en})",
+        f"double.cases: 1 student, +1 ({second.en})",
+    ]
+    assert report.summary(moves, "zh").splitlines()[0] == f"double.cases：2 名学生，各 +1.5（{second.zh}）"
+    console = Console(width=200, file=io.StringIO())
+    console.print(report.table(moves, "en"))
+    assert console.file.getvalue().count(title.en) == 1  # of d, who handed in another file
 
 
 def test_without_results_there_is_one_line(course, tmp_path):

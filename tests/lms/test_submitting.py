@@ -62,10 +62,14 @@ def receipts(folder):
 
 def test_a_zip_with_a_receipt_that_can_be_collected(fetched, tmp_path):
     sha256 = fill(fetched)
-    done = submit("--zip", "hand in.zip", cwd=fetched)
+    done = submit("--zip", "hand in.zip", cwd=fetched, TZ="Asia/Shanghai")
     assert "every criterion you can see is met" in done.stdout
+    assert "packed; now upload hand in.zip" in done.stdout and "handed in" not in done.stdout
     assert sha256 in done.stdout
     (note,) = receipts(fetched)
+    assert note["time"].endswith("+08:00") and note["time"].replace("T", " ") in done.stdout
+    stamp = note["time"].removesuffix("+08:00").replace(":", "")
+    assert (fetched / f"tiny-{stamp}.receipt.json").is_file()
     assert (note["assignment"], note["sha256"], note["way"], note["open"]) == ("tiny", sha256, "zip", [])
     with zipfile.ZipFile(fetched / "hand in.zip") as archive:
         assert archive.namelist() == ["tiny.ipynb", "receipt.json"]
@@ -145,7 +149,7 @@ def test_through_nbgraders_exchange(fetched, tmp_path, monkeypatch):
     done = submit("--yes", cwd=fetched, **home)
     (note,) = receipts(fetched)
     assert (note["way"], note["open"]) == ("nbgrader's exchange", ["double.values"])
-    assert sha256 in done.stdout
+    assert sha256 in done.stdout and "handed in" in done.stdout
     nbgrader(CollectApp())
     (collected,) = (course / "submitted").glob("*/tiny/tiny.ipynb")
     assert hashlib.sha256(collected.read_bytes()).hexdigest() == sha256

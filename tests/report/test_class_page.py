@@ -115,6 +115,13 @@ def test_the_page_is_the_same_every_time_and_in_both_languages(classroom):
     assert '<span class="en" lang="en">handed in nothing</span><span class="zh" lang="zh">未提交</span>' in content
 
 
+def test_rows_lead_to_the_feedback_that_there_is(classroom):
+    content = page(classroom, "en", {"ann": "feedback/ann/tiny/tiny.html", "eve": "feedback/eve/tiny/tiny.html"})
+    assert content.count('<a href="feedback/ann/tiny/tiny.html">ann</a>') == 1
+    assert content.count('<a href="feedback/eve/tiny/tiny.html">eve</a>') == 2  # among those not graded, too
+    assert content.count("<a ") == 3
+
+
 def test_nobody_graded_is_a_page_too(reports):
     broken = [r for r in reports if r.status == "unreadable"]
     assert "1" in page(look_at(broken, title=TITLE), "en")
@@ -160,6 +167,14 @@ def test_the_command(course, reports):
         assert done.returncode == code, done.stderr
         return done
 
+    (course.root / "nbgrader_config.py").write_text("c = get_config()\n")
+    dora = course.root / "feedback" / "dora" / "tiny" / "tiny.html"
+    dora.parent.mkdir(parents=True)
+    dora.write_text("feedback")
+    (course.root / "pages").mkdir()
+    assert run("tiny", "--out", "pages/of class.html").stdout == "pages/of class.html\n"
+    assert '<a href="../feedback/dora/tiny/tiny.html">dora</a>' in (course.root / "pages/of class.html").read_text()
+    assert not (course.root / "gradebook.db").exists()  # reading creates nothing
     assert run("tiny").stdout == "tiny.html\n"
     assert "fay" in (course.root / "tiny.html").read_text(encoding="utf-8")
     assert "there is no such file" in run("tiny", "--results", "none.jsonl", code=2).stderr

@@ -42,7 +42,7 @@ def plainly(course, lines, *arguments, code=0, encoding="utf-8"):
     return done.stdout
 
 
-def saved(course, name="tiny.answers.json"):
+def saved(course, name="tiny.ann.answers.json"):
     return json.loads((course / name).read_text(encoding="utf-8"))["answers"]
 
 
@@ -91,7 +91,7 @@ def test_a_quiz_in_a_terminal_by_keys(course):
     ).key("\r")
     terminal.see("right!").see("press any key").key(" ")
     terminal.see("question 3 of 6").key("\x1b[D").see("question 2 of 6").see("press any key").key(" ")
-    terminal.see("question 3 of 6").key("q").see("saved in tiny.answers.json")
+    terminal.see("question 3 of 6").key("q").see("saved in tiny.ann.answers.json")
     assert terminal.end() == 0
     assert saved(course) == {
         "one": {"attempts": ["C", "B"], "hints": 1},
@@ -123,7 +123,7 @@ def test_a_quiz_through_a_pipe_to_the_end(course):
     assert out.count("✓ right!") == 6
     # the file is an answer sheet
     done = subprocess.run(
-        command("score", "tiny", "tiny.answers.json", "--json"),
+        command("score", "tiny", "tiny.ann.answers.json", "--json"),
         cwd=course,
         env=ENVIRONMENT,
         capture_output=True,
@@ -137,7 +137,7 @@ def test_a_small_terminal_shows_what_was_ticked_and_control_d_saves(course):
     terminal = Terminal(course, "tiny", "--lang", "en", size=(3, 40)).see("press any key").key(" ")
     terminal.see("C  1 + 2").key(">").see("[ ] C")
     terminal.child.logfile_read = drawn = io.StringIO()
-    terminal.key("a").see("[x] A").key("a").see("[ ] A").key("\x04").see("saved in tiny.answers.json")
+    terminal.key("a").see("[x] A").key("a").see("[ ] A").key("\x04").see("saved in tiny.ann.answers.json")
     assert terminal.end() == 0
     assert not re.search(r"\x1b\[\d*A|\[.\] B", drawn.getvalue())  # nothing is drawn over what has left the screen
 
@@ -173,7 +173,7 @@ def test_a_name_is_the_same_to_whoever_scores(course):
 def test_a_sheet_written_by_hand_is_resumed_with_its_answers(course):
     answers = {"one": "B", "statement": True, "some": {"attempts": [5, [["A"]], ["A"]]}, "sum": {"attempts": "three"}}
     sheet = {"schema": 1, "quiz": "tiny", "version": 1, "student": "ann", "answers": answers}
-    (course / "tiny.answers.json").write_text(json.dumps(sheet))
+    (course / "tiny.ann.answers.json").write_text(json.dumps(sheet))
     out = plainly(course, "A C\nq\n", "tiny", "--plain", "--lang", "en")
     assert "your answer so far: " in out
     kept = {name: given["attempts"] for name, given in saved(course).items()}
@@ -217,7 +217,7 @@ def test_shapes_of_one_dimension_and_tabs_are_no_trouble(course):
         "student": "ann",
         "answers": {"shapes": {"W": [8, 1], "b": [9]}},
     }
-    (course / "tiny.answers.json").write_text(json.dumps(sheet))
+    (course / "tiny.ann.answers.json").write_text(json.dumps(sheet))
     out = plainly(course, ">\n" * 3 + "q\n", "tiny", "--plain", "--lang", "en")
     assert "partly right" in out or "◐" in out
 
@@ -367,17 +367,31 @@ def test_in_a_test_nothing_is_judged_and_answers_may_change(course):
     (course / "quizzes" / "tiny.yaml").rename(course / "hidden.yaml")
     out = plainly(course, "A\nback\nB\n" + LINES.partition("\n")[2], "tiny.quiz.json", "--lang", "en", "--plain")
     assert "right" not in out.replace("several may be right", "")
-    assert "All answers are saved in tiny.answers.json. Hand in this file." in out
+    assert "All answers are saved in tiny.ann.answers.json. Hand in this file." in out
     assert saved(course)["one"] == {"attempts": ["B"], "hints": 0}
     (course / "hidden.yaml").rename(course / "quizzes" / "tiny.yaml")
     done = subprocess.run(
-        command("score", "tiny", "tiny.answers.json", "--json"),
+        command("score", "tiny", "tiny.ann.answers.json", "--json"),
         cwd=course,
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
     )
     assert json.loads(done.stdout)[0]["score"] == 6
+
+
+def test_the_answers_of_two_students_in_one_folder_do_not_collide(course):
+    for name in ("bob", "张 伟/2", "../up"):
+        done = subprocess.run(command("take", "tiny", "--plain", "--name", name), input="B\nq\n", cwd=course, env=ENVIRONMENT, capture_output=True, text=True, encoding="utf-8")  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    kept = {
+        path.name: json.loads(path.read_text(encoding="utf-8"))["student"] for path in course.glob("*.answers.json")
+    }
+    assert kept == {
+        "tiny.bob.answers.json": "bob",
+        "tiny.张 伟_2.answers.json": "张 伟/2",
+        "tiny._up.answers.json": "../up",
+    }
 
 
 def test_a_course_in_exam_mode_shows_no_key_either(course):
