@@ -65,7 +65,7 @@ class Captured:
 
     stdout = stderr = ""
 
-    def __init__(self, display: Callable[..., None]) -> None:
+    def __init__(self, display: Callable[..., object]) -> None:
         self._display = display
         self.outputs: list[Any] = []
 
@@ -84,6 +84,24 @@ class Captured:
 
     def __str__(self) -> str:
         return self.stdout
+
+
+class Handle:
+    """What ``display(value, display_id=...)`` gives: shows another value in its place.
+
+    Args:
+        display: shows a value.
+        name: what the place is called.
+    """
+
+    def __init__(self, display: Callable[..., object], name: object) -> None:
+        self._display, self.display_id = display, name
+
+    def display(self, value: Any, **_: Any) -> None:
+        """Show a value."""
+        self._display(value)
+
+    update = display
 
 
 class Measurement:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from autograder.sandbox import notes
-from autograder.sandbox.magic_results import Captured, Ignored, Lines, Measurement
+from autograder.sandbox.magic_results import Captured, Handle, Ignored, Lines, Measurement
 
 _TIMING = {
     "time": ("", ""),
@@ -34,6 +34,16 @@ _TIMING = {
 """Magics that run code, each with the letters of its options: those with a value, those without."""
 _MEASURING_S = 0.2
 """How long a measurement that was asked for may go on repeating its code."""
+
+
+_PYLAB = """\
+import numpy, matplotlib
+from matplotlib import pylab, mlab, pyplot
+np, plt = numpy, pyplot
+from pylab import *
+from numpy import *
+"""
+"""What ``%pylab`` defines."""
 
 
 class Cells(Protocol):
@@ -74,9 +84,10 @@ class Shell:
 
     # -- what is shown -------------------------------------------------------------------------------------------------
 
-    def display(self, *values: Any, **options: Any) -> None:
+    def display(self, *values: Any, display_id: object = None, **options: Any) -> Handle | None:
         """Show values below the cell, where anybody looks at it."""
         self._sinks[-1](*values, **options)
+        return Handle(self.display, display_id) if display_id else None
 
     def show_by(self, sink: Callable[..., None], clear: Callable[..., None]) -> None:
         """From now on what is displayed goes there, and is taken back there."""
@@ -116,6 +127,16 @@ class Shell:
         kinds = ("line", "cell") if magic_kind == "line_cell" else (magic_kind,)
         self._own_magics |= {(kind, magic_name or function.__name__): function for kind in kinds}
 
+    def register_magics(self, *groups: Any) -> None:
+        """Magics of the student's own as methods of a class, which IPython's decorators list in ``magics``."""
+        for group in groups:
+            owner = group(None) if isinstance(group, type) else group  # it takes none but IPython's own shell
+            owner.shell = self
+            for kind, names in owner.magics.items():
+                for name, method in names.items():
+                    function = getattr(owner, method) if isinstance(method, str) else method
+                    self._own_magics[kind, name] = function
+
     def magic(self, line: str) -> Any:
         """The line behind ``%``."""
         name, _, rest = line.lstrip("% ").partition(" ")
@@ -149,6 +170,8 @@ class Shell:
             return self._measure(run, options) if name == "timeit" else run()
         if name == "run":
             return self._run_file(line)
+        if name == "pylab":
+            return self._program(_PYLAB, caller)()
         if name in ("sx", "system", "sc"):
             return self.getoutput(line)
         if name in ("pwd", "cd", "env", "set_env", "who_ls", "mkdir"):
@@ -308,6 +331,10 @@ class Shell:
         if name.startswith("_"):
             raise AttributeError(name)
         return Ignored()
+
+
+# by the name of its class, much code learns whether it is in a notebook
+Shell.__name__ = Shell.__qualname__ = "ZMQInteractiveShell"
 
 
 def _split_options(line: str, valued: str, plain: str) -> tuple[dict[str, str], str]:
