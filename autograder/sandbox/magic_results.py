@@ -35,6 +35,18 @@ class Ignored:
         return 0
 
 
+class Settings(dict[str, Any]):
+    """The shell's settings: kept, by item or by attribute, and of no effect."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self.setdefault(name, Settings())
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+
 class Lines(list[str]):
     """What a shell line printed, in the three forms that IPython gives it."""
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from autograder.sandbox import notes
-from autograder.sandbox.magic_results import Captured, Handle, Ignored, Lines, Measurement
+from autograder.sandbox.magic_results import Captured, Handle, Ignored, Lines, Measurement, Settings
 
 _TIMING = {
     "time": ("", ""),
@@ -72,7 +72,7 @@ class Shell:
         self._sinks: list[Callable[..., None]] = [lambda *_, **__: None]
         self._clear: Callable[..., None] = lambda *_: None
         self._own_magics: dict[tuple[str, str], Callable[..., Any]] = {}
-        self.config: dict[str, Any] = {}
+        self.config = Settings()
         self.has_files = False  # the submission's other files are here: one that is missing is its student's mistake
 
     @property
@@ -112,7 +112,12 @@ class Shell:
         """Run statements."""
         self._program(source, sys._getframe(1), lines_before=-1)()
 
-    run_cell = run_code = ex
+    run_code = ex
+
+    def run_cell(self, source: str, *_: Any, **__: Any) -> types.SimpleNamespace:
+        """Run a cell; gives what IPython says of one that has succeeded."""
+        value = self._program(source, sys._getframe(1), lines_before=-1)()
+        return types.SimpleNamespace(result=value, success=True, error_before_exec=None, error_in_exec=None)
 
     def push(self, names: dict[str, Any], *_: Any, **__: Any) -> None:
         """Add global names."""

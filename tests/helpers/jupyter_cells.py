@@ -7,6 +7,8 @@ SHELL = {
     "any line magic": ["shell = get_ipython()\nshell.run_line_magic('unheard_of', 'x')\nshell.magic('matplotlib inline')\nok = True"],
     "settings of the shell": ["ip = get_ipython()\nip.display_formatter.formatters['text/html'].for_type(int, str)\nip.events.register('post_run_cell', print)\nok = 'IPKernelApp' not in ip.config"],
     "code as text": ["ip = get_ipython()\nip.run_cell('a = 2')\nip.ex('b = a + 1')\nip.push({'c': 4})\nok = ip.ev('a + b') + c == 9 and ip.user_ns['b'] == 3"],
+    "settings by attribute": ["ip = get_ipython()\nip.config.InlineBackend.figure_format = 'svg'\nok = ip.config.InlineBackend.figure_format == 'svg' and 'IPKernelApp' not in ip.config"],
+    "the result of a cell": ["result = get_ipython().run_cell('a = 1\\na + 1')\nok = result.success and result.result == 2 and a == 1"],
     "a magic of one's own": ["from IPython.core.magic import register_line_magic, register_cell_magic\n@register_line_magic\ndef twice(line):\n    return 2 * int(line)\n@register_cell_magic\ndef shout(line, cell):\n    return cell.upper()", "a = %twice 4", "%%shout\nb", "ok = a == 8 and _ == 'B\\n'"],
     "await": ["import asyncio\nasync def three():\n    await asyncio.sleep(0)\n    return 3\nok = (await three()) == 3"],
     "the value of an await": ["import asyncio\nasync def three():\n    return 3", "await three()", "ok = _ == 3"],
