@@ -56,7 +56,7 @@ class Recorder(LocalRunner):
 
 def try_criteria(judge: Judge, functions: Student) -> None:
     for judged in judge.criteria:
-        judge.seed_here(judged)
+        judge.seed_here(judged.id)
         judge.call(judged, functions)
 
 

@@ -21,7 +21,6 @@ from autograder.cli.main import app
 
 README = Path(__file__).parents[1] / "autograder" / "cli" / "README.md"
 MARK = "<!-- python tests/cli_reference.py writes everything below -->\n"
-_VALUES = {int: "N", Path: "PATH", str: "NAME"}
 
 
 @dataclass(frozen=True)
@@ -113,13 +112,13 @@ def _parameter(declared: Any, annotation: Any) -> Parameter:
     kind = typing.get_args(kind)[0] if many else kind
     choices = tuple(str(member.value) for member in kind) if issubclass(kind, Enum) else ()
     is_option = declared.opts[0].startswith("-")
-    metavar = (declared.metavar or "").strip("[].")
-    value = "" if kind is bool else metavar or "|".join(choices) or _VALUES[kind]
+    metavar = declared.metavar or ""
+    value = "" if kind is bool else metavar or "|".join(choices)
     default = declared.default
     shown = getattr(default, "value", default)
     tells = default not in (None, False, Path()) and "by default" not in declared.help
     return Parameter(
-        name=max(declared.opts, key=len) if is_option else metavar or declared.name.upper().removesuffix("S"),
+        name=max(declared.opts, key=len) if is_option else metavar,
         value=value if is_option else "",
         choices=choices,
         help=declared.help,

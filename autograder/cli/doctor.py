@@ -131,7 +131,7 @@ def _sandbox() -> Iterator[Capability]:
         return
     level = confine.level()
     version = f" (Landlock {landlock.version()})" if level == confine.LANDLOCK else ""
-    yield Capability(name, text("work; confinement: {level}", level=level + version))
+    yield Capability(name, text("can be started; confined by {level}", level=level + version))
     if refusal is not None:
         yield Capability(text("confinement"), refusal, ok=False)
     scratch = (

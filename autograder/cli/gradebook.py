@@ -10,11 +10,14 @@ import typer
 
 from autograder.base.errors import UsageError
 from autograder.cli.options import (
+    RESULTS,
+    AssignmentArgument,
     AssignmentsArgument,
     CourseOption,
     JobsOption,
     JsonOption,
     LangOption,
+    ResultsOption,
     UnsafeOption,
     choose,
     console,
@@ -97,10 +100,10 @@ def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Pat
 
 
 def regrade(
-    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Assignment whose rubric has changed.")],
+    assignment: AssignmentArgument,
     yes: Annotated[bool, typer.Option("--yes", help="Let the new scores count.")] = False,
     jobs: JobsOption = None,
-    out: Annotated[Path, typer.Option("--out", help="Results that `grade` wrote.")] = Path("results.jsonl"),
+    results: ResultsOption = RESULTS,
     course: CourseOption = Path(),
     no_gradebook: Annotated[bool, typer.Option("--no-gradebook", help="Do not write to nbgrader's gradebook.")] = False,
     unsafe_no_sandbox: UnsafeOption = False,
@@ -119,7 +122,7 @@ def regrade(
         found = Course.find(course)
         graded = found.assignment(assignment)
         confined = must_confine(unsafe=unsafe_no_sandbox, scratch_mb=graded.settings.limits.scratch_mb)
-        again = Regrading(found, graded, out)
+        again = Regrading(found, graded, results)
         with progress(len(again), language, quiet=json_output) as advance:
             moves = again.grade(processes=jobs or default_jobs(), confined=confined, advance=advance)
         if json_output:
@@ -134,6 +137,6 @@ def regrade(
             return
         kept = again.accept()
         if not json_output:
-            typer.echo(text("reports: {file}; the old ones: {kept}", file=str(out), kept=str(kept)).get(language))
+            typer.echo(text("reports: {file}; the old ones: {kept}", file=str(results), kept=str(kept)).get(language))
         if not no_gradebook:
             write_gradebook(found, [], again.reports, language, quiet=json_output)

@@ -13,10 +13,12 @@ import typer
 from autograder.base.errors import UsageError
 from autograder.base.files import write_asked
 from autograder.cli.options import (
+    RESULTS,
     CourseOption,
     JsonOption,
     Lang,
     LangOption,
+    ResultsOption,
     choose,
     console,
     errors_as_exit_codes,
@@ -63,12 +65,14 @@ _FILES = {
     ScoreFormat.github_classroom: "github-classroom",
 }
 
+_FORMATS = ", ".join(ScoreFormat)
+
 
 def collect(
     source: Annotated[
         Path, typer.Argument(metavar="ZIP_OR_FOLDER", help="Download from Canvas, Moodle or Blackboard.")
     ],
-    assignment: Annotated[str, typer.Option("--assignment", help="The assignment that was handed in.")],
+    assignment: Annotated[str, typer.Option("--assignment", metavar="NAME", help="The assignment that was handed in.")],
     attempt: Annotated[AttemptChoice, typer.Option("--attempt", help="Which of several attempts counts.")] = (
         AttemptChoice.last
     ),
@@ -97,23 +101,23 @@ def collect(
 
 
 def export(
-    results: Annotated[Path, typer.Argument(metavar="[RESULTS]", help="Results that `grade` wrote.")] = Path(
-        "results.jsonl"
-    ),
-    *,
-    to: Annotated[ScoreFormat, typer.Option("--to", help="Format to write.")],
-    assignment: Annotated[str | None, typer.Option("--assignment", help="Export this assignment only.")] = None,
+    to: Annotated[ScoreFormat, typer.Option("--to", metavar="FORMAT", help=f"Format to write: {_FORMATS}.")],
+    results: ResultsOption = RESULTS,
+    assignment: Annotated[
+        str | None, typer.Option("--assignment", metavar="NAME", help="Export this assignment only.")
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="File or folder; by default named after the format.")
+        Path | None, typer.Option("--out", metavar="FILE", help="File or folder; by default named after the format.")
     ] = None,
     roster: Annotated[
-        Path | None, typer.Option("--roster", help="Gradebook or worksheet exported from Canvas or Moodle.")
+        Path | None,
+        typer.Option("--roster", metavar="FILE", help="Gradebook or worksheet exported from Canvas or Moodle."),
     ] = None,
     gradebook: Annotated[
         bool,
         typer.Option(
             "--gradebook",
-            help="Take totals from nbgrader's gradebook (manual scores, late penalties), even without RESULTS.",
+            help="Take totals from nbgrader's gradebook (manual scores, late penalties), even without results.",
         ),
     ] = False,
     course: CourseOption = Path(),
@@ -247,15 +251,16 @@ def _table(to: ScoreFormat, found: list[Score], roster: Path | None) -> Exported
 
 
 def submit(
-    path: Annotated[
-        Path, typer.Argument(metavar="[FOLDER]", help="The assignment's folder, or its notebook.")
-    ] = Path(),
+    path: Annotated[Path, typer.Argument(metavar="FOLDER", help="The assignment's folder, or its notebook.")] = Path(),
     as_zip: Annotated[
         Path | None, typer.Option("--zip", metavar="FILE", help="Make a zip for an LMS instead of using the exchange.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, even if something is still open.")] = False,
     course_id: Annotated[
-        str | None, typer.Option("--course-id", help="The course's name in nbgrader's exchange, if that has several.")
+        str | None,
+        typer.Option(
+            "--course-id", metavar="NAME", help="The course's name in nbgrader's exchange, if that has several."
+        ),
     ] = None,
     lang: LangOption = None,
 ) -> None:
@@ -267,15 +272,13 @@ def submit(
     from autograder.lms import submitting
 
     with errors_as_exit_codes(lang):
-        if not path.exists():
-            raise UsageError(text("{path}: there is no such file or folder", path=path), for_students=True)
         handed_in = submitting.look_at(path)
         language = choose(lang, handed_in.assignment.settings.language)
         _show_open(handed_in, language)
         if handed_in.open and not yes:
             if not sys.stdin.isatty():
                 words = text("something is still open, and there is nobody here to ask; add --yes to hand in anyway")
-                raise UsageError(words)
+                raise UsageError(words, for_students=True)
             if not typer.confirm(text("hand in anyway?").get(language)):
                 raise typer.Exit(1)
         note = submitting.receipt(

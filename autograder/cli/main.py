@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 something did not pass or could not be graded, 2 wrong usa
 from __future__ import annotations
 
 import io
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from autograder.base.errors import UsageError
 from autograder.cli import gradebook, lms
 from autograder.cli import report as class_report
 from autograder.cli.options import (
+    RESULTS,
     AssignmentsArgument,
     CourseOption,
     JobsOption,
@@ -79,16 +81,25 @@ class EngineChoice(StrEnum):
 
 def grade(
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Notebooks, .py files or folders; by default the course's submitted/.")
+        list[Path] | None,
+        typer.Argument(metavar="FILE", help="Notebooks, .py files or folders; by default the course's submitted/."),
     ] = None,
-    assignment: Annotated[str | None, typer.Option("--assignment", help="Grade this assignment only.")] = None,
+    assignment: Annotated[
+        str | None, typer.Option("--assignment", metavar="NAME", help="Grade this assignment only.")
+    ] = None,
     jobs: JobsOption = None,
     out: Annotated[
-        Path, typer.Option("--out", help="File for the reports; what it already contains is not graded again.")
-    ] = Path("results.jsonl"),
+        Path,
+        typer.Option(
+            "--out", metavar="FILE", help="File for the reports; what it already contains is not graded again."
+        ),
+    ] = RESULTS,
     engine: Annotated[EngineChoice, typer.Option("--engine", help="Where to grade.")] = EngineChoice.local,
     scheduler: Annotated[
-        str | None, typer.Option("--scheduler", help="Scheduler for --engine dask; by default one is started here.")
+        str | None,
+        typer.Option(
+            "--scheduler", metavar="ADDRESS", help="Scheduler for --engine dask; by default one is started here."
+        ),
     ] = None,
     course: CourseOption = Path(),
     no_gradebook: Annotated[bool, typer.Option("--no-gradebook", help="Do not write to nbgrader's gradebook.")] = False,
@@ -130,19 +141,21 @@ def grade(
 
 
 def check(
-    file: Annotated[Path, typer.Argument(help="A notebook or .py file in an assignment's folder.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A notebook or .py file in an assignment's folder, or the folder.")
+    ],
     watch: Annotated[bool, typer.Option("--watch", help="Check again whenever the file is saved.")] = False,
     lang: LangOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Check your own work against the visible criteria, with hints."""
     from autograder.base.i18n import text
+    from autograder.course.course import find_notebook
 
     with errors_as_exit_codes(lang):
         if watch and json_output:
             raise UsageError(text("--watch shows what changes, --json prints one document: use one of them"))
-        if not file.exists():
-            raise UsageError(text("{path}: there is no such file or folder", path=file), for_students=True)
+        file = find_notebook(file)
         passed = _watch(file, lang) if watch else _check_once(file, lang, as_json=json_output)
     if not passed:
         raise typer.Exit(1)
@@ -151,13 +164,16 @@ def check(
 def audit(
     assignments: AssignmentsArgument = None,
     jobs: JobsOption = None,
-    keys: Annotated[int, typer.Option("--keys", min=1, help="Number of course keys that judge each version.")] = 1,
+    keys: Annotated[
+        int, typer.Option("--keys", metavar="N", min=1, help="Number of course keys that judge each version.")
+    ] = 1,
     exercise: Annotated[
-        list[str] | None, typer.Option("--exercise", help="Audit this exercise only; repeatable.")
+        list[str] | None,
+        typer.Option("--exercise", metavar="NAME", help="Audit this exercise only; repeatable."),
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", help="Judge this version only; repeatable."),
+        typer.Option("--only", metavar="ID", help="Judge this version only; repeatable."),
     ] = None,
     course: CourseOption = Path(),
     lang: LangOption = None,
@@ -187,7 +203,9 @@ def audit(
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Folder for the demo course.")] = Path("autograder-demo"),
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder for the demo course.")] = Path(
+        "autograder-demo"
+    ),
     lang: LangOption = None,
 ) -> None:
     """Copy a small course with sample submissions to a folder, grade it and show the results."""
@@ -210,10 +228,26 @@ def demo(
             (text("the reference and its rubric"), folder / "solutions" / demos.ASSIGNMENT),
         ):
             typer.echo((what + same(f": {where}")).get(language))
+        spoken = ("--lang", language)
         practice = folder / "assignments" / demos.ASSIGNMENT / "mine.ipynb"
         mistake = folder / "submitted" / "04_no_reshape" / demos.ASSIGNMENT / f"{demos.ASSIGNMENT}.ipynb"
-        commands = same(f":\n  cp {mistake} {practice}\n  autograder check {practice}")
-        typer.echo((text("next, try it as a student") + commands).get(language))
+        for what, commands in (
+            (
+                text("next, try it as a student"),
+                (("cp", mistake, practice), ("autograder", "check", practice, *spoken)),
+            ),
+            (
+                text("then, as an instructor"),
+                (
+                    ("cd", folder),
+                    ("autograder", "grade", *spoken),
+                    ("autograder", "report", demos.ASSIGNMENT, *spoken),
+                    ("autograder", "feedback", demos.ASSIGNMENT, *spoken),
+                ),
+            ),
+        ):
+            lines = (shlex.join(map(str, words)) for words in commands)
+            typer.echo((what + same(":" + "".join(f"\n  {line}" for line in lines))).get(language))
 
 
 def doctor(lang: LangOption = None, json_output: JsonOption = False) -> None:
@@ -442,15 +476,21 @@ def _watch(file: Path, lang: Lang | None) -> bool:
     return seen.passed
 
 
-_COMMANDS = (
-    *(gradebook.release, gradebook.feedback, gradebook.regrade),
-    *(lms.collect, lms.export, lms.submit),
-    class_report.report,
-    *(grade, check, audit, demo, doctor),
-)
-app.add_typer(quiz)
-for _command in _COMMANDS:
-    app.command()(_command)
+_COMMANDS = {
+    "Students": (check, lms.submit),
+    "Instructors": (
+        *(gradebook.release, lms.collect, grade, class_report.report),
+        *(gradebook.feedback, lms.export, gradebook.regrade),
+    ),
+    "Authors": (audit,),
+    "Everyone": (demo, doctor),
+}
+"""The panels of ``--help``, with their commands in the order in which a term needs them."""
+
+for _panel, _commands in _COMMANDS.items():
+    for _command in _commands:
+        app.command(rich_help_panel=_panel)(_command)
+app.add_typer(quiz, rich_help_panel="Everyone")
 
 
 def main() -> None:

@@ -31,12 +31,21 @@ class Lang(StrEnum):
 
 LangOption = Annotated[Lang | None, typer.Option("--lang", help="Language of the output.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Number of processes; by default one per core.")]
-CourseOption = Annotated[Path, typer.Option("--course", help="The course's folder, which contains solutions/.")]
+JobsOption = Annotated[
+    int | None, typer.Option("--jobs", metavar="N", min=1, help="Number of processes; by default one per core.")
+]
+CourseOption = Annotated[
+    Path, typer.Option("--course", metavar="FOLDER", help="The course's folder, which contains solutions/.")
+]
 UnsafeOption = Annotated[
     bool, typer.Option("--unsafe-no-sandbox", help="Grade even if student code cannot be confined; reports say so.")
 ]
-AssignmentsArgument = Annotated[list[str] | None, typer.Argument(help="Assignments; by default all of them.")]
+AssignmentsArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="ASSIGNMENT", help="Assignments; by default all of them.")
+]
+AssignmentArgument = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Name of an assignment.")]
+ResultsOption = Annotated[Path, typer.Option("--results", metavar="FILE", help="Results that `grade` wrote.")]
+RESULTS = Path("results.jsonl")
 
 
 def choose(asked: Lang | None, default: Language = "en") -> Language:

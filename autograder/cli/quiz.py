@@ -12,12 +12,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Quizzes: take, score, prove, check, hand out.",
 )
-app.command("list")(quiz_authoring.list_)
-app.command()(quiz_answering.score)
-app.command()(quiz_answering.take)
-app.command()(quiz_authoring.release)
-app.command()(quiz_authoring.export)
-app.command()(quiz_authoring.prove)
-app.command()(quiz_authoring.lint)
-app.command()(quiz_answering.stats)
-app.command()(quiz_authoring.schema)
+_COMMANDS = {
+    "Students": (quiz_answering.take,),
+    "Instructors": (
+        *(quiz_authoring.list_, quiz_authoring.release, quiz_authoring.export),
+        *(quiz_answering.score, quiz_answering.stats),
+    ),
+    "Authors": (quiz_authoring.prove, quiz_authoring.lint, quiz_authoring.schema),
+}
+
+for _panel, _commands in _COMMANDS.items():
+    for _command in _commands:
+        app.command(_command.__name__.rstrip("_"), rich_help_panel=_panel)(_command)

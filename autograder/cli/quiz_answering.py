@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -36,8 +37,12 @@ if TYPE_CHECKING:
 
 def take(
     quiz: QuizArgument,
-    name: Annotated[str | None, typer.Option("--name", help="Your name or number, which decides on variants.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="File for your answers.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Your name or number, which decides on variants.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="File for your answers; by default NAME.answers.json.")
+    ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Print lines only, for pipes and screen readers.")] = False,
     course: CourseOption = Path(),
     lang: LangOption = None,
@@ -67,9 +72,12 @@ def score(
     quiz: QuizArgument,
     answers: AnswersArgument,
     details: Annotated[bool, typer.Option("--details", help="Show every answer and its feedback.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="Write one JSON object per sheet to this file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write one JSON object per sheet to this file.")
+    ] = None,
     feedback: Annotated[
-        Path | None, typer.Option("--feedback", help="Write a page for each student into this folder.")
+        Path | None,
+        typer.Option("--feedback", metavar="FOLDER", help="Write a page for each student into this folder."),
     ] = None,
     gradebook: Annotated[
         bool,
@@ -203,11 +211,11 @@ def _scorer(file: Path, quiz: Quiz) -> Iterator[Scorer]:
     with ExitStack() as stack:
         run_code: RunCode | None = None
         if any(isinstance(question, Code) for question in quiz.questions):
-            run_code = _code_judge(stack)
+            run_code = _code_marker(stack)
         yield Scorer(quiz, variants, run_code)
 
 
-def _code_judge(stack: ExitStack) -> RunCode:
+def _code_marker(stack: ExitStack) -> RunCode:
     """Return what marks code, started by the first answer; code that cannot be confined stays unmarked."""
     from autograder.quiz.questions.fill_in import Code
     from autograder.quiz.scoring.markers import Verdict
@@ -217,12 +225,12 @@ def _code_judge(stack: ExitStack) -> RunCode:
     def judge(question: Code, answer: str) -> Verdict:
         if not ready:
             from autograder.base.errors import SandboxError
-            from autograder.quiz.proofs.laboratory import CodeJudge, Laboratory
+            from autograder.quiz.proofs.laboratory import CodeMarker, Laboratory
             from autograder.sandbox import confine
 
             if (refusal := confine.refusal()) is not None:
                 raise SandboxError(refusal)
-            ready.append(CodeJudge(stack.enter_context(Laboratory(confined=True))))
+            ready.append(CodeMarker(stack.enter_context(Laboratory(confined=True))))
         return ready[0](question, answer)
 
     return judge
@@ -239,16 +247,22 @@ def _sitting(
 
     if name.suffix == ".json":
         shown = released.load(name)
-        return Sitting(shown, student, out or Path(f"{shown.id}.answers.json")), {}
+        return Sitting(shown, student, out or _answers_to(name)), {}
     file = loading.find(name, course)
     quiz = loading.load(file)
     known = certificates.load(file, quiz)
     shown = released.release(quiz, certificates.variants_of(quiz, known), quiz.defaults.mode)
-    path = out or Path(f"{quiz.id}.answers.json")
+    path = out or _answers_to(file)
     if quiz.defaults.mode != "practice":
         return Sitting(shown, student, path), {}
     scorer = stack.enter_context(_scorer(file, quiz))
     return Sitting(shown, student, path, quiz=quiz, scorer=scorer), known.questions
+
+
+def _answers_to(quiz: Path) -> Path:
+    """Return the file for answers beside ``NAME.quiz.json`` or ``NAME.yaml``; a second download has a number."""
+    name = quiz.stem if quiz.suffix != ".json" else re.sub(r"\.quiz\b[^.]*$", "", quiz.stem)
+    return Path(f"{name}.answers.json")
 
 
 def _student(name: str | None) -> str:

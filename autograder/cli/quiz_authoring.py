@@ -113,7 +113,9 @@ def release(
     into: Annotated[
         str | None, typer.Option("--into", metavar="ASSIGNMENT", help="Put the notebook's cells into this assignment.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="File to write; by default NAME.quiz.json.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="File to write; by default NAME.quiz.json.")
+    ] = None,
     mode: Annotated[ReleaseMode, typer.Option("--mode", help="An exam has one attempt and no hints.")] = (
         ReleaseMode.test
     ),
@@ -175,7 +177,9 @@ def _release_notebook(file: Path, start: Path, into: str | None, language: Langu
 def export(
     quiz: QuizArgument,
     to: Annotated[QuizFormat, typer.Option("--to", help="Format to write.")],
-    out: Annotated[Path | None, typer.Option("--out", help="File to write; by default named after the quiz.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="File to write; by default named after the quiz.")
+    ] = None,
     lossy: Annotated[bool, typer.Option("--lossy", help="Export even if something cannot be expressed.")] = False,
     course: CourseOption = Path(),
     lang: LangOption = None,

@@ -10,13 +10,15 @@ import typer
 if TYPE_CHECKING:
     from autograder.quiz.questions.models import Quiz
 
-CourseOption = Annotated[Path, typer.Option("--course", help="The course's folder, which contains quizzes/.")]
+CourseOption = Annotated[
+    Path, typer.Option("--course", metavar="FOLDER", help="The course's folder, which contains quizzes/.")
+]
 AnswersArgument = Annotated[
-    list[Path], typer.Argument(metavar="ANSWERS...", help="Answer sheets: .yaml, .json, .jsonl, .csv files or folders.")
+    list[Path], typer.Argument(metavar="ANSWERS", help="Answer sheets: .yaml, .json, .jsonl, .csv files or folders.")
 ]
 QuizArgument = Annotated[Path, typer.Argument(metavar="QUIZ", help="A quiz file, or the name of one in quizzes/.")]
 QuizzesArgument = Annotated[
-    list[Path] | None, typer.Argument(metavar="[QUIZ]...", help="Quiz files or names; by default all of quizzes/.")
+    list[Path] | None, typer.Argument(metavar="QUIZ", help="Quiz files or names; by default all of quizzes/.")
 ]
 
 

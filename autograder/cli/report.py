@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autograder.base.errors import UsageError
-from autograder.cli.options import CourseOption, LangOption, choose, errors_as_exit_codes
+from autograder.cli.options import (
+    RESULTS,
+    AssignmentArgument,
+    CourseOption,
+    LangOption,
+    ResultsOption,
+    choose,
+    errors_as_exit_codes,
+)
 
 if TYPE_CHECKING:
     from autograder.course.course import Course
@@ -17,9 +25,11 @@ if TYPE_CHECKING:
 
 
 def report(
-    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Assignment to show.")],
-    results: Annotated[Path, typer.Option("--results", help="Results that `grade` wrote.")] = Path("results.jsonl"),
-    out: Annotated[Path | None, typer.Option("--out", help="File to write; by default ASSIGNMENT.html.")] = None,
+    assignment: AssignmentArgument,
+    results: ResultsOption = RESULTS,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="File to write; by default ASSIGNMENT.html.")
+    ] = None,
     course: CourseOption = Path(),
     lang: LangOption = None,
 ) -> None:

@@ -147,6 +147,23 @@ def find_assignment(start: Path) -> Assignment:
     raise UsageError(words, for_students=True)
 
 
+def find_notebook(path: Path) -> Path:
+    """Return the file that a student means: the file itself, or the notebook of an assignment's folder.
+
+    Raises:
+        UsageError: there is no such file or folder, or the folder does not hold its notebook.
+    """
+    if not path.exists():
+        raise UsageError(text("{path}: there is no such file or folder", path=path), for_students=True)
+    if not path.is_dir():
+        return path
+    notebook = find_assignment(path.resolve()).notebook
+    if not notebook.is_file():
+        words = text("{path}: there is no such file; your notebook must have this name", path=notebook)
+        raise UsageError(words, for_students=True)
+    return notebook
+
+
 @dataclass(frozen=True)
 class Course:
     """A folder with ``solutions/`` in it."""

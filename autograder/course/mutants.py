@@ -28,6 +28,10 @@ _SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION[ \t]*$.*?^[ \t]*### END SOL
 _NOT_WRITTEN = "raise NotImplementedError()"
 
 
+VARIANT = "~"
+"""Stands before the number of a variant in its name."""
+
+
 class Edit(Record):
     """The replacement of a text that occurs exactly once."""
 
@@ -44,10 +48,28 @@ class Equivalent(Record):
 
 
 class Mutant(Equivalent):
-    """A wrong version, why it is wrong, and the criteria that must notice."""
+    """A wrong version, why it is wrong, and the criteria that must notice.
+
+    ``variants`` are other edits that make the same mistake: with another constant, or another right way around it.
+    """
 
     explain: Text
     fails: Annotated[list[str], Field(min_length=1)]
+    variants: list[Annotated[list[Edit], Field(min_length=1)]] = []
+
+    @property
+    def forms(self) -> tuple[Mutant, ...]:
+        """The mutant, and each of its variants as a mutant of a name of its own."""
+        others = (
+            self.model_copy(update={"id": f"{self.id}{VARIANT}{number}", "edits": edits, "variants": []})
+            for number, edits in enumerate(self.variants, start=1)
+        )
+        return (self, *others)
+
+    @property
+    def name(self) -> str:
+        """The id, without the number of the variant."""
+        return self.id.partition(VARIANT)[0]
 
 
 class GeneratedEquivalent(Record):
@@ -140,8 +162,12 @@ class Answers:
             stubs={name: _stub_of(source) for name, source in cells.items()},
         )
 
-    def edited(self, version: Equivalent) -> str:
+    def edited(self, version: Equivalent, source: str | None = None) -> str:
         """Return the solution of an exercise with a version's edits.
+
+        Args:
+            version: the edits.
+            source: what to edit instead of the solution, for example the solution with other edits.
 
         Raises:
             ConfigError: there is no such solution, or a text to replace does not occur in it exactly once.
@@ -149,7 +175,8 @@ class Answers:
         if version.exercise not in self.solutions:
             words = text("{file} has no solution cell {name!r} to edit", file=self.path.name, name=version.exercise)
             raise mistake(self.path.parent, version.id, words)
-        source = self.solutions[version.exercise]
+        if source is None:
+            source = self.solutions[version.exercise]
         for edit in version.edits:
             if source.count(edit.find) != 1:
                 words = text(

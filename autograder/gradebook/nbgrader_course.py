@@ -134,6 +134,11 @@ class NbgraderCourse:
             )
             raise GradebookError(words) from error
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and _is_program(error.filename):
+                words = text(
+                    "the program {program} is missing; install it in this Python's environment", program=error.filename
+                )
+                raise GradebookError(words) from error
             place = error.filename2 or error.filename or self.root
             words = text("{path}: cannot be written: {reason}", path=place, reason=error.strerror)
             raise GradebookError(words + _remedy(error)) from error
@@ -178,8 +183,10 @@ def timestamp(folder: Path) -> tuple[datetime | None, Text | None]:
         try:
             file.rename(folder / NO_TIMESTAMP)
         except OSError:
-            return None, text("{file} is not a time; it was ignored", file=file.name)
-        return None, text("{file} is not a time; it was renamed to {name}", file=file.name, name=NO_TIMESTAMP)
+            return None, text("{file} does not contain a timestamp; it was ignored", file=file.name)
+        return None, text(
+            "{file} does not contain a timestamp; it was renamed to {name}", file=file.name, name=NO_TIMESTAMP
+        )
 
 
 def rubric_of(folders: CourseDirectory, assignment: str, notebook: str) -> Assignment | None:
@@ -197,11 +204,16 @@ def reason(error: BaseException) -> str:
     return words[0][:300]
 
 
+def _is_program(name: object) -> bool:
+    """Return whether what is missing was looked for on PATH, as nbgrader looks for ``alembic``."""
+    return isinstance(name, str) and bool(name) and not os.path.dirname(name)  # noqa: PTH120
+
+
 def _remedy(error: BaseException) -> Text:
     """Return what to do about a complaint; empty if it says so itself."""
     words = reason(error)
     if "locked" in words:
-        return text("; another program is writing to it: end that, or wait for it, and run the same command again")
+        return text("; another program is writing to it: close it, or wait for it, and run the same command again")
     if "readonly" in words:
         return text("; make the file and its folder writable and run the same command again")
     if any(sign in words for sign in ("is full", "disk I/O", os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))):

@@ -110,7 +110,7 @@ class Session:
     def __init__(self, judge: Judge, criteria: pytest.Session, provenance: Provenance) -> None:
         self._judge, self._criteria, self._provenance = judge, criteria, provenance
         self._known_mistakes = KnownMistakes(judge)
-        judge.explain = self._known_mistakes.diagnose
+        self._known_mistakes.assist()
         # as much as a submission may use, and enough to read a large notebook
         self.memory_mb = max(_LEAST_MEMORY_MB, judge.assignment.settings.limits.memory_mb)
 
@@ -121,8 +121,8 @@ class Session:
             ConnectionError: it hung up in the middle of an answer.
         """
         self._judge.results = {}
-        self._known_mistakes.before_mutant = lambda mutant: _send(channel, {"diagnosing": mutant})
-        self._known_mistakes.after_mutant = lambda: _send(channel, {"diagnosing": None})
+        self._known_mistakes.versions.before = lambda version: _send(channel, {"diagnosing": version})
+        self._known_mistakes.versions.after = lambda: _send(channel, {"diagnosing": None})
         _send(channel, {"blank": [exercise.model_dump() for exercise in self._judge.exercises()]})
         for line in channel:
             message = json.loads(line)

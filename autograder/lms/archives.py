@@ -72,7 +72,7 @@ def members_of(source: Path) -> Iterator[list[ArchiveMember | Refused]]:
         ) from error
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise UsageError(
-            text("{source}: is neither a folder nor a whole zip archive ({error})", source=source, error=error)
+            text("{source}: is neither a folder nor a complete zip archive ({error})", source=source, error=error)
         ) from error
     with archive:
         yield entries
@@ -87,7 +87,7 @@ def members_of_bytes(content: bytes) -> list[ArchiveMember | Refused]:
     try:
         return list(_of_zip(zipfile.ZipFile(io.BytesIO(content))))
     except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise Unreadable(text("is not a whole zip archive ({error})", error=error)) from error
+        raise Unreadable(text("incomplete zip archive ({error})", error=error)) from error
 
 
 def _of_folder(folder: Path) -> Iterator[ArchiveMember | Refused]:
@@ -120,7 +120,7 @@ def _of_zip(archive: zipfile.ZipFile) -> Iterator[ArchiveMember | Refused]:
             reason = text("a later file of the same name in the archive counts instead")
         total += info.file_size
         if reason is None and total > MAX_TOTAL_BYTES:
-            reason = text("all files together unfold to more than {size} GB", size=MAX_TOTAL_BYTES >> 30)
+            reason = text("all files together unpack to more than {size} GB", size=MAX_TOTAL_BYTES >> 30)
         if reason is not None:
             yield Refused(printable(name), reason)
         elif not _is_litter(PurePosixPath(name)):
@@ -143,7 +143,7 @@ def _name_of(info: zipfile.ZipInfo) -> str:
 def _reason_against(name: str, info: zipfile.ZipInfo) -> Text | None:
     parts = name.replace("\\", "/").split("/")
     if name.startswith(("/", "\\")) or ".." in parts or (len(name) > 1 and name[1] == ":"):
-        return text("its name leads out of the archive")
+        return text("its path points outside the archive")
     if "\0" in name or not all(parts):
         return text("its name is damaged")
     if stat.S_ISLNK(info.external_attr >> 16):
@@ -151,9 +151,9 @@ def _reason_against(name: str, info: zipfile.ZipInfo) -> Text | None:
     if info.flag_bits & 1:
         return text("is encrypted")
     if info.file_size > MAX_FILE_BYTES:
-        return text("unfolds to more than {size} MB", size=MAX_FILE_BYTES >> 20)
+        return text("unpacks to more than {size} MB", size=MAX_FILE_BYTES >> 20)
     if info.file_size > _SMALL and info.file_size > _MAX_RATIO * max(1, info.compress_size):
-        return text("unfolds to {ratio} times its size: a zip bomb", ratio=info.file_size // max(1, info.compress_size))
+        return text("unpacks to {ratio} times its size: a zip bomb", ratio=info.file_size // max(1, info.compress_size))
     return None
 
 
@@ -166,7 +166,7 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     except Exception as error:  # each way of packing has errors of its own
         raise Unreadable(text("is damaged ({name})", name=type(error).__name__)) from error
     if len(content) > MAX_FILE_BYTES:
-        raise Unreadable(text("unfolds to more than {size} MB", size=MAX_FILE_BYTES >> 20))
+        raise Unreadable(text("unpacks to more than {size} MB", size=MAX_FILE_BYTES >> 20))
     return content
 
 

@@ -57,7 +57,7 @@ cd "$root/source/course"
 # this also fails if the report says that something could not be graded
 "$python" -m autograder grade "$work" --assignment "$assignment" --no-gradebook --jobs 1 --out "$work/reports.jsonl" ||
     [ -s "$work/reports.jsonl" ]
-"$python" -m autograder export "$work/reports.jsonl" --to gradescope --out "$results" --lang {language}
+"$python" -m autograder export --results "$work/reports.jsonl" --to gradescope --out "$results" --lang {language}
 """
 
 _WORKFLOW = """\

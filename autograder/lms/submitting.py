@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -16,11 +17,12 @@ from typing import Any
 
 from autograder.base.errors import UsageError
 from autograder.base.files import write_asked
-from autograder.base.i18n import text
-from autograder.course.course import Assignment
+from autograder.base.i18n import Text, same, text
+from autograder.course.course import Assignment, find_assignment, find_notebook
 from autograder.results.grade_report import CriterionResult, GradeReport
 
 _OLDEST = (1980, 1, 1, 0, 0, 0)
+_LOGGED = re.compile(r"\[\w+ \| (?:CRITICAL|ERROR)\] *(.*\S)")
 
 
 @dataclass(frozen=True)
@@ -54,17 +56,12 @@ def look_at(path: Path) -> HandIn:
     Raises:
         UsageError: there is no such assignment, or no notebook with its name.
     """
-    from autograder.course.course import find_assignment
-
-    assignment = find_assignment(path.resolve() if path.is_dir() else path.resolve().parent)
+    given = find_notebook(path)
+    assignment = find_assignment(given.resolve().parent)
     notebook = assignment.notebook
-    if path.is_file() and path.resolve() != notebook.resolve():
+    if given.resolve() != notebook.resolve():
         words = text("{path}: only {notebook} can be handed in; rename the file", path=path, notebook=notebook.name)
         raise UsageError(words, for_students=True)
-    if not notebook.is_file():
-        raise UsageError(
-            text("{path}: there is no such file; nothing could be handed in", path=notebook), for_students=True
-        )
     from autograder.practice import check  # loads torch
 
     sha256 = hashlib.sha256(notebook.read_bytes()).hexdigest()
@@ -121,8 +118,16 @@ def to_exchange(handed_in: HandIn, course_id: str | None) -> None:
     command += ["--course", course_id] if course_id else []
     done = subprocess.run(command, cwd=folder.parent, capture_output=True, text=True, errors="replace", check=False)  # noqa: S603
     if done.returncode:
-        told = [line for line in done.stderr.splitlines() if "ERROR" in line or "Error" in line]
-        reason = told[-1].partition("ERROR |")[2].strip() or told[-1] if told else "no reason given"
-        words = text("nbgrader submit: {reason}; without an exchange hand in a zip: --zip FILE", reason=reason)
+        words = text(
+            "nbgrader submit: {reason}; without an exchange hand in a zip: --zip FILE", reason=_refusal(done.stderr)
+        )
         raise UsageError(words, for_students=True)
     _as_judged(handed_in)  # nbgrader may have taken a newer file than the receipt names
+
+
+def _refusal(printed: str) -> Text:
+    """Return nbgrader's reason: the first line of its log that is an error; the last one only says that it failed."""
+    if (logged := _LOGGED.search(printed)) is not None:
+        return same(logged[1])
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
+    return same(lines[-1]) if lines else text("no reason was given")

@@ -153,8 +153,8 @@ def _wrong_but_right(question: AnyQuestion) -> Iterator[str]:
     if isinstance(question, Blanks):
         for name, blank in question.blanks.items():
             if not isinstance(blank, ChoiceBlank):
-                judge = marker_of_blank(blank)
-                yield from (f"{name}.wrong.{w.is_}" for w in blank.wrong if judge(w.is_).share == 1)
+                mark = marker_of_blank(blank)
+                yield from (f"{name}.wrong.{w.is_}" for w in blank.wrong if mark(w.is_).share == 1)
 
 
 def _without_why(question: AnyQuestion) -> Iterator[str | Text]:

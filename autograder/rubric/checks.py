@@ -19,6 +19,7 @@ import torch
 
 from autograder.base.i18n import Text, same, text
 from autograder.course.submission import tell_label
+from autograder.rubric.classification import diagnosis
 from autograder.sandbox.tracing import Use, plain
 from autograder.student.calls import describe, last_call, values_are_hidden
 
@@ -315,7 +316,8 @@ def assert_gradient(
                         "no gradient reaches {argument}: the result does not depend on it, or was detached from the graph",  # noqa: E501
                         argument=told,
                     )
-                )
+                ),
+                diagnosis=_detached(),
             )
         assert wanted is not None
         assert_close(got, wanted, rtol=1e-4, atol=1e-6, name=f"d{told}" if told else "gradient")
@@ -343,7 +345,8 @@ def assert_arguments_unchanged() -> None:
     call = last_call()
     if call is not None and call.changed:
         raise CheckFailed(
-            _after_call(text("the call changed its argument {names} in place", names=", ".join(call.changed)))
+            _after_call(text("the call changed its argument {names} in place", names=", ".join(call.changed))),
+            diagnosis=_changed_in_place(),
         )
 
 
@@ -428,6 +431,22 @@ def _differences(
             gradient.view(-1)[i] = (above - below) / (2 * step)
         gradients.append(gradient)
     return gradients
+
+
+def _detached() -> Diagnosis:
+    return diagnosis(
+        "detached",
+        text(
+            "the graph is cut: by .detach(), .data, .item(), numpy, torch.tensor(...) or under torch.no_grad(), or the argument is not used"  # noqa: E501
+        ),
+    )
+
+
+def _changed_in_place() -> Diagnosis:
+    return diagnosis(
+        "changed-in-place",
+        text("`-=`, `X[...] = ...` and methods that end in `_` change the caller's tensor; make a new one"),
+    )
 
 
 def _weights(result: torch.Tensor) -> torch.Tensor:

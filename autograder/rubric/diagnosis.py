@@ -5,14 +5,42 @@ A relation is named only if it holds for every element and explains the differen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from autograder.base.i18n import text
-from autograder.results.grade_report import Diagnosis
+from autograder.results.grade_report import CriterionResult, Diagnosis
 from autograder.rubric.classification import diagnosis, of_classification
+
+if TYPE_CHECKING:
+    from autograder.rubric.findings import Finding
+
+FACTORS = frozenset({"negated", "doubled", "halved", "times-n", "divided-by-n"})
+"""Relations that a few inputs can meet by accident."""
+
+
+def without_accidents(
+    results: Mapping[str, CriterionResult], findings: Mapping[str, Finding]
+) -> dict[str, CriterionResult]:
+    """The results without those factors that do not hold wherever values of the exercise were compared.
+
+    Args:
+        results: the verdicts by criterion.
+        findings: what the criteria found that were tried.
+    """
+    kept = dict(results)
+    for name, result in results.items():
+        if result.diagnosis is None or result.diagnosis.id not in FACTORS:
+            continue
+        exercise = name.partition(".")[0]
+        compared = [i for i, found in findings.items() if found.compared and i.partition(".")[0] == exercise]
+        others = (results[i].diagnosis for i in compared if i in results and results[i].outcome == "failed")
+        if any(other is None or other.id != result.diagnosis.id for other in others):
+            kept[name] = result.model_copy(update={"diagnosis": None})
+    return kept
 
 
 def explain(actual: Any, expected: Any) -> Diagnosis | None:
@@ -30,13 +58,18 @@ def explain(actual: Any, expected: Any) -> Diagnosis | None:
     """
     if not isinstance(actual, torch.Tensor) or not isinstance(expected, torch.Tensor):
         return None
-    by_shape = next(_shape_relations(tuple(actual.shape), tuple(expected.shape)), None)
-    if by_shape is not None or expected.is_meta or not expected.is_floating_point() or not actual.is_floating_point():
-        return by_shape
+    if not expected.is_meta and not expected.is_floating_point() and not actual.is_floating_point():
+        return _of_rows(actual, expected)
+    numbers = actual.is_floating_point() and expected.is_floating_point() and not expected.is_meta
+    if actual.shape != expected.shape:
+        of_values = next(_reductions(actual, expected), None) if numbers else None
+        return of_values or next(_shape_relations(tuple(actual.shape), tuple(expected.shape)), None)
+    if not numbers:
+        return None
     got, wanted = actual.detach().double(), expected.detach().double()
-    if got.shape == wanted.shape and bool(torch.isfinite(wanted).all()) and not bool(torch.isfinite(got).all()):
+    if bool(torch.isfinite(wanted).all()) and not bool(torch.isfinite(got).all()):
         return _not_finite(got)
-    if got.shape == wanted.shape and (of_classes := next(of_classification(got, wanted), None)) is not None:
+    if (of_classes := next(of_classification(got, wanted), None)) is not None:
         return of_classes
     if not wanted.dim() and 0 < float(wanted) < 1 and 0 <= float(got) <= 1:
         return None  # one share is easily twice another by chance
@@ -69,16 +102,67 @@ def _shape_relations(actual: tuple[int, ...], expected: tuple[int, ...]) -> Iter
         )
     if len(expected) == 2 and actual == expected[::-1] and actual != expected:
         yield diagnosis("transposed", text("the dimensions are swapped: this is the transpose of what is expected"))
-    if expected and not actual:
+    if math.prod(expected) > 1 and math.prod(actual) == 1:
         yield diagnosis("reduced", text("one number came back instead of one per element: leave out the sum or mean"))
-    if len(expected) == 2 and len(actual) == 1 and actual[0] in expected and 1 in expected:
+    if len(expected) == 2 and len(actual) == 1 and 1 in expected and actual[0] == math.prod(expected) > 1:
         yield diagnosis(
             "dimension-lost", text("a dimension of size 1 was lost; a column of n numbers is (n, 1), not (n,)")
         )
+    if len(actual) > len(expected) and _without_ones(actual) == _without_ones(expected):
+        yield diagnosis(
+            "dimension-added",
+            text(
+                "a dimension of size 1 is too many: the shape is {actual}, asked for is {expected}",
+                actual=actual,
+                expected=expected,
+            ),
+        )
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(size for size in shape if size != 1)
+
+
+def _reductions(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[Diagnosis]:
+    """What was summed or averaged, where the elements that were asked for are known."""
+    got, wanted = actual.detach().double(), expected.detach().double()
+    if wanted.numel() > 1 and got.numel() == 1:
+        if torch.allclose(got.flatten()[0], wanted.mean(), rtol=1e-4, atol=1e-7):
+            yield diagnosis(
+                "averaged",
+                text("this is the mean of what is asked: one number per element is asked, leave out the mean"),
+            )
+        elif torch.allclose(got.flatten()[0], wanted.sum(), rtol=1e-4, atol=1e-7):
+            yield diagnosis(
+                "summed", text("this is the sum of what is asked: one number per element is asked, leave out the sum")
+            )
+
+
+def _of_rows(actual: torch.Tensor, expected: torch.Tensor) -> Diagnosis | None:
+    """Whole numbers are the numbers of rows: which of them came, -1 being none that was passed in."""
+    if actual.dim() != 1 or expected.dim() != 1 or not actual.numel():
+        return None
+    if bool((actual == -1).all()):
+        return diagnosis(
+            "rows-from-elsewhere",
+            text(
+                "none of these values was passed in: does the function use a variable of the notebook instead of its argument?"  # noqa: E501
+            ),
+        )
+    distinct = set(actual.tolist())
+    if actual.numel() == expected.numel() and len(distinct) < actual.numel() and bool((actual != -1).all()):
+        return diagnosis(
+            "drawn-again",
+            text(
+                "some samples come more than once and others not at all: they are drawn with replacement, or anew for "
+                "every batch; shuffle all of them once, then cut"
+            ),
+        )
+    return None
 
 
 def _value_relations(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[tuple[Callable[[], bool], Diagnosis]]:
-    if actual.shape != expected.shape or not actual.numel() or not bool(torch.isfinite(actual).all()):
+    if not actual.numel() or not bool(torch.isfinite(actual).all()):
         return
 
     def equal(one: torch.Tensor, other: torch.Tensor) -> bool:

@@ -24,11 +24,13 @@ class Finding:
         words: the message without its numbers; kind and last line of an exception; empty only where all is well.
         numbers: the numbers in the message.
         actual: the wrong tensor, if there is one.
+        compared: values were compared one by one with those expected.
     """
 
     words: str
     numbers: tuple[float, ...] = ()
     actual: torch.Tensor | None = None
+    compared: bool = False
 
     @classmethod
     def of(cls, error: BaseException | None) -> Finding:
@@ -38,7 +40,8 @@ class Finding:
         if isinstance(error, CheckFailed):
             actual = error.actual.detach() if isinstance(error.actual, torch.Tensor) else None
             told = _PLACE.sub("", error.finding)
-            return cls(_NUMBER.sub("#", told), tuple(map(float, _NUMBER.findall(told))), actual)
+            compared = isinstance(error.expected, torch.Tensor) and not error.expected.is_meta and actual is not None
+            return cls(_NUMBER.sub("#", told), tuple(map(float, _NUMBER.findall(told))), actual, compared)
         if isinstance(error, StudentException):
             # torch's message about wrong arguments has many lines and ends in an empty one, which is no finding
             return cls(error.kind + ": " + error.text.en.rstrip().rpartition("\n")[2])
@@ -54,6 +57,17 @@ class Finding:
         if self.actual is None or other.actual is None:
             return near and self.actual is other.actual
         return near and _same(self.actual, other.actual)
+
+    def resembles(self, other: Finding) -> bool:
+        """Do both pass, or both fail? More cannot be asked where the rest depends on chance."""
+        return bool(self.words) == bool(other.words)
+
+    def is_near(self, other: Finding) -> bool:
+        """Is it the same up to what chance adds? For the numbers of a probe, which are of about 1."""
+        if self.words != other.words or self.actual is None or other.actual is None:
+            return self.words == other.words and self.actual is other.actual
+        same_shape = self.actual.shape == other.actual.shape
+        return same_shape and torch.allclose(self.actual, other.actual, rtol=0.03, atol=0.02, equal_nan=True)
 
 
 def _same(one: torch.Tensor, other: torch.Tensor) -> bool:

@@ -50,6 +50,10 @@ class Judge:
         """What the criteria tried so far have found."""
         self.explain: Explain | None = None
         """Names the known mistakes in the verdicts, if the assignment's mutants are at hand."""
+        self.probe: Callable[[], None] | None = None
+        """Called before a submission is closed, to ask what tells its mistakes apart while its functions are there."""
+        self.probed: dict[str, Finding] = {}
+        """What the probes found, by exercise."""
         self._seeds: dict[str, int] = {}
         self._passed: dict[str, CriterionResult] = {}
         self._differences: dict[str, tuple[Text, Diagnosis] | None] = {}
@@ -130,7 +134,7 @@ class Judge:
     def begin(self, student: Student, *, seed_submission: Callable[[int], None] | None = None) -> None:
         """Judge this student from now on; ``seed_submission`` seeds their process, if they have one of their own."""
         self.student, self.results, self._seed_submission = student, {}, seed_submission
-        self.findings, self._differences, self._told = {}, {}, set()
+        self.findings, self.probed, self._differences, self._told = {}, {}, {}, set()
 
     def difference(self, function: str) -> tuple[Text, Diagnosis] | None:
         """How the parameters of the submission's function differ from those asked for; see `signatures`."""
@@ -149,15 +153,19 @@ class Judge:
 
     def seed_criterion(self, judged: Criterion) -> None:
         """Let every criterion draw the same numbers whatever ran before it."""
-        seed = self.seed_here(judged)
+        self.seed_submission(judged.id)
+
+    def seed_submission(self, name: str) -> None:
+        """Set this process's generators, and the submission's, to where something of this name begins."""
+        seed = self.seed_here(name)
         if self._seed_submission is not None:
             self._seed_submission(seed)
 
-    def seed_here(self, judged: Criterion) -> int:
-        """Seed this process's generators for a criterion and return the seed."""
+    def seed_here(self, name: str) -> int:
+        """Seed this process's generators for a criterion or a probe and return the seed."""
         from autograder.sandbox.generators import seed_generators
 
-        seed = self.seed_of(f"{judged.id}/student")
+        seed = self.seed_of(f"{name}/student")
         seed_generators(seed)
         return seed
 
@@ -200,15 +208,21 @@ class Judge:
         for judged in self.criteria:
             if judged.id not in self.results:
                 self.record(judged, "error", text("this criterion was not reached"))
-        results = self.explain(self.results, self.findings) if self.explain and self.findings else self.results
+        results = self._explained() if self.findings else self.results
         return tuple(
             ExerciseResult.of(name, exercise.title, tuple(results[c.id] for c in self.criteria if c.exercise == name))
             for name, exercise in self.assignment.settings.exercises.items()
             if self.exercise in (None, name)
         )
 
+    def _explained(self) -> dict[str, CriterionResult]:
+        from autograder.rubric.diagnosis import without_accidents
+
+        results = without_accidents(self.results, self.findings)
+        return results if self.explain is None else self.explain(results, self.findings)
+
     def skip_all(self) -> None:
         """Skip every criterion: the submission cannot be read, so all earn 0."""
-        self.results, self.findings = {}, {}
+        self.results, self.findings, self.probed = {}, {}, {}
         for judged in self.criteria:
             self.record(judged, "skipped")

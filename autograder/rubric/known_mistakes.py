@@ -1,196 +1,357 @@
-"""Finds the known mistake in a submission: the mutant that does the same under every criterion of the exercise.
+"""Which known mistakes a submission makes: the mutants that do the same under every criterion of the exercise.
 
-The mutants of ``mutants.yaml`` are edits of the reference, so they may run in this process. A mutant runs only if it
-can be the answer: all criteria that it names have failed. It is the answer if every criterion of the exercise finds the
-same in both: the same message, up to rounding, and the same values. If a few mutants match, the student reads that it
-is one of them. An exercise that builds on a failed one gets no diagnosis. A mutant that never ends matches a submission
-that does not return in time.
+The mutants of ``mutants.yaml`` are edits of the reference, so they may run in this process. A mutant is run only where
+it can be the answer: the criteria that it names have all failed. What is looked for, and in which order:
+
+1. one mutant under which every criterion finds the same: the same message, up to rounding, and the same values;
+2. a few mutants, each of which does the same where it fails and passes everywhere else: one mistake per criterion;
+3. two mutants whose edits, both made, do the same.
+
+Where an exercise has a probe, what that returns must be the same, and of criteria that depend on chance only the
+outcome. When several mutants do the same, the student reads that it is one of them. An exercise that builds on another
+one which has failed is compared with the reference in which that mistake is made as well. A mutant that never ends
+finds what a submission finds that does not return in time.
 """
 
 from __future__ import annotations
 
-import ast
-import io
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout, suppress
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import permutations
 from typing import TYPE_CHECKING
 
-from autograder.base.errors import StudentTimeout
-from autograder.base.i18n import text
-from autograder.course import mutants
-from autograder.course.mutants import Answers, Mutant, Mutants
-from autograder.course.submission import Cell
+from autograder.base.i18n import Text, text
+from autograder.course.mutants import Mutant
 from autograder.results.grade_report import CAUSES, CriterionResult, Diagnosis
 from autograder.rubric.criteria import Criterion, is_named
 from autograder.rubric.findings import Finding
-from autograder.rubric.loop_budget import IMPORT, TooManyRounds, at_most, with_counted_rounds
-from autograder.student.functions import Student
-from autograder.student.local import LocalRunner, run_locally
+from autograder.rubric.loop_budget import TooManyRounds
+from autograder.rubric.versions import Edits, Versions, name_of
 
 if TYPE_CHECKING:
     from autograder.rubric.judge import Judge
 
-MAX_CAUSES = 3
-MAX_ROUNDS = 30_000
-"""The limit for all loops of a mutant in one criterion; training takes a few thousand."""
+MAX_CAUSES = 4
+"""So many mutants that cannot be told apart are named; more would be no help."""
+MAX_PAIRS = 30
+"""So many pairs of mutants are tried: it bounds what a submission costs that fails everything."""
+MAX_BROKEN = 3
+"""Where more exercises have not passed, only single mutants are looked for: that is many times cheaper."""
+DRAWS = 3
+"""So often a version draws its own random numbers, to see what depends on them."""
+OF_THE_SIGNATURE = frozenset({"another-number-of-parameters", "parameters-in-another-order"})
+"""Causes that lie in the function itself, whatever else has failed; see `signatures`."""
+NOT_WRITTEN = "NotImplementedError"
+NOT_PROBED = ("StudentCrash", "StudentError", "StudentTimeout", "BadReply")
+"""How findings begin after which nothing more is asked: it is missing, or does not return."""
 
 
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Discard what a mutant prints, and its warnings."""
-    with redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+@dataclass(frozen=True)
+class Observed:
+    """What was found in one exercise of a submission.
+
+    Args:
+        exercise: its name.
+        tried: the criteria that were tried, those that failed first: they tell mutants apart soonest.
+        failed: the ids of those that failed, in the order of the rubric.
+        not_passed: these, and those that were not tried.
+        findings: what the criteria found.
+        probe: what the probe of the exercise found, where there is one.
+        is_alone: few other exercises have failed, so that more than single mutants may be looked for.
+    """
+
+    exercise: str
+    tried: tuple[Criterion, ...]
+    failed: tuple[str, ...]
+    not_passed: tuple[str, ...]
+    findings: Mapping[str, Finding]
+    probe: Finding | None
+    is_alone: bool
+
+    def allows(self, mutant: Mutant) -> bool:
+        """Can it be this mutant: have all the criteria failed that it fails?"""
+        named = (any(is_named(criterion, name) for criterion in self.not_passed) for name in mutant.fails)
+        return mutant.exercise == self.exercise and all(named)
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A mistake, shown at the first failed criterion that it explains; several mutants that cannot be told apart."""
+
+    criterion: str
+    mutants: tuple[Mutant, ...]
 
 
 class KnownMistakes:
-    """The mutants of an assignment, and what each criterion finds in them.
+    """Names the mutants that a submission does the same as.
 
     Args:
-        judge: tries its criteria; its assignment has a reference.
+        judge: whose criteria judge; its assignment has a reference.
     """
 
     def __init__(self, judge: Judge) -> None:
-        self._judge = judge
-        self.before_mutant: Callable[[str], object] = lambda _: None
-        """Called with the id of a mutant before it runs in this process, which it may bring down."""
-        self.after_mutant: Callable[[], object] = lambda: None
-        """Called when it has ended: a crash from now on is not its fault."""
+        self._judge, self.versions = judge, Versions(judge)
         self.deadly: frozenset[str] = frozenset()
-        """The ids of mutants that brought the process down more than once."""
-        self._versions: dict[str, Student] = {}
-        self._found: dict[tuple[str, str], Finding] = {}
+        """The names of versions that have brought their process down more than once."""
 
-    @cached_property
-    def _known(self) -> Mutants | None:
-        assignment = self._judge.assignment
-        return mutants.load(assignment) if mutants.are_listed(assignment) else None
-
-    @cached_property
-    def _answers(self) -> Answers:
-        return Answers.of(self._judge.assignment, self._judge.assignment.notebook)
+    def assist(self) -> None:
+        """Let the judge's verdicts go through `diagnose`, and its submissions through the probes."""
+        self._judge.explain, self._judge.probe = self.diagnose, self._probe
 
     def prove(self) -> None:
-        """Apply every edit of ``mutants.yaml``, before a submission depends on one.
+        """See `Versions.prove`."""
+        self.versions.prove()
 
-        Raises:
-            ConfigError: the file cannot be read, or a text to replace does not occur exactly once.
-        """
-        if self._known is not None:
-            for version in (*self._known.mutants, *self._known.equivalents):
-                self._answers.edited(version)
+    # -- what is looked at ---------------------------------------------------------------------------------------------
 
-    def _needed_by(self, exercise: str) -> set[str]:
-        """Return the exercises whose functions the reference calls in this one: what breaks there breaks here too."""
-        owners = self._judge.assignment.exercise_of
-        nodes = ast.walk(ast.parse(self._answers.solutions.get(exercise, "")))
-        return {owners[n.id] for n in nodes if isinstance(n, ast.Name) and n.id in owners} - {exercise}
+    def _probe(self) -> None:
+        """Ask the probes of the exercises that have failed, while the submission is there."""
+        judge = self._judge
+        with suppress(Exception):  # what cannot be probed is not diagnosed; the verdict does not depend on it
+            for exercise in self.versions.probes:
+                found = [
+                    judge.findings[c.id] for c in judge.criteria if c.exercise == exercise and c.id in judge.findings
+                ]
+                failed = [finding for finding in found if finding.words]
+                if failed and not any(f.words.startswith((NOT_WRITTEN, *NOT_PROBED)) for f in failed) and judge.student:
+                    judge.probed[exercise] = self.versions.probe(exercise, judge.student)
+
+    def _observed(
+        self, exercise: str, results: Mapping[str, CriterionResult], findings: Mapping[str, Finding]
+    ) -> Observed | None:
+        """What was found in an exercise; None where that cannot be compared."""
+        criteria = [c for c in self._judge.criteria if c.exercise == exercise]
+        tried = [c for c in criteria if c.id in findings]
+        failed = [c.id for c in criteria if results[c.id].outcome == "failed"]
+        if not failed or any(results[c.id].outcome == "error" for c in criteria):
+            return None
+        if not all(c.id in self._judge.plain_tests for c in tried):
+            return None
+        if any(findings[c.id].words.startswith(NOT_WRITTEN) for c in tried):
+            return None
+        probe = self._judge.probed.get(exercise)
+        tried.sort(key=lambda c: results[c.id].outcome == "passed")
+        not_passed = tuple(c.id for c in criteria if results[c.id].outcome != "passed")
+        broken = {c.exercise for c in self._judge.criteria if results[c.id].outcome != "passed"}
+        is_alone = len(broken) <= MAX_BROKEN
+        return Observed(exercise, tuple(tried), tuple(failed), not_passed, findings, probe, is_alone)
+
+    # -- what is said --------------------------------------------------------------------------------------------------
 
     def diagnose(
         self, results: Mapping[str, CriterionResult], findings: Mapping[str, Finding]
     ) -> dict[str, CriterionResult]:
-        """Return the results with the known mistake of each exercise named at its first failed criterion.
+        """The results with each known mistake named at the first failed criterion that it explains.
 
         Args:
             results: the verdicts by criterion.
-            findings: what the criteria that were tried found.
+            findings: what the criteria found that were tried.
         """
         named = dict(results)
-        broken = {c.exercise for c in self._judge.criteria if results[c.id].outcome != "passed"}
+        broken: dict[str, Edits | None] = {}  # by exercise that has not passed, the mutants that do the same
         for exercise in dict.fromkeys(c.exercise for c in self._judge.criteria):
-            criteria = [c for c in self._judge.criteria if c.exercise == exercise]
-            failed = [c.id for c in criteria if results[c.id].outcome == "failed"]
-            found: list[Mutant] = []
+            if all(results[c.id].outcome == "passed" for c in self._judge.criteria if c.exercise == exercise):
+                continue
+            broken[exercise] = None
             with suppress(Exception):  # a diagnosis that fails costs the diagnosis, never the grade
-                if failed and not broken & self._needed_by(exercise):
-                    found = self._mistakes(exercise, criteria, results, findings)
-            if 0 < len(found) <= MAX_CAUSES:
-                diagnosis = _one_of(found)
-                for name in failed:
-                    first = name == failed[0]
-                    named[name] = named[name].model_copy(update={"diagnosis": diagnosis if first else None})
+                if (observed := self._observed(exercise, results, findings)) is not None:
+                    broken[exercise] = self._name(observed, broken, named)
         return named
 
-    def _mistakes(
-        self,
-        exercise: str,
-        criteria: list[Criterion],
-        results: Mapping[str, CriterionResult],
-        findings: Mapping[str, Finding],
-    ) -> list[Mutant]:
-        tried = [c for c in criteria if c.id in findings]
-        if any(results[c.id].outcome == "error" for c in criteria) or not self._can_replay(tried):
-            return []
-        tried.sort(key=lambda c: results[c.id].outcome == "passed")  # failed criteria tell mutants apart soonest
-        not_passed = [c.id for c in criteria if results[c.id].outcome != "passed"]
-        found: list[Mutant] = []
-        for mutant in self._known.mutants if self._known is not None else ():
-            if mutant.exercise != exercise or not _can_be(mutant, not_passed):
-                continue
-            if mutant.id not in self.deadly and self._does_the_same(mutant, tried, findings):
-                found.append(mutant)
-        return found
+    def _name(
+        self, observed: Observed, broken: Mapping[str, Edits | None], named: dict[str, CriterionResult]
+    ) -> Edits | None:
+        """Name the causes of one exercise in the results, and return a version that does the same."""
+        needed = [name for name in broken if name in self.versions.needed_by(observed.exercise)]
+        context: Edits = ()
+        for name in needed:
+            if (edits := broken[name]) is None:
+                _drop_consequences(named, observed)
+                return None
+            context = _joined(context, edits)
+        if needed and self._agrees(context, observed):
+            origin = context[0].exercise
+            _write(
+                named,
+                observed,
+                {observed.failed[0]: _follows(self._judge.assignment.settings.exercises[origin].title, origin)},
+            )
+            return context
+        causes = self._causes(observed, context) or (self._causes(observed, ()) if context else [])
+        if not causes:
+            if needed:
+                _drop_consequences(named, observed)
+            return None
+        relation = named[observed.failed[0]].diagnosis
+        if relation is None or any(len(cause.mutants) == 1 for cause in causes):
+            _write(named, observed, {cause.criterion: _one_of(cause.mutants) for cause in causes})
+        return _joined(context, tuple(cause.mutants[0] for cause in causes))
 
-    def _does_the_same(self, mutant: Mutant, tried: list[Criterion], findings: Mapping[str, Finding]) -> bool:
+    # -- what is looked for --------------------------------------------------------------------------------------------
+
+    def _causes(self, observed: Observed, context: Edits) -> list[Cause]:
+        candidates = [m for m in self._mutants if observed.allows(m)]
+        for base in self._bases(observed):
+            found = [m for m in candidates if self._agrees_in_any_order((*context, m), base, observed)]
+            if found:
+                found = _distinct(found)
+                return [Cause(observed.failed[0], tuple(found))] if len(found) <= MAX_CAUSES else []
+        if not observed.is_alone:
+            return []
+        return self._independent(observed, candidates, context) or self._combined(observed, candidates, context)
+
+    @cached_property
+    def _mutants(self) -> list[Mutant]:
+        return [] if self.versions.known is None else [form for m in self.versions.known.mutants for form in m.forms]
+
+    def _bases(self, observed: Observed) -> Iterator[Edits]:
+        """The reference, then the right versions that the probe finds to be different."""
+        yield ()
+        if observed.probe is None or self.versions.known is None or not observed.is_alone:
+            return
+        right = self.versions.probed((), observed.exercise)
+        for version in self.versions.known.equivalents:
+            if version.exercise == observed.exercise and not self.versions.probed(
+                (version,), observed.exercise
+            ).is_near(right):
+                yield (version,)
+
+    def _agrees_in_any_order(self, edits: Edits, base: Edits, observed: Observed) -> bool:
+        if not base:
+            return self._agrees(edits, observed)
+        orders = [order for order in ((*edits, *base), (*base, *edits)) if self.versions.are_compatible(order)]
+        return any(self._agrees(order, observed) for order in orders)
+
+    def _independent(self, observed: Observed, candidates: list[Mutant], context: Edits) -> list[Cause]:
+        """Mistakes that do not touch each other: where one of them fails, it alone explains what was found."""
+        failed = [c for c in observed.tried if c.id in observed.failed]
+        failed.sort(key=lambda c: observed.failed.index(c.id))
+        left, causes = [c.id for c in failed], list[Cause]()
+        while left and len(causes) < MAX_CAUSES:
+            first = next(c for c in failed if c.id == left[0])
+            alike = [m for m in candidates if self._same((*context, m), first, observed)]
+            explained = {m.id: self._explained((*context, m), observed) for m in alike}
+            most = max(map(len, explained.values()), default=0)
+            found = tuple(_distinct(m for m in alike if len(explained[m.id]) == most))
+            if not most or len(found) > MAX_CAUSES:
+                return []
+            causes.append(Cause(first.id, found))
+            left = [c for c in left if c not in explained[found[0].id]]
+        return [] if left else causes
+
+    def _explained(self, edits: Edits, observed: Observed) -> list[str]:
+        """The failed criteria that a version explains; none when it does what the submission does not."""
+        explained = []
+        for judged in observed.tried:
+            if self._same(edits, judged, observed):
+                if judged.id in observed.failed:
+                    explained.append(judged.id)
+            elif judged.id not in observed.failed or self.versions.finding(edits, judged).words:
+                return []
+        if observed.probe is not None:
+            probe, right = (self.versions.probed(e, observed.exercise) for e in (edits, ()))
+            if not probe.is_near(right) and not probe.is_near(observed.probe):
+                return []
+        return explained
+
+    def _combined(self, observed: Observed, candidates: list[Mutant], context: Edits) -> list[Cause]:
+        """Two mistakes at once, of which the first explains what was found first."""
+        first = next(c for c in observed.tried if c.id == observed.failed[0])
+        if observed.probe is None:
+            begin = _distinct(m for m in candidates if self._same((*context, m), first, observed))
+            pairs = [(one, other) for one in begin for other in candidates if one.name != other.name]
+        else:
+            begin = candidates
+            pairs = [(one, other) for one, other in permutations(candidates, 2) if one.name < other.name]
+        found: list[tuple[Mutant, Mutant]] = []
+        for pair in pairs[:MAX_PAIRS]:
+            orders = [o for o in ((*context, *pair), (*context, *pair[::-1])) if self.versions.are_compatible(o)]
+            if any(self._agrees(order, observed) for order in orders):
+                found.append(pair)
+        if len({frozenset(m.name for m in pair) for pair in found}) != 1:
+            return []
+        one, other = found[0]
+        rest = [
+            c.id for c in observed.tried if c.id in observed.failed and not self._same((*context, one), c, observed)
+        ]
+        rest.sort(key=observed.failed.index)
+        second = next((c for c in (*rest, *observed.failed) if c != first.id), first.id)
+        if second == first.id:
+            return [Cause(first.id, (one,))]
+        return [Cause(first.id, (one,)), Cause(second, (other,))]
+
+    # -- what is compared ----------------------------------------------------------------------------------------------
+
+    def _agrees(self, edits: Edits, observed: Observed) -> bool:
+        """Is everything found in a version that was found in the submission?"""
         try:
-            return all(self._finding(mutant, c).agrees(findings[c.id]) for c in tried)
+            if self._is_deadly(edits):
+                return False
+            by_chance = False
+            if observed.probe is not None:
+                probe, right = (self.versions.probed(e, observed.exercise) for e in (edits, ()))
+                if not probe.is_near(observed.probe):
+                    return False
+                by_chance = not probe.is_near(right)
+            return all(self._same(edits, c, observed, by_chance=by_chance) for c in observed.tried)
         except (Exception, TooManyRounds):  # noqa: BLE001 -- it cannot be run or compared: the others still can
             return False
 
-    def _can_replay(self, criteria: list[Criterion]) -> bool:
-        return all(c.id in self._judge.plain_tests for c in criteria)
-
-    def _finding(self, mutant: Mutant, judged: Criterion) -> Finding:
-        key = (mutant.id, judged.id)
-        if key not in self._found:
-            self.before_mutant(mutant.id)
-            try:
-                self._found[key] = self._replay(judged, self._version(mutant))
-            except (Exception, TooManyRounds):
-                self.after_mutant()
-                raise
-            self.after_mutant()  # not after any other exception: it ends the process, and this mutant is to blame
-        return self._found[key]
-
-    def _replay(self, judged: Criterion, version: Student) -> Finding:
-        """Try a criterion on a version whose functions are in this process."""
-        self._judge.seed_here(judged)
+    def _same(self, edits: Edits, judged: Criterion, observed: Observed, *, by_chance: bool = False) -> bool:
+        """Does a criterion find the same in a version?"""
+        if self._is_deadly(edits):
+            return False
         try:
-            with quietly(), at_most(MAX_ROUNDS):
-                self._judge.call(judged, version)
-        except TooManyRounds:
-            return Finding(StudentTimeout.__name__)
-        except (KeyboardInterrupt, GeneratorExit):
-            raise
-        except BaseException as error:  # noqa: BLE001 -- `pytest.fail` and `sys.exit` raise no `Exception`
-            return Finding.of(error)
-        return Finding.of(None)
+            finding, other = self.versions.finding(edits, judged), observed.findings[judged.id]
+            return finding.agrees(other) or (by_chance and self._can_be_chance(edits, judged, other))
+        except (Exception, TooManyRounds):  # noqa: BLE001 -- see above
+            return False
 
-    def _version(self, mutant: Mutant) -> Student:
-        if mutant.id not in self._versions:
-            assignment, source = self._judge.assignment, self._judge.source
-            edited = self._answers.edited(mutant)
-            cells = [replace(c, source=edited) if c.grade_id == mutant.exercise else c for c in source.cells]
-            counted = [replace(c, source=with_counted_rounds(c.source)) for c in cells]
-            first = Cell("code cell 0", 0, IMPORT)
-            with at_most(MAX_ROUNDS):
-                notebook, _ = run_locally(assignment, replace(source, cells=(first, *counted)))
-            self._versions[mutant.id] = Student(assignment.functions, LocalRunner.of(notebook))
-        return self._versions[mutant.id]
+    def _can_be_chance(self, edits: Edits, judged: Criterion, other: Finding) -> bool:
+        """Does what a criterion finds in a version depend on what the version draws, and can it come to this?"""
+        draws = [self.versions.finding(edits, judged, draw=draw) for draw in range(DRAWS)]
+        return not all(draw.agrees(draws[0]) for draw in draws) and any(draw.resembles(other) for draw in draws)
+
+    def _is_deadly(self, edits: Edits) -> bool:
+        return name_of(edits) in self.deadly or any(version.id in self.deadly for version in edits)
 
 
-def _one_of(found: list[Mutant]) -> Diagnosis:
-    """Return one diagnosis for mistakes that all do the same."""
+def _joined(one: Edits, other: Edits) -> Edits:
+    return (*one, *(version for version in other if version not in one))
+
+
+def _write(named: dict[str, CriterionResult], observed: Observed, causes: Mapping[str, Diagnosis]) -> None:
+    """Put the causes into the results; what was guessed at the other criteria of the exercise goes."""
+    for criterion in observed.failed:
+        named[criterion] = named[criterion].model_copy(update={"diagnosis": causes.get(criterion)})
+
+
+def _drop_consequences(named: dict[str, CriterionResult], observed: Observed) -> None:
+    """Say nothing of what the mistake of another exercise may look like in this one."""
+    for criterion in observed.failed:
+        diagnosis = named[criterion].diagnosis
+        if diagnosis is not None and diagnosis.id not in OF_THE_SIGNATURE:
+            named[criterion] = named[criterion].model_copy(update={"diagnosis": None})
+
+
+def _follows(title: Text, exercise: str) -> Diagnosis:
+    """The mistake of another exercise, with which even right code does the same."""
+    words = text("this follows from the mistake in “{title}”: right code that uses it does the same here", title=title)
+    return Diagnosis(id=f"follows-from-{exercise}", text=words)
+
+
+def _one_of(found: tuple[Mutant, ...]) -> Diagnosis:
+    """Mistakes that cannot be told apart by what they do."""
     words = found[0].explain
     for other in found[1:]:
         if other.explain == found[0].explain:
             continue
         words = text("{cause} Or: {other}", cause=words, other=other.explain)
-    return Diagnosis(id=CAUSES.join(mutant.id for mutant in found), text=words)
+    return Diagnosis(id=CAUSES.join(mutant.name for mutant in found), text=words)
 
 
-def _can_be(mutant: Mutant, not_passed: list[str]) -> bool:
-    return all(any(is_named(criterion, name) for criterion in not_passed) for name in mutant.fails)
+def _distinct(found: Iterable[Mutant]) -> list[Mutant]:
+    """One form of each mutant."""
+    return list({mutant.name: mutant for mutant in reversed(list(found))}.values())[::-1]

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from autograder.course.submission import Cell, Submission
 from autograder.rubric.judge import Judge
-from autograder.rubric.known_mistakes import MAX_ROUNDS, quietly
 from autograder.rubric.loop_budget import IMPORT, TooManyRounds, allow, at_most, with_counted_rounds
+from autograder.rubric.versions import MAX_ROUNDS, quietly
 from autograder.student.functions import Student
 from autograder.student.local import LocalRunner, run_locally
 from autograder.student.source_use import Source

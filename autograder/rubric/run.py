@@ -42,7 +42,7 @@ def open_submission(judge: Judge, zygote: Zygote, submission: Submission) -> Ite
     """Run a submission's cells in a process of its own and let the judge call its functions."""
     assignment = judge.assignment
     if judge.explain is None and assignment.has_reference:
-        judge.explain = KnownMistakes(judge).diagnose
+        KnownMistakes(judge).assist()
     runner = RemoteRunner(
         zygote,
         submission.cells,
@@ -57,6 +57,8 @@ def open_submission(judge: Judge, zygote: Zygote, submission: Submission) -> Ite
         source = Source(submission.cells, assignment.exercise_of, assignment.grade_ids)
         judge.begin(Student(assignment.functions, runner, source), seed_submission=runner.seed)
         yield runner
+        if judge.probe is not None:
+            judge.probe()
     finally:
         runner.close()
 

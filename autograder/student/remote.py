@@ -36,50 +36,18 @@ from autograder.sandbox.protocol import (
     RecordRequest,
     Result,
     TakeRequest,
-    VjpRequest,
 )
-from autograder.sandbox.tracing import MAX_SHOWN, MAX_USES, Use
+from autograder.sandbox.tracing import Use
 from autograder.sandbox.wire import MAX_BODY, Decoder, Encoder, Received, Tree, WireError, used_tensors
+from autograder.student.callbacks import Callbacks, accept_modes, take_mode
 from autograder.student.failures import missing_function, unparsed_function
 from autograder.student.functions import Parameters, StudentFunction
-from autograder.student.host import Host, as_line, as_list
+from autograder.student.host import Host, as_list
+from autograder.student.remote_graph import RemoteGraph
+from autograder.student.replies import accept_uses, as_parameters, index_of, size_of, update_argument, update_flags
 
 MAX_ITERATED = 4 * MAX_BODY
 """Bytes that one iterator may yield in all, tensors and structure: an endless one would fill the rubric's memory."""
-
-MAX_PARAMETERS = 20
-MAX_NAME = 40
-"""How many parameters of a student's function are shown, and how long their names may be."""
-
-_NODE = 64
-"""Bytes that a value of a tree takes at least as a Python object."""
-
-
-class Callbacks(dict[int, Callable[..., Any]]):
-    """The functions and networks of ours that go along with one request, by number.
-
-    Attributes:
-        parameter: what a function without a name is called: the parameter that it is passed for.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.parameter = "function"
-        self._names: dict[int, str] = {}
-
-    def add(self, value: Callable[..., Any]) -> Tree:
-        """Keep a function or a network; return what stands for it in a tree."""
-        number = len(self)
-        self[number] = value
-        if isinstance(value, torch.nn.Module):
-            return {"N": [number, value.training]}
-        name, *rest = plain_functions.describe(value, self.parameter)
-        self._names[number] = name
-        return {"b": [number, name, *rest]}
-
-    def name_of(self, number: object) -> str:
-        """Return what a function is called on the other side."""
-        return self._names.get(number, "function") if isinstance(number, int) else "function"
 
 
 class RemoteRunner:
@@ -151,7 +119,7 @@ class RemoteRunner:
                 name=function.name,
                 callback=lambda message, tensors: self._call_back(message, tensors, callbacks, function.name),
             )
-        return self.host.checked(lambda: _accept_uses(answer, received))
+        return self.host.checked(lambda: accept_uses(answer, received))
 
     @contextmanager
     def _noting(self, function: Function) -> Iterator[None]:
@@ -176,7 +144,7 @@ class RemoteRunner:
         request: ParametersRequest = {"op": "parameters", "name": function.name}
         try:
             answer, _ = self.host.ask(request, [], on_timeout=text("the process did not answer"))
-            return self.host.checked(lambda: _as_parameters(answer["result"]))
+            return self.host.checked(lambda: as_parameters(answer["result"]))
         except StudentError:
             return None
 
@@ -225,7 +193,7 @@ class RemoteRunner:
                 name=origin,
                 callback=lambda message, tensors: self._call_back(message, tensors, callbacks, origin),
             )
-        self.host.checked(lambda: _accept_modes(answer, callbacks))
+        self.host.checked(lambda: accept_modes(answer, callbacks))
         return self.host.checked(
             lambda: self._accept(answer, received, inputs, request["changes"], owners, origin),
         )
@@ -237,7 +205,7 @@ class RemoteRunner:
         with self.host.calling(origin) as late:
             answer, received = self.host.ask(request(target.handle), [], on_timeout=late, name=origin)
         self.host.checked(lambda: target.watched.note(answer))
-        size = sum(r.tensor.numel() * r.tensor.element_size() for r in received) + _size_of(answer["result"])
+        size = sum(r.tensor.numel() * r.tensor.element_size() for r in received) + size_of(answer["result"])
         return self.host.checked(lambda: (self._results(answer, received, [], origin, target.watched), size))
 
     def _accept(
@@ -256,8 +224,8 @@ class RemoteRunner:
         for index, values, gradient, requires_grad, is_leaf in as_list(answer["updates"]):
             if index not in changes:
                 raise WireError("a change of an argument that may not change")
-            _update(inputs[index], decoder.decode(values), decoder.decode(gradient))
-            _update_flags(inputs[index], requires_grad, is_leaf)
+            update_argument(inputs[index], decoder.decode(values), decoder.decode(gradient))
+            update_flags(inputs[index], requires_grad, is_leaf)
         watched = Watched({i: owner for i, owner in owners.items() if owner and i not in changes})
         watched.note(answer)
         return self._results(answer, received, inputs, origin, watched), watched.changed
@@ -272,9 +240,9 @@ class RemoteRunner:
     ) -> Any:
         """Return the values of an answer; each tensor is what it is there: an argument, a leaf, the end of a graph."""
         tree, tensors = answer["result"], [r.tensor for r in received]
-        aliases = {_index(out, tensors): inputs[_index(i, inputs)] for out, i in as_list(answer.get("aliases", []))}
+        aliases = {index_of(out, tensors): inputs[index_of(i, inputs)] for out, i in as_list(answer.get("aliases", []))}
         ends = []
-        for i in (_index(i, tensors) for i in used_tensors(tree)):
+        for i in (index_of(i, tensors) for i in used_tensors(tree)):
             if i in aliases:
                 tensors[i] = aliases[i]
             elif received[i].requires_grad and received[i].is_leaf:
@@ -282,7 +250,7 @@ class RemoteRunner:
             elif received[i].requires_grad:
                 ends.append(i)
         for pair in as_list(answer.get("grads", [])):
-            leaf, gradient = (_index(i, tensors) for i in pair)
+            leaf, gradient = (index_of(i, tensors) for i in pair)
             if leaf not in aliases and received[leaf].is_leaf:
                 tensors[leaf].grad = received[gradient].tensor  # never one of our own, which it would add to
         if ends and torch.is_grad_enabled():
@@ -291,7 +259,7 @@ class RemoteRunner:
                 raise WireError("a result with a gradient but without a graph")
             # an anchor where no leaf is ours: the gradients then go to parameters that stay in the worker
             leaves = [x for x in inputs if x.requires_grad] or [torch.zeros((), requires_grad=True)]
-            results = _RemoteGraph.apply(self.host, graph, origin, ends, [tensors[i] for i in ends], *leaves)
+            results = RemoteGraph.apply(self.host, graph, origin, ends, [tensors[i] for i in ends], *leaves)
             for i, result in zip(ends, results, strict=True):
                 tensors[i] = result
         return Decoder(tensors, lambda tag, inner: self._decode_handle(tag, inner, origin, watched)).decode(tree)
@@ -328,7 +296,7 @@ class RemoteRunner:
             raise WireError("malformed callback")
         encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
         try:
-            with torch.set_grad_enabled(_take_mode(function, message)):
+            with torch.set_grad_enabled(take_mode(function, message)):
                 return {"result": encoder.encode(function(*positional, **keywords))}, encoder.tensors
         except Exception as error:  # noqa: BLE001 -- a student may call a function of ours with anything
             kind, words = plain_functions.as_told(error, callbacks.name_of(number))
@@ -441,132 +409,6 @@ class RemoteIterator(RemoteObject):
         return items[0]
 
 
-class _RemoteGraph(torch.autograd.Function):
-    """The forward pass has run in the worker; the backward pass asks it for the vector-Jacobian product."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        host: Host,
-        graph: int,
-        origin: str,
-        ends: list[int],
-        results: list[torch.Tensor],
-        *leaves: torch.Tensor,
-    ) -> Any:
-        ctx.host, ctx.graph, ctx.origin, ctx.ends, ctx.generation = host, graph, origin, ends, host.generation
-        ctx.save_for_backward(*leaves)
-        ctx.set_materialize_grads(False)
-        weakref.finalize(ctx, host.release, ctx.generation, graph)
-        return tuple(results)
-
-    @staticmethod
-    def backward(ctx: Any, *vectors: torch.Tensor | None) -> Any:
-        ctx.host.check_generation(ctx.generation)
-        leaves = ctx.saved_tensors
-        nothing = (None,) * 5
-        given = [(end, vector) for end, vector in zip(ctx.ends, vectors, strict=True) if vector is not None]
-        if not given:
-            return (*nothing, *(None for _ in leaves))
-        sent = [vector for _, vector in given]
-        create_graph = torch.is_grad_enabled() and any(t.requires_grad for t in (*sent, *leaves))
-        outputs = [end for end, _ in given]
-        request: VjpRequest = {"op": "vjp", "graph": ctx.graph, "outputs": outputs, "create_graph": create_graph}
-        with ctx.host.calling(ctx.origin) as late:
-            answer, received = ctx.host.ask(request, sent, on_timeout=late, name=ctx.origin)
-        products, graph, live = ctx.host.checked(lambda: _accept_products(answer, received, leaves))
-        if graph is not None and live:
-            ends = [index for _, index in live]
-            attached = _RemoteGraph.apply(
-                ctx.host, graph, ctx.origin, ends, [products[i] for i, _ in live], *sent, *leaves
-            )
-            for (i, _), product in zip(live, attached, strict=True):
-                products[i] = product
-        return (*nothing, *products)
-
-
-def _size_of(tree: Tree) -> int:
-    """Estimate how many bytes the values of a tree take."""
-    size, pending = 0, [tree]
-    while pending:
-        node = pending.pop()
-        size += _NODE
-        if isinstance(node, list):
-            pending += node
-        elif isinstance(node, dict):
-            pending += node.values()
-        elif isinstance(node, str):
-            size += len(node)
-    return size
-
-
-def _index(value: Any, tensors: Sequence[object]) -> int:
-    """Return an index into a list of tensors; a negative one would reach one of ours."""
-    if type(value) is not int or not 0 <= value < len(tensors):
-        raise WireError("malformed tensor index")
-    return value
-
-
-def _accept_products(
-    answer: Result, received: list[Received], leaves: Sequence[torch.Tensor]
-) -> tuple[list[torch.Tensor | None], int | None, list[tuple[int, int]]]:
-    """Return the gradients of an untrusted answer, their graph, and which of them are in it: position, index there."""
-    tree = as_list(answer["result"]) or [None for _ in leaves]  # nothing for the anchor alone
-    products = Decoder([r.tensor for r in received]).decode(tree)
-    for product, leaf in zip(products, leaves, strict=True):
-        if product is not None and (product.shape, product.dtype) != (leaf.shape, leaf.dtype):
-            raise WireError("malformed gradients")
-    graph = answer.get("graph")
-    live = [(i, node["t"]) for i, node in enumerate(tree) if node is not None and received[node["t"]].requires_grad]
-    return products, graph if type(graph) is int else None, live
-
-
-def _as_parameters(tree: Any) -> Parameters | None:
-    """Return what a worker says that a function takes; only names that can be written as such are shown."""
-    found = Decoder([]).decode(tree)
-    if found is None:
-        return None
-    names, required, more = found
-    if not all(isinstance(name, str) and name.isidentifier() and len(name) <= MAX_NAME for name in names):
-        raise WireError("malformed parameters")
-    if type(required) is not int or len(names) > MAX_PARAMETERS:
-        raise WireError("malformed parameters")
-    return Parameters(tuple(names), required, more is True)
-
-
-def _accept_uses(answer: Result, received: list[Received]) -> list[Use] | None:
-    """Return the uses in an untrusted answer; None if it says that the record was disturbed."""
-    uses = Decoder([r.tensor for r in received]).decode(answer["result"])
-    if uses is None:
-        return None
-    if not isinstance(uses, list) or len(uses) > MAX_USES:
-        raise WireError("malformed record")
-    return [_accept_use(*use) for use in uses]
-
-
-def _accept_use(operation: Any, label: Any, line: Any, expression: Any) -> Use:
-    if not all(isinstance(words, str) for words in (operation, label, expression)):
-        raise WireError("malformed record")
-    return Use(operation[:200], label[:200], as_line(line), expression[:MAX_SHOWN])
-
-
-def _take_mode(function: Callable[..., Any], message: CallbackRequest) -> bool:
-    """Put a network of ours into the mode its stand-in is called in; return whether the worker records a graph."""
-    if not isinstance(function, torch.nn.Module):
-        return False
-    function.train(message.get("training") is True)
-    return message.get("grad_enabled") is True
-
-
-def _accept_modes(answer: Result, callbacks: Callbacks) -> None:
-    """Put networks of ours into the modes in which a call left their stand-ins."""
-    for number, training in as_list(answer.get("modes", [])):
-        network = callbacks.get(number)
-        if not isinstance(network, torch.nn.Module) or type(training) is not bool:
-            raise WireError("malformed mode of a network")
-        network.train(training)
-
-
 def _call_request(
     positional: Sequence[Any],
     keywords: dict[str, Any],
@@ -595,31 +437,3 @@ def _call_request(
         "grad_enabled": torch.is_grad_enabled(),
     }
     return request, owners
-
-
-def _update(argument: torch.Tensor, values: Any, gradient: Any) -> None:
-    """Take over a declared change; refuse another shape or dtype."""
-    for new in (values, gradient):
-        expected = (argument.shape, argument.dtype)
-        if new is not None and (not isinstance(new, torch.Tensor) or (new.shape, new.dtype) != expected):
-            shape = tuple(argument.shape)
-            raise BadReply(text("the call changed the shape or type of an argument of shape {shape}", shape=shape))
-    with torch.no_grad():
-        argument.copy_(values)
-        if not argument.is_leaf:
-            return
-        if gradient is None or argument.grad is None:
-            argument.grad = gradient
-        else:
-            argument.grad.copy_(gradient)
-
-
-def _update_flags(argument: torch.Tensor, requires_grad: object, is_leaf: object) -> None:
-    """Let an argument that may change require a gradient, or none, as it does over there; it may end in a graph too."""
-    if type(requires_grad) is not bool or type(is_leaf) is not bool:
-        raise WireError("malformed flags of an argument")
-    if not argument.is_leaf:
-        return
-    argument.requires_grad_(requires_grad and is_leaf)
-    if requires_grad and not is_leaf:
-        argument.add_(torch.zeros((), dtype=argument.dtype, requires_grad=True))

@@ -1,10 +1,14 @@
 """Everything an instructor reads is in the language they chose: no command prints an English sentence with --lang zh."""
 
 import json
+import os
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import nbgrader_course as course_of
 import pytest
@@ -17,6 +21,7 @@ from autograder.cli.main import app
 from autograder.sandbox import confine
 
 pytestmark = pytest.mark.skipif(not confine.is_available(), reason="needs Landlock")
+ROOT = Path(__file__).parents[2]
 WRONG = "def double(x):\n    return 3 * x\n"
 NOT_OURS = re.compile(r"`[^`]*`|\S*/\S*|--?\w[\w-]*|pip install \S+|autograder \w+( \w+_quiz)?|nbgrader \w+")
 SENTENCE = re.compile(r"[A-Za-z']{2,}(?: [A-Za-z']{2,}){2,}")
@@ -104,10 +109,10 @@ def test_a_wrong_key_is_refused_and_a_poor_question_reviewed_in_chinese(tmp_path
         ("check", "nowhere.ipynb"),
         ("audit", "none"),
         ("release", "none"),
-        ("regrade", "tiny", "--out", "nowhere.jsonl"),
+        ("regrade", "tiny", "--results", "nowhere.jsonl"),
         ("report", "tiny", "--results", "nowhere.jsonl"),
         ("collect", "nowhere", "--assignment", "tiny"),
-        ("export", "nowhere.jsonl", "--to", "csv"),
+        ("export", "--results", "nowhere.jsonl", "--to", "csv"),
         ("export", "--to", "junit", "--roster", "x.csv"),
         ("export", "--to", "github-classroom"),
         ("submit", "nowhere"),
@@ -176,7 +181,7 @@ AUTHORS_MISTAKES = [
     (edited(SETTINGS, "call_s: 2", "call_s: 0"), ("grade",), "limits.call_s: must be greater than 0", "limits.call_s: 应大于 0"),
     (edited(SETTINGS, "memory_mb: 512", "memory_mb: many"), ("grade",), "must be an integer", "应为整数"),
     (edited(SETTINGS, '"double(x)"', '"double(x"'), ("grade",), "'double(x' is not a signature, such as", "'double(x' 不是函数签名"),
-    (edited(SETTINGS, "{step: [params]}", "{stop: [params]}"), ("grade",), "'stop' is not one of this exercise's functions", "'stop' 不是这道练习的函数"),
+    (edited(SETTINGS, "{step: [params]}", "{stop: [params]}"), ("grade",), "'stop' is not one of this exercise's functions", "'stop' 不是这个练习的函数"),
     (written(MUTANTS, "schema: 1\nmutants: [{id: m}]\n"), ("audit", "tiny"), "mutants.m.exercise: this key is missing", "mutants.m.exercise: 缺少这个键"),
     (written(MUTANTS, MUTANT.format("dubble", "x")), ("audit", "tiny"), "m: assignment.yaml has no exercise 'dubble'", "m: assignment.yaml 中没有练习 'dubble'"),
     (written(MUTANTS, MUTANT.format("double", "x")), ("audit", "tiny"), "'x' occurs 2 times in the solution of 'double'", "'x' 在 'double' 的解答中出现了 2 次"),
@@ -238,7 +243,26 @@ def test_a_locked_gradebook_is_told_in_chinese(course):
     database = sqlite3.connect(root / "gradebook.db")
     database.execute("BEGIN EXCLUSIVE")
     try:
-        assert "另一个程序正在写入：请结束它或等它写完" in complaint(root, "feedback", "tiny", AUTOGRADER_LANG="zh")
+        assert "另一个程序正在写入：请关闭它或等它写完" in complaint(root, "feedback", "tiny", AUTOGRADER_LANG="zh")
         assert "another program is writing to it" in complaint(root, "feedback", "tiny")
     finally:
         database.close()
+
+
+def test_a_missing_program_is_named_as_such(tmp_path):
+    """Python without the programs of its environment, of which nbgrader runs one for every new gradebook."""
+    course = tiny.make(tmp_path / "course")
+    shutil.copy(ROOT / "nbgrader_config.py", course.root)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    python = programs / "python"
+    python.symlink_to(sys.executable)
+    environment = os.environ | {
+        "PATH": str(programs),
+        "PYTHONPATH": os.pathsep.join((str(ROOT), *filter(None, sys.path))),
+        "AUTOGRADER_LANG": "zh",
+    }
+    command = [python, "-m", "autograder", "release", "tiny"]
+    done = subprocess.run(command, cwd=course.root, env=environment, capture_output=True, text=True, encoding="utf-8")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "autograder: 缺少程序 alembic；请在这个 Python 环境中安装\n"

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -195,6 +197,20 @@ def test_check_of_right_code_exits_with_0_and_speaks_json(course, tmp_path):
     assert json.loads(printed)["score"] == 5
 
 
+def test_check_takes_the_folder_that_holds_the_notebook(course, tmp_path):
+    folder = received(course, tmp_path, tiny.answers())
+    (folder / "tiny.ipynb").write_text(json.dumps(tiny.answers(WRONG)))
+    printed, _ = autograder("check", folder, "--lang", "en", cwd=tmp_path, code=1)
+    assert "✗ doubles" in printed
+    assert autograder("check", ".", "--lang", "en", cwd=folder, code=1)[0] == printed
+    (folder / "tiny.ipynb").unlink()
+    _, errors = autograder("check", folder, "--lang", "en", cwd=tmp_path, code=2)
+    assert f"{folder / 'tiny.ipynb'}: there is no such file; your notebook must have this name" in errors
+    (folder / "assignment.yaml").unlink()
+    _, errors = autograder("check", folder, "--lang", "en", cwd=tmp_path, code=2)
+    assert f"{folder}: no assignment.yaml here or above" in errors
+
+
 def test_check_of_an_unreadable_file_says_why_and_exits_with_1(course, tmp_path):
     folder = received(course, tmp_path, tiny.answers())
     (folder / "mine.ipynb").write_text("")
@@ -207,7 +223,7 @@ def test_doctor_tries_a_student_process(course):
     printed, _ = autograder("doctor", "--json", cwd=course.root)
     findings = {f["name"]: f for f in json.loads(printed)}
     assert findings["student processes"]["ok"]
-    assert "work" in findings["student processes"]["value"]
+    assert findings["student processes"]["value"].startswith("can be started; confined by ")
     assert "tiny" in findings["course"]["value"]
     assert "✓ torch: " in autograder("doctor", cwd=course.root)[0]
 
@@ -226,7 +242,29 @@ def test_the_demo_grades_its_samples_and_says_where_to_look(tmp_path):
     assert str(Path("autograder-demo", "submitted")) in printed
     again, _ = autograder("demo", cwd=tmp_path)
     assert again == printed
-    assert "接下来，以学生的身份试一试" in autograder("demo", "--lang", "zh", cwd=tmp_path)[0]
+    _, _, suggested = printed.partition("next, try it as a student:")
+    commands = [shlex.split(line) for line in suggested.splitlines() if line.startswith("  ")]
+    assert [words[:2] for words in commands[1:]] == [
+        *(["autograder", "check"], ["cd", "autograder-demo"]),
+        *(["autograder", "grade"], ["autograder", "report"], ["autograder", "feedback"]),
+    ]
+    course = tmp_path / "autograder-demo"
+    for words in commands[3:]:
+        autograder(*words[1:], cwd=course)
+    assert (course / "linear_regression.html").is_file()
+    assert (course / "feedback" / "01_right" / "linear_regression" / "linear_regression.html").is_file()
+    chinese = autograder("demo", "--lang", "zh", cwd=tmp_path)[0]
+    assert "接下来，以学生的身份试一试" in chinese and "--lang zh" in chinese
+
+
+def test_help_groups_the_commands_by_reader(tmp_path):
+    printed = autograder("--help", cwd=tmp_path)[0]
+    panels = re.findall(r"^╭─ (\w+) ", printed, re.MULTILINE)
+    assert panels == ["Options", "Students", "Instructors", "Authors", "Everyone"]
+    assert re.search(
+        r"─ Students ─.*│ check .*│ submit .*─ Instructors ─.*│ grade .*─ Authors ─.*│ audit ", printed, re.DOTALL
+    )
+    assert "[FOLDER]" in (usage := autograder("submit", "--help", cwd=tmp_path)[0]) and "[[" not in usage
 
 
 def test_python_m_autograder_and_the_script_are_the_same(tmp_path):

@@ -56,7 +56,7 @@ def test_both_routes_give_the_same_database_and_notebooks(tmp_path):
     b = type(course)(tmp_path / "b")
     log = autograde(b.root, "tiny")
     assert "ERROR" not in log, log
-    assert "fay: timestamp.txt is not a time; it was renamed to timestamp.unreadable.txt" in log
+    assert "fay: timestamp.txt does not contain a timestamp; it was renamed to timestamp.unreadable.txt" in log
     shutil.copy(b.root / "results.jsonl", course.root)  # the reports are the same; this saves grading them again
     write.write(course, [], course_of.grade(course))
     assert course_of.tables(course_of.gradebook(course)) == course_of.tables(course_of.gradebook(b))

@@ -129,7 +129,9 @@ def test_the_time_of_submission_is_that_of_the_file(written):
     times = {row[0]: str(row[1]) for row in course_of.tables(course_of.gradebook(course))["submissions"]}
     assert times["ann"].startswith("2026-01-02 10:00:00")
     assert times["bob"] == "None"
-    assert "bob: timestamp.txt is not a time; it was renamed to timestamp.unreadable.txt" in map(str, outcome.notes)
+    assert "bob: timestamp.txt does not contain a timestamp; it was renamed to timestamp.unreadable.txt" in map(
+        str, outcome.notes
+    )
 
 
 def test_the_autograded_folder_is_as_nbgrader_leaves_it(written):

@@ -206,8 +206,8 @@ def test_a_zip_in_the_zip_is_unpacked_once(tmp_path, submitted):
     collection = collect(zip_of(tmp_path / "a.zip", files), submitted, "tiny")
     assert names(submitted) == ["doejane_101/tiny/tiny.ipynb"]
     assert reasons(collection) == {
-        "doejane_101_9001_hw.zip: ../../evil.py": "its name leads out of the archive",
-        "li_102_9002_hw.zip": "is not a whole zip archive (File is not a zip file)",
+        "doejane_101_9001_hw.zip: ../../evil.py": "its path points outside the archive",
+        "li_102_9002_hw.zip": "incomplete zip archive (File is not a zip file)",
         "li_102": "handed in no file that can be collected",
     }
 
@@ -229,17 +229,17 @@ def test_nothing_leads_elsewhere(tmp_path, submitted):
     ]
     collection = collect(zip_of(tmp_path / "a.zip", files), submitted, "tiny")
     assert names(tmp_path / "course") == ["submitted/ann/tiny/tiny.ipynb"]
-    assert set(reasons(collection).values()) == {"its name leads out of the archive", "is a link"}
+    assert set(reasons(collection).values()) == {"its path points outside the archive", "is a link"}
     assert len(collection.refused) == 5
 
 
-def test_zip_bombs_are_not_unfolded(tmp_path, submitted, monkeypatch):
+def test_zip_bombs_are_not_unpacked(tmp_path, submitted, monkeypatch):
     files = {"ann/hw.ipynb": NOTEBOOK, "bob/hw.ipynb": b"0" * (64 << 20)}
     collection = collect(zip_of(tmp_path / "a.zip", files), submitted, "tiny")
     assert "times its size: a zip bomb" in reasons(collection)["bob/hw.ipynb"]
     monkeypatch.setattr(archives, "MAX_FILE_BYTES", 100)
     collection = collect(zip_of(tmp_path / "b.zip", {"eve/a.txt": "1" * 99, "eve/b.txt": "1" * 101}), submitted, "tiny")
-    assert reasons(collection) == {"eve/b.txt": "unfolds to more than 0 MB"}
+    assert reasons(collection) == {"eve/b.txt": "unpacks to more than 0 MB"}
     monkeypatch.setattr(archives, "MAX_TOTAL_BYTES", 150)
     collection = collect(zip_of(tmp_path / "c.zip", {"fay/a.txt": "1" * 99, "fay/b.txt": "1" * 99}), submitted, "tiny")
     assert list(reasons(collection)) == ["fay/b.txt"]
@@ -266,7 +266,7 @@ def test_a_damaged_file_costs_itself_only(tmp_path, submitted):
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"<html>please log in</html>"])
 def test_what_is_no_archive_is_said_to_be_none(tmp_path, submitted, content):
     (tmp_path / "a.zip").write_bytes(content)
-    with pytest.raises(UsageError, match="is neither a folder nor a whole zip archive"):
+    with pytest.raises(UsageError, match="is neither a folder nor a complete zip archive"):
         collect(tmp_path / "a.zip", submitted, "tiny")
 
 
@@ -322,7 +322,7 @@ def test_the_command(tmp_path):
     course = tiny.make(tmp_path / "course")
     download = zip_of(tmp_path / "a.zip", [("ann/[b]hw.ipynb", NOTEBOOK), ("../b.py", "x")])
     done = autograder("collect", str(download), "--assignment", "tiny", cwd=course.root, code=1)
-    assert "../b.py: its name leads out of the archive; not taken" in done.stderr
+    assert "../b.py: its path points outside the archive; not taken" in done.stderr
     assert "plain: 1 new; 1 not taken" in done.stdout
     done = autograder("collect", str(download), "--assignment", "tiny", "--json", cwd=course.root, code=1)
     assert json.loads(done.stdout)["collected"][0] | {"files": None} == {

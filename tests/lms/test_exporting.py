@@ -268,17 +268,20 @@ def autograder(*arguments, cwd, code=0):
 
 def test_the_command(course, graded, tmp_path):
     results = str(course.root / "results.jsonl")
-    assert autograder("export", results, "--to", "csv", cwd=tmp_path).stdout == "scores.csv\n"
-    autograder("export", results, "--to", "gradescope", "--course", str(course.root), cwd=tmp_path)
+    assert autograder("export", "--results", results, "--to", "csv", cwd=tmp_path).stdout == "scores.csv\n"
+    autograder("export", "--results", results, "--to", "gradescope", "--course", str(course.root), cwd=tmp_path)
     assert (
         json.loads((tmp_path / "gradescope/tiny/doejane_101/results.json").read_text(encoding="utf-8"))["score"] == 10
     )
     spoken = (tmp_path / "gradescope/tiny/zhangwei_102/results.json").read_text(encoding="utf-8")
     assert "加倍" in spoken  # the course's language, as its students read it
     (tmp_path / "roster.csv").write_text(CANVAS, encoding="utf-8")
-    done = autograder("export", results, "--to", "canvas", "--roster", "roster.csv", cwd=tmp_path, code=1)
+    done = autograder("export", "--results", results, "--to", "canvas", "--roster", "roster.csv", cwd=tmp_path, code=1)
     assert "=HYPERLINK(1): is not in roster.csv; left out" in done.stderr
-    assert "there is no such file" in autograder("export", "none.jsonl", "--to", "csv", cwd=tmp_path, code=2).stderr
+    assert (
+        "there is no such file"
+        in autograder("export", "--results", "none.jsonl", "--to", "csv", cwd=tmp_path, code=2).stderr
+    )
     assert not (tmp_path / "none.jsonl").exists()
 
 

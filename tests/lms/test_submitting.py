@@ -85,6 +85,9 @@ def test_what_is_open_is_told_and_nobody_hands_it_in_by_accident(fetched):
     assert "--yes" in done.stderr
     assert not (fetched / "a.zip").exists()
     assert not receipts(fetched)
+    done = submit("--zip", "a.zip", cwd=fetched, code=2, AUTOGRADER_LANG="")  # the report is in the course's language
+    assert "尚未达到的评分项：1" in done.stdout
+    assert "add --yes to hand in anyway" in done.stderr and "若仍要提交，请加上 --yes" in done.stderr
 
 
 def test_it_asks_at_a_terminal(fetched):
@@ -105,9 +108,9 @@ def test_what_is_no_assignment_is_told(fetched, tmp_path):
     assert "only tiny.ipynb can be handed in" in submit(fetched / "mine.ipynb", cwd=tmp_path, code=2).stderr
     (fetched / "tiny.ipynb").unlink()
     told = submit(cwd=fetched, code=2).stderr
-    assert "nothing could be handed in" in told and "没有可以提交的内容" not in told
+    assert "your notebook must have this name" in told and "你的笔记本应当叫这个名字" not in told
     told = submit(cwd=fetched, code=2, AUTOGRADER_LANG="").stderr  # nobody has chosen a language
-    assert "nothing could be handed in" in told and "没有可以提交的内容" in told and told.count("\n") == 1
+    assert "your notebook must have this name" in told and "你的笔记本应当叫这个名字" in told and told.count("\n") == 1
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # nbgrader leaves files open
@@ -136,8 +139,8 @@ def test_through_nbgraders_exchange(fetched, tmp_path, monkeypatch):
     for name, value in home.items():
         monkeypatch.setenv(name, value)
     handed_in = submitting.look_at(fetched)
-    with pytest.raises(UsageError, match=r"nbgrader submit: .*--zip FILE"):  # not released yet
-        submitting.to_exchange(handed_in, None)
+    with pytest.raises(UsageError, match=r"submit: Inbound directory doesn't exist: .*/dl/inbound; .*--zip FILE"):
+        submitting.to_exchange(handed_in, None)  # not released yet
     nbgrader(ReleaseAssignmentApp())
     done = submit("--yes", cwd=fetched, **home)
     (note,) = receipts(fetched)

@@ -141,7 +141,7 @@ def test_the_class_page_and_exports_read_version_1(course):
     run(course, "report", "tiny")
     page = (course.root / "tiny.html").read_text(encoding="utf-8")
     assert "ValueError: mine" in page and "代码单元格 2" in page
-    run(course, "export", "results.jsonl", "--to", "gradescope", "--lang", "zh")
+    run(course, "export", "--to", "gradescope", "--lang", "zh")
     told = json.loads((course.root / "gradescope/tiny/bob/results.json").read_text(encoding="utf-8"))
     assert told["score"] == 6 and MESSAGE.zh in told["tests"][1]["output"]
     assert (course.root / "results.jsonl").read_bytes() == before

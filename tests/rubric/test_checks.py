@@ -4,8 +4,11 @@ import pytest
 import torch
 
 from autograder import checks
+from autograder.base.i18n import same
+from autograder.results.grade_report import CriterionResult
 from autograder.rubric.checks import CheckFailed
-from autograder.rubric.diagnosis import explain
+from autograder.rubric.diagnosis import explain, without_accidents
+from autograder.rubric.findings import Finding
 from autograder.student.calls import Call, criterion_scope, remember_call
 
 CALL = Call("squared_loss", (("y_hat", torch.zeros(7, 1)), ("y", torch.zeros(7))))
@@ -142,7 +145,13 @@ SHARE = torch.tensor(0.7)
         (COLUMN - COLUMN.flatten(), COLUMN, "broadcast-to-n-by-n"),
         (COLUMN.T, COLUMN, "transposed"),
         (SQUARE.T, SQUARE, "transposed"),
-        (COLUMN.mean(), COLUMN, "reduced"),
+        (COLUMN.mean(), COLUMN, "averaged"),
+        (COLUMN.sum(dim=0), COLUMN, "summed"),
+        (COLUMN.max(), COLUMN, "reduced"),
+        (COLUMN.mean(dim=0), COLUMN.to("meta"), "reduced"),
+        (LOSSES.reshape(1, -1), LOSSES.to("meta"), "dimension-added"),
+        (torch.tensor([-1, -1, -1]), torch.arange(3), "rows-from-elsewhere"),
+        (torch.tensor([2, 0, 2]), torch.arange(3), "drawn-again"),
         (COLUMN.flatten(), COLUMN, "dimension-lost"),
         (-COLUMN, COLUMN, "negated"),
         (2 * COLUMN, COLUMN, "doubled"),
@@ -184,6 +193,9 @@ def test_a_relation_is_named(actual, expected, name):
         (None, COLUMN),
         (torch.zeros(5, 3), COLUMN),
         (torch.tensor([1, 2]), torch.tensor([2, 4])),
+        (torch.tensor([2, 0]), torch.arange(3)),
+        (torch.tensor([2, -1, 2]), torch.arange(3)),
+        (COLUMN[:2].flatten(), COLUMN),
         (torch.zeros(0, 1), torch.zeros(0, 1)),
         (torch.ones(1), torch.zeros(1)),
         (SOFTMAX.roll(1, 0), SOFTMAX),
@@ -195,3 +207,22 @@ def test_a_relation_is_named(actual, expected, name):
 )
 def test_where_nothing_fits_nothing_is_said(actual, expected):
     assert explain(actual, expected) is None
+
+
+def failed(*, actual, expected, diagnosis):
+    error = checks.CheckFailed(same("wrong"), actual=actual, expected=expected)
+    words = same("t")
+    result = CriterionResult(
+        id="f.one", title=words, points=1, earned=0, outcome="failed", visible=True, message=words, diagnosis=diagnosis
+    )
+    return Finding.of(error), result
+
+
+def test_a_factor_that_holds_at_one_criterion_only_is_an_accident():
+    doubled = explain(2 * COLUMN, COLUMN)
+    always = failed(actual=2 * COLUMN, expected=COLUMN, diagnosis=doubled)
+    other = failed(actual=COLUMN + 1, expected=COLUMN, diagnosis=explain(COLUMN + 1, COLUMN))
+    for second, left in ((always, doubled), (other, None)):
+        results = {"f.one": always[1], "f.two": second[1]}
+        kept = without_accidents(results, {"f.one": always[0], "f.two": second[0]})
+        assert kept["f.one"].diagnosis == left

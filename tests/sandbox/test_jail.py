@@ -61,7 +61,7 @@ from pathlib import Path
 from autograder.cli.options import must_confine
 from autograder.base.errors import AutograderError
 from autograder.gradebook.plain_notebooks import NotebookRunner
-from autograder.cli.quiz_answering import _code_judge
+from autograder.cli.quiz_answering import _code_marker
 from autograder.cli.quiz_authoring import _prove
 from autograder.sandbox import confine
 
@@ -69,7 +69,7 @@ for refuse in (
     lambda: must_confine(unsafe=False, scratch_mb=1),
     lambda: _prove(Path("quiz.yaml"), None, "en", unsafe=False),
     lambda: NotebookRunner(1),
-    lambda: _code_judge(None)(None, "1"),
+    lambda: _code_marker(None)(None, "1"),
 ):
     try:
         refuse()
@@ -102,7 +102,7 @@ def test_who_grades_without_any_finds_it_in_every_report(course, tmp_path):
 def test_the_doctor_says_what_confines_and_tries_it(tmp_path):
     done = run("doctor", "--json", before=WITHOUT_LANDLOCK)
     findings = {finding["name"]: finding for finding in json.loads(done.stdout)}
-    assert findings["student processes"]["value"] == f"work; confinement: {confine.JAIL}"
+    assert findings["student processes"]["value"] == f"can be started; confined by {confine.JAIL}"
     assert all(findings[words.en]["value"] == "blocked" for words in doctor._attempts().values())
 
 

@@ -1,6 +1,6 @@
 """Answers as people write them: numbers, shapes, words and choices, in either language and either width.
 
-An answer that cannot be read is a *format error*: it is not wrong, and costs no attempt.
+An answer that cannot be read is a *format error*: it is not wrong, and does not use up an attempt.
 """
 
 from __future__ import annotations

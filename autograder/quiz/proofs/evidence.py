@@ -62,28 +62,28 @@ def verify_key(question: AnyQuestion, rows: Sequence[Row]) -> KeyCheck:
         rows: what `laboratory.gather` found, for this question or for one that differs in its key only.
     """
     assert question.prove is not None
-    finding = KeyCheck()
+    check = KeyCheck()
     of: dict[str, list[Row]] = {}
     for row in rows:
         of.setdefault(row.of, []).append(row)
     match question:
         case Single() | Multi():
-            _judge_claims(question.prove, of, list(question.options), set(question.key), text("option"), finding)
+            _verify_claims(question.prove, of, list(question.options), set(question.key), text("option"), check)
         case TrueFalse():
-            _judge_statement(question, of, finding)
+            _verify_statement(question, of, check)
         case Number():
-            _judge_number(question, of.get(ANSWER, []), finding)
+            _verify_number(question, of.get(ANSWER, []), check)
         case Blanks():
-            _judge_blanks(question, of, finding)
+            _verify_blanks(question, of, check)
         case Match():
-            _judge_match(question, of, finding)
+            _verify_match(question, of, check)
         case Order():
             orders = {",".join(order) for order in permutations(question.items)}
             right = {",".join(order) for order in (question.key, *question.accept)}
-            _judge_claims(question.prove, of, sorted(orders), right, text("order"), finding)
+            _verify_claims(question.prove, of, sorted(orders), right, text("order"), check)
         case Code():
-            _judge_code(question, of, finding)
-    return finding
+            _verify_code(question, of, check)
+    return check
 
 
 def holds(claims: Iterable[str], values: Values) -> bool:
@@ -100,13 +100,13 @@ def holds(claims: Iterable[str], values: Values) -> bool:
         raise
 
 
-def _holds_by_seed(claims: Sequence[str], rows: Sequence[Row], finding: KeyCheck) -> list[bool]:
+def _holds_by_seed(claims: Sequence[str], rows: Sequence[Row], check: KeyCheck) -> list[bool]:
     result = []
     for row in rows:
         try:
             result.append(holds(claims, row.values))
         except ExpressionError as error:
-            finding.problems.append(
+            check.problems.append(
                 text(
                     "{of}, seed {seed}: the claim cannot be judged: {error}", of=row.of, seed=row.seed, error=error.text
                 )
@@ -115,23 +115,23 @@ def _holds_by_seed(claims: Sequence[str], rows: Sequence[Row], finding: KeyCheck
     return result
 
 
-def _judge_claims(
-    proof: Proof, of: Mapping[str, Sequence[Row]], names: Sequence[str], key: set[str], what: Text, finding: KeyCheck
+def _verify_claims(
+    proof: Proof, of: Mapping[str, Sequence[Row]], names: Sequence[str], key: set[str], what: Text, check: KeyCheck
 ) -> None:
     if not proof.claims:
-        finding.problems.append(text("claims: say what the right answers have in common"))
+        check.problems.append(text("claims: say what the right answers have in common"))
         return
     for name in names:
         rows = of.get(name, [])
         if not rows:
-            finding.problems.append(
+            check.problems.append(
                 text("{what} {name}: there is nothing to run; give it code or run", what=what, name=name)
             )
             continue
-        met = _holds_by_seed(proof.claims, rows, finding)
+        met = _holds_by_seed(proof.claims, rows, check)
         if name in key and not all(met):
             seeds = [row.seed for row, good in zip(rows, met, strict=True) if not good]
-            finding.problems.append(
+            check.problems.append(
                 text(
                     "{what} {name} is in the key but fails the claim (seeds {seeds}): {evidence}",
                     what=what,
@@ -141,7 +141,7 @@ def _judge_claims(
                 )
             )
         elif name not in key and any(met):
-            finding.problems.append(
+            check.problems.append(
                 text(
                     "{what} {name} is not in the key but satisfies the claim: {evidence}",
                     what=what,
@@ -149,27 +149,27 @@ def _judge_claims(
                     evidence=_short(rows[0]),
                 )
             )
-            finding.also.append(name)
+            check.also.append(name)
     for measure, factor in proof.margin.items():
-        _judge_margin(measure, factor, of, names, key, finding)
+        _verify_margin(measure, factor, of, names, key, check)
 
 
-def _judge_margin(
-    measure: str, factor: float, of: Mapping[str, Sequence[Row]], names: Sequence[str], key: set[str], finding: KeyCheck
+def _verify_margin(
+    measure: str, factor: float, of: Mapping[str, Sequence[Row]], names: Sequence[str], key: set[str], check: KeyCheck
 ) -> None:
     """Check that the keyed and the other options lie apart by the factor, on whichever side."""
     try:
         inside = [abs(float(row.values[measure])) for name in names if name in key for row in of.get(name, [])]
         outside = [abs(float(row.values[measure])) for name in names if name not in key for row in of.get(name, [])]
     except (KeyError, TypeError, ValueError):
-        finding.problems.append(text("margin.{measure}: the evidence holds no such number", measure=measure))
+        check.problems.append(text("margin.{measure}: the evidence holds no such number", measure=measure))
         return
     if not inside or not outside:
-        finding.problems.append(text("margin.{measure}: there is nothing to compare", measure=measure))
+        check.problems.append(text("margin.{measure}: there is nothing to compare", measure=measure))
         return
     apart = max(_ratio(min(inside), max(outside)), _ratio(min(outside), max(inside)))
     if not apart >= factor:
-        finding.problems.append(
+        check.problems.append(
             text(
                 "margin.{measure}: right and wrong differ by a factor of {apart}, not {factor}",
                 measure=measure,
@@ -183,20 +183,20 @@ def _ratio(large: float, small: float) -> float:
     return large / small if small else math.inf if large else 0.0
 
 
-def _judge_statement(question: TrueFalse, of: Mapping[str, Sequence[Row]], finding: KeyCheck) -> None:
+def _verify_statement(question: TrueFalse, of: Mapping[str, Sequence[Row]], check: KeyCheck) -> None:
     assert question.prove is not None
     rows = of.get(STATEMENT, [])
     if not rows:
-        finding.problems.append(text("run: give an expression that is true when the statement is"))
+        check.problems.append(text("run: give an expression that is true when the statement is"))
         return
-    met = _holds_by_seed(question.prove.claims or ["value"], rows, finding)
+    met = _holds_by_seed(question.prove.claims or ["value"], rows, check)
     for row in rows:
         if row.values.get("error"):
-            finding.problems.append(
+            check.problems.append(
                 text("seed {seed}: running it raised {error}", seed=row.seed, error=row.values["error"])
             )
     if not all(good == question.key for good in met):
-        finding.problems.append(
+        check.problems.append(
             text(
                 "the key is {key}, but running it says otherwise: {evidence}",
                 key=question.key,
@@ -205,19 +205,19 @@ def _judge_statement(question: TrueFalse, of: Mapping[str, Sequence[Row]], findi
         )
 
 
-def _judge_number(question: Number, rows: Sequence[Row], finding: KeyCheck) -> None:
+def _verify_number(question: Number, rows: Sequence[Row], check: KeyCheck) -> None:
     if not rows:
-        finding.problems.append(text("run: give an expression whose value is the answer"))
+        check.problems.append(text("run: give an expression whose value is the answer"))
     for row in rows:
         try:
             value = parse_number(row.values.get("value"))
         except FormatError:
-            finding.problems.append(
+            check.problems.append(
                 text("seed {seed}: running it gives no number: {evidence}", seed=row.seed, evidence=_short(row))
             )
             continue
         if not is_near(value, parse_number(question.answer), question):
-            finding.problems.append(
+            check.problems.append(
                 text(
                     "the key is {answer}, but running it gives {value}",
                     answer=question.answer,
@@ -227,7 +227,7 @@ def _judge_number(question: Number, rows: Sequence[Row], finding: KeyCheck) -> N
         for wrong in question.wrong:
             apart = abs(parse_number(wrong.is_) - value)
             if apart <= _WRONG_BY_TOLERANCES * question.half_width(value):
-                finding.problems.append(
+                check.problems.append(
                     text(
                         "wrong: {answer} is too near the right value {value}",
                         answer=wrong.is_,
@@ -236,26 +236,26 @@ def _judge_number(question: Number, rows: Sequence[Row], finding: KeyCheck) -> N
                 )
 
 
-def _judge_blanks(question: Blanks, of: Mapping[str, Sequence[Row]], finding: KeyCheck) -> None:
+def _verify_blanks(question: Blanks, of: Mapping[str, Sequence[Row]], check: KeyCheck) -> None:
     if SHAPES in of:
-        _judge_shapes(question, of[SHAPES][0].values, finding)
+        _verify_shapes(question, of[SHAPES][0].values, check)
         return
     for name, blank in question.blanks.items():
         rows = of.get(name, [])
         if not rows:
-            finding.problems.append(text("run.{name}: give an expression whose value is the answer", name=name))
+            check.problems.append(text("run.{name}: give an expression whose value is the answer", name=name))
         for row in rows:
-            _judge_blank(name, blank, row, finding)
+            _verify_blank(name, blank, row, check)
 
 
-def _judge_blank(name: str, blank: Blank, row: Row, finding: KeyCheck) -> None:
+def _verify_blank(name: str, blank: Blank, row: Row, check: KeyCheck) -> None:
     value = row.values.get("value")
     try:
         right = marker_of_blank(blank)(value).share == 1
     except FormatError:
         right = False
     if not right:
-        finding.problems.append(
+        check.problems.append(
             text(
                 "{name}: the key is {key}, but running it gives {value}",
                 name=name,
@@ -267,14 +267,12 @@ def _judge_blank(name: str, blank: Blank, row: Row, finding: KeyCheck) -> None:
         return
     for wrong in blank.wrong:
         if marker_of_blank(blank)(wrong.is_).share:
-            finding.problems.append(
-                text("{name}: {answer} is listed as wrong but accepted", name=name, answer=wrong.is_)
-            )
+            check.problems.append(text("{name}: {answer} is listed as wrong but accepted", name=name, answer=wrong.is_))
     if isinstance(blank, NumberBlank) and right:
         for known in blank.wrong:
             apart = abs(parse_number(known.is_) - parse_number(value))
             if apart <= _WRONG_BY_TOLERANCES * blank.half_width(parse_number(value)):
-                finding.problems.append(
+                check.problems.append(
                     text(
                         "{name}: {answer} is too near the right value {value}", name=name, answer=known.is_, value=value
                     )
@@ -285,12 +283,12 @@ def _key_of(blank: Blank) -> str:
     return str(tuple(blank.answer) if isinstance(blank, ShapeBlank) else blank.answer)
 
 
-def _judge_shapes(question: Blanks, values: Values, finding: KeyCheck) -> None:
+def _verify_shapes(question: Blanks, values: Values, check: KeyCheck) -> None:
     """Check that exactly the accepted ones of all the shapes tried work."""
     names: list[str] = values["names"]
     blanks = [question.blanks[name] for name in names]
     if set(names) != set(question.blanks) or not all(isinstance(blank, ShapeBlank) for blank in blanks):
-        finding.problems.append(text("enumerate_shapes: every blank must be a shape"))
+        check.problems.append(text("enumerate_shapes: every blank must be a shape"))
         return
     working = {tuple(tuple(shape) for shape in combination) for combination in values["working"]}
     accepted = [{parse_shape(s) for s in (b.answer, *b.accept)} for b in blanks if isinstance(b, ShapeBlank)]
@@ -299,25 +297,25 @@ def _judge_shapes(question: Blanks, values: Values, finding: KeyCheck) -> None:
         for shape in sorted(shapes, key=str):
             tried = (*keyed[:position], shape, *keyed[position + 1 :])
             if tried not in working:
-                finding.problems.append(
+                check.problems.append(
                     text("{name}: {shape} is accepted but does not work", name=names[position], shape=shape)
                 )
     for combination in sorted(working, key=str):
         if not all(shape in allowed for shape, allowed in zip(combination, accepted, strict=True)):
-            finding.also.append(", ".join(f"{name} {shape}" for name, shape in zip(names, combination, strict=True)))
-    if finding.also:
-        finding.problems.append(text("also works but is not accepted: {names}", names="; ".join(finding.also[:5])))
+            check.also.append(", ".join(f"{name} {shape}" for name, shape in zip(names, combination, strict=True)))
+    if check.also:
+        check.problems.append(text("also works but is not accepted: {names}", names="; ".join(check.also[:5])))
 
 
-def _judge_match(question: Match, of: Mapping[str, Sequence[Row]], finding: KeyCheck) -> None:
+def _verify_match(question: Match, of: Mapping[str, Sequence[Row]], check: KeyCheck) -> None:
     assert question.prove is not None
     if not question.prove.claims:
-        finding.problems.append(text("claims: say what belongs together, in left_... and right_..."))
+        check.problems.append(text("claims: say what belongs together, in left_... and right_..."))
     for left in question.left:
         for right in question.right:
             pairs = list(zip(of.get(f"left {left}", []), of.get(f"right {right}", []), strict=False))
             if not pairs:
-                finding.problems.append(
+                check.problems.append(
                     text(
                         "{left} and {right}: there is nothing to run; give both sides code or run",
                         left=left,
@@ -326,10 +324,10 @@ def _judge_match(question: Match, of: Mapping[str, Sequence[Row]], finding: KeyC
                 )
                 continue
             rows = [Row(f"{left}-{right}", a.seed, _side_by_side(a.values, b.values)) for a, b in pairs]
-            met = _holds_by_seed(question.prove.claims, rows, finding)
+            met = _holds_by_seed(question.prove.claims, rows, check)
             belongs = question.key[left] == right
             if belongs and not all(met):
-                finding.problems.append(
+                check.problems.append(
                     text(
                         "{left}-{right} is in the key but fails the claim: {evidence}",
                         left=left,
@@ -338,7 +336,7 @@ def _judge_match(question: Match, of: Mapping[str, Sequence[Row]], finding: KeyC
                     )
                 )
             elif not belongs and any(met):
-                finding.problems.append(
+                check.problems.append(
                     text(
                         "{left}-{right} is not in the key but satisfies the claim: {evidence}",
                         left=left,
@@ -346,7 +344,7 @@ def _judge_match(question: Match, of: Mapping[str, Sequence[Row]], finding: KeyC
                         evidence=_short(rows[0]),
                     )
                 )
-                finding.also.append(f"{left}-{right}")
+                check.also.append(f"{left}-{right}")
 
 
 def _side_by_side(left: Values, right: Values) -> Values:
@@ -355,28 +353,28 @@ def _side_by_side(left: Values, right: Values) -> Values:
     return {**values, "error": ""}
 
 
-def _judge_code(question: Code, of: Mapping[str, Sequence[Row]], finding: KeyCheck) -> None:
+def _verify_code(question: Code, of: Mapping[str, Sequence[Row]], check: KeyCheck) -> None:
     assert question.prove is not None
     right = of.get(question.answer, [])
     for row in right:
         if row.values.get("error"):
-            finding.problems.append(text("running the answer raises {error}", error=row.values["error"]))
+            check.problems.append(text("running the answer raises {error}", error=row.values["error"]))
     for expression in (question.answer, *question.accept):
         rows = of.get(expression, [])
         if not rows or not all(
             is_same(question, row.values, other.values) for row, other in zip(rows, right, strict=True)
         ):
-            finding.problems.append(
+            check.problems.append(
                 text("accept: {expression} does not give the same as the answer", expression=expression)
             )
-        if not all(_holds_by_seed(question.prove.claims, rows, finding)):
-            finding.problems.append(
+        if not all(_holds_by_seed(question.prove.claims, rows, check)):
+            check.problems.append(
                 text("{expression} fails the claim: {evidence}", expression=expression, evidence=_short(rows[0]))
             )
     for wrong in question.wrong:
         rows = of.get(wrong.is_, [])
         if not rows or any(is_same(question, row.values, other.values) for row, other in zip(rows, right, strict=True)):
-            finding.problems.append(text("wrong: {answer} gives the same as the answer", answer=wrong.is_))
+            check.problems.append(text("wrong: {answer} gives the same as the answer", answer=wrong.is_))
 
 
 def is_same(question: Code, values: Values, others: Values) -> bool:

@@ -337,8 +337,8 @@ def _as_number(value: Any) -> str:
 # -- students' code ----------------------------------------------------------------------------------------------------
 
 
-class CodeJudge:
-    """Judges answers to ``code`` questions: runs them in a worker and compares the results in this process.
+class CodeMarker:
+    """Marks answers to ``code`` questions: runs them in a worker and compares the results in this process.
 
     The author's answer runs in another process than the student's, so that nothing a student does can change it.
     """
@@ -358,10 +358,10 @@ class CodeJudge:
         expression = answer.strip()
         _check_expression(question, expression)
         if (question.id, expression) not in self._known:
-            self._known[question.id, expression] = self._judge(question, expression)
+            self._known[question.id, expression] = self._mark(question, expression)
         return self._known[question.id, expression]
 
-    def _judge(self, question: Code, expression: str) -> Verdict:
+    def _mark(self, question: Code, expression: str) -> Verdict:
         if question.id not in self._right:
             try:
                 self._right[question.id] = self._run(question, question.answer)

@@ -246,17 +246,17 @@ def _why_number(value: Decimal, right: Decimal, tolerance: Tolerance, wrong: Seq
 
 
 def _blanks(question: Blanks) -> Marker:
-    judges = {name: marker_of_blank(blank) for name, blank in question.blanks.items()}
+    markers = {name: marker_of_blank(blank) for name, blank in question.blanks.items()}
     total = sum(blank.weight for blank in question.blanks.values())
 
     def mark(answer: Any) -> Verdict:
-        given = by_part(answer, list(judges))
+        given = by_part(answer, list(markers))
         share, feedback, malformed, chosen = 0.0, list[Text](), list[Text](), list[str]()
         for name, part in given.items():
             if is_blank(part):
                 continue
             try:
-                verdict = judges[name](part)
+                verdict = markers[name](part)
             except FormatError as error:
                 malformed.append(text("{name}: {reason}", name=name, reason=error.text))
                 continue
@@ -331,17 +331,17 @@ def marker_of_blank(blank: Blank) -> Marker:
     """Return the marker of one blank."""
     match blank:
         case ShapeBlank():
-            return lambda answer: _judge_shape(blank, answer)
+            return lambda answer: _mark_shape(blank, answer)
         case NumberBlank():
-            return lambda answer: _judge_number_blank(blank, answer)
+            return lambda answer: _mark_number_blank(blank, answer)
         case TextBlank():
             return _word(blank)
         case ChoiceBlank():
             choices = choices_of(blank.options)
-            return lambda answer: _judge_choice(blank, choices, answer)
+            return lambda answer: _mark_choice(blank, choices, answer)
 
 
-def _judge_shape(blank: ShapeBlank, answer: Any) -> Verdict:
+def _mark_shape(blank: ShapeBlank, answer: Any) -> Verdict:
     shape, right = parse_shape(answer), parse_shape(blank.answer)
     if shape in (right, *map(parse_shape, blank.accept)):
         return Verdict(1.0)
@@ -356,7 +356,7 @@ def _judge_shape(blank: ShapeBlank, answer: Any) -> Verdict:
     return Verdict(0.0)
 
 
-def _judge_number_blank(blank: NumberBlank, answer: Any) -> Verdict:
+def _mark_number_blank(blank: NumberBlank, answer: Any) -> Verdict:
     value, right = parse_number(answer), parse_number(blank.answer)
     if is_near(value, right, blank):
         return Verdict(1.0)
@@ -392,7 +392,7 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
     return matches
 
 
-def _judge_choice(blank: ChoiceBlank, choices: Choices, answer: Any) -> Verdict:
+def _mark_choice(blank: ChoiceBlank, choices: Choices, answer: Any) -> Verdict:
     chosen = read_one(choices, answer)
     why = blank.options[chosen].why
     right = chosen == blank.answer

@@ -53,7 +53,7 @@ class Scorer:
     Args:
         quiz: the questions and their keys.
         variants: of each question with parameters, as `quiz prove` has checked them.
-        run_code: judges an answer to a ``code`` question.
+        run_code: marks an answer to a ``code`` question.
 
     Raises:
         UsageError: a question with parameters has no checked variants.
@@ -74,7 +74,7 @@ class Scorer:
                         text("{id}: no checked variants; run `autograder quiz prove` first", id=question.id)
                     )
             else:
-                self._markers[question.id] = marker_for(question, self.quiz.defaults.credit, self._judge_code)
+                self._markers[question.id] = marker_for(question, self.quiz.defaults.credit, self._mark_code)
 
     def score(self, sheet: Sheet) -> SheetOutcome:
         """Score one sheet."""
@@ -228,7 +228,7 @@ class Scorer:
             feedback,
         )
 
-    def _judge_code(self, question: Code, answer: Any) -> Verdict:
+    def _mark_code(self, question: Code, answer: Any) -> Verdict:
         if not isinstance(answer, str):
             raise FormatError(text("{answer} is not an expression in Python", answer=shown(answer)))
         if self._run_code is None:

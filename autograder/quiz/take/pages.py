@@ -91,7 +91,7 @@ class Taking:
             self._say(shown_quiz.intro)
         self._say(
             text(
-                "{count} questions, {points} points. Back: <   next: >   hint: h   language: l   save and leave: q",
+                "{count} questions, {points} points. Back: <   next: >   hint: h   language: l   save and quit: q",
                 count=len(shown_quiz.questions),
                 points=points(shown_quiz.points),
             ),
@@ -134,7 +134,9 @@ class Taking:
             self._say(text("hint: {hint}", hint=hint.text), "magenta")
         for hint in question.hints[tries.hints : tries.hints + 1]:
             key = ":h" if "H" in letters else "h"
-            words = text("(a hint costs {percent} % of the points: {key})", percent=round(100 * hint.cost), key=key)
+            words = text("(press {key} for a hint)", key=key)
+            if hint.cost:
+                words = text("(press {key} for a hint: -{percent} %)", percent=round(100 * hint.cost), key=key)
             self._say(words, "dim")
         if taken := [letter for letter in LETTER_COMMANDS if letter in letters]:
             commands = ", ".join(f":{letter.lower()}" for letter in LETTER_COMMANDS)
@@ -155,7 +157,7 @@ class Taking:
             verdict = sitting.answer(given)
         except FormatError as error:
             self._say(error.text, "magenta")
-            self._say(text("this costs no attempt"), "dim")
+            self._say(text("this does not use up an attempt"), "dim")
             return self._screen.wait()
         except SandboxError:
             self._say(text("this machine cannot run your answer; it was not judged"), "yellow")
@@ -254,7 +256,7 @@ class Taking:
                 check_blank(blank, given)
             except FormatError as error:
                 self._say(error.text, "magenta")
-                self._say(text("this costs no attempt"), "dim")
+                self._say(text("this does not use up an attempt"), "dim")
             else:
                 return given
 

@@ -171,7 +171,7 @@ class Sitting:
         If they are not, a new answer replaces the old one.
 
         Raises:
-            FormatError: the answer or a part of it cannot be read, or it was given before; this costs no attempt.
+            FormatError: the answer or a part of it cannot be read, or was given before; this uses up no attempt.
         """
         question, tries = self.question, self.tries[self.question.id]
         keyed = self.keyed(question)

@@ -11,7 +11,7 @@ from autograder.base.errors import ConfigError, SandboxError, UsageError
 from autograder.course.settings import Limits
 from autograder.quiz.notation.parsing import FormatError
 from autograder.quiz.proofs import certificates, evidence
-from autograder.quiz.proofs.laboratory import CodeJudge, Laboratory, gather, prove_question
+from autograder.quiz.proofs.laboratory import CodeMarker, Laboratory, gather, prove_question
 from autograder.quiz.proofs.laboratory import prove as prove_quiz
 from autograder.sandbox import confine
 
@@ -193,8 +193,8 @@ def test_certificates_are_read_without_torch():
 
 
 @pytest.fixture(scope="module")
-def code_judge(laboratory):
-    return CodeJudge(laboratory)
+def code_marker(laboratory):
+    return CodeMarker(laboratory)
 
 
 @pytest.fixture
@@ -219,11 +219,11 @@ def question(tmp_path):
         ("x.fill_(0.5).mean()", 0, "values"),
     ],
 )
-def test_an_expression_is_judged_by_its_value(code_judge, question, answer, share, said, monkeypatch):
+def test_an_expression_is_judged_by_its_value(code_marker, question, answer, share, said, monkeypatch):
     monkeypatch.setattr(
         "autograder.quiz.proofs.laboratory._ANSWER_LIMITS", Limits(call_s=1, cell_s=30, submission_s=60)
     )
-    verdict = code_judge(question, answer)
+    verdict = code_marker(question, answer)
     assert verdict.share == share
     assert said in "".join(words.en for words in verdict.feedback)
 
@@ -231,9 +231,9 @@ def test_an_expression_is_judged_by_its_value(code_judge, question, answer, shar
 @pytest.mark.parametrize(
     "answer", ["x.mean(", "y = 1", "import os", "numpy.mean(x)", "x.__class__", "(" * 300, "x" * 501, "\0"]
 )
-def test_what_is_no_expression_or_forbidden_costs_no_attempt(code_judge, question, answer):
+def test_what_is_no_expression_or_forbidden_costs_no_attempt(code_marker, question, answer):
     with pytest.raises(FormatError):
-        code_judge(question, answer)
+        code_marker(question, answer)
 
 
 @pytest.mark.parametrize("name", ["mean", "sum"])
@@ -247,7 +247,7 @@ def test_what_students_may_not_write_is_no_answer_of_the_authors(tmp_path, labor
 def test_tolerances_are_two_and_a_number_beyond_floats_is_judged(laboratory, question):
     def share(author, answer, **tolerances):
         asked = question.model_copy(update={"answer": author, "wrong": [], **tolerances})
-        return CodeJudge(laboratory)(asked, answer).share
+        return CodeMarker(laboratory)(asked, answer).share
 
     assert share("torch.tensor([1e-5, 2e-5])", "torch.tensor([0.0, 9e-5])", rtol=1e-4, atol=1e-9) == 0
     assert share("torch.tensor([1e-5, 2e-5])", "torch.tensor([1e-5, 2.0001e-5])", rtol=1e-4, atol=1e-9) == 1
@@ -267,7 +267,7 @@ def test_tolerances_are_two_and_a_number_beyond_floats_is_judged(laboratory, que
 )
 def test_what_is_forbidden_has_other_names_and_ways_around(laboratory, question, answer):
     with pytest.raises(FormatError, match="may not be used"):
-        CodeJudge(laboratory)(question.model_copy(update={"forbid": ["softmax"]}), answer)
+        CodeMarker(laboratory)(question.model_copy(update={"forbid": ["softmax"]}), answer)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_what_is_forbidden_has_other_names_and_ways_around(laboratory, question,
 )  # fmt: skip
 def test_what_is_given_and_what_is_a_method_is_not_forbidden(laboratory, question, forbid, answer, refused):
     asked = question.model_copy(update={"forbid": [forbid]})
-    judge = CodeJudge(laboratory)
+    judge = CodeMarker(laboratory)
     if refused:
         with pytest.raises(FormatError, match="may not be used"):
             judge(asked, answer)
@@ -308,4 +308,4 @@ def test_what_an_author_calls_weight_is_part_of_what_is_proved(tmp_path):
 def test_an_authors_answer_that_fails_is_nobodys_zero(laboratory, question):
     broken = question.model_copy(update={"answer": "exit(1)"})
     with pytest.raises(SandboxError, match="the author's answer fails"):
-        CodeJudge(laboratory)(broken, "x.mean()")
+        CodeMarker(laboratory)(broken, "x.mean()")

@@ -77,10 +77,10 @@ class Terminal:
 
 
 def test_a_quiz_in_a_terminal_by_keys(course):
-    """Hint, wrong key, second attempt, language, back, several options, a typed answer, save and leave, resume."""
+    """Hint, wrong key, second attempt, language, back, several options, a typed answer, save and quit, resume."""
     terminal = Terminal(course, "tiny", "--lang", "en")
     terminal.see("Tiny quiz").see("press any key").key(" ")
-    terminal.see("question 1 of 6").see("a hint costs 25 %").key("h").see("hint: use your fingers")
+    terminal.see("question 1 of 6").see("(press h for a hint: -25 %)").key("h").see("hint: use your fingers")
     terminal.see("A  2 * 2").see("B  1 + 1").see("C  1 + 2")
     terminal.key("z").key("a").see("not right").see("this is four").see("press any key").key(" ")
     terminal.see("attempts left: 1; this one earns up to 50 %").key("l")
@@ -99,7 +99,7 @@ def test_a_quiz_in_a_terminal_by_keys(course):
     }
     again = Terminal(course, "tiny", "--lang", "en").see("press any key").key(" ").see("question 3 of 6").key("1")
     again.see("right!").see("press any key").key(" ").see("question 4 of 6").see("W (a shape)").key("eight\r")
-    again.see("eight is not a shape").see("this costs no attempt")
+    again.see("eight is not a shape").see("this does not use up an attempt")
     again.see("W (a shape)").key("8x1\r").see("b (a shape)").key("1\r").see("right!").see("press any key").key("q")
     again.see("saved in")
     assert again.end() == 0
@@ -271,7 +271,7 @@ def test_letters_of_options_are_no_commands(course):
     """With 17 options h, l and q are three of them; with a colon they are commands, and a word in quotes is an answer."""
     tiny.make(course, MANY.replace("OPTIONS", OPTIONS))
     terminal = Terminal(course, "tiny", "--lang", "en").see("press any key").key(" ")
-    terminal.see("of the points: :h").see("(H, L, Q: options here; commands: :h, :l, :q)").see("[ ] Q").key(":h")
+    terminal.see("press :h for a hint").see("(H, L, Q: options here; commands: :h, :l, :q)").see("[ ] Q").key(":h")
     terminal.see("hint: three").see("[ ] Q").key("h").see("[x] H").key("l").see("[x] L").key("q").see("[x] Q").key("\r")
     terminal.see("right!").see("press any key").key(":q").see("saved in")
     assert terminal.end() == 0

@@ -1,0 +1,106 @@
+"""What a worker's answers hold besides values, checked before it is believed.
+
+Everything here may raise `WireError` or what malformed values make Python raise; `Host.checked` turns that into
+`BadReply`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from autograder.base.errors import BadReply
+from autograder.base.i18n import text
+from autograder.sandbox.protocol import Result
+from autograder.sandbox.tracing import MAX_SHOWN, MAX_USES, Use
+from autograder.sandbox.wire import Decoder, Received, Tree, WireError
+from autograder.student.functions import Parameters
+from autograder.student.host import as_line
+
+MAX_PARAMETERS = 20
+MAX_NAME = 40
+"""How many parameters of a student's function are shown, and how long their names may be."""
+
+_NODE = 64
+"""Bytes that a value of a tree takes at least as a Python object."""
+
+
+def index_of(value: Any, tensors: Sequence[object]) -> int:
+    """Return an index into a list of tensors; a negative one would reach one of ours."""
+    if type(value) is not int or not 0 <= value < len(tensors):
+        raise WireError("malformed tensor index")
+    return value
+
+
+def size_of(tree: Tree) -> int:
+    """Estimate how many bytes the values of a tree take."""
+    size, pending = 0, [tree]
+    while pending:
+        node = pending.pop()
+        size += _NODE
+        if isinstance(node, list):
+            pending += node
+        elif isinstance(node, dict):
+            pending += node.values()
+        elif isinstance(node, str):
+            size += len(node)
+    return size
+
+
+def as_parameters(tree: Any) -> Parameters | None:
+    """Return what a worker says that a function takes; only names that can be written as such are shown."""
+    found = Decoder([]).decode(tree)
+    if found is None:
+        return None
+    names, required, more = found
+    if not all(isinstance(name, str) and name.isidentifier() and len(name) <= MAX_NAME for name in names):
+        raise WireError("malformed parameters")
+    if type(required) is not int or len(names) > MAX_PARAMETERS:
+        raise WireError("malformed parameters")
+    return Parameters(tuple(names), required, more is True)
+
+
+def accept_uses(answer: Result, received: list[Received]) -> list[Use] | None:
+    """Return the uses in an untrusted answer; None if it says that the record was disturbed."""
+    uses = Decoder([r.tensor for r in received]).decode(answer["result"])
+    if uses is None:
+        return None
+    if not isinstance(uses, list) or len(uses) > MAX_USES:
+        raise WireError("malformed record")
+    return [_accept_use(*use) for use in uses]
+
+
+def _accept_use(operation: Any, label: Any, line: Any, expression: Any) -> Use:
+    if not all(isinstance(words, str) for words in (operation, label, expression)):
+        raise WireError("malformed record")
+    return Use(operation[:200], label[:200], as_line(line), expression[:MAX_SHOWN])
+
+
+def update_argument(argument: torch.Tensor, values: Any, gradient: Any) -> None:
+    """Take over a declared change; refuse another shape or dtype."""
+    for new in (values, gradient):
+        expected = (argument.shape, argument.dtype)
+        if new is not None and (not isinstance(new, torch.Tensor) or (new.shape, new.dtype) != expected):
+            shape = tuple(argument.shape)
+            raise BadReply(text("the call changed the shape or type of an argument of shape {shape}", shape=shape))
+    with torch.no_grad():
+        argument.copy_(values)
+        if not argument.is_leaf:
+            return
+        if gradient is None or argument.grad is None:
+            argument.grad = gradient
+        else:
+            argument.grad.copy_(gradient)
+
+
+def update_flags(argument: torch.Tensor, requires_grad: object, is_leaf: object) -> None:
+    """Let an argument that may change require a gradient, or none, as it does over there; it may end in a graph too."""
+    if type(requires_grad) is not bool or type(is_leaf) is not bool:
+        raise WireError("malformed flags of an argument")
+    if not argument.is_leaf:
+        return
+    argument.requires_grad_(requires_grad and is_leaf)
+    if requires_grad and not is_leaf:
+        argument.add_(torch.zeros((), dtype=argument.dtype, requires_grad=True))
