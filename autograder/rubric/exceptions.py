@@ -411,6 +411,12 @@ _CAUSES = (
         text("The brackets of a call are missing: `X.sum` is the method, `X.sum()` its result."),
     ),
     _Cause(
+        "context-without-brackets",
+        ("TypeError",),
+        re.compile(r"'(?:type|function)' object does not support the context manager protocol"),
+        text("The brackets of a call are missing after `with`: write `with torch.no_grad():`."),
+    ),
+    _Cause(
         "xor-for-a-power",
         ("NotImplementedError", "RuntimeError", "TypeError"),
         re.compile(r"bitwise_xor|unsupported operand type\(s\) for \^"),

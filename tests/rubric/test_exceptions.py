@@ -99,6 +99,8 @@ RAISED = {
     "X.size[0]": "method-without-brackets",
     "torch.optim.SGD(nn.Linear(1, 1).parameters, 0.1)": "method-without-brackets",
     "X ^ 2": "xor-for-a-power",
+    "with torch.no_grad: w -= 1": "context-without-brackets",
+    "with torch.enable_grad: w + 1": "context-without-brackets",
     "1.5 ^ 2": "xor-for-a-power",
     "[].push(1)": None,
     "[].add(1)": None,
