@@ -13,6 +13,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shlex
 import sys
 import time
@@ -35,6 +36,9 @@ _TIMING = {
 _MEASURING_S = 0.2
 """How long a measurement that was asked for may go on repeating its code."""
 
+
+_NAME_IN_A_COMMAND = re.compile(r"\$(\w+)|\{(\w+)\}")
+_FOR_A_SHELL = re.compile(r"[|;&<>`]")
 
 _PYLAB = """\
 import numpy, matplotlib
@@ -292,14 +296,25 @@ class Shell:
                 self._mkdir(" ".join(words[1:]))
 
     def getoutput(self, command: str, *_: Any, **__: Any) -> Lines:
-        """``!command`` whose output is assigned: nothing, but for what Python knows as well."""
+        """``!command`` that is assigned: nothing, but for ``pwd``, ``ls``, ``echo`` and ``cat`` on their own."""
         with contextlib.suppress(ValueError, OSError):
-            words = [word for word in shlex.split(command) if not word.startswith("-")]
+            words = [word for word in shlex.split(self._expanded(command)) if not word.startswith("-")]
+            if _FOR_A_SHELL.search(command):
+                return Lines()
+            if words[:1] == ["echo"]:
+                return Lines(" ".join(words[1:]).split("\n"))
+            if words[:1] == ["cat"]:
+                return Lines(line for name in words[1:] for line in Path(name).read_text(encoding="utf-8").splitlines())
             if words == ["pwd"]:
                 return Lines([str(Path.cwd())])
             if words[:1] == ["ls"]:
                 return Lines(_listed(words[1:] or ["."]))
         return Lines()
+
+    def _expanded(self, command: str) -> str:
+        """The command with values for the notebook's names in it: ``$name`` and ``{name}``."""
+        names = self._notebook.names
+        return _NAME_IN_A_COMMAND.sub(lambda found: str(names.get(found[1] or found[2], found[0])), command)
 
     def _pwd(self, _: str) -> str:
         return str(Path.cwd())
