@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+import torch
+
 from autograder.base.errors import StudentException
 from autograder.base.i18n import Text, text
 from autograder.results.grade_report import Diagnosis
@@ -23,6 +25,7 @@ class _Cause(NamedTuple):
         message: what they say.
         words: what happened, and the remedy.
         line: what the student's line must hold for it; None for any line.
+        outer: the line that called this one may hold it as well.
     """
 
     id: str
@@ -30,6 +33,7 @@ class _Cause(NamedTuple):
     message: re.Pattern[str]
     words: Text
     line: re.Pattern[str] | None = None
+    outer: bool = False
 
 
 def cause_of(error: StudentException) -> Diagnosis | None:
@@ -43,11 +47,14 @@ def cause_of(error: StudentException) -> Diagnosis | None:
         if (
             error.kind in cause.kinds
             and cause.message.search(error.message)
-            and (cause.line is None or any(map(cause.line.search, error.lines)))
+            and (cause.line is None or any(map(cause.line.search, error.lines if cause.outer else error.lines[-1:])))
         ):
             return Diagnosis(id=cause.id, text=cause.words)
     return None
 
+
+_OF_TENSORS = "|".join(sorted({*dir(torch.Tensor)} - {*dir(object), "add"}))
+"""What is asked of a tensor; whoever asks a list to `push`, or to `add`, means a list."""
 
 _EMPTY = text("`next` was called on an iterator that has nothing left. Use a `for` loop.")
 
@@ -65,6 +72,7 @@ _CAUSES = (
             "not None` before it is used."
         ),
         re.compile(r"\.grad\b(?!\s*=[^=])"),
+        outer=True,
     ),
     _Cause(
         "value-is-none",
@@ -145,6 +153,16 @@ _CAUSES = (
         ("RuntimeError",),
         re.compile(r"Expected all tensors to be on the same device"),
         text("The tensors of this line are on different devices. Take the device from the data: `x.to(X.device)`."),
+    ),
+    _Cause(
+        "loss-made-of-data",
+        ("RuntimeError",),
+        re.compile(r"Boolean value of Tensor with more than one value"),
+        text(
+            "A loss such as `nn.MSELoss` is made first and called then: `nn.MSELoss()(y_hat, y)`. Here the data are "
+            "taken for its settings."
+        ),
+        re.compile(r"\b[A-Z]\w*Loss\(\s*[^\s)]"),
     ),
     _Cause(
         "pythons-max",
@@ -342,7 +360,7 @@ _CAUSES = (
             "TypeError",
         ),
         re.compile(
-            r"'(?:float|int|bool)' object has no attribute|must be Tensor, not (?:float|int|bool)|"
+            rf"'(?:float|int|bool)' object has no attribute '(?:{_OF_TENSORS})'|must be Tensor, not (?:float|int|bool)|"
             r"as element \d+ in argument 0, but got (?:float|int)"
         ),
         text(
@@ -357,7 +375,7 @@ _CAUSES = (
             "TypeError",
         ),
         re.compile(
-            r"must be Tensor, not (?:list|tuple)|'list' object has no attribute|"
+            rf"must be Tensor, not (?:list|tuple)|'list' object has no attribute '(?:{_OF_TENSORS})'|"
             r"unsupported operand type\(s\) for .*'list'|can't multiply sequence by non-int"
         ),
         text(
@@ -386,8 +404,23 @@ _CAUSES = (
     _Cause(
         "method-without-brackets",
         ("TypeError",),
-        re.compile(r"'(?:builtin_function_or_method|method|function)'(?: and|$)"),
+        re.compile(
+            r"'(?:builtin_function_or_method|method|function)'(?: and|$)|"
+            r"'(?:builtin_function_or_method|method)' object is not (?:subscriptable|iterable)"
+        ),
         text("The brackets of a call are missing: `X.sum` is the method, `X.sum()` its result."),
+    ),
+    _Cause(
+        "context-without-brackets",
+        ("TypeError",),
+        re.compile(r"'(?:type|function)' object does not support the context manager protocol"),
+        text("The brackets of a call are missing after `with`: write `with torch.no_grad():`."),
+    ),
+    _Cause(
+        "xor-for-a-power",
+        ("NotImplementedError", "RuntimeError", "TypeError"),
+        re.compile(r"bitwise_xor|unsupported operand type\(s\) for \^"),
+        text("`^` is not a power in Python but a bitwise operation. Write `x ** 2`."),
     ),
     _Cause(
         "value-is-called",

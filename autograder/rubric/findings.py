@@ -21,7 +21,7 @@ class Finding:
     """What a criterion found in one version.
 
     Args:
-        words: the message without its numbers; the last line of an exception.
+        words: the message without its numbers; kind and last line of an exception; empty only where all is well.
         numbers: the numbers in the message.
         actual: the wrong tensor, if there is one.
         compared: values were compared one by one with those expected.
@@ -43,7 +43,8 @@ class Finding:
             compared = isinstance(error.expected, torch.Tensor) and not error.expected.is_meta and actual is not None
             return cls(_NUMBER.sub("#", told), tuple(map(float, _NUMBER.findall(told))), actual, compared)
         if isinstance(error, StudentException):
-            return cls(error.text.en.rpartition("\n")[2])
+            # torch's message about wrong arguments has many lines and ends in an empty one, which is no finding
+            return cls(error.kind + ": " + error.text.en.rstrip().rpartition("\n")[2])
         if isinstance(error, StudentError):
             return cls(type(error).__name__)
         return cls(f"{type(error).__name__}: {error}")

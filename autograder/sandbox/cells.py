@@ -165,10 +165,15 @@ class Notebook:
         return self._current
 
     def defined(self) -> list[str]:
-        """Return the callables a student defined, in any view."""
+        """Return the callables a student defined, in any view, and what bears the name of one that is asked for."""
         views = [self.names, *self._views.values()]
         return sorted(
-            {name for view in views for name, value in view.items() if not name.startswith("_") and callable(value)}
+            {
+                name
+                for view in views
+                for name, value in view.items()
+                if name in self.exercise_of or (callable(value) and not name.startswith("_"))
+            }
         )
 
     def failure(self, error: BaseException) -> Failure:
@@ -276,8 +281,12 @@ class Notebook:
         """Run what a cell awaits; tasks that it has begun go on whenever a later cell awaits something."""
         import asyncio
 
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
+        if self._loop is None or self._loop.is_closed():
+            try:  # the one that tasks have been given to already
+                self._loop = asyncio.get_event_loop_policy().get_event_loop()
+            except RuntimeError:
+                self._loop = asyncio.new_event_loop()
+                asyncio.set_event_loop(self._loop)
             weakref.finalize(self, self._loop.close)
         return self._loop.run_until_complete(coroutine)
 

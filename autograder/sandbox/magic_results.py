@@ -35,6 +35,18 @@ class Ignored:
         return 0
 
 
+class Settings(dict[str, Any]):
+    """The shell's settings: kept, by item or by attribute, and of no effect."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self.setdefault(name, Settings())
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+
 class Lines(list[str]):
     """What a shell line printed, in the three forms that IPython gives it."""
 
@@ -65,7 +77,7 @@ class Captured:
 
     stdout = stderr = ""
 
-    def __init__(self, display: Callable[..., None]) -> None:
+    def __init__(self, display: Callable[..., object]) -> None:
         self._display = display
         self.outputs: list[Any] = []
 
@@ -84,6 +96,24 @@ class Captured:
 
     def __str__(self) -> str:
         return self.stdout
+
+
+class Handle:
+    """What ``display(value, display_id=...)`` gives: shows another value in its place.
+
+    Args:
+        display: shows a value.
+        name: what the place is called.
+    """
+
+    def __init__(self, display: Callable[..., object], name: object) -> None:
+        self._display, self.display_id = display, name
+
+    def display(self, value: Any, **_: Any) -> None:
+        """Show a value."""
+        self._display(value)
+
+    update = display
 
 
 class Measurement:

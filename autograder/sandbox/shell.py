@@ -13,6 +13,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shlex
 import sys
 import time
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from autograder.sandbox import notes
-from autograder.sandbox.magic_results import Captured, Ignored, Lines, Measurement
+from autograder.sandbox.magic_results import Captured, Handle, Ignored, Lines, Measurement, Settings
 
 _TIMING = {
     "time": ("", ""),
@@ -34,6 +35,19 @@ _TIMING = {
 """Magics that run code, each with the letters of its options: those with a value, those without."""
 _MEASURING_S = 0.2
 """How long a measurement that was asked for may go on repeating its code."""
+
+
+_NAME_IN_A_COMMAND = re.compile(r"\$(\w+)|\{(\w+)\}")
+_FOR_A_SHELL = re.compile(r"[|;&<>`]")
+
+_PYLAB = """\
+import numpy, matplotlib
+from matplotlib import pylab, mlab, pyplot
+np, plt = numpy, pyplot
+from pylab import *
+from numpy import *
+"""
+"""What ``%pylab`` defines."""
 
 
 class Cells(Protocol):
@@ -62,7 +76,7 @@ class Shell:
         self._sinks: list[Callable[..., None]] = [lambda *_, **__: None]
         self._clear: Callable[..., None] = lambda *_: None
         self._own_magics: dict[tuple[str, str], Callable[..., Any]] = {}
-        self.config: dict[str, Any] = {}
+        self.config = Settings()
         self.has_files = False  # the submission's other files are here: one that is missing is its student's mistake
 
     @property
@@ -74,9 +88,10 @@ class Shell:
 
     # -- what is shown -------------------------------------------------------------------------------------------------
 
-    def display(self, *values: Any, **options: Any) -> None:
+    def display(self, *values: Any, display_id: object = None, **options: Any) -> Handle | None:
         """Show values below the cell, where anybody looks at it."""
         self._sinks[-1](*values, **options)
+        return Handle(self.display, display_id) if display_id else None
 
     def show_by(self, sink: Callable[..., None], clear: Callable[..., None]) -> None:
         """From now on what is displayed goes there, and is taken back there."""
@@ -101,7 +116,12 @@ class Shell:
         """Run statements."""
         self._program(source, sys._getframe(1), lines_before=-1)()
 
-    run_cell = run_code = ex
+    run_code = ex
+
+    def run_cell(self, source: str, *_: Any, **__: Any) -> types.SimpleNamespace:
+        """Run a cell; gives what IPython says of one that has succeeded."""
+        value = self._program(source, sys._getframe(1), lines_before=-1)()
+        return types.SimpleNamespace(result=value, success=True, error_before_exec=None, error_in_exec=None)
 
     def push(self, names: dict[str, Any], *_: Any, **__: Any) -> None:
         """Add global names."""
@@ -115,6 +135,16 @@ class Shell:
         """A magic of the student's own."""
         kinds = ("line", "cell") if magic_kind == "line_cell" else (magic_kind,)
         self._own_magics |= {(kind, magic_name or function.__name__): function for kind in kinds}
+
+    def register_magics(self, *groups: Any) -> None:
+        """Magics of the student's own as methods of a class, which IPython's decorators list in ``magics``."""
+        for group in groups:
+            owner = group(None) if isinstance(group, type) else group  # it takes none but IPython's own shell
+            owner.shell = self
+            for kind, names in owner.magics.items():
+                for name, method in names.items():
+                    function = getattr(owner, method) if isinstance(method, str) else method
+                    self._own_magics[kind, name] = function
 
     def magic(self, line: str) -> Any:
         """The line behind ``%``."""
@@ -149,6 +179,8 @@ class Shell:
             return self._measure(run, options) if name == "timeit" else run()
         if name == "run":
             return self._run_file(line)
+        if name == "pylab":
+            return self._program(_PYLAB, caller)()
         if name in ("sx", "system", "sc"):
             return self.getoutput(line)
         if name in ("pwd", "cd", "env", "set_env", "who_ls", "mkdir"):
@@ -264,14 +296,25 @@ class Shell:
                 self._mkdir(" ".join(words[1:]))
 
     def getoutput(self, command: str, *_: Any, **__: Any) -> Lines:
-        """``!command`` whose output is assigned: nothing, but for what Python knows as well."""
+        """``!command`` that is assigned: nothing, but for ``pwd``, ``ls``, ``echo`` and ``cat`` on their own."""
         with contextlib.suppress(ValueError, OSError):
-            words = [word for word in shlex.split(command) if not word.startswith("-")]
+            words = [word for word in shlex.split(self._expanded(command)) if not word.startswith("-")]
+            if _FOR_A_SHELL.search(command):
+                return Lines()
+            if words[:1] == ["echo"]:
+                return Lines(" ".join(words[1:]).split("\n"))
+            if words[:1] == ["cat"]:
+                return Lines(line for name in words[1:] for line in Path(name).read_text(encoding="utf-8").splitlines())
             if words == ["pwd"]:
                 return Lines([str(Path.cwd())])
             if words[:1] == ["ls"]:
                 return Lines(_listed(words[1:] or ["."]))
         return Lines()
+
+    def _expanded(self, command: str) -> str:
+        """The command with values for the notebook's names in it: ``$name`` and ``{name}``."""
+        names = self._notebook.names
+        return _NAME_IN_A_COMMAND.sub(lambda found: str(names.get(found[1] or found[2], found[0])), command)
 
     def _pwd(self, _: str) -> str:
         return str(Path.cwd())
@@ -308,6 +351,10 @@ class Shell:
         if name.startswith("_"):
             raise AttributeError(name)
         return Ignored()
+
+
+# by the name of its class, much code learns whether it is in a notebook
+Shell.__name__ = Shell.__qualname__ = "ZMQInteractiveShell"
 
 
 def _split_options(line: str, valued: str, plain: str) -> tuple[dict[str, str], str]:

@@ -58,9 +58,12 @@ def _adapt_ipython() -> None:
         shells.InteractiveShell.instance = _get_ipython  # matplotlib_inline would have it made
 
 
-def _display(*values: Any, **options: Any) -> None:
-    if _shells:
-        _shells[0].display(*values, **options)
+def _display(*values: Any, **options: Any) -> Any:
+    return _shells[0].display(*values, **options) if _shells else None
+
+
+def _ignore(*_: Any, **__: Any) -> None:
+    pass
 
 
 def _clear_output(wait: bool = False) -> None:
@@ -72,7 +75,13 @@ _REPLACED: dict[str, dict[str, object]] = {
     _QUESTION: {"get_ipython": _get_ipython},
     "IPython": {"get_ipython": _get_ipython},
     "IPython.core.display_functions": {"display": _display, "clear_output": _clear_output},
-    "IPython.display": {"display": _display, "clear_output": _clear_output},
+    "IPython.display": {
+        "display": _display,
+        "clear_output": _clear_output,
+        # older notebooks set them here; newer versions of IPython have no such name
+        "set_matplotlib_formats": _ignore,
+        "set_matplotlib_close": _ignore,
+    },
 }
 
 
@@ -134,6 +143,21 @@ def _adapt_event_loop() -> None:
         self._add_reader(self._ssock.fileno(), self._read_from_self)
 
     BaseSelectorEventLoop._make_self_pipe = _make_self_pipe  # type: ignore[attr-defined]
+    _adapt_tasks()
+
+
+def _adapt_tasks() -> None:
+    """A cell of Jupyter's may begin a task anywhere, since a loop is running; here it goes on where a cell awaits."""
+    import asyncio
+
+    original = asyncio.create_task
+
+    def create_task(coroutine: Any, **options: Any) -> Any:
+        if asyncio._get_running_loop() is None:
+            return asyncio.get_event_loop_policy().get_event_loop().create_task(coroutine, **options)
+        return original(coroutine, **options)
+
+    asyncio.create_task = create_task  # type: ignore[assignment]
 
 
 # -- tqdm --------------------------------------------------------------------------------------------------------------
@@ -163,6 +187,10 @@ class _Bar:
     @classmethod
     def write(cls, words: str, *_: Any, **__: Any) -> None:
         print(words)
+
+    @classmethod
+    def pandas(cls, *_: Any, **__: Any) -> None:
+        pass
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

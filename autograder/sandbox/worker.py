@@ -274,9 +274,12 @@ class Worker:
 
     def _find(self, name: str) -> Any:
         try:
-            return self._notebook.find(name)
+            found = self._notebook.find(name)
         except KeyError:
             raise NameError(f"name {name!r} is not defined") from None
+        if not callable(found):
+            raise TypeError(f"{name}: {type(found).__name__!r} object is not callable")
+        return found
 
     def _keep(self, value: Any) -> int:
         self._count += 1

@@ -12,7 +12,7 @@ from autograder.course.submission import tell_label
 from autograder.sandbox.cells import Failure
 
 _LINES_OF_A_CAUSE = 2
-"""The last frame may be one of a library, which the student's line called."""
+"""A call and the line in it: what is None inside may have come from outside."""
 
 
 def missing_function(name: str, defined: Iterable[str]) -> NotDefined:
@@ -38,8 +38,15 @@ def student_exception(function: str, failure: Failure) -> StudentException:
         )
     # a limit of ours that was reached is the cause, and the text names it
     message = failure.message if failure.limit is None else ""
-    lines = tuple(source for _, _, _, source in failure.frames[-_LINES_OF_A_CAUSE:])
+    lines = tuple(source for _, _, _, source in _own_frames(failure)[-_LINES_OF_A_CAUSE:])
     return StudentException(tell_failure(failure), kind=failure.kind, message=message, lines=lines)
+
+
+def _own_frames(failure: Failure) -> list[tuple[str, int, str, str]]:
+    """Return the frames without the one of a library that may be the last."""
+    frames = failure.frames
+    is_library = len(frames) > 1 and frames[-1][0].endswith(".py") and frames[-1][0] not in [f[0] for f in frames[:-1]]
+    return frames[:-1] if is_library else frames
 
 
 def tell_failure(failure: Failure) -> Text:

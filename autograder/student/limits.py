@@ -139,6 +139,14 @@ def _files(room: Room, _: re.Match[str]) -> Text:
     )
 
 
+def _picture(room: Room, found: re.Match[str]) -> Text:
+    if room.has_files or room.scratch_mb:
+        return _files(room, found)
+    return text(
+        "no files can be written here: leave the saving of the picture out; plt.show() shows it in the notebook"
+    )
+
+
 def _large_file(room: Room, _: re.Match[str]) -> Text:
     return text("a file can have at most {size} MB here", size=MAX_FILE_MB) if room.has_files else _files(room, _)
 
@@ -181,6 +189,8 @@ _LIMITS = (
         place=r"subprocess\.py|multiprocessing/|concurrent/futures|\bfork|\bspawn|\bpopen",
     ),
     _Limit(r".*", r"No usable temporary|Errno|compiler", _compiler, place=r"torch\.compile\b|_inductor|_dynamo"),
+    _Limit(r"RuntimeError", r"^unable to open shared memory object", _processes),
+    _Limit(r"PermissionError|FileNotFoundError", r"\[Errno (?:1|2|13)\]", _picture, place=r"\.savefig\("),
     _Limit(r"PermissionError", _REFUSED + r": b?['\"]", _files),
     _Limit(r"FileNotFoundError", r"No usable temporary directory", _files),
     _Limit(r"FileNotFoundError", r"\[Errno 2\]", _files, place=_WRITES),

@@ -58,6 +58,7 @@ def test_files_are_written_read_and_removed(outcome, source):
         ["%%writefile a.txt\none", "%%writefile -a a.txt\ntwo", "ok = open('a.txt').read() == 'one\\ntwo\\n'"],
         ["import os\nok = os.path.basename(os.getcwd()) == 'week 1'"],
         ["files = !ls\nok = files == ['helpers.py', 'scaled.py']"],
+        ["with open('x.txt', 'w') as file:\n    file.write('a\\nb\\n')\nlines = !cat x.txt\nok = lines == ['a', 'b']"],
         ["!mkdir -p out/in\n%cd out\n!mkdir more\n%cd -\nimport os\nok = os.path.isdir('out/more') and os.path.isdir('out/in')"],
         ["import shutil\nshutil.copy('helpers.py', 'other.py')\nshutil.copytree('.', 'all')\nimport other\nok = other.width == 3"],
     ],

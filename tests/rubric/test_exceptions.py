@@ -4,6 +4,7 @@ import pytest
 
 from autograder.base.errors import StudentException
 from autograder.rubric.exceptions import cause_of
+from autograder.rubric.findings import Finding
 
 HEAD = """
 import numpy as np
@@ -15,6 +16,7 @@ w = torch.randn(4, requires_grad=True)
 whole, row = torch.arange(3), torch.randn(4)
 def none(): pass
 def one(x): return x
+def single(x): return 1 if x > 0 else 2
 """
 
 RAISED = {
@@ -44,6 +46,9 @@ RAISED = {
     "X.max() if (X > 0) and (X < 1) else 0": "and-of-tensors",
     "1 if not X else 2": "and-of-tensors",
     "1 if X > 0 else 2": "tensor-as-condition",
+    "single(X) or 3": "tensor-as-condition",
+    "nn.MSELoss(X, X)": "loss-made-of-data",
+    "loss = nn.CrossEntropyLoss(X, whole)": "loss-made-of-data",
     "X.item()": "item-of-many",
     "float(X)": "item-of-many",
     "torch.tensor([X, X])": "item-of-many",
@@ -91,6 +96,16 @@ RAISED = {
     "batches = (x for x in X); batches[0]": "generator-taken-for-a-list",
     "one.eval()": "eval-of-a-function",
     "X.sum / 3": "method-without-brackets",
+    "X.size[0]": "method-without-brackets",
+    "torch.optim.SGD(nn.Linear(1, 1).parameters, 0.1)": "method-without-brackets",
+    "X ^ 2": "xor-for-a-power",
+    "with torch.no_grad: w -= 1": "context-without-brackets",
+    "with torch.enable_grad: w + 1": "context-without-brackets",
+    "1.5 ^ 2": "xor-for-a-power",
+    "[].push(1)": None,
+    "[].add(1)": None,
+    "[w].items()": None,
+    "(3).append(1)": None,
     "X(3)": "value-is-called",
     "X.shape(0)": "value-is-called",
     "one()": "wrong-number-of-arguments",
@@ -130,6 +145,14 @@ def test_the_cause_is_the_same_across_the_boundary(open_student):
         with pytest.raises(StudentException) as caught:
             function()
         assert cause_of(caught.value).id == cause
+
+
+def test_an_exception_is_never_the_finding_of_a_criterion_that_passes(open_local):
+    student = open_local("import torch\ndef f(): return torch.ones(2).view(torch.ones(2))")
+    with pytest.raises(StudentException) as caught:
+        student.f()
+    assert caught.value.text.en.endswith("\n")  # as torch tells which arguments there are
+    assert not Finding.of(caught.value).agrees(Finding.of(None))
 
 
 def test_a_limit_of_ours_is_not_explained_by_something_else(open_student):

@@ -317,6 +317,13 @@ def test_a_missing_function_is_a_key_error():
         run("x = 1").find("f")
 
 
+def test_a_function_that_is_none_is_there_all_the_same():
+    notebook = Notebook({"f": "exercise"})
+    notebook.run("code cell 1", "f = 5\nx = 5")
+    notebook.finish()
+    assert "f" in notebook.defined() and "x" not in notebook.defined()
+
+
 def test_the_callables_a_student_defined_are_known():
     names = run("def f(): pass\nx = 1\nclass Net: pass", "GRADE exercise", "del f").defined()
     assert {"f", "Net"} <= set(names)

@@ -12,6 +12,8 @@ FORBIDDEN = {
     **dict.fromkeys((source for name, source in cells.FILES.items() if name != "a database"), FILES),
     cells.FILES["a database"]: FILES,
     "import os\nos.remove('a')": FILES,
+    "import matplotlib.pyplot as plt\nplt.plot([1])\nplt.savefig('no/a.png')": "plt.show() shows it",
+    "import torch\ntorch.ones(2).share_memory_()": PROCESS,
     "import torch\ntorch.save({}, 'models/best.pt')": FILES,
     "open('/content/x.json', 'w')": FILES,
     "open('/etc/passwd')": "none can be read but the data of the assignment",

@@ -1099,6 +1099,12 @@ def test_a_cell_too_large_to_be_sent_costs_that_cell(open_student):
     assert problem.cell == 2
 
 
+def test_a_value_of_a_functions_name_is_named(open_student):
+    student = open_student("f = 5", declare=["f()"])
+    with pytest.raises(StudentError, match="f: 'int' object is not callable"):
+        student.f()
+
+
 def test_a_submission_without_cells_has_no_functions(open_student):
     student = open_student(declare=["f()"])
     with pytest.raises(StudentError, match="not defined"):
