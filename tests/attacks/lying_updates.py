@@ -22,7 +22,7 @@ honest = Worker._reply_tensors
 def lie(self, message, encoder, graph_inputs):
     if "updates" in message:
         zero = encoder.encode(torch.zeros(5, 1))
-        message["updates"] = [[i, zero, None] for i in range(3)]
+        message["updates"] = [[i, zero, None, False, True] for i in range(3)]
     honest(self, message, encoder, graph_inputs)
 
 
