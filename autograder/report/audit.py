@@ -31,7 +31,7 @@ def tables(audit: Audit, language: Language) -> Group:
         parts.extend(Styled(f"  {v.id}" + (f" ({v.diagnosis})" if v.diagnosis else "")) for v in undiagnosed)
     if audit.faults:
         parts.append(Styled(text("needs fixing:").get(language), style="bold red"))
-        parts.extend(Styled(f"  {fault}", style="red") for fault in audit.faults)
+        parts.extend(Styled(f"  {fault.get(language)}", style="red") for fault in audit.faults)
     parts.append(_summary(audit, language))
     return Group(*parts)
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from autograder.base.i18n import Text, same, text
 from autograder.base.records import Record
 from autograder.results.grade_report import CAUSES
 
@@ -147,26 +148,52 @@ class Audit(Record):
         return 1.0 if not named else sum(v.is_named for v in named) / len(named)
 
     @property
-    def faults(self) -> list[str]:
+    def faults(self) -> list[Text]:
         """What needs fixing in the rubric or ``mutants.yaml``, a line each."""
-        found = [f"{v.id}: could not be graded: {v.problem}" for v in self.versions if v.problem]
-        found += [f"{v.id}: passes {', '.join(v.missed)}{_with_some(v)}" for v in self.of("mutant") if v.missed]
+        found = [
+            text("{version}: could not be graded: {problem}", version=v.id, problem=v.problem)
+            for v in self.versions
+            if v.problem
+        ]
         found += [
-            f"{v.id}: is right but fails {', '.join(v.failed)}{_with_some(v)}"
-            for v in self.of("equivalent")
+            text("{version}: passes {criteria}{keys}", version=v.id, criteria=", ".join(v.missed), keys=_with_some(v))
+            for v in self.of("mutant")
+            if v.missed
+        ]
+        found += [
+            text(
+                "{version}: is right but fails {criteria}{keys}",
+                version=v.id,
+                criteria=", ".join(v.failed),
+                keys=_with_some(v),
+            )
+            for v in (*self.of("equivalent"), *(v for v in self.of("generated") if v.excuse))
             if v.failed
         ]
-        found += [f"{v.id}: is caught{_with_some(v)} only" for v in self.of("generated") if v.is_luck and v.is_wrong]
-        found += [f"{v.id}: is diagnosed as {v.diagnosis}" for v in self.of("equivalent") if v.diagnosis]
         found += [
-            f"{v.id}: is listed as right but fails {', '.join(v.failed)}{_with_some(v)}"
+            text("{version}: is caught{keys} only", version=v.id, keys=_with_some(v))
             for v in self.of("generated")
-            if v.excuse and v.failed
+            if v.is_luck and v.is_wrong
         ]
-        found += [f"{v.id}: earns {v.earned:g} of {v.points:g} points" for v in self.versions if v.is_cheap]
-        found += [f"generated_equivalents: no generated version is called {name!r}" for name in self.stale]
+        found += [
+            text("{version}: is right but is diagnosed as {diagnosis}", version=v.id, diagnosis=v.diagnosis)
+            for v in self.of("equivalent")
+            if v.diagnosis
+        ]
+        found += [
+            text("{version}: earns {earned:g} of {points:g} points", version=v.id, earned=v.earned, points=v.points)
+            for v in self.versions
+            if v.is_cheap
+        ]
+        found += [text("generated_equivalents: no generated version is called {name!r}", name=n) for n in self.stale]
         if self.kill_rate < MIN_KILL_RATE and not self.is_partial:
-            found.append(f"{self.kill_rate:.1%} of the generated versions lose a point; {MIN_KILL_RATE:.0%} must")
+            found.append(
+                text(
+                    "{share:.1%} of the generated versions lose a point; {least:.0%} must",
+                    share=self.kill_rate,
+                    least=MIN_KILL_RATE,
+                )
+            )
         return found
 
     def to_dict(self) -> dict[str, Any]:
@@ -176,12 +203,12 @@ class Audit(Record):
         for version, written in zip(self.versions, document["versions"], strict=True):
             written["share"] = round(version.share, 4)
         lists = {"survivors": [v.id for v in self.survivors], "untried": [c.id for c in self.untried]}
-        return document | rates | lists | {"faults": self.faults}
+        return document | rates | lists | {"faults": [fault.en for fault in self.faults]}
 
 
-def _with_some(version: Version) -> str:
+def _with_some(version: Version) -> Text:
     """Say how many of several keys show a fault: miss a mutant, or fail anything else."""
     if version.keys == 1:
-        return ""
+        return same("")
     count = version.keys - version.caught if version.kind == "mutant" else version.caught
-    return f" with {count} of {version.keys} keys"
+    return text(" with {count} of {keys} keys", count=count, keys=version.keys)

@@ -111,7 +111,7 @@ def test_faults_are_told_and_fail_the_command(tmp_path):
     assert "double: returns `x`: earns 2 of 6 points" in faults
     assert "double-triples: passes double.shape" in faults
     assert "double-as-a-sum: is right but fails double.values, double.gradient" in faults
-    assert "double: constant `2` -> `3`: is listed as right but fails double.values, double.gradient" in faults
+    assert "double: constant `2` -> `3`: is right but fails double.values, double.gradient" in faults
     assert "generated_equivalents: no generated version is called 'double: constant `2` -> `7`'" in faults
 
 
