@@ -272,7 +272,7 @@ def submit(
     from autograder.lms import submitting
 
     with errors_as_exit_codes(lang):
-        handed_in = submitting.look_at(path)
+        handed_in = submitting.prepare(path)
         language = choose(lang, handed_in.assignment.settings.language)
         _show_open(handed_in, language)
         if handed_in.open and not yes:

@@ -43,7 +43,7 @@ def report(
     from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
     from autograder.report import class_page
     from autograder.results import journal
-    from autograder.results.classroom import look_at
+    from autograder.results.classroom import summarise
 
     with errors_as_exit_codes(lang):
         found = Course.find(course)
@@ -57,7 +57,7 @@ def report(
                 text("{results}: holds no reports of {assignment}", results=results, assignment=assignment)
             )
         nbgrader = NbgraderCourse(found.root) if is_nbgrader_course(found.root) else None
-        classroom = look_at(of_assignment, title=settings.title, students=_students(found, nbgrader, reports))
+        classroom = summarise(of_assignment, title=settings.title, students=_students(found, nbgrader, reports))
         target = out or Path(f"{assignment}.html")
         feedback = _feedback(nbgrader, of_assignment, target)
         write_asked(target, class_page.page(classroom, choose(lang, settings.language), feedback))

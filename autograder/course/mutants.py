@@ -88,6 +88,11 @@ class Mutants(Record):
     equivalents: list[Equivalent] = []
     generated_equivalents: list[GeneratedEquivalent] = []
 
+    @property
+    def versions(self) -> list[Mutant | Equivalent]:
+        """Every version that an edit makes: the mutants in all their forms, and the equivalents."""
+        return [*(form for mutant in self.mutants for form in mutant.forms), *self.equivalents]
+
 
 def are_listed(assignment: Assignment) -> bool:
     """Is there a ``mutants.yaml``? A quiz that was turned into an assignment has none."""
@@ -204,7 +209,7 @@ class Answers:
         return "\n\n\n".join("".join(cell["source"]) for cell in kept) + "\n"
 
 
-def prove(assignment: Assignment) -> None:
+def apply_edits(assignment: Assignment) -> None:
     """Read the source notebook and apply every edit of ``mutants.yaml``, if there is one, before anything slow begins.
 
     Raises:
@@ -217,7 +222,7 @@ def prove(assignment: Assignment) -> None:
         raise ConfigError(error.text, path=source) from error
     if are_listed(assignment):
         answers, known = Answers.of(assignment, source), load(assignment)
-        for version in (*known.mutants, *known.equivalents):
+        for version in known.versions:
             answers.edited(version)
 
 

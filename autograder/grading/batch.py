@@ -54,7 +54,7 @@ def grade_all(
     here = partial(grade, processes=processes, confined=confined)
     key = course.key()
     for name in dict.fromkeys(job.assignment for job in jobs):
-        mutants.prove(course.assignment(name))  # a mistake is found before torch is loaded and anybody is graded
+        mutants.apply_edits(course.assignment(name))  # a mistake is found before torch is loaded and anybody is graded
     for name in dict.fromkeys(job.assignment for job in jobs):
         assignment = course.assignment(name)
         provenance = Provenance(assignment, key, confined=confined)

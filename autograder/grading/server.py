@@ -166,8 +166,8 @@ class Session:
         if job.path is None or not job.keys:
             return
         judge, submission = self._judge, submissions.read(job.path)
-        own_key, explain = judge.key, judge.explain
-        judge.exercise, judge.explain = job.exercise, None
+        own_key, diagnose = judge.key, judge.diagnose
+        judge.exercise, judge.diagnose = job.exercise, None
         version = replay.load(judge, submission)
         try:
             for key in job.keys:
@@ -182,7 +182,7 @@ class Session:
                 yield report.model_copy(update={"seed": seed_of(key, judge.assignment)})
         finally:
             judge.use_key(own_key)
-            judge.explain = explain
+            judge.diagnose = diagnose
 
     def _report(self, job: Job, started: float, **what: Any) -> GradeReport:
         return make_report(self._judge, self._provenance, student=job.student, path=job.path, started=started, **what)
@@ -197,13 +197,13 @@ class Session:
         judge = self._judge
         _ = judge.reference  # raises if it does not run, before its points are compared
         _check_points(judge)
-        self._known_mistakes.prove()
-        judge.proving = True
+        self._known_mistakes.apply_edits()
+        judge.judges_reference = True
         try:
             with open_submission(judge, zygote, judge.source):
                 run_criteria(self._criteria)
         finally:
-            judge.proving = False
+            judge.judges_reference = False
         for judged in judge.criteria:
             result = judge.results.get(judged.id)
             if result is None or result.outcome != "passed":

@@ -47,7 +47,7 @@ class HandIn:
         return [c for exercise in self.report.exercises for c in exercise.criteria if c.outcome != "passed"]
 
 
-def look_at(path: Path) -> HandIn:
+def prepare(path: Path) -> HandIn:
     """Find the notebook of a fetched assignment and judge it by the visible criteria.
 
     Args:

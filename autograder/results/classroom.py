@@ -123,7 +123,7 @@ class Classroom:
         return [report.duration_s for report in self.reports]
 
 
-def look_at(reports: Sequence[GradeReport], *, title: Text, students: Collection[str] = ()) -> Classroom:
+def summarise(reports: Sequence[GradeReport], *, title: Text, students: Collection[str] = ()) -> Classroom:
     """Summarise the reports of one assignment.
 
     Args:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # pytest loads this module in every session; torch is for tho
     from autograder.student.functions import Student
 
 
-Explain = Callable[["dict[str, CriterionResult]", "dict[str, Finding]"], "dict[str, CriterionResult]"]
+Diagnose = Callable[["dict[str, CriterionResult]", "dict[str, Finding]"], "dict[str, CriterionResult]"]
 """Takes verdicts and findings by criterion and returns the verdicts with diagnoses."""
 
 
@@ -42,13 +42,13 @@ class Judge:
         self.student: Student | None = None
         self._seed_submission: Callable[[int], None] | None = None
         self.mistake: ConfigError | None = None
-        self.proving = False
+        self.judges_reference = False
         """The reference is being judged: what breaks now is the rubric's fault."""
         self.plain_tests: dict[str, PlainTest] = {}
         """The tests that can be called without pytest's set-up and tear-down, by criterion."""
         self.findings: dict[str, Finding] = {}
         """What the criteria tried so far have found."""
-        self.explain: Explain | None = None
+        self.diagnose: Diagnose | None = None
         """Names the known mistakes in the verdicts, if the assignment's mutants are at hand."""
         self.probe: Callable[[], None] | None = None
         """Called before a submission is closed, to ask what tells its mistakes apart while its functions are there."""
@@ -219,7 +219,7 @@ class Judge:
         from autograder.rubric.diagnosis import without_accidents
 
         results = without_accidents(self.results, self.findings)
-        return results if self.explain is None else self.explain(results, self.findings)
+        return results if self.diagnose is None else self.diagnose(results, self.findings)
 
     def skip_all(self) -> None:
         """Skip every criterion: the submission cannot be read, so all earn 0."""

@@ -98,11 +98,11 @@ class KnownMistakes:
 
     def assist(self) -> None:
         """Let the judge's verdicts go through `diagnose`, and its submissions through the probes."""
-        self._judge.explain, self._judge.probe = self.diagnose, self._probe
+        self._judge.diagnose, self._judge.probe = self.diagnose, self._probe
 
-    def prove(self) -> None:
-        """See `Versions.prove`."""
-        self.versions.prove()
+    def apply_edits(self) -> None:
+        """See `Versions.apply_edits`."""
+        self.versions.apply_edits()
 
     # -- what is looked at ---------------------------------------------------------------------------------------------
 

@@ -211,7 +211,7 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
         return "failed", error.text, None
     if isinstance(error, pytest.skip.Exception):
         return "skipped", same(str(error)), None
-    if judge.proving:
+    if judge.judges_reference:
         words = error.text if isinstance(error, AutograderError) else same(str(error))
         return "error", same(f"{type(error).__name__}: ") + words, None
     if isinstance(error, AutograderError | OSError):

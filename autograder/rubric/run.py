@@ -41,7 +41,7 @@ def practice_or_course_key(assignment: Assignment) -> bytes:
 def open_submission(judge: Judge, zygote: Zygote, submission: Submission) -> Iterator[RemoteRunner]:
     """Run a submission's cells in a process of its own and let the judge call its functions."""
     assignment = judge.assignment
-    if judge.explain is None and assignment.has_reference:
+    if judge.diagnose is None and assignment.has_reference:
         KnownMistakes(judge).assist()
     runner = RemoteRunner(
         zygote,

@@ -100,14 +100,14 @@ class Versions:
     def _answers(self) -> Answers:
         return Answers.of(self._judge.assignment, self._judge.assignment.notebook)
 
-    def prove(self) -> None:
+    def apply_edits(self) -> None:
         """Apply every edit of ``mutants.yaml`` and read the probes, before a submission depends on one.
 
         Raises:
             ConfigError: a file cannot be read, or a text to replace does not occur exactly once.
         """
         if self.known is not None:
-            for version in (*(form for m in self.known.mutants for form in m.forms), *self.known.equivalents):
+            for version in self.known.versions:
                 self._answers.edited(version)
         _ = self.probes
 

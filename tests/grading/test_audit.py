@@ -155,7 +155,9 @@ def test_the_audit_of_a_source_notebook_of_another_name_is_one_line(tmp_path):
     (course.root / "solutions/tiny/tiny.ipynb").rename(course.root / "solutions/tiny/homework.ipynb")
     code = CliRunner().invoke(app, ["audit", "--course", str(course.root), "--jobs", "1"])
     assert code.exit_code == 2
-    assert "tiny.ipynb: is missing; rename homework.ipynb: the source notebook has the name of its folder" in code.stderr
+    assert (
+        "tiny.ipynb: is missing; rename homework.ipynb: the source notebook has the name of its folder" in code.stderr
+    )
 
 
 # -- diagnosis ---------------------------------------------------------------------------------------------------------

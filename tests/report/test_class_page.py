@@ -15,7 +15,7 @@ from autograder.course.jobs import find_jobs
 from autograder.grading import batch
 from autograder.report import plots
 from autograder.report.class_page import page
-from autograder.results.classroom import look_at
+from autograder.results.classroom import summarise
 from autograder.results.journal import Journal
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -51,7 +51,7 @@ def reports(course):
 
 @pytest.fixture(scope="module")
 def classroom(reports):
-    return look_at(reports, title=TITLE, students=["ann", "fay"])
+    return summarise(reports, title=TITLE, students=["ann", "fay"])
 
 
 def test_what_is_counted(classroom):
@@ -124,7 +124,7 @@ def test_rows_lead_to_the_feedback_that_there_is(classroom):
 
 def test_nobody_graded_is_a_page_too(reports):
     broken = [r for r in reports if r.status == "unreadable"]
-    assert "1" in page(look_at(broken, title=TITLE), "en")
+    assert "1" in page(summarise(broken, title=TITLE), "en")
 
 
 def test_pictures_take_the_pages_colours():

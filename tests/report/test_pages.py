@@ -26,7 +26,7 @@ from autograder.quiz.scoring.sheets import Sheet
 from autograder.report import html as notebook_table
 from autograder.report.class_page import page as class_page
 from autograder.report.templates import environment, render
-from autograder.results.classroom import look_at
+from autograder.results.classroom import summarise
 
 PACKAGE = Path(autograder.__file__).parent
 STYLE = (PACKAGE / "report" / "style.css").read_text(encoding="utf-8")
@@ -51,7 +51,7 @@ def report(tmp_path_factory):
 
 
 def class_report(report, language, tmp_path):
-    return class_page(look_at([report], title=TITLE, students=[NAME, EVIL]), language)
+    return class_page(summarise([report], title=TITLE, students=[NAME, EVIL]), language)
 
 
 def feedback(report, language, tmp_path):

@@ -31,7 +31,7 @@ from autograder.quiz.scoring.scorer import Scorer
 from autograder.quiz.scoring.sheets import Sheet
 from autograder.report import terminal
 from autograder.report.class_page import page
-from autograder.results.classroom import look_at
+from autograder.results.classroom import summarise
 
 ROOT = Path(__file__).parents[3]
 FIRST = Variant({"n": 9, "k": 2}, "11", (("7", 0), ("18", 1)))
@@ -114,7 +114,7 @@ def test_what_is_wrong_is_told_as_scoring_tells_it(graded):
 
 
 def test_a_class_report_counts_who_made_a_mistake_that_the_quiz_explains(course, graded):
-    classroom = look_at(list(graded.values()), title=course.assignment("tiny_quiz").settings.title)
+    classroom = summarise(list(graded.values()), title=course.assignment("tiny_quiz").settings.title)
     mistakes = {mistake.id: (mistake.text.en, mistake.students) for mistake in classroom.mistakes}
     assert mistakes["one.this-is-three"] == ("this is three", ("partly",))
     assert page(classroom, "en").count("this is three") == 1
