@@ -533,9 +533,7 @@ def test_a_source_notebook_of_another_name_is_one_line(tmp_path):
     notebook = course.assignment("tiny").notebook
     notebook.rename(notebook.with_name("homework.ipynb"))
     tiny.submit(course, "ann", tiny.answers())
-    with pytest.raises(
-        ConfigError, match=r"tiny/tiny\.ipynb: is missing; the source notebook has the name of its folder"
-    ):
+    with pytest.raises(ConfigError, match=r"tiny/tiny\.ipynb: is missing; rename homework\.ipynb"):
         grade(course)
 
 
