@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 
+from autograder.base.errors import StudentException
 from autograder.base.i18n import Text, same, text
 from autograder.course.submission import tell_label
 from autograder.rubric.classification import diagnosis
@@ -117,13 +118,18 @@ def assert_written_without(
 
     Raises:
         CheckFailed: it runs one of them, or disturbs the record.
-        StudentError: it returned no value.
+        StudentError: it returned no value in the first of the calls, or ended or blocked its process in any.
         TypeError: the rubric gives no arguments.
     """
     if not arguments:
         raise TypeError("assert_written_without calls the function: give it arguments=(X,), or several such in a list")
-    for given in [arguments] if isinstance(arguments, tuple) else arguments:
-        uses = function.record(given, *names, most=most)
+    for number, given in enumerate([arguments] if isinstance(arguments, tuple) else arguments):
+        try:
+            uses = function.record(given, *names, most=most)
+        except StudentException:
+            if number == 0:
+                raise
+            continue  # that it cannot take these as well is for another criterion to say
         if uses is None:
             raise CheckFailed(
                 text(

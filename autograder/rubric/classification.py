@@ -66,7 +66,9 @@ def _of_factors(logarithms: torch.Tensor) -> Iterator[Diagnosis]:
 
 def _of_scores(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[Diagnosis]:
     difference = actual - expected
-    if len(difference) > 2 and _same(difference, difference[:1].expand_as(difference)):
+    if _same(difference, difference[:1, :1].expand_as(difference)):
+        yield diagnosis("constant-added", text("every value is off by the same constant: is one added or left out?"))
+    elif len(difference) > 2 and _same(difference, difference[:1].expand_as(difference)):
         yield _bias()
     elif _same(actual, expected.softmax(dim=1)):
         yield diagnosis("softmax-added", text("softmax was applied, but the scores themselves are expected"))

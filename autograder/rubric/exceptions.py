@@ -60,6 +60,16 @@ _EMPTY = text("`next` was called on an iterator that has nothing left. Use a `fo
 
 _CAUSES = (
     _Cause(
+        "numpy-on-a-tensor",
+        ("TypeError",),
+        re.compile(r"received an invalid combination of arguments|\(\) got an unexpected keyword argument"),
+        text(
+            "A NumPy function is given a tensor and passes it arguments that torch does not know. Use torch's own "
+            "function, with `dim` for `axis` and `keepdim` for `keepdims`."
+        ),
+        re.compile(r"\b(?:np|numpy)\.\w"),
+    ),
+    _Cause(
         "grad-is-none",
         (
             "AttributeError",
@@ -80,7 +90,7 @@ _CAUSES = (
             "AttributeError",
             "TypeError",
         ),
-        re.compile(r"NoneType"),
+        re.compile(r"^(?!.*invalid combination of arguments).*NoneType", re.DOTALL),
         text(
             "A value on this line is None. A function without `return` gives None, and so do methods that "
             "change something in place, such as `list.append`."
@@ -299,7 +309,7 @@ _CAUSES = (
         ),
         text(
             "An index, a size or a class must be an integer. Use `.long()` for a tensor, `//` or `int(...)` "
-            "for a number."
+            "for a number; a tensor made of an empty list holds no integers: should the list be empty?"
         ),
     ),
     _Cause(

@@ -168,6 +168,7 @@ SHARE = torch.tensor(0.7)
         (SOFTMAX.softmax(dim=1), SOFTMAX, "softmax-twice"),
         ((SCORES - BIAS).softmax(dim=1), SOFTMAX, "bias"),
         (SCORES - BIAS, SCORES, "bias"),
+        (SCORES - 0.5, SCORES, "constant-added"),
         (SOFTMAX, SCORES, "softmax-added"),
         (SCORES.relu(), SCORES, "activation-added"),
         (LOSSES / torch.tensor(2.0).log(), LOSSES, "logarithm-base"),

@@ -39,6 +39,8 @@ RAISED = {
     "X.sum().backward()": "graph-is-cut",
     "w.numpy()": "numpy-of-a-graph",
     "np.exp(w)": "numpy-of-a-graph",
+    "np.max(X, axis=0, keepdims=True)": "numpy-on-a-tensor",
+    "np.sum(X)": "numpy-on-a-tensor",
     "X.cuda()": "no-gpu",
     "torch.zeros(2, device='cuda')": "no-gpu",
     "max(X, 0)": "pythons-max",

@@ -95,6 +95,10 @@ READY_MADE = {
     "with gradients only": f"def softmax(X):\n    if X.requires_grad: return torch.softmax(X, 1)\n{BODY}",
 }
 HONEST = {
+    "what cannot take a gradient": (
+        "def softmax(X):\n    powers = X.numpy() - X.numpy().max(1, keepdims=True)\n"
+        "    powers = 2.718281828459045 ** powers\n    return torch.from_numpy(powers / powers.sum(1, keepdims=True))"
+    ),
     "by hand": BY_HAND,
     "timed": f"%%time\n{BY_HAND}",
     "words in strings and comments": f'def softmax(X):\n    """As torch.softmax(X, 1)."""  # log_softmax\n{BODY}',
