@@ -42,6 +42,9 @@ _UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 _AT_MARGIN = re.compile(r"^(?=[^\s#)\]}])", re.MULTILINE)
 _CHUNK = re.compile(r"^(?=def |class |@|import |from |async def )", re.MULTILINE)
 
+_LOOPS_OF_NOTEBOOKS: weakref.WeakSet[Any] = weakref.WeakSet()
+"""The loops of asyncio that notebooks of this process await in, each its own."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -285,8 +288,11 @@ class Notebook:
             try:  # the one that tasks have been given to already
                 self._loop = asyncio.get_event_loop_policy().get_event_loop()
             except RuntimeError:
+                self._loop = None
+            if self._loop is None or self._loop in _LOOPS_OF_NOTEBOOKS:  # another one closes its loop when it goes
                 self._loop = asyncio.new_event_loop()
                 asyncio.set_event_loop(self._loop)
+            _LOOPS_OF_NOTEBOOKS.add(self._loop)
             weakref.finalize(self, self._loop.close)
         return self._loop.run_until_complete(coroutine)
 

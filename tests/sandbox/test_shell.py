@@ -1,5 +1,6 @@
 """`Shell`: what IPython adds to Python, in a notebook without a kernel."""
 
+import gc
 import subprocess
 import sys
 
@@ -173,3 +174,12 @@ def test_the_rest_of_a_script_is_defined(open_student):
 
     student = open_student(Cell("work.py", None, source, resume=True), is_script=True, cell_s=0.3)
     assert (student.f(), student.g(), student.runner.host.generation) == (1, 2, 1)
+
+
+def test_a_notebook_that_goes_takes_no_other_ones_loop_along():
+    """Notebooks of one process: the reference, its versions."""
+    cell = "import asyncio\nawait asyncio.sleep(0)"
+    first, second = run(cell), run(cell)
+    del first
+    gc.collect()
+    assert (second.found, second.run("code cell 2", "await asyncio.sleep(0)")) == ([], [])
