@@ -197,7 +197,7 @@ class Session:
         judge = self._judge
         _ = judge.reference  # raises if it does not run, before its points are compared
         _check_points(judge)
-        self._known_mistakes.apply_edits()
+        self._known_mistakes.versions.apply_edits()
         judge.judges_reference = True
         try:
             with open_submission(judge, zygote, judge.source):

@@ -100,10 +100,6 @@ class KnownMistakes:
         """Let the judge's verdicts go through `diagnose`, and its submissions through the probes."""
         self._judge.diagnose, self._judge.probe = self.diagnose, self._probe
 
-    def apply_edits(self) -> None:
-        """See `Versions.apply_edits`."""
-        self.versions.apply_edits()
-
     # -- what is looked at ---------------------------------------------------------------------------------------------
 
     def _probe(self) -> None:

@@ -8,25 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
-from autograder.course.submission import Cell, Submission
+from autograder.course.submission import Submission
 from autograder.rubric.judge import Judge
-from autograder.rubric.loop_budget import IMPORT, TooManyRounds, allow, at_most, with_counted_rounds
-from autograder.rubric.versions import MAX_ROUNDS, quietly
+from autograder.rubric.loop_budget import TooManyRounds, allow, at_most
+from autograder.rubric.versions import MAX_ROUNDS, quietly, run_counted
 from autograder.student.functions import Student
-from autograder.student.local import LocalRunner, run_locally
+from autograder.student.local import LocalRunner
 from autograder.student.source_use import Source
 
 
 def load(judge: Judge, submission: Submission) -> Student | None:
     """Run a version's cells here; return its functions, or None if the cells never end."""
     assignment = judge.assignment
-    counted = (replace(cell, source=with_counted_rounds(cell.source)) for cell in submission.cells)
-    first = Cell("code cell 0", 0, IMPORT)
     try:
-        with quietly(), at_most(MAX_ROUNDS):
-            notebook, _ = run_locally(assignment, replace(submission, cells=(first, *counted)))
+        notebook = run_counted(assignment, submission)
     except TooManyRounds:
         return None
     source = Source(submission.cells, assignment.exercise_of, assignment.grade_ids)

@@ -28,7 +28,7 @@ from autograder.base.errors import ConfigError, StudentError, StudentTimeout
 from autograder.base.i18n import text
 from autograder.course import mutants
 from autograder.course.mutants import Answers, Equivalent, Mutants
-from autograder.course.submission import Cell
+from autograder.course.submission import Cell, Submission
 from autograder.rubric.criteria import Criterion
 from autograder.rubric.findings import Finding
 from autograder.rubric.loop_budget import IMPORT, TooManyRounds, at_most, with_counted_rounds
@@ -36,7 +36,9 @@ from autograder.student.functions import Student
 from autograder.student.local import LocalRunner, run_locally
 
 if TYPE_CHECKING:
+    from autograder.course.course import Assignment
     from autograder.rubric.judge import Judge
+    from autograder.sandbox.cells import Notebook
 
 Edits = tuple[Equivalent, ...]
 """What makes a version, in this order; none make the reference."""
@@ -53,6 +55,18 @@ def quietly() -> Iterator[None]:
     with redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def run_counted(assignment: Assignment, submission: Submission) -> Notebook:
+    """Run the cells of code by the author in this process; each of their loops is counted, also when it runs later.
+
+    Raises:
+        TooManyRounds: the cells do not end.
+    """
+    counted = (replace(cell, source=with_counted_rounds(cell.source)) for cell in submission.cells)
+    cells = (Cell("code cell 0", 0, IMPORT), *counted)
+    with quietly(), at_most(MAX_ROUNDS):
+        return run_locally(assignment, replace(submission, cells=cells))[0]
 
 
 class Versions:
@@ -161,11 +175,7 @@ class Versions:
     @cached_property
     def _reference(self) -> tuple[dict[str, Any], Callable[[BaseException], Any]]:
         """The names of the reference's notebook, all of whose loops are counted."""
-        source = self._judge.source
-        counted = [replace(c, source=with_counted_rounds(c.source)) for c in source.cells]
-        cells = (Cell("code cell 0", 0, IMPORT), *counted)
-        with quietly(), at_most(MAX_ROUNDS):
-            notebook, _ = run_locally(self._judge.assignment, replace(source, cells=cells))
+        notebook = run_counted(self._judge.assignment, self._judge.source)
         return dict(notebook.names), notebook.failure
 
     @cached_property

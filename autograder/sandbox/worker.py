@@ -6,7 +6,6 @@ import contextlib
 import sys
 import types
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any, assert_never, cast
 
 import torch
@@ -213,7 +212,8 @@ class Worker:
         recorder = Recorder(message["watch"], exact=message["exact"])
         with torch.set_grad_enabled(message["grad_enabled"]), recorder as record:
             result = function(*arguments)
-            result = list(islice(result, message["most"])) if is_iterator(result) else result
+            if is_iterator(result):
+                result = take_first(result, message["most"], Frozen({}))
             pack(ValueReply(result=encoder.encode(result)), encoder.tensors)  # a tensor may calculate itself only here
         self._reply(None if record.uses is None else [list(use) for use in record.uses])
 

@@ -1,8 +1,8 @@
 """Keeps a submission running: runs its cells in a worker and replaces a worker that died.
 
 A late cell is interrupted, and what it has defined stays. A cell that ends its process, or goes on all the same, runs
-once more with nothing but its definitions; a function that does so twice is
-not called again. The assignment's limits bound what a submission may use in all.
+once more with nothing but its definitions; a function that does so twice is not called again. The assignment's limits
+bound what a submission may use in all.
 """
 
 from __future__ import annotations
