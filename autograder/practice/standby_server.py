@@ -76,7 +76,7 @@ def main(descriptor: int, settings: str) -> None:
 
         zygote.wait_until_ready()
         checks = {_fork_check(first, listener, zygote)}
-        _wait_for_either(*checks, listener)
+        _wait_for_either(min(checks), listener)
         _warm(zygote, Path(told["caches"]) / "rehearsal")
         while (connection := _next(listener)) is not None:
             checks = {pid for pid in checks if not os.waitpid(pid, os.WNOHANG)[0]}
@@ -109,7 +109,7 @@ def _next(listener: socket.socket) -> socket.socket | None:
 def _wait_for_either(pid: int, listener: socket.socket) -> None:
     """Block until a check has ended or another one comes: warming up takes time from the first, which is waited for."""
     handle = os.pidfd_open(pid)
-    select.select([handle, listener], [], [], listener.gettimeout())
+    select.select([handle, listener.fileno()], [], [], listener.gettimeout())
     os.close(handle)
 
 
@@ -149,9 +149,11 @@ def _answer(connection: socket.socket, control: socket.socket) -> NoReturn:
         from autograder.sandbox.process import Zygote
 
         with Zygote(control) as zygote, connection.makefile("rw", encoding="utf-8") as channel:
-            path = Path(json.loads(channel.readline())["path"])
+            request = json.loads(channel.readline())
             try:
-                answer = {"report": check.check_file(path, zygote)[1].to_dict()}
+                answer = {
+                    "report": check.check_file(Path(request["path"]), zygote, exercise=request["exercise"])[1].to_dict()
+                }
             except ConfigError as error:
                 answer = {"mistake": dict(error.to_dict())}
             channel.write(json.dumps(answer) + "\n")
