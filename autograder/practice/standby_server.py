@@ -151,9 +151,8 @@ def _answer(connection: socket.socket, control: socket.socket) -> NoReturn:
         with Zygote(control) as zygote, connection.makefile("rw", encoding="utf-8") as channel:
             request = json.loads(channel.readline())
             try:
-                answer = {
-                    "report": check.check_file(Path(request["path"]), zygote, exercise=request["exercise"])[1].to_dict()
-                }
+                _, report = check.check_file(Path(request["path"]), zygote, exercise=request.get("exercise"))
+                answer = {"report": report.to_dict()}
             except ConfigError as error:
                 answer = {"mistake": dict(error.to_dict())}
             channel.write(json.dumps(answer) + "\n")

@@ -91,6 +91,22 @@ def test_what_it_says_is_what_a_check_here_says(warm, mine, monkeypatch):
     assert asked.model_copy(update={"duration_s": 0}) == here.model_copy(update={"duration_s": 0})
 
 
+def test_one_exercise_can_be_asked_for(warm, mine):
+    _, report = standby.check_file(mine, exercise="step")
+    assert [exercise.name for exercise in report.exercises] == ["step"]
+
+
+def test_handing_in_after_a_check_imports_nothing_more(warm, mine):
+    mine = mine.rename(mine.with_name("tiny.ipynb"))
+    script = (
+        "import sys; from pathlib import Path; from autograder.lms import submitting\n"
+        f"handed_in = submitting.prepare(submitting.find(Path({str(mine)!r})))\n"
+        "print(handed_in.report.status, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["graded", "False"]
+
+
 def test_no_verdict_is_stale(warm, mine):
     """Neither the submission nor the rubric of the check before counts."""
     write(mine, double=WRONG)

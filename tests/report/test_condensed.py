@@ -99,6 +99,11 @@ def test_the_last_line_names_what_to_mend_first():
     assert terminal.next_step([exercise], [broken], "en").line.plain == (
         "✗ code cell 2, line 1: SyntaxError: '(' was never closed"
     )
+    step = terminal.next_step([exercise], [], "en")
+    listed, below = rendered(terminal.criteria([exercise], "en", at_the_end=step.criterion)), rendered(step)
+    for words in step.explanation:
+        assert words in below and words not in listed
+    assert step.explanation and "see below" in listed
     met = ExerciseResult.of("f", same("F"), CASES[:1])
     assert terminal.next_step([met], [], "en") is None
 
