@@ -483,7 +483,7 @@ _COMMANDS = {
     "Students": (check, lms.submit),
     "Instructors": (
         *(gradebook.release, lms.collect, grade, class_report.report),
-        *(gradebook.feedback, lms.export, gradebook.regrade),
+        *(gradebook.feedback, lms.export, gradebook.regrade, gradebook.extend),
     ),
     "Authors": (audit,),
     "Everyone": (demo, doctor),

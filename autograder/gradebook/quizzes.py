@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from autograder.base.errors import GradebookError, UsageError
 from autograder.base.i18n import Language, text
 from autograder.gradebook import released_notebook
+from autograder.gradebook.extensions import submitted
 from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
 from autograder.gradebook.rows import GradebookRow, Rows, transaction
 from autograder.gradebook.write import WriteOutcome
@@ -81,9 +82,8 @@ def refuse_other_questions(root: Path, assignment: str, names: Collection[str]) 
     if not is_nbgrader_course(root):
         return
     with NbgraderCourse(root).open() as gradebook:
-        if not released_notebook.is_known(gradebook, assignment, assignment) or not gradebook.assignment_submissions(
-            assignment
-        ):
+        known = released_notebook.is_known(gradebook, assignment, assignment)
+        if not known or not submitted(gradebook.find_assignment(assignment)):
             return
         entered = {cell.name for cell in gradebook.find_notebook(assignment, assignment).grade_cells}
     if changed := entered ^ set(names):

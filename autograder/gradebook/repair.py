@@ -1,7 +1,7 @@
 """A student's notebook made well-formed: what the formgrader, nbconvert and JupyterLab cannot show is repaired.
 
-Nothing is believed but text. A new notebook of nbformat 4.5 takes over each field that has the type the format gives it;
-whatever else a file claims stays in ``submitted/``. Outputs are left out, since a grader makes them anew.
+Nothing is believed but text. A new notebook of nbformat 4.5 takes over each field whose type is the one that the format
+prescribes; whatever else a file claims stays in ``submitted/``. Outputs are left out, since a grader makes them anew.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ def metadata(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is kept of a notebook's metadata: kernel, language, title."""
     kept: dict[str, Any] = {}
     kernel = _checked(_mapping(values.get("kernelspec")), _KERNEL)
-    if "name" in kernel and "display_name" in kernel:
-        kept["kernelspec"] = kernel
+    if "name" in kernel:
+        kept["kernelspec"] = {"display_name": kernel["name"]} | kernel
     language = _checked(_mapping(values.get("language_info")), _LANGUAGE_INFO)
     if "name" in language:
         kept["language_info"] = language

@@ -63,6 +63,15 @@ def transaction(gradebook: Gradebook, assignment: str) -> Iterator[str]:
         raise
 
 
+def complete(gradebook: Gradebook, assignment: str, student: str) -> None:
+    """Complete the row that holds a student's extension, now that they have handed in.
+
+    `Rows` does so by itself; nbgrader's own commands would miss the notebooks of such a row.
+    """
+    with transaction(gradebook, assignment) as row:
+        Rows(gradebook, row, SourceNotebook("", "", {}, {}), [student])
+
+
 class Rows:
     """The rows of some students' submissions, inside a transaction.
 
@@ -165,14 +174,19 @@ class Rows:
         return found
 
     def _is_graded(self, notebook: str) -> bool:
-        return any(grade.auto_score is not None or grade.manual_score is not None for grade in self._grades_of.get(notebook, ()))
+        return any(
+            grade.auto_score is not None or grade.manual_score is not None
+            for grade in self._grades_of.get(notebook, ())
+        )
 
     def _total(self, notebook: str, scores: Mapping[str, float | None]) -> float:
         """Return a notebook's score as nbgrader adds it up, with these scores in place of the automatic ones."""
         score_of = {self._source.cells[name].id: score for name, score in scores.items()}
         total = 0.0
         for grade in self._grades_of.get(notebook, ()):
-            counted = score_of.get(grade.cell_id, grade.auto_score) if grade.manual_score is None else grade.manual_score
+            counted = (
+                score_of.get(grade.cell_id, grade.auto_score) if grade.manual_score is None else grade.manual_score
+            )
             total += 0.0 if counted is None else counted + (grade.extra_credit or 0.0)
         return total
 

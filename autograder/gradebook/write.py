@@ -200,7 +200,9 @@ class _AssignmentWriter:
                     target = self._nbgrader.folder("autograded", entry.report.student, self._assignment.name)
                     made = autograded.make(entry.path, entry.report, self._source, self._assignment)
                     record = self._record(entry, made)
-                    if not (rows.holds(record, self._penalty) and autograded.is_shown(target, entry.report, self._source)):
+                    if not (
+                        rows.holds(record, self._penalty) and autograded.is_shown(target, entry.report, self._source)
+                    ):
                         folders.append(FolderInPlace(target))
                         self._fill(folders[-1].begin(), entry, made)
                         folders[-1].put_in_place()
