@@ -101,7 +101,7 @@ def repaired(values: Any) -> NotebookNode:
     name_cells(cells)
     return as_node(
         {"nbformat": 4, "nbformat_minor": _MINOR, "metadata": metadata(_mapping(given.get("metadata"))), "cells": cells}
-    )  # type: ignore[no-any-return]
+    )
 
 
 def _cells(values: Mapping[str, Any]) -> list[Any]:
@@ -179,8 +179,8 @@ def name_cells(cells: Iterable[dict[str, Any]]) -> None:
     taken: set[str] = set()
     number = 0
     for cell in cells:
-        name = cell.get("id")
-        if not _is_id(name) or name in taken:
+        name = str(cell.get("id"))
+        if name not in wanted or name in taken:
             while (name := f"cell-{number}") in wanted or name in taken:
                 number += 1
         cell["id"] = name
