@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,7 +29,7 @@ from autograder.cli.options import (
 
 if TYPE_CHECKING:
     from autograder.base.i18n import Language, Text
-    from autograder.course.course import Course
+    from autograder.course.course import Assignment, Course
     from autograder.gradebook.extensions import DueDate, Extensions
     from autograder.gradebook.nbgrader_course import NbgraderCourse
     from autograder.results.grade_report import GradeReport
@@ -50,6 +50,19 @@ def write_gradebook(
         typer.echo(note.get(language), err=True)
     if outcome.database and not quiet:
         typer.echo(outcome.summary.get(language))
+
+
+def refuse_changed_quizzes(assignments: Iterable[Assignment]) -> None:
+    """Refuse to grade an assignment by the key that its quiz had before; earlier reports would count silently.
+
+    Raises:
+        ConfigError: a quiz has changed since its notebook was made.
+    """
+    for assignment in assignments:
+        if any(assignment.private.glob("test_*_quiz.py")):
+            from autograder.quiz.assignment import refuse_changed
+
+            refuse_changed(assignment)
 
 
 def release(assignments: AssignmentsArgument = None, course: CourseOption = Path(), lang: LangOption = None) -> None:
@@ -147,6 +160,7 @@ def regrade(
         language = choose(lang)
         found = Course.find(course)
         graded = found.assignment(assignment)
+        refuse_changed_quizzes([graded])
         if not no_gradebook:
             check_config(found.root)
         confined = must_confine(unsafe=unsafe_no_sandbox, scratch_mb=graded.settings.limits.scratch_mb)
@@ -220,7 +234,7 @@ def extend(
         if not found:
             typer.echo(text("nobody has an extension").get(choose(lang)))
         if (until is not None or remove) and found[0].handed_in is not None:
-            typer.echo(text("`autograder grade` reckons the late penalty anew").get(choose(lang)))
+            typer.echo(text("run `autograder grade` to recalculate the late penalty").get(choose(lang)))
 
 
 def _tell_due_date(one: DueDate, extensions: Extensions) -> Text:

@@ -117,6 +117,7 @@ def grade(
             raise UsageError(text("--scheduler goes with --engine dask"))
         found = Course.find(course)
         graded = [found.assignment(assignment)] if assignment else found.assignments().values()
+        gradebook.refuse_changed_quizzes(graded)
         if not no_gradebook:
             check_config(found.root)
         scratch_mb = max(one.settings.limits.scratch_mb for one in graded)

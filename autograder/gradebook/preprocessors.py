@@ -25,6 +25,7 @@ from autograder.course.jobs import Job, find_jobs
 from autograder.gradebook import autograded, plain_notebooks, released_notebook, repair, rows
 from autograder.gradebook.nbgrader_course import NbgraderCourse, rubric_of, timestamp
 from autograder.grading.batch import default_jobs, grade_all
+from autograder.quiz import assignment as quiz_assignment
 from autograder.results.grade_report import GradeReport
 from autograder.results.journal import Journal
 from autograder.sandbox import confine
@@ -193,6 +194,7 @@ class _Run:
         own = self._folders.format_path(self._folders.submitted_directory, student, assignment.name)
         folders = dict.fromkeys(Path(name).resolve() for name in [own, *self._submissions])
         jobs = find_jobs([folder for folder in folders if folder.name == assignment.name], [assignment.name])
+        quiz_assignment.refuse_changed(assignment)
         if (refusal := confine.refusal(assignment.settings.limits.scratch_mb)) is not None:
             raise GradebookError(refusal)
         with Journal(self._root / RESULTS) as journal:

@@ -125,7 +125,7 @@ class CleanOutputs(Preprocessor):
         self, cell: NotebookNode, resources: dict[str, Any], index: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Clean a raw or code cell; `markdown` cleans Markdown once it has become markup."""
-        own = {name: value for name, value in cell.metadata.items() if name in _OTHERS and isinstance(value, _OTHERS[name])}
+        own = {n: v for n, v in cell.metadata.items() if n in _OTHERS and isinstance(v, _OTHERS[n])}
         cell.metadata = from_dict(repair.cell_metadata(cell.metadata) | own)
         if cell.cell_type not in ("code", "markdown"):
             cell.cell_type, cell.source = "raw", str(escape(cell.source))

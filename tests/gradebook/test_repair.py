@@ -99,7 +99,9 @@ def test_code_cells_keep_their_numbers(tmp_path):
         except SubmissionError as refused:
             assert "not for Python" in refused.text.en
             continue
-        shown = [cell.source for cell in repair.repaired(json.loads(file.read_text())).cells if cell.cell_type == "code"]
+        shown = [
+            cell.source for cell in repair.repaired(json.loads(file.read_text())).cells if cell.cell_type == "code"
+        ]
         assert all(shown[number - 1] == source for number, source in read.items()), name
 
 
@@ -236,7 +238,9 @@ def test_both_routes_repair_alike(tmp_path):
     assert "ERROR" not in log, log
     shutil.copy(tmp_path / "b" / "results.jsonl", course.root)  # the reports are the same; this saves grading again
     write.write(course, [], course_of.grade(course))
-    assert course_of.tables(course_of.gradebook(course)) == course_of.tables(f"sqlite:///{tmp_path / 'b' / 'gradebook.db'}")
+    assert course_of.tables(course_of.gradebook(course)) == course_of.tables(
+        f"sqlite:///{tmp_path / 'b' / 'gradebook.db'}"
+    )
     page = FormgraderPage(course.root)
     for number in range(len(malformed.NAMED)):
         ours, theirs = (tmp_path / r / "autograded" / f"s{number:02}" / "tiny" / "tiny.ipynb" for r in "ab")
