@@ -51,7 +51,8 @@ _STYLES = (
     *("background-color", "border-collapse", "border-top", "color", "font-size", "font-weight", "margin-top"),
     *("max-width", "opacity", "padding", "text-align", "vertical-align", "white-space", "width"),
 )
-_PROTOCOLS = ("http", "https", "mailto", "data")
+_SCHEMES = ("http", "https", "mailto")
+_PROTOCOLS = (*_SCHEMES, "data")
 _NUMBERS = ("width", "height", "colspan", "rowspan")
 _NUMBER = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3})?(?:%|px)?", re.ASCII)
 _IMAGE = re.compile(r"data:image/[a-z0-9.+-]+[;,]", re.IGNORECASE)
@@ -72,8 +73,8 @@ def clean(markup: str) -> str:
 
 def _is_allowed(tag: str, name: str, value: str) -> bool:
     value = _decoded(value)
-    if name in ("href", "src") and _is_data(value):
-        return tag == "img" and _IMAGE.match(value) is not None
+    if name in ("href", "src") and (scheme := _scheme(value)) not in ("", *_SCHEMES):
+        return tag == "img" and scheme == "data" and _IMAGE.match(value) is not None
     if name in _NUMBERS:
         return name in _ATTRIBUTES.get(tag, ()) and _NUMBER.fullmatch(value) is not None
     if name == "class":
@@ -90,9 +91,10 @@ def _decoded(value: str) -> str:
     return value
 
 
-def _is_data(address: str) -> bool:
-    """Return whether a browser takes this for data in place of an address; it skips blanks and control characters."""
-    return _IGNORED.sub("", address).lower().startswith("data:")
+def _scheme(address: str) -> str:
+    """Return the scheme of an address, which browsers find past blanks and control characters; empty without one."""
+    first, colon, _ = _IGNORED.sub("", address).partition(":")
+    return first.lower() if colon and not re.search("[/?#]", first) else ""
 
 
 @pass_context

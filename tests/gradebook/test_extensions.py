@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import nbgrader_course as course_of
 import pytest
@@ -360,7 +361,7 @@ def test_who_is_only_in_submitted_can_have_an_extension(course):
 def test_nbgraders_own_command_grades_who_had_an_extension_before(early, name):
     hand_in(early, "cyd")
     (early.submitted / "cyd" / "tiny" / "tiny.ipynb").rename(early.submitted / "cyd" / "tiny" / name)
-    path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command = [sys.executable, "-m", "nbgrader", "autograde", "tiny", "--student", "cyd"]
     done = subprocess.run(command, cwd=early.root, env=os.environ | {"PATH": path}, capture_output=True, text=True)
     assert "ERROR" not in done.stderr, done.stderr

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import attack_corpus as corpus
@@ -85,7 +86,7 @@ def test_before_the_repair_the_formgrader_fails_on_some(site, tmp_path):
             warnings.simplefilter("ignore")
             try:
                 site.page.render(shown)
-            except Exception:  # whatever nbconvert raises is the server's error 500
+            except Exception:  # noqa: BLE001 -- whatever nbconvert raises is the server's error 500
                 failed.add(name)
     assert "a list for a language" in failed
 
@@ -221,7 +222,7 @@ def test_the_formgrader_opens_every_hostile_file(real_site, tmp_path, name):
 
 
 def nbgrader_autograde(root, assignment):
-    path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command = [sys.executable, "-m", "nbgrader", "autograde", assignment]
     done = subprocess.run(command, cwd=root, env=os.environ | {"PATH": path}, capture_output=True, text=True)
     return done.stderr
