@@ -70,7 +70,7 @@ def filled(scores: list[Score], system: str, wishes: Wishes) -> tuple[bytes, Fil
     from autograder.lms import filling, rosters
 
     assert wishes.roster is not None
-    names = list(dict.fromkeys(score.assignment for score in scores))
+    names = {score.assignment: score.max_score for score in scores}
     if wishes.column is not None and len(names) > 1:
         raise UsageError(
             text("--column is for one assignment, not {count}; choose it with --assignment", count=len(names))
@@ -78,7 +78,7 @@ def filled(scores: list[Score], system: str, wishes: Wishes) -> tuple[bytes, Fil
     if system == "moodle":
         if wishes.new_column:
             raise UsageError(text("--new-column goes with --to canvas"))
-        roster = rosters.moodle(wishes.roster, names[0], title=wishes.column)
+        roster = rosters.moodle(wishes.roster, min(names), title=wishes.column)
     else:
         roster = rosters.canvas(wishes.roster, names, title=wishes.column, add=wishes.new_column)
     done = filling.fill(roster, scores, scale=wishes.scale, overwrite=wishes.overwrite)
@@ -94,7 +94,14 @@ def show(done: Filled, wishes: Wishes, language: Language) -> None:
         _table(done, language)
     else:
         for change in replaced:
-            _say(text("{student}: {column}: {old} is replaced by {new}", **vars(change)), language)
+            words = text(
+                "{student}: {column}: {old} is replaced by {new}",
+                student=change.student,
+                column=change.column,
+                old=" ".join(change.old.split()),
+                new=change.new,
+            )
+            _say(words, language)
     for student, reason in (*done.kept, *done.unplaced):
         _say(text("{student}: {reason}", student=student, reason=reason), language)
     for assignment, people in done.unreported.items():
@@ -107,11 +114,12 @@ def show(done: Filled, wishes: Wishes, language: Language) -> None:
         _say(words, language)
     for note in done.notes:
         _say(note, language)
+    comments = sum(change.is_comment for change in done.changes)
     words = text(
-        "{entered} cells filled in, {replaced} replaced, {kept} left as they were, {unplaced} students without a row",
-        entered=len(done.changes) - len(replaced),
-        replaced=len(replaced),
-        kept=len(done.kept),
+        "scores: {scores} entered, {kept} not entered; comments: {comments}; without a row: {unplaced}",
+        scores=len(done.changes) - comments,
+        comments=comments,
+        kept=len({student for student, _ in done.kept}),
         unplaced=len(done.unplaced),
     )
     _say(words, language)

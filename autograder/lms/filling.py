@@ -27,12 +27,14 @@ class Change:
         column: its head.
         old: what it said.
         new: what it says now.
+        is_comment: it is no score.
     """
 
     student: str
     column: str
     old: str
     new: str
+    is_comment: bool = False
 
 
 @dataclass
@@ -127,6 +129,13 @@ def _rows_of(roster: Roster, students: Iterable[str], filled: Filled) -> dict[st
         rows, reason = index.rows(student, ids_count=ours_are_theirs, roster=str(roster.file.path))
         if reason is None:
             found[student] = rows
+            if len(rows) > 1:
+                lines = ", ".join(str(person.record.line) for person in rows)
+                filled.notes.append(
+                    text(
+                        "{student}: has several rows (lines {lines}); each gets the score", student=student, lines=lines
+                    )
+                )
         else:
             filled.unplaced.append((student, reason))
     owners = Counter(id(row.record) for rows in found.values() for row in rows)
@@ -221,6 +230,13 @@ def _enter(roster: Roster, person: Person, score: Score, *, overwrite: bool, fil
         new = f"{value:.6g}".replace(".", roster.decimal_mark)
         roster.file.put(person.record, column.column, new)
         filled.changes.append(Change(score.student, column.title, old.strip(), new))
+        if not person.graded and not overwrite and number_in(old) is not None:
+            reason = text(
+                "{student}: {old} stood in the file only: nobody has graded them in Moodle yet",
+                student=score.student,
+                old=old.strip(),
+            )
+            filled.notes.append(reason)
     if roster.comment_column is not None and score.feedback:
         _comment(roster, person, score, roster.comment_column, overwrite=overwrite, filled=filled)
 
@@ -237,7 +253,7 @@ def _reason_to_keep(person: Person, score: Score, column: ScoreColumn, old: str,
     if number is not None and (not person.graded or _says(old, _converted(score, column))):
         return None
     return text(
-        "{title} says {old} already and stays so; the score here is {new}; --overwrite replaces it",
+        "{title} says {old}, which stays; the score here is {new}; --overwrite replaces it",
         title=printable(column.title),
         old=printable(old.strip()),
         new=f"{_converted(score, column):.6g}",
@@ -272,7 +288,7 @@ def _comment(roster: Roster, person: Person, score: Score, column: int, *, overw
         filled.kept.append((score.student, reason))
     else:
         roster.file.put(person.record, column, new)
-        filled.changes.append(Change(score.student, title, old.strip(), new))
+        filled.changes.append(Change(score.student, title, old.strip(), new, is_comment=True))
 
 
 def _disarm_names(roster: Roster, filled: Filled) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import permutations
@@ -36,6 +36,7 @@ _COMMENTS = re.compile(
 )
 _NO = {"no", "nein", "否", "不", "non", "いいえ", "não", "nee", "нет", "nej", "nie"}
 _NOBODY_YET = "-"
+_SIMILAR = 0.5
 _DATE = re.compile(r"\d.*\d{4}|\d{4}.*\d", re.DOTALL)
 _NUMBER = re.compile(r"-?\d[\d.,\u00a0\u202f]*")
 
@@ -128,12 +129,12 @@ def squeezed(name: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKC", name).casefold() if c.isalnum())
 
 
-def canvas(path: Path, assignments: Iterable[str], *, title: str | None = None, add: bool = False) -> Roster:
+def canvas(path: Path, assignments: Mapping[str, float], *, title: str | None = None, add: bool = False) -> Roster:
     """Read an export of Canvas's gradebook.
 
     Args:
         path: the file.
-        assignments: whose columns are needed.
+        assignments: whose columns are needed, and what they are worth here.
         title: the head of the only assignment's column, if it is not the assignment's name.
         add: add a column that is not there.
 
@@ -159,7 +160,9 @@ def canvas(path: Path, assignments: Iterable[str], *, title: str | None = None, 
     others = [row for row in file.records[1:] if row.line not in lines]
     points = next((row for row in others if _says_points(row, names[0], after=max(ids))), None)
     students += [row for row in others if row is not points and any(row[column].strip() for column in names)]
-    columns = {name: _canvas_column(file, title or name, points, name, add=add) for name in assignments}
+    many = len(assignments) > 1
+    asked = [_Asked(name, title or name, worth, many) for name, worth in assignments.items()]
+    columns = {one.assignment: _canvas_column(file, one, points, add=add) for one in asked}
     cells = [[points[c] for c in range(len(file.head))] if points else [], *_cells(students)]
     people = [_canvas_person(row, place, names) for row in students]
     tested = [p for p in people if p.names & _TEST_STUDENTS]
@@ -190,17 +193,34 @@ def _orders(parts: Sequence[str]) -> frozenset[str]:
     return frozenset(squeezed("".join(order)) for order in permutations(parts[:3])) - {""}
 
 
-def _canvas_column(file: RosterFile, title: str, points: Record | None, assignment: str, *, add: bool) -> ScoreColumn:
+@dataclass(frozen=True)
+class _Asked:
+    """A column that is needed.
+
+    Args:
+        assignment: whose scores go there.
+        title: its head.
+        worth: what the assignment is worth here.
+        is_one_of_many: other assignments need columns too.
+    """
+
+    assignment: str
+    title: str
+    worth: float
+    is_one_of_many: bool
+
+
+def _canvas_column(file: RosterFile, asked: _Asked, points: Record | None, *, add: bool) -> ScoreColumn:
     """Return the column with a title, with or without Canvas's number behind it."""
-    heads = [head.strip() for head in file.head]
-    found = [c for c, head in enumerate(heads) if head == title.strip()] or [
-        c for c, head in enumerate(heads) if _CANVAS_NUMBER.sub("", head) == title.strip() and head not in _CANVAS_OWN
+    heads, title = [head.strip() for head in file.head], asked.title.strip()
+    found = [c for c, head in enumerate(heads) if head == title] or [
+        c for c, head in enumerate(heads) if _CANVAS_NUMBER.sub("", head) == title and head not in _CANVAS_OWN
     ]
     if not found and add:
-        return _added(file, title, points)
-    free = [c for c, head in enumerate(heads) if head not in _CANVAS_OWN and not _is_read_only(points, c)]
+        return _added(file, asked, points)
+    free = [c for c, head in enumerate(heads) if head and head not in _CANVAS_OWN and not _is_read_only(points, c)]
     if len(found) != 1:
-        raise _which_column(file, title, assignment, [heads[c] for c in found], [heads[c] for c in free])
+        raise _which_column(file, asked, [heads[c] for c in found], [heads[c] for c in free])
     if found[0] not in free:
         raise UsageError(
             text("{roster}: Canvas takes no scores in column {title}; it is read only", roster=file.path, title=title)
@@ -213,44 +233,47 @@ def _is_read_only(points: Record | None, column: int) -> bool:
     return points is not None and bool(points[column].strip()) and number_in(points[column]) is None
 
 
-def _added(file: RosterFile, title: str, points: Record | None) -> ScoreColumn:
+def _added(file: RosterFile, asked: _Asked, points: Record | None) -> ScoreColumn:
     column = len(file.head)
-    file.put(file.records[0], column, title)
-    file.head.append(title)
-    for record in file.records[1:]:
+    for record in file.records:
         file.put(record, column, "")
-    return ScoreColumn(column, title, None)
+    file.put(file.records[0], column, asked.title)
+    if points is not None:
+        file.put(points, column, f"{asked.worth:g}")
+    file.head.append(asked.title)
+    return ScoreColumn(column, asked.title, asked.worth)
 
 
-def _which_column(file: RosterFile, title: str, assignment: str, found: list[str], free: list[str]) -> UsageError:
-    values = {"roster": file.path, "title": printable(title), "assignment": assignment}
+def _which_column(file: RosterFile, asked: _Asked, found: Sequence[str], free: Sequence[str]) -> UsageError:
+    """Return the error that asks for the title of a column."""
+    option = f"--assignment {asked.assignment} --column" if asked.is_one_of_many else "--column"
+    values = {"roster": file.path, "title": printable(asked.title), "option": option}
     if found:
         titles = ", ".join(f'"{printable(head)}"' for head in found)
         return UsageError(
             text(
-                "{roster}: several columns are called {title}: {titles}; name one with --column",
+                "{roster}: several columns are called {title}: {titles}; name one with {option}",
                 **values,
                 titles=titles,
             )
         )
-    similar = sorted(
-        (head for head in free if _similarity(title, head) >= 0.5), key=lambda head: -_similarity(title, head)
-    )
-    titles = ", ".join(f'--column "{printable(head)}"' for head in similar[:3])
+    similar = sorted(free, key=lambda head: -_similarity(asked.title, head))
+    similar = [head for head in similar if _similarity(asked.title, head) >= _SIMILAR]
     if similar:
+        titles = " / ".join(f'{option} "{printable(head)}"' for head in similar[:3])
         return UsageError(
             text(
-                "{roster}: has no column {title} for {assignment}; is it one of these? {titles} "
-                "(--new-column adds a column, which Canvas imports as a new assignment)",
+                "{roster}: has no column {title}; is it one of these: {titles}? (--new-column adds a column, which Canvas "
+                "imports as a new assignment)",
                 **values,
                 titles=titles,
             )
         )
-    titles = ", ".join(f'"{printable(head)}"' for head in free[:8]) or "-"
+    titles = ", ".join(f'"{printable(head)}"' for head in free[:8]) or text("none")
     return UsageError(
         text(
-            "{roster}: has no column {title} for {assignment}; name the right one with --column TITLE; there are: "
-            "{titles} (--new-column adds a column, which Canvas imports as a new assignment)",
+            "{roster}: has no column {title}; name the right one with {option} TITLE; there are: {titles} (--new-column "
+            "adds a column, which Canvas imports as a new assignment)",
             **values,
             titles=titles,
         )
