@@ -124,7 +124,7 @@ def show(done: Filled, wishes: Wishes, language: Language) -> None:
     )
     _say(words, language)
     if wishes.dry_run:
-        typer.echo(text("nothing was written; without --dry-run it is").get(language))
+        typer.echo(text("nothing was written; run it again without --dry-run to write the file").get(language))
 
 
 def _table(done: Filled, language: Language) -> None:

@@ -142,7 +142,7 @@ def _rows_of(roster: Roster, students: Iterable[str], filled: Filled) -> dict[st
     for student, rows in list(found.items()):
         if any(owners[id(row.record)] > 1 for row in rows):
             line = rows[0].record.line
-            filled.unplaced.append((student, text("line {line} fits several students of the results", line=line)))
+            filled.unplaced.append((student, text("line {line} fits several students of the results; left out", line=line)))
             del found[student]
     return found
 
@@ -246,7 +246,10 @@ def _reason_to_keep(person: Person, score: Score, column: ScoreColumn, old: str,
     if score.score is None:
         return text("has no score yet; {title} stays as it is", title=printable(column.title))
     if person.locked:
-        return text("Moodle's worksheet says that the grade cannot be changed; it stays as it is")
+        return text(
+            "Moodle's worksheet says that the grade cannot be changed; the score here is {new}",
+            new=f"{_converted(score, column):.6g}",
+        )
     if overwrite or not old.strip() or old.strip() == "-":
         return None
     number = number_in(old)

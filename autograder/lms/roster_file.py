@@ -13,7 +13,6 @@ _DELIMITERS = ",;\t"
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _TWO_HIGH_BYTES = re.compile(rb"[\x81-\xfe][\xa1-\xfe]")
 _ONE_HIGH_BYTE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
-_CANNOT_READ = "{path}: cannot be read as CSV: {error}"
 
 
 @dataclass
@@ -51,7 +50,7 @@ class RosterFile:
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise UsageError(text(_CANNOT_READ, path=path, error=error.strerror)) from error
+            raise UsageError(text("{path}: cannot be read as CSV: {error}", path=path, error=error.strerror)) from error
         self._bom, self.encoding = _encoding(content)
         words = content[len(self._bom) :].decode(self.encoding)
         self.delimiter = _delimiter(words)
@@ -64,14 +63,16 @@ class RosterFile:
 
     def _records(self, words: str) -> list[Record]:
         if "\0" in words:
-            raise UsageError(text(_CANNOT_READ, path=self.path, error=text("it contains NUL characters")))
+            raise UsageError(
+                text("{path}: cannot be read as CSV: {error}", path=self.path, error=text("it contains NUL characters"))
+            )
         cell = _cell(self.delimiter)
         records, record, place, line = [], Record(1, [], ""), 0, 1
         while place < len(words):
             found = cell.match(words, place)
             if found is None:
                 fault = text("line {line}: a quoted cell does not end, or goes on behind its quotes", line=line)
-                raise UsageError(text(_CANNOT_READ, path=self.path, error=fault))
+                raise UsageError(text("{path}: cannot be read as CSV: {error}", path=self.path, error=fault))
             record.raw.append(found[1])
             place, line = found.end(), line + len(re.findall(r"\r\n|\r|\n", found[0]))
             if found[2] != self.delimiter:

@@ -31,6 +31,7 @@ _GRADES = {
     *("Grade", "Bewertung", "成绩", "成績", "分数", "評定", "評点", "Note", "Calificación", "Nota", "Valutazione"),
     *("Voto", "Avaliação", "Оценка", "Cijfer", "Ocena", "Betyg"),
 }
+_MAXIMUM = re.compile("max|máx|massim|höchst|最高|最大|满分|滿分", re.I)
 _COMMENTS = re.compile(
     "feedback|comment|koment|coment|kommentar|rétroaction|retroal|评语|反馈|評語|回饋|フィードバック", re.I
 )
@@ -260,20 +261,20 @@ def _which_column(file: RosterFile, asked: _Asked, found: Sequence[str], free: S
     similar = sorted(free, key=lambda head: -_similarity(asked.title, head))
     similar = [head for head in similar if _similarity(asked.title, head) >= _SIMILAR]
     if similar:
-        titles = " / ".join(f'{option} "{printable(head)}"' for head in similar[:3])
+        options = " / ".join(f'{option} "{printable(head)}"' for head in similar[:3])
         return UsageError(
             text(
-                "{roster}: has no column {title}; is it one of these: {titles}? (--new-column adds a column, which Canvas "
-                "imports as a new assignment)",
+                "{roster}: has no column {title}; is it one of these: {titles}? (--new-column adds a column, which "
+                "Canvas imports as a new assignment)",
                 **values,
-                titles=titles,
+                titles=options,
             )
         )
-    titles = ", ".join(f'"{printable(head)}"' for head in free[:8]) or text("none")
+    titles = ", ".join(f'"{printable(head)}"' for head in free[:8]) or "–"
     return UsageError(
         text(
-            "{roster}: has no column {title}; name the right one with {option} TITLE; there are: {titles} (--new-column "
-            "adds a column, which Canvas imports as a new assignment)",
+            "{roster}: has no column {title}; name the right one with {option} TITLE; there are: {titles} "
+            "(--new-column adds a column, which Canvas imports as a new assignment)",
             **values,
             titles=titles,
         )
@@ -328,14 +329,15 @@ def moodle(path: Path, assignment: str, *, title: str | None = None) -> Roster:
         )
     may_change, graded_on, comment = _behind_the_grade(file, rows, column)
     names = _names(rows, identifier, column)
+    about = range(column) if identifier < column else [c for c in range(len(file.head)) if c != column]
     people = [
         Person(
             record=row,
             number=found["number"]
             if (found := _IDENTIFIER.match(row[identifier].strip()))
             else row[identifier].strip(),
-            ids=frozenset(folded(row[c]) for c in range(column) if row[c].strip()),
-            names=frozenset(squeezed(row[c]) for c in range(column) if c != identifier) - {""},
+            ids=frozenset(folded(row[c]) for c in about if row[c].strip()),
+            names=frozenset(squeezed(row[c]) for c in about if c != identifier) - {""},
             shown=printable(row[names[0] if names else identifier]),
             locked=may_change is not None and folded(row[may_change]) in _NO,
             graded=graded_on is None or row[graded_on].strip() != _NOBODY_YET,
@@ -378,7 +380,7 @@ def _moodle_grades(file: RosterFile, rows: Sequence[Record], title: str | None) 
     known = [c for c, head in enumerate(heads) if head in _GRADES]
     if len(known) == 1:
         return known[0]
-    before = [c for c in range(1, len(heads) - 1) if _takes_marks(rows, c) and any(_maximum(file, rows, c))]
+    before = [c for c in range(1, len(heads) - 1) if _takes_marks(rows, c) and any(_same_for_all(rows, c + 1))]
     chosen = [c for c in before if c in known] or before
     return chosen[0] if len(chosen) == 1 else None
 
@@ -390,19 +392,26 @@ def _takes_marks(rows: Sequence[Record], column: int) -> bool:
     return bool(cells) and 2 * len(marks) > len(cells)
 
 
-def _maximum(file: RosterFile, rows: Sequence[Record], column: int) -> tuple[float | None, str]:
-    """Return the points, or the words of the scale, that stand behind the grade in every row alike."""
-    if column + 1 >= len(file.head):
-        return None, ""
-    cells = {row[column + 1].strip() for row in rows}
+def _maximum(file: RosterFile, rows: Sequence[Record], grade: int) -> tuple[float | None, str]:
+    """Return the points, or the words of the scale, that a worksheet names for all rows alike."""
+    beside = _same_for_all(rows, grade + 1)
+    if any(beside):
+        return beside
+    for column, head in enumerate(file.head):  # somebody has moved the columns
+        if _MAXIMUM.search(head) and (points := _same_for_all(rows, column)[0]) is not None:
+            return points, ""
+    return None, ""
+
+
+def _same_for_all(rows: Sequence[Record], column: int) -> tuple[float | None, str]:
+    """Return the number, or the words, that every row has in a column."""
+    cells = {row[column].strip() for row in rows}
     if len(cells) != 1:
         return None, ""
     (cell,) = cells
+    words = [word.strip() for word in re.split(r"[\r\n,]+", cell) if word.strip()]
     number = number_in(cell)
-    if number is not None:
-        return number, ""
-    words = [word.strip() for word in cell.splitlines() if word.strip()]
-    return None, ", ".join(words) if len(words) > 1 else ""
+    return number, ", ".join(words) if number is None and len(words) > 1 else ""
 
 
 def _behind_the_grade(
