@@ -134,7 +134,9 @@ def _table(done: Filled, language: Language) -> None:
     from autograder.report.tables import plain_table
 
     table = plain_table()
-    for heading in (text("student"), text("column"), text("before"), text("after")):
+    for heading in (text("student"), text("column")):
+        table.add_column(heading.get(language), no_wrap=True, overflow="fold")
+    for heading in (text("before"), text("after")):
         table.add_column(heading.get(language))
     for change in done.changes:
         cells = (change.student, change.column, change.old or "–", change.new)
