@@ -142,7 +142,9 @@ def _rows_of(roster: Roster, students: Iterable[str], filled: Filled) -> dict[st
     for student, rows in list(found.items()):
         if any(owners[id(row.record)] > 1 for row in rows):
             line = rows[0].record.line
-            filled.unplaced.append((student, text("line {line} fits several students of the results; left out", line=line)))
+            filled.unplaced.append(
+                (student, text("line {line} fits several students of the results; left out", line=line))
+            )
             del found[student]
     return found
 

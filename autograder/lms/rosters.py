@@ -26,6 +26,7 @@ _CANVAS_IDS = ("SIS User ID", "SIS Login ID", "Integration ID")
 _CANVAS_OWN = {"Student", "LastName", "FirstName", "ID", *_CANVAS_IDS, "Root Account", "Section"}
 _CANVAS_NUMBER = re.compile(r"\s*\(\d+\)$")
 _TEST_STUDENTS = {"studenttest", "teststudent"}
+_LOGIN_OF_A_TEST_STUDENT = re.compile(r"[0-9a-f]{40}")
 _IDENTIFIER = re.compile(r"^(?P<word>[^@\d]*[^@\d\s])\s*(?P<number>\d+)$")
 _GRADES = {
     *("Grade", "Bewertung", "成绩", "成績", "分数", "評定", "評点", "Note", "Calificación", "Nota", "Valutazione"),
@@ -166,8 +167,8 @@ def canvas(path: Path, assignments: Mapping[str, float], *, title: str | None = 
     columns = {one.assignment: _canvas_column(file, one, points, add=add) for one in asked}
     cells = [[points[c] for c in range(len(file.head))] if points else [], *_cells(students)]
     people = [_canvas_person(row, place, names) for row in students]
-    tested = [p for p in people if p.names & _TEST_STUDENTS]
-    return Roster(file, "Canvas", [p for p in people if p not in tested], columns, _decimal_mark(file, cells), names)
+    real = [person for person in people if not _is_test_student(person)]
+    return Roster(file, "Canvas", real, columns, _decimal_mark(file, cells), names)
 
 
 def _says_points(row: Record, name: int, *, after: int) -> bool:
@@ -187,6 +188,12 @@ def _canvas_person(row: Record, place: dict[str, int], names: tuple[int, ...]) -
         names=_orders(parts),
         shown=printable(", ".join(part for part in parts if part) or f"#{row.line}"),
     )
+
+
+def _is_test_student(person: Person) -> bool:
+    """Return whether Canvas made up this student, under a name in whatever language, to show teachers their view."""
+    logins = [one for one in person.ids if _LOGIN_OF_A_TEST_STUDENT.fullmatch(one)]
+    return bool(person.names & _TEST_STUDENTS) or bool(person.ids and len(logins) == len(person.ids))
 
 
 def _orders(parts: Sequence[str]) -> frozenset[str]:

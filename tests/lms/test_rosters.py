@@ -113,6 +113,11 @@ def test_canvas_own_gradebook_is_filled_in_and_nothing_else_changes(fill, words,
     assert (outcome.said, outcome.done.unreported) == ([], {})
 
 
+def test_nobody_misses_the_score_of_canvas_own_test_student(fill):
+    outcome = fill(CANVAS.replace("Student, Test", "学生, 测试"), CLASS, system="canvas")
+    assert outcome.done.unreported == {}
+
+
 def test_decimal_commas_stay_decimal_commas(fill):
     outcome = fill(semicolons(CANVAS), CLASS, system="canvas")
     assert outcome.changed == FILLED | {(4, COLUMN): "31,5"}
