@@ -58,7 +58,8 @@ class RosterFile:
         if not any(any(raw.strip() for raw in record.raw) for record in records):
             raise UsageError(text("{path}: is empty", path=path))
         self._all = records
-        self.records = [record for record in records if any(raw.strip() for raw in record.raw)]
+        filled = [record for record in records if any(raw.strip() for raw in record.raw)]
+        self.records = filled[_tells_the_delimiter(filled) :]
         self.head = [self.records[0][column] for column in range(len(self.records[0].raw))]
 
     def _records(self, words: str) -> list[Record]:
@@ -103,6 +104,11 @@ class RosterFile:
         """Return the whole file."""
         words = "".join(self.delimiter.join(record.raw) + record.end for record in self._all)
         return self._bom + words.encode(self.encoding)
+
+
+def _tells_the_delimiter(records: list[Record]) -> bool:
+    """Return whether the first line is one that spreadsheets write before the table: ``sep=;``."""
+    return len(records) > 1 and records[0].raw == ["sep=", ""]
 
 
 def _cell(delimiter: str) -> re.Pattern[str]:

@@ -134,6 +134,13 @@ def test_totals_of_the_gradebook_count_what_a_person_gave_and_what_is_late(expor
     printed = tmp_path / "scores.csv"  # and without any reports
     autograder("export", "--to", "csv", "--gradebook", "--assignment", "tiny", cwd=tmp_path)
     assert "ann,tiny,graded,9,10,yes" in printed.read_text() and "bob,tiny,graded,6,10,no" in printed.read_text()
+    (tmp_path / "roster.csv").write_text(
+        "Student,ID,SIS Login ID,Section,tiny\n,,,,Manual Posting\nAnn,1,ann,A,\nBob,2,bob,A,\n"
+    )
+    roster = ("--roster", "roster.csv", "--out", "filled.csv")
+    done = autograder("export", "--to", "canvas", "--gradebook", "--assignment", "tiny", *roster, cwd=tmp_path, code=1)
+    assert "not final, a person still has to grade something: bob" in done.stderr and "dora: is not in" in done.stderr
+    assert "Ann,1,ann,A,9\nBob,2,bob,A,6\n" in (tmp_path / "filled.csv").read_text()
     told = autograder("export", "--to", "csv", "--gradebook", "--assignment", "else", cwd=tmp_path, code=2).stderr
     assert "nobody has handed in else yet" in told
 

@@ -131,6 +131,15 @@ def test_tables_of_a_spreadsheet_have_tabs(fill):
     assert fill(content.getvalue(), CLASS, system="canvas", encoding="utf-16").changed == FILLED
 
 
+def test_a_spreadsheet_may_name_the_delimiter_in_a_line_of_its_own(tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_text("sep=;\n" + semicolons(CANVAS))
+    roster = rosters.canvas(path, {HOMEWORK: 40})
+    filling.fill(roster, CLASS)
+    assert roster.file.content().startswith(b"sep=;\nStudent;ID;")
+    assert b'"Example, Carol";1005;0001005;carol;Group 2;8;' in roster.file.content()
+
+
 @pytest.mark.parametrize("row", ["    满分", "    Mögliche Punkte"])
 def test_the_row_of_points_is_known_by_what_it_contains(fill, row):
     words = CANVAS.replace("    Points Possible", row).replace("(read only)", "(只读)")
