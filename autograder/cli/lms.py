@@ -163,7 +163,7 @@ def export(
         rosters.show(done, wishes, choose(lang))
         if not dry_run:
             typer.echo(str(target))
-    if done.kept or done.unplaced:
+    if done.kept or done.kept_comments or done.unplaced:
         raise typer.Exit(1)
 
 

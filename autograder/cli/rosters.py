@@ -102,7 +102,7 @@ def show(done: Filled, wishes: Wishes, language: Language) -> None:
                 new=change.new,
             )
             _say(words, language)
-    for student, reason in (*done.kept, *done.unplaced):
+    for student, reason in (*done.kept, *done.kept_comments, *done.unplaced):
         _say(text("{student}: {reason}", student=student, reason=reason), language)
     for assignment, people in done.unreported.items():
         words = text(
@@ -116,10 +116,12 @@ def show(done: Filled, wishes: Wishes, language: Language) -> None:
         _say(note, language)
     comments = sum(change.is_comment for change in done.changes)
     words = text(
-        "scores: {scores} entered, {kept} not entered; comments: {comments}; without a row: {unplaced}",
+        "scores: {scores} entered, {kept} not entered; comments: {comments} entered, {kept_comments} not entered; "
+        "without a row: {unplaced}",
         scores=len(done.changes) - comments,
         comments=comments,
-        kept=len({student for student, _ in done.kept}),
+        kept=len(done.kept),
+        kept_comments=len(done.kept_comments),
         unplaced=len(done.unplaced),
     )
     _say(words, language)

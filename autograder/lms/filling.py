@@ -44,6 +44,7 @@ class Filled:
     Args:
         changes: cells that have another value.
         kept: scores that were not entered although their student is in the roster, and why.
+        kept_comments: the same for comments.
         unplaced: students with a score and without a row of their own, and why.
         unreported: people in the roster without a score of an assignment, by assignment.
         notes: whatever else an instructor should know.
@@ -51,6 +52,7 @@ class Filled:
 
     changes: list[Change] = field(default_factory=list)
     kept: list[tuple[str, Text]] = field(default_factory=list)
+    kept_comments: list[tuple[str, Text]] = field(default_factory=list)
     unplaced: list[tuple[str, Text]] = field(default_factory=list)
     unreported: dict[str, list[str]] = field(default_factory=dict)
     notes: list[Text] = field(default_factory=list)
@@ -283,14 +285,14 @@ def _comment(roster: Roster, person: Person, score: Score, column: int, *, overw
         return
     if old.strip() and not overwrite:
         reason = text("{title} has a comment already, which stays; --overwrite replaces it", title=printable(title))
-        filled.kept.append((score.student, reason))
+        filled.kept_comments.append((score.student, reason))
     elif not roster.file.can_hold(new):
         reason = text(
             "{title} stays empty: the comment cannot be written in {encoding}, the file's encoding",
             title=printable(title),
             encoding=roster.file.encoding,
         )
-        filled.kept.append((score.student, reason))
+        filled.kept_comments.append((score.student, reason))
     else:
         roster.file.put(person.record, column, new)
         filled.changes.append(Change(score.student, title, old.strip(), new, is_comment=True))

@@ -52,7 +52,10 @@ class Outcome:
 
     @property
     def said(self):
-        return [f"{student}: {reason}" for student, reason in (*self.done.kept, *self.done.unplaced)]
+        return [
+            f"{student}: {reason}"
+            for student, reason in (*self.done.kept, *self.done.kept_comments, *self.done.unplaced)
+        ]
 
 
 @pytest.fixture
@@ -137,7 +140,7 @@ def test_a_spreadsheet_may_name_the_delimiter_in_a_line_of_its_own(tmp_path):
     roster = rosters.canvas(path, {HOMEWORK: 40})
     filling.fill(roster, CLASS)
     assert roster.file.content().startswith(b"sep=;\nStudent;ID;")
-    assert b'"Example, Carol";1005;0001005;carol;Group 2;8;' in roster.file.content()
+    assert b"Example, Carol;1005;0001005;carol;Group 2;8;" in roster.file.content()
 
 
 @pytest.mark.parametrize("row", ["    满分", "    Mögliche Punkte"])
