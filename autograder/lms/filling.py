@@ -13,7 +13,7 @@ from autograder.lms.rosters import Person, Roster, ScoreColumn, folded, number_i
 from autograder.lms.score_tables import not_a_formula
 from autograder.lms.scores import Score
 
-_ID_BEHIND = re.compile(r"^(?P<name>.+?)[_ ]+(?P<id>\d+)$")
+_ID_BEHIND = re.compile(r"^(?P<name>.+?)_+(?P<id>\d+)$")
 _SAME = 0.005
 """Both systems show two decimals: a score that differs by less is the one they have."""
 
@@ -188,9 +188,12 @@ class _Index:
             agreeing = [person for person in people if squeezed(name) in person.names]
             first = next((_distinct(way) for way in ways if way), [])
             candidates = agreeing if len(people) > 1 and len(_people(agreeing)) == 1 else first
+        named = _distinct([*self._by_name.get(squeezed(student), []), *self._by_name.get(squeezed(name), [])])
+        if candidates and named and number != student and not any(person in named for person in candidates):
+            one, other = candidates[0].record.line, named[0].record.line
+            return [], text("the number fits line {one}, the name line {other}; left out", one=one, other=other)
         if candidates:
             return _only(candidates)
-        named = _distinct([*self._by_name.get(squeezed(student), []), *self._by_name.get(squeezed(name), [])])
         if named and number and ids_count and all(person.number for person in named):
             row = named[0]
             return [], text(

@@ -257,6 +257,13 @@ def test_a_row_of_the_same_name_and_another_number_is_another_student(fill):
     assert outcome.said == ["aliceexample_4444: Example, Alice in line 4 has another number, 1001; left out"]
 
 
+def test_a_number_that_contradicts_the_name_is_no_proof(fill):
+    outcome = fill(CANVAS, [score("aliceexample_1002", 40)], system="canvas")
+    assert outcome.changed == {}
+    assert outcome.said == ["aliceexample_1002: the number fits line 5, the name line 4; left out"]
+    assert fill(CANVAS, [score("al_1002", 40)], system="canvas").changed == {(4, COLUMN): "40"}
+
+
 def test_a_student_in_two_sections_gets_the_score_twice(fill):
     words = CANVAS + '"Example, Alice",1001,0001001,alice,Group 3,,\n'
     outcome = fill(words, CLASS, system="canvas")
