@@ -151,7 +151,6 @@ def regrade(
     """Grade again after a rubric has changed: show who moves and why; with --yes let it count."""
     from autograder.base.i18n import text
     from autograder.course.course import Course
-    from autograder.gradebook.nbgrader_course import check_config
     from autograder.grading.batch import default_jobs
     from autograder.grading.regrade import Regrading
     from autograder.report import moves as report
@@ -161,8 +160,6 @@ def regrade(
         found = Course.find(course)
         graded = found.assignment(assignment)
         refuse_changed_quizzes([graded])
-        if not no_gradebook:
-            check_config(found.root)
         confined = must_confine(unsafe=unsafe_no_sandbox, scratch_mb=graded.settings.limits.scratch_mb)
         again = Regrading(found, graded, results)
         with progress(len(again), language, quiet=json_output) as advance:
