@@ -1,6 +1,7 @@
 """The formgrader's page of a submission, rendered as its handler does it: by its own exporter, template and settings."""
 
 from pathlib import Path
+from typing import Any
 
 from bs4 import BeautifulSoup
 from nbconvert.exporters import HTMLExporter
@@ -19,7 +20,7 @@ class FormgraderPage:
         extension.load_cwd_config = False
         extension.config_dir = str(root)
         extension.initialize([], root=str(root))
-        self._exporter = HTMLExporter(config=extension.config)
+        self._exporter: Any = HTMLExporter(config=extension.config)  # type: ignore[no-untyped-call]
 
     def render(self, file: Path) -> BeautifulSoup:
         """Return the page; raises what would be the server's error 500."""
@@ -32,14 +33,14 @@ class FormgraderPage:
 
 def fields(page: BeautifulSoup) -> tuple[set[str], set[str]]:
     """Return the cells that can be given a score on this page, and those that can be given a comment."""
-    scores = {tag["id"] for tag in page.find_all("input", class_="score")}
-    return scores, {tag["id"].removesuffix("-comment") for tag in page.find_all("textarea", class_="comment")}
+    scores = {str(tag["id"]) for tag in page.find_all("input", class_="score")}
+    return scores, {str(tag["id"]).removesuffix("-comment") for tag in page.find_all("textarea", class_="comment")}
 
 
 def acting(page: BeautifulSoup) -> list[str]:
     """Return what could act in the part of the page that shows the notebook."""
-    found = []
-    for tag in page.find(id="notebook-container").find_all(True):
+    found: list[str] = []
+    for tag in page.select("#notebook-container *"):
         if tag.name in ("script", "svg", "iframe", "form", "style", "object", "link", "meta"):
             found.append(tag.name)
         for name, value in tag.attrs.items():
