@@ -367,3 +367,10 @@ def test_nbgraders_own_command_grades_who_had_an_extension_before(early, name):
     assert "ERROR" not in done.stderr, done.stderr
     assert penalties(early)["cyd"] is None
     assert course_of.grades(early, "cyd")["test_double"] == (6, None, None, False)
+
+
+def test_it_is_said_in_chinese_too(course):
+    run(course, "extend", "ann", "tiny", "--until", "9999-12-31", "--lang", "zh")
+    said = run(course, "extend", "--lang", "zh").stdout
+    assert said.startswith("ann：tiny 的截止时间由 2026-01-01 00:00 UTC 延至 9999-12-31 23:59:59 UTC；")
+    assert "没有名为 amy 的学生（现有：ann, bob）" in run(course, "extend", "amy", "--lang", "zh", code=2).stderr
