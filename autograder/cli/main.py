@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autograder.base.errors import UsageError
-from autograder.cli import gradebook, lms
+from autograder.cli import gradebook, lms, starting
 from autograder.cli import report as class_report
 from autograder.cli.options import (
     RESULTS,
@@ -480,6 +480,7 @@ def _watch(file: Path, lang: Lang | None) -> bool:
 _COMMANDS = {
     "Students": (check, lms.submit),
     "Instructors": (
+        starting.init,
         *(gradebook.release, lms.collect, grade, class_report.report),
         *(gradebook.feedback, lms.export, gradebook.regrade, gradebook.extend),
     ),
@@ -492,6 +493,7 @@ for _panel, _commands in _COMMANDS.items():
     for _command in _commands:
         app.command(rich_help_panel=_panel)(_command)
 app.add_typer(quiz, rich_help_panel="Everyone")
+app.add_typer(starting.new, name="new", rich_help_panel="Authors")
 
 
 def main() -> None:

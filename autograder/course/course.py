@@ -24,8 +24,8 @@ import platformdirs
 
 from autograder.base import yaml_records
 from autograder.base.errors import ConfigError, UsageError
-from autograder.base.i18n import text
-from autograder.course.configuration import CONFIG_FILE, OWN_NAMES, Folders
+from autograder.base.i18n import Language, text
+from autograder.course.configuration import CONFIG_FILE, OWN_NAMES, Folders, load
 from autograder.course.settings import Function, Settings
 
 PRACTICE_KEY = b"practice"
@@ -205,6 +205,11 @@ class Course:
             ConfigError: its configuration is broken.
         """
         return Folders.of(self.root)
+
+    @property
+    def languages(self) -> tuple[Language, ...]:
+        """The languages of the course's words."""
+        return tuple(load(self.root).Autograder.get("languages", ("zh", "en")))
 
     @property
     def source(self) -> Path:
