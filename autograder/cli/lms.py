@@ -26,8 +26,8 @@ from autograder.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from autograder.base.i18n import Language
-    from autograder.lms.collecting import Collection
+    from autograder.base.i18n import Language, Text
+    from autograder.lms.collecting import Collection, State
     from autograder.lms.score_tables import Exported
     from autograder.lms.scores import Score
     from autograder.lms.submitting import HandIn
@@ -39,6 +39,22 @@ class AttemptChoice(StrEnum):
 
     last = "last"
     first = "first"
+
+
+class DownloadSource(StrEnum):
+    """Where a download comes from."""
+
+    canvas = "canvas"
+    moodle = "moodle"
+    blackboard = "blackboard"
+    ilias = "ilias"
+    sakai = "sakai"
+    brightspace = "brightspace"
+    gradescope = "gradescope"
+    google_classroom = "google-classroom"
+    github_classroom = "github-classroom"
+    folders = "folders"
+    files = "files"
 
 
 class ScoreFormat(StrEnum):
@@ -66,17 +82,26 @@ _FILES = {
 }
 
 _FORMATS = ", ".join(ScoreFormat)
+_SOURCES = ", ".join(DownloadSource)
+_MAX_NAMED = 20
+"""So many files of one kind that are nobody's are named on the screen; ``--json`` names all."""
 
 
 def collect(
     source: Annotated[
-        Path, typer.Argument(metavar="ZIP_OR_FOLDER", help="Download from Canvas, Moodle or Blackboard.")
+        Path, typer.Argument(metavar="ZIP_OR_FOLDER", help="Download from an LMS, or a folder with one per student.")
     ],
     assignment: Annotated[str, typer.Option("--assignment", metavar="NAME", help="The assignment that was handed in.")],
     attempt: Annotated[AttemptChoice, typer.Option("--attempt", help="Which of several attempts counts.")] = (
         AttemptChoice.last
     ),
     update: Annotated[bool, typer.Option("--update", help="Replace files collected before if they differ.")] = False,
+    source_system: Annotated[
+        DownloadSource | None,
+        typer.Option(
+            "--from", metavar="NAME", help=f"Where the download comes from, if names leave it open: {_SOURCES}."
+        ),
+    ] = None,
     course: CourseOption = Path(),
     lang: LangOption = None,
     json_output: JsonOption = False,
@@ -91,7 +116,14 @@ def collect(
             raise UsageError(text("{source}: there is no such file or folder", source=source))
         found = Course.find(course)
         name = found.assignment(assignment).name
-        collection = collecting.collect(source, found.submitted, name, attempt=attempt.value, update=update)
+        collection = collecting.collect(
+            source,
+            found.submitted,
+            name,
+            attempt=attempt.value,
+            update=update,
+            system=source_system.value if source_system else None,
+        )
         if json_output:
             print_json(_document(collection))
         else:
@@ -312,41 +344,32 @@ def _show_open(handed_in: HandIn, language: Language) -> None:
 
 
 def _document(collection: Collection) -> object:
-    from dataclasses import asdict, replace
+    from dataclasses import asdict
 
-    refused = [{"path": one.path, "reason": one.reason.en} for one in collection.refused]
-    return {**asdict(replace(collection, refused=[])), "refused": refused}
+    return {
+        "system": collection.system,
+        "collected": [asdict(one) for one in collection.collected],
+        "refused": [
+            {"path": one.path, "reason": one.reason.en, "student": one.student or None} for one in collection.refused
+        ],
+        "not_taken": collection.not_taken,
+        "left_over": [{"path": one.path, "what": one.what.en} for one in collection.left_over],
+        "renamed": [words.en for words in collection.renamed],
+    }
 
 
 def _show(collection: Collection, language: Language) -> None:
-    from rich.text import Text as Words
-
     from autograder.base.i18n import text
-    from autograder.report.tables import plain_table
 
-    table = plain_table()
-    for heading in (text("student"), text("files"), text("attempts")):
-        table.add_column(heading.get(language))
-    table.add_column("")
-    states = {"new": text("new"), "replaced": text("replaced"), "same": text("same"), "kept": text("kept")}
-    for one in collection.collected:
-        late = text("{state}, late", state=states[one.state]) if one.is_late else states[one.state]
-        table.add_row(Words(one.student), Words(", ".join(one.files)), str(one.attempts), late.get(language))
-    console().print(table)
-    for refused in collection.refused:
-        words = text("{path}: {reason}; not taken", path=refused.path, reason=refused.reason)
-        sys.stderr.write(words.get(language) + "\n")
+    _show_collected(collection, language)
+    _show_refused(collection, language)
+    _show_left_over(collection, language)
+    for renamed in collection.renamed:
+        typer.echo(renamed.get(language))
     if collection.system == "blackboard":
-        from datetime import datetime
-
-        zone = f"{datetime.now().astimezone():%Z, UTC%z}"
-        words = text(
-            "the times in Blackboard's file names are read in this machine's zone ({zone}); TZ=... sets another",
-            zone=zone,
-        )
-        typer.echo(words.get(language))
+        _show_zone(language)
     found = [one.state for one in collection.collected]
-    counts = ", ".join(f"{found.count(s)} {words.get(language)}" for s, words in states.items() if s in found)
+    counts = ", ".join(f"{found.count(s)} {words.get(language)}" for s, words in _states().items() if s in found)
     words = text(
         "{system}: {counts}; {refused} not taken",
         system=collection.system,
@@ -357,3 +380,73 @@ def _show(collection: Collection, language: Language) -> None:
     if "kept" in found:
         words = text("some files differ from those collected before, which were kept; --update replaces them")
         typer.echo(words.get(language))
+
+
+def _states() -> dict[State, Text]:
+    from autograder.base.i18n import text
+
+    return {"new": text("new"), "replaced": text("replaced"), "same": text("same"), "kept": text("kept")}
+
+
+def _show_collected(collection: Collection, language: Language) -> None:
+    from rich.text import Text as Words
+
+    from autograder.base.i18n import text
+    from autograder.report.tables import plain_table
+
+    if not collection.collected:
+        return
+    table, states = plain_table(), _states()
+    for heading in (text("student"), text("files"), text("attempts")):
+        table.add_column(heading.get(language))
+    table.add_column("")
+    for one in collection.collected:
+        late = text("{state}, late", state=states[one.state]) if one.is_late else states[one.state]
+        table.add_row(Words(one.student), Words(", ".join(one.files)), str(one.attempts), late.get(language))
+    console().print(table)
+
+
+def _show_refused(collection: Collection, language: Language) -> None:
+    """Say who has no submission now, and what was not taken of anybody."""
+    from autograder.base.i18n import text
+
+    people = collection.not_taken
+    if people:
+        words = text(
+            "nothing was taken from these students ({count}): {people}", count=len(people), people=", ".join(people)
+        )
+        sys.stderr.write(words.get(language) + "\n")
+    for refused in collection.refused:
+        words = text("{path}: {reason}; not taken", path=_shortened(refused.path), reason=refused.reason)
+        sys.stderr.write(words.get(language) + "\n")
+
+
+def _show_left_over(collection: Collection, language: Language) -> None:
+    """Name what is nobody's, by what it is."""
+    from autograder.base.i18n import text
+
+    kinds: dict[str, list[str]] = {}
+    for one in collection.left_over:
+        kinds.setdefault(one.what.get(language), []).append(_shortened(one.path))
+    for what, paths in kinds.items():
+        more = text("and {count} more (--json names all)", count=len(paths) - _MAX_NAMED).get(language)
+        named = ", ".join([*paths[:_MAX_NAMED], *([more] if len(paths) > _MAX_NAMED else [])])
+        typer.echo(text("left over ({what}): {paths}", what=what, paths=named).get(language))
+
+
+def _shortened(path: str) -> str:
+    """Return a path without the middle, if it is too long to read."""
+    return path if len(path) <= 160 else f"{path[:90]}…{path[-60:]}"
+
+
+def _show_zone(language: Language) -> None:
+    from datetime import datetime
+
+    from autograder.base.i18n import text
+
+    zone = f"{datetime.now().astimezone():%Z, UTC%z}"
+    words = text(
+        "the times in Blackboard's file names are read in this machine's zone ({zone}); TZ=... sets another",
+        zone=zone,
+    )
+    typer.echo(words.get(language))

@@ -146,9 +146,8 @@ def _people(members: Sequence[Member], download: Download, collection: Collectio
         if isinstance(member, LeftOver):
             collection.left_over.append(member)
             if person is not None:
-                people.mentions.setdefault(
-                    person, text("nothing but {what} is there: {path}", what=member.what, path=member.path)
-                )
+                words = text("nothing but {what} is there: {path}", what=member.what, path=member.path)
+                people.mentions.setdefault(person, words)
         elif person is not None:
             people.refused[person].append(member)
         else:
@@ -221,9 +220,7 @@ def _files_among(
     others = sorted((one for one in uploads if one.upload.kind != "file"), key=lambda one: one.upload.kind == "nothing")
     for number, one in enumerate(others):
         if files or (number > 0 and one.upload.kind == "nothing"):
-            collection.left_over.append(
-                LeftOver(one.path, text("written by the LMS, beside the files of {student}", student=folder))
-            )
+            collection.left_over.append(LeftOver(one.path, text("written by the LMS for {student}", student=folder)))
         else:
             refused.append(Refused(one.path, reasons[one.upload.kind], folder))
     return files

@@ -133,12 +133,10 @@ def _pieces(one: HandedIn, found: Contents, budget: _Budget) -> Iterator[_Piece]
     try:
         content = one.member.read()
         budget.allow(one.member.packed_bytes)
-        pieces = (
-            list(_unpacked(source, content, found, budget))
-            if is_zip
-            else [_Piece(source, source, _safe(one.file), content)]
-        )
-        if not is_zip:
+        if is_zip:
+            pieces = list(_unpacked(source, content, found, budget))
+        else:
+            pieces = [_Piece(source, source, _safe(one.file), content)]
             budget.spend(content)
     except Unreadable as error:
         found.refused.append(Refused(source, error.reason))
@@ -174,9 +172,7 @@ def _unpacked(source: str, content: bytes, found: Contents, budget: _Budget) -> 
 def _reason_against_name(path: PurePosixPath) -> Text | None:
     encoded = [part.encode("utf-8", "replace") for part in path.parts]
     if len(encoded) > _MAX_LEVELS:
-        return text(
-            "lies {levels} folders deep; at most {most} are unpacked", levels=len(encoded) - 1, most=_MAX_LEVELS
-        )
+        return text("lies {levels} folders deep, more than {most}", levels=len(encoded) - 1, most=_MAX_LEVELS)
     if any(len(part) > _MAX_NAME_BYTES for part in encoded) or sum(map(len, encoded)) > _MAX_PATH_BYTES:
         return text("its name is too long")
     return None

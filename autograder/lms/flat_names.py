@@ -51,6 +51,7 @@ _BLACKBOARD = re.compile(r"^(?P<head>.+?_.+?)_(?P<word>[^\W\d_]+)_(?P<time>\d{4}
 _BLACKBOARDS_ZIP = re.compile(r"^gradebook_(?P<names>.+)_\d{4}(?:-\d\d){5}")
 _IN_BRACKETS = re.compile(r"[(（]([^()（）\n]+)[)）]")
 _CLASSROOM = re.compile(r"^(?P<name>\S.*?) - (?P<file>\S.*)$")
+_TYPED: dict[str, Kind] = {"text": "text", "link": "link"}
 _AGAIN = re.compile(r"-\d+(?=\.[^.]+$)")
 
 
@@ -75,13 +76,13 @@ def _canvas_reader(download: Download) -> Reader:
         found = _ids(path.name)
         if len(found) == 1 and not _CANVAS_TEXT.match(path.name):
             sizes[_sizes_of(found[0])] += 1
-    uploads = [upload for path in download.paths if (upload := _canvas(path, sizes, plain=False))]
+    uploads = [upload for path in download.paths if (upload := _canvas(path, sizes, None))]
     again = _uploaded_again(uploads)
-    return lambda path: _canvas(path, sizes, plain=again)
+    return lambda path: _canvas(path, sizes, again)
 
 
 def _uploaded_again(uploads: list[Upload]) -> set[tuple[str, str, str]]:
-    """Return the files (student, number, name) whose ``-1`` is the student's own: there are several and no plain one."""
+    """Return the files (student, number, name) whose ``-1`` is the student's: there are several and no plain one."""
     names: dict[tuple[str, str, str], set[str]] = {}
     for upload in uploads:
         names.setdefault((upload.student, upload.number, _AGAIN.sub("", upload.file)), set()).add(upload.file)
@@ -100,27 +101,25 @@ def _sizes_of(ids: re.Match[str]) -> tuple[int, int]:
 
 
 def _canvas(
-    path: PurePosixPath, sizes: Counter[tuple[int, int]], plain: set[tuple[str, str, str]] | bool
+    path: PurePosixPath, sizes: Counter[tuple[int, int]], own: set[tuple[str, str, str]] | None
 ) -> Upload | None:
+    """Read a name; without the set of files whose ``-1`` is the student's, every name stays as it is."""
     name = path.name
     if found := _ANONYMOUS.match(name):
         late = bool(found["late"] or found["late_too"])
-        kind: Kind = "file" if found["kind"] is None else "text" if found["kind"] == "text" else "link"
-        upload = Upload(
-            found["name"], "", found["file"] or name, order=int(found["upload"] or 0), is_late=late, kind=kind
-        )
-    elif (ids := _ids(name)) and not (_CANVAS_TEXT.match(name) and not any(_sizes_of(one) in sizes for one in ids)):
+        if found["kind"]:
+            return Upload(found["name"], "", name, is_late=late, kind=_TYPED[found["kind"]])
+        student, user, file, upload = found["name"], "", found["file"], found["upload"]
+    elif (found := _CANVAS_TEXT.match(name)) and not any(_sizes_of(one) in sizes for one in _ids(name)):
+        return Upload(found["name"], found["user"], name, is_late=bool(found["late"]), kind=_TYPED[found["kind"]])
+    elif ids := _ids(name):
         best = max(ids, key=lambda one: sizes[_sizes_of(one)])
-        late = best["late"] is not None
-        upload = Upload(name[: best.start()], best["user"], name[best.end() :], order=int(best["upload"]), is_late=late)
-    elif found := _CANVAS_TEXT.match(name):
-        kind = "text" if found["kind"] == "text" else "link"
-        return Upload(found["name"], found["user"], name, is_late=found["late"] is not None, kind=kind)
+        late, user, upload = bool(best["late"]), best["user"], best["upload"]
+        student, file = name[: best.start()], name[best.end() :]
     else:
         return None
-    if plain is False or (upload.student, upload.number, upload.file) in (plain or ()):
-        return upload
-    return Upload(**{**vars(upload), "file": _AGAIN.sub("", upload.file)})
+    is_own = own is None or (student, user, file) in own
+    return Upload(student, user, file if is_own else _AGAIN.sub("", file), order=int(upload), is_late=late)
 
 
 def _moodle(path: PurePosixPath) -> Reading:

@@ -40,19 +40,9 @@ _YEAR = re.compile(r"\b(?:19|20)\d\d\b|(?:19|20)\d\d年")
 _GRADESCOPE = re.compile(r"^submission_\d+$")
 _METADATA = "submission_metadata.yml"
 _MAX_METADATA_BYTES = 64 << 20
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_MONTHS_ELSEWHERE = {
-    "mär": 3,
-    "mai": 5,
-    "okt": 10,
-    "dez": 12,
-    "ene": 1,
-    "abr": 4,
-    "ago": 8,
-    "dic": 12,
-    "avr": 4,
-    "fév": 2,
-}
+_CLOCK = re.compile(r"(\d{1,2})[-:.时]?(\d\d)(?:[-:.分]?\d\d)?\s*([AP]M)?\s*$", re.IGNORECASE)
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_MONTHS_ELSEWHERE = {"mär": 3, "mai": 5, "okt": 10, "dez": 12, "ene": 1, "abr": 4, "ago": 8, "dic": 12, "avr": 4}
 _PERSON = {"student", "students", "stu", "user", "学生"}
 _BRANCH = re.compile(r"-(?:main|master)$")
 
@@ -205,9 +195,7 @@ def _brightspace(found: re.Match[str], which: str, inside: Sequence[str]) -> Rea
 def _date(words: str) -> datetime | None:
     """Return a time such as ``Mar 3, 2026 1100 AM`` or ``3 März 2026 11-00`` in this machine's zone, as UTC."""
     year = _YEAR.search(words)
-    clock = re.search(
-        r"(\d{1,2})[-:.时]?(\d\d)(?:[-:.分]?\d\d)?\s*([AP]M)?\s*$", words[year.end() :] if year else "", re.IGNORECASE
-    )
+    clock = _CLOCK.search(words[year.end() :]) if year else None
     if year is None or clock is None:
         return None
     half = (clock[3] or "").upper()
@@ -303,7 +291,7 @@ def _created(value: object) -> datetime | None:
     if isinstance(value, str):
         with suppress(ValueError):
             value = datetime.fromisoformat(
-                re.sub(r"\.\d+", "", value).replace(" UTC", "+00:00").replace(" Z", "+00:00")
+                re.sub(r"\.\d+| (?=[-+])", "", value).replace(" UTC", "Z").replace(" Z", "Z")
             )
     if not isinstance(value, datetime):
         return None
@@ -373,7 +361,7 @@ def _plain_reader(download: Download) -> Reader:
 
 
 def _plain_fits(download: Download) -> list[PurePosixPath]:
-    """Return the files of people, unless names hold more than a person, or folders may be something else than people's."""
+    """Return the files of people, unless names hold more than a person, or folders may not be people's."""
     depth = _unwrapped(download)
     files = [path for path in download.work if len(path.parts) == depth + 1]
     folders = {path.parts[depth] for path in download.work if len(path.parts) > depth + 1}
