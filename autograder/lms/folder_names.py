@@ -65,7 +65,7 @@ def key_of(name: str) -> str:
 
 def safe_part(part: str) -> str:
     """Return the name of a file or folder without what a file system, a terminal or Windows stumbles over."""
-    plain = _UNSAFE.sub("_", printable(unicodedata.normalize("NFC", part))).rstrip(" .")
+    plain = printable(_UNSAFE.sub("_", unicodedata.normalize("NFC", part))).rstrip(" .")
     return _RESERVED.sub(r"\1_", plain)
 
 

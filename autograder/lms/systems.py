@@ -52,16 +52,21 @@ def _share(pattern: Pattern, download: Download) -> tuple[int, int]:
 
 def _unclear(download: Download, tried: dict[System, tuple[int, int]]) -> Text:
     examples = [path for path in download.work if not any(path in PATTERNS[system].fits(download) for system in tried)]
-    fits = (
-        text("{system} ({example}) fits {fitting} of {possible} files", system=system, example=PATTERNS[system].example,
-             fitting=fitting, possible=possible)
+    fits = [
+        text(
+            "{system} ({example}) fits {fitting} of {possible} files",
+            system=system,
+            example=PATTERNS[system].example,
+            fitting=fitting,
+            possible=possible,
+        )
         for system, (fitting, possible) in tried.items()
-    )  # fmt: skip
+    ] or [text("no system fits any file")]
     return text(
         "{name}: it is not clear whose the files are, such as {example}. Tried: {tried}; one folder or one file per "
         "student does not fit either. Say where they come from with --from NAME; --from folders takes each folder "
         "for a student, --from files each file",
         name=download.name,
         example=examples[0] if examples else download.paths[0],
-        tried=reduce(lambda one, other: one + same("; ") + other, fits, None) or text("no system fits any file"),
+        tried=reduce(lambda one, other: one + same("; ") + other, fits),
     )
