@@ -128,7 +128,7 @@ def collect(
             print_json(_document(collection))
         else:
             _show(collection, choose(lang))
-    if collection.refused:
+    if collection.refused or not collection.collected:
         raise typer.Exit(1)
 
 
@@ -371,10 +371,11 @@ def _show(collection: Collection, language: Language) -> None:
     found = [one.state for one in collection.collected]
     counts = ", ".join(f"{found.count(s)} {words.get(language)}" for s, words in _states().items() if s in found)
     words = text(
-        "{system}: {counts}; {refused} not taken",
+        "{system}: {counts}; {refused} not taken; {left_over} left over",
         system=collection.system,
         counts=counts or text("nothing"),
         refused=len(collection.refused),
+        left_over=len(collection.left_over),
     )
     typer.echo(words.get(language))
     if "kept" in found:

@@ -220,7 +220,7 @@ def _files_among(
     others = sorted((one for one in uploads if one.upload.kind != "file"), key=lambda one: one.upload.kind == "nothing")
     for number, one in enumerate(others):
         if files or (number > 0 and one.upload.kind == "nothing"):
-            collection.left_over.append(LeftOver(one.path, text("written by the LMS for {student}", student=folder)))
+            collection.left_over.append(LeftOver(one.path, text("written by the LMS, beside the files")))
         else:
             refused.append(Refused(one.path, reasons[one.upload.kind], folder))
     return files
@@ -238,7 +238,7 @@ def _chosen(
     counts = attempts[-1 if attempt == "last" else 0] if attempts else ""
     for one in uploads:
         if one.upload.attempt != counts:
-            collection.left_over.append(LeftOver(one.path, text("another attempt of {student}", student=folder)))
+            collection.left_over.append(LeftOver(one.path, text("another attempt, which does not count")))
     return [one for one in uploads if one.upload.attempt == counts], len(attempts)
 
 
@@ -248,7 +248,7 @@ def _newest(uploads: list[_Uploaded], collection: Collection) -> list[_Uploaded]
     for one in sorted(uploads, key=lambda one: one.upload.order):
         older = newest.get(one.upload.file)
         if older is not None:
-            collection.left_over.append(LeftOver(older.path, text("uploaded again: {path} counts", path=one.path)))
+            collection.left_over.append(LeftOver(older.path, text("uploaded again later; the later one counts")))
         newest[one.upload.file] = one
     return list(newest.values())
 

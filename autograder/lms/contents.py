@@ -190,9 +190,9 @@ def _refuse_all(pieces: list[_Piece], found: Contents) -> None:
     for source, piece in sources.items():
         name = source.lower()
         if name.endswith(_OTHER_ARCHIVES):
-            reason = text("an archive that is not unpacked here; only zip is. Ask for the notebook itself")
+            reason = text("is an archive that cannot be unpacked here (only zip can); ask for the notebook itself")
         elif name.endswith(_PLACEHOLDERS):
-            reason = text("only points to a document elsewhere. Ask for the notebook itself")
+            reason = text("only points to a document elsewhere; ask for the notebook itself")
         elif piece.shown != source:
             reason = text("holds no notebook (.ipynb) and no script (.py)")
         else:
@@ -234,7 +234,7 @@ class _Places:
         *folders, _ = parts = [key_of(part) for part in path.split("/")]
         key = "/".join(parts)
         if parts[0] == TIMESTAMP and (folders or not self._keeps_timestamp):
-            return text("the time of handing in is kept under this name, and the student does not decide it")
+            return text("this name is kept for the time of submission, which the student does not decide")
         if folders and folders[0] in self._notebooks:
             return text("a folder cannot have the name of the assignment's notebook")
         if key in self._files:

@@ -51,7 +51,8 @@ def _share(pattern: Pattern, download: Download) -> tuple[int, int]:
 
 
 def _unclear(download: Download, tried: dict[System, tuple[int, int]]) -> Text:
-    examples = [path for path in download.work if not any(path in PATTERNS[system].fits(download) for system in tried)]
+    fitting_some = {path for system in tried for path in PATTERNS[system].fits(download)}
+    examples = [path for path in download.work if path not in fitting_some]
     fits = [
         text(
             "{system} ({example}) fits {fitting} of {possible} files",

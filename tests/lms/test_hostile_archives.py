@@ -200,10 +200,9 @@ def test_special_files_and_names_in_no_encoding_are_named(tmp_path):
     (tmp_path / "in" / "ann" / "hw.ipynb").write_text(NOTEBOOK)
     (tmp_path / "in" / "bob").mkdir()
     os.mkfifo(tmp_path / "in" / "bob" / "hw.ipynb")
-    strange = os.fsencode(tmp_path / "in") + b"/\xff\xfe"
-    os.mkdir(strange)
-    with open(strange + b"/hw.ipynb", "w") as file:
-        file.write(NOTEBOOK)
+    strange = tmp_path / "in" / os.fsdecode(b"\xff\xfe")
+    strange.mkdir()
+    (strange / "hw.ipynb").write_text(NOTEBOOK)
     collection = collect(tmp_path / "in", tmp_path / "submitted", "tiny")
     assert [one.student for one in collection.collected] == ["ann", "\ufffd\ufffd"]
     assert collection.not_taken == ["bob"]
