@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import reduce
+from pathlib import PurePosixPath
 
 from autograder.base.errors import UsageError
 from autograder.base.i18n import Text, same, text
 from autograder.lms import flat_names, student_folders
-from autograder.lms.downloads import Download, Pattern, System
+from autograder.lms.downloads import Download, Pattern, System, Upload
 
 PATTERNS: dict[System, Pattern] = {
     "moodle": flat_names.MOODLE,
@@ -39,9 +40,24 @@ def system_of(download: Download) -> System:
     fitting, possible = shares[best]
     if fitting and fitting > possible / 2:
         return best
-    if PATTERNS["plain"].fits(download):
+    tried = {system: counts for system, counts in shares.items() if counts[0]}
+    if not download.work and not tried:
+        raise UsageError(text("{source}: holds no submissions", source=download.name))
+    some = {path for system in tried for path in PATTERNS[system].fits(download)}
+    if _is_plain(download, some):
         return "plain"
-    raise UsageError(_unclear(download, {system: fits for system, fits in shares.items() if fits[0]}))
+    raise UsageError(_unclear(download, tried, some))
+
+
+def _is_plain(download: Download, some: set[PurePosixPath]) -> bool:
+    """Return whether there is a folder or a file per student, and no file's name says more than a person's."""
+    if not PATTERNS["plain"].fits(download):
+        return False
+    read = PATTERNS["plain"].reader(download)
+    readings = [(path, read(path)) for path in some]
+    return not any(
+        isinstance(one, Upload) and one.file == path.name and one.student == path.stem for path, one in readings
+    )
 
 
 def _share(pattern: Pattern, download: Download) -> tuple[int, int]:
@@ -50,9 +66,8 @@ def _share(pattern: Pattern, download: Download) -> tuple[int, int]:
     return len(fitting), len(fitting | set(download.work))
 
 
-def _unclear(download: Download, tried: dict[System, tuple[int, int]]) -> Text:
-    fitting_some = {path for system in tried for path in PATTERNS[system].fits(download)}
-    examples = [path for path in download.work if path not in fitting_some]
+def _unclear(download: Download, tried: dict[System, tuple[int, int]], some: set[PurePosixPath]) -> Text:
+    examples = [path for path in download.work if path not in some]
     fits = [
         text(
             "{system} ({example}) fits {fitting} of {possible} files",
@@ -62,7 +77,7 @@ def _unclear(download: Download, tried: dict[System, tuple[int, int]]) -> Text:
             possible=possible,
         )
         for system, (fitting, possible) in tried.items()
-    ] or [text("no system fits any file")]
+    ] or [text("the names of every system, and none fits")]
     return text(
         "{name}: it is not clear whose the files are, such as {example}. Tried: {tried}; one folder or one file per "
         "student does not fit either. Say where they come from with --from NAME; --from folders takes each folder "

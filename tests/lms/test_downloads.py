@@ -86,6 +86,7 @@ UNCLEAR = {
     "the assignment itself": {"tiny.ipynb": "{}"},
     "folders in folders": {"a/b/c/ann/hw.ipynb": "{}", "a/b/c/bob/hw.ipynb": "{}"},
     "one folder of several": {"hw/ann.ipynb": "{}", "hw/bob.ipynb": "{}"},
+    "one of three": {"ann_1_2_hw.ipynb": "{}", "bob.ipynb": "{}", "carl.ipynb": "{}"},
     "half of it": {"ann_1_2_hw.ipynb": "{}", "bob.tiny.ipynb": "{}", "carl.tiny.ipynb": "{}"},
 }
 
