@@ -93,7 +93,7 @@ def _uploaded_again(uploads: list[Upload]) -> set[tuple[str, str, str]]:
 def _ids(name: str) -> list[re.Match[str]]:
     """Return every place where a user and an upload may stand."""
     found = (_CANVAS_IDS.match(name, at) for at in range(1, len(name)) if name[at] == "_")
-    return [one for one in found if one is not None]
+    return [one for one in found if one is not None and not name[: one.start()].endswith("_LATE")]
 
 
 def _sizes_of(ids: re.Match[str]) -> tuple[int, int]:

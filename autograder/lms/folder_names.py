@@ -60,7 +60,7 @@ def _said(people: list[Person], folders: dict[Person, str]) -> Text:
 
 def key_of(name: str) -> str:
     """Return what two names have in common that a file system may take for one."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
 def safe_part(part: str) -> str:

@@ -44,6 +44,7 @@ _CLOCK = re.compile(r"(\d{1,2})[-:.时]?(\d\d)(?:[-:.分]?\d\d)?\s*([AP]M)?\s*$"
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _MONTHS_ELSEWHERE = {"mär": 3, "mai": 5, "okt": 10, "dez": 12, "ene": 1, "abr": 4, "ago": 8, "dic": 12, "avr": 4}
 _PERSON = {"student", "students", "stu", "user", "学生"}
+_DOCUMENTS = (".pdf", ".doc", ".docx", ".odt", ".rtf", ".html", ".htm", ".gdoc", ".rar", ".7z", ".tar", ".tgz", ".gz")
 _BRANCH = re.compile(r"-(?:main|master)$")
 
 
@@ -352,12 +353,24 @@ def _folder_reader(download: Download) -> Reader:
 
 
 def _file_reader(_download: Download) -> Reader:
-    return lambda path: Upload(path.stem, "", path.name) if path.suffix.lower() in (*CODE, ".zip") else None
+    def read(path: PurePosixPath) -> Reading:
+        is_list = path.stem.lower() in ("index", "readme", "grades")
+        is_work = path.suffix.lower() in (*CODE, ".zip", *_DOCUMENTS) and not is_list
+        return Upload(path.stem, "", path.name) if is_work else None
+
+    return read
 
 
 def _plain_reader(download: Download) -> Reader:
     depth, of_folder, of_file = _unwrapped(download), _folder_reader(download), _file_reader(download)
-    return lambda path: of_folder(path) if len(path.parts) > depth + 1 else of_file(path)
+    has_files = any(len(path.parts) == depth + 1 for path in download.work)
+
+    def read(path: PurePosixPath) -> Reading:
+        if len(path.parts) > depth + 1:
+            return of_folder(path)
+        return of_file(path) if has_files else None
+
+    return read
 
 
 def _plain_fits(download: Download) -> list[PurePosixPath]:

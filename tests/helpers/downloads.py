@@ -78,9 +78,10 @@ SAMPLES = {
             "carlexample_1003_text.html": "<p>see my page</p>",
             "danaexample_LATE_1004_link.html": "<a>here</a>",
             "team_5_1009_text.html": "<p>we are a group</p>",
+            "张三_LATE_1005_50006_text.html": "<p>uploaded</p>",
         },
         {"annexample_1001", "bobexample_1002"},
-        {"carlexample_1003", "danaexample_1004", "team_5_1009"},
+        {"carlexample_1003", "danaexample_1004", "team_5_1009", "张三_1005"},
         late={"bobexample_1002"},
     ),
     "canvas: nothing but text": Sample("canvas", {"ann_1001_text.html": "x", "bob_1002_text.html": "y"}, set(), {"ann_1001", "bob_1002"}),
@@ -297,6 +298,8 @@ SAMPLES = {
         {"ann/a.py": WORK, "Ann/a.py": WORK, "b\u00e9/a.py": WORK, "be\u0301/a.py": WORK, "CON/a.py": WORK},
         {"Ann", "ann_2", "b\u00e9", "b\u00e9_2", "CON_"},
     ),
-    "one file per student": Sample("plain", {"ann.ipynb": WORK, "bob.py": WORK, "grades.csv": "1"}, {"ann", "bob"}),
+    "one file per student": Sample(
+        "plain", {"ann.ipynb": WORK, "bob.py": WORK, "carl.pdf": "x", "grades.csv": "1", "README.html": "x"}, {"ann", "bob"}, {"carl"}
+    ),
     "one student with a helper": Sample("plain", {"ann/hw.ipynb": WORK, "ann/helper.py": WORK}, {"ann"}),
 }  # fmt: skip

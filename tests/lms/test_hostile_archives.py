@@ -70,6 +70,7 @@ NAMED_OTHERWISE = {
     "control characters": (packed(("a\x1b[2J\x07.txt", "1"), HW), "a_[2J_.txt"),
     "reversed writing": (packed(("a\u202etxt.exe", "1"), HW), "a\ufffdtxt.exe"),
     "names that Windows reserves": (packed(("CON.txt", "1"), HW), "CON_.txt"),
+    "a superscript, beside the digit": (packed(("x\u00b2.txt", "1"), HW), "x\u00b2.txt"),
     "a dot at the end": (packed(("a.txt. .", "1"), HW), "a.txt"),
 }
 NOTHING_TAKEN = {
