@@ -12,6 +12,7 @@ import typer
 
 from autograder.base.errors import UsageError
 from autograder.base.files import write_asked
+from autograder.cli import rosters
 from autograder.cli.options import (
     RESULTS,
     CourseOption,
@@ -26,9 +27,7 @@ from autograder.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from autograder.base.i18n import Language, Text
-    from autograder.lms.collecting import Collection, State
-    from autograder.lms.score_tables import Exported
+    from autograder.base.i18n import Language
     from autograder.lms.scores import Score
     from autograder.lms.submitting import HandIn
     from autograder.results.grade_report import GradeReport
@@ -83,8 +82,6 @@ _FILES = {
 
 _FORMATS = ", ".join(ScoreFormat)
 _SOURCES = ", ".join(DownloadSource)
-_MAX_NAMED = 20
-"""So many files of one kind that are nobody's are named on the screen; ``--json`` names all."""
 
 
 def collect(
@@ -108,6 +105,7 @@ def collect(
 ) -> None:
     """Put a download of submissions into submitted/<student>/<assignment>/."""
     from autograder.base.i18n import text
+    from autograder.cli import collected
     from autograder.course.course import Course
     from autograder.lms import collecting
 
@@ -125,9 +123,9 @@ def collect(
             system=source_system.value if source_system else None,
         )
         if json_output:
-            print_json(_document(collection))
+            print_json(collected.document(collection))
         else:
-            _show(collection, choose(lang))
+            collected.show(collection, choose(lang))
     if collection.refused or not collection.collected:
         raise typer.Exit(1)
 
@@ -145,6 +143,22 @@ def export(
         Path | None,
         typer.Option("--roster", metavar="FILE", help="Gradebook or worksheet exported from Canvas or Moodle."),
     ] = None,
+    column: Annotated[
+        str | None,
+        typer.Option("--column", metavar="TITLE", help="The roster's column of scores, if its title is another one."),
+    ] = None,
+    new_column: Annotated[
+        bool, typer.Option("--new-column", help="Add a column to Canvas's roster, which becomes a new assignment.")
+    ] = False,
+    scale: Annotated[
+        bool, typer.Option("--scale", help="Convert scores to the points that the roster's column is worth.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace scores, EX, N/A and comments that the roster has already.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List every change to the roster, and write nothing.")
+    ] = False,
     gradebook: Annotated[
         bool,
         typer.Option(
@@ -156,12 +170,10 @@ def export(
     lang: LangOption = None,
 ) -> None:
     """Export scores for other systems, or a folder with which they run this grader."""
-    from autograder.base.i18n import text
-
     with errors_as_exit_codes(lang):
         target = out or Path(_FILES[to])
-        if roster is not None and to not in (ScoreFormat.canvas, ScoreFormat.moodle):
-            raise UsageError(text("--roster goes with --to canvas or --to moodle"))
+        wishes = rosters.Wishes(roster, column, new_column, scale, overwrite, dry_run)
+        wishes.check(takes_a_roster=to in (ScoreFormat.canvas, ScoreFormat.moodle))
         if to in (ScoreFormat.gradescope_autograder, ScoreFormat.github_classroom):
             _export_runner(to, course, assignment, target)
             return
@@ -170,14 +182,18 @@ def export(
         if to in (ScoreFormat.gradescope, ScoreFormat.junit):
             _export_reports(to, reports, target, language)
             return
-        found = _scores(reports, assignment, course if gradebook else None, language)
-        exported = _table(to, found, roster)
-        write_asked(target, exported.content, make_folder=True)
-        for student in exported.unplaced:
-            words = text("{student}: is not in {roster}; left out", student=student, roster=roster)
-            sys.stderr.write(words.get(choose(lang)) + "\n")
-        typer.echo(str(target))
-    if exported.unplaced:
+        found = _scores(to, reports, assignment, course, language, gradebook=gradebook)
+        if roster is None:
+            write_asked(target, _table(to, found), make_folder=True)
+            typer.echo(str(target))
+            return
+        content, done = rosters.filled(found, to.value, wishes)
+        if not dry_run:
+            write_asked(target, content, make_folder=True)
+        rosters.show(done, wishes, choose(lang))
+        if not dry_run:
+            typer.echo(str(target))
+    if done.kept or done.kept_comments or done.unplaced:
         raise typer.Exit(1)
 
 
@@ -248,14 +264,22 @@ def _export_reports(to: ScoreFormat, reports: list[GradeReport], target: Path, l
     typer.echo(str(target))
 
 
-def _scores(reports: list[GradeReport], assignment: str | None, course: Path | None, language: Language) -> list[Score]:
+def _scores(
+    to: ScoreFormat,
+    reports: list[GradeReport],
+    assignment: str | None,
+    start: Path,
+    language: Language,
+    *,
+    gradebook: bool,
+) -> list[Score]:
     from autograder.base.i18n import text
     from autograder.course.course import Course
     from autograder.lms import scores
 
-    found = scores.of_reports(reports, language)
-    if course is not None:
-        root = Course.find(course).root
+    found = scores.of_reports(reports, language, _by_hand(start, reports))
+    if gradebook:
+        root = Course.find(start).root
         found = scores.with_gradebook(found, root, assignment)
         if not found:
             raise UsageError(
@@ -265,19 +289,36 @@ def _scores(reports: list[GradeReport], assignment: str | None, course: Path | N
                     assignment=assignment or text("anything"),
                 )
             )
+    names = {score.assignment for score in found}
+    if to is ScoreFormat.moodle and len(names) != 1:
+        raise UsageError(
+            text("Moodle takes one assignment per file, not {count}; choose one with --assignment", count=len(names))
+        )
     return found
 
 
-def _table(to: ScoreFormat, found: list[Score], roster: Path | None) -> Exported:
+def _by_hand(start: Path, reports: list[GradeReport]) -> list[str]:
+    """Return the assignments of which a person grades some cells, if there is a course to look at."""
+    from autograder.course.course import Course
+    from autograder.lms import scores
+
+    with suppress(UsageError):
+        sources = Course.find(start).root / "solutions"
+        names = {report.assignment for report in reports}
+        return [name for name in names if scores.is_graded_by_hand(sources / name / f"{name}.ipynb")]
+    return []
+
+
+def _table(to: ScoreFormat, found: list[Score]) -> bytes:
     from autograder.lms import score_tables
 
     match to:
         case ScoreFormat.xlsx:
             return score_tables.as_xlsx(found)
         case ScoreFormat.canvas:
-            return score_tables.as_canvas(found, roster)
+            return score_tables.as_canvas(found)
         case ScoreFormat.moodle:
-            return score_tables.as_moodle(found, roster)
+            return score_tables.as_moodle(found)
         case _:
             return score_tables.as_csv(found)
 
@@ -341,113 +382,3 @@ def _show_open(handed_in: HandIn, language: Language) -> None:
     else:
         words = text("every criterion you can see is met; grading uses others too")
     screen.print(words.get(language), markup=False, highlight=False)
-
-
-def _document(collection: Collection) -> object:
-    from dataclasses import asdict
-
-    return {
-        "system": collection.system,
-        "collected": [asdict(one) for one in collection.collected],
-        "refused": [
-            {"path": one.path, "reason": one.reason.en, "student": one.student or None} for one in collection.refused
-        ],
-        "not_taken": collection.not_taken,
-        "left_over": [{"path": one.path, "what": one.what.en} for one in collection.left_over],
-        "renamed": [words.en for words in collection.renamed],
-    }
-
-
-def _show(collection: Collection, language: Language) -> None:
-    from autograder.base.i18n import text
-
-    _show_collected(collection, language)
-    _show_refused(collection, language)
-    _show_left_over(collection, language)
-    for renamed in collection.renamed:
-        typer.echo(renamed.get(language))
-    if collection.system == "blackboard":
-        _show_zone(language)
-    found = [one.state for one in collection.collected]
-    counts = ", ".join(f"{found.count(s)} {words.get(language)}" for s, words in _states().items() if s in found)
-    words = text(
-        "{system}: {counts}; {refused} not taken; {left_over} left over",
-        system=collection.system,
-        counts=counts or text("nothing"),
-        refused=len(collection.refused),
-        left_over=len(collection.left_over),
-    )
-    typer.echo(words.get(language))
-    if "kept" in found:
-        words = text("some files differ from those collected before, which were kept; --update replaces them")
-        typer.echo(words.get(language))
-
-
-def _states() -> dict[State, Text]:
-    from autograder.base.i18n import text
-
-    return {"new": text("new"), "replaced": text("replaced"), "same": text("same"), "kept": text("kept")}
-
-
-def _show_collected(collection: Collection, language: Language) -> None:
-    from rich.text import Text as Words
-
-    from autograder.base.i18n import text
-    from autograder.report.tables import plain_table
-
-    if not collection.collected:
-        return
-    table, states = plain_table(), _states()
-    for heading in (text("student"), text("files"), text("attempts")):
-        table.add_column(heading.get(language))
-    table.add_column("")
-    for one in collection.collected:
-        late = text("{state}, late", state=states[one.state]) if one.is_late else states[one.state]
-        table.add_row(Words(one.student), Words(", ".join(one.files)), str(one.attempts), late.get(language))
-    console().print(table)
-
-
-def _show_refused(collection: Collection, language: Language) -> None:
-    """Say who has no submission now, and what was not taken of anybody."""
-    from autograder.base.i18n import text
-
-    people = collection.not_taken
-    if people:
-        words = text(
-            "nothing was taken from these students ({count}): {people}", count=len(people), people=", ".join(people)
-        )
-        sys.stderr.write(words.get(language) + "\n")
-    for refused in collection.refused:
-        words = text("{path}: {reason}; not taken", path=_shortened(refused.path), reason=refused.reason)
-        sys.stderr.write(words.get(language) + "\n")
-
-
-def _show_left_over(collection: Collection, language: Language) -> None:
-    """Name what is nobody's, by what it is."""
-    from autograder.base.i18n import text
-
-    kinds: dict[str, list[str]] = {}
-    for one in collection.left_over:
-        kinds.setdefault(one.what.get(language), []).append(_shortened(one.path))
-    for what, paths in kinds.items():
-        more = text("and {count} more (--json names all)", count=len(paths) - _MAX_NAMED).get(language)
-        named = ", ".join([*paths[:_MAX_NAMED], *([more] if len(paths) > _MAX_NAMED else [])])
-        typer.echo(text("left over ({what}): {paths}", what=what, paths=named).get(language))
-
-
-def _shortened(path: str) -> str:
-    """Return a path without the middle, if it is too long to read."""
-    return path if len(path) <= 160 else f"{path[:90]}…{path[-60:]}"
-
-
-def _show_zone(language: Language) -> None:
-    from datetime import datetime
-
-    from autograder.base.i18n import text
-
-    zone = f"{datetime.now().astimezone():%Z, UTC%z}"
-    words = text(
-        "the times in Blackboard's file names are read in this machine's zone ({zone}); TZ=... sets another",
-        zone=zone,
-    )
-    typer.echo(words.get(language))
