@@ -8,6 +8,7 @@ import sys
 import time
 import zipfile
 
+import downloads
 import pytest
 import tiny_course as tiny
 
@@ -331,3 +332,22 @@ def test_the_command(tmp_path):
     assert (
         "no such file" in autograder("collect", "nowhere.zip", "--assignment", "tiny", cwd=course.root, code=2).stderr
     )
+
+
+def test_the_command_prints_three_lists_and_json_holds_them(tmp_path):
+    course = tiny.make(tmp_path / "course")
+    download = str(downloads.SAMPLES["sakai"].write(tmp_path))
+    done = autograder("collect", download, "--assignment", "tiny", cwd=course.root, code=1)
+    assert "nothing was taken from these students (3): carl, dana, eve" in done.stderr
+    assert "eve: is named in HW1 (late)/grades.csv, but no file of theirs is there; not taken" in done.stderr
+    assert "left over (Sakai's own file): HW1 (late)/grades.csv" in done.stdout
+    assert "sakai: 2 new; 3 not taken; 5 left over" in done.stdout
+    done = autograder("collect", download, "--assignment", "tiny", "--lang", "zh", cwd=course.root, code=1)
+    assert "以下 3 名学生没有收到任何作业：carl, dana, eve" in done.stderr
+    assert "sakai：2 相同；3 个未收；5 个其余" in done.stdout
+    done = autograder("collect", download, "--assignment", "tiny", "--json", cwd=course.root, code=1)
+    document = json.loads(done.stdout)
+    assert document["not_taken"] == ["carl", "dana", "eve"]
+    assert {len(document[name]) for name in ("collected", "refused", "left_over")} == {2, 3, 5}
+    done = autograder("collect", download, "--assignment", "tiny", "--from", "moodle", cwd=course.root, code=1)
+    assert "moodle: nothing; 3 not taken; 6 left over" in done.stdout
