@@ -53,6 +53,11 @@ def cause_of(error: StudentException) -> Diagnosis | None:
     return None
 
 
+def is_of_an_exception(diagnosis: Diagnosis | None) -> bool:
+    """Is it the cause of an exception, which leaves no doubt?"""
+    return diagnosis is not None and diagnosis.id in _IDS
+
+
 _OF_TENSORS = "|".join(sorted({*dir(torch.Tensor)} - {*dir(object), "add"}))
 """What is asked of a tensor; whoever asks a list to `push`, or to `add`, means a list."""
 
@@ -253,6 +258,15 @@ _CAUSES = (
         text("`reshape` and `view` keep the number of elements; the sizes asked for have another product."),
     ),
     _Cause(
+        "nothing-to-join",
+        ("RuntimeError", "ValueError"),
+        re.compile(r"expects a non-empty TensorList|expected a non-empty list of Tensors"),
+        text(
+            "`torch.stack` and `torch.cat` refuse an empty list. Ask first whether there is anything in it, and return "
+            "what is right for nothing."
+        ),
+    ),
+    _Cause(
         "not-equal-to-concatenate",
         ("RuntimeError",),
         re.compile(
@@ -375,7 +389,7 @@ _CAUSES = (
         ),
         text(
             "A plain Python number stands where a tensor is needed. Keep the tensor (no `.item()`, `float()` "
-            "or `int()` before), or make one with `torch.tensor`."
+            "or `int()` before), or make one with `torch.tensor`. Where nothing is added up, `sum()` is a plain 0, too."
         ),
     ),
     _Cause(
@@ -542,3 +556,5 @@ _CAUSES = (
         ),
     ),
 )
+
+_IDS = frozenset(cause.id for cause in _CAUSES)

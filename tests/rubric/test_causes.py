@@ -34,6 +34,13 @@ def test_most_wrong_versions_are_named(versions):
 
 
 @pytest.mark.slow
+def test_an_exception_whose_cause_is_certain_hides_no_other_mistake(versions):
+    for version in (v for v in versions if v.name == "empty_and_generator"):
+        assert version.named["clip_gradients.generator"] == "clip-uses-up-the-generator"
+        assert "clip_gradients.skips_none" in version.named
+
+
+@pytest.mark.slow
 def test_two_mistakes_are_named_each_at_its_criterion(versions):
     both = [v for v in versions if v.name == "graph_and_mode"]
     for version in both:
