@@ -39,8 +39,8 @@ MAX_SHOWN = 80
 _FUSED: Mapping[str, tuple[str, ...]] = {
     # attention is a softmax of products, in one kernel; torch's encoder layer holds an attention
     "softmax": ("softmin", "attention", "transformer_encoder"),
-    # its activation is relu unless gelu is asked for; torch's encoder layer has the same choice
-    "relu": ("addmm_activation", "transformer_encoder"),
+    # its activation is relu unless gelu is asked for; what oneDNN fuses and torch's encoder layer have the same choice
+    "relu": ("addmm_activation", "linear_pointwise", "convolution_pointwise", "transformer_encoder"),
 }
 """What computes a watched operation inside one operation of its own, without its name."""
 

@@ -282,6 +282,74 @@ def test_an_iterator_runs_as_far_as_it_is_asked_to(open_version):
         checks.assert_written_without(student.softmax, "softmax", arguments=COUNTS[0], most=2)
 
 
+OTHERS = {
+    "softplus": "nn.functional.softplus(X, beta=1e6)",
+    "a module": "nn.Softplus(1e6)(X)",
+    "silu": "F.silu(1e6 * X) / 1e6",
+    "glu": "F.glu(torch.cat([X, 1e6 * X], -1))",
+    "leaky": "F.leaky_relu(X, 0.0)",
+    "elu": "F.elu(X, alpha=0.0)",
+    "hardtanh": "F.hardtanh(X, 0.0, 1e9)",
+    "hardswish": "F.hardswish(1e6 * X) / 1e6",
+    "shrink": "F.softshrink(X.abs() + X, 0.0) / 2",
+    "a margin": "F.margin_ranking_loss(-X, 0 * X, 0 * X + 1, reduction='none')",
+    "a hinge": "F.hinge_embedding_loss(-X, 0 * X - 1, margin=0.0, reduction='none')",
+    "a module with a margin": "nn.MarginRankingLoss(reduction='none')(-X, 0 * X, 0 * X + 1)",
+    "an operator": "torch.ops.aten.margin_ranking_loss(-X, 0 * X, 0 * X + 1, 0.0, 0)",
+    "a recurrent network": "nn.RNN(3, 3, nonlinearity='relu')(X)[0]",
+}
+PLAIN = [
+    "torch.clamp(X, min=0)",
+    "X.clamp_min(0)",
+    "torch.max(X, torch.zeros_like(X))",
+    "torch.maximum(X, torch.tensor(0.0))",
+    "torch.fmax(X, torch.zeros(()))",
+    "torch.where(X > 0, X, 0.0)",
+    "X * (X > 0)",
+    "X * torch.heaviside(X, torch.zeros(()))",
+    "(X + X.abs()) / 2",
+    "(X + torch.sqrt(X * X)) / 2",
+    "X.masked_fill(X < 0, 0)",
+    "torch.stack([X, torch.zeros_like(X)]).amax(0)",
+    "print(X) or X * (1 + torch.sign(X)) / 2",
+    "Own()(X)",
+    "nn.Parameter(X.detach()) * (X > 0)",
+    "torch.from_numpy(np.maximum(X.detach().numpy(), 0))",
+]
+RELU = "import numpy as np\nclass Own(nn.Module):\n    def forward(self, X): return X.clamp(min=0)\n"
+
+
+def written_without_any(student):
+    checks.assert_written_without(student.softmax, "relu", *checks.ACTIVATIONS, *checks.LOSSES, arguments=COUNTS)
+
+
+@pytest.mark.parametrize("calculation", OTHERS.values(), ids=OTHERS)
+def test_a_kind_holds_all_that_can_be_made_the_same(open_version, calculation):
+    student = open_version(f"{RELU}def softmax(X):\n    return {calculation}")
+    with pytest.raises(CheckFailed, match="yourself here") as caught:
+        written_without_any(student)
+    assert "code cell 2, line 5" in caught.value.text.en
+
+
+@pytest.mark.parametrize("calculation", PLAIN)
+def test_a_kind_refuses_no_plain_operation(open_version, calculation):
+    written_without_any(open_version(f"{RELU}def softmax(X):\n    return {calculation}"))
+
+
+def test_what_is_not_named_like_the_task_is_called_as_ready_made(open_version):
+    with pytest.raises(CheckFailed) as caught:
+        written_without_any(open_version("def softmax(X):\n    return F.softplus(X, beta=1e6)"))
+    assert caught.value.text.en == (
+        "`softmax` uses `F.softplus` (code cell 2, line 2), which is no less ready-made than `relu`; "
+        "you should write it yourself here"
+    )
+    assert "和 `relu` 一样是现成的" in caught.value.text.zh
+    with pytest.raises(
+        CheckFailed, match=r"^`softmax` \(code cell 2, line 1\) runs|^`softmax` uses|no less ready-made"
+    ):
+        written_without_any(open_version("softmax = nn.Softplus(beta=1e6)"))
+
+
 def test_an_argument_stays_as_it_was(open_version):
     X = torch.ones(2, 2)
     checks.assert_written_without(open_version("def softmax(X): return X.mul_(2)").softmax, "softmax", arguments=(X,))
