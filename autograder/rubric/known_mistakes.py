@@ -260,6 +260,8 @@ class KnownMistakes:
             if self._same(edits, judged, observed):
                 if judged.id in observed.failed:
                     explained.append(judged.id)
+            elif judged.id in observed.certain:
+                continue  # the exception came before whatever else there is to find
             elif judged.id not in observed.failed or self.versions.finding(edits, judged).words:
                 return []
         if observed.probe is not None:

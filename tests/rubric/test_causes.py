@@ -45,3 +45,10 @@ def test_two_mistakes_are_named_each_at_its_criterion(versions):
     both = [v for v in versions if v.name == "graph_and_mode"]
     for version in both:
         assert set(version.named) == {"evaluate_accuracy.no_graph", "evaluate_accuracy.eval_mode"}
+
+
+@pytest.mark.slow
+def test_what_an_exception_hides_is_named_where_it_shows(versions):
+    for version in (v for v in versions if v.name.startswith("each_")):
+        assert version.named["clip_gradients.together"] == "clip-each-parameter"
+        assert version.named["clip_gradients.skips_none"] == "grad-is-none"
