@@ -1,5 +1,8 @@
 """`assert_written_without`: what runs decides, in a worker and in this process; the text decides nothing."""
 
+import cProfile
+import sys
+
 import pytest
 import torch
 
@@ -15,7 +18,7 @@ from autograder.student.local import LocalRunner
 from autograder.student.source_use import Source
 
 IMPORTS = """\
-import functools, operator, pydoc, sys, threading, _thread
+import cProfile, functools, gc, io, operator, profile, pstats, pydoc, sys, threading, _thread
 from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import nn
@@ -91,6 +94,15 @@ READY_MADE = {
         "class Rows(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, X): return X.softmax(1)\n"
         "    @staticmethod\n    def backward(ctx, g): return g\ndef softmax(X): return Rows.apply(X)"
     ),
+    "while the profile is another": (
+        "def softmax(X):\n    before = sys.getprofile()\n    sys.setprofile(None)\n    Y = X.softmax(1)\n"
+        "    sys.setprofile(before)\n    return Y"
+    ),
+    "while it is measured": "def softmax(X):\n    with cProfile.Profile():\n        return torch.softmax(X, 1)",
+    "measured by a decorator": (
+        "def measured(f):\n    def inside(*given):\n        return cProfile.Profile().runcall(f, *given)\n    return inside\n"
+        "@measured\ndef softmax(X): return F.softmax(X, 1)"
+    ),
     "for large inputs only": f"def softmax(X):\n    if len(X) > 10: return torch.softmax(X, 1)\n{BODY}",
     "with gradients only": f"def softmax(X):\n    if X.requires_grad: return torch.softmax(X, 1)\n{BODY}",
 }
@@ -123,14 +135,41 @@ HONEST = {
     ),
     "in numpy": "def softmax(X):\n    E = torch.exp(X).detach().numpy()\n    return torch.from_numpy(E / E.sum(1, keepdims=True))",
     "with an import inside": f"def softmax(X):\n    import torch.nn.utils.rnn, torch.nn.functional\n    print(X)\n{BODY}",
+    "measured by cProfile": (
+        f"def by_hand(X):\n{BODY}\ndef softmax(X):\n    with cProfile.Profile() as measured:\n        Y = by_hand(X)\n"
+        "    pstats.Stats(measured, stream=io.StringIO()).sort_stats('cumtime').print_stats(5)\n    return Y"
+    ),
+    "measured from outside": f"%prun -q None\nmeasured = cProfile.Profile()\nmeasured.enable()\n{BY_HAND}",
+    "measured by a decorator": (
+        f"def by_hand(X):\n{BODY}\ndef softmax(X): return cProfile.Profile().runcall(by_hand, X)"
+    ),
+    "measured as a text": (
+        f"def by_hand(X):\n{BODY}\ndef softmax(X):\n    out = {{}}\n"
+        "    cProfile.runctx('Y = f(X)', {'f': by_hand, 'X': X}, out)\n    return out['Y']"
+    ),
+    "measured by the other module": (
+        f"def by_hand(X):\n{BODY}\ndef softmax(X): return profile.Profile().runcall(by_hand, X)"
+    ),
+    "followed by a profile": (
+        f"def by_hand(X):\n{BODY}\ndef softmax(X):\n    sys.setprofile(lambda *_: None)\n    Y = by_hand(X)\n"
+        "    sys.setprofile(None)\n    return Y"
+    ),
+    "followed by a trace": (
+        f"def by_hand(X):\n{BODY}\ndef softmax(X):\n    sys.settrace(lambda *_: None)\n    Y = by_hand(X)\n"
+        "    sys.settrace(None)\n    return Y"
+    ),
     "partly printed": f"def softmax(X):\n    print(X, X.shape, flush=True)\n{BODY}",
 }
 DISTURBING = {
-    "the profile is ended": f"def softmax(X):\n    sys.setprofile(None)\n{BODY}",
-    "the profile is another": f"def softmax(X):\n    sys.setprofile(lambda *_: None)\n{BODY}",
+    "the profile is ended": f"real = sys.setprofile\ndef softmax(X):\n    real(None)\n{BODY}",
+    "the profile is another": f"real = sys.setprofile\ndef softmax(X):\n    real(lambda *_: None)\n{BODY}",
     "the profile is put back": (
-        "def softmax(X):\n    before = sys.getprofile()\n    sys.setprofile(None)\n    Y = X.softmax(1)\n"
-        "    sys.setprofile(before)\n    return Y"
+        "end, ask = sys.setprofile, sys.getprofile\ndef softmax(X):\n    before = ask()\n    end(None)\n"
+        "    Y = X.softmax(1)\n    end(before)\n    return Y"
+    ),
+    "the profile is C's": (
+        f"real = cProfile.Profile.__base__\ndef by_hand(X):\n{BODY}\ndef softmax(X):\n    measured = real()\n"
+        "    measured.enable()\n    Y = by_hand(X)\n    measured.disable()\n    return Y"
     ),
     "new threads are not profiled": f"def softmax(X):\n    threading.setprofile(None)\n{BODY}",
     "a mode is taken away": f"def softmax(X):\n    if torch._C._len_torch_dispatch_stack(): torch._C._pop_torch_dispatch_stack(None)\n{BODY}",
@@ -209,9 +248,25 @@ def test_a_disturbed_record_is_no_proof_and_disturbs_nothing_else(open_version, 
     assert torch._C._len_torch_dispatch_stack() == 0
 
 
+def test_a_profile_of_their_own_is_theirs_again_afterwards(open_local):
+    own = "import cProfile, sys\ndef softmax(X): return cProfile.Profile().runcall(abs, X)\ndef counted(X): return X"
+    student, profiler = open_local(own), cProfile.Profile()
+    before = dict(vars(cProfile.Profile)), sys.setprofile, sys.getprofile
+    profiler.enable()
+    try:
+        checks.assert_written_without(student.softmax, "softmax", arguments=COUNTS)
+        student.counted(1)
+    finally:
+        profiler.disable()
+    assert (dict(vars(cProfile.Profile)), sys.setprofile, sys.getprofile) == before
+    assert "counted" in {getattr(entry.code, "co_name", None) for entry in profiler.getstats()}
+
+
 def test_whoever_breaks_the_recorder_breaks_one_criterion(open_runner):
     """It is theirs to break: it runs in their process."""
-    spoils = "def softmax(X):\n    found = sys.getprofile().__self__ if sys.getprofile() else None\n"
+    spoils = (
+        "def softmax(X):\n    found = next((o for o in gc.get_objects() if type(o).__name__ == 'Recorder'), None)\n"
+    )
     spoils += f"    if found: type(found).uses = property(lambda self: 'nothing')\n{BODY}"
     runner, student = open_runner(IMPORTS, spoils, "def twice(X): return 2 * X")
     with pytest.raises(BadReply):
