@@ -14,6 +14,7 @@ import torch
 from autograder.base.errors import StudentException
 from autograder.base.i18n import Text, text
 from autograder.results.grade_report import Diagnosis
+from autograder.rubric.sizes import words_with_sizes
 
 
 class _Cause(NamedTuple):
@@ -49,7 +50,7 @@ def cause_of(error: StudentException) -> Diagnosis | None:
             and cause.message.search(error.message)
             and (cause.line is None or any(map(cause.line.search, error.lines if cause.outer else error.lines[-1:])))
         ):
-            return Diagnosis(id=cause.id, text=cause.words)
+            return Diagnosis(id=cause.id, text=words_with_sizes(cause.id, error.message) or cause.words)
     return None
 
 

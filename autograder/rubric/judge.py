@@ -154,10 +154,10 @@ class Judge:
         is_other = any(found is not None and found[1] is ANOTHER_ORDER for found in self._differences.values())
         return self.student.reordered() if is_other else self.student
 
-    def tells_first(self, exercise: str, function: str) -> bool:
-        """Is this the first time that something is told about a function in an exercise?"""
-        is_first = (exercise, function) not in self._told
-        self._told.add((exercise, function))
+    def tells_first(self, exercise: str, what: str) -> bool:
+        """Is this the first time that something is told in an exercise, about a function or a limit?"""
+        is_first = (exercise, what) not in self._told
+        self._told.add((exercise, what))
         return is_first
 
     def seed_criterion(self, judged: Criterion) -> None:

@@ -213,6 +213,17 @@ def _in_order(judge: Judge, judged: Criterion) -> tuple[Text, Diagnosis | None]:
     return text("With the parameters in the order asked: {message}", message=message), diagnosis
 
 
+def _with_limit_once(judge: Judge, judged: Criterion, error: StudentException) -> Text:
+    """The words of an exception; a limit that an exercise has named already is only referred to."""
+    if error.limit is None or judge.tells_first(judged.exercise, error.limit.en):
+        return error.text
+    refers = text("the same limit as above")
+    return Text(
+        en=error.text.en.removesuffix(error.limit.en) + refers.en,
+        zh=error.text.zh.removesuffix(error.limit.zh) + refers.zh,
+    )
+
+
 def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Outcome, Text, Diagnosis | None]:
     """Return what an exception means: who is at fault, and what the student reads."""
     from autograder.rubric.checks import CheckFailed
@@ -229,7 +240,7 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
     if isinstance(error, StudentException):
         from autograder.rubric.exceptions import cause_of
 
-        return "failed", error.text, cause_of(error)
+        return "failed", _with_limit_once(judge, judged, error), cause_of(error)
     if isinstance(error, StudentError):
         return "failed", error.text, None
     if isinstance(error, pytest.skip.Exception):

@@ -138,3 +138,13 @@ def test_a_command_that_nobody_misses_is_passed_over(open_student, source):
     student = open_student(source, "def f(): return 1")
     assert student.runner.problems == ()
     assert student.f() == 1
+
+
+def test_a_limit_is_explained_where_it_is_met_first_and_referred_to_elsewhere(open_student):
+    student = open_student("x = 1\nopen('a', 'w')", "open('b', 'w')", "def f(): return 1", "input()")
+    first, second, third = student.runner.problems
+    assert FILES in first.text.en
+    assert FILES not in second.text.en
+    assert second.text.en.endswith("\nthe same limit as in code cell 1, line 2")
+    assert second.text.zh.endswith("\n与代码单元格 1，第 2 行遇到的限制相同")
+    assert "nobody is there to answer input()" in third.text.en
