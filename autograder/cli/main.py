@@ -110,15 +110,12 @@ def grade(
     """Grade submissions: nbgrader's submitted/ tree, or any notebooks, .py files or folders."""
     from autograder.base.i18n import text
     from autograder.course.course import Course
-    from autograder.gradebook.nbgrader_course import check_config
 
     with errors_as_exit_codes(lang):
         if scheduler and engine is not EngineChoice.dask:
             raise UsageError(text("--scheduler goes with --engine dask"))
         found = Course.find(course)
         graded = [found.assignment(assignment)] if assignment else found.assignments().values()
-        if not no_gradebook:
-            check_config(found.root)
         scratch_mb = max(one.settings.limits.scratch_mb for one in graded)
         language = choose(lang)
         place = _engine(engine, scheduler, jobs, unsafe=unsafe_no_sandbox, scratch_mb=scratch_mb, language=language)
@@ -296,7 +293,7 @@ def _grade_all(
         raise UsageError(
             text("{submitted}: there is no such folder; name the submissions to grade", submitted=course.submitted)
         )
-    jobs = find_jobs(paths or [course.submitted], names, course.others(names))
+    jobs = find_jobs(paths or [course.submitted], names, course.others(names), folders=course.folders)
     if not jobs:
         places = ", ".join(map(str, paths or [course.submitted]))
         raise UsageError(
