@@ -42,8 +42,8 @@ MAX_PAIRS = 30
 """So many pairs of mutants are tried: it bounds what a submission costs that fails everything."""
 MAX_BROKEN = 3
 """Where more exercises have not passed, only single mutants are looked for: that is many times cheaper."""
-DRAWS = 3
-"""So often a version draws its own random numbers, to see what depends on them."""
+DRAWS = 12
+"""So often at most a version draws its own random numbers, to see what depends on them."""
 NOT_WRITTEN = "NotImplementedError"
 NOT_PROBED = ("StudentCrash", "StudentError", "StudentTimeout", "BadReply")
 """How findings begin after which nothing more is asked: it is missing, or does not return."""
@@ -325,8 +325,14 @@ class KnownMistakes:
 
     def _can_be_chance(self, edits: Edits, judged: Criterion, other: Finding) -> bool:
         """Does what a criterion finds in a version depend on what the version draws, and can it come to this?"""
-        draws = [self.versions.finding(edits, judged, draw=draw) for draw in range(DRAWS)]
-        return not all(draw.agrees(draws[0]) for draw in draws) and any(draw.resembles(other) for draw in draws)
+        first = self.versions.finding(edits, judged)
+        varies, comes_to_this = False, first.resembles(other)
+        for draw in range(1, DRAWS):
+            found = self.versions.finding(edits, judged, draw=draw)
+            varies, comes_to_this = varies or not found.agrees(first), comes_to_this or found.resembles(other)
+            if varies and comes_to_this:
+                return True
+        return False
 
     def _is_deadly(self, edits: Edits) -> bool:
         return name_of(edits) in self.deadly or any(version.id in self.deadly for version in edits)
