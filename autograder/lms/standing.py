@@ -5,6 +5,7 @@ Nothing is run for it: how a check ended and what was handed in is in `autograde
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -139,8 +140,8 @@ def find(start: Path) -> tuple[list[AssignmentStanding], list[QuizStanding]]:
     """
     if not start.is_dir():
         raise UsageError(text("{path}: there is no such file or folder", path=start), for_students=True)
-    root = _root(start.resolve())
-    assignments = [AssignmentStanding.of(one) for one in _assignments(root)]
+    root, released_to = _places(start.resolve())
+    assignments = [AssignmentStanding.of(one) for one in _assignments(released_to)]
     quizzes = list(_quizzes(root, start))
     if not (assignments or quizzes):
         words = text(
@@ -150,23 +151,24 @@ def find(start: Path) -> tuple[list[AssignmentStanding], list[QuizStanding]]:
     return assignments, quizzes
 
 
-def _root(start: Path) -> Path:
-    """Return the course's folder, or the one that holds the assignment's; else this one."""
+def _places(start: Path) -> tuple[Path, Path]:
+    """Return the folder that everything lies in, and the one with what students have of the assignments.
+
+    In a course these are its own and the one of what was released; elsewhere both are the folder around the assignment.
+    """
     try:
-        return Course.find(start).root
+        course = Course.find(start)
+        return course.root, course.release
     except UsageError:
         pass
-    try:
-        return find_assignment(start).directory.parent
-    except (UsageError, ConfigError):
-        return start
+    with contextlib.suppress(UsageError, ConfigError):
+        start = find_assignment(start).directory.parent
+    return start, start
 
 
-def _assignments(root: Path) -> Iterator[Assignment]:
-    """Yield what students have: of a course, what was released."""
-    for folder in (root, root / "assignments"):
-        for settings in sorted(folder.glob("*/assignment.yaml")):
-            yield Assignment.load(settings.parent)
+def _assignments(folder: Path) -> Iterator[Assignment]:
+    for settings in sorted(folder.glob("*/assignment.yaml")):
+        yield Assignment.load(settings.parent)
 
 
 def _quizzes(root: Path, start: Path) -> Iterator[QuizStanding]:

@@ -129,10 +129,8 @@ class Versions:
     def needed_by(self, exercise: str) -> set[str]:
         """The exercises whose functions the reference calls in this one: what breaks there shows here as well."""
         owners = self._judge.assignment.exercise_of
-        called = {
-            owners[name] for name in _names_from_outside(self._answers.solutions.get(exercise, "")) if name in owners
-        }
-        return called - {exercise}
+        names = _names_from_outside(self._answers.solutions.get(exercise, ""))
+        return {owners[name] for name in names if name in owners} - {exercise}
 
     def are_compatible(self, edits: Edits) -> bool:
         """Can all of these edits be made, one after the other?"""
