@@ -1,0 +1,45 @@
+"""A Dask cluster that only this process reaches: scheduler and Dask workers are its threads, and none opens a port.
+
+Whoever connects to a scheduler runs code with its rights. What nobody can connect to needs neither keys nor passwords.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from distributed import Scheduler, SpecCluster, Worker
+
+
+class _WithoutPort:
+    """Part of a Dask node that would listen for browsers, whether or not anybody asked for a dashboard."""
+
+    def start_http_server(self, *_: Any, **__: Any) -> None:
+        """Listen nowhere."""
+
+
+class _ClosedScheduler(_WithoutPort, Scheduler):
+    """A scheduler without a port."""
+
+
+class _ClosedWorker(_WithoutPort, Worker):
+    """A Dask worker without a port."""
+
+
+class ClosedCluster(SpecCluster):
+    """A scheduler and Dask workers of one thread each, in this process; a context manager.
+
+    Args:
+        workers: how many Dask workers.
+        folder: where they keep their files; nobody else may enter it.
+    """
+
+    def __init__(self, workers: int, folder: Path) -> None:
+        inside = {"protocol": "inproc://", "dashboard": False}
+        options = {"nthreads": 1, "memory_limit": 0, "local_directory": str(folder), **inside}
+        super().__init__(
+            scheduler={"cls": _ClosedScheduler, "options": {"port": 0, **inside}},
+            workers={number: {"cls": _ClosedWorker, "options": options} for number in range(workers)},
+            silence_logs=logging.CRITICAL,
+        )
