@@ -6,7 +6,6 @@ Whoever connects to a scheduler runs code with its rights. What nobody can conne
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Any
 
 from distributed import Scheduler, SpecCluster, Worker
@@ -32,13 +31,12 @@ class ClosedCluster(SpecCluster):
 
     Args:
         workers: how many Dask workers.
-        folder: where they keep their files; nobody else may enter it.
     """
 
-    def __init__(self, workers: int, folder: Path) -> None:
+    def __init__(self, workers: int) -> None:
         inside = {"protocol": "inproc://", "dashboard": False}
-        options = {"nthreads": 1, "memory_limit": 0, "local_directory": str(folder), **inside}
-        super().__init__(
+        options = {"nthreads": 1, "memory_limit": 0, **inside}
+        super().__init__(  # type: ignore[no-untyped-call]  # distributed annotates only part of itself
             scheduler={"cls": _ClosedScheduler, "options": {"port": 0, **inside}},
             workers={number: {"cls": _ClosedWorker, "options": options} for number in range(workers)},
             silence_logs=logging.CRITICAL,

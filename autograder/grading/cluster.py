@@ -215,10 +215,12 @@ class Cluster:
         logging.disable(logging.CRITICAL)  # one line of ours says what is wrong
         where: Any = self.address
         try:
+            # Dask's own folder for temporary files has a name that others could have taken before
+            folder = self._stack.enter_context(RunFolder())
+            self._stack.enter_context(dask.config.set({"temporary-directory": str(folder)}))
             if where is None:
                 self._stack.enter_context(dask.config.set({"distributed.worker.profile.enabled": False}))
-                folder = self._stack.enter_context(RunFolder())
-                where = self._stack.enter_context(ClosedCluster(self.processes, folder))
+                where = self._stack.enter_context(ClosedCluster(self.processes))
             self._client = self._stack.enter_context(
                 Client(where, timeout=_CONNECT_S, set_as_default=False, security=security)
             )
@@ -233,6 +235,18 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(*_CONNECTION_LOST):
             self._stack.close()
+
+    @property
+    def warning(self) -> Text | None:
+        """What the instructor should know of a scheduler elsewhere."""
+        if self.address is None or has_tls(self.address):
+            return None
+        return text(
+            "{address}: without TLS, everybody who reaches this scheduler can run code there and read the course key "
+            "and the hidden rubrics; start scheduler and workers with --tls-ca-file, --tls-cert and --tls-key, and "
+            "give grade the same options",
+            address=self.address,
+        )
 
     def grade(self, jobs: Sequence[Job], assignment: Assignment, key: bytes) -> Iterator[GradeReport]:
         """Grade submissions of one assignment; see `batch.grade`.
