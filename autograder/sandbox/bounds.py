@@ -18,7 +18,7 @@ MAX_RANGE = 1 << 20
 """Numbers in all ranges of a value together; lists of so many would not fit in a frame either."""
 MAX_INT_BITS = 14_000
 """Python writes no integer in decimal that has many more."""
-MAX_EMPTY = 1 << 24
+MAX_EMPTY = 1 << 20
 """So many elements a tensor without any may seem to have if its dimensions of size 0 are left out."""
 MAX_NAMED = 256 << 20
 """Bytes of the tensors in a value, each counted as often as the value names it."""

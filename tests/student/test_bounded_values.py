@@ -20,6 +20,7 @@ from autograder.base.errors import StudentError
 from autograder.sandbox import bounds
 from autograder.sandbox.wire import Connection, Decoder, WireError
 from autograder.student.calls import describe
+from autograder.student.remote import RemoteObject
 
 USES = {
     "iterates": lambda v: sum(1 for _ in v),
@@ -84,7 +85,7 @@ def use(value):
             each(value)
         except TimeoutError:
             raise
-        except (Exception, AssertionError):
+        except Exception:  # noqa: BLE001
             continue
 
 
@@ -133,7 +134,7 @@ VALUES = {
     "one tensor often": "[torch.zeros(1 << 22)] * 10_000",
     "empty with rows": "torch.empty(1 << 60, 0)",
     "empty with many rows": "torch.empty(1 << 30, 0)",
-    "empties with rows": "[torch.empty(1 << 24, 0)] * 10_000",
+    "empties with rows": "[torch.empty(1 << 20, 0)] * 10_000",
     "empty array": "np.empty((0, 1 << 40))",
     "sparse": "torch.sparse_coo_tensor(torch.tensor([[0], [0]]), torch.ones(1), (1 << 30, 1 << 30))",
     "small sparse": "torch.eye(3).to_sparse()",
@@ -169,9 +170,9 @@ VALUES = {
 def test_a_value_costs_its_rubric_no_more_than_it_may(open_student, capsys, name):
     student = open_student(
         f"import torch, numpy as np\ndef f(): return {VALUES[name]}\ndef g(): return 1",
-        call_s=3,
-        cell_s=5,
-        submission_s=15,
+        call_s=2,
+        cell_s=2,
+        submission_s=4,
         memory_mb=1024,
     )
     with bounded():
@@ -180,7 +181,7 @@ def test_a_value_costs_its_rubric_no_more_than_it_may(open_student, capsys, name
         except StudentError:
             value = None
         use(value)
-    if name not in ("generator", "generator of heavy things", "iterator", "lying length"):
+    if not isinstance(value, RemoteObject):  # to walk through one may take what is left of the submission's time
         assert student.g() == 1
 
 
@@ -193,18 +194,18 @@ def leaf(draw):
     return draw.choice(
         [
             draw.randrange(-5, 5),
-            10 ** draw.randrange(18, 4000),
-            {"i": hex(draw.getrandbits(draw.choice([64, 13_990, 39_000])))},
+            10 ** draw.randrange(18, 400),
+            {"i": hex(draw.getrandbits(draw.choice([64, 800, 13_990])))},
             {"i": hex(P * draw.randrange(1 << 40))},
-            {"r": [0, 10 ** draw.randrange(1, 30), 1]},
-            {"r": [0, -(10**6), -1]},
+            {"r": [0, -(10 ** draw.randrange(4)), -1]},
+            {"r": [0, 10 ** draw.choice([1, 1, 2, 2, 4, 20]), 1]},
             {"f": draw.choice(["nan", "inf", "-inf"])},
             {"c": [float(10**15 - 1_000_003 * (i := draw.randrange(1 << 20))), float(i)]},
             {"s": [None, draw.randrange(9), None]},
             {"d": "bool"},
             {"t": draw.randrange(4)},
             {"n": draw.randrange(4)},
-            "x" * draw.choice([0, 1, 50_000]),
+            "x" * draw.choice([0, 1, 90]),
             None,
             True,
         ]
@@ -221,15 +222,18 @@ def tree(draw, depth=0):
             inner = draw.choice([[inner], {"u": [inner]}])
         return inner
     some = [tree(draw, depth + 1) for _ in range(draw.randrange(1, 5))]
-    many = [leaf(draw) for _ in range(draw.choice([0, 0, 100, 3000]))] + some * draw.choice([1, 1, 1, 500])
+    many, one = list(some), leaf(draw)
+    if not depth:  # else it would grow with each level
+        many = some * draw.choice([1, 1, 50]) + [one] * draw.choice([0, 0, 500])
+        many += [leaf(draw) for _ in range(draw.choice([0, 0, 100]))]
     if kind == "m":
-        return {"m": [[inner if not isinstance(inner, list) else {"u": inner}, 1] for inner in many]}
+        return {"m": [[{"u": [{"i": hex(P * draw.randrange(1 << 40))}, draw.randrange(9)]}, inner] for inner in many]}
     return many if kind == "l" else {kind: many}
 
 
 ENTRIES = [
     ["float32", [2, 2], False, True, 16],
-    ["bool", [0, 1 << 23], False, True, 0],
+    ["bool", [0, 1 << 19], False, True, 0],
     ["complex64", [3, 1], True, True, 24],
     ["float64", [1 << 17], False, True, 1 << 20],
 ]
@@ -263,7 +267,7 @@ def accepted(content):
 @pytest.mark.parametrize("seed", range(4))
 def test_hostile_trees_are_refused_or_can_be_used(capsys, seed):
     draw, taken = random.Random(seed), 0
-    for _ in range(25):
+    for _ in range(40):
         content = frame(draw)
         with bounded():
             try:
@@ -272,7 +276,7 @@ def test_hostile_trees_are_refused_or_can_be_used(capsys, seed):
                 continue
             taken += 1
             use(value)
-    assert taken > 2
+    assert 10 < taken < 40
 
 
 @pytest.mark.parametrize(
@@ -284,7 +288,7 @@ def test_hostile_trees_are_refused_or_can_be_used(capsys, seed):
         [{"i": hex(P * n)} for n in range(10, 100)],
         {"m": [[{"u": [{"i": hex(P * n)}]}, 0] for n in range(10, 100)]},
         [{"t": 3}] * (bounds.MAX_NAMED >> 20) + [{"t": 3}],
-        [{"t": 1}] * 100,
+        [{"t": 1}] * 1000,
     ],
     ids=["range", "ranges", "number", "hashes", "keys", "one tensor often", "empty tensors"],
 )
