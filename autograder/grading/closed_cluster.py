@@ -1,6 +1,6 @@
 """A Dask cluster that only this process reaches: scheduler and Dask workers are its threads, and none opens a port.
 
-Whoever connects to a scheduler runs code with its rights. What nobody can connect to needs neither keys nor passwords.
+All who connect to a scheduler can run code with its rights. What nobody can connect to needs no keys and no passwords.
 """
 
 from __future__ import annotations

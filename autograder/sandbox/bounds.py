@@ -1,8 +1,8 @@
 """How large a value may be that one process sends to another, beyond the bytes it takes on the way.
 
 A few bytes can stand for much: a range of a quintillion numbers, a tensor of no elements but a trillion rows, a list
-that names one tensor ten thousand times, keys that share one hash. Whoever receives such a value walks through it,
-sorts, prints and looks things up in it, so both sides refuse what that would take for ever.
+that names one tensor ten thousand times, keys that share one hash. Those who receive such a value walk through it,
+sort it, print it and look things up in it, so both sides refuse what that would take for ever.
 """
 
 from __future__ import annotations
