@@ -137,7 +137,6 @@ def regrade(
     """Grade again after a rubric has changed: show who moves and why; with --yes let it count."""
     from autograder.base.i18n import text
     from autograder.course.course import Course
-    from autograder.gradebook.nbgrader_course import check_config
     from autograder.grading.batch import default_jobs
     from autograder.grading.regrade import Regrading
     from autograder.report import moves as report
@@ -146,8 +145,6 @@ def regrade(
         language = choose(lang)
         found = Course.find(course)
         graded = found.assignment(assignment)
-        if not no_gradebook:
-            check_config(found.root)
         confined = must_confine(unsafe=unsafe_no_sandbox, scratch_mb=graded.settings.limits.scratch_mb)
         again = Regrading(found, graded, results)
         with progress(len(again), language, quiet=json_output) as advance:

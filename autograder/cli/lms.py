@@ -12,6 +12,7 @@ import typer
 
 from autograder.base.errors import UsageError
 from autograder.base.files import write_asked
+from autograder.cli import rosters
 from autograder.cli.options import (
     RESULTS,
     CourseOption,
@@ -28,7 +29,6 @@ from autograder.cli.options import (
 if TYPE_CHECKING:
     from autograder.base.i18n import Language
     from autograder.lms.collecting import Collection
-    from autograder.lms.score_tables import Exported
     from autograder.lms.scores import Score
     from autograder.lms.submitting import HandIn
     from autograder.results.grade_report import GradeReport
@@ -113,6 +113,22 @@ def export(
         Path | None,
         typer.Option("--roster", metavar="FILE", help="Gradebook or worksheet exported from Canvas or Moodle."),
     ] = None,
+    column: Annotated[
+        str | None,
+        typer.Option("--column", metavar="TITLE", help="The roster's column of scores, if its title is another one."),
+    ] = None,
+    new_column: Annotated[
+        bool, typer.Option("--new-column", help="Add a column to Canvas's roster, which becomes a new assignment.")
+    ] = False,
+    scale: Annotated[
+        bool, typer.Option("--scale", help="Convert scores to the points that the roster's column is worth.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace scores, EX, N/A and comments that the roster has already.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List every change to the roster, and write nothing.")
+    ] = False,
     gradebook: Annotated[
         bool,
         typer.Option(
@@ -124,12 +140,10 @@ def export(
     lang: LangOption = None,
 ) -> None:
     """Export scores for other systems, or a folder with which they run this grader."""
-    from autograder.base.i18n import text
-
     with errors_as_exit_codes(lang):
         target = out or Path(_FILES[to])
-        if roster is not None and to not in (ScoreFormat.canvas, ScoreFormat.moodle):
-            raise UsageError(text("--roster goes with --to canvas or --to moodle"))
+        wishes = rosters.Wishes(roster, column, new_column, scale, overwrite, dry_run)
+        wishes.check(takes_a_roster=to in (ScoreFormat.canvas, ScoreFormat.moodle))
         if to in (ScoreFormat.gradescope_autograder, ScoreFormat.github_classroom):
             _export_runner(to, course, assignment, target)
             return
@@ -138,14 +152,18 @@ def export(
         if to in (ScoreFormat.gradescope, ScoreFormat.junit):
             _export_reports(to, reports, target, language)
             return
-        found = _scores(reports, assignment, course if gradebook else None, language)
-        exported = _table(to, found, roster)
-        write_asked(target, exported.content, make_folder=True)
-        for student in exported.unplaced:
-            words = text("{student}: is not in {roster}; left out", student=student, roster=roster)
-            sys.stderr.write(words.get(choose(lang)) + "\n")
-        typer.echo(str(target))
-    if exported.unplaced:
+        found = _scores(to, reports, assignment, course, language, gradebook=gradebook)
+        if roster is None:
+            write_asked(target, _table(to, found), make_folder=True)
+            typer.echo(str(target))
+            return
+        content, done = rosters.filled(found, to.value, wishes)
+        if not dry_run:
+            write_asked(target, content, make_folder=True)
+        rosters.show(done, wishes, choose(lang))
+        if not dry_run:
+            typer.echo(str(target))
+    if done.kept or done.kept_comments or done.unplaced:
         raise typer.Exit(1)
 
 
@@ -216,14 +234,22 @@ def _export_reports(to: ScoreFormat, reports: list[GradeReport], target: Path, l
     typer.echo(str(target))
 
 
-def _scores(reports: list[GradeReport], assignment: str | None, course: Path | None, language: Language) -> list[Score]:
+def _scores(
+    to: ScoreFormat,
+    reports: list[GradeReport],
+    assignment: str | None,
+    start: Path,
+    language: Language,
+    *,
+    gradebook: bool,
+) -> list[Score]:
     from autograder.base.i18n import text
     from autograder.course.course import Course
     from autograder.lms import scores
 
-    found = scores.of_reports(reports, language)
-    if course is not None:
-        root = Course.find(course).root
+    found = scores.of_reports(reports, language, _by_hand(start, reports))
+    if gradebook:
+        root = Course.find(start).root
         found = scores.with_gradebook(found, root, assignment)
         if not found:
             raise UsageError(
@@ -233,19 +259,36 @@ def _scores(reports: list[GradeReport], assignment: str | None, course: Path | N
                     assignment=assignment or text("anything"),
                 )
             )
+    names = {score.assignment for score in found}
+    if to is ScoreFormat.moodle and len(names) != 1:
+        raise UsageError(
+            text("Moodle takes one assignment per file, not {count}; choose one with --assignment", count=len(names))
+        )
     return found
 
 
-def _table(to: ScoreFormat, found: list[Score], roster: Path | None) -> Exported:
+def _by_hand(start: Path, reports: list[GradeReport]) -> list[str]:
+    """Return the assignments of which a person grades some cells, if there is a course to look at."""
+    from autograder.course.course import Course
+    from autograder.lms import scores
+
+    with suppress(UsageError):
+        sources = Course.find(start).root / "solutions"
+        names = {report.assignment for report in reports}
+        return [name for name in names if scores.is_graded_by_hand(sources / name / f"{name}.ipynb")]
+    return []
+
+
+def _table(to: ScoreFormat, found: list[Score]) -> bytes:
     from autograder.lms import score_tables
 
     match to:
         case ScoreFormat.xlsx:
             return score_tables.as_xlsx(found)
         case ScoreFormat.canvas:
-            return score_tables.as_canvas(found, roster)
+            return score_tables.as_canvas(found)
         case ScoreFormat.moodle:
-            return score_tables.as_moodle(found, roster)
+            return score_tables.as_moodle(found)
         case _:
             return score_tables.as_csv(found)
 

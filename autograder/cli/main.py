@@ -105,15 +105,12 @@ def grade(
 ) -> None:
     """Grade submissions: nbgrader's submitted/ tree, or any notebooks, .py files or folders."""
     from autograder.course.course import Course
-    from autograder.gradebook.nbgrader_course import check_config
 
     place = Place(engine, scheduler, (tls_ca_file, tls_cert, tls_key))
     with errors_as_exit_codes(lang):
         place.check()
         found = Course.find(course)
         graded = [found.assignment(assignment)] if assignment else found.assignments().values()
-        if not no_gradebook:
-            check_config(found.root)
         scratch_mb = max(one.settings.limits.scratch_mb for one in graded)
         language = choose(lang)
         opened = place.opened(jobs, unsafe=unsafe_no_sandbox, scratch_mb=scratch_mb, language=language)
@@ -291,7 +288,7 @@ def _grade_all(
         raise UsageError(
             text("{submitted}: there is no such folder; name the submissions to grade", submitted=course.submitted)
         )
-    jobs = find_jobs(paths or [course.submitted], names, course.others(names))
+    jobs = find_jobs(paths or [course.submitted], names, course.others(names), folders=course.folders)
     if not jobs:
         places = ", ".join(map(str, paths or [course.submitted]))
         raise UsageError(

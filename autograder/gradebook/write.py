@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from autograder.base.errors import ConfigError
 from autograder.base.files import FolderInPlace
 from autograder.base.i18n import Text, printable, same, text
+from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Assignment, Course
 from autograder.course.jobs import Job, find_jobs
 from autograder.gradebook import autograded, nbgrader_course, released_notebook
@@ -113,7 +114,7 @@ class SubmissionInTree:
 
 def _entries(course: Course, reports: Sequence[GradeReport]) -> Iterator[SubmissionInTree]:
     names = sorted({report.assignment for report in reports})
-    jobs = {(job.assignment, job.student): job for job in find_jobs([course.submitted], names)}
+    jobs = {(job.assignment, job.student): job for job in find_jobs([course.submitted], names, folders=course.folders)}
     for report in sorted(reports, key=lambda r: (r.assignment, r.student)):
         job: Job | None = jobs.get((report.assignment, report.student))
         folder = course.submitted / report.student / report.assignment
@@ -132,7 +133,7 @@ class _AssignmentWriter:
         from traitlets import TraitError
 
         self._nbgrader, self._gradebook, self._assignment, self._outcome = nbgrader, gradebook, assignment, outcome
-        self._config_file = nbgrader.root / nbgrader_course.CONFIG_FILE
+        self._config_file = nbgrader.root / CONFIG_FILE
         try:
             with nbgrader.own_modules():
                 self._converter = Autograde(coursedir=nbgrader.folders, parent=nbgrader.app)

@@ -19,7 +19,7 @@ from ruamel.yaml.util import load_yaml_guess_indent
 from autograder.base.errors import ConfigError, UsageError
 from autograder.base.files import write_asked
 from autograder.base.i18n import text
-from autograder.course.course import Assignment
+from autograder.course.course import Assignment, Course
 from autograder.quiz.exports import notebook
 from autograder.quiz.exports.losses import Loss
 from autograder.quiz.proofs import certificates
@@ -40,7 +40,7 @@ from autograder.quiz.rubric import criteria
 HERE = Path(__file__)
 globals().update(
     criteria(
-        HERE.parents[3] / {quiz!r},
+        HERE.parents[{levels}] / {quiz!r},
         kept=HERE.with_name({kept!r}),
         sha256={sha256!r},
     )
@@ -67,12 +67,12 @@ def grade_cells(quiz_file: Path) -> set[str]:
     return {f"test_{notebook.exercise_name(question)}" for question in loading.load(quiz_file).questions}
 
 
-def release(quiz_file: Path, course: Path) -> tuple[str, list[Loss]]:
+def release(quiz_file: Path, course: Course) -> tuple[str, list[Loss]]:
     """Make or renew the assignment of a quiz; return its name, and what a notebook cannot do.
 
     Args:
         quiz_file: a quiz in the course's folder.
-        course: the folder with ``solutions/`` and ``assignments/``.
+        course: where the assignment goes.
 
     Raises:
         UsageError: the quiz is outside the course, or an assignment of this name was not made from a quiz.
@@ -80,9 +80,9 @@ def release(quiz_file: Path, course: Path) -> tuple[str, list[Loss]]:
     """
     name = name_of(quiz_file)
     quiz, variants = _load(quiz_file)
-    solution, handed_out = course / "solutions" / name, course / "assignments" / name
+    solution, handed_out = course.source / name, course.release / name
     rubric = solution / "private" / f"test_{name}.py"
-    content = _rubric(quiz_file, course, quiz, variants)
+    content = _rubric(rubric, quiz_file, course, quiz, variants)
     if solution.exists() and not (rubric.is_file() and _MADE_BY in rubric.read_text(encoding="utf-8")):
         raise UsageError(
             text("{solution}: already exists and was not made from a quiz; rename one of the two", solution=solution)
@@ -103,13 +103,13 @@ def release(quiz_file: Path, course: Path) -> tuple[str, list[Loss]]:
     return name, notebook.losses(quiz)
 
 
-def add_to(assignment: Assignment, quiz_file: Path, course: Path) -> list[Loss]:
+def add_to(assignment: Assignment, quiz_file: Path, course: Course) -> list[Loss]:
     """Append a quiz to an assignment's source, or renew it there; return what a notebook cannot do.
 
     Args:
-        assignment: the folder in ``solutions/``.
+        assignment: what students will get it with; the folder with the solutions.
         quiz_file: a quiz in the course's folder.
-        course: the folder with ``solutions/``.
+        course: its course.
 
     Raises:
         UsageError: the quiz is outside the course, or another quiz in the assignment conflicts with it.
@@ -135,7 +135,7 @@ def add_to(assignment: Assignment, quiz_file: Path, course: Path) -> list[Loss]:
             settings: content,
             assignment.notebook: notebook.written(source | {"cells": [*kept, *cells]}),
             assignment.private / _kept_name(quiz_file): _kept(quiz_file, quiz),
-            rubric: _rubric(quiz_file, course, quiz, variants),
+            rubric: _rubric(rubric, quiz_file, course, quiz, variants),
             **visible,  # last: it records which questions to replace next time
         }
     )
@@ -184,19 +184,23 @@ def _load(quiz_file: Path) -> tuple[Quiz, Mapping[str, list[Variant]]]:
     return quiz, certificates.variants_of(quiz, certificates.load(quiz_file, quiz))
 
 
-def _rubric(quiz_file: Path, course: Path, quiz: Quiz, variants: Mapping[str, Sequence[Variant]]) -> str:
+def _rubric(
+    rubric: Path, quiz_file: Path, course: Course, quiz: Quiz, variants: Mapping[str, Sequence[Variant]]
+) -> str:
+    root = course.root.resolve()
     try:
-        where = quiz_file.resolve().relative_to(course.resolve()).as_posix()
+        where = quiz_file.resolve().relative_to(root).as_posix()
+        levels = len(rubric.resolve().relative_to(root).parts) - 1
     except ValueError:
         raise UsageError(
             text(
                 "{quiz_file}: is outside the course {course}, so grading would not find it",
                 quiz_file=quiz_file,
-                course=course,
+                course=root,
             )
         ) from None
     sha256 = certificates.fingerprint_of_quiz(quiz, variants)
-    return _RUBRIC.format(quiz=where, kept=_kept_name(quiz_file), sha256=sha256, made_by=_MADE_BY)
+    return _RUBRIC.format(levels=levels, quiz=where, kept=_kept_name(quiz_file), sha256=sha256, made_by=_MADE_BY)
 
 
 def _kept_name(quiz_file: Path) -> str:

@@ -234,7 +234,7 @@ def test_a_quiz_in_an_assignment_is_renewed_with_other_questions_and_after_a_kil
 
     def put_in(*names):
         tiny.make(tmp_path, head + "questions:\n" + "".join(asked % name for name in names))
-        assignment.add_to(Course(tmp_path).assignment("tiny"), tmp_path / "quizzes/tiny.yaml", tmp_path)
+        assignment.add_to(Course(tmp_path).assignment("tiny"), tmp_path / "quizzes/tiny.yaml", Course(tmp_path))
 
     def holds():
         loaded = Assignment.load(tmp_path / "solutions/tiny")
