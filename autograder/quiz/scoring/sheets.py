@@ -75,7 +75,7 @@ class Sheet:
     Args:
         student: whose they are.
         answers: by question; ``{attempts: [...], hints: 1}`` where there were several tries.
-        seed: decides on variants; by default the student's name.
+        seed: the seed it names; variants are drawn by the student's name all the same.
         quiz: the quiz they say they answer.
         version: its version.
         file: where they were found.
