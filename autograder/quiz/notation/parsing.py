@@ -114,7 +114,7 @@ def parse_number(answer: Any) -> Decimal:
     ['1.5', '0.125', '1234.5', '1234.5']
 
     Raises:
-        NumberError: it is not a number, or could be two: ``1,234`` is more than a thousand to some, and 1.234 to others.
+        NumberError: it is not a number, or could be two: ``1,234`` is 1234 to some and 1.234 to others.
     """
     if isinstance(answer, bool) or not isinstance(answer, int | float | str):
         raise NumberError(text("{answer} is not a number; write digits, such as 0.25", answer=shown(answer)))

@@ -1,4 +1,4 @@
-"""Remembers what a quiz was handed out as, beside the quiz, where students write nothing: this decides how it is scored.
+"""Remembers what a quiz was handed out as: beside the quiz, where no student writes. This decides how it is scored.
 
 A sheet may say what it likes: the answers to an exam are scored as an exam's.
 """
@@ -34,10 +34,10 @@ class Releases(Record):
 
     schema_: Literal[1] = Field(default=1, alias="schema")
     quiz: str
-    releases: list[Release] = []
+    releases: tuple[Release, ...] = ()
 
     def modes(self, version: int) -> set[Mode]:
-        """Return what a version was handed out as, or else the last version before it: a corrected key is no new exam."""
+        """Return what a version was handed out as, or the last one before it: a corrected key is no new exam."""
         versions = {release.version for release in self.releases}
         last = max((v for v in versions if v <= version), default=max(versions, default=version))
         return {release.mode for release in self.releases if release.version == last}
@@ -70,7 +70,7 @@ def recorded(file: Path, quiz: Quiz, mode: Mode) -> Iterator[Quiz]:
     """
     before, known = _content(file), _load(file, quiz)
     release = Release(version=quiz.version, mode=mode)
-    now = known.model_copy(update={"releases": list(dict.fromkeys([*known.releases, release]))})
+    now = known.model_copy(update={"releases": tuple(dict.fromkeys([*known.releases, release]))})
     bound = _in_mode_of(now, quiz)
     if now != known:
         _write(file, now, mode, needed=(bound.defaults.mode == "exam") != _is_exam(known, quiz))
