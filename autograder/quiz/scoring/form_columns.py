@@ -77,7 +77,7 @@ _BEHIND = re.compile(rf"(?:{_IN_MARKS}|[*※])$")
 _NUMBER = r"(?:q|question|frage|第|题目?|问题)?\s*(?:\d{1,3}|[一二三四五六七八九十]{1,3}(?=[题、.)]))\s*(?:题|[.)、:])?"
 _BEFORE = re.compile(rf"^(?:{_IN_MARKS}|[*※]|[(\[【]\s*{_NUMBER}\s*[)\]】]|{_NUMBER})\s*")
 _ID_IN_BRACKETS = re.compile(r"^\s*[\[【(]([A-Za-z][\w.-]*)[\])】]")
-_LABELLED = re.compile(r"[(\[]?\s*(\d{1,2}|[a-z])\s*(?:[.)\]、:-]\s*|\s+|$)(.*)", re.DOTALL)
+_LABELLED = re.compile(r"[(\[]?\s*(\d{1,2}|[a-z])\s*(?:[.)\]、:-]\s*|\s+|$|(?<=\d)(?=[^\d.]))(.*)", re.DOTALL)
 _STRONG = re.compile(r"[┋|;\n]+")
 _ANY = re.compile(r"[┋|;\n,、/]+")
 _QUOTED_BY_A_SPREADSHEET = re.compile(r'="(.*)"')
@@ -246,27 +246,39 @@ class Cells:
             return ""
         if isinstance(self.question, TrueFalse):
             return _truth(cell, words)
-        if self._choices is None or is_blank(cell) or self._is_named(self._choices, cell):
+        if self._choices is None or is_blank(cell) or self._names(self._choices, [cell]):
+            return cell
+        if keys := self._labelled(self._choices, words, bare=False):
+            return self._as_answer(keys)
+        if self._names(self._choices, cell):
             return cell
         if words in _NOT_CHOSEN:
             return ""
-        for separator in (_STRONG, _ANY):
-            pieces = [piece.strip() for piece in separator.split(words) if piece.strip()]
-            keys = [self._labelled(self._choices, piece) for piece in pieces]
-            if keys and None not in keys:
-                return keys if len(keys) > 1 or not isinstance(self.question, Single) else keys[0]
-        return cell
+        keys = self._labelled(self._choices, words, bare=True)
+        return self._as_answer(keys) if keys else cell
+
+    def _as_answer(self, keys: list[str]) -> Any:
+        return keys[0] if len(keys) == 1 and isinstance(self.question, Single) else keys
 
     @staticmethod
-    def _is_named(choices: Choices, words: str) -> bool:
+    def _names(choices: Choices, answer: Any) -> bool:
         try:
-            choices.read(words)
+            choices.read(answer)
         except FormatError:
             return False
         return True
 
-    def _labelled(self, choices: Choices, piece: str) -> str | None:
-        """Return the option that ``2``, ``2) words`` or ``B - words`` names; None where the words are another's."""
+    def _labelled(self, choices: Choices, cell: str, *, bare: bool) -> list[str]:
+        """Return the options of a cell whose every piece has a label; none where a label and its words disagree."""
+        for separator in (_STRONG, _ANY):
+            pieces = [piece.strip() for piece in separator.split(cell) if piece.strip()]
+            keys = [self._option(choices, piece, bare=bare) for piece in pieces]
+            if found := [key for key in keys if key is not None]:
+                return found if len(found) == len(keys) else []
+        return []
+
+    def _option(self, choices: Choices, piece: str, *, bare: bool) -> str | None:
+        """Return the option that ``2) words`` or ``B - words`` names, or ``2`` alone; None where it is unclear."""
         found = _LABELLED.fullmatch(piece)
         if found is None:
             return None
@@ -276,7 +288,7 @@ class Cells:
         else:
             key = self._keys[int(label) - 1] if 0 < int(label) <= len(self._keys) else None
         if not words:
-            return None if self._has_numbers else key
+            return key if bare and not self._has_numbers else None
         try:
             return key if [key] == choices.read([words]) else None
         except FormatError:
