@@ -89,21 +89,31 @@ def find_jobs(paths: Sequence[Path], assignments: Sequence[str], others: Collect
 def _in_folder(folder: Path, assignments: Sequence[str], others: frozenset[str]) -> Iterator[Job]:
     folder = folder.resolve()
     handed_in = [
-        d
-        for name in assignments
-        for d in sorted(folder.glob(f"*/{name}"))
-        if d.is_dir() and not d.parent.name.startswith(".")
+        d for name in assignments for d in sorted(folder.glob(f"*/{name}")) if not d.parent.name.startswith(".")
     ]
     alone = [folder / name for name in assignments if (folder / name).is_dir() and not any(folder.glob(f"*/{name}"))]
     if folder.name in assignments:
         alone.append(folder)
-    if handed_in or alone:
+    if any(d.is_dir() for d in handed_in) or alone:
         yield from (_job_of_folder(d) for d in handed_in)
         for d in alone:
             yield from _loose(_code(d), d, [d.name]) if _is_of_many(d) else [_job_of_folder(d)]
     else:
         own = [p for p in _code(folder) if others.isdisjoint((folder.name, *p.relative_to(folder).parts[:-1]))]
         yield from _loose(own, folder, assignments)
+
+
+def left_out(submitted: Path, assignments: Sequence[str]) -> Iterator[Text]:
+    """Yield what `find_jobs` takes for nobody's work in nbgrader's tree: a student may wait for a grade there."""
+    if not any(d.is_dir() for name in assignments for d in submitted.glob(f"*/{name}")):
+        return  # a folder of loose files
+    for path in sorted(submitted.iterdir()):
+        shown = f"{submitted.name}/{printable(path.name)}"
+        if path.name.startswith("."):
+            if any((path / name).exists() for name in assignments):
+                yield text("{path}: was left out; its name begins with a dot", path=shown)
+        elif path.suffix in _ENDINGS or not (path.suffix or path.is_dir()):
+            yield text("{path}: was left out; it is not a folder <student>/<assignment>/", path=shown)
 
 
 def _code(folder: Path) -> list[Path]:
@@ -135,6 +145,11 @@ def _student(name: str) -> str:
     return printable(name).replace("\n", " ")
 
 
+def student_of(folder: Path) -> str:
+    """Return the name that a report has for the student whose folder this is."""
+    return _student(folder.name)
+
+
 def _owner(folder: Path) -> str | None:
     """Return whose folder of an assignment this is; None in a course's own folders."""
     return folder.parent.name if folder.parent.name not in _FOLDERS_OF_COURSES else None
@@ -147,6 +162,8 @@ def _job_of_folder(folder: Path) -> Job:
     for part in (folder, folder.parent):
         if part.is_symlink():
             return _job(student, assignment, part)
+    if not folder.is_dir():
+        return Job(student, assignment, None, text("{file} is a file; it must be a folder", file=assignment))
     for name in (f"{assignment}{end}" for end in _ENDINGS):
         if (folder / name).exists():
             return _job(student, assignment, folder / name)

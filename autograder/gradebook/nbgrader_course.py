@@ -222,7 +222,7 @@ def timestamp(folder: Path) -> tuple[datetime | None, Text | None]:
     try:
         words = _text_of_timestamp(file)
         return parse_utc(words) if words else None, None
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None, None
     except (OSError, ValueError, OverflowError):
         try:

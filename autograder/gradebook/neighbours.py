@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fnmatch
-import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -67,7 +66,7 @@ def _files(folder: Path, ignored: Sequence[str], tell: Tell) -> Iterator[Path]:
     while todo:
         place, level = todo.pop()
         try:
-            names = sorted(os.listdir(place))
+            names = sorted(path.name for path in place.iterdir())
         except OSError as error:
             tell(_not_copied(place, error))
             continue

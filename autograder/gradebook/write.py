@@ -18,7 +18,7 @@ from autograder.base.errors import ConfigError
 from autograder.base.files import FolderInPlace
 from autograder.base.i18n import Text, printable, same, text
 from autograder.course.course import Assignment, Course
-from autograder.course.jobs import Job, find_jobs
+from autograder.course.jobs import Job, find_jobs, student_of
 from autograder.gradebook import autograded, nbgrader_course, neighbours, released_notebook
 from autograder.gradebook.autograded import Autograded
 from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
@@ -95,6 +95,10 @@ def write(course: Course, paths: Sequence[Path], reports: Sequence[GradeReport])
         )
     nbgrader = NbgraderCourse(course.root)
     outcome = WriteOutcome(nbgrader.database)
+    written = {(entry.report.assignment, entry.report.student) for entry in entries}
+    for report in (r for r in reports if (r.assignment, r.student) not in written):
+        words = text("not written to the gradebook: no folder in {folder} has this name", folder=course.submitted.name)
+        outcome.notes.append(same(f"{report.student}: ") + words)
     with nbgrader.open() as gradebook:
         for name in dict.fromkeys(entry.report.assignment for entry in entries):
             of_assignment = [entry for entry in entries if entry.report.assignment == name]
@@ -114,10 +118,13 @@ class SubmissionInTree:
 def _entries(course: Course, reports: Sequence[GradeReport]) -> Iterator[SubmissionInTree]:
     names = sorted({report.assignment for report in reports})
     jobs = {(job.assignment, job.student): job for job in find_jobs([course.submitted], names)}
+    folders = {(name, student_of(d.parent)): d for name in names for d in course.submitted.glob(f"*/{name}")}
     for report in sorted(reports, key=lambda r: (r.assignment, r.student)):
-        job: Job | None = jobs.get((report.assignment, report.student))
+        found = (report.assignment, report.student)
+        job: Job | None = jobs.get(found)
         folder = course.submitted / report.student / report.assignment
-        if job is not None and folder.is_dir():
+        folder = folder if folder.exists() else folders.get(found, folder)  # a name that cannot be printed is another
+        if job is not None and folder.exists():
             yield SubmissionInTree(report, job.path, folder)
 
 

@@ -80,7 +80,7 @@ def a_pipe(folder: Path, notebook: Notebook) -> None:
 
 @unreadable
 def a_socket(folder: Path, notebook: Notebook) -> None:
-    here = os.getcwd()
+    here = Path.cwd()
     os.chdir(folder)  # an address is short
     try:
         with socket.socket(socket.AF_UNIX) as one:
@@ -131,7 +131,7 @@ def two_of_them(folder: Path, notebook: Notebook) -> None:
         (folder / name).write_text(json.dumps(notebook))
 
 
-@_in_the_table(None)
+@unreadable
 def a_file_for_a_folder(folder: Path, notebook: Notebook) -> None:
     folder.rmdir()
     folder.write_text(json.dumps(notebook))
@@ -323,12 +323,14 @@ def _wrong(**fields: Any) -> Builder:
     return build
 
 
-ODD: list[Any] = [None, True, 7, -1, 1.5, "x", [], [7], {}, {"a": 1}]
+ODD: list[Any] = [None, True, -1, 1.5, "x", [7], {}, {"a": 1}]
 FIELDS = ("nbformat", "nbformat_minor", "metadata", "cell_cell_type", "cell_id", "cell_metadata", "cell_source", "cell_outputs", "cell_execution_count")  # fmt: skip
-for _field in FIELDS:
-    for _number, _value in enumerate(ODD):
-        _name = f"{_field} is {json.dumps(_value)}"
-        TABLE.append(Hostile(_name, _wrong(**{_field: _value}), "graded", full=True))
+for _number, _value in enumerate(ODD):
+    TABLE.append(
+        Hostile(f"every field is {json.dumps(_value)}", _wrong(**dict.fromkeys(FIELDS, _value)), "graded", full=True)
+    )
+for _number, _field in enumerate(FIELDS):
+    TABLE.append(Hostile(f"{_field} is odd", _wrong(**{_field: ODD[_number % len(ODD)]}), "graded", full=True))
 
 
 @full
@@ -347,9 +349,13 @@ def a_cell_of_5_mb(folder: Path, notebook: Notebook) -> None:
 
 for _student in (
     "-rf", "--json", "a b", "\x1b[31mred\x1b[0m", "two\nlines", "tab\there", "<b>&amp;\"'", "..name", "...", "%2e%2e", "{assignment}", "$(id)", "`id`", "=1+1",
-    "\u202ereversed", "深" * 85, "ſtudent", "é", "é", "\udcff\udcfe", "half\udc80", "C:\\x", "*", "~", "#", "a;b,c",
+    "\u202ereversed", "深" * 85, "ſtudent", "e\u0301", "\u00e9", "\udcff\udcfe", "half\udc80", "C:\\x", "*", "~", "#", "a;b,c",
 ):  # fmt: skip
     TABLE.append(Hostile(_student, lambda folder, notebook: _write(folder, notebook) and None, "graded", full=True))
+
+
+for _student in ("..name", "...", ".git"):
+    TABLE.append(Hostile(_student, lambda folder, notebook: _write(folder, notebook) and None, None, full=False))
 
 
 def fill(submitted: Path, notebook: Notebook) -> None:
