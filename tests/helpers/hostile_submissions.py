@@ -348,7 +348,7 @@ def a_cell_of_5_mb(folder: Path, notebook: Notebook) -> None:
 # -- names of students -------------------------------------------------------------------------------------------------
 
 for _student in (
-    "-rf", "--json", "a b", "\x1b[31mred\x1b[0m", "two\nlines", "tab\there", "<b>&amp;\"'", "..name", "...", "%2e%2e", "{assignment}", "$(id)", "`id`", "=1+1",
+    "-rf", "--json", "a b", "\x1b[31mred\x1b[0m", "two\nlines", "tab\there", "<b>&amp;\"'", "%2e%2e", "{assignment}", "$(id)", "`id`", "=1+1",
     "\u202ereversed", "深" * 85, "ſtudent", "e\u0301", "\u00e9", "\udcff\udcfe", "half\udc80", "C:\\x", "*", "~", "#", "a;b,c",
 ):  # fmt: skip
     TABLE.append(Hostile(_student, lambda folder, notebook: _write(folder, notebook) and None, "graded", full=True))
