@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -13,6 +16,9 @@ from autograder.results.grade_report import Problem
 
 _ENDINGS = (".ipynb", ".py")
 _SUBMITTED = "submitted"
+_NO_ACCESS = os.strerror(errno.EACCES)
+MOST_LEVELS = 30
+"""Folders in folders; deeper ones are no student's work, and most programs fail on them."""
 _FOLDERS_OF_COURSES = frozenset({"assignments", "solutions", "source", "release"})
 """Folders that hold assignments and are named after no student, here or in the course of another teacher."""
 
@@ -97,9 +103,11 @@ def _in_folder(folder: Path, assignments: Sequence[str], others: frozenset[str])
     if any(d.is_dir() for d in handed_in) or alone:
         yield from (_job_of_folder(d) for d in handed_in)
         for d in alone:
-            yield from _loose(_code(d), d, [d.name]) if _is_of_many(d) else [_job_of_folder(d)]
+            yield from _loose(_handed_in_loose(d), d, [d.name]) if _is_of_many(d) else [_job_of_folder(d)]
     else:
-        own = [p for p in _code(folder) if others.isdisjoint((folder.name, *p.relative_to(folder).parts[:-1]))]
+        own = [
+            p for p in _handed_in_loose(folder) if others.isdisjoint((folder.name, *p.relative_to(folder).parts[:-1]))
+        ]
         yield from _loose(own, folder, assignments)
 
 
@@ -112,12 +120,42 @@ def left_out(submitted: Path, assignments: Sequence[str]) -> Iterator[Text]:
         if path.name.startswith("."):
             if any((path / name).exists() for name in assignments):
                 yield text("{path}: was left out; its name begins with a dot", path=shown)
+        elif path.is_dir() and not _may_read(path):
+            yield text("{path}: was left out; it cannot be read: {reason}", path=shown, reason=_NO_ACCESS)
         elif path.suffix in _ENDINGS or not (path.suffix or path.is_dir()):
             yield text("{path}: was left out; it is not a folder <student>/<assignment>/", path=shown)
 
 
 def _code(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if _is_code(p))
+    return sorted(p for p in _below(folder) if _is_code(p) and _is_file(p))
+
+
+def _handed_in_loose(folder: Path) -> list[Path]:
+    """Return the files that bear a student's name; what is a notebook by its name only gets a report that says so."""
+    return sorted(p for p in _below(folder) if _is_code(p) and (_is_file(p) or p.suffix == ".ipynb"))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Yield what lies in a folder, without recursion: there may be thousands of levels."""
+    todo = [(folder, 0)]
+    while todo:
+        place, level = todo.pop()
+        with suppress(OSError):  # such as a folder that may not be read
+            for path in place.iterdir():
+                yield path
+                if level < MOST_LEVELS and path.is_dir() and not path.is_symlink() and path.suffix != ".ipynb":
+                    todo.append((path, level + 1))
+
+
+def _may_read(folder: Path) -> bool:
+    return os.access(folder, os.R_OK | os.X_OK)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as links in a circle
+        return False
 
 
 def _is_of_many(folder: Path) -> bool:
@@ -129,7 +167,7 @@ def _is_of_many(folder: Path) -> bool:
 
 def _is_code(path: Path) -> bool:
     hidden = any(part.startswith((".", "__")) for part in path.parts[-3:])
-    return path.suffix in _ENDINGS and path.is_file() and not hidden and not path.name.startswith(("test_", "conftest"))
+    return path.suffix in _ENDINGS and not hidden and not path.name.startswith(("test_", "conftest"))
 
 
 def _job(student: str, assignment: str, file: Path, problems: tuple[Problem, ...] = ()) -> Job:
@@ -164,6 +202,10 @@ def _job_of_folder(folder: Path) -> Job:
             return _job(student, assignment, part)
     if not folder.is_dir():
         return Job(student, assignment, None, text("{file} is a file; it must be a folder", file=assignment))
+    if not _may_read(folder):
+        return Job(
+            student, assignment, None, text("{file} cannot be read: {reason}", file=assignment, reason=_NO_ACCESS)
+        )
     for name in (f"{assignment}{end}" for end in _ENDINGS):
         if (folder / name).exists():
             return _job(student, assignment, folder / name)

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from autograder.base.i18n import Text, printable, text
+from autograder.course.jobs import MOST_LEVELS
 
-MOST_LEVELS = 30
-"""Folders in folders; deeper ones are no student's work, and most programs fail on them."""
 _REFUSED = (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.EIO)
 """What is wrong with one file; anything else, such as a full disk, is wrong with this machine."""
 

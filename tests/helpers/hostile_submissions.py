@@ -144,9 +144,15 @@ def a_file_for_a_student(folder: Path, notebook: Notebook) -> None:
     folder.parent.write_text(json.dumps(notebook))
 
 
-@_in_the_table("graded" if os.access("/root", os.R_OK) else "unreadable", full=os.access("/root", os.R_OK))
+@_in_the_table("graded" if os.geteuid() == 0 else "unreadable", full=os.geteuid() == 0)
 def unreadable_by_permission(folder: Path, notebook: Notebook) -> None:
     _write(folder, notebook).chmod(0)
+
+
+@_in_the_table("graded" if os.geteuid() == 0 else "unreadable", full=os.geteuid() == 0)
+def a_folder_that_may_not_be_read(folder: Path, notebook: Notebook) -> None:
+    _write(folder, notebook)
+    folder.chmod(0)
 
 
 # -- beside the notebook -----------------------------------------------------------------------------------------------
@@ -220,6 +226,12 @@ def three_thousand_levels(folder: Path, notebook: Notebook) -> None:
         place, above = os.open("d", os.O_RDONLY, dir_fd=place), place
         os.close(above)
     os.close(place)
+
+
+@unreadable
+def three_thousand_levels_and_no_notebook(folder: Path, notebook: Notebook) -> None:
+    three_thousand_levels(folder, notebook)
+    (folder / FILE).unlink()
 
 
 @full
@@ -367,6 +379,21 @@ def fill(submitted: Path, notebook: Notebook) -> None:
         one.build(folder, copy.deepcopy(notebook))
 
 
+def fill_loose(folder: Path, notebook: Notebook) -> list[Hostile]:
+    """Write the same files into a folder of loose ones, each named after its student; return whose there are."""
+    there = []
+    for number, one in enumerate(TABLE):
+        built, place = folder / str(number) / "tiny", folder / f"{one.student}.ipynb"
+        built.mkdir(parents=True)
+        one.build(built, copy.deepcopy(notebook))
+        if len(os.fsencode(place.name)) <= 255 and os.path.lexists(built / FILE):
+            (built / FILE).rename(place)
+            there.append(one)
+        remove(folder / str(number))
+    return there
+
+
 def remove(root: Path) -> None:
     """Remove the folders, which are deeper than Python's own function can go."""
+    subprocess.run(["chmod", "-R", "u+rwX", "--", root], check=False, stderr=subprocess.DEVNULL)
     subprocess.run(["rm", "-rf", "--", root], check=False)
