@@ -30,10 +30,10 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not confine.is_available(), reason="grades as it is done: confined, which needs Landlock"),
 ]
-TRIPLED = "def double(x):\n    return 3 * x\n"
-HONEST = {"aaa": {}, "mmm": {"double": TRIPLED}, "zzz": {"essay": course_of.ESSAY}}
+STUB = "def double(x):\n    raise NotImplementedError\n"
+HONEST = {"aaa": {}, "mmm": {"double": STUB}, "zzz": {"essay": course_of.ESSAY}}
 """They come before, among and after the others, whatever order a command has."""
-SCORES = {"aaa": 10.0, "mmm": 6.0, "zzz": 10.0}
+SCORES = {"aaa": 10.0, "mmm": 4.0, "zzz": 10.0}
 
 
 def run(*arguments, cwd, code=0):
@@ -176,29 +176,33 @@ def test_report_shows_everybody(batch):
 
 
 @pytest.mark.parametrize(
-    ("to", "options", "name", "score"),
+    ("to", "options", "whose"),
     [
-        ("csv", [], "student", "score"),
-        ("csv", ["--gradebook"], "student", "score"),
-        ("canvas", [], "SIS Login ID", None),
-        ("moodle", [], "ID number", None),
+        ("csv", [], "student"),
+        ("csv", ["--gradebook"], "student"),
+        ("canvas", [], "Student"),
+        ("moodle", [], "ID number"),
     ],
 )
-def test_export_has_a_line_for_everybody(batch, to, options, name, score):
+def test_export_has_a_line_for_everybody(batch, to, options, whose):
     file = batch.root / f"{to}.csv"
     here("export", "--to", to, "--out", file, *options)
-    lines = list(csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines()))
-    print(lines[:3])
-    assert len([line for line in lines if line[name]]) >= len(GRADED) + len(HONEST)
+    with file.open(encoding="utf-8-sig", newline="") as table:
+        found = Counter(line[whose] for line in csv.DictReader(table) if line[whose].strip() != "Points Possible")
+    assert found.total() == len(found) == len(GRADED) + len(HONEST)
+    assert set(HONEST) <= set(found)
 
 
 def test_regrade_moves_nobody_who_did_nothing(batch):
+    """Those that take seconds have withdrawn."""
+    for name in hostile.HEAVY:
+        shutil.rmtree(batch.course.submitted / name)
     rubric = batch.root / "solutions" / "tiny" / "test_tiny.py"
     rubric.write_text(
         rubric.read_text(encoding="utf-8").replace("keeps the shape", "has the same shape"), encoding="utf-8"
     )
     out, _ = run("regrade", "tiny", "--yes", cwd=batch.root)
-    assert re.search(rf"^0 of {len(GRADED) + len(HONEST)} change$", out, re.MULTILINE)
+    assert re.search(rf"^0 of {len(GRADED) + len(HONEST) - len(hostile.HEAVY)} change$", out, re.MULTILINE)
     assert rows(batch.course) == batch.alone["rows"]
 
 
@@ -224,7 +228,7 @@ def test_loose_files_are_graded_each_for_itself(batch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "student", ["a_folder_for_a_notebook", "a_pipe", "binary", "nested_without_end", "nothing", "numbers_that_are_none", "every field is null"]
+    "student", ["a_folder_for_a_notebook", "a_pipe", "nested_without_end", "numbers_that_are_none"]
 )  # fmt: skip
 def test_check_says_one_thing_about_a_hostile_file(batch, student, tmp_path):
     folder = tmp_path / "tiny"
@@ -235,6 +239,5 @@ def test_check_says_one_thing_about_a_hostile_file(batch, student, tmp_path):
     command = [sys.executable, "-m", "autograder", "check", "tiny.ipynb", "--lang", "en"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100)
     assert "Traceback" not in done.stderr
-    print(done.returncode, done.stdout, done.stderr)
     assert done.returncode in (0, 1, 2)
     assert done.stdout or len(done.stderr.splitlines()) == 1

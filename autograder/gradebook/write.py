@@ -246,7 +246,7 @@ class _AssignmentWriter:
 
         self._bring_along(folder, entry)
         content = nbformat.writes(made.notebook, version=nbformat.NO_CONVERT)
-        (folder / f"{self._assignment.name}.ipynb").write_text(content + "\n", encoding="utf-8")
+        (folder / f"{self._assignment.name}.ipynb").write_bytes((content + "\n").encode(errors="replace"))
         before = self._nbgrader.folder("autograded", entry.report.student, self._assignment.name)
         for other in (f"{notebook}.ipynb" for notebook in self._others):
             if (before / other).is_file():  # its scores stay, and so does what shows them
