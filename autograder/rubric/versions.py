@@ -14,6 +14,7 @@ import ast
 import builtins
 import io
 import runpy
+import symtable
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -128,8 +129,8 @@ class Versions:
     def needed_by(self, exercise: str) -> set[str]:
         """The exercises whose functions the reference calls in this one: what breaks there shows here as well."""
         owners = self._judge.assignment.exercise_of
-        nodes = ast.walk(ast.parse(self._answers.solutions.get(exercise, "")))
-        return {owners[n.id] for n in nodes if isinstance(n, ast.Name) and n.id in owners} - {exercise}
+        names = _names_from_outside(self._answers.solutions.get(exercise, ""))
+        return {owners[name] for name in names if name in owners} - {exercise}
 
     def are_compatible(self, edits: Edits) -> bool:
         """Can all of these edits be made, one after the other?"""
@@ -215,6 +216,16 @@ class Versions:
 def name_of(edits: Edits) -> str:
     """What a version is called."""
     return "+".join(version.id for version in edits)
+
+
+def _names_from_outside(source: str) -> set[str]:
+    """The names that the functions of a cell look up outside: neither their arguments nor their own variables."""
+
+    def of(table: symtable.SymbolTable) -> set[str]:
+        outside = {name for name in table.get_identifiers() if table.lookup(name).is_global()}
+        return outside.union(*map(of, table.get_children()))
+
+    return of(symtable.symtable(source, "<cell>", "exec"))
 
 
 def _only_defines(source: str) -> bool:
