@@ -196,7 +196,7 @@ def test_export_has_a_line_for_everybody(batch, to, options, whose):
 def test_regrade_moves_nobody_who_did_nothing(batch):
     """Those that take seconds have withdrawn."""
     for name in hostile.HEAVY:
-        shutil.rmtree(batch.course.submitted / name)
+        hostile.remove(batch.course.submitted / name)
     rubric = batch.root / "solutions" / "tiny" / "test_tiny.py"
     rubric.write_text(
         rubric.read_text(encoding="utf-8").replace("keeps the shape", "has the same shape"), encoding="utf-8"

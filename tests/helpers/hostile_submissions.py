@@ -221,18 +221,21 @@ def names_that_are_no_text(folder: Path, notebook: Notebook) -> None:
 @full
 def three_thousand_levels(folder: Path, notebook: Notebook) -> None:
     _write(folder, notebook)
+    _nest(folder, 3_000)
+
+
+@unreadable
+def more_levels_than_python_recurses_and_no_notebook(folder: Path, notebook: Notebook) -> None:
+    _nest(folder, 1_100)
+
+
+def _nest(folder: Path, levels: int) -> None:
     place = os.open(folder, os.O_RDONLY)
-    for _ in range(3_000):
+    for _ in range(levels):
         os.mkdir("d", dir_fd=place)
         place, above = os.open("d", os.O_RDONLY, dir_fd=place), place
         os.close(above)
     os.close(place)
-
-
-@unreadable
-def three_thousand_levels_and_no_notebook(folder: Path, notebook: Notebook) -> None:
-    three_thousand_levels(folder, notebook)
-    (folder / FILE).unlink()
 
 
 @full
@@ -358,20 +361,24 @@ def a_cell_of_5_mb(folder: Path, notebook: Notebook) -> None:
     _write(folder, notebook)
 
 
+def _honest(folder: Path, notebook: Notebook) -> None:
+    _write(folder, notebook)
+
+
 # -- names of students -------------------------------------------------------------------------------------------------
 
 for _student in (
     "-rf", "--json", "a b", "\x1b[31mred\x1b[0m", "two\nlines", "tab\there", "<b>&amp;\"'", "%2e%2e", "{assignment}", "$(id)", "`id`", "=1+1",
     "\u202ereversed", "深" * 85, "ſtudent", "e\u0301", "\u00e9", "\udcff\udcfe", "half\udc80", "C:\\x", "*", "~", "#", "a;b,c",
 ):  # fmt: skip
-    TABLE.append(Hostile(_student, lambda folder, notebook: _write(folder, notebook) and None, "graded", full=True))
+    TABLE.append(Hostile(_student, _honest, "graded", full=True))
 
 
 for _student in ("..name", "...", ".git"):
-    TABLE.append(Hostile(_student, lambda folder, notebook: _write(folder, notebook) and None, None, full=False))
+    TABLE.append(Hostile(_student, _honest, None, full=False))
 
 
-HEAVY = ("ten_thousand_cells", "outputs_of_60_mb", "a_cell_of_5_mb")
+HEAVY = ("ten_thousand_cells", "outputs_of_60_mb", "a_cell_of_5_mb", "three_thousand_levels")
 """They take seconds."""
 
 
