@@ -12,6 +12,7 @@ import typer
 
 from autograder.base.errors import UsageError
 from autograder.base.files import write_asked
+from autograder.cli import rosters
 from autograder.cli.options import (
     RESULTS,
     CourseOption,
@@ -27,8 +28,6 @@ from autograder.cli.options import (
 
 if TYPE_CHECKING:
     from autograder.base.i18n import Language
-    from autograder.lms.collecting import Collection
-    from autograder.lms.score_tables import Exported
     from autograder.lms.scores import Score
     from autograder.lms.submitting import HandIn
     from autograder.results.grade_report import GradeReport
@@ -39,6 +38,22 @@ class AttemptChoice(StrEnum):
 
     last = "last"
     first = "first"
+
+
+class DownloadSource(StrEnum):
+    """Where a download comes from."""
+
+    canvas = "canvas"
+    moodle = "moodle"
+    blackboard = "blackboard"
+    ilias = "ilias"
+    sakai = "sakai"
+    brightspace = "brightspace"
+    gradescope = "gradescope"
+    google_classroom = "google-classroom"
+    github_classroom = "github-classroom"
+    folders = "folders"
+    files = "files"
 
 
 class ScoreFormat(StrEnum):
@@ -66,23 +81,31 @@ _FILES = {
 }
 
 _FORMATS = ", ".join(ScoreFormat)
+_SOURCES = ", ".join(DownloadSource)
 
 
 def collect(
     source: Annotated[
-        Path, typer.Argument(metavar="ZIP_OR_FOLDER", help="Download from Canvas, Moodle or Blackboard.")
+        Path, typer.Argument(metavar="ZIP_OR_FOLDER", help="Download from an LMS, or a folder with one per student.")
     ],
     assignment: Annotated[str, typer.Option("--assignment", metavar="NAME", help="The assignment that was handed in.")],
     attempt: Annotated[AttemptChoice, typer.Option("--attempt", help="Which of several attempts counts.")] = (
         AttemptChoice.last
     ),
     update: Annotated[bool, typer.Option("--update", help="Replace files collected before if they differ.")] = False,
+    source_system: Annotated[
+        DownloadSource | None,
+        typer.Option(
+            "--from", metavar="NAME", help=f"Where the download comes from, if names leave it open: {_SOURCES}."
+        ),
+    ] = None,
     course: CourseOption = Path(),
     lang: LangOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Put a download of submissions into submitted/<student>/<assignment>/."""
     from autograder.base.i18n import text
+    from autograder.cli import collected
     from autograder.course.course import Course
     from autograder.lms import collecting
 
@@ -91,12 +114,19 @@ def collect(
             raise UsageError(text("{source}: there is no such file or folder", source=source))
         found = Course.find(course)
         name = found.assignment(assignment).name
-        collection = collecting.collect(source, found.submitted, name, attempt=attempt.value, update=update)
+        collection = collecting.collect(
+            source,
+            found.submitted,
+            name,
+            attempt=attempt.value,
+            update=update,
+            system=source_system.value if source_system else None,
+        )
         if json_output:
-            print_json(_document(collection))
+            print_json(collected.document(collection))
         else:
-            _show(collection, choose(lang))
-    if collection.refused:
+            collected.show(collection, choose(lang))
+    if collection.refused or not collection.collected:
         raise typer.Exit(1)
 
 
@@ -113,6 +143,22 @@ def export(
         Path | None,
         typer.Option("--roster", metavar="FILE", help="Gradebook or worksheet exported from Canvas or Moodle."),
     ] = None,
+    column: Annotated[
+        str | None,
+        typer.Option("--column", metavar="TITLE", help="The roster's column of scores, if its title is another one."),
+    ] = None,
+    new_column: Annotated[
+        bool, typer.Option("--new-column", help="Add a column to Canvas's roster, which becomes a new assignment.")
+    ] = False,
+    scale: Annotated[
+        bool, typer.Option("--scale", help="Convert scores to the points that the roster's column is worth.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace scores, EX, N/A and comments that the roster has already.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List every change to the roster, and write nothing.")
+    ] = False,
     gradebook: Annotated[
         bool,
         typer.Option(
@@ -124,12 +170,10 @@ def export(
     lang: LangOption = None,
 ) -> None:
     """Export scores for other systems, or a folder with which they run this grader."""
-    from autograder.base.i18n import text
-
     with errors_as_exit_codes(lang):
         target = out or Path(_FILES[to])
-        if roster is not None and to not in (ScoreFormat.canvas, ScoreFormat.moodle):
-            raise UsageError(text("--roster goes with --to canvas or --to moodle"))
+        wishes = rosters.Wishes(roster, column, new_column, scale, overwrite, dry_run)
+        wishes.check(takes_a_roster=to in (ScoreFormat.canvas, ScoreFormat.moodle))
         if to in (ScoreFormat.gradescope_autograder, ScoreFormat.github_classroom):
             _export_runner(to, course, assignment, target)
             return
@@ -138,14 +182,18 @@ def export(
         if to in (ScoreFormat.gradescope, ScoreFormat.junit):
             _export_reports(to, reports, target, language)
             return
-        found = _scores(reports, assignment, course if gradebook else None, language)
-        exported = _table(to, found, roster)
-        write_asked(target, exported.content, make_folder=True)
-        for student in exported.unplaced:
-            words = text("{student}: is not in {roster}; left out", student=student, roster=roster)
-            sys.stderr.write(words.get(choose(lang)) + "\n")
-        typer.echo(str(target))
-    if exported.unplaced:
+        found = _scores(to, reports, assignment, course, language, gradebook=gradebook)
+        if roster is None:
+            write_asked(target, _table(to, found), make_folder=True)
+            typer.echo(str(target))
+            return
+        content, done = rosters.filled(found, to.value, wishes)
+        if not dry_run:
+            write_asked(target, content, make_folder=True)
+        rosters.show(done, wishes, choose(lang))
+        if not dry_run:
+            typer.echo(str(target))
+    if done.kept or done.kept_comments or done.unplaced:
         raise typer.Exit(1)
 
 
@@ -216,14 +264,22 @@ def _export_reports(to: ScoreFormat, reports: list[GradeReport], target: Path, l
     typer.echo(str(target))
 
 
-def _scores(reports: list[GradeReport], assignment: str | None, course: Path | None, language: Language) -> list[Score]:
+def _scores(
+    to: ScoreFormat,
+    reports: list[GradeReport],
+    assignment: str | None,
+    start: Path,
+    language: Language,
+    *,
+    gradebook: bool,
+) -> list[Score]:
     from autograder.base.i18n import text
     from autograder.course.course import Course
     from autograder.lms import scores
 
-    found = scores.of_reports(reports, language)
-    if course is not None:
-        root = Course.find(course).root
+    found = scores.of_reports(reports, language, _by_hand(start, reports))
+    if gradebook:
+        root = Course.find(start).root
         found = scores.with_gradebook(found, root, assignment)
         if not found:
             raise UsageError(
@@ -233,19 +289,36 @@ def _scores(reports: list[GradeReport], assignment: str | None, course: Path | N
                     assignment=assignment or text("anything"),
                 )
             )
+    names = {score.assignment for score in found}
+    if to is ScoreFormat.moodle and len(names) != 1:
+        raise UsageError(
+            text("Moodle takes one assignment per file, not {count}; choose one with --assignment", count=len(names))
+        )
     return found
 
 
-def _table(to: ScoreFormat, found: list[Score], roster: Path | None) -> Exported:
+def _by_hand(start: Path, reports: list[GradeReport]) -> list[str]:
+    """Return the assignments of which a person grades some cells, if there is a course to look at."""
+    from autograder.course.course import Course
+    from autograder.lms import scores
+
+    with suppress(UsageError):
+        sources = Course.find(start).root / "solutions"
+        names = {report.assignment for report in reports}
+        return [name for name in names if scores.is_graded_by_hand(sources / name / f"{name}.ipynb")]
+    return []
+
+
+def _table(to: ScoreFormat, found: list[Score]) -> bytes:
     from autograder.lms import score_tables
 
     match to:
         case ScoreFormat.xlsx:
             return score_tables.as_xlsx(found)
         case ScoreFormat.canvas:
-            return score_tables.as_canvas(found, roster)
+            return score_tables.as_canvas(found)
         case ScoreFormat.moodle:
-            return score_tables.as_moodle(found, roster)
+            return score_tables.as_moodle(found)
         case _:
             return score_tables.as_csv(found)
 
@@ -309,51 +382,3 @@ def _show_open(handed_in: HandIn, language: Language) -> None:
     else:
         words = text("every criterion you can see is met; grading uses others too")
     screen.print(words.get(language), markup=False, highlight=False)
-
-
-def _document(collection: Collection) -> object:
-    from dataclasses import asdict, replace
-
-    refused = [{"path": one.path, "reason": one.reason.en} for one in collection.refused]
-    return {**asdict(replace(collection, refused=[])), "refused": refused}
-
-
-def _show(collection: Collection, language: Language) -> None:
-    from rich.text import Text as Words
-
-    from autograder.base.i18n import text
-    from autograder.report.tables import plain_table
-
-    table = plain_table()
-    for heading in (text("student"), text("files"), text("attempts")):
-        table.add_column(heading.get(language))
-    table.add_column("")
-    states = {"new": text("new"), "replaced": text("replaced"), "same": text("same"), "kept": text("kept")}
-    for one in collection.collected:
-        late = text("{state}, late", state=states[one.state]) if one.is_late else states[one.state]
-        table.add_row(Words(one.student), Words(", ".join(one.files)), str(one.attempts), late.get(language))
-    console().print(table)
-    for refused in collection.refused:
-        words = text("{path}: {reason}; not taken", path=refused.path, reason=refused.reason)
-        sys.stderr.write(words.get(language) + "\n")
-    if collection.system == "blackboard":
-        from datetime import datetime
-
-        zone = f"{datetime.now().astimezone():%Z, UTC%z}"
-        words = text(
-            "the times in Blackboard's file names are read in this machine's zone ({zone}); TZ=... sets another",
-            zone=zone,
-        )
-        typer.echo(words.get(language))
-    found = [one.state for one in collection.collected]
-    counts = ", ".join(f"{found.count(s)} {words.get(language)}" for s, words in states.items() if s in found)
-    words = text(
-        "{system}: {counts}; {refused} not taken",
-        system=collection.system,
-        counts=counts or text("nothing"),
-        refused=len(collection.refused),
-    )
-    typer.echo(words.get(language))
-    if "kept" in found:
-        words = text("some files differ from those collected before, which were kept; --update replaces them")
-        typer.echo(words.get(language))

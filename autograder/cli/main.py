@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autograder.base.errors import UsageError
-from autograder.cli import gradebook, lms
+from autograder.cli import gradebook, lms, starting
 from autograder.cli import report as class_report
 from autograder.cli.options import (
     RESULTS,
@@ -110,15 +110,13 @@ def grade(
     """Grade submissions: nbgrader's submitted/ tree, or any notebooks, .py files or folders."""
     from autograder.base.i18n import text
     from autograder.course.course import Course
-    from autograder.gradebook.nbgrader_course import check_config
 
     with errors_as_exit_codes(lang):
         if scheduler and engine is not EngineChoice.dask:
             raise UsageError(text("--scheduler goes with --engine dask"))
         found = Course.find(course)
         graded = [found.assignment(assignment)] if assignment else found.assignments().values()
-        if not no_gradebook:
-            check_config(found.root)
+        gradebook.refuse_changed_quizzes(graded)
         scratch_mb = max(one.settings.limits.scratch_mb for one in graded)
         language = choose(lang)
         place = _engine(engine, scheduler, jobs, unsafe=unsafe_no_sandbox, scratch_mb=scratch_mb, language=language)
@@ -296,7 +294,7 @@ def _grade_all(
         raise UsageError(
             text("{submitted}: there is no such folder; name the submissions to grade", submitted=course.submitted)
         )
-    jobs = find_jobs(paths or [course.submitted], names, course.others(names))
+    jobs = find_jobs(paths or [course.submitted], names, course.others(names), folders=course.folders)
     if not jobs:
         places = ", ".join(map(str, paths or [course.submitted]))
         raise UsageError(
@@ -485,8 +483,9 @@ def _watch(file: Path, lang: Lang | None) -> bool:
 _COMMANDS = {
     "Students": (check, lms.submit),
     "Instructors": (
+        starting.init,
         *(gradebook.release, lms.collect, grade, class_report.report),
-        *(gradebook.feedback, lms.export, gradebook.regrade),
+        *(gradebook.feedback, lms.export, gradebook.regrade, gradebook.extend),
     ),
     "Authors": (audit,),
     "Everyone": (demo, doctor),
@@ -497,6 +496,7 @@ for _panel, _commands in _COMMANDS.items():
     for _command in _commands:
         app.command(rich_help_panel=_panel)(_command)
 app.add_typer(quiz, rich_help_panel="Everyone")
+app.add_typer(starting.new, name="new", rich_help_panel="Authors")
 
 
 def main() -> None:

@@ -34,9 +34,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 JobsOption = Annotated[
     int | None, typer.Option("--jobs", metavar="N", min=1, help="Number of processes; by default one per core.")
 ]
-CourseOption = Annotated[
-    Path, typer.Option("--course", metavar="FOLDER", help="The course's folder, which contains solutions/.")
-]
+CourseOption = Annotated[Path, typer.Option("--course", metavar="FOLDER", help="The course's folder, or one in it.")]
 UnsafeOption = Annotated[
     bool, typer.Option("--unsafe-no-sandbox", help="Grade even if student code cannot be confined; reports say so.")
 ]

@@ -192,18 +192,17 @@ def _release_notebook(file: Path, start: Path, into: str | None, language: Langu
     from autograder.quiz.exports.losses import told
 
     if into is None:
-        has_quizzes_only = (start / "quizzes").is_dir() and not (start / "solutions").exists()
-        root = start.resolve() if has_quizzes_only else Course.find(start).root
-        if (root / "solutions" / assignment.name_of(file)).exists():
+        course = Course(start.resolve()) if (start / "quizzes").is_dir() else Course.find(start)
+        if (course.source / assignment.name_of(file)).exists():
             from autograder.gradebook import quizzes
 
-            quizzes.refuse_other_questions(root, assignment.name_of(file), assignment.grade_cells(file))
-        name, losses = assignment.release(file, root)
-        words = text("students get {folder}, no keys", folder=root / "assignments" / name)
+            quizzes.refuse_other_questions(course.root, assignment.name_of(file), assignment.grade_cells(file))
+        name, losses = assignment.release(file, course)
+        words = text("students get {folder}, no keys", folder=course.release / name)
     else:
         course = Course.find(start)
-        name, losses = into, assignment.add_to(course.assignment(into), file, course.root)
-        words = text("put into {folder}", folder=course.root / "solutions" / name)
+        name, losses = into, assignment.add_to(course.assignment(into), file, course)
+        words = text("put into {folder}", folder=course.source / name)
     typer.echo(words.get(language))
     for line in told(losses, language):
         sys.stderr.write(text("a notebook cannot express {what}", what=line).get(language) + "\n")

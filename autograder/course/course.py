@@ -24,7 +24,8 @@ import platformdirs
 
 from autograder.base import yaml_records
 from autograder.base.errors import ConfigError, UsageError
-from autograder.base.i18n import text
+from autograder.base.i18n import Language, text
+from autograder.course.configuration import CONFIG_FILE, OWN_NAMES, Folders, load
 from autograder.course.settings import Function, Settings
 
 PRACTICE_KEY = b"practice"
@@ -172,7 +173,7 @@ def find_notebook(path: Path) -> Path:
 
 @dataclass(frozen=True)
 class Course:
-    """A folder with ``solutions/`` in it."""
+    """A folder with an ``nbgrader_config.py`` or a ``solutions/`` in it."""
 
     root: Path
 
@@ -181,24 +182,54 @@ class Course:
         """Return the course that ``start`` lies in.
 
         Raises:
-            UsageError: no folder from here up has a ``solutions/``.
+            UsageError: no folder from here up is a course.
         """
         start = start.resolve()
         for folder in (start, *start.parents):
-            if (folder / "solutions").is_dir():
+            if (folder / CONFIG_FILE).is_file() or (folder / OWN_NAMES["source"]).is_dir():
                 return cls(folder)
         raise UsageError(
             text(
-                "{start}: no course here: neither this folder nor one above it has a solutions/ folder; "
-                "go to the course's folder or name it with --course",
+                "{start}: no course here: neither this folder nor one above it has an {config} or a solutions/ folder; "
+                "go to the course's folder, name it with --course, or make a course here with `autograder init`",
                 start=start,
+                config=CONFIG_FILE,
             )
         )
 
+    @cached_property
+    def folders(self) -> Folders:
+        """The names of the course's folders.
+
+        Raises:
+            ConfigError: its configuration is broken.
+        """
+        return Folders.of(self.root)
+
+    @property
+    def languages(self) -> tuple[Language, ...]:
+        """The languages of the course's words."""
+        return tuple(load(self.root).Autograder.get("languages", ("zh", "en")))
+
+    @property
+    def source(self) -> Path:
+        """What the instructor writes: a folder per assignment, with the solutions."""
+        return self.root / self.folders.source
+
+    @property
+    def release(self) -> Path:
+        """What students get: a folder per assignment, without the solutions."""
+        return self.root / self.folders.release
+
     @property
     def submitted(self) -> Path:
-        """Where nbgrader collects submissions."""
-        return self.root / "submitted"
+        """What students have handed in: ``<student>/<assignment>/``."""
+        return self.root / self.folders.submitted
+
+    @property
+    def quizzes(self) -> Path:
+        """The quiz files."""
+        return self.root / "quizzes"
 
     def assignments(self) -> dict[str, Assignment]:
         """Return every assignment of this course, by name.
@@ -206,14 +237,15 @@ class Course:
         Raises:
             ConfigError: there is none, or one of them has a mistake.
         """
-        folders = sorted(p.parent for p in (self.root / "solutions").glob("*/assignment.yaml"))
+        folders = sorted(p.parent for p in self.source.glob("*/assignment.yaml"))
         if not folders:
-            raise ConfigError(text("holds no <name>/assignment.yaml"), path=self.root / "solutions")
+            raise ConfigError(text("holds no <name>/assignment.yaml"), path=self.source)
         return {folder.name: Assignment.load(folder) for folder in folders}
 
     def others(self, names: Collection[str]) -> list[str]:
-        """Return the other folders in ``solutions/``, including those without a rubric."""
-        folders = (p.name for p in (self.root / "solutions").iterdir() if p.is_dir() and not p.name.startswith("."))
+        """Return the other folders beside them, including those without a rubric."""
+        found = self.source.iterdir() if self.source.is_dir() else ()
+        folders = (p.name for p in found if p.is_dir() and not p.name.startswith("."))
         return sorted(set(folders) - set(names))
 
     def assignment(self, name: str) -> Assignment:
@@ -222,14 +254,14 @@ class Course:
         Raises:
             UsageError: there is none of that name.
         """
-        directory = self.root / "solutions" / name
+        directory = self.source / name
         if not (directory / "assignment.yaml").is_file():
-            known = sorted(p.parent.name for p in (self.root / "solutions").glob("*/assignment.yaml"))
+            known = sorted(p.parent.name for p in self.source.glob("*/assignment.yaml"))
             raise UsageError(
                 text(
                     "no assignment {name} in {root}; there are: {names}",
                     name=f"{name!r}",
-                    root=self.root / "solutions",
+                    root=self.source,
                     names=", ".join(known) or text("none"),
                 )
             )

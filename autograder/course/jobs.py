@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from autograder.base.i18n import Text, printable, same, text
+from autograder.course.configuration import Folders
 from autograder.results.grade_report import Problem
 
 _ENDINGS = (".ipynb", ".py")
-_SUBMITTED = "submitted"
 _NO_ACCESS = os.strerror(errno.EACCES)
 MOST_LEVELS = 30
 """Folders in folders; deeper ones are no student's work, and most programs fail on them."""
@@ -71,7 +71,13 @@ class Job:
         )
 
 
-def find_jobs(paths: Sequence[Path], assignments: Sequence[str], others: Collection[str] = ()) -> list[Job]:
+def find_jobs(
+    paths: Sequence[Path],
+    assignments: Sequence[str],
+    others: Collection[str] = (),
+    *,
+    folders: Folders = Folders(),  # noqa: B008 -- immutable
+) -> list[Job]:
     """Find the submissions under some files and folders.
 
     nbgrader's tree ``<student>/<assignment>/`` gives both names. A loose file bears its student's name; if it bears the
@@ -82,17 +88,18 @@ def find_jobs(paths: Sequence[Path], assignments: Sequence[str], others: Collect
         paths: notebooks, ``.py`` files, or folders of them.
         assignments: the names of the assignments to look for; a loose file must belong to the only one.
         others: the course's other assignments; files in a folder named after one of them belong to that one only.
+        folders: what the course's own folders are called, which are no students'.
     """
     jobs: list[Job] = []
     for path in paths:
         if path.is_dir():
-            jobs.extend(_in_folder(path, assignments, frozenset(others)))
+            jobs.extend(_in_folder(path, assignments, frozenset(others), folders))
         else:
-            jobs.extend(_loose([path], path.parent, assignments))
+            jobs.extend(_loose([path], path.parent, assignments, folders))
     return _with_unique_names(jobs)
 
 
-def _in_folder(folder: Path, assignments: Sequence[str], others: frozenset[str]) -> Iterator[Job]:
+def _in_folder(folder: Path, assignments: Sequence[str], others: frozenset[str], folders: Folders) -> Iterator[Job]:
     folder = folder.resolve()
     handed_in = [
         d for name in assignments for d in sorted(folder.glob(f"*/{name}")) if not d.parent.name.startswith(".")
@@ -101,14 +108,18 @@ def _in_folder(folder: Path, assignments: Sequence[str], others: frozenset[str])
     if folder.name in assignments:
         alone.append(folder)
     if any(d.is_dir() for d in handed_in) or alone:
-        yield from (_job_of_folder(d) for d in handed_in)
+        yield from (_job_of_folder(d, folders) for d in handed_in)
         for d in alone:
-            yield from _loose(_handed_in_loose(d), d, [d.name]) if _is_of_many(d) else [_job_of_folder(d)]
+            yield from (
+                _loose(_handed_in_loose(d), d, [d.name], folders)
+                if _is_of_many(d, folders)
+                else [_job_of_folder(d, folders)]
+            )
     else:
         own = [
             p for p in _handed_in_loose(folder) if others.isdisjoint((folder.name, *p.relative_to(folder).parts[:-1]))
         ]
-        yield from _loose(own, folder, assignments)
+        yield from _loose(own, folder, assignments, folders)
 
 
 def left_out(submitted: Path, assignments: Sequence[str]) -> Iterator[Text]:
@@ -158,9 +169,11 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _is_of_many(folder: Path) -> bool:
+def _is_of_many(folder: Path, folders: Folders) -> bool:
     """Does a folder named after an assignment hold many students' files, and not what one student handed in?"""
-    if folder.parent.parent.name == _SUBMITTED or any((folder / f"{folder.name}{end}").exists() for end in _ENDINGS):
+    if folder.parent.parent.name == Path(folders.submitted).name or any(
+        (folder / f"{folder.name}{end}").exists() for end in _ENDINGS
+    ):
         return False
     return sum(path.suffix == ".ipynb" for path in _code(folder)) > 1
 
@@ -188,15 +201,16 @@ def student_of(folder: Path) -> str:
     return _student(folder.name)
 
 
-def _owner(folder: Path) -> str | None:
+def _owner(folder: Path, folders: Folders) -> str | None:
     """Return whose folder of an assignment this is; None in a course's own folders."""
-    return folder.parent.name if folder.parent.name not in _FOLDERS_OF_COURSES else None
+    own = {Path(folders.source).name, Path(folders.release).name} | _FOLDERS_OF_COURSES
+    return folder.parent.name if folder.parent.name not in own else None
 
 
-def _job_of_folder(folder: Path) -> Job:
+def _job_of_folder(folder: Path, folders: Folders) -> Job:
     """Choose the file in ``<student>/<assignment>/``: the one named after the assignment, else the only candidate."""
     assignment = folder.name
-    student = _student(_owner(folder) or assignment)
+    student = _student(_owner(folder, folders) or assignment)
     for part in (folder, folder.parent):
         if part.is_symlink():
             return _job(student, assignment, part)
@@ -234,13 +248,13 @@ def _job_of_folder(folder: Path) -> Job:
     )
 
 
-def _loose(files: Sequence[Path], base: Path, assignments: Sequence[str]) -> Iterator[Job]:
-    holds_many = cache(_is_of_many)
+def _loose(files: Sequence[Path], base: Path, assignments: Sequence[str], folders: Folders) -> Iterator[Job]:
+    holds_many = cache(lambda parent: _is_of_many(parent, folders))
     for file in files:
         parent = file.absolute().parent
         assignment = next((name for name in assignments if name in (file.stem, parent.name)), assignments[0])
         if parent.name == assignment and not holds_many(parent):
-            student = _owner(parent) or file.stem
+            student = _owner(parent, folders) or file.stem
         elif file.stem == assignment and parent != base.absolute():
             student = parent.name
         else:

@@ -13,22 +13,22 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder.base.errors import ConfigError, GradebookError
 from autograder.base.i18n import Text, same, text
+from autograder.course.configuration import CONFIG_FILE, Folders
 from autograder.course.course import Assignment
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
     from nbgrader.coursedir import CourseDirectory
 
-CONFIG_FILE = "nbgrader_config.py"
 PRIVATE = "private"
 NO_TIMESTAMP = "timestamp.unreadable.txt"
-_FOLDERS = {"source_directory": "solutions", "release_directory": "assignments"}
 _EXCEPTION = re.compile(r"[\w.]+(?:Error|Exception|Entry): ")
 _SUMMARIES = ("There was an error", "Please see", "Removing failed", "The above", "Traceback", "failed to validate")
 _LONGEST_TIMESTAMP = 1_000
@@ -39,35 +39,6 @@ _OPENED_AT_ONCE = 5
 def is_nbgrader_course(root: Path) -> bool:
     """Return whether nbgrader knows this folder as a course."""
     return (root / CONFIG_FILE).is_file()
-
-
-def check_config(root: Path) -> None:
-    """Try a course's ``nbgrader_config.py`` before anybody is graded, without nbgrader, which takes seconds to load.
-
-    Raises:
-        ConfigError: it is broken.
-    """
-    from traitlets.config.loader import ConfigFileNotFound, PyFileConfigLoader
-
-    _check_syntax(root / CONFIG_FILE)
-    before = list(sys.path)
-    try:
-        PyFileConfigLoader(CONFIG_FILE, path=str(root)).load_config()
-    except ConfigFileNotFound:
-        return
-    except (Exception, SystemExit):  # noqa: BLE001 -- the file is a program
-        NbgraderCourse(root)  # it may work there; otherwise this tells nbgrader's reason
-    finally:
-        sys.path[:] = before
-
-
-def _check_syntax(file: Path) -> None:
-    try:
-        compile(file.read_bytes(), file, "exec", dont_inherit=True)
-    except SyntaxError as error:
-        raise ConfigError(same(f"SyntaxError: {error.msg}"), path=file, line=error.lineno) from error
-    except (OSError, ValueError):  # there is none, or nbgrader tells what is wrong with it
-        return
 
 
 class NbgraderCourse:
@@ -82,7 +53,7 @@ class NbgraderCourse:
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        _check_syntax(self.root / CONFIG_FILE)
+        names = Folders.of(self.root)  # tells the line of a mistake in the configuration
         from nbgrader.apps.baseapp import NbGrader
 
         self.app = NbGrader()
@@ -99,9 +70,8 @@ class NbgraderCourse:
             raise ConfigError(same(f"{type(error).__name__}: {reason(error)}"), path=self.root / CONFIG_FILE) from error
         finally:
             sys.path[:] = before
-        for name, folder in _FOLDERS.items():
-            if name not in self.app.config.CourseDirectory:
-                setattr(self.folders, name, folder)
+        for step, name in asdict(names).items():
+            setattr(self.folders, f"{step}_directory", name)
         if PRIVATE not in self.folders.ignore:
             self.folders.ignore = [*self.folders.ignore, PRIVATE]
         self._check_address()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from autograder.base.errors import ConfigError
 from autograder.base.files import FolderInPlace
 from autograder.base.i18n import Text, printable, same, text
+from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Assignment, Course
 from autograder.course.jobs import Job, find_jobs, student_of
 from autograder.gradebook import autograded, nbgrader_course, neighbours, released_notebook
@@ -117,7 +118,7 @@ class SubmissionInTree:
 
 def _entries(course: Course, reports: Sequence[GradeReport]) -> Iterator[SubmissionInTree]:
     names = sorted({report.assignment for report in reports})
-    jobs = {(job.assignment, job.student): job for job in find_jobs([course.submitted], names)}
+    jobs = {(job.assignment, job.student): job for job in find_jobs([course.submitted], names, folders=course.folders)}
     folders = {(name, student_of(d.parent)): d for name in names for d in course.submitted.glob(f"*/{name}")}
     for report in sorted(reports, key=lambda r: (r.assignment, r.student)):
         found = (report.assignment, report.student)
@@ -139,7 +140,7 @@ class _AssignmentWriter:
         from traitlets import TraitError
 
         self._nbgrader, self._gradebook, self._assignment, self._outcome = nbgrader, gradebook, assignment, outcome
-        self._config_file = nbgrader.root / nbgrader_course.CONFIG_FILE
+        self._config_file = nbgrader.root / CONFIG_FILE
         try:
             with nbgrader.own_modules():
                 self._converter = Autograde(coursedir=nbgrader.folders, parent=nbgrader.app)
@@ -207,7 +208,9 @@ class _AssignmentWriter:
                     target = self._nbgrader.folder("autograded", entry.report.student, self._assignment.name)
                     made = autograded.make(entry.path, entry.report, self._source, self._assignment)
                     record = self._record(entry, made)
-                    if not (rows.holds(record) and autograded.is_shown(target, entry.report, self._assignment.name)):
+                    if not (
+                        rows.holds(record, self._penalty) and autograded.is_shown(target, entry.report, self._source)
+                    ):
                         folders.append(FolderInPlace(target))
                         self._fill(folders[-1].begin(), entry, made)
                         folders[-1].put_in_place()

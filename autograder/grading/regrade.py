@@ -33,7 +33,11 @@ class Regrading:
     def __init__(self, course: Course, assignment: Assignment, results: Path) -> None:
         self._course, self._assignment, self._results = course, assignment, results
         others = course.others([assignment.name])
-        self._jobs = find_jobs([course.submitted], [assignment.name], others) if course.submitted.is_dir() else []
+        self._jobs = (
+            find_jobs([course.submitted], [assignment.name], others, folders=course.folders)
+            if course.submitted.is_dir()
+            else []
+        )
         if not self._jobs:
             raise UsageError(
                 text("{submitted}: no submissions of {name}", submitted=course.submitted, name=assignment.name)

@@ -97,8 +97,8 @@ def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Pat
     try:
         requirement = " ".join(_requirement(folder, "package"))
         _copy(assignment.directory, folder / "course" / "solutions" / name)
-        if (course.root / "quizzes").is_dir():
-            _copy(course.root / "quizzes", folder / "course" / "quizzes")
+        if course.quizzes.is_dir():
+            _copy(course.quizzes, folder / "course" / "quizzes")
         key = folder / "course" / ".autograder" / "key"
         key.parent.mkdir(parents=True)
         key.write_text(course.key().hex() + "\n", encoding="ascii")
@@ -119,14 +119,14 @@ def github_classroom(course: Course, assignment: Assignment, folder: Path) -> li
     """Write a template repository for GitHub Classroom: what students get, and a workflow that checks it.
 
     Args:
-        course: with what students get in ``assignments/``.
+        course: with what students get.
         assignment: only its name is used.
         folder: new or empty.
 
     Raises:
         UsageError: the assignment is not released, or the folder is not empty or cannot be written.
     """
-    released = course.root / "assignments" / assignment.name
+    released = course.release / assignment.name
     if not (released / f"{assignment.name}.ipynb").is_file():
         raise UsageError(
             text(

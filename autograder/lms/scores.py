@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ class Score:
         exercises: the score of each.
         status: of the report; ``missing`` if the gradebook knows a student who handed in nothing.
         feedback: the titles of the criteria not met, in one language.
+        is_final: no person has to grade anything, and nothing has to be graded again.
     """
 
     student: str
@@ -30,10 +32,17 @@ class Score:
     exercises: dict[str, float | None]
     status: str
     feedback: str = ""
+    is_final: bool = True
 
 
-def of_reports(reports: Iterable[GradeReport], language: str = "en") -> list[Score]:
-    """Return the scores of some reports."""
+def of_reports(reports: Iterable[GradeReport], language: str = "en", by_hand: Collection[str] = ()) -> list[Score]:
+    """Return the scores of some reports.
+
+    Args:
+        reports: of any assignments.
+        language: of the feedback.
+        by_hand: assignments of which a person grades some cells, which reports know nothing of.
+    """
     return [
         Score(
             student=report.student,
@@ -43,9 +52,20 @@ def of_reports(reports: Iterable[GradeReport], language: str = "en") -> list[Sco
             exercises={exercise.name: exercise.score for exercise in report.exercises},
             status=report.status,
             feedback=_feedback(report, language),
+            is_final=report.score is not None and report.assignment not in by_hand,
         )
         for report in sorted(reports, key=lambda r: (r.assignment, r.student))
     ]
+
+
+def is_graded_by_hand(notebook: Path) -> bool:
+    """Return whether a person grades some cells of a source notebook; False if it cannot be read."""
+    try:
+        cells = json.loads(notebook.read_bytes())["cells"]
+        marks = [cell["metadata"].get("nbgrader", {}) for cell in cells]
+        return any((mark.get("grade") and mark.get("solution")) or mark.get("task") for mark in marks)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _feedback(report: GradeReport, language: str) -> str:
@@ -71,23 +91,27 @@ def with_gradebook(scores: list[Score], root: Path, assignment: str | None = Non
     Raises:
         GradebookError: the gradebook cannot be read.
     """
+    from autograder.gradebook.extensions import submitted
     from autograder.gradebook.nbgrader_course import NbgraderCourse
 
     known = {(score.assignment, score.student): score for score in scores}
     with NbgraderCourse(root).open() as gradebook:
         students = [student.id for student in gradebook.students]
         for found in gradebook.assignments:
-            name = found.name
-            if name != assignment if assignment else not found.submissions:
+            name, handed_in = found.name, submitted(found)
+            if name != assignment if assignment else not handed_in:
                 continue
-            for submission in found.submissions:
+            for submission in handed_in:
                 earned = max(0.0, submission.score - (submission.late_submission_penalty or 0.0))
                 before = known.get((name, submission.student.id))
                 waits = before is not None and before.score is None
                 total = None if waits else round(earned, 6)
                 fresh = before or Score(submission.student.id, name, None, 0, {}, "graded")
                 known[name, submission.student.id] = replace(
-                    fresh, score=total, max_score=round(submission.max_score, 6)
+                    fresh,
+                    score=total,
+                    max_score=round(submission.max_score, 6),
+                    is_final=not waits and not submission.needs_manual_grade,
                 )
             for student in students:
                 if (name, student) not in known:

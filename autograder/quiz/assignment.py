@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ruamel.yaml.util import load_yaml_guess_indent
 from autograder.base.errors import ConfigError, UsageError
 from autograder.base.files import write_asked
 from autograder.base.i18n import text
-from autograder.course.course import Assignment
+from autograder.course.course import Assignment, Course
 from autograder.quiz.exports import notebook
 from autograder.quiz.exports.losses import Loss
 from autograder.quiz.proofs import certificates
@@ -40,12 +41,13 @@ from autograder.quiz.rubric import criteria
 HERE = Path(__file__)
 globals().update(
     criteria(
-        HERE.parents[3] / {quiz!r},
+        HERE.parents[{levels}] / {quiz!r},
         kept=HERE.with_name({kept!r}),
         sha256={sha256!r},
     )
 )
 '''
+_MADE_FROM = re.compile(r"HERE\.parents\[(?P<levels>\d+)\] / '(?P<quiz>[^']+)',.*?sha256='(?P<sha256>\w+)'", re.DOTALL)
 _FORM = '''\
 """Checks whether the answers to {quiz} can be read, not whether they are right; {made_by}."""
 
@@ -67,12 +69,12 @@ def grade_cells(quiz_file: Path) -> set[str]:
     return {f"test_{notebook.exercise_name(question)}" for question in loading.load(quiz_file).questions}
 
 
-def release(quiz_file: Path, course: Path) -> tuple[str, list[Loss]]:
+def release(quiz_file: Path, course: Course) -> tuple[str, list[Loss]]:
     """Make or renew the assignment of a quiz; return its name, and what a notebook cannot do.
 
     Args:
         quiz_file: a quiz in the course's folder.
-        course: the folder with ``solutions/`` and ``assignments/``.
+        course: where the assignment goes.
 
     Raises:
         UsageError: the quiz is outside the course, or an assignment of this name was not made from a quiz.
@@ -80,9 +82,9 @@ def release(quiz_file: Path, course: Path) -> tuple[str, list[Loss]]:
     """
     name = name_of(quiz_file)
     quiz, variants = _load(quiz_file)
-    solution, handed_out = course / "solutions" / name, course / "assignments" / name
+    solution, handed_out = course.source / name, course.release / name
     rubric = solution / "private" / f"test_{name}.py"
-    content = _rubric(quiz_file, course, quiz, variants)
+    content = _rubric(rubric, quiz_file, course, quiz, variants)
     if solution.exists() and not (rubric.is_file() and _MADE_BY in rubric.read_text(encoding="utf-8")):
         raise UsageError(
             text("{solution}: already exists and was not made from a quiz; rename one of the two", solution=solution)
@@ -103,13 +105,13 @@ def release(quiz_file: Path, course: Path) -> tuple[str, list[Loss]]:
     return name, notebook.losses(quiz)
 
 
-def add_to(assignment: Assignment, quiz_file: Path, course: Path) -> list[Loss]:
+def add_to(assignment: Assignment, quiz_file: Path, course: Course) -> list[Loss]:
     """Append a quiz to an assignment's source, or renew it there; return what a notebook cannot do.
 
     Args:
-        assignment: the folder in ``solutions/``.
+        assignment: what students will get it with; the folder with the solutions.
         quiz_file: a quiz in the course's folder.
-        course: the folder with ``solutions/``.
+        course: its course.
 
     Raises:
         UsageError: the quiz is outside the course, or another quiz in the assignment conflicts with it.
@@ -135,11 +137,35 @@ def add_to(assignment: Assignment, quiz_file: Path, course: Path) -> list[Loss]:
             settings: content,
             assignment.notebook: notebook.written(source | {"cells": [*kept, *cells]}),
             assignment.private / _kept_name(quiz_file): _kept(quiz_file, quiz),
-            rubric: _rubric(quiz_file, course, quiz, variants),
+            rubric: _rubric(rubric, quiz_file, course, quiz, variants),
             **visible,  # last: it records which questions to replace next time
         }
     )
     return notebook.losses(quiz)
+
+
+def refuse_changed(assignment: Assignment) -> None:
+    """Refuse to go on with earlier reports of an assignment whose quiz has changed since, as its rubric would.
+
+    Raises:
+        ConfigError: a key, points or anything else that decides on a score is not what the notebook was made with.
+    """
+    for rubric in sorted(assignment.private.glob("test_*_quiz.py")):
+        content = rubric.read_text(encoding="utf-8", errors="replace")
+        if _MADE_BY not in content or (made := _MADE_FROM.search(content)) is None:
+            continue
+        quiz_file = rubric.parents[int(made["levels"])] / made["quiz"]
+        if not quiz_file.is_file():  # the copy in private/ judges then
+            continue
+        try:
+            quiz, variants = _load(quiz_file)
+        except UsageError as error:
+            raise ConfigError(error.text, path=quiz_file) from None
+        if certificates.fingerprint_of_quiz(quiz, variants) != made["sha256"]:
+            raise ConfigError(
+                text("has changed since its notebook was made; run `autograder quiz release --to notebook` again"),
+                path=quiz_file,
+            )
 
 
 def _refuse_other_quizzes(assignment: Assignment, quiz_file: Path, shown: Path, exercises: Mapping[str, Any]) -> None:
@@ -184,19 +210,23 @@ def _load(quiz_file: Path) -> tuple[Quiz, Mapping[str, list[Variant]]]:
     return quiz, certificates.variants_of(quiz, certificates.load(quiz_file, quiz))
 
 
-def _rubric(quiz_file: Path, course: Path, quiz: Quiz, variants: Mapping[str, Sequence[Variant]]) -> str:
+def _rubric(
+    rubric: Path, quiz_file: Path, course: Course, quiz: Quiz, variants: Mapping[str, Sequence[Variant]]
+) -> str:
+    root = course.root.resolve()
     try:
-        where = quiz_file.resolve().relative_to(course.resolve()).as_posix()
+        where = quiz_file.resolve().relative_to(root).as_posix()
+        levels = len(rubric.resolve().relative_to(root).parts) - 1
     except ValueError:
         raise UsageError(
             text(
                 "{quiz_file}: is outside the course {course}, so grading would not find it",
                 quiz_file=quiz_file,
-                course=course,
+                course=root,
             )
         ) from None
     sha256 = certificates.fingerprint_of_quiz(quiz, variants)
-    return _RUBRIC.format(quiz=where, kept=_kept_name(quiz_file), sha256=sha256, made_by=_MADE_BY)
+    return _RUBRIC.format(levels=levels, quiz=where, kept=_kept_name(quiz_file), sha256=sha256, made_by=_MADE_BY)
 
 
 def _kept_name(quiz_file: Path) -> str:

@@ -20,7 +20,7 @@ import torch
 from autograder.base.errors import StudentCrash, StudentError, StudentTimeout
 from autograder.base.i18n import Text, same, text
 from autograder.course.settings import Limits
-from autograder.course.submission import Cell
+from autograder.course.submission import Cell, tell_label
 from autograder.results.grade_report import Problem
 from autograder.sandbox.cells import Failure
 from autograder.sandbox.process import Callback, WorkerProcess, Zygote
@@ -94,6 +94,7 @@ class Host:
         self._slow_cells: set[int] = set()  # which were interrupted, and would be again
         self._problems: dict[int, list[Problem]] = {}
         self._notes: dict[Text, Problem] = {}
+        self._limits_met: dict[Text, tuple[str, int]] = {}  # where each was met first
         self._has_flooded = False
         self._seed: int | None = None
         self._released: list[int] = []  # sent to the worker with the next request
@@ -252,7 +253,7 @@ class Host:
             self._slow_cells.add(position)
             self._problems[position] = [_interruption(late, failures, cell)]
         else:
-            self._problems[position] = [_cell_problem(failure, cell) for failure in own]
+            self._problems[position] = [_cell_problem(self._with_limit_once(failure), cell) for failure in own]
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
@@ -349,6 +350,18 @@ class Host:
         failure = Failure(str(kind)[:80], str(message)[:2000], shown)
         room = Room(self.limits.memory_mb, self.limits.scratch_mb)
         return replace(failure, limit=limit_of(failure, room, surroundings))
+
+    def _with_limit_once(self, failure: Failure) -> Failure:
+        """The failure of a cell, which refers to the place where its limit was met first, unless that is here."""
+        if failure.limit is None or not failure.frames:
+            return failure
+        here = failure.frames[0][:2]
+        label, line = self._limits_met.setdefault(failure.limit, here)
+        if (label, line) == here:
+            return failure
+        return replace(
+            failure, limit=text("the same limit as in {place}, line {line}", place=tell_label(label), line=line)
+        )
 
     def _take_notes(self, notes: object) -> None:
         """What the code asked for and did not get, each once."""

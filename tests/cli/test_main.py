@@ -171,7 +171,7 @@ def test_a_config_that_fails_when_it_runs_is_said_before_anybody_is_graded(tmp_p
     tiny.submit(course, "ann", tiny.answers())
     (course.root / "nbgrader_config.py").write_text("c = get_config()\nc.x = 1 / 0\n")
     _, errors = autograder("grade", cwd=course.root, code=2)
-    assert errors.endswith("nbgrader_config.py: ZeroDivisionError: division by zero\n")
+    assert errors.endswith("nbgrader_config.py:2: ZeroDivisionError: division by zero\n")
     assert not (course.root / "results.jsonl").exists()
 
 
