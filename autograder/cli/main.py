@@ -128,8 +128,8 @@ def grade(
                 elsewhere=elsewhere,
             )
         _show_reports(reports, out, language, as_json=json_output)
-        if not (paths or assignment):
-            _tell_left_out(found, language)
+        if not paths:
+            _tell_left_out(found, language, without_rubric=assignment is None)
         if not no_gradebook:
             gradebook.write_gradebook(found, paths or [], reports, language, quiet=json_output)
     if any(report.status == "error" for report in reports):
@@ -383,11 +383,14 @@ def _show_reports(reports: list[GradeReport], out: Path, language: Language, *, 
     typer.echo(text("reports: {file}", file=str(out)).get(language))
 
 
-def _tell_left_out(course: Course, language: Language) -> None:
-    """Name the assignments that were handed in but have no rubric: nbgrader grades them."""
+def _tell_left_out(course: Course, language: Language, *, without_rubric: bool) -> None:
+    """Name what is nobody's, and the assignments that were handed in but have no rubric: nbgrader grades them."""
     from autograder.base.i18n import text
+    from autograder.course.jobs import left_out
 
-    for name in course.others(course.assignments()):
+    for words in left_out(course.submitted, list(course.assignments())):
+        typer.echo(words.get(language), err=True)
+    for name in course.others(course.assignments()) if without_rubric else ():
         if any(course.submitted.glob(f"*/{name}")):
             words = text(
                 "{assignment}: has no assignment.yaml; `nbgrader autograde {assignment}` grades it", assignment=name
