@@ -26,6 +26,7 @@ from autograder.sandbox.cells import Failure
 from autograder.sandbox.process import Callback, WorkerProcess, Zygote
 from autograder.sandbox.protocol import CellRequest, FinishRequest, Request, Result, StartRequest
 from autograder.sandbox.wire import Received, WireError
+from autograder.student.calls import values_are_hidden
 from autograder.student.failures import student_exception, tell_failure, tell_frames, unparsed_function
 from autograder.student.limits import Room, limit_of, passed_over
 from autograder.student.unparsed import Unparsed
@@ -51,6 +52,8 @@ _MALFORMED = (
     MemoryError,
     WireError,
 )
+_ENDED = text("the code's process ended: it called exit, crashed Python, or used more memory or CPU time than it may")
+"""How it ended is left out where the inputs are hidden: the code could have chosen the way by what it was given."""
 _USING = ("call", "record", "next", "take", "get", "iter", "vjp")
 """Requests that run a student's function; only they use up a seed, which loading the cells again leaves alone."""
 
@@ -280,7 +283,8 @@ class Host:
                 self._bad_functions.setdefault(name, []).append(error)
             if isinstance(error, StudentTimeout):
                 raise
-            raise StudentCrash(text("`{name}`: {reason}", name=name, reason=error.text)) from None
+            reason = _ENDED if values_are_hidden() else error.text
+            raise StudentCrash(text("`{name}`: {reason}", name=name, reason=reason)) from None
 
     def ask(
         self,
