@@ -192,7 +192,8 @@ def demo(
 
     with errors_as_exit_codes(lang):
         language = choose(lang)
-        course = demos.make(folder)
+        with waiting(text("making the course in {folder}", folder=folder), language):
+            course = demos.make(folder)
         out = folder / "results.jsonl"
         reports = _grade_all(
             course, [], None, None, out, confined=confine.is_available(), quiet=False, language=language
