@@ -81,6 +81,13 @@ def release(assignments: AssignmentsArgument = None, course: CourseOption = Path
             changed = ", ".join(done.changed) or text("nothing has changed")
             words = text("{assignment}: {changed} -> {folder}", assignment=name, changed=changed, folder=done.folder)
             typer.echo(words.get(choose(lang)))
+            if done.left_out:
+                words = text(
+                    "{assignment}: too large for the notebook to carry, so hand out the whole folder: {names}",
+                    assignment=name,
+                    names=", ".join(done.left_out),
+                )
+                typer.echo(words.get(choose(lang)), err=True)
             for stranger in done.strangers:
                 words = text("{path}: is not made from the source, yet students get it", path=done.folder / stranger)
                 typer.echo(words.get(choose(lang)), err=True)

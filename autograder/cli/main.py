@@ -425,10 +425,10 @@ def _check_once(file: Path, lang: Lang | None, *, as_json: bool) -> bool:
 def _tell_that_checking_begins(file: Path, lang: Lang | None) -> None:
     """The first check loads torch, which takes seconds."""
     from autograder.base.i18n import text
-    from autograder.course.course import find_assignment
+    from autograder.course.kit import assignment_of
 
     if sys.stderr.isatty():
-        language = choose(lang, find_assignment(file.resolve().parent).settings.language)
+        language = choose(lang, assignment_of(file).settings.language)
         typer.echo(text("checking {file} ...", file=file.name).get(language), err=True)
 
 
