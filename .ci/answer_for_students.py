@@ -9,10 +9,12 @@ name = target.stem
 
 
 def notebook(folder):
+    """Return the assignment's notebook of this folder of the course."""
     return json.loads((root / folder / name / f"{name}.ipynb").read_text(encoding="utf-8"))
 
 
 def grade_id(cell):
+    """Return the name that nbgrader gives a cell, if any."""
     return cell["metadata"].get("nbgrader", {}).get("grade_id")
 
 
@@ -23,6 +25,6 @@ for cell in content["cells"]:
         cell["source"] = answers[grade_id(cell)]
 for source in sys.argv[3:]:
     before = next(n for n, cell in enumerate(content["cells"]) if grade_id(cell) == "test_squared_loss")
-    added = {"cell_type": "code", "id": "added", "metadata": {}, "outputs": [], "execution_count": None, "source": source}
-    content["cells"].insert(before, added)
+    added = {"cell_type": "code", "id": "added", "metadata": {}, "outputs": [], "execution_count": None}
+    content["cells"].insert(before, added | {"source": source})
 target.write_text(json.dumps(content), encoding="utf-8")
