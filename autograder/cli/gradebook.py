@@ -86,6 +86,13 @@ def release(assignments: AssignmentsArgument = None, course: CourseOption = Path
             typer.echo(words.get(choose(lang)))
             due = local(done.due) if done.due else text("not known; write `due:` into assignment.yaml")
             typer.echo(text("{assignment}: due {time}", assignment=name, time=due).get(language))
+            if done.left_out:
+                words = text(
+                    "{assignment}: too large for the notebook to carry, so hand out the whole folder: {names}",
+                    assignment=name,
+                    names=", ".join(done.left_out),
+                )
+                typer.echo(words.get(choose(lang)), err=True)
             for stranger in done.strangers:
                 words = text("{path}: is not made from the source, yet students get it", path=done.folder / stranger)
                 typer.echo(words.get(choose(lang)), err=True)

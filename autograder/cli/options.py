@@ -91,12 +91,12 @@ def must_confine(*, unsafe: bool, scratch_mb: int = 0) -> bool:
         scratch_mb: size of the largest scratch folder, in MB.
 
     Raises:
-        UsageError: it cannot be confined, and ``unsafe`` is false.
+        UsageError: it cannot be confined, and ``unsafe`` is false; or the system cannot grade at all.
     """
-    from autograder.sandbox import confine
+    from autograder.sandbox import confine, system
 
     refusal = confine.refusal(scratch_mb, has_option=True)
-    if refusal is not None and not unsafe:
+    if refusal is not None and not (unsafe and system.can_fork()):
         raise UsageError(refusal)
     return refusal is None
 
@@ -110,6 +110,12 @@ def errors_as_exit_codes(lang: Lang | None = None) -> Iterator[None]:
         _fail(error, 2, lang)
     except AutograderError as error:
         _fail(error, 1, lang)
+    except ModuleNotFoundError as error:
+        from autograder.sandbox import system
+
+        if error.name not in system.ONLY_UNIX or (refusal := system.refusal()) is None:
+            raise
+        _fail(UsageError(refusal), 2, lang)
     except KeyboardInterrupt:
         from autograder.base.i18n import text
 

@@ -178,7 +178,13 @@ def find_notebook(path: Path) -> Path:
         raise UsageError(text("{path}: there is no such file or folder", path=path), for_students=True)
     if not path.is_dir():
         return path
-    notebook = find_assignment(path.resolve()).notebook
+    try:
+        notebook = find_assignment(path.resolve()).notebook
+    except UsageError:
+        alone = list(path.glob("*.ipynb"))
+        if len(alone) != 1:
+            raise
+        return alone[0]  # it may carry all that the folder lacks
     if not notebook.is_file():
         words = text("{path}: there is no such file; your notebook must have this name", path=notebook)
         raise UsageError(words, for_students=True)

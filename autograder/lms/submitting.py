@@ -18,7 +18,8 @@ from typing import Any
 from autograder.base.errors import UsageError
 from autograder.base.files import write_asked
 from autograder.base.i18n import Text, same, text
-from autograder.course.course import Assignment, find_assignment, find_notebook
+from autograder.course.course import Assignment, find_notebook
+from autograder.course.kit import assignment_of
 from autograder.results.grade_report import CriterionResult, GradeReport
 
 _OLDEST = (1980, 1, 1, 0, 0, 0)
@@ -55,11 +56,12 @@ def find(path: Path) -> Assignment:
 
     Raises:
         UsageError: there is no such assignment, or no notebook with its name.
+        SubmissionError: the notebook cannot be read, and there are no files beside it.
     """
     given = find_notebook(path)
-    assignment = find_assignment(given.resolve().parent)
-    notebook = assignment.notebook
-    if given.resolve() != notebook.resolve():
+    assignment = assignment_of(given)
+    notebook = given.with_name(f"{assignment.name}.ipynb")
+    if given.name != notebook.name:
         words = text("{path}: only {notebook} can be handed in; rename the file", path=path, notebook=notebook.name)
         raise UsageError(words, for_students=True)
     return assignment
@@ -121,7 +123,7 @@ def to_exchange(handed_in: HandIn, course_id: str | None) -> None:
         UsageError: the notebook has changed meanwhile, or nbgrader refuses, with its reason.
     """
     _as_judged(handed_in)
-    folder = handed_in.assignment.directory.resolve()
+    folder = handed_in.notebook.resolve().parent
     command = [sys.executable, "-m", "nbgrader", "submit", folder.name]
     command += ["--course", course_id] if course_id else []
     done = subprocess.run(command, cwd=folder.parent, capture_output=True, text=True, errors="replace", check=False)  # noqa: S603
