@@ -48,8 +48,8 @@ class HandIn:
         return [c for exercise in self.report.exercises for c in exercise.criteria if c.outcome != "passed"]
 
 
-def find(path: Path) -> Assignment:
-    """Return the assignment that is to be handed in, as it was fetched.
+def find(path: Path) -> tuple[Assignment, Path]:
+    """Return the assignment that is to be handed in, as it was fetched, and the notebook.
 
     Args:
         path: the assignment's folder, or the notebook in it.
@@ -64,14 +64,13 @@ def find(path: Path) -> Assignment:
     if given.name != notebook.name:
         words = text("{path}: only {notebook} can be handed in; rename the file", path=path, notebook=notebook.name)
         raise UsageError(words, for_students=True)
-    return assignment
+    return assignment, notebook
 
 
-def prepare(assignment: Assignment) -> HandIn:
+def prepare(assignment: Assignment, notebook: Path) -> HandIn:
     """Judge the notebook of a fetched assignment by the visible criteria."""
     from autograder.practice import standby
 
-    notebook = assignment.notebook
     sha256 = hashlib.sha256(notebook.read_bytes()).hexdigest()
     return HandIn(assignment, notebook, standby.check_file(notebook)[1], sha256)
 
