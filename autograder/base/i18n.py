@@ -1,8 +1,9 @@
 """Languages: every sentence a user reads exists in English, in Chinese and in whatever else a course declares.
 
 The code holds the English sentences, ``locale/zh_CN/LC_MESSAGES/autograder.po`` the Chinese ones. A test compares
-the two, so a missing translation fails the build. For another language a catalogue of the same form lies in the course's
-``locale/``, or beside ours; what it lacks is said in English. Content (titles, hints) carries its languages itself.
+the two, so a missing translation fails the build. For another language a catalogue of the same form lies in the
+course's ``locale/``, or beside ours; what it lacks is said in English. Content (titles, hints) carries its languages
+itself.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 LANGUAGE = re.compile("[a-z]{2,3}([-_][A-Za-z]{2,8})?")
 Language = Annotated[str, StringConstraints(pattern=f"^{LANGUAGE.pattern}$")]
@@ -68,7 +69,7 @@ class Text(BaseModel):
     """The same words in English, in Chinese and, as further fields, in the other languages of their course."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    __pydantic_extra__: dict[str, _Printable]
+    __pydantic_extra__: dict[str, _Printable] = Field(init=False)
 
     en: _Printable
     zh: _Printable
@@ -139,8 +140,18 @@ def speak(languages: Iterable[Language] = (), catalogues: Mapping[Language, Cata
         languages: those that the course declares, the one for readers who choose none first.
         catalogues: our sentences in those of them that are not ours.
     """
-    global _declared, _others  # noqa: PLW0603 -- a process serves one course
+    global _declared, _others
     _declared, _others = tuple(languages), dict(catalogues or {})
+
+
+def understand(languages: Iterable[Language]) -> None:
+    """Say every sentence of ours in these languages too, where a student's copy is in them but nobody knows the course.
+
+    A catalogue can only lie beside ours then.
+    """
+    for language in languages:
+        if language not in OURS and language not in _others:
+            _others[language] = find_catalogue(language) or {}
 
 
 def spoken() -> tuple[tuple[Language, ...], Mapping[Language, Catalogue]]:

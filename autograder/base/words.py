@@ -1,7 +1,7 @@
 """Words that authors write, such as titles and hints: once, or in each language of their course.
 
-A reader of YAML puts the course's languages into pydantic's context (`in_languages`). Where nobody knows the course, as in
-a student's copy of an assignment, any languages will do.
+A reader of YAML puts the course's languages into pydantic's context (`in_languages`). Where nobody knows the course, as
+in a student's copy of an assignment, any languages will do.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ValidationInfo
-from pydantic_core import PydanticCustomError
 
 from autograder.base.i18n import LANGUAGE, OURS, Language, Text, text
 from autograder.base.yaml_records import mistake, unknown_key
@@ -88,10 +87,9 @@ def _term(given: Any, info: ValidationInfo) -> Any:
 
 
 def _of_the_course(code: Any, info: ValidationInfo) -> Any:
-    """Refuse a language that the course does not have; any of ours is as good as its own."""
     languages = languages_in(info)
-    if languages is not None and not _is_language(code, languages):
-        raise PydanticCustomError("literal_error", "{expected}", {"expected": ", ".join((*languages, *OURS))})
+    if languages is not None and code not in languages:
+        raise mistake(text("allowed: {names}", names=", ".join(languages)))
     return code
 
 

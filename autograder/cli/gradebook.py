@@ -142,9 +142,9 @@ def regrade(
     from autograder.report import moves as report
 
     with errors_as_exit_codes(lang):
-        language = choose(lang)
         found = Course.find(course)
         graded = found.assignment(assignment)
+        language = choose(lang)
         confined = must_confine(unsafe=unsafe_no_sandbox, scratch_mb=graded.settings.limits.scratch_mb)
         again = Regrading(found, graded, results)
         with progress(len(again), language, quiet=json_output) as advance:

@@ -25,11 +25,11 @@ from autograder.cli.options import (
     CourseOption,
     JobsOption,
     JsonOption,
-    Lang,
     LangOption,
     UnsafeOption,
     choose,
     console,
+    course_at,
     errors_as_exit_codes,
     must_confine,
     print_json,
@@ -182,7 +182,7 @@ def audit(
     """Grade known and generated wrong versions, and right ones, to see what a rubric is worth."""
     with errors_as_exit_codes(lang):
         audits = _audit_all(
-            course,
+            course_at(course),
             assignments or [],
             jobs,
             choose(lang),
@@ -255,8 +255,8 @@ def doctor(lang: LangOption = None, json_output: JsonOption = False) -> None:
     from autograder.cli.doctor import examine
 
     with errors_as_exit_codes(lang):
-        language = choose(lang)
         findings = examine(Path.cwd())
+        language = choose(lang)
         if json_output:
             print_json([{"name": f.name.en, "value": f.value.en, "ok": f.ok} for f in findings])
         else:
@@ -313,7 +313,7 @@ def _grade_all(
 
 
 def _audit_all(
-    start: Path,
+    course: Course,
     names: list[str],
     processes: int | None,
     language: Language,
@@ -325,12 +325,10 @@ def _audit_all(
 ) -> list[Audit]:
     from autograder.base.i18n import text
     from autograder.course import mutants
-    from autograder.course.course import Course
     from autograder.grading import audit as audits
     from autograder.grading.batch import default_jobs
     from autograder.sandbox import confine  # the versions are edits of the author's own code
 
-    course = Course.find(start)
     assignments = [course.assignment(name) for name in names]
     if not names:
         for assignment in course.assignments().values():
@@ -429,7 +427,7 @@ def _tell_left_out(course: Course, language: Language) -> None:
             typer.echo(words.get(language), err=True)
 
 
-def _check_once(file: Path, lang: Lang | None, *, as_json: bool) -> bool:
+def _check_once(file: Path, lang: str | None, *, as_json: bool) -> bool:
     from autograder.practice import standby
     from autograder.practice.hidden_points import points_judged_later
     from autograder.report import terminal
@@ -453,7 +451,7 @@ def _check_once(file: Path, lang: Lang | None, *, as_json: bool) -> bool:
     return all(c.outcome == "passed" for exercise in report.exercises for c in exercise.criteria)
 
 
-def _tell_that_checking_begins(file: Path, lang: Lang | None) -> None:
+def _tell_that_checking_begins(file: Path, lang: str | None) -> None:
     """The first check loads torch, which takes seconds."""
     from autograder.base.i18n import text
     from autograder.course.course import find_assignment
@@ -463,7 +461,7 @@ def _tell_that_checking_begins(file: Path, lang: Lang | None) -> None:
         typer.echo(text("checking {file} ...", file=file.name).get(language), err=True)
 
 
-def _watch(file: Path, lang: Lang | None) -> bool:
+def _watch(file: Path, lang: str | None) -> bool:
     from autograder.practice import standby, watch
     from autograder.practice.hidden_points import points_judged_later
 

@@ -72,8 +72,8 @@ def list_(course: CourseOption = Path(), lang: LangOption = None, json_output: J
     from autograder.report.tables import plain_table, points
 
     with errors_as_exit_codes(lang):
-        language = choose(lang)
         quizzes = loading.load_all(course / "quizzes")
+        language = choose(lang)
         found = []
         for path, quiz in quizzes.items():
             known = certificates.load(path, quiz)
@@ -86,7 +86,7 @@ def list_(course: CourseOption = Path(), lang: LangOption = None, json_output: J
                     "id": quiz.id,
                     "file": str(path),
                     "version": quiz.version,
-                    "title": {"en": quiz.title.en, "zh": quiz.title.zh},
+                    "title": quiz.title.model_dump(),
                     "questions": len(quiz.questions),
                     "points": quiz.points,
                     "proved": states.count("proved"),
@@ -135,7 +135,7 @@ def release(
                 raise UsageError(
                     text("--out goes with --to quiz; a notebook goes to assignments/ in the course's folder")
                 )
-            _release_notebook(file, course, into, choose(lang))
+            _release_notebook(file, course, into, lang)
             return
         if into is not None:
             raise UsageError(text("--into goes with --to notebook"))
@@ -148,7 +148,7 @@ def release(
         typer.echo(words.get(choose(lang)))
 
 
-def _release_notebook(file: Path, start: Path, into: str | None, language: Language) -> None:
+def _release_notebook(file: Path, start: Path, into: str | None, lang: str | None) -> None:
     from autograder.base.i18n import text
     from autograder.course.course import Course
     from autograder.quiz import assignment
@@ -166,6 +166,7 @@ def _release_notebook(file: Path, start: Path, into: str | None, language: Langu
         course = Course.find(start)
         name, losses = into, assignment.add_to(course.assignment(into), file, course)
         words = text("put into {folder}", folder=course.source / name)
+    language = choose(lang)
     typer.echo(words.get(language))
     for line in told(losses, language):
         sys.stderr.write(text("a notebook cannot express {what}", what=line).get(language) + "\n")

@@ -60,7 +60,8 @@ def report(
         classroom = summarise(of_assignment, title=settings.title, students=_students(found, nbgrader, reports))
         target = out or Path(f"{assignment}.html")
         feedback = _feedback(nbgrader, of_assignment, target)
-        write_asked(target, class_page.page(classroom, choose(lang, settings.language), feedback))
+        language = choose(lang, settings.language)
+        write_asked(target, class_page.page(classroom, language, feedback, languages=found.languages))
         typer.echo(str(target))
 
 

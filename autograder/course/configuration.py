@@ -111,7 +111,8 @@ def _catalogue(root: Path, code: str) -> Catalogue:
         raise ConfigError(words, path=catalogue_file(code, root)) from error
     if found is None:
         words = text(
-            "there is no catalogue of {code!r}; known: {known}; for another language, translate our sentences in {file}",
+            "there is no catalogue of {code!r}; known: {known}; "
+            "for another language, translate the platform's sentences in {file}",
             code=code,
             known=", ".join(OURS),
             file=catalogue_file(code, Path()),
@@ -122,7 +123,8 @@ def _catalogue(root: Path, code: str) -> Catalogue:
 
 def _of_languages(root: Path, words: Text) -> ConfigError:
     file = root / CONFIG_FILE
-    return ConfigError(words, path=file, line=line_of(file, "languages"), key="c.Autograder.languages")
+    line = line_of(file, "languages") if file.is_file() else None
+    return ConfigError(words, path=file, line=line, key="c.Autograder.languages")
 
 
 _STRUCTURE = "{nbgrader_step}/{student_id}/{assignment_id}"

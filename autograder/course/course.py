@@ -153,7 +153,9 @@ def find_assignment(start: Path) -> Assignment:
     """
     for folder in (start, *start.parents):
         if (folder / "assignment.yaml").is_file():
-            return Assignment.load(folder)
+            assignment = Assignment.load(folder)
+            i18n.understand((assignment.settings.language, *dict(assignment.settings.title)))
+            return assignment
     words = text(
         "{folder}: no assignment.yaml here or above; "
         "keep the notebook in the folder in which you received it, with the files beside it",

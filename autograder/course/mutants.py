@@ -111,8 +111,7 @@ def load(assignment: Assignment) -> Mutants:
             text("is missing; list a wrong version for each criterion (for a quiz there is `autograder quiz prove`)"),
             path=_path(assignment.directory),
         )
-    context = in_languages(assignment.languages)
-    known = yaml_records.load(_path(assignment.directory), Mutants, context=context)
+    known = yaml_records.load(_path(assignment.directory), Mutants, context=in_languages(assignment.languages))
     seen: set[str] = set()
     for version in (*known.mutants, *known.equivalents):
         if version.exercise not in assignment.settings.exercises:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
-from autograder.base.i18n import text
+from autograder.base.i18n import OURS, text
 from autograder.base.words import CourseLanguage, Words, languages_in
 from autograder.base.yaml_records import mistake
 
@@ -101,7 +101,7 @@ class Settings(_Settings):
 
     schema_: Literal[1] = Field(alias="schema")
     title: Words
-    language: CourseLanguage = "zh"
+    language: CourseLanguage = OURS[0]
     exercises: Annotated[dict[str, Exercise], Field(min_length=1)]
     limits: Limits = Limits()
     preload: list[str] = []

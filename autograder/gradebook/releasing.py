@@ -12,8 +12,8 @@ from pathlib import Path
 
 from autograder.base.errors import GradebookError, UsageError
 from autograder.base.files import replace_file
-from autograder.base.i18n import text
-from autograder.course.course import Course
+from autograder.base.i18n import OURS, text
+from autograder.course.course import Assignment, Course
 from autograder.gradebook import leaks
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 
@@ -56,6 +56,7 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str) -> Release:
     secrets = leaks.Secrets.of(source, course.key())
     with tempfile.TemporaryDirectory(prefix="autograder-release-") as folder:
         made = _generate(nbgrader, name, Path(folder), database=False)
+        _name_language(made / "assignment.yaml", course)
         names = _files(made)
         outcome = Release(name, target, strangers=sorted(set(_files(target)) - set(names)))
         leaks.check(secrets, [*(made / n for n in names), *(target / n for n in outcome.strangers)])
@@ -67,6 +68,16 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str) -> Release:
                 replace_file(made / file, target / file)
                 outcome.changed.append(file)
     return outcome
+
+
+def _name_language(settings: Path, course: Course) -> None:
+    """Write the course's first language into students' copy, which knows no course and would take ours for it."""
+    language = course.languages[0]
+    if language == OURS[0] or not settings.is_file():
+        return
+    if "language" not in Assignment.load(settings.parent).settings.model_fields_set:
+        content = settings.read_text(encoding="utf-8-sig").rstrip("\n")
+        settings.write_text(f"{content}\nlanguage: {language}\n", encoding="utf-8")
 
 
 def register(nbgrader: NbgraderCourse, name: str) -> None:

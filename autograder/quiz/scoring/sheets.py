@@ -203,7 +203,7 @@ def _reason(error: ConfigError) -> Text:
     """Return what `yaml_records.plain` found, which may quote the student."""
     if error.key:
         return text("duplicate key {key}", key=shown(error.key))
-    return Text(en=shown(error.text.en, 200), zh=shown(error.text.zh, 200))
+    return error.text.map(lambda words: shown(words, 200))
 
 
 def _of_json(content: str, file: Path) -> Iterator[Sheet]:
@@ -409,7 +409,7 @@ def _names_of_columns(quiz: Quiz) -> dict[str, tuple[str, str | None]]:
             parts = list(question.left)
         for part in parts:
             names[_plain(f"{question.id}.{part}")] = (question.id, part)
-        for title in (question.id, question.prompt.en, question.prompt.zh):
+        for title in (question.id, *dict(question.prompt).values()):
             names[_plain(title)] = (question.id, None)
     names.pop("", None)  # a prompt of nothing but blanks
     return names
