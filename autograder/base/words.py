@@ -48,7 +48,8 @@ def in_each(given: object, languages: Sequence[Language] | None, *, once: bool =
             raise mistake(_no_language(key, given[key], languages), str(key))
     for language in languages or ():
         if language not in given:
-            raise mistake(text("this key is missing"), language)
+            words = text("this key is missing; the course is in {languages}", languages=", ".join(languages))
+            raise mistake(words, language)
     if not given:
         raise mistake(text("must not be empty"))
     first = given.get((languages or OURS)[0], next(iter(given.values())))
@@ -93,9 +94,9 @@ def _of_the_course(code: Any, info: ValidationInfo) -> Any:
     return code
 
 
-Words = Annotated[Text, BeforeValidator(_words, json_schema_input_type=str | dict[str, str])]
+Words = Annotated[Text, BeforeValidator(_words, json_schema_input_type=str | dict[Language, str])]
 """Words in every language of the course; with one language, also a plain string."""
-Term = Annotated[Text, BeforeValidator(_term, json_schema_input_type=str | dict[str, str])]
+Term = Annotated[Text, BeforeValidator(_term, json_schema_input_type=str | dict[Language, str])]
 """What may need no translation, such as a number or a formula: as `Words`, but a plain string always stands for all."""
 CourseLanguage = Annotated[Language, BeforeValidator(_of_the_course)]
 """One of the course's languages."""

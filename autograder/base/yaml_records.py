@@ -46,8 +46,8 @@ def load(path: Path, record: type[Model], *, context: Mapping[str, Any] | None =
     except ValidationError as error:
         # a misspelt key is also a missing one; its own line is the better place to look
         first = min(error.errors(), key=lambda e: e["type"] not in ("extra_forbidden", "mistake"))
-        context = first.get("ctx", {})
-        inner = [context["discriminator"].strip("'")] if "discriminator" in context else context.get("path", ())
+        found = first.get("ctx", {})
+        inner = [found["discriminator"].strip("'")] if "discriminator" in found else found.get("path", ())
         keys, mark = _locate(root, [str(key) for key in (*first["loc"], *inner)])
         raise ConfigError(
             _reason(first, record),

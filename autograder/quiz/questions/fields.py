@@ -105,7 +105,7 @@ Attempts = Annotated[list[Share], Field(min_length=1, max_length=10), AfterValid
 class Hint(QuizRecord):
     """A hint and the share of the question's points it costs."""
 
-    text: Words
+    text: Term
     cost: Share = 0
 
 
