@@ -58,6 +58,9 @@ msgstr "somme"
 msgid "likely cause: {cause}"
 msgstr "cause probable : {cause}"
 
+msgid "grading"
+msgstr "notation"
+
 msgid "your code here"
 msgstr "votre code ici"
 
@@ -134,7 +137,7 @@ def test_a_term_in_a_course_of_these_languages(form, tmp_path, monkeypatch):
     monkeypatch.delenv("AUTOGRADER_LANG", raising=False)
     course, first = make(tmp_path, form), form.languages[0]
     audited = run("audit", "tiny", "--exercise", "double", "--only", "double-triples", "--only", "double-adds")
-    assert {"zh": "评分标准", "en": "criterion", "fr": "criterion"}[first] in audited
+    assert {"zh": "正在评分", "en": "grading", "fr": "notation"}[first] in audited
     run("release", "tiny")
     copy = find_assignment(course.release / "tiny")
     assert (copy.settings.language, copy.settings.exercises["double"].title.get(first)) == (first, form.said)
@@ -146,7 +149,7 @@ def test_a_term_in_a_course_of_these_languages(form, tmp_path, monkeypatch):
     graded = run("grade")
     assert {"zh": "总分", "en": "total", "fr": "somme"}[first] in graded
     (report,) = journal.read(tmp_path / "results.jsonl")
-    assert report.score == 5
+    assert report.score == 6
     (triples,) = [
         c for e in report.exercises for c in e.criteria if c.diagnosis and c.outcome == "failed" and c.visible
     ]
