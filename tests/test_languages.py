@@ -18,6 +18,7 @@ from autograder.base.i18n import Text, text
 from autograder.cli.main import app
 from autograder.course import mutants
 from autograder.course.course import Course, find_assignment
+from autograder.lms import runners
 from autograder.quiz import lint
 from autograder.quiz.questions import loading
 from autograder.results import journal
@@ -333,6 +334,16 @@ def test_the_first_language_is_the_default_and_what_a_catalogue_lacks_is_english
 def test_words_of_our_languages_are_kept_as_before():
     words = text("likely cause: {cause}", cause=Text(en="haste", zh="匆忙"))
     assert words.model_dump_json() == '{"en":"likely cause: haste","zh":"可能的原因：匆忙"}'
+
+
+def test_a_copy_for_gradescope_speaks_the_languages_of_its_course(tmp_path):
+    course = make(tmp_path / "course", FR)
+    runners.gradescope(course, course.assignment("tiny"), tmp_path / "runner")
+    i18n.speak()
+    copy = Course(tmp_path / "runner" / "course")
+    assert copy.assignment("tiny").languages == ("fr",)
+    assert text("total").get("fr") == "somme"
+    assert "--lang fr" in (tmp_path / "runner" / "run_autograder").read_text(encoding="utf-8")
 
 
 def test_a_language_that_is_nowhere_is_refused(tmp_path):

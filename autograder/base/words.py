@@ -46,10 +46,9 @@ def in_each(given: object, languages: Sequence[Language] | None, *, once: bool =
     for key in given:
         if not _is_language(key, languages):
             raise mistake(_no_language(key, given[key], languages), str(key))
-    for language in languages or ():
-        if language not in given:
-            words = text("this key is missing; the course is in {languages}", languages=", ".join(languages))
-            raise mistake(words, language)
+    if lacking := [language for language in languages or () if language not in given]:
+        words = text("this key is missing; the course is in {languages}", languages=", ".join(languages or ()))
+        raise mistake(words, lacking[0])
     if not given:
         raise mistake(text("must not be empty"))
     first = given.get((languages or OURS)[0], next(iter(given.values())))
