@@ -1,8 +1,8 @@
-"""The commands around nbgrader's gradebook: release, feedback, regrade."""
+"""The commands around nbgrader's gradebook: release, extend, feedback, regrade."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,7 +29,8 @@ from autograder.cli.options import (
 
 if TYPE_CHECKING:
     from autograder.base.i18n import Language, Text
-    from autograder.course.course import Course
+    from autograder.course.course import Assignment, Course
+    from autograder.gradebook.extensions import DueDate, Extensions
     from autograder.gradebook.nbgrader_course import NbgraderCourse
     from autograder.results.grade_report import GradeReport
 
@@ -49,6 +50,19 @@ def write_gradebook(
         typer.echo(note.get(language), err=True)
     if outcome.database and not quiet:
         typer.echo(outcome.summary.get(language))
+
+
+def refuse_changed_quizzes(assignments: Iterable[Assignment]) -> None:
+    """Refuse to grade an assignment by the key that its quiz had before; earlier reports would count silently.
+
+    Raises:
+        ConfigError: a quiz has changed since its notebook was made.
+    """
+    for assignment in assignments:
+        if any(assignment.private.glob("test_*_quiz.py")):
+            from autograder.quiz.assignment import refuse_changed
+
+            refuse_changed(assignment)
 
 
 def release(assignments: AssignmentsArgument = None, course: CourseOption = Path(), lang: LangOption = None) -> None:
@@ -145,6 +159,7 @@ def regrade(
         found = Course.find(course)
         graded = found.assignment(assignment)
         language = choose(lang)
+        refuse_changed_quizzes([graded])
         confined = must_confine(unsafe=unsafe_no_sandbox, scratch_mb=graded.settings.limits.scratch_mb)
         again = Regrading(found, graded, results)
         with progress(len(again), language, quiet=json_output) as advance:
@@ -166,3 +181,79 @@ def regrade(
             typer.echo(text("reports: {file}; the old ones: {kept}", file=str(results), kept=str(kept)).get(language))
         if not no_gradebook:
             write_gradebook(found, [], again.reports, language, quiet=json_output)
+
+
+def extend(
+    student: Annotated[
+        str | None, typer.Argument(metavar="STUDENT", help="A student's id; without one all extensions are shown.")
+    ] = None,
+    assignment: Annotated[
+        str | None, typer.Argument(metavar="ASSIGNMENT", help="Name of an assignment in the gradebook.")
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until",
+            metavar="TIME",
+            help="When their work is due: 2026-03-31 (its end), '2026-03-31 18:00' or '2026-03-31 18:00 +0800'.",
+        ),
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the extension back.")] = False,
+    course: CourseOption = Path(),
+    lang: LangOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Give one student more time for an assignment, take it back, or show who has how much."""
+    from autograder.base.i18n import text
+    from autograder.course.course import Course
+
+    with errors_as_exit_codes(lang):
+        if until is not None and remove:
+            raise UsageError(text("--until grants an extension, --remove takes it back: use one of them"))
+        if (until is not None or remove) and (student is None or assignment is None):
+            raise UsageError(text("name the student and the assignment: autograder extend STUDENT ASSIGNMENT"))
+        from autograder.gradebook.extensions import Extensions
+
+        extensions = Extensions(Course.find(course).root)
+        if student is not None and assignment is not None and (until is not None or remove):
+            moment = extensions.read_time(until) if until is not None else None
+            changed = (
+                extensions.grant(student, assignment, moment) if moment else extensions.remove(student, assignment)
+            )
+            found = [changed]
+        else:
+            found = extensions.list_all(student, assignment)
+        if json_output:
+            print_json([one.to_dict() for one in found])
+            return
+        for one in found:
+            typer.echo(_tell_due_date(one, extensions).get(choose(lang)))
+        if not found:
+            typer.echo(text("nobody has an extension").get(choose(lang)))
+        if (until is not None or remove) and found[0].handed_in is not None:
+            typer.echo(text("run `autograder grade` to recalculate the late penalty").get(choose(lang)))
+
+
+def _tell_due_date(one: DueDate, extensions: Extensions) -> Text:
+    """Say when a student's work is due, and whether what they handed in is late."""
+    from autograder.base.i18n import text
+
+    if one.due is None or one.until is None:
+        return text("{student}: {assignment} has no due date", student=one.student, assignment=one.assignment)
+    shown = {
+        "student": one.student,
+        "assignment": one.assignment,
+        "due": extensions.tell_time(one.due),
+        "until": extensions.tell_time(one.until),
+    }
+    words = (
+        text("{student}: {assignment} is due {due}; no extension", **shown)
+        if one.extension is None
+        else text("{student}: {assignment} is due {until}, extended from {due}", **shown)
+    )
+    if one.handed_in is None:
+        return words
+    handed_in = extensions.tell_time(one.handed_in)
+    if one.seconds_late:
+        return words + text("; handed in {time}, late", time=handed_in)
+    return words + text("; handed in {time}, in time", time=handed_in)

@@ -8,17 +8,23 @@ from __future__ import annotations
 import io
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from autograder.base.errors import UsageError
-from autograder.cli import gradebook, lms
+from autograder.cli import gradebook, lms, starting
 from autograder.cli import report as class_report
+from autograder.cli.engines import (
+    CaFileOption,
+    CertOption,
+    EngineChoice,
+    EngineOption,
+    KeyOption,
+    Place,
+    SchedulerOption,
+)
 from autograder.cli.options import (
     RESULTS,
     AssignmentsArgument,
@@ -31,7 +37,6 @@ from autograder.cli.options import (
     console,
     course_at,
     errors_as_exit_codes,
-    must_confine,
     print_json,
     print_json_array,
     progress,
@@ -72,13 +77,6 @@ def common(
     """Handle the options of the application itself."""
 
 
-class EngineChoice(StrEnum):
-    """Where submissions are graded."""
-
-    local = "local"
-    dask = "dask"
-
-
 def grade(
     paths: Annotated[
         list[Path] | None,
@@ -94,13 +92,11 @@ def grade(
             "--out", metavar="FILE", help="File for the reports; what it already contains is not graded again."
         ),
     ] = RESULTS,
-    engine: Annotated[EngineChoice, typer.Option("--engine", help="Where to grade.")] = EngineChoice.local,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            "--scheduler", metavar="ADDRESS", help="Scheduler for --engine dask; by default one is started here."
-        ),
-    ] = None,
+    engine: EngineOption = EngineChoice.local,
+    scheduler: SchedulerOption = None,
+    tls_ca_file: CaFileOption = None,
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
     course: CourseOption = Path(),
     no_gradebook: Annotated[bool, typer.Option("--no-gradebook", help="Do not write to nbgrader's gradebook.")] = False,
     unsafe_no_sandbox: UnsafeOption = False,
@@ -108,18 +104,18 @@ def grade(
     json_output: JsonOption = False,
 ) -> None:
     """Grade submissions: nbgrader's submitted/ tree, or any notebooks, .py files or folders."""
-    from autograder.base.i18n import text
     from autograder.course.course import Course
 
+    place = Place(engine, scheduler, (tls_ca_file, tls_cert, tls_key))
     with errors_as_exit_codes(lang):
-        if scheduler and engine is not EngineChoice.dask:
-            raise UsageError(text("--scheduler goes with --engine dask"))
+        place.check()
         found = Course.find(course)
         graded = [found.assignment(assignment)] if assignment else found.assignments().values()
+        gradebook.refuse_changed_quizzes(graded)
         scratch_mb = max(one.settings.limits.scratch_mb for one in graded)
         language = choose(lang)
-        place = _engine(engine, scheduler, jobs, unsafe=unsafe_no_sandbox, scratch_mb=scratch_mb, language=language)
-        with place as (elsewhere, confined):
+        opened = place.opened(jobs, unsafe=unsafe_no_sandbox, scratch_mb=scratch_mb, language=language)
+        with opened as (elsewhere, confined):
             reports = _grade_all(
                 found,
                 paths or [],
@@ -132,8 +128,8 @@ def grade(
                 elsewhere=elsewhere,
             )
         _show_reports(reports, out, language, as_json=json_output)
-        if not (paths or assignment):
-            _tell_left_out(found, language)
+        if not paths:
+            _tell_left_out(found, language, without_rubric=assignment is None)
         if not no_gradebook:
             gradebook.write_gradebook(found, paths or [], reports, language, quiet=json_output)
     if any(report.status == "error" for report in reports):
@@ -369,36 +365,6 @@ def _refuse_unknown_names(chosen: Selection, versions: list[Version]) -> None:
         )
 
 
-@contextmanager
-def _engine(
-    engine: EngineChoice,
-    scheduler: str | None,
-    processes: int | None,
-    *,
-    unsafe: bool,
-    scratch_mb: int,
-    language: Language,
-) -> Iterator[tuple[Grade | None, bool]]:
-    """Yield what grades instead of this machine, if anything does, and whether students' code is confined."""
-    if engine is EngineChoice.local:
-        yield None, must_confine(unsafe=unsafe, scratch_mb=scratch_mb)
-        return
-    from autograder.base.i18n import text
-    from autograder.grading.batch import default_jobs
-
-    try:
-        from autograder.grading.cluster import Cluster
-    except ImportError as error:
-        raise UsageError(
-            text("--engine dask needs the extra: pip install 'dl-autograder[dask]' ({error})", error=error)
-        ) from error
-    with Cluster(scheduler, processes or default_jobs(), must_confine=not unsafe) as cluster:
-        yield cluster.grade, not unsafe
-        for address, reason in cluster.unfit.items():
-            words = text("not used: {address}: {reason}", address=address, reason=reason)
-            console(stderr=True).print(words.get(language), markup=False, highlight=False)
-
-
 def _show_reports(reports: list[GradeReport], out: Path, language: Language, *, as_json: bool) -> None:
     if as_json:
         print_json_array(report.to_dict() for report in sorted(reports, key=lambda r: (r.assignment, r.student)))
@@ -415,11 +381,14 @@ def _show_reports(reports: list[GradeReport], out: Path, language: Language, *, 
     typer.echo(text("reports: {file}", file=str(out)).get(language))
 
 
-def _tell_left_out(course: Course, language: Language) -> None:
-    """Name the assignments that were handed in but have no rubric: nbgrader grades them."""
+def _tell_left_out(course: Course, language: Language, *, without_rubric: bool) -> None:
+    """Name what is nobody's, and the assignments that were handed in but have no rubric: nbgrader grades them."""
     from autograder.base.i18n import text
+    from autograder.course.jobs import left_out
 
-    for name in course.others(course.assignments()):
+    for words in left_out(course.submitted, list(course.assignments())):
+        typer.echo(words.get(language), err=True)
+    for name in course.others(course.assignments()) if without_rubric else ():
         if any(course.submitted.glob(f"*/{name}")):
             words = text(
                 "{assignment}: has no assignment.yaml; `nbgrader autograde {assignment}` grades it", assignment=name
@@ -477,8 +446,9 @@ def _watch(file: Path, lang: str | None) -> bool:
 _COMMANDS = {
     "Students": (check, lms.submit),
     "Instructors": (
+        starting.init,
         *(gradebook.release, lms.collect, grade, class_report.report),
-        *(gradebook.feedback, lms.export, gradebook.regrade),
+        *(gradebook.feedback, lms.export, gradebook.regrade, gradebook.extend),
     ),
     "Authors": (audit,),
     "Everyone": (demo, doctor),
@@ -489,6 +459,7 @@ for _panel, _commands in _COMMANDS.items():
     for _command in _commands:
         app.command(rich_help_panel=_panel)(_command)
 app.add_typer(quiz, rich_help_panel="Everyone")
+app.add_typer(starting.new, name="new", rich_help_panel="Authors")
 
 
 def main() -> None:

@@ -185,6 +185,7 @@ def _scored(name: Path, answers: list[Path], course: Path) -> tuple[Path, Quiz, 
     from autograder.base.i18n import text
     from autograder.quiz.questions import loading
     from autograder.quiz.scoring import sheets
+    from autograder.quiz.take import releases
 
     def tell(note: Text) -> None:
         typer.echo(note.get(choose(None)), err=True)
@@ -193,7 +194,7 @@ def _scored(name: Path, answers: list[Path], course: Path) -> tuple[Path, Quiz, 
         if not path.exists():
             raise UsageError(text("{path}: there is no such file or folder", path=path))
     file = loading.find(name, course)
-    quiz = loading.load(file)
+    quiz = releases.as_released(file, loading.load(file))
     with _scorer(file, quiz) as scorer:
         outcomes = [scorer.score(sheet) for sheet in sheets.read_sheets(answers, quiz, tell)]
     if not outcomes:
@@ -246,14 +247,14 @@ def _sitting(
     """Return a student's sitting: with keys for a practice quiz of a course, without for any other."""
     from autograder.quiz.proofs import certificates
     from autograder.quiz.questions import loading
-    from autograder.quiz.take import released
+    from autograder.quiz.take import released, releases
     from autograder.quiz.take.sitting import Sitting
 
     if name.suffix == ".json":
         shown = released.load(name)
         return Sitting(shown, student, out or _answers_to(name, student)), {}
     file = loading.find(name, course)
-    quiz = loading.load(file)
+    quiz = releases.as_released(file, loading.load(file))
     known = certificates.load(file, quiz)
     shown = released.release(quiz, certificates.variants_of(quiz, known), quiz.defaults.mode)
     path = out or _answers_to(file, student)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,6 +35,14 @@ if TYPE_CHECKING:
 class ReleaseMode(StrEnum):
     """How a released quiz is taken."""
 
+    test = "test"
+    exam = "exam"
+
+
+class ExportMode(StrEnum):
+    """What an exported quiz is for."""
+
+    practice = "practice"
     test = "test"
     exam = "exam"
 
@@ -116,9 +125,10 @@ def release(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="File to write; by default NAME.quiz.json.")
     ] = None,
-    mode: Annotated[ReleaseMode, typer.Option("--mode", help="An exam has one attempt and no hints.")] = (
-        ReleaseMode.test
-    ),
+    mode: Annotated[
+        ReleaseMode | None,
+        typer.Option("--mode", help="An exam has one attempt and no hints; by default what the quiz says it is."),
+    ] = None,
     course: CourseOption = Path(),
     lang: LangOption = None,
 ) -> None:
@@ -130,25 +140,52 @@ def release(
 
     with errors_as_exit_codes(lang):
         file = loading.find(quiz, course)
+        loaded = loading.load(file)
         if to is ReleaseTarget.notebook:
             if out is not None:
                 raise UsageError(
                     text("--out goes with --to quiz; a notebook goes to assignments/ in the course's folder")
                 )
-            _release_notebook(file, course, into, lang)
+            with _recorded(file, loaded, mode, choose(lang)):
+                _release_notebook(file, course, into, choose(lang))
             return
         if into is not None:
             raise UsageError(text("--into goes with --to notebook"))
-        loaded = loading.load(file)
+        mode = mode or (ReleaseMode.exam if loaded.defaults.mode == "exam" else ReleaseMode.test)
         variants = certificates.variants_of(loaded, certificates.load(file, loaded))
         content = released.to_json(released.release(loaded, variants, mode.value))
         target = out or Path(f"{file.stem}.quiz.json")
-        write_asked(target, content, inputs=[file])
+        with _recorded(file, loaded, mode, choose(lang)):
+            write_asked(target, content, inputs=[file])
         words = text("{file}: {count} questions, no keys", file=target, count=len(loaded.questions))
         typer.echo(words.get(choose(lang)))
 
 
-def _release_notebook(file: Path, start: Path, into: str | None, lang: str | None) -> None:
+@contextmanager
+def _recorded(file: Path, quiz: Quiz, mode: ReleaseMode | None, language: Language) -> Iterator[None]:
+    """Record what is released; say so if it is scored otherwise, since it was an exam before.
+
+    A notebook has one attempt and no hints in every mode, so only one that the user names is recorded.
+    """
+    from autograder.base.i18n import text
+    from autograder.quiz.take import releases
+
+    if mode is None:
+        yield
+        return
+    with releases.recorded(file, quiz, mode.value) as bound:
+        yield
+    if bound.defaults.mode == "exam" and mode is not ReleaseMode.exam:
+        words = text(
+            "version {version} was released as an exam before, so answers to it are scored as an exam's; "
+            "raise the quiz's version to begin anew, or delete {file}",
+            version=quiz.version,
+            file=releases.file_of(file),
+        )
+        sys.stderr.write(words.get(language) + "\n")
+
+
+def _release_notebook(file: Path, start: Path, into: str | None, language: Language) -> None:
     from autograder.base.i18n import text
     from autograder.course.course import Course
     from autograder.quiz import assignment
@@ -166,7 +203,6 @@ def _release_notebook(file: Path, start: Path, into: str | None, lang: str | Non
         course = Course.find(start)
         name, losses = into, assignment.add_to(course.assignment(into), file, course)
         words = text("put into {folder}", folder=course.source / name)
-    language = choose(lang)
     typer.echo(words.get(language))
     for line in told(losses, language):
         sys.stderr.write(text("a notebook cannot express {what}", what=line).get(language) + "\n")
@@ -180,6 +216,12 @@ def export(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="File to write; by default named after the quiz.")
     ] = None,
+    mode: Annotated[
+        ExportMode | None,
+        typer.Option(
+            "--mode", help="A page for practice carries the keys, an exam no hints; by default as it was released."
+        ),
+    ] = None,
     lossy: Annotated[bool, typer.Option("--lossy", help="Export even if something cannot be expressed.")] = False,
     course: CourseOption = Path(),
     lang: LangOption = None,
@@ -189,10 +231,12 @@ def export(
     from autograder.quiz.exports.losses import told
     from autograder.quiz.proofs import certificates
     from autograder.quiz.questions import loading
+    from autograder.quiz.take import releases
 
     with errors_as_exit_codes(lang):
         file = loading.find(quiz, course)
         loaded = loading.load(file)
+        loaded = releases.as_released(file, loaded) if mode is None else releases.in_mode(loaded, mode.value)
         content, losses = _exported(loaded, certificates.load(file, loaded), to, choose(lang, loaded.language))
         language = choose(lang)
         for line in told(losses, language):

@@ -67,9 +67,11 @@ def report(
 
 def _students(course: Course, nbgrader: NbgraderCourse | None, reports: list[GradeReport]) -> Collection[str]:
     """Return every known student: from the gradebook, folders in ``submitted/`` and other assignments."""
+    from autograder.course.jobs import student_of
+
     known = {report.student for report in reports}
     if course.submitted.is_dir():
-        known |= {p.name for p in course.submitted.iterdir() if p.is_dir() and not p.name.startswith(".")}
+        known |= {student_of(p) for p in course.submitted.iterdir() if p.is_dir() and not p.name.startswith(".")}
     if nbgrader is not None and nbgrader.has_gradebook:
         with nbgrader.open() as gradebook:
             known |= {student.id for student in gradebook.students}

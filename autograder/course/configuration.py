@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -151,6 +151,39 @@ def load(root: Path) -> Config:
                 except ConfigFileNotFound:
                     continue
     return config
+
+
+def configure(c: Config, *, languages: Sequence[str] = ("zh", "en")) -> None:
+    """Let nbgrader's own commands and the formgrader run students' code confined, and grade by our rubrics.
+
+    It is called at the end of a course's configuration; what that has set stays, but for the steps of autograding.
+
+    Args:
+        c: the configuration.
+        languages: of the course's words, the one to begin with first.
+    """
+    c.Autograder.languages = list(languages)
+    ignored = c.CourseDirectory.get("ignore")
+    before = ignored if isinstance(ignored, list) else [".ipynb_checkpoints", "*.pyc", "__pycache__"]
+    # nbgrader hands everything beside a source notebook to students; `private` holds hidden criteria and mutants
+    c.CourseDirectory.ignore = list(dict.fromkeys([*before, ".pytest_cache", "private"]))
+    c.Autograde.autograde_preprocessors = [
+        "autograder.gradebook.preprocessors.ConfinedExecute",
+        "nbgrader.preprocessors.IgnorePattern",
+        "nbconvert.preprocessors.ClearMetadataPreprocessor",
+        "nbgrader.preprocessors.LimitOutput",
+        "autograder.gradebook.preprocessors.SaveScores",
+        "nbgrader.preprocessors.AssignLatePenalties",
+        "nbgrader.preprocessors.CheckCellMetadata",
+    ]
+    # damaged and renamed notebooks are graded as well
+    c.Autograde.exporter_class = "autograder.gradebook.preprocessors.SubmissionReader"
+    c.Autograde.pre_convert_hook = "autograder.gradebook.preprocessors.expect_notebook"
+    # what students wrote is shown in the formgrader without scripts, please
+    c.HTMLExporter.filters = {"markdown2html": "autograder.gradebook.rendering.markdown"}
+    c.HTMLExporter.preprocessors = ["autograder.gradebook.rendering.CleanOutputs"]
+    # `nbgrader generate_feedback` and the formgrader's button give the page that `autograder feedback` gives
+    c.GenerateFeedback.exporter_class = "autograder.gradebook.rendering.FeedbackPage"
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +20,9 @@ from autograder.base.errors import GradebookError, SubmissionError
 from autograder.base.i18n import Language, text
 from autograder.course import submission as submissions
 from autograder.course.course import Assignment
+from autograder.gradebook import repair
 from autograder.gradebook.nbgrader_course import as_node
-from autograder.gradebook.released_notebook import SourceNotebook, restore
+from autograder.gradebook.released_notebook import SourceNotebook, is_restored, restore
 from autograder.report import html, terminal
 from autograder.results import version_1
 from autograder.results.grade_report import SCHEMA, GradeReport, Problem
@@ -33,6 +34,9 @@ MARK = "autograder"
 """In a notebook's metadata: the report it shows, as its student may see it. In a cell's: the cell is ours."""
 NO_RESPONSE = "No response."
 """What nbgrader itself says of an answer that is still the stub."""
+
+_ADDED = (MARK, "kernelspec", "nbgrader")
+"""The metadata that we or the gradebook give a notebook and its cells."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ def annotate(notebook: NotebookNode, report: GradeReport, source: SourceNotebook
         else:
             scores[name] = 0.0 if known.solution and is_untouched(cell) else None
     _tell_problems(notebook, code_cells, report.problems, language)
+    repair.name_cells(notebook.cells)
     kept = {
         "schema": SCHEMA,
         "report": sha256(report),
@@ -124,14 +129,19 @@ def sha256(report: GradeReport) -> str:
     return hashlib.sha256(report.model_copy(update={"duration_s": 0.0}).to_json().encode()).hexdigest()
 
 
-def is_shown(folder: Path, report: GradeReport, notebook: str) -> bool:
-    """Return whether an autograded folder shows this report, in whichever version it was written."""
+def is_shown(folder: Path, report: GradeReport, source: SourceNotebook) -> bool:
+    """Return whether an autograded folder shows this report, in whichever version it was written.
+
+    A notebook with other points or locked cells than the released one does not, nor one that is not well-formed.
+    """
     try:
-        metadata = json.loads((folder / f"{notebook}.ipynb").read_text(encoding="utf-8"))["metadata"]
-        digest = metadata[MARK]["report"]
-    except (OSError, ValueError, LookupError, TypeError):
+        notebook = json.loads((folder / f"{source.name}.ipynb").read_text(encoding="utf-8"))
+        digest = notebook["metadata"][MARK]["report"]
+        if digest != sha256(report) and digest != _sha256_of_version_1(report):
+            return False
+        return is_restored(notebook, source) and repair.is_well_formed(notebook, added=_ADDED)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False
-    return bool(digest == sha256(report) or digest == _sha256_of_version_1(report))
 
 
 def _sha256_of_version_1(report: GradeReport) -> str:
@@ -140,26 +150,13 @@ def _sha256_of_version_1(report: GradeReport) -> str:
 
 
 def read(path: Path | None) -> NotebookNode:
-    """Read a student's notebook in today's format; of a script, or of what nbformat refuses, only the code."""
-    import nbformat
+    """Return a student's notebook, well-formed; of a script, or of a file that is no notebook, only the code."""
+    from nbformat import v4
 
     if path is not None and path.suffix != ".py":
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # cells without an id get one
-                return _clean(nbformat.reads(submissions.read_bytes(path).decode("utf-8-sig"), as_version=4))
-        except Exception:  # noqa: BLE001, S110 -- nbformat raises whatever a damaged notebook makes go wrong in it
-            pass
-    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in _sources(path)])
-
-
-def _clean(notebook: NotebookNode) -> NotebookNode:
-    """Refuse what nbformat accepts but nbgrader cannot work with."""
-    for cell in notebook.cells:
-        if not isinstance(cell.metadata, dict) or not isinstance(cell.source, str):
-            raise ValueError("a damaged cell")
-        cell.source = cell.source.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
-    return notebook
+        with suppress(SubmissionError, ValueError):
+            return repair.parse(submissions.read_bytes(path).decode("utf-8-sig"))
+    return v4.new_notebook(cells=[v4.new_code_cell(source, id=f"cell-{n}") for n, source in enumerate(_sources(path))])
 
 
 def _sources(path: Path | None) -> Iterator[str]:
@@ -203,7 +200,7 @@ def _tell_problems(
         general.append(problem.text.get(language))
     if general:
         shown = [_output(html.paragraphs(general), "\n".join(general))]
-        notebook.cells.insert(0, v4.new_code_cell("# autograder", outputs=shown, metadata={MARK: {}}))
+        notebook.cells.insert(0, v4.new_code_cell("# autograder", outputs=shown, metadata={MARK: {}}, id="autograder"))
 
 
 def _error(problem: Problem, language: Language) -> NotebookNode:

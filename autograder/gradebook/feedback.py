@@ -17,6 +17,7 @@ from autograder.base.i18n import Language, Text, text
 from autograder.course.course import Assignment
 from autograder.gradebook import feedback_page
 from autograder.gradebook.autograded import MARK, NO_RESPONSE
+from autograder.gradebook.extensions import submitted
 from autograder.gradebook.feedback_page import Answer, CodeCell, Feedback, Given
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.results import version_1
@@ -70,7 +71,7 @@ def write_all(nbgrader: NbgraderCourse, assignment: Assignment, language: Langua
 
     with nbgrader.open() as gradebook:
         try:
-            submissions = gradebook.find_assignment(assignment.name).submissions
+            submissions = submitted(gradebook.find_assignment(assignment.name))
         except MissingEntry:
             words = text("{assignment} is not in the gradebook; grade it first", assignment=assignment.name)
             raise GradebookError(words) from None

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary, finalize
 
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode, v4
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.nbgraderformat import SchemaTooNewError, SchemaTooOldError
 from nbgrader.preprocessors import Execute, SaveAutoGrades
 from nbgrader.utils import is_grade, is_solution, is_task
@@ -22,9 +22,10 @@ from autograder.base.errors import GradebookError
 from autograder.base.i18n import text
 from autograder.course.course import Assignment, Course
 from autograder.course.jobs import Job, find_jobs
-from autograder.gradebook import autograded, plain_notebooks, released_notebook
-from autograder.gradebook.nbgrader_course import rubric_of, timestamp
+from autograder.gradebook import autograded, plain_notebooks, released_notebook, repair, rows
+from autograder.gradebook.nbgrader_course import NbgraderCourse, rubric_of, timestamp
 from autograder.grading.batch import default_jobs, grade_all
+from autograder.quiz import assignment as quiz_assignment
 from autograder.results.grade_report import GradeReport
 from autograder.results.journal import Journal
 from autograder.sandbox import confine
@@ -52,6 +53,20 @@ def expect_notebook(assignment: str, student: str, notebooks: list[str]) -> None
         notebooks.append(expected)
     if note := timestamp(folder)[1]:
         get_logger().warning("%s: %s", folder.parent.name, note)
+    _complete_row(folder.parent.name, folder.name)
+
+
+def _complete_row(student: str, assignment: str) -> None:
+    """Complete the row of a student who had an extension before they handed in; nbgrader would fail on it."""
+    with NbgraderCourse(Path.cwd()).open() as gradebook:
+        try:
+            submission = gradebook.find_submission(assignment, student)
+        except MissingEntry:
+            return
+        is_complete = bool(submission.notebooks)
+        gradebook.db.rollback()
+        if not is_complete:
+            rows.complete(gradebook, assignment, student)
 
 
 class SubmissionReader(NotebookExporter):
@@ -74,6 +89,17 @@ class SubmissionReader(NotebookExporter):
         except (SchemaTooNewError, SchemaTooOldError) as error:  # nbgrader would end the whole run
             words = text("{file}: its marks are of another version of nbgrader: {reason}", file=filename, reason=error)
             raise GradebookError(words) from error
+
+    def from_file(
+        self, file_stream: Any, resources: dict[str, Any] | None = None, **kw: Any
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        """Run a notebook through the preprocessors, repaired as `autograder grade` repairs those with a rubric."""
+        try:
+            notebook = repair.parse(file_stream.read())
+        except ValueError as error:
+            name = Path(getattr(file_stream, "name", "")).name
+            raise GradebookError(text("{file} is not a notebook: {reason}", file=name, reason=error)) from error
+        return self.from_notebook_node(notebook, resources, **kw)
 
 
 class ConfinedExecute(Execute):  # type: ignore[misc]
@@ -168,6 +194,7 @@ class _Run:
         own = self._folders.format_path(self._folders.submitted_directory, student, assignment.name)
         folders = dict.fromkeys(Path(name).resolve() for name in [own, *self._submissions])
         jobs = find_jobs([folder for folder in folders if folder.name == assignment.name], [assignment.name])
+        quiz_assignment.refuse_changed(assignment)
         if (refusal := confine.refusal(assignment.settings.limits.scratch_mb)) is not None:
             raise GradebookError(refusal)
         with Journal(self._root / RESULTS) as journal:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from autograder.base.errors import GradebookError, UsageError
 from autograder.base.i18n import Language, text
 from autograder.gradebook import released_notebook
+from autograder.gradebook.extensions import submitted
 from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
 from autograder.gradebook.rows import GradebookRow, Rows, transaction
 from autograder.gradebook.write import WriteOutcome
@@ -59,10 +60,10 @@ def write(root: Path, quiz: Quiz, outcomes: Sequence[SheetOutcome], language: La
                 rows = Rows(gradebook, row, source, [sheet.student for sheet in batch])
                 for sheet in batch:
                     record = _record(sheet, language)
-                    if rows.holds(record):
+                    if rows.holds(record, _no_penalty):
                         outcome.unchanged += 1
                     else:
-                        rows.write(record, lambda *_: None)
+                        rows.write(record, _no_penalty)
                         outcome.written += 1
     return outcome
 
@@ -81,9 +82,8 @@ def refuse_other_questions(root: Path, assignment: str, names: Collection[str]) 
     if not is_nbgrader_course(root):
         return
     with NbgraderCourse(root).open() as gradebook:
-        if not released_notebook.is_known(gradebook, assignment, assignment) or not gradebook.assignment_submissions(
-            assignment
-        ):
+        known = released_notebook.is_known(gradebook, assignment, assignment)
+        if not known or not submitted(gradebook.find_assignment(assignment)):
             return
         entered = {cell.name for cell in gradebook.find_notebook(assignment, assignment).grade_cells}
     if changed := entered ^ set(names):
@@ -94,6 +94,10 @@ def refuse_other_questions(root: Path, assignment: str, names: Collection[str]) 
             changed=", ".join(sorted(changed)[:3]),
         )
         raise GradebookError(words)
+
+
+def _no_penalty(student: str, score: float, seconds: float) -> None:
+    """Take nothing off: a sheet of answers does not say when it was handed in."""
 
 
 def _record(sheet: SheetOutcome, language: Language) -> GradebookRow:

@@ -7,6 +7,7 @@ is locked and what a locked one holds; the student's notebook only says where th
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -159,6 +160,22 @@ def restore(notebook: NotebookNode, source: SourceNotebook) -> None:
             notebook.cells.append(_new_cell(known))
 
 
+def is_restored(notebook: Mapping[str, Any], source: SourceNotebook) -> bool:
+    """Return whether a notebook has the marks, locked cells and graded cells that `restore` would give it."""
+    found = {cell["metadata"].get("nbgrader", {}).get("grade_id"): cell for cell in notebook["cells"]}
+    for name, known in source.cells.items():
+        if name not in found:
+            if known.points is not None:
+                return False
+            continue
+        cell = found[name]
+        if (cell["metadata"]["nbgrader"], cell["cell_type"]) != (known.mark, known.cell_type):
+            return False
+        if known.locked and "".join(cell["source"]) != known.source:
+            return False
+    return True
+
+
 def _restore_cell(cell: NotebookNode, known: SourceCell) -> None:
     cell.metadata["nbgrader"] = as_node(known.mark)
     if known.locked:
@@ -176,4 +193,4 @@ def _new_cell(known: SourceCell) -> NotebookNode:
     from nbformat import v4
 
     make = v4.new_code_cell if known.cell_type == "code" else v4.new_markdown_cell
-    return make(known.source, metadata={"nbgrader": known.mark})
+    return make(known.source, metadata={"nbgrader": known.mark}, id="missing")

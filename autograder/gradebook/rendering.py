@@ -7,7 +7,9 @@ rights of the instructor who grades it. ``nbgrader_config.py`` names this module
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from html import unescape
 from typing import TYPE_CHECKING, Any, cast
 
 import bleach
@@ -18,11 +20,11 @@ from markupsafe import escape
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors import Preprocessor
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 from nbgrader.api import Gradebook
 
 from autograder.base.i18n import choose_language
-from autograder.gradebook import feedback
+from autograder.gradebook import feedback, repair
 from autograder.gradebook.autograded import MARK
 from autograder.gradebook.nbgrader_course import rubric_of
 from autograder.report.html import preformatted
@@ -49,7 +51,16 @@ _STYLES = (
     *("background-color", "border-collapse", "border-top", "color", "font-size", "font-weight", "margin-top"),
     *("max-width", "opacity", "padding", "text-align", "vertical-align", "white-space", "width"),
 )
-_PROTOCOLS = ("http", "https", "mailto", "data")
+_SCHEMES = ("http", "https", "mailto")
+_PROTOCOLS = (*_SCHEMES, "data")
+_NUMBERS = ("width", "height", "colspan", "rowspan")
+_NUMBER = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3})?(?:%|px)?", re.ASCII)
+_IMAGE = re.compile(r"data:image/[a-z0-9.+-]+[;,]", re.IGNORECASE)
+_IGNORED = re.compile(r"[\x00-\x20\x7f-\xa0\u200b\ufeff\ufffd\s]+")
+_MAX_DECODED = 8
+_MAX_SIZE = 10_000
+_OTHERS = {"nbgrader": dict, "magics_language": str}
+"""What the gradebook and nbconvert have put into a cell's metadata by then: the fields to fill in, how to colour."""
 _HIGHLIGHTED = ("div", "span")
 """Pygments marks by class what to colour. No other tag may have a class, since the pages' scripts go by them."""
 
@@ -61,11 +72,29 @@ def clean(markup: str) -> str:
 
 
 def _is_allowed(tag: str, name: str, value: str) -> bool:
-    if value.lstrip().lower().startswith("data:"):
-        return tag == "img" and value.startswith("data:image/")
+    value = _decoded(value)
+    if name in ("href", "src") and (scheme := _scheme(value)) not in ("", *_SCHEMES):
+        return tag == "img" and scheme == "data" and _IMAGE.match(value) is not None
+    if name in _NUMBERS:
+        return name in _ATTRIBUTES.get(tag, ()) and _NUMBER.fullmatch(value) is not None
     if name == "class":
         return tag in _HIGHLIGHTED and (value == "highlight" or len(value) <= 2)
     return name in _ATTRIBUTES["*"] or name in _ATTRIBUTES.get(tag, ())
+
+
+def _decoded(value: str) -> str:
+    """Return an attribute's value as a browser reads it: bleach hands it over with its entities."""
+    for _ in range(_MAX_DECODED):
+        if (decoded := unescape(value)) == value:
+            break
+        value = decoded
+    return value
+
+
+def _scheme(address: str) -> str:
+    """Return the scheme of an address, which browsers find past blanks and control characters; empty without one."""
+    first, colon, _ = _IGNORED.sub("", address).partition(":")
+    return first.lower() if colon and not re.search("[/?#]", first) else ""
 
 
 @pass_context
@@ -80,28 +109,78 @@ def markdown(context: Context, source: str) -> str:
 
 
 class CleanOutputs(Preprocessor):
-    """Cleans what code cells show and drops what could act; ``c.HTMLExporter.preprocessors`` names it."""
+    """Cleans what cells show and drops what could act; ``c.HTMLExporter.preprocessors`` names it.
+
+    Notebooks that were autograded before they were repaired, or by others, are shown too.
+    """
 
     _KEPT = frozenset(("text/plain", "text/latex", "image/png", "image/jpeg"))
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Clean a notebook."""
+        own = {name: value for name, value in nb.metadata.items() if name == MARK}
+        nb.metadata = from_dict(repair.metadata(nb.metadata) | own)
+        repair.name_cells(nb.cells)
+        return super().preprocess(nb, resources)
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], index: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Clean a raw or code cell; `markdown` cleans Markdown once it has become markup."""
-        if cell.cell_type == "raw":
-            cell.source = str(escape(cell.source))
+        own = {n: v for n, v in cell.metadata.items() if n in _OTHERS and isinstance(v, _OTHERS[n])}
+        cell.metadata = from_dict(repair.cell_metadata(cell.metadata) | own)
+        if cell.cell_type not in ("code", "markdown"):
+            cell.cell_type, cell.source = "raw", str(escape(cell.source))
         if cell.cell_type == "code":
-            for output in (output for output in cell.outputs if "data" in output):
-                output.data = NotebookNode(self._cleaned(output.data))
-            cell.outputs = [output for output in cell.outputs if output.get("data", True)]
+            cell.outputs = [from_dict(shown) for shown in map(self._output, cell.outputs) if shown is not None]
         return cell, resources
+
+    def _output(self, output: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return an output with nothing but what is shown; None if that is nothing."""
+        match output.get("output_type"):
+            case "stream":
+                name = "stderr" if output.get("name") == "stderr" else "stdout"
+                return {"output_type": "stream", "name": name, "text": _words(output.get("text"))}
+            case "error":
+                lines = output.get("traceback")
+                shown = [_words(line) for line in lines] if isinstance(lines, list) else []
+                words = {name: _words(output.get(name)) for name in ("ename", "evalue")}
+                return {"output_type": "error", **words, "traceback": shown}
+            case "display_data" | "execute_result" as kind:
+                given = output.get("data")
+                data = dict(self._cleaned(given)) if isinstance(given, dict) else {}
+                metadata = output.get("metadata")
+                sizes = dict(_sizes(metadata)) if isinstance(metadata, dict) else {}
+                shown_as = {"output_type": kind, "data": data, "metadata": sizes}
+                return shown_as | ({"execution_count": None} if kind == "execute_result" else {}) if data else None
+            case _:
+                return None
 
     def _cleaned(self, data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         for kind, shown in data.items():
             if kind == "text/html":
-                yield kind, clean(shown)
+                yield kind, clean(_words(shown))
             elif kind in self._KEPT:
-                yield kind, shown
+                yield kind, _words(shown)
+
+
+def _sizes(metadata: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield what an output's metadata may say: how large its pictures are, in pixels, and what they show."""
+    for name, value in metadata.items():
+        if name in ("width", "height"):
+            if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MAX_SIZE:
+                yield name, value
+        elif name == "alt" and repair.is_name(value):
+            yield name, value
+        elif name in ("image/png", "image/jpeg") and isinstance(value, dict):
+            yield name, {n: v for n, v in _sizes(value) if not isinstance(v, dict)}
+
+
+def _words(value: Any) -> str:
+    """Return a text that is written whole or in lines."""
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        return "".join(value)
+    return value if isinstance(value, str) else ""
 
 
 class FeedbackPage(HTMLExporter):

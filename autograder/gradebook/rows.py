@@ -7,7 +7,7 @@ enters meanwhile stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,6 +63,15 @@ def transaction(gradebook: Gradebook, assignment: str) -> Iterator[str]:
         raise
 
 
+def complete(gradebook: Gradebook, assignment: str, student: str) -> None:
+    """Complete the row that holds a student's extension, now that they have handed in.
+
+    `Rows` does so by itself; nbgrader's own commands would miss the notebooks of such a row.
+    """
+    with transaction(gradebook, assignment) as row:
+        Rows(gradebook, row, SourceNotebook("", "", {}, {}), [student])
+
+
 class Rows:
     """The rows of some students' submissions, inside a transaction.
 
@@ -102,8 +111,12 @@ class Rows:
         (own,) = self._rows(self._assignments, self._assignments.c.id == assignment)
         self._due = own.duedate
 
-    def holds(self, record: GradebookRow) -> bool:
-        """Return whether the rows already say what this record says."""
+    def holds(self, record: GradebookRow, penalty: Penalty) -> bool:
+        """Return whether the rows already say what this record says, and what follows from it.
+
+        Everything a score depends on is asked for again: the due date, an extension, the time of submission, points a
+        person gave, and the plugin that takes points off.
+        """
         submission = self._submission_of[record.student]
         if record.timestamp is not None and record.timestamp != submission.timestamp:
             return False
@@ -111,41 +124,71 @@ class Rows:
         grades = {row.cell_id: row for row in self._grades_of.get(notebook, ())}
         comments = {row.cell_id: row.auto_comment for row in self._comments_of.get(notebook, ())}
         cells = self._source.cells
-        return all(_is_scored(grades[cells[name].id], score) for name, score in record.scores.items()) and all(
-            comments[cells[name].comment_id] == words for name, words in record.comments.items()
+        return (
+            all(_is_scored(grades[cells[name].id], score) for name, score in record.scores.items())
+            and all(comments[cells[name].comment_id] == words for name, words in record.comments.items())
+            and all(map(_is_zero, self._grades_of_missing(submission.id, record.missing)))
+            and not self._new_penalties(record, penalty)
         )
 
     def write(self, record: GradebookRow, penalty: Penalty) -> None:
-        """Write a record; whatever a person has entered stays."""
+        """Write a record; whatever a person has entered stays, and is not asked about again if nothing has changed."""
         submission = self._submission_of[record.student]
-        timestamp = record.timestamp or submission.timestamp
-        self._update(self._submissions, submission.id, timestamp=timestamp)
+        self._update(self._submissions, submission.id, timestamp=record.timestamp or submission.timestamp)
         row = self._notebook_of[submission.id, self._source.name]
-        by_cell = {cell.id: name for name, cell in self._source.cells.items() if cell.id is not None}
-        total = 0.0
+        cells = self._source.cells
+        score_of = {cells[name].id: score for name, score in record.scores.items()}
         for grade in self._grades_of.get(row.id, ()):
-            name, auto = by_cell.get(grade.cell_id), grade.auto_score
-            if name in record.scores:
-                auto = record.scores[name]
+            if grade.cell_id in score_of and not _is_scored(grade, auto := score_of[grade.cell_id]):
                 manual = grade.manual_score is not None or auto is None
                 self._update(self._grades, grade.id, auto_score=auto, needs_manual_grade=manual)
-            counted = auto if grade.manual_score is None else grade.manual_score
-            total += 0.0 if counted is None else counted + (grade.extra_credit or 0.0)
         for name, words in record.comments.items():
             for comment in self._comments_of.get(row.id, ()):
-                if comment.cell_id == self._source.cells[name].comment_id:
+                if comment.cell_id == cells[name].comment_id:
                     self._update(self._comments, comment.id, auto_comment=words)
-        late = self._seconds_late(timestamp, submission.extension)
-        self._update(
-            self._submitted, row.id, late_submission_penalty=penalty(record.student, total, late) if late > 0 else None
-        )
-        self._zero_missing(submission.id, record.missing)
+        for notebook, taken_off in self._new_penalties(record, penalty).items():
+            self._update(self._submitted, notebook, late_submission_penalty=taken_off)
+        for grade in self._grades_of_missing(submission.id, record.missing):
+            self._update(self._grades, grade.id, auto_score=0.0, needs_manual_grade=False)
 
-    def _zero_missing(self, submission: str, names: frozenset[str]) -> None:
+    def _grades_of_missing(self, submission: str, names: frozenset[str]) -> Iterator[Any]:
         for name in names:
-            row = self._notebook_of[submission, name]
-            for grade in self._grades_of.get(row.id, ()):
-                self._update(self._grades, grade.id, auto_score=0.0, needs_manual_grade=False)
+            yield from self._grades_of.get(self._notebook_of[submission, name].id, ())
+
+    def _new_penalties(self, record: GradebookRow, penalty: Penalty) -> dict[str, float | None]:
+        """Return what is to be taken off for lateness, by the id of the notebook's row, where that has changed.
+
+        Other notebooks of the assignment count once `nbgrader autograde` has graded them.
+        """
+        submission = self._submission_of[record.student]
+        late = self._seconds_late(record.timestamp or submission.timestamp, submission.extension)
+        found: dict[str, float | None] = {}
+        for (owner, name), row in self._notebook_of.items():
+            is_ours = name == self._source.name
+            if owner != submission.id or name in record.missing or not (is_ours or self._is_graded(row.id)):
+                continue
+            total = self._total(row.id, record.scores if is_ours else {})
+            taken_off = penalty(record.student, total, late) if late > 0 else None
+            if taken_off != row.late_submission_penalty:
+                found[row.id] = taken_off
+        return found
+
+    def _is_graded(self, notebook: str) -> bool:
+        return any(
+            grade.auto_score is not None or grade.manual_score is not None
+            for grade in self._grades_of.get(notebook, ())
+        )
+
+    def _total(self, notebook: str, scores: Mapping[str, float | None]) -> float:
+        """Return a notebook's score as nbgrader adds it up, with these scores in place of the automatic ones."""
+        score_of = {self._source.cells[name].id: score for name, score in scores.items()}
+        total = 0.0
+        for grade in self._grades_of.get(notebook, ()):
+            counted = (
+                score_of.get(grade.cell_id, grade.auto_score) if grade.manual_score is None else grade.manual_score
+            )
+            total += 0.0 if counted is None else counted + (grade.extra_credit or 0.0)
+        return total
 
     def _seconds_late(self, timestamp: datetime | None, extension: Any) -> float:
         if timestamp is None or self._due is None:
@@ -160,7 +203,7 @@ class Rows:
         self._insert(self._students, [{"id": student} for student in students if student not in known])
         owners = self._submissions.c
         there = {
-            row.student_id
+            row.student_id: row
             for row in self._rows(self._submissions, owners.student_id.in_(students))
             if row.assignment_id == self._assignment
         }
@@ -170,27 +213,32 @@ class Rows:
             if student not in there
         ]
         self._insert(self._submissions, new)
-        self._mirror([row["id"] for row in new])
+        self._mirror([row["id"] for row in new] + [row.id for row in there.values()])
 
     def _mirror(self, submissions: Sequence[str]) -> None:
-        """Give each submission a row for every notebook, and for every cell of it with points or a comment."""
+        """Give each submission a row for every notebook, and for every cell of it with points or a comment.
+
+        The row of a student who has an extension and has handed in nothing before has none of these.
+        """
         notebooks = self._rows(self._notebooks, self._notebooks.c.assignment_id == self._assignment)
-        cells: dict[str, list[Any]] = {notebook.id: [] for notebook in notebooks}
+        there = {
+            (row.assignment_id, row.notebook_id)
+            for row in self._rows(self._submitted, self._submitted.c.assignment_id.in_(submissions))
+        }
+        lacking = [(one, book.id) for one in submissions for book in notebooks if (one, book.id) not in there]
+        cells: dict[str, list[Any]] = {notebook: [] for _, notebook in lacking}
         for cell in self._rows(self._base_cells, self._base_cells.c.notebook_id.in_(list(cells))):
             cells[cell.notebook_id].append(cell)
         rows: dict[str, list[dict[str, Any]]] = {"notebook": [], "grade": [], "comment": []}
-        for submission in submissions:
-            for notebook in cells:
-                own = self._new_id()
-                rows["notebook"].append(
-                    {"id": own, "assignment_id": submission, "notebook_id": notebook, "flagged": False}
-                )
-                for cell in cells[notebook]:
-                    row = {"cell_id": cell.id, "notebook_id": own}
-                    if cell.type in ("GradeCell", "TaskCell"):
-                        rows["grade"].append(row | {"id": self._new_id(), "needs_manual_grade": True})
-                    if cell.type in ("SolutionCell", "TaskCell"):
-                        rows["comment"].append(row | {"id": self._new_id()})
+        for submission, notebook in lacking:
+            own = self._new_id()
+            rows["notebook"].append({"id": own, "assignment_id": submission, "notebook_id": notebook, "flagged": False})
+            for cell in cells[notebook]:
+                row = {"cell_id": cell.id, "notebook_id": own}
+                if cell.type in ("GradeCell", "TaskCell"):
+                    rows["grade"].append(row | {"id": self._new_id(), "needs_manual_grade": True})
+                if cell.type in ("SolutionCell", "TaskCell"):
+                    rows["comment"].append(row | {"id": self._new_id()})
         self._insert(self._submitted, rows["notebook"])
         self._insert(self._grades, rows["grade"])
         self._insert(self._comments, rows["comment"])
@@ -224,3 +272,8 @@ def _is_scored(grade: Any, score: float | None) -> bool:
     """Return whether this is what the autograder gives; a new row waits for a person until it is written."""
     waits = grade.needs_manual_grade and grade.manual_score is None
     return bool(grade.auto_score == score and waits == (score is None and grade.manual_score is None))
+
+
+def _is_zero(grade: Any) -> bool:
+    """Return whether this is what a notebook earns that was not handed in."""
+    return bool(grade.auto_score == 0.0 and not grade.needs_manual_grade)

@@ -91,16 +91,17 @@ def with_gradebook(scores: list[Score], root: Path, assignment: str | None = Non
     Raises:
         GradebookError: the gradebook cannot be read.
     """
+    from autograder.gradebook.extensions import submitted
     from autograder.gradebook.nbgrader_course import NbgraderCourse
 
     known = {(score.assignment, score.student): score for score in scores}
     with NbgraderCourse(root).open() as gradebook:
         students = [student.id for student in gradebook.students]
         for found in gradebook.assignments:
-            name = found.name
-            if name != assignment if assignment else not found.submissions:
+            name, handed_in = found.name, submitted(found)
+            if name != assignment if assignment else not handed_in:
                 continue
-            for submission in found.submissions:
+            for submission in handed_in:
                 earned = max(0.0, submission.score - (submission.late_submission_penalty or 0.0))
                 before = known.get((name, submission.student.id))
                 waits = before is not None and before.score is None

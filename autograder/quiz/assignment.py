@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ globals().update(
     )
 )
 '''
+_MADE_FROM = re.compile(r"HERE\.parents\[(?P<levels>\d+)\] / '(?P<quiz>[^']+)',.*?sha256='(?P<sha256>\w+)'", re.DOTALL)
 _FORM = '''\
 """Checks whether the answers to {quiz} can be read, not whether they are right; {made_by}."""
 
@@ -140,6 +142,30 @@ def add_to(assignment: Assignment, quiz_file: Path, course: Course) -> list[Loss
         }
     )
     return notebook.losses(quiz)
+
+
+def refuse_changed(assignment: Assignment) -> None:
+    """Refuse to go on with earlier reports of an assignment whose quiz has changed since, as its rubric would.
+
+    Raises:
+        ConfigError: a key, points or anything else that decides on a score is not what the notebook was made with.
+    """
+    for rubric in sorted(assignment.private.glob("test_*_quiz.py")):
+        content = rubric.read_text(encoding="utf-8", errors="replace")
+        if _MADE_BY not in content or (made := _MADE_FROM.search(content)) is None:
+            continue
+        quiz_file = rubric.parents[int(made["levels"])] / made["quiz"]
+        if not quiz_file.is_file():  # the copy in private/ judges then
+            continue
+        try:
+            quiz, variants = _load(quiz_file)
+        except UsageError as error:
+            raise ConfigError(error.text, path=quiz_file) from None
+        if certificates.fingerprint_of_quiz(quiz, variants) != made["sha256"]:
+            raise ConfigError(
+                text("has changed since its notebook was made; run `autograder quiz release --to notebook` again"),
+                path=quiz_file,
+            )
 
 
 def _refuse_other_quizzes(assignment: Assignment, quiz_file: Path, shown: Path, exercises: Mapping[str, Any]) -> None:

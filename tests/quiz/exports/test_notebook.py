@@ -409,3 +409,25 @@ def test_every_quiz_of_the_course_is_a_notebook(path):
     assert sum(c["metadata"].get("nbgrader", {}).get("points", 0) for c in content["cells"]) == quiz.points
     for question in quiz.questions:
         assert steps(quiz, question)[-1] == 1
+
+
+def test_a_changed_key_stops_grading_even_if_everything_was_graded_before(course, graded, tmp_path):
+    copy = tmp_path / "course"
+    shutil.copytree(course.root, copy)
+    (copy / "results.jsonl").write_text(
+        "".join(report.to_json() + "\n" for report in graded.values()), encoding="utf-8"
+    )
+    assignment.refuse_changed(Course(copy).assignment("tiny_quiz"))
+    quiz_file = copy / "quizzes" / "tiny.yaml"
+    before = quiz_file.read_text(encoding="utf-8")
+    quiz_file.write_text(before.replace("answer: 3", "answer: 4", 1), encoding="utf-8")
+    assert quiz_file.read_text(encoding="utf-8") != before
+    for command in (["grade", "--no-gradebook"], ["regrade", "tiny_quiz", "--no-gradebook"]):
+        done = subprocess.run([sys.executable, "-m", "autograder", *command], cwd=copy, capture_output=True, text=True)
+        assert done.returncode == 2, done.stderr
+        assert (
+            "tiny.yaml: has changed since its notebook was made; run `autograder quiz release --to notebook` again"
+            in done.stderr
+        )
+    quiz_file.unlink()  # a machine that has the assignment but not the quiz judges by what was kept
+    assignment.refuse_changed(Course(copy).assignment("tiny_quiz"))

@@ -1,0 +1,165 @@
+"""``init`` and ``new``: a course to begin with, or a stock nbgrader course to take over; assignments and quizzes."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autograder.base.errors import UsageError
+from autograder.cli.options import CourseOption, LangOption, choose, course_at, errors_as_exit_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from autograder.base.i18n import Language, Text
+    from autograder.course.takeover import Plan
+
+
+class Lang(StrEnum):
+    """The languages of what `init` and `new` write."""
+
+    zh = "zh"
+    en = "en"
+
+
+new = typer.Typer(no_args_is_help=True, help="Begin an assignment or a quiz with something small that works.")
+LanguagesOption = Annotated[
+    list[Lang] | None,
+    typer.Option("--language", help="Language of the course's words; repeatable, the first is the one to begin with."),
+]
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where; it is made if it is missing.")] = Path(),
+    title: Annotated[str | None, typer.Option("--title", metavar="TITLE", help="The course's title.")] = None,
+    language: LanguagesOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
+    lang: LangOption = None,
+) -> None:
+    """Start a course here, or take over the nbgrader course that is here."""
+    from autograder.base.i18n import text
+    from autograder.course import skeletons
+    from autograder.course.takeover import Plan, is_nbgrader_course
+
+    with errors_as_exit_codes(lang):
+        spoken = choose(lang)
+        asks = sys.stdin.isatty() and not yes
+        root = folder.resolve()
+        if is_nbgrader_course(root):
+            _take_over(Plan(root, _languages(language, spoken, asks=False)), spoken, asks=asks)
+            return
+        name = title or _asked(text("Title of the course"), root.name.replace("_", " ").replace("-", " "), spoken, asks)
+        languages = _languages(language, spoken, asks=asks)
+        written = skeletons.new_course(root, name, languages)
+        _tell_written(written, root, spoken)
+        _say(text("next, in {folder}: the five commands of README.md, `autograder audit` first", folder=folder), spoken)
+
+
+def _take_over(plan: Plan, spoken: Language, *, asks: bool) -> None:
+    """Show what is to be added to a course's configuration, and add it."""
+    from autograder.base.i18n import text
+
+    if not plan.lines:
+        _say(text("{file}: has all that is needed already", file=plan.file), spoken)
+        return
+    _say(text("to be added to {file}:", file=plan.file), spoken)
+    typer.echo("\n" + "".join(f"    {line}\n" for line in plan.lines))
+    for name in plan.replaced:
+        _say(text("what it sets as {name} is replaced", name=name), spoken)
+    if asks and not typer.confirm(text("Add these lines?").get(spoken), default=True):
+        _say(text("nothing has been written"), spoken)
+        return
+    plan.carry_out()
+    _say(text("added; the file as it was: {kept}", kept=plan.kept), spoken)
+    for words in plan.what_works():
+        _say(words, spoken)
+
+
+@new.command("assignment")
+def new_assignment(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name: letters, digits and _.")],
+    functions: Annotated[
+        str,
+        typer.Option("--functions", metavar="SIGNATURES", help='What students shall write, such as "f(x, y), g(z)".'),
+    ],
+    course: CourseOption = Path(),
+    lang: LangOption = None,
+) -> None:
+    """Write an assignment whose functions add up their arguments, to be changed into your own."""
+    from autograder.base.i18n import text
+    from autograder.course import skeletons
+
+    with errors_as_exit_codes(lang):
+        found, spoken = course_at(course), choose(lang)
+        written = skeletons.new_assignment(found, name, _signatures(functions), found.languages)
+        _tell_written(written, found.root, spoken)
+        _say(text("next: autograder audit {name}", name=name), spoken)
+
+
+@new.command("quiz")
+def new_quiz(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name: letters, digits and _.")],
+    course: CourseOption = Path(),
+    lang: LangOption = None,
+) -> None:
+    """Write a quiz of two questions whose keys can be proved, to be changed into your own."""
+    from autograder.base.i18n import text
+    from autograder.course import skeletons
+
+    with errors_as_exit_codes(lang):
+        found, spoken = course_at(course), choose(lang)
+        _tell_written(skeletons.new_quiz(found.quizzes, name, found.languages), found.root, spoken)
+        _say(text("next: autograder quiz prove {name}", name=name), spoken)
+
+
+def _signatures(functions: str) -> list[str]:
+    """Split at the commas that stand between signatures, outside brackets.
+
+    >>> _signatures("f(x, y), g(z)")
+    ['f(x, y)', 'g(z)']
+    """
+    found, depth = [""], 0
+    for sign in functions:
+        depth += (sign in "([{") - (sign in ")]}")
+        if sign == "," and not depth:
+            found.append("")
+        else:
+            found[-1] += sign
+    return [signature.strip() for signature in found if signature.strip()]
+
+
+def _languages(chosen: Sequence[Lang] | None, spoken: Language, *, asks: bool) -> tuple[Language, ...]:
+    """The languages that were named, else those that are given on asking, else both, the spoken one first."""
+    from autograder.base.i18n import text
+    from autograder.course.skeletons import BOTH
+
+    if chosen:
+        return tuple(dict.fromkeys(one.value for one in chosen))
+    usual = tuple(sorted(BOTH, key=lambda language: language != spoken))
+    if not asks:
+        return usual
+    words = _asked(text("Languages of its words, the one to begin with first"), " ".join(usual), spoken, asks)
+    given = tuple(dict.fromkeys(words.replace(",", " ").split()))
+    if unknown := [word for word in given if word not in BOTH]:
+        raise UsageError(text("{word}: no language of this program; there are: zh, en", word=unknown[0]))
+    return given
+
+
+def _asked(question: Text, usual: str, spoken: Language, asks: bool) -> str:
+    return typer.prompt(question.get(spoken), default=usual) if asks else usual
+
+
+def _say(words: Text, spoken: Language) -> None:
+    typer.echo(words.get(spoken))
+
+
+def _tell_written(files: list[Path], root: Path, spoken: Language) -> None:
+    from autograder.base.i18n import text
+
+    for file in files:
+        name = file.relative_to(root) if file.is_relative_to(root) else file
+        _say(text("written: {file}", file=name), spoken)

@@ -1,0 +1,104 @@
+"""Starting a course: what `init` and `new` write works at once, and a course of nbgrader's is taken over as it stands."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from command_line import autograder
+
+from autograder.course.configuration import Folders
+from autograder.course.course import Course
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """A new course."""
+    folder = tmp_path_factory.mktemp("new")
+    root = folder / "course"
+    said, _ = autograder("init", root, "--title", "Deep Learning", "--lang", "en", cwd=folder)
+    return root, said
+
+
+def test_every_command_works_on_a_new_course_at_once(begun):
+    root, said = begun
+    assert "written: nbgrader_config.py" in said and said.splitlines()[-1].startswith("next, in ")
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    commands = [line for line in readme.splitlines() if line.startswith("autograder ")]
+    assert len(commands) == 5
+    for command in commands:
+        autograder(*command.split()[1:], cwd=root)
+    (report,) = map(json.loads, (root / "results.jsonl").read_text(encoding="utf-8").splitlines())
+    assert (report["student"], report["score"], report["max_score"]) == ("sample_student", 1.0, 3.0)
+    told = [c["diagnosis"]["text"]["en"] for e in report["exercises"] for c in e["criteria"] if c["diagnosis"]]
+    assert told == ["x is squared; its double is asked."]
+    assert (root / "assignments" / "first_steps" / "first_steps.ipynb").is_file()
+    assert not (root / "assignments" / "first_steps" / "private").exists()
+
+
+def test_a_new_assignment_takes_any_signatures_and_passes_its_audit(begun):
+    root, _ = begun
+    autograder("new", "assignment", "ps2", "--functions", "f(), g(x), h(a, b, c=(1, 2))", cwd=root)
+    assert list(Course(root).assignment("ps2").functions) == ["f", "g", "h"]
+    autograder("audit", "ps2", cwd=root)
+    autograder("release", "ps2", cwd=root)
+
+
+def test_a_new_quiz_is_proved(begun):
+    root, _ = begun
+    autograder("new", "quiz", "week_2", cwd=root)
+    assert "2 of 2 proved" in autograder("quiz", "prove", "week_2", "--lang", "en", cwd=root)[0]
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("init", "."), "has all that is needed already"),
+        (("new", "assignment", "first_steps", "--functions", "f(x)"), "exists already; choose another name"),
+        (("new", "assignment", "a b", "--functions", "f(x)"), "a name has letters, digits and _"),
+        (("new", "assignment", "ps3", "--functions", "f(x"), "is not a signature, such as"),
+        (("new", "assignment", "ps3", "--functions", "f(*x)"), "only plain parameters can be declared"),
+        (("new", "assignment", "ps3", "--functions", "f(x), f(y)"), "f is given twice"),
+        (("new", "assignment", "ps3", "--functions", " "), "name at least one function"),
+        (("new", "quiz", "first_quiz"), "exists already; choose another name"),
+        (("new", "quiz", "../q"), "a name has letters, digits and _"),
+    ],
+)
+def test_what_cannot_be_begun_is_one_line(begun, command, words):
+    root, _ = begun
+    before = sorted(root.rglob("*"))
+    said, errors = autograder(*command, "--lang", "en", cwd=root, code=0 if command[0] == "init" else 2)
+    assert words in said + errors and len(errors.splitlines()) <= 1
+    assert sorted(root.rglob("*")) == before
+
+
+def test_a_course_is_not_begun_over_another_readme(tmp_path):
+    (tmp_path / "README.md").write_text("mine")
+    _, errors = autograder("init", ".", cwd=tmp_path, code=2)
+    assert "README.md: exists already; choose another folder" in errors
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+
+
+def test_a_course_of_nbgrader_is_taken_over_as_it_stands(tmp_path):
+    before = 'c = get_config()\nc.CourseDirectory.source_directory = "masters"\nc.Autograde.exporter_class = "mine.Exporter"\n'
+    config = tmp_path / "nbgrader_config.py"
+    config.write_text(before)
+    said, _ = autograder("init", "--yes", "--language", "en", "--lang", "en", cwd=tmp_path)
+    assert "configure(get_config(), languages=['en'])" in said
+    assert "what it sets as c.Autograde.exporter_class is replaced" in said
+    assert config.read_text().startswith(before)
+    assert Path(f"{config}.before-autograder").read_text() == before
+    course = Course(tmp_path)
+    assert course.folders == Folders("masters", "release") and course.languages == ("en",)
+    shutil.copy(config, tmp_path / "again.py")
+    autograder("init", "--yes", cwd=tmp_path)
+    assert config.read_text() == (tmp_path / "again.py").read_text()
+
+
+def test_a_broken_configuration_is_not_touched(tmp_path):
+    (tmp_path / "nbgrader_config.py").write_text("c = get_config(\n")
+    _, errors = autograder("init", "--yes", cwd=tmp_path, code=2)
+    assert "nbgrader_config.py:1: SyntaxError" in errors
+    assert [path.name for path in tmp_path.iterdir()] == ["nbgrader_config.py"]
