@@ -102,7 +102,7 @@ class Form:
 
 ZH = Form(["zh"], "once", "加倍")
 EN = Form(["en"], "each", "Double")
-BOTH = Form(["zh", "en"], "each", "加倍")
+BOTH = Form(["en", "zh"], "each", "Double")
 FR = Form(["fr"], "once", "fr Double")
 EN_FR = Form(["en", "fr"], "each", "Double")
 FORMS = {"zh": ZH, "en": EN, "both": BOTH, "fr": FR, "en and fr": EN_FR}
@@ -207,7 +207,7 @@ def test_a_quiz_in_a_course_of_these_languages(form, tmp_path, monkeypatch):
     )
     head = "".join(made["cells"][0]["source"])
     assert head == {"zh": "# 小测验", "en": "# Tiny quiz", "fr": "# fr Tiny quiz"}[first] + {
-        "both": " · Tiny quiz", "en and fr": " · fr Tiny quiz",
+        "both": " · 小测验", "en and fr": " · fr Tiny quiz",
     }.get(next(name for name, other in FORMS.items() if other is form), "")  # fmt: skip
 
 
@@ -313,8 +313,9 @@ def test_a_broken_catalogue_is_named(tmp_path):
         _ = course.languages
 
 
-def test_a_course_that_declares_nothing_is_in_both_and_speaks_as_before(tmp_path):
-    assert make(tmp_path, Form(None, "each", "加倍")).languages == ("zh", "en")
+@pytest.mark.parametrize("declared", [None, ["zh", "en"]])
+def test_a_course_that_declares_nothing_or_both_is_in_both_and_speaks_as_before(tmp_path, declared):
+    assert make(tmp_path, Form(declared, "each", "加倍")).languages == ("zh", "en")
     assert i18n.choose_language() == "en"
     assert i18n.chosen_language() is None
     assert text("total").both == "总分 / total"

@@ -76,7 +76,7 @@ class Languages:
     """The languages that a course declares.
 
     Args:
-        codes: of the languages, the one for readers who choose none first; none if it declares none.
+        codes: of the languages, the one for readers who choose none first; none if it declares what holds anyway.
         catalogues: our sentences in those of them that are not ours.
     """
 
@@ -91,7 +91,7 @@ class Languages:
             ConfigError: the configuration is broken, or one of them is not known.
         """
         codes = load(root).get("Autograder", {}).get("languages")
-        if codes is None:
+        if codes is None or codes in (OURS, list(OURS)):
             return cls()
         if not isinstance(codes, list | tuple) or not codes or len(set(map(str, codes))) < len(codes):
             raise _of_languages(root, text('must be a list of languages, such as ["zh", "en"], each of them once'))
