@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from autograder.base.errors import AutograderError, UsageError
-from autograder.base.i18n import Text, same, text
+from autograder.base.i18n import Text, known_languages, same, text
 from autograder.course.course import Course
 from autograder.course.settings import Limits
 
@@ -193,6 +193,6 @@ def _course(folder: Path) -> Capability:
     except UsageError as error:  # outside a course; a student's machine has none
         return Capability(name, error.text, ok=None)
     except AutograderError as error:
-        return Capability(name, Text(en=error.said("en"), zh=error.said("zh")), ok=False)
+        return Capability(name, Text(**{language: error.said(language) for language in known_languages()}), ok=False)
     tool = "" if shutil.which("nbgrader") else " (nbgrader is not on PATH)"
     return Capability(name, same(f"{course.root}: {found}{tool}"))

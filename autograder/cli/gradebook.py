@@ -171,9 +171,9 @@ def regrade(
     from autograder.report import moves as report
 
     with errors_as_exit_codes(lang):
-        language = choose(lang)
         found = Course.find(course)
         graded = found.assignment(assignment)
+        language = choose(lang)
         refuse_changed_quizzes([graded])
         confined = must_confine(unsafe=unsafe_no_sandbox, scratch_mb=graded.settings.limits.scratch_mb)
         again = Regrading(found, graded, results)

@@ -17,11 +17,11 @@ from autograder.cli.options import (
     RESULTS,
     CourseOption,
     JsonOption,
-    Lang,
     LangOption,
     ResultsOption,
     choose,
     console,
+    course_at,
     errors_as_exit_codes,
     print_json,
     waiting,
@@ -213,12 +213,10 @@ def _export_runner(to: ScoreFormat, start: Path, assignment: str | None, target:
         typer.echo(str(file))
 
 
-def _language(asked: Lang | None, start: Path, reports: list[GradeReport]) -> Language:
+def _language(asked: str | None, start: Path, reports: list[GradeReport]) -> Language:
     """Return the language asked for, else the course's, if there is one: its students read what is exported."""
-    from autograder.course.course import Course
-
     with suppress(UsageError, StopIteration):
-        course = Course.find(start)
+        course = course_at(start)
         return choose(asked, next(course.assignment(r.assignment).settings.language for r in reports))
     return choose(asked)
 

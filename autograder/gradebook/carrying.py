@@ -14,6 +14,8 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Int, TraitError, Unicode, validate
 
 import autograder
+from autograder.base.i18n import OURS
+from autograder.course.course import Assignment, Course
 from autograder.course.kit import Kit
 from autograder.gradebook import due_dates
 from autograder.gradebook.nbgrader_course import PRIVATE, rubric_of
@@ -73,6 +75,7 @@ class AddKit(NbGraderPreprocessor):  # type: ignore[misc]
             Path(folders.format_path(folder, ".", place["assignment"])).resolve()
             for folder in (folders.source_directory, folders.release_directory)
         )
+        _name_language(target, Course(Path(folders.root)))
         due_dates.put_in(target, datetime.fromisoformat(self.due) if self.due else None)
         names = [name for name in _visible_files(target) if (source / name).is_file()]
         kit = Kit.pack(target, names, name=place["assignment"], max_kb=self.max_kb)
@@ -81,6 +84,14 @@ class AddKit(NbGraderPreprocessor):  # type: ignore[misc]
         position = next((n for n, cell in enumerate(nb.cells) if cell.cell_type == "code"), len(nb.cells))
         nb.cells.insert(position, _cell(kit, self.install, has_id=nb.nbformat_minor >= 5))
         return nb, resources
+
+
+def _name_language(folder: Path, course: Course) -> None:
+    """Write the course's first language into students' copy, which knows no course and would take ours for it."""
+    language, settings = course.languages[0], folder / "assignment.yaml"
+    if language != OURS[0] and "language" not in Assignment.load(folder).settings.model_fields_set:
+        content = settings.read_text(encoding="utf-8-sig").rstrip("\n")
+        settings.write_text(f"{content}\nlanguage: {language}\n", encoding="utf-8")
 
 
 def _visible_files(folder: Path) -> list[str]:

@@ -173,7 +173,7 @@ def _passages(content: str) -> set[tuple[str, str]]:
 
 
 def _explanations(file: Path) -> Iterator[str]:
-    """Yield the sentences of a YAML file: every text given in a language."""
+    """Yield the sentences of a YAML file: every text of an explanation, in whatever languages."""
     if file.suffix != ".yaml":
         return
     todo = [yaml.safe_load(file.read_text(encoding="utf-8"))]
@@ -182,9 +182,9 @@ def _explanations(file: Path) -> Iterator[str]:
         inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         todo += [v for v in inner if isinstance(v, dict | list)]
         if isinstance(value, dict):
-            yield from (
-                v for k, v in value.items() if k in ("en", "zh") and isinstance(v, str) and len(v) >= _MIN_LENGTH
-            )
+            explained = value["explain"].values() if isinstance(value.get("explain"), dict) else ()
+            said = [*(value.get(key) for key in ("en", "zh", "explain")), *explained]
+            yield from (words for words in said if isinstance(words, str) and len(words) >= _MIN_LENGTH)
 
 
 def _texts(file: Path) -> Iterator[tuple[str, str]]:

@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any
 
 from autograder.base.errors import ConfigError, SandboxError
-from autograder.base.i18n import Text, printable, text
+from autograder.base.i18n import Text, printable, spoken, text
 from autograder.course.course import Assignment
 from autograder.course.jobs import Job
 from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
@@ -57,6 +57,8 @@ class RubricServer(ForkServer):
             "assignment": str(assignment.directory.resolve()),
             "key": key.hex(),
             "confined": confined,
+            "languages": assignment.languages,
+            "spoken": spoken(),
             "environment": dict(os.environ),
             "path": [entry or os.getcwd() for entry in sys.path],  # noqa: PTH109 -- as Python itself sees it
         }

@@ -414,7 +414,7 @@ def _interruption(late: Text, failures: Sequence[Failure], cell: Cell) -> Proble
     frames = failures[0].frames if failures else []
     line = next((line for label, line, *_ in frames if label == cell.label), None)
     words = late + same("\n") + tell_frames(frames)
-    return Problem.of("cell-timeout", Text(en=words.en.rstrip(), zh=words.zh.rstrip()), cell=cell.number, line=line)
+    return Problem.of("cell-timeout", words.map(str.rstrip), cell=cell.number, line=line)
 
 
 def as_list(tree: object) -> list[Any]:
