@@ -138,7 +138,7 @@ def markdown(context: Context, source: str) -> str:
 
 
 def as_it_is(words: str) -> str:
-    """Return cleaned markup unchanged; replaces nbconvert's filter ``strip_files_prefix``, slow where brackets are many."""
+    """Return cleaned markup unchanged, in place of nbconvert's ``strip_files_prefix``: it is slow at many brackets."""
     return words
 
 
