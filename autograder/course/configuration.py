@@ -191,7 +191,10 @@ def configure(c: Config, *, languages: Sequence[str] = ("zh", "en")) -> None:
     c.Autograde.exporter_class = "autograder.gradebook.preprocessors.SubmissionReader"
     c.Autograde.pre_convert_hook = "autograder.gradebook.preprocessors.expect_notebook"
     # what students wrote is shown in the formgrader without scripts, please
-    c.HTMLExporter.filters = {"markdown2html": "autograder.gradebook.rendering.markdown"}
+    c.HTMLExporter.filters = {
+        "markdown2html": "autograder.gradebook.rendering.markdown",
+        "strip_files_prefix": "autograder.gradebook.rendering.as_it_is",
+    }
     c.HTMLExporter.preprocessors = ["autograder.gradebook.rendering.CleanOutputs"]
     # `nbgrader generate_feedback` and the formgrader's button give the page that `autograder feedback` gives
     c.GenerateFeedback.exporter_class = "autograder.gradebook.rendering.FeedbackPage"

@@ -8,6 +8,7 @@ rights of the instructor who grades it. ``nbgrader_config.py`` names this module
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from html import unescape
 from typing import TYPE_CHECKING, Any, cast
@@ -59,6 +60,13 @@ _NUMBER = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3})?(?:%|px)?", re.ASCII)
 _IMAGE = re.compile(r"data:image/[a-z0-9.+-]+[;,]", re.IGNORECASE)
 _IGNORED = re.compile(r"[\x00-\x20\x7f-\xa0\u200b\ufeff\ufffd\s]+")
 _MAX_DECODED = 8
+_MAX_MARKDOWN = 50_000
+"""Longer Markdown is shown as it was written: some takes the square of its length, and nobody else is served then."""
+_PICTURE = re.compile(r"[A-Za-z0-9+/=]{200,}")
+_MAX_DEPTH = 500
+"""So many tags may be open at once: the time to clean them is the square of their number."""
+_TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)", re.IGNORECASE)
+_EMPTY = {"br", "hr", "img", "input", "wbr", "col"}
 _MAX_SIZE = 10_000
 _OTHERS = {"nbgrader": dict, "magics_language": str}
 """What the gradebook and nbconvert have put into a cell's metadata by then: the fields to fill in, how to colour."""
@@ -68,8 +76,26 @@ _HIGHLIGHTED = ("div", "span")
 
 def clean(markup: str) -> str:
     """Return markup that shows but cannot act; other tags become text, so that a person sees what was tried."""
+    if _is_deep(markup):
+        return preformatted(markup)
     styles = CSSSanitizer(allowed_css_properties=_STYLES)
     return str(bleach.clean(markup, _TAGS, _is_allowed, _PROTOCOLS, css_sanitizer=styles))
+
+
+def _is_deep(markup: str) -> bool:
+    """Return whether more tags are open at some place than anybody needs."""
+    depth, opened = 0, Counter[str]()
+    for ends, name in _TAG.findall(markup):
+        tag = name.lower()
+        if ends and opened[tag]:
+            opened[tag] -= 1
+            depth -= 1
+        elif not ends and tag not in _EMPTY:
+            opened[tag] += 1
+            depth += 1
+        if depth > _MAX_DEPTH:
+            return True
+    return False
 
 
 def _is_allowed(tag: str, name: str, value: str) -> bool:
@@ -101,12 +127,20 @@ def _scheme(address: str) -> str:
 @pass_context
 def markdown(context: Context, source: str) -> str:
     """Return Markdown as clean HTML; replaces nbconvert's filter ``markdown2html``."""
+    if len(_PICTURE.sub("", source)) > _MAX_MARKDOWN:
+        return preformatted(source)
     attachments = context.get("cell", {}).get("attachments", {})
     renderer = IPythonRenderer(escape=False, attachments=attachments, exclude_anchor_links=True)
     try:
-        return clean(MarkdownWithMath(renderer=renderer).render(source))
+        markup = MarkdownWithMath(renderer=renderer).render(source)
+        return preformatted(source) if _is_deep(markup) else clean(markup)
     except Exception:  # noqa: BLE001 -- a missing picture, a thousand brackets: the words must stay readable
         return preformatted(source)
+
+
+def as_it_is(words: str) -> str:
+    """Return cleaned markup unchanged, in place of nbconvert's ``strip_files_prefix``: it is slow at many brackets."""
+    return words
 
 
 class CleanOutputs(Preprocessor):

@@ -59,7 +59,7 @@ def test_a_term_of_grading_is_spoken_in_chinese(course):
         file.writestr("ann/tiny.ipynb", json.dumps(course_of.notebook()))
         file.writestr("bob/tiny.ipynb", json.dumps(course_of.notebook(WRONG)))
         file.writestr("../eve/tiny.ipynb", "{}")
-    assert "1 个未收" in in_chinese("collect", archive, "--assignment", "tiny", cwd=root, code=1)
+    assert "未收 1 个" in in_chinese("collect", archive, "--assignment", "tiny", cwd=root, code=1)
     shutil.rmtree(root / "submitted" / "bob")
     (root / "submitted" / "ann" / "tiny" / "tiny.ipynb").write_text("{}")
     kept = in_chinese("collect", archive, "--assignment", "tiny", cwd=root, code=1)
