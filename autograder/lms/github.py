@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -17,7 +18,8 @@ _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _WORKFLOW = """\
 # Runs the visible criteria on every push. The summary of the run shows the score and what is still open; the artifact
 # `score` holds the same as report.json, summary.md and result.json, the file of Classroom 50. A run is green once
-# every criterion is met. Who may push may also change this file and the criteria: look at the commits before a score counts.
+# every criterion that students can see is met. Those who push can change this file and the criteria as well: this is
+# practice, not a grade.
 name: autograder
 on: [push, workflow_dispatch]
 permissions:
@@ -28,12 +30,18 @@ jobs:
     timeout-minutes: 20
     env:
       PIP_EXTRA_INDEX_URL: https://download.pytorch.org/whl/cpu  # a tenth of the download: the runners have no GPU
+    defaults:
+      run:
+        working-directory: {folder}  # a check calls the assignment as its folder
     steps:
       - uses: actions/checkout@v4
+        with:
+          path: {folder}
       - uses: actions/setup-python@v5
         with:
           python-version: "{python}"
           cache: pip
+          cache-dependency-path: {requirements}
       - name: Install
         run: python -m pip install -r requirements.txt
       - name: Score
@@ -47,7 +55,7 @@ jobs:
         if: always()
         with:
           name: score
-          path: score
+          path: {score}
       - name: Criteria
         run: autograder check {notebook} --lang {language}
 """
@@ -116,15 +124,24 @@ def template(course: Course, assignment: Assignment, folder: Path) -> list[Path]
         copy_folder(released, folder)
         workflow = folder / ".github" / "workflows" / "autograder.yml"
         workflow.parent.mkdir(parents=True)
-        notebook, language = shlex.quote(f"{assignment.name}.ipynb"), assignment.settings.language
-        words = _WORKFLOW.format(notebook=notebook, language=language, python=_PYTHON)
-        workflow.write_text(words, encoding="utf-8")
+        workflow.write_text(_workflow(assignment), encoding="utf-8")
         requirement = "\n".join(pip_arguments(folder, ".github/autograder"))
         with (folder / "requirements.txt").open("a", encoding="utf-8") as file:  # the assignment may bring its own
             file.write(f"\n{requirement}\n" if file.tell() else f"{requirement}\n")
     except OSError as error:
         raise cannot_be_written(folder, error) from error
     return [workflow]
+
+
+def _workflow(assignment: Assignment) -> str:
+    name = assignment.name
+    places = {"folder": name, "requirements": f"{name}/requirements.txt", "score": f"{name}/score"}
+    return _WORKFLOW.format(
+        notebook=shlex.quote(f"{name}.ipynb"),
+        language=assignment.settings.language,
+        python=_PYTHON,
+        **{key: json.dumps(place, ensure_ascii=False) for key, place in places.items()},
+    )
 
 
 def classroom50(course: Course, assignment: Assignment, folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import zipfile
@@ -17,6 +18,8 @@ from autograder.lms.reports import not_graded
 _CHECKOUT = Path(autograder.__file__).resolve().parents[1]
 _NAME = "dl-autograder"
 _OF_THIS_INSTALLATION = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
+_DEMO = re.compile(r"^\[tool\.setuptools\.data-files\]\n(?:(?!\[).*\n)*", re.MULTILINE)
+"""The demo's files, solutions among them: they stay behind, and a wheel is built without them."""
 _PACKAGE_FILES = ("pyproject.toml", "README.md", "LICENSE", "constraints.txt")
 
 _SETUP = """\
@@ -122,6 +125,8 @@ def pip_arguments(folder: Path, place: str) -> list[str]:
     for file in _PACKAGE_FILES:
         if (_CHECKOUT / file).is_file():
             shutil.copy(_CHECKOUT / file, folder / place / file)
+    project = folder / place / "pyproject.toml"
+    project.write_text(_DEMO.sub("", project.read_text(encoding="utf-8")), encoding="utf-8")
     return [f"-c {place}/constraints.txt", f"./{place}"]
 
 
