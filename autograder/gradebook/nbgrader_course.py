@@ -178,15 +178,15 @@ class NbgraderCourse:
 
     def _without_driver(self, error: ImportError) -> Text:
         """Say what has to be installed, or written, before this database can be reached."""
-        if self.database.startswith("postgresql+psycopg:"):
-            return needs_extra(self.database, "postgresql", error)
-        if self.database.startswith(("postgresql:", "postgresql+psycopg2:")):
+        if "psycopg2" in str(error):
             return text(
                 "{database}: {reason}; write postgresql+psycopg:// in c.CourseDirectory.db_url, "
                 "and pip install 'dl-autograder[postgresql]'",
                 database=self.database,
                 reason=error,
             )
+        if self.database.startswith("postgresql"):
+            return needs_extra(self.database, "postgresql", error)
         return text(
             "{database}: {reason}; install it in this Python's environment", database=self.database, reason=error
         )

@@ -14,7 +14,7 @@ from autograder.base.errors import GradebookError, UsageError
 from autograder.base.files import replace_file
 from autograder.base.i18n import text
 from autograder.course.course import Course
-from autograder.gradebook import leaks
+from autograder.gradebook import colab, leaks
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 
 
@@ -27,15 +27,17 @@ class Release:
         folder: what students get.
         changed: files that are new or different.
         strangers: files in the folder that do not come from ``solutions/``.
+        links: where Colab opens its notebooks, by name, if they have a badge.
     """
 
     name: str
     folder: Path
     changed: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
+    links: dict[str, str] = field(default_factory=dict)
 
 
-def release(course: Course, nbgrader: NbgraderCourse, name: str) -> Release:
+def release(course: Course, nbgrader: NbgraderCourse, name: str, *, colab_base: str | None = None) -> Release:
     """Make an assignment's release folder and enter its cells into the gradebook.
 
     Nothing is written where students or the gradebook would see it until the leak check has passed.
@@ -44,9 +46,10 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str) -> Release:
         course: the course.
         nbgrader: its configuration.
         name: the assignment.
+        colab_base: where students find the release for Colab, as in `colab.link`.
 
     Raises:
-        UsageError: there is no such assignment.
+        UsageError: there is no such assignment, or Colab cannot open anything at this address.
         LeakError: something secret is in what students would get.
         GradebookError: nbgrader cannot convert the source.
     """
@@ -56,8 +59,9 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str) -> Release:
     secrets = leaks.Secrets.of(source, course.key())
     with tempfile.TemporaryDirectory(prefix="autograder-release-") as folder:
         made = _generate(nbgrader, name, Path(folder), database=False)
+        links = colab.link(made, target, colab_base)
         names = _files(made)
-        outcome = Release(name, target, strangers=sorted(set(_files(target)) - set(names)))
+        outcome = Release(name, target, strangers=sorted(set(_files(target)) - set(names)), links=links)
         leaks.check(secrets, [*(made / n for n in names), *(target / n for n in outcome.strangers)])
         register(nbgrader, name)
         leaks.check_gradebook(secrets, nbgrader, name)
