@@ -9,14 +9,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from autograder.base.errors import UsageError
 from autograder.base.i18n import text
 
 _COLAB = "https://colab.research.google.com"
 _BADGE = f"[![Open In Colab]({_COLAB}/assets/colab-badge.svg)]"
+_OWN = "view-in-github"
+"""Colab calls the badge so that it adds to what is saved to GitHub from there; a notebook needs one only."""
 _LINK = re.compile(re.escape(_BADGE) + r"\((?P<address>\S+)\)")
+_ADDRESS = re.compile(r"https?://(?:www\.)?(?P<host>[a-z.]+)(?P<path>/[^?#]*)(?:[?#].*)?", re.IGNORECASE)
 _IN_REPOSITORY = re.compile(r"/(?P<repository>[\w.-]+/[\w.-]+)/(?:blob|tree)/(?P<place>.+)")
 _FILE_IN_DRIVE = re.compile(r"/(?:file/d|drive)/(?P<id>[\w-]{20,})(?:/(?:view|edit)?)?")
 
@@ -36,9 +39,8 @@ def address(base: str, assignment: str, notebook: str) -> str:
     Raises:
         UsageError: Colab cannot open anything there.
     """
-    parts = urlsplit(base.strip())
-    path, host = unquote(parts.path).rstrip("/"), parts.netloc.lower().removeprefix("www.")
-    if parts.scheme in ("http", "https"):
+    if parts := _ADDRESS.fullmatch(base.strip()):
+        host, path = parts["host"].lower(), unquote(parts["path"]).rstrip("/")
         if host == "colab.research.google.com" and path.startswith("/github/"):
             host, path = "github.com", path.removeprefix("/github")
         if host == "github.com" and (found := _IN_REPOSITORY.fullmatch(path)) and not path.endswith(".ipynb"):
@@ -55,9 +57,9 @@ def address(base: str, assignment: str, notebook: str) -> str:
     )
 
 
-def check_base(base: str, assignments: int) -> None:
-    """Raise UsageError unless Colab can open as many assignments below an address."""
-    if "/drive/" in address(base, "assignment", "notebook") and assignments != 1:
+def check_base(base: str, notebooks: int) -> None:
+    """Raise UsageError unless Colab can open as many notebooks below an address."""
+    if address(base, "", "").startswith(f"{_COLAB}/drive/") and notebooks != 1:
         raise UsageError(
             text("--colab {base}: this is one notebook in Google Drive; release that assignment only", base=base)
         )
@@ -74,8 +76,10 @@ def link(made: Path, released: Path, base: str | None) -> dict[str, str]:
     Raises:
         UsageError: Colab cannot open anything at this address.
     """
-    found = {}
-    for file in sorted(made.glob("*.ipynb")):
+    found, files = {}, sorted(made.glob("*.ipynb"))
+    if base:
+        check_base(base, len(files))
+    for file in files:
         target = address(base, made.name, file.name) if base else _badge(released / file.name) if base is None else None
         if target is not None:
             _put(file, target)
@@ -88,10 +92,12 @@ def _put(file: Path, target: str) -> None:
     import nbformat
 
     notebook = nbformat.read(file, as_version=nbformat.NO_CONVERT)
-    cells = [cell for cell in notebook.cells if not _is_badge(cell)]
+    cells = [
+        cell for cell in notebook.cells if not (_is_badge(cell) or _OWN in (cell.get("id"), cell.metadata.get("id")))
+    ]
     cell: dict[str, Any] = {"cell_type": "markdown", "metadata": {}, "source": f"{_BADGE}({target})"}
     if (notebook.nbformat, notebook.nbformat_minor) >= (4, 5):
-        cell["id"] = "view-in-github"  # what Colab calls its own, so that a copy saved from there has no second one
+        cell["id"] = _OWN
     notebook.cells = [nbformat.from_dict(cell), *cells]
     nbformat.write(notebook, file)
 

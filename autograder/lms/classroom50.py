@@ -1,8 +1,8 @@
 """Classroom 50's ``result.json``: one report, as an organisation of Classroom 50 collects it into its scores.
 
-Source: "The ``result.json`` contract" in Classroom 50's wiki (foundation50/classroom50, ``wiki/Advanced-Autograding.md``
-at 6b0b83c), and ``validate_result`` of the ``runner.py`` beside it, which refuses what does not fit: scores are whole
-numbers, none is above its maximum, and the totals are sums.
+Source: "The ``result.json`` contract" in Classroom 50's wiki (foundation50/classroom50 at 6b0b83c,
+``wiki/Advanced-Autograding.md``), and ``validate_result`` of its ``runner.py``, which refuses what does not fit: scores
+are whole numbers, none is above its maximum, and every field says something.
 """
 
 from __future__ import annotations
