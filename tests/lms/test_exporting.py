@@ -25,8 +25,8 @@ from autograder.base.i18n import same
 from autograder.course.jobs import find_jobs
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.grading import batch
-from autograder.lms import reports as writing
 from autograder.lms import classroom50, github, runners, score_tables, scores
+from autograder.lms import reports as writing
 from autograder.results.grade_report import ExerciseResult, Problem
 from autograder.results.journal import Journal
 
@@ -322,7 +322,7 @@ def test_a_template_for_github_gives_a_score(released, tmp_path):
     assert needed == ["numpy", "-c", ".github/autograder/constraints.txt", "./.github/autograder"]
     with pytest.raises(UsageError, match="already exists"):
         github.template(released, released.assignment("tiny"), folder)
-    tiny_answer = json.dumps(tiny.notebook(tiny.answers("def double(x):\n    return 3 * x\n")))
+    tiny_answer = json.dumps(tiny.answers("def double(x):\n    return 3 * x\n"))
     (folder / "tiny.ipynb").write_text(tiny_answer, encoding="utf-8")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     actions = {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary"), "GITHUB_REPOSITORY": "uni/tiny-ann"}
@@ -361,7 +361,7 @@ def test_classroom_50_runs_our_autograder(released, tmp_path):
     (checkout / "autograder").mkdir(parents=True)
     (checkout / "autograder" / "__init__.py").write_text("raise SystemExit(0)")
     (checkout / "test_tiny.py").write_text("raise SystemExit(0)")
-    (checkout / "tiny.ipynb").write_text(json.dumps(tiny.notebook(tiny.answers())), encoding="utf-8")
+    (checkout / "tiny.ipynb").write_text(json.dumps(tiny.answers()), encoding="utf-8")
     identity = {
         "CLASSROOM": "dl-2026", "ASSIGNMENT": "hw-1", "OWNER": "ann", "ASSIGNMENT_TYPE": "individual",
         "SUBMISSION_TAG": "submit/2026-06-01T14-32-05Z-a1b2c3d", "COMMIT_URL": "https://github.com/uni/r/commit/a1",
@@ -418,7 +418,7 @@ def refusal(result, classroom, assignment, owner):
 
 
 @pytest.mark.parametrize(
-    ("points", "whole"), [((2.0, 3.0), (2, 3)), ((0.5, 1.25), (2, 5)), ((2 / 3, 2.0), (2, 6)), ((0.001, 3.0), (0, 300))]
+    ("points", "whole"), [((2.0, 3.0), (2, 3)), ((0.5, 1.25), (2, 5)), ((2 / 3, 2.0), (2, 6)), ((0.03, 1 / 7), (3, 14))]
 )
 def test_points_become_whole_numbers_of_one_unit(graded, points, whole):
     report = graded["doejane_101"]
