@@ -19,7 +19,7 @@ from autograder.base.errors import AutograderError, ConfigError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from autograder.base.i18n import Language
+    from autograder.base.i18n import Language, Text
 
 
 class Lang(StrEnum):
@@ -44,6 +44,8 @@ AssignmentsArgument = Annotated[
 AssignmentArgument = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Name of an assignment.")]
 ResultsOption = Annotated[Path, typer.Option("--results", metavar="FILE", help="Results that `grade` wrote.")]
 RESULTS = Path("results.jsonl")
+_AT_ONCE_S = 0.4
+"""Nobody wonders for so long whether anything happens."""
 
 
 def choose(asked: Lang | None, default: Language = "en") -> Language:
@@ -124,6 +126,27 @@ def _fail(error: AutograderError, code: int, lang: Lang | None) -> NoReturn:
 
 
 @contextmanager
+def waiting(words: Text, language: Language, *, quiet: bool = False) -> Iterator[None]:
+    """Say on the standard error what one is waiting for, unless it is done at once.
+
+    Args:
+        words: what is being done, such as "checking x.ipynb".
+        language: the language of the output.
+        quiet: say nothing.
+    """
+    import threading
+
+    timer = threading.Timer(_AT_ONCE_S, lambda: sys.stderr.write(words.get(language) + " ...\n"))
+    timer.daemon = True
+    if not quiet:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@contextmanager
 def progress(total: int, language: Language, *, quiet: bool) -> Iterator[Callable[[], None]]:
     """Show a progress bar of grading, with rate and time to go; yield what to call after each submission."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -137,7 +160,11 @@ def progress(total: int, language: Language, *, quiet: bool) -> Iterator[Callabl
         TextColumn("{task.fields[rate]}/s"),
         TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, console=console(stderr=True), disable=quiet) as bar:
+    screen = console(stderr=True)
+    with (
+        waiting(text("grading {count} submissions", count=total), language, quiet=quiet or screen.is_terminal),
+        Progress(*columns, console=screen, disable=quiet) as bar,
+    ):
         task = bar.add_task("", total=total, rate="  –")
 
         def advance() -> None:

@@ -19,6 +19,7 @@ from autograder.cli.options import (
     ResultsOption,
     choose,
     errors_as_exit_codes,
+    waiting,
 )
 
 if TYPE_CHECKING:
@@ -56,19 +57,22 @@ def report(
             raise UsageError(
                 text("{results}: holds no reports of {assignment}", results=results, assignment=assignment)
             )
-        nbgrader = NbgraderCourse(found.root) if is_nbgrader_course(found.root) else None
-        classroom = summarise(of_assignment, title=settings.title, students=_students(found, nbgrader, reports))
         target = out or Path(f"{assignment}.html")
-        feedback = _feedback(nbgrader, of_assignment, target)
-        write_asked(target, class_page.page(classroom, choose(lang, settings.language), feedback))
+        with waiting(text("writing {file}", file=target), choose(lang)):
+            nbgrader = NbgraderCourse(found.root) if is_nbgrader_course(found.root) else None
+            classroom = summarise(of_assignment, title=settings.title, students=_students(found, nbgrader, reports))
+            feedback = _feedback(nbgrader, of_assignment, target)
+            write_asked(target, class_page.page(classroom, choose(lang, settings.language), feedback))
         typer.echo(str(target))
 
 
 def _students(course: Course, nbgrader: NbgraderCourse | None, reports: list[GradeReport]) -> Collection[str]:
     """Return every known student: from the gradebook, folders in ``submitted/`` and other assignments."""
+    from autograder.course.jobs import student_of
+
     known = {report.student for report in reports}
     if course.submitted.is_dir():
-        known |= {p.name for p in course.submitted.iterdir() if p.is_dir() and not p.name.startswith(".")}
+        known |= {student_of(p) for p in course.submitted.iterdir() if p.is_dir() and not p.name.startswith(".")}
     if nbgrader is not None and nbgrader.has_gradebook:
         with nbgrader.open() as gradebook:
             known |= {student.id for student in gradebook.students}

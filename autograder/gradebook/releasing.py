@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from autograder.base.errors import GradebookError, UsageError
 from autograder.base.files import replace_file
 from autograder.base.i18n import text
 from autograder.course.course import Course
-from autograder.gradebook import colab, leaks
+from autograder.gradebook import colab, due_dates, leaks
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 
 
@@ -28,6 +29,7 @@ class Release:
         changed: files that are new or different.
         strangers: files in the folder that do not come from ``solutions/``.
         links: where Colab opens its notebooks, by name, if they have a badge.
+        due: what students are told, if anybody knows when it is due.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Release:
     changed: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     links: dict[str, str] = field(default_factory=dict)
+    due: datetime | None = None
 
 
 def release(course: Course, nbgrader: NbgraderCourse, name: str, *, colab_base: str | None = None) -> Release:
@@ -62,8 +65,10 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str, *, colab_base: 
         links = colab.link(made, target, colab_base)
         names = _files(made)
         outcome = Release(name, target, strangers=sorted(set(_files(target)) - set(names)), links=links)
+        outcome.due = due_dates.put_in(made, due_dates.in_gradebook(nbgrader, name))
         leaks.check(secrets, [*(made / n for n in names), *(target / n for n in outcome.strangers)])
         register(nbgrader, name)
+        due_dates.enter(nbgrader, name, outcome.due)
         leaks.check_gradebook(secrets, nbgrader, name)
         for file in names:
             if not ((target / file).is_file() and filecmp.cmp(made / file, target / file, shallow=False)):

@@ -47,8 +47,8 @@ class HandIn:
         return [c for exercise in self.report.exercises for c in exercise.criteria if c.outcome != "passed"]
 
 
-def prepare(path: Path) -> HandIn:
-    """Find the notebook of a fetched assignment and judge it by the visible criteria.
+def find(path: Path) -> Assignment:
+    """Return the assignment that is to be handed in, as it was fetched.
 
     Args:
         path: the assignment's folder, or the notebook in it.
@@ -62,14 +62,21 @@ def prepare(path: Path) -> HandIn:
     if given.resolve() != notebook.resolve():
         words = text("{path}: only {notebook} can be handed in; rename the file", path=path, notebook=notebook.name)
         raise UsageError(words, for_students=True)
-    from autograder.practice import check  # loads torch
+    return assignment
 
+
+def prepare(assignment: Assignment) -> HandIn:
+    """Judge the notebook of a fetched assignment by the visible criteria."""
+    from autograder.practice import standby
+
+    notebook = assignment.notebook
     sha256 = hashlib.sha256(notebook.read_bytes()).hexdigest()
-    return HandIn(assignment, notebook, check.check_file(notebook)[1], sha256)
+    return HandIn(assignment, notebook, standby.check_file(notebook)[1], sha256)
 
 
 def receipt(handed_in: HandIn, *, time: datetime, way: str) -> dict[str, Any]:
     """Return what a student keeps: when they handed in which bytes, and what was open then."""
+    due = handed_in.assignment.settings.due
     return {
         "schema": 1,
         "assignment": handed_in.assignment.name,
@@ -77,6 +84,7 @@ def receipt(handed_in: HandIn, *, time: datetime, way: str) -> dict[str, Any]:
         "sha256": handed_in.sha256,
         "time": time.isoformat(timespec="seconds"),
         "way": way,
+        "due": due.isoformat(timespec="seconds") if due is not None else None,
         "open": [criterion.id for criterion in handed_in.open],
     }
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
-from autograder.base.errors import SubmissionError, UsageError
-from autograder.base.i18n import Language, Text, choose_language, text
+from autograder.base.errors import SubmissionError
+from autograder.base.i18n import Language, choose_language
 from autograder.course import submission as submissions
 from autograder.course.course import PRACTICE_KEY, Assignment, find_assignment
 from autograder.report import html, terminal
@@ -74,9 +74,8 @@ def check(exercise: str | None = None, *, lang: Language | None = None) -> Check
     """
     names = sys._getframe(1).f_globals
     assignment = find_assignment(Path.cwd())
-    if exercise is not None and exercise not in assignment.settings.exercises:
-        known = ", ".join(assignment.settings.exercises)
-        raise _usage_error(text("there is no exercise {name}; there are: {known}", name=exercise, known=known))
+    if exercise is not None:
+        exercise = assignment.exercise_named(exercise)
     judge = _visible_judge(assignment, exercise)
     runner = LocalRunner(
         names.__getitem__,
@@ -89,18 +88,21 @@ def check(exercise: str | None = None, *, lang: Language | None = None) -> Check
     return CheckResult(judge.exercises(), choose_language(lang, assignment.settings.language))
 
 
-def check_file(path: Path, zygote: Zygote | None = None) -> tuple[Assignment, GradeReport]:
+def check_file(
+    path: Path, zygote: Zygote | None = None, *, exercise: str | None = None
+) -> tuple[Assignment, GradeReport]:
     """Judge a file by the visible criteria.
 
     Args:
         path: the file.
         zygote: forks the process that runs the file's code; by default a new one is started.
+        exercise: judge this exercise only.
 
     Raises:
         UsageError: the file is not in an assignment's folder.
     """
     assignment = find_assignment(path.resolve().parent)
-    judge = _visible_judge(assignment, None)
+    judge = _visible_judge(assignment, exercise)
     started = time.perf_counter()
     confined = confine.is_available(assignment.settings.limits.scratch_mb)
     provenance = Provenance(assignment, PRACTICE_KEY, confined=confined)
@@ -118,11 +120,6 @@ def check_file(path: Path, zygote: Zygote | None = None) -> tuple[Assignment, Gr
     else:
         problems = (*submission.problems, *_run_here(judge, submission))
     return assignment, report(submission=submission, problems=problems)
-
-
-def _usage_error(words: Text) -> UsageError:
-    """Return an error in both languages: which one its students read may not be known yet."""
-    return UsageError(words, for_students=True)
 
 
 def _visible_judge(assignment: Assignment, exercise: str | None) -> Judge:

@@ -42,23 +42,27 @@ _BEYOND_LIMITS_S = 60
 _PACKAGE = Path(__file__).parents[1]
 
 
-def check_file(path: Path) -> tuple[Assignment, GradeReport]:
+def check_file(path: Path, *, exercise: str | None = None) -> tuple[Assignment, GradeReport]:
     """Judge a file by the visible criteria.
+
+    Args:
+        path: the file.
+        exercise: judge this exercise only.
 
     Raises:
         UsageError: the file is not in an assignment's folder.
         ConfigError: the rubric is broken.
     """
     assignment = find_assignment(path.resolve().parent)
-    report = _ask(assignment, path.resolve())
+    report = _ask(assignment, path.resolve(), exercise)
     if report is not None:
         return assignment, report
     from autograder.practice import check
 
-    return check.check_file(path)
+    return check.check_file(path, exercise=exercise)
 
 
-def _ask(assignment: Assignment, path: Path) -> GradeReport | None:
+def _ask(assignment: Assignment, path: Path, exercise: str | None) -> GradeReport | None:
     """Return the report of the standby process, or None if it has none to give, for whatever reason.
 
     Raises:
@@ -71,7 +75,7 @@ def _ask(assignment: Assignment, path: Path) -> GradeReport | None:
         with _connection(worker_settings_of(assignment, confined=confined)) as connection:
             connection.settimeout(assignment.settings.limits.submission_s + _BEYOND_LIMITS_S)
             with connection.makefile("rw", encoding="utf-8") as channel:
-                channel.write(json.dumps({"path": str(path)}) + "\n")
+                channel.write(json.dumps({"path": str(path), "exercise": exercise}) + "\n")
                 channel.flush()
                 answer = json.loads(channel.readline())
         if "mistake" in answer:
