@@ -39,13 +39,14 @@ def check(
 ) -> None:
     """Check your own work against the visible criteria, with hints."""
     from autograder.base.i18n import text
-    from autograder.course.course import find_assignment, find_notebook
+    from autograder.course.course import find_notebook
+    from autograder.course.kit import assignment_of
 
     with errors_as_exit_codes(lang):
         if watch and json_output:
             raise UsageError(text("--watch shows what changes, --json prints one document: use one of them"))
         file = find_notebook(file)
-        assignment = find_assignment(file.resolve().parent)
+        assignment = assignment_of(file)
         chosen = None if exercise is None else assignment.exercise_named(exercise)
         language = choose(lang, assignment.settings.language)
         once_or_watch = _watch if watch else partial(_check_once, as_json=json_output)

@@ -103,6 +103,13 @@ def release(
                 typer.echo(f"  {address}")
             due = local(done.due) if done.due else text("not known; write `due:` into assignment.yaml")
             typer.echo(text("{assignment}: due {time}", assignment=name, time=due).get(language))
+            if done.left_out:
+                words = text(
+                    "{assignment}: too large for the notebook to carry, so hand out the whole folder: {names}",
+                    assignment=name,
+                    names=", ".join(done.left_out),
+                )
+                typer.echo(words.get(choose(lang)), err=True)
             for stranger in done.strangers:
                 words = text("{path}: is not made from the source, yet students get it", path=done.folder / stranger)
                 typer.echo(words.get(choose(lang)), err=True)
@@ -181,9 +188,9 @@ def regrade(
     from autograder.report import moves as report
 
     with errors_as_exit_codes(lang):
-        language = choose(lang)
         found = Course.find(course)
         graded = found.assignment(assignment)
+        language = choose(lang)
         refuse_changed_quizzes([graded])
         confined = must_confine(unsafe=unsafe_no_sandbox, scratch_mb=graded.settings.limits.scratch_mb)
         again = Regrading(found, graded, results)

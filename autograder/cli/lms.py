@@ -18,11 +18,11 @@ from autograder.cli.options import (
     RESULTS,
     CourseOption,
     JsonOption,
-    Lang,
     LangOption,
     ResultsOption,
     choose,
     console,
+    course_at,
     errors_as_exit_codes,
     print_json,
     waiting,
@@ -226,12 +226,10 @@ def _export_runner(to: ScoreFormat, start: Path, assignment: str | None, target:
         typer.echo(str(file))
 
 
-def _language(asked: Lang | None, start: Path, reports: list[GradeReport]) -> Language:
+def _language(asked: str | None, start: Path, reports: list[GradeReport]) -> Language:
     """Return the language asked for, else the course's, if there is one: its students read what is exported."""
-    from autograder.course.course import Course
-
     with suppress(UsageError, StopIteration):
-        course = Course.find(start)
+        course = course_at(start)
         return choose(asked, next(course.assignment(r.assignment).settings.language for r in reports))
     return choose(asked)
 
@@ -327,7 +325,7 @@ def _by_hand(start: Path, reports: list[GradeReport]) -> list[str]:
     from autograder.lms import scores
 
     with suppress(UsageError):
-        sources = Course.find(start).root / "solutions"
+        sources = Course.find(start).source
         names = {report.assignment for report in reports}
         return [name for name in names if scores.is_graded_by_hand(sources / name / f"{name}.ipynb")]
     return []
@@ -371,10 +369,10 @@ def submit(
     from autograder.practice.history import HandedIn
 
     with errors_as_exit_codes(lang):
-        assignment = submitting.find(path)
+        assignment, notebook = submitting.find(path)
         language = choose(lang, assignment.settings.language)
-        with waiting(text("checking {file}", file=assignment.notebook.name), language):
-            handed_in = submitting.prepare(assignment)
+        with waiting(text("checking {file}", file=notebook.name), language):
+            handed_in = submitting.prepare(assignment, notebook)
         _show_open(handed_in, language)
         now = datetime.now().astimezone()  # the student compares it with a clock on their wall
         typer.echo(_due(assignment.settings.due, now).get(language))
@@ -391,7 +389,7 @@ def submit(
         else:
             with waiting(text("handing in"), language):
                 submitting.to_exchange(handed_in, course_id)
-        history.remember_hand_in(assignment.notebook, HandedIn(time=now, sha256=handed_in.sha256, way=note["way"]))
+        history.remember_hand_in(notebook, HandedIn(time=now, sha256=handed_in.sha256, way=note["way"]))
         kept = Path(f"{handed_in.assignment.name}-{now:%Y-%m-%dT%H%M%S}.receipt.json")
         done = text("packed; now upload {file}", file=str(as_zip)) if as_zip is not None else text("handed in")
         typer.echo(done.get(language))

@@ -36,6 +36,7 @@ from autograder.cli.options import (
     UnsafeOption,
     choose,
     console,
+    course_at,
     errors_as_exit_codes,
     print_json,
     print_json_array,
@@ -159,7 +160,7 @@ def audit(
     """Grade known and generated wrong versions, and right ones, to see what a rubric is worth."""
     with errors_as_exit_codes(lang):
         audits = _audit_all(
-            course,
+            course_at(course),
             assignments or [],
             jobs,
             choose(lang),
@@ -293,7 +294,7 @@ def _grade_all(
 
 
 def _audit_all(
-    start: Path,
+    course: Course,
     names: list[str],
     processes: int | None,
     language: Language,
@@ -305,12 +306,10 @@ def _audit_all(
 ) -> list[Audit]:
     from autograder.base.i18n import text
     from autograder.course import mutants
-    from autograder.course.course import Course
     from autograder.grading import audit as audits
     from autograder.grading.batch import default_jobs
     from autograder.sandbox import confine  # the versions are edits of the author's own code
 
-    course = Course.find(start)
     assignments = [course.assignment(name) for name in names]
     if not names:
         for assignment in course.assignments().values():

@@ -15,7 +15,6 @@ from autograder.base.errors import UsageError
 from autograder.base.files import write_asked
 from autograder.cli.options import (
     JsonOption,
-    Lang,
     LangOption,
     choose,
     console,
@@ -119,7 +118,7 @@ def score(
 
 
 def _write_feedback(
-    file: Path, quiz: Quiz, outcomes: list[SheetOutcome], folder: Path, lang: Lang | None, *, quiet: bool
+    file: Path, quiz: Quiz, outcomes: list[SheetOutcome], folder: Path, lang: str | None, *, quiet: bool
 ) -> bool:
     """Write a page for each student; return whether somebody gets none."""
     from autograder.base.i18n import text
@@ -132,7 +131,7 @@ def _write_feedback(
     return _tell_of_writing(notes, summary, lang, quiet=quiet)
 
 
-def _write_gradebook(quiz: Quiz, course: Path, outcomes: list[SheetOutcome], lang: Lang | None, *, quiet: bool) -> bool:
+def _write_gradebook(quiz: Quiz, course: Path, outcomes: list[SheetOutcome], lang: str | None, *, quiet: bool) -> bool:
     """Write the scores to the gradebook; return whether some could not be written."""
     from autograder.base.i18n import text
     from autograder.course.course import Course
@@ -145,7 +144,7 @@ def _write_gradebook(quiz: Quiz, course: Path, outcomes: list[SheetOutcome], lan
     return _tell_of_writing(outcome.notes, outcome.summary, lang, quiet=quiet)
 
 
-def _tell_of_writing(notes: Sequence[Text], summary: Text, lang: Lang | None, *, quiet: bool) -> bool:
+def _tell_of_writing(notes: Sequence[Text], summary: Text, lang: str | None, *, quiet: bool) -> bool:
     """Print who was left out and how many were not; return whether somebody was."""
     for note in notes:
         typer.echo(note.get(choose(lang)), err=True)

@@ -82,8 +82,8 @@ def list_(course: CourseOption = Path(), lang: LangOption = None, json_output: J
     from autograder.report.tables import plain_table, points
 
     with errors_as_exit_codes(lang):
-        language = choose(lang)
         quizzes = loading.load_all(course / "quizzes")
+        language = choose(lang)
         found = []
         for path, quiz in quizzes.items():
             known = certificates.load(path, quiz)
@@ -96,7 +96,7 @@ def list_(course: CourseOption = Path(), lang: LangOption = None, json_output: J
                     "id": quiz.id,
                     "file": str(path),
                     "version": quiz.version,
-                    "title": {"en": quiz.title.en, "zh": quiz.title.zh},
+                    "title": quiz.title.model_dump(),
                     "questions": len(quiz.questions),
                     "points": quiz.points,
                     "proved": states.count("proved"),

@@ -58,11 +58,12 @@ def report(
                 text("{results}: holds no reports of {assignment}", results=results, assignment=assignment)
             )
         target = out or Path(f"{assignment}.html")
-        with waiting(text("writing {file}", file=target), choose(lang)):
+        language = choose(lang, settings.language)
+        with waiting(text("writing {file}", file=target), language):
             nbgrader = NbgraderCourse(found.root) if is_nbgrader_course(found.root) else None
             classroom = summarise(of_assignment, title=settings.title, students=_students(found, nbgrader, reports))
             feedback = _feedback(nbgrader, of_assignment, target)
-            write_asked(target, class_page.page(classroom, choose(lang, settings.language), feedback))
+            write_asked(target, class_page.page(classroom, language, feedback, languages=found.languages))
         typer.echo(str(target))
 
 

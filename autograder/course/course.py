@@ -22,10 +22,11 @@ from typing import Self
 
 import platformdirs
 
-from autograder.base import yaml_records
+from autograder.base import i18n, yaml_records
 from autograder.base.errors import ConfigError, UsageError
 from autograder.base.i18n import Language, text
-from autograder.course.configuration import CONFIG_FILE, OWN_NAMES, Folders, load
+from autograder.base.words import in_languages
+from autograder.course.configuration import CONFIG_FILE, OWN_NAMES, Folders, Languages
 from autograder.course.settings import Function, Settings
 
 PRACTICE_KEY = b"practice"
@@ -42,20 +43,27 @@ class Assignment:
         directory: the folder.
         settings: its ``assignment.yaml``.
         visible_only: ignore the hidden part even if it is there.
+        languages: those of its course; None where nobody knows the course, as in a student's copy.
     """
 
     directory: Path
     settings: Settings
     visible_only: bool = False
+    languages: tuple[Language, ...] | None = None
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
+    def load(cls, directory: Path, *, languages: tuple[Language, ...] | None = None) -> Self:
         """Read a folder that has an ``assignment.yaml``.
+
+        Args:
+            directory: the folder.
+            languages: those of its course, in which every title must be; None if they are not known.
 
         Raises:
             ConfigError: the file is missing, or something in it is wrong.
         """
-        return cls(directory, yaml_records.load(directory / "assignment.yaml", Settings))
+        settings = yaml_records.load(directory / "assignment.yaml", Settings, context=in_languages(languages))
+        return cls(directory, settings, languages=languages)
 
     @cached_property
     def name(self) -> str:
@@ -159,7 +167,9 @@ def find_assignment(start: Path) -> Assignment:
     """
     for folder in (start, *start.parents):
         if (folder / "assignment.yaml").is_file():
-            return Assignment.load(folder)
+            assignment = Assignment.load(folder)
+            i18n.understand((assignment.settings.language, *dict(assignment.settings.title)))
+            return assignment
     words = text(
         "{folder}: no assignment.yaml here or above; "
         "keep the notebook in the folder in which you received it, with the files beside it",
@@ -178,7 +188,13 @@ def find_notebook(path: Path) -> Path:
         raise UsageError(text("{path}: there is no such file or folder", path=path), for_students=True)
     if not path.is_dir():
         return path
-    notebook = find_assignment(path.resolve()).notebook
+    try:
+        notebook = find_assignment(path.resolve()).notebook
+    except UsageError:
+        alone = list(path.glob("*.ipynb"))
+        if len(alone) != 1:
+            raise
+        return alone[0]  # it may carry all that the folder lacks
     if not notebook.is_file():
         words = text("{path}: there is no such file; your notebook must have this name", path=notebook)
         raise UsageError(words, for_students=True)
@@ -220,10 +236,16 @@ class Course:
         """
         return Folders.of(self.root)
 
-    @property
+    @cached_property
     def languages(self) -> tuple[Language, ...]:
-        """The languages of the course's words."""
-        return tuple(load(self.root).Autograder.get("languages", ("zh", "en")))
+        """The languages of the course, in which every title must be; from now on, we speak them too.
+
+        Raises:
+            ConfigError: its configuration is broken, or declares a language that nobody has a catalogue of.
+        """
+        declared = Languages.of(self.root)
+        i18n.speak(declared.codes, declared.catalogues)
+        return declared.codes or i18n.OURS
 
     @property
     def source(self) -> Path:
@@ -254,7 +276,7 @@ class Course:
         folders = sorted(p.parent for p in self.source.glob("*/assignment.yaml"))
         if not folders:
             raise ConfigError(text("holds no <name>/assignment.yaml"), path=self.source)
-        return {folder.name: Assignment.load(folder) for folder in folders}
+        return {folder.name: Assignment.load(folder, languages=self.languages) for folder in folders}
 
     def others(self, names: Collection[str]) -> list[str]:
         """Return the other folders beside them, including those without a rubric."""
@@ -279,7 +301,7 @@ class Course:
                     names=", ".join(known) or text("none"),
                 )
             )
-        return Assignment.load(directory)
+        return Assignment.load(directory, languages=self.languages)
 
     def key(self) -> bytes:
         """Return the course key, which seeds every random input; made on first use, readable by its owner only.

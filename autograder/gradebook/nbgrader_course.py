@@ -22,7 +22,7 @@ from autograder.base.errors import ConfigError, GradebookError
 from autograder.base.extras import needs_extra
 from autograder.base.i18n import Text, same, text
 from autograder.course.configuration import CONFIG_FILE, Folders
-from autograder.course.course import Assignment
+from autograder.course.course import Assignment, Course
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
@@ -234,7 +234,7 @@ def rubric_of(folders: CourseDirectory, assignment: str, notebook: str) -> Assig
     folder = Path(folders.format_path(folders.source_directory, ".", assignment)).resolve()
     if notebook != assignment or not (folder / "assignment.yaml").is_file():
         return None
-    return Assignment.load(folder)
+    return Assignment.load(folder, languages=Course(Path(folders.root)).languages)
 
 
 def reason(error: BaseException) -> str:

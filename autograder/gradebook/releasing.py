@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from autograder.base.errors import GradebookError, UsageError
+from autograder.base.errors import GradebookError, SubmissionError, UsageError
 from autograder.base.files import replace_file
 from autograder.base.i18n import text
+from autograder.course import kit, submission
 from autograder.course.course import Course
 from autograder.gradebook import colab, due_dates, leaks
 from autograder.gradebook.nbgrader_course import NbgraderCourse
+
+_ADD_KIT = "autograder.gradebook.carrying.AddKit"
 
 
 @dataclass
@@ -30,6 +33,7 @@ class Release:
         strangers: files in the folder that do not come from ``solutions/``.
         links: where Colab opens its notebooks, by name, if they have a badge.
         due: what students are told, if anybody knows when it is due.
+        left_out: files too large for the notebook to carry.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Release:
     strangers: list[str] = field(default_factory=list)
     links: dict[str, str] = field(default_factory=dict)
     due: datetime | None = None
+    left_out: tuple[str, ...] = ()
 
 
 def release(course: Course, nbgrader: NbgraderCourse, name: str, *, colab_base: str | None = None) -> Release:
@@ -61,11 +66,13 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str, *, colab_base: 
         raise UsageError(text("{source}: there is no notebook to release", source=source))
     secrets = leaks.Secrets.of(source, course.key())
     with tempfile.TemporaryDirectory(prefix="autograder-release-") as folder:
-        made = _generate(nbgrader, name, Path(folder), database=False)
+        due = due_dates.in_gradebook(nbgrader, name)
+        made = _generate(nbgrader, name, Path(folder), database=False, due=due)
         links = colab.link(made, target, colab_base)
         names = _files(made)
         outcome = Release(name, target, strangers=sorted(set(_files(target)) - set(names)), links=links)
-        outcome.due = due_dates.put_in(made, due_dates.in_gradebook(nbgrader, name))
+        outcome.due = due_dates.put_in(made, due)
+        outcome.left_out = _left_out(made / f"{name}.ipynb")
         leaks.check(secrets, [*(made / n for n in names), *(target / n for n in outcome.strangers)])
         register(nbgrader, name)
         due_dates.enter(nbgrader, name, outcome.due)
@@ -88,7 +95,7 @@ def register(nbgrader: NbgraderCourse, name: str) -> None:
         _generate(nbgrader, name, Path(folder), database=True)
 
 
-def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool) -> Path:
+def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool, due: datetime | None = None) -> Path:
     """Let nbgrader convert an assignment into a folder of ours; return the assignment's own folder in it."""
     from nbgrader.converters import GenerateAssignment
     from nbgrader.converters.base import NbGraderException
@@ -96,15 +103,32 @@ def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool
     folders, config = nbgrader.folders, deepcopy(nbgrader.app.config)
     config.GenerateAssignment.no_database = not database
     config.SaveCells.enabled = database
+    config.AddKit.due = due.isoformat() if due is not None else ""
     with _set(folders, release_directory=str(into), assignment_id=name, notebook_id="*"):
         nbgrader.log.lines.clear()
         try:
-            GenerateAssignment(coursedir=folders, parent=nbgrader.app, config=config).start()
+            converter = GenerateAssignment(coursedir=folders, parent=nbgrader.app, config=config)
+            if not any(_is_add_kit(step) for step in converter.preprocessors):
+                converter.preprocessors = [*converter.preprocessors, _ADD_KIT]
+            converter.start()
         except (NbGraderException, SystemExit) as error:
             reason = nbgrader.log.reason()
             words = text("{name}: nbgrader cannot convert the source: {reason}", name=name, reason=reason)
             raise GradebookError(words) from error
         return nbgrader.folder("release", ".", name).resolve()
+
+
+def _is_add_kit(step: object) -> bool:
+    return step == _ADD_KIT or getattr(step, "__name__", "") == _ADD_KIT.rpartition(".")[2]
+
+
+def _left_out(notebook: Path) -> tuple[str, ...]:
+    """Return the files that a made notebook does not carry; it carries none at all without a rubric."""
+    try:
+        found = kit.latest(cell.source for cell in submission.read(notebook).cells)
+    except SubmissionError:
+        return ()
+    return found.left_out if found is not None else ()
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import autograder
 from autograder.base.errors import UsageError
-from autograder.base.i18n import text
+from autograder.base.i18n import OURS, catalogue_file, text
+from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Assignment, Course
 from autograder.lms.reports import not_graded
 
@@ -82,6 +83,7 @@ def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Pat
         copy_folder(assignment.directory, folder / "course" / "solutions" / name)
         if course.quizzes.is_dir():
             copy_folder(course.quizzes, folder / "course" / "quizzes")
+        _copy_languages(course, folder / "course")
         key = folder / "course" / ".autograder" / "key"
         key.parent.mkdir(parents=True)
         key.write_text(course.key().hex() + "\n", encoding="ascii")
@@ -101,6 +103,18 @@ def cannot_be_written(folder: Path, error: OSError) -> UsageError:
     return UsageError(
         text("{filename}: cannot be written: {reason}", filename=error.filename or folder, reason=error.strerror)
     )
+
+
+def _copy_languages(course: Course, copy: Path) -> None:
+    """Let a copy of the course speak its languages; of the configuration, nothing else counts there."""
+    if course.languages == OURS:
+        return
+    declared = f"c = get_config()\nc.Autograder.languages = {list(course.languages)}\n"
+    (copy / CONFIG_FILE).write_text(declared, encoding="utf-8")
+    for file in (catalogue_file(language, course.root) for language in course.languages):
+        if file.is_file():
+            (copy / file.relative_to(course.root)).parent.mkdir(parents=True)
+            shutil.copy(file, copy / file.relative_to(course.root))
 
 
 def begin_folder(folder: Path) -> None:

@@ -13,10 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from autograder.base.errors import ConfigError, UsageError
+from autograder.base.errors import ConfigError, SubmissionError, UsageError
 from autograder.base.i18n import Language, Text, text
+from autograder.course import kit
 from autograder.course.course import Assignment, Course, find_assignment
-from autograder.course.submission import sha256
+from autograder.course.kit import Kit
+from autograder.course.submission import read, sha256
 from autograder.practice import history
 from autograder.practice.history import HandedIn, LastCheck
 from autograder.quiz.questions import loading
@@ -57,9 +59,9 @@ class AssignmentStanding:
     handed_in_as_it_is: bool
 
     @classmethod
-    def of(cls, assignment: Assignment) -> AssignmentStanding:
-        """Return where the student stands with the notebook in an assignment's folder."""
-        file, work = assignment.notebook, history.read(assignment.notebook)
+    def of(cls, assignment: Assignment, file: Path) -> AssignmentStanding:
+        """Return where the student stands with a notebook of an assignment's."""
+        work = history.read(file)
         now = sha256(file) if file.is_file() else ""
         last, handed_in = work.last_check, max(work.handed_in, key=lambda one: one.time, default=None)
         return cls(
@@ -141,7 +143,7 @@ def find(start: Path) -> tuple[list[AssignmentStanding], list[QuizStanding]]:
     if not start.is_dir():
         raise UsageError(text("{path}: there is no such file or folder", path=start), for_students=True)
     root, released_to = _places(start.resolve())
-    assignments = [AssignmentStanding.of(one) for one in _assignments(released_to)]
+    assignments = [AssignmentStanding.of(*one) for one in _assignments(released_to)]
     quizzes = list(_quizzes(root, start))
     if not (assignments or quizzes):
         words = text(
@@ -166,9 +168,24 @@ def _places(start: Path) -> tuple[Path, Path]:
     return start, start
 
 
-def _assignments(folder: Path) -> Iterator[Assignment]:
+def _assignments(folder: Path) -> Iterator[tuple[Assignment, Path]]:
+    """Yield the assignments with their notebooks: first the folders with files, then notebooks that carry a kit."""
+    found = set()
     for settings in sorted(folder.glob("*/assignment.yaml")):
-        yield Assignment.load(settings.parent)
+        assignment = Assignment.load(settings.parent)
+        found.add(assignment.name)
+        yield assignment, assignment.notebook
+    for notebook in sorted((*folder.glob("*.ipynb"), *folder.glob("*/*.ipynb"))):
+        if notebook.stem not in found and (packed := _kit_in(notebook)) is not None and packed.name == notebook.stem:
+            found.add(packed.name)
+            yield packed.place(), notebook
+
+
+def _kit_in(notebook: Path) -> Kit | None:
+    try:
+        return kit.latest(cell.source for cell in read(notebook).cells)
+    except (SubmissionError, kit.DamagedKit):
+        return None
 
 
 def _quizzes(root: Path, start: Path) -> Iterator[QuizStanding]:

@@ -27,9 +27,10 @@ from pathlib import Path
 import platformdirs
 
 from autograder.base.errors import ConfigError
-from autograder.course.course import Assignment, find_assignment
+from autograder.course.course import Assignment
+from autograder.course.kit import assignment_of
 from autograder.results.grade_report import GradeReport
-from autograder.sandbox import confine
+from autograder.sandbox import confine, spawning, system
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.forking import start_program
 from autograder.student.worker_settings import worker_settings_of
@@ -50,16 +51,21 @@ def check_file(path: Path, *, exercise: str | None = None) -> tuple[Assignment, 
         exercise: judge this exercise only.
 
     Raises:
-        UsageError: the file is not in an assignment's folder.
+        UsageError: the file is not in an assignment's folder, and carries no kit.
         ConfigError: the rubric is broken.
     """
-    assignment = find_assignment(path.resolve().parent)
+    assignment = assignment_of(path)
     report = _ask(assignment, path.resolve(), exercise)
     if report is not None:
         return assignment, report
-    from autograder.practice import check
+    with contextlib.ExitStack() as stack:
+        workers = None
+        if not system.can_fork():  # the other process imports torch while this one does
+            settings = worker_settings_of(assignment, confined=False)
+            workers = stack.enter_context(spawning.Spawner.begin(settings))
+        from autograder.practice import check
 
-    return check.check_file(path, exercise=exercise)
+        return check.check_file(path, workers, exercise=exercise)
 
 
 def _ask(assignment: Assignment, path: Path, exercise: str | None) -> GradeReport | None:
@@ -68,7 +74,7 @@ def _ask(assignment: Assignment, path: Path, exercise: str | None) -> GradeRepor
     Raises:
         ConfigError: the rubric is broken.
     """
-    if sys.platform != "linux" or not _idle_s():
+    if not system.can_fork() or not _idle_s():
         return None
     with contextlib.suppress(OSError, ValueError, KeyError):
         confined = confine.is_available(assignment.settings.limits.scratch_mb)

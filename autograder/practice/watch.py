@@ -176,11 +176,14 @@ def _events(file: Path) -> Iterator[Event]:
 @contextlib.contextmanager
 def _single_keys() -> Iterator[Callable[[float], str]]:
     """Yield a function that waits so many seconds for a key; without a keyboard it only waits."""
-    if sys.platform == "win32" or not sys.stdin.isatty():
+    try:
+        import termios
+        import tty
+    except ImportError:  # on Windows
+        termios = None  # type: ignore[assignment]
+    if termios is None or not sys.stdin.isatty():
         yield _no_key
         return
-    import termios
-    import tty
 
     keyboard = sys.stdin.fileno()
 

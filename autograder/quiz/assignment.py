@@ -337,12 +337,12 @@ def _settings(quiz: Quiz) -> Mapping[str, Any]:
     """Return the contents of ``assignment.yaml``; nothing in it is secret: students get it too."""
     return {
         "schema": 1,
-        "title": {"zh": quiz.title.zh, "en": quiz.title.en},
+        "title": notebook.said_in(quiz.languages, quiz.title),
         "language": quiz.language,
         **({"due": quiz.due.isoformat(" ", "minutes")} if quiz.due else {}),
         "exercises": {
             notebook.exercise_name(question): {
-                "title": {"zh": (title := notebook.title_of(question)).zh, "en": title.en},
+                "title": notebook.said_in(quiz.languages, notebook.title_of(question)),
                 "functions": [notebook.signature(question)],
             }
             for question in quiz.questions

@@ -145,7 +145,7 @@ def test_through_nbgraders_exchange(fetched, tmp_path, monkeypatch):
     sha256 = fill(fetched, "def double(x):\n    return 3 * x\n")
     for name, value in home.items():
         monkeypatch.setenv(name, value)
-    handed_in = submitting.prepare(submitting.find(fetched))
+    handed_in = submitting.prepare(*submitting.find(fetched))
     with pytest.raises(UsageError, match=r"submit: Inbound directory doesn't exist: .*/dl/inbound; .*--zip FILE"):
         submitting.to_exchange(handed_in, None)  # not released yet
     nbgrader(ReleaseAssignmentApp())

@@ -106,7 +106,7 @@ def test_handing_in_after_a_check_imports_nothing_more(warm, mine):
     mine = mine.rename(mine.with_name("tiny.ipynb"))
     script = (
         "import sys; from pathlib import Path; from autograder.lms import submitting\n"
-        f"handed_in = submitting.prepare(submitting.find(Path({str(mine)!r})))\n"
+        f"handed_in = submitting.prepare(*submitting.find(Path({str(mine)!r})))\n"
         "print(handed_in.report.status, 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

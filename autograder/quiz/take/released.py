@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from autograder.base.errors import ConfigError
-from autograder.base.i18n import Language, Text, text
+from autograder.base.i18n import Language, Text, text, understand
 from autograder.base.moments import Moment
 from autograder.base.records import Record
 from autograder.quiz.questions.fields import Hint, Option, with_values
@@ -186,7 +186,7 @@ def load(path: Path) -> ReleasedQuiz:
         ConfigError: it is damaged, or not a released quiz.
     """
     try:
-        return ReleasedQuiz.model_validate_json(path.read_bytes().removeprefix(BOM_UTF8))
+        quiz = ReleasedQuiz.model_validate_json(path.read_bytes().removeprefix(BOM_UTF8))
     except OSError as error:
         words = text("cannot be read: {reason}", reason=error.strerror or "")
         raise ConfigError(words, path=path, for_students=True) from error
@@ -195,3 +195,5 @@ def load(path: Path) -> ReleasedQuiz:
         key = ".".join(map(str, first["loc"]))
         words = text("is not a released quiz; ask for the file again: {reason}", reason=first["msg"])
         raise ConfigError(words, path=path, key=key or None, for_students=True) from error
+    understand((quiz.language, *dict(quiz.title)))
+    return quiz
