@@ -64,26 +64,43 @@ def refuse_changed_quizzes(assignments: Iterable[Assignment]) -> None:
             refuse_changed(assignment)
 
 
-def release(assignments: AssignmentsArgument = None, course: CourseOption = Path(), lang: LangOption = None) -> None:
+def release(
+    assignments: AssignmentsArgument = None,
+    colab_base: Annotated[
+        str | None,
+        typer.Option(
+            "--colab",
+            metavar="BASE_URL",
+            help="Folder on GitHub that holds the assignments' folders: notebooks begin with a link that opens them in "
+            "Colab. Later releases keep it; an empty BASE_URL removes it.",
+        ),
+    ] = None,
+    course: CourseOption = Path(),
+    lang: LangOption = None,
+) -> None:
     """Make what students get from solutions/, check it for leaks, and enter it into the gradebook."""
     from autograder.base.i18n import text
     from autograder.base.moments import local
     from autograder.course.course import Course
-    from autograder.gradebook import releasing
+    from autograder.gradebook import colab, releasing
     from autograder.gradebook.nbgrader_course import NbgraderCourse
 
     with errors_as_exit_codes(lang):
         found = Course.find(course)
         names = [found.assignment(name).name for name in assignments or found.assignments()]
+        if colab_base:
+            colab.check_base(colab_base, len(names))
         language = choose(lang)
         with waiting(text("loading nbgrader"), language):
             nbgrader = NbgraderCourse(found.root)  # takes seconds, and is not needed to find a mistake in YAML
         for name in names:
             with waiting(text("making what students get of {assignment}", assignment=name), language):
-                done = releasing.release(found, nbgrader, name)
+                done = releasing.release(found, nbgrader, name, colab_base=colab_base)
             changed = ", ".join(done.changed) or text("nothing has changed")
             words = text("{assignment}: {changed} -> {folder}", assignment=name, changed=changed, folder=done.folder)
             typer.echo(words.get(choose(lang)))
+            for address in done.links.values():
+                typer.echo(f"  {address}")
             due = local(done.due) if done.due else text("not known; write `due:` into assignment.yaml")
             typer.echo(text("{assignment}: due {time}", assignment=name, time=due).get(language))
             if done.left_out:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 from enum import StrEnum
@@ -68,8 +69,11 @@ class ScoreFormat(StrEnum):
     moodle = "moodle"
     gradescope = "gradescope"
     junit = "junit"
+    markdown = "markdown"
+    classroom50 = "classroom50"
     gradescope_autograder = "gradescope-autograder"
-    github_classroom = "github-classroom"
+    classroom50_autograder = "classroom50-autograder"
+    github = "github"
 
 
 _FILES = {
@@ -79,9 +83,14 @@ _FILES = {
     ScoreFormat.moodle: "moodle.csv",
     ScoreFormat.gradescope: "gradescope",
     ScoreFormat.junit: "junit.xml",
+    ScoreFormat.markdown: "scores.md",
+    ScoreFormat.classroom50: "result.json",
     ScoreFormat.gradescope_autograder: "gradescope-autograder",
-    ScoreFormat.github_classroom: "github-classroom",
+    ScoreFormat.classroom50_autograder: "classroom50-autograder",
+    ScoreFormat.github: "github",
 }
+_RUNNERS = (ScoreFormat.gradescope_autograder, ScoreFormat.classroom50_autograder, ScoreFormat.github)
+_REPORTS = (ScoreFormat.gradescope, ScoreFormat.junit, ScoreFormat.markdown, ScoreFormat.classroom50)
 
 _FORMATS = ", ".join(ScoreFormat)
 _SOURCES = ", ".join(DownloadSource)
@@ -177,12 +186,12 @@ def export(
         target = out or Path(_FILES[to])
         wishes = rosters.Wishes(roster, column, new_column, scale, overwrite, dry_run)
         wishes.check(takes_a_roster=to in (ScoreFormat.canvas, ScoreFormat.moodle))
-        if to in (ScoreFormat.gradescope_autograder, ScoreFormat.github_classroom):
+        if to in _RUNNERS:
             _export_runner(to, course, assignment, target)
             return
         reports = [] if gradebook and not results.exists() else _reports(results, assignment)
         language = _language(lang, course, reports)
-        if to in (ScoreFormat.gradescope, ScoreFormat.junit):
+        if to in _REPORTS:
             _export_reports(to, reports, target, language)
             return
         found = _scores(to, reports, assignment, course, language, gradebook=gradebook)
@@ -203,13 +212,17 @@ def export(
 def _export_runner(to: ScoreFormat, start: Path, assignment: str | None, target: Path) -> None:
     from autograder.base.i18n import text
     from autograder.course.course import Course
-    from autograder.lms import runners
+    from autograder.lms import github, runners
 
     if assignment is None:
         raise UsageError(text("--to {format} needs --assignment", format=to.value))
     course = Course.find(start)
-    make = runners.gradescope if to is ScoreFormat.gradescope_autograder else runners.github_classroom
-    for file in make(course, course.assignment(assignment), target):
+    make = {
+        ScoreFormat.gradescope_autograder: runners.gradescope,
+        ScoreFormat.classroom50_autograder: github.classroom50,
+        ScoreFormat.github: github.template,
+    }
+    for file in make[to](course, course.assignment(assignment), target):
         typer.echo(str(file))
 
 
@@ -238,12 +251,19 @@ def _reports(results: Path, assignment: str | None) -> list[GradeReport]:
 
 
 def _export_reports(to: ScoreFormat, reports: list[GradeReport], target: Path, language: Language) -> None:
-    """Write one JUnit file, or Gradescope's file for each submission."""
+    """Write one file with all reports, Classroom 50's for one, or Gradescope's for each submission."""
     from autograder.base.i18n import text
+    from autograder.lms import classroom50
     from autograder.lms import reports as writing
 
     if to is ScoreFormat.junit:
         write_asked(target, writing.as_junit(reports, language), make_folder=True)
+    elif to is ScoreFormat.markdown:
+        write_asked(target, writing.as_markdown(reports, language), make_folder=True)
+    elif to is ScoreFormat.classroom50:
+        if len(reports) != 1:
+            raise UsageError(text("Classroom 50 takes one submission per file, not {count}", count=len(reports)))
+        write_asked(target, classroom50.as_result(reports[0], language, os.environ), make_folder=True)
     elif target.suffix == ".json":
         if len(reports) != 1:
             raise UsageError(

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder.base.errors import ConfigError, GradebookError
+from autograder.base.extras import needs_extra
 from autograder.base.i18n import Text, same, text
 from autograder.course.configuration import CONFIG_FILE, Folders
 from autograder.course.course import Assignment, Course
@@ -141,11 +142,6 @@ class NbgraderCourse:
                 yield gradebook
         except SQLAlchemyError as error:
             raise GradebookError(same(f"{self.database}: {reason(error)}") + _remedy(error)) from error
-        except ModuleNotFoundError as error:
-            words = text(
-                "{database}: {reason}; install it in this Python's environment", database=self.database, reason=error
-            )
-            raise GradebookError(words) from error
         except OSError as error:
             if isinstance(error, FileNotFoundError) and _is_program(error.filename):
                 words = text(
@@ -175,10 +171,27 @@ class NbgraderCourse:
             try:
                 with _own_programs_on_path():
                     return Gradebook(self.folders.db_url, self.folders.course_id)
+            except ImportError as error:
+                raise GradebookError(self._without_driver(error)) from error
             except DatabaseError as error:
                 if last == 1 or "exists" not in str(error):
                     raise
         raise AssertionError("unreachable")
+
+    def _without_driver(self, error: ImportError) -> Text:
+        """Say what has to be installed, or written, before this database can be reached."""
+        if "psycopg2" in str(error):
+            return text(
+                "{database}: {reason}; write postgresql+psycopg:// in c.CourseDirectory.db_url, "
+                "and pip install 'dl-autograder[postgresql]'",
+                database=self.database,
+                reason=error,
+            )
+        if self.database.startswith("postgresql"):
+            return needs_extra(self.database, "postgresql", error)
+        return text(
+            "{database}: {reason}; install it in this Python's environment", database=self.database, reason=error
+        )
 
 
 def timestamp(folder: Path) -> tuple[datetime | None, Text | None]:

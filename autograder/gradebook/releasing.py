@@ -16,7 +16,7 @@ from autograder.base.files import replace_file
 from autograder.base.i18n import text
 from autograder.course import kit, submission
 from autograder.course.course import Course
-from autograder.gradebook import due_dates, leaks
+from autograder.gradebook import colab, due_dates, leaks
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 
 _ADD_KIT = "autograder.gradebook.carrying.AddKit"
@@ -31,6 +31,7 @@ class Release:
         folder: what students get.
         changed: files that are new or different.
         strangers: files in the folder that do not come from ``solutions/``.
+        links: where Colab opens its notebooks, by name, if they have a badge.
         due: what students are told, if anybody knows when it is due.
         left_out: files too large for the notebook to carry.
     """
@@ -39,11 +40,12 @@ class Release:
     folder: Path
     changed: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
+    links: dict[str, str] = field(default_factory=dict)
     due: datetime | None = None
     left_out: tuple[str, ...] = ()
 
 
-def release(course: Course, nbgrader: NbgraderCourse, name: str) -> Release:
+def release(course: Course, nbgrader: NbgraderCourse, name: str, *, colab_base: str | None = None) -> Release:
     """Make an assignment's release folder and enter its cells into the gradebook.
 
     Nothing is written where students or the gradebook would see it until the leak check has passed.
@@ -52,9 +54,10 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str) -> Release:
         course: the course.
         nbgrader: its configuration.
         name: the assignment.
+        colab_base: where students find the release for Colab, as in `colab.link`.
 
     Raises:
-        UsageError: there is no such assignment.
+        UsageError: there is no such assignment, or Colab cannot open anything at this address.
         LeakError: something secret is in what students would get.
         GradebookError: nbgrader cannot convert the source.
     """
@@ -65,8 +68,9 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str) -> Release:
     with tempfile.TemporaryDirectory(prefix="autograder-release-") as folder:
         due = due_dates.in_gradebook(nbgrader, name)
         made = _generate(nbgrader, name, Path(folder), database=False, due=due)
+        links = colab.link(made, target, colab_base)
         names = _files(made)
-        outcome = Release(name, target, strangers=sorted(set(_files(target)) - set(names)))
+        outcome = Release(name, target, strangers=sorted(set(_files(target)) - set(names)), links=links)
         outcome.due = due_dates.put_in(made, due)
         outcome.left_out = _left_out(made / f"{name}.ipynb")
         leaks.check(secrets, [*(made / n for n in names), *(target / n for n in outcome.strangers)])

@@ -116,7 +116,7 @@ def test_a_wrong_key_is_refused_and_a_poor_question_reviewed_in_chinese(tmp_path
         ("collect", "nowhere", "--assignment", "tiny"),
         ("export", "--results", "nowhere.jsonl", "--to", "csv"),
         ("export", "--to", "junit", "--roster", "x.csv"),
-        ("export", "--to", "github-classroom"),
+        ("export", "--to", "github"),
         ("submit", "nowhere"),
         ("quiz", "lint", "nowhere"),
         ("quiz", "release", "tiny", "--into", "tiny"),
