@@ -142,9 +142,10 @@ def progress(exercises: Sequence[ExerciseResult], language: Language, *, later: 
 def next_step(exercises: Sequence[ExerciseResult], problems: Sequence[Problem], language: Language) -> Styled | None:
     """What to mend first, for the end of a long list: a syntax error, else what is not met; None where all is."""
     first = problems[0] if problems else None
-    if first is not None and _SYNTAX.match(first.text.en.rpartition("\n")[2]):
-        lines = first.text.get(language).splitlines()
-        words = text("{place}: {error}", place=lines[0], error=lines[-1])
+    lines = first.text.get(language).splitlines() if first is not None else []
+    error = next((line for line in lines[1:] if _SYNTAX.match(line)), None)
+    if error is not None:
+        words = text("{place}: {error}", place=lines[0], error=error)
         return Styled(f"{MARKS['failed']} {words.get(language)}", style=_STYLES["failed"])
     for exercise in exercises:
         for result in condense(exercise.criteria):

@@ -44,7 +44,7 @@ MAX_BROKEN = 3
 """Where more exercises have not passed, only single mutants are looked for: that is many times cheaper."""
 DRAWS = 12
 """So often at most a version draws its own random numbers, to see what depends on them."""
-NOT_WRITTEN = "NotImplementedError"
+NOT_WRITTEN = ("NotImplementedError", "NotDefined")
 NOT_PROBED = ("StudentCrash", "StudentError", "StudentTimeout", "BadReply")
 """How findings begin after which nothing more is asked: it is missing, or does not return."""
 
@@ -121,7 +121,7 @@ class KnownMistakes:
                     judge.findings[c.id] for c in judge.criteria if c.exercise == exercise and c.id in judge.findings
                 ]
                 failed = [finding for finding in found if finding.words]
-                if failed and not any(f.words.startswith((NOT_WRITTEN, *NOT_PROBED)) for f in failed) and judge.student:
+                if failed and not any(f.words.startswith((*NOT_WRITTEN, *NOT_PROBED)) for f in failed) and judge.student:
                     judge.probed[exercise] = self.versions.probe(exercise, judge.student_in_order)
 
     def _observed(
@@ -175,7 +175,7 @@ class KnownMistakes:
         context: Edits = ()
         for name in needed:
             if (edits := broken[name]) is None:
-                _drop_consequences(named, observed)
+                _drop_consequences(named, observed, self._perhaps_from(name))
                 return None
             context = _joined(context, edits)
         if needed and self._agrees(context, observed):
@@ -189,13 +189,19 @@ class KnownMistakes:
         causes = self._causes(observed, context) or (self._causes(observed, ()) if context else [])
         if not causes:
             if needed:
-                _drop_consequences(named, observed)
+                _drop_consequences(named, observed, self._perhaps_from(needed[0]))
             return None
         relation = named[observed.failed[0]].diagnosis
         if relation is None or any(len(cause.mutants) == 1 for cause in causes):
             kept = {i: named[i].diagnosis for i in observed.certain if not any(i in c.explains for c in causes)}
             _write(named, observed, {**kept, **{cause.criterion: _one_of(cause.mutants) for cause in causes}})
         return _joined(context, tuple(cause.mutants[0] for cause in causes))
+
+    def _perhaps_from(self, exercise: str) -> Diagnosis:
+        """An exercise on which this one builds has failed, by what no known mistake does."""
+        title = self._judge.assignment.settings.exercises[exercise].title
+        words = text("“{title}” is not right yet, and this may follow from it; mend that first", title=title)
+        return Diagnosis(id=f"follows-from-{exercise}-perhaps", text=words)
 
     # -- what is looked for --------------------------------------------------------------------------------------------
 
@@ -349,12 +355,13 @@ def _write(named: dict[str, CriterionResult], observed: Observed, causes: Mappin
         named[criterion] = named[criterion].model_copy(update={"diagnosis": diagnosis})
 
 
-def _drop_consequences(named: dict[str, CriterionResult], observed: Observed) -> None:
-    """Say nothing of what the mistake of another exercise may look like in this one."""
+def _drop_consequences(named: dict[str, CriterionResult], observed: Observed, instead: Diagnosis) -> None:
+    """Say of what the mistake of another exercise may look like in this one only that it may come from there."""
     for criterion in observed.failed:
         diagnosis = named[criterion].diagnosis
-        if diagnosis is not None and not is_of_the_signature(diagnosis):
-            named[criterion] = named[criterion].model_copy(update={"diagnosis": None})
+        if not is_of_the_signature(diagnosis):
+            cause = instead if criterion == observed.failed[0] else None
+            named[criterion] = named[criterion].model_copy(update={"diagnosis": cause})
 
 
 def _follows(title: Text, exercise: str) -> Diagnosis:

@@ -27,6 +27,11 @@ def unparsed_function(name: str, place: Text) -> NotDefined:
     return NotDefined(text("`{name}` is not defined: {place} has a syntax error", name=name, place=place))
 
 
+def unreached_function(name: str, place: Text) -> NotDefined:
+    """Return the error that a function is missing because an exception ended its cell before the definition."""
+    return NotDefined(text("`{name}` is not defined: {place} stopped with an error before it", name=name, place=place))
+
+
 def student_exception(function: str, failure: Failure) -> StudentException:
     """Return the student's own traceback as an error."""
     if failure.kind == "NotImplementedError" and not failure.message:
@@ -51,10 +56,17 @@ def _own_frames(failure: Failure) -> list[tuple[str, int, str, str]]:
 
 def tell_failure(failure: Failure) -> Text:
     """Return a student's traceback as Python writes it, innermost line last."""
-    words = tell_frames(failure.frames)
+    words = tell_frames(_without_repetition(failure.frames))
     message = without_addresses(failure.message)
     words = words + same(f"{failure.kind}: {message}" if message else failure.kind)
     return words if failure.limit is None else words + same("\n") + failure.limit
+
+
+def _without_repetition(frames: list[tuple[str, int, str, str]]) -> list[tuple[str, int, str, str]]:
+    """Return the frames of a function that calls itself on one line only once, as the first and the last of them."""
+    return [
+        frame for i, frame in enumerate(frames) if not 0 < i < len(frames) - 1 or frame not in (frames[i - 1], frames[i + 1])
+    ]
 
 
 def tell_frames(frames: Iterable[tuple[str, int, str, str]]) -> Text:
