@@ -104,7 +104,7 @@ def _shape_relations(actual: tuple[int, ...], expected: tuple[int, ...]) -> Iter
         yield diagnosis("transposed", text("the dimensions are swapped: this is the transpose of what is expected"))
     if len(expected) == 2 and len(actual) == 1:
         for dim in (1, 0):
-            if expected[dim] > 1 and actual[0] == expected[1 - dim]:
+            if expected[1] > 1 and expected[dim] > 1 and actual[0] == expected[1 - dim]:
                 yield diagnosis(
                     "dimension-reduced",
                     text(
