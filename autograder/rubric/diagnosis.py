@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FACTORS = frozenset({"negated", "doubled", "halved", "times-n", "divided-by-n"})
 """Relations that a few inputs can meet by accident."""
+GENERAL = frozenset({"dimension-reduced", "truth-values"})
+"""Relations that hold for many mistakes; a known one says more, even if it is one of several."""
 
 
 def without_accidents(

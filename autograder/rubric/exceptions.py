@@ -601,7 +601,7 @@ _CAUSES = (
         "tuple-is-changed",
         ("TypeError",),
         re.compile(r"'(?:tuple|range|str)' object does not support item assignment"),
-        text("A tuple, a `range` or a text cannot be changed. Make a list of it, `list(...)`, or build a new one."),
+        text("A tuple, a `range` or a string cannot be changed. Make a list of it, `list(...)`, or build a new one."),
     ),
     _Cause(
         "module-not-initialised",

@@ -17,7 +17,8 @@ _LINES_OF_A_CAUSE = 2
 
 def missing_function(name: str, defined: Iterable[str]) -> NotDefined:
     """Return the error that a function is missing, with the name that may have been meant."""
-    close = difflib.get_close_matches(name, [d for d in defined if d != name], n=1, cutoff=0.7)
+    others = {d.lower(): d for d in defined if d != name}
+    close = [others[d] for d in difflib.get_close_matches(name.lower(), others, n=1, cutoff=0.7)]
     hint = text("; `{found}` is: was it renamed?", found=close[0]) if close else same("")
     return NotDefined(text("`{name}` is not defined in this submission{hint}", name=name, hint=hint))
 

@@ -20,7 +20,7 @@ _MEANINGS: tuple[tuple[str, Text], ...] = (
     ),
     (r"inconsistent use of tabs", text("Tabs and spaces are mixed. Indent with four spaces everywhere.")),
     (r"Maybe you meant '=='", text("A single `=` gives a value to a name. A comparison is written `==`.")),
-    (r"^unterminated .*string", text("The closing quotation mark of a text is missing.")),
+    (r"^unterminated .*string", text("The closing quotation mark of a string is missing.")),
     (
         r"^invalid (?:non-printable )?character",
         text("Python does not know this character. Type punctuation, brackets and spaces in their English form."),
