@@ -442,7 +442,9 @@ _CAUSES = (
     _Cause(
         "numpy-meets-a-tensor",
         ("TypeError",),
-        re.compile(r"unsupported operand type\(s\) for \S+ '(?:numpy\.ndarray' and 'Tensor|Tensor' and 'numpy\.ndarray)'"),
+        re.compile(
+            r"unsupported operand type\(s\) for \S+ '(?:numpy\.ndarray' and 'Tensor|Tensor' and 'numpy\.ndarray)'"
+        ),
         text("A NumPy array meets a tensor here. Make a tensor of it with `torch.from_numpy(...)`."),
     ),
     _Cause(

@@ -123,7 +123,11 @@ class KnownMistakes:
                     judge.findings[c.id] for c in judge.criteria if c.exercise == exercise and c.id in judge.findings
                 ]
                 failed = [finding for finding in found if finding.words]
-                if failed and not any(f.words.startswith((*NOT_WRITTEN, *NOT_PROBED)) for f in failed) and judge.student:
+                if (
+                    failed
+                    and not any(f.words.startswith((*NOT_WRITTEN, *NOT_PROBED)) for f in failed)
+                    and judge.student
+                ):
                     judge.probed[exercise] = self.versions.probe(exercise, judge.student_in_order)
 
     def _observed(

@@ -193,7 +193,8 @@ class Versions:
             for cell in self._definitions:
                 self._define(cell, sources.get(cell.grade_id or "", cell.source), names)
             lines = {c.label: sources[c.grade_id] for c in self._definitions if c.grade_id in sources}
-            runner = LocalRunner(names.__getitem__, defined=lambda: names, failure=partial(_with_own_lines, failure, lines))
+            told = partial(_with_own_lines, failure, lines)
+            runner = LocalRunner(names.__getitem__, defined=lambda: names, failure=told)
             self._students[key] = Student(self._judge.assignment.functions, runner)
         return self._students[key]
 

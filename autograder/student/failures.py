@@ -65,9 +65,8 @@ def tell_failure(failure: Failure) -> Text:
 
 def _without_repetition(frames: list[tuple[str, int, str, str]]) -> list[tuple[str, int, str, str]]:
     """Return the frames of a function that calls itself on one line only once, as the first and the last of them."""
-    return [
-        frame for i, frame in enumerate(frames) if not 0 < i < len(frames) - 1 or frame not in (frames[i - 1], frames[i + 1])
-    ]
+    last = len(frames) - 1
+    return [f for i, f in enumerate(frames) if i in (0, last) or f not in (frames[i - 1], frames[i + 1])]
 
 
 def tell_frames(frames: Iterable[tuple[str, int, str, str]]) -> Text:
