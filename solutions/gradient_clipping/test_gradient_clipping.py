@@ -578,11 +578,12 @@ def test_concise_shapes(student, rng):
         net is not None,
         {"en": "nothing came back: end with `return net`", "zh": "没有返回值：最后要写 `return net`"},
     )
+    came = "Tensor" if isinstance(net, torch.Tensor) else type(net).__name__
     checks.require(
         callable(net),
         {
-            "en": f"train_concise must return the trained network, but what came back is of type {type(net).__name__}",
-            "zh": f"train_concise 应当返回训练好的网络，返回值的类型却是 {type(net).__name__}",
+            "en": f"train_concise must return the trained network, but what came back is of type {came}",
+            "zh": f"train_concise 应当返回训练好的网络，返回值的类型却是 {came}",
         },
     )
     for n in (1, 7):
