@@ -25,6 +25,7 @@ from autograder.cli.options import (
     must_confine,
     print_json,
     progress,
+    waiting,
 )
 
 if TYPE_CHECKING:
@@ -42,9 +43,7 @@ def write_gradebook(
     from autograder.base.i18n import text
     from autograder.gradebook import write
 
-    with console(stderr=True).status(text("writing the gradebook").get(language)) as status:
-        if quiet:
-            status.stop()
+    with waiting(text("writing the gradebook"), language, quiet=quiet):
         outcome = write.write(course, paths, reports)
     for note in outcome.notes:
         typer.echo(note.get(language), err=True)
@@ -68,6 +67,7 @@ def refuse_changed_quizzes(assignments: Iterable[Assignment]) -> None:
 def release(assignments: AssignmentsArgument = None, course: CourseOption = Path(), lang: LangOption = None) -> None:
     """Make what students get from solutions/, check it for leaks, and enter it into the gradebook."""
     from autograder.base.i18n import text
+    from autograder.base.moments import local
     from autograder.course.course import Course
     from autograder.gradebook import releasing
     from autograder.gradebook.nbgrader_course import NbgraderCourse
@@ -75,12 +75,24 @@ def release(assignments: AssignmentsArgument = None, course: CourseOption = Path
     with errors_as_exit_codes(lang):
         found = Course.find(course)
         names = [found.assignment(name).name for name in assignments or found.assignments()]
-        nbgrader = NbgraderCourse(found.root)  # takes seconds to load, and is not needed to find a mistake in YAML
+        language = choose(lang)
+        with waiting(text("loading nbgrader"), language):
+            nbgrader = NbgraderCourse(found.root)  # takes seconds, and is not needed to find a mistake in YAML
         for name in names:
-            done = releasing.release(found, nbgrader, name)
+            with waiting(text("making what students get of {assignment}", assignment=name), language):
+                done = releasing.release(found, nbgrader, name)
             changed = ", ".join(done.changed) or text("nothing has changed")
             words = text("{assignment}: {changed} -> {folder}", assignment=name, changed=changed, folder=done.folder)
             typer.echo(words.get(choose(lang)))
+            due = local(done.due) if done.due else text("not known; write `due:` into assignment.yaml")
+            typer.echo(text("{assignment}: due {time}", assignment=name, time=due).get(language))
+            if done.left_out:
+                words = text(
+                    "{assignment}: too large for the notebook to carry, so hand out the whole folder: {names}",
+                    assignment=name,
+                    names=", ".join(done.left_out),
+                )
+                typer.echo(words.get(choose(lang)), err=True)
             for stranger in done.strangers:
                 words = text("{path}: is not made from the source, yet students get it", path=done.folder / stranger)
                 typer.echo(words.get(choose(lang)), err=True)
@@ -96,11 +108,14 @@ def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Pat
     with errors_as_exit_codes(lang):
         found = Course.find(course)
         chosen = [found.assignment(name) for name in assignments or found.assignments()]
-        nbgrader = NbgraderCourse(found.root)
-        known, missing = nbgrader.assignments(), []
+        with waiting(text("loading nbgrader"), choose(lang)):
+            nbgrader = NbgraderCourse(found.root)
+            known = nbgrader.assignments()
+        missing = []
         for assignment in chosen:
             language = choose(lang, assignment.settings.language)
-            written = list(pages.write_all(nbgrader, assignment, language)) if assignment.name in known else []
+            with waiting(text("writing pages of {assignment}", assignment=assignment.name), choose(lang)):
+                written = list(pages.write_all(nbgrader, assignment, language)) if assignment.name in known else []
             if not written:
                 missing.append(assignment.name)
                 continue

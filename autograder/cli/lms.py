@@ -24,10 +24,13 @@ from autograder.cli.options import (
     console,
     errors_as_exit_codes,
     print_json,
+    waiting,
 )
 
 if TYPE_CHECKING:
-    from autograder.base.i18n import Language
+    from datetime import datetime
+
+    from autograder.base.i18n import Language, Text
     from autograder.lms.scores import Score
     from autograder.lms.submitting import HandIn
     from autograder.results.grade_report import GradeReport
@@ -280,7 +283,8 @@ def _scores(
     found = scores.of_reports(reports, language, _by_hand(start, reports))
     if gradebook:
         root = Course.find(start).root
-        found = scores.with_gradebook(found, root, assignment)
+        with waiting(text("reading the gradebook"), language):
+            found = scores.with_gradebook(found, root, assignment)
         if not found:
             raise UsageError(
                 text(
@@ -303,7 +307,7 @@ def _by_hand(start: Path, reports: list[GradeReport]) -> list[str]:
     from autograder.lms import scores
 
     with suppress(UsageError):
-        sources = Course.find(start).root / "solutions"
+        sources = Course.find(start).source
         names = {report.assignment for report in reports}
         return [name for name in names if scores.is_graded_by_hand(sources / name / f"{name}.ipynb")]
     return []
@@ -343,23 +347,31 @@ def submit(
 
     from autograder.base.i18n import text
     from autograder.lms import submitting
+    from autograder.practice import history
+    from autograder.practice.history import HandedIn
 
     with errors_as_exit_codes(lang):
-        handed_in = submitting.prepare(path)
-        language = choose(lang, handed_in.assignment.settings.language)
+        assignment, notebook = submitting.find(path)
+        language = choose(lang, assignment.settings.language)
+        with waiting(text("checking {file}", file=notebook.name), language):
+            handed_in = submitting.prepare(assignment, notebook)
         _show_open(handed_in, language)
+        now = datetime.now().astimezone()  # the student compares it with a clock on their wall
+        typer.echo(_due(assignment.settings.due, now).get(language))
         if handed_in.open and not yes:
             if not sys.stdin.isatty():
                 words = text("something is still open, and there is nobody here to ask; add --yes to hand in anyway")
                 raise UsageError(words, for_students=True)
             if not typer.confirm(text("hand in anyway?").get(language)):
                 raise typer.Exit(1)
-        now = datetime.now().astimezone()  # the student compares it with a clock on their wall
+        now = datetime.now().astimezone()
         note = submitting.receipt(handed_in, time=now, way="zip" if as_zip is not None else "nbgrader's exchange")
         if as_zip is not None:
             submitting.as_zip(handed_in, note, as_zip)
         else:
-            submitting.to_exchange(handed_in, course_id)
+            with waiting(text("handing in"), language):
+                submitting.to_exchange(handed_in, course_id)
+        history.remember_hand_in(notebook, HandedIn(time=now, sha256=handed_in.sha256, way=note["way"]))
         kept = Path(f"{handed_in.assignment.name}-{now:%Y-%m-%dT%H%M%S}.receipt.json")
         done = text("packed; now upload {file}", file=str(as_zip)) if as_zip is not None else text("handed in")
         typer.echo(done.get(language))
@@ -367,6 +379,16 @@ def submit(
         typer.echo(words.get(language))
         write_asked(kept, json.dumps(note, ensure_ascii=False, indent=1) + "\n", make_folder=True)
         typer.echo(text("receipt: {file}", file=str(kept)).get(language))
+
+
+def _due(due: datetime | None, now: datetime) -> Text:
+    """Return when an assignment is due, and how long that is."""
+    from autograder.base.i18n import text
+    from autograder.base.moments import local, time_left
+
+    if due is None:
+        return text("due: not known here; ask your course")
+    return text("due: {time}, {left}", time=local(due), left=time_left(due, now))
 
 
 def _show_open(handed_in: HandIn, language: Language) -> None:

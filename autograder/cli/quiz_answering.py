@@ -22,6 +22,7 @@ from autograder.cli.options import (
     errors_as_exit_codes,
     print_json,
     print_json_array,
+    waiting,
 )
 from autograder.cli.quiz_options import AnswersArgument, CourseOption, QuizArgument
 
@@ -133,12 +134,14 @@ def _write_feedback(
 
 def _write_gradebook(quiz: Quiz, course: Path, outcomes: list[SheetOutcome], lang: Lang | None, *, quiet: bool) -> bool:
     """Write the scores to the gradebook; return whether some could not be written."""
+    from autograder.base.i18n import text
     from autograder.course.course import Course
     from autograder.gradebook import quizzes
     from autograder.gradebook.nbgrader_course import is_nbgrader_course
 
     root = course if is_nbgrader_course(course) else Course.find(course).root
-    outcome = quizzes.write(root, quiz, outcomes, choose(lang, quiz.language))
+    with waiting(text("writing the gradebook"), choose(lang), quiet=quiet):
+        outcome = quizzes.write(root, quiz, outcomes, choose(lang, quiz.language))
     return _tell_of_writing(outcome.notes, outcome.summary, lang, quiet=quiet)
 
 

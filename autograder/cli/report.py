@@ -19,6 +19,7 @@ from autograder.cli.options import (
     ResultsOption,
     choose,
     errors_as_exit_codes,
+    waiting,
 )
 
 if TYPE_CHECKING:
@@ -56,11 +57,12 @@ def report(
             raise UsageError(
                 text("{results}: holds no reports of {assignment}", results=results, assignment=assignment)
             )
-        nbgrader = NbgraderCourse(found.root) if is_nbgrader_course(found.root) else None
-        classroom = summarise(of_assignment, title=settings.title, students=_students(found, nbgrader, reports))
         target = out or Path(f"{assignment}.html")
-        feedback = _feedback(nbgrader, of_assignment, target)
-        write_asked(target, class_page.page(classroom, choose(lang, settings.language), feedback))
+        with waiting(text("writing {file}", file=target), choose(lang)):
+            nbgrader = NbgraderCourse(found.root) if is_nbgrader_course(found.root) else None
+            classroom = summarise(of_assignment, title=settings.title, students=_students(found, nbgrader, reports))
+            feedback = _feedback(nbgrader, of_assignment, target)
+            write_asked(target, class_page.page(classroom, choose(lang, settings.language), feedback))
         typer.echo(str(target))
 
 

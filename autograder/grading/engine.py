@@ -25,6 +25,7 @@ from autograder.course.course import Assignment
 from autograder.course.jobs import Job
 from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
 from autograder.rubric.provenance import Provenance
+from autograder.sandbox import system
 from autograder.sandbox.forking import Child, ForkServer
 from autograder.student.worker_settings import worker_settings_of
 
@@ -166,6 +167,8 @@ class Engine:
     def __init__(
         self, jobs: Iterable[Job], assignment: Assignment, key: bytes, *, sessions: int, confined: bool
     ) -> None:
+        if (refusal := system.refusal()) is not None:
+            raise SandboxError(refusal)
         self._waiting = deque(jobs)
         self._deaths_with, self._faults_with = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
         self._provenance = Provenance(assignment, key, confined=confined)

@@ -21,6 +21,7 @@ from autograder.base.errors import StudentException
 from autograder.base.i18n import Text, same, text
 from autograder.course.submission import tell_label
 from autograder.rubric.classification import diagnosis
+from autograder.rubric.closeness import are_close
 from autograder.sandbox.tracing import Use, plain
 from autograder.student.calls import describe, last_call, values_are_hidden
 
@@ -312,10 +313,8 @@ def assert_close(
         return
     if wanted.is_floating_point() and bool(torch.isfinite(wanted).all()):
         assert_finite(tensor, name=name, expected=wanted)
-    try:
-        torch.testing.assert_close(tensor.detach(), wanted.detach(), rtol=rtol, atol=atol)
-    except AssertionError:
-        raise CheckFailed(_after_call(_difference(tensor, wanted, name)), actual=tensor, expected=wanted) from None
+    if not are_close(tensor.detach(), wanted.detach(), rtol=rtol, atol=atol):
+        raise CheckFailed(_after_call(_difference(tensor, wanted, name)), actual=tensor, expected=wanted)
 
 
 def assert_gradient(

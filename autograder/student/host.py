@@ -23,7 +23,7 @@ from autograder.course.settings import Limits
 from autograder.course.submission import Cell, tell_label
 from autograder.results.grade_report import Problem
 from autograder.sandbox.cells import Failure
-from autograder.sandbox.process import Callback, WorkerProcess, Zygote
+from autograder.sandbox.process import Callback, WorkerProcess, Workers
 from autograder.sandbox.protocol import CellRequest, FinishRequest, Request, Result, StartRequest
 from autograder.sandbox.wire import Received, WireError
 from autograder.student.calls import values_are_hidden
@@ -63,7 +63,7 @@ class Host:
     """One submission and the worker it runs in now.
 
     Args:
-        zygote: forks its workers.
+        workers: makes its worker, and another one where that has ended.
         cells: the submission's code.
         functions: the exercise of each function the assignment declares.
         grade_ids: the exercise of each grade cell.
@@ -74,7 +74,7 @@ class Host:
 
     def __init__(
         self,
-        zygote: Zygote,
+        workers: Workers,
         cells: Sequence[Cell],
         *,
         functions: Mapping[str, str],
@@ -86,7 +86,7 @@ class Host:
         self.limits = limits
         self.defined: list[str] = []
         self.unparsed = Unparsed()
-        self._zygote, self._cells, self._functions, self._grade_ids = zygote, cells, dict(functions), grade_ids
+        self._workers, self._cells, self._functions, self._grade_ids = workers, cells, dict(functions), grade_ids
         self._load_seed, self._is_script = seed, is_script
         self._ends = time.monotonic() + limits.submission_s
         self._cells_end = time.monotonic() + limits.submission_s / 2  # the rest is for calling what they define
@@ -185,7 +185,11 @@ class Host:
         self.close()
         self._generation += 1
         self._released = []
-        self._worker = self._zygote.spawn()
+        begun = time.monotonic()
+        self._worker = self._workers.spawn()
+        waited = time.monotonic() - begun  # not the submission's time: where nothing can be forked it takes seconds
+        self._ends += waited
+        self._cells_end += waited
 
     # -- cells ---------------------------------------------------------------------------------------------------------
 
