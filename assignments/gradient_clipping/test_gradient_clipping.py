@@ -575,10 +575,15 @@ def test_rnn_loss_gradient(student, rng):
 def test_concise_shapes(student, rng):
     net = student.train_concise(torch.randn(8, 3, generator=rng), torch.randn(8, 1, generator=rng), 0.1, 2, 1.0)
     checks.require(
+        net is not None,
+        {"en": "nothing came back: end with `return net`", "zh": "没有返回值：最后要写 `return net`"},
+    )
+    came = "Tensor" if isinstance(net, torch.Tensor) else type(net).__name__
+    checks.require(
         callable(net),
         {
-            "en": "train_concise must return the trained network",
-            "zh": "train_concise 应当返回训练好的网络",
+            "en": f"train_concise must return the trained network, but what came back is of type {came}",
+            "zh": f"train_concise 应当返回训练好的网络，返回值的类型却是 {came}",
         },
     )
     for n in (1, 7):

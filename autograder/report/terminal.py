@@ -176,9 +176,10 @@ class NextStep:
 def next_step(exercises: Sequence[ExerciseResult], problems: Sequence[Problem], language: Language) -> NextStep | None:
     """Return what to mend first: a syntax error, else the first criterion that is not met; None if all are."""
     first = problems[0] if problems else None
-    if first is not None and _SYNTAX.match(first.text.en.rpartition("\n")[2]):
-        lines = first.text.get(language).splitlines()
-        words = text("{place}: {error}", place=lines[0], error=lines[-1])
+    lines = first.text.get(language).splitlines() if first is not None else []
+    error = next((line for line in lines[1:] if _SYNTAX.match(line)), None)
+    if error is not None:
+        words = text("{place}: {error}", place=lines[0], error=error)
         return NextStep(_failed(words.get(language)))
     for exercise in exercises:
         for result in (merge(requirement) for requirement in requirements(exercise.criteria)):

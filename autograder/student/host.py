@@ -27,9 +27,10 @@ from autograder.sandbox.process import Callback, WorkerProcess, Workers
 from autograder.sandbox.protocol import CellRequest, FinishRequest, Request, Result, StartRequest
 from autograder.sandbox.wire import Received, WireError
 from autograder.student.calls import values_are_hidden
-from autograder.student.failures import student_exception, tell_failure, tell_frames, unparsed_function
+from autograder.student.failures import student_exception, tell_failure, tell_frames
 from autograder.student.limits import Room, limit_of, passed_over
-from autograder.student.unparsed import Unparsed
+from autograder.student.syntax_errors import meaning_of
+from autograder.student.unparsed import Unparsed, is_syntax_error
 
 Value = TypeVar("Value")
 
@@ -274,7 +275,7 @@ class Host:
         earlier = self._bad_functions.get(name, [])
         if len(earlier) >= MAX_FAILURES_PER_FUNCTION:
             words = text(
-                "`{name}` ended or blocked its process {count} times before, so it was not called again",
+                "`{name}` crashed or did not return {count} times before, so it was not called again",
                 name=name,
                 count=len(earlier),
             )
@@ -346,8 +347,7 @@ class Host:
         return answer, received
 
     def _as_error(self, name: str, failure: Failure) -> StudentError:
-        missing = self.unparsed.cause_of(failure)
-        return student_exception(name, failure) if missing is None else unparsed_function(*missing)
+        return self.unparsed.missing_in(failure) or student_exception(name, failure)
 
     def _failure(self, tree: Any) -> Failure:
         kind, message, frames, surroundings = tree
@@ -401,12 +401,19 @@ class Host:
 
 @cache
 def _late(name: str, seconds: float) -> Text:
-    return text("`{name}` did not return within {seconds:g} s; is there an endless loop?", name=name, seconds=seconds)
+    return text(
+        "`{name}` did not return within {seconds:g} s; is there an endless loop? "
+        "A Python loop over single elements can be too slow, too.",
+        name=name,
+        seconds=seconds,
+    )
 
 
 def _cell_problem(failure: Failure, cell: Cell) -> Problem:
     line = next((line for label, line, *_ in failure.frames if label == cell.label), None)
-    return Problem.of("cell-error", tell_failure(failure), cell=cell.number, line=line)
+    meaning = meaning_of(failure.message) if is_syntax_error(failure, cell) else None
+    words = tell_failure(failure) if meaning is None else tell_failure(failure) + same("\n") + meaning
+    return Problem.of("cell-error", words, cell=cell.number, line=line)
 
 
 def _interruption(late: Text, failures: Sequence[Failure], cell: Cell) -> Problem:

@@ -40,7 +40,7 @@ from autograder.sandbox.protocol import (
 from autograder.sandbox.tracing import Use
 from autograder.sandbox.wire import MAX_BODY, Decoder, Encoder, Received, Tree, WireError, used_tensors
 from autograder.student.callbacks import Callbacks, accept_modes, take_mode
-from autograder.student.failures import missing_function, unparsed_function
+from autograder.student.failures import missing_function
 from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.host import Host, as_list
 from autograder.student.remote_graph import RemoteGraph
@@ -126,9 +126,9 @@ class RemoteRunner:
         """Run something of a function that has to be there, and note the first time it ends or blocks its process."""
         self.host.make_ready()
         if function.name not in self.host.defined:
-            place = self.host.unparsed.place_of(function.name)
-            if place is not None:  # what the report says at that cell already
-                raise unparsed_function(function.name, place)
+            missing = self.host.unparsed.missing(function.name)
+            if missing is not None:
+                raise missing
             raise self._note(function, "missing", missing_function(function.name, self.host.defined))
         try:
             yield
