@@ -66,7 +66,7 @@ def refuse_changed_quizzes(assignments: Iterable[Assignment]) -> None:
 
 
 def release(assignments: AssignmentsArgument = None, course: CourseOption = Path(), lang: LangOption = None) -> None:
-    """Make what students get from solutions/, check it for leaks, and enter it into the gradebook."""
+    """Make what students get from the sources, check it for leaks, and enter it into the gradebook."""
     from autograder.base.i18n import text
     from autograder.course.course import Course
     from autograder.gradebook import releasing
@@ -74,7 +74,7 @@ def release(assignments: AssignmentsArgument = None, course: CourseOption = Path
 
     with errors_as_exit_codes(lang):
         found = Course.find(course)
-        names = [found.assignment(name).name for name in assignments or found.assignments()]
+        names = found.names(*(assignments or ()))
         nbgrader = NbgraderCourse(found.root)  # takes seconds to load, and is not needed to find a mistake in YAML
         for name in names:
             done = releasing.release(found, nbgrader, name)
@@ -91,33 +91,37 @@ def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Pat
     from autograder.base.i18n import text
     from autograder.course.course import Course
     from autograder.gradebook import feedback as pages
+    from autograder.gradebook import plain_feedback
     from autograder.gradebook.nbgrader_course import NbgraderCourse
 
     with errors_as_exit_codes(lang):
         found = Course.find(course)
-        chosen = [found.assignment(name) for name in assignments or found.assignments()]
+        names = found.names(*(assignments or ()))
+        rubrics = {name: found.assignment(name) for name in names if found.has_rubric(name)}
         nbgrader = NbgraderCourse(found.root)
         known, missing = nbgrader.assignments(), []
-        for assignment in chosen:
-            language = choose(lang, assignment.settings.language)
-            written = list(pages.write_all(nbgrader, assignment, language)) if assignment.name in known else []
+        for name in names:
+            if name not in known:
+                written = []
+            elif (assignment := rubrics.get(name)) is not None:
+                written = list(pages.write_all(nbgrader, assignment, choose(lang, assignment.settings.language)))
+            else:
+                written = list(plain_feedback.write_all(nbgrader, name))
             if not written:
-                missing.append(assignment.name)
+                missing.append(name)
                 continue
             done = [page for page in written if page.file is not None]
-            folder = f"{nbgrader.folders.feedback_directory}/<student>/{assignment.name}/"
-            words = text(
-                "{assignment}: {count} pages in {folder}", assignment=assignment.name, count=len(done), folder=folder
-            )
+            folder = f"{nbgrader.folders.feedback_directory}/<student>/{name}/"
+            words = text("{assignment}: {count} pages in {folder}", assignment=name, count=len(done), folder=folder)
             typer.echo(words.get(choose(lang)))
             for page in written:
                 if page.reason is not None:
                     typer.echo(f"{page.student}: {page.reason.get(choose(lang))}", err=True)
-        if missing and (assignments or len(missing) == len(chosen)):
-            raise UsageError(_why_no_pages(missing, nbgrader))
+        if missing and (assignments or len(missing) == len(names)):
+            raise UsageError(_why_no_pages(missing, nbgrader, graded_by_nbgrader=not set(missing) & set(rubrics)))
 
 
-def _why_no_pages(missing: Sequence[str], nbgrader: NbgraderCourse) -> Text:
+def _why_no_pages(missing: Sequence[str], nbgrader: NbgraderCourse, *, graded_by_nbgrader: bool) -> Text:
     """Say why assignments have no feedback, and what to run."""
     from autograder.base.i18n import text
     from autograder.gradebook.nbgrader_course import is_nbgrader_course
@@ -129,6 +133,13 @@ def _why_no_pages(missing: Sequence[str], nbgrader: NbgraderCourse) -> Text:
             "copy one there (`autograder demo` makes a course that has one) and run `autograder grade`",
             names=names,
             folder=nbgrader.root,
+        )
+    if graded_by_nbgrader:
+        return text(
+            "{names}: no feedback: no grades in {database} yet; run `nbgrader autograde {name}`, then this command again",
+            names=names,
+            name=missing[0],
+            database=nbgrader.database,
         )
     return text(
         "{names}: no feedback: no grades in {database} yet; run `autograder grade`, then this command again",

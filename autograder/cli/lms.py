@@ -90,7 +90,7 @@ def collect(
         if not source.exists():
             raise UsageError(text("{source}: there is no such file or folder", source=source))
         found = Course.find(course)
-        name = found.assignment(assignment).name
+        (name,) = found.names(assignment)
         collection = collecting.collect(source, found.submitted, name, attempt=attempt.value, update=update)
         if json_output:
             print_json(_document(collection))
@@ -147,11 +147,16 @@ def export(
         if to in (ScoreFormat.gradescope_autograder, ScoreFormat.github_classroom):
             _export_runner(to, course, assignment, target)
             return
-        reports = [] if gradebook and not results.exists() else _reports(results, assignment)
+        for_tables = to not in (ScoreFormat.gradescope, ScoreFormat.junit)  # these tell of criteria
+        only_there = for_tables and _is_only_in_gradebook(course, results, assignment)
+        gradebook = gradebook or only_there
+        reports = [] if only_there or (gradebook and not results.exists()) else _reports(results, assignment)
         language = _language(lang, course, reports)
-        if to in (ScoreFormat.gradescope, ScoreFormat.junit):
+        if not for_tables:
             _export_reports(to, reports, target, language)
             return
+        if not (gradebook or assignment):
+            _tell_left_out(course, choose(lang))
         found = _scores(to, reports, assignment, course, language, gradebook=gradebook)
         if roster is None:
             write_asked(target, _table(to, found), make_folder=True)
@@ -188,6 +193,31 @@ def _language(asked: Lang | None, start: Path, reports: list[GradeReport]) -> La
         course = Course.find(start)
         return choose(asked, next(course.assignment(r.assignment).settings.language for r in reports))
     return choose(asked)
+
+
+def _is_only_in_gradebook(start: Path, results: Path, assignment: str | None) -> bool:
+    """Return whether the scores can only come from nbgrader's gradebook: there is no rubric that could give reports."""
+    from autograder.course.course import Course
+
+    with suppress(UsageError):
+        course = Course.find(start)
+        if assignment is not None:
+            return assignment in course.plain()
+        return not results.exists() and not any(map(course.has_rubric, course.names()))
+    return False
+
+
+def _tell_left_out(start: Path, language: Language) -> None:
+    """Name the assignments without a rubric: their scores are in nbgrader's gradebook only."""
+    from autograder.base.i18n import text
+    from autograder.course.course import Course
+
+    with suppress(UsageError):
+        course = Course.find(start)
+        for name in course.plain():
+            if any(course.submitted.glob(f"*/{name}")):
+                words = text("{name}: has no rubric; its scores are in the gradebook: add --gradebook", name=name)
+                typer.echo(words.get(language), err=True)
 
 
 def _reports(results: Path, assignment: str | None) -> list[GradeReport]:
@@ -273,7 +303,7 @@ def _by_hand(start: Path, reports: list[GradeReport]) -> list[str]:
     from autograder.lms import scores
 
     with suppress(UsageError):
-        sources = Course.find(start).root / "solutions"
+        sources = Course.find(start).source
         names = {report.assignment for report in reports}
         return [name for name in names if scores.is_graded_by_hand(sources / name / f"{name}.ipynb")]
     return []

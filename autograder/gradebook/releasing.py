@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import filecmp
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +13,7 @@ from autograder.base.files import replace_file
 from autograder.base.i18n import text
 from autograder.course.course import Course
 from autograder.gradebook import leaks
-from autograder.gradebook.nbgrader_course import NbgraderCourse
+from autograder.gradebook.nbgrader_course import NbgraderCourse, set_for_a_while
 
 
 @dataclass
@@ -87,7 +85,7 @@ def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool
     folders, config = nbgrader.folders, deepcopy(nbgrader.app.config)
     config.GenerateAssignment.no_database = not database
     config.SaveCells.enabled = database
-    with _set(folders, release_directory=str(into), assignment_id=name, notebook_id="*"):
+    with set_for_a_while(folders, release_directory=str(into), assignment_id=name, notebook_id="*"):
         nbgrader.log.lines.clear()
         try:
             GenerateAssignment(coursedir=folders, parent=nbgrader.app, config=config).start()
@@ -96,18 +94,6 @@ def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool
             words = text("{name}: nbgrader cannot convert the source: {reason}", name=name, reason=reason)
             raise GradebookError(words) from error
         return nbgrader.folder("release", ".", name).resolve()
-
-
-@contextmanager
-def _set(owner: object, **values: str) -> Iterator[None]:
-    before = {name: getattr(owner, name) for name in values}
-    try:
-        for name, value in values.items():
-            setattr(owner, name, value)
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(owner, name, value)
 
 
 def _files(folder: Path) -> list[str]:
