@@ -242,10 +242,12 @@ def demo(
                 (
                     ("cd", folder),
                     ("autograder", "grade", *spoken),
-                    ("autograder", "report", demos.ASSIGNMENT, *spoken),
                     ("autograder", "feedback", demos.ASSIGNMENT, *spoken),
+                    ("autograder", "report", demos.ASSIGNMENT, *spoken),
+                    ("autograder", "export", "--to", "csv", "--gradebook", *spoken),
                 ),
             ),
+            (text("and a course of your own"), (("autograder", "init", "../my-course", *spoken),)),
         ):
             lines = (shlex.join(map(str, words)) for words in commands)
             typer.echo((what + same(":" + "".join(f"\n  {line}" for line in lines))).get(language))

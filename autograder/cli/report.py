@@ -60,7 +60,7 @@ def report(
         )
         target = out or Path(f"{name}.html")
         feedback = _feedback(nbgrader, classroom.reports, target)
-        language = choose(lang, settings.language if settings is not None else None)
+        language = choose(lang, settings.language if settings is not None else found.languages[0])
         write_asked(target, class_page.page(classroom, language, feedback))
         typer.echo(str(target))
 

@@ -1,6 +1,6 @@
 """The scores of a plain assignment as reports, so that a class without a rubric is shown as any other.
 
-Each grade cell is an exercise without criteria. Cells that wait for a person are left out, and named.
+Each grade cell is an exercise without criteria. Cells that wait for a person are left out, and counted.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ def reports_of(nbgrader: NbgraderCourse, assignment: str) -> list[GradeReport]:
 def _report(nbgrader: NbgraderCourse, assignment: str, submission: SubmittedAssignment) -> GradeReport:
     notebooks = submission.notebooks
     grades = [(notebook.name, grade) for notebook in notebooks for grade in notebook.grades if grade.max_score]
-    waiting = [_name(notebook, grade, len(notebooks)) for notebook, grade in grades if grade.needs_manual_grade]
     exercises = tuple(
         _exercise(_name(notebook, grade, len(notebooks)), grade)
         for notebook, grade in grades
@@ -53,7 +52,7 @@ def _report(nbgrader: NbgraderCourse, assignment: str, submission: SubmittedAssi
         score=round(sum(exercise.score or 0.0 for exercise in exercises), 6),
         max_score=round(submission.max_score, 6),
         exercises=exercises,
-        problems=tuple(_problems(waiting, penalty)),
+        problems=tuple(_problems(len(grades) - len(exercises), penalty)),
         file=str(nbgrader.folder("submitted", student, assignment)),
         submission_sha256="",
         rubric_sha256="",
@@ -78,8 +77,8 @@ def _exercise(name: str, grade: Grade) -> ExerciseResult:
     )
 
 
-def _problems(waiting: list[str], penalty: float) -> Iterator[Problem]:
+def _problems(waiting: int, penalty: float) -> Iterator[Problem]:
     if waiting:
-        yield Problem.of("note", text("waits for a person to grade it: {names}", names=", ".join(waiting)))
+        yield Problem.of("note", text("{count} cells wait for a person to grade them", count=waiting))
     if penalty:
         yield Problem.of("note", text("late: {points} points are taken off", points=points(penalty)))

@@ -305,13 +305,17 @@ def test_the_demo_grades_its_samples_and_says_where_to_look(tmp_path):
     commands = [shlex.split(line) for line in suggested.splitlines() if line.startswith("  ")]
     assert [words[:2] for words in commands[1:]] == [
         *(["autograder", "check"], ["cd", "autograder-demo"]),
-        *(["autograder", "grade"], ["autograder", "report"], ["autograder", "feedback"]),
+        *(["autograder", "grade"], ["autograder", "feedback"], ["autograder", "report"]),
+        *(["autograder", "export"], ["autograder", "init"]),
     ]
     course = tmp_path / "autograder-demo"
     for words in commands[3:]:
         autograder(*words[1:], cwd=course)
-    assert (course / "linear_regression.html").is_file()
     assert (course / "feedback" / "01_right" / "linear_regression" / "linear_regression.html").is_file()
+    page = (course / "linear_regression.html").read_text(encoding="utf-8")
+    assert 'href="feedback/01_right/linear_regression/linear_regression.html"' in page
+    assert "01_right,linear_regression,graded,40,40" in (course / "scores.csv").read_text(encoding="utf-8")
+    assert (tmp_path / "my-course" / "nbgrader_config.py").is_file()
     chinese = autograder("demo", "--lang", "zh", cwd=tmp_path)[0]
     assert "接下来，以学生的身份试一试" in chinese and "--lang zh" in chinese
 
