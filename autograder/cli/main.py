@@ -427,7 +427,7 @@ def _tell_left_out(course: Course, language: Language) -> None:
     for name in course.others(course.assignments()):
         if any(course.submitted.glob(f"*/{name}")):
             words = text(
-                "{assignment}: has no assignment.yaml; `nbgrader autograde {assignment}` grades it", assignment=name
+                "{assignment}: has no rubric; `nbgrader autograde {assignment}` grades it", assignment=name
             )
             typer.echo(words.get(language), err=True)
 

@@ -21,7 +21,7 @@ from autograder.gradebook.nbgrader_course import NbgraderCourse, as_node, set_fo
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-_HIDDEN = re.compile(r"^.*BEGIN HIDDEN TESTS.*$\n(.*?)^.*END HIDDEN TESTS.*$\n?", re.MULTILINE | re.DOTALL)
+_HIDDEN = re.compile(r"^[^\n]*BEGIN HIDDEN TESTS[^\n]*\n(.*?)^[^\n]*END HIDDEN TESTS[^\n]*\n?", re.MULTILINE | re.DOTALL)
 _PLACEHOLDER = "# hidden tests\n"
 
 

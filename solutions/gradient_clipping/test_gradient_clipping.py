@@ -423,12 +423,11 @@ def test_gradients_by_depth_one_per_layer(student, rng):
 def test_gradients_by_depth_values(student, rng):
     weights, X = deep_net(rng, 3, 5, 4, 4, std=0.7), 2 * torch.randn(6, 3, generator=rng)
     with torch.no_grad():
-        h, outputs = X, []
-        for W in weights:
-            h = torch.tanh(h @ W)
-            outputs.append(h)
-        gradient, expected = torch.ones_like(h), []
-        for W, h in zip(reversed(weights), reversed(outputs), strict=True):
+        layers = [X]
+        for weight in weights:
+            layers.append(torch.tanh(layers[-1] @ weight))
+        gradient, expected = torch.ones_like(layers[-1]), []
+        for W, h in zip(reversed(weights), reversed(layers[1:]), strict=True):
             expected.insert(0, gradient.norm().to(F64))
             gradient = (gradient * (1 - h**2)) @ W.T
     values = numbers(student.gradients_by_depth(weights, X), 3, name="gradients_by_depth(weights, X)")

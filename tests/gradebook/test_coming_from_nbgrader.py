@@ -178,13 +178,11 @@ def test_other_mistakes_name_what_there_is(course, command, words):
     assert words in autograder(*command, "--lang", "en", cwd=course.root, code=2)[1]
 
 
-def test_nothing_is_released_with_a_solution_in_an_output(tmp_path):
+def test_nothing_is_released_with_a_solution_in_another_file(tmp_path):
     course = stock(tmp_path)
-    notebook = course.source / "ps1" / "problem2.ipynb"
-    content = json.loads(notebook.read_text(encoding="utf-8"))
-    content["cells"].append({"cell_type": "raw", "metadata": {}, "source": "return [i ** 2 for i in range(1, n + 1)]"})
-    notebook.write_text(json.dumps(content), encoding="utf-8")
-    edited(course.source / "ps1/problem1.ipynb", "never", "never")
+    notebook = json.loads((course.source / "ps1" / "problem1.ipynb").read_text(encoding="utf-8"))
+    lines = "".join(next(cell["source"] for cell in notebook["cells"] if "def squares" in "".join(cell["source"])))
+    (course.source / "ps1" / "mine.py").write_text(lines.replace("### ", "# "), encoding="utf-8")
     _, errors = autograder("release", "--lang", "en", cwd=tmp_path, code=2)
-    assert "students would see" in errors
+    assert "mine.py: students would see" in errors
     assert not (tmp_path / "release").exists()
