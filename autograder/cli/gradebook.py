@@ -136,7 +136,8 @@ def _why_no_pages(missing: Sequence[str], nbgrader: NbgraderCourse, *, graded_by
         )
     if graded_by_nbgrader:
         return text(
-            "{names}: no feedback: no grades in {database} yet; run `nbgrader autograde {name}`, then this command again",
+            "{names}: no feedback: no grades in {database} yet; "
+            "run `nbgrader autograde {name}`, then this command again",
             names=names,
             name=missing[0],
             database=nbgrader.database,

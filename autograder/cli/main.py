@@ -426,9 +426,7 @@ def _tell_left_out(course: Course, language: Language) -> None:
 
     for name in course.others(course.assignments()):
         if any(course.submitted.glob(f"*/{name}")):
-            words = text(
-                "{assignment}: has no rubric; `nbgrader autograde {assignment}` grades it", assignment=name
-            )
+            words = text("{assignment}: has no rubric; `nbgrader autograde {assignment}` grades it", assignment=name)
             typer.echo(words.get(language), err=True)
 
 

@@ -21,7 +21,9 @@ from autograder.gradebook.nbgrader_course import NbgraderCourse, as_node, set_fo
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-_HIDDEN = re.compile(r"^[^\n]*BEGIN HIDDEN TESTS[^\n]*\n(.*?)^[^\n]*END HIDDEN TESTS[^\n]*\n?", re.MULTILINE | re.DOTALL)
+_HIDDEN = re.compile(
+    r"^[^\n]*BEGIN HIDDEN TESTS[^\n]*\n(.*?)^[^\n]*END HIDDEN TESTS[^\n]*\n?", re.MULTILINE | re.DOTALL
+)
 _PLACEHOLDER = "# hidden tests\n"
 
 
@@ -61,7 +63,9 @@ def _write(nbgrader: NbgraderCourse, assignment: str, student: str) -> None:
             converter.force = True  # scores and comments change without a newer submission
             converter.start()
         except (NbGraderException, SystemExit) as error:
-            words = text("{name}: nbgrader cannot write the feedback: {reason}", name=student, reason=nbgrader.log.reason())
+            words = text(
+                "{name}: nbgrader cannot write the feedback: {reason}", name=student, reason=nbgrader.log.reason()
+            )
             raise GradebookError(words) from error
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import autograder
 from autograder.base.errors import UsageError
 from autograder.base.i18n import text
+from autograder.course.configuration import CONFIG_FILE, OWN_NAMES
 from autograder.course.course import Assignment, Course
 from autograder.lms.reports import not_graded
 
@@ -60,6 +61,12 @@ cd "$root/source/course"
 "$python" -m autograder export --results "$work/reports.jsonl" --to gradescope --out "$results" --lang {language}
 """
 
+_CONFIG = """\
+c = get_config()
+c.CourseDirectory.source_directory = {source!r}
+c.Autograder.languages = {languages}
+"""
+
 _WORKFLOW = """\
 # Runs the visible criteria on every push; the log of the step shows what they say.
 name: autograder
@@ -86,7 +93,7 @@ def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Pat
 
     Args:
         course: its secret seeds the inputs.
-        assignment: the folder in ``solutions/``.
+        assignment: the folder with the solution.
         folder: new or empty.
 
     Raises:
@@ -96,7 +103,10 @@ def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Pat
     _begin(folder)
     try:
         requirement = " ".join(_requirement(folder, "package"))
-        _copy(assignment.directory, folder / "course" / "solutions" / name)
+        source = OWN_NAMES["source"]
+        _copy(assignment.directory, folder / "course" / source / name)
+        config = _CONFIG.format(source=source, languages=list(course.languages))
+        (folder / "course" / CONFIG_FILE).write_text(config, encoding="utf-8")
         if course.quizzes.is_dir():
             _copy(course.quizzes, folder / "course" / "quizzes")
         key = folder / "course" / ".autograder" / "key"

@@ -50,7 +50,9 @@ def test_the_steps_of_the_page(tmp_path):
             assert now.startswith(before) and now.endswith(f"\n{added}")
             assert all(line.strip() in printed[step.strip()] for line in added.splitlines())
     assert "problem1.ipynb, problem2.ipynb -> " in printed["autograder release ps1"]
-    assert not re.search("BEGIN SOLUTION|i \\*\\* 2", (course / "release/ps1/problem1.ipynb").read_text(encoding="utf-8"))
+    assert not re.search(
+        "BEGIN SOLUTION|i \\*\\* 2", (course / "release/ps1/problem1.ipynb").read_text(encoding="utf-8")
+    )
     assert scores(course)["ann", "ps1"] == {"student": "ann", "assignment": "ps1", "status": "graded", "score": "3", "max_score": "13", "final": "no"}  # fmt: skip
     assert {path.name for path in (course / "feedback/ann/ps1").glob("*.html")} == {"problem1.html", "problem2.html"}
     report = (course / "ps1.html").read_text(encoding="utf-8")
