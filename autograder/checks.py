@@ -1,6 +1,8 @@
 """The checks for rubrics, where courses import them from: ``from autograder.checks import assert_close``."""
 
 from autograder.rubric.checks import (
+    ACTIVATIONS,
+    LOSSES,
     CheckFailed,
     assert_arguments_unchanged,
     assert_broadcasts,
@@ -20,6 +22,8 @@ from autograder.rubric.checks import (
 from autograder.student.calls import describe
 
 __all__ = [
+    "ACTIVATIONS",
+    "LOSSES",
     "CheckFailed",
     "assert_arguments_unchanged",
     "assert_broadcasts",

@@ -274,9 +274,10 @@ def test_grad_norm_no_gradient(student, rng):
     },
 )
 def test_clip_gradients_together(student, rng):
-    gradients = random_gradients(rng, (3, 2), (4,), (1, 1), norm=9.0)
+    # the first one alone is short enough; it gets the factor of all nevertheless
+    gradients = [*random_gradients(rng, (1, 1), norm=0.5), *random_gradients(rng, (3, 2), (4,), norm=9.0)]
     actual = after_clipping(student, rng, gradients, 2.6)
-    assert_gradients(actual, [gradient * (2.6 / 9.0) for gradient in gradients])
+    assert_gradients(actual, [gradient * (2.6 / norm_of(gradients)) for gradient in gradients])
 
 
 @criterion(
@@ -301,14 +302,15 @@ def test_clip_gradients_leaves_small(student, rng):
     points=1,
     title={"zh": "跳过 .grad 为 None 的参数", "en": "skips parameters whose .grad is None"},
     hint={
-        "zh": "求范数和缩放时都要判断 `param.grad is not None`。",
-        "en": "Check `param.grad is not None` both for the norm and for the scaling.",
+        "zh": "求范数和缩放时都要判断 `param.grad is not None`。也可能一个梯度也没有：空列表不能 torch.stack 或 torch.cat。",
+        "en": "Check `param.grad is not None` both for the norm and for the scaling. There may be no gradient at all, and torch.stack and torch.cat refuse an empty list.",
     },
 )
 def test_clip_gradients_skips_none(student, rng):
     gradients = [None, *random_gradients(rng, (3, 2), (2,), norm=7.0), None]
     actual = after_clipping(student, rng, gradients, 1.6)
     assert_gradients(actual, [None if gradient is None else gradient * (1.6 / 7.0) for gradient in gradients])
+    after_clipping(student, rng, [None, None], 1.6)
 
 
 @criterion(

@@ -79,15 +79,15 @@ def test_relu_gradient(student):
 @criterion(
     "relu", points=1,
     title={"zh": "自己写出来，不用现成的 relu", "en": "written by hand, without a ready-made relu"},
-    hint={"zh": "torch.max、torch.clamp、torch.where，或乘以 (X > 0)，都可以。",
-          "en": "torch.max, torch.clamp, torch.where or a product with (X > 0): all of them will do."},
+    hint={"zh": "torch.max、torch.clamp、torch.where，或乘以 (X > 0)，都可以。torch 现成的激活函数和损失都不行。",
+          "en": "torch.max, torch.clamp, torch.where or a product with (X > 0): all of them will do. torch's activations and losses will not."},
     needs="relu.values",
 )
 def test_relu_by_hand(student, rng):
     arguments = [(torch.randn(size, generator=rng),) for size in ((5, 4), (300, 10))]  # as elsewhere, and a batch
     arguments.append((torch.tensor([[-2.0, 0.5], [2.0, -1.0]], dtype=torch.float64, requires_grad=True),))
-    # elu without its exponential, hardtanh without its upper end and threshold at 0 are relu
-    checks.assert_written_without(student.relu, "relu", "elu", "hardtanh", "threshold", arguments=arguments)
+    # elu without its exponential, softplus with a large beta, a loss with margin 0: all of them are relu
+    checks.assert_written_without(student.relu, "relu", *checks.ACTIVATIONS, *checks.LOSSES, arguments=arguments)
 
 
 # -- init_params -------------------------------------------------------------------------------------------------------

@@ -163,11 +163,14 @@ class StudentException(StudentError):
         kind: name of the exception's type.
         message: what it says.
         lines: the student's lines of source that led to it, the innermost one last.
+        limit: the limit of ours that it met, with which the text ends.
     """
 
-    def __init__(self, text: Text, *, kind: str = "", message: str = "", lines: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, text: Text, *, kind: str = "", message: str = "", lines: tuple[str, ...] = (), limit: Text | None = None
+    ) -> None:
         super().__init__(text)
-        self.kind, self.message, self.lines = kind, message, lines
+        self.kind, self.message, self.lines, self.limit = kind, message, lines, limit
 
 
 class NotWritten(StudentException):

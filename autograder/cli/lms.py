@@ -24,11 +24,13 @@ from autograder.cli.options import (
     console,
     errors_as_exit_codes,
     print_json,
+    waiting,
 )
 
 if TYPE_CHECKING:
-    from autograder.base.i18n import Language
-    from autograder.lms.collecting import Collection
+    from datetime import datetime
+
+    from autograder.base.i18n import Language, Text
     from autograder.lms.scores import Score
     from autograder.lms.submitting import HandIn
     from autograder.results.grade_report import GradeReport
@@ -39,6 +41,22 @@ class AttemptChoice(StrEnum):
 
     last = "last"
     first = "first"
+
+
+class DownloadSource(StrEnum):
+    """Where a download comes from."""
+
+    canvas = "canvas"
+    moodle = "moodle"
+    blackboard = "blackboard"
+    ilias = "ilias"
+    sakai = "sakai"
+    brightspace = "brightspace"
+    gradescope = "gradescope"
+    google_classroom = "google-classroom"
+    github_classroom = "github-classroom"
+    folders = "folders"
+    files = "files"
 
 
 class ScoreFormat(StrEnum):
@@ -66,23 +84,31 @@ _FILES = {
 }
 
 _FORMATS = ", ".join(ScoreFormat)
+_SOURCES = ", ".join(DownloadSource)
 
 
 def collect(
     source: Annotated[
-        Path, typer.Argument(metavar="ZIP_OR_FOLDER", help="Download from Canvas, Moodle or Blackboard.")
+        Path, typer.Argument(metavar="ZIP_OR_FOLDER", help="Download from an LMS, or a folder with one per student.")
     ],
     assignment: Annotated[str, typer.Option("--assignment", metavar="NAME", help="The assignment that was handed in.")],
     attempt: Annotated[AttemptChoice, typer.Option("--attempt", help="Which of several attempts counts.")] = (
         AttemptChoice.last
     ),
     update: Annotated[bool, typer.Option("--update", help="Replace files collected before if they differ.")] = False,
+    source_system: Annotated[
+        DownloadSource | None,
+        typer.Option(
+            "--from", metavar="NAME", help=f"Where the download comes from, if names leave it open: {_SOURCES}."
+        ),
+    ] = None,
     course: CourseOption = Path(),
     lang: LangOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Put a download of submissions into submitted/<student>/<assignment>/."""
     from autograder.base.i18n import text
+    from autograder.cli import collected
     from autograder.course.course import Course
     from autograder.lms import collecting
 
@@ -91,12 +117,19 @@ def collect(
             raise UsageError(text("{source}: there is no such file or folder", source=source))
         found = Course.find(course)
         (name,) = found.names(assignment)
-        collection = collecting.collect(source, found.submitted, name, attempt=attempt.value, update=update)
+        collection = collecting.collect(
+            source,
+            found.submitted,
+            name,
+            attempt=attempt.value,
+            update=update,
+            system=source_system.value if source_system else None,
+        )
         if json_output:
-            print_json(_document(collection))
+            print_json(collected.document(collection))
         else:
-            _show(collection, choose(lang))
-    if collection.refused:
+            collected.show(collection, choose(lang))
+    if collection.refused or not collection.collected:
         raise typer.Exit(1)
 
 
@@ -280,7 +313,8 @@ def _scores(
     found = scores.of_reports(reports, language, _by_hand(start, reports))
     if gradebook:
         root = Course.find(start).root
-        found = scores.with_gradebook(found, root, assignment)
+        with waiting(text("reading the gradebook"), language):
+            found = scores.with_gradebook(found, root, assignment)
         if not found:
             raise UsageError(
                 text(
@@ -343,23 +377,31 @@ def submit(
 
     from autograder.base.i18n import text
     from autograder.lms import submitting
+    from autograder.practice import history
+    from autograder.practice.history import HandedIn
 
     with errors_as_exit_codes(lang):
-        handed_in = submitting.prepare(path)
-        language = choose(lang, handed_in.assignment.settings.language)
+        assignment = submitting.find(path)
+        language = choose(lang, assignment.settings.language)
+        with waiting(text("checking {file}", file=assignment.notebook.name), language):
+            handed_in = submitting.prepare(assignment)
         _show_open(handed_in, language)
+        now = datetime.now().astimezone()  # the student compares it with a clock on their wall
+        typer.echo(_due(assignment.settings.due, now).get(language))
         if handed_in.open and not yes:
             if not sys.stdin.isatty():
                 words = text("something is still open, and there is nobody here to ask; add --yes to hand in anyway")
                 raise UsageError(words, for_students=True)
             if not typer.confirm(text("hand in anyway?").get(language)):
                 raise typer.Exit(1)
-        now = datetime.now().astimezone()  # the student compares it with a clock on their wall
+        now = datetime.now().astimezone()
         note = submitting.receipt(handed_in, time=now, way="zip" if as_zip is not None else "nbgrader's exchange")
         if as_zip is not None:
             submitting.as_zip(handed_in, note, as_zip)
         else:
-            submitting.to_exchange(handed_in, course_id)
+            with waiting(text("handing in"), language):
+                submitting.to_exchange(handed_in, course_id)
+        history.remember_hand_in(assignment.notebook, HandedIn(time=now, sha256=handed_in.sha256, way=note["way"]))
         kept = Path(f"{handed_in.assignment.name}-{now:%Y-%m-%dT%H%M%S}.receipt.json")
         done = text("packed; now upload {file}", file=str(as_zip)) if as_zip is not None else text("handed in")
         typer.echo(done.get(language))
@@ -367,6 +409,16 @@ def submit(
         typer.echo(words.get(language))
         write_asked(kept, json.dumps(note, ensure_ascii=False, indent=1) + "\n", make_folder=True)
         typer.echo(text("receipt: {file}", file=str(kept)).get(language))
+
+
+def _due(due: datetime | None, now: datetime) -> Text:
+    """Return when an assignment is due, and how long that is."""
+    from autograder.base.i18n import text
+    from autograder.base.moments import local, time_left
+
+    if due is None:
+        return text("due: not known here; ask your course")
+    return text("due: {time}, {left}", time=local(due), left=time_left(due, now))
 
 
 def _show_open(handed_in: HandIn, language: Language) -> None:
@@ -382,51 +434,3 @@ def _show_open(handed_in: HandIn, language: Language) -> None:
     else:
         words = text("every criterion you can see is met; grading uses others too")
     screen.print(words.get(language), markup=False, highlight=False)
-
-
-def _document(collection: Collection) -> object:
-    from dataclasses import asdict, replace
-
-    refused = [{"path": one.path, "reason": one.reason.en} for one in collection.refused]
-    return {**asdict(replace(collection, refused=[])), "refused": refused}
-
-
-def _show(collection: Collection, language: Language) -> None:
-    from rich.text import Text as Words
-
-    from autograder.base.i18n import text
-    from autograder.report.tables import plain_table
-
-    table = plain_table()
-    for heading in (text("student"), text("files"), text("attempts")):
-        table.add_column(heading.get(language))
-    table.add_column("")
-    states = {"new": text("new"), "replaced": text("replaced"), "same": text("same"), "kept": text("kept")}
-    for one in collection.collected:
-        late = text("{state}, late", state=states[one.state]) if one.is_late else states[one.state]
-        table.add_row(Words(one.student), Words(", ".join(one.files)), str(one.attempts), late.get(language))
-    console().print(table)
-    for refused in collection.refused:
-        words = text("{path}: {reason}; not taken", path=refused.path, reason=refused.reason)
-        sys.stderr.write(words.get(language) + "\n")
-    if collection.system == "blackboard":
-        from datetime import datetime
-
-        zone = f"{datetime.now().astimezone():%Z, UTC%z}"
-        words = text(
-            "the times in Blackboard's file names are read in this machine's zone ({zone}); TZ=... sets another",
-            zone=zone,
-        )
-        typer.echo(words.get(language))
-    found = [one.state for one in collection.collected]
-    counts = ", ".join(f"{found.count(s)} {words.get(language)}" for s, words in states.items() if s in found)
-    words = text(
-        "{system}: {counts}; {refused} not taken",
-        system=collection.system,
-        counts=counts or text("nothing"),
-        refused=len(collection.refused),
-    )
-    typer.echo(words.get(language))
-    if "kept" in found:
-        words = text("some files differ from those collected before, which were kept; --update replaces them")
-        typer.echo(words.get(language))

@@ -8,9 +8,6 @@ from __future__ import annotations
 import io
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,24 +16,34 @@ import typer
 from autograder.base.errors import UsageError
 from autograder.cli import gradebook, lms, starting
 from autograder.cli import report as class_report
+from autograder.cli.check import check
+from autograder.cli.engines import (
+    CaFileOption,
+    CertOption,
+    EngineChoice,
+    EngineOption,
+    KeyOption,
+    Place,
+    SchedulerOption,
+)
 from autograder.cli.options import (
     RESULTS,
     AssignmentsArgument,
     CourseOption,
     JobsOption,
     JsonOption,
-    Lang,
     LangOption,
     UnsafeOption,
     choose,
     console,
     errors_as_exit_codes,
-    must_confine,
     print_json,
     print_json_array,
     progress,
+    waiting,
 )
 from autograder.cli.quiz import app as quiz
+from autograder.cli.status import status
 
 if TYPE_CHECKING:
     from autograder.base.i18n import Language
@@ -72,13 +79,6 @@ def common(
     """Handle the options of the application itself."""
 
 
-class EngineChoice(StrEnum):
-    """Where submissions are graded."""
-
-    local = "local"
-    dask = "dask"
-
-
 def grade(
     paths: Annotated[
         list[Path] | None,
@@ -94,13 +94,11 @@ def grade(
             "--out", metavar="FILE", help="File for the reports; what it already contains is not graded again."
         ),
     ] = RESULTS,
-    engine: Annotated[EngineChoice, typer.Option("--engine", help="Where to grade.")] = EngineChoice.local,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            "--scheduler", metavar="ADDRESS", help="Scheduler for --engine dask; by default one is started here."
-        ),
-    ] = None,
+    engine: EngineOption = EngineChoice.local,
+    scheduler: SchedulerOption = None,
+    tls_ca_file: CaFileOption = None,
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
     course: CourseOption = Path(),
     no_gradebook: Annotated[bool, typer.Option("--no-gradebook", help="Do not write to nbgrader's gradebook.")] = False,
     unsafe_no_sandbox: UnsafeOption = False,
@@ -108,19 +106,18 @@ def grade(
     json_output: JsonOption = False,
 ) -> None:
     """Grade submissions: nbgrader's submitted/ tree, or any notebooks, .py files or folders."""
-    from autograder.base.i18n import text
     from autograder.course.course import Course
 
+    place = Place(engine, scheduler, (tls_ca_file, tls_cert, tls_key))
     with errors_as_exit_codes(lang):
-        if scheduler and engine is not EngineChoice.dask:
-            raise UsageError(text("--scheduler goes with --engine dask"))
+        place.check()
         found = Course.find(course)
         graded = [found.assignment(assignment)] if assignment else found.assignments().values()
         gradebook.refuse_changed_quizzes(graded)
         scratch_mb = max(one.settings.limits.scratch_mb for one in graded)
         language = choose(lang)
-        place = _engine(engine, scheduler, jobs, unsafe=unsafe_no_sandbox, scratch_mb=scratch_mb, language=language)
-        with place as (elsewhere, confined):
+        opened = place.opened(jobs, unsafe=unsafe_no_sandbox, scratch_mb=scratch_mb, language=language)
+        with opened as (elsewhere, confined):
             reports = _grade_all(
                 found,
                 paths or [],
@@ -133,32 +130,11 @@ def grade(
                 elsewhere=elsewhere,
             )
         _show_reports(reports, out, language, as_json=json_output)
-        if not (paths or assignment):
-            _tell_left_out(found, language)
+        if not paths:
+            _tell_left_out(found, language, without_rubric=assignment is None)
         if not no_gradebook:
             gradebook.write_gradebook(found, paths or [], reports, language, quiet=json_output)
     if any(report.status == "error" for report in reports):
-        raise typer.Exit(1)
-
-
-def check(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A notebook or .py file in an assignment's folder, or the folder.")
-    ],
-    watch: Annotated[bool, typer.Option("--watch", help="Check again whenever the file is saved.")] = False,
-    lang: LangOption = None,
-    json_output: JsonOption = False,
-) -> None:
-    """Check your own work against the visible criteria, with hints."""
-    from autograder.base.i18n import text
-    from autograder.course.course import find_notebook
-
-    with errors_as_exit_codes(lang):
-        if watch and json_output:
-            raise UsageError(text("--watch shows what changes, --json prints one document: use one of them"))
-        file = find_notebook(file)
-        passed = _watch(file, lang) if watch else _check_once(file, lang, as_json=json_output)
-    if not passed:
         raise typer.Exit(1)
 
 
@@ -216,7 +192,8 @@ def demo(
 
     with errors_as_exit_codes(lang):
         language = choose(lang)
-        course = demos.make(folder)
+        with waiting(text("making the course in {folder}", folder=folder), language):
+            course = demos.make(folder)
         out = folder / "results.jsonl"
         reports = _grade_all(
             course, [], None, None, out, confined=confine.is_available(), quiet=False, language=language
@@ -255,11 +232,13 @@ def demo(
 
 def doctor(lang: LangOption = None, json_output: JsonOption = False) -> None:
     """Show what this machine can do."""
+    from autograder.base.i18n import text
     from autograder.cli.doctor import examine
 
     with errors_as_exit_codes(lang):
         language = choose(lang)
-        findings = examine(Path.cwd())
+        with waiting(text("trying what this machine can do"), language, quiet=json_output):
+            findings = examine(Path.cwd())
         if json_output:
             print_json([{"name": f.name.en, "value": f.value.en, "ok": f.ok} for f in findings])
         else:
@@ -343,7 +322,8 @@ def _audit_all(
                 words = text("{assignment}: has no private/mutants.yaml; not audited", assignment=assignment.name)
                 typer.echo(words.get(language), err=True)
     chosen = audits.Selection(frozenset(exercises), frozenset(versions))
-    found = [audits.versions_of(assignment) for assignment in assignments]
+    with waiting(text("reading {count} assignments", count=len(assignments)), language, quiet=quiet):
+        found = [audits.versions_of(assignment) for assignment in assignments]
     _refuse_unknown_names(chosen, [version for there in found for version in there])
     counts = [sum(map(chosen.has, there)) for there in found]
     with progress(sum(counts), language, quiet=quiet) as advance:
@@ -374,36 +354,6 @@ def _refuse_unknown_names(chosen: Selection, versions: list[Version]) -> None:
         )
 
 
-@contextmanager
-def _engine(
-    engine: EngineChoice,
-    scheduler: str | None,
-    processes: int | None,
-    *,
-    unsafe: bool,
-    scratch_mb: int,
-    language: Language,
-) -> Iterator[tuple[Grade | None, bool]]:
-    """Yield what grades instead of this machine, if anything does, and whether students' code is confined."""
-    if engine is EngineChoice.local:
-        yield None, must_confine(unsafe=unsafe, scratch_mb=scratch_mb)
-        return
-    from autograder.base.i18n import text
-    from autograder.grading.batch import default_jobs
-
-    try:
-        from autograder.grading.cluster import Cluster
-    except ImportError as error:
-        raise UsageError(
-            text("--engine dask needs the extra: pip install 'dl-autograder[dask]' ({error})", error=error)
-        ) from error
-    with Cluster(scheduler, processes or default_jobs(), must_confine=not unsafe) as cluster:
-        yield cluster.grade, not unsafe
-        for address, reason in cluster.unfit.items():
-            words = text("not used: {address}: {reason}", address=address, reason=reason)
-            console(stderr=True).print(words.get(language), markup=False, highlight=False)
-
-
 def _show_reports(reports: list[GradeReport], out: Path, language: Language, *, as_json: bool) -> None:
     if as_json:
         print_json_array(report.to_dict() for report in sorted(reports, key=lambda r: (r.assignment, r.student)))
@@ -420,65 +370,21 @@ def _show_reports(reports: list[GradeReport], out: Path, language: Language, *, 
     typer.echo(text("reports: {file}", file=str(out)).get(language))
 
 
-def _tell_left_out(course: Course, language: Language) -> None:
-    """Name the assignments that were handed in but have no rubric: nbgrader grades them."""
+def _tell_left_out(course: Course, language: Language, *, without_rubric: bool) -> None:
+    """Name what is nobody's, and the assignments that were handed in but have no rubric: nbgrader grades them."""
     from autograder.base.i18n import text
+    from autograder.course.jobs import left_out
 
-    for name in course.others(course.assignments()):
+    for words in left_out(course.submitted, list(course.assignments())):
+        typer.echo(words.get(language), err=True)
+    for name in course.others(course.assignments()) if without_rubric else ():
         if any(course.submitted.glob(f"*/{name}")):
             words = text("{assignment}: has no rubric; `nbgrader autograde {assignment}` grades it", assignment=name)
             typer.echo(words.get(language), err=True)
 
 
-def _check_once(file: Path, lang: Lang | None, *, as_json: bool) -> bool:
-    from autograder.practice import standby
-    from autograder.practice.hidden_points import points_judged_later
-    from autograder.report import terminal
-
-    if not as_json:
-        _tell_that_checking_begins(file, lang)
-    assignment, report = standby.check_file(file)
-    if as_json:
-        print_json(report.to_dict())
-    else:
-        language = choose(lang, assignment.settings.language)
-        screen = console()
-        for problem in report.problems:
-            screen.print(terminal.problem(problem, language))
-        if report.status == "unreadable":
-            return False
-        screen.print(terminal.criteria(report.exercises, language))
-        screen.print(terminal.progress(report.exercises, language, later=points_judged_later(assignment, file, report)))
-        if (step := terminal.next_step(report.exercises, report.problems, language)) is not None:
-            screen.print(step)
-    return all(c.outcome == "passed" for exercise in report.exercises for c in exercise.criteria)
-
-
-def _tell_that_checking_begins(file: Path, lang: Lang | None) -> None:
-    """The first check loads torch, which takes seconds."""
-    from autograder.base.i18n import text
-    from autograder.course.course import find_assignment
-
-    if sys.stderr.isatty():
-        language = choose(lang, find_assignment(file.resolve().parent).settings.language)
-        typer.echo(text("checking {file} ...", file=file.name).get(language), err=True)
-
-
-def _watch(file: Path, lang: Lang | None) -> bool:
-    from autograder.practice import standby, watch
-    from autograder.practice.hidden_points import points_judged_later
-
-    _tell_that_checking_begins(file, lang)
-    assignment, report = standby.check_file(file)
-    language = choose(lang, assignment.settings.language)
-    seen = watch.Watch(console(), language, later=points_judged_later(assignment, file, report))
-    seen.tell(report)
-    watch.watch(file, lambda: standby.check_file(file)[1], seen, console(), language)
-    return seen.passed
-
-
 _COMMANDS = {
-    "Students": (check, lms.submit),
+    "Students": (check, status, lms.submit),
     "Instructors": (
         starting.init,
         *(gradebook.release, lms.collect, grade, class_report.report),

@@ -19,7 +19,7 @@ from autograder.base.errors import AutograderError, ConfigError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from autograder.base.i18n import Language
+    from autograder.base.i18n import Language, Text
 
 
 class Lang(StrEnum):
@@ -44,6 +44,8 @@ AssignmentsArgument = Annotated[
 AssignmentArgument = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Name of an assignment.")]
 ResultsOption = Annotated[Path, typer.Option("--results", metavar="FILE", help="Results that `grade` wrote.")]
 RESULTS = Path("results.jsonl")
+_AT_ONCE_S = 0.4
+"""Nobody wonders for so long whether anything happens."""
 
 
 def choose(asked: Lang | None, default: Language = "en") -> Language:
@@ -89,12 +91,12 @@ def must_confine(*, unsafe: bool, scratch_mb: int = 0) -> bool:
         scratch_mb: size of the largest scratch folder, in MB.
 
     Raises:
-        UsageError: it cannot be confined, and ``unsafe`` is false.
+        UsageError: it cannot be confined, and ``unsafe`` is false; or the system cannot grade at all.
     """
-    from autograder.sandbox import confine
+    from autograder.sandbox import confine, system
 
     refusal = confine.refusal(scratch_mb, has_option=True)
-    if refusal is not None and not unsafe:
+    if refusal is not None and not (unsafe and system.can_fork()):
         raise UsageError(refusal)
     return refusal is None
 
@@ -108,6 +110,12 @@ def errors_as_exit_codes(lang: Lang | None = None) -> Iterator[None]:
         _fail(error, 2, lang)
     except AutograderError as error:
         _fail(error, 1, lang)
+    except ModuleNotFoundError as error:
+        from autograder.sandbox import system
+
+        if error.name not in system.ONLY_UNIX or (refusal := system.refusal()) is None:
+            raise
+        _fail(UsageError(refusal), 2, lang)
     except KeyboardInterrupt:
         from autograder.base.i18n import text
 
@@ -124,6 +132,27 @@ def _fail(error: AutograderError, code: int, lang: Lang | None) -> NoReturn:
 
 
 @contextmanager
+def waiting(words: Text, language: Language, *, quiet: bool = False) -> Iterator[None]:
+    """Say on the standard error what one is waiting for, unless it is done at once.
+
+    Args:
+        words: what is being done, such as "checking x.ipynb".
+        language: the language of the output.
+        quiet: say nothing.
+    """
+    import threading
+
+    timer = threading.Timer(_AT_ONCE_S, lambda: sys.stderr.write(words.get(language) + " ...\n"))
+    timer.daemon = True
+    if not quiet:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@contextmanager
 def progress(total: int, language: Language, *, quiet: bool) -> Iterator[Callable[[], None]]:
     """Show a progress bar of grading, with rate and time to go; yield what to call after each submission."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -137,7 +166,11 @@ def progress(total: int, language: Language, *, quiet: bool) -> Iterator[Callabl
         TextColumn("{task.fields[rate]}/s"),
         TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, console=console(stderr=True), disable=quiet) as bar:
+    screen = console(stderr=True)
+    with (
+        waiting(text("grading {count} submissions", count=total), language, quiet=quiet or screen.is_terminal),
+        Progress(*columns, console=screen, disable=quiet) as bar,
+    ):
         task = bar.add_task("", total=total, rate="  –")
 
         def advance() -> None:

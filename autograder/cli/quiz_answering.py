@@ -22,6 +22,7 @@ from autograder.cli.options import (
     errors_as_exit_codes,
     print_json,
     print_json_array,
+    waiting,
 )
 from autograder.cli.quiz_options import AnswersArgument, CourseOption, QuizArgument
 
@@ -133,12 +134,14 @@ def _write_feedback(
 
 def _write_gradebook(quiz: Quiz, course: Path, outcomes: list[SheetOutcome], lang: Lang | None, *, quiet: bool) -> bool:
     """Write the scores to the gradebook; return whether some could not be written."""
+    from autograder.base.i18n import text
     from autograder.course.course import Course
     from autograder.gradebook import quizzes
     from autograder.gradebook.nbgrader_course import is_nbgrader_course
 
     root = course if is_nbgrader_course(course) else Course.find(course).root
-    outcome = quizzes.write(root, quiz, outcomes, choose(lang, quiz.language))
+    with waiting(text("writing the gradebook"), choose(lang), quiet=quiet):
+        outcome = quizzes.write(root, quiz, outcomes, choose(lang, quiz.language))
     return _tell_of_writing(outcome.notes, outcome.summary, lang, quiet=quiet)
 
 
@@ -186,6 +189,7 @@ def _scored(name: Path, answers: list[Path], course: Path) -> tuple[Path, Quiz, 
     from autograder.base.i18n import text
     from autograder.quiz.questions import loading
     from autograder.quiz.scoring import sheets
+    from autograder.quiz.take import releases
 
     def tell(note: Text) -> None:
         typer.echo(note.get(choose(None)), err=True)
@@ -194,7 +198,7 @@ def _scored(name: Path, answers: list[Path], course: Path) -> tuple[Path, Quiz, 
         if not path.exists():
             raise UsageError(text("{path}: there is no such file or folder", path=path))
     file = loading.find(name, course)
-    quiz = loading.load(file)
+    quiz = releases.as_released(file, loading.load(file))
     with _scorer(file, quiz) as scorer:
         outcomes = [scorer.score(sheet) for sheet in sheets.read_sheets(answers, quiz, tell)]
     if not outcomes:
@@ -247,14 +251,14 @@ def _sitting(
     """Return a student's sitting: with keys for a practice quiz of a course, without for any other."""
     from autograder.quiz.proofs import certificates
     from autograder.quiz.questions import loading
-    from autograder.quiz.take import released
+    from autograder.quiz.take import released, releases
     from autograder.quiz.take.sitting import Sitting
 
     if name.suffix == ".json":
         shown = released.load(name)
         return Sitting(shown, student, out or _answers_to(name, student)), {}
     file = loading.find(name, course)
-    quiz = loading.load(file)
+    quiz = releases.as_released(file, loading.load(file))
     known = certificates.load(file, quiz)
     shown = released.release(quiz, certificates.variants_of(quiz, known), quiz.defaults.mode)
     path = out or _answers_to(file, student)

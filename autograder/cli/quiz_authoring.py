@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +21,7 @@ from autograder.cli.options import (
     errors_as_exit_codes,
     must_confine,
     print_json,
+    waiting,
 )
 from autograder.cli.quiz_options import CourseOption, QuizArgument, QuizzesArgument, quizzes_of
 
@@ -34,6 +36,14 @@ if TYPE_CHECKING:
 class ReleaseMode(StrEnum):
     """How a released quiz is taken."""
 
+    test = "test"
+    exam = "exam"
+
+
+class ExportMode(StrEnum):
+    """What an exported quiz is for."""
+
+    practice = "practice"
     test = "test"
     exam = "exam"
 
@@ -116,9 +126,10 @@ def release(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="File to write; by default NAME.quiz.json.")
     ] = None,
-    mode: Annotated[ReleaseMode, typer.Option("--mode", help="An exam has one attempt and no hints.")] = (
-        ReleaseMode.test
-    ),
+    mode: Annotated[
+        ReleaseMode | None,
+        typer.Option("--mode", help="An exam has one attempt and no hints; by default what the quiz says it is."),
+    ] = None,
     course: CourseOption = Path(),
     lang: LangOption = None,
 ) -> None:
@@ -130,22 +141,49 @@ def release(
 
     with errors_as_exit_codes(lang):
         file = loading.find(quiz, course)
+        loaded = loading.load(file)
         if to is ReleaseTarget.notebook:
             if out is not None:
                 raise UsageError(
                     text("--out goes with --to quiz; a notebook goes to the folder with the course's assignments")
                 )
-            _release_notebook(file, course, into, choose(lang))
+            with _recorded(file, loaded, mode, choose(lang)):
+                _release_notebook(file, course, into, choose(lang))
             return
         if into is not None:
             raise UsageError(text("--into goes with --to notebook"))
-        loaded = loading.load(file)
+        mode = mode or (ReleaseMode.exam if loaded.defaults.mode == "exam" else ReleaseMode.test)
         variants = certificates.variants_of(loaded, certificates.load(file, loaded))
         content = released.to_json(released.release(loaded, variants, mode.value))
         target = out or Path(f"{file.stem}.quiz.json")
-        write_asked(target, content, inputs=[file])
+        with _recorded(file, loaded, mode, choose(lang)):
+            write_asked(target, content, inputs=[file])
         words = text("{file}: {count} questions, no keys", file=target, count=len(loaded.questions))
         typer.echo(words.get(choose(lang)))
+
+
+@contextmanager
+def _recorded(file: Path, quiz: Quiz, mode: ReleaseMode | None, language: Language) -> Iterator[None]:
+    """Record what is released; say so if it is scored otherwise, since it was an exam before.
+
+    A notebook has one attempt and no hints in every mode, so only one that the user names is recorded.
+    """
+    from autograder.base.i18n import text
+    from autograder.quiz.take import releases
+
+    if mode is None:
+        yield
+        return
+    with releases.recorded(file, quiz, mode.value) as bound:
+        yield
+    if bound.defaults.mode == "exam" and mode is not ReleaseMode.exam:
+        words = text(
+            "version {version} was released as an exam before, so answers to it are scored as an exam's; "
+            "raise the quiz's version to begin anew, or delete {file}",
+            version=quiz.version,
+            file=releases.file_of(file),
+        )
+        sys.stderr.write(words.get(language) + "\n")
 
 
 def _release_notebook(file: Path, start: Path, into: str | None, language: Language) -> None:
@@ -160,7 +198,8 @@ def _release_notebook(file: Path, start: Path, into: str | None, language: Langu
             from autograder.gradebook import quizzes
 
             quizzes.refuse_other_questions(course.root, assignment.name_of(file), assignment.grade_cells(file))
-        name, losses = assignment.release(file, course)
+        with waiting(text("making the notebook of {quiz}", quiz=file.stem), language):
+            name, losses = assignment.release(file, course)
         words = text("students get {folder}, no keys", folder=course.release / name)
     else:
         course = Course.find(start)
@@ -179,6 +218,12 @@ def export(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="File to write; by default named after the quiz.")
     ] = None,
+    mode: Annotated[
+        ExportMode | None,
+        typer.Option(
+            "--mode", help="A page for practice carries the keys, an exam no hints; by default as it was released."
+        ),
+    ] = None,
     lossy: Annotated[bool, typer.Option("--lossy", help="Export even if something cannot be expressed.")] = False,
     course: CourseOption = Path(),
     lang: LangOption = None,
@@ -188,10 +233,12 @@ def export(
     from autograder.quiz.exports.losses import told
     from autograder.quiz.proofs import certificates
     from autograder.quiz.questions import loading
+    from autograder.quiz.take import releases
 
     with errors_as_exit_codes(lang):
         file = loading.find(quiz, course)
         loaded = loading.load(file)
+        loaded = releases.as_released(file, loaded) if mode is None else releases.in_mode(loaded, mode.value)
         content, losses = _exported(loaded, certificates.load(file, loaded), to, choose(lang, loaded.language))
         language = choose(lang)
         for line in told(losses, language):
@@ -245,7 +292,7 @@ def prove(
         results = {
             file: _certificate_states(file, quiz)
             if check
-            else _prove(file, quiz, choose(lang), unsafe=unsafe_no_sandbox)
+            else _prove(file, quiz, choose(lang), unsafe=unsafe_no_sandbox, quiet=json_output)
             for file, quiz in found.items()
         }
     refused = {file: {name: words for name, words in r.items() if words} for file, r in results.items()}
@@ -314,7 +361,7 @@ def schema() -> None:
     sys.stdout.write(loading.schema_text())
 
 
-def _prove(file: Path, quiz: Quiz, language: Language, *, unsafe: bool) -> dict[str, list[Text]]:
+def _prove(file: Path, quiz: Quiz, language: Language, *, unsafe: bool, quiet: bool) -> dict[str, list[Text]]:
     """Prove a quiz, keep its certificates and return the problems of each question."""
     from autograder.base.i18n import text
     from autograder.quiz.proofs import certificates
@@ -323,13 +370,16 @@ def _prove(file: Path, quiz: Quiz, language: Language, *, unsafe: bool) -> dict[
 
     confined = must_confine(unsafe=unsafe)
     found: list[Proved] = []
+    screen = console(stderr=True)
+    screen.quiet = quiet
 
     def advance(name: str) -> None:
         status.update(text("proving {quiz}: {question}", quiz=file.stem, question=name).get(language))
 
     with (
+        waiting(text("proving {quiz}", quiz=file.stem), language, quiet=quiet or screen.is_terminal),
+        screen.status(text("proving {quiz}", quiz=file.stem).get(language)) as status,
         Laboratory(confined=confined) as laboratory,
-        console(stderr=True).status(text("proving {quiz}", quiz=file.stem).get(language)) as status,
     ):
         for proved in prove_all(quiz, laboratory, advance=advance):
             found.append(proved)

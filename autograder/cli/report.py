@@ -19,6 +19,7 @@ from autograder.cli.options import (
     ResultsOption,
     choose,
     errors_as_exit_codes,
+    waiting,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def report(
 ) -> None:
     """Write one HTML page about the class: scores, criteria, mistakes, who is missing."""
     from autograder.base.files import write_asked
-    from autograder.base.i18n import same
+    from autograder.base.i18n import same, text
     from autograder.course.course import Course
     from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
     from autograder.report import class_page
@@ -47,21 +48,21 @@ def report(
     with errors_as_exit_codes(lang):
         found = Course.find(course)
         (name,) = found.names(assignment)
-        has_rubric = found.has_rubric(name)
-        settings = found.assignment(name).settings if has_rubric else None
-        reports = _reports(results, name) if has_rubric else []
-        nbgrader = NbgraderCourse(found.root) if is_nbgrader_course(found.root) or not has_rubric else None
-        if nbgrader is not None and not has_rubric:
-            reports = _from_gradebook(nbgrader, name)
-        classroom = summarise(
-            [report for report in reports if report.assignment == name],
-            title=settings.title if settings is not None else same(name),
-            students=_students(found, nbgrader, reports),
-        )
+        settings = found.assignment(name).settings if found.has_rubric(name) else None
+        reports = _reports(results, name) if settings is not None else []
         target = out or Path(f"{name}.html")
-        feedback = _feedback(nbgrader, classroom.reports, target)
         language = choose(lang, settings.language if settings is not None else found.languages[0])
-        write_asked(target, class_page.page(classroom, language, feedback))
+        with waiting(text("writing {file}", file=target), choose(lang)):
+            nbgrader = NbgraderCourse(found.root) if is_nbgrader_course(found.root) or settings is None else None
+            if nbgrader is not None and settings is None:
+                reports = _from_gradebook(nbgrader, name)
+            classroom = summarise(
+                [report for report in reports if report.assignment == name],
+                title=settings.title if settings is not None else same(name),
+                students=_students(found, nbgrader, reports),
+            )
+            feedback = _feedback(nbgrader, classroom.reports, target)
+            write_asked(target, class_page.page(classroom, language, feedback))
         typer.echo(str(target))
 
 
@@ -103,9 +104,11 @@ def _from_gradebook(nbgrader: NbgraderCourse, assignment: str) -> list[GradeRepo
 
 def _students(course: Course, nbgrader: NbgraderCourse | None, reports: list[GradeReport]) -> Collection[str]:
     """Return every known student: from the gradebook, folders in ``submitted/`` and other assignments."""
+    from autograder.course.jobs import student_of
+
     known = {report.student for report in reports}
     if course.submitted.is_dir():
-        known |= {p.name for p in course.submitted.iterdir() if p.is_dir() and not p.name.startswith(".")}
+        known |= {student_of(p) for p in course.submitted.iterdir() if p.is_dir() and not p.name.startswith(".")}
     if nbgrader is not None and nbgrader.has_gradebook:
         with nbgrader.open() as gradebook:
             known |= {student.id for student in gradebook.students}

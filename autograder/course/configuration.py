@@ -60,6 +60,12 @@ class Folders:
         return cls(**names)
 
 
+_RELEASING = (
+    *("IncludeHeaderFooter", "InstantiateTests", "LockCells", "ClearSolutions", "ClearOutput", "CheckCellMetadata"),
+    *("ComputeChecksums", "SaveCells", "ClearHiddenTests", "ClearMarkScheme", "ComputeChecksums", "CheckCellMetadata"),
+)
+"""What nbgrader does to a notebook that is released, in its order."""
+
 _STRUCTURE = "{nbgrader_step}/{student_id}/{assignment_id}"
 
 
@@ -109,6 +115,10 @@ def configure(c: Config, *, languages: Sequence[str] = ("zh", "en")) -> None:
         "nbgrader.preprocessors.AssignLatePenalties",
         "nbgrader.preprocessors.CheckCellMetadata",
     ]
+    # the notebook that students get carries what `check` needs, so that it is enough on its own
+    steps = c.GenerateAssignment.get("preprocessors")
+    released = steps if isinstance(steps, list) else [f"nbgrader.preprocessors.{name}" for name in _RELEASING]
+    c.GenerateAssignment.preprocessors = [*released, "autograder.gradebook.carrying.AddKit"]
     # damaged and renamed notebooks are graded as well
     c.Autograde.exporter_class = "autograder.gradebook.preprocessors.SubmissionReader"
     c.Autograde.pre_convert_hook = "autograder.gradebook.preprocessors.expect_notebook"

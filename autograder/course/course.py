@@ -125,6 +125,20 @@ class Assignment:
         """The exercise each grade cell belongs to, by the cell's ``grade_id``."""
         return {e.grade_id or f"test_{name}": name for name, e in self.settings.exercises.items()}
 
+    def exercise_named(self, name: str) -> str:
+        """Return the exercise of that name, or the one that the function of that name belongs to.
+
+        Raises:
+            UsageError: there is neither.
+        """
+        if name in self.settings.exercises:
+            return name
+        if name in self.exercise_of:
+            return self.exercise_of[name]
+        known = ", ".join(self.settings.exercises)
+        words = text("there is no exercise {name}; there are: {known}", name=name, known=known)
+        raise UsageError(words, for_students=True)
+
     def files(self) -> dict[str, Path]:
         """Return every file a grade may depend on, by its name in the folder: all but caches and hidden ones."""
         names = {p.relative_to(self.directory): p for p in sorted(self.directory.rglob("*")) if p.is_file()}
@@ -203,7 +217,13 @@ def find_notebook(path: Path) -> Path:
         raise UsageError(text("{path}: there is no such file or folder", path=path), for_students=True)
     if not path.is_dir():
         return path
-    notebook = find_assignment(path.resolve()).notebook
+    try:
+        notebook = find_assignment(path.resolve()).notebook
+    except UsageError:
+        alone = list(path.glob("*.ipynb"))
+        if len(alone) != 1:
+            raise
+        return alone[0]  # it may carry all that the folder lacks
     if not notebook.is_file():
         words = text("{path}: there is no such file; your notebook must have this name", path=notebook)
         raise UsageError(words, for_students=True)

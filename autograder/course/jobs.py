@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -13,6 +16,9 @@ from autograder.course.configuration import Folders
 from autograder.results.grade_report import Problem
 
 _ENDINGS = (".ipynb", ".py")
+_NO_ACCESS = os.strerror(errno.EACCES)
+MOST_LEVELS = 30
+"""Folders in folders; deeper ones are no student's work, and most programs fail on them."""
 _FOLDERS_OF_COURSES = frozenset({"assignments", "solutions", "source", "release"})
 """Folders that hold assignments and are named after no student, here or in the course of another teacher."""
 
@@ -96,27 +102,71 @@ def find_jobs(
 def _in_folder(folder: Path, assignments: Sequence[str], others: frozenset[str], folders: Folders) -> Iterator[Job]:
     folder = folder.resolve()
     handed_in = [
-        d
-        for name in assignments
-        for d in sorted(folder.glob(f"*/{name}"))
-        if d.is_dir() and not d.parent.name.startswith(".")
+        d for name in assignments for d in sorted(folder.glob(f"*/{name}")) if not d.parent.name.startswith(".")
     ]
     alone = [folder / name for name in assignments if (folder / name).is_dir() and not any(folder.glob(f"*/{name}"))]
     if folder.name in assignments:
         alone.append(folder)
-    if handed_in or alone:
+    if any(d.is_dir() for d in handed_in) or alone:
         yield from (_job_of_folder(d, folders) for d in handed_in)
         for d in alone:
             yield from (
-                _loose(_code(d), d, [d.name], folders) if _is_of_many(d, folders) else [_job_of_folder(d, folders)]
+                _loose(_handed_in_loose(d), d, [d.name], folders)
+                if _is_of_many(d, folders)
+                else [_job_of_folder(d, folders)]
             )
     else:
-        own = [p for p in _code(folder) if others.isdisjoint((folder.name, *p.relative_to(folder).parts[:-1]))]
+        own = [
+            p for p in _handed_in_loose(folder) if others.isdisjoint((folder.name, *p.relative_to(folder).parts[:-1]))
+        ]
         yield from _loose(own, folder, assignments, folders)
 
 
+def left_out(submitted: Path, assignments: Sequence[str]) -> Iterator[Text]:
+    """Yield what `find_jobs` takes for nobody's work in nbgrader's tree: a student may wait for a grade there."""
+    if not any(d.is_dir() for name in assignments for d in submitted.glob(f"*/{name}")):
+        return  # a folder of loose files
+    for path in sorted(submitted.iterdir()):
+        shown = f"{submitted.name}/{printable(path.name)}"
+        if path.name.startswith("."):
+            if any((path / name).exists() for name in assignments):
+                yield text("{path}: was left out; its name begins with a dot", path=shown)
+        elif path.is_dir() and not _may_read(path):
+            yield text("{path}: was left out; it cannot be read: {reason}", path=shown, reason=_NO_ACCESS)
+        elif path.suffix in _ENDINGS or not (path.suffix or path.is_dir()):
+            yield text("{path}: was left out; it is not a folder <student>/<assignment>/", path=shown)
+
+
 def _code(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if _is_code(p))
+    return sorted(p for p in _below(folder) if _is_code(p) and _is_file(p))
+
+
+def _handed_in_loose(folder: Path) -> list[Path]:
+    """Return the files that bear a student's name; what is a notebook by its name only gets a report that says so."""
+    return sorted(p for p in _below(folder) if _is_code(p) and (_is_file(p) or p.suffix == ".ipynb"))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Yield what lies in a folder, without recursion: there may be thousands of levels."""
+    todo = [(folder, 0)]
+    while todo:
+        place, level = todo.pop()
+        with suppress(OSError):  # such as a folder that may not be read
+            for path in place.iterdir():
+                yield path
+                if level < MOST_LEVELS and path.is_dir() and not path.is_symlink() and path.suffix != ".ipynb":
+                    todo.append((path, level + 1))
+
+
+def _may_read(folder: Path) -> bool:
+    return os.access(folder, os.R_OK | os.X_OK)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as links in a circle
+        return False
 
 
 def _is_of_many(folder: Path, folders: Folders) -> bool:
@@ -130,7 +180,7 @@ def _is_of_many(folder: Path, folders: Folders) -> bool:
 
 def _is_code(path: Path) -> bool:
     hidden = any(part.startswith((".", "__")) for part in path.parts[-3:])
-    return path.suffix in _ENDINGS and path.is_file() and not hidden and not path.name.startswith(("test_", "conftest"))
+    return path.suffix in _ENDINGS and not hidden and not path.name.startswith(("test_", "conftest"))
 
 
 def _job(student: str, assignment: str, file: Path, problems: tuple[Problem, ...] = ()) -> Job:
@@ -146,6 +196,11 @@ def _student(name: str) -> str:
     return printable(name).replace("\n", " ")
 
 
+def student_of(folder: Path) -> str:
+    """Return the name that a report has for the student whose folder this is."""
+    return _student(folder.name)
+
+
 def _owner(folder: Path, folders: Folders) -> str | None:
     """Return whose folder of an assignment this is; None in a course's own folders."""
     own = {Path(folders.source).name, Path(folders.release).name} | _FOLDERS_OF_COURSES
@@ -159,6 +214,12 @@ def _job_of_folder(folder: Path, folders: Folders) -> Job:
     for part in (folder, folder.parent):
         if part.is_symlink():
             return _job(student, assignment, part)
+    if not folder.is_dir():
+        return Job(student, assignment, None, text("{file} is a file; it must be a folder", file=assignment))
+    if not _may_read(folder):
+        return Job(
+            student, assignment, None, text("{file} cannot be read: {reason}", file=assignment, reason=_NO_ACCESS)
+        )
     for name in (f"{assignment}{end}" for end in _ENDINGS):
         if (folder / name).exists():
             return _job(student, assignment, folder / name)

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from autograder.base.i18n import Language, Text, text
+from autograder.base.moments import Moment
 from autograder.base.yaml_records import mistake
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -101,6 +102,7 @@ class Settings(_Settings):
     schema_: Literal[1] = Field(alias="schema")
     title: Text
     language: Language = "zh"
+    due: Moment | None = None
     exercises: Annotated[dict[str, Exercise], Field(min_length=1)]
     limits: Limits = Limits()
     preload: list[str] = []

@@ -3,8 +3,8 @@
 The solution regions of the source notebooks, every line of ``private/`` (hidden criteria, mutants) and the course's key
 are secret. A line that the author also shows on purpose (in the rest of the notebook or the visible rubric, but in no
 other file) is not secret by itself; two consecutive lines of a solution are, wherever they appear. The search covers
-all strings of a notebook with its metadata, outputs and attachments, and the bytes of every other file, compressed
-ones unpacked.
+all strings of a notebook with its metadata, outputs and attachments, the files in its kit, and the bytes of every other
+file, compressed ones unpacked.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import yaml
 
 from autograder.base.errors import ConfigError, LeakError
 from autograder.base.i18n import text
+from autograder.course import kit
 from autograder.gradebook.nbgrader_course import PRIVATE, NbgraderCourse
 
 _REGION = re.compile(
@@ -194,6 +195,7 @@ def _texts(file: Path) -> Iterator[tuple[str, str]]:
     if file.suffix == ".ipynb":
         for place, words in _strings(json.loads(content), ""):
             yield place, words
+            yield from ((f"{place}: {name}", inner) for name, inner in _carried(words))
             if _ENCODED.match(words):
                 yield from ((place, unpacked) for unpacked in _unpack(_decode(words)))
     else:
@@ -212,6 +214,16 @@ def _strings(value: Any, place: str) -> Iterator[tuple[str, str]]:
             yield place, "".join(value)
         for number, inner in enumerate(value):
             yield from _strings(inner, f"{place}[{number}]")
+
+
+def _carried(words: str) -> Iterator[tuple[str, str]]:
+    """Yield the texts of the files in a cell's kit."""
+    try:
+        found = kit.find(words)
+    except kit.DamagedKit:  # a single line of one: the cell as a whole is searched too
+        return
+    for name, content in found.files.items() if found is not None else ():
+        yield from ((name, unpacked) for unpacked in (name, *_unpack(content)))
 
 
 def _decode(words: str) -> bytes:

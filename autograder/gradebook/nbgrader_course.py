@@ -9,6 +9,7 @@ import errno
 import logging
 import os
 import re
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ PRIVATE = "private"
 NO_TIMESTAMP = "timestamp.unreadable.txt"
 _EXCEPTION = re.compile(r"[\w.]+(?:Error|Exception|Entry): ")
 _SUMMARIES = ("There was an error", "Please see", "Removing failed", "The above", "Traceback", "failed to validate")
+_LONGEST_TIMESTAMP = 1_000
 _OPENED_AT_ONCE = 5
 """How often to try to open an empty database while another process is creating its tables."""
 
@@ -188,9 +190,9 @@ def timestamp(folder: Path) -> tuple[datetime | None, Text | None]:
 
     file = folder / "timestamp.txt"
     try:
-        words = file.read_text(encoding="utf-8").strip()
+        words = _text_of_timestamp(file)
         return parse_utc(words) if words else None, None
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None, None
     except (OSError, ValueError, OverflowError):
         try:
@@ -200,6 +202,18 @@ def timestamp(folder: Path) -> tuple[datetime | None, Text | None]:
         return None, text(
             "{file} does not contain a timestamp; it was renamed to {name}", file=file.name, name=NO_TIMESTAMP
         )
+
+
+def _text_of_timestamp(file: Path) -> str:
+    """Return what a file says; a pipe would never answer, and what is long holds no time.
+
+    Raises:
+        OSError, ValueError: it says nothing, or too much.
+    """
+    found = file.lstat()
+    if not stat.S_ISREG(found.st_mode) or found.st_size > _LONGEST_TIMESTAMP:
+        raise ValueError
+    return file.read_text(encoding="utf-8").strip()
 
 
 def rubric_of(folders: CourseDirectory, assignment: str, notebook: str) -> Assignment | None:

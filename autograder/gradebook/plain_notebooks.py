@@ -62,8 +62,8 @@ class NotebookRunner:
         self._base = self._made.path
         self._base.chmod(0o777)  # a grader who is root runs workers as nobody
         self._folder = self._base
-        settings = WorkerSettings(_MEMORY_MB, _OUTPUT_KB, _CPU_S, _PRELOAD, folder=str(self._base))
-        self._zygote = Zygote.begin(settings)
+        self._settings = WorkerSettings(_MEMORY_MB, _OUTPUT_KB, _CPU_S, _PRELOAD, folder=str(self._base))
+        self._zygote = Zygote.begin(self._settings)
 
     def run(self, notebook: NotebookNode, folder: Path) -> None:
         """Run a notebook and put what its cells show into it.
@@ -76,7 +76,12 @@ class NotebookRunner:
         bad: set[int] = set()
         for last in range(MAX_WORKERS, 0, -1):
             self._fill(folder)
-            ended = self._run_until_one_ends_it(cells, bad)
+            try:
+                ended = self._run_until_one_ends_it(cells, bad)
+            except SandboxError:  # somebody may have killed the zygote
+                self._begin_again()
+                self._fill(folder)
+                ended = self._run_until_one_ends_it(cells, bad)
             if ended is None:
                 return
             bad.add(ended)
@@ -105,6 +110,11 @@ class NotebookRunner:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _begin_again(self) -> None:
+        self._zygote.close()
+        self._zygote = Zygote.begin(self._settings)
+        self._zygote.wait_until_ready()
 
     def _run_until_one_ends_it(self, cells: Sequence[NotebookNode], bad: set[int]) -> int | None:
         """Run all cells but the bad ones in a new process; return the one that ended or blocked it, if any."""
@@ -215,7 +225,8 @@ def _watch(folder: Path, worker: WorkerProcess) -> Iterator[None]:
 def _is_too_much(folder: Path) -> bool:
     """Do the files of a folder take more room than they may, while code writes and removes them?
 
-    Folders inside each other count as well: below a path that is too long for the kernel nothing could be seen.
+    Folders inside each other count as well: below a path that is too long for the kernel nothing could be seen, nor in
+    a folder that its owner may not list.
     """
     size, count, pending = 0, 0, [(str(folder), 0)]
     while pending:
@@ -232,7 +243,7 @@ def _is_too_much(folder: Path) -> bool:
                     if size > _MAX_FOLDER or count > _MAX_FILES:
                         return True
         except OSError as error:
-            if error.errno == errno.ENAMETOOLONG:
+            if error.errno in (errno.ENAMETOOLONG, errno.EACCES):
                 return True  # else it has just been removed
         if depth > _MAX_DEPTH:
             return True
@@ -255,6 +266,8 @@ def _empty(folder: Path) -> None:
             while raised.exists():
                 count += 1
                 raised = folder / f".removed-{count}"
+            with suppress(PermissionError):  # another user's may be listed and moved by root only, who needs no right
+                Path(entry.path).chmod(0o700)
             Path(entry.path).rename(raised)
             pending.append(raised)
         if parent != folder:

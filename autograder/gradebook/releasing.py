@@ -6,14 +6,18 @@ import filecmp
 import tempfile
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
-from autograder.base.errors import GradebookError, UsageError
+from autograder.base.errors import GradebookError, SubmissionError, UsageError
 from autograder.base.files import replace_file
 from autograder.base.i18n import text
+from autograder.course import kit, submission
 from autograder.course.course import Course
-from autograder.gradebook import leaks
+from autograder.gradebook import due_dates, leaks
 from autograder.gradebook.nbgrader_course import NbgraderCourse, set_for_a_while
+
+_ADD_KIT = "autograder.gradebook.carrying.AddKit"
 
 
 @dataclass
@@ -25,12 +29,16 @@ class Release:
         folder: what students get.
         changed: files that are new or different.
         strangers: files in the folder that do not come from ``solutions/``.
+        due: what students are told, if anybody knows when it is due.
+        left_out: files too large for the notebook to carry.
     """
 
     name: str
     folder: Path
     changed: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
+    due: datetime | None = None
+    left_out: tuple[str, ...] = ()
 
 
 def release(course: Course, nbgrader: NbgraderCourse, name: str) -> Release:
@@ -53,11 +61,15 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str) -> Release:
         raise UsageError(text("{source}: there is no notebook to release", source=source))
     secrets = leaks.Secrets.of(source, course.key())
     with tempfile.TemporaryDirectory(prefix="autograder-release-") as folder:
-        made = _generate(nbgrader, name, Path(folder), database=False)
+        due = due_dates.in_gradebook(nbgrader, name)
+        made = _generate(nbgrader, name, Path(folder), database=False, due=due)
         names = _files(made)
         outcome = Release(name, target, strangers=sorted(set(_files(target)) - set(names)))
+        outcome.due = due_dates.put_in(made, due)
+        outcome.left_out = _left_out(made / f"{name}.ipynb")
         leaks.check(secrets, [*(made / n for n in names), *(target / n for n in outcome.strangers)])
         register(nbgrader, name)
+        due_dates.enter(nbgrader, name, outcome.due)
         leaks.check_gradebook(secrets, nbgrader, name)
         for file in names:
             if not ((target / file).is_file() and filecmp.cmp(made / file, target / file, shallow=False)):
@@ -77,7 +89,7 @@ def register(nbgrader: NbgraderCourse, name: str) -> None:
         _generate(nbgrader, name, Path(folder), database=True)
 
 
-def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool) -> Path:
+def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool, due: datetime | None = None) -> Path:
     """Let nbgrader convert an assignment into a folder of ours; return the assignment's own folder in it."""
     from nbgrader.converters import GenerateAssignment
     from nbgrader.converters.base import NbGraderException
@@ -85,15 +97,32 @@ def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool
     folders, config = nbgrader.folders, deepcopy(nbgrader.app.config)
     config.GenerateAssignment.no_database = not database
     config.SaveCells.enabled = database
+    config.AddKit.due = due.isoformat() if due is not None else ""
     with set_for_a_while(folders, release_directory=str(into), assignment_id=name, notebook_id="*"):
         nbgrader.log.lines.clear()
         try:
-            GenerateAssignment(coursedir=folders, parent=nbgrader.app, config=config).start()
+            converter = GenerateAssignment(coursedir=folders, parent=nbgrader.app, config=config)
+            if not any(_is_add_kit(step) for step in converter.preprocessors):
+                converter.preprocessors = [*converter.preprocessors, _ADD_KIT]
+            converter.start()
         except (NbGraderException, SystemExit) as error:
             reason = nbgrader.log.reason()
             words = text("{name}: nbgrader cannot convert the source: {reason}", name=name, reason=reason)
             raise GradebookError(words) from error
         return nbgrader.folder("release", ".", name).resolve()
+
+
+def _is_add_kit(step: object) -> bool:
+    return step == _ADD_KIT or getattr(step, "__name__", "") == _ADD_KIT.rpartition(".")[2]
+
+
+def _left_out(notebook: Path) -> tuple[str, ...]:
+    """Return the files that a made notebook does not carry; it carries none at all without a rubric."""
+    try:
+        found = kit.latest(cell.source for cell in submission.read(notebook).cells)
+    except SubmissionError:
+        return ()
+    return found.left_out if found is not None else ()
 
 
 def _files(folder: Path) -> list[str]:

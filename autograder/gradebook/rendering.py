@@ -24,6 +24,7 @@ from nbformat import NotebookNode, from_dict
 from nbgrader.api import Gradebook
 
 from autograder.base.i18n import choose_language
+from autograder.course import kit
 from autograder.gradebook import feedback, repair
 from autograder.gradebook.autograded import MARK
 from autograder.gradebook.nbgrader_course import rubric_of
@@ -112,7 +113,8 @@ def markdown(context: Context, source: str) -> str:
 class CleanOutputs(Preprocessor):
     """Cleans what cells show and drops what could act; ``c.HTMLExporter.preprocessors`` names it.
 
-    Notebooks that were autograded before they were repaired, or by others, are shown too.
+    Notebooks that were autograded before they were repaired, or by others, are shown too. A kit is left out,
+    thousands of letters that nobody reads.
     """
 
     _KEPT = frozenset(("text/plain", "text/latex", "image/png", "image/jpeg"))
@@ -133,6 +135,7 @@ class CleanOutputs(Preprocessor):
         if cell.cell_type not in ("code", "markdown"):
             cell.cell_type, cell.source = "raw", str(escape(cell.source))
         if cell.cell_type == "code":
+            cell.source = kit.without(cell.source)
             cell.outputs = [from_dict(shown) for shown in map(self._output, cell.outputs) if shown is not None]
         return cell, resources
 

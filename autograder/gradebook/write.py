@@ -19,8 +19,8 @@ from autograder.base.files import FolderInPlace
 from autograder.base.i18n import Text, printable, same, text
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Assignment, Course
-from autograder.course.jobs import Job, find_jobs
-from autograder.gradebook import autograded, nbgrader_course, released_notebook
+from autograder.course.jobs import Job, find_jobs, student_of
+from autograder.gradebook import autograded, nbgrader_course, neighbours, released_notebook
 from autograder.gradebook.autograded import Autograded
 from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
 from autograder.gradebook.rows import GradebookRow, Rows, transaction
@@ -96,6 +96,10 @@ def write(course: Course, paths: Sequence[Path], reports: Sequence[GradeReport])
         )
     nbgrader = NbgraderCourse(course.root)
     outcome = WriteOutcome(nbgrader.database)
+    written = {(entry.report.assignment, entry.report.student) for entry in entries}
+    for report in (r for r in reports if (r.assignment, r.student) not in written):
+        words = text("not written to the gradebook: no folder in {folder} has this name", folder=course.submitted.name)
+        outcome.notes.append(same(f"{report.student}: ") + words)
     with nbgrader.open() as gradebook:
         for name in dict.fromkeys(entry.report.assignment for entry in entries):
             of_assignment = [entry for entry in entries if entry.report.assignment == name]
@@ -115,10 +119,13 @@ class SubmissionInTree:
 def _entries(course: Course, reports: Sequence[GradeReport]) -> Iterator[SubmissionInTree]:
     names = sorted({report.assignment for report in reports})
     jobs = {(job.assignment, job.student): job for job in find_jobs([course.submitted], names, folders=course.folders)}
+    folders = {(name, student_of(d.parent)): d for name in names for d in course.submitted.glob(f"*/{name}")}
     for report in sorted(reports, key=lambda r: (r.assignment, r.student)):
-        job: Job | None = jobs.get((report.assignment, report.student))
+        found = (report.assignment, report.student)
+        job: Job | None = jobs.get(found)
         folder = course.submitted / report.student / report.assignment
-        if job is not None and folder.is_dir():
+        folder = folder if folder.exists() else folders.get(found, folder)  # a name that cannot be printed is another
+        if job is not None and folder.exists():
             yield SubmissionInTree(report, job.path, folder)
 
 
@@ -240,35 +247,30 @@ class _AssignmentWriter:
         """Put into a folder what nbgrader puts into ``autograded/<student>/<assignment>/``."""
         import nbformat
 
-        for file, name in self._other_files(entry.folder):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).unlink(missing_ok=True)
-            shutil.copyfile(file, folder / name)
+        self._bring_along(folder, entry)
         content = nbformat.writes(made.notebook, version=nbformat.NO_CONVERT)
-        (folder / f"{self._assignment.name}.ipynb").write_text(content + "\n", encoding="utf-8")
+        (folder / f"{self._assignment.name}.ipynb").write_bytes((content + "\n").encode(errors="replace"))
         before = self._nbgrader.folder("autograded", entry.report.student, self._assignment.name)
         for other in (f"{notebook}.ipynb" for notebook in self._others):
             if (before / other).is_file():  # its scores stay, and so does what shows them
                 shutil.copyfile(before / other, folder / other)
         self._set_permissions(folder)
 
-    def _other_files(self, submitted: Path) -> Iterator[tuple[Path, Path]]:
-        """Yield what was handed in beside the notebook, then what the assignment brings along, which replaces it."""
+    def _bring_along(self, folder: Path, entry: SubmissionInTree) -> None:
+        """Copy what was handed in beside the notebook, then what the assignment brings along, which replaces it."""
         from nbgrader.utils import find_all_files
 
+        def tell(words: Text) -> None:
+            self._outcome.notes.append(same(f"{printable(entry.folder.parent.name)}: ") + words)
+
         ignored = [*self._nbgrader.folders.ignore, "*.ipynb"]
-        for name in find_all_files(str(submitted), ignored):
-            file = Path(name)
-            if file.is_symlink():  # it could lead to the solution, or to another student's file
-                words = text("{file} is a link and was ignored", file=printable(file.name))
-                self._outcome.notes.append(same(f"{submitted.parent.name}: ") + words)
-            elif file.is_file():
-                yield file, file.relative_to(submitted)
+        if entry.folder.is_dir():
+            neighbours.copy(entry.folder, folder, ignored, tell)
         own = self._nbgrader.folder("source", ".", self._assignment.name)
         kept = {own / name for name in self._converter.exclude_overwriting.get(self._assignment.name, [])}
         for name in find_all_files(str(own), ignored):
             if Path(name) not in kept:
-                yield Path(name), Path(name).relative_to(own)
+                shutil.copyfile(name, neighbours.make_room(folder, Path(name).relative_to(own)))
 
     def _set_permissions(self, folder: Path) -> None:
         mode = int(str(self._converter.permissions), 8)

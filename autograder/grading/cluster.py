@@ -6,7 +6,7 @@
     here: journal, gradebook <──────────── reports (JSON) ───────────────┘
 
 The course's key and its hidden rubrics travel to the Dask workers: the cluster is trusted like this machine. What comes
-back is JSON, checked like the lines of a results file.
+back is JSON, checked like the lines of a results file. A cluster that is started here is reached by nobody else.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from distributed import (
     Client,
     Future,
     KilledWorker,
-    LocalCluster,
+    Security,
     Worker,
     WorkerPlugin,
     as_completed,
@@ -44,6 +44,7 @@ from autograder.base.run_folder import RunFolder
 from autograder.course import submission
 from autograder.course.course import Assignment
 from autograder.course.jobs import Job
+from autograder.grading.closed_cluster import ClosedCluster
 from autograder.grading.engine import Engine, failed
 from autograder.results.grade_report import GradeReport
 from autograder.rubric.provenance import Provenance
@@ -84,10 +85,11 @@ class GradingBench(WorkerPlugin):
     def setup(self, worker: Worker) -> None:
         """Prepare on the Dask worker; the engine starts with the first submission."""
         self._sessions = worker.state.nthreads
-        if self._processors is not None and isinstance(worker.name, int):
-            os.sched_setaffinity(0, {self._processors[worker.name % len(self._processors)]})
         # one thread for everything, which outlives each task: the engine's processes end with it
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=self.name)
+        if self._processors is not None and isinstance(worker.name, int):
+            own = self._processors[worker.name % len(self._processors)]
+            self._thread.submit(os.sched_setaffinity, 0, {own}).result()  # of that thread, and of what it starts
         self._stack = contextlib.ExitStack()
         self._engine: Engine | None = None
 
@@ -135,14 +137,63 @@ def _grade_there(bench: str, sent: list[dict[str, Any]]) -> dict[str, Any]:
     return {"worker": worker.address, **plugin.grade(sent)}
 
 
+@dataclass(frozen=True)
+class Tls:
+    """The files that prove who we are and whom we believe; what is None comes from Dask's own configuration.
+
+    Args:
+        ca_file: certificates of those who may vouch for the scheduler.
+        cert: our certificate.
+        key: its private key.
+    """
+
+    ca_file: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+
+    def __bool__(self) -> bool:
+        return any((self.ca_file, self.cert, self.key))
+
+    def security(self, address: str) -> Security:
+        """Return what a client of the scheduler needs.
+
+        Raises:
+            UsageError: a file is missing or is none of its kind, or the address is one without TLS.
+        """
+        names = {"tls_ca_file": self.ca_file, "tls_client_cert": self.cert, "tls_client_key": self.key}
+        security = Security(**{name: str(path) for name, path in names.items() if path is not None})
+        if not has_tls(address):
+            if self:
+                words = text(
+                    "{address}: the --tls options need a scheduler whose address begins with tls://", address=address
+                )
+                raise UsageError(words)
+            return security
+        try:
+            ready = security.get_connection_args("client").get("ssl_context") is not None
+        except OSError as error:  # what is wrong with certificates is one too
+            words = text("the files for TLS cannot be used: {reason}", reason=error)
+            raise UsageError(words) from error
+        if not ready:
+            words = text("{address}: needs --tls-ca-file, --tls-cert and --tls-key", address=address)
+            raise UsageError(words)
+        return security
+
+
+def has_tls(address: str) -> bool:
+    """Do those who talk to a scheduler at this address prove who they are?"""
+    return address.startswith(("tls://", "wss://"))
+
+
 @dataclass
 class Cluster:
     """A Dask cluster to grade on; a context manager.
 
     Args:
-        address: the scheduler's address; None starts a cluster on this machine.
+        address: the scheduler's address; None starts a cluster on this machine, which nobody else can reach.
         processes: how many Dask workers to start on this machine.
         must_confine: refuse to grade if the kernel cannot confine students' code.
+        tls: for a scheduler at an address.
 
     Raises:
         UsageError: no scheduler answers at the address.
@@ -152,27 +203,27 @@ class Cluster:
     processes: int
     _: KW_ONLY
     must_confine: bool
+    tls: Tls = Tls()
     unfit: dict[str, Text] = field(default_factory=dict)
     """Dask workers that cannot grade, with the reason."""
     _jobs: dict[Any, list[Job]] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
+        security = None if self.address is None else self.tls.security(self.address)
         self._stack = contextlib.ExitStack()
         self._stack.callback(logging.disable, logging.root.manager.disable)
         logging.disable(logging.CRITICAL)  # one line of ours says what is wrong
         where: Any = self.address
         try:
+            # Dask's own folder for temporary files has a name that others could have taken before
+            folder = self._stack.enter_context(RunFolder())
+            self._stack.enter_context(dask.config.set({"temporary-directory": str(folder)}))
             if where is None:
                 self._stack.enter_context(dask.config.set({"distributed.worker.profile.enabled": False}))
-                where = self._stack.enter_context(
-                    LocalCluster(
-                        n_workers=self.processes,
-                        threads_per_worker=1,
-                        dashboard_address=None,
-                        silence_logs=logging.CRITICAL,
-                    )
-                )
-            self._client = self._stack.enter_context(Client(where, timeout=_CONNECT_S, set_as_default=False))
+                where = self._stack.enter_context(ClosedCluster(self.processes))
+            self._client = self._stack.enter_context(
+                Client(where, timeout=_CONNECT_S, set_as_default=False, security=security)
+            )
         except (OSError, ValueError, TimeoutError) as error:
             self._stack.close()
             reason = str(error) or type(error).__name__
@@ -184,6 +235,18 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(*_CONNECTION_LOST):
             self._stack.close()
+
+    @property
+    def warning(self) -> Text | None:
+        """What the instructor should know of a scheduler elsewhere."""
+        if self.address is None or has_tls(self.address):
+            return None
+        return text(
+            "{address}: without TLS, everybody who reaches this scheduler can run code there and read the course key "
+            "and the hidden rubrics; start scheduler and workers with --tls-ca-file, --tls-cert and --tls-key, and "
+            "give grade the same options",
+            address=self.address,
+        )
 
     def grade(self, jobs: Sequence[Job], assignment: Assignment, key: bytes) -> Iterator[GradeReport]:
         """Grade submissions of one assignment; see `batch.grade`.

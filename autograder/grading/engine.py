@@ -25,10 +25,13 @@ from autograder.course.course import Assignment
 from autograder.course.jobs import Job
 from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
 from autograder.rubric.provenance import Provenance
+from autograder.sandbox import system
 from autograder.sandbox.forking import Child, ForkServer
 from autograder.student.worker_settings import worker_settings_of
 
 MAX_TRIES = 2
+_MAX_FAULTS = 4
+"""A session that says that the platform failed it is less likely to have met its match than one that dies."""
 _GRACE_S = 60
 _START_S = 60
 _MUTANT_S = 60
@@ -164,7 +167,10 @@ class Engine:
     def __init__(
         self, jobs: Iterable[Job], assignment: Assignment, key: bytes, *, sessions: int, confined: bool
     ) -> None:
-        self._waiting, self._tries = deque(jobs), dict[tuple[str, str], int]()
+        if (refusal := system.refusal()) is not None:
+            raise SandboxError(refusal)
+        self._waiting = deque(jobs)
+        self._deaths_with, self._faults_with = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
         self._provenance = Provenance(assignment, key, confined=confined)
         self._selector = selectors.DefaultSelector()
         self._sessions: list[SessionProcess] = []
@@ -178,7 +184,7 @@ class Engine:
 
     def __enter__(self) -> Engine:
         try:
-            self._server.wait_until_ready()
+            self._wait_for_server()
             for _ in range(self._count):
                 self._add_session()
         except BaseException:
@@ -198,9 +204,11 @@ class Engine:
         while self._waiting or any(session.job for session in self._sessions):
             soonest = min(session.deadline for session in self._sessions)
             for event, _ in self._selector.select(max(0.0, soonest - time.monotonic())):
-                yield from self._hear(event.data)
+                if event.data in self._sessions:  # it may have gone with its server meanwhile
+                    yield from self._hear(event.data)
             for session in [s for s in self._sessions if s.deadline < time.monotonic()]:
-                yield from self._lost(session, text("grading it took too long"))
+                if session in self._sessions:
+                    yield from self._lost(session, text("grading it took too long"))
 
     def add(self, jobs: Iterable[Job]) -> None:
         """Add submissions, once `reports` is exhausted."""
@@ -230,7 +238,7 @@ class Engine:
             return
         for message in messages:
             if "fault" in message:
-                yield from self._lost(session, Text(**message["fault"]))
+                yield from self._lost(session, Text(**message["fault"]), is_fault=True)
                 return
             if "diagnosing" in message:
                 session.mutant = message["diagnosing"]
@@ -246,15 +254,13 @@ class Engine:
                 session.is_ready = True
             self._begin(session)
 
-    def _lost(self, session: SessionProcess, reason: Text) -> Iterator[GradeReport]:
-        """Replace a session that died or got stuck; try its submission once more, then report that it failed.
+    def _lost(self, session: SessionProcess, reason: Text, *, is_fault: bool = False) -> Iterator[GradeReport]:
+        """Replace a session that died, got stuck or met a fault; try its submission again, then report that it failed.
 
         If a mutant was running, this does not count against the submission: once the mutant has done so too often, the
         submission is tried without it.
         """
-        self._sessions.remove(session)
-        self._selector.unregister(session.sock)
-        session.close()
+        self._dismiss(session)
         self._stillborn += not session.is_ready
         if self._stillborn > MAX_TRIES:
             raise SandboxError(
@@ -265,22 +271,48 @@ class Engine:
             self._waiting.appendleft(session.job)
         elif session.job is not None:
             key = (session.job.assignment, session.job.student)
-            self._tries[key] = self._tries.get(key, 0) + 1
-            if self._tries[key] < MAX_TRIES:
+            (self._faults_with if is_fault else self._deaths_with)[key] += 1
+            if self._deaths_with[key] < MAX_TRIES and self._faults_with[key] < _MAX_FAULTS:
                 self._waiting.appendleft(session.job)
             else:
                 yield failed(session.job, reason, self._provenance, self._blank)
         if self._waiting:
             self._replace_session()
 
+    def _dismiss(self, session: SessionProcess) -> None:
+        self._sessions.remove(session)
+        self._selector.unregister(session.sock)
+        session.close()
+
     def _replace_session(self) -> None:
         try:
             self._add_session()
-        except SandboxError:  # the server is gone too, and the sessions that it forked soon will be
-            self._server.close()
-            self._server = self._start_server()
-            self._server.wait_until_ready()
+        except SandboxError:
+            self._replace_server()
             self._add_session()
+
+    def _replace_server(self) -> None:
+        """Start another server where one or its zygote is gone; what its sessions were at is no submission's fault."""
+        others = list(self._sessions)
+        for session in others:
+            self._dismiss(session)
+            if session.job is not None:
+                self._waiting.appendleft(session.job)
+        self._start_again()
+        self._wait_for_server()
+        for _ in others:
+            self._add_session()
+
+    def _wait_for_server(self) -> None:
+        try:
+            self._server.wait_until_ready()
+        except SandboxError:  # somebody may have killed it, or its zygote
+            self._start_again()
+            self._server.wait_until_ready()
+
+    def _start_again(self) -> None:
+        self._server.close()
+        self._server = self._start_server()
 
 
 def failed(job: Job, reason: Text, provenance: Provenance, exercises: tuple[ExerciseResult, ...] = ()) -> GradeReport:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,13 +16,14 @@ from autograder.base.i18n import Text, printable, text
 
 MAX_FILE_BYTES = 256 << 20
 MAX_TOTAL_BYTES = 4 << 30
-MAX_STUDENT_BYTES = 1 << 30
-"""The limit for all files of one student, which are held in memory together."""
 MAX_FILES = 100_000
 _MAX_RATIO = 1000
 _SMALL = 1 << 20
-"""Below this size a file may be compressed by any ratio."""
+"""Below this size one file may be compressed by any ratio; `lms.contents` bounds all files of a student together."""
 _UTF8_NAMES = 0x800
+_MAX_LEVELS = 64
+_ENTRY_MARK = b"PK\x01\x02"
+_KINDS = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!": "RAR", b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,12 @@ class ArchiveMember:
 
     Args:
         path: its place in the archive or folder, always below it.
-        read: returns its bytes; raises ValueError with the reason if it cannot.
+        packed_bytes: its size in the archive.
+        read: returns its bytes; raises `Unreadable` with the reason if it cannot.
     """
 
     path: PurePosixPath
+    packed_bytes: int
     read: Callable[[], bytes]
 
 
@@ -47,15 +51,38 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True)
 class Refused:
-    """A file that is not taken, and why."""
+    """A file that is not taken, and why.
+
+    Args:
+        path: the file; for somebody without any file, their name.
+        reason: why it is not taken.
+        student: whose it is, if anything says so: the name of the folder they have or would have.
+    """
 
     path: str
     reason: Text
+    student: str = ""
+
+
+@dataclass(frozen=True)
+class LeftOver:
+    """A file or folder that is nobody's hand-in, and what it is.
+
+    Args:
+        path: the file, or the folder with everything in it.
+        what: what it is.
+    """
+
+    path: str
+    what: Text
+
+
+Member = ArchiveMember | Refused | LeftOver
 
 
 @contextmanager
-def members_of(source: Path) -> Iterator[list[ArchiveMember | Refused]]:
-    """Open a zip or a folder: give its files and those that are refused, to be read inside the ``with``.
+def members_of(source: Path) -> Iterator[list[Member]]:
+    """Open a zip or a folder and give everything in it, to be read inside the ``with``.
 
     Raises:
         UsageError: the source is neither.
@@ -78,25 +105,65 @@ def members_of(source: Path) -> Iterator[list[ArchiveMember | Refused]]:
         yield entries
 
 
-def members_of_bytes(content: bytes) -> list[ArchiveMember | Refused]:
-    """Return the files of a zip inside another one.
+def members_of_bytes(content: bytes) -> list[Member]:
+    """Return everything in a zip inside another one.
 
     Raises:
-        ValueError: the content is not a zip.
+        Unreadable: the content is not a zip, or holds too many files.
     """
+    for mark, kind in _KINDS.items():
+        if content.startswith(mark):
+            raise Unreadable(text("is not a zip archive but {kind}, which is not unpacked here", kind=kind))
+    if content.count(_ENTRY_MARK) > MAX_FILES:  # before zipfile makes an object of each
+        raise Unreadable(_too_many(content.count(_ENTRY_MARK)))
     try:
         return list(_of_zip(zipfile.ZipFile(io.BytesIO(content))))
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+    except Unreadable:
+        raise
+    except Exception as error:  # names, sizes and extra fields that zipfile does not expect raise what they like
         raise Unreadable(text("incomplete zip archive ({error})", error=error)) from error
 
 
-def _of_folder(folder: Path) -> Iterator[ArchiveMember | Refused]:
-    for path in sorted(folder.rglob("*")):
-        name = PurePosixPath(path.relative_to(folder).as_posix())
-        if path.is_symlink():
-            yield Refused(printable(str(name)), text("is a link"))
-        elif path.is_file() and not _is_litter(name):
-            yield ArchiveMember(name, lambda path=path: _bytes_of(path))  # type: ignore[misc]
+def _of_folder(folder: Path) -> Iterator[Member]:
+    failed: list[OSError] = []
+    for place, folders, files in os.walk(folder, onerror=failed.append):
+        here = PurePosixPath(Path(place).relative_to(folder).as_posix())
+        if not folders and not files and here.parts:
+            yield LeftOver(f"{printable(str(here))}/", text("an empty folder"))
+        for name in sorted(folders):
+            if is_litter(here / name):
+                folders.remove(name)
+                yield _litter(here / name)
+            elif Path(place, name).is_symlink():
+                yield Refused(printable(str(here / name)), text("is a link"))
+        folders.sort()
+        for name in sorted(files):
+            yield _of_file(here / name, Path(place, name))
+    for error in failed:
+        yield _unread(folder, error)
+
+
+def _unread(folder: Path, error: OSError) -> Refused:
+    """Return what stands for a folder that cannot be listed."""
+    try:
+        path = Path(os.fsdecode(error.filename)).relative_to(folder).as_posix()
+    except ValueError:
+        path = str(error.filename)
+    return Refused(printable(path), text("cannot be read: {reason}", reason=error.strerror))
+
+
+def _of_file(name: PurePosixPath, path: Path) -> Member:
+    if is_litter(name):
+        return _litter(name)
+    try:
+        state = path.lstat()
+    except OSError as error:
+        return Refused(printable(str(name)), text("cannot be read: {reason}", reason=error.strerror))
+    if stat.S_ISLNK(state.st_mode):
+        return Refused(printable(str(name)), text("is a link"))
+    if not stat.S_ISREG(state.st_mode):
+        return Refused(printable(str(name)), text("is not a regular file"))
+    return ArchiveMember(name, state.st_size, lambda: _bytes_of(path))
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -108,41 +175,68 @@ def _bytes_of(path: Path) -> bytes:
         raise Unreadable(text("cannot be read: {reason}", reason=error.strerror)) from error
 
 
-def _of_zip(archive: zipfile.ZipFile) -> Iterator[ArchiveMember | Refused]:
-    files = [info for info in archive.infolist() if not info.is_dir()]
+def _of_zip(archive: zipfile.ZipFile) -> Iterator[Member]:
+    named = [(_name_of(info), info) for info in archive.infolist()]
+    files = [(name, info) for name, info in named if not name.endswith("/")]
     if len(files) > MAX_FILES:
-        raise Unreadable(text("it holds {count} files, but may hold at most {most}", count=len(files), most=MAX_FILES))
-    total, last = 0, {_name_of(info): info for info in files}
-    for info in files:
-        name = _name_of(info)
+        raise Unreadable(_too_many(len(files)))
+    total, last, litter = 0, dict(files), set[PurePosixPath]()
+    yield from _empty_folders([name for name, _ in named])
+    for name, info in files:
         reason = _reason_against(name, info)
         if reason is None and last[name] is not info:
             reason = text("a later file of the same name in the archive counts instead")
         total += info.file_size
         if reason is None and total > MAX_TOTAL_BYTES:
             reason = text("all files together unpack to more than {size} GB", size=MAX_TOTAL_BYTES >> 30)
-        if reason is not None:
+        if is_litter(PurePosixPath(name)):
+            litter.add(_litter_root(PurePosixPath(name)))
+        elif reason is not None:
             yield Refused(printable(name), reason)
-        elif not _is_litter(PurePosixPath(name)):
-            yield ArchiveMember(PurePosixPath(name), lambda info=info: _unpacked(archive, info))  # type: ignore[misc]
+        else:
+            path = PurePosixPath(name)
+            yield ArchiveMember(path, info.compress_size, lambda info=info: _unpacked(archive, info))  # type: ignore[misc]
+    yield from (_litter(path) for path in sorted(litter))
+
+
+def _too_many(count: int) -> Text:
+    return text("it holds {count} files, but may hold at most {most}", count=count, most=MAX_FILES)
+
+
+def _empty_folders(names: Iterable[str]) -> Iterator[LeftOver]:
+    """Give the folders of a zip with nothing in them, each once."""
+    folders = {name for name in names if name.endswith("/") and name.strip("/") and name.count("/") < _MAX_LEVELS}
+    filled: set[str] = set()
+    for name in (name for name in names if name.count("/") < _MAX_LEVELS):
+        place = name.rstrip("/").rpartition("/")[0]
+        while place and f"{place}/" not in filled:
+            filled.add(f"{place}/")
+            place = place.rpartition("/")[0]
+    for folder in sorted(folders - filled):
+        if not is_litter(PurePosixPath(folder)):
+            yield LeftOver(printable(folder), text("an empty folder"))
 
 
 def _name_of(info: zipfile.ZipInfo) -> str:
-    """Return the name as it was meant: old zips hold bytes in some encoding, which Python reads as code page 437."""
-    if info.flag_bits & _UTF8_NAMES or info.filename.isascii():
-        return info.filename
-    raw = info.filename.encode("cp437", "replace")
-    for encoding in ("utf-8", "gb18030"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return info.filename
+    """Return the name as it was meant, with slashes.
+
+    Old zips hold bytes in some encoding, which Python reads as code page 437; some programs write backslashes.
+    """
+    name = info.filename
+    if not (info.flag_bits & _UTF8_NAMES or name.isascii()):
+        raw = name.encode("cp437", "replace")
+        for encoding in ("utf-8", "gb18030"):
+            try:
+                name = raw.decode(encoding)
+                break
+            except UnicodeDecodeError:
+                continue
+    return name.replace("\\", "/")
 
 
 def _reason_against(name: str, info: zipfile.ZipInfo) -> Text | None:
-    parts = name.replace("\\", "/").split("/")
-    if name.startswith(("/", "\\")) or ".." in parts or (len(name) > 1 and name[1] == ":"):
+    parts = name.split("/")
+    if name.startswith("/") or ".." in parts or (len(name) > 1 and name[1] == ":"):
         return text("its path points outside the archive")
     if "\0" in name or not all(parts):
         return text("its name is damaged")
@@ -170,6 +264,20 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     return content
 
 
-def _is_litter(path: PurePosixPath) -> bool:
-    """Return whether an operating system left this file behind, not the student."""
-    return any(part.startswith(".") or part in ("__MACOSX", "__pycache__", "Thumbs.db") for part in path.parts)
+def is_litter(path: PurePosixPath) -> bool:
+    """Return whether an operating system or a program left this file behind, not the student."""
+    return any(_is_litter_name(part) for part in path.parts)
+
+
+def _is_litter_name(name: str) -> bool:
+    return (name.startswith(".") and name != "..") or name in ("__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini")
+
+
+def _litter_root(path: PurePosixPath) -> PurePosixPath:
+    """Return the hidden file, or the outermost hidden folder that it lies in."""
+    depth = next(depth for depth, part in enumerate(path.parts) if _is_litter_name(part))
+    return PurePosixPath(*path.parts[: depth + 1])
+
+
+def _litter(path: PurePosixPath) -> LeftOver:
+    return LeftOver(printable(str(path)), text("hidden, or left behind by a program"))

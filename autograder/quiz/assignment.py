@@ -340,6 +340,7 @@ def _settings(quiz: Quiz) -> Mapping[str, Any]:
         "schema": 1,
         "title": {"zh": quiz.title.zh, "en": quiz.title.en},
         "language": quiz.language,
+        **({"due": quiz.due.isoformat(" ", "minutes")} if quiz.due else {}),
         "exercises": {
             notebook.exercise_name(question): {
                 "title": {"zh": (title := notebook.title_of(question)).zh, "en": title.en},

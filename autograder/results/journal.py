@@ -7,12 +7,11 @@ drops the rest of it. At the end one step replaces the file by the same reports 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gc
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from pydantic import ValidationError
 
@@ -44,7 +43,7 @@ class Journal:
                 )
             ) from error
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._file)
         except OSError:
             self._file.close()
             raise UsageError(
@@ -124,6 +123,13 @@ def read(path: Path) -> Iterator[GradeReport]:
     except OSError as error:
         raise UsageError(text("{path}: cannot be read: {reason}", path=path, reason=error.strerror)) from error
     yield from reports.values()
+
+
+def _lock(file: BinaryIO) -> None:
+    """Lock a file for this process; OSError if another has it."""
+    import fcntl  # not there on Windows, where reports are read but none is made
+
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _whole_lines(path: Path, lines: Iterable[bytes]) -> tuple[dict[Key, GradeReport], int]:

@@ -21,11 +21,21 @@ from autograder.base.errors import StudentException
 from autograder.base.i18n import Text, same, text
 from autograder.course.submission import tell_label
 from autograder.rubric.classification import diagnosis
+from autograder.rubric.closeness import are_close
 from autograder.sandbox.tracing import Use, plain
 from autograder.student.calls import describe, last_call, values_are_hidden
 
 if TYPE_CHECKING:
     from autograder.results.grade_report import Diagnosis
+
+
+ACTIVATIONS = tuple(name for name in torch.nn.modules.activation.__all__ if name not in ("Sigmoid", "Tanh"))
+"""For `assert_written_without`: the activations of torch, but for two that are functions of mathematics anyway.
+
+With the right settings many of them are one another: softplus with a large beta is relu, and so is silu.
+"""
+LOSSES = tuple(torch.nn.modules.loss.__all__)
+"""For `assert_written_without`: the losses of torch. One with a margin takes the maximum of 0 and something."""
 
 
 @runtime_checkable
@@ -111,7 +121,8 @@ def assert_written_without(
     Args:
         function: the student's function.
         names: of functions, operations or classes. Case and underscores do not matter, and a longer name counts:
-            ``"softmax"`` means ``Softmax2d``, ``log_softmax`` and attention, which is a softmax inside, too.
+            ``"softmax"`` means ``Softmax2d``, ``log_softmax`` and attention, which is a softmax inside, too. The first
+            is what the function should be; `ACTIVATIONS` and `LOSSES` are whole kinds that may do the same.
         arguments: what it is called with: a tuple, or a list of tuples for several calls, as the other criteria have
             them. A function may do something else for other shapes.
         most: so many items of an iterator that it returns are taken; what it does for later ones is not seen.
@@ -148,6 +159,8 @@ def _ready_made(name: str, names: Sequence[str], uses: Sequence[Use]) -> CheckFa
     ran = use.operation.removeprefix("aten::") if named else names[0]  # attention, say, has a softmax inside
     place = tell_label(use.label)
     said = {"name": name, "used": same(use.expression), "ran": same(ran), "place": place, "line": use.line}
+    if named and plain(names[0]) not in plain(ran):
+        return CheckFailed(_as_good_as(use, said | {"asked": names[0]}), finding=f"`{name}` is another ready-made one")
     if not use.label:
         words = text("`{name}` runs `{ran}`, which you should write yourself here", **said)
     elif not use.expression:
@@ -160,6 +173,21 @@ def _ready_made(name: str, names: Sequence[str], uses: Sequence[Use]) -> CheckFa
             **said,
         )
     return CheckFailed(words, finding=f"`{name}` is ready-made")
+
+
+def _as_good_as(use: Use, said: Mapping[str, Any]) -> Text:
+    """Say that something else than what was to be written is no less ready-made."""
+    if not use.label:
+        return text(
+            "`{name}` runs `{ran}`, which is no less ready-made than `{asked}`; you should write it yourself here",
+            **said,
+        )
+    used = use.expression or said["ran"]
+    return text(
+        "`{name}` uses `{used}` ({place}, line {line}), which is no less ready-made than `{asked}`; "
+        "you should write it yourself here",
+        **{**said, "used": used},
+    )
 
 
 def assert_tensor(value: Any, *, name: str | None = None) -> torch.Tensor:
@@ -284,10 +312,8 @@ def assert_close(
         return
     if wanted.is_floating_point() and bool(torch.isfinite(wanted).all()):
         assert_finite(tensor, name=name, expected=wanted)
-    try:
-        torch.testing.assert_close(tensor.detach(), wanted.detach(), rtol=rtol, atol=atol)
-    except AssertionError:
-        raise CheckFailed(_after_call(_difference(tensor, wanted, name)), actual=tensor, expected=wanted) from None
+    if not are_close(tensor.detach(), wanted.detach(), rtol=rtol, atol=atol):
+        raise CheckFailed(_after_call(_difference(tensor, wanted, name)), actual=tensor, expected=wanted)
 
 
 def assert_gradient(

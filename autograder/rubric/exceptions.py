@@ -14,6 +14,7 @@ import torch
 from autograder.base.errors import StudentException
 from autograder.base.i18n import Text, text
 from autograder.results.grade_report import Diagnosis
+from autograder.rubric.sizes import words_with_sizes
 
 
 class _Cause(NamedTuple):
@@ -49,8 +50,13 @@ def cause_of(error: StudentException) -> Diagnosis | None:
             and cause.message.search(error.message)
             and (cause.line is None or any(map(cause.line.search, error.lines if cause.outer else error.lines[-1:])))
         ):
-            return Diagnosis(id=cause.id, text=cause.words)
+            return Diagnosis(id=cause.id, text=words_with_sizes(cause.id, error.message) or cause.words)
     return None
+
+
+def is_of_an_exception(diagnosis: Diagnosis | None) -> bool:
+    """Is it the cause of an exception, which leaves no doubt?"""
+    return diagnosis is not None and diagnosis.id in _IDS
 
 
 _OF_TENSORS = "|".join(sorted({*dir(torch.Tensor)} - {*dir(object), "add"}))
@@ -253,6 +259,15 @@ _CAUSES = (
         text("`reshape` and `view` keep the number of elements; the sizes asked for have another product."),
     ),
     _Cause(
+        "nothing-to-join",
+        ("RuntimeError", "ValueError"),
+        re.compile(r"expects a non-empty TensorList|expected a non-empty list of Tensors"),
+        text(
+            "`torch.stack` and `torch.cat` refuse an empty list. Ask first whether there is anything in it, and return "
+            "what is right for nothing."
+        ),
+    ),
+    _Cause(
         "not-equal-to-concatenate",
         ("RuntimeError",),
         re.compile(
@@ -375,7 +390,7 @@ _CAUSES = (
         ),
         text(
             "A plain Python number stands where a tensor is needed. Keep the tensor (no `.item()`, `float()` "
-            "or `int()` before), or make one with `torch.tensor`."
+            "or `int()` before), or make one with `torch.tensor`. Where nothing is added up, `sum()` is a plain 0, too."
         ),
     ),
     _Cause(
@@ -542,3 +557,5 @@ _CAUSES = (
         ),
     ),
 )
+
+_IDS = frozenset(cause.id for cause in _CAUSES)

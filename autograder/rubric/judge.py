@@ -145,10 +145,19 @@ class Judge:
             self._differences[function] = difference(asked.function, asked.parameters())
         return self._differences[function]
 
-    def tells_first(self, exercise: str, function: str) -> bool:
-        """Is this the first time that something is told about a function in an exercise?"""
-        is_first = (exercise, function) not in self._told
-        self._told.add((exercise, function))
+    @property
+    def student_in_order(self) -> Student:
+        """The submission's functions, which get their arguments in their own order where it was found to be another."""
+        from autograder.rubric.signatures import ANOTHER_ORDER
+
+        assert self.student is not None
+        is_other = any(found is not None and found[1] is ANOTHER_ORDER for found in self._differences.values())
+        return self.student.reordered() if is_other else self.student
+
+    def tells_first(self, exercise: str, what: str) -> bool:
+        """Is this the first time that something is told in an exercise, about a function or a limit?"""
+        is_first = (exercise, what) not in self._told
+        self._told.add((exercise, what))
         return is_first
 
     def seed_criterion(self, judged: Criterion) -> None:

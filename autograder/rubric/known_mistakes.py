@@ -4,7 +4,8 @@ The mutants of ``mutants.yaml`` are edits of the reference, so they may run in t
 it can be the answer: the criteria that it names have all failed. What is looked for, and in which order:
 
 1. one mutant under which every criterion finds the same: the same message, up to rounding, and the same values;
-2. a few mutants, each of which does the same where it fails and passes everywhere else: one mistake per criterion;
+2. a few mutants, each of which does the same where it fails and passes everywhere else: one mistake per criterion,
+   but for criteria that failed by an exception whose cause is certain;
 3. two mutants whose edits, both made, do the same.
 
 Where an exercise has a probe, what that returns must be the same, and of criteria that depend on chance only the
@@ -26,8 +27,10 @@ from autograder.base.i18n import Text, text
 from autograder.course.mutants import Mutant
 from autograder.results.grade_report import CAUSES, CriterionResult, Diagnosis
 from autograder.rubric.criteria import Criterion, is_named
+from autograder.rubric.exceptions import is_of_an_exception
 from autograder.rubric.findings import Finding
 from autograder.rubric.loop_budget import TooManyRounds
+from autograder.rubric.signatures import besides, is_of_the_signature
 from autograder.rubric.versions import Edits, Versions, name_of
 
 if TYPE_CHECKING:
@@ -39,10 +42,8 @@ MAX_PAIRS = 30
 """So many pairs of mutants are tried: it bounds what a submission costs that fails everything."""
 MAX_BROKEN = 3
 """Where more exercises have not passed, only single mutants are looked for: that is many times cheaper."""
-DRAWS = 3
-"""So often a version draws its own random numbers, to see what depends on them."""
-OF_THE_SIGNATURE = frozenset({"another-number-of-parameters", "parameters-in-another-order"})
-"""Causes that lie in the function itself, whatever else has failed; see `signatures`."""
+DRAWS = 12
+"""So often at most a version draws its own random numbers, to see what depends on them."""
 NOT_WRITTEN = "NotImplementedError"
 NOT_PROBED = ("StudentCrash", "StudentError", "StudentTimeout", "BadReply")
 """How findings begin after which nothing more is asked: it is missing, or does not return."""
@@ -55,10 +56,11 @@ class Observed:
     Args:
         exercise: its name.
         tried: the criteria that were tried, those that failed first: they tell mutants apart soonest.
-        failed: the ids of those that failed, in the order of the rubric.
+        failed: the ids of those that failed, in the order of the rubric, and not only by the order of parameters.
         not_passed: these, and those that were not tried.
         findings: what the criteria found.
         probe: what the probe of the exercise found, where there is one.
+        certain: those of them whose exception leaves no doubt about its cause; no mutant has to explain them.
         is_alone: few other exercises have failed, so that more than single mutants may be looked for.
     """
 
@@ -68,6 +70,7 @@ class Observed:
     not_passed: tuple[str, ...]
     findings: Mapping[str, Finding]
     probe: Finding | None
+    certain: frozenset[str]
     is_alone: bool
 
     def allows(self, mutant: Mutant) -> bool:
@@ -78,10 +81,17 @@ class Observed:
 
 @dataclass(frozen=True)
 class Cause:
-    """A mistake, shown at the first failed criterion that it explains; several mutants that cannot be told apart."""
+    """A mistake, shown at the first failed criterion that it explains; several mutants that cannot be told apart.
+
+    Args:
+        criterion: where it is shown.
+        mutants: what it can be.
+        explains: the failed criteria that it explains.
+    """
 
     criterion: str
     mutants: tuple[Mutant, ...]
+    explains: tuple[str, ...]
 
 
 class KnownMistakes:
@@ -112,7 +122,7 @@ class KnownMistakes:
                 ]
                 failed = [finding for finding in found if finding.words]
                 if failed and not any(f.words.startswith((NOT_WRITTEN, *NOT_PROBED)) for f in failed) and judge.student:
-                    judge.probed[exercise] = self.versions.probe(exercise, judge.student)
+                    judge.probed[exercise] = self.versions.probe(exercise, judge.student_in_order)
 
     def _observed(
         self, exercise: str, results: Mapping[str, CriterionResult], findings: Mapping[str, Finding]
@@ -120,7 +130,7 @@ class KnownMistakes:
         """What was found in an exercise; None where that cannot be compared."""
         criteria = [c for c in self._judge.criteria if c.exercise == exercise]
         tried = [c for c in criteria if c.id in findings]
-        failed = [c.id for c in criteria if results[c.id].outcome == "failed"]
+        failed = [c.id for c in criteria if results[c.id].outcome == "failed" and findings[c.id].words]
         if not failed or any(results[c.id].outcome == "error" for c in criteria):
             return None
         if not all(c.id in self._judge.plain_tests for c in tried):
@@ -132,7 +142,8 @@ class KnownMistakes:
         not_passed = tuple(c.id for c in criteria if results[c.id].outcome != "passed")
         broken = {c.exercise for c in self._judge.criteria if results[c.id].outcome != "passed"}
         is_alone = len(broken) <= MAX_BROKEN
-        return Observed(exercise, tuple(tried), tuple(failed), not_passed, findings, probe, is_alone)
+        certain = frozenset(i for i in failed if is_of_an_exception(results[i].diagnosis))
+        return Observed(exercise, tuple(tried), tuple(failed), not_passed, findings, probe, certain, is_alone)
 
     # -- what is said --------------------------------------------------------------------------------------------------
 
@@ -182,7 +193,8 @@ class KnownMistakes:
             return None
         relation = named[observed.failed[0]].diagnosis
         if relation is None or any(len(cause.mutants) == 1 for cause in causes):
-            _write(named, observed, {cause.criterion: _one_of(cause.mutants) for cause in causes})
+            kept = {i: named[i].diagnosis for i in observed.certain if not any(i in c.explains for c in causes)}
+            _write(named, observed, {**kept, **{cause.criterion: _one_of(cause.mutants) for cause in causes}})
         return _joined(context, tuple(cause.mutants[0] for cause in causes))
 
     # -- what is looked for --------------------------------------------------------------------------------------------
@@ -193,7 +205,8 @@ class KnownMistakes:
             found = [m for m in candidates if self._agrees_in_any_order((*context, m), base, observed)]
             if found:
                 found = _distinct(found)
-                return [Cause(observed.failed[0], tuple(found))] if len(found) <= MAX_CAUSES else []
+                everything = Cause(observed.failed[0], tuple(found), observed.failed)
+                return [everything] if len(found) <= MAX_CAUSES else []
         if not observed.is_alone:
             return []
         return self._independent(observed, candidates, context) or self._combined(observed, candidates, context)
@@ -231,9 +244,12 @@ class KnownMistakes:
             explained = {m.id: self._explained((*context, m), observed) for m in alike}
             most = max(map(len, explained.values()), default=0)
             found = tuple(_distinct(m for m in alike if len(explained[m.id]) == most))
+            if not most and first.id in observed.certain and (causes or not observed.certain.issuperset(left)):
+                left.remove(first.id)
+                continue
             if not most or len(found) > MAX_CAUSES:
                 return []
-            causes.append(Cause(first.id, found))
+            causes.append(Cause(first.id, found, tuple(explained[found[0].id])))
             left = [c for c in left if c not in explained[found[0].id]]
         return [] if left else causes
 
@@ -244,6 +260,8 @@ class KnownMistakes:
             if self._same(edits, judged, observed):
                 if judged.id in observed.failed:
                     explained.append(judged.id)
+            elif judged.id in observed.certain:
+                continue  # the exception came before whatever else there is to find
             elif judged.id not in observed.failed or self.versions.finding(edits, judged).words:
                 return []
         if observed.probe is not None:
@@ -275,8 +293,8 @@ class KnownMistakes:
         rest.sort(key=observed.failed.index)
         second = next((c for c in (*rest, *observed.failed) if c != first.id), first.id)
         if second == first.id:
-            return [Cause(first.id, (one,))]
-        return [Cause(first.id, (one,)), Cause(second, (other,))]
+            return [Cause(first.id, (one,), observed.failed)]
+        return [Cause(first.id, (one,), observed.failed), Cause(second, (other,), observed.failed)]
 
     # -- what is compared ----------------------------------------------------------------------------------------------
 
@@ -307,8 +325,14 @@ class KnownMistakes:
 
     def _can_be_chance(self, edits: Edits, judged: Criterion, other: Finding) -> bool:
         """Does what a criterion finds in a version depend on what the version draws, and can it come to this?"""
-        draws = [self.versions.finding(edits, judged, draw=draw) for draw in range(DRAWS)]
-        return not all(draw.agrees(draws[0]) for draw in draws) and any(draw.resembles(other) for draw in draws)
+        first = self.versions.finding(edits, judged)
+        varies, comes_to_this = False, first.resembles(other)
+        for draw in range(1, DRAWS):
+            found = self.versions.finding(edits, judged, draw=draw)
+            varies, comes_to_this = varies or not found.agrees(first), comes_to_this or found.resembles(other)
+            if varies and comes_to_this:
+                return True
+        return False
 
     def _is_deadly(self, edits: Edits) -> bool:
         return name_of(edits) in self.deadly or any(version.id in self.deadly for version in edits)
@@ -318,17 +342,18 @@ def _joined(one: Edits, other: Edits) -> Edits:
     return (*one, *(version for version in other if version not in one))
 
 
-def _write(named: dict[str, CriterionResult], observed: Observed, causes: Mapping[str, Diagnosis]) -> None:
+def _write(named: dict[str, CriterionResult], observed: Observed, causes: Mapping[str, Diagnosis | None]) -> None:
     """Put the causes into the results; what was guessed at the other criteria of the exercise goes."""
     for criterion in observed.failed:
-        named[criterion] = named[criterion].model_copy(update={"diagnosis": causes.get(criterion)})
+        diagnosis = besides(named[criterion].diagnosis, causes.get(criterion))
+        named[criterion] = named[criterion].model_copy(update={"diagnosis": diagnosis})
 
 
 def _drop_consequences(named: dict[str, CriterionResult], observed: Observed) -> None:
     """Say nothing of what the mistake of another exercise may look like in this one."""
     for criterion in observed.failed:
         diagnosis = named[criterion].diagnosis
-        if diagnosis is not None and diagnosis.id not in OF_THE_SIGNATURE:
+        if diagnosis is not None and not is_of_the_signature(diagnosis):
             named[criterion] = named[criterion].model_copy(update={"diagnosis": None})
 
 

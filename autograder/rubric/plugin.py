@@ -150,22 +150,26 @@ def _as_report(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestRep
 
 def _record(judge: Judge, judged: Criterion, error: BaseException | None) -> None:
     """Record a criterion's finding and verdict."""
-    from autograder.rubric.findings import Finding
-
-    try:
-        judge.findings[judged.id] = Finding.of(error)
-    except Exception:  # noqa: BLE001 -- what cannot be compared is not diagnosed; the verdict does not depend on it
-        judge.findings[judged.id] = Finding(type(error).__name__)
+    _note_finding(judge, judged, error)
     if error is None:
         judge.record_passed(judged)
         return
     outcome, message, diagnosis = _verdict(judge, judged, error)
     if outcome == "failed":
         message, diagnosis = _with_signatures(judge, judged, error, message, diagnosis)
-    judge.record(judged, outcome, message, diagnosis, hint=outcome == "failed" and _can_be_helped(error))
+    judge.record(judged, outcome, message, diagnosis, hint=outcome == "failed" and _is_about_an_answer(error))
 
 
-def _can_be_helped(error: BaseException) -> bool:
+def _note_finding(judge: Judge, judged: Criterion, error: BaseException | None) -> None:
+    from autograder.rubric.findings import Finding
+
+    try:
+        judge.findings[judged.id] = Finding.of(error)
+    except Exception:  # noqa: BLE001 -- what cannot be compared is not diagnosed; the verdict does not depend on it
+        judge.findings[judged.id] = Finding(type(error).__name__)
+
+
+def _is_about_an_answer(error: BaseException) -> bool:
     """A hint is about an answer; one that is missing, or that never comes, is not answered yet."""
     return not isinstance(error, StudentError) or (
         isinstance(error, StudentException) and not isinstance(error, NotWritten)
@@ -175,7 +179,8 @@ def _can_be_helped(error: BaseException) -> bool:
 def _with_signatures(
     judge: Judge, judged: Criterion, error: BaseException, message: Text, diagnosis: Diagnosis | None
 ) -> tuple[Text, Diagnosis | None]:
-    """Where the function called last takes other parameters than asked, say so once; nothing else is its cause then."""
+    """Where the function called last takes other parameters than asked, say so once; then what else is wrong."""
+    from autograder.rubric.signatures import ANOTHER_ORDER, besides
     from autograder.student.calls import failed_call
 
     name, _ = failed_call()
@@ -184,10 +189,39 @@ def _with_signatures(
     found = judge.difference(name)
     if found is None:
         return message, diagnosis
-    if not judge.tells_first(judged.exercise, name):
-        return message, None
     words, cause = found
-    return words + same("\n") + message, cause
+    is_first = judge.tells_first(judged.exercise, name)
+    first = (words + same("\n") + message, cause) if is_first else (message, None)
+    if cause is not ANOTHER_ORDER or judged.id not in judge.plain_tests or not _is_about_an_answer(error):
+        return first
+    message, second = _in_order(judge, judged)
+    return (first[0] + same("\n") + message, besides(cause, second)) if is_first else (message, second)
+
+
+def _in_order(judge: Judge, judged: Criterion) -> tuple[Text, Diagnosis | None]:
+    """Try a criterion again with the arguments in the student's order: what would be wrong in the order asked?
+
+    What it finds then is its finding from here on. It stays failed.
+    """
+    assert judge.student is not None
+    judge.seed_criterion(judged)
+    error = _tried(judge, judged, judge.student.reordered())
+    _note_finding(judge, judged, error)
+    if error is None:
+        return text("With the parameters in the order asked, this would be met."), None
+    _, message, diagnosis = _verdict(judge, judged, error)
+    return text("With the parameters in the order asked: {message}", message=message), diagnosis
+
+
+def _with_limit_once(judge: Judge, judged: Criterion, error: StudentException) -> Text:
+    """The words of an exception; a limit that an exercise has named already is only referred to."""
+    if error.limit is None or judge.tells_first(judged.exercise, error.limit.en):
+        return error.text
+    refers = text("the same limit as above")
+    return Text(
+        en=error.text.en.removesuffix(error.limit.en) + refers.en,
+        zh=error.text.zh.removesuffix(error.limit.zh) + refers.zh,
+    )
 
 
 def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Outcome, Text, Diagnosis | None]:
@@ -206,7 +240,7 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
     if isinstance(error, StudentException):
         from autograder.rubric.exceptions import cause_of
 
-        return "failed", error.text, cause_of(error)
+        return "failed", _with_limit_once(judge, judged, error), cause_of(error)
     if isinstance(error, StudentError):
         return "failed", error.text, None
     if isinstance(error, pytest.skip.Exception):
@@ -268,14 +302,18 @@ def _call_plainly(judge: Judge, judged: Criterion) -> None:
         return
     judge.seed_criterion(judged)
     assert judge.student is not None
-    error: BaseException | None = None
+    _record(judge, judged, _tried(judge, judged, judge.student))
+
+
+def _tried(judge: Judge, judged: Criterion, student: Student) -> BaseException | None:
+    """Call a criterion's plain test on these functions and return what it raises."""
     try:
-        judge.call(judged, judge.student)
+        judge.call(judged, student)
     except (pytest.exit.Exception, KeyboardInterrupt):
         raise
     except BaseException as raised:  # noqa: BLE001 -- pytest catches as much: its own outcomes are no `Exception`
-        error = raised
-    _record(judge, judged, error)
+        return raised
+    return None
 
 
 def _plain_test(item: pytest.Item) -> PlainTest | None:

@@ -7,6 +7,16 @@ from autograder.course.settings import Function
 from autograder.results.grade_report import Diagnosis
 from autograder.student.functions import Parameters
 
+ANOTHER_NUMBER = Diagnosis(
+    id="another-number-of-parameters",
+    text=text("The function has another number of parameters than asked. It must take exactly those."),
+)
+ANOTHER_ORDER = Diagnosis(
+    id="parameters-in-another-order",
+    text=text("The parameters stand in another order than asked. Arguments are passed by position."),
+)
+_BESIDES = "+"
+
 
 def difference(asked: Function, own: Parameters | None) -> tuple[Text, Diagnosis] | None:
     """Compare what a function takes with what is asked: both signatures in words, and what is wrong.
@@ -25,18 +35,27 @@ def difference(asked: Function, own: Parameters | None) -> tuple[Text, Diagnosis
     if own is None:
         return None
     if own.required > asked.required or (len(own.names) < len(asked.parameters) and not own.more):
-        cause = Diagnosis(
-            id="another-number-of-parameters",
-            text=text("The function has another number of parameters than asked. It must take exactly those."),
-        )
+        cause = ANOTHER_NUMBER
     elif _is_in_another_order(asked.parameters, own.names):
-        cause = Diagnosis(
-            id="parameters-in-another-order",
-            text=text("The parameters stand in another order than asked. Arguments are passed by position."),
-        )
+        cause = ANOTHER_ORDER
     else:
         return None
     return text("asked is {asked}; yours takes {own}", asked=asked, own=_shown(own)), cause
+
+
+def is_of_the_signature(diagnosis: Diagnosis | None) -> bool:
+    """Does the cause lie in the function's first line, whatever else is wrong?"""
+    return diagnosis is not None and diagnosis.id.partition(_BESIDES)[0] in (ANOTHER_NUMBER.id, ANOTHER_ORDER.id)
+
+
+def besides(diagnosis: Diagnosis | None, other: Diagnosis | None) -> Diagnosis | None:
+    """Return another cause, after the order of the parameters where that is named already."""
+    if diagnosis is None or diagnosis.id.partition(_BESIDES)[0] != ANOTHER_ORDER.id:
+        return other
+    if other is None:
+        return ANOTHER_ORDER
+    words = text("{cause} Besides: {other}", cause=ANOTHER_ORDER.text, other=other.text)
+    return Diagnosis(id=ANOTHER_ORDER.id + _BESIDES + other.id, text=words)
 
 
 def _is_in_another_order(asked: tuple[str, ...], own: tuple[str, ...]) -> bool:

@@ -19,12 +19,12 @@ def begin() -> None:
     _pending.clear()
 
 
-def add(what: str, name: str = "") -> None:
-    """Note something, once, with the cell and line that asked for it."""
-    key = what, name[:_LONGEST]
+def add(what: str, name: str = "", *, once: bool = False) -> None:
+    """Note something, once a name or only once, with the cell and line that asked for it."""
+    key = what, "" if once else name[:_LONGEST]
     if key not in _noted and len(_noted) < _MOST:
         _noted[key] = _place()
-        _pending.append([*key, *_noted[key]])
+        _pending.append([what, name[:_LONGEST], *_noted[key]])
 
 
 def take() -> list[list[str | int]]:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from autograder.sandbox import notes
+from autograder.sandbox import commands, notes
 from autograder.sandbox.magic_results import Captured, Handle, Ignored, Lines, Measurement, Settings
 
 _TIMING = {
@@ -168,6 +168,7 @@ class Shell:
             return self._capture(line, self._program(cell, caller))
         if magic_name in ("writefile", "file"):
             return self._write_file(line, cell)
+        _note_command(commands.missed_of_cell(magic_name, line, cell))
         return self._program(cell, caller)() if magic_name in _TIMING else None
 
     def _line_magic(self, name: str, line: str, caller: types.FrameType) -> Any:
@@ -292,23 +293,17 @@ class Shell:
         """``!command``: no program is started; a folder can be made without one."""
         with contextlib.suppress(ValueError):
             words = shlex.split(command)
-            if words[:1] == ["mkdir"]:
-                self._mkdir(" ".join(words[1:]))
+            if words[:1] == ["mkdir"] and not _FOR_A_SHELL.search(command):
+                return self._mkdir(" ".join(words[1:]))
+        return _note_command(commands.missed(command))
 
     def getoutput(self, command: str, *_: Any, **__: Any) -> Lines:
         """``!command`` that is assigned: nothing, but for ``pwd``, ``ls``, ``echo`` and ``cat`` on their own."""
-        with contextlib.suppress(ValueError, OSError):
+        with contextlib.suppress(ValueError):
             words = [word for word in shlex.split(self._expanded(command)) if not word.startswith("-")]
-            if _FOR_A_SHELL.search(command):
-                return Lines()
-            if words[:1] == ["echo"]:
-                return Lines(" ".join(words[1:]).split("\n"))
-            if words[:1] == ["cat"]:
-                return Lines(line for name in words[1:] for line in Path(name).read_text(encoding="utf-8").splitlines())
-            if words == ["pwd"]:
-                return Lines([str(Path.cwd())])
-            if words[:1] == ["ls"]:
-                return Lines(_listed(words[1:] or ["."]))
+            if not _FOR_A_SHELL.search(command) and (found := _shown_by(words)) is not None:
+                return found
+        _note_command(commands.missed(command, is_read=True))
         return Lines()
 
     def _expanded(self, command: str) -> str:
@@ -379,6 +374,28 @@ def _number(words: str | None, default: int) -> int:
         return int(words) if words else default
     except ValueError:
         return default
+
+
+def _note_command(program: str) -> None:
+    if program:
+        notes.add("command", program, once=True)
+
+
+def _shown_by(words: list[str]) -> Lines | None:
+    """What a simple command prints, of those that can be had without a program; nothing of files that are not there."""
+    with contextlib.suppress(OSError):
+        match words:
+            case ["echo", *rest]:
+                return Lines(" ".join(rest).split("\n"))
+            case ["cat", *names]:
+                return Lines(line for name in names for line in Path(name).read_text(encoding="utf-8").splitlines())
+            case ["pwd"]:
+                return Lines([str(Path.cwd())])
+            case ["ls", *names]:
+                return Lines(_listed(names or ["."]))
+            case _:
+                return None
+    return Lines()
 
 
 def _listed(names: list[str]) -> list[str]:

@@ -1,7 +1,8 @@
 """What libraries and notebooks find instead of things that a process without a kernel has not: put in place once.
 
 `get_ipython` by import, wherever a library asks for it; `display` and `clear_output`; a shell for those that want to
-set it up; progress bars where tqdm is not installed; a `DataLoader` without worker processes. IPython is not imported
+set it up; progress bars where tqdm is not installed; a `DataLoader` without worker processes; an `os.system` that
+notes what it cannot start. IPython is not imported
 for this: what is not there yet will find ours. For processes of ours only, never for a student's own Jupyter.
 """
 
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from typing import Any, Self
 
-from autograder.sandbox import notes
+from autograder.sandbox import commands, notes
 from autograder.sandbox.shell import Shell
 
 _QUESTION = "IPython.core.getipython"
@@ -35,6 +36,7 @@ def put_in_place() -> None:
     _adapt_ipython()
     _adapt_loader()
     _adapt_event_loop()
+    _adapt_system()
     if importlib.util.find_spec("tqdm") is None:
         _add_progress_bars()
 
@@ -108,6 +110,21 @@ def _adapt_loader() -> None:
 
     _get_iterator.original = original  # type: ignore[attr-defined]
     loaders.DataLoader._get_iterator = _get_iterator
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+
+
+def _adapt_system() -> None:
+    """`os.system` cannot start a program, and says so by no more than a number that few look at."""
+    original = os.system
+
+    def system(command: Any) -> int:
+        if program := commands.missed(os.fsdecode(command)):
+            notes.add("command", program, once=True)
+        return original(command)
+
+    os.system = system
 
 
 # -- asyncio -----------------------------------------------------------------------------------------------------------

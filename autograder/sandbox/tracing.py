@@ -12,13 +12,14 @@ student who means to can disturb it; `README.md` says what that is worth to them
 from __future__ import annotations
 
 import ast
+import cProfile
 import inspect
 import linecache
 import re
 import sys
 import sysconfig
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -39,13 +40,16 @@ MAX_SHOWN = 80
 _FUSED: Mapping[str, tuple[str, ...]] = {
     # attention is a softmax of products, in one kernel; torch's encoder layer holds an attention
     "softmax": ("softmin", "attention", "transformer_encoder"),
-    # its activation is relu unless gelu is asked for; torch's encoder layer has the same choice
-    "relu": ("addmm_activation", "transformer_encoder"),
+    # its activation is relu unless gelu is asked for; what oneDNN fuses and torch's encoder layer have the same choice
+    "relu": ("addmm_activation", "linear_pointwise", "convolution_pointwise", "transformer_encoder"),
 }
 """What computes a watched operation inside one operation of its own, without its name."""
 
 _DISTURBING = frozenset({"setprofile", "getprofile", "start_new_thread", "start_joinable_thread"})
 """Functions that end the record, look for it or leave it; code that has nothing to hide calls none of them itself."""
+
+_set_profile, _get_profile = sys.setprofile, sys.getprofile
+_PROFILER: Any = cProfile.Profile.__base__
 
 _INNER_MODULE = re.compile(r"\._C\b|\._(?:special|nn|ops)\b|(?<=\.nn)\.modules\.\w+")
 
@@ -97,21 +101,20 @@ class Recorder:
 
     def __enter__(self) -> Self:
         self._outside = sys._getframe(1)
-        self._before = sys.getprofile(), threading.getprofile(), torch._C._len_torch_dispatch_stack()
+        self._before = threading.getprofile(), torch._C._len_torch_dispatch_stack()
         self._operations = _operations(self)
         self._operations.__enter__()
         threading.setprofile(self._in_new_thread)
-        sys.setprofile(self._on_event)
+        self._profile = _OneProfile(self._on_event)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        profile = sys.getprofile()
-        sys.setprofile(None)
+        was_kept = self._profile.end()
         of_threads, modes = threading.getprofile(), torch._C._len_torch_dispatch_stack()
-        before, of_threads_before, modes_before = self._before
-        if profile != self._on_event or of_threads != self._in_new_thread or modes != modes_before + 1:
+        of_threads_before, modes_before = self._before
+        if not was_kept or of_threads != self._in_new_thread or modes != modes_before + 1:
             self._disturbed = True
         while torch._C._len_torch_dispatch_stack() > modes_before + 1:  # left behind by the function
             torch._C._pop_torch_dispatch_stack(None)
@@ -119,7 +122,6 @@ class Recorder:
             torch._C._push_on_torch_dispatch_stack(self._operations)
         self._operations.__exit__(kind, error, traceback)
         threading.setprofile(of_threads_before)
-        sys.setprofile(before)
 
     # -- what is reported ----------------------------------------------------------------------------------------------
 
@@ -148,7 +150,7 @@ class Recorder:
     def _in_new_thread(self, frame: FrameType, event: str, function: Any) -> None:
         """Record a new thread from its first event on, like the one that started it, until it ends."""
         _operations(self).__enter__()
-        sys.setprofile(self._on_event)
+        _set_profile(self._on_event)
         self._on_event(frame, event, function)
 
     # -- what is kept --------------------------------------------------------------------------------------------------
@@ -175,6 +177,55 @@ class Recorder:
         else:
             file = frame.f_code.co_filename
             self._uses[Use(operation[:200], file[:200], frame.f_lineno or 0, _expression(frame)[:MAX_SHOWN])] = None
+
+
+class _OneProfile:
+    """The profile of this thread, for which Python has room once.
+
+    Code that measures or follows itself is no less honest for that. Until the end its own profiles come to nothing:
+    `sys.setprofile` only remembers, and a profiler of `cProfile` counts no more than that it was there.
+    """
+
+    def __init__(self, profile: Callable[[FrameType, str, Any], None]) -> None:
+        self._profile, self._before = profile, _get_profile()
+        self._theirs: Any = None
+        stand_ins = {
+            (sys, "setprofile"): self._set,
+            (sys, "getprofile"): lambda: self._theirs,
+            (cProfile.Profile, "enable"): lambda profiler, *_, **__: self._enable(profiler),
+            (cProfile.Profile, "disable"): lambda _: None,
+        }
+        self._own = [(owner, name, vars(owner).get(name)) for owner, name in stand_ins]
+        for (owner, name), stand_in in stand_ins.items():
+            setattr(owner, name, stand_in)
+        _set_profile(profile)
+
+    def end(self) -> bool:
+        """Put everything back, and say whether the profile was in force until now."""
+        was_kept = _get_profile() == self._profile
+        _set_profile(None)
+        for owner, name, value in self._own:
+            if value is not None:
+                setattr(owner, name, value)
+            elif name in vars(owner):
+                delattr(owner, name)
+        if isinstance(self._before, _PROFILER):
+            self._before.enable()  # it is no function that could be set
+        else:
+            _set_profile(self._before)
+        return was_kept
+
+    def _set(self, function: Any) -> None:
+        if sys._getframe(1).f_code.co_filename == threading.__file__:  # a new thread begins with the profile of threads
+            _set_profile(function)
+        else:
+            self._theirs = function
+
+    def _enable(self, profiler: Any) -> None:
+        """Let it count its own end: what shows a profile cannot show an empty one."""
+        _PROFILER.enable(profiler)
+        _PROFILER.disable(profiler)
+        _set_profile(self._profile)
 
 
 class _Operations(TorchDispatchMode):

@@ -24,11 +24,13 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
+
+from autograder.sandbox import bounds
 
 MAX_HEADER = 1 << 20
 MAX_BODY = 64 << 20
@@ -64,6 +66,7 @@ _KEYS = (str, int, float, bool, tuple, type(None))
 _to_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _from_json = json.JSONDecoder().decode
 
+_Value = TypeVar("_Value")
 Tree = Any
 Hook = Callable[[Any], Tree]
 
@@ -127,7 +130,7 @@ class Encoder:
         if isinstance(value, torch.Tensor):
             return {"t": self.add(value)}
         if type(value) is int:
-            return value if -(1 << 63) <= value < 1 << 63 else {"i": hex(value)}
+            return value if -(1 << 63) <= value < 1 << 63 else {"i": _hexadecimal(value)}
         if type(value) is float:
             return value if math.isfinite(value) else {"f": repr(value)}
         return self._encode_container(value, depth)
@@ -147,6 +150,8 @@ class Encoder:
         if type(value) is slice:
             return {"s": inner([value.start, value.stop, value.step])}
         if type(value) is range:
+            if bounds.count(value) > bounds.MAX_RANGE:
+                raise WireError(f"a range of more than {bounds.MAX_RANGE} numbers cannot be sent")
             return {"r": [value.start, value.stop, value.step]}
         return self._encode_array(value, depth)
 
@@ -160,6 +165,12 @@ class Encoder:
         if self._hook is not None:
             return self._hook(value)
         raise WireError(f"a {type(value).__name__} cannot be sent")
+
+
+def _hexadecimal(value: int) -> str:
+    if value.bit_length() > bounds.MAX_INT_BITS:
+        raise WireError(f"an integer of more than {bounds.MAX_INT_BITS} binary digits cannot be sent")
+    return hex(value)
 
 
 def _sendable_items(value: dict[Any, Any]) -> list[tuple[Any, Any]]:
@@ -189,6 +200,8 @@ class Decoder:
     def __init__(self, tensors: list[torch.Tensor], hook: Callable[[str, Tree], Any] | None = None) -> None:
         self.tensors = tensors
         self._hook = hook
+        self._weight, self._numbers = 0, 0  # of the tensors named, in the ranges
+        self._hashable: list[Any] = []  # all values whose hash a peer can choose
 
     def decode(self, tree: Tree) -> Any:
         """Return the value of a tree.
@@ -197,7 +210,9 @@ class Decoder:
             WireError: the tree is not one that `Encoder` makes.
         """
         try:
-            return self._decode(tree, 0)
+            value = self._decode(tree, 0)
+            self._refuse_equal_hashes(self._hashable)
+            return value
         except WireError:
             raise
         except (TypeError, ValueError, KeyError, IndexError, OverflowError, AttributeError, RuntimeError) as error:
@@ -219,16 +234,17 @@ class Decoder:
 
     def _decode_container(self, tag: str, values: list[Any]) -> Any:
         if tag == "u":
-            return tuple(values)
+            return self._noted(tuple(values))
         if tag == "g":
             return (value for value in values)  # a generator, for code that asks what it was given
         if tag == "s":
-            return slice(*values)
+            return self._noted(slice(*values))
         if tag == "c":
-            return complex(*values)
-        if len(values) > MAX_DICT:  # keys can be made to collide
+            return self._noted(complex(*values))
+        if len(values) > MAX_DICT:
             raise WireError("malformed dictionary")
-        return {self._key(key): value for key, value in values}
+        self._refuse_equal_hashes([self._key(key) for key, _ in values])
+        return dict(values)
 
     def _decode_scalar(self, tag: str, inner: Tree) -> Any:
         if tag in ("t", "n"):
@@ -236,12 +252,12 @@ class Decoder:
             return tensor if tag == "t" else tensor.numpy()
         if tag == "f" and inner in ("nan", "inf", "-inf"):
             return float(inner)
-        if tag == "i" and isinstance(inner, str) and len(inner) < 10_000:
-            return int(inner, 16)
+        if tag == "i" and isinstance(inner, str) and len(inner) <= bounds.MAX_INT_BITS // 4 + len("-0x"):
+            return self._noted(int(inner, 16))
         if tag == "d":
             return _DTYPES[inner]
         if tag == "r" and all(type(i) is int for i in inner):
-            return range(*inner)
+            return self._range(range(*inner))
         if self._hook is not None:
             return self._hook(tag, inner)
         raise WireError(f"unknown tag {tag[:20]!r}")
@@ -249,7 +265,26 @@ class Decoder:
     def _tensor(self, index: Any) -> torch.Tensor:
         if type(index) is not int or not 0 <= index < len(self.tensors):
             raise WireError("malformed tensor index")
-        return self.tensors[index]
+        tensor = self.tensors[index]
+        self._weight += bounds.weight(tensor)
+        if self._weight > bounds.MAX_NAMED:
+            raise WireError(f"more than {bounds.MAX_NAMED >> 20} MB of tensors, counted wherever they stand")
+        return tensor
+
+    def _range(self, numbers: range) -> range:
+        self._numbers += bounds.count(numbers)
+        if self._numbers > bounds.MAX_RANGE:
+            raise WireError(f"ranges of more than {bounds.MAX_RANGE} numbers")
+        return self._noted(numbers)
+
+    def _noted(self, value: _Value) -> _Value:
+        self._hashable.append(value)
+        return value
+
+    @staticmethod
+    def _refuse_equal_hashes(values: Sequence[Any]) -> None:
+        if bounds.share_hashes(values):
+            raise WireError("too many different values of one hash")
 
     @staticmethod
     def _list(inner: Tree) -> list[Any]:
@@ -318,9 +353,12 @@ class Connection:
         """Wait until something arrives or the deadline has passed; True where it has."""
         if self._ahead or self.deadline is None:
             return False
+        left = max(0.0, self.deadline - time.monotonic())
+        if not hasattr(select, "poll"):  # on Windows, where `select` takes any number of a socket
+            return not select.select([self.socket], [], [], left)[0]
         poll = select.poll()
         poll.register(self.socket, select.POLLIN)
-        return not poll.poll(max(0, math.ceil((self.deadline - time.monotonic()) * 1000)))
+        return not poll.poll(math.ceil(left * 1000))
 
     def receive(self) -> tuple[dict[str, Any], list[Received]]:
         """Receive one frame.
@@ -388,6 +426,8 @@ def pack(message: Mapping[str, object], tensors: list[torch.Tensor]) -> bytes:
         if tensor.dtype not in _DTYPE_NAMES:
             raise WireError(f"a tensor of {tensor.dtype} cannot be sent")
         count = tensor.numel() * tensor.element_size()
+        if not bounds.is_walkable(tensor.shape):
+            raise WireError(f"a tensor of shape {tuple(tensor.shape)} cannot be sent")
         size += count + -count % _PADDING
         if size > MAX_BODY or len(tensors) > MAX_TENSORS:
             raise WireError(f"more than {MAX_BODY >> 20} MB of tensors cannot be sent")
@@ -448,6 +488,8 @@ def _entry(entry: Any) -> tuple[str, list[int], bool, bool, int]:
             raise WireError("malformed shape")
     except (TypeError, ValueError, KeyError):
         raise WireError("malformed table of tensors") from None
+    if not bounds.is_walkable(shape):
+        raise WireError("malformed shape")
     if type(size) is not int or size != math.prod(shape) * item:
         raise WireError("a tensor's shape and size disagree")
     return name, shape, requires_grad is True, is_leaf is True, size

@@ -39,7 +39,7 @@ def student_exception(function: str, failure: Failure) -> StudentException:
     # a limit of ours that was reached is the cause, and the text names it
     message = failure.message if failure.limit is None else ""
     lines = tuple(source for _, _, _, source in _own_frames(failure)[-_LINES_OF_A_CAUSE:])
-    return StudentException(tell_failure(failure), kind=failure.kind, message=message, lines=lines)
+    return StudentException(tell_failure(failure), kind=failure.kind, message=message, lines=lines, limit=failure.limit)
 
 
 def _own_frames(failure: Failure) -> list[tuple[str, int, str, str]]:

@@ -8,6 +8,7 @@ does not declare as changed in place is frozen, and a change is noted instead of
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from inspect import Parameter, Signature
 from typing import Any, NamedTuple, Protocol
 
@@ -79,22 +80,35 @@ class Runner(Protocol):
 class Student:
     """The functions of one submission, as attributes."""
 
-    def __init__(self, functions: Mapping[str, Function], runner: Runner, source: Source | None = None) -> None:
-        self._functions, self._runner, self._source = functions, runner, source
+    def __init__(
+        self,
+        functions: Mapping[str, Function],
+        runner: Runner,
+        source: Source | None = None,
+        *,
+        reordered: bool = False,
+    ) -> None:
+        self._functions, self._runner, self._source, self._reordered = functions, runner, source, reordered
+
+    def reordered(self) -> Student:
+        """Return the same functions, which get their arguments in the order that the names of their parameters have."""
+        return Student(self._functions, self._runner, self._source, reordered=True)
 
     def __getattr__(self, name: str) -> StudentFunction:
         if name not in self._functions:
             raise AttributeError(
                 f"assignment.yaml declares no function {name!r}; there are: {', '.join(self._functions)}"
             )
-        return StudentFunction(self._functions[name], self._runner, self._source)
+        return StudentFunction(self._functions[name], self._runner, self._source, reordered=self._reordered)
 
 
 class StudentFunction:
     """One function; arguments may be given by the names in ``assignment.yaml``, whatever the student calls them."""
 
-    def __init__(self, function: Function, runner: Runner, source: Source | None = None) -> None:
-        self.function, self.runner, self._source = function, runner, source
+    def __init__(
+        self, function: Function, runner: Runner, source: Source | None = None, *, reordered: bool = False
+    ) -> None:
+        self.function, self.runner, self._source, self._reordered = function, runner, source, reordered
         self.__name__ = function.name
 
     @property
@@ -112,7 +126,7 @@ class StudentFunction:
         """
         in_order = _in_order(self.function, tuple(arguments), {})
         self._remember(in_order)
-        uses = self.runner.record(self.function, in_order, names, exact=exact, most=most)
+        uses = self.runner.record(*self._passed(in_order), names, exact=exact, most=most)
         if uses is None or self._source is None or all(use.label for use in uses):
             return uses
         label, line = self._source.find_definition(self.function.name) or ("", 0)
@@ -145,9 +159,17 @@ class StudentFunction:
     def _call(self, most: int | None, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
         arguments = _in_order(self.function, positional, named)
         call = self._remember(arguments)
-        result, changed = self.runner.call(self.function, arguments, most=most)
+        result, changed = self.runner.call(*self._passed(arguments), most=most)
         call.changed = changed  # the runner's own list: while an iterator is advanced it may grow
         return result
+
+    def _passed(self, arguments: list[Any]) -> tuple[Function, list[Any]]:
+        """Return what is called and the arguments in the order in which they are passed."""
+        return (
+            _in_own_order(self.function, self.parameters(), arguments)
+            if self._reordered
+            else (self.function, arguments)
+        )
 
     def _remember(self, arguments: list[Any]) -> Call:
         call = Call(self.function.name, tuple(zip(self.function.parameters, arguments, strict=False)))
@@ -167,3 +189,16 @@ def _in_order(function: Function, positional: tuple[Any, ...], named: dict[str, 
     if missing := [name for name in names[: max(count, function.required)] if name not in given]:
         raise TypeError(f"{function}: {missing[0]} is missing")
     return [given[name] for name in names[:count]]
+
+
+def _in_own_order(asked: Function, own: Parameters | None, arguments: list[Any]) -> tuple[Function, list[Any]]:
+    """Declaration and arguments in the order of a student's function, which its parameters of the same names tell.
+
+    The others keep theirs. Where arguments are left out, or the number is another one, nothing is moved.
+    """
+    if own is None or own.more or not len(own.names) == len(asked.parameters) == len(arguments):
+        return asked, arguments
+    others = iter([place for place, name in enumerate(asked.parameters) if name not in own.names])
+    places = [asked.parameters.index(name) if name in asked.parameters else next(others) for name in own.names]
+    names = tuple(asked.parameters[place] for place in places)
+    return replace(asked, parameters=names), [arguments[place] for place in places]

@@ -20,12 +20,13 @@ import torch
 from autograder.base.errors import StudentCrash, StudentError, StudentTimeout
 from autograder.base.i18n import Text, same, text
 from autograder.course.settings import Limits
-from autograder.course.submission import Cell
+from autograder.course.submission import Cell, tell_label
 from autograder.results.grade_report import Problem
 from autograder.sandbox.cells import Failure
-from autograder.sandbox.process import Callback, WorkerProcess, Zygote
+from autograder.sandbox.process import Callback, WorkerProcess, Workers
 from autograder.sandbox.protocol import CellRequest, FinishRequest, Request, Result, StartRequest
 from autograder.sandbox.wire import Received, WireError
+from autograder.student.calls import values_are_hidden
 from autograder.student.failures import student_exception, tell_failure, tell_frames, unparsed_function
 from autograder.student.limits import Room, limit_of, passed_over
 from autograder.student.unparsed import Unparsed
@@ -51,6 +52,8 @@ _MALFORMED = (
     MemoryError,
     WireError,
 )
+_ENDED = text("the code's process ended: it called exit, crashed Python, or used more memory or CPU time than it may")
+"""How it ended is left out where the inputs are hidden: the code could have chosen the way by what it was given."""
 _USING = ("call", "record", "next", "take", "get", "iter", "vjp")
 """Requests that run a student's function; only they use up a seed, which loading the cells again leaves alone."""
 
@@ -59,7 +62,7 @@ class Host:
     """One submission and the worker it runs in now.
 
     Args:
-        zygote: forks its workers.
+        workers: makes its worker, and another one where that has ended.
         cells: the submission's code.
         functions: the exercise of each function the assignment declares.
         grade_ids: the exercise of each grade cell.
@@ -70,7 +73,7 @@ class Host:
 
     def __init__(
         self,
-        zygote: Zygote,
+        workers: Workers,
         cells: Sequence[Cell],
         *,
         functions: Mapping[str, str],
@@ -82,7 +85,7 @@ class Host:
         self.limits = limits
         self.defined: list[str] = []
         self.unparsed = Unparsed()
-        self._zygote, self._cells, self._functions, self._grade_ids = zygote, cells, dict(functions), grade_ids
+        self._workers, self._cells, self._functions, self._grade_ids = workers, cells, dict(functions), grade_ids
         self._load_seed, self._is_script = seed, is_script
         self._ends = time.monotonic() + limits.submission_s
         self._cells_end = time.monotonic() + limits.submission_s / 2  # the rest is for calling what they define
@@ -94,6 +97,7 @@ class Host:
         self._slow_cells: set[int] = set()  # which were interrupted, and would be again
         self._problems: dict[int, list[Problem]] = {}
         self._notes: dict[Text, Problem] = {}
+        self._limits_met: dict[Text, tuple[str, int]] = {}  # where each was met first
         self._has_flooded = False
         self._seed: int | None = None
         self._released: list[int] = []  # sent to the worker with the next request
@@ -180,7 +184,11 @@ class Host:
         self.close()
         self._generation += 1
         self._released = []
-        self._worker = self._zygote.spawn()
+        begun = time.monotonic()
+        self._worker = self._workers.spawn()
+        waited = time.monotonic() - begun  # not the submission's time: where nothing can be forked it takes seconds
+        self._ends += waited
+        self._cells_end += waited
 
     # -- cells ---------------------------------------------------------------------------------------------------------
 
@@ -252,7 +260,7 @@ class Host:
             self._slow_cells.add(position)
             self._problems[position] = [_interruption(late, failures, cell)]
         else:
-            self._problems[position] = [_cell_problem(failure, cell) for failure in own]
+            self._problems[position] = [_cell_problem(self._with_limit_once(failure), cell) for failure in own]
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
@@ -279,7 +287,8 @@ class Host:
                 self._bad_functions.setdefault(name, []).append(error)
             if isinstance(error, StudentTimeout):
                 raise
-            raise StudentCrash(text("`{name}`: {reason}", name=name, reason=error.text)) from None
+            reason = _ENDED if values_are_hidden() else error.text
+            raise StudentCrash(text("`{name}`: {reason}", name=name, reason=reason)) from None
 
     def ask(
         self,
@@ -349,6 +358,18 @@ class Host:
         failure = Failure(str(kind)[:80], str(message)[:2000], shown)
         room = Room(self.limits.memory_mb, self.limits.scratch_mb)
         return replace(failure, limit=limit_of(failure, room, surroundings))
+
+    def _with_limit_once(self, failure: Failure) -> Failure:
+        """The failure of a cell, which refers to the place where its limit was met first, unless that is here."""
+        if failure.limit is None or not failure.frames:
+            return failure
+        here = failure.frames[0][:2]
+        label, line = self._limits_met.setdefault(failure.limit, here)
+        if (label, line) == here:
+            return failure
+        return replace(
+            failure, limit=text("the same limit as in {place}, line {line}", place=tell_label(label), line=line)
+        )
 
     def _take_notes(self, notes: object) -> None:
         """What the code asked for and did not get, each once."""

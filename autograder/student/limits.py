@@ -78,6 +78,12 @@ def passed_over(what: object, name: str) -> Text | None:
                 "num_workers: no other process can be started here, so the DataLoader loads in this one, as with "
                 "num_workers=0; the batches are the same. Nothing needs to be changed."
             )
+        case "command":
+            return text(
+                "commands are not run here: `{name}` did nothing, and what follows lacks its result. "
+                "If the code needs it, write it in Python.",
+                name=name,
+            )
         case "run":
             return text(
                 "%run {name} did nothing: only the notebook is read, not the files beside it; "

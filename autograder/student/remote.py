@@ -23,7 +23,7 @@ from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
 from autograder.sandbox import plain_functions
-from autograder.sandbox.process import Zygote
+from autograder.sandbox.process import Workers
 from autograder.sandbox.protocol import (
     CallbackReply,
     CallbackRequest,
@@ -55,7 +55,7 @@ class RemoteRunner:
 
     def __init__(
         self,
-        zygote: Zygote,
+        workers: Workers,
         cells: Sequence[Cell],
         *,
         functions: Mapping[str, str],
@@ -65,7 +65,7 @@ class RemoteRunner:
         is_script: bool = False,
     ) -> None:
         self.host = Host(
-            zygote, cells, functions=functions, grade_ids=grade_ids, limits=limits, seed=seed, is_script=is_script
+            workers, cells, functions=functions, grade_ids=grade_ids, limits=limits, seed=seed, is_script=is_script
         )
         self._noted: dict[str, Problem] = {}  # by function, the first problem it had
 

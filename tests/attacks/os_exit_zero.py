@@ -1,7 +1,7 @@
 """Ends its process with the exit code of success in the middle of a call.
 
 honest: linreg
-says: ended its own process (exit code 0)
+says: ended its own process
 """
 
 # %% squared_loss

@@ -262,7 +262,7 @@ def test_check_of_an_unreadable_file_says_why_and_exits_with_1(course, tmp_path)
     (folder / "mine.ipynb").write_text("")
     printed, errors = autograder("check", "mine.ipynb", cwd=folder, code=1)
     assert printed.splitlines()[-1] == "mine.ipynb 是空的"
-    assert errors == ""
+    assert errors in ("", "正在检查 mine.ipynb ...\n")  # the second where torch takes its time
 
 
 def test_doctor_tries_a_student_process(course):

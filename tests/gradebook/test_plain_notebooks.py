@@ -1,5 +1,13 @@
 """Notebooks without a rubric: what works in Jupyter works confined, in a folder that bears the assignment's name."""
 
+import contextlib
+import os
+import signal
+import tempfile
+import threading
+import time
+from pathlib import Path
+
 import jupyter_cells as cells
 import pytest
 import tiny_course as tiny
@@ -138,3 +146,71 @@ def test_nothing_is_left_of_the_one_before(ours, tmp_path):
     ours.run(first, tmp_path / "same")
     ours.run(second, tmp_path / "same")
     assert second.cells[0].outputs[0].data["text/plain"] == "[]"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        "open(f'{n}', 'w').close()",
+        "os.mkdir(f'{n}')",
+        "os.symlink('nowhere', f'{n}')",
+        "os.makedirs(f'{n % 20}', 0o700, exist_ok=True); open(f'{n % 20}/{n}', 'w').close()",
+    ],
+    ids=["files", "folders", "links", "files in folders"],
+)
+def test_files_without_number_are_stopped_and_harm_nobody(ours, outcome, tmp_path, make):
+    """An empty file takes no room, but a file system has only so many."""
+    endless = f"import os\nfor n in range(3_000_000):\n    {make}"
+    began = time.monotonic()
+    assert errors(outcome(endless, "4"))
+    assert time.monotonic() - began < 60
+    notebook = from_dict(tiny.notebook("import os\nos.listdir()"))
+    (tmp_path / "next").mkdir()
+    ours.run(notebook, tmp_path / "next")
+    assert notebook.cells[0].outputs[0].data["text/plain"] == "[]"
+
+
+@pytest.fixture
+def open_folder():
+    """One that every user may write to; pytest's own lets nobody in."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
+
+
+def test_a_folder_that_may_not_be_listed_hides_nothing(open_folder):
+    """A grader who is not root has the same rights as the code."""
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            if os.getuid() == 0:
+                os.setuid(65534)
+            folder = open_folder / "folder"
+            (folder / "locked" / "inner").mkdir(parents=True)
+            assert not runner._is_too_much(folder)
+            (folder / "locked" / "file").write_text("hidden")
+            (folder / "locked").chmod(0o300)
+            assert runner._is_too_much(folder)
+            (folder / "locked").chmod(0)
+            runner._empty(folder)
+            assert not any(folder.iterdir())
+            os._exit(0)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("during", [False, True], ids=["between", "during"])
+def test_a_zygote_that_is_killed_is_replaced(tmp_path, during):
+    with runner.NotebookRunner(10) as ours:
+
+        def kill():
+            os.kill(ours._zygote.pid, signal.SIGKILL)
+
+        timer = threading.Timer(0.5, kill)
+        timer.start() if during else kill()
+        notebook = from_dict(tiny.notebook("import time\ntime.sleep(1)", "1 + 1"))
+        (tmp_path / "week").mkdir()
+        ours.run(notebook, tmp_path / "week")
+        timer.cancel()
+        assert notebook.cells[1].outputs[0].data["text/plain"] == "2"
+        assert errors(cell.outputs for cell in notebook.cells) == []

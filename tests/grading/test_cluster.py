@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 import tiny_course as tiny
+from dask_processes import ENDS_SOON, Processes, command, grade, results
 from distributed import Client
 from process_tree import adopting, still_alive
 
@@ -25,7 +25,6 @@ pytestmark = [
     pytest.mark.skipif(not confine.is_available(), reason="this machine has no Landlock"),
 ]
 
-ENDS_SOON = 30
 SLOW = "import torch\nfor _ in range(150): torch.randn(200, 200) @ torch.randn(200, 200)"
 ANSWERS = {
     "right": tiny.answers(),
@@ -59,47 +58,6 @@ def slow_course(tmp_path_factory):
     return course
 
 
-class Processes:
-    """A scheduler and Dask workers of this machine, each in a process of its own."""
-
-    def __init__(self, folder, **environment):
-        self._environment = os.environ | environment
-        self._folder, self._file = folder, folder / "scheduler.json"
-        self._started = []
-        self.scheduler = self._start(
-            "scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(self._file)
-        )
-        self.address = json.loads(self._wait_for_file())["address"]
-
-    def add_worker(self, *before):
-        return self._start(
-            "worker", self.address, "--nthreads", "1", "--no-nanny", "--host", "127.0.0.1", before=before
-        )
-
-    def _start(self, kind, *options, before=()):
-        command = [*before, sys.executable, "-m", "dask", kind, "--no-dashboard", *options]
-        with (self._folder / f"{kind}.log").open("a") as log:
-            self._started.append(
-                subprocess.Popen(command, cwd=self._folder, env=self._environment, stdout=log, stderr=log)
-            )
-        return self._started[-1]
-
-    def end(self):
-        """The workers first: each says good-bye to the scheduler."""
-        for process in reversed(self._started):
-            process.terminate()
-            process.wait(ENDS_SOON)
-
-    def _wait_for_file(self):
-        ends = time.monotonic() + ENDS_SOON
-        while time.monotonic() < ends:
-            with contextlib.suppress(OSError, ValueError):
-                json.loads(content := self._file.read_text())
-                return content
-            self.scheduler.poll()
-        raise AssertionError((self._folder / "scheduler.log").read_text())
-
-
 @pytest.fixture
 def processes(tmp_path, request):
     with adopting() as descendants:
@@ -108,30 +66,6 @@ def processes(tmp_path, request):
         started = descendants()
         processes.end()
         assert still_alive(started, ENDS_SOON) == []
-
-
-def command(course, out, *options):
-    return [
-        sys.executable,
-        "-m",
-        "autograder",
-        "grade",
-        "--course",
-        course.root,
-        "--out",
-        out,
-        "--no-gradebook",
-        *options,
-    ]
-
-
-def grade(course, out, *options):
-    done = subprocess.run(command(course, out, *options), capture_output=True, text=True)
-    return done.returncode, done.stderr
-
-
-def results(out):
-    return {r.student: r.model_copy(update={"duration_s": 0.0}).to_json() for r in read(out)}
 
 
 @pytest.fixture(scope="module")

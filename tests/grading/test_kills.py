@@ -140,3 +140,33 @@ def test_a_worker_that_is_killed_costs_no_other_submission_anything(course, undi
     found = results(out)
     assert set(found) == set(undisturbed)
     assert sum(found[student] != undisturbed[student] for student in undisturbed) <= killed
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("when", [[0], [3], [2, 5, 8]], ids=["before the first", "once", "again and again"])
+def test_a_zygote_that_is_killed_is_replaced_in_the_same_run(course, undisturbed, tmp_path, jobs, when):
+    """All zygotes at once: those of the sessions and the one that they were copied from."""
+    out = tmp_path / "results.jsonl"
+    with adopting() as descendants:
+        process, killed = start(course, out, jobs), 0
+        for after in when:
+            killed += kill_all(process, out, "zygote", after)
+        assert process.wait() == 0
+        assert still_alive(descendants()) == []
+    assert killed >= len(when)
+    assert results(out) == undisturbed
+
+
+def kill_all(process, out, kind, after):
+    """Kill all processes of a kind once so many reports are there; return how many there were."""
+    while process.poll() is None:
+        found = candidates(psutil.Process(process.pid), kind) if lines(out) >= after else []
+        if found and (lines(out) or any(one.name() == "worker" for one in found[0].children(recursive=True))):
+            for victim in found:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    victim.kill()
+            psutil.wait_procs(found, timeout=10)
+            return len(found)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.01)
+    return 0

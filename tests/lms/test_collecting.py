@@ -8,13 +8,14 @@ import sys
 import time
 import zipfile
 
+import downloads
 import pytest
 import tiny_course as tiny
 
 from autograder.base.errors import UsageError
 from autograder.course.jobs import find_jobs
 from autograder.course.submission import read
-from autograder.lms import archives, collecting
+from autograder.lms import archives, contents
 from autograder.lms.collecting import collect
 
 NOTEBOOK = json.dumps(tiny.answers())
@@ -208,8 +209,8 @@ def test_a_zip_in_the_zip_is_unpacked_once(tmp_path, submitted):
     assert reasons(collection) == {
         "doejane_101_9001_hw.zip: ../../evil.py": "its path points outside the archive",
         "li_102_9002_hw.zip": "incomplete zip archive (File is not a zip file)",
-        "li_102": "handed in no file that can be collected",
     }
+    assert collection.not_taken == ["li_102"]
 
 
 def link(name, target):
@@ -238,18 +239,18 @@ def test_zip_bombs_are_not_unpacked(tmp_path, submitted, monkeypatch):
     collection = collect(zip_of(tmp_path / "a.zip", files), submitted, "tiny")
     assert "times its size: a zip bomb" in reasons(collection)["bob/hw.ipynb"]
     monkeypatch.setattr(archives, "MAX_FILE_BYTES", 100)
-    collection = collect(zip_of(tmp_path / "b.zip", {"eve/a.txt": "1" * 99, "eve/b.txt": "1" * 101}), submitted, "tiny")
+    collection = collect(zip_of(tmp_path / "b.zip", {"eve/a.py": "1" * 99, "eve/b.txt": "1" * 101}), submitted, "tiny")
     assert reasons(collection) == {"eve/b.txt": "unpacks to more than 0 MB"}
     monkeypatch.setattr(archives, "MAX_TOTAL_BYTES", 150)
-    collection = collect(zip_of(tmp_path / "c.zip", {"fay/a.txt": "1" * 99, "fay/b.txt": "1" * 99}), submitted, "tiny")
+    collection = collect(zip_of(tmp_path / "c.zip", {"fay/a.py": "1" * 99, "fay/b.txt": "1" * 99}), submitted, "tiny")
     assert list(reasons(collection)) == ["fay/b.txt"]
-    monkeypatch.setattr(collecting, "MAX_STUDENT_BYTES", 120)  # inside a student's own zip, too
-    inner = zip_of(tmp_path / "d.zip", {"a.txt": "1" * 70, "b.txt": "1" * 70}).read_bytes()
+    monkeypatch.setattr(contents, "MAX_BYTES", 120)  # inside a student's own zip, too
+    inner = zip_of(tmp_path / "d.zip", {"a.py": "1" * 70, "b.txt": "1" * 70}).read_bytes()
     monkeypatch.setattr(archives, "MAX_FILE_BYTES", 1000)
     monkeypatch.setattr(archives, "MAX_TOTAL_BYTES", 1000)
     collection = collect(zip_of(tmp_path / "e.zip", {"gil/hw.zip": inner}), submitted, "tiny")
     assert "all files of this student together are more than" in reasons(collection)["gil/hw.zip"]
-    assert names(submitted) == ["ann/tiny/tiny.ipynb", "eve/tiny/a.txt", "fay/tiny/a.txt"]
+    assert names(submitted) == ["ann/tiny/tiny.ipynb", "eve/tiny/tiny.py", "fay/tiny/tiny.py"]
 
 
 def test_a_damaged_file_costs_itself_only(tmp_path, submitted):
@@ -326,8 +327,27 @@ def test_the_command(tmp_path):
     assert "plain: 1 new; 1 not taken" in done.stdout
     done = autograder("collect", str(download), "--assignment", "tiny", "--json", cwd=course.root, code=1)
     assert json.loads(done.stdout)["collected"][0] | {"files": None} == {
-        "student": "ann", "files": None, "state": "same", "attempts": 1, "is_late": False,
+        "student": "ann", "files": None, "state": "same", "attempts": 1, "is_late": False, "sources": ["ann/[b]hw.ipynb"],
     }  # fmt: skip
     assert (
         "no such file" in autograder("collect", "nowhere.zip", "--assignment", "tiny", cwd=course.root, code=2).stderr
     )
+
+
+def test_the_command_prints_three_lists_and_json_holds_them(tmp_path):
+    course = tiny.make(tmp_path / "course")
+    download = str(downloads.SAMPLES["sakai"].write(tmp_path))
+    done = autograder("collect", download, "--assignment", "tiny", cwd=course.root, code=1)
+    assert "nothing was taken from these students (3): carl, dana, eve" in done.stderr
+    assert "eve: is named in HW1 (late)/grades.csv, but no file of theirs is there; not taken" in done.stderr
+    assert "left over (Sakai's own file): HW1 (late)/grades.csv" in done.stdout
+    assert "sakai: 2 new; 3 not taken; 5 left over" in done.stdout
+    done = autograder("collect", download, "--assignment", "tiny", "--lang", "zh", cwd=course.root, code=1)
+    assert "以下 3 名学生没有收到任何作业：carl, dana, eve" in done.stderr
+    assert "sakai：2 相同；3 个未收；5 个其余" in done.stdout
+    done = autograder("collect", download, "--assignment", "tiny", "--json", cwd=course.root, code=1)
+    document = json.loads(done.stdout)
+    assert document["not_taken"] == ["carl", "dana", "eve"]
+    assert {len(document[name]) for name in ("collected", "refused", "left_over")} == {2, 3, 5}
+    done = autograder("collect", download, "--assignment", "tiny", "--from", "moodle", cwd=course.root, code=1)
+    assert "moodle: nothing; 3 not taken; 6 left over" in done.stdout

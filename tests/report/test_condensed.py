@@ -94,11 +94,16 @@ def test_a_total_says_what_it_leaves_out():
 
 def test_the_last_line_names_what_to_mend_first():
     exercise = ExerciseResult.of("f", same("F"), (result("shape", title=OTHER), *CASES))
-    assert terminal.next_step([exercise], [], "en").plain == "✗ next: any size (3 of 4 cases) (f)"
+    assert terminal.next_step([exercise], [], "en").line.plain == "✗ next: any size (3 of 4 cases) (f)"
     broken = Problem.of("cell-error", same("code cell 2, line 1\n    x = (\nSyntaxError: '(' was never closed"), cell=2)
-    assert terminal.next_step([exercise], [broken], "en").plain == (
+    assert terminal.next_step([exercise], [broken], "en").line.plain == (
         "✗ code cell 2, line 1: SyntaxError: '(' was never closed"
     )
+    step = terminal.next_step([exercise], [], "en")
+    listed, below = rendered(terminal.criteria([exercise], "en", at_the_end=step.criterion)), rendered(step)
+    for words in step.explanation:
+        assert words in below and words not in listed
+    assert step.explanation and "see below" in listed
     met = ExerciseResult.of("f", same("F"), CASES[:1])
     assert terminal.next_step([met], [], "en") is None
 

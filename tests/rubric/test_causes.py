@@ -34,7 +34,21 @@ def test_most_wrong_versions_are_named(versions):
 
 
 @pytest.mark.slow
+def test_an_exception_whose_cause_is_certain_hides_no_other_mistake(versions):
+    for version in (v for v in versions if v.name == "empty_and_generator"):
+        assert version.named["clip_gradients.generator"] == "clip-uses-up-the-generator"
+        assert "clip_gradients.skips_none" in version.named
+
+
+@pytest.mark.slow
 def test_two_mistakes_are_named_each_at_its_criterion(versions):
     both = [v for v in versions if v.name == "graph_and_mode"]
     for version in both:
         assert set(version.named) == {"evaluate_accuracy.no_graph", "evaluate_accuracy.eval_mode"}
+
+
+@pytest.mark.slow
+def test_what_an_exception_hides_is_named_where_it_shows(versions):
+    for version in (v for v in versions if v.name.startswith("each_")):
+        assert version.named["clip_gradients.together"] == "clip-each-parameter"
+        assert version.named["clip_gradients.skips_none"] == "grad-is-none"

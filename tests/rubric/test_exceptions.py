@@ -19,6 +19,16 @@ def one(x): return x
 def single(x): return 1 if x > 0 else 2
 """
 
+SIZES = {
+    "X / X.sum(1)": "in dimension 1 the left tensor has 4 and the right one 3",
+    "row.add_(X)": "here (4), but together with the other one the result has the shape (3, 4)",
+    "X.expand(2, 4)": "of shape (3, 4) cannot be spread to (2, 4): only a dimension of size 1 can, and dimension 0",
+    "X @ Y": "(3, 4) @ (5, 2). The last dimension of the left factor, 4, must equal the first of the right one, 5",
+    "X.reshape(5, -1)": "the tensor has 12, which (5, -1) does not give",
+    "X.sum(2)": "There is no dimension 2 here: the tensor has those from -2 to 1",
+    "X[3]": "Index 3 lies past the end of dimension 0, which has size 3",
+}
+
 RAISED = {
     "norm = (w.grad ** 2).sum()": "grad-is-none",
     "w.grad.zero_()": "grad-is-none",
@@ -64,6 +74,9 @@ RAISED = {
     "X.reshape(5)": "reshape-of-another-size",
     "torch.stack([X, Y])": "not-equal-to-concatenate",
     "torch.cat([X, row])": "not-equal-to-concatenate",
+    "torch.stack([])": "nothing-to-join",
+    "torch.cat([])": "nothing-to-join",
+    "sum(x for x in []).sqrt()": "number-taken-for-a-tensor",
     "whole.mean()": "integers-where-floats-belong",
     "torch.softmax(whole, 0)": "integers-where-floats-belong",
     "X.T @ whole": "integers-where-floats-belong",
@@ -139,6 +152,17 @@ def test_an_exception_whose_cause_is_certain_gets_its_name(open_local, statement
     assert (cause and cause.id) == RAISED[statement], caught.value.text.en
     if cause is not None:
         assert cause.text.en != cause.text.zh
+
+
+@pytest.mark.parametrize(("statement", "words"), SIZES.items())
+def test_a_cause_names_the_sizes_that_torch_names(open_local, statement, words):
+    student = open_local(f"{HEAD}\ndef f():\n    {statement}\n")
+    with pytest.raises(StudentException) as caught:
+        student.f()
+    cause = cause_of(caught.value)
+    assert words in cause.text.en
+    assert not set("[]{}") & set(cause.text.en + cause.text.zh)
+    assert cause.text.en != cause.text.zh
 
 
 def test_the_cause_is_the_same_across_the_boundary(open_student):

@@ -1,9 +1,10 @@
 """Signatures: whose number or order of parameters is another one than asked, and whose only has other names."""
 
 import pytest
+import torch
 
 from autograder.course.settings import Function
-from autograder.rubric.signatures import difference
+from autograder.rubric.signatures import ANOTHER_NUMBER, ANOTHER_ORDER, besides, difference, is_of_the_signature
 from autograder.student.functions import Parameters
 
 ASKED = Function.parse("train(features, labels, lr, batch_size=1)")
@@ -38,3 +39,37 @@ def test_both_signatures_are_named_with_what_may_be_left_out():
 
 def test_a_function_whose_parameters_nobody_knows_is_not_compared():
     assert difference(ASKED, None) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "arguments", "got"),
+    [
+        ("def f(b, a, n): return (a, b, n)", (1, 2, 3), (1, 2, 3)),
+        ("def f(n, a, b): return (a, b, n)", (1, 2, 3), (1, 2, 3)),
+        ("def f(b, a, size): return (a, b, size)", (1, 2, 3), (1, 2, 3)),  # names of its own keep their places
+        ("def f(x, y, z): return (x, y, z)", (1, 2, 3), (1, 2, 3)),
+        ("def f(b, a, n=9): return (b, a, n)", (1, 2), (1, 2, 9)),  # what is left out has no place
+        ("def f(b, a, *rest): return (b, a, *rest)", (1, 2, 3), (1, 2, 3)),
+    ],
+)
+def test_arguments_are_passed_in_the_order_that_the_names_have(open_local, line, arguments, got):
+    student = open_local(line, declare=["f(a, b, n=9)"])
+    assert student.reordered().f(*arguments) == got
+
+
+def test_what_may_be_changed_follows_its_name(open_local):
+    student = open_local("def f(n, a): a += n", declare=["f(a, n)"], changes={"f": ["a"]}).reordered()
+    a = torch.ones(2)
+    student.f(a, 2)
+    assert torch.equal(a, torch.full((2,), 3.0))
+
+
+def test_a_second_cause_stands_behind_the_order_and_only_there():
+    second = ANOTHER_NUMBER.model_copy(update={"id": "second"})
+    assert besides(ANOTHER_ORDER, None) is ANOTHER_ORDER
+    assert besides(None, second) is second
+    assert besides(second, None) is None
+    assert besides(besides(ANOTHER_ORDER, None), second).id == "parameters-in-another-order+second"
+    assert besides(besides(ANOTHER_ORDER, second), second).id == "parameters-in-another-order+second"
+    assert is_of_the_signature(besides(ANOTHER_ORDER, second))
+    assert not is_of_the_signature(second)

@@ -1,5 +1,8 @@
 """`assert_written_without`: what runs decides, in a worker and in this process; the text decides nothing."""
 
+import cProfile
+import sys
+
 import pytest
 import torch
 
@@ -15,7 +18,7 @@ from autograder.student.local import LocalRunner
 from autograder.student.source_use import Source
 
 IMPORTS = """\
-import functools, operator, pydoc, sys, threading, _thread
+import cProfile, functools, gc, io, operator, profile, pstats, pydoc, sys, threading, _thread
 from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import nn
@@ -91,6 +94,15 @@ READY_MADE = {
         "class Rows(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, X): return X.softmax(1)\n"
         "    @staticmethod\n    def backward(ctx, g): return g\ndef softmax(X): return Rows.apply(X)"
     ),
+    "while the profile is another": (
+        "def softmax(X):\n    before = sys.getprofile()\n    sys.setprofile(None)\n    Y = X.softmax(1)\n"
+        "    sys.setprofile(before)\n    return Y"
+    ),
+    "while it is measured": "def softmax(X):\n    with cProfile.Profile():\n        return torch.softmax(X, 1)",
+    "measured by a decorator": (
+        "def measured(f):\n    def inside(*given):\n        return cProfile.Profile().runcall(f, *given)\n    return inside\n"
+        "@measured\ndef softmax(X): return F.softmax(X, 1)"
+    ),
     "for large inputs only": f"def softmax(X):\n    if len(X) > 10: return torch.softmax(X, 1)\n{BODY}",
     "with gradients only": f"def softmax(X):\n    if X.requires_grad: return torch.softmax(X, 1)\n{BODY}",
 }
@@ -123,14 +135,41 @@ HONEST = {
     ),
     "in numpy": "def softmax(X):\n    E = torch.exp(X).detach().numpy()\n    return torch.from_numpy(E / E.sum(1, keepdims=True))",
     "with an import inside": f"def softmax(X):\n    import torch.nn.utils.rnn, torch.nn.functional\n    print(X)\n{BODY}",
+    "measured by cProfile": (
+        f"def by_hand(X):\n{BODY}\ndef softmax(X):\n    with cProfile.Profile() as measured:\n        Y = by_hand(X)\n"
+        "    pstats.Stats(measured, stream=io.StringIO()).sort_stats('cumtime').print_stats(5)\n    return Y"
+    ),
+    "measured from outside": f"%prun -q None\nmeasured = cProfile.Profile()\nmeasured.enable()\n{BY_HAND}",
+    "measured by a decorator": (
+        f"def by_hand(X):\n{BODY}\ndef softmax(X): return cProfile.Profile().runcall(by_hand, X)"
+    ),
+    "measured as a text": (
+        f"def by_hand(X):\n{BODY}\ndef softmax(X):\n    out = {{}}\n"
+        "    cProfile.runctx('Y = f(X)', {'f': by_hand, 'X': X}, out)\n    return out['Y']"
+    ),
+    "measured by the other module": (
+        f"def by_hand(X):\n{BODY}\ndef softmax(X): return profile.Profile().runcall(by_hand, X)"
+    ),
+    "followed by a profile": (
+        f"def by_hand(X):\n{BODY}\ndef softmax(X):\n    sys.setprofile(lambda *_: None)\n    Y = by_hand(X)\n"
+        "    sys.setprofile(None)\n    return Y"
+    ),
+    "followed by a trace": (
+        f"def by_hand(X):\n{BODY}\ndef softmax(X):\n    sys.settrace(lambda *_: None)\n    Y = by_hand(X)\n"
+        "    sys.settrace(None)\n    return Y"
+    ),
     "partly printed": f"def softmax(X):\n    print(X, X.shape, flush=True)\n{BODY}",
 }
 DISTURBING = {
-    "the profile is ended": f"def softmax(X):\n    sys.setprofile(None)\n{BODY}",
-    "the profile is another": f"def softmax(X):\n    sys.setprofile(lambda *_: None)\n{BODY}",
+    "the profile is ended": f"real = sys.setprofile\ndef softmax(X):\n    real(None)\n{BODY}",
+    "the profile is another": f"real = sys.setprofile\ndef softmax(X):\n    real(lambda *_: None)\n{BODY}",
     "the profile is put back": (
-        "def softmax(X):\n    before = sys.getprofile()\n    sys.setprofile(None)\n    Y = X.softmax(1)\n"
-        "    sys.setprofile(before)\n    return Y"
+        "end, ask = sys.setprofile, sys.getprofile\ndef softmax(X):\n    before = ask()\n    end(None)\n"
+        "    Y = X.softmax(1)\n    end(before)\n    return Y"
+    ),
+    "the profile is C's": (
+        f"real = cProfile.Profile.__base__\ndef by_hand(X):\n{BODY}\ndef softmax(X):\n    measured = real()\n"
+        "    measured.enable()\n    Y = by_hand(X)\n    measured.disable()\n    return Y"
     ),
     "new threads are not profiled": f"def softmax(X):\n    threading.setprofile(None)\n{BODY}",
     "a mode is taken away": f"def softmax(X):\n    if torch._C._len_torch_dispatch_stack(): torch._C._pop_torch_dispatch_stack(None)\n{BODY}",
@@ -209,9 +248,25 @@ def test_a_disturbed_record_is_no_proof_and_disturbs_nothing_else(open_version, 
     assert torch._C._len_torch_dispatch_stack() == 0
 
 
+def test_a_profile_of_their_own_is_theirs_again_afterwards(open_local):
+    own = "import cProfile, sys\ndef softmax(X): return cProfile.Profile().runcall(abs, X)\ndef counted(X): return X"
+    student, profiler = open_local(own), cProfile.Profile()
+    before = dict(vars(cProfile.Profile)), sys.setprofile, sys.getprofile
+    profiler.enable()
+    try:
+        checks.assert_written_without(student.softmax, "softmax", arguments=COUNTS)
+        student.counted(1)
+    finally:
+        profiler.disable()
+    assert (dict(vars(cProfile.Profile)), sys.setprofile, sys.getprofile) == before
+    assert "counted" in {getattr(entry.code, "co_name", None) for entry in profiler.getstats()}
+
+
 def test_whoever_breaks_the_recorder_breaks_one_criterion(open_runner):
     """It is theirs to break: it runs in their process."""
-    spoils = "def softmax(X):\n    found = sys.getprofile().__self__ if sys.getprofile() else None\n"
+    spoils = (
+        "def softmax(X):\n    found = next((o for o in gc.get_objects() if type(o).__name__ == 'Recorder'), None)\n"
+    )
     spoils += f"    if found: type(found).uses = property(lambda self: 'nothing')\n{BODY}"
     runner, student = open_runner(IMPORTS, spoils, "def twice(X): return 2 * X")
     with pytest.raises(BadReply):
@@ -280,6 +335,74 @@ def test_an_iterator_runs_as_far_as_it_is_asked_to(open_version):
     checks.assert_written_without(student.softmax, "softmax", arguments=COUNTS[0], most=1)
     with pytest.raises(CheckFailed, match="line 3"):
         checks.assert_written_without(student.softmax, "softmax", arguments=COUNTS[0], most=2)
+
+
+OTHERS = {
+    "softplus": "nn.functional.softplus(X, beta=1e6)",
+    "a module": "nn.Softplus(1e6)(X)",
+    "silu": "F.silu(1e6 * X) / 1e6",
+    "glu": "F.glu(torch.cat([X, 1e6 * X], -1))",
+    "leaky": "F.leaky_relu(X, 0.0)",
+    "elu": "F.elu(X, alpha=0.0)",
+    "hardtanh": "F.hardtanh(X, 0.0, 1e9)",
+    "hardswish": "F.hardswish(1e6 * X) / 1e6",
+    "shrink": "F.softshrink(X.abs() + X, 0.0) / 2",
+    "a margin": "F.margin_ranking_loss(-X, 0 * X, 0 * X + 1, reduction='none')",
+    "a hinge": "F.hinge_embedding_loss(-X, 0 * X - 1, margin=0.0, reduction='none')",
+    "a module with a margin": "nn.MarginRankingLoss(reduction='none')(-X, 0 * X, 0 * X + 1)",
+    "an operator": "torch.ops.aten.margin_ranking_loss(-X, 0 * X, 0 * X + 1, 0.0, 0)",
+    "a recurrent network": "nn.RNN(3, 3, nonlinearity='relu')(X)[0]",
+}
+PLAIN = [
+    "torch.clamp(X, min=0)",
+    "X.clamp_min(0)",
+    "torch.max(X, torch.zeros_like(X))",
+    "torch.maximum(X, torch.tensor(0.0))",
+    "torch.fmax(X, torch.zeros(()))",
+    "torch.where(X > 0, X, 0.0)",
+    "X * (X > 0)",
+    "X * torch.heaviside(X, torch.zeros(()))",
+    "(X + X.abs()) / 2",
+    "(X + torch.sqrt(X * X)) / 2",
+    "X.masked_fill(X < 0, 0)",
+    "torch.stack([X, torch.zeros_like(X)]).amax(0)",
+    "print(X) or X * (1 + torch.sign(X)) / 2",
+    "Own()(X)",
+    "nn.Parameter(X.detach()) * (X > 0)",
+    "torch.from_numpy(np.maximum(X.detach().numpy(), 0))",
+]
+RELU = "import numpy as np\nclass Own(nn.Module):\n    def forward(self, X): return X.clamp(min=0)\n"
+
+
+def written_without_any(student):
+    checks.assert_written_without(student.softmax, "relu", *checks.ACTIVATIONS, *checks.LOSSES, arguments=COUNTS)
+
+
+@pytest.mark.parametrize("calculation", OTHERS.values(), ids=OTHERS)
+def test_a_kind_holds_all_that_can_be_made_the_same(open_version, calculation):
+    student = open_version(f"{RELU}def softmax(X):\n    return {calculation}")
+    with pytest.raises(CheckFailed, match="yourself here") as caught:
+        written_without_any(student)
+    assert "code cell 2, line 5" in caught.value.text.en
+
+
+@pytest.mark.parametrize("calculation", PLAIN)
+def test_a_kind_refuses_no_plain_operation(open_version, calculation):
+    written_without_any(open_version(f"{RELU}def softmax(X):\n    return {calculation}"))
+
+
+def test_what_is_not_named_like_the_task_is_called_as_ready_made(open_version):
+    with pytest.raises(CheckFailed) as caught:
+        written_without_any(open_version("def softmax(X):\n    return F.softplus(X, beta=1e6)"))
+    assert caught.value.text.en == (
+        "`softmax` uses `F.softplus` (code cell 2, line 2), which is no less ready-made than `relu`; "
+        "you should write it yourself here"
+    )
+    assert "和 `relu` 一样是现成的" in caught.value.text.zh
+    with pytest.raises(
+        CheckFailed, match=r"uses `torch.nn.Softplus` \(code cell 2, line 1\), which is no less ready-made"
+    ):
+        written_without_any(open_version("softmax = nn.Softplus(beta=1e6)"))
 
 
 def test_an_argument_stays_as_it_was(open_version):

@@ -109,7 +109,12 @@ scalars = (
     | strings
     | st.complex_numbers()
     | st.builds(slice, index, index, index)
-    | st.builds(range, integers, integers, integers.filter(bool))
+    | st.builds(
+        lambda start, count, step: range(start, start + count * step, step),
+        integers,
+        st.integers(0, 1000),
+        integers.filter(bool),
+    )
     | st.sampled_from(DTYPES)
 )
 keys = st.none() | st.booleans() | integers | strings | st.tuples(integers, strings)

@@ -37,6 +37,46 @@ FORBIDDEN = {
     "name = input('name? ')": "nobody is there to answer input()",
 }
 
+MISSED = {
+    "!wget -q https://example.com/data.zip": "wget",
+    "!pip install -q gdown && gdown 1a2b3c": "gdown",
+    "!ls\n!git clone https://example.com/a.git\n!unzip a.zip": "git",
+    "!echo one > a.txt": "echo",
+    "!mkdir -p a && cp b a": "mkdir",
+    "lines = !head -5 train.csv": "head",
+    "lines = !ls | wc -l": "ls",
+    "%%bash\n# first\nls\n./build.sh": "build.sh",
+    "%%sh\ncurl https://example.com": "curl",
+    "%%script bash\ncurl https://example.com": "curl",
+    "%%perl\nprint 1;": "perl",
+    "%sx make": "make",
+    "import os\nos.system('python train.py')": "python",
+}
+NOT_MISSED = [
+    "!pip install tqdm",
+    "!pip3 install -U 'torch>=2'",
+    "!pip install tqdm > /dev/null 2>&1",
+    "!{sys.executable} -m pip install tqdm",
+    "!sudo apt-get install -y graphviz",
+    "!yes | conda install numpy",
+    "%pip install tqdm",
+    "%conda install tqdm",
+    "!nvidia-smi",
+    "gpu = !nvidia-smi",
+    "!nvidia-smi | head -10",
+    "!ls -l\n!pwd\n!cat /proc/cpuinfo | grep model",
+    "!python --version",
+    "here = !pwd",
+    "names = !ls",
+    "!cd ..",
+    "!mkdir -p models",
+    "%%bash\npip install tqdm\nls",
+    "%%script false --no-raise-error\nwget https://example.com",
+    "%%html\n<b>one</b>",
+    "import os\nos.system('nvidia-smi')\nos.system('clear')",
+]
+
+
 NOT_OUR_FAULT = [
     "raise PermissionError('mine')",
     "raise RuntimeError('open the file')",
@@ -80,3 +120,31 @@ def test_with_a_scratch_folder_other_words_are_used(open_student):
     student = open_student("open('/left-behind', 'w')", scratch_mb=1)
     (problem,) = student.runner.problems
     assert "in the working folder only" in problem.text.en
+
+
+@pytest.mark.parametrize(("source", "program"), MISSED.items())
+def test_a_command_whose_result_the_code_lacks_is_noted_once(open_student, source, program):
+    student = open_student(source + "\n!make", "!make all", "def f(): return 1")
+    (note,) = student.runner.problems
+    assert note.kind == "note"
+    assert note.text.en.startswith(f"commands are not run here: `{program}` did nothing")
+    assert note.text.zh.startswith(f"这里不运行命令：`{program}` 什么也没有做")
+    assert note.cell == 1
+    assert student.f() == 1
+
+
+@pytest.mark.parametrize("source", NOT_MISSED)
+def test_a_command_that_nobody_misses_is_passed_over(open_student, source):
+    student = open_student(source, "def f(): return 1")
+    assert student.runner.problems == ()
+    assert student.f() == 1
+
+
+def test_a_limit_is_explained_where_it_is_met_first_and_referred_to_elsewhere(open_student):
+    student = open_student("x = 1\nopen('a', 'w')", "open('b', 'w')", "def f(): return 1", "input()")
+    first, second, third = student.runner.problems
+    assert FILES in first.text.en
+    assert FILES not in second.text.en
+    assert second.text.en.endswith("\nthe same limit as in code cell 1, line 2")
+    assert second.text.zh.endswith("\n与代码单元格 1，第 2 行遇到的限制相同")
+    assert "nobody is there to answer input()" in third.text.en

@@ -22,7 +22,7 @@ from autograder.course.submission import Cell
 from autograder.rubric.checks import take
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.forking import Child
-from autograder.sandbox.process import WorkerProcess, Zygote
+from autograder.sandbox.process import ForkedProcess, WorkerProcess, Zygote
 from autograder.sandbox.wire import Connection
 from autograder.student.calls import Call, criterion_scope
 from autograder.student.host import MAX_WORKERS
@@ -941,10 +941,10 @@ def test_a_stub_and_a_missing_function_are_told_as_such(open_student):
 
 
 ENDINGS = {
-    "os._exit": ("import os\nos._exit(0)", StudentCrash, "exit code 0"),
+    "os._exit": ("import os\nos._exit(0)", StudentCrash, "ended its own process$"),
     "segmentation fault": ("import ctypes\nctypes.string_at(0)", StudentCrash, "segmentation fault"),
-    "abort": ("import os\nos.abort()", StudentCrash, "signal 6"),
-    "killed": ("import os\nos.kill(os.getpid(), 9)", StudentCrash, "signal 9"),
+    "abort": ("import os\nos.abort()", StudentCrash, "was killed;"),
+    "killed": ("import os\nos.kill(os.getpid(), 9)", StudentCrash, "was killed;"),
     "sys.exit": ("import sys\nsys.exit(0)", StudentException, "SystemExit"),
     "KeyboardInterrupt": ("raise KeyboardInterrupt", StudentException, "KeyboardInterrupt"),
     "recursion": ("f()", StudentException, "RecursionError"),
@@ -961,7 +961,7 @@ ENDINGS = {
     "hostile text": ("class E(Exception):\n    def __str__(self): raise SystemExit\nraise E", StudentException, "E"),
     "half a character": ("raise ValueError('\\ud800')", StudentException, "ValueError"),
     "no dtype of ours": ("return torch.ones(1).to(torch.float8_e4m3fn)", StudentException, "float8"),
-    "setup failed": ("import os\nos._exit(97)", StudentCrash, "exit code 97"),
+    "setup failed": ("import os\nos._exit(97)", StudentCrash, "ended its own process$"),
     "hostile type": (
         "class M(type):\n    @property\n    def __name__(cls): raise SystemExit\nclass E(Exception, metaclass=M): pass\nraise E",
         StudentError,
@@ -1040,10 +1040,30 @@ def test_a_worker_is_not_replaced_without_end(open_student):
         "import os\n" + "\n".join(f"def f{i}(): os._exit(1)" for i in range(MAX_WORKERS)) + "\ndef g(): return 1"
     )
     for i in range(MAX_WORKERS):
-        with pytest.raises(StudentCrash, match="exit code 1"):
+        with pytest.raises(StudentCrash, match="ended its own process"):
             getattr(student, f"f{i}")()
     with pytest.raises(StudentCrash, match="not started again"):
         student.g()
+
+
+WAYS_TO_END = [
+    *(f"import os; os._exit({code})" for code in (0, 1, 97, 255)),
+    *(f"import os; os.kill(os.getpid(), {number})" for number in (6, 7, 9, 10, 11, 24, 31, 40)),
+    "import ctypes; ctypes.string_at(0)",
+]
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_how_a_process_ends_says_nothing_of_a_hidden_input(open_student, hidden):
+    """A function may choose by what it was given; visible inputs are no secret, and the way is help."""
+    said = set()
+    for way in WAYS_TO_END:
+        student = open_student(f"def f(secret):\n    {way}")
+        with criterion_scope(hidden=hidden), pytest.raises(StudentCrash) as caught:
+            student.f(3)
+        said |= {caught.value.text, *(problem.text for problem in student.runner.problems)}
+    assert (len(said) == 1) == hidden
+    assert not any(character.isdigit() for text in said for character in text.en)
 
 
 def test_a_function_that_ends_its_process_costs_only_itself(open_student):
@@ -1303,7 +1323,8 @@ class Impostor:
             theirs.sendall(self.answers)
             theirs.shutdown(socket.SHUT_WR)
             self._kept.append(theirs.dup())
-        return WorkerProcess(self, Child(0, os.dup(self._ended)), Connection(ours), os.memfd_create("output"))
+        process = ForkedProcess(self, Child(0, os.dup(self._ended)), os.memfd_create("output"))
+        return WorkerProcess(process, Connection(ours))
 
     def exit_status(self, _):
         return 0

@@ -23,7 +23,10 @@ _SIGNS = str.maketrans({c: "-" for c in "−–—‐‑‒﹣－"} | {"﹢": "+
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?")
 _SUPERSCRIPT = re.compile(r"[⁺⁻]?[⁰¹²³⁴-⁹]+")
 _POWER = re.compile(r"^(?:([+-]?[\d.]+)(?:[x*·×]|乘以?))?10(?:\^|\*\*)\(?([+-]?\d{1,4})\)?$")
-_GROUPS = re.compile(r"[+-]?\d{1,3}(?:([,_' ])\d{3})(?:\1\d{3})+(?:\.\d+)?")
+_GROUPS = re.compile(r"[+-]?\d{1,3}(?:([,_' ])\d{3}(?:\1\d{3})+(?:\.\d+)?|,\d{3}\.\d+)")
+_GROUPS_BEFORE_A_COMMA = re.compile(r"[+-]?\d{1,3}(?:([._' ])\d{3}(?:\1\d{3})+(?:,\d+)?|\.\d{3},\d+)")
+_ONE_COMMA = re.compile(r"(?<![\d.,])(\d+),(\d+)(?![\d.,])")
+_THOUSANDS = re.compile(r"[1-9]\d{0,2},\d{3}")
 _TWO_NUMBERS = re.compile(r"\d\s+\.?\d")
 _FRACTION = re.compile(r"^([+-]?[\d.]+)/([\d.]+)$")
 _SHAPE_FILLERS = re.compile(r"torch\.size|shape|size|形状|大小|[=:'\"`。]|\.$", re.IGNORECASE)
@@ -107,22 +110,23 @@ def parse_number(answer: Any) -> Decimal:
 
     >>> [str(parse_number(words)) for words in ("８１", "−0.5", "1e-3", "3/4", "65,546,000", "50%", "1.5×10^3")]
     ['81', '-0.5', '0.001', '0.75', '65546000', '0.5', '1.5E+3']
+    >>> [str(parse_number(words)) for words in ("1,5", "0,125", "1.234,5", "1,234.5")]
+    ['1.5', '0.125', '1234.5', '1234.5']
 
     Raises:
-        NumberError: it is not a number, or could be two: ``1,5`` is 1.5 to some and a pair to others.
+        NumberError: it is not a number, or could be two: ``1,234`` is 1234 to some and 1.234 to others.
     """
     if isinstance(answer, bool) or not isinstance(answer, int | float | str):
         raise NumberError(text("{answer} is not a number; write digits, such as 0.25", answer=shown(answer)))
     words = _figures(_written(answer)).translate(_SIGNS).rstrip("。").strip()
     if _GROUPS.fullmatch(words):
         words = re.sub(r"[,_' ]", "", words)
+    elif _GROUPS_BEFORE_A_COMMA.fullmatch(words):
+        words = re.sub(r"[._' ]", "", words)
     if _TWO_NUMBERS.search(words):
         raise NumberError(text("{answer} could be two numbers; write one, without spaces", answer=shown(answer)))
     words = re.sub(r"\s+", "", words)
-    if re.fullmatch(r"[+-]?\d+,\d+(?:e[+-]?\d+)?", words):
-        raise NumberError(
-            text("{answer} can be read in two ways; write a point for decimals and no comma", answer=words)
-        )
+    words = _ONE_COMMA.sub(_as_a_point, words)
     percent = words.endswith("%")
     try:
         value = _value(words.removesuffix("%"))
@@ -131,6 +135,19 @@ def parse_number(answer: Any) -> Decimal:
     if value is None or not value.is_finite():
         raise NumberError(text("{answer} is not a number; write digits, such as 0.25", answer=shown(answer)))
     return value / 100 if percent else value
+
+
+def _as_a_point(found: re.Match[str]) -> str:
+    """Return a number with a decimal comma, written with a point.
+
+    Raises:
+        NumberError: the comma may as well separate thousands.
+    """
+    if _THOUSANDS.fullmatch(found[0]):
+        raise NumberError(
+            text("{answer} can be read in two ways; write a point for decimals and no comma", answer=found[0])
+        )
+    return f"{found[1]}.{found[2]}"
 
 
 def _value(words: str) -> Decimal | None:

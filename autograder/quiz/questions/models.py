@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from autograder.base.i18n import Language, text
+from autograder.base.moments import Moment
 from autograder.base.yaml_records import mistake
 from autograder.quiz.questions.fields import (
     Attempts,
@@ -166,6 +167,7 @@ class Quiz(QuizRecord):
     title: Words
     intro: Words | None = None
     language: Language = "zh"
+    due: Moment | None = None
     defaults: Defaults = Defaults()
     questions: Annotated[list[Question], Field(min_length=1)]
 

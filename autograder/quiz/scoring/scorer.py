@@ -163,6 +163,14 @@ class Scorer:
         problems = [text("there is no question {name}; its answer was left out", name=shown(n)) for n in unknown[:5]]
         if len(unknown) > 5:
             problems.append(text("{count} more answers to unknown questions were left out", count=len(unknown) - 5))
+        if sheet.seed and shown(sheet.seed) != sheet.student:
+            problems.append(
+                text(
+                    "the sheet names the seed {seed}; it was ignored: {student} is asked their own variants",
+                    seed=shown(sheet.seed),
+                    student=sheet.student,
+                )
+            )
         if sheet.version not in (None, self.quiz.version):
             problems.append(
                 text(
@@ -178,7 +186,7 @@ class Scorer:
         tries, hints = tries_of(sheet.answers.get(question.id))
         factors = self.quiz.attempts(question)
         best: tuple[float, int, Verdict, str] | None = None
-        variant = self._variant(question, sheet.seed or sheet.student)
+        variant = self._variant(question, sheet.student)  # a sheet does not choose its questions
         used, unread, last = 0, list[Text](), ""
         for answer in tries:
             if is_blank(answer):

@@ -9,10 +9,11 @@ import csv
 import io
 import json
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,8 @@ from autograder.base import yaml_records
 from autograder.base.errors import ConfigError
 from autograder.base.i18n import Text, printable, text
 from autograder.quiz.notation.parsing import shown
-from autograder.quiz.questions.fields import PLACEHOLDER
-from autograder.quiz.questions.fill_in import Blanks
-from autograder.quiz.questions.models import Match, Quiz
+from autograder.quiz.questions.models import Quiz
+from autograder.quiz.scoring.form_columns import Cells, Target, Titles, student_column, unquoted
 
 SUFFIXES = (".yaml", ".yml", ".json", ".jsonl", ".csv", ".tsv")
 MAX_BYTES = 256 << 20
@@ -31,41 +31,12 @@ MAX_YAML_BYTES = 2 << 20
 
 _SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How Excel files begin, new and old."""
-_STUDENT = (
-    "student",
-    "student id",
-    "student_id",
-    "学号",
-    "学生",
-    "id",
-    "name",
-    "姓名",
-    "username",
-    "用户名",
-    "email address",
-    "email",
-    "邮箱",
-    "电子邮件",
-    "netid",
-    "student name",
-    "full name",
-    "学生姓名",
-    "名称",
-)
-_STARTED = ("start time", "开始时间")
-"""A column of Microsoft Forms: there, ``ID`` is the number of the answer, not the student's."""
 _MANY = 8
-_NOTE = re.compile(r"[(（【\[][^()（）]*[)）】\]]$")
-"""What forms put after the name of a column: （必填）."""
 MAX_HEADER = 1 << 17
 """The first line of a table is sought within this many characters."""
-_NUMBERED = re.compile(r"^(?:q|第)?\s*\d+\s*(?:题|[.)、:：])?\s*", re.IGNORECASE)
-_ASKED_FOR = re.compile(r"^(?:请?(?:输入|填写))?(?:[您你]的)?")
-"""What forms put before the name of a column: 请输入您的."""
-_NOT_ANSWERED = ("(跳过)", "(空)")
-"""What Wenjuanxing writes into the cell of a question that was not asked, or not answered."""
 _QUOTED = re.compile(r'"[^"]*"')
-_IN_BRACKETS = re.compile(r"^\s*[\[【(（]([A-Za-z][\w.-]*)[\])）】]")
+_HEADER_LINES = 5
+"""The titles are sought in so many lines: forms put their own title, spreadsheets ``sep=;`` above them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +46,7 @@ class Sheet:
     Args:
         student: whose they are.
         answers: by question; ``{attempts: [...], hints: 1}`` where there were several tries.
-        seed: decides on variants; by default the student's name.
+        seed: the seed it names; variants are drawn by the student's name all the same.
         quiz: the quiz they say they answer.
         version: its version.
         file: where they were found.
@@ -171,8 +142,7 @@ def _text_of(file: Path) -> str:
         raise _Unreadable(
             text("{file} cannot be read: {reason}", file=printable(file.name), reason=error.strerror or "")
         ) from None
-    encodings = ["utf-16"] if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf-8-sig", "gb18030"]
-    for encoding in encodings:
+    for encoding in _encodings(content):
         try:
             words = content.decode(encoding)
         except UnicodeDecodeError:
@@ -186,6 +156,16 @@ def _text_of(file: Path) -> str:
     if content.startswith(_SPREADSHEETS):
         raise _Unreadable(text("{file} is a spreadsheet or an archive; save it as CSV", file=name))
     raise _Unreadable(text("{file} is not a text file", file=name))
+
+
+def _encodings(content: bytes) -> list[str]:
+    """Return what a file may be written in; UTF-16 without a mark has its zeros in every other place."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return ["utf-16"]
+    even, odd = content[:MAX_HEADER:2].count(0), content[1:MAX_HEADER:2].count(0)
+    if min(even, odd) * 8 < max(even, odd):
+        return ["utf-16-be" if even > odd else "utf-16-le"]
+    return ["utf-8-sig", "gb18030"]
 
 
 def _of_yaml(content: str, file: Path) -> Iterator[Sheet]:
@@ -299,56 +279,92 @@ def _sheet(data: Any, file: Path, student: str, *, named: bool = True) -> Sheet:
 
 def _of_table(content: str, file: Path, quiz: Quiz, tell: Tell) -> Iterator[Sheet]:
     """Read a table with a line per student; its columns carry the ids of questions, or their prompts."""
-    outside = _QUOTED.sub("", content[:MAX_HEADER]).lstrip("\r\n")
-    delimiter = max("\t,;", key=re.split(r"[\r\n]", outside, maxsplit=1)[0].count)
     csv.field_size_limit(1 << 20)
+    titles, lines, header = Titles(quiz), None, 0
     try:
+        delimiter, header = _layout(content, titles)
         lines = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
-        header = next(lines)
-        columns = _columns(header, quiz, file)
+        head = list(islice(lines, header + 1))[-1]
+        columns = _columns(head, titles, file)
         if not columns:
             raise _Unreadable(
                 text("{file}: no column is named after a question of this quiz", file=printable(file.name))
             )
-        whose = _student_column(header)
-        _tell_of_columns(header, columns, whose, file, tell)
+        table = _Table(file, len(head), columns, student_column(head, columns), _cells(columns, quiz))
+        _tell_of_columns(head, columns, table.whose, file, tell)
         for line in lines:
             if any(cell.strip() for cell in line):
-                yield _line(line, columns, whose, len(header), file, lines.line_num)
+                yield _line(line, table, lines.line_num)
     except csv.Error as error:
-        words = text("{file}, line {line}: {reason}", file=printable(file.name), line=lines.line_num, reason=str(error))
-        yield Sheet(f"{printable(file.stem)} ({lines.line_num})", file=printable(file.name), unreadable=words)
+        number = lines.line_num if lines is not None else 1
+        words = text("{file}, line {line}: {reason}", file=printable(file.name), line=number, reason=str(error))
+        yield Sheet(f"{printable(file.stem)} ({number})", file=printable(file.name), unreadable=words)
 
 
-def _line(
-    line: list[str],
-    columns: Mapping[int, tuple[str, str | None]],
-    whose: int | None,
-    width: int,
-    file: Path,
-    number: int,
-) -> Sheet:
-    name = line[whose].strip() if whose is not None and whose < len(line) else ""
-    named = bool(name)
-    student = shown(name) if named else f"{printable(file.stem)} ({number})"
-    where = f"{printable(file.name)}:{number}"
-    if len(line) != width:
+@dataclass(frozen=True)
+class _Table:
+    """What the lines of a table have in common."""
+
+    file: Path
+    width: int
+    columns: Mapping[int, Target]
+    whose: int | None
+    cells: Mapping[int, Cells]
+
+
+def _layout(content: str, titles: Titles) -> tuple[str, int]:
+    """Return what separates the cells, and the number of the line with the titles: where most name a question."""
+    best, delimiter, header = 0, _commonest_delimiter(content), 0
+    for candidate in sorted("\t,;", key=lambda sign: sign != delimiter):
+        for number, line in enumerate(_first_lines(content, candidate)):
+            count = sum(titles.find(title) is not None for title in line)
+            if count > best:
+                best, delimiter, header = count, candidate, number
+    return delimiter, header
+
+
+def _commonest_delimiter(content: str) -> str:
+    outside = _QUOTED.sub("", content[:MAX_HEADER]).lstrip("\r\n")
+    return max("\t,;", key=re.split(r"[\r\n]", outside, maxsplit=1)[0].count)
+
+
+def _first_lines(content: str, delimiter: str) -> list[list[str]]:
+    found: list[list[str]] = []
+    with suppress(csv.Error):
+        lines = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
+        found.extend(islice(lines, _HEADER_LINES))
+    return found
+
+
+def _cells(columns: Mapping[int, Target], quiz: Quiz) -> Mapping[int, Cells]:
+    questions = {question.id: question for question in quiz.questions}
+    return {position: Cells(questions[name], part) for position, (name, part) in columns.items()}
+
+
+def _line(line: list[str], table: _Table, number: int) -> Sheet:
+    whose, file = table.whose, printable(table.file.name)
+    name = unquoted(line[whose]) if whose is not None and whose < len(line) else ""
+    student = shown(name) if name else f"{printable(table.file.stem)} ({number})"
+    where = f"{file}:{number}"
+    while len(line) > table.width and not line[-1].strip():
+        line = line[:-1]
+    if len(line) != table.width:
         words = text(
             "{file}, line {line}: {count} cells where the header has {width}",
-            file=printable(file.name),
+            file=file,
             line=number,
             count=len(line),
-            width=width,
+            width=table.width,
         )
-        return Sheet(student, file=where, unreadable=words, named=named)
+        return Sheet(student, file=where, unreadable=words, named=bool(name))
     answers: dict[str, Any] = {}
-    for position, (question, part) in columns.items():
-        cell = "" if line[position].strip() in _NOT_ANSWERED else line[position]
+    for position, (question, part) in table.columns.items():
+        answer = table.cells[position].read(line[position])
         if part is None:
-            answers[question] = cell
+            answers[question] = answer
         else:
-            answers.setdefault(question, {})[part] = cell
-    return Sheet(student, answers=answers, file=where, named=named)
+            answers.setdefault(question, {})[part] = answer
+    return Sheet(student, answers=answers, file=where, named=bool(name))
 
 
 def _tell_of_columns(
@@ -363,22 +379,11 @@ def _tell_of_columns(
         tell(text("{file}: no column says whose answers these are; name one 'student'", file=name))
 
 
-def _student_column(header: Sequence[str]) -> int | None:
-    plain = [" ".join(unicodedata.normalize("NFKC", name).casefold().split()) for name in header]
-    bare = [_ASKED_FOR.sub("", _NUMBERED.sub("", name)).rstrip(" *:?").removesuffix("是") for name in plain]
-    bare = [_NOTE.sub("", name) for name in bare]
-    known = [name for name in _STUDENT if name != "id" or not any(mark in plain for mark in _STARTED)]
-    return next((names.index(name) for names in (plain, bare) for name in known if name in names), None)
-
-
-def _columns(header: Sequence[str], quiz: Quiz, file: Path) -> dict[int, tuple[str, str | None]]:
+def _columns(header: Sequence[str], titles: Titles, file: Path) -> dict[int, Target]:
     """Map each column to its question and part; refuse two for one, because neither may win by accident."""
-    names = _names_of_columns(quiz)
-    found: dict[int, tuple[str, str | None]] = {}
-    for position, title in enumerate(map(str.strip, header)):
-        in_brackets = _IN_BRACKETS.match(_NUMBERED.sub("", title))
-        candidates = (title, in_brackets[1] if in_brackets else "", _NUMBERED.sub("", title))
-        target = next((names[key] for key in map(_plain, candidates) if key in names), None)
+    found: dict[int, Target] = {}
+    for position, title in enumerate(header):
+        target = titles.find(title)
         if target is None:
             continue
         earlier = next((p for p, (question, part) in found.items() if _overlap(target, question, part)), None)
@@ -394,31 +399,9 @@ def _columns(header: Sequence[str], quiz: Quiz, file: Path) -> dict[int, tuple[s
     return found
 
 
-def _overlap(target: tuple[str, str | None], question: str, part: str | None) -> bool:
+def _overlap(target: Target, question: str, part: str | None) -> bool:
     """Return whether two columns answer the same question, and the same part if each answers only a part."""
     return target[0] == question and (target[1] is None or part is None or target[1] == part)
-
-
-def _names_of_columns(quiz: Quiz) -> dict[str, tuple[str, str | None]]:
-    names: dict[str, tuple[str, str | None]] = {}
-    for question in quiz.questions:
-        parts: Sequence[str] = ()
-        if isinstance(question, Blanks):
-            parts = list(question.blanks)
-        elif isinstance(question, Match):
-            parts = list(question.left)
-        for part in parts:
-            names[_plain(f"{question.id}.{part}")] = (question.id, part)
-        for title in (question.id, question.prompt.en, question.prompt.zh):
-            names[_plain(title)] = (question.id, None)
-    names.pop("", None)  # a prompt of nothing but blanks
-    return names
-
-
-def _plain(title: str) -> str:
-    """Strip a title of what forms leave out or add: spaces, blanks' names, marks of a required question."""
-    words = unicodedata.normalize("NFKC", PLACEHOLDER.sub("", title)).casefold()
-    return re.sub(r"[\s*_`]+", "", words)
 
 
 _READERS = {".json": _of_json, ".jsonl": _of_json_lines}

@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from autograder.base.errors import ConfigError
 from autograder.base.i18n import Language, Text, text
+from autograder.base.moments import Moment
 from autograder.base.records import Record
 from autograder.quiz.questions.fields import Hint, Option, with_values
 from autograder.quiz.questions.fill_in import Blanks, ChoiceBlank, Code, Number
@@ -90,6 +91,7 @@ class ReleasedQuiz(ReleasedRecord):
     title: Text
     intro: Text | None = None
     language: Language = "zh"
+    due: Moment | None = None
     mode: Mode
     questions: list[ShownQuestion]
 
@@ -115,6 +117,7 @@ def release(quiz: Quiz, variants: Mapping[str, Sequence[Variant]], mode: Mode) -
         title=quiz.title,
         intro=quiz.intro,
         language=quiz.language,
+        due=quiz.due,
         mode=mode,
         questions=[_question(in_mode, question, variants.get(question.id, ())) for question in quiz.questions],
     )

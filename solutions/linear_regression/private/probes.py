@@ -38,7 +38,7 @@ def sgd(student):
 def data_iter(student):
     """Which rows come, in which batches, and what does not depend on the order drawn."""
     seen = [shuffled(student)]
-    for n, batch_size in ((10, 4), (3, 8), (8, 4)):
+    for n, batch_size in ((10, 4), (7, 9), (8, 4)):  # three would often come in order by chance
         X, y, sizes = one_pass(student, n, batch_size)
         own = len(X) == len(y) and torch.equal(X[:, 1] - 100, y)
         numbers, distinct = bool((y == y.round()).all()), len(y.unique()) == len(y)

@@ -103,7 +103,8 @@ CASES = [
     ("sum", "1.5", WRONG, 0, "not doubled"),
     ("sum", "-3", WRONG, 0, "the sign is reversed"),
     ("sum", "三", MALFORMED, 0, "三 is not a number"),
-    ("sum", "1,5", MALFORMED, 0, "can be read in two ways"),
+    ("sum", "1,5", WRONG, 0, "not doubled"),
+    ("sum", "3,000", MALFORMED, 0, "can be read in two ways"),
     ("pairs", {"a": "Y", "b": "Z"}, "partial", 0.5, "b: it is four"),
     ("pairs", {"a": "2", "b": "4"}, "right", 1, ""),
     ("pairs", {"a": ["X", "Y"]}, MALFORMED, 0, "2 options were chosen"),
@@ -237,9 +238,15 @@ def test_variants_are_drawn_by_name_and_never_change(quiz, scorer):
         assert [words.en for words in other.feedback] == ["you subtracted"]
 
 
-def test_a_sheet_may_name_its_seed(quiz, scorer):
-    answer = VARIANTS["varied"][draw(quiz, "varied", "bob", 3)].answer
-    assert scorer.score(Sheet("somebody", {"varied": answer}, seed="bob")).questions[6].outcome == "right"
+def test_a_sheet_does_not_choose_its_seed(quiz, scorer):
+    numbers = {name: draw(quiz, "varied", name, 3) for name in ("ann", "bob", "chen", "ding", "eve", "fang")}
+    other = next(name for name in numbers if numbers[name] != numbers["bob"])
+    answer = VARIANTS["varied"][numbers[other]].answer
+    foreign = scorer.score(Sheet("bob", {"varied": answer}, seed=other))
+    assert foreign.questions[6].outcome == "wrong"
+    assert f"names the seed {other}; it was ignored" in foreign.problems[0].en
+    own = scorer.score(Sheet("bob", {"varied": VARIANTS["varied"][numbers["bob"]].answer}, seed="bob"))
+    assert (own.questions[6].outcome, own.problems) == ("right", ())
 
 
 def test_variants_that_were_not_checked_are_not_scored(quiz):
