@@ -147,11 +147,10 @@ def deep_net(rng, *widths, std):
 
 def first_over_last(weights, X):
     """The norm of dL/dh of the first layer over that of the last, L being the sum of the last tanh layer."""
-    h, outputs = X, []
-    for W in (W.detach().float().requires_grad_() for W in weights):
-        h = torch.tanh(h @ W)
-        outputs.append(h)
-    first, last = torch.autograd.grad(h.sum(), [outputs[0], outputs[-1]])
+    layers = [X]
+    for weight in (W.detach().float().requires_grad_() for W in weights):
+        layers.append(torch.tanh(layers[-1] @ weight))
+    first, last = torch.autograd.grad(layers[-1].sum(), [layers[1], layers[-1]])
     return float(first.norm() / last.norm())
 
 
