@@ -166,13 +166,7 @@ def find_assignment(start: Path) -> Assignment:
     for folder in (start, *start.parents):
         if (folder / "assignment.yaml").is_file():
             return Assignment.load(folder)
-    if _is_plain(start):
-        words = text(
-            "{name}: has no rubric, so there are no criteria to check; `nbgrader validate NOTEBOOK` runs its tests, "
-            "`nbgrader submit {name}` hands it in",
-            name=start.name,
-        )
-        raise UsageError(words, for_students=True)
+    refuse_plain(start)
     words = text(
         "{folder}: no assignment.yaml here or above; "
         "keep the notebook in the folder in which you received it, with the files beside it",
@@ -181,8 +175,22 @@ def find_assignment(start: Path) -> Assignment:
     raise UsageError(words, for_students=True)
 
 
+def refuse_plain(folder: Path) -> None:
+    """Say of a plain assignment that there is nothing to check it by.
+
+    Raises:
+        UsageError: the folder is one, in the course that it lies in.
+    """
+    if _is_plain(folder):
+        words = text(
+            "{name}: has no rubric, so there are no criteria to check; `nbgrader validate NOTEBOOK` runs its tests, "
+            "`nbgrader submit {name}` hands it in",
+            name=folder.name,
+        )
+        raise UsageError(words, for_students=True)
+
+
 def _is_plain(folder: Path) -> bool:
-    """Is this folder a plain assignment of the course that it lies in?"""
     with suppress(AutograderError):  # most students have no course around them
         course = Course.find(folder)
         return folder.parent in (course.source.resolve(), course.release.resolve()) and folder.name in course.plain()

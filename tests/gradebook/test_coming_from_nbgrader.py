@@ -114,7 +114,8 @@ def test_the_round_where_every_folder_and_the_gradebook_have_other_places(tmp_pa
     download.mkdir(parents=True)
     for name in ("problem1.ipynb", "problem2.ipynb"):
         shutil.copy(course.source / "ps1" / name, download)
-    autograder("collect", download.parent, "--assignment", "ps1", "--course", root, cwd=tmp_path)
+    folders = ("--from", "folders", "--assignment", "ps1")
+    autograder("collect", download.parent, *folders, "--course", root, cwd=tmp_path)
     wrong = hand_in(course, "bob")
     edited(wrong, "[i ** 2 for i in range(1, n + 1)]", "[1, 4, 9][:n] if n != 3 else [0, 0, 0]")
     done = run("nbgrader autograde ps1", root)
@@ -183,8 +184,9 @@ def test_other_mistakes_name_what_there_is(course, command, words):
 def test_nothing_is_released_with_a_solution_in_another_file(tmp_path):
     course = stock(tmp_path)
     notebook = json.loads((course.source / "ps1" / "problem1.ipynb").read_text(encoding="utf-8"))
-    lines = "".join(next(cell["source"] for cell in notebook["cells"] if "def squares" in "".join(cell["source"])))
-    (course.source / "ps1" / "mine.py").write_text(lines.replace("### ", "# "), encoding="utf-8")
-    _, errors = autograder("release", "--lang", "en", cwd=tmp_path, code=2)
-    assert "mine.py: students would see" in errors
+    source = "".join(next(cell["source"] for cell in notebook["cells"] if "def squares" in "".join(cell["source"])))
+    solved = [line for line in source.splitlines() if "### " not in line]
+    (course.source / "ps1" / "mine.py").write_text("\n".join(solved), encoding="utf-8")
+    _, errors = autograder("release", "--lang", "en", cwd=tmp_path, code=1)
+    assert "mine.py: students would see 'if n < 1:'; nothing was released" in errors
     assert not (tmp_path / "release").exists()
