@@ -125,7 +125,7 @@ def collect(
         if not source.exists():
             raise UsageError(text("{source}: there is no such file or folder", source=source))
         found = Course.find(course)
-        name = found.assignment(assignment).name
+        (name,) = found.names(assignment)
         collection = collecting.collect(
             source,
             found.submitted,
@@ -189,11 +189,16 @@ def export(
         if to in _RUNNERS:
             _export_runner(to, course, assignment, target)
             return
-        reports = [] if gradebook and not results.exists() else _reports(results, assignment)
+        for_tables = to not in _REPORTS  # which tell of criteria
+        only_there = for_tables and _is_only_in_gradebook(course, results, assignment)
+        gradebook = gradebook or only_there
+        reports = [] if only_there or (gradebook and not results.exists()) else _reports(results, assignment)
         language = _language(lang, course, reports)
-        if to in _REPORTS:
+        if not for_tables:
             _export_reports(to, reports, target, language)
             return
+        if not (gradebook or assignment):
+            _tell_left_out(course, choose(lang))
         found = _scores(to, reports, assignment, course, language, gradebook=gradebook)
         if roster is None:
             write_asked(target, _table(to, found), make_folder=True)
@@ -232,6 +237,31 @@ def _language(asked: str | None, start: Path, reports: list[GradeReport]) -> Lan
         course = course_at(start)
         return choose(asked, next(course.assignment(r.assignment).settings.language for r in reports))
     return choose(asked)
+
+
+def _is_only_in_gradebook(start: Path, results: Path, assignment: str | None) -> bool:
+    """Return whether the scores can only come from nbgrader's gradebook: there is no rubric that could give reports."""
+    from autograder.course.course import Course
+
+    with suppress(UsageError):
+        course = Course.find(start)
+        if assignment is not None:
+            return assignment in course.plain()
+        return not results.exists() and not any(map(course.has_rubric, course.names()))
+    return False
+
+
+def _tell_left_out(start: Path, language: Language) -> None:
+    """Name the assignments without a rubric: their scores are in nbgrader's gradebook only."""
+    from autograder.base.i18n import text
+    from autograder.course.course import Course
+
+    with suppress(UsageError):
+        course = Course.find(start)
+        for name in course.plain():
+            if any(course.submitted.glob(f"*/{name}")):
+                words = text("{name}: has no rubric; its scores are in the gradebook: add --gradebook", name=name)
+                typer.echo(words.get(language), err=True)
 
 
 def _reports(results: Path, assignment: str | None) -> list[GradeReport]:

@@ -220,10 +220,12 @@ def demo(
                 (
                     ("cd", folder),
                     ("autograder", "grade", *spoken),
-                    ("autograder", "report", demos.ASSIGNMENT, *spoken),
                     ("autograder", "feedback", demos.ASSIGNMENT, *spoken),
+                    ("autograder", "report", demos.ASSIGNMENT, *spoken),
+                    ("autograder", "export", "--to", "csv", "--gradebook", *spoken),
                 ),
             ),
+            (text("and a course of your own"), (("autograder", "init", "../my-course", *spoken),)),
         ):
             lines = (shlex.join(map(str, words)) for words in commands)
             typer.echo((what + same(":" + "".join(f"\n  {line}" for line in lines))).get(language))
@@ -376,9 +378,7 @@ def _tell_left_out(course: Course, language: Language, *, without_rubric: bool) 
         typer.echo(words.get(language), err=True)
     for name in course.others(course.assignments()) if without_rubric else ():
         if any(course.submitted.glob(f"*/{name}")):
-            words = text(
-                "{assignment}: has no assignment.yaml; `nbgrader autograde {assignment}` grades it", assignment=name
-            )
+            words = text("{assignment}: has no rubric; `nbgrader autograde {assignment}` grades it", assignment=name)
             typer.echo(words.get(language), err=True)
 
 

@@ -145,7 +145,7 @@ def release(
         if to is ReleaseTarget.notebook:
             if out is not None:
                 raise UsageError(
-                    text("--out goes with --to quiz; a notebook goes to assignments/ in the course's folder")
+                    text("--out goes with --to quiz; a notebook goes to the folder with the course's assignments")
                 )
             with _recorded(file, loaded, mode, choose(lang)):
                 _release_notebook(file, course, into, choose(lang))

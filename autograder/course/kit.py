@@ -38,7 +38,7 @@ import platformdirs
 from autograder.base.errors import SubmissionError, UsageError
 from autograder.base.i18n import Text, text
 from autograder.course import submission
-from autograder.course.course import Assignment, Course, find_assignment
+from autograder.course.course import Assignment, Course, find_assignment, refuse_plain
 
 VERSION = 1
 MAX_UNPACKED = 16 << 20
@@ -221,6 +221,7 @@ def choose(folder: Path, sources: Iterable[str]) -> Assignment:
             raise
         return beside
     if kit is None and beside is None:
+        refuse_plain(folder)
         words = text(
             "{folder}: what a check needs is neither in the notebook's first code cell nor in files beside it; "
             "copy that cell from the notebook as you received it, "

@@ -93,11 +93,11 @@ def _write(
     target.parent.mkdir(parents=True, exist_ok=True)
     write_whole(target, rendered)
     target.chmod(_MODE)
-    _bring_along(source.parent, target.parent)
+    bring_along(source.parent, target.parent)
     return Written(student, target)
 
 
-def _bring_along(autograded: Path, feedback: Path) -> None:
+def bring_along(autograded: Path, feedback: Path) -> None:
     """Put beside a page the files without which `nbgrader release_feedback` fails.
 
     The secret came with the submission; with it the student finds the page. Students who handed in another way have

@@ -32,7 +32,9 @@ from autograder.base.i18n import text
 from autograder.course import kit
 from autograder.gradebook.nbgrader_course import PRIVATE, NbgraderCourse
 
-_REGION = re.compile(r"^.*BEGIN (SOLUTION|HIDDEN TESTS|MARK SCHEME).*$\n(.*?)^.*END \1.*$\n?", re.MULTILINE | re.DOTALL)
+_REGION = re.compile(
+    r"^[^\n]*BEGIN (SOLUTION|HIDDEN TESTS|MARK SCHEME)[^\n]*\n(.*?)^[^\n]*END \1[^\n]*\n?", re.MULTILINE | re.DOTALL
+)
 _MARK = re.compile(r"(?:BEGIN|END) (?:SOLUTION|HIDDEN TESTS|MARK SCHEME)")
 _FUNCTION = re.compile(r"^\s*def (test_\w+)", re.MULTILINE)
 _ENCODED = re.compile(r"^[A-Za-z0-9+/\s]{40,}={0,2}\s*$")

@@ -291,6 +291,19 @@ def _own_programs_on_path() -> Iterator[None]:
         os.environ["PATH"] = before
 
 
+@contextmanager
+def set_for_a_while(owner: object, **values: str) -> Iterator[None]:
+    """Set attributes, such as the assignment that nbgrader's folders are about, and then what they were before."""
+    before = {name: getattr(owner, name) for name in values}
+    try:
+        for name, value in values.items():
+            setattr(owner, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(owner, name, value)
+
+
 def as_node(value: Any) -> Any:
     """Return plain values as nbformat's nodes."""
     from nbformat import from_dict

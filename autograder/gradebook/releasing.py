@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import filecmp
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +15,7 @@ from autograder.base.i18n import text
 from autograder.course import kit, submission
 from autograder.course.course import Course
 from autograder.gradebook import colab, due_dates, leaks
-from autograder.gradebook.nbgrader_course import NbgraderCourse
+from autograder.gradebook.nbgrader_course import NbgraderCourse, set_for_a_while
 
 _ADD_KIT = "autograder.gradebook.carrying.AddKit"
 
@@ -104,7 +102,7 @@ def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool
     config.GenerateAssignment.no_database = not database
     config.SaveCells.enabled = database
     config.AddKit.due = due.isoformat() if due is not None else ""
-    with _set(folders, release_directory=str(into), assignment_id=name, notebook_id="*"):
+    with set_for_a_while(folders, release_directory=str(into), assignment_id=name, notebook_id="*"):
         nbgrader.log.lines.clear()
         try:
             converter = GenerateAssignment(coursedir=folders, parent=nbgrader.app, config=config)
@@ -129,18 +127,6 @@ def _left_out(notebook: Path) -> tuple[str, ...]:
     except SubmissionError:
         return ()
     return found.left_out if found is not None else ()
-
-
-@contextmanager
-def _set(owner: object, **values: str) -> Iterator[None]:
-    before = {name: getattr(owner, name) for name in values}
-    try:
-        for name, value in values.items():
-            setattr(owner, name, value)
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(owner, name, value)
 
 
 def _files(folder: Path) -> list[str]:

@@ -29,6 +29,7 @@ from autograder.course import kit
 from autograder.gradebook import feedback, repair
 from autograder.gradebook.autograded import MARK
 from autograder.gradebook.nbgrader_course import rubric_of
+from autograder.gradebook.plain_feedback import without_hidden_tests
 from autograder.report.html import preformatted
 
 if TYPE_CHECKING:
@@ -226,14 +227,14 @@ class FeedbackPage(HTMLExporter):
     def from_notebook_node(  # type: ignore[override]
         self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kw: Any
     ) -> tuple[str, dict[str, Any]]:
-        """Return the page; nbgrader's own for notebooks without a rubric."""
+        """Return the page; nbgrader's own, without hidden tests, for notebooks without a rubric."""
         place = (resources or {}).get("nbgrader")
         if place is None or MARK not in nb.metadata:
-            return super().from_notebook_node(nb, resources, **kw)
+            return super().from_notebook_node(without_hidden_tests(nb), resources, **kw)
         folders = cast("GenerateFeedback", self.parent).coursedir
         assignment = rubric_of(folders, place["assignment"], place["notebook"])
         if assignment is None:
-            return super().from_notebook_node(nb, resources, **kw)
+            return super().from_notebook_node(without_hidden_tests(nb), resources, **kw)
         with Gradebook(place["db_url"], folders.course_id) as gradebook:
             submission = gradebook.find_submission(assignment.name, place["student"])
             language = choose_language(None, assignment.settings.language)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import autograder
 from autograder.base.errors import UsageError
-from autograder.base.i18n import OURS, catalogue_file, text
-from autograder.course.configuration import CONFIG_FILE
+from autograder.base.i18n import catalogue_file, text
+from autograder.course.configuration import CONFIG_FILE, OWN_NAMES
 from autograder.course.course import Assignment, Course
 from autograder.lms.reports import not_graded
 
@@ -64,13 +64,19 @@ cd "$root/source/course"
 "$python" -m autograder export --results "$work/reports.jsonl" --to gradescope --out "$results" --lang {language}
 """
 
+_CONFIG = """\
+c = get_config()
+c.CourseDirectory.source_directory = {source!r}
+c.Autograder.languages = {languages}
+"""
+
 
 def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Path]:
     """Write a folder to be zipped and given to Gradescope as an autograder; return the scripts in it.
 
     Args:
         course: its secret seeds the inputs.
-        assignment: the folder in ``solutions/``.
+        assignment: the folder with the solution.
         folder: new or empty.
 
     Raises:
@@ -80,10 +86,10 @@ def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Pat
     begin_folder(folder)
     try:
         requirement = " ".join(pip_arguments(folder, "package"))
-        copy_folder(assignment.directory, folder / "course" / "solutions" / name)
+        copy_folder(assignment.directory, folder / "course" / OWN_NAMES["source"] / name)
         if course.quizzes.is_dir():
             copy_folder(course.quizzes, folder / "course" / "quizzes")
-        _copy_languages(course, folder / "course")
+        _configure(course, folder / "course")
         key = folder / "course" / ".autograder" / "key"
         key.parent.mkdir(parents=True)
         key.write_text(course.key().hex() + "\n", encoding="ascii")
@@ -105,12 +111,10 @@ def cannot_be_written(folder: Path, error: OSError) -> UsageError:
     )
 
 
-def _copy_languages(course: Course, copy: Path) -> None:
-    """Let a copy of the course speak its languages; of the configuration, nothing else counts there."""
-    if course.languages == OURS:
-        return
-    declared = f"c = get_config()\nc.Autograder.languages = {list(course.languages)}\n"
-    (copy / CONFIG_FILE).write_text(declared, encoding="utf-8")
+def _configure(course: Course, copy: Path) -> None:
+    """Let a copy of the course have our folders and its own languages; nothing else of its configuration counts."""
+    config = _CONFIG.format(source=OWN_NAMES["source"], languages=list(course.languages))
+    (copy / CONFIG_FILE).write_text(config, encoding="utf-8")
     for file in (catalogue_file(language, course.root) for language in course.languages):
         if file.is_file():
             (copy / file.relative_to(course.root)).parent.mkdir(parents=True)

@@ -61,8 +61,14 @@ def _numbers(classroom: Classroom) -> Sequence[tuple[Text, str]]:
         (text("cannot be read"), str(len(classroom.of("unreadable")))),
         (text("could not be graded"), str(len(classroom.of("error")))),
         (text("handed in nothing"), str(len(classroom.missing))),
-        (text("seconds spent grading"), f"{sum(seconds):.1f}"),
-        (text("longest"), f"{max(seconds, default=0):.2f} s"),
+        *(
+            [
+                (text("seconds spent grading"), f"{sum(seconds):.1f}"),
+                (text("longest"), f"{max(seconds):.2f} s"),
+            ]
+            if classroom.is_timed
+            else []
+        ),
     ]
 
 

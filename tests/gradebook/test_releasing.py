@@ -100,6 +100,13 @@ def one_line_in_another_file(course):
     (course.root / "solutions" / "tiny" / "notes.txt").write_text("remember:\n  p.data -= lr * p.grad\n")
 
 
+def from_between_the_marks(course):
+    """As in nearly every notebook: the stub's lines stand above the region, others below it."""
+    source = "def step(params, lr):\n    ### BEGIN SOLUTION\n    moved = [p - lr for p in params]\n    ### END SOLUTION\n    return moved"
+    edit_source(course, lambda n: n["cells"][-5].update(source=source))
+    (course.root / "solutions" / "tiny" / "notes.txt").write_text("remember:\n  moved = [p - lr for p in params]\n")
+
+
 def in_a_packed_file(course):
     (course.root / "solutions" / "tiny" / "old.gz").write_bytes(gzip.compress(tiny.HIDDEN.encode()))
 
@@ -131,7 +138,7 @@ def text_cell(source):
     "plant",
     [
         in_markdown, in_metadata, in_cell_metadata, in_attachment, in_another_file, in_a_packed_file, in_an_archive, in_a_stranger,
-        in_the_key, in_a_mark, one_line_in_another_file,
+        in_the_key, in_a_mark, one_line_in_another_file, from_between_the_marks,
     ],
 )  # fmt: skip
 def test_a_leak_is_one_line_and_nothing_is_released(course, plant):
