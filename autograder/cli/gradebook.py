@@ -91,6 +91,8 @@ def release(
         names = found.names(*(assignments or ()))
         if colab_base:
             colab.check_base(colab_base, len(names))
+        for name in filter(found.has_rubric, names):
+            found.assignment(name)  # tells mistakes in YAML
         language = choose(lang)
         with waiting(text("loading nbgrader"), language):
             nbgrader = NbgraderCourse(found.root)  # takes seconds, and is not needed to find a mistake in YAML

@@ -449,6 +449,8 @@ def _show_open(handed_in: HandIn, language: Language) -> None:
         screen.print(problem.text.get(language), style="yellow", markup=False, highlight=False)
     if handed_in.open:
         words = text("still open: {count}", count=len(handed_in.open))
+    elif not any(exercise.criteria for exercise in handed_in.report.exercises):
+        words = text("nothing can be checked here; all of it is judged after you hand in")
     else:
         words = text("every criterion you can see is met; grading uses others too")
     screen.print(words.get(language), markup=False, highlight=False)

@@ -99,6 +99,8 @@ def _checked(one: AssignmentStanding) -> Text:
 
     if one.last_check is None:
         return text("not checked yet")
+    if not one.last_check.total:
+        return text("nothing to check")
     count = same(f"{one.last_check.passed}/{one.last_check.total}")
     return count if one.checked_as_it_is else count + same("\n") + text("changed since")
 

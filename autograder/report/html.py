@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from autograder.base.i18n import Language
 from autograder.report.condensed import condense
 from autograder.report.templates import fragment
-from autograder.report.terminal import MARKS, explanation, score_of
+from autograder.report.terminal import MARKS, explanation, judged_later, score_of
 from autograder.results.grade_report import CriterionResult, ExerciseResult
 
 _TEMPLATE = "report/templates/notebook.html"
@@ -15,8 +15,9 @@ _TEMPLATE = "report/templates/notebook.html"
 
 def table(exercises: Sequence[ExerciseResult], language: Language) -> str:
     """Return a table of the criteria of some exercises; everything a student wrote is escaped."""
+    later = judged_later().get(language)
     rows = [
-        (e.title.get(language), e.name, score_of(e), [_criterion(result, language) for result in condense(e.criteria)])
+        (e.title.get(language), e.name, score_of(e), [_criterion(r, language) for r in condense(e.criteria)], later)
         for e in exercises
     ]
     return str(fragment(_TEMPLATE, "table", rows))

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text as Styled
 
-from autograder.base.i18n import Language, text
+from autograder.base.i18n import Language, Text, text
 from autograder.report.condensed import condense, merge
 from autograder.report.tables import GAP, plain_table, points
 from autograder.results.cases import requirements
@@ -100,6 +100,8 @@ def criteria(
     for exercise in exercises:
         score = score_of(exercise)
         parts.append(Styled.assemble((exercise.title.get(language), "bold"), f"  ({exercise.name})  {score}"))
+        if not exercise.criteria:
+            parts.append(Padding(Styled(judged_later().get(language), style="dim"), (0, 0, 0, 2)))
         for result in condense(exercise.criteria):
             parts.append(Padding(mark(result, language), (0, 0, 0, 2)))
             if at_the_end is not None and _same_explanation(result, at_the_end):
@@ -111,6 +113,11 @@ def criteria(
 
 def _same_explanation(one: CriterionResult, other: CriterionResult) -> bool:
     return all(getattr(one, part) == getattr(other, part) for part in ("outcome", "message", "diagnosis", "hint"))
+
+
+def judged_later() -> Text:
+    """Say of an exercise, all of whose criteria are hidden, when it is judged."""
+    return text("nothing of it can be checked here; it is judged after you hand in")
 
 
 def score_of(exercise: ExerciseResult) -> str:
@@ -220,6 +227,8 @@ def plain(exercises: Sequence[ExerciseResult], language: Language) -> str:
     lines = []
     for exercise in exercises:
         lines.append(f"{exercise.title.get(language)} ({exercise.name})")
+        if not exercise.criteria:
+            lines.append(f"  {judged_later().get(language)}")
         for result in condense(exercise.criteria):
             lines.append(f"  {MARKS[result.outcome]} {result.title.get(language)}")
             lines += [f"      {line}" for paragraph in explanation(result, language) for line in paragraph.splitlines()]

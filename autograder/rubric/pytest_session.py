@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from autograder.base.environment import overridden
-from autograder.base.errors import ConfigError, UsageError
+from autograder.base.errors import ConfigError
 from autograder.base.i18n import text
 from autograder.rubric import plugin
 from autograder.rubric.judge import Judge
@@ -42,15 +42,18 @@ class _JudgeSession:
 def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] = run_criteria) -> None:
     """Run an assignment's rubric in this process: quietly, with no plugins or settings but ours.
 
+    The visible part of a rubric may be empty, since an author may hide every criterion; a whole rubric may not.
+
     Args:
         judge: collects the verdicts.
         loop: runs the collected criteria; by default each one once.
 
     Raises:
         ConfigError: the rubric is broken.
-        UsageError: it has no criteria for the exercise that was asked for.
     """
-    rubrics = judge.assignment.rubrics
+    rubrics, may_be_empty = judge.assignment.rubrics, judge.assignment.visible_only
+    if not rubrics and may_be_empty:
+        return
     if not rubrics:
         words = text("holds no test_*.py, so there is nothing to judge by")
         raise ConfigError(words, path=judge.assignment.directory)
@@ -86,11 +89,8 @@ def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] = run_cr
         raise chosen.stopped_by
     if judge.mistake is not None:
         raise judge.mistake
-    if code == pytest.ExitCode.NO_TESTS_COLLECTED and judge.exercise is not None:
-        words = text(
-            "{exercise}: nothing of it can be checked here; it is judged after you hand in", exercise=judge.exercise
-        )
-        raise UsageError(words, for_students=True)
+    if code == pytest.ExitCode.NO_TESTS_COLLECTED and may_be_empty:
+        return
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or not judge.criteria:
         words = text("no criterion could be collected (pytest: {reason})", reason=pytest.ExitCode(code).name)
         raise ConfigError(words, path=rubrics[0])

@@ -65,6 +65,14 @@ def test_a_day_of_work(folder):
     assert run("status", folder, "--lang", "en").count("changed since") == 2
 
 
+def test_an_assignment_with_hidden_criteria_only_is_handed_in_like_any_other(folder):
+    (folder / "tiny" / "test_tiny.py").unlink()
+    assert "it is judged after you hand in" in run("check", folder / "tiny", "--lang", "en")
+    handed_in = run("submit", folder / "tiny", "--zip", folder / "x.zip", "--lang", "en")
+    assert "all of it is judged after you hand in" in handed_in and "packed" in handed_in
+    assert "nothing to check" in run("status", folder / "tiny", "--lang", "en")
+
+
 def test_due_dates_are_in_the_readers_own_time(folder):
     set_due(folder, "2026-12-01T23:30+08:00")
     for zone, shown in (("Asia/Shanghai", "2026-12-01 23:30"), ("America/New_York", "2026-12-01 10:30")):

@@ -61,6 +61,16 @@ def test_check_leaves_random_numbers_and_threads_as_they_were(folder):
     assert before[1:] == after[1:]
 
 
+def test_an_exercise_that_is_judged_later_says_so_and_stops_no_notebook(folder):
+    later = "nothing of it can be checked here; it is judged after you hand in"
+    result = check("step", lang="en")
+    assert repr(result).splitlines()[1:] == ["  " + later] and later in result._repr_html_()
+    (folder / "test_tiny.py").unlink()  # as where every criterion is hidden
+    assert repr(check(lang="en")).count(later) == 2
+    _, report = check_file(write(folder, tiny.answers()))
+    assert report.status == "graded" and not any(exercise.criteria for exercise in report.exercises)
+
+
 def test_an_unknown_exercise_is_named_with_those_there_are(folder):
     with pytest.raises(UsageError, match=r"没有练习 duoble.*no exercise duoble; there are: double, step"):
         check("duoble")
