@@ -21,6 +21,7 @@ from autograder.cli.options import (
     UnsafeOption,
     choose,
     console,
+    course_at,
     errors_as_exit_codes,
     must_confine,
     print_json,
@@ -82,12 +83,11 @@ def release(
     """Make what students get from the sources, check it for leaks, and enter it into the gradebook."""
     from autograder.base.i18n import text
     from autograder.base.moments import local
-    from autograder.course.course import Course
     from autograder.gradebook import colab, releasing
     from autograder.gradebook.nbgrader_course import NbgraderCourse
 
     with errors_as_exit_codes(lang):
-        found = Course.find(course)
+        found = course_at(course)
         names = found.names(*(assignments or ()))
         if colab_base:
             colab.check_base(colab_base, len(names))
@@ -122,11 +122,10 @@ def release(
 def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Path(), lang: LangOption = None) -> None:
     """Write a page for each student: scores, criteria, likely causes, hints, comments."""
     from autograder.base.i18n import text
-    from autograder.course.course import Course
     from autograder.gradebook.nbgrader_course import NbgraderCourse
 
     with errors_as_exit_codes(lang):
-        found = Course.find(course)
+        found = course_at(course)
         names = found.names(*(assignments or ()))
         for name in filter(found.has_rubric, names):
             found.assignment(name)  # a mistake in it is found before nbgrader is loaded
@@ -205,13 +204,12 @@ def regrade(
 ) -> None:
     """Grade again after a rubric has changed: show who moves and why; with --yes let it count."""
     from autograder.base.i18n import text
-    from autograder.course.course import Course
     from autograder.grading.batch import default_jobs
     from autograder.grading.regrade import Regrading
     from autograder.report import moves as report
 
     with errors_as_exit_codes(lang):
-        found = Course.find(course)
+        found = course_at(course)
         graded = found.assignment(assignment)
         language = choose(lang)
         refuse_changed_quizzes([graded])
@@ -260,7 +258,6 @@ def extend(
 ) -> None:
     """Give one student more time for an assignment, take it back, or show who has how much."""
     from autograder.base.i18n import text
-    from autograder.course.course import Course
 
     with errors_as_exit_codes(lang):
         if until is not None and remove:
@@ -269,7 +266,7 @@ def extend(
             raise UsageError(text("name the student and the assignment: autograder extend STUDENT ASSIGNMENT"))
         from autograder.gradebook.extensions import Extensions
 
-        extensions = Extensions(Course.find(course).root)
+        extensions = Extensions(course_at(course).root)
         if student is not None and assignment is not None and (until is not None or remove):
             moment = extensions.read_time(until) if until is not None else None
             changed = (

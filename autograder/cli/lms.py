@@ -118,13 +118,12 @@ def collect(
     """Put a download of submissions into submitted/<student>/<assignment>/."""
     from autograder.base.i18n import text
     from autograder.cli import collected
-    from autograder.course.course import Course
     from autograder.lms import collecting
 
     with errors_as_exit_codes(lang):
         if not source.exists():
             raise UsageError(text("{source}: there is no such file or folder", source=source))
-        found = Course.find(course)
+        found = course_at(course)
         (name,) = found.names(assignment)
         collection = collecting.collect(
             source,

@@ -18,6 +18,7 @@ from autograder.cli.options import (
     LangOption,
     ResultsOption,
     choose,
+    course_at,
     errors_as_exit_codes,
     waiting,
 )
@@ -40,13 +41,12 @@ def report(
     """Write one HTML page about the class: scores, criteria, mistakes, who is missing."""
     from autograder.base.files import write_asked
     from autograder.base.i18n import same, text
-    from autograder.course.course import Course
     from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
     from autograder.report import class_page
     from autograder.results.classroom import summarise
 
     with errors_as_exit_codes(lang):
-        found = Course.find(course)
+        found = course_at(course)
         (name,) = found.names(assignment)
         settings = found.assignment(name).settings if found.has_rubric(name) else None
         reports = _reports(results, name) if settings is not None else []

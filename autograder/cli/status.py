@@ -47,6 +47,8 @@ def status(
             screen.print(_quiz_table(quizzes, now, language))
         words = text("times: {zone}, as on this computer", zone=zone(now))
         screen.print(words.get(language), style="dim", markup=False, highlight=False)
+        if (plain := standing.tell_plain(folder)) is not None:
+            typer.echo(plain.get(language), err=True)
 
 
 def _assignment_table(found: Sequence[AssignmentStanding], now: datetime, language: Language) -> Table:

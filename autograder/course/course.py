@@ -178,8 +178,7 @@ def find_assignment(start: Path) -> Assignment:
             return assignment
     refuse_plain(start)
     words = text(
-        "{folder}: no assignment.yaml here or above; "
-        "keep the notebook in the folder in which you received it, with the files beside it",
+        "{folder}: no assignment.yaml here or above; name your notebook, or go to the folder in which it lies",
         folder=start,
     )
     raise UsageError(words, for_students=True)
@@ -203,7 +202,9 @@ def refuse_plain(folder: Path) -> None:
 def _is_plain(folder: Path) -> bool:
     with suppress(AutograderError):  # most students have no course around them
         course = Course.find(folder)
-        return folder.parent in (course.source.resolve(), course.release.resolve()) and folder.name in course.plain()
+        places = (course.source.resolve(), course.release.resolve())
+        is_in_place = folder.parent in places or folder.parent.parent == course.submitted.resolve()
+        return is_in_place and folder.name in course.plain()
     return False
 
 
@@ -229,7 +230,7 @@ def find_notebook(path: Path) -> Path:
     """Return the file that a student means: the file itself, or the notebook of an assignment's folder.
 
     Raises:
-        UsageError: there is no such file or folder, or the folder does not hold its notebook.
+        UsageError: there is no such file or folder, the folder does not hold its notebook, or it holds several.
     """
     if not path.exists():
         raise UsageError(text("{path}: there is no such file or folder", path=path), for_students=True)
@@ -238,10 +239,15 @@ def find_notebook(path: Path) -> Path:
     try:
         notebook = find_assignment(path.resolve()).notebook
     except UsageError:
-        alone = list(path.glob("*.ipynb"))
-        if len(alone) != 1:
+        found = sorted(path.glob("*.ipynb"))
+        if len(found) == 1:
+            return found[0]  # it may carry all that the folder lacks
+        if not found:
             raise
-        return alone[0]  # it may carry all that the folder lacks
+        refuse_plain(path.resolve())
+        names = ", ".join(file.name for file in found)
+        words = text("{folder}: holds several notebooks; name the one you mean: {names}", folder=path, names=names)
+        raise UsageError(words, for_students=True) from None
     if not notebook.is_file():
         words = text("{path}: there is no such file; your notebook must have this name", path=notebook)
         raise UsageError(words, for_students=True)

@@ -147,8 +147,8 @@ class Extensions:
             gradebook.db.rollback()
             if due is None:
                 words = text(
-                    "{assignment} has no due date, so nobody can be late; set one in the formgrader, or with "
-                    "`nbgrader db assignment add {assignment} --duedate TIME`",
+                    "{assignment} has no due date, so nobody can be late; set one in the formgrader, or write `due:` "
+                    "into its assignment.yaml and release it again",
                     assignment=assignment,
                 )
                 raise UsageError(words)

@@ -145,12 +145,26 @@ def find(start: Path) -> tuple[list[AssignmentStanding], list[QuizStanding]]:
     root, released_to = _places(start.resolve())
     assignments = [AssignmentStanding.of(*one) for one in _assignments(released_to)]
     quizzes = list(_quizzes(root, start))
+    if not (assignments or quizzes) and (words := tell_plain(start)) is not None:
+        raise UsageError(words, for_students=True)
     if not (assignments or quizzes):
         words = text(
             "{folder}: holds no assignment and no quiz; go to the folder in which yours lie, or name it", folder=start
         )
         raise UsageError(words, for_students=True)
     return assignments, quizzes
+
+
+def tell_plain(start: Path) -> Text | None:
+    """Name the assignments of the course that have no rubric, and what knows of them; None if there are none."""
+    with contextlib.suppress(UsageError):
+        if names := Course.find(start).plain():
+            return text(
+                "{names}: without a rubric, nothing is known of it here; "
+                "`nbgrader list --inbound` shows what has been handed in",
+                names=", ".join(names),
+            )
+    return None
 
 
 def _places(start: Path) -> tuple[Path, Path]:

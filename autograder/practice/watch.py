@@ -22,6 +22,7 @@ from rich.rule import Rule
 from rich.segment import ControlType
 from rich.text import Text as Styled
 
+from autograder.base.errors import SubmissionError, UsageError
 from autograder.base.i18n import Language, Text, text
 from autograder.report import terminal
 from autograder.report.condensed import merge
@@ -116,7 +117,10 @@ def watch(file: Path, check: Callable[[], GradeReport], seen: Watch, console: Co
             else:
                 console.print()
                 write_heading(console, file)
-                seen.tell(check())
+                try:
+                    seen.tell(check())
+                except (SubmissionError, UsageError) as error:  # half written; the next save may mend it
+                    console.print(Styled(error.said(language), style="yellow"))
             keys.draw()
     finally:
         keys.erase()
@@ -151,14 +155,14 @@ def _differs(before: CriterionResult | None, now: CriterionResult) -> bool:
 
 
 def _events(file: Path) -> Iterator[Event]:
-    """Yield keys and saves as they come; a file that is gone for a moment is being saved."""
+    """Yield keys and saves as they come; a file that is gone or empty for a moment is being saved."""
 
     def stamp() -> tuple[int, int] | None:
         try:
             found = file.stat()
         except FileNotFoundError:
             return None
-        return found.st_mtime_ns, found.st_size
+        return (found.st_mtime_ns, found.st_size) if found.st_size else None
 
     before = stamp()
     with _single_keys() as key_within:

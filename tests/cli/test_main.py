@@ -255,6 +255,10 @@ def test_check_takes_the_folder_that_holds_the_notebook(course, tmp_path):
     (folder / "assignment.yaml").unlink()
     _, errors = autograder("check", folder, "--lang", "en", cwd=tmp_path, code=2)
     assert f"{folder}: no assignment.yaml here or above" in errors
+    for name in ("one.ipynb", "two.ipynb"):
+        (folder / name).write_text(json.dumps(tiny.answers()))
+    _, errors = autograder("check", folder, "--lang", "en", cwd=tmp_path, code=2)
+    assert f"{folder}: holds several notebooks; name the one you mean: one.ipynb, two.ipynb" in errors
 
 
 def test_check_of_an_unreadable_file_says_why_and_exits_with_1(course, tmp_path):

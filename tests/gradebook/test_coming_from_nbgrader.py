@@ -152,13 +152,20 @@ def test_what_needs_a_rubric_says_so_in_one_line_with_both_ways_on(course, comma
     assert "assignment.yaml, test_*.py and private/test_*.py" in line and "`autograder new assignment`" in line
 
 
-@pytest.mark.parametrize("command", [("check", "source/ps1/problem1.ipynb"), ("check", "source/ps1"), ("submit", "source/ps1")])  # fmt: skip
+@pytest.mark.parametrize("command", [("check", "source/ps1/problem1.ipynb"), ("check", "source/ps1"), ("submit", "source/ps1"), ("check", "submitted/ann/ps1/problem1.ipynb")])  # fmt: skip
 def test_a_student_learns_what_works_instead(course, command):
     _, errors = autograder(*command, "--lang", "en", cwd=course.root, code=2)
     assert errors.splitlines() == [
         "autograder: ps1: has no rubric, so there are no criteria to check; `nbgrader validate NOTEBOOK` runs its tests, "
         "`nbgrader submit ps1` hands it in"
     ]
+
+
+def test_status_names_what_knows_of_assignments_without_a_rubric(course):
+    _, errors = autograder("status", "--lang", "en", cwd=course.root, code=2)
+    assert errors.startswith(
+        "autograder: ps1: without a rubric, nothing is known of it here; `nbgrader list --inbound`"
+    )
 
 
 @pytest.mark.parametrize("command", [("feedback",), ("feedback", "ps1"), ("report", "ps1")])

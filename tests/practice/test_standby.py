@@ -14,7 +14,7 @@ import sys
 import pytest
 import tiny_course as tiny
 
-from autograder.base.errors import ConfigError, UsageError
+from autograder.base.errors import ConfigError
 from autograder.practice import standby
 
 WRONG = "def double(x):\n    return 3 * x\n"

@@ -118,13 +118,21 @@ def test_in_a_terminal_by_keys_and_saves(mine):
     see("✓ doubles")
     see("5/5")
     see("h: next hint")
+    whole = mine.read_bytes()
+    mine.write_bytes(b"")  # as an editor that writes in place begins
+    mine.write_bytes(whole[:100])
+    see("mine.ipynb is not a notebook")
+    see("h: next hint")
+    mine.write_bytes(whole)
+    see("5/5")
+    see("h: next hint")
     child.send("q")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0
     assert "\x1b[2J" not in written.getvalue()
     shown = written.getvalue().split("h: next hint · q: quit")
-    assert len(shown) == 4  # after the first check, the hint and the second check
+    assert len(shown) == 6  # after the first check, the hint and each save
     for following in shown[1:]:  # it is erased before anything else is written, so that it is there only once
         assert re.match(r"(?:\x1b\[[0-9;]*m)*\x1b\[1G\x1b\[2K", following), following[:40]
 
