@@ -230,11 +230,11 @@ class Engine:
         """Yield the reports in the order in which they are done.
 
         Args:
-            inbox: brings more submissions while others are being graded; the reports end after it has been closed.
+            inbox: brings more submissions while others are being graded; once it is closed there are no more reports.
         """
         if inbox is not None:
             self._selector.register(inbox, selectors.EVENT_READ, inbox)
-        while self._waiting or any(session.job for session in self._sessions) or (inbox and not inbox.is_closed):
+        while not inbox.is_closed if inbox is not None else self._is_at_work():
             for event, _ in self._selector.select(self._patience()):
                 if event.data is inbox and inbox is not None:
                     self.add(inbox.take())
@@ -252,6 +252,9 @@ class Engine:
         for session in self._sessions:
             if session.is_ready and session.job is None and self._waiting:
                 self._begin(session)
+
+    def _is_at_work(self) -> bool:
+        return bool(self._waiting) or any(session.job for session in self._sessions)
 
     def _patience(self) -> float | None:
         """Return how long to wait for a message; None where no session has a deadline."""

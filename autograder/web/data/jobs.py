@@ -9,12 +9,21 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from autograder.web.data.models import Job
 
 LEASE = timedelta(seconds=30)
+
+
+def is_any_free(session: Session) -> bool:
+    """Return whether there is a job that nobody works on."""
+    return bool(session.scalar(select(exists().where(_is_free(datetime.now(UTC))))))
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    return or_(Job.leased_until.is_(None), Job.leased_until < now)
 
 
 def claim(session: Session, grader: str, most: int) -> Sequence[int]:
@@ -28,7 +37,7 @@ def claim(session: Session, grader: str, most: int) -> Sequence[int]:
     now = datetime.now(UTC)
     free = (
         select(Job.id)
-        .where(or_(Job.leased_until.is_(None), Job.leased_until < now))
+        .where(_is_free(now))
         .order_by(Job.id)
         .limit(most)
         .with_for_update(skip_locked=True)  # other graders take other jobs instead of waiting; SQLite has one writer
