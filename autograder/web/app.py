@@ -100,21 +100,27 @@ def _route(method: str, path: str, access: Access, page: Page) -> Route:
         try:
             visit = await Visit.begin(request)
         except Refused as refused:
-            request.scope["method"] = "GET"  # the page with the reason has a form, but reads none
-            return await in_thread(_refusal, await Visit.begin(request), refused.status, refused.words)
-        if not policies.may_enter(access, visit.viewer):
-            return await in_thread(_turn_away, visit)
+            return await _refused_before_a_visit(request, refused.status, refused.words)
         try:
-            answer = page(visit) if inspect.iscoroutinefunction(page) else await in_thread(page, visit)
-            return answer if isinstance(answer, Response) else await answer
-        except Refused as refused:
-            return await in_thread(_refusal, visit, refused.status, refused.words)
-        except AutograderError as error:
-            print(f"autograder: {request.url.path}: {error}", file=sys.stderr, flush=True)
-            words = text("this does not work at the moment; your instructor can see the reason")
-            return await in_thread(_refusal, visit, 503, words)
+            return await _answer(visit, access, page)
+        finally:
+            await visit.form.close()
 
     return Route(path, endpoint, methods=[method])
+
+
+async def _answer(visit: Visit, access: Access, page: Page) -> Response:
+    if not policies.may_enter(access, visit.viewer):
+        return await in_thread(_turn_away, visit)
+    try:
+        answer = page(visit) if inspect.iscoroutinefunction(page) else await in_thread(page, visit)
+        return answer if isinstance(answer, Response) else await answer
+    except Refused as refused:
+        return await in_thread(_refusal, visit, refused.status, refused.words)
+    except AutograderError as error:
+        print(f"autograder: {visit.request.url.path}: {error}", file=sys.stderr, flush=True)
+        words = text("this does not work at the moment; your instructor can see the reason")
+        return await in_thread(_refusal, visit, 503, words)
 
 
 def _turn_away(visit: Visit) -> Response:
@@ -132,15 +138,18 @@ def _refusal(visit: Visit, status: int, words: Text) -> Response:
     return visit.page("refusal.html", status, words=words)
 
 
+async def _refused_before_a_visit(request: Request, status: int, words: Text) -> Response:
+    request.scope["method"] = "GET"  # the page with the reason has forms of its own, but reads none
+    return await in_thread(_refusal, await Visit.begin(request), status, words)
+
+
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    request.scope["method"] = "GET"
     words = text("there is no such page") if error.status_code == 404 else text("this request cannot be read")
-    return await in_thread(_refusal, await Visit.begin(request), error.status_code, words)
+    return await _refused_before_a_visit(request, error.status_code, words)
 
 
 async def _server_error(request: Request, error: Exception) -> Response:
     """Say that it is our fault; the server's log has the traceback."""
-    request.scope["method"] = "GET"
     words = text("something went wrong on our side; what was saved is saved")
-    return await in_thread(_refusal, await Visit.begin(request), 500, words)
+    return await _refused_before_a_visit(request, 500, words)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import uvicorn
@@ -65,7 +67,19 @@ def serve(course: Course, how: Serving, tell: Callable[[str, str], None]) -> Non
             raise
         address = how.public_url or _address(how, listener)
         server = _Server(_configuration(site, how), lambda: tell(address, f"{address.rstrip('/')}/link/{link}"))
-        server.run(sockets=[listener])
+        with _stop_signals_end_quietly():
+            server.run(sockets=[listener])
+
+
+@contextmanager
+def _stop_signals_end_quietly() -> Iterator[None]:
+    """Let a signal that has stopped the server have no other effect: uvicorn raises it once more at its end."""
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _prepare(database: Database, *, is_alone: bool) -> str:

@@ -85,6 +85,7 @@ class Visit:
         if request.method == "POST":
             form = await request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=1 << 20)
             if not is_program and not site.is_form_token(_words(form.get("form_token")), browser):
+                await form.close()
                 raise Refused(403, text("this form has expired: go back, load the page again and repeat the step"))
         return cls(request, site, person, browser or secrets.token_urlsafe(32), is_program, form)
 
