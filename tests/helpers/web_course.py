@@ -81,9 +81,8 @@ class Browser(TestClient):
     """A browser of somebody's; `post` brings the token of our forms."""
 
     def __init__(self, opened: Site, person: Person | None = None, *, grades: bool = False) -> None:
-        super().__init__(
-            build(opened, grades=grades), base_url=ORIGIN, headers={"origin": ORIGIN}, follow_redirects=False
-        )
+        headers = {"origin": ORIGIN, "accept-language": "en"}
+        super().__init__(build(opened, grades=grades), base_url=ORIGIN, headers=headers, follow_redirects=False)
         self._site = opened
         if person is not None:
             with opened.database.write() as session:
