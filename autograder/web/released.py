@@ -15,7 +15,7 @@ import mistune
 from markupsafe import Markup, escape
 
 from autograder.base.errors import ConfigError
-from autograder.base.i18n import text
+from autograder.base.i18n import Text, text
 from autograder.course.course import Assignment
 from autograder.quiz.notation.formulas import FormulaError, to_mathml
 from autograder.report.markup import clean
@@ -61,7 +61,7 @@ class Check:
     """A grade cell of an exercise: where students check their work."""
 
     exercise: str
-    title: str
+    title: Text
     points: float
     kind: str = "check"
 
@@ -123,8 +123,7 @@ def _blocks(content: Mapping[str, Any], released: Assignment) -> Iterator[Block]
         if _is_answer(cell):
             yield Answer(_mark(cell)["grade_id"], source, cell["cell_type"] == "code")
         elif (exercise := released.grade_ids.get(_mark(cell).get("grade_id", ""))) is not None:
-            title = released.settings.exercises[exercise].title
-            yield Check(exercise, title.both if title.zh != title.en else title.en, _mark(cell).get("points", 0))
+            yield Check(exercise, released.settings.exercises[exercise].title, _mark(cell).get("points", 0))
         elif cell["cell_type"] == "markdown":
             yield Words(to_html(source))
         elif cell["cell_type"] == "code" and source.strip():

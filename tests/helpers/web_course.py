@@ -7,7 +7,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,8 @@ class Browser(TestClient):
         if BROWSER not in self.cookies:
             self.get("/sign-in")
         token = self._site.form_token(self.cookies[BROWSER])
-        return self.post(path, data={"form_token": token} | (values or {}), **options)
+        answer: httpx.Response = self.post(path, data={"form_token": token} | (values or {}), **options)
+        return answer
 
 
 @contextmanager
@@ -128,16 +129,17 @@ class Visitor(httpx.Client):
         return answer
 
 
-def opened_course(address: str, link: str, *logins: str) -> tuple[Visitor, list[Visitor]]:
-    """Take over a fresh server as its instructor, publish the tiny assignment, and let students join."""
-    teacher = Visitor(address)
-    teacher.fill_in(link, login="teacher", name="Teacher", password=PASSWORD)
-    page = teacher.fill_in("/class", "/class/join-link", do="open")
-    dates = {"opens_at": "", "due_at": "", "closes_at": "", "attempts": "", "cool_down_s": ""}
-    teacher.fill_in("/class", "/class/offerings", assignment="tiny", feedback="at_once", **dates)
-    join = re.search(r"https?://\S+/join/[\w-]+", page.text)
-    assert join is not None
-    students = [Visitor(address) for _ in logins]
-    for student, login in zip(students, logins, strict=True):
-        student.fill_in(join[0], login=login, name=login.title(), password=PASSWORD)
-    return teacher, students
+@contextmanager
+def opened_course(address: str, link: str, *logins: str) -> Iterator[list[Visitor]]:
+    """Take over a fresh server as its instructor, publish the tiny assignment, let students join, and yield these."""
+    with ExitStack() as opened:
+        teacher = opened.enter_context(Visitor(address))
+        teacher.fill_in(link, login="teacher", name="Teacher", password=PASSWORD)
+        page = teacher.fill_in("/class", "/class/join-link", do="open")
+        teacher.fill_in("/class", "/class/offerings", assignment="tiny", feedback="at_once")
+        join = re.search(r"https?://\S+/join/[\w-]+", page.text)
+        assert join is not None
+        students = [opened.enter_context(Visitor(address)) for _ in logins]
+        for student, login in zip(students, logins, strict=True):
+            student.fill_in(join[0], login=login, name=login.title(), password=PASSWORD)
+        yield students

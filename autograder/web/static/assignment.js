@@ -78,7 +78,10 @@ async function check(button) {
   }
 }
 
-work.addEventListener("input", () => saveSoon());
+work.addEventListener("input", () => {
+  if (!state.classList.contains("failed")) show(""); // it is not saved any more
+  saveSoon();
+});
 window.addEventListener("online", () => saveSoon(0));
 window.addEventListener("beforeunload", (event) => { if (changed().length && !work.dataset.leaving) event.preventDefault(); });
 
