@@ -111,20 +111,28 @@ class WarmEngines:
 
     def judge(self, assignment: Assignment, job: Job) -> Report:
         """Judge a submission by the assignment as it is on disk now."""
-        return self.warm(assignment).judge(job)
-
-    def warm(self, assignment: Assignment) -> WarmEngine:
-        """Return the engine of an assignment, and start it if there is none yet."""
         known_as = (assignment.name, assignment.sha256())
-        with self._lock:
-            engine = self._engines.pop(known_as, None)
-            if engine is None or engine.has_failed:
-                engine = WarmEngine(assignment, self._key, sessions=self._sessions, confined=self._confined)
-            self._engines[known_as] = engine
-            ended = self._superfluous(known_as)
+        with self._lock:  # so that nobody ends the engine as an idle one meanwhile
+            ended = self._warm(assignment, known_as)
+            report = self._engines[known_as].judge(job)
         for other in ended:
             other.close()
-        return engine
+        return report
+
+    def warm(self, assignment: Assignment) -> None:
+        """Start the engine of an assignment, if there is none yet."""
+        with self._lock:
+            ended = self._warm(assignment, (assignment.name, assignment.sha256()))
+        for other in ended:
+            other.close()
+
+    def _warm(self, assignment: Assignment, known_as: tuple[str, str]) -> list[WarmEngine]:
+        """Have an engine that works, as the one used last; return those that are to be ended for it."""
+        engine = self._engines.pop(known_as, None)
+        if engine is None or engine.has_failed:
+            engine = WarmEngine(assignment, self._key, sessions=self._sessions, confined=self._confined)
+        self._engines[known_as] = engine
+        return self._superfluous(known_as)
 
     def _superfluous(self, wanted: tuple[str, str]) -> list[WarmEngine]:
         """Take out idle engines: those of an assignment that has changed, and the oldest of too many."""

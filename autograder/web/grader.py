@@ -20,6 +20,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from queue import SimpleQueue
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from autograder.base.errors import AutograderError
 from autograder.base.i18n import Text
 from autograder.base.run_folder import RunFolder
@@ -36,6 +38,8 @@ _LOOK_EVERY_S = 1.0
 """Another server may have put a job into the database, or died with one."""
 _RETRY_S = 5.0
 _BATCH = 20
+_FAILURES = (AutograderError, SQLAlchemyError, OSError)
+"""What may pass: a database that is away for a while, a full disk, a rubric that is being changed."""
 
 
 class Grader:
@@ -97,8 +101,8 @@ class Grader:
             try:
                 self._keep_reports()
                 self._begin_jobs()
-            except AutograderError as error:
-                _complain(error.text)
+            except _FAILURES as error:  # what was claimed and not begun is claimed again once the claim has run out
+                _complain(error)
 
     def _keep_reports(self) -> None:
         while not self._done.empty():
@@ -107,7 +111,7 @@ class Grader:
             try:
                 report = future.result()
             except AutograderError as error:  # the claim runs out, and somebody tries again
-                _complain(error.text)
+                _complain(error)
                 continue
             with self._database.write() as session:
                 submissions.keep_report(session, number, report)
@@ -130,9 +134,9 @@ class Grader:
         with self._database.read() as session:
             submission = submissions.by_id(session, number)
             assert submission is not None
+            assignment = self._course.assignment(submission.offering.assignment)
             file = self._file_of(submission, submissions.content(session, submission))
-            job = Job(submission.person.login, submission.offering.assignment, file)
-        report = self._engines.judge(self._course.assignment(job.assignment), job)
+        report = self._engines.judge(assignment, Job(submission.person.login, assignment.name, file))
         self._at_work.add(number)
         report.add_done_callback(lambda done: self._finish(number, file, done))
 
@@ -158,9 +162,9 @@ class Grader:
                 while self._publish_some() and not self._is_closed:
                     pass
                 pause = None
-            except AutograderError as error:  # such as a journal that `autograder grade` is writing
+            except _FAILURES as error:  # such as a journal that `autograder grade` is writing
                 if not self._is_closed:
-                    _complain(error.text)
+                    _complain(error)
                 pause = _RETRY_S
 
     def _publish_some(self) -> int:
@@ -186,5 +190,6 @@ def _graded(submission: Submission, content: bytes) -> Graded:
     return Graded.of(submission.file, content, submission.received_at, submission.report.line)
 
 
-def _complain(words: Text) -> None:
-    print(f"autograder: {words}", file=sys.stderr, flush=True)
+def _complain(what: Text | Exception) -> None:
+    """Tell the instructor, whose console this is."""
+    print(f"autograder: {what}", file=sys.stderr, flush=True)

@@ -111,6 +111,24 @@ class ReleasedNotebook:
         return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "replace")
 
 
+def load(folder: Path) -> Assignment:
+    """Read an assignment's released folder; settings that have not changed are read once.
+
+    Raises:
+        ConfigError: there is no such folder, or something in its settings is wrong.
+    """
+    try:
+        state = (folder / "assignment.yaml").stat()
+    except OSError:
+        return Assignment.load(folder)  # says what is wrong
+    return _load(folder, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=64)
+def _load(folder: Path, mtime_ns: int, size: int) -> Assignment:
+    return Assignment.load(folder)
+
+
 @lru_cache(maxsize=64)
 def _read(path: Path, folder: Path, mtime_ns: int, size: int) -> ReleasedNotebook:
     content = json.loads(path.read_text(encoding="utf-8"))

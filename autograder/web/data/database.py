@@ -67,15 +67,13 @@ class Database:
         Raises:
             UsageError: it cannot be written.
         """
-        folder = root / ".autograder"
+        file = root / ".autograder" / "web.db"
         try:
-            folder.mkdir(exist_ok=True)
+            file.parent.mkdir(exist_ok=True)
+            file.touch(mode=0o600)  # for the course's owner alone, and so are the files that SQLite puts beside it
         except OSError as error:
-            raise UsageError(text("{path}: cannot be written: {reason}", path=folder, reason=error.strerror)) from error
-        database = folder / "web.db"
-        found = cls(f"sqlite:///{database}")
-        database.chmod(0o600)  # what students wrote and who they are is for the course's owner
-        return found
+            raise UsageError(text("{path}: cannot be written: {reason}", path=file, reason=error.strerror)) from error
+        return cls(f"sqlite:///{file}")
 
     @property
     def shown(self) -> str:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from autograder.base.errors import ConfigError, UsageError
 from autograder.base.i18n import Text, text
 from autograder.course.course import Assignment
+from autograder.web import released
 from autograder.web.data import offerings, people
 from autograder.web.data.models import FeedbackPolicy
 from autograder.web.released import ReleasedNotebook
@@ -98,11 +99,11 @@ def _released(visit: Visit) -> list[Assignment]:
     found = []
     for name in visit.site.course.assignments():
         try:
-            released = Assignment.load(visit.site.course.release / name)
-            ReleasedNotebook.of(released)
+            assignment = released.load(visit.site.course.release / name)
+            ReleasedNotebook.of(assignment)
         except ConfigError:
             continue
-        found.append(released)
+        found.append(assignment)
     return found
 
 

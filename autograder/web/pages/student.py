@@ -17,7 +17,7 @@ from autograder.course.course import Assignment
 from autograder.report.condensed import condense
 from autograder.report.terminal import MARKS, OUTCOMES, paragraphs
 from autograder.results.grade_report import GradeReport
-from autograder.web import limits, policies
+from autograder.web import limits, policies, released
 from autograder.web.data import drafts, offerings, submissions
 from autograder.web.data.models import Offering, Submission
 from autograder.web.policies import Dates
@@ -277,7 +277,7 @@ def _place(visit: Visit, session: Session) -> Place:
 
 
 def _released(visit: Visit, name: str) -> Assignment:
-    return Assignment.load(visit.site.course.release / name)
+    return released.load(visit.site.course.release / name)
 
 
 def _written(visit: Visit, place: Place) -> dict[str, str]:
