@@ -5,13 +5,14 @@ Everything here is imported on first use, so that ``import autograder`` stays ch
 
 from typing import Any
 
-__all__ = ["check", "checks", "criterion"]
+__all__ = ["check", "checks", "criterion", "unpack"]
 __version__ = "0.1.0"
 
 _HOME = {
     "check": "autograder.practice.check:check",
     "checks": "autograder.checks:",
     "criterion": "autograder.rubric.criteria:criterion",
+    "unpack": "autograder.practice.own_notebook:unpack",
 }
 
 

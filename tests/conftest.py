@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from autograder.base import i18n
 from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.sandbox.cells import Notebook
@@ -36,6 +37,13 @@ os.environ["AUTOGRADER_STANDBY_S"] = (
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells make what runs in the background ignore Ctrl-C
 
 collect_ignore_glob = ["attacks/*.py"]  # hostile code: to import one of these files is to run it unconfined
+
+
+@pytest.fixture(autouse=True)
+def _speak_our_languages() -> Iterator[None]:
+    """A process serves one course, but this one many."""
+    yield
+    i18n.speak()
 
 
 @pytest.fixture(scope="session")

@@ -62,7 +62,7 @@ def test_the_worker_knows_nothing_of_rubrics():
 
 
 def test_public_names_are_exactly_these():
-    assert set(autograder.__all__) == {"check", "checks", "criterion"}
+    assert set(autograder.__all__) == {"check", "checks", "criterion", "unpack"}
     for name in autograder.__all__:
         assert getattr(autograder, name) is not None
 
@@ -72,6 +72,7 @@ def test_public_names_are_exactly_these():
     [
         "autograder.checks.assert_close",
         "autograder.datasets.load_images",
+        "autograder.gradebook.carrying.AddKit",
         "autograder.gradebook.preprocessors.ConfinedExecute",
         "autograder.gradebook.preprocessors.SaveScores",
         "autograder.gradebook.preprocessors.SubmissionReader",

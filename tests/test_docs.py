@@ -174,7 +174,7 @@ def test_every_command_can_be_typed(name):
         "autograder quiz takes QUIZ",
         "autograder grade --fast",
         "autograder export --to excel",
-        "autograder check FILE FILE2",
+        "autograder check FILE EXERCISE FILE2",
         "autograder demo && autograder doctor --all",
         "autograder --vers",
         "LANG=C autograder report A --out",

@@ -130,6 +130,15 @@ def test_a_student_can_check_their_work(environment, course):
     assert "squared_loss" in run(environment / "autograder", "check", own, cwd=course, code=1)
 
 
+def test_an_instructor_goes_on_from_the_demo_and_begins_a_course(environment, course):
+    for command in (("grade",), ("feedback",), ("report", demo.ASSIGNMENT), ("export", "--to", "csv", "--gradebook")):
+        run(environment / "autograder", *command, cwd=course)
+    page = (course / f"{demo.ASSIGNMENT}.html").read_text(encoding="utf-8")
+    assert f'href="feedback/01_right/{demo.ASSIGNMENT}/{demo.ASSIGNMENT}.html"' in page
+    run(environment / "autograder", "init", "../mine", cwd=course)
+    assert "first_steps:" in run(environment / "autograder", "release", cwd=course.parent / "mine")
+
+
 def test_quizzes_are_listed_taken_and_scored(environment, course):
     listed = json.loads(run(environment / "autograder", "quiz", "list", "--json", cwd=course))
     assert [Path(quiz["file"]).stem for quiz in listed] == list(demo.QUIZZES)

@@ -89,6 +89,10 @@ def assert_reads_digits(scores):
 def pair(value):
     """The two tensors of a returned ``(W, b)``."""
     checks.require(
+        value is not None,
+        {"en": "nothing came back: end with `return W, b`", "zh": "没有返回值：最后要写 `return W, b`"},
+    )
+    checks.require(
         isinstance(value, tuple | list) and len(value) == 2,
         {"en": "two values are asked for: `return W, b`", "zh": "应当返回两个值：`return W, b`"},
     )
@@ -404,8 +408,13 @@ def test_train_reads_digits(student, rng):
 def test_concise_shapes(student, rng):
     features = torch.randn(12, 1, 2, 3, generator=rng)
     net = student.train_concise(features, random_labels(rng, 12, 4), 4, 0.1, 1, 5)
+    checks.require(net is not None, {
+        "en": "nothing came back: end with `return net`", "zh": "没有返回值：最后要写 `return net`",
+    })
+    came = "Tensor" if isinstance(net, torch.Tensor) else type(net).__name__
     checks.require(callable(net), {
-        "en": "train_concise must return the trained network", "zh": "train_concise 应当返回训练好的网络",
+        "en": f"train_concise must return the trained network, but what came back is of type {came}",
+        "zh": f"train_concise 应当返回训练好的网络，返回值的类型却是 {came}",
     })
     for n in (1, 7):
         checks.assert_shape(net(torch.randn(n, 1, 2, 3, generator=rng)), (n, 4), name="net(X)")

@@ -17,7 +17,7 @@
     ├── GradebookError      nbgrader's database or folders cannot be read or written; the reports are kept
     └── SandboxError        the platform: never a student's zero
 
-Every error carries a `Text`, so that it can be shown in either language; `said` is the one place that chooses.
+Every error carries a `Text`, so that it can be shown in any language; `said` is the one place that chooses.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class AutograderError(Exception):
         super().__init__(text)
 
     def said(self, language: Language | None) -> str:
-        """Return the message in the language that was chosen; if none was, in English or, for students, in both."""
+        """Return the message in the language that was chosen; if none was, in English or, for students, in all."""
         if language is None:
             return self.text.both if self.for_students else self.text.en
         return self.text.get(language)
@@ -63,7 +63,7 @@ class Mistake(TypedDict):
     """A `ConfigError` as it travels between processes, in JSON or otherwise.
 
     Attributes:
-        text: its words in each language, ``en`` and ``zh``.
+        text: its words in each language.
         for_students: as in `AutograderError`.
         path: the file; relative to a folder that both sides know, where one was named.
         line: as in `ConfigError`, and so the others.
@@ -115,7 +115,7 @@ class ConfigError(AutograderError):
         """
         is_inside = folder is not None and self.path.is_relative_to(folder)
         return {
-            "text": {"en": self.text.en, "zh": self.text.zh},
+            "text": self.text.model_dump(),
             "for_students": self.for_students,
             "path": str(self.path.relative_to(folder) if folder is not None and is_inside else self.path),
             "line": self.line,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Collection
 from contextlib import suppress
@@ -121,6 +122,8 @@ class FolderInPlace:
 
 
 def line_of(path: Path, words: str, *, last: bool = False) -> int | None:
-    """Return the number of the first line, or the last, that contains some words; None if there is none."""
-    numbers = [n for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1) if words in line]
+    """Return the number of the first line, or the last, that contains some whole words; None if there is none."""
+    whole = re.compile(re.escape(words) + r"(?![\w-])")
+    lines = enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+    numbers = [number for number, line in lines if whole.search(line)]
     return numbers[-1 if last else 0] if numbers else None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import json
 import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,8 +23,13 @@ from autograder.base.i18n import Text, same, text
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def load(path: Path, record: type[Model]) -> Model:
+def load(path: Path, record: type[Model], *, context: Mapping[str, Any] | None = None) -> Model:
     """Read a YAML file into a pydantic record.
+
+    Args:
+        path: the file.
+        record: what it holds.
+        context: what the record's validators want to know.
 
     Raises:
         ConfigError: something in it is wrong; names the first mistake with its line, column and key.
@@ -38,12 +42,12 @@ def load(path: Path, record: type[Model]) -> Model:
         raise ConfigError(text("is not UTF-8; save it as UTF-8"), path=path) from error
     root, data = _read(source, path)
     try:
-        return record.model_validate(data)
+        return record.model_validate(data, context=context)
     except ValidationError as error:
         # a misspelt key is also a missing one; its own line is the better place to look
         first = min(error.errors(), key=lambda e: e["type"] not in ("extra_forbidden", "mistake"))
-        context = first.get("ctx", {})
-        inner = [context["discriminator"].strip("'")] if "discriminator" in context else context.get("path", ())
+        found = first.get("ctx", {})
+        inner = [found["discriminator"].strip("'")] if "discriminator" in found else found.get("path", ())
         keys, mark = _locate(root, [str(key) for key in (*first["loc"], *inner)])
         raise ConfigError(
             _reason(first, record),
@@ -209,27 +213,16 @@ def _reason(error: Any, record: type[BaseModel]) -> Text:
     kind, message, given = str(error["type"]), str(error["msg"]), error["input"]
     if kind == "extra_forbidden":
         model = next(_models_at(record, error["loc"][:-1]), None)
-        if given is None and model in (None, Text):  # {en: of shape (2, 2)} has a key `2)`
+        if model is None and given is None:  # {words: of shape (2, 2)} has a key `2)`
             return text("unknown key; if it is a part of words with a comma, put them in quotes")
         if model is None:
             return text("unknown key; is it misspelt?")
         return unknown_key(error["loc"][-1], _keys_of(model))
-    if kind == "model_type" and Text in _models_at(record, error["loc"]):
-        words = (
-            json.dumps(_shortened(str(given)), ensure_ascii=False) if isinstance(given, str | int | float) else "..."
-        )
-        return text(
-            "both languages belong here: write {{zh: {words}, en: {words}}}, each in its own words", words=words
-        )
     if kind == "union_tag_invalid":
         return text("allowed: {names}", names=message.rpartition("expected tags: ")[2])
     if kind in _BY_KIND:
         return _BY_KIND[kind](error.get("ctx", {}))
     return same(message.removeprefix("Value error, "))
-
-
-def _shortened(words: str) -> str:
-    return words if len(words) <= 60 else f"{words[:57]}..."
 
 
 def _keys_of(model: type[BaseModel]) -> list[str]:

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from autograder.base.errors import AutograderError, UsageError
-from autograder.base.i18n import Text, same, text
+from autograder.base.i18n import Text, known_languages, same, text
 from autograder.course.course import Course
 from autograder.course.settings import Limits
 
@@ -114,12 +114,12 @@ def _attempts() -> dict[str, Text]:
 def _sandbox() -> Iterator[Capability]:
     """Run a submission, in a process of its own, that tries what it must not do."""
     name = text("student processes")
-    if sys.platform != "linux":
-        words = text("need Linux; grade in WSL2 or a Linux container. `autograder check` works on any system")
-        yield Capability(name, words, ok=False)
-        return
-    from autograder.sandbox import confine, landlock
+    from autograder.sandbox import confine, landlock, system
 
+    if (refusal := system.refusal()) is not None:
+        yield from _spawned(name)
+        yield Capability(text("grading a class"), refusal, ok=False)
+        return
     refusal = confine.refusal()
     try:
         succeeded = _try_in_worker(confined=refusal is None)
@@ -138,6 +138,22 @@ def _sandbox() -> Iterator[Capability]:
     for what, words in _attempts().items():
         possible = succeeded[what]
         yield Capability(words, text("possible for students' code") if possible else text("blocked"), not possible)
+
+
+def _spawned(name: Text) -> Iterator[Capability]:
+    """Start a student's process where none can be forked."""
+    from autograder.sandbox import spawning
+    from autograder.sandbox.confine import WorkerSettings
+
+    limits = Limits()
+    settings = WorkerSettings(limits.memory_mb, limits.output_kb, 10, confined=False)
+    try:
+        with spawning.Spawner.begin(settings) as workers:
+            workers.spawn().close()
+    except (AutograderError, OSError) as error:
+        yield Capability(name, error.text if isinstance(error, AutograderError) else same(str(error)), ok=False)
+        return
+    yield Capability(name, text("can be started for checks of your own work, with time limits, not confined"))
 
 
 def _scratch() -> Capability:
@@ -177,6 +193,6 @@ def _course(folder: Path) -> Capability:
     except UsageError as error:  # outside a course; a student's machine has none
         return Capability(name, error.text, ok=None)
     except AutograderError as error:
-        return Capability(name, Text(en=error.said("en"), zh=error.said("zh")), ok=False)
+        return Capability(name, Text(**{language: error.said(language) for language in known_languages()}), ok=False)
     tool = "" if shutil.which("nbgrader") else " (nbgrader is not on PATH)"
     return Capability(name, same(f"{course.root}: {found}{tool}"))

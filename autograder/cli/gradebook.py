@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,12 +25,14 @@ from autograder.cli.options import (
     must_confine,
     print_json,
     progress,
+    waiting,
 )
 
 if TYPE_CHECKING:
     from autograder.base.i18n import Language, Text
     from autograder.course.course import Assignment, Course
     from autograder.gradebook.extensions import DueDate, Extensions
+    from autograder.gradebook.feedback import Written
     from autograder.gradebook.nbgrader_course import NbgraderCourse
     from autograder.results.grade_report import GradeReport
 
@@ -42,9 +44,7 @@ def write_gradebook(
     from autograder.base.i18n import text
     from autograder.gradebook import write
 
-    with console(stderr=True).status(text("writing the gradebook").get(language)) as status:
-        if quiet:
-            status.stop()
+    with waiting(text("writing the gradebook"), language, quiet=quiet):
         outcome = write.write(course, paths, reports)
     for note in outcome.notes:
         typer.echo(note.get(language), err=True)
@@ -65,22 +65,53 @@ def refuse_changed_quizzes(assignments: Iterable[Assignment]) -> None:
             refuse_changed(assignment)
 
 
-def release(assignments: AssignmentsArgument = None, course: CourseOption = Path(), lang: LangOption = None) -> None:
-    """Make what students get from solutions/, check it for leaks, and enter it into the gradebook."""
+def release(
+    assignments: AssignmentsArgument = None,
+    colab_base: Annotated[
+        str | None,
+        typer.Option(
+            "--colab",
+            metavar="BASE_URL",
+            help="Folder on GitHub that holds the assignments' folders: notebooks begin with a link that opens them in "
+            "Colab. Later releases keep it; an empty BASE_URL removes it.",
+        ),
+    ] = None,
+    course: CourseOption = Path(),
+    lang: LangOption = None,
+) -> None:
+    """Make what students get from the sources, check it for leaks, and enter it into the gradebook."""
     from autograder.base.i18n import text
+    from autograder.base.moments import local
     from autograder.course.course import Course
-    from autograder.gradebook import releasing
+    from autograder.gradebook import colab, releasing
     from autograder.gradebook.nbgrader_course import NbgraderCourse
 
     with errors_as_exit_codes(lang):
         found = Course.find(course)
-        names = [found.assignment(name).name for name in assignments or found.assignments()]
-        nbgrader = NbgraderCourse(found.root)  # takes seconds to load, and is not needed to find a mistake in YAML
+        names = found.names(*(assignments or ()))
+        if colab_base:
+            colab.check_base(colab_base, len(names))
+        language = choose(lang)
+        with waiting(text("loading nbgrader"), language):
+            nbgrader = NbgraderCourse(found.root)  # takes seconds, and is not needed to find a mistake in YAML
         for name in names:
-            done = releasing.release(found, nbgrader, name)
+            with waiting(text("making what students get of {assignment}", assignment=name), language):
+                done = releasing.release(found, nbgrader, name, colab_base=colab_base)
             changed = ", ".join(done.changed) or text("nothing has changed")
             words = text("{assignment}: {changed} -> {folder}", assignment=name, changed=changed, folder=done.folder)
             typer.echo(words.get(choose(lang)))
+            for address in done.links.values():
+                typer.echo(f"  {address}")
+            due = local(done.due) if done.due else text("not known; write `due:` into assignment.yaml")
+            if done.due or found.has_rubric(name):
+                typer.echo(text("{assignment}: due {time}", assignment=name, time=due).get(language))
+            if done.left_out:
+                words = text(
+                    "{assignment}: too large for the notebook to carry, so hand out the whole folder: {names}",
+                    assignment=name,
+                    names=", ".join(done.left_out),
+                )
+                typer.echo(words.get(choose(lang)), err=True)
             for stranger in done.strangers:
                 words = text("{path}: is not made from the source, yet students get it", path=done.folder / stranger)
                 typer.echo(words.get(choose(lang)), err=True)
@@ -90,34 +121,48 @@ def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Pat
     """Write a page for each student: scores, criteria, likely causes, hints, comments."""
     from autograder.base.i18n import text
     from autograder.course.course import Course
-    from autograder.gradebook import feedback as pages
     from autograder.gradebook.nbgrader_course import NbgraderCourse
 
     with errors_as_exit_codes(lang):
         found = Course.find(course)
-        chosen = [found.assignment(name) for name in assignments or found.assignments()]
-        nbgrader = NbgraderCourse(found.root)
-        known, missing = nbgrader.assignments(), []
-        for assignment in chosen:
-            language = choose(lang, assignment.settings.language)
-            written = list(pages.write_all(nbgrader, assignment, language)) if assignment.name in known else []
+        names = found.names(*(assignments or ()))
+        for name in filter(found.has_rubric, names):
+            found.assignment(name)  # a mistake in it is found before nbgrader is loaded
+        with waiting(text("loading nbgrader"), choose(lang)):
+            nbgrader = NbgraderCourse(found.root)
+            known = nbgrader.assignments()
+        missing = []
+        for name in names:
+            with waiting(text("writing pages of {assignment}", assignment=name), choose(lang)):
+                written = list(_pages(found, nbgrader, name, lang)) if name in known else []
             if not written:
-                missing.append(assignment.name)
+                missing.append(name)
                 continue
             done = [page for page in written if page.file is not None]
-            folder = f"{nbgrader.folders.feedback_directory}/<student>/{assignment.name}/"
-            words = text(
-                "{assignment}: {count} pages in {folder}", assignment=assignment.name, count=len(done), folder=folder
-            )
+            folder = f"{nbgrader.folders.feedback_directory}/<student>/{name}/"
+            words = text("{assignment}: {count} pages in {folder}", assignment=name, count=len(done), folder=folder)
             typer.echo(words.get(choose(lang)))
             for page in written:
                 if page.reason is not None:
                     typer.echo(f"{page.student}: {page.reason.get(choose(lang))}", err=True)
-        if missing and (assignments or len(missing) == len(chosen)):
-            raise UsageError(_why_no_pages(missing, nbgrader))
+        if missing and (assignments or len(missing) == len(names)):
+            raise UsageError(
+                _why_no_pages(missing, nbgrader, graded_by_nbgrader=not any(map(found.has_rubric, missing)))
+            )
 
 
-def _why_no_pages(missing: Sequence[str], nbgrader: NbgraderCourse) -> Text:
+def _pages(course: Course, nbgrader: NbgraderCourse, name: str, lang: str | None) -> Iterator[Written]:
+    """Write the pages of an assignment that is in the gradebook."""
+    from autograder.gradebook import feedback as pages
+    from autograder.gradebook import plain_feedback
+
+    if not course.has_rubric(name):
+        return plain_feedback.write_all(nbgrader, name)
+    assignment = course.assignment(name)
+    return pages.write_all(nbgrader, assignment, choose(lang, assignment.settings.language))
+
+
+def _why_no_pages(missing: Sequence[str], nbgrader: NbgraderCourse, *, graded_by_nbgrader: bool) -> Text:
     """Say why assignments have no feedback, and what to run."""
     from autograder.base.i18n import text
     from autograder.gradebook.nbgrader_course import is_nbgrader_course
@@ -129,6 +174,14 @@ def _why_no_pages(missing: Sequence[str], nbgrader: NbgraderCourse) -> Text:
             "copy one there (`autograder demo` makes a course that has one) and run `autograder grade`",
             names=names,
             folder=nbgrader.root,
+        )
+    if graded_by_nbgrader:
+        return text(
+            "{names}: no feedback: no grades in {database} yet; "
+            "run `nbgrader autograde {name}`, then this command again",
+            names=names,
+            name=missing[0],
+            database=nbgrader.database,
         )
     return text(
         "{names}: no feedback: no grades in {database} yet; run `autograder grade`, then this command again",
@@ -156,9 +209,9 @@ def regrade(
     from autograder.report import moves as report
 
     with errors_as_exit_codes(lang):
-        language = choose(lang)
         found = Course.find(course)
         graded = found.assignment(assignment)
+        language = choose(lang)
         refuse_changed_quizzes([graded])
         confined = must_confine(unsafe=unsafe_no_sandbox, scratch_mb=graded.settings.limits.scratch_mb)
         again = Regrading(found, graded, results)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 from enum import StrEnum
@@ -17,17 +18,20 @@ from autograder.cli.options import (
     RESULTS,
     CourseOption,
     JsonOption,
-    Lang,
     LangOption,
     ResultsOption,
     choose,
     console,
+    course_at,
     errors_as_exit_codes,
     print_json,
+    waiting,
 )
 
 if TYPE_CHECKING:
-    from autograder.base.i18n import Language
+    from datetime import datetime
+
+    from autograder.base.i18n import Language, Text
     from autograder.lms.scores import Score
     from autograder.lms.submitting import HandIn
     from autograder.results.grade_report import GradeReport
@@ -65,8 +69,11 @@ class ScoreFormat(StrEnum):
     moodle = "moodle"
     gradescope = "gradescope"
     junit = "junit"
+    markdown = "markdown"
+    classroom50 = "classroom50"
     gradescope_autograder = "gradescope-autograder"
-    github_classroom = "github-classroom"
+    classroom50_autograder = "classroom50-autograder"
+    github = "github"
 
 
 _FILES = {
@@ -76,9 +83,14 @@ _FILES = {
     ScoreFormat.moodle: "moodle.csv",
     ScoreFormat.gradescope: "gradescope",
     ScoreFormat.junit: "junit.xml",
+    ScoreFormat.markdown: "scores.md",
+    ScoreFormat.classroom50: "result.json",
     ScoreFormat.gradescope_autograder: "gradescope-autograder",
-    ScoreFormat.github_classroom: "github-classroom",
+    ScoreFormat.classroom50_autograder: "classroom50-autograder",
+    ScoreFormat.github: "github",
 }
+_RUNNERS = (ScoreFormat.gradescope_autograder, ScoreFormat.classroom50_autograder, ScoreFormat.github)
+_REPORTS = (ScoreFormat.gradescope, ScoreFormat.junit, ScoreFormat.markdown, ScoreFormat.classroom50)
 
 _FORMATS = ", ".join(ScoreFormat)
 _SOURCES = ", ".join(DownloadSource)
@@ -113,7 +125,7 @@ def collect(
         if not source.exists():
             raise UsageError(text("{source}: there is no such file or folder", source=source))
         found = Course.find(course)
-        name = found.assignment(assignment).name
+        (name,) = found.names(assignment)
         collection = collecting.collect(
             source,
             found.submitted,
@@ -174,14 +186,19 @@ def export(
         target = out or Path(_FILES[to])
         wishes = rosters.Wishes(roster, column, new_column, scale, overwrite, dry_run)
         wishes.check(takes_a_roster=to in (ScoreFormat.canvas, ScoreFormat.moodle))
-        if to in (ScoreFormat.gradescope_autograder, ScoreFormat.github_classroom):
+        if to in _RUNNERS:
             _export_runner(to, course, assignment, target)
             return
-        reports = [] if gradebook and not results.exists() else _reports(results, assignment)
+        for_tables = to not in _REPORTS  # which tell of criteria
+        only_there = for_tables and _is_only_in_gradebook(course, results, assignment)
+        gradebook = gradebook or only_there
+        reports = [] if only_there or (gradebook and not results.exists()) else _reports(results, assignment)
         language = _language(lang, course, reports)
-        if to in (ScoreFormat.gradescope, ScoreFormat.junit):
+        if not for_tables:
             _export_reports(to, reports, target, language)
             return
+        if not (gradebook or assignment):
+            _tell_left_out(course, choose(lang))
         found = _scores(to, reports, assignment, course, language, gradebook=gradebook)
         if roster is None:
             write_asked(target, _table(to, found), make_folder=True)
@@ -200,24 +217,51 @@ def export(
 def _export_runner(to: ScoreFormat, start: Path, assignment: str | None, target: Path) -> None:
     from autograder.base.i18n import text
     from autograder.course.course import Course
-    from autograder.lms import runners
+    from autograder.lms import github, runners
 
     if assignment is None:
         raise UsageError(text("--to {format} needs --assignment", format=to.value))
     course = Course.find(start)
-    make = runners.gradescope if to is ScoreFormat.gradescope_autograder else runners.github_classroom
-    for file in make(course, course.assignment(assignment), target):
+    make = {
+        ScoreFormat.gradescope_autograder: runners.gradescope,
+        ScoreFormat.classroom50_autograder: github.classroom50,
+        ScoreFormat.github: github.template,
+    }
+    for file in make[to](course, course.assignment(assignment), target):
         typer.echo(str(file))
 
 
-def _language(asked: Lang | None, start: Path, reports: list[GradeReport]) -> Language:
+def _language(asked: str | None, start: Path, reports: list[GradeReport]) -> Language:
     """Return the language asked for, else the course's, if there is one: its students read what is exported."""
-    from autograder.course.course import Course
-
     with suppress(UsageError, StopIteration):
-        course = Course.find(start)
+        course = course_at(start)
         return choose(asked, next(course.assignment(r.assignment).settings.language for r in reports))
     return choose(asked)
+
+
+def _is_only_in_gradebook(start: Path, results: Path, assignment: str | None) -> bool:
+    """Return whether the scores can only come from nbgrader's gradebook: there is no rubric that could give reports."""
+    from autograder.course.course import Course
+
+    with suppress(UsageError):
+        course = Course.find(start)
+        if assignment is not None:
+            return assignment in course.plain()
+        return not results.exists() and not any(map(course.has_rubric, course.names()))
+    return False
+
+
+def _tell_left_out(start: Path, language: Language) -> None:
+    """Name the assignments without a rubric: their scores are in nbgrader's gradebook only."""
+    from autograder.base.i18n import text
+    from autograder.course.course import Course
+
+    with suppress(UsageError):
+        course = Course.find(start)
+        for name in course.plain():
+            if any(course.submitted.glob(f"*/{name}")):
+                words = text("{name}: has no rubric; its scores are in the gradebook: add --gradebook", name=name)
+                typer.echo(words.get(language), err=True)
 
 
 def _reports(results: Path, assignment: str | None) -> list[GradeReport]:
@@ -237,12 +281,19 @@ def _reports(results: Path, assignment: str | None) -> list[GradeReport]:
 
 
 def _export_reports(to: ScoreFormat, reports: list[GradeReport], target: Path, language: Language) -> None:
-    """Write one JUnit file, or Gradescope's file for each submission."""
+    """Write one file with all reports, Classroom 50's for one, or Gradescope's for each submission."""
     from autograder.base.i18n import text
+    from autograder.lms import classroom50
     from autograder.lms import reports as writing
 
     if to is ScoreFormat.junit:
         write_asked(target, writing.as_junit(reports, language), make_folder=True)
+    elif to is ScoreFormat.markdown:
+        write_asked(target, writing.as_markdown(reports, language), make_folder=True)
+    elif to is ScoreFormat.classroom50:
+        if len(reports) != 1:
+            raise UsageError(text("Classroom 50 takes one submission per file, not {count}", count=len(reports)))
+        write_asked(target, classroom50.as_result(reports[0], language, os.environ), make_folder=True)
     elif target.suffix == ".json":
         if len(reports) != 1:
             raise UsageError(
@@ -280,7 +331,8 @@ def _scores(
     found = scores.of_reports(reports, language, _by_hand(start, reports))
     if gradebook:
         root = Course.find(start).root
-        found = scores.with_gradebook(found, root, assignment)
+        with waiting(text("reading the gradebook"), language):
+            found = scores.with_gradebook(found, root, assignment)
         if not found:
             raise UsageError(
                 text(
@@ -303,7 +355,7 @@ def _by_hand(start: Path, reports: list[GradeReport]) -> list[str]:
     from autograder.lms import scores
 
     with suppress(UsageError):
-        sources = Course.find(start).root / "solutions"
+        sources = Course.find(start).source
         names = {report.assignment for report in reports}
         return [name for name in names if scores.is_graded_by_hand(sources / name / f"{name}.ipynb")]
     return []
@@ -343,23 +395,31 @@ def submit(
 
     from autograder.base.i18n import text
     from autograder.lms import submitting
+    from autograder.practice import history
+    from autograder.practice.history import HandedIn
 
     with errors_as_exit_codes(lang):
-        handed_in = submitting.prepare(path)
-        language = choose(lang, handed_in.assignment.settings.language)
+        assignment, notebook = submitting.find(path)
+        language = choose(lang, assignment.settings.language)
+        with waiting(text("checking {file}", file=notebook.name), language):
+            handed_in = submitting.prepare(assignment, notebook)
         _show_open(handed_in, language)
+        now = datetime.now().astimezone()  # the student compares it with a clock on their wall
+        typer.echo(_due(assignment.settings.due, now).get(language))
         if handed_in.open and not yes:
             if not sys.stdin.isatty():
                 words = text("something is still open, and there is nobody here to ask; add --yes to hand in anyway")
                 raise UsageError(words, for_students=True)
             if not typer.confirm(text("hand in anyway?").get(language)):
                 raise typer.Exit(1)
-        now = datetime.now().astimezone()  # the student compares it with a clock on their wall
+        now = datetime.now().astimezone()
         note = submitting.receipt(handed_in, time=now, way="zip" if as_zip is not None else "nbgrader's exchange")
         if as_zip is not None:
             submitting.as_zip(handed_in, note, as_zip)
         else:
-            submitting.to_exchange(handed_in, course_id)
+            with waiting(text("handing in"), language):
+                submitting.to_exchange(handed_in, course_id)
+        history.remember_hand_in(notebook, HandedIn(time=now, sha256=handed_in.sha256, way=note["way"]))
         kept = Path(f"{handed_in.assignment.name}-{now:%Y-%m-%dT%H%M%S}.receipt.json")
         done = text("packed; now upload {file}", file=str(as_zip)) if as_zip is not None else text("handed in")
         typer.echo(done.get(language))
@@ -367,6 +427,16 @@ def submit(
         typer.echo(words.get(language))
         write_asked(kept, json.dumps(note, ensure_ascii=False, indent=1) + "\n", make_folder=True)
         typer.echo(text("receipt: {file}", file=str(kept)).get(language))
+
+
+def _due(due: datetime | None, now: datetime) -> Text:
+    """Return when an assignment is due, and how long that is."""
+    from autograder.base.i18n import text
+    from autograder.base.moments import local, time_left
+
+    if due is None:
+        return text("due: not known here; ask your course")
+    return text("due: {time}, {left}", time=local(due), left=time_left(due, now))
 
 
 def _show_open(handed_in: HandIn, language: Language) -> None:

@@ -16,6 +16,7 @@ import typer
 from autograder.base.errors import UsageError
 from autograder.cli import gradebook, lms, serve, starting
 from autograder.cli import report as class_report
+from autograder.cli.check import check
 from autograder.cli.engines import (
     CaFileOption,
     CertOption,
@@ -31,17 +32,19 @@ from autograder.cli.options import (
     CourseOption,
     JobsOption,
     JsonOption,
-    Lang,
     LangOption,
     UnsafeOption,
     choose,
     console,
+    course_at,
     errors_as_exit_codes,
     print_json,
     print_json_array,
     progress,
+    waiting,
 )
 from autograder.cli.quiz import app as quiz
+from autograder.cli.status import status
 
 if TYPE_CHECKING:
     from autograder.base.i18n import Language
@@ -136,27 +139,6 @@ def grade(
         raise typer.Exit(1)
 
 
-def check(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A notebook or .py file in an assignment's folder, or the folder.")
-    ],
-    watch: Annotated[bool, typer.Option("--watch", help="Check again whenever the file is saved.")] = False,
-    lang: LangOption = None,
-    json_output: JsonOption = False,
-) -> None:
-    """Check your own work against the visible criteria, with hints."""
-    from autograder.base.i18n import text
-    from autograder.course.course import find_notebook
-
-    with errors_as_exit_codes(lang):
-        if watch and json_output:
-            raise UsageError(text("--watch shows what changes, --json prints one document: use one of them"))
-        file = find_notebook(file)
-        passed = _watch(file, lang) if watch else _check_once(file, lang, as_json=json_output)
-    if not passed:
-        raise typer.Exit(1)
-
-
 def audit(
     assignments: AssignmentsArgument = None,
     jobs: JobsOption = None,
@@ -178,7 +160,7 @@ def audit(
     """Grade known and generated wrong versions, and right ones, to see what a rubric is worth."""
     with errors_as_exit_codes(lang):
         audits = _audit_all(
-            course,
+            course_at(course),
             assignments or [],
             jobs,
             choose(lang),
@@ -211,7 +193,8 @@ def demo(
 
     with errors_as_exit_codes(lang):
         language = choose(lang)
-        course = demos.make(folder)
+        with waiting(text("making the course in {folder}", folder=folder), language):
+            course = demos.make(folder)
         out = folder / "results.jsonl"
         reports = _grade_all(
             course, [], None, None, out, confined=confine.is_available(), quiet=False, language=language
@@ -237,10 +220,12 @@ def demo(
                 (
                     ("cd", folder),
                     ("autograder", "grade", *spoken),
-                    ("autograder", "report", demos.ASSIGNMENT, *spoken),
                     ("autograder", "feedback", demos.ASSIGNMENT, *spoken),
+                    ("autograder", "report", demos.ASSIGNMENT, *spoken),
+                    ("autograder", "export", "--to", "csv", "--gradebook", *spoken),
                 ),
             ),
+            (text("and a course of your own"), (("autograder", "init", "../my-course", *spoken),)),
         ):
             lines = (shlex.join(map(str, words)) for words in commands)
             typer.echo((what + same(":" + "".join(f"\n  {line}" for line in lines))).get(language))
@@ -248,11 +233,13 @@ def demo(
 
 def doctor(lang: LangOption = None, json_output: JsonOption = False) -> None:
     """Show what this machine can do."""
+    from autograder.base.i18n import text
     from autograder.cli.doctor import examine
 
     with errors_as_exit_codes(lang):
         language = choose(lang)
-        findings = examine(Path.cwd())
+        with waiting(text("trying what this machine can do"), language, quiet=json_output):
+            findings = examine(Path.cwd())
         if json_output:
             print_json([{"name": f.name.en, "value": f.value.en, "ok": f.ok} for f in findings])
         else:
@@ -309,7 +296,7 @@ def _grade_all(
 
 
 def _audit_all(
-    start: Path,
+    course: Course,
     names: list[str],
     processes: int | None,
     language: Language,
@@ -321,12 +308,10 @@ def _audit_all(
 ) -> list[Audit]:
     from autograder.base.i18n import text
     from autograder.course import mutants
-    from autograder.course.course import Course
     from autograder.grading import audit as audits
     from autograder.grading.batch import default_jobs
     from autograder.sandbox import confine  # the versions are edits of the author's own code
 
-    course = Course.find(start)
     assignments = [course.assignment(name) for name in names]
     if not names:
         for assignment in course.assignments().values():
@@ -336,7 +321,8 @@ def _audit_all(
                 words = text("{assignment}: has no private/mutants.yaml; not audited", assignment=assignment.name)
                 typer.echo(words.get(language), err=True)
     chosen = audits.Selection(frozenset(exercises), frozenset(versions))
-    found = [audits.versions_of(assignment) for assignment in assignments]
+    with waiting(text("reading {count} assignments", count=len(assignments)), language, quiet=quiet):
+        found = [audits.versions_of(assignment) for assignment in assignments]
     _refuse_unknown_names(chosen, [version for there in found for version in there])
     counts = [sum(map(chosen.has, there)) for there in found]
     with progress(sum(counts), language, quiet=quiet) as advance:
@@ -392,61 +378,12 @@ def _tell_left_out(course: Course, language: Language, *, without_rubric: bool) 
         typer.echo(words.get(language), err=True)
     for name in course.others(course.assignments()) if without_rubric else ():
         if any(course.submitted.glob(f"*/{name}")):
-            words = text(
-                "{assignment}: has no assignment.yaml; `nbgrader autograde {assignment}` grades it", assignment=name
-            )
+            words = text("{assignment}: has no rubric; `nbgrader autograde {assignment}` grades it", assignment=name)
             typer.echo(words.get(language), err=True)
 
 
-def _check_once(file: Path, lang: Lang | None, *, as_json: bool) -> bool:
-    from autograder.practice import standby
-    from autograder.practice.hidden_points import points_judged_later
-    from autograder.report import terminal
-
-    if not as_json:
-        _tell_that_checking_begins(file, lang)
-    assignment, report = standby.check_file(file)
-    if as_json:
-        print_json(report.to_dict())
-    else:
-        language = choose(lang, assignment.settings.language)
-        screen = console()
-        for problem in report.problems:
-            screen.print(terminal.problem(problem, language))
-        if report.status == "unreadable":
-            return False
-        screen.print(terminal.criteria(report.exercises, language))
-        screen.print(terminal.progress(report.exercises, language, later=points_judged_later(assignment, file, report)))
-        if (step := terminal.next_step(report.exercises, report.problems, language)) is not None:
-            screen.print(step)
-    return all(c.outcome == "passed" for exercise in report.exercises for c in exercise.criteria)
-
-
-def _tell_that_checking_begins(file: Path, lang: Lang | None) -> None:
-    """The first check loads torch, which takes seconds."""
-    from autograder.base.i18n import text
-    from autograder.course.course import find_assignment
-
-    if sys.stderr.isatty():
-        language = choose(lang, find_assignment(file.resolve().parent).settings.language)
-        typer.echo(text("checking {file} ...", file=file.name).get(language), err=True)
-
-
-def _watch(file: Path, lang: Lang | None) -> bool:
-    from autograder.practice import standby, watch
-    from autograder.practice.hidden_points import points_judged_later
-
-    _tell_that_checking_begins(file, lang)
-    assignment, report = standby.check_file(file)
-    language = choose(lang, assignment.settings.language)
-    seen = watch.Watch(console(), language, later=points_judged_later(assignment, file, report))
-    seen.tell(report)
-    watch.watch(file, lambda: standby.check_file(file)[1], seen, console(), language)
-    return seen.passed
-
-
 _COMMANDS = {
-    "Students": (check, lms.submit),
+    "Students": (check, status, lms.submit),
     "Instructors": (
         starting.init,
         *(gradebook.release, lms.collect, grade, class_report.report),

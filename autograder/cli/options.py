@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -19,17 +18,14 @@ from autograder.base.errors import AutograderError, ConfigError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from autograder.base.i18n import Language
+    from autograder.base.i18n import Language, Text
+    from autograder.course.course import Course
 
 
-class Lang(StrEnum):
-    """The languages of the output."""
-
-    zh = "zh"
-    en = "en"
-
-
-LangOption = Annotated[Lang | None, typer.Option("--lang", help="Language of the output.")]
+LangOption = Annotated[
+    str | None,
+    typer.Option("--lang", metavar="LANGUAGE", help="Language of the output: zh, en or another one of the course."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 JobsOption = Annotated[
     int | None, typer.Option("--jobs", metavar="N", min=1, help="Number of processes; by default one per core.")
@@ -44,13 +40,36 @@ AssignmentsArgument = Annotated[
 AssignmentArgument = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Name of an assignment.")]
 ResultsOption = Annotated[Path, typer.Option("--results", metavar="FILE", help="Results that `grade` wrote.")]
 RESULTS = Path("results.jsonl")
+_AT_ONCE_S = 0.4
+"""Nobody wonders for so long whether anything happens."""
 
 
-def choose(asked: Lang | None, default: Language = "en") -> Language:
-    """Return the language of the output."""
-    from autograder.base.i18n import choose_language
+def course_at(folder: Path) -> Course:
+    """Return the course that a folder lies in; from now on, its languages are spoken."""
+    from autograder.course.course import Course
 
-    return choose_language(asked.value if asked else None, default)
+    course = Course.find(folder)
+    _ = course.languages
+    return course
+
+
+def choose(asked: str | None, default: Language | None = None) -> Language:
+    """Return the language of the output.
+
+    Args:
+        asked: with ``--lang``.
+        default: where nobody has chosen one; by default the course's first.
+
+    Raises:
+        UsageError: neither the course nor the platform has the language that was asked for.
+    """
+    from autograder.base.i18n import choose_language, known_languages, text
+
+    if asked and asked not in (known := known_languages()):
+        raise UsageError(
+            text("--lang: {asked} is not a language here; there are: {names}", asked=asked, names=", ".join(known))
+        )
+    return choose_language(asked, default)
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -89,18 +108,18 @@ def must_confine(*, unsafe: bool, scratch_mb: int = 0) -> bool:
         scratch_mb: size of the largest scratch folder, in MB.
 
     Raises:
-        UsageError: it cannot be confined, and ``unsafe`` is false.
+        UsageError: it cannot be confined, and ``unsafe`` is false; or the system cannot grade at all.
     """
-    from autograder.sandbox import confine
+    from autograder.sandbox import confine, system
 
     refusal = confine.refusal(scratch_mb, has_option=True)
-    if refusal is not None and not unsafe:
+    if refusal is not None and not (unsafe and system.can_fork()):
         raise UsageError(refusal)
     return refusal is None
 
 
 @contextmanager
-def errors_as_exit_codes(lang: Lang | None = None) -> Iterator[None]:
+def errors_as_exit_codes(lang: str | None = None) -> Iterator[None]:
     """Turn an error into a line of text, in the language that was asked for, and an exit code."""
     try:
         yield
@@ -108,6 +127,12 @@ def errors_as_exit_codes(lang: Lang | None = None) -> Iterator[None]:
         _fail(error, 2, lang)
     except AutograderError as error:
         _fail(error, 1, lang)
+    except ModuleNotFoundError as error:
+        from autograder.sandbox import system
+
+        if error.name not in system.ONLY_UNIX or (refusal := system.refusal()) is None:
+            raise
+        _fail(UsageError(refusal), 2, lang)
     except KeyboardInterrupt:
         from autograder.base.i18n import text
 
@@ -115,12 +140,33 @@ def errors_as_exit_codes(lang: Lang | None = None) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def _fail(error: AutograderError, code: int, lang: Lang | None) -> NoReturn:
+def _fail(error: AutograderError, code: int, lang: str | None) -> NoReturn:
     from autograder.base.i18n import chosen_language
 
-    words = error.said(chosen_language(lang.value if lang else None))
+    words = error.said(chosen_language(lang))
     sys.stderr.write("autograder: " + " ".join(words.split()) + "\n")
     raise typer.Exit(code)
+
+
+@contextmanager
+def waiting(words: Text, language: Language, *, quiet: bool = False) -> Iterator[None]:
+    """Say on the standard error what one is waiting for, unless it is done at once.
+
+    Args:
+        words: what is being done, such as "checking x.ipynb".
+        language: the language of the output.
+        quiet: say nothing.
+    """
+    import threading
+
+    timer = threading.Timer(_AT_ONCE_S, lambda: sys.stderr.write(words.get(language) + " ...\n"))
+    timer.daemon = True
+    if not quiet:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextmanager
@@ -137,7 +183,11 @@ def progress(total: int, language: Language, *, quiet: bool) -> Iterator[Callabl
         TextColumn("{task.fields[rate]}/s"),
         TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, console=console(stderr=True), disable=quiet) as bar:
+    screen = console(stderr=True)
+    with (
+        waiting(text("grading {count} submissions", count=total), language, quiet=quiet or screen.is_terminal),
+        Progress(*columns, console=screen, disable=quiet) as bar,
+    ):
         task = bar.add_task("", total=total, rate="  –")
 
         def advance() -> None:

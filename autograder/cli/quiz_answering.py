@@ -15,13 +15,13 @@ from autograder.base.errors import UsageError
 from autograder.base.files import write_asked
 from autograder.cli.options import (
     JsonOption,
-    Lang,
     LangOption,
     choose,
     console,
     errors_as_exit_codes,
     print_json,
     print_json_array,
+    waiting,
 )
 from autograder.cli.quiz_options import AnswersArgument, CourseOption, QuizArgument
 
@@ -118,7 +118,7 @@ def score(
 
 
 def _write_feedback(
-    file: Path, quiz: Quiz, outcomes: list[SheetOutcome], folder: Path, lang: Lang | None, *, quiet: bool
+    file: Path, quiz: Quiz, outcomes: list[SheetOutcome], folder: Path, lang: str | None, *, quiet: bool
 ) -> bool:
     """Write a page for each student; return whether somebody gets none."""
     from autograder.base.i18n import text
@@ -131,18 +131,20 @@ def _write_feedback(
     return _tell_of_writing(notes, summary, lang, quiet=quiet)
 
 
-def _write_gradebook(quiz: Quiz, course: Path, outcomes: list[SheetOutcome], lang: Lang | None, *, quiet: bool) -> bool:
+def _write_gradebook(quiz: Quiz, course: Path, outcomes: list[SheetOutcome], lang: str | None, *, quiet: bool) -> bool:
     """Write the scores to the gradebook; return whether some could not be written."""
+    from autograder.base.i18n import text
     from autograder.course.course import Course
     from autograder.gradebook import quizzes
     from autograder.gradebook.nbgrader_course import is_nbgrader_course
 
     root = course if is_nbgrader_course(course) else Course.find(course).root
-    outcome = quizzes.write(root, quiz, outcomes, choose(lang, quiz.language))
+    with waiting(text("writing the gradebook"), choose(lang), quiet=quiet):
+        outcome = quizzes.write(root, quiz, outcomes, choose(lang, quiz.language))
     return _tell_of_writing(outcome.notes, outcome.summary, lang, quiet=quiet)
 
 
-def _tell_of_writing(notes: Sequence[Text], summary: Text, lang: Lang | None, *, quiet: bool) -> bool:
+def _tell_of_writing(notes: Sequence[Text], summary: Text, lang: str | None, *, quiet: bool) -> bool:
     """Print who was left out and how many were not; return whether somebody was."""
     for note in notes:
         typer.echo(note.get(choose(lang)), err=True)

@@ -21,6 +21,7 @@ from autograder.cli.options import (
     errors_as_exit_codes,
     must_confine,
     print_json,
+    waiting,
 )
 from autograder.cli.quiz_options import CourseOption, QuizArgument, QuizzesArgument, quizzes_of
 
@@ -81,8 +82,8 @@ def list_(course: CourseOption = Path(), lang: LangOption = None, json_output: J
     from autograder.report.tables import plain_table, points
 
     with errors_as_exit_codes(lang):
-        language = choose(lang)
         quizzes = loading.load_all(course / "quizzes")
+        language = choose(lang)
         found = []
         for path, quiz in quizzes.items():
             known = certificates.load(path, quiz)
@@ -95,7 +96,7 @@ def list_(course: CourseOption = Path(), lang: LangOption = None, json_output: J
                     "id": quiz.id,
                     "file": str(path),
                     "version": quiz.version,
-                    "title": {"en": quiz.title.en, "zh": quiz.title.zh},
+                    "title": quiz.title.model_dump(),
                     "questions": len(quiz.questions),
                     "points": quiz.points,
                     "proved": states.count("proved"),
@@ -144,7 +145,7 @@ def release(
         if to is ReleaseTarget.notebook:
             if out is not None:
                 raise UsageError(
-                    text("--out goes with --to quiz; a notebook goes to assignments/ in the course's folder")
+                    text("--out goes with --to quiz; a notebook goes to the folder with the course's assignments")
                 )
             with _recorded(file, loaded, mode, choose(lang)):
                 _release_notebook(file, course, into, choose(lang))
@@ -197,7 +198,8 @@ def _release_notebook(file: Path, start: Path, into: str | None, language: Langu
             from autograder.gradebook import quizzes
 
             quizzes.refuse_other_questions(course.root, assignment.name_of(file), assignment.grade_cells(file))
-        name, losses = assignment.release(file, course)
+        with waiting(text("making the notebook of {quiz}", quiz=file.stem), language):
+            name, losses = assignment.release(file, course)
         words = text("students get {folder}, no keys", folder=course.release / name)
     else:
         course = Course.find(start)
@@ -290,7 +292,7 @@ def prove(
         results = {
             file: _certificate_states(file, quiz)
             if check
-            else _prove(file, quiz, choose(lang), unsafe=unsafe_no_sandbox)
+            else _prove(file, quiz, choose(lang), unsafe=unsafe_no_sandbox, quiet=json_output)
             for file, quiz in found.items()
         }
     refused = {file: {name: words for name, words in r.items() if words} for file, r in results.items()}
@@ -359,7 +361,7 @@ def schema() -> None:
     sys.stdout.write(loading.schema_text())
 
 
-def _prove(file: Path, quiz: Quiz, language: Language, *, unsafe: bool) -> dict[str, list[Text]]:
+def _prove(file: Path, quiz: Quiz, language: Language, *, unsafe: bool, quiet: bool) -> dict[str, list[Text]]:
     """Prove a quiz, keep its certificates and return the problems of each question."""
     from autograder.base.i18n import text
     from autograder.quiz.proofs import certificates
@@ -368,13 +370,16 @@ def _prove(file: Path, quiz: Quiz, language: Language, *, unsafe: bool) -> dict[
 
     confined = must_confine(unsafe=unsafe)
     found: list[Proved] = []
+    screen = console(stderr=True)
+    screen.quiet = quiet
 
     def advance(name: str) -> None:
         status.update(text("proving {quiz}: {question}", quiz=file.stem, question=name).get(language))
 
     with (
+        waiting(text("proving {quiz}", quiz=file.stem), language, quiet=quiet or screen.is_terminal),
+        screen.status(text("proving {quiz}", quiz=file.stem).get(language)) as status,
         Laboratory(confined=confined) as laboratory,
-        console(stderr=True).status(text("proving {quiz}", quiz=file.stem).get(language)) as status,
     ):
         for proved in prove_all(quiz, laboratory, advance=advance):
             found.append(proved)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
@@ -19,6 +19,7 @@ from autograder.cli.options import (
     ResultsOption,
     choose,
     errors_as_exit_codes,
+    waiting,
 )
 
 if TYPE_CHECKING:
@@ -38,30 +39,67 @@ def report(
 ) -> None:
     """Write one HTML page about the class: scores, criteria, mistakes, who is missing."""
     from autograder.base.files import write_asked
-    from autograder.base.i18n import text
+    from autograder.base.i18n import same, text
     from autograder.course.course import Course
     from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
     from autograder.report import class_page
-    from autograder.results import journal
     from autograder.results.classroom import summarise
 
     with errors_as_exit_codes(lang):
         found = Course.find(course)
-        settings = found.assignment(assignment).settings
-        if not results.is_file():
-            raise UsageError(text("{results}: there is no such file; `autograder grade` writes it", results=results))
-        reports = list(journal.read(results))
-        of_assignment = [r for r in reports if r.assignment == assignment]
-        if not of_assignment:
-            raise UsageError(
-                text("{results}: holds no reports of {assignment}", results=results, assignment=assignment)
+        (name,) = found.names(assignment)
+        settings = found.assignment(name).settings if found.has_rubric(name) else None
+        reports = _reports(results, name) if settings is not None else []
+        target = out or Path(f"{name}.html")
+        language = choose(lang, settings.language if settings is not None else found.languages[0])
+        with waiting(text("writing {file}", file=target), language):
+            nbgrader = NbgraderCourse(found.root) if is_nbgrader_course(found.root) or settings is None else None
+            if nbgrader is not None and settings is None:
+                reports = _from_gradebook(nbgrader, name)
+            classroom = summarise(
+                [report for report in reports if report.assignment == name],
+                title=settings.title if settings is not None else same(name),
+                students=_students(found, nbgrader, reports),
             )
-        nbgrader = NbgraderCourse(found.root) if is_nbgrader_course(found.root) else None
-        classroom = summarise(of_assignment, title=settings.title, students=_students(found, nbgrader, reports))
-        target = out or Path(f"{assignment}.html")
-        feedback = _feedback(nbgrader, of_assignment, target)
-        write_asked(target, class_page.page(classroom, choose(lang, settings.language), feedback))
+            feedback = _feedback(nbgrader, classroom.reports, target)
+            write_asked(target, class_page.page(classroom, language, feedback, languages=found.languages))
         typer.echo(str(target))
+
+
+def _reports(results: Path, assignment: str) -> list[GradeReport]:
+    """Return all reports of a file, some of which must be of the assignment.
+
+    Raises:
+        UsageError: there is no such file, or none of them is.
+    """
+    from autograder.base.i18n import text
+    from autograder.results import journal
+
+    if not results.is_file():
+        raise UsageError(text("{results}: there is no such file; `autograder grade` writes it", results=results))
+    reports = list(journal.read(results))
+    if not any(report.assignment == assignment for report in reports):
+        raise UsageError(text("{results}: holds no reports of {assignment}", results=results, assignment=assignment))
+    return reports
+
+
+def _from_gradebook(nbgrader: NbgraderCourse, assignment: str) -> list[GradeReport]:
+    """Return what the gradebook knows of an assignment without a rubric.
+
+    Raises:
+        UsageError: nothing has been graded.
+    """
+    from autograder.base.i18n import text
+    from autograder.gradebook.plain_reports import reports_of
+
+    if found := reports_of(nbgrader, assignment):
+        return found
+    words = text(
+        "{name}: no grades in {database} yet; run `nbgrader autograde {name}`, then this command again",
+        name=assignment,
+        database=nbgrader.database,
+    )
+    raise UsageError(words)
 
 
 def _students(course: Course, nbgrader: NbgraderCourse | None, reports: list[GradeReport]) -> Collection[str]:
@@ -77,13 +115,15 @@ def _students(course: Course, nbgrader: NbgraderCourse | None, reports: list[Gra
     return known
 
 
-def _feedback(nbgrader: NbgraderCourse | None, reports: list[GradeReport], page: Path) -> Mapping[str, str]:
+def _feedback(nbgrader: NbgraderCourse | None, reports: Iterable[GradeReport], page: Path) -> Mapping[str, str]:
     """Return the address of each student's feedback page, as the class's page names it; some have none yet."""
     if nbgrader is None:
         return {}
     found: dict[str, str] = {}
     for report in reports:
-        file = nbgrader.folder("feedback", report.student, report.assignment) / f"{report.assignment}.html"
-        if file.is_file():
-            found[report.student] = quote(Path(os.path.relpath(file, page.absolute().parent)).as_posix())
+        folder = nbgrader.folder("feedback", report.student, report.assignment)
+        own = folder / f"{report.assignment}.html"
+        pages = [own] if own.is_file() else sorted(folder.glob("*.html"))  # a plain assignment has one per notebook
+        if pages:
+            found[report.student] = quote(Path(os.path.relpath(pages[0], page.absolute().parent)).as_posix())
     return found

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import typer
 
 from autograder.base.errors import UsageError
-from autograder.cli.options import LangOption, choose, errors_as_exit_codes
+from autograder.cli.options import LangOption, choose, course_at, errors_as_exit_codes
 
 
 def serve(
@@ -35,19 +35,17 @@ def serve(
     lang: LangOption = None,
 ) -> None:
     """Serve the course to browsers: students practise and hand in, the instructor publishes."""
+    from autograder.base.extras import needs_extra
     from autograder.base.i18n import text
-    from autograder.course.course import Course
 
     with errors_as_exit_codes(lang):
-        language = choose(lang)
         _refuse_bad_paths(root_path, public_url)
-        course = Course.find(folder)
+        course = course_at(folder)
+        language = choose(lang)
         try:
             from autograder.web.serving import Serving, serve
         except ImportError as error:
-            raise UsageError(
-                text("serve needs the extra: pip install 'dl-autograder[web]' ({error})", error=error)
-            ) from error
+            raise UsageError(needs_extra("serve", "web", error)) from error
 
         def tell(address: str, link: str) -> None:
             typer.echo(text("the course is at {address}", address=address).get(language))

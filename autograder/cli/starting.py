@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from autograder.base.errors import UsageError
-from autograder.cli.options import CourseOption, Lang, LangOption, choose, errors_as_exit_codes
+from autograder.cli.options import CourseOption, LangOption, choose, course_at, errors_as_exit_codes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from autograder.base.i18n import Language, Text
     from autograder.course.takeover import Plan
+
+
+class Lang(StrEnum):
+    """The languages of what `init` and `new` write."""
+
+    zh = "zh"
+    en = "en"
+
 
 new = typer.Typer(no_args_is_help=True, help="Begin an assignment or a quiz with something small that works.")
 LanguagesOption = Annotated[
@@ -83,10 +92,9 @@ def new_assignment(
     """Write an assignment whose functions add up their arguments, to be changed into your own."""
     from autograder.base.i18n import text
     from autograder.course import skeletons
-    from autograder.course.course import Course
 
     with errors_as_exit_codes(lang):
-        spoken, found = choose(lang), Course.find(course)
+        found, spoken = course_at(course), choose(lang)
         written = skeletons.new_assignment(found, name, _signatures(functions), found.languages)
         _tell_written(written, found.root, spoken)
         _say(text("next: autograder audit {name}", name=name), spoken)
@@ -101,10 +109,9 @@ def new_quiz(
     """Write a quiz of two questions whose keys can be proved, to be changed into your own."""
     from autograder.base.i18n import text
     from autograder.course import skeletons
-    from autograder.course.course import Course
 
     with errors_as_exit_codes(lang):
-        spoken, found = choose(lang), Course.find(course)
+        found, spoken = course_at(course), choose(lang)
         _tell_written(skeletons.new_quiz(found.quizzes, name, found.languages), found.root, spoken)
         _say(text("next: autograder quiz prove {name}", name=name), spoken)
 
@@ -139,7 +146,7 @@ def _languages(chosen: Sequence[Lang] | None, spoken: Language, *, asks: bool) -
     given = tuple(dict.fromkeys(words.replace(",", " ").split()))
     if unknown := [word for word in given if word not in BOTH]:
         raise UsageError(text("{word}: no language of this program; there are: zh, en", word=unknown[0]))
-    return given  # type: ignore[return-value]
+    return given
 
 
 def _asked(question: Text, usual: str, spoken: Language, asks: bool) -> str:

@@ -8,14 +8,25 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from autograder.base.errors import ConfigError
-from autograder.base.i18n import same, text
+from autograder.base.files import line_of
+from autograder.base.i18n import (
+    LANGUAGE,
+    OURS,
+    Catalogue,
+    Language,
+    Text,
+    catalogue_file,
+    find_catalogue,
+    same,
+    text,
+)
 
 if TYPE_CHECKING:
     from traitlets.config.loader import Config
@@ -58,6 +69,69 @@ class Folders:
         names = dict[str, str](OWN_NAMES if (root / OWN_NAMES["source"]).is_dir() else {})
         names.update((s, str(section[f"{s}_directory"])) for s in cls.__match_args__ if f"{s}_directory" in section)
         return cls(**names)
+
+
+_RELEASING = (
+    *("IncludeHeaderFooter", "InstantiateTests", "LockCells", "ClearSolutions", "ClearOutput", "CheckCellMetadata"),
+    *("ComputeChecksums", "SaveCells", "ClearHiddenTests", "ClearMarkScheme", "ComputeChecksums", "CheckCellMetadata"),
+)
+"""What nbgrader does to a notebook that is released, in its order."""
+
+
+@dataclass(frozen=True)
+class Languages:
+    """The languages that a course declares.
+
+    Args:
+        codes: of the languages, the one for readers who choose none first; none if it declares what holds anyway.
+        catalogues: our sentences in those of them that are not ours.
+    """
+
+    codes: tuple[Language, ...] = ()
+    catalogues: Mapping[Language, Catalogue] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, root: Path) -> Self:
+        """Return the languages in a course's configuration.
+
+        Raises:
+            ConfigError: the configuration is broken, or one of them is not known.
+        """
+        codes = load(root).get("Autograder", {}).get("languages")
+        if codes is None or codes in (OURS, list(OURS)):
+            return cls()
+        if not isinstance(codes, list | tuple) or not codes or len(set(map(str, codes))) < len(codes):
+            raise _of_languages(root, text('must be a list of languages, such as ["zh", "en"], each of them once'))
+        found = {str(code): _catalogue(root, str(code)) for code in codes if code not in OURS}
+        return cls(tuple(map(str, codes)), found)
+
+
+def _catalogue(root: Path, code: str) -> Catalogue:
+    """Return our sentences in a language that is not ours."""
+    if not LANGUAGE.fullmatch(code):
+        raise _of_languages(root, text("{code!r} is not the code of a language, such as en or fr", code=code))
+    try:
+        found = find_catalogue(code, root)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        words = text("is not a catalogue of gettext: {reason}", reason=reason)
+        raise ConfigError(words, path=catalogue_file(code, root)) from error
+    if found is None:
+        words = text(
+            "there is no catalogue of {code!r}; known: {known}; "
+            "for another language, translate the platform's sentences in {file}",
+            code=code,
+            known=", ".join(OURS),
+            file=catalogue_file(code, Path()),
+        )
+        raise _of_languages(root, words)
+    return found
+
+
+def _of_languages(root: Path, words: Text) -> ConfigError:
+    file = root / CONFIG_FILE
+    line = line_of(file, "languages") if file.is_file() else None
+    return ConfigError(words, path=file, line=line, key="c.Autograder.languages")
 
 
 _STRUCTURE = "{nbgrader_step}/{student_id}/{assignment_id}"
@@ -109,11 +183,18 @@ def configure(c: Config, *, languages: Sequence[str] = ("zh", "en")) -> None:
         "nbgrader.preprocessors.AssignLatePenalties",
         "nbgrader.preprocessors.CheckCellMetadata",
     ]
+    # the notebook that students get carries what `check` needs, so that it is enough on its own
+    steps = c.GenerateAssignment.get("preprocessors")
+    released = steps if isinstance(steps, list) else [f"nbgrader.preprocessors.{name}" for name in _RELEASING]
+    c.GenerateAssignment.preprocessors = [*released, "autograder.gradebook.carrying.AddKit"]
     # damaged and renamed notebooks are graded as well
     c.Autograde.exporter_class = "autograder.gradebook.preprocessors.SubmissionReader"
     c.Autograde.pre_convert_hook = "autograder.gradebook.preprocessors.expect_notebook"
     # what students wrote is shown in the formgrader without scripts, please
-    c.HTMLExporter.filters = {"markdown2html": "autograder.gradebook.rendering.markdown"}
+    c.HTMLExporter.filters = {
+        "markdown2html": "autograder.gradebook.rendering.markdown",
+        "strip_files_prefix": "autograder.gradebook.rendering.as_it_is",
+    }
     c.HTMLExporter.preprocessors = ["autograder.gradebook.rendering.CleanOutputs"]
     # `nbgrader generate_feedback` and the formgrader's button give the page that `autograder feedback` gives
     c.GenerateFeedback.exporter_class = "autograder.gradebook.rendering.FeedbackPage"

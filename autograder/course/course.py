@@ -5,7 +5,9 @@
     solutions/<name>/     <name>.ipynb (the reference), assignment.yaml, data/, test_*.py (visible), private/test_*.py
     assignments/<name>/   <name>.ipynb (the stubs), assignment.yaml, data/, test_*.py
 
-A folder is a visibility boundary: a criterion is hidden because its file lies in ``private/``.
+A folder is a visibility boundary: a criterion is hidden because its file lies in ``private/``. The two folders bear the
+names that ``nbgrader_config.py`` gives them. A folder with notebooks and no ``assignment.yaml`` is a plain assignment:
+it has no rubric, and nbgrader grades it by the tests in its notebooks.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,14 +25,18 @@ from typing import Self
 
 import platformdirs
 
-from autograder.base import yaml_records
-from autograder.base.errors import ConfigError, UsageError
-from autograder.base.i18n import Language, text
-from autograder.course.configuration import CONFIG_FILE, OWN_NAMES, Folders, load
+from autograder.base import i18n, yaml_records
+from autograder.base.errors import AutograderError, ConfigError, UsageError
+from autograder.base.i18n import Language, Text, text
+from autograder.base.words import in_languages
+from autograder.course.configuration import CONFIG_FILE, OWN_NAMES, Folders, Languages
 from autograder.course.settings import Function, Settings
 
 PRACTICE_KEY = b"practice"
 """Seeds a student's own checks, which do not have the course key."""
+
+GUIDE = "https://github.com/dl-autograder/dl-autograder/blob/main/solutions/README.md"
+"""How to write an assignment with a rubric."""
 
 _KEY_BYTES = 32
 
@@ -42,20 +49,27 @@ class Assignment:
         directory: the folder.
         settings: its ``assignment.yaml``.
         visible_only: ignore the hidden part even if it is there.
+        languages: those of its course; None where nobody knows the course, as in a student's copy.
     """
 
     directory: Path
     settings: Settings
     visible_only: bool = False
+    languages: tuple[Language, ...] | None = None
 
     @classmethod
-    def load(cls, directory: Path) -> Self:
+    def load(cls, directory: Path, *, languages: tuple[Language, ...] | None = None) -> Self:
         """Read a folder that has an ``assignment.yaml``.
+
+        Args:
+            directory: the folder.
+            languages: those of its course, in which every title must be; None if they are not known.
 
         Raises:
             ConfigError: the file is missing, or something in it is wrong.
         """
-        return cls(directory, yaml_records.load(directory / "assignment.yaml", Settings))
+        settings = yaml_records.load(directory / "assignment.yaml", Settings, context=in_languages(languages))
+        return cls(directory, settings, languages=languages)
 
     @cached_property
     def name(self) -> str:
@@ -119,6 +133,20 @@ class Assignment:
         """The exercise each grade cell belongs to, by the cell's ``grade_id``."""
         return {e.grade_id or f"test_{name}": name for name, e in self.settings.exercises.items()}
 
+    def exercise_named(self, name: str) -> str:
+        """Return the exercise of that name, or the one that the function of that name belongs to.
+
+        Raises:
+            UsageError: there is neither.
+        """
+        if name in self.settings.exercises:
+            return name
+        if name in self.exercise_of:
+            return self.exercise_of[name]
+        known = ", ".join(self.settings.exercises)
+        words = text("there is no exercise {name}; there are: {known}", name=name, known=known)
+        raise UsageError(words, for_students=True)
+
     def files(self) -> dict[str, Path]:
         """Return every file a grade may depend on, by its name in the folder: all but caches and hidden ones."""
         names = {p.relative_to(self.directory): p for p in sorted(self.directory.rglob("*")) if p.is_file()}
@@ -145,13 +173,56 @@ def find_assignment(start: Path) -> Assignment:
     """
     for folder in (start, *start.parents):
         if (folder / "assignment.yaml").is_file():
-            return Assignment.load(folder)
+            assignment = Assignment.load(folder)
+            i18n.understand((assignment.settings.language, *dict(assignment.settings.title)))
+            return assignment
+    refuse_plain(start)
     words = text(
         "{folder}: no assignment.yaml here or above; "
         "keep the notebook in the folder in which you received it, with the files beside it",
         folder=start,
     )
     raise UsageError(words, for_students=True)
+
+
+def refuse_plain(folder: Path) -> None:
+    """Say of a plain assignment that there is nothing to check it by.
+
+    Raises:
+        UsageError: the folder is one, in the course that it lies in.
+    """
+    if _is_plain(folder):
+        words = text(
+            "{name}: has no rubric, so there are no criteria to check; `nbgrader validate NOTEBOOK` runs its tests, "
+            "`nbgrader submit {name}` hands it in",
+            name=folder.name,
+        )
+        raise UsageError(words, for_students=True)
+
+
+def _is_plain(folder: Path) -> bool:
+    with suppress(AutograderError):  # most students have no course around them
+        course = Course.find(folder)
+        return folder.parent in (course.source.resolve(), course.release.resolve()) and folder.name in course.plain()
+    return False
+
+
+def tell_no_rubric(names: Sequence[str], source: Path) -> Text:
+    """Say which assignments have no rubric, and the two ways on.
+
+    Args:
+        names: at least one.
+        source: the folder they are in.
+    """
+    return text(
+        "{names}: no rubric; either `nbgrader autograde {name}` grades it by the tests in its notebooks, with "
+        "students' code confined, or you write a rubric: assignment.yaml, test_*.py and private/test_*.py beside the "
+        "notebook in {folder}, such as `autograder new assignment` makes; step by step: {guide}",
+        names=", ".join(names),
+        name=names[0],
+        folder=source / names[0],
+        guide=GUIDE,
+    )
 
 
 def find_notebook(path: Path) -> Path:
@@ -164,7 +235,13 @@ def find_notebook(path: Path) -> Path:
         raise UsageError(text("{path}: there is no such file or folder", path=path), for_students=True)
     if not path.is_dir():
         return path
-    notebook = find_assignment(path.resolve()).notebook
+    try:
+        notebook = find_assignment(path.resolve()).notebook
+    except UsageError:
+        alone = list(path.glob("*.ipynb"))
+        if len(alone) != 1:
+            raise
+        return alone[0]  # it may carry all that the folder lacks
     if not notebook.is_file():
         words = text("{path}: there is no such file; your notebook must have this name", path=notebook)
         raise UsageError(words, for_students=True)
@@ -206,10 +283,16 @@ class Course:
         """
         return Folders.of(self.root)
 
-    @property
+    @cached_property
     def languages(self) -> tuple[Language, ...]:
-        """The languages of the course's words."""
-        return tuple(load(self.root).Autograder.get("languages", ("zh", "en")))
+        """The languages of the course, in which every title must be; from now on, we speak them too.
+
+        Raises:
+            ConfigError: its configuration is broken, or declares a language that nobody has a catalogue of.
+        """
+        declared = Languages.of(self.root)
+        i18n.speak(declared.codes, declared.catalogues)
+        return declared.codes or i18n.OURS
 
     @property
     def source(self) -> Path:
@@ -235,12 +318,51 @@ class Course:
         """Return every assignment of this course, by name.
 
         Raises:
+            UsageError: none of them has a rubric.
             ConfigError: there is none, or one of them has a mistake.
         """
-        folders = sorted(p.parent for p in self.source.glob("*/assignment.yaml"))
-        if not folders:
+        names = self._with_rubric()
+        if not names and (plain := self.plain()):
+            raise UsageError(tell_no_rubric(plain, self.source))
+        if not names:
             raise ConfigError(text("holds no <name>/assignment.yaml"), path=self.source)
-        return {folder.name: Assignment.load(folder) for folder in folders}
+        return {name: Assignment.load(self.source / name, languages=self.languages) for name in names}
+
+    def has_rubric(self, name: str) -> bool:
+        """Is there an ``assignment.yaml`` for the assignment of this name?"""
+        return (self.source / name / "assignment.yaml").is_file()
+
+    def _with_rubric(self) -> list[str]:
+        return sorted(p.parent.name for p in self.source.glob("*/assignment.yaml"))
+
+    def plain(self) -> list[str]:
+        """Return the names of the plain assignments: notebooks in a folder, and no rubric."""
+        return [name for name in self.others(self._with_rubric()) if any((self.source / name).glob("*.ipynb"))]
+
+    def names(self, *wanted: str) -> list[str]:
+        """Return the names of all assignments, with and without a rubric; or those that are wanted.
+
+        Raises:
+            UsageError: there is no such assignment, or none at all.
+        """
+        known = sorted([*self._with_rubric(), *self.plain()])
+        wanted = tuple(name.rstrip("/") for name in wanted)
+        if unknown := [name for name in wanted if name not in known]:
+            raise self._unknown(unknown[0], known)
+        if not known:
+            words = text("{source}: there is no assignment here: no folder with a notebook", source=self.source)
+            raise UsageError(words)
+        return list(wanted) or known
+
+    def _unknown(self, name: str, known: Sequence[str]) -> UsageError:
+        return UsageError(
+            text(
+                "no assignment {name} in {root}; there are: {names}",
+                name=f"{name!r}",
+                root=self.source,
+                names=", ".join(known) or text("none"),
+            )
+        )
 
     def others(self, names: Collection[str]) -> list[str]:
         """Return the other folders beside them, including those without a rubric."""
@@ -252,20 +374,14 @@ class Course:
         """Return one assignment by name.
 
         Raises:
-            UsageError: there is none of that name.
+            UsageError: there is none of that name, or it has no rubric.
         """
-        directory = self.source / name
-        if not (directory / "assignment.yaml").is_file():
-            known = sorted(p.parent.name for p in self.source.glob("*/assignment.yaml"))
-            raise UsageError(
-                text(
-                    "no assignment {name} in {root}; there are: {names}",
-                    name=f"{name!r}",
-                    root=self.source,
-                    names=", ".join(known) or text("none"),
-                )
-            )
-        return Assignment.load(directory)
+        name = name.rstrip("/")
+        if self.has_rubric(name):
+            return Assignment.load(self.source / name, languages=self.languages)
+        if name in self.plain():
+            raise UsageError(tell_no_rubric([name], self.source))
+        raise self._unknown(name, self._with_rubric())
 
     def key(self) -> bytes:
         """Return the course key, which seeds every random input; made on first use, readable by its owner only.

@@ -18,7 +18,7 @@ import autograder
 from autograder.base.errors import UsageError
 from autograder.base.i18n import text
 from autograder.course import mutants
-from autograder.course.course import Assignment, Course
+from autograder.course.course import Course
 from autograder.course.mutants import Answers
 
 ASSIGNMENT = "linear_regression"
@@ -121,7 +121,7 @@ def _copy(origin: Path, folder: Path) -> None:
     shutil.copy(origin / "quizzes" / "quiz.schema.json", folder / "quizzes")
     shutil.copy(origin / "nbgrader_config.py", folder)
     shutil.rmtree(folder / "submitted", ignore_errors=True)
-    assignment = Assignment.load(folder / "solutions" / ASSIGNMENT)
+    assignment = Course(folder).assignment(ASSIGNMENT)
     answers = Answers.of(assignment, folder / "assignments" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb")
     for student, name, content in samples(answers, mutants.load(assignment)):
         file = folder / "submitted" / student / ASSIGNMENT / name

@@ -21,6 +21,7 @@ from autograder.base.errors import ConfigError, SubmissionError
 from autograder.base.files import line_of
 from autograder.base.i18n import Text, text
 from autograder.base.records import Record
+from autograder.base.words import Words, in_languages
 from autograder.course import submission
 from autograder.course.course import Assignment
 
@@ -54,7 +55,7 @@ class Mutant(Equivalent):
     ``variants`` are other edits that make the same mistake: with another constant, or another right way around it.
     """
 
-    explain: Text
+    explain: Words
     fails: Annotated[list[str], Field(min_length=1)]
     variants: list[Annotated[list[Edit], Field(min_length=1)]] = []
 
@@ -110,7 +111,7 @@ def load(assignment: Assignment) -> Mutants:
             text("is missing; list a wrong version for each criterion (for a quiz there is `autograder quiz prove`)"),
             path=_path(assignment.directory),
         )
-    known = yaml_records.load(_path(assignment.directory), Mutants)
+    known = yaml_records.load(_path(assignment.directory), Mutants, context=in_languages(assignment.languages))
     seen: set[str] = set()
     for version in (*known.mutants, *known.equivalents):
         if version.exercise not in assignment.settings.exercises:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
-from autograder.base.i18n import Language, Text, text
+from autograder.base.i18n import OURS, text
+from autograder.base.moments import Moment
+from autograder.base.words import CourseLanguage, Words, languages_in
 from autograder.base.yaml_records import mistake
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -72,7 +74,7 @@ class Function:
 class Exercise(_Settings):
     """One exercise: its functions and its nbgrader grade cell."""
 
-    title: Text
+    title: Words
     functions: Annotated[list[str], Field(min_length=1)]
     changes: dict[str, list[str]] = {}
     grade_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_\-]+$")] | None = None
@@ -99,11 +101,18 @@ class Settings(_Settings):
     """The contents of an ``assignment.yaml``."""
 
     schema_: Literal[1] = Field(alias="schema")
-    title: Text
-    language: Language = "zh"
+    title: Words
+    language: CourseLanguage = OURS[0]
+    due: Moment | None = None
     exercises: Annotated[dict[str, Exercise], Field(min_length=1)]
     limits: Limits = Limits()
     preload: list[str] = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _speak_the_courses_language(cls, data: Any, info: ValidationInfo) -> Any:
+        languages = languages_in(info)
+        return {"language": languages[0], **data} if languages and isinstance(data, dict) else data
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

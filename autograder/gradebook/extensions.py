@@ -8,6 +8,8 @@ notebooks, which neither the formgrader nor an export takes for a submission.
 from __future__ import annotations
 
 import difflib
+import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from nbgrader.api import Assignment, Gradebook, SubmittedAssignment
 
 _END_OF_DAY = time(23, 59, 59)
+_END_AS_24 = re.compile(r"(?<=-\d\d)[ T]24:00(?::00)?$")
+_WHOLE_HOURS = re.compile(r"(?:UTC|GMT)?(?P<sign>[+-])(?P<hours>\d{1,2})", re.IGNORECASE)
 _MAX_NAMES = 8
 
 
@@ -266,9 +270,10 @@ def _iso(moment: datetime | None) -> str | None:
 
 
 def _read_time(words: str, zone: tzinfo) -> datetime:
-    rest, _, last = words.strip().rpartition(" ")
-    moment = _parse(words.strip())
-    if moment is None and rest:
+    plain = unicodedata.normalize("NFKC", words).strip()  # a Chinese keyboard gives 18：00
+    rest, _, last = plain.rpartition(" ")
+    moment = _parse(plain)
+    if moment is None and rest and not last[0].isdecimal():
         moment, named = _parse(rest), _zone_named(last)
         if moment is not None and named is None:
             unknown = text(
@@ -293,12 +298,12 @@ def _read_time(words: str, zone: tzinfo) -> datetime:
 
 
 def _parse(words: str) -> datetime | None:
-    """Return a time in ISO 8601; of a day alone its end."""
+    """Return a time in ISO 8601; of a day alone its end, which may also be called 24:00."""
     try:
-        moment = datetime.fromisoformat(words)
+        moment = datetime.fromisoformat(_END_AS_24.sub("", words))
     except ValueError:
         return None
-    is_day = len(words) <= len("2026-03-31") and moment.time() == time()
+    is_day = moment.time() == time() and (len(words) <= len("2026-03-31") or _END_AS_24.search(words) is not None)
     return datetime.combine(moment, _END_OF_DAY) if is_day else moment
 
 
@@ -310,7 +315,9 @@ def _zone_named(name: str) -> tzinfo | None:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         pass
+    hours = _WHOLE_HOURS.fullmatch(name)
+    offset = f"{hours['sign']}{hours['hours']:0>2}" if hours else name
     try:
-        return datetime.fromisoformat(f"2000-01-01T00:00{name}").tzinfo
+        return datetime.fromisoformat(f"2000-01-01T00:00{offset}").tzinfo
     except ValueError:
         return None

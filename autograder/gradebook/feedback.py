@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from autograder.base.errors import GradebookError
 from autograder.base.files import write_whole
 from autograder.base.i18n import Language, Text, text
+from autograder.course import kit
 from autograder.course.course import Assignment
 from autograder.gradebook import feedback_page
 from autograder.gradebook.autograded import MARK, NO_RESPONSE
@@ -92,11 +93,11 @@ def _write(
     target.parent.mkdir(parents=True, exist_ok=True)
     write_whole(target, rendered)
     target.chmod(_MODE)
-    _bring_along(source.parent, target.parent)
+    bring_along(source.parent, target.parent)
     return Written(student, target)
 
 
-def _bring_along(autograded: Path, feedback: Path) -> None:
+def bring_along(autograded: Path, feedback: Path) -> None:
     """Put beside a page the files without which `nbgrader release_feedback` fails.
 
     The secret came with the submission; with it the student finds the page. Students who handed in another way have
@@ -190,4 +191,4 @@ def _code_cells(notebook: Mapping[str, Any]) -> Iterator[CodeCell]:
     for number, cell in enumerate(own, start=1):
         if cell["metadata"].get("nbgrader", {}).get("grade") is not True:
             errors = (o for o in cell["outputs"] if o["output_type"] == "error")
-            yield CodeCell(number, _source(cell), tuple("\n".join(o["traceback"]) for o in errors))
+            yield CodeCell(number, kit.without(_source(cell)), tuple("\n".join(o["traceback"]) for o in errors))

@@ -3,8 +3,8 @@
 The solution regions of the source notebooks, every line of ``private/`` (hidden criteria, mutants) and the course's key
 are secret. A line that the author also shows on purpose (in the rest of the notebook or the visible rubric, but in no
 other file) is not secret by itself; two consecutive lines of a solution are, wherever they appear. The search covers
-all strings of a notebook with its metadata, outputs and attachments, and the bytes of every other file, compressed
-ones unpacked.
+all strings of a notebook with its metadata, outputs and attachments, the files in its kit, and the bytes of every other
+file, compressed ones unpacked.
 """
 
 from __future__ import annotations
@@ -29,9 +29,12 @@ import yaml
 
 from autograder.base.errors import ConfigError, LeakError
 from autograder.base.i18n import text
+from autograder.course import kit
 from autograder.gradebook.nbgrader_course import PRIVATE, NbgraderCourse
 
-_REGION = re.compile(r"^.*BEGIN (SOLUTION|HIDDEN TESTS|MARK SCHEME).*$\n(.*?)^.*END \1.*$\n?", re.MULTILINE | re.DOTALL)
+_REGION = re.compile(
+    r"^[^\n]*BEGIN (SOLUTION|HIDDEN TESTS|MARK SCHEME)[^\n]*\n(.*?)^[^\n]*END \1[^\n]*\n?", re.MULTILINE | re.DOTALL
+)
 _MARK = re.compile(r"(?:BEGIN|END) (?:SOLUTION|HIDDEN TESTS|MARK SCHEME)")
 _FUNCTION = re.compile(r"^\s*def (test_\w+)", re.MULTILINE)
 _ENCODED = re.compile(r"^[A-Za-z0-9+/\s]{40,}={0,2}\s*$")
@@ -172,7 +175,7 @@ def _passages(content: str) -> set[tuple[str, str]]:
 
 
 def _explanations(file: Path) -> Iterator[str]:
-    """Yield the sentences of a YAML file: every text given in a language."""
+    """Yield the sentences of a YAML file: every text of an explanation, in whatever languages."""
     if file.suffix != ".yaml":
         return
     todo = [yaml.safe_load(file.read_text(encoding="utf-8"))]
@@ -181,9 +184,9 @@ def _explanations(file: Path) -> Iterator[str]:
         inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         todo += [v for v in inner if isinstance(v, dict | list)]
         if isinstance(value, dict):
-            yield from (
-                v for k, v in value.items() if k in ("en", "zh") and isinstance(v, str) and len(v) >= _MIN_LENGTH
-            )
+            explained = value["explain"].values() if isinstance(value.get("explain"), dict) else ()
+            said = [*(value.get(key) for key in ("en", "zh", "explain")), *explained]
+            yield from (words for words in said if isinstance(words, str) and len(words) >= _MIN_LENGTH)
 
 
 def _texts(file: Path) -> Iterator[tuple[str, str]]:
@@ -192,6 +195,7 @@ def _texts(file: Path) -> Iterator[tuple[str, str]]:
     if file.suffix == ".ipynb":
         for place, words in _strings(json.loads(content), ""):
             yield place, words
+            yield from ((f"{place}: {name}", inner) for name, inner in _carried(words))
             if _ENCODED.match(words):
                 yield from ((place, unpacked) for unpacked in _unpack(_decode(words)))
     else:
@@ -210,6 +214,16 @@ def _strings(value: Any, place: str) -> Iterator[tuple[str, str]]:
             yield place, "".join(value)
         for number, inner in enumerate(value):
             yield from _strings(inner, f"{place}[{number}]")
+
+
+def _carried(words: str) -> Iterator[tuple[str, str]]:
+    """Yield the texts of the files in a cell's kit."""
+    try:
+        found = kit.find(words)
+    except kit.DamagedKit:  # a single line of one: the cell as a whole is searched too
+        return
+    for name, content in found.files.items() if found is not None else ():
+        yield from ((name, unpacked) for unpacked in (name, *_unpack(content)))
 
 
 def _decode(words: str) -> bytes:

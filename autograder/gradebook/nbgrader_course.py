@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder.base.errors import ConfigError, GradebookError
+from autograder.base.extras import needs_extra
 from autograder.base.i18n import Text, same, text
 from autograder.course.configuration import CONFIG_FILE, Folders
-from autograder.course.course import Assignment
+from autograder.course.course import Assignment, Course
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
@@ -141,11 +142,6 @@ class NbgraderCourse:
                 yield gradebook
         except SQLAlchemyError as error:
             raise GradebookError(same(f"{self.database}: {reason(error)}") + _remedy(error)) from error
-        except ModuleNotFoundError as error:
-            words = text(
-                "{database}: {reason}; install it in this Python's environment", database=self.database, reason=error
-            )
-            raise GradebookError(words) from error
         except OSError as error:
             if isinstance(error, FileNotFoundError) and _is_program(error.filename):
                 words = text(
@@ -175,10 +171,27 @@ class NbgraderCourse:
             try:
                 with _own_programs_on_path():
                     return Gradebook(self.folders.db_url, self.folders.course_id)
+            except ImportError as error:
+                raise GradebookError(self._without_driver(error)) from error
             except DatabaseError as error:
                 if last == 1 or "exists" not in str(error):
                     raise
         raise AssertionError("unreachable")
+
+    def _without_driver(self, error: ImportError) -> Text:
+        """Say what has to be installed, or written, before this database can be reached."""
+        if "psycopg2" in str(error):
+            return text(
+                "{database}: {reason}; write postgresql+psycopg:// in c.CourseDirectory.db_url, "
+                "and pip install 'dl-autograder[postgresql]'",
+                database=self.database,
+                reason=error,
+            )
+        if self.database.startswith("postgresql"):
+            return needs_extra(self.database, "postgresql", error)
+        return text(
+            "{database}: {reason}; install it in this Python's environment", database=self.database, reason=error
+        )
 
 
 def timestamp(folder: Path) -> tuple[datetime | None, Text | None]:
@@ -221,7 +234,7 @@ def rubric_of(folders: CourseDirectory, assignment: str, notebook: str) -> Assig
     folder = Path(folders.format_path(folders.source_directory, ".", assignment)).resolve()
     if notebook != assignment or not (folder / "assignment.yaml").is_file():
         return None
-    return Assignment.load(folder)
+    return Assignment.load(folder, languages=Course(Path(folders.root)).languages)
 
 
 def reason(error: BaseException) -> str:
@@ -276,6 +289,19 @@ def _own_programs_on_path() -> Iterator[None]:
         yield
     finally:
         os.environ["PATH"] = before
+
+
+@contextmanager
+def set_for_a_while(owner: object, **values: str) -> Iterator[None]:
+    """Set attributes, such as the assignment that nbgrader's folders are about, and then what they were before."""
+    before = {name: getattr(owner, name) for name in values}
+    try:
+        for name, value in values.items():
+            setattr(owner, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(owner, name, value)
 
 
 def as_node(value: Any) -> Any:

@@ -49,7 +49,7 @@ def expect_notebook(assignment: str, student: str, notebooks: list[str]) -> None
     """
     folder = Path(notebooks[0]).parent
     expected = str(folder / f"{folder.name}.ipynb")
-    if expected not in notebooks and folder.name in Course(Path.cwd()).assignments():
+    if expected not in notebooks and Course(Path.cwd()).has_rubric(folder.name):
         notebooks.append(expected)
     if note := timestamp(folder)[1]:
         get_logger().warning("%s: %s", folder.parent.name, note)

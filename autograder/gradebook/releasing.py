@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import filecmp
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
-from autograder.base.errors import GradebookError, UsageError
+from autograder.base.errors import GradebookError, SubmissionError, UsageError
 from autograder.base.files import replace_file
 from autograder.base.i18n import text
+from autograder.course import kit, submission
 from autograder.course.course import Course
-from autograder.gradebook import leaks
-from autograder.gradebook.nbgrader_course import NbgraderCourse
+from autograder.gradebook import colab, due_dates, leaks
+from autograder.gradebook.nbgrader_course import NbgraderCourse, set_for_a_while
+
+_ADD_KIT = "autograder.gradebook.carrying.AddKit"
 
 
 @dataclass
@@ -27,15 +29,21 @@ class Release:
         folder: what students get.
         changed: files that are new or different.
         strangers: files in the folder that do not come from ``solutions/``.
+        links: where Colab opens its notebooks, by name, if they have a badge.
+        due: what students are told, if anybody knows when it is due.
+        left_out: files too large for the notebook to carry.
     """
 
     name: str
     folder: Path
     changed: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
+    links: dict[str, str] = field(default_factory=dict)
+    due: datetime | None = None
+    left_out: tuple[str, ...] = ()
 
 
-def release(course: Course, nbgrader: NbgraderCourse, name: str) -> Release:
+def release(course: Course, nbgrader: NbgraderCourse, name: str, *, colab_base: str | None = None) -> Release:
     """Make an assignment's release folder and enter its cells into the gradebook.
 
     Nothing is written where students or the gradebook would see it until the leak check has passed.
@@ -44,9 +52,10 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str) -> Release:
         course: the course.
         nbgrader: its configuration.
         name: the assignment.
+        colab_base: where students find the release for Colab, as in `colab.link`.
 
     Raises:
-        UsageError: there is no such assignment.
+        UsageError: there is no such assignment, or Colab cannot open anything at this address.
         LeakError: something secret is in what students would get.
         GradebookError: nbgrader cannot convert the source.
     """
@@ -55,11 +64,16 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str) -> Release:
         raise UsageError(text("{source}: there is no notebook to release", source=source))
     secrets = leaks.Secrets.of(source, course.key())
     with tempfile.TemporaryDirectory(prefix="autograder-release-") as folder:
-        made = _generate(nbgrader, name, Path(folder), database=False)
+        due = due_dates.in_gradebook(nbgrader, name)
+        made = _generate(nbgrader, name, Path(folder), database=False, due=due)
+        links = colab.link(made, target, colab_base)
         names = _files(made)
-        outcome = Release(name, target, strangers=sorted(set(_files(target)) - set(names)))
+        outcome = Release(name, target, strangers=sorted(set(_files(target)) - set(names)), links=links)
+        outcome.due = due_dates.put_in(made, due)
+        outcome.left_out = _left_out(made / f"{name}.ipynb")
         leaks.check(secrets, [*(made / n for n in names), *(target / n for n in outcome.strangers)])
         register(nbgrader, name)
+        due_dates.enter(nbgrader, name, outcome.due)
         leaks.check_gradebook(secrets, nbgrader, name)
         for file in names:
             if not ((target / file).is_file() and filecmp.cmp(made / file, target / file, shallow=False)):
@@ -79,7 +93,7 @@ def register(nbgrader: NbgraderCourse, name: str) -> None:
         _generate(nbgrader, name, Path(folder), database=True)
 
 
-def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool) -> Path:
+def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool, due: datetime | None = None) -> Path:
     """Let nbgrader convert an assignment into a folder of ours; return the assignment's own folder in it."""
     from nbgrader.converters import GenerateAssignment
     from nbgrader.converters.base import NbGraderException
@@ -87,10 +101,14 @@ def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool
     folders, config = nbgrader.folders, deepcopy(nbgrader.app.config)
     config.GenerateAssignment.no_database = not database
     config.SaveCells.enabled = database
-    with _set(folders, release_directory=str(into), assignment_id=name, notebook_id="*"):
+    config.AddKit.due = due.isoformat() if due is not None else ""
+    with set_for_a_while(folders, release_directory=str(into), assignment_id=name, notebook_id="*"):
         nbgrader.log.lines.clear()
         try:
-            GenerateAssignment(coursedir=folders, parent=nbgrader.app, config=config).start()
+            converter = GenerateAssignment(coursedir=folders, parent=nbgrader.app, config=config)
+            if not any(_is_add_kit(step) for step in converter.preprocessors):
+                converter.preprocessors = [*converter.preprocessors, _ADD_KIT]
+            converter.start()
         except (NbGraderException, SystemExit) as error:
             reason = nbgrader.log.reason()
             words = text("{name}: nbgrader cannot convert the source: {reason}", name=name, reason=reason)
@@ -98,16 +116,17 @@ def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool
         return nbgrader.folder("release", ".", name).resolve()
 
 
-@contextmanager
-def _set(owner: object, **values: str) -> Iterator[None]:
-    before = {name: getattr(owner, name) for name in values}
+def _is_add_kit(step: object) -> bool:
+    return step == _ADD_KIT or getattr(step, "__name__", "") == _ADD_KIT.rpartition(".")[2]
+
+
+def _left_out(notebook: Path) -> tuple[str, ...]:
+    """Return the files that a made notebook does not carry; it carries none at all without a rubric."""
     try:
-        for name, value in values.items():
-            setattr(owner, name, value)
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(owner, name, value)
+        found = kit.latest(cell.source for cell in submission.read(notebook).cells)
+    except SubmissionError:
+        return ()
+    return found.left_out if found is not None else ()
 
 
 def _files(folder: Path) -> list[str]:

@@ -7,6 +7,7 @@ rights of the instructor who grades it. ``nbgrader_config.py`` names this module
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,15 +21,20 @@ from nbformat import NotebookNode, from_dict
 from nbgrader.api import Gradebook
 
 from autograder.base.i18n import choose_language
+from autograder.course import kit
 from autograder.gradebook import feedback, repair
 from autograder.gradebook.autograded import MARK
 from autograder.gradebook.nbgrader_course import rubric_of
+from autograder.gradebook.plain_feedback import without_hidden_tests
 from autograder.report.html import preformatted
-from autograder.report.markup import clean
+from autograder.report.markup import clean, is_deep
 
 if TYPE_CHECKING:
     from nbgrader.converters import GenerateFeedback
 
+_MAX_MARKDOWN = 50_000
+"""Longer Markdown is shown as it was written: some takes the square of its length, and nobody else is served then."""
+_PICTURE = re.compile(r"[A-Za-z0-9+/=]{200,}")
 _MAX_SIZE = 10_000
 _OTHERS = {"nbgrader": dict, "magics_language": str}
 """What the gradebook and nbconvert have put into a cell's metadata by then: the fields to fill in, how to colour."""
@@ -37,18 +43,27 @@ _OTHERS = {"nbgrader": dict, "magics_language": str}
 @pass_context
 def markdown(context: Context, source: str) -> str:
     """Return Markdown as clean HTML; replaces nbconvert's filter ``markdown2html``."""
+    if len(_PICTURE.sub("", source)) > _MAX_MARKDOWN:
+        return preformatted(source)
     attachments = context.get("cell", {}).get("attachments", {})
     renderer = IPythonRenderer(escape=False, attachments=attachments, exclude_anchor_links=True)
     try:
-        return clean(MarkdownWithMath(renderer=renderer).render(source))
+        markup = MarkdownWithMath(renderer=renderer).render(source)
+        return preformatted(source) if is_deep(markup) else clean(markup)
     except Exception:  # noqa: BLE001 -- a missing picture, a thousand brackets: the words must stay readable
         return preformatted(source)
+
+
+def as_it_is(words: str) -> str:
+    """Return cleaned markup unchanged, in place of nbconvert's ``strip_files_prefix``: it is slow at many brackets."""
+    return words
 
 
 class CleanOutputs(Preprocessor):
     """Cleans what cells show and drops what could act; ``c.HTMLExporter.preprocessors`` names it.
 
-    Notebooks that were autograded before they were repaired, or by others, are shown too.
+    Notebooks that were autograded before they were repaired, or by others, are shown too. A kit is left out,
+    thousands of letters that nobody reads.
     """
 
     _KEPT = frozenset(("text/plain", "text/latex", "image/png", "image/jpeg"))
@@ -69,6 +84,7 @@ class CleanOutputs(Preprocessor):
         if cell.cell_type not in ("code", "markdown"):
             cell.cell_type, cell.source = "raw", str(escape(cell.source))
         if cell.cell_type == "code":
+            cell.source = kit.without(cell.source)
             cell.outputs = [from_dict(shown) for shown in map(self._output, cell.outputs) if shown is not None]
         return cell, resources
 
@@ -126,14 +142,14 @@ class FeedbackPage(HTMLExporter):
     def from_notebook_node(  # type: ignore[override]
         self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kw: Any
     ) -> tuple[str, dict[str, Any]]:
-        """Return the page; nbgrader's own for notebooks without a rubric."""
+        """Return the page; nbgrader's own, without hidden tests, for notebooks without a rubric."""
         place = (resources or {}).get("nbgrader")
         if place is None or MARK not in nb.metadata:
-            return super().from_notebook_node(nb, resources, **kw)
+            return super().from_notebook_node(without_hidden_tests(nb), resources, **kw)
         folders = cast("GenerateFeedback", self.parent).coursedir
         assignment = rubric_of(folders, place["assignment"], place["notebook"])
         if assignment is None:
-            return super().from_notebook_node(nb, resources, **kw)
+            return super().from_notebook_node(without_hidden_tests(nb), resources, **kw)
         with Gradebook(place["db_url"], folders.course_id) as gradebook:
             submission = gradebook.find_submission(assignment.name, place["student"])
             language = choose_language(None, assignment.settings.language)

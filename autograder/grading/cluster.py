@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import os
 import warnings
 import zipfile
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass, field, replace
 from hashlib import sha256
@@ -39,7 +40,7 @@ from distributed import (
 )
 
 from autograder.base.errors import ConfigError, SandboxError, SubmissionError, UsageError
-from autograder.base.i18n import Text, same, text
+from autograder.base.i18n import Catalogue, Language, Text, same, speak, spoken, text
 from autograder.base.run_folder import RunFolder
 from autograder.course import submission
 from autograder.course.course import Assignment
@@ -65,6 +66,8 @@ class GradingBench(WorkerPlugin):
         assignment: the assignment's name.
         files: its folder, zipped.
         key: the course's secret.
+        languages: the course's; None if nobody knows them.
+        spoken: what `i18n.speak` is told.
         must_confine: refuse to grade if the kernel cannot confine students' code.
         processors: each numbered Dask worker gets one of these; None if that is not ours to decide.
     """
@@ -76,9 +79,12 @@ class GradingBench(WorkerPlugin):
         files: bytes,
         key: bytes,
         *,
+        languages: tuple[Language, ...] | None,
+        spoken: tuple[Sequence[Language], Mapping[Language, Catalogue]],
         must_confine: bool,
         processors: Sequence[int] | None,
     ) -> None:
+        self._languages, self._spoken = languages, spoken
         self.name, self._assignment, self._files, self._key = name, assignment, files, key
         self._must_confine, self._processors = must_confine, processors
 
@@ -120,7 +126,8 @@ class GradingBench(WorkerPlugin):
         self._folder = parent / self._assignment
         with zipfile.ZipFile(io.BytesIO(self._files)) as archive:
             archive.extractall(self._folder)
-        assignment = Assignment.load(self._folder)
+        speak(*self._spoken)
+        assignment = Assignment.load(self._folder, languages=self._languages)
         refusal = confine.refusal(assignment.settings.limits.scratch_mb)
         if self._must_confine and refusal is not None:
             raise SandboxError(refusal)
@@ -277,11 +284,21 @@ class Cluster:
 
     def _set_up(self, assignment: Assignment, key: bytes) -> str:
         files = _zipped(assignment)
-        digest = sha256(b"\0".join((files, key, bytes([self.must_confine])))).hexdigest()[:16]
+        languages = json.dumps([assignment.languages, spoken()]).encode()
+        digest = sha256(b"\0".join((files, key, languages, bytes([self.must_confine])))).hexdigest()[:16]
         name = f"autograder-{assignment.name}-{digest}"
         all_processors = sorted(os.sched_getaffinity(0))
         processors = all_processors if self.address is None and self.processes == len(all_processors) else None
-        bench = GradingBench(name, assignment.name, files, key, must_confine=self.must_confine, processors=processors)
+        bench = GradingBench(
+            name,
+            assignment.name,
+            files,
+            key,
+            languages=assignment.languages,
+            spoken=spoken(),
+            must_confine=self.must_confine,
+            processors=processors,
+        )
         self._client.register_plugin(bench, name=name)
         return name
 

@@ -22,11 +22,12 @@ from functools import partial
 from typing import Any
 
 from autograder.base.errors import ConfigError, SandboxError
-from autograder.base.i18n import Text, printable, text
+from autograder.base.i18n import Text, printable, spoken, text
 from autograder.course.course import Assignment
 from autograder.course.jobs import Job
 from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
 from autograder.rubric.provenance import Provenance
+from autograder.sandbox import system
 from autograder.sandbox.forking import Child, ForkServer
 from autograder.student.worker_settings import worker_settings_of
 
@@ -58,6 +59,8 @@ class RubricServer(ForkServer):
             "assignment": str(assignment.directory.resolve()),
             "key": key.hex(),
             "confined": confined,
+            "languages": assignment.languages,
+            "spoken": spoken(),
             "environment": dict(os.environ),
             "path": [entry or os.getcwd() for entry in sys.path],  # noqa: PTH109 -- as Python itself sees it
         }
@@ -196,6 +199,8 @@ class Engine:
     def __init__(
         self, jobs: Iterable[Job], assignment: Assignment, key: bytes, *, sessions: int, confined: bool
     ) -> None:
+        if (refusal := system.refusal()) is not None:
+            raise SandboxError(refusal)
         self._waiting = deque(jobs)
         self._deaths_with, self._faults_with = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
         self._provenance = Provenance(assignment, key, confined=confined)

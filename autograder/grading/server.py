@@ -28,7 +28,7 @@ import pytest
 
 from autograder.base.errors import AutograderError, ConfigError, SubmissionError
 from autograder.base.files import line_of
-from autograder.base.i18n import same, text
+from autograder.base.i18n import same, speak, text
 from autograder.course import submission as submissions
 from autograder.course.course import Assignment
 from autograder.course.jobs import Job
@@ -57,7 +57,10 @@ def serve(server: Server, zygote: Zygote) -> None:
     os.environ.update(settings["environment"])
     sys.path[:] = settings["path"]
     try:
-        judge = Judge(Assignment.load(Path(settings["assignment"])), bytes.fromhex(settings["key"]))
+        speak(*settings["spoken"])
+        languages = tuple(settings["languages"]) if settings["languages"] else None
+        assignment = Assignment.load(Path(settings["assignment"]), languages=languages)
+        judge = Judge(assignment, bytes.fromhex(settings["key"]))
         provenance = Provenance(judge.assignment, judge.key, confined=settings["confined"])
         run_session(judge, loop=lambda session: _fork_sessions(server, zygote, Session(judge, session, provenance)))
     except ConfigError as error:
@@ -70,8 +73,7 @@ def _fork_sessions(server: Server, zygote: Zygote, session: Session) -> None:
     zygote.wait_until_ready()
     session.prove_reference(zygote)
     session.prove_stub(zygote)
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # without a collection, which takes a tenth of a second and frees little
     server.send({"ready": os.getpid()})
     server.serve(
         {"session": lambda descriptors: _become_session(descriptors, zygote, session)},

@@ -5,6 +5,7 @@
     Canvas            doejane_LATE_12345_67890_hw1-2.ipynb     name, user, upload; -2: uploaded again
                       doejane_12345_text.html, ..._link.html   typed in instead of a file
                       LATE_anon_k3Rtq_67890_hw1.ipynb          anonymous
+                      doejane12345_question_77_67890_hw1.ipynb    to a question of a quiz
     Moodle            Jane Doe_123456_assignsubmission_file_/hw1.ipynb   or with the file's name right behind it
                       Jane Doe_123456_assignsubmission_onlinetext_/onlinetext.html
     Blackboard        HW 1_jdoe_attempt_2026-03-01-14-22-33_hw1.ipynb    and a note on it, ...-14-22-33.txt
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import reduce
@@ -28,6 +29,7 @@ from autograder.base.errors import UsageError
 from autograder.base.i18n import printable, same, text
 from autograder.lms.archives import Unreadable
 from autograder.lms.downloads import Download, Kind, Pattern, Reader, Reading, Upload
+from autograder.lms.names_of_people import holds_a_date, is_a_full_name
 
 _ANONYMOUS = re.compile(
     r"^(?P<late>LATE_)?(?P<name>anon_[A-Za-z0-9]{5})_(?P<late_too>LATE_)?"
@@ -116,6 +118,8 @@ def _canvas(
         best = max(ids, key=lambda one: sizes[_sizes_of(one)])
         late, user, upload = bool(best["late"]), best["user"], best["upload"]
         student, file = name[: best.start()], name[best.end() :]
+        if student.endswith("_question"):  # of a quiz, where the user stands right behind the name
+            student, user, file = student.removesuffix("_question"), "", f"question_{user}/{file}"
     else:
         return None
     is_own = own is None or (student, user, file) in own
@@ -240,7 +244,17 @@ def _classroom_fits(download: Download) -> list[PurePosixPath]:
     found = [match for path in work if (match := _CLASSROOM.match(path.name))]
     if len(found) > 1 and len({match["name"] for match in found}) == 1:
         return []
+    if _names_stand_behind(found) or any(holds_a_date(path.stem.rpartition(" - ")[0]) for path in work):
+        return []
     return [path for path in _flat(download) if _CLASSROOM.match(path.name)]
+
+
+def _names_stand_behind(found: Sequence[re.Match[str]]) -> bool:
+    """Return whether the people rather stand behind the dash, as in uploads to Google Forms, or not in front of it."""
+    sides = [(match["name"], PurePosixPath(match["file"]).stem) for match in found]
+    behind = sum(is_a_full_name(file) and not is_a_full_name(name) for name, file in sides)
+    before = sum(is_a_full_name(name) and not is_a_full_name(file) for name, file in sides)
+    return behind > before or any(not re.search(r"[^\W\d_]", name) for name, _ in sides)
 
 
 def _classroom_reader(download: Download) -> Reader:

@@ -1,4 +1,4 @@
-"""Reports in the formats of other graders: Gradescope's ``results.json`` and pytest's JUnit XML."""
+"""Reports in formats of others: Gradescope's ``results.json``, pytest's JUnit XML, Markdown for GitHub."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from autograder.base.i18n import Language
-from autograder.results.grade_report import CriterionResult, GradeReport
+from autograder.base.i18n import Language, text
+from autograder.report import terminal
+from autograder.report.tables import points
+from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
 
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|!~$&])")
 _NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -113,3 +116,44 @@ def _junit_case(suite: Element, report: GradeReport, result: CriterionResult, la
 def _xml(words: str) -> str:
     """Replace what XML cannot hold."""
     return _NO_XML.sub("\ufffd", words)
+
+
+def as_markdown(reports: Sequence[GradeReport], language: Language) -> str:
+    """Return the score of each submission, a table of its exercises, and its criteria with what is still open."""
+    ordered = sorted(reports, key=lambda r: (r.assignment, r.student))
+    return "\n".join(_markdown(report, language, named=len(ordered) > 1) for report in ordered)
+
+
+def _markdown(report: GradeReport, language: Language, *, named: bool) -> str:
+    exercises = [exercise.for_student() for exercise in report.exercises]
+    name = f"{report.assignment}, {report.student}" if named else report.assignment
+    parts = [f"## {_literal(name)}: {_of(report.score, report.max_score)}", _markdown_table(exercises, language)]
+    if report.problems:
+        parts.append(_fenced("\n".join(problem.text.get(language) for problem in report.problems)))
+    parts.append(_fenced(terminal.plain(exercises, language)))
+    if all(criterion.visible for exercise in exercises for criterion in exercise.criteria):
+        parts.append(text("Only the criteria that you can see count here; grading may use others too.").get(language))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _markdown_table(exercises: Sequence[ExerciseResult], language: Language) -> str:
+    if not exercises:
+        return ""
+    heads = [text("exercise").get(language), text("score").get(language)]
+    rows = [(_literal(e.title.get(language)), _of(e.score, e.max_score)) for e in exercises if e.max_score]
+    return "\n".join(f"| {left} | {right} |" for left, right in [heads, ("---", "---:"), *rows])
+
+
+def _of(score: float | None, max_score: float) -> str:
+    return f"{'?' if score is None else points(score)} / {points(max_score)}"
+
+
+def _literal(words: str) -> str:
+    """Return words on one line in which Markdown finds nothing to interpret."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(words.split()))
+
+
+def _fenced(words: str) -> str:
+    """Return lines as they are, in a fence longer than any that a student may have written into them."""
+    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", words) or [""]))
+    return f"{fence}text\n{words}\n{fence}" if words else ""

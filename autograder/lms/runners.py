@@ -1,7 +1,8 @@
-"""Folders that make other services run our grader: Gradescope's autograder, GitHub Classroom's workflow."""
+"""Folders with which other services run our grader: Gradescope's, and what all such folders need."""
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import zipfile
@@ -10,13 +11,16 @@ from pathlib import Path
 
 import autograder
 from autograder.base.errors import UsageError
-from autograder.base.i18n import text
+from autograder.base.i18n import catalogue_file, text
+from autograder.course.configuration import CONFIG_FILE, OWN_NAMES
 from autograder.course.course import Assignment, Course
 from autograder.lms.reports import not_graded
 
 _CHECKOUT = Path(autograder.__file__).resolve().parents[1]
 _NAME = "dl-autograder"
 _OF_THIS_INSTALLATION = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
+_DEMO = re.compile(r"^\[tool\.setuptools\.data-files\]\n(?:(?!\[).*\n)*", re.MULTILINE)
+"""The demo's files, solutions among them: they stay behind, and a wheel is built without them."""
 _PACKAGE_FILES = ("pyproject.toml", "README.md", "LICENSE", "constraints.txt")
 
 _SETUP = """\
@@ -60,24 +64,10 @@ cd "$root/source/course"
 "$python" -m autograder export --results "$work/reports.jsonl" --to gradescope --out "$results" --lang {language}
 """
 
-_WORKFLOW = """\
-# Runs the visible criteria on every push; the log of the step shows what they say.
-name: autograder
-on: [push, workflow_dispatch]
-permissions:
-  contents: read
-jobs:
-  check:
-    runs-on: ubuntu-latest
-    timeout-minutes: 20
-    steps:
-      - uses: actions/checkout@v4
-      - uses: actions/setup-python@v5
-        with:
-          python-version: "3.12"
-          cache: pip
-      - run: python -m pip install -r requirements.txt
-      - run: autograder check {notebook}
+_CONFIG = """\
+c = get_config()
+c.CourseDirectory.source_directory = {source!r}
+c.Autograder.languages = {languages}
 """
 
 
@@ -86,19 +76,20 @@ def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Pat
 
     Args:
         course: its secret seeds the inputs.
-        assignment: the folder in ``solutions/``.
+        assignment: the folder with the solution.
         folder: new or empty.
 
     Raises:
         UsageError: the folder is not empty, or cannot be written.
     """
     name = assignment.name
-    _begin(folder)
+    begin_folder(folder)
     try:
-        requirement = " ".join(_requirement(folder, "package"))
-        _copy(assignment.directory, folder / "course" / "solutions" / name)
+        requirement = " ".join(pip_arguments(folder, "package"))
+        copy_folder(assignment.directory, folder / "course" / OWN_NAMES["source"] / name)
         if course.quizzes.is_dir():
-            _copy(course.quizzes, folder / "course" / "quizzes")
+            copy_folder(course.quizzes, folder / "course" / "quizzes")
+        _configure(course, folder / "course")
         key = folder / "course" / ".autograder" / "key"
         key.parent.mkdir(parents=True)
         key.write_text(course.key().hex() + "\n", encoding="ascii")
@@ -110,54 +101,33 @@ def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Pat
         scripts = {"setup.sh": _SETUP.format(requirement=requirement), "run_autograder": run}
         return [_script(folder / script, content) for script, content in scripts.items()]
     except OSError as error:
-        raise UsageError(
-            text("{filename}: cannot be written: {reason}", filename=error.filename or folder, reason=error.strerror)
-        ) from error
+        raise cannot_be_written(folder, error) from error
 
 
-def github_classroom(course: Course, assignment: Assignment, folder: Path) -> list[Path]:
-    """Write a template repository for GitHub Classroom: what students get, and a workflow that checks it.
-
-    Args:
-        course: with what students get.
-        assignment: only its name is used.
-        folder: new or empty.
-
-    Raises:
-        UsageError: the assignment is not released, or the folder is not empty or cannot be written.
-    """
-    released = course.release / assignment.name
-    if not (released / f"{assignment.name}.ipynb").is_file():
-        raise UsageError(
-            text(
-                "{released}: is not released yet; run `autograder release {name}`",
-                released=released,
-                name=assignment.name,
-            )
-        )
-    _begin(folder)
-    try:
-        _copy(released, folder)
-        workflow = folder / ".github" / "workflows" / "autograder.yml"
-        workflow.parent.mkdir(parents=True)
-        notebook = shlex.quote(f"{assignment.name}.ipynb")
-        workflow.write_text(_WORKFLOW.format(notebook=notebook), encoding="utf-8")
-        requirement = "\n".join(_requirement(folder, ".github/autograder"))
-        with (folder / "requirements.txt").open("a", encoding="utf-8") as file:  # the assignment may bring its own
-            file.write(f"\n{requirement}\n" if file.tell() else f"{requirement}\n")
-    except OSError as error:
-        raise UsageError(
-            text("{filename}: cannot be written: {reason}", filename=error.filename or folder, reason=error.strerror)
-        ) from error
-    return [workflow]
+def cannot_be_written(folder: Path, error: OSError) -> UsageError:
+    """Return what says that a file in a folder could not be written."""
+    return UsageError(
+        text("{filename}: cannot be written: {reason}", filename=error.filename or folder, reason=error.strerror)
+    )
 
 
-def _begin(folder: Path) -> None:
+def _configure(course: Course, copy: Path) -> None:
+    """Let a copy of the course have our folders and its own languages; nothing else of its configuration counts."""
+    config = _CONFIG.format(source=OWN_NAMES["source"], languages=list(course.languages))
+    (copy / CONFIG_FILE).write_text(config, encoding="utf-8")
+    for file in (catalogue_file(language, course.root) for language in course.languages):
+        if file.is_file():
+            (copy / file.relative_to(course.root)).parent.mkdir(parents=True)
+            shutil.copy(file, copy / file.relative_to(course.root))
+
+
+def begin_folder(folder: Path) -> None:
+    """Raise UsageError unless the folder is new or empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(text("{folder}: already exists; name a new folder with --out", folder=folder))
 
 
-def _requirement(folder: Path, place: str) -> list[str]:
+def pip_arguments(folder: Path, place: str) -> list[str]:
     """Return pip's arguments for a folder; put our package into it if it was not installed from an index."""
     if not (_CHECKOUT / "pyproject.toml").is_file():
         installed = distribution(_NAME)
@@ -169,10 +139,12 @@ def _requirement(folder: Path, place: str) -> list[str]:
         pins = "".join(f"{name}=={version}\n" for name, version in sorted(versions.items()) if name != _NAME)
         (folder / place / "constraints.txt").write_text(pins, encoding="utf-8")
         return [f"-c {place}/constraints.txt", f"./{place}/{wheel.name}"]
-    _copy(_CHECKOUT / "autograder", folder / place / "autograder")
+    copy_folder(_CHECKOUT / "autograder", folder / place / "autograder")
     for file in _PACKAGE_FILES:
         if (_CHECKOUT / file).is_file():
             shutil.copy(_CHECKOUT / file, folder / place / file)
+    project = folder / place / "pyproject.toml"
+    project.write_text(_DEMO.sub("", project.read_text(encoding="utf-8")), encoding="utf-8")
     return [f"-c {place}/constraints.txt", f"./{place}"]
 
 
@@ -193,7 +165,8 @@ def _wheel(installed: Distribution, folder: Path) -> Path:
     return path
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy a folder without hidden files and caches."""
     ignored = shutil.ignore_patterns("__pycache__", ".*", "*.pyc")
     shutil.copytree(source, target, ignore=ignored, dirs_exist_ok=True)
 

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from autograder.base.errors import UsageError
+from autograder.base.extras import needs_extra
 from autograder.lms.scores import Score
 
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -38,9 +40,16 @@ def as_csv(scores: Sequence[Score]) -> bytes:
 
 
 def as_xlsx(scores: Sequence[Score]) -> bytes:
-    """Return a workbook with a sheet for each assignment."""
-    import openpyxl
-    from openpyxl.styles import Font
+    """Return a workbook with a sheet for each assignment.
+
+    Raises:
+        UsageError: the extra that writes workbooks is not installed.
+    """
+    try:
+        import openpyxl
+        from openpyxl.styles import Font
+    except ImportError as error:
+        raise UsageError(needs_extra("--to xlsx", "spreadsheets", error)) from error
 
     book = openpyxl.Workbook()
     book.remove(book.active)

@@ -70,7 +70,7 @@ def is_graded_by_hand(notebook: Path) -> bool:
 
 def _feedback(report: GradeReport, language: str) -> str:
     open_ones = [
-        criterion.title.get("zh" if language == "zh" else "en")
+        criterion.title.get(language)
         for exercise in report.exercises
         for criterion in exercise.criteria
         if criterion.outcome == "failed"

@@ -26,6 +26,7 @@ import yaml
 from autograder.base.i18n import text
 from autograder.lms.archives import Unreadable
 from autograder.lms.downloads import CODE, Download, Mention, Pattern, Reader, Reading, Upload
+from autograder.lms.names_of_people import are_doubtful_files, are_doubtful_folders
 
 _ILIAS = re.compile(r"^[^_]+(?:_[^_]+){2,}_\d+$")
 _SAKAI = re.compile(r"^(?P<name>.*)\((?P<user>[^()]+)\)$")
@@ -178,7 +179,7 @@ def _brightspace_reader(download: Download) -> Reader:
 
 
 def _brightspace(found: re.Match[str], which: str, inside: Sequence[str]) -> Reading:
-    words = found["rest"].split(" - ")
+    words = re.split(" ?- ", found["rest"])  # some sites write "Jane Doe- Mar 3, 2026 1100 AM"
     dated = [place for place, word in enumerate(words) if place > 0 and _YEAR.search(word)]
     place = (dated[-1] if inside else dated[0]) if dated else len(words) - 1
     name = words[:place] or words
@@ -380,6 +381,9 @@ def _plain_fits(download: Download) -> list[PurePosixPath]:
     folders = {path.parts[depth] for path in download.work if len(path.parts) > depth + 1}
     is_unclear = depth > 1 or (len(folders) == 1 and not files and _may_be_of_several(download))
     if is_unclear or _hold_more_than_names([path.stem for path in files], download.assignment):
+        return []
+    below = [PurePosixPath(*path.parts[depth:]) for path in download.work if len(path.parts) > depth + 1]
+    if are_doubtful_files([path.stem for path in files]) or are_doubtful_folders(below, download.assignment):
         return []
     read = _plain_reader(download)
     return [path for path in download.paths if read(path) is not None]

@@ -18,7 +18,8 @@ from typing import Any
 from autograder.base.errors import UsageError
 from autograder.base.files import write_asked
 from autograder.base.i18n import Text, same, text
-from autograder.course.course import Assignment, find_assignment, find_notebook
+from autograder.course.course import Assignment, find_notebook
+from autograder.course.kit import assignment_of
 from autograder.results.grade_report import CriterionResult, GradeReport
 
 _OLDEST = (1980, 1, 1, 0, 0, 0)
@@ -47,29 +48,36 @@ class HandIn:
         return [c for exercise in self.report.exercises for c in exercise.criteria if c.outcome != "passed"]
 
 
-def prepare(path: Path) -> HandIn:
-    """Find the notebook of a fetched assignment and judge it by the visible criteria.
+def find(path: Path) -> tuple[Assignment, Path]:
+    """Return the assignment that is to be handed in, as it was fetched, and the notebook.
 
     Args:
         path: the assignment's folder, or the notebook in it.
 
     Raises:
         UsageError: there is no such assignment, or no notebook with its name.
+        SubmissionError: the notebook cannot be read, and there are no files beside it.
     """
     given = find_notebook(path)
-    assignment = find_assignment(given.resolve().parent)
-    notebook = assignment.notebook
-    if given.resolve() != notebook.resolve():
+    assignment = assignment_of(given)
+    notebook = given.with_name(f"{assignment.name}.ipynb")
+    if given.name != notebook.name:
         words = text("{path}: only {notebook} can be handed in; rename the file", path=path, notebook=notebook.name)
         raise UsageError(words, for_students=True)
-    from autograder.practice import check  # loads torch
+    return assignment, notebook
+
+
+def prepare(assignment: Assignment, notebook: Path) -> HandIn:
+    """Judge the notebook of a fetched assignment by the visible criteria."""
+    from autograder.practice import standby
 
     sha256 = hashlib.sha256(notebook.read_bytes()).hexdigest()
-    return HandIn(assignment, notebook, check.check_file(notebook)[1], sha256)
+    return HandIn(assignment, notebook, standby.check_file(notebook)[1], sha256)
 
 
 def receipt(handed_in: HandIn, *, time: datetime, way: str) -> dict[str, Any]:
     """Return what a student keeps: when they handed in which bytes, and what was open then."""
+    due = handed_in.assignment.settings.due
     return {
         "schema": 1,
         "assignment": handed_in.assignment.name,
@@ -77,6 +85,7 @@ def receipt(handed_in: HandIn, *, time: datetime, way: str) -> dict[str, Any]:
         "sha256": handed_in.sha256,
         "time": time.isoformat(timespec="seconds"),
         "way": way,
+        "due": due.isoformat(timespec="seconds") if due is not None else None,
         "open": [criterion.id for criterion in handed_in.open],
     }
 
@@ -113,7 +122,7 @@ def to_exchange(handed_in: HandIn, course_id: str | None) -> None:
         UsageError: the notebook has changed meanwhile, or nbgrader refuses, with its reason.
     """
     _as_judged(handed_in)
-    folder = handed_in.assignment.directory.resolve()
+    folder = handed_in.notebook.resolve().parent
     command = [sys.executable, "-m", "nbgrader", "submit", folder.name]
     command += ["--course", course_id] if course_id else []
     done = subprocess.run(command, cwd=folder.parent, capture_output=True, text=True, errors="replace", check=False)  # noqa: S603

@@ -6,7 +6,7 @@ from functools import reduce
 from pathlib import PurePosixPath
 
 from autograder.base.errors import UsageError
-from autograder.base.i18n import Text, same, text
+from autograder.base.i18n import Text, printable, same, text
 from autograder.lms import flat_names, student_folders
 from autograder.lms.downloads import Download, Pattern, System, Upload
 
@@ -42,7 +42,15 @@ def system_of(download: Download) -> System:
         return best
     tried = {system: counts for system, counts in shares.items() if counts[0]}
     if not download.work and not tried:
-        raise UsageError(text("{source}: holds no submissions", source=download.name))
+        raise UsageError(
+            text(
+                "{source}: holds no notebook (.ipynb), no script (.py) and no zip among {count} files, such as "
+                "{example}",
+                source=download.name,
+                count=len(download.paths),
+                example=printable(str(download.paths[0])),
+            )
+        )
     some = {path for system in tried for path in PATTERNS[system].fits(download)}
     if _is_plain(download, some):
         return "plain"
@@ -80,9 +88,10 @@ def _unclear(download: Download, tried: dict[System, tuple[int, int]], some: set
     ] or [text("the names of every system, and none fits")]
     return text(
         "{name}: it is not clear whose the files are, such as {example}. Tried: {tried}; one folder or one file per "
-        "student does not fit either. Say where they come from with --from NAME; --from folders takes each folder "
-        "for a student, --from files each file",
-        name=download.name,
-        example=examples[0] if examples else download.paths[0],
+        "student does not fit either. Say where they come from with --from NAME; --from folders takes each outermost "
+        "folder for a student, --from files each file. If the students' folders lie further inside, collect the folder "
+        "that holds them",
+        name=printable(download.name),
+        example=printable(str(examples[0] if examples else download.paths[0])),
         tried=reduce(lambda one, other: one + same("; ") + other, fits),
     )

@@ -1,38 +1,39 @@
 """Checks a student's own work by the visible criteria, without any of the course's secrets.
 
 In a notebook ``check("squared_loss")`` judges the function as it is defined right now, in the notebook's own process.
-``autograder check FILE`` judges a file, on Linux in a process of its own.
+``autograder check FILE`` judges a file in a process of its own.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import chdir, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from autograder.base.errors import SubmissionError, UsageError
-from autograder.base.i18n import Language, Text, choose_language, text
+from autograder.base.errors import SubmissionError
+from autograder.base.i18n import Language, choose_language
 from autograder.course import submission as submissions
-from autograder.course.course import PRACTICE_KEY, Assignment, find_assignment
+from autograder.course.course import PRACTICE_KEY, Assignment
+from autograder.course.kit import assignment_of
+from autograder.practice.own_notebook import assignment_here, cells_run
 from autograder.report import html, terminal
-from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
+from autograder.results.grade_report import ExerciseResult, GradeReport
 from autograder.rubric.judge import Judge
 from autograder.rubric.provenance import Provenance
 from autograder.rubric.pytest_session import run_session
 from autograder.rubric.run import judge_one, make_report, open_submission
 from autograder.sandbox import confine
 from autograder.sandbox.generators import preserved_generators
-from autograder.sandbox.process import Zygote
-from autograder.student.failures import frames_outside, tell_failure
+from autograder.sandbox.process import Workers
+from autograder.student.failures import frames_outside
 from autograder.student.functions import Student
-from autograder.student.local import LocalRunner, run_locally
+from autograder.student.local import LocalRunner
 from autograder.student.source_use import Source
 
 _PACKAGE = str(Path(__file__).parents[1])
@@ -70,37 +71,39 @@ def check(exercise: str | None = None, *, lang: Language | None = None) -> Check
         lang: ``zh`` or ``en``; the course's language by default.
 
     Raises:
-        UsageError: the notebook is not in an assignment's folder, or there is no such exercise.
+        UsageError: the notebook is not in an assignment's folder and carries no kit, or there is no such exercise.
     """
     names = sys._getframe(1).f_globals
-    assignment = find_assignment(Path.cwd())
-    if exercise is not None and exercise not in assignment.settings.exercises:
-        known = ", ".join(assignment.settings.exercises)
-        raise _usage_error(text("there is no exercise {name}; there are: {known}", name=exercise, known=known))
+    assignment = assignment_here(names)
+    if exercise is not None:
+        exercise = assignment.exercise_named(exercise)
     judge = _visible_judge(assignment, exercise)
     runner = LocalRunner(
         names.__getitem__,
         defined=lambda: [n for n, v in names.items() if callable(v)],
         failure=lambda e: frames_outside(e, _PACKAGE),
     )
-    judge.begin(Student(assignment.functions, runner, Source(_cells_run(names), assignment.exercise_of, {})))
+    judge.begin(Student(assignment.functions, runner, Source(cells_run(names), assignment.exercise_of, {})))
     with preserved_generators(), _one_thread():
         run_session(judge)
     return CheckResult(judge.exercises(), choose_language(lang, assignment.settings.language))
 
 
-def check_file(path: Path, zygote: Zygote | None = None) -> tuple[Assignment, GradeReport]:
+def check_file(
+    path: Path, workers: Workers | None = None, *, exercise: str | None = None
+) -> tuple[Assignment, GradeReport]:
     """Judge a file by the visible criteria.
 
     Args:
         path: the file.
-        zygote: forks the process that runs the file's code; by default a new one is started.
+        workers: makes the process that runs the file's code; by default a new one is started.
+        exercise: judge this exercise only.
 
     Raises:
-        UsageError: the file is not in an assignment's folder.
+        UsageError: the file is not in an assignment's folder, and carries no kit.
     """
-    assignment = find_assignment(path.resolve().parent)
-    judge = _visible_judge(assignment, None)
+    assignment = assignment_of(path)
+    judge = _visible_judge(assignment, exercise)
     started = time.perf_counter()
     confined = confine.is_available(assignment.settings.limits.scratch_mb)
     provenance = Provenance(assignment, PRACTICE_KEY, confined=confined)
@@ -110,42 +113,16 @@ def check_file(path: Path, zygote: Zygote | None = None) -> tuple[Assignment, Gr
     except SubmissionError as error:
         run_session(judge, loop=lambda session: None)  # for the names of the criteria that could not be tried
         return assignment, report(unreadable=error.text)
-    if sys.platform == "linux":
-        judged = judge_one(judge, submission) if zygote is None else open_submission(judge, zygote, submission)
-        with judged as runner:
-            run_session(judge)
-            problems = (*submission.problems, *runner.problems)
-    else:
-        problems = (*submission.problems, *_run_here(judge, submission))
+    judged = judge_one(judge, submission) if workers is None else open_submission(judge, workers, submission)
+    with judged as runner:
+        run_session(judge)
+        problems = (*submission.problems, *runner.problems)
     return assignment, report(submission=submission, problems=problems)
-
-
-def _usage_error(words: Text) -> UsageError:
-    """Return an error in both languages: which one its students read may not be known yet."""
-    return UsageError(words, for_students=True)
 
 
 def _visible_judge(assignment: Assignment, exercise: str | None) -> Judge:
     public = Assignment(assignment.directory, assignment.settings, visible_only=True)
     return Judge(public, PRACTICE_KEY, exercise=exercise)
-
-
-def _cells_run(names: Mapping[str, Any]) -> list[submissions.Cell]:
-    """Return the cells that this notebook has run, as IPython keeps them; a script has none."""
-    sources = names.get("In")
-    if not isinstance(sources, list):
-        return []
-    return [submissions.Cell(f"code cell {n}", n, str(source)) for n, source in enumerate(sources) if n]
-
-
-def _run_here(judge: Judge, submission: submissions.Submission) -> list[Problem]:
-    """Run the student's own code in this process, on systems where it cannot have another; return what went wrong."""
-    with chdir(judge.assignment.directory):  # where a notebook runs too
-        notebook, failures = run_locally(judge.assignment, submission)
-        source = Source(submission.cells, judge.assignment.exercise_of, judge.assignment.grade_ids)
-        judge.begin(Student(judge.assignment.functions, LocalRunner.of(notebook), source))
-        run_session(judge)
-    return [Problem.of("cell-error", tell_failure(failure)) for failure in failures]
 
 
 @contextmanager

@@ -27,9 +27,10 @@ from pathlib import Path
 import platformdirs
 
 from autograder.base.errors import ConfigError
-from autograder.course.course import Assignment, find_assignment
+from autograder.course.course import Assignment
+from autograder.course.kit import assignment_of
 from autograder.results.grade_report import GradeReport
-from autograder.sandbox import confine
+from autograder.sandbox import confine, spawning, system
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.forking import start_program
 from autograder.student.worker_settings import worker_settings_of
@@ -42,36 +43,45 @@ _BEYOND_LIMITS_S = 60
 _PACKAGE = Path(__file__).parents[1]
 
 
-def check_file(path: Path) -> tuple[Assignment, GradeReport]:
+def check_file(path: Path, *, exercise: str | None = None) -> tuple[Assignment, GradeReport]:
     """Judge a file by the visible criteria.
 
+    Args:
+        path: the file.
+        exercise: judge this exercise only.
+
     Raises:
-        UsageError: the file is not in an assignment's folder.
+        UsageError: the file is not in an assignment's folder, and carries no kit.
         ConfigError: the rubric is broken.
     """
-    assignment = find_assignment(path.resolve().parent)
-    report = _ask(assignment, path.resolve())
+    assignment = assignment_of(path)
+    report = _ask(assignment, path.resolve(), exercise)
     if report is not None:
         return assignment, report
-    from autograder.practice import check
+    with contextlib.ExitStack() as stack:
+        workers = None
+        if not system.can_fork():  # the other process imports torch while this one does
+            settings = worker_settings_of(assignment, confined=False)
+            workers = stack.enter_context(spawning.Spawner.begin(settings))
+        from autograder.practice import check
 
-    return check.check_file(path)
+        return check.check_file(path, workers, exercise=exercise)
 
 
-def _ask(assignment: Assignment, path: Path) -> GradeReport | None:
+def _ask(assignment: Assignment, path: Path, exercise: str | None) -> GradeReport | None:
     """Return the report of the standby process, or None if it has none to give, for whatever reason.
 
     Raises:
         ConfigError: the rubric is broken.
     """
-    if sys.platform != "linux" or not _idle_s():
+    if not system.can_fork() or not _idle_s():
         return None
     with contextlib.suppress(OSError, ValueError, KeyError):
         confined = confine.is_available(assignment.settings.limits.scratch_mb)
         with _connection(worker_settings_of(assignment, confined=confined)) as connection:
             connection.settimeout(assignment.settings.limits.submission_s + _BEYOND_LIMITS_S)
             with connection.makefile("rw", encoding="utf-8") as channel:
-                channel.write(json.dumps({"path": str(path)}) + "\n")
+                channel.write(json.dumps({"path": str(path), "exercise": exercise}) + "\n")
                 channel.flush()
                 answer = json.loads(channel.readline())
         if "mistake" in answer:

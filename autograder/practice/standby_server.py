@@ -13,6 +13,7 @@ import contextlib
 import gc
 import json
 import os
+import select
 import shutil
 import socket
 from pathlib import Path
@@ -69,9 +70,13 @@ def main(descriptor: int, settings: str) -> None:
         first.close()
         listener.close()
 
-    with split_off_zygote(WorkerSettings(**told["worker"]), leave=leave) as zygote:
+    with contextlib.closing(split_off_zygote(WorkerSettings(**told["worker"]), leave=leave)) as zygote:
         name_process("check-standby")
+        from autograder.practice import check  # noqa: F401 -- while the zygote warms up, and once for all forks
+
+        zygote.wait_until_ready()
         checks = {_fork_check(first, listener, zygote)}
+        _wait_for_either(min(checks), listener)
         _warm(zygote, Path(told["caches"]) / "rehearsal")
         while (connection := _next(listener)) is not None:
             checks = {pid for pid in checks if not os.waitpid(pid, os.WNOHANG)[0]}
@@ -99,6 +104,13 @@ def _next(listener: socket.socket) -> socket.socket | None:
         return listener.accept()[0]
     except TimeoutError:
         return None
+
+
+def _wait_for_either(pid: int, listener: socket.socket) -> None:
+    """Block until a check has ended or another one comes: warming up takes time from the first, which is waited for."""
+    handle = os.pidfd_open(pid)
+    select.select([handle, listener.fileno()], [], [], listener.gettimeout())
+    os.close(handle)
 
 
 def _warm(zygote: Zygote, folder: Path) -> None:
@@ -137,9 +149,10 @@ def _answer(connection: socket.socket, control: socket.socket) -> NoReturn:
         from autograder.sandbox.process import Zygote
 
         with Zygote(control) as zygote, connection.makefile("rw", encoding="utf-8") as channel:
-            path = Path(json.loads(channel.readline())["path"])
+            request = json.loads(channel.readline())
             try:
-                answer = {"report": check.check_file(path, zygote)[1].to_dict()}
+                _, report = check.check_file(Path(request["path"]), zygote, exercise=request.get("exercise"))
+                answer = {"report": report.to_dict()}
             except ConfigError as error:
                 answer = {"mistake": dict(error.to_dict())}
             channel.write(json.dumps(answer) + "\n")

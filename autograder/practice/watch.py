@@ -16,7 +16,10 @@ from enum import Enum, auto
 from pathlib import Path
 
 from rich.console import Console
+from rich.control import Control
 from rich.padding import Padding
+from rich.rule import Rule
+from rich.segment import ControlType
 from rich.text import Text as Styled
 
 from autograder.base.i18n import Language, Text, text
@@ -67,6 +70,8 @@ class Watch:
         for result in shown:
             self._draw(result)
         self._console.print(terminal.progress(report.exercises, self._language, later=self._later))
+        if (step := terminal.next_step(report.exercises, report.problems, self._language)) is not None:
+            self._console.print(step.line)
 
     def hint(self) -> None:
         """Show the next hint that has not been shown yet."""
@@ -97,19 +102,48 @@ def watch(file: Path, check: Callable[[], GradeReport], seen: Watch, console: Co
         console: where to say what it is waiting for.
         language: the language of the output.
     """
-    waiting = Styled(
-        text("waiting for {file} to be saved · h: next hint · q: quit", file=file.name).get(language), "dim"
+    keys = _KeyLine(
+        console, text("waiting for {file} to be saved · h: next hint · q: quit", file=file.name).get(language)
     )
-    console.print(waiting)
-    for event in _events(file):
-        if event is Event.QUIT:
-            return
-        if event is Event.HINT:
-            seen.hint()
-        else:
-            console.print(Styled(time.strftime("%H:%M:%S"), style="dim"))
-            seen.tell(check())
-            console.print(waiting)  # the keys are still in sight after a long list
+    keys.draw()
+    try:
+        for event in _events(file):
+            keys.erase()
+            if event is Event.QUIT:
+                return
+            if event is Event.HINT:
+                seen.hint()
+            else:
+                console.print()
+                write_heading(console, file)
+                seen.tell(check())
+            keys.draw()
+    finally:
+        keys.erase()
+
+
+class _KeyLine:
+    """The line that says which keys there are: always the last one on the screen, and only once on it."""
+
+    def __init__(self, console: Console, words: str) -> None:
+        self._console, self._words = console, words
+
+    def draw(self) -> None:
+        """Write it below everything else."""
+        line = Styled(self._words, style="dim", overflow="ellipsis", no_wrap=True)
+        line.truncate(max(1, self._console.width - 1), overflow="ellipsis")  # on one line, so that it can be erased
+        self._console.print(line, end="" if self._console.is_terminal else "\n", soft_wrap=True)
+
+    def erase(self) -> None:
+        """Make room for what comes next."""
+        if self._console.is_terminal:
+            self._console.control(Control((ControlType.CURSOR_MOVE_TO_COLUMN, 0), (ControlType.ERASE_IN_LINE, 2)))
+
+
+def write_heading(console: Console, file: Path) -> None:
+    """Write what was checked when, so that one sees where a check begins."""
+    title = Styled(f"{time.strftime('%H:%M:%S')} {file.name}", style="bold")
+    console.print(Rule(title, align="left", style="dim"))
 
 
 def _differs(before: CriterionResult | None, now: CriterionResult) -> bool:
@@ -142,11 +176,14 @@ def _events(file: Path) -> Iterator[Event]:
 @contextlib.contextmanager
 def _single_keys() -> Iterator[Callable[[float], str]]:
     """Yield a function that waits so many seconds for a key; without a keyboard it only waits."""
-    if sys.platform == "win32" or not sys.stdin.isatty():
+    try:
+        import termios
+        import tty
+    except ImportError:  # on Windows
+        termios = None  # type: ignore[assignment]
+    if termios is None or not sys.stdin.isatty():
         yield _no_key
         return
-    import termios
-    import tty
 
     keyboard = sys.stdin.fileno()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -211,21 +212,21 @@ def _load(quiz_file: Path) -> tuple[Quiz, Mapping[str, list[Variant]]]:
 
 
 def _rubric(
-    rubric: Path, quiz_file: Path, course: Course, quiz: Quiz, variants: Mapping[str, Sequence[Variant]]
+    rubric: Path, quiz_file: Path, course: Course, loaded: Quiz, variants: Mapping[str, Sequence[Variant]]
 ) -> str:
     root = course.root.resolve()
-    try:
-        where = quiz_file.resolve().relative_to(root).as_posix()
-        levels = len(rubric.resolve().relative_to(root).parts) - 1
-    except ValueError:
+    quiz, made = quiz_file.resolve(), rubric.resolve()
+    if not quiz.is_relative_to(root):
         raise UsageError(
             text(
                 "{quiz_file}: is outside the course {course}, so grading would not find it",
                 quiz_file=quiz_file,
                 course=root,
             )
-        ) from None
-    sha256 = certificates.fingerprint_of_quiz(quiz, variants)
+        )
+    start = root if made.is_relative_to(root) else Path(os.path.commonpath((root, made)))  # sources may lie elsewhere
+    where, levels = quiz.relative_to(start).as_posix(), len(made.relative_to(start).parts) - 1
+    sha256 = certificates.fingerprint_of_quiz(loaded, variants)
     return _RUBRIC.format(levels=levels, quiz=where, kept=_kept_name(quiz_file), sha256=sha256, made_by=_MADE_BY)
 
 
@@ -337,11 +338,12 @@ def _settings(quiz: Quiz) -> Mapping[str, Any]:
     """Return the contents of ``assignment.yaml``; nothing in it is secret: students get it too."""
     return {
         "schema": 1,
-        "title": {"zh": quiz.title.zh, "en": quiz.title.en},
+        "title": notebook.said_in(quiz.languages, quiz.title),
         "language": quiz.language,
+        **({"due": quiz.due.isoformat(" ", "minutes")} if quiz.due else {}),
         "exercises": {
             notebook.exercise_name(question): {
-                "title": {"zh": (title := notebook.title_of(question)).zh, "en": title.en},
+                "title": notebook.said_in(quiz.languages, notebook.title_of(question)),
                 "functions": [notebook.signature(question)],
             }
             for question in quiz.questions

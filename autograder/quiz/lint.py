@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -67,7 +67,7 @@ def lint(quiz: Quiz, folder: Path, variants: Mapping[str, list[Variant]]) -> lis
         folder: its relative links start here.
         variants: of its questions with parameters; the examples of one without variants are not tried.
     """
-    remarks = [remark for question in quiz.questions for remark in _of_question(question, folder)]
+    remarks = [remark for question in quiz.questions for remark in _of_question(question, folder, quiz.languages)]
     remarks += _of_examples(quiz, variants)
     remarks += _of_patterns(quiz)
     for guess in guesses(quiz):
@@ -110,7 +110,7 @@ def _guess(quiz: Quiz, question: AnyQuestion) -> Guess:
     return Guess(question.id, 0.0, everything, random)
 
 
-def _of_question(question: AnyQuestion, folder: Path) -> Iterator[Remark]:
+def _of_question(question: AnyQuestion, folder: Path, languages: Sequence[Language]) -> Iterator[Remark]:
     def advice(words: Text) -> Remark:
         return Remark("advice", question.id, words)
 
@@ -123,10 +123,10 @@ def _of_question(question: AnyQuestion, folder: Path) -> Iterator[Remark]:
     for name, words in _texts(question):
         yield from (
             Remark("error", question.id, text("{name}: {problem}", name=name, problem=problem))
-            for problem in _languages(words)
+            for problem in _languages(words, languages)
         )
         if name == "explain" or name.endswith((".why", "why")) or name.startswith("hints"):
-            for letter in _letters_named(words, question):
+            for letter in _letters_named(words, question) if "zh" in languages else ():
                 yield Remark(
                     "error",
                     question.id,
@@ -213,20 +213,26 @@ def _whys(question: AnyQuestion) -> Iterator[tuple[str, Text]]:
                 yield from ((f"{name}.wrong.{w.is_}", w.why) for w in blank.wrong)
 
 
-def _languages(words: Text) -> Iterator[Text]:
-    en, zh = _CODE.sub("", words.en), _CODE.sub("", words.zh)
-    if _CHINESE.search(en):
+def _languages(words: Text, languages: Sequence[Language]) -> Iterator[Text]:
+    said = {language: words.get(language) for language in sorted(languages)}
+    if "en" in said and _CHINESE.search(_CODE.sub("", words.en)):
         yield text("the English text is in Chinese")
-    if not words.zh.strip() and not words.en.strip():
+    if not any(told.strip() for told in said.values()):
         yield text("the text is empty")
-    elif not words.en.strip():
+    elif {"en", "zh"} <= said.keys():
+        yield from _of_ours(words)
+    for told in said.values():
+        yield from formulas.problems(told)
+
+
+def _of_ours(words: Text) -> Iterator[Text]:
+    en, zh = _CODE.sub("", words.en), _CODE.sub("", words.zh)
+    if not words.en.strip():
         yield text("the English text is missing")
     elif not zh.strip() and en.strip():
         yield text("the Chinese text is missing")
     elif en == zh and len(_WORD.findall(en)) > 2:
         yield text("the Chinese text is missing: both languages say the same")
-    for language in (words.en, words.zh):
-        yield from formulas.problems(language)
 
 
 def _letters_named(words: Text, question: AnyQuestion) -> list[str]:
@@ -237,7 +243,7 @@ def _letters_named(words: Text, question: AnyQuestion) -> list[str]:
 
 
 def _links(words: Text) -> set[str]:
-    return {a or b for language in (words.en, words.zh) for a, b in _LINK.findall(language)}
+    return {a or b for told in dict(words).values() for a, b in _LINK.findall(told)}
 
 
 def _of_options(question: AnyQuestion) -> Iterator[Remark]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.base.errors import ConfigError, SandboxError, StudentError, UsageError
-from autograder.base.i18n import Text, same, text
+from autograder.base.i18n import Text, joined, same, text
 from autograder.quiz.exports.notebook import exercise_name
 from autograder.quiz.notation.formulas import in_lines
 from autograder.quiz.notation.parsing import FormatError
@@ -135,9 +135,7 @@ def _declared(
         judge(student)
 
     test.__name__ = test.__qualname__ = f"test_{exercise}_{name}"
-    declare = criterion(
-        exercise, points=points, title={"en": title.en, "zh": title.zh}, needs=f"{exercise}.{needs}" if needs else None
-    )
+    declare = criterion(exercise, points=points, title=title, needs=f"{exercise}.{needs}" if needs else None)
     return declare(test)
 
 
@@ -221,7 +219,7 @@ def _require(scorer: Scorer, question: AnyQuestion, answer: Any, share: float) -
 
 
 def _joined(words: Sequence[Text]) -> Text:
-    return Text(en=in_lines(" ".join(t.en for t in words)), zh=in_lines(" ".join(t.zh for t in words)))
+    return joined(words).map(in_lines)
 
 
 def _diagnosis(question: AnyQuestion, verdict: Verdict) -> Diagnosis | None:

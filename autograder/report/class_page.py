@@ -1,10 +1,10 @@
-"""Shows the class at a glance: one self-contained HTML page in both languages."""
+"""Shows the class at a glance: one self-contained HTML page, in both our languages if the course has them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from autograder.base.i18n import Language, Text, same, text
+from autograder.base.i18n import OURS, Language, Text, same, text
 from autograder.report import plots
 from autograder.report.tables import points
 from autograder.report.templates import render
@@ -16,19 +16,27 @@ _MOST_MISTAKES = 12
 _MOST_PROBLEMS = 3
 
 
-def page(classroom: Classroom, language: Language, feedback: Mapping[str, str] = NO_FEEDBACK) -> str:
+def page(
+    classroom: Classroom,
+    language: Language,
+    feedback: Mapping[str, str] = NO_FEEDBACK,
+    *,
+    languages: Collection[Language] = OURS,
+) -> str:
     """Return the page.
 
     Args:
         classroom: the class to show.
-        language: the language shown first; a button switches it.
+        language: the language shown first; a button switches it, if it is one of ours and the course has both.
         feedback: the addresses of feedback pages, by student.
+        languages: those of the course.
     """
     judged = [e for e in classroom.exercises if e.mean is not None and e.max_score]
     return render(
         "report/templates/class_page.html",
         classroom=classroom,
         language=language,
+        switches={language, *OURS} <= set(languages),
         numbers=_numbers(classroom),
         histogram=plots.histogram(classroom.scores, upper=classroom.max_score) if classroom.scores else None,
         bars=plots.bars([e.name for e in judged], [(e.mean or 0) / e.max_score for e in judged]) if judged else None,
@@ -53,8 +61,14 @@ def _numbers(classroom: Classroom) -> Sequence[tuple[Text, str]]:
         (text("cannot be read"), str(len(classroom.of("unreadable")))),
         (text("could not be graded"), str(len(classroom.of("error")))),
         (text("handed in nothing"), str(len(classroom.missing))),
-        (text("seconds spent grading"), f"{sum(seconds):.1f}"),
-        (text("longest"), f"{max(seconds, default=0):.2f} s"),
+        *(
+            [
+                (text("seconds spent grading"), f"{sum(seconds):.1f}"),
+                (text("longest"), f"{max(seconds):.2f} s"),
+            ]
+            if classroom.is_timed
+            else []
+        ),
     ]
 
 
@@ -62,7 +76,7 @@ def _message(mistake: Mistake) -> Text | None:
     """Return what its example says beyond the mistake's own text, or None."""
     message = mistake.example.message
     if message.en and message.en != mistake.text.en:
-        return Text(en=message.en, zh=message.zh or message.en)
+        return message.model_copy(update={"zh": message.zh or message.en})
     return None
 
 

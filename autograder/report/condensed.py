@@ -13,7 +13,7 @@ from autograder.results.grade_report import CriterionResult
 def condense(criteria: Iterable[CriterionResult]) -> list[CriterionResult]:
     """Return one result per requirement; an explanation that several share stands below the last of them.
 
-    Where only the hints differ, the message is said once, and the next ones refer to it.
+    Where only the hints differ, the message is said once, and the next ones refer to it; a cause is said once.
     """
     return _without_repetition([merge(requirement) for requirement in requirements(criteria)])
 
@@ -46,15 +46,19 @@ def _with_count(requirement: Requirement) -> Text:
 def _without_repetition(results: Sequence[CriterionResult]) -> list[CriterionResult]:
     shown: list[CriterionResult] = []
     said: set[Text] = set()
+    causes: set[str] = set()
     for result, following in zip_longest(results, results[1:]):
         if following is not None and _explanation(result) == _explanation(following):
             shown.append(result.model_copy(update={"message": same(""), "diagnosis": None, "hint": None}))
             continue
         if result.message.en and result.outcome == "failed" and result.message in said:
             shown.append(result.model_copy(update={"message": text("as above"), "diagnosis": None}))
+        elif result.diagnosis is not None and result.diagnosis.id in causes:
+            shown.append(result.model_copy(update={"diagnosis": None}))
         else:
             shown.append(result)
         said.add(result.message)
+        causes.update({result.diagnosis.id} if result.diagnosis is not None else ())
     return shown
 
 

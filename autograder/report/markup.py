@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from html import unescape
 
 import bleach
 from bleach.css_sanitizer import CSSSanitizer
+
+from autograder.report.html import preformatted
 
 _TAGS = frozenset(
     (
@@ -34,14 +37,36 @@ _NUMBER = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3})?(?:%|px)?", re.ASCII)
 _IMAGE = re.compile(r"data:image/[a-z0-9.+-]+[;,]", re.IGNORECASE)
 _IGNORED = re.compile(r"[\x00-\x20\x7f-\xa0\u200b\ufeff\ufffd\s]+")
 _MAX_DECODED = 8
+_MAX_DEPTH = 500
+"""So many tags may be open at once: the time to clean them is the square of their number."""
+_TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)", re.IGNORECASE)
+_EMPTY = {"br", "hr", "img", "input", "wbr", "col"}
 _HIGHLIGHTED = ("div", "span")
 """Pygments marks by class what to colour. No other tag may have a class, since the pages' scripts go by them."""
 
 
 def clean(markup: str) -> str:
     """Return markup that shows but cannot act; other tags become text, so that a person sees what was tried."""
+    if is_deep(markup):
+        return preformatted(markup)
     styles = CSSSanitizer(allowed_css_properties=_STYLES)
     return str(bleach.clean(markup, _TAGS, _is_allowed, _PROTOCOLS, css_sanitizer=styles))
+
+
+def is_deep(markup: str) -> bool:
+    """Return whether more tags are open at some place than anybody needs."""
+    depth, opened = 0, Counter[str]()
+    for ends, name in _TAG.findall(markup):
+        tag = name.lower()
+        if ends and opened[tag]:
+            opened[tag] -= 1
+            depth -= 1
+        elif not ends and tag not in _EMPTY:
+            opened[tag] += 1
+            depth += 1
+        if depth > _MAX_DEPTH:
+            return True
+    return False
 
 
 def _is_allowed(tag: str, name: str, value: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.console import Group, RenderableType
@@ -11,7 +12,7 @@ from rich.padding import Padding
 from rich.text import Text as Styled
 
 from autograder.base.i18n import Language, text
-from autograder.report.condensed import condense
+from autograder.report.condensed import condense, merge
 from autograder.report.tables import GAP, plain_table, points
 from autograder.results.cases import requirements
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport, Problem
@@ -92,16 +93,31 @@ def summary(reports: Sequence[GradeReport], language: Language) -> Styled:
     return Styled(words.get(language))
 
 
-def criteria(exercises: Sequence[ExerciseResult], language: Language) -> Group:
-    """Return every criterion with its mark, those that failed with message, likely cause and hint."""
+def criteria(
+    exercises: Sequence[ExerciseResult], language: Language, *, at_the_end: CriterionResult | None = None
+) -> Group:
+    """Return every criterion with its mark, those that failed with message, likely cause and hint.
+
+    Args:
+        exercises: the verdicts.
+        language: of the words.
+        at_the_end: is explained below the list, where it is still in sight; so it is not explained here.
+    """
     parts: list[RenderableType] = []
     for exercise in exercises:
         score = score_of(exercise)
         parts.append(Styled.assemble((exercise.title.get(language), "bold"), f"  ({exercise.name})  {score}"))
         for result in condense(exercise.criteria):
             parts.append(Padding(mark(result, language), (0, 0, 0, 2)))
+            if at_the_end is not None and _same_explanation(result, at_the_end):
+                parts.append(Padding(Styled(text("see below").get(language), style="dim"), (0, 0, 0, 6)))
+                continue
             parts.extend(Padding(Styled(line), (0, 0, 0, 6)) for line in explanation(result, language))
     return Group(*parts)
+
+
+def _same_explanation(one: CriterionResult, other: CriterionResult) -> bool:
+    return all(getattr(one, part) == getattr(other, part) for part in ("outcome", "message", "diagnosis", "hint"))
 
 
 def score_of(exercise: ExerciseResult) -> str:
@@ -146,19 +162,42 @@ def progress(exercises: Sequence[ExerciseResult], language: Language, *, later: 
     return Group(table)
 
 
-def next_step(exercises: Sequence[ExerciseResult], problems: Sequence[Problem], language: Language) -> Styled | None:
-    """What to mend first, for the end of a long list: a syntax error, else what is not met; None where all is."""
+@dataclass(frozen=True)
+class NextStep:
+    """What to mend first, for the end of a long list; rich can print it.
+
+    Args:
+        line: what it is.
+        explanation: what is wrong and what helps, a paragraph each.
+        criterion: the criterion that is not met, if it is one.
+    """
+
+    line: Styled
+    explanation: tuple[str, ...] = ()
+    criterion: CriterionResult | None = None
+
+    def __rich__(self) -> Group:
+        return Group(self.line, *(Padding(Styled(words), (0, 0, 0, 2)) for words in self.explanation))
+
+
+def next_step(exercises: Sequence[ExerciseResult], problems: Sequence[Problem], language: Language) -> NextStep | None:
+    """Return what to mend first: a syntax error, else the first criterion that is not met; None if all are."""
     first = problems[0] if problems else None
-    if first is not None and _SYNTAX.match(first.text.en.rpartition("\n")[2]):
-        lines = first.text.get(language).splitlines()
-        words = text("{place}: {error}", place=lines[0], error=lines[-1])
-        return Styled(f"{MARKS['failed']} {words.get(language)}", style=_STYLES["failed"])
+    lines = first.text.get(language).splitlines() if first is not None else []
+    error = next((line for line in lines[1:] if _SYNTAX.match(line)), None)
+    if error is not None:
+        words = text("{place}: {error}", place=lines[0], error=error)
+        return NextStep(_failed(words.get(language)))
     for exercise in exercises:
-        for result in condense(exercise.criteria):
+        for result in (merge(requirement) for requirement in requirements(exercise.criteria)):
             if result.outcome == "failed":
                 words = text("next: {title} ({exercise})", title=result.title, exercise=exercise.name)
-                return Styled(f"{MARKS['failed']} {words.get(language)}", style=_STYLES["failed"])
+                return NextStep(_failed(words.get(language)), tuple(explanation(result, language)), result)
     return None
+
+
+def _failed(words: str) -> Styled:
+    return Styled(f"{MARKS['failed']} {words}", style=_STYLES["failed"])
 
 
 def problem(found: Problem, language: Language) -> Styled:

@@ -59,7 +59,7 @@ class Requirement:
 
 def requirements(criteria: Iterable[CriterionResult]) -> list[Requirement]:
     """Gather the criteria of an exercise by title; those students have apart from those they do not have."""
-    found: dict[tuple[str, str, bool], list[CriterionResult]] = {}
+    found: dict[tuple[Text, bool], list[CriterionResult]] = {}
     for result in criteria:
-        found.setdefault((result.title.en, result.title.zh, result.visible), []).append(result)
+        found.setdefault((result.title, result.visible), []).append(result)
     return [Requirement(tuple(cases)) for cases in found.values()]

@@ -122,6 +122,11 @@ class Classroom:
         """How long each submission took to grade."""
         return [report.duration_s for report in self.reports]
 
+    @property
+    def is_timed(self) -> bool:
+        """Is it known how long grading took? Of what comes from a gradebook it is not."""
+        return any(self.seconds)
+
 
 def summarise(reports: Sequence[GradeReport], *, title: Text, students: Collection[str] = ()) -> Classroom:
     """Summarise the reports of one assignment.

@@ -21,6 +21,7 @@ from autograder.base.errors import StudentException
 from autograder.base.i18n import Text, same, text
 from autograder.course.submission import tell_label
 from autograder.rubric.classification import diagnosis
+from autograder.rubric.closeness import are_close
 from autograder.sandbox.tracing import Use, plain
 from autograder.student.calls import describe, last_call, values_are_hidden
 
@@ -189,7 +190,7 @@ def _as_good_as(use: Use, said: Mapping[str, Any]) -> Text:
     )
 
 
-def assert_tensor(value: Any, *, name: str | None = None) -> torch.Tensor:
+def assert_tensor(value: Any, *, name: str | Text | None = None) -> torch.Tensor:
     """Return the value, which must be a tensor.
 
     Raises:
@@ -207,7 +208,7 @@ def assert_tensor(value: Any, *, name: str | None = None) -> torch.Tensor:
     return value
 
 
-def assert_shape(value: Any, shape: Sequence[int], *, name: str | None = None) -> torch.Tensor:
+def assert_shape(value: Any, shape: Sequence[int], *, name: str | Text | None = None) -> torch.Tensor:
     """Return the value, which must be a tensor of exactly this shape.
 
     Raises:
@@ -230,7 +231,7 @@ def assert_shape(value: Any, shape: Sequence[int], *, name: str | None = None) -
     return tensor
 
 
-def assert_dtype(value: Any, dtype: torch.dtype, *, name: str | None = None) -> torch.Tensor:
+def assert_dtype(value: Any, dtype: torch.dtype, *, name: str | Text | None = None) -> torch.Tensor:
     """Return the value, which must be a tensor of exactly this dtype.
 
     Raises:
@@ -246,12 +247,13 @@ def assert_dtype(value: Any, dtype: torch.dtype, *, name: str | None = None) -> 
                     dtype=dtype,
                     actual=tensor.dtype,
                 )
-            )
+            ),
+            diagnosis=_truth_values() if tensor.dtype == torch.bool and dtype.is_floating_point else None,
         )
     return tensor
 
 
-def assert_finite(value: Any, *, name: str | None = None, expected: torch.Tensor | None = None) -> torch.Tensor:
+def assert_finite(value: Any, *, name: str | Text | None = None, expected: torch.Tensor | None = None) -> torch.Tensor:
     """Return the value, which must be a tensor without NaN and infinity.
 
     Args:
@@ -288,7 +290,7 @@ def assert_close(
     *,
     rtol: float | None = None,
     atol: float | None = None,
-    name: str | None = None,
+    name: str | Text | None = None,
 ) -> None:
     """Check that the value equals the expected one up to rounding: same shape, same dtype, no NaN.
 
@@ -311,10 +313,8 @@ def assert_close(
         return
     if wanted.is_floating_point() and bool(torch.isfinite(wanted).all()):
         assert_finite(tensor, name=name, expected=wanted)
-    try:
-        torch.testing.assert_close(tensor.detach(), wanted.detach(), rtol=rtol, atol=atol)
-    except AssertionError:
-        raise CheckFailed(_after_call(_difference(tensor, wanted, name)), actual=tensor, expected=wanted) from None
+    if not are_close(tensor.detach(), wanted.detach(), rtol=rtol, atol=atol):
+        raise CheckFailed(_after_call(_difference(tensor, wanted, name)), actual=tensor, expected=wanted)
 
 
 def assert_gradient(
@@ -353,7 +353,8 @@ def assert_gradient(
                 diagnosis=_detached(),
             )
         assert wanted is not None
-        assert_close(got, wanted, rtol=1e-4, atol=1e-6, name=f"d{told}" if told else "gradient")
+        of = text("the gradient with respect to `{argument}`", argument=told) if told else text("the gradient")
+        assert_close(got, wanted, rtol=1e-4, atol=1e-6, name=of)
 
 
 def assert_unchanged(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -475,6 +476,13 @@ def _detached() -> Diagnosis:
     )
 
 
+def _truth_values() -> Diagnosis:
+    return diagnosis(
+        "truth-values",
+        text("these are truth values, the result of a comparison; the numbers themselves are asked for"),
+    )
+
+
 def _changed_in_place() -> Diagnosis:
     return diagnosis(
         "changed-in-place",
@@ -493,7 +501,7 @@ def _equal(value: torch.Tensor, expected: torch.Tensor) -> bool:
     return comparable and torch.equal(value, expected)
 
 
-def _difference(value: torch.Tensor, expected: torch.Tensor, name: str | None) -> Text:
+def _difference(value: torch.Tensor, expected: torch.Tensor, name: str | Text | None) -> Text:
     if value.dtype is torch.bool or expected.numel() == 0:
         return text("{name} has wrong values", name=_name(name))
     if not expected.dim():
@@ -526,7 +534,9 @@ def _number(value: torch.Tensor) -> str:
     return f"{plain:.6g}" if isinstance(plain, float) and math.isfinite(plain) else str(plain)
 
 
-def _name(name: str | None) -> Text:
+def _name(name: str | Text | None) -> Text:
+    if isinstance(name, Text):
+        return name
     return Text(en=f"`{name}`", zh=f"`{name}` ") if name else text("the result")
 
 

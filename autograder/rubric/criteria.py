@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from autograder.base.errors import ConfigError
-from autograder.base.i18n import Text, text
+from autograder.base.i18n import Language, Text, same, text
 
 Test = TypeVar("Test", bound=Callable[..., None])
 
 _DECLARED = "__criterion__"
+
+Title = str | Mapping[str, str] | Text
+"""Words for every language of the course, or for each."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class Criterion:
         path: the rubric file.
         line: where the test begins.
         visible: whether students have the file.
+        declared: title and hint as the author wrote them.
     """
 
     id: str
@@ -42,6 +47,16 @@ class Criterion:
     path: Path
     line: int
     visible: bool = True
+    declared: Mapping[str, Title] = field(default_factory=dict)
+
+    def check_languages(self, languages: Sequence[Language]) -> None:
+        """Refuse a title or hint that lacks a language of the course; only the plugin knows these.
+
+        Raises:
+            ConfigError: one is lacking.
+        """
+        for what, words in self.declared.items():
+            _as_text(what, words, languages, self.path, self.line, self.id)
 
 
 @dataclass(frozen=True)
@@ -63,8 +78,8 @@ def criterion(
     exercise: str,
     *,
     points: float,
-    title: Mapping[str, str],
-    hint: Mapping[str, str] | None = None,
+    title: Title,
+    hint: Title | None = None,
     needs: str | None = None,
 ) -> Callable[[Test], Test]:
     """Declare a test as a criterion of an exercise.
@@ -72,8 +87,8 @@ def criterion(
     Args:
         exercise: a name under ``exercises`` of ``assignment.yaml``; the test is called ``test_<exercise>_...``.
         points: what it is worth; 0 if it only informs the student.
-        title: the requirement in a few words, in ``en`` and ``zh``.
-        hint: how to meet it, in ``en`` and ``zh``.
+        title: the requirement in a few words, in each language of the course; a string, if it has one.
+        hint: how to meet it, likewise.
         needs: the id of an earlier criterion; if that one has not passed, this one is skipped.
 
     Raises:
@@ -86,28 +101,39 @@ def criterion(
         def mistake(words: Text) -> ConfigError:
             return ConfigError(words, path=path, line=line, key=test.__name__)
 
-        def both_languages(what: str, words: object) -> Text:
-            try:
-                return Text.model_validate(words)
-            except ValidationError:
-                raise mistake(text("{what} must have exactly the languages en and zh", what=what)) from None
-
         if isinstance(points, bool) or not isinstance(points, int | float) or not 0 <= points < float("inf"):
             raise mistake(text("points must be a number, 0 or more, not {points}", points=f"{points!r}"))
         declared = Criterion(
             id=f"{exercise}.{test.__name__.removeprefix(prefix_of(exercise))}",
             exercise=exercise,
             points=float(points),
-            title=both_languages("title", title),
-            hint=None if hint is None else both_languages("hint", hint),
+            title=_as_text("title", title, None, path, line, test.__name__),
+            hint=None if hint is None else _as_text("hint", hint, None, path, line, test.__name__),
             needs=needs,
             path=path,
             line=line,
+            declared={"title": title} if hint is None else {"title": title, "hint": hint},
         )
         setattr(test, _DECLARED, declared)
         return test
 
     return declare
+
+
+def _as_text(what: str, words: Title, languages: Sequence[Language] | None, path: Path, line: int, test: str) -> Text:
+    """Return an author's words in every language, or name what is wrong with them."""
+    from autograder.base.words import in_each
+
+    if isinstance(words, Text):
+        return words
+    try:
+        return Text.model_validate(in_each(words, languages))
+    except PydanticCustomError as error:
+        context = error.context or {}
+        reason, place = context["text"], ".".join(map(str, (what, *context["path"])))
+    except ValidationError as error:
+        reason, place = text("must be a word; put it in quotes"), f"{what}.{error.errors()[0]['loc'][0]}"
+    raise ConfigError(same(f"{place}: ") + reason, path=path, line=line, key=test)
 
 
 def prefix_of(exercise: str) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FACTORS = frozenset({"negated", "doubled", "halved", "times-n", "divided-by-n"})
 """Relations that a few inputs can meet by accident."""
+GENERAL = frozenset({"dimension-reduced", "truth-values"})
+"""Relations that hold for many mistakes; a known one says more, even if it is one of several."""
 
 
 def without_accidents(
@@ -102,6 +104,18 @@ def _shape_relations(actual: tuple[int, ...], expected: tuple[int, ...]) -> Iter
         )
     if len(expected) == 2 and actual == expected[::-1] and actual != expected:
         yield diagnosis("transposed", text("the dimensions are swapped: this is the transpose of what is expected"))
+    if len(expected) == 2 and len(actual) == 1:
+        for dim in (1, 0):
+            if expected[1] > 1 and expected[dim] > 1 and actual[0] == expected[1 - dim]:
+                yield diagnosis(
+                    "dimension-reduced",
+                    text(
+                        "dimension {dim} is missing: one number came back where {size} are asked for; did a sum, mean, "
+                        "max, argmax or an index take it away?",
+                        dim=dim,
+                        size=expected[dim],
+                    ),
+                )
     if math.prod(expected) > 1 and math.prod(actual) == 1:
         yield diagnosis("reduced", text("one number came back instead of one per element: leave out the sum or mean"))
     if len(expected) == 2 and len(actual) == 1 and 1 in expected and actual[0] == math.prod(expected) > 1:

@@ -7,6 +7,7 @@ row that fits is the cause; where none does, nothing is said.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import NamedTuple
 
 import torch
@@ -54,6 +55,12 @@ def cause_of(error: StudentException) -> Diagnosis | None:
     return None
 
 
+def cause_by_line(error: StudentException) -> str:
+    """Return the id of the cause where only the student's line tells it from others with the same message, else ""."""
+    cause = cause_of(error)
+    return cause.id if cause is not None and cause.id in _BY_LINE else ""
+
+
 def is_of_an_exception(diagnosis: Diagnosis | None) -> bool:
     """Is it the cause of an exception, which leaves no doubt?"""
     return diagnosis is not None and diagnosis.id in _IDS
@@ -76,6 +83,16 @@ _CAUSES = (
         re.compile(r"\b(?:np|numpy)\.\w"),
     ),
     _Cause(
+        "parameter-rebound",
+        ("TypeError",),
+        re.compile(r"NoneType"),
+        text(
+            "`W = W - ...` makes a new tensor, and the `.grad` of that one stays None. Change the parameter itself: "
+            "`W -= ...` under `with torch.no_grad():`."
+        ),
+        re.compile(r"^(\w+)\s*=\s*\1\s*[-+].*\b\1\.grad\b"),
+    ),
+    _Cause(
         "grad-is-none",
         (
             "AttributeError",
@@ -84,8 +101,9 @@ _CAUSES = (
         ),
         re.compile(r"NoneType(?!' object has no attribute 'grad)"),
         text(
-            "`.grad` is None here: it stays None until `backward()` has reached the tensor. Ask `if p.grad is "
-            "not None` before it is used."
+            "`.grad` is None here: `backward()` has not reached the tensor yet, or the tensor is the result of a "
+            "computation, which keeps its gradient only after `retain_grad()`. Where it may be None, ask `if p.grad "
+            "is not None` first."
         ),
         re.compile(r"\.grad\b(?!\s*=[^=])"),
         outer=True,
@@ -280,6 +298,12 @@ _CAUSES = (
         ),
     ),
     _Cause(
+        "truth-values-averaged",
+        ("RuntimeError",),
+        re.compile(r"could not infer output dtype.*Got: Bool"),
+        text("Truth values have no mean. Make numbers of them first: `(a == b).float().mean()`."),
+    ),
+    _Cause(
         "integers-where-floats-belong",
         (
             "RuntimeError",
@@ -307,6 +331,12 @@ _CAUSES = (
             "float32 meets float64 here. torch creates float32, NumPy float64; convert one of them, for "
             "example with `.to(X.dtype)`, and give new tensors the dtype of the data."
         ),
+    ),
+    _Cause(
+        "floats-as-indices",
+        ("TypeError",),
+        re.compile(r"'float' object cannot be interpreted as an integer"),
+        text("A whole number is needed here, but `/` always gives a float. Use `//`, or `int(...)`."),
     ),
     _Cause(
         "floats-as-indices",
@@ -379,6 +409,16 @@ _CAUSES = (
         ),
     ),
     _Cause(
+        "comparison-is-one-bool",
+        ("AttributeError",),
+        re.compile(r"'bool' object has no attribute"),
+        text(
+            "The comparison gave one True or False instead of one per element: a side of it is no tensor. With `dim`, "
+            "for example, `max` returns values and indices together; the indices are `argmax`."
+        ),
+        re.compile(r"[=!]=|[<>]"),
+    ),
+    _Cause(
         "number-taken-for-a-tensor",
         (
             "AttributeError",
@@ -392,6 +432,26 @@ _CAUSES = (
             "A plain Python number stands where a tensor is needed. Keep the tensor (no `.item()`, `float()` "
             "or `int()` before), or make one with `torch.tensor`. Where nothing is added up, `sum()` is a plain 0, too."
         ),
+    ),
+    _Cause(
+        "matrix-product-with-a-number",
+        ("TypeError",),
+        re.compile(r"unsupported operand type\(s\) for @: .*'(?:float|int)'"),
+        text("`@` is the product of two matrices. A plain number multiplies with `*`."),
+    ),
+    _Cause(
+        "numpy-meets-a-tensor",
+        ("TypeError",),
+        re.compile(
+            r"unsupported operand type\(s\) for \S+ '(?:numpy\.ndarray' and 'Tensor|Tensor' and 'numpy\.ndarray)'"
+        ),
+        text("A NumPy array meets a tensor here. Make a tensor of it with `torch.from_numpy(...)`."),
+    ),
+    _Cause(
+        "list-taken-for-a-network",
+        ("AttributeError",),
+        re.compile(r"'(?:list|generator)' object has no attribute '(?:params|\w*parameters|zero_grad)'"),
+        text("The parameters themselves are passed here, not a network. Loop over them."),
     ),
     _Cause(
         "list-taken-for-a-tensor",
@@ -511,8 +571,8 @@ _CAUSES = (
         ("ValueError",),
         re.compile(r"optimizer got an empty parameter list"),
         text(
-            "The optimizer gets no parameters. Layers must be attributes of an `nn.Module`, and "
-            "`net.parameters()` is used up after one loop."
+            "The optimizer gets no parameters. Layers must be attributes of an `nn.Module` (a plain list hides them: "
+            "use `nn.ModuleList`), and `net.parameters()` is used up after one loop."
         ),
     ),
     _Cause(
@@ -542,8 +602,20 @@ _CAUSES = (
     _Cause(
         "tuple-is-changed",
         ("TypeError",),
-        re.compile(r"'tuple' object does not support item assignment"),
-        text("A tuple cannot be changed. Make a list of it, or build a new one."),
+        re.compile(r"'(?:tuple|range|str)' object does not support item assignment"),
+        text("A tuple, a `range` or a string cannot be changed. Make a list of it, `list(...)`, or build a new one."),
+    ),
+    _Cause(
+        "module-not-initialised",
+        ("AttributeError",),
+        re.compile(r"cannot assign \w+ before Module.__init__\(\) call"),
+        text("The class inherits from `nn.Module`, so its `__init__` must begin with `super().__init__()`."),
+    ),
+    _Cause(
+        "no-such-function",
+        ("AttributeError",),
+        re.compile(r"^module '(?:torch|numpy|math|random)\b[\w.]*' has no attribute"),
+        text("The module has nothing of this name. Compare the spelling with its documentation."),
     ),
     _Cause("iterator-is-empty", ("StopIteration",), re.compile(""), _EMPTY),
     _Cause("iterator-is-empty", ("RuntimeError",), re.compile("generator raised StopIteration"), _EMPTY),
@@ -559,3 +631,5 @@ _CAUSES = (
 )
 
 _IDS = frozenset(cause.id for cause in _CAUSES)
+_MESSAGES = Counter(message for _, message in {(cause.id, cause.message) for cause in _CAUSES})
+_BY_LINE = frozenset(cause.id for cause in _CAUSES if _MESSAGES[cause.message] > 1 and cause.message.pattern)

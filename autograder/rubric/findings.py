@@ -9,6 +9,7 @@ import torch
 
 from autograder.base.errors import StudentError, StudentException
 from autograder.rubric.checks import CheckFailed
+from autograder.rubric.exceptions import cause_by_line
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
@@ -25,12 +26,14 @@ class Finding:
         numbers: the numbers in the message.
         actual: the wrong tensor, if there is one.
         compared: values were compared one by one with those expected.
+        cause: of an exception that several mistakes raise alike, the one that its line of source shows.
     """
 
     words: str
     numbers: tuple[float, ...] = ()
     actual: torch.Tensor | None = None
     compared: bool = False
+    cause: str = ""
 
     @classmethod
     def of(cls, error: BaseException | None) -> Finding:
@@ -44,14 +47,15 @@ class Finding:
             return cls(_NUMBER.sub("#", told), tuple(map(float, _NUMBER.findall(told))), actual, compared)
         if isinstance(error, StudentException):
             # torch's message about wrong arguments has many lines and ends in an empty one, which is no finding
-            return cls(error.kind + ": " + error.text.en.rstrip().rpartition("\n")[2])
+            last_line = error.text.en.rstrip().rpartition("\n")[2]
+            return cls(f"{error.kind}: {last_line}", cause=cause_by_line(error))
         if isinstance(error, StudentError):
             return cls(type(error).__name__)
         return cls(f"{type(error).__name__}: {error}")
 
     def agrees(self, other: Finding) -> bool:
         """Return whether both are the same up to rounding."""
-        if self.words != other.words or len(self.numbers) != len(other.numbers):
+        if (self.words, self.cause) != (other.words, other.cause) or len(self.numbers) != len(other.numbers):
             return False
         near = torch.allclose(torch.tensor(self.numbers), torch.tensor(other.numbers), rtol=1e-2, atol=1e-6)
         if self.actual is None or other.actual is None:

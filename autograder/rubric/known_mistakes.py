@@ -27,6 +27,7 @@ from autograder.base.i18n import Text, text
 from autograder.course.mutants import Mutant
 from autograder.results.grade_report import CAUSES, CriterionResult, Diagnosis
 from autograder.rubric.criteria import Criterion, is_named
+from autograder.rubric.diagnosis import GENERAL
 from autograder.rubric.exceptions import is_of_an_exception
 from autograder.rubric.findings import Finding
 from autograder.rubric.loop_budget import TooManyRounds
@@ -44,7 +45,8 @@ MAX_BROKEN = 3
 """Where more exercises have not passed, only single mutants are looked for: that is many times cheaper."""
 DRAWS = 12
 """So often at most a version draws its own random numbers, to see what depends on them."""
-NOT_WRITTEN = "NotImplementedError"
+_FOLLOWS, _PERHAPS = "follows-from-", "-perhaps"
+NOT_WRITTEN = ("NotImplementedError", "NotDefined")
 NOT_PROBED = ("StudentCrash", "StudentError", "StudentTimeout", "BadReply")
 """How findings begin after which nothing more is asked: it is missing, or does not return."""
 
@@ -121,7 +123,11 @@ class KnownMistakes:
                     judge.findings[c.id] for c in judge.criteria if c.exercise == exercise and c.id in judge.findings
                 ]
                 failed = [finding for finding in found if finding.words]
-                if failed and not any(f.words.startswith((NOT_WRITTEN, *NOT_PROBED)) for f in failed) and judge.student:
+                if (
+                    failed
+                    and not any(f.words.startswith((*NOT_WRITTEN, *NOT_PROBED)) for f in failed)
+                    and judge.student
+                ):
                     judge.probed[exercise] = self.versions.probe(exercise, judge.student_in_order)
 
     def _observed(
@@ -176,7 +182,7 @@ class KnownMistakes:
         context: Edits = ()
         for name in needed:
             if (edits := broken[name]) is None:
-                _drop_consequences(named, observed)
+                _drop_consequences(named, observed, self._perhaps_from(name, named))
                 return None
             context = _joined(context, edits)
         if needed and self._agrees(context, observed):
@@ -190,13 +196,23 @@ class KnownMistakes:
         causes = self._causes(observed, context) or (self._causes(observed, ()) if context else [])
         if not causes:
             if needed:
-                _drop_consequences(named, observed)
+                _drop_consequences(named, observed, self._perhaps_from(needed[0], named))
             return None
         relation = named[observed.failed[0]].diagnosis
-        if relation is None or any(len(cause.mutants) == 1 for cause in causes):
+        if relation is None or relation.id in GENERAL or any(len(cause.mutants) == 1 for cause in causes):
             kept = {i: named[i].diagnosis for i in observed.certain if not any(i in c.explains for c in causes)}
             _write(named, observed, {**kept, **{cause.criterion: _one_of(cause.mutants) for cause in causes}})
         return _joined(context, tuple(cause.mutants[0] for cause in causes))
+
+    def _perhaps_from(self, exercise: str, named: Mapping[str, CriterionResult]) -> Diagnosis:
+        """An exercise on which this one builds has failed, or another one below that."""
+        said = [d for c in self._judge.criteria if c.exercise == exercise and (d := named[c.id].diagnosis) is not None]
+        lower = next((d for d in said if d.id.startswith(_FOLLOWS)), None)
+        if lower is not None:
+            exercise = lower.id.removeprefix(_FOLLOWS).removesuffix(_PERHAPS)
+        title = self._judge.assignment.settings.exercises[exercise].title
+        words = text("“{title}” is not right yet, and this may follow from it; mend that first", title=title)
+        return Diagnosis(id=f"{_FOLLOWS}{exercise}{_PERHAPS}", text=words)
 
     # -- what is looked for --------------------------------------------------------------------------------------------
 
@@ -262,6 +278,8 @@ class KnownMistakes:
                 if judged.id in observed.failed:
                     explained.append(judged.id)
             elif judged.id in observed.certain:
+                if self.versions.finding(edits, judged).words == observed.findings[judged.id].words:
+                    return []  # the same exception, of another cause
                 continue  # the exception came before whatever else there is to find
             elif judged.id not in observed.failed or self.versions.finding(edits, judged).words:
                 return []
@@ -350,18 +368,19 @@ def _write(named: dict[str, CriterionResult], observed: Observed, causes: Mappin
         named[criterion] = named[criterion].model_copy(update={"diagnosis": diagnosis})
 
 
-def _drop_consequences(named: dict[str, CriterionResult], observed: Observed) -> None:
-    """Say nothing of what the mistake of another exercise may look like in this one."""
+def _drop_consequences(named: dict[str, CriterionResult], observed: Observed, instead: Diagnosis) -> None:
+    """Say of what the mistake of another exercise may look like in this one only that it may come from there."""
     for criterion in observed.failed:
         diagnosis = named[criterion].diagnosis
-        if diagnosis is not None and not is_of_the_signature(diagnosis):
-            named[criterion] = named[criterion].model_copy(update={"diagnosis": None})
+        if not is_of_the_signature(diagnosis):
+            cause = instead if criterion == observed.failed[0] else None
+            named[criterion] = named[criterion].model_copy(update={"diagnosis": cause})
 
 
 def _follows(title: Text, exercise: str) -> Diagnosis:
     """The mistake of another exercise, with which even right code does the same."""
     words = text("this follows from the mistake in “{title}”: right code that uses it does the same here", title=title)
-    return Diagnosis(id=f"follows-from-{exercise}", text=words)
+    return Diagnosis(id=f"{_FOLLOWS}{exercise}", text=words)
 
 
 def _one_of(found: tuple[Mutant, ...]) -> Diagnosis:

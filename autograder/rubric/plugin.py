@@ -376,6 +376,8 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
             id=declared.id if case is None else f"{declared.id}[{case.id}]",
         )
         _check(judge, judged, item, known)
+        if judge.assignment.languages is not None:
+            judged.check_languages(judge.assignment.languages)
         known.add(judged.id)
         if judge.exercise in (None, judged.exercise):
             item.stash[_CRITERION] = judged

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from autograder.base.environment import overridden
-from autograder.base.errors import ConfigError
+from autograder.base.errors import ConfigError, UsageError
 from autograder.base.i18n import text
 from autograder.rubric import plugin
 from autograder.rubric.judge import Judge
@@ -48,6 +48,7 @@ def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] = run_cr
 
     Raises:
         ConfigError: the rubric is broken.
+        UsageError: it has no criteria for the exercise that was asked for.
     """
     rubrics = judge.assignment.rubrics
     if not rubrics:
@@ -85,6 +86,11 @@ def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] = run_cr
         raise chosen.stopped_by
     if judge.mistake is not None:
         raise judge.mistake
+    if code == pytest.ExitCode.NO_TESTS_COLLECTED and judge.exercise is not None:
+        words = text(
+            "{exercise}: nothing of it can be checked here; it is judged after you hand in", exercise=judge.exercise
+        )
+        raise UsageError(words, for_students=True)
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or not judge.criteria:
         words = text("no criterion could be collected (pytest: {reason})", reason=pytest.ExitCode(code).name)
         raise ConfigError(words, path=rubrics[0])

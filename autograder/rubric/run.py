@@ -16,8 +16,8 @@ from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
 from autograder.rubric.judge import Judge
 from autograder.rubric.known_mistakes import KnownMistakes
 from autograder.rubric.provenance import Provenance
-from autograder.sandbox import confine
-from autograder.sandbox.process import Zygote
+from autograder.sandbox import confine, spawning, system
+from autograder.sandbox.process import Workers, Zygote
 from autograder.student.functions import Student
 from autograder.student.remote import RemoteRunner
 from autograder.student.source_use import Source
@@ -38,13 +38,13 @@ def practice_or_course_key(assignment: Assignment) -> bytes:
 
 
 @contextlib.contextmanager
-def open_submission(judge: Judge, zygote: Zygote, submission: Submission) -> Iterator[RemoteRunner]:
+def open_submission(judge: Judge, workers: Workers, submission: Submission) -> Iterator[RemoteRunner]:
     """Run a submission's cells in a process of its own and let the judge call its functions."""
     assignment = judge.assignment
     if judge.diagnose is None and assignment.has_reference:
         KnownMistakes(judge).assist()
     runner = RemoteRunner(
-        zygote,
+        workers,
         submission.cells,
         functions=assignment.exercise_of,
         grade_ids=assignment.grade_ids,
@@ -65,12 +65,11 @@ def open_submission(judge: Judge, zygote: Zygote, submission: Submission) -> Ite
 
 @contextlib.contextmanager
 def judge_one(judge: Judge, submission: Submission) -> Iterator[RemoteRunner]:
-    """Open a single submission with a zygote of its own, confined if the machine can do that."""
+    """Open a single submission with processes of its own, confined if the machine can do that."""
     confined = confine.is_available(judge.assignment.settings.limits.scratch_mb)
-    with (
-        Zygote.begin(worker_settings_of(judge.assignment, confined=confined)) as zygote,
-        open_submission(judge, zygote, submission) as runner,
-    ):
+    settings = worker_settings_of(judge.assignment, confined=confined)
+    begin = Zygote.begin if system.can_fork() else spawning.Spawner.begin
+    with begin(settings) as workers, open_submission(judge, workers, submission) as runner:
         yield runner
 
 

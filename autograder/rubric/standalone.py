@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from autograder.base.errors import ConfigError, SubmissionError, UsageError
-from autograder.base.i18n import choose_language, chosen_language
+from autograder.base.i18n import Language, choose_language, chosen_language
 from autograder.rubric import plugin
 from autograder.rubric.judge import Judge
 from autograder.rubric.plugin import criterion_of, is_criterion, put_judge
@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--submission`` and ``--lang``."""
     group = parser.getgroup("autograder")
     group.addoption("--submission", metavar="FILE", help="judge this notebook or .py file")
-    group.addoption("--lang", choices=("en", "zh"), help="language of the criteria's messages")
+    group.addoption("--lang", metavar="LANGUAGE", help="language of the criteria's messages")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -81,7 +81,7 @@ def _open_judge(config: pytest.Config, folder: Path) -> Judge:
     stack = contextlib.ExitStack()
     config.add_cleanup(stack.close)
     try:
-        assignment = Assignment.load(folder)
+        assignment = Assignment.load(folder, languages=_languages(folder))
         judge = Judge(assignment, practice_or_course_key(assignment))
         file = config.getoption("--submission")
         submission = read(Path(file) if file else assignment.notebook)
@@ -89,6 +89,15 @@ def _open_judge(config: pytest.Config, folder: Path) -> Judge:
     except (ConfigError, UsageError, SubmissionError) as error:
         raise pytest.UsageError(error.said(chosen_language(config.getoption("--lang")))) from error
     return judge
+
+
+def _languages(folder: Path) -> tuple[Language, ...] | None:
+    """Return the languages of the course, for its author; a student's folder lies in none."""
+    from autograder.course.course import Course
+
+    with contextlib.suppress(UsageError):
+        return Course.find(folder).languages
+    return None
 
 
 def _assignment_folder(path: Path) -> Path:

@@ -13,13 +13,14 @@ from __future__ import annotations
 import ast
 import builtins
 import io
+import linecache
 import runpy
 import symtable
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
@@ -191,7 +192,9 @@ class Versions:
             names, sources = {**names, "__builtins__": builtins}, self._sources(edits)
             for cell in self._definitions:
                 self._define(cell, sources.get(cell.grade_id or "", cell.source), names)
-            runner = LocalRunner(names.__getitem__, defined=lambda: names, failure=failure)
+            lines = {c.label: sources[c.grade_id] for c in self._definitions if c.grade_id in sources}
+            told = partial(_with_own_lines, failure, lines)
+            runner = LocalRunner(names.__getitem__, defined=lambda: names, failure=told)
             self._students[key] = Student(self._judge.assignment.functions, runner)
         return self._students[key]
 
@@ -211,6 +214,19 @@ class Versions:
         for version in edits:
             sources[version.exercise] = self._answers.edited(version, sources[version.exercise])
         return sources
+
+
+def _with_own_lines(failure: Callable[[BaseException], Any], sources: dict[str, str], error: BaseException) -> Any:
+    """What an exception in a version is like, with the version's lines of source instead of the reference's."""
+    kept = {label: linecache.cache[label] for label in sources if label in linecache.cache}
+    try:
+        for label, source in sources.items():
+            linecache.cache[label] = (len(source), None, source.splitlines(keepends=True), label)
+        return failure(error)
+    finally:
+        for label in sources:
+            linecache.cache.pop(label, None)
+        linecache.cache.update(kept)
 
 
 def name_of(edits: Edits) -> str:

@@ -23,7 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.sandbox import jail, landlock, libc, seccomp, workfolder
+from autograder.sandbox import jail, landlock, libc, seccomp, system, workfolder
 from autograder.sandbox.serving import CACHES
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ def refusal(scratch_mb: int = 0, *, has_option: bool = False) -> Text | None:
     """
     if is_available(scratch_mb):
         return None
+    if (words := system.refusal()) is not None:
+        return words
 
     from autograder.base.i18n import text
 
@@ -115,7 +117,7 @@ def missing(scratch_mb: int = 0) -> Text:
 
 def level() -> str:
     """Return the best confinement this machine offers; try namespaces only if there is no Landlock."""
-    if not seccomp.is_supported():
+    if not (system.can_fork() and seccomp.is_supported()):
         return UNCONFINED
     if landlock.version() > 0:
         return LANDLOCK

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from autograder.base.errors import SandboxError
+from autograder.sandbox import system
 from autograder.sandbox.protocol import ServerAnswer, ServerReply, ServerRequest
 from autograder.sandbox.serving import CACHES, MAX_MESSAGE, wait_or_kill
 
@@ -81,10 +82,13 @@ class ForkServer:
         Args:
             program: the module whose ``main(descriptor, settings)`` it runs.
             settings: what every child gets; nothing secret.
+
+        Raises:
+            SandboxError: processes cannot be forked on this system.
         """
-        from autograder.base.run_folder import (
-            RunFolder,  # needs what Windows lacks, where this module is imported too
-        )
+        if (refusal := system.refusal()) is not None:
+            raise SandboxError(refusal)
+        from autograder.base.run_folder import RunFolder  # needs what only Linux has
 
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         folder = RunFolder()

@@ -12,8 +12,8 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import NoReturn, Self, cast
+from dataclasses import asdict, dataclass
+from typing import NoReturn, Protocol, Self, cast
 
 import torch
 
@@ -27,7 +27,17 @@ from autograder.sandbox.wire import Connection, DeadlineError, Received, WireErr
 _GRACE_S = 1.0
 """How long an interrupted cell may take to end; then its process is."""
 
+_ACCESS_VIOLATION = 0xC0000005
+"""What Windows calls a segmentation fault."""
+
 Callback = Callable[[CallbackRequest, list[Received]], tuple[CallbackReply, list[torch.Tensor]]]
+
+
+class Workers(Protocol):
+    """Makes workers: a `Zygote` where processes can be forked, elsewhere a `Spawner`."""
+
+    def spawn(self) -> WorkerProcess:
+        """Return a worker; SandboxError if none starts."""
 
 
 class Zygote(ForkServer):
@@ -61,7 +71,7 @@ class Zygote(ForkServer):
         ours, output = self._ahead or self._request_worker()
         self._ahead = None
         try:
-            worker = WorkerProcess(self, self.collect_fork(), Connection(ours), output)
+            worker = WorkerProcess(ForkedProcess(self, self.collect_fork(), output), Connection(ours))
         except SandboxError:
             ours.close()
             os.close(output)
@@ -119,13 +129,89 @@ class Zygote(ForkServer):
         self.close()
 
 
+class Process(Protocol):
+    """A worker's process, whatever made it."""
+
+    @property
+    def pid(self) -> int: ...  # noqa: D102
+
+    def interrupt(self) -> None:
+        """Raise an exception in the cell that runs; OSError if the process has ended."""
+
+    def kill(self) -> None:
+        """Kill it now, with what it has started."""
+
+    def exit_code(self) -> int:
+        """Return its exit code, or minus the signal that ended it."""
+
+    def reason(self, code: int) -> Text | None:
+        """Return the meaning that an exit code has for this kind of process only."""
+
+    def printed(self, limit: int) -> str:
+        """Return the beginning of what it printed."""
+
+    def printed_kb(self) -> int:
+        """Return how much of what it printed has been kept so far."""
+
+    def close(self) -> None:
+        """Close what is open for it, once it has been killed."""
+
+
+@dataclass(frozen=True)
+class ForkedProcess:
+    """A worker that a zygote has forked; see `Process`.
+
+    Args:
+        zygote: whose child it is.
+        child: the process.
+        output: the file it prints to.
+    """
+
+    zygote: Zygote
+    child: Child
+    output: int
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self.child.pid
+
+    def interrupt(self) -> None:
+        """Send it a signal, which raises in the cell that runs."""
+        signal.pidfd_send_signal(self.child.handle, signal.SIGINT)
+
+    def kill(self) -> None:
+        """Kill it, with what it has forked in its group."""
+        self.child.kill()
+
+    def exit_code(self) -> int:
+        """Return its exit code, or minus the signal that ended it."""
+        return os.waitstatus_to_exitcode(self.zygote.exit_status(self.pid))
+
+    def reason(self, code: int) -> Text | None:
+        """Return nothing: its exit codes mean what they always mean."""
+        return None
+
+    def printed(self, limit: int) -> str:
+        """Return the beginning of what it printed."""
+        return os.pread(self.output, limit, 0).decode(errors="replace")
+
+    def printed_kb(self) -> int:
+        """Return how much of what it printed has been kept so far."""
+        return os.fstat(self.output).st_size >> 10
+
+    def close(self) -> None:
+        """Close its descriptors."""
+        os.close(self.child.handle)
+        os.close(self.output)
+
+
 class WorkerProcess:
     """One student's process."""
 
-    def __init__(self, zygote: Zygote, child: Child, connection: Connection, output: int) -> None:
-        self._zygote, self._child = zygote, child
-        self.pid = child.pid
-        self._connection, self._output = connection, output
+    def __init__(self, process: Process, connection: Connection) -> None:
+        self._process, self._connection = process, connection
+        self.pid = process.pid
         self.alive = True
         self.was_interrupted = False
         """The last answer came only after the code had been interrupted."""
@@ -193,32 +279,31 @@ class WorkerProcess:
 
     def printed(self, limit: int = 2000) -> str:
         """Return the beginning of what the student's code printed."""
-        return os.pread(self._output, limit, 0).decode(errors="replace")
+        return self._process.printed(limit)
 
     def printed_kb(self) -> int:
         """Return how much of what it printed has been kept so far."""
-        return os.fstat(self._output).st_size >> 10
+        return self._process.printed_kb()
 
     def _interrupt(self) -> None:
         with contextlib.suppress(OSError):  # it has ended
-            signal.pidfd_send_signal(self._child.handle, signal.SIGINT)
+            self._process.interrupt()
 
     def end(self) -> None:
         """Kill the process from another thread; a pending `ask` raises `StudentCrash`."""
-        self._child.kill()
+        self._process.kill()
 
     def kill(self) -> None:
         """Kill the process now; the zygote reaps it in passing."""
         if self.alive:
             self.alive = False
-            self._child.kill()
+            self._process.kill()
             self._connection.close()
 
     def close(self) -> None:
         """End the process and close its descriptors."""
         self.kill()
-        os.close(self._child.handle)
-        os.close(self._output)
+        self._process.close()
 
     def _fail(self, error: StudentError) -> NoReturn:
         self.kill()
@@ -226,23 +311,22 @@ class WorkerProcess:
 
     def _death(self) -> Text:
         self.kill()
-        status = self._zygote.exit_status(self.pid)
+        code = self._process.exit_code()
         if not self._has_answered:  # none of the student's code has run yet
-            code = os.waitstatus_to_exitcode(status)
             words = text(
                 "a worker ended before it could begin (exit code {code}): {printed}",
                 code=code,
                 printed=self.printed(500),
             )
             raise SandboxError(words)
-        # a number that the code chooses could be one it was called with
-        if not os.WIFSIGNALED(status):
-            return text("the code ended its own process")
-        number = os.WTERMSIG(status)
-        if number == signal.SIGXCPU:
-            return text("the code used more CPU time than allowed; is there an endless loop?")
-        if number == signal.SIGSEGV:
+        if (reason := self._process.reason(code)) is not None:
+            return reason
+        if code == -signal.SIGSEGV or code == _ACCESS_VIOLATION:
             return text("the code crashed Python (segmentation fault)")
-        if number == signal.SIGBUS:
+        if code >= 0:
+            return text("the code ended its own process")  # a number it chooses could be one it was called with
+        if code == -getattr(signal, "SIGXCPU", 0):
+            return text("the code used more CPU time than allowed; is there an endless loop?")
+        if code == -getattr(signal, "SIGBUS", 0):
             return text("the code crashed Python (bus error); did it map a file that does not fit?")
         return text("the code's process was killed; did it use too much memory?")

@@ -353,9 +353,12 @@ class Connection:
         """Wait until something arrives or the deadline has passed; True where it has."""
         if self._ahead or self.deadline is None:
             return False
+        left = max(0.0, self.deadline - time.monotonic())
+        if not hasattr(select, "poll"):  # on Windows, where `select` takes any number of a socket
+            return not select.select([self.socket], [], [], left)[0]
         poll = select.poll()
         poll.register(self.socket, select.POLLIN)
-        return not poll.poll(max(0, math.ceil((self.deadline - time.monotonic()) * 1000)))
+        return not poll.poll(math.ceil(left * 1000))
 
     def receive(self) -> tuple[dict[str, Any], list[Received]]:
         """Receive one frame.

@@ -419,7 +419,7 @@ def hide_package() -> None:
     for name in [n for n in sys.modules if n == "autograder" or n.startswith("autograder.")]:
         del sys.modules[name]
     stand_in = types.ModuleType("autograder")
-    stand_in.check = lambda *_, **__: None  # type: ignore[attr-defined]
+    stand_in.check = stand_in.unpack = lambda *_, **__: None  # type: ignore[attr-defined]
     sys.modules["autograder"] = stand_in
     if datasets is not None:
         stand_in.datasets = datasets  # type: ignore[attr-defined]

@@ -44,7 +44,10 @@ def publish(data: Path) -> Path:
 def use_scratch(folder: Path, data: Path | None) -> None:
     """Make this folder the working and temporary folder of the process, with the data in it."""
     if data is not None and not (folder / data.name).exists():
-        (folder / data.name).symlink_to(data)
+        try:
+            (folder / data.name).symlink_to(data)
+        except OSError:  # on Windows an ordinary user may not
+            shutil.copytree(data, folder / data.name)
     os.chdir(folder)
     tempfile.tempdir = str(folder)
     _scratch[:] = [folder]
@@ -91,6 +94,6 @@ def is_full(message: str) -> bool:
         return bool(_scratch)
     try:
         found = os.statvfs(_scratch[0])
-    except OSError:
+    except (OSError, AttributeError):  # the latter on Windows
         return False
     return not (found.f_bavail and found.f_favail)

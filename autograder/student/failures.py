@@ -17,7 +17,8 @@ _LINES_OF_A_CAUSE = 2
 
 def missing_function(name: str, defined: Iterable[str]) -> NotDefined:
     """Return the error that a function is missing, with the name that may have been meant."""
-    close = difflib.get_close_matches(name, [d for d in defined if d != name], n=1, cutoff=0.7)
+    others = {d.lower(): d for d in defined if d != name}
+    close = [others[d] for d in difflib.get_close_matches(name.lower(), others, n=1, cutoff=0.7)]
     hint = text("; `{found}` is: was it renamed?", found=close[0]) if close else same("")
     return NotDefined(text("`{name}` is not defined in this submission{hint}", name=name, hint=hint))
 
@@ -25,6 +26,11 @@ def missing_function(name: str, defined: Iterable[str]) -> NotDefined:
 def unparsed_function(name: str, place: Text) -> NotDefined:
     """Return the error that a function is missing because its cell is not Python."""
     return NotDefined(text("`{name}` is not defined: {place} has a syntax error", name=name, place=place))
+
+
+def unreached_function(name: str, place: Text) -> NotDefined:
+    """Return the error that a function is missing because an exception ended its cell before the definition."""
+    return NotDefined(text("`{name}` is not defined: {place} stopped with an error before it", name=name, place=place))
 
 
 def student_exception(function: str, failure: Failure) -> StudentException:
@@ -51,10 +57,16 @@ def _own_frames(failure: Failure) -> list[tuple[str, int, str, str]]:
 
 def tell_failure(failure: Failure) -> Text:
     """Return a student's traceback as Python writes it, innermost line last."""
-    words = tell_frames(failure.frames)
+    words = tell_frames(_without_repetition(failure.frames))
     message = without_addresses(failure.message)
     words = words + same(f"{failure.kind}: {message}" if message else failure.kind)
     return words if failure.limit is None else words + same("\n") + failure.limit
+
+
+def _without_repetition(frames: list[tuple[str, int, str, str]]) -> list[tuple[str, int, str, str]]:
+    """Return the frames of a function that calls itself on one line only once, as the first and the last of them."""
+    last = len(frames) - 1
+    return [f for i, f in enumerate(frames) if i in (0, last) or f not in (frames[i - 1], frames[i + 1])]
 
 
 def tell_frames(frames: Iterable[tuple[str, int, str, str]]) -> Text:

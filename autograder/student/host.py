@@ -23,13 +23,14 @@ from autograder.course.settings import Limits
 from autograder.course.submission import Cell, tell_label
 from autograder.results.grade_report import Problem
 from autograder.sandbox.cells import Failure
-from autograder.sandbox.process import Callback, WorkerProcess, Zygote
+from autograder.sandbox.process import Callback, WorkerProcess, Workers
 from autograder.sandbox.protocol import CellRequest, FinishRequest, Request, Result, StartRequest
 from autograder.sandbox.wire import Received, WireError
 from autograder.student.calls import values_are_hidden
-from autograder.student.failures import student_exception, tell_failure, tell_frames, unparsed_function
+from autograder.student.failures import student_exception, tell_failure, tell_frames
 from autograder.student.limits import Room, limit_of, passed_over
-from autograder.student.unparsed import Unparsed
+from autograder.student.syntax_errors import meaning_of
+from autograder.student.unparsed import Unparsed, is_syntax_error
 
 Value = TypeVar("Value")
 
@@ -62,7 +63,7 @@ class Host:
     """One submission and the worker it runs in now.
 
     Args:
-        zygote: forks its workers.
+        workers: makes its worker, and another one where that has ended.
         cells: the submission's code.
         functions: the exercise of each function the assignment declares.
         grade_ids: the exercise of each grade cell.
@@ -73,7 +74,7 @@ class Host:
 
     def __init__(
         self,
-        zygote: Zygote,
+        workers: Workers,
         cells: Sequence[Cell],
         *,
         functions: Mapping[str, str],
@@ -85,7 +86,7 @@ class Host:
         self.limits = limits
         self.defined: list[str] = []
         self.unparsed = Unparsed()
-        self._zygote, self._cells, self._functions, self._grade_ids = zygote, cells, dict(functions), grade_ids
+        self._workers, self._cells, self._functions, self._grade_ids = workers, cells, dict(functions), grade_ids
         self._load_seed, self._is_script = seed, is_script
         self._ends = time.monotonic() + limits.submission_s
         self._cells_end = time.monotonic() + limits.submission_s / 2  # the rest is for calling what they define
@@ -184,7 +185,11 @@ class Host:
         self.close()
         self._generation += 1
         self._released = []
-        self._worker = self._zygote.spawn()
+        begun = time.monotonic()
+        self._worker = self._workers.spawn()
+        waited = time.monotonic() - begun  # not the submission's time: where nothing can be forked it takes seconds
+        self._ends += waited
+        self._cells_end += waited
 
     # -- cells ---------------------------------------------------------------------------------------------------------
 
@@ -270,7 +275,7 @@ class Host:
         earlier = self._bad_functions.get(name, [])
         if len(earlier) >= MAX_FAILURES_PER_FUNCTION:
             words = text(
-                "`{name}` ended or blocked its process {count} times before, so it was not called again",
+                "`{name}` crashed or did not return {count} times before, so it was not called again",
                 name=name,
                 count=len(earlier),
             )
@@ -342,8 +347,7 @@ class Host:
         return answer, received
 
     def _as_error(self, name: str, failure: Failure) -> StudentError:
-        missing = self.unparsed.cause_of(failure)
-        return student_exception(name, failure) if missing is None else unparsed_function(*missing)
+        return self.unparsed.missing_in(failure) or student_exception(name, failure)
 
     def _failure(self, tree: Any) -> Failure:
         kind, message, frames, surroundings = tree
@@ -397,12 +401,19 @@ class Host:
 
 @cache
 def _late(name: str, seconds: float) -> Text:
-    return text("`{name}` did not return within {seconds:g} s; is there an endless loop?", name=name, seconds=seconds)
+    return text(
+        "`{name}` did not return within {seconds:g} s; is there an endless loop? "
+        "A Python loop over single elements can be too slow, too.",
+        name=name,
+        seconds=seconds,
+    )
 
 
 def _cell_problem(failure: Failure, cell: Cell) -> Problem:
     line = next((line for label, line, *_ in failure.frames if label == cell.label), None)
-    return Problem.of("cell-error", tell_failure(failure), cell=cell.number, line=line)
+    meaning = meaning_of(failure.message) if is_syntax_error(failure, cell) else None
+    words = tell_failure(failure) if meaning is None else tell_failure(failure) + same("\n") + meaning
+    return Problem.of("cell-error", words, cell=cell.number, line=line)
 
 
 def _interruption(late: Text, failures: Sequence[Failure], cell: Cell) -> Problem:
@@ -410,7 +421,7 @@ def _interruption(late: Text, failures: Sequence[Failure], cell: Cell) -> Proble
     frames = failures[0].frames if failures else []
     line = next((line for label, line, *_ in frames if label == cell.label), None)
     words = late + same("\n") + tell_frames(frames)
-    return Problem.of("cell-timeout", Text(en=words.en.rstrip(), zh=words.zh.rstrip()), cell=cell.number, line=line)
+    return Problem.of("cell-timeout", words.map(str.rstrip), cell=cell.number, line=line)
 
 
 def as_list(tree: object) -> list[Any]:

@@ -23,7 +23,7 @@ from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
 from autograder.sandbox import plain_functions
-from autograder.sandbox.process import Zygote
+from autograder.sandbox.process import Workers
 from autograder.sandbox.protocol import (
     CallbackReply,
     CallbackRequest,
@@ -40,7 +40,7 @@ from autograder.sandbox.protocol import (
 from autograder.sandbox.tracing import Use
 from autograder.sandbox.wire import MAX_BODY, Decoder, Encoder, Received, Tree, WireError, used_tensors
 from autograder.student.callbacks import Callbacks, accept_modes, take_mode
-from autograder.student.failures import missing_function, unparsed_function
+from autograder.student.failures import missing_function
 from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.host import Host, as_list
 from autograder.student.remote_graph import RemoteGraph
@@ -55,7 +55,7 @@ class RemoteRunner:
 
     def __init__(
         self,
-        zygote: Zygote,
+        workers: Workers,
         cells: Sequence[Cell],
         *,
         functions: Mapping[str, str],
@@ -65,7 +65,7 @@ class RemoteRunner:
         is_script: bool = False,
     ) -> None:
         self.host = Host(
-            zygote, cells, functions=functions, grade_ids=grade_ids, limits=limits, seed=seed, is_script=is_script
+            workers, cells, functions=functions, grade_ids=grade_ids, limits=limits, seed=seed, is_script=is_script
         )
         self._noted: dict[str, Problem] = {}  # by function, the first problem it had
 
@@ -126,9 +126,9 @@ class RemoteRunner:
         """Run something of a function that has to be there, and note the first time it ends or blocks its process."""
         self.host.make_ready()
         if function.name not in self.host.defined:
-            place = self.host.unparsed.place_of(function.name)
-            if place is not None:  # what the report says at that cell already
-                raise unparsed_function(function.name, place)
+            missing = self.host.unparsed.missing(function.name)
+            if missing is not None:
+                raise missing
             raise self._note(function, "missing", missing_function(function.name, self.host.defined))
         try:
             yield

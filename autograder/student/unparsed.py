@@ -1,23 +1,26 @@
-"""Cells that are not Python, and what is missing because of them: it is said once, at the cell itself."""
+"""Cells that are not Python or stopped early, and what is missing because of them: it is said once, at the cell."""
 
 from __future__ import annotations
 
 import re
 
+from autograder.base.errors import NotDefined
 from autograder.base.i18n import Text, text
 from autograder.course.submission import Cell, tell_label
 from autograder.sandbox.cells import Failure
+from autograder.student.failures import unparsed_function, unreached_function
 
 _SYNTAX = ("SyntaxError", "IndentationError", "TabError")
 _UNDEFINED = re.compile(r"name '(\w+)' is not defined")
 
 
 class Unparsed:
-    """The cells of one submission that could not be parsed, or failed only because of an earlier one."""
+    """The cells of one submission that could not be parsed, or that failed."""
 
     def __init__(self) -> None:
         self._first: dict[int, Text] = {}  # by position: where the syntax error is
         self._after: dict[int, Text] = {}  # by position: the place that its failure follows from
+        self._stopped: dict[int, Text] = {}  # by position: the place where an exception ended a cell
         self._cells: dict[int, Cell] = {}
 
     def add(self, position: int, cell: Cell, failure: Failure) -> bool:
@@ -29,6 +32,8 @@ class Unparsed:
         missing = self.cause_of(failure)
         if missing is not None:
             self._after.setdefault(position, missing[1])
+        else:
+            self._stopped.setdefault(position, _place(failure, cell))
         return missing is not None
 
     def cause_of(self, failure: Failure) -> tuple[str, Text] | None:
@@ -41,6 +46,20 @@ class Unparsed:
         """Return where the syntax error is for which a name is missing, if that is the reason."""
         places = {**self._after, **self._first}
         return next((places[at] for at in sorted(places) if _binds(self._cells[at].source, name)), None)
+
+    def missing(self, name: str) -> NotDefined | None:
+        """Return the error that a name is missing because of its cell, which the report shows already."""
+        place = self.place_of(name)
+        if place is not None:
+            return unparsed_function(name, place)
+        stopped = (self._stopped[at] for at in sorted(self._stopped) if _binds(self._cells[at].source, name))
+        place = next(stopped, None)
+        return None if place is None else unreached_function(name, place)
+
+    def missing_in(self, failure: Failure) -> NotDefined | None:
+        """Return the same of a failure that only comes of a missing name."""
+        name = _UNDEFINED.match(failure.message) if failure.kind == "NameError" else None
+        return self.missing(name[1]) if name else None
 
     def is_first(self, position: int) -> bool:
         """Has this cell a syntax error?"""

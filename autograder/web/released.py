@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 
 from autograder.base.errors import ConfigError
 from autograder.base.i18n import Text, text
+from autograder.course import kit
 from autograder.course.course import Assignment
 from autograder.quiz.notation.formulas import FormulaError, to_mathml
 from autograder.report.markup import clean
@@ -144,7 +145,7 @@ def _blocks(content: Mapping[str, Any], released: Assignment) -> Iterator[Block]
             yield Check(exercise, released.settings.exercises[exercise].title, _mark(cell).get("points", 0))
         elif cell["cell_type"] == "markdown":
             yield Words(to_html(source))
-        elif cell["cell_type"] == "code" and source.strip():
+        elif cell["cell_type"] == "code" and source.strip() and kit.without(source) == source:
             yield Code(source, "".join(_printed(cell)), tuple(_pictures(cell)))
 
 

@@ -29,7 +29,8 @@ BROWSER = "autograder_browser"
 """The cookie that holds a session's key, or something random before anybody has signed in."""
 LANGUAGE, ZONE = "autograder_language", "autograder_zone"
 _YEAR_S = 365 * 24 * 3600
-_LANGUAGES: dict[str, Language] = {"zh": "zh", "en": "en"}
+_NAMES = {"zh": "中文", "en": "English"}
+"""Languages as their readers call them; others go by their codes."""
 _MOST_FIELDS = 500
 T = TypeVar("T")
 
@@ -105,13 +106,14 @@ class Visit:
 
     @property
     def language(self) -> Language:
-        """The language of the page: the one chosen here, else the browser's, else the course's."""
-        if (chosen := _LANGUAGES.get(self.request.cookies.get(LANGUAGE, ""))) is not None:
-            return chosen
-        for part in self.request.headers.get("accept-language", "").lower().split(","):
-            if part.strip()[:2] in ("zh", "en"):
-                return "zh" if part.strip().startswith("zh") else "en"
-        return self.site.course.languages[0]
+        """The language of the page: the one chosen here, else the browser's, else the course's first."""
+        wanted = [self.request.cookies.get(LANGUAGE, ""), *_accepted(self.request.headers.get("accept-language", ""))]
+        return next((one for one in wanted if one in self.languages), self.languages[0])
+
+    @property
+    def languages(self) -> tuple[Language, ...]:
+        """The languages that pages can be had in."""
+        return self.site.course.languages
 
     @property
     def zone(self) -> tzinfo:
@@ -164,6 +166,7 @@ class Visit:
         """Fill in a page."""
         shared = {
             "language": self.language,
+            "other_languages": [(one, _NAMES.get(one, one)) for one in self.languages if one != self.language],
             "person": self.person,
             "viewer": self.viewer,
             "at": self.at,
@@ -228,6 +231,12 @@ def attachment(content: bytes, name: str) -> Response:
     """Return a file to be saved, never to be shown."""
     headers = {"Content-Disposition": f"attachment; filename*=utf-8''{quote(name)}"}
     return Response(content, media_type="application/octet-stream", headers=headers)
+
+
+def _accepted(header: str) -> list[str]:
+    """Return the languages that a browser asks for, as our codes have them, in its order."""
+    codes = [part.partition(";")[0].strip() for part in header.split(",")]
+    return [spelling for code in codes for spelling in (code, code.partition("-")[0].lower())]
 
 
 def _words(value: object) -> str:

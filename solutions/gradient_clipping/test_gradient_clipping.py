@@ -147,11 +147,10 @@ def deep_net(rng, *widths, std):
 
 def first_over_last(weights, X):
     """The norm of dL/dh of the first layer over that of the last, L being the sum of the last tanh layer."""
-    h, outputs = X, []
-    for W in (W.detach().float().requires_grad_() for W in weights):
-        h = torch.tanh(h @ W)
-        outputs.append(h)
-    first, last = torch.autograd.grad(h.sum(), [outputs[0], outputs[-1]])
+    layers = [X]
+    for weight in (W.detach().float().requires_grad_() for W in weights):
+        layers.append(torch.tanh(layers[-1] @ weight))
+    first, last = torch.autograd.grad(layers[-1].sum(), [layers[1], layers[-1]])
     return float(first.norm() / last.norm())
 
 
@@ -425,12 +424,11 @@ def test_gradients_by_depth_one_per_layer(student, rng):
 def test_gradients_by_depth_values(student, rng):
     weights, X = deep_net(rng, 3, 5, 4, 4, std=0.7), 2 * torch.randn(6, 3, generator=rng)
     with torch.no_grad():
-        h, outputs = X, []
-        for W in weights:
-            h = torch.tanh(h @ W)
-            outputs.append(h)
-        gradient, expected = torch.ones_like(h), []
-        for W, h in zip(reversed(weights), reversed(outputs), strict=True):
+        layers = [X]
+        for weight in weights:
+            layers.append(torch.tanh(layers[-1] @ weight))
+        gradient, expected = torch.ones_like(layers[-1]), []
+        for W, h in zip(reversed(weights), reversed(layers[1:]), strict=True):
             expected.insert(0, gradient.norm().to(F64))
             gradient = (gradient * (1 - h**2)) @ W.T
     values = numbers(student.gradients_by_depth(weights, X), 3, name="gradients_by_depth(weights, X)")
@@ -575,10 +573,15 @@ def test_rnn_loss_gradient(student, rng):
 def test_concise_shapes(student, rng):
     net = student.train_concise(torch.randn(8, 3, generator=rng), torch.randn(8, 1, generator=rng), 0.1, 2, 1.0)
     checks.require(
+        net is not None,
+        {"en": "nothing came back: end with `return net`", "zh": "没有返回值：最后要写 `return net`"},
+    )
+    came = "Tensor" if isinstance(net, torch.Tensor) else type(net).__name__
+    checks.require(
         callable(net),
         {
-            "en": "train_concise must return the trained network",
-            "zh": "train_concise 应当返回训练好的网络",
+            "en": f"train_concise must return the trained network, but what came back is of type {came}",
+            "zh": f"train_concise 应当返回训练好的网络，返回值的类型却是 {came}",
         },
     )
     for n in (1, 7):

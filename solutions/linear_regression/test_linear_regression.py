@@ -8,6 +8,10 @@ from autograder import checks, criterion
 def pair(value):
     """The two tensors of a returned ``(w, b)``."""
     checks.require(
+        value is not None,
+        {"en": "nothing came back: end with `return w, b`", "zh": "没有返回值：最后要写 `return w, b`"},
+    )
+    checks.require(
         isinstance(value, tuple | list) and len(value) == 2,
         {"en": "two values are asked for: `return w, b`", "zh": "应当返回两个值：`return w, b`"},
     )
@@ -350,8 +354,13 @@ def test_train_recovers(student, rng):
 )
 def test_concise_shapes(student, rng):
     net = student.train_concise(*synthetic(rng, [1.0, -2.0, 0.5], 3.0, 20), 0.1, 1, 5)
+    checks.require(net is not None, {
+        "en": "nothing came back: end with `return net`", "zh": "没有返回值：最后要写 `return net`",
+    })
+    came = "Tensor" if isinstance(net, torch.Tensor) else type(net).__name__
     checks.require(callable(net), {
-        "en": "train_concise must return the trained network", "zh": "train_concise 应当返回训练好的网络",
+        "en": f"train_concise must return the trained network, but what came back is of type {came}",
+        "zh": f"train_concise 应当返回训练好的网络，返回值的类型却是 {came}",
     })
     for n in (1, 7):
         checks.assert_shape(net(torch.randn(n, 3, generator=rng)), (n, 1), name="net(X)")

@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict
 
 from autograder.base import yaml_records
 from autograder.base.errors import ConfigError
-from autograder.base.i18n import Text
+from autograder.base.words import Words, in_languages
 
 
 class Part(BaseModel):
@@ -148,21 +148,21 @@ def test_the_keys_that_there_are_are_told_with_the_nearest(load, content, said):
 )
 def test_words_in_one_language_are_written_out_in_both(tmp_path, title, written):
     class Titled(BaseModel):
-        title: Text | None
+        title: Words | None
 
     class Assignment(BaseModel):
-        title: Text
+        title: Words
         exercises: dict[str, Titled] = {}
 
     path = tmp_path / "titled.yaml"
     path.write_text(f"title: {title}\n")
     with pytest.raises(ConfigError) as caught:
-        yaml_records.load(path, Assignment)
+        yaml_records.load(path, Assignment, context=in_languages(["zh", "en"]))
     assert str(caught.value).startswith(f"{path}:1:1: title: both languages belong here: write {written}")
     if title:
         path.write_text(f"title: {{zh: a, en: b}}\nexercises:\n  one: {{title: {title}}}\n")
         with pytest.raises(ConfigError) as caught:
-            yaml_records.load(path, Assignment)
+            yaml_records.load(path, Assignment, context=in_languages(["zh", "en"]))
         assert str(caught.value).startswith(
             f"{path}:3:9: exercises.one.title: both languages belong here: write {written}"
         )

@@ -59,7 +59,7 @@ def test_a_term_of_grading_is_spoken_in_chinese(course):
         file.writestr("ann/tiny.ipynb", json.dumps(course_of.notebook()))
         file.writestr("bob/tiny.ipynb", json.dumps(course_of.notebook(WRONG)))
         file.writestr("../eve/tiny.ipynb", "{}")
-    assert "1 个未收" in in_chinese("collect", archive, "--assignment", "tiny", cwd=root, code=1)
+    assert "未收 1 个" in in_chinese("collect", archive, "--assignment", "tiny", cwd=root, code=1)
     shutil.rmtree(root / "submitted" / "bob")
     (root / "submitted" / "ann" / "tiny" / "tiny.ipynb").write_text("{}")
     kept = in_chinese("collect", archive, "--assignment", "tiny", cwd=root, code=1)
@@ -116,7 +116,7 @@ def test_a_wrong_key_is_refused_and_a_poor_question_reviewed_in_chinese(tmp_path
         ("collect", "nowhere", "--assignment", "tiny"),
         ("export", "--results", "nowhere.jsonl", "--to", "csv"),
         ("export", "--to", "junit", "--roster", "x.csv"),
-        ("export", "--to", "github-classroom"),
+        ("export", "--to", "github"),
         ("submit", "nowhere"),
         ("quiz", "lint", "nowhere"),
         ("quiz", "release", "tiny", "--into", "tiny"),

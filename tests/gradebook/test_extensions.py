@@ -219,6 +219,10 @@ def test_an_extension_is_granted_moved_and_taken_back(graded, course):
         ("2026-01-03 18:00 Asia/Shanghai", datetime(2026, 1, 3, 10)),
         ("2026-07-03 18:00 Europe/Berlin", datetime(2026, 7, 3, 16)),
         ("2026-01-03 +08:00", datetime(2026, 1, 3, 15, 59, 59)),
+        ("2026-01-03 24:00", datetime(2026, 1, 3, 23, 59, 59)),
+        ("2026-01-03 24:00 UTC+8", datetime(2026, 1, 3, 15, 59, 59)),
+        ("2026-01-03 18：00 gmt-5", datetime(2026, 1, 3, 23)),
+        ("2026-01-03 18:00 +8", datetime(2026, 1, 3, 10)),
     ],
 )
 def test_times_with_a_zone_and_without(extensions, words, moment):
@@ -253,6 +257,8 @@ def test_a_zone_of_the_course_that_does_not_exist_is_its_mistake(course):
         (("ann", "tiny", "--until", "03/04/2026"), "is not a time"),
         (("ann", "tiny", "--until", "2026-02-30"), "is not a time"),
         (("ann", "tiny", "--until", ""), "is not a time"),
+        (("ann", "tiny", "--until", "2026-01-03 25:00"), "2026-01-03 25:00 is not a time"),
+        (("ann", "tiny", "--until", "2026-01-03 6pm"), "2026-01-03 6pm is not a time"),
         (("ann", "tiny", "--until", "0001-01-01 00:00 +0800"), "is not a time"),
         (("ann", "tiny", "--until", "2026-01-03 10:00 CST"), "no time zone is called CST; write an offset"),
         (("ann", "tiny", "--until", "2025-12-31"), "is not after the due date of tiny, 2026-01-01 00:00 UTC"),

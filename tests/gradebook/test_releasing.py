@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import nbgrader_course as course_of
@@ -14,7 +15,7 @@ import pytest
 import tiny_course as tiny
 
 from autograder.base.errors import ConfigError, GradebookError, LeakError, UsageError
-from autograder.course.course import Course
+from autograder.course.course import Assignment, Course
 from autograder.gradebook import leaks, releasing
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 
@@ -99,6 +100,13 @@ def one_line_in_another_file(course):
     (course.root / "solutions" / "tiny" / "notes.txt").write_text("remember:\n  p.data -= lr * p.grad\n")
 
 
+def from_between_the_marks(course):
+    """As in nearly every notebook: the stub's lines stand above the region, others below it."""
+    source = "def step(params, lr):\n    ### BEGIN SOLUTION\n    moved = [p - lr for p in params]\n    ### END SOLUTION\n    return moved"
+    edit_source(course, lambda n: n["cells"][-5].update(source=source))
+    (course.root / "solutions" / "tiny" / "notes.txt").write_text("remember:\n  moved = [p - lr for p in params]\n")
+
+
 def in_a_packed_file(course):
     (course.root / "solutions" / "tiny" / "old.gz").write_bytes(gzip.compress(tiny.HIDDEN.encode()))
 
@@ -130,7 +138,7 @@ def text_cell(source):
     "plant",
     [
         in_markdown, in_metadata, in_cell_metadata, in_attachment, in_another_file, in_a_packed_file, in_an_archive, in_a_stranger,
-        in_the_key, in_a_mark, one_line_in_another_file,
+        in_the_key, in_a_mark, one_line_in_another_file, from_between_the_marks,
     ],
 )  # fmt: skip
 def test_a_leak_is_one_line_and_nothing_is_released(course, plant):
@@ -190,3 +198,23 @@ def test_what_is_committed_for_students_holds_no_secret(name):
     assert len(secrets.lines) > 20
     folder = course_of.ROOT / "assignments" / name
     leaks.check(secrets, [p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts])
+
+
+def due_of(course):
+    return Assignment.load(course.root / "assignments" / "tiny").settings.due
+
+
+def test_students_get_the_due_date_that_the_gradebook_has_or_else_the_authors(course):
+    nbgrader, settings = NbgraderCourse(course.root), course.root / "solutions" / "tiny" / "assignment.yaml"
+    assert release(course).due is None
+    settings.write_text(settings.read_text(encoding="utf-8") + "due: 2026-12-03 23:59+08:00\n", encoding="utf-8")
+    authors = datetime(2026, 12, 3, 15, 59, tzinfo=UTC)
+    assert release(course).due == due_of(course) == authors
+    with nbgrader.open() as gradebook:
+        assert gradebook.find_assignment("tiny").duedate == authors.replace(tzinfo=None)
+        gradebook.find_assignment("tiny").duedate = datetime(2026, 12, 5, 12)  # as the formgrader does
+        gradebook.db.commit()
+    assert release(course).due == due_of(course) == datetime(2026, 12, 5, 12, tzinfo=UTC)
+    released = (course.root / "assignments" / "tiny" / "assignment.yaml").read_text(encoding="utf-8")
+    assert released.count("due:") == 1
+    assert release(course).changed == []

@@ -1,6 +1,7 @@
 """What the formgrader shows of students' Markdown and outputs: everything that can be read, nothing that acts."""
 
 import re
+import time
 from html import unescape
 
 import nbformat
@@ -10,6 +11,7 @@ from nbconvert.exporters import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 from traitlets.config import Config
 
+from autograder.course.configuration import configure
 from autograder.gradebook.rendering import CleanOutputs
 
 MARKUP = "<script>alert(1)</script>"
@@ -20,8 +22,7 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgG
 def page():
     """Cells -> what nbconvert makes of them with this checkout's settings for the formgrader."""
     config = Config()
-    config.HTMLExporter.filters = {"markdown2html": "autograder.gradebook.rendering.markdown"}
-    config.HTMLExporter.preprocessors = ["autograder.gradebook.rendering.CleanOutputs"]
+    configure(config, languages=["en"])
     exporter = HTMLExporter(config=config, template_name="classic")
 
     def page(*cells):
@@ -220,6 +221,37 @@ def test_pictures_that_students_attach_are_shown(page):
 @pytest.mark.parametrize("source", ["![](attachment:gone.png) words", "> " * 3000 + "words"])
 def test_what_cannot_be_rendered_is_still_to_be_read(page, source):
     assert "words" in rendered(page, source).text
+
+
+SLOW = ("[" * 200_000, "\\\\begin{a}" * 40_000, "<b>" * 30_000, "<b></x>" * 7_000, "![" * 20_000, "<div>" * 9_000)
+
+
+@pytest.mark.parametrize("source", SLOW, ids=lambda source: source[:8])
+def test_no_markdown_keeps_the_formgrader_from_serving_others(page, source):
+    began = time.process_time()
+    shown = rendered(page, f"{source} words").get_text()
+    assert time.process_time() - began < 10
+    assert shown.strip().endswith("words")
+
+
+def test_no_output_keeps_the_formgrader_from_serving_others(page):
+    began = time.process_time()
+    shown = page(new_code_cell("1", outputs=[new_output("display_data", {"text/html": "<b>" * 200_000 + "words"})]))
+    assert time.process_time() - began < 10
+    assert "words" in shown.get_text()
+
+
+def test_long_tables_and_pictures_in_markdown_are_shown(page):
+    rows = "".join(f"<tr><td>{number}<br></td></tr>" for number in range(3_000))
+    assert (
+        len(
+            page(
+                new_code_cell("1", outputs=[new_output("display_data", {"text/html": f"<table>{rows}</table>"})])
+            ).find_all("td")
+        )
+        == 3_000
+    )
+    assert rendered(page, f"![p](data:image/png;base64,{PIXEL * 2_000}) **words**").find("strong")
 
 
 def test_outputs_are_cleaned(page):

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from autograder.base.errors import ConfigError
 from autograder.cli.main import app
+from autograder.course import mutants
 from autograder.course.jobs import find_jobs
 from autograder.course.settings import Function
 from autograder.grading import audit, batch, engine
@@ -239,6 +240,17 @@ def test_grading_refuses_an_edit_that_no_longer_applies_before_anybody_is_graded
     (line,) = [line for line in result.stderr.splitlines() if line and not line.startswith("grading ")]
     assert re.search(r"mutants\.yaml:\d+: double-triples: '4 \* x' occurs 0 times in the solution of 'double'", line)
     assert not list(course.root.rglob("results.jsonl"))
+
+
+def test_the_line_is_that_of_the_version_and_not_of_one_whose_id_begins_alike(tmp_path):
+    stale = {**TRIPLE, "edits": [{"find": "4 * x", "replace": "3 * x"}]}
+    alike = {**TRIPLE, "id": f"{TRIPLE['id']}-again"}
+    course = course_with(tmp_path, mutants=[stale, alike])
+    file = course.root / "solutions/tiny/private/mutants.yaml"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    (number,) = [n for n, line in enumerate(lines, 1) if line.endswith(f"id: {TRIPLE['id']}")]
+    with pytest.raises(ConfigError, match=rf"mutants\.yaml:{number}: double-triples: '4 \* x' occurs 0 times"):
+        mutants.apply_edits(course.assignment("tiny"))
 
 
 def test_grading_refuses_mutants_that_are_not_yaml(tmp_path):

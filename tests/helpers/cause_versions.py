@@ -41,9 +41,9 @@ class CauseVersion:
     @property
     def verdict(self) -> str:
         """Whether the causes that were named are right: all of them, judged by the alternatives each one gives."""
-        if not self.named:
+        ids = [set(i.split(CAUSES)) for i in self.named.values() if not i.endswith("-perhaps")]
+        if not ids:
             return "none"
-        ids = [set(i.split(CAUSES)) for i in self.named.values()]
         own = [alternatives for alternatives in ids if not next(iter(alternatives)).startswith("follows-from-")]
         return "right" if own and all(alternatives & self.right for alternatives in own) else "WRONG"
 

@@ -122,6 +122,15 @@ SAMPLES = {
     "canvas: a folder around, and litter": Sample(
         "canvas", {"submissions/ann_1_2_hw.ipynb": WORK, "__MACOSX/submissions/._ann_1_2_hw.ipynb": "x"}, {"ann_1"}
     ),
+    "canvas: questions of a quiz": Sample(
+        "canvas",
+        {
+            "annexample1001_question_771_50001_hw.ipynb": WORK,
+            "annexample1001_question_772_50002_hw.ipynb": WORK,
+            "bobexample1002_question_771_50003_hw.ipynb": WORK,
+        },
+        {"annexample1001", "bobexample1002"},
+    ),
     "moodle: online text": Sample(
         "moodle",
         {
@@ -236,12 +245,14 @@ SAMPLES = {
             "101-7 - Jane Doe - Mar 3, 2026 1100 AM/hw.ipynb": "1",
             "101-7 - Jane Doe - Mar 10, 2026 100 PM/hw.ipynb": WORK,
             "102-7 - Jane Doe - Mar 3, 2026 1100 AM/hw.ipynb": WORK,
+            "106-7 - Lea-Ann Poe- Mar 3, 2026 1100 AM/hw.ipynb": "1",
+            "106-7 - Lea-Ann Poe- Mar 4, 2026 1100 AM/hw.ipynb": WORK,
             "103-7 - Bob - Smith - 3 März 2026 1100/hw.ipynb": WORK,
             "104-7 - Eve Example - Mar 3, 2026 1100 AM/report.pdf": "x",
             "105-7 - Kim Example - once in 2026/hw.ipynb": WORK,
             "105-7 - Kim Example - twice in 2026/hw.ipynb": WORK,
         },
-        {"Jane Doe_101", "Jane Doe_102", "Bob - Smith"},
+        {"Jane Doe_101", "Jane Doe_102", "Bob - Smith", "Lea-Ann Poe"},
         {"Eve Example", "Kim Example"},
     ),
     "brightspace: without folders": Sample(

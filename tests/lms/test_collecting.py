@@ -344,7 +344,7 @@ def test_the_command_prints_three_lists_and_json_holds_them(tmp_path):
     assert "sakai: 2 new; 3 not taken; 5 left over" in done.stdout
     done = autograder("collect", download, "--assignment", "tiny", "--lang", "zh", cwd=course.root, code=1)
     assert "以下 3 名学生没有收到任何作业：carl, dana, eve" in done.stderr
-    assert "sakai：2 相同；3 个未收；5 个其余" in done.stdout
+    assert "sakai：2 相同；未收 3 个；其余 5 个" in done.stdout
     done = autograder("collect", download, "--assignment", "tiny", "--json", cwd=course.root, code=1)
     document = json.loads(done.stdout)
     assert document["not_taken"] == ["carl", "dana", "eve"]

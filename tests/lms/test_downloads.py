@@ -87,6 +87,26 @@ UNCLEAR = {
     "folders in folders": {"a/b/c/ann/hw.ipynb": "{}", "a/b/c/bob/hw.ipynb": "{}"},
     "one folder of several": {"hw/ann.ipynb": "{}", "hw/bob.ipynb": "{}"},
     "one of three": {"ann_1_2_hw.ipynb": "{}", "bob.ipynb": "{}", "carl.ipynb": "{}"},
+    "classes of students": {"1班/张三/hw.ipynb": "{}", "1班/李四/hw.ipynb": "{}", "2班/王五/hw.ipynb": "{}"},
+    "sections of people's files": {"a/ann.ipynb": "{}", "a/bob.ipynb": "{}", "b/carl.ipynb": "{}"},
+    "sections of people's folders": {"mon/ann/x/hw.ipynb": "{}", "mon/bob/hw.ipynb": "{}", "tue/carl/hw.ipynb": "{}"},
+    "two files of one person": {"zhang_1.ipynb": "{}", "zhang_2.ipynb": "{}", "li_1.ipynb": "{}"},
+    "a person and a file": {
+        "2023001-张三-hw.ipynb": "{}",
+        "2023001-张三-最终.ipynb": "{}",
+        "2023002-李四-实验一.ipynb": "{}",
+    },
+    "a browser's copies": {"ann.ipynb": "{}", "ann (1).ipynb": "{}", "bob.ipynb": "{}"},
+    "one student's own folders": {"me/src/a.py": "{}", "me/notebooks/hw.ipynb": "{}", "me/tests/test_a.py": "{}"},
+    "nbgrader's exchange": {
+        "ann+tiny+2026-03-03 11:00:00.0 UTC+x1/tiny.ipynb": "{}",
+        "ann+tiny+2026-03-04 11:00:00.0 UTC+x2/tiny.ipynb": "{}",
+        "bob+tiny+2026-03-04 11:00:00.0 UTC+x3/tiny.ipynb": "{}",
+    },
+    "dates behind names": {"Ann E - Mar 3, 2026 1105 AM/hw.ipynb": "{}", "Ann E - 4 mars 2026/hw.ipynb": "{}"},
+    "dates between name and file": {"Ann E - Mar 3, 2026 - a.ipynb": "{}", "Ann E - Mar 4, 2026 - a.ipynb": "{}"},
+    "people behind the dash": {"final - Ann Example.ipynb": "{}", "my work - Bob Example.ipynb": "{}"},
+    "numbers before the dash": {"[1] - ann - a.ipynb": "{}", "[2] - bob - a.ipynb": "{}"},
     "half of it": {"ann_1_2_hw.ipynb": "{}", "bob.tiny.ipynb": "{}", "carl.tiny.ipynb": "{}"},
 }
 
@@ -96,6 +116,32 @@ def test_what_fits_no_pattern_is_asked_about_and_not_guessed(tmp_path, files):
     with pytest.raises(UsageError, match=r"not clear whose the files are.*Tried: .*--from NAME"):
         collected(downloads.Sample("", files, set()), tmp_path)
     assert not (tmp_path / "submitted").exists()
+
+
+CLEAR = {
+    "one student with two notebooks": ({"ann/hw.ipynb": "{}", "ann/more.ipynb": "{}", "bob/hw.ipynb": "{}"}, {"ann", "bob"}),
+    "parts of everybody": (
+        {f"{who}/{part}/x.ipynb": "{}" for who in ("ann", "bob") for part in ("first", "second")},
+        {"ann", "bob"},
+    ),
+    "names and numbers": ({"2023001-张三.ipynb": "{}", "01-李四.ipynb": "{}", "2_王五.ipynb": "{}"}, {"2023001-张三", "01-李四", "2_王五"}),
+    "numbered people": ({f"student_{number}.ipynb": "{}" for number in (1, 2, 13)}, {"student_1", "student_2", "student_13"}),
+    "assignments of nbgrader": (
+        {"ann/tiny/tiny.ipynb": "{}", "bob/tiny/tiny.ipynb": "{}", "bob/other/other.ipynb": "{}"},
+        {"ann", "bob"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("files", "students"), CLEAR.values(), ids=CLEAR)
+def test_names_of_people_are_not_asked_about(tmp_path, files, students):
+    collection = collected(downloads.Sample("", files, set()), tmp_path)
+    assert {one.student for one in collection.collected} == students
+
+
+def test_what_a_download_without_any_work_holds_is_said(tmp_path):
+    with pytest.raises(UsageError, match=r"no notebook .* among 2 files, such as ann/report\.pdf"):
+        collected(downloads.Sample("", {"ann/report.pdf": "x", "bob/report.pdf": "x"}, set()), tmp_path)
 
 
 def test_the_system_that_was_tried_is_named(tmp_path):

@@ -4,9 +4,11 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 from importlib.metadata import version
@@ -19,11 +21,13 @@ import tiny_course as tiny
 import yaml
 
 from autograder.base.errors import UsageError
+from autograder.base.i18n import same
 from autograder.course.jobs import find_jobs
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.grading import batch
+from autograder.lms import classroom50, github, runners, score_tables, scores
 from autograder.lms import reports as writing
-from autograder.lms import runners, score_tables, scores
+from autograder.results.grade_report import ExerciseResult, Problem
 from autograder.results.journal import Journal
 
 ROOT = Path(__file__).parents[2]
@@ -280,28 +284,183 @@ def test_a_package_that_came_from_no_index_is_brought_along_as_a_wheel(course, t
     assert {f for f in files if f.parts[0] == "autograder"} <= installed
 
 
-def test_a_template_for_github_classroom(course, tmp_path):
-    released = course.root / "assignments" / "tiny"
+@pytest.fixture(scope="module")
+def released(course):
+    folder = course.root / "assignments" / "tiny"
     with pytest.raises(UsageError, match="not released yet"):
-        runners.github_classroom(course, course.assignment("tiny"), tmp_path / "template")
-    shutil.copytree(course.root / "solutions" / "tiny", released, ignore=shutil.ignore_patterns("private"))
-    (released / "requirements.txt").write_text("numpy", encoding="utf-8")
-    (workflow,) = runners.github_classroom(course, course.assignment("tiny"), tmp_path / "template")
-    steps = yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"]["check"]["steps"]
-    assert [key for step in steps for key in step if key != "with"] == ["uses", "uses", "run", "run"]
-    assert sorted(p.name for p in (tmp_path / "template").iterdir()) == [
+        github.template(course, course.assignment("tiny"), course.root / "nothing")
+    with pytest.raises(UsageError, match="not released yet"):
+        github.classroom50(course, course.assignment("tiny"), course.root / "nothing")
+    shutil.copytree(course.root / "solutions" / "tiny", folder, ignore=shutil.ignore_patterns("private"))
+    (folder / "requirements.txt").write_text("numpy", encoding="utf-8")
+    return course
+
+
+PIP = {"PIP_DRY_RUN": "1", "PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
+"""pip looks at what it would install, and leaves that."""
+
+
+def test_a_template_for_github_gives_a_score(released, tmp_path):
+    folder = tmp_path / "tiny"
+    (workflow,) = github.template(released, released.assignment("tiny"), folder)
+    job = yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"]["check"]
+    steps = job["steps"]
+    assert [key for step in steps for key in step if key in ("uses", "run")] == [
+        "uses",
+        "uses",
+        "run",
+        "run",
+        "uses",
+        "run",
+    ]
+    assert steps[0]["with"]["path"] == job["defaults"]["run"]["working-directory"] == "tiny"
+    assert (tmp_path / steps[1]["with"]["cache-dependency-path"]).is_file()
+    assert sorted(p.name for p in folder.iterdir()) == [
         ".github", "assignment.yaml", "requirements.txt", "test_tiny.py", "tiny.ipynb",
     ]  # fmt: skip
-    needed = (tmp_path / "template" / "requirements.txt").read_text(encoding="utf-8").split()
+    needed = (folder / "requirements.txt").read_text(encoding="utf-8").split()
     assert needed == ["numpy", "-c", ".github/autograder/constraints.txt", "./.github/autograder"]
     with pytest.raises(UsageError, match="already exists"):
-        runners.github_classroom(course, course.assignment("tiny"), tmp_path / "template")
-    # as GitHub runs them, but that pip looks at what it would install, and leaves that
-    pip = {"PIP_DRY_RUN": "1", "PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
+        github.template(released, released.assignment("tiny"), folder)
+    tiny_answer = json.dumps(tiny.answers("def double(x):\n    return 3 * x\n"))
+    (folder / "tiny.ipynb").write_text(tiny_answer, encoding="utf-8")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    for step in steps[2:]:
+    actions = {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary"), "GITHUB_REPOSITORY": "uni/tiny-ann"}
+    actions |= {"GITHUB_REPOSITORY_OWNER": "uni", "GITHUB_ACTOR": "ann", "GITHUB_SHA": "0123456789abcdef", "PATH": path}
+    codes = []
+    for step in (step for step in steps if "run" in step):
         command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
-        done = subprocess.run(
-            command, cwd=tmp_path / "template", env=os.environ | pip | {"PATH": path}, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        done = subprocess.run(command, cwd=folder, env=os.environ | PIP | actions, capture_output=True, text=True)
+        codes.append(done.returncode)
+        assert done.returncode in (0, 1) and "Traceback" not in done.stderr, done.stdout + done.stderr
+    assert codes == [0, 0, 1]  # green only once every criterion is met
+    assert (tmp_path / "summary").read_text(encoding="utf-8").startswith("## tiny: 2 / 5\n")
+    assert json.loads((tmp_path / steps[4]["with"]["path"] / "report.json").read_text(encoding="utf-8"))["score"] == 2
+    result = json.loads((folder / "score" / "result.json").read_text(encoding="utf-8"))
+    assert refusal(result, "uni", "tiny", "ann") is None
+    assert (result["score"], result["max-score"]) == (2, 5)
+    assert result["submission"].startswith("submit/") and result["submission"].endswith("-0123456")
+    assert result["commit"] == result["review"] == "https://github.com/uni/tiny-ann/commit/0123456789abcdef"
+
+
+def test_what_a_template_installs_is_a_package_without_the_demos_solutions(released, tmp_path):
+    github.template(released, released.assignment("tiny"), tmp_path / "tiny")
+    source = tmp_path / "tiny" / ".github" / "autograder"
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-index", "--no-deps", "--no-build-isolation", source]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "autograder/lms/github.py" in names and not [name for name in names if "solutions" in name]
+
+
+def test_classroom_50_runs_our_autograder(released, tmp_path):
+    """As its runner does: in the student's checkout, whose own rubric and modules count for nothing."""
+    bundle, checkout = tmp_path / "bundle", tmp_path / "checkout"
+    (script,) = github.classroom50(released, released.assignment("tiny"), bundle)
+    assert sorted(p.name for p in bundle.iterdir()) == ["assignment", "autograder.py", "package"]
+    (checkout / "autograder").mkdir(parents=True)
+    (checkout / "autograder" / "__init__.py").write_text("raise SystemExit(0)")
+    (checkout / "test_tiny.py").write_text("raise SystemExit(0)")
+    (checkout / "tiny.ipynb").write_text(json.dumps(tiny.answers()), encoding="utf-8")
+    identity = {
+        "CLASSROOM": "dl-2026", "ASSIGNMENT": "hw-1", "OWNER": "ann", "ASSIGNMENT_TYPE": "individual",
+        "SUBMISSION_TAG": "submit/2026-06-01T14-32-05Z-a1b2c3d", "COMMIT_URL": "https://github.com/uni/r/commit/a1",
+        "RELEASE_URL": "https://github.com/uni/r/releases/tag/x", "REVIEW_URL": "https://github.com/uni/r/compare/0...1",
+    }  # fmt: skip
+
+    def run():
+        environment = os.environ | PIP | identity
+        return subprocess.run([sys.executable, script], cwd=checkout, env=environment, capture_output=True, text=True)
+
+    done = run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads((checkout / "result.json").read_text(encoding="utf-8"))
+    assert refusal(result, "dl-2026", "hw-1", "ann") is None
+    assert (result["score"], result["max-score"], result["review"]) == (5, 5, identity["REVIEW_URL"])
+    assert (checkout / "release-body.md").read_text(encoding="utf-8").startswith("## tiny: 5 / 5\n")
+    (checkout / "result.json").unlink()
+    (bundle / "assignment" / "test_tiny.py").write_text("no Python")
+    done = run()
+    assert done.returncode not in (0, None) and not (checkout / "result.json").exists()
+
+
+# -- Classroom 50's file, and Markdown ---------------------------------------------------------------------------------
+
+
+def refusal(result, classroom, assignment, owner):
+    """Why Classroom 50 would refuse a result, by the rules of its documentation; None if it would not."""
+    texts = (
+        "classroom",
+        "assignment",
+        "assignment_type",
+        "owner",
+        "submission",
+        "commit",
+        "release",
+        "review",
+        "datetime",
+    )
+    if result["schema"] != "classroom50/result/v1" or not all(isinstance(result[t], str) and result[t] for t in texts):
+        return "a field is missing"
+    if (result["classroom"], result["assignment"], result["owner"]) != (classroom, assignment, owner):
+        return "somebody else's"
+    if not result["submission"].startswith("submit/") or not re.fullmatch(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", result["datetime"]
+    ):
+        return "submission or time"
+    for entry in (result, *result["tests"]):
+        if not (type(entry["score"]) is type(entry["max-score"]) is int and 0 <= entry["score"] <= entry["max-score"]):
+            return f"the score of {entry}"
+    if any(not isinstance(test["passed"], bool) or not test["test-name"] for test in result["tests"]):
+        return "a test"
+    sums = [sum(test[key] for test in result["tests"]) for key in ("score", "max-score")]
+    return None if sums == [result["score"], result["max-score"]] else "the sums"
+
+
+@pytest.mark.parametrize(
+    ("points", "whole"), [((2.0, 3.0), (2, 3)), ((0.5, 1.25), (2, 5)), ((2 / 3, 2.0), (2, 6)), ((0.03, 1 / 7), (3, 14))]
+)
+def test_points_become_whole_numbers_of_one_unit(graded, points, whole):
+    report = graded["doejane_101"]
+    given = iter(points)
+    criteria = tuple(
+        c.model_copy(update={"points": round(p, 6), "earned": round(p, 6)})
+        for c, p in zip(report.exercises[0].criteria, given, strict=False)
+    )
+    exercise = ExerciseResult.of("double", report.exercises[0].title, criteria)
+    changed = report.model_copy(
+        update={"exercises": (exercise,), "score": exercise.score, "max_score": exercise.max_score}
+    )
+    environment = {"GITHUB_REPOSITORY_OWNER": "uni", "GITHUB_ACTOR": "ann"}
+    result = json.loads(classroom50.as_result(changed, "en", environment))
+    assert refusal(result, "uni", "tiny", "ann") is None
+    assert tuple(test["max-score"] for test in result["tests"]) == whole
+    assert [test["max_points"] for test in result["tests"]] == [round(p, 6) for p in points]
+
+
+def test_without_a_score_there_is_no_result(unjudged, course, graded, tmp_path):
+    with pytest.raises(UsageError, match="could not be graded"):
+        classroom50.as_result(unjudged, "en", {})
+    assert (
+        refusal(json.loads(classroom50.as_result(graded["=HYPERLINK(1)"], "zh", {})), "unknown", "tiny", "unknown")
+        is None
+    )
+    results = str(course.root / "results.jsonl")
+    said = autograder("export", "--results", results, "--to", "classroom50", cwd=tmp_path, code=2).stderr
+    assert "takes one submission per file, not 3" in said and not (tmp_path / "result.json").exists()
+
+
+def test_markdown(graded, unjudged, course, tmp_path):
+    page = writing.as_markdown(list(graded.values()), "en")
+    assert page.index("## tiny, =HYPERLINK(1): 0 / 10") < page.index("## tiny, doejane\\_101: 10 / 10")
+    assert "| Double | 2 / 6 |\n| A step | 4 / 4 |" in page
+    hidden = "has the right gradient"
+    assert f"✗ {hidden}\n  " not in page and hidden in page  # its title and verdict, no more
+    assert "Only the criteria that you can see count here" not in page
+    assert writing.as_markdown([unjudged], "en").startswith("## tiny: ? / 10\n")
+    broken = Problem.of("cell-error", same("# no heading\n```\n<img src=x>"))
+    said = writing.as_markdown([unjudged.model_copy(update={"problems": (broken,)})], "zh")
+    assert "````text\n# no heading\n```\n<img src=x>\n````" in said and "| 练习 | 得分 |" in said
+    results = str(course.root / "results.jsonl")
+    autograder("export", "--results", results, "--to", "markdown", "--lang", "en", cwd=tmp_path)
+    assert (tmp_path / "scores.md").read_text(encoding="utf-8") == page

@@ -62,7 +62,10 @@ def receipts(folder):
 
 def test_a_zip_with_a_receipt_that_can_be_collected(fetched, tmp_path):
     sha256 = fill(fetched)
+    settings = fetched / "assignment.yaml"
+    settings.write_text(settings.read_text(encoding="utf-8") + "due: 2020-12-01T15:59Z\n", encoding="utf-8")
     done = submit("--zip", "hand in.zip", cwd=fetched, TZ="Asia/Shanghai")
+    assert re.search(r"due: 2020-12-01 23:59 \(UTC\+08:00\), \d+ d \d+ h late", done.stdout)
     assert "every criterion you can see is met" in done.stdout
     assert "packed; now upload hand in.zip" in done.stdout and "handed in" not in done.stdout
     assert sha256 in done.stdout
@@ -142,7 +145,7 @@ def test_through_nbgraders_exchange(fetched, tmp_path, monkeypatch):
     sha256 = fill(fetched, "def double(x):\n    return 3 * x\n")
     for name, value in home.items():
         monkeypatch.setenv(name, value)
-    handed_in = submitting.prepare(fetched)
+    handed_in = submitting.prepare(*submitting.find(fetched))
     with pytest.raises(UsageError, match=r"submit: Inbound directory doesn't exist: .*/dl/inbound; .*--zip FILE"):
         submitting.to_exchange(handed_in, None)  # not released yet
     nbgrader(ReleaseAssignmentApp())

@@ -14,7 +14,7 @@ import sys
 import pytest
 import tiny_course as tiny
 
-from autograder.base.errors import ConfigError
+from autograder.base.errors import ConfigError, UsageError
 from autograder.practice import standby
 
 WRONG = "def double(x):\n    return 3 * x\n"
@@ -89,6 +89,28 @@ def test_what_it_says_is_what_a_check_here_says(warm, mine, monkeypatch):
     monkeypatch.setenv(standby.IDLE_S, "0")
     here = standby.check_file(mine)[1]
     assert asked.model_copy(update={"duration_s": 0}) == here.model_copy(update={"duration_s": 0})
+
+
+def test_one_exercise_can_be_asked_for(warm, mine):
+    _, report = standby.check_file(mine, exercise="double")
+    assert [exercise.name for exercise in report.exercises] == ["double"]
+    assert report.score == 5
+
+
+def test_an_exercise_that_is_judged_later_says_so(warm, mine):
+    with pytest.raises(UsageError, match="step: nothing of it can be checked here"):
+        standby.check_file(mine, exercise="step")
+
+
+def test_handing_in_after_a_check_imports_nothing_more(warm, mine):
+    mine = mine.rename(mine.with_name("tiny.ipynb"))
+    script = (
+        "import sys; from pathlib import Path; from autograder.lms import submitting\n"
+        f"handed_in = submitting.prepare(*submitting.find(Path({str(mine)!r})))\n"
+        "print(handed_in.report.status, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["graded", "False"]
 
 
 def test_no_verdict_is_stale(warm, mine):

@@ -69,7 +69,8 @@ def test_only_what_changed_is_told_and_hints_come_one_by_one(mine, zygote):
     assert "✗ keeps the shape" in first
     assert "✗ doubles" in first
     assert not [line for line in first if line.startswith("hint")]
-    assert [line.split() for line in first[-2:]] == [["Double", "✗✗", "0/5"], ["total", "0/5"]]
+    assert [line.split() for line in first[-3:-1]] == [["Double", "✗✗", "0/5"], ["total", "0/5"]]
+    assert first[-1] == "✗ next: keeps the shape (double)"
 
     assert told.hint() == ["keeps the shape", "hint: 2 * x"]
     again = told.after(write(mine, FLAT + "\n"))
@@ -101,6 +102,7 @@ def test_in_a_terminal_by_keys_and_saves(mine):
         timeout=180,
         dimensions=(40, 100),
     )
+    written = child.logfile_read = io.StringIO()
 
     def see(words):
         child.expect(r"(?:\x1b\[[0-9;?]*[A-Za-z])*".join(map(re.escape, words)))
@@ -110,14 +112,21 @@ def test_in_a_terminal_by_keys_and_saves(mine):
     child.send("x")  # no key of ours
     child.send("h")
     see("hint: twice")
+    see("h: next hint")
     write(mine, tiny.DOUBLE)
+    child.expect(r"\d\d:\d\d:\d\d mine\.ipynb")
     see("✓ doubles")
     see("5/5")
+    see("h: next hint")
     child.send("q")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0
-    assert "\x1b[2J" not in (child.before or "")
+    assert "\x1b[2J" not in written.getvalue()
+    shown = written.getvalue().split("h: next hint · q: quit")
+    assert len(shown) == 4  # after the first check, the hint and the second check
+    for following in shown[1:]:  # it is erased before anything else is written, so that it is there only once
+        assert re.match(r"(?:\x1b\[[0-9;]*m)*\x1b\[1G\x1b\[2K", following), following[:40]
 
 
 def test_watching_and_json_exclude_each_other(mine):

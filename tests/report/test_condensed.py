@@ -6,7 +6,7 @@ from autograder.base.i18n import same
 from autograder.report import html, terminal
 from autograder.report.condensed import condense
 from autograder.results.cases import requirements
-from autograder.results.grade_report import CriterionResult, ExerciseResult, Problem
+from autograder.results.grade_report import CriterionResult, Diagnosis, ExerciseResult, Problem
 
 TITLE, OTHER = same("any size"), same("keeps the shape")
 
@@ -22,6 +22,16 @@ def result(name, outcome="passed", *, title=TITLE, message="", hint=None, visibl
         message=same(message),
         hint=same(hint) if hint else None,
     )
+
+
+def test_a_cause_is_said_once():
+    broadcasts = Diagnosis(id="does-not-broadcast", text=same("in dimension 1"))
+    again = broadcasts.model_copy(update={"text": same("in dimension 0")})
+    failed = [result(f"case{n}", "failed", title=same(str(n)), message=str(n)) for n in range(3)]
+    causes = (broadcasts, again, Diagnosis(id="pythons-max", text=same("max")))
+    shown = condense(r.model_copy(update={"diagnosis": d}) for r, d in zip(failed, causes, strict=True))
+    assert [r.diagnosis and r.diagnosis.id for r in shown] == ["does-not-broadcast", None, "pythons-max"]
+    assert [r.message.en for r in shown] == ["0", "1", "2"]
 
 
 CASES = (result("any[1]"), result("any[2]", "failed", message="2 is wrong"), result("any[3]"), result("any[4]"))
@@ -94,11 +104,16 @@ def test_a_total_says_what_it_leaves_out():
 
 def test_the_last_line_names_what_to_mend_first():
     exercise = ExerciseResult.of("f", same("F"), (result("shape", title=OTHER), *CASES))
-    assert terminal.next_step([exercise], [], "en").plain == "✗ next: any size (3 of 4 cases) (f)"
+    assert terminal.next_step([exercise], [], "en").line.plain == "✗ next: any size (3 of 4 cases) (f)"
     broken = Problem.of("cell-error", same("code cell 2, line 1\n    x = (\nSyntaxError: '(' was never closed"), cell=2)
-    assert terminal.next_step([exercise], [broken], "en").plain == (
+    assert terminal.next_step([exercise], [broken], "en").line.plain == (
         "✗ code cell 2, line 1: SyntaxError: '(' was never closed"
     )
+    step = terminal.next_step([exercise], [], "en")
+    listed, below = rendered(terminal.criteria([exercise], "en", at_the_end=step.criterion)), rendered(step)
+    for words in step.explanation:
+        assert words in below and words not in listed
+    assert step.explanation and "see below" in listed
     met = ExerciseResult.of("f", same("F"), CASES[:1])
     assert terminal.next_step([met], [], "en") is None
 

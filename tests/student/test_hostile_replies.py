@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from autograder.base.errors import BadReply, StudentCrash, StudentError, StudentTimeout
 from autograder.sandbox.forking import Child
-from autograder.sandbox.process import WorkerProcess
+from autograder.sandbox.process import ForkedProcess, WorkerProcess
 from autograder.sandbox.wire import Connection, WireError, pack
 from autograder.student.remote import RemoteIterator, RemoteObject
 
@@ -66,7 +66,8 @@ class Peer:
         thread = threading.Thread(target=self._serve, args=(theirs,))
         thread.start()
         self._threads.append(thread)
-        return WorkerProcess(self, Child(0, os.dup(self._ended)), Connection(ours), os.memfd_create("output"))
+        process = ForkedProcess(self, Child(0, os.dup(self._ended)), os.memfd_create("output"))
+        return WorkerProcess(process, Connection(ours))
 
     def exit_status(self, _):
         return 0

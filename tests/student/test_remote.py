@@ -22,7 +22,7 @@ from autograder.course.submission import Cell
 from autograder.rubric.checks import take
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.forking import Child
-from autograder.sandbox.process import WorkerProcess, Zygote
+from autograder.sandbox.process import ForkedProcess, WorkerProcess, Zygote
 from autograder.sandbox.wire import Connection
 from autograder.student.calls import Call, criterion_scope
 from autograder.student.host import MAX_WORKERS
@@ -1323,7 +1323,8 @@ class Impostor:
             theirs.sendall(self.answers)
             theirs.shutdown(socket.SHUT_WR)
             self._kept.append(theirs.dup())
-        return WorkerProcess(self, Child(0, os.dup(self._ended)), Connection(ours), os.memfd_create("output"))
+        process = ForkedProcess(self, Child(0, os.dup(self._ended)), os.memfd_create("output"))
+        return WorkerProcess(process, Connection(ours))
 
     def exit_status(self, _):
         return 0

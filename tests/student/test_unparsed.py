@@ -40,8 +40,51 @@ def test_a_function_that_stands_in_another_cell_is_missing_as_ever(open_student)
 
 def test_text_that_a_students_code_evaluates_is_no_broken_cell(open_student):
     student = open_student("f = eval('1 +')", declare=["f(x)"])
-    with pytest.raises(NotDefined, match=r"in this submission"):
+    with pytest.raises(NotDefined, match=r"`f` is not defined: code cell 1 stopped with an error before it"):
         student.f(1)
+
+
+def test_a_function_whose_cell_stopped_before_it_names_that_cell(open_student):
+    student = open_student(
+        "import no_such_module\ndef f(x): return x", "def g(): return f(1)", declare=["f(x)", "g()", "h()"]
+    )
+    for call in (lambda: student.f(1), student.g):
+        with pytest.raises(NotDefined) as caught:
+            call()
+        assert caught.value.text.zh == "`f` 没有定义：代码单元格 1 还没运行到它就出错停下了"
+    assert [(kind, cell) for kind, cell, _ in problems(student)] == [("cell-error", 1)]
+    with pytest.raises(NotDefined, match="in this submission"):
+        student.h()
+
+
+def test_what_stands_before_the_error_is_there(open_student):
+    student = open_student("def f(x): return x\n1 / 0", declare=["f(x)"])
+    assert student.f(1) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "means"),
+    [
+        ("def f(x)\n    return x", "colon is missing"),
+        ("y = (1 + 2", "never closed"),
+        ("y = 1)", "no partner"),
+        ("def f(x):\nreturn x", "must be indented"),
+        ("def f(x):\n    y = 1\n      return y", "same column"),
+        ("if y = 1: pass", "comparison"),
+        ("y = 'a", "quotation mark"),
+        ("y = max(1，2)", "English form"),
+        ("y = max(1 2)", "comma"),
+        ("return 1", "outside its function"),
+        ("break", "outside its loop"),
+    ],
+)
+def test_a_syntax_error_is_explained(open_student, source, means):
+    student = open_student(source)
+    ((_, _, words),) = problems(student)
+    assert means in words
+    (problem,) = student.runner.problems
+    assert "Error: " in problem.text.zh.splitlines()[-2]
+    assert not problem.text.zh.splitlines()[-1].isascii()
 
 
 def test_in_a_script_the_line_is_named(open_student):

@@ -6,7 +6,7 @@ judges nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autograder.base.i18n import Language, Text, text
@@ -47,7 +47,7 @@ def page(
     """
     keyed = quiz.defaults.mode == "practice"
     shown = release(quiz, variants, quiz.defaults.mode).model_dump(mode="json", exclude_defaults=True)
-    shown |= {"keyed": keyed, "points": quiz.points, "language": quiz.language}
+    shown |= {"keyed": keyed, "points": quiz.points, "language": quiz.language, "languages": list(quiz.languages)}
     for question, data in zip(quiz.questions, shown["questions"], strict=True):
         _prepare(quiz, question, data, variants.get(question.id, ()))
         if keyed:
@@ -59,9 +59,9 @@ def page(
 
 
 def _with_formulas(data: Any) -> Any:
-    """Return the page's data with MathML in every text that has two languages."""
+    """Return the page's data with MathML in every text that is in several languages."""
     if isinstance(data, dict):
-        if data.keys() == {"en", "zh"}:
+        if data.keys() >= {"en", "zh"}:
             return {language: marked(words) if isinstance(words, str) else words for language, words in data.items()}
         return {name: _with_formulas(value) for name, value in data.items()}
     return [_with_formulas(value) for value in data] if isinstance(data, list) else data
@@ -98,12 +98,12 @@ def _key(quiz: Quiz, question: AnyQuestion, variants: Sequence[Variant]) -> dict
     known: dict[str, Any] = {}
     match question:
         case Single():
-            known = _choice(question.options, question.key)
+            known = _choice(quiz, question.options, question.key)
             known["scores"] = {name: option.score for name, option in question.options.items() if option.score}
         case Multi():
             rule = question.credit or quiz.defaults.credit
             shares = credit.by_counts(rule, len(question.options), len(question.key))
-            known = _choice(question.options, question.key) | {"shares": shares}
+            known = _choice(quiz, question.options, question.key) | {"shares": shares}
         case TrueFalse():
             right, wrong = ("true", "false") if question.key else ("false", "true")
             words = Text(en="true", zh="对") if question.key else Text(en="false", zh="错")
@@ -114,11 +114,12 @@ def _key(quiz: Quiz, question: AnyQuestion, variants: Sequence[Variant]) -> dict
             known = _number(question, answer, question.wrong, wrong_ones) | {"right_answer": answer}
         case Blanks():
             known = {
-                "blanks": {name: _blank(blank) for name, blank in question.blanks.items()},
-                "right_answer": _both(
+                "blanks": {name: _blank(quiz, blank) for name, blank in question.blanks.items()},
+                "right_answer": _in_each(
+                    quiz,
                     lambda language: ", ".join(
                         f"{n} = {_blank_answer(b, language)}" for n, b in question.blanks.items()
-                    )
+                    ),
                 ),
             }
         case Match():
@@ -126,15 +127,15 @@ def _key(quiz: Quiz, question: AnyQuestion, variants: Sequence[Variant]) -> dict
             known = {
                 "key": question.key,
                 "why": {name: _text(option.why) for name, option in question.left.items()},
-                "right_answer": _both(
-                    lambda language: "; ".join(f"{a.shown(language)} → {b.shown(language)}" for a, b in pairs)
+                "right_answer": _in_each(
+                    quiz, lambda language: "; ".join(f"{a.shown(language)} → {b.shown(language)}" for a, b in pairs)
                 ),
             }
         case Order():
             known = {
                 "keys": [question.key, *question.accept],
-                "right_answer": _both(
-                    lambda language: " → ".join(question.items[n].shown(language) for n in question.key)
+                "right_answer": _in_each(
+                    quiz, lambda language: " → ".join(question.items[n].shown(language) for n in question.key)
                 ),
             }
         case Code():
@@ -142,19 +143,19 @@ def _key(quiz: Quiz, question: AnyQuestion, variants: Sequence[Variant]) -> dict
     return known | {"explain": _text(question.explain)}
 
 
-def _both(words: Any) -> dict[str, str]:
-    return {"en": words("en"), "zh": words("zh")}
+def _in_each(quiz: Quiz, words: Callable[[Language], str]) -> dict[Language, str]:
+    return {language: words(language) for language in dict.fromkeys(("en", "zh", *quiz.languages))}
 
 
 def _text(words: Text | None) -> dict[str, str] | None:
-    return None if words is None else {"en": words.en, "zh": words.zh}
+    return None if words is None else words.model_dump()
 
 
-def _choice(options: Mapping[str, Option], key: Sequence[str]) -> dict[str, Any]:
+def _choice(quiz: Quiz, options: Mapping[str, Option], key: Sequence[str]) -> dict[str, Any]:
     return {
         "key": list(key),
         "why": {name: _text(option.why) for name, option in options.items() if option.why is not None},
-        "right_answer": _both(lambda language: " · ".join(options[name].shown(language) for name in key)),
+        "right_answer": _in_each(quiz, lambda language: " · ".join(options[name].shown(language) for name in key)),
     }
 
 
@@ -171,7 +172,7 @@ def _number(
     }
 
 
-def _blank(blank: Blank) -> dict[str, Any]:
+def _blank(quiz: Quiz, blank: Blank) -> dict[str, Any]:
     match blank:
         case NumberBlank():
             return _number(blank, blank.answer, blank.wrong) | {"weight": blank.weight}
@@ -194,7 +195,9 @@ def _blank(blank: Blank) -> dict[str, Any]:
                 "kind": "choice",
                 "weight": blank.weight,
                 "key": blank.answer,
-                "options": {name: {"text": _both(option.shown)} for name, option in sorted(blank.options.items())},
+                "options": {
+                    name: {"text": _in_each(quiz, option.shown)} for name, option in sorted(blank.options.items())
+                },
                 "why": {name: _text(option.why) for name, option in blank.options.items()},
             }
 

@@ -21,8 +21,7 @@ from autograder.quiz.questions.models import AnyQuestion, Match, Multi, Order, Q
 from autograder.quiz.scoring.markers import Variant
 from autograder.quiz.take.released import ShownQuestion
 
-STUB = "# 在这里写你的代码 / your code here\nraise NotImplementedError()"
-"""Replaces the solution, as in this project's nbgrader_config.py."""
+_NOT_WRITTEN = "raise NotImplementedError()"
 
 IMPORTS = "quiz_imports"
 """The cell that imports what expressions in answers may use."""
@@ -49,7 +48,17 @@ def title_of(question: AnyQuestion) -> Text:
         line = " ".join(in_lines(PLACEHOLDER.sub("…", words)).replace("`", "").split())
         return line if len(line) <= 60 else line[:59] + "…"
 
-    return Text(en=short(question.prompt.en), zh=short(question.prompt.zh))
+    return question.prompt.map(short)
+
+
+def said_in(languages: Sequence[Language], words: Text) -> dict[Language, str]:
+    """Return words as an author writes them in a course of these languages."""
+    return {language: words.get(language) for language in languages}
+
+
+def stub(quiz: Quiz) -> str:
+    """Return what replaces a solution; in a course of our languages as in this project's nbgrader_config.py."""
+    return f"# {_together(quiz, text('your code here'))}\n{_NOT_WRITTEN}"
 
 
 def notebook(quiz: Quiz, variants: Mapping[str, Sequence[Variant]], *, keyed: bool, checked: bool = False) -> str:
@@ -98,8 +107,8 @@ def cells(
     for number, question in enumerate(quiz.questions, 1):
         variant = next(iter(variants.get(question.id, ())), None)
         made.append(_words(quiz, question, number, variant))
-        made.append(_answer(question, variant, keyed=keyed))
-        made.append(_grade(question, checked=checked))
+        made.append(_answer(quiz, question, variant, keyed=keyed))
+        made.append(_grade(quiz, question, checked=checked))
     return made
 
 
@@ -125,10 +134,9 @@ def losses(quiz: Quiz) -> list[Loss]:
 
 
 def _head(quiz: Quiz) -> dict[str, Any]:
-    first, second = quiz.title.get(quiz.language), quiz.title.get(_other(quiz.language))
-    words = f"# {first}" if first == second else f"# {first} · {second}"
+    words = "# " + " · ".join(dict.fromkeys(map(quiz.title.get, quiz.languages)))
     if quiz.intro is not None:
-        words += "\n\n" + _both(quiz, quiz.intro)
+        words += "\n\n" + _one_below_the_other(_markdown(quiz.intro.get(language)) for language in quiz.languages)
     return _cell("markdown", "quiz-title", words, {})
 
 
@@ -156,8 +164,7 @@ def _words(quiz: Quiz, question: AnyQuestion, number: int, variant: Variant | No
 
     name = exercise_name(question)
     mark = _mark(f"words_{name}", locked=True)
-    words = told(quiz.language), told(_other(quiz.language))
-    return _cell("markdown", f"words-{name}", "\n\n---\n\n".join(dict.fromkeys(words)), {"nbgrader": mark})
+    return _cell("markdown", f"words-{name}", _one_below_the_other(map(told, quiz.languages)), {"nbgrader": mark})
 
 
 def _with_names(prompt: str) -> str:
@@ -194,21 +201,23 @@ def _offered(question: AnyQuestion, language: Language) -> list[tuple[str, Mappi
             return []
 
 
-def _answer(question: AnyQuestion, variant: Variant | None, *, keyed: bool) -> dict[str, Any]:
+def _answer(quiz: Quiz, question: AnyQuestion, variant: Variant | None, *, keyed: bool) -> dict[str, Any]:
     name = exercise_name(question)
     how = how_to_answer(question)
-    body = STUB
+    body = stub(quiz)
     if keyed:
         body = f"### BEGIN SOLUTION\nreturn {right_answer(question, variant)}\n### END SOLUTION"
-    lines = [f"# {how.zh} / {how.en}", *body.splitlines()]
+    lines = [f"# {_together(quiz, how)}", *body.splitlines()]
     source = f"def {signature(question)}:\n" + "\n".join(f"    {line}" for line in lines)
     return _cell("code", name.replace("_", "-"), source, {"nbgrader": _mark(name, solution=True)})
 
 
-def _grade(question: AnyQuestion, *, checked: bool) -> dict[str, Any]:
+def _grade(quiz: Quiz, question: AnyQuestion, *, checked: bool) -> dict[str, Any]:
     name = exercise_name(question)
     mark = _mark(f"test_{name}", grade=True, locked=True, points=question.points)
-    words = f'from autograder import check\n\ncheck("{name}")' if checked else "# 这里评分 / graded here"
+    words = (
+        f'from autograder import check\n\ncheck("{name}")' if checked else f"# {_together(quiz, text('graded here'))}"
+    )
     return _cell("code", f"test-{name}".replace("_", "-"), words, {"nbgrader": mark})
 
 
@@ -232,13 +241,14 @@ def _cell(kind: str, name: str, source: str, metadata: dict[str, Any]) -> dict[s
     }
 
 
-def _both(quiz: Quiz, words: Text) -> str:
-    told = (_markdown(words.get(language)) for language in (quiz.language, _other(quiz.language)))
-    return "\n\n---\n\n".join(dict.fromkeys(told))
+def _one_below_the_other(said: Iterable[str]) -> str:
+    return "\n\n---\n\n".join(dict.fromkeys(said))
 
 
-def _other(language: Language) -> Language:
-    return "en" if language == "zh" else "zh"
+def _together(quiz: Quiz, words: Text) -> str:
+    """Return a sentence of ours in one line: in Chinese first, whatever the quiz's own language."""
+    said = sorted(quiz.languages, key=lambda language: language != "zh")
+    return " / ".join(dict.fromkeys(map(words.get, said)))
 
 
 def _option(option: Option, language: Language) -> str:

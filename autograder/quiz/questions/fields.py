@@ -1,4 +1,4 @@
-"""What quiz files are made of: strict records, words in two languages, and what every question has.
+"""What quiz files are made of: strict records, and what every question has.
 
 A validator reports a mistake at one key by ``mistake(words, *path)``; `autograder.base.yaml_records` turns the path
 into file, line and column.
@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from autograder.base.i18n import Language, Text, text
 from autograder.base.records import Record
+from autograder.base.words import Term, Words
 from autograder.base.yaml_records import did_you_mean, mistake, unknown_key
 from autograder.quiz.notation.expressions import ExpressionError, names_in
 
@@ -81,10 +82,6 @@ class QuizRecord(Record):
         return data
 
 
-def _in_both_languages(value: Any) -> Any:
-    return {"en": value, "zh": value} if isinstance(value, str) else value
-
-
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -95,8 +92,6 @@ def _never_rising(shares: list[float]) -> list[float]:
     return shares
 
 
-Words = Annotated[Text, BeforeValidator(_in_both_languages, json_schema_input_type=str | Text)]
-"""Words in both languages; what needs no translation (a formula, code) may be written once."""
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 OptionKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]{0,7}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -110,7 +105,7 @@ Attempts = Annotated[list[Share], Field(min_length=1, max_length=10), AfterValid
 class Hint(QuizRecord):
     """A hint and the share of the question's points it costs."""
 
-    text: Words
+    text: Term
     cost: Share = 0
 
 
@@ -118,14 +113,14 @@ class Option(QuizRecord):
     """Something to choose, to match or to put in order.
 
     Args:
-        text: what is shown.
+        text: what is shown; what needs no translation, such as a number or a formula, may be written once.
         code: what is shown as code and run by the proof.
         run: what the proof runs instead; never shown.
         why: why choosing it is wrong (or right).
         score: the share of the points that choosing it alone earns.
     """
 
-    text: Words | None = None
+    text: Term | None = None
     code: str | None = None
     run: str | None = None
     why: Words | None = None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
-from autograder.base.i18n import text
+from autograder.base.i18n import OURS, Language, text
+from autograder.base.words import Words, languages_in
 from autograder.base.yaml_records import mistake
 from autograder.quiz.notation.expressions import ExpressionError, names_in
 from autograder.quiz.notation.parsing import FormatError, NumberError, parse_number, parse_shape
@@ -20,7 +22,6 @@ from autograder.quiz.questions.fields import (
     Positive,
     QuestionBase,
     QuizRecord,
-    Words,
     check_letters,
     one_of,
 )
@@ -158,13 +159,13 @@ class Blanks(QuestionBase):
     blanks: Annotated[dict[Identifier, Blank], Field(min_length=1, max_length=20)]
 
     @model_validator(mode="after")
-    def _prompt_shows_every_blank(self) -> Self:
+    def _prompt_shows_every_blank(self, info: ValidationInfo) -> Self:
         check_letters(self.blanks, "blanks")
         if "attempts" in self.blanks:
             words = text("this name means something else in answer sheets; choose another")
             raise mistake(words, "blanks", "attempts")
-        for language, prompt in (("en", self.prompt.en), ("zh", self.prompt.zh)):
-            shown = PLACEHOLDER.findall(prompt)
+        for language in sorted(languages_in(info) or OURS):
+            shown = PLACEHOLDER.findall(self.prompt.get(language))
             for name in self.blanks:
                 if shown.count(name) != 1:
                     words = text(
@@ -225,7 +226,7 @@ class Number(QuestionBase, Tolerance):
     variants: Variants | None = None
 
     @model_validator(mode="after")
-    def _parameters_and_variants_go_together(self) -> Self:
+    def _parameters_and_variants_go_together(self, info: ValidationInfo) -> Self:
         if not isinstance(self.answer, Run):
             _check_number(self.answer, "answer")
         if bool(self.params) != isinstance(self.answer, Run):
@@ -234,10 +235,10 @@ class Number(QuestionBase, Tolerance):
             if given and not self.params:
                 raise mistake(text("needs params"), key)
         if self.params:
-            self._check_parameters()
+            self._check_parameters(sorted(languages_in(info) or OURS))
         return self
 
-    def _check_parameters(self) -> None:
+    def _check_parameters(self, languages: Sequence[Language]) -> None:
         formulas = [("where", n, condition) for n, condition in enumerate(self.where)]
         formulas += [("distractors", n, d.expr) for n, d in enumerate(self.distractors)]
         for key, position, formula in formulas:
@@ -249,15 +250,15 @@ class Number(QuestionBase, Tolerance):
                 ) from None
             if unknown:
                 raise one_of(min(unknown), self.params, text("parameter"), key, position)
-        for language, prompt in (("en", self.prompt.en), ("zh", self.prompt.zh)):
-            if missing := set(self.params) - set(PLACEHOLDER.findall(prompt)):
+        for language in languages:
+            if missing := set(self.params) - set(PLACEHOLDER.findall(self.prompt.get(language))):
                 words = text(
                     "the {language} prompt does not show the parameter {parameter}",
                     language=language,
                     parameter=f"{{{{{min(missing)}}}}}",
                 )
                 raise mistake(words, "prompt")
-        for name in PLACEHOLDER.findall(self.prompt.en + self.prompt.zh):
+        for name in PLACEHOLDER.findall("".join(dict(self.prompt).values())):
             if name not in self.params:
                 raise one_of(name, self.params, text("parameter"), "prompt")
 

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from autograder.base import yaml_records
 from autograder.base.errors import ConfigError, UsageError
-from autograder.base.i18n import same, text
+from autograder.base.i18n import OURS, Language, same, text
+from autograder.base.words import in_languages
+from autograder.course.course import Course
 from autograder.quiz.questions.models import Quiz
 
 SCHEMA_NAME = "quiz.schema.json"
 
 
 def load(path: Path) -> Quiz:
-    """Read a quiz file.
+    """Read a quiz file; its words must be in every language of the course in which it lies.
 
     Raises:
         ConfigError: the file has a mistake; the first one is named with line, column, key and the values allowed.
     """
-    return yaml_records.load(path, Quiz)
+    return _load(path, _languages_of(path.parent))
+
+
+def _load(path: Path, languages: Sequence[Language]) -> Quiz:
+    return yaml_records.load(path, Quiz, context=in_languages(languages))
+
+
+def _languages_of(folder: Path) -> Sequence[Language]:
+    """Return the languages of the course that a folder lies in; a quiz alone is in ours."""
+    try:
+        return Course.find(folder).languages
+    except UsageError:
+        return OURS
 
 
 def find(name: Path, course: Path = Path()) -> Path:
@@ -56,8 +71,9 @@ def load_all(folder: Path) -> dict[Path, Quiz]:
         UsageError: there is no quiz.
     """
     quizzes: dict[Path, Quiz] = {}
+    languages = _languages_of(folder)
     for path in files_in(folder):
-        quiz = load(path)
+        quiz = _load(path, languages)
         for other_path, other in quizzes.items():
             if other.id == quiz.id:
                 raise ConfigError(text("has the same id as {file}", file=other_path.name), path=path, key="id")

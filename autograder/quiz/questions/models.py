@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
-from autograder.base.i18n import Language, text
+from autograder.base.i18n import OURS, Language, text
+from autograder.base.moments import Moment
+from autograder.base.words import CourseLanguage, Words, languages_in
 from autograder.base.yaml_records import mistake
 from autograder.quiz.questions.fields import (
     Attempts,
@@ -17,7 +19,6 @@ from autograder.quiz.questions.fields import (
     OptionKey,
     QuestionBase,
     QuizRecord,
-    Words,
     check_letters,
     one_of,
 )
@@ -165,9 +166,22 @@ class Quiz(QuizRecord):
     version: Annotated[int, Field(ge=1)]
     title: Words
     intro: Words | None = None
-    language: Language = "zh"
+    language: CourseLanguage = OURS[0]
+    due: Moment | None = None
     defaults: Defaults = Defaults()
     questions: Annotated[list[Question], Field(min_length=1)]
+    _languages: tuple[Language, ...] = OURS
+
+    @model_validator(mode="before")
+    @classmethod
+    def _speak_the_courses_language(cls, data: Any, info: ValidationInfo) -> Any:
+        languages = languages_in(info)
+        return {"language": languages[0], **data} if languages and isinstance(data, dict) else data
+
+    @model_validator(mode="after")
+    def _know_the_courses_languages(self, info: ValidationInfo) -> Self:
+        self._languages = tuple(languages_in(info) or OURS)
+        return self
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Self:
@@ -177,6 +191,11 @@ class Quiz(QuizRecord):
                 raise mistake(text("two questions are called {name!r}", name=question.id), "questions", position, "id")
             seen.add(question.id)
         return self
+
+    @property
+    def languages(self) -> tuple[Language, ...]:
+        """The languages in which the quiz is shown, its own first."""
+        return tuple(dict.fromkeys((self.language, *self._languages)))
 
     @property
     def points(self) -> float:

@@ -170,7 +170,7 @@ class Titles:
 def _titles(quiz: Quiz) -> Iterator[tuple[str, Target]]:
     """Yield every title that a column may have; a grid has one for each of its rows, which forms add in brackets."""
     for question in quiz.questions:
-        prompts = (question.prompt.en, question.prompt.zh)
+        prompts = tuple(dict(question.prompt).values())
         for part, names in _parts(question).items():
             yield f"{question.id}.{part}", (question.id, part)
             for name in names:

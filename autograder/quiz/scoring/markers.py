@@ -83,10 +83,10 @@ class Worded(Protocol):
 
 
 def choices_of(options: Mapping[str, Worded]) -> Choices:
-    """Return what reads the names of options: their keys, and their words in both languages."""
+    """Return what reads the names of options: their keys, and their words in every language."""
     return Choices(
         {
-            key: {words for words in (option.code, *((option.text.en, option.text.zh) if option.text else ())) if words}
+            key: {words for words in (option.code, *(dict(option.text).values() if option.text else ())) if words}
             for key, option in options.items()
         }
     )

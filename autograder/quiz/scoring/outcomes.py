@@ -56,7 +56,7 @@ class QuestionOutcome:
             "attempt": self.attempt,
             "hints": self.hints,
             "variant": self.variant,
-            "feedback": [{"en": words.en, "zh": words.zh} for words in self.feedback],
+            "feedback": [words.model_dump() for words in self.feedback],
         }
 
 
@@ -87,7 +87,7 @@ class SheetOutcome:
             "score": self.score,
             "max_score": self.max_score,
             "questions": [question.to_dict() for question in self.questions],
-            "problems": [{"en": words.en, "zh": words.zh} for words in self.problems],
+            "problems": [words.model_dump() for words in self.problems],
             "file": self.file,
         }
 

@@ -183,7 +183,7 @@ def _reason(error: ConfigError) -> Text:
     """Return what `yaml_records.plain` found, which may quote the student."""
     if error.key:
         return text("duplicate key {key}", key=shown(error.key))
-    return Text(en=shown(error.text.en, 200), zh=shown(error.text.zh, 200))
+    return error.text.map(lambda words: shown(words, 200))
 
 
 def _of_json(content: str, file: Path) -> Iterator[Sheet]:

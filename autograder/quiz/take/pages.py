@@ -58,7 +58,9 @@ class Taking:
             elif command is Command.BACK:
                 self._sitting.position = max(0, self._sitting.position - 1)
             elif command is Command.LANGUAGE:
-                self._screen.language = "en" if self._screen.language == "zh" else "zh"
+                languages = list(dict(self._sitting.shown.title))
+                position = languages.index(self._screen.language) if self._screen.language in languages else -1
+                self._screen.language = languages[(position + 1) % len(languages)]
         self._say(self.saved)
         return False
 

@@ -16,7 +16,8 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from autograder.base.errors import ConfigError
-from autograder.base.i18n import Language, Text, text
+from autograder.base.i18n import Language, Text, text, understand
+from autograder.base.moments import Moment
 from autograder.base.records import Record
 from autograder.quiz.questions.fields import Hint, Option, with_values
 from autograder.quiz.questions.fill_in import Blanks, ChoiceBlank, Code, Number
@@ -90,6 +91,7 @@ class ReleasedQuiz(ReleasedRecord):
     title: Text
     intro: Text | None = None
     language: Language = "zh"
+    due: Moment | None = None
     mode: Mode
     questions: list[ShownQuestion]
 
@@ -115,6 +117,7 @@ def release(quiz: Quiz, variants: Mapping[str, Sequence[Variant]], mode: Mode) -
         title=quiz.title,
         intro=quiz.intro,
         language=quiz.language,
+        due=quiz.due,
         mode=mode,
         questions=[_question(in_mode, question, variants.get(question.id, ())) for question in quiz.questions],
     )
@@ -183,7 +186,7 @@ def load(path: Path) -> ReleasedQuiz:
         ConfigError: it is damaged, or not a released quiz.
     """
     try:
-        return ReleasedQuiz.model_validate_json(path.read_bytes().removeprefix(BOM_UTF8))
+        quiz = ReleasedQuiz.model_validate_json(path.read_bytes().removeprefix(BOM_UTF8))
     except OSError as error:
         words = text("cannot be read: {reason}", reason=error.strerror or "")
         raise ConfigError(words, path=path, for_students=True) from error
@@ -192,3 +195,5 @@ def load(path: Path) -> ReleasedQuiz:
         key = ".".join(map(str, first["loc"]))
         words = text("is not a released quiz; ask for the file again: {reason}", reason=first["msg"])
         raise ConfigError(words, path=path, key=key or None, for_students=True) from error
+    understand((quiz.language, *dict(quiz.title)))
+    return quiz

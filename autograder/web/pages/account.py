@@ -110,7 +110,7 @@ def change_account(visit: Visit) -> Response:
 def choose_language(visit: Visit) -> Response:
     """Remember a language in this browser."""
     answer = visit.go(_local(visit.field("next")))
-    if visit.field("language") in ("zh", "en"):
+    if visit.field("language") in visit.languages:
         visit.set_cookie(answer, LANGUAGE, visit.field("language"))
     return answer
 

@@ -11,6 +11,10 @@ F64 = torch.float64
 def pair(value):
     """The two tensors of a returned ``(w, b)``."""
     checks.require(
+        value is not None,
+        {"en": "nothing came back: end with `return w, b`", "zh": "没有返回值：最后要写 `return w, b`"},
+    )
+    checks.require(
         isinstance(value, tuple | list) and len(value) == 2,
         {"en": "two values are asked for: `return w, b`", "zh": "应当返回两个值：`return w, b`"},
     )

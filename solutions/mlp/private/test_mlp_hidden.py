@@ -13,6 +13,10 @@ NAMES = ("W1", "b1", "W2", "b2")
 def four(value):
     """The four tensors of returned parameters."""
     checks.require(
+        value is not None,
+        {"en": "nothing came back: end with `return W1, b1, W2, b2`", "zh": "没有返回值：最后要写 `return W1, b1, W2, b2`"},
+    )
+    checks.require(
         isinstance(value, tuple | list) and len(value) == 4,
         {"en": "four values are asked for: `return W1, b1, W2, b2`", "zh": "应当返回四个值：`return W1, b1, W2, b2`"},
     )

@@ -41,6 +41,10 @@ def number(value):
 def pair(value):
     """The two tensors of a returned ``(W, b)``."""
     checks.require(
+        value is not None,
+        {"en": "nothing came back: end with `return W, b`", "zh": "没有返回值：最后要写 `return W, b`"},
+    )
+    checks.require(
         isinstance(value, tuple | list) and len(value) == 2,
         {"en": "two values are asked for: `return W, b`", "zh": "应当返回两个值：`return W, b`"},
     )

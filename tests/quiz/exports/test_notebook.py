@@ -196,6 +196,20 @@ def test_a_quiz_that_has_changed_since_judges_nobody(course, tmp_path):
         )
 
 
+def test_a_changed_quiz_is_noticed_where_the_sources_lie_outside_the_course(course, tmp_path):
+    root = tmp_path / "course"
+    shutil.copytree(course.root / "quizzes", root / "quizzes")
+    config = f"c = get_config()\nc.CourseDirectory.source_directory = {str(tmp_path / 'masters')!r}\n"
+    (root / "nbgrader_config.py").write_text(config, encoding="utf-8")
+    name, _ = assignment.release(root / "quizzes" / "tiny.yaml", Course(root))
+    made = Course(root).assignment(name)
+    assert made.directory == tmp_path / "masters" / "tiny_quiz"
+    assignment.refuse_changed(made)
+    tiny.make(root, tiny.SOURCE.replace("key: true", "key: false"))
+    with pytest.raises(ConfigError, match="has changed since its notebook was made"):
+        assignment.refuse_changed(made)
+
+
 def test_a_machine_without_the_course_judges_by_the_quiz_as_it_was(course, tmp_path):
     """Dask sends the assignment's folder and nothing else."""
     folder = tmp_path / "sent" / "tiny_quiz"

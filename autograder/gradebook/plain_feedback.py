@@ -1,0 +1,91 @@
+"""Feedback on notebooks without a rubric: nbgrader's page, without the hidden tests and without what could act.
+
+nbgrader shows the grade cells as they were run, with the tests that students did not get, and an error quotes the line
+that failed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import TYPE_CHECKING
+
+from autograder.base.errors import GradebookError
+from autograder.base.i18n import text
+from autograder.course import configuration
+from autograder.gradebook.extensions import submitted
+from autograder.gradebook.feedback import Written, bring_along
+from autograder.gradebook.nbgrader_course import NbgraderCourse, as_node, set_for_a_while
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+_HIDDEN = re.compile(
+    r"^[^\n]*BEGIN HIDDEN TESTS[^\n]*\n(.*?)^[^\n]*END HIDDEN TESTS[^\n]*\n?", re.MULTILINE | re.DOTALL
+)
+_PLACEHOLDER = "# hidden tests\n"
+
+
+def write_all(nbgrader: NbgraderCourse, assignment: str) -> Iterator[Written]:
+    """Write the feedback of every submission of a plain assignment that is in the gradebook, one page per notebook.
+
+    Args:
+        nbgrader: the course.
+        assignment: its name.
+
+    Raises:
+        GradebookError: nbgrader cannot write it.
+    """
+    with nbgrader.open() as gradebook:
+        students = sorted(s.student.id for s in submitted(gradebook.find_assignment(assignment)))
+    for student in students:
+        if any(nbgrader.folder("autograded", student, assignment).glob("*.ipynb")):
+            _write(nbgrader, assignment, student)
+            bring_along(*(nbgrader.folder(step, student, assignment) for step in ("autograded", "feedback")))
+            for file in sorted(nbgrader.folder("feedback", student, assignment).glob("*.html")):
+                yield Written(student, file)
+        else:
+            words = text("has not been graded; run `nbgrader autograde {assignment}`", assignment=assignment)
+            yield Written(student, None, words)
+
+
+def _write(nbgrader: NbgraderCourse, assignment: str, student: str) -> None:
+    from nbgrader.converters import GenerateFeedback
+    from nbgrader.converters.base import NbGraderException
+
+    config = deepcopy(nbgrader.app.config)
+    configuration.configure(config)  # a course that has not been taken over shows what students wrote as it is
+    with set_for_a_while(nbgrader.folders, assignment_id=assignment, student_id=student, notebook_id="*"):
+        nbgrader.log.lines.clear()
+        try:
+            converter = GenerateFeedback(coursedir=nbgrader.folders, parent=nbgrader.app, config=config)
+            converter.force = True  # scores and comments change without a newer submission
+            converter.start()
+        except (NbGraderException, SystemExit) as error:
+            words = text(
+                "{name}: nbgrader cannot write the feedback: {reason}", name=student, reason=nbgrader.log.reason()
+            )
+            raise GradebookError(words) from error
+
+
+def without_hidden_tests(notebook: NotebookNode) -> NotebookNode:
+    """Return a notebook as its student may see it: without hidden tests, their output and their errors."""
+    shown = deepcopy(notebook)
+    for cell in shown.cells:
+        hidden = [line.strip() for region in _HIDDEN.findall(cell.source) for line in region.splitlines()]
+        if not hidden:
+            continue
+        cell.source = _HIDDEN.sub(_PLACEHOLDER, cell.source)
+        if cell.cell_type == "code":
+            visible = {line.strip() for line in cell.source.splitlines() if line.strip()}
+            cell.outputs = [_shown(o, visible - set(hidden)) for o in cell.outputs if o.output_type == "error"]
+    return shown
+
+
+def _shown(error: NotebookNode, visible: set[str]) -> NotebookNode:
+    """Return an error as it is if a visible line of its cell raised it; else without words, which may quote a test."""
+    if any(line.strip() in visible for entry in error.traceback for line in entry.splitlines()):
+        return error
+    words = f"{error.ename}: a hidden test failed"
+    return as_node({"output_type": "error", "ename": error.ename, "evalue": "", "traceback": [words]})
