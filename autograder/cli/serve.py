@@ -37,6 +37,7 @@ def serve(
     """Serve the course to browsers: students practise and hand in, the instructor publishes."""
     from autograder.base.extras import needs_extra
     from autograder.base.i18n import text
+    from autograder.sandbox import system
 
     with errors_as_exit_codes(lang):
         _refuse_bad_paths(root_path, public_url)
@@ -45,6 +46,8 @@ def serve(
         try:
             from autograder.web.serving import Serving, serve
         except ImportError as error:
+            if error.name in system.ONLY_UNIX:  # no extra helps where the system lacks it
+                raise
             raise UsageError(needs_extra("serve", "web", error)) from error
 
         def tell(address: str, link: str) -> None:
