@@ -36,6 +36,8 @@ from autograder.web.publishing import Graded, Publisher
 
 _LOOK_EVERY_S = 1.0
 """Another server may have put a job into the database, or died with one."""
+_OTHERS_EVERY_S = 30.0
+"""Another server may have died before it has written its reports."""
 _RETRY_S = 5.0
 _BATCH = 20
 _FAILURES = (AutograderError, SQLAlchemyError, OSError)
@@ -63,6 +65,7 @@ class Grader:
         self._folder = RunFolder()
         self._publisher = Publisher(course.root)
         self._at_work: set[int] = set()
+        self._noted: set[Text] = set()
         self._done: SimpleQueue[tuple[int, Future[GradeReport]]] = SimpleQueue()
         self._work, self._written = threading.Event(), threading.Event()
         self._is_closed = False
@@ -154,14 +157,14 @@ class Grader:
     # -- the gradebook -------------------------------------------------------------------------------------------------
 
     def _publish(self) -> None:
-        pause: float | None = _LOOK_EVERY_S
+        pause = _LOOK_EVERY_S
         while not self._is_closed:
             self._written.wait(pause)
             self._written.clear()
             try:
                 while self._publish_some() and not self._is_closed:
                     pass
-                pause = None
+                pause = _OTHERS_EVERY_S
             except _FAILURES as error:  # such as a journal that `autograder grade` is writing
                 if not self._is_closed:
                     _complain(error)
@@ -178,7 +181,9 @@ class Grader:
             ]
         if graded:
             for note in self._publisher.publish(graded):
-                _complain(note)
+                if note not in self._noted:  # such as that there is no gradebook
+                    self._noted.add(note)
+                    _complain(note)
         if waiting:
             with self._database.write() as session:
                 submissions.mark_written(session, [submission.id for submission in waiting])

@@ -101,6 +101,11 @@ class ReleasedNotebook:
         """What stands in the cells that students write, by cell."""
         return {block.cell: block.stub for block in self.blocks if isinstance(block, Answer)}
 
+    @property
+    def worth(self) -> dict[str, float]:
+        """What the exercises are worth, with all criteria."""
+        return {block.exercise: block.points for block in self.blocks if isinstance(block, Check)}
+
     def filled(self, sources: Mapping[str, str]) -> bytes:
         """Return the notebook with a student's cells; cells that are not theirs stay as they were released."""
         content = copy.deepcopy(dict(self.content))

@@ -264,6 +264,7 @@ def test_a_check_says_what_is_wrong_and_keeps_the_draft(site, browser, student):
 def test_a_check_of_right_work_passes_and_a_part_is_no_page(browser):
     part = browser.send_form("/assignments/tiny/check?as=part", RIGHT | {"exercise": "double"}).text
     assert part.count('class="passed"') == 2
+    assert "5 of the 5 points that can be checked here; 1 more" in part
     assert "<html" not in part
 
 
@@ -368,6 +369,7 @@ def test_dates_are_in_the_readers_zone(site, teacher):
         {"attempts": "-1"},
         {"attempts": "many"},
         {"feedback": "whenever"},
+        {"feedback": "after_closing"},
     ],
 )
 def test_dates_that_cannot_be_are_refused(site, teacher, wrong):

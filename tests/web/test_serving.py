@@ -1,5 +1,6 @@
 """`autograder serve`: what it refuses, in one line, and how it ends."""
 
+import contextlib
 import signal
 import socket
 import subprocess
@@ -7,6 +8,7 @@ import sys
 
 import httpx
 import pytest
+import tiny_course as tiny
 import web_course
 from command_line import autograder
 
@@ -75,6 +77,23 @@ def test_a_signal_stops_it_cleanly(course, number):
         assert httpx.get(f"{address}/sign-in").status_code == 200
         process.send_signal(number)
         assert process.wait(30) == 0
+
+
+def test_it_stops_while_somebody_waits_for_a_result_and_grades_after_the_next_start(course):
+    cells = {"cell:double": tiny.DOUBLE, "cell:step": tiny.STEP}
+    with (
+        web_course.server(course) as (process, address, link),
+        web_course.opened_course(address, link, "ann") as (ann,),
+    ):
+        page = ann.fill_in("/assignments/tiny", "/assignments/tiny/hand-in", **cells).url.path
+        with contextlib.suppress(httpx.TransportError), ann.stream("GET", f"{page}/events") as events:
+            process.terminate()
+            assert not any("graded" in line for line in events.iter_lines())
+        assert process.wait(30) == 0
+    with web_course.server(course) as (_, address, _), web_course.Visitor(address) as ann:
+        ann.fill_in("/sign-in", login="ann", password=web_course.PASSWORD)
+        with ann.stream("GET", f"{page}/events") as events:
+            assert any("graded" in line for line in events.iter_lines())
 
 
 def test_each_start_has_a_link_of_its_own_for_the_instructor(course):

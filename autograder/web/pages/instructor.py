@@ -55,6 +55,8 @@ def publish(visit: Visit) -> Response:
             raise UsageError(text("an assignment cannot close before it opens"))
         feedback = FeedbackPolicy(visit.field("feedback"))
         attempts = _number(visit, "attempts")
+        if feedback is FeedbackPolicy.after_closing and closes is None:
+            raise UsageError(text("say when the assignment closes: until then hidden tests are not shown"))
     except UsageError as error:
         return course(visit, error.text)
     except ValueError:

@@ -107,6 +107,7 @@ def _page(
         name=place.name,
         title=place.released.settings.title,
         blocks=place.notebook.blocks,
+        worth=place.notebook.worth,
         sources=place.notebook.stubs | dict(mine),
         dates=place.dates,
         stage=place.dates.stage(visit.now),
@@ -150,7 +151,9 @@ async def check(visit: Visit) -> Response:
     except AutograderError as error:
         raise Refused(503, text("this cannot be checked at the moment; your work is saved")) from error
     if visit.request.query_params.get("as") == "part":
-        return await in_thread(lambda: visit.page("verdict.html", report=report, **_VERDICTS))
+        return await in_thread(
+            lambda: visit.page("verdict.html", report=report, worth=place.notebook.worth, **_VERDICTS)
+        )
     return await in_thread(_page, visit, place, mine, report)
 
 
