@@ -10,7 +10,9 @@ import base64
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,6 +61,7 @@ class Publisher:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._process: subprocess.Popen[bytes] | None = None
+        self._writing = threading.Lock()
 
     def publish(self, graded: Sequence[Graded]) -> list[Text]:
         """Write submissions and reports, and return what the instructor should know.
@@ -66,15 +69,8 @@ class Publisher:
         Raises:
             AutograderError: they could not be written; nothing is lost, and they can be written later.
         """
-        process = self._running()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            process.stdin.write(json.dumps([asdict(one) for one in graded]).encode() + b"\n")
-            process.stdin.flush()
-            answer = process.stdout.readline()
-        except OSError:
-            answer = b""
+        with self._writing:
+            answer = self._ask(json.dumps([asdict(one) for one in graded]).encode())
         if not answer:
             raise SandboxError(text("the process that writes the gradebook ended"))
         said = json.loads(answer)
@@ -87,9 +83,32 @@ class Publisher:
         if self._process is not None:
             self._process.terminate()
             self._process.wait()
+            with self._writing:  # whoever waits for an answer has heard by now that there is none
+                self._close_pipes(self._process)
+
+    def _ask(self, request: bytes) -> bytes:
+        """Send a line and return the answer; empty where the process has ended."""
+        process = self._running()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(request + b"\n")
+            process.stdin.flush()
+            return process.stdout.readline()
+        except OSError:
+            return b""
+
+    def _close_pipes(self, process: subprocess.Popen[bytes]) -> None:
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(OSError):  # what was not sent yet has no reader any more
+                    pipe.close()
 
     def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
+            self._close_pipes(self._process)
+            self._process = None
+        if self._process is None:
             command = [sys.executable, "-m", "autograder.web.publishing", str(self._root)]
             pipe = subprocess.PIPE
             # Ctrl-C in the terminal is for the server, which ends this process once it has written
