@@ -89,6 +89,8 @@ def release(
     with errors_as_exit_codes(lang):
         found = course_at(course)
         names = found.names(*(assignments or ()))
+        for name in filter(found.has_rubric, names):
+            found.assignment(name)  # a mistake in it is told before anything slow is loaded
         if colab_base:
             colab.check_base(colab_base, len(names))
         for name in filter(found.has_rubric, names):
@@ -127,6 +129,8 @@ def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Pat
     with errors_as_exit_codes(lang):
         found = course_at(course)
         names = found.names(*(assignments or ()))
+        for name in filter(found.has_rubric, names):
+            found.assignment(name)  # a mistake in it is told before anything slow is loaded
         for name in filter(found.has_rubric, names):
             found.assignment(name)  # a mistake in it is found before nbgrader is loaded
         with waiting(text("loading nbgrader"), choose(lang)):

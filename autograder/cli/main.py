@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autograder.base.errors import UsageError
-from autograder.cli import gradebook, lms, starting
+from autograder.cli import gradebook, lms, serve, starting
 from autograder.cli import report as class_report
 from autograder.cli.check import check
 from autograder.cli.engines import (
@@ -390,7 +390,7 @@ _COMMANDS = {
         *(gradebook.feedback, lms.export, gradebook.regrade, gradebook.extend),
     ),
     "Authors": (audit,),
-    "Everyone": (demo, doctor),
+    "Everyone": (serve.serve, demo, doctor),
 }
 """The panels of ``--help``, with their commands in the order in which a term needs them."""
 

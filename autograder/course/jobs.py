@@ -35,6 +35,7 @@ class Job:
         problems: what was odd about finding it.
         exercise: judge the criteria of this exercise only; all of them by default.
         keys: judge it once more with each of these course keys, without looking for causes.
+        visible_only: judge by the criteria that students have.
     """
 
     student: str
@@ -44,6 +45,7 @@ class Job:
     problems: tuple[Problem, ...] = ()
     exercise: str | None = None
     keys: tuple[bytes, ...] = ()
+    visible_only: bool = False
 
     def as_message(self) -> dict[str, Any]:
         """Return the job as plain values, for the process that grades it."""
@@ -55,6 +57,7 @@ class Job:
             "problems": [problem.model_dump() for problem in self.problems],
             "exercise": self.exercise,
             "keys": [key.hex() for key in self.keys],
+            "visible_only": self.visible_only,
         }
 
     @classmethod
@@ -68,6 +71,7 @@ class Job:
             tuple(Problem(**problem) for problem in message["problems"]),
             message["exercise"],
             tuple(bytes.fromhex(key) for key in message["keys"]),
+            message["visible_only"],
         )
 
 

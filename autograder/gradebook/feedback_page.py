@@ -13,15 +13,8 @@ from autograder.base.i18n import Language, Text, text
 from autograder.report.condensed import condense
 from autograder.report.tables import points
 from autograder.report.templates import render as render_template
-from autograder.report.terminal import MARKS, paragraphs
+from autograder.report.terminal import MARKS, OUTCOMES, paragraphs
 from autograder.results.grade_report import ExerciseResult, Problem
-
-_OUTCOMES = {
-    "passed": text("passed"),
-    "failed": text("failed"),
-    "skipped": text("not tried, because what it builds on failed"),
-    "error": text("could not be judged"),
-}
 
 
 @dataclass(frozen=True)
@@ -100,7 +93,7 @@ def render(feedback: Feedback, language: Language) -> str:
         "gradebook/templates/feedback.html",
         feedback=feedback,
         language=language,
-        outcomes=_OUTCOMES,
+        outcomes=OUTCOMES,
         marks=MARKS,
         paragraphs=paragraphs,
         condense=condense,

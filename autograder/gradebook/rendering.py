@@ -8,13 +8,9 @@ rights of the instructor who grades it. ``nbgrader_config.py`` names this module
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from html import unescape
 from typing import TYPE_CHECKING, Any, cast
 
-import bleach
-from bleach.css_sanitizer import CSSSanitizer
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import escape
@@ -31,98 +27,17 @@ from autograder.gradebook.autograded import MARK
 from autograder.gradebook.nbgrader_course import rubric_of
 from autograder.gradebook.plain_feedback import without_hidden_tests
 from autograder.report.html import preformatted
+from autograder.report.markup import clean, is_deep
 
 if TYPE_CHECKING:
     from nbgrader.converters import GenerateFeedback
 
-_TAGS = frozenset(
-    (
-        *("a", "abbr", "b", "blockquote", "br", "center", "code", "dd", "del", "details", "div", "dl", "dt", "em"),
-        *("font", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "kbd", "li", "ol", "p", "pre", "s", "small"),
-        *("span", "strong", "sub", "summary", "sup", "table", "tbody", "td", "th", "thead", "tr", "u", "ul"),
-    )
-)
-_ATTRIBUTES = {
-    "*": {"style", "title", "align"},
-    "a": {"href"},
-    "font": {"color"},
-    "img": {"src", "alt", "width", "height"},
-    "td": {"colspan", "rowspan"},
-    "th": {"colspan", "rowspan"},
-}
-_STYLES = (
-    *("background-color", "border-collapse", "border-top", "color", "font-size", "font-weight", "margin-top"),
-    *("max-width", "opacity", "padding", "text-align", "vertical-align", "white-space", "width"),
-)
-_SCHEMES = ("http", "https", "mailto")
-_PROTOCOLS = (*_SCHEMES, "data")
-_NUMBERS = ("width", "height", "colspan", "rowspan")
-_NUMBER = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3})?(?:%|px)?", re.ASCII)
-_IMAGE = re.compile(r"data:image/[a-z0-9.+-]+[;,]", re.IGNORECASE)
-_IGNORED = re.compile(r"[\x00-\x20\x7f-\xa0\u200b\ufeff\ufffd\s]+")
-_MAX_DECODED = 8
 _MAX_MARKDOWN = 50_000
 """Longer Markdown is shown as it was written: some takes the square of its length, and nobody else is served then."""
 _PICTURE = re.compile(r"[A-Za-z0-9+/=]{200,}")
-_MAX_DEPTH = 500
-"""So many tags may be open at once: the time to clean them is the square of their number."""
-_TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)", re.IGNORECASE)
-_EMPTY = {"br", "hr", "img", "input", "wbr", "col"}
 _MAX_SIZE = 10_000
 _OTHERS = {"nbgrader": dict, "magics_language": str}
 """What the gradebook and nbconvert have put into a cell's metadata by then: the fields to fill in, how to colour."""
-_HIGHLIGHTED = ("div", "span")
-"""Pygments marks by class what to colour. No other tag may have a class, since the pages' scripts go by them."""
-
-
-def clean(markup: str) -> str:
-    """Return markup that shows but cannot act; other tags become text, so that a person sees what was tried."""
-    if _is_deep(markup):
-        return preformatted(markup)
-    styles = CSSSanitizer(allowed_css_properties=_STYLES)
-    return str(bleach.clean(markup, _TAGS, _is_allowed, _PROTOCOLS, css_sanitizer=styles))
-
-
-def _is_deep(markup: str) -> bool:
-    """Return whether more tags are open at some place than anybody needs."""
-    depth, opened = 0, Counter[str]()
-    for ends, name in _TAG.findall(markup):
-        tag = name.lower()
-        if ends and opened[tag]:
-            opened[tag] -= 1
-            depth -= 1
-        elif not ends and tag not in _EMPTY:
-            opened[tag] += 1
-            depth += 1
-        if depth > _MAX_DEPTH:
-            return True
-    return False
-
-
-def _is_allowed(tag: str, name: str, value: str) -> bool:
-    value = _decoded(value)
-    if name in ("href", "src") and (scheme := _scheme(value)) not in ("", *_SCHEMES):
-        return tag == "img" and scheme == "data" and _IMAGE.match(value) is not None
-    if name in _NUMBERS:
-        return name in _ATTRIBUTES.get(tag, ()) and _NUMBER.fullmatch(value) is not None
-    if name == "class":
-        return tag in _HIGHLIGHTED and (value == "highlight" or len(value) <= 2)
-    return name in _ATTRIBUTES["*"] or name in _ATTRIBUTES.get(tag, ())
-
-
-def _decoded(value: str) -> str:
-    """Return an attribute's value as a browser reads it: bleach hands it over with its entities."""
-    for _ in range(_MAX_DECODED):
-        if (decoded := unescape(value)) == value:
-            break
-        value = decoded
-    return value
-
-
-def _scheme(address: str) -> str:
-    """Return the scheme of an address, which browsers find past blanks and control characters; empty without one."""
-    first, colon, _ = _IGNORED.sub("", address).partition(":")
-    return first.lower() if colon and not re.search("[/?#]", first) else ""
 
 
 @pass_context
@@ -134,7 +49,7 @@ def markdown(context: Context, source: str) -> str:
     renderer = IPythonRenderer(escape=False, attachments=attachments, exclude_anchor_links=True)
     try:
         markup = MarkdownWithMath(renderer=renderer).render(source)
-        return preformatted(source) if _is_deep(markup) else clean(markup)
+        return preformatted(source) if is_deep(markup) else clean(markup)
     except Exception:  # noqa: BLE001 -- a missing picture, a thousand brackets: the words must stay readable
         return preformatted(source)
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
+import queue
 import selectors
 import socket
 import sys
@@ -151,6 +153,34 @@ class SessionProcess:
         self.sock.close()
 
 
+class Inbox:
+    """Brings submissions to an engine that is at work; any thread may put some in."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._signal = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self.is_closed = False
+
+    def fileno(self) -> int:
+        """Return what becomes readable when there is something to take."""
+        return self._signal
+
+    def put(self, job: Job) -> None:
+        """Hand in a submission."""
+        self._jobs.put(job)
+        os.eventfd_write(self._signal, 1)
+
+    def close(self) -> None:
+        """Say that nothing more will come."""
+        self.is_closed = True
+        os.eventfd_write(self._signal, 1)
+
+    def take(self) -> list[Job]:
+        """Return what has come since."""
+        os.eventfd_read(self._signal)
+        return [self._jobs.get() for _ in range(self._jobs.qsize())]
+
+
 class Engine:
     """Grades submissions of one assignment; a context manager.
 
@@ -201,25 +231,40 @@ class Engine:
         self._server.close()
         self._selector.close()
 
-    def reports(self) -> Iterator[GradeReport]:
-        """Yield the reports in the order in which they are done."""
-        while self._waiting or any(session.job for session in self._sessions):
-            soonest = min(session.deadline for session in self._sessions)
-            for event, _ in self._selector.select(max(0.0, soonest - time.monotonic())):
-                if event.data in self._sessions:  # it may have gone with its server meanwhile
+    def reports(self, inbox: Inbox | None = None) -> Iterator[GradeReport]:
+        """Yield the reports in the order in which they are done.
+
+        Args:
+            inbox: brings more submissions while others are being graded; once it is closed there are no more reports.
+        """
+        if inbox is not None:
+            self._selector.register(inbox, selectors.EVENT_READ, inbox)
+        while not inbox.is_closed if inbox is not None else self._is_at_work():
+            for event, _ in self._selector.select(self._patience()):
+                if event.data is inbox and inbox is not None:
+                    self.add(inbox.take())
+                elif event.data in self._sessions:  # it may have gone with its server meanwhile
                     yield from self._hear(event.data)
             for session in [s for s in self._sessions if s.deadline < time.monotonic()]:
                 if session in self._sessions:
                     yield from self._lost(session, text("grading it took too long"))
 
     def add(self, jobs: Iterable[Job]) -> None:
-        """Add submissions, once `reports` is exhausted."""
+        """Add submissions, in the thread that takes the reports."""
         self._waiting.extend(jobs)
-        while len(self._sessions) < self._count:
+        while self._waiting and len(self._sessions) < self._count:
             self._replace_session()
         for session in self._sessions:
-            if session.is_ready and self._waiting:
+            if session.is_ready and session.job is None and self._waiting:
                 self._begin(session)
+
+    def _is_at_work(self) -> bool:
+        return bool(self._waiting) or any(session.job for session in self._sessions)
+
+    def _patience(self) -> float | None:
+        """Return how long to wait for a message; None where no session has a deadline."""
+        soonest = min((session.deadline for session in self._sessions), default=math.inf)
+        return None if math.isinf(soonest) else max(0.0, soonest - time.monotonic())
 
     def _begin(self, session: SessionProcess) -> None:
         job = self._waiting.popleft() if self._waiting else None

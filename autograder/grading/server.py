@@ -147,7 +147,7 @@ class Session:
         """Judge one submission and return its report."""
         reason = job.reason
         started = time.perf_counter()
-        self._judge.exercise = job.exercise
+        self._judge.exercise, self._judge.visible_only = job.exercise, job.visible_only
         if job.path is not None and reason is None:
             try:
                 submission = submissions.read(job.path)

@@ -18,6 +18,13 @@ from autograder.results.cases import requirements
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport, Problem
 
 MARKS = {"passed": "✓", "failed": "✗", "error": "!", "skipped": "–"}
+OUTCOMES = {
+    "passed": text("passed"),
+    "failed": text("failed"),
+    "skipped": text("not tried, because what it builds on failed"),
+    "error": text("could not be judged"),
+}
+"""The outcomes in words."""
 _SYNTAX = re.compile(r"(?:Syntax|Indentation|Tab)Error\b")
 _TOTAL_WIDTH = 5
 _PROBLEMS_WIDTH = 40

@@ -36,6 +36,8 @@ class Judge:
 
     def __init__(self, assignment: Assignment, key: bytes, *, exercise: str | None = None) -> None:
         self.assignment, self.key, self.exercise = assignment, key, exercise
+        self.visible_only = False
+        """Judge by the criteria that students have; may be changed between submissions."""
         self.known: list[Criterion] = []
         """Every criterion that was collected."""
         self.results: dict[str, CriterionResult] = {}
@@ -62,7 +64,11 @@ class Judge:
     @property
     def criteria(self) -> list[Criterion]:
         """The criteria to judge now."""
-        return [judged for judged in self.known if self.exercise in (None, judged.exercise)]
+        return [judged for judged in self.known if self.asks_for(judged)]
+
+    def asks_for(self, judged: Criterion) -> bool:
+        """Is this one of the criteria to judge now?"""
+        return self.exercise in (None, judged.exercise) and (judged.visible or not self.visible_only)
 
     @cached_property
     def source(self) -> Submission:

@@ -59,7 +59,7 @@ class Observed:
         exercise: its name.
         tried: the criteria that were tried, those that failed first: they tell mutants apart soonest.
         failed: the ids of those that failed, in the order of the rubric, and not only by the order of parameters.
-        not_passed: these, and those that were not tried.
+        not_passed: these, and those that were not tried, such as hidden ones while only visible ones are judged.
         findings: what the criteria found.
         probe: what the probe of the exercise found, where there is one.
         certain: those of them whose exception leaves no doubt about its cause; no mutant has to explain them.
@@ -145,7 +145,8 @@ class KnownMistakes:
             return None
         probe = self._judge.probed.get(exercise)
         tried.sort(key=lambda c: results[c.id].outcome == "passed")
-        not_passed = tuple(c.id for c in criteria if results[c.id].outcome != "passed")
+        known = [c for c in self._judge.known if c.exercise == exercise]
+        not_passed = tuple(c.id for c in known if c.id not in results or results[c.id].outcome != "passed")
         broken = {c.exercise for c in self._judge.criteria if results[c.id].outcome != "passed"}
         is_alone = len(broken) <= MAX_BROKEN
         certain = frozenset(i for i in failed if is_of_an_exception(results[i].diagnosis))

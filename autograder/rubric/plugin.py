@@ -289,7 +289,7 @@ def run_criteria(session: pytest.Session) -> None:
 
 def _is_asked_for(judge: Judge, item: pytest.Item) -> bool:
     judged = criterion_of(item)
-    return judged is None or judge.exercise in (None, judged.exercise)
+    return judged is None or judge.asks_for(judged)
 
 
 def _is_plain(judge: Judge, item: pytest.Item) -> bool:

@@ -97,7 +97,7 @@ def test_json_is_one_document_and_nothing_else(course, graded):
 def test_the_table_speaks_chinese(course, graded):
     printed, notes = autograder("grade", "--lang", "zh", cwd=course.root)
     assert "已评 2 份，无法读取 1 份" in printed and "报告：results.jsonl" in printed
-    assert "essay：没有 assignment.yaml" in notes and "未写成绩册" in notes
+    assert "essay：没有评分标准" in notes and "未写成绩册" in notes
 
 
 def test_a_narrow_terminal_gets_the_problems_below(course, graded):
@@ -254,11 +254,14 @@ def test_check_takes_the_folder_that_holds_the_notebook(course, tmp_path):
     assert f"{folder / 'tiny.ipynb'}: there is no such file; your notebook must have this name" in errors
     (folder / "assignment.yaml").unlink()
     _, errors = autograder("check", folder, "--lang", "en", cwd=tmp_path, code=2)
-    assert f"{folder}: no assignment.yaml here or above" in errors
-    for name in ("one.ipynb", "two.ipynb"):
-        (folder / name).write_text(json.dumps(tiny.answers()))
+    assert f"{folder}: what a check needs is neither in the notebook's first code cell nor in files beside it" in errors
+    shutil.copy(folder / "mine.ipynb", folder / "other.ipynb")
     _, errors = autograder("check", folder, "--lang", "en", cwd=tmp_path, code=2)
-    assert f"{folder}: holds several notebooks; name the one you mean: one.ipynb, two.ipynb" in errors
+    assert f"{folder}: holds several notebooks; name the one you mean: mine.ipynb, other.ipynb" in errors
+    for file in folder.glob("*.ipynb"):
+        file.unlink()
+    _, errors = autograder("check", folder, "--lang", "en", cwd=tmp_path, code=2)
+    assert f"{folder}: no assignment.yaml here or above; name your notebook" in errors
 
 
 def test_check_of_an_unreadable_file_says_why_and_exits_with_1(course, tmp_path):

@@ -5,13 +5,11 @@ import os
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import nbgrader_course as course_of
+import postgres_server
 import pytest
 import tiny_course as tiny
 from nbgrader.api import Gradebook
@@ -478,30 +476,8 @@ def test_killed_in_the_middle_and_started_again_gives_the_same_gradebook(graded,
 
 @pytest.fixture(scope="module")
 def postgres():
-    """The address of a database on a PostgreSQL server of our own, which refuses to be root's."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not found:
-        pytest.skip("PostgreSQL is not installed")
-    user = "postgres" if os.geteuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="autograder-postgres-"))
-    if user:
-        shutil.chown(folder, user)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-
-    def run(*command):
-        subprocess.run(
-            [found[-1] / command[0], *command[1:]], user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL
-        )
-
-    run("initdb", "-D", folder / "data", "-A", "trust", "-U", "grader", "--no-sync")
-    options = f"-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -p {port}"
-    run("pg_ctl", "-D", folder / "data", "-o", options, "-l", folder / "log", "-w", "start")
-    try:
-        yield f"postgresql+psycopg://grader@127.0.0.1:{port}/postgres"
-    finally:
-        run("pg_ctl", "-D", folder / "data", "-m", "immediate", "stop")
-        shutil.rmtree(folder)
+    with postgres_server.running() as address:
+        yield address
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -90,17 +90,21 @@ class Browser:
         profile: a folder for its profile and its cache.
         address: the server's address.
         log: the server's log file.
+        first: the page to begin with; a Jupyter server's cookie says who we are from then on.
+        switches: more switches for Chromium.
     """
 
-    def __init__(self, profile: Path, address: str, log: Path) -> None:
+    def __init__(
+        self, profile: Path, address: str, log: Path, *, first: str = f"api?token={TOKEN}", switches: Iterable[str] = ()
+    ) -> None:
         options = webdriver.ChromeOptions()
         options.binary_location = CHROMIUM or ""
-        for switch in ("headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-component-update", "disable-sync", "window-size=1400,1600", f"user-data-dir={profile}"):  # fmt: skip
+        for switch in ("headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-component-update", "disable-sync", "window-size=1400,1600", f"user-data-dir={profile}", *switches):  # fmt: skip
             options.add_argument(f"--{switch}")
         self._address, self._log = address, log
         self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
         self.driver.set_page_load_timeout(PATIENCE_S)
-        self.open(f"api?token={TOKEN}")  # from here on a cookie says who we are
+        self.open(first)
 
     def close(self) -> None:
         self.driver.quit()

@@ -121,7 +121,7 @@ def test_in_a_terminal_by_keys_and_saves(mine):
     whole = mine.read_bytes()
     mine.write_bytes(b"")  # as an editor that writes in place begins
     mine.write_bytes(whole[:100])
-    see("mine.ipynb is not a notebook")
+    see("mine.ipynb breaks off in line 1")
     see("h: next hint")
     mine.write_bytes(whole)
     see("5/5")

@@ -1,0 +1,150 @@
+"""Engines that stay warm: a submission is judged as soon as a session is free, without a start of its own.
+
+A thread keeps each engine and takes its reports. Other threads hand submissions in and get a future for each report. An
+engine whose assignment has changed on disk is replaced before it judges again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future
+from dataclasses import replace
+
+from autograder.base.errors import AutograderError, SandboxError
+from autograder.base.i18n import text
+from autograder.course.course import Assignment
+from autograder.course.jobs import Job
+from autograder.grading.engine import Engine, Inbox
+from autograder.results.grade_report import GradeReport
+
+Report = Future[GradeReport]
+
+
+class WarmEngine:
+    """An engine for one assignment, kept by a thread of its own.
+
+    Args:
+        assignment: the folder in ``solutions/``.
+        key: seeds all random inputs.
+        sessions: how many submissions are judged at once.
+        confined: whether the kernel confines students' code.
+    """
+
+    def __init__(self, assignment: Assignment, key: bytes, *, sessions: int, confined: bool) -> None:
+        self._assignment, self._key = assignment, key
+        self._sessions, self._confined = sessions, confined
+        self._inbox = Inbox()
+        self._numbers = itertools.count()
+        self._open: dict[str, tuple[Job, Report]] = {}
+        self._lock = threading.Lock()
+        self._failure: AutograderError | None = None
+        self._thread = threading.Thread(target=self._run, name=f"engine of {assignment.name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being judged."""
+        return not self._open
+
+    def judge(self, job: Job) -> Report:
+        """Hand in a submission and return its report to come; it raises what the engine raises."""
+        report = Report()
+        with self._lock:
+            if self._failure is not None:
+                report.set_exception(self._failure)
+                return report
+            ticket = str(next(self._numbers))  # the engine counts deaths by student, and one may hand in often
+            self._open[ticket] = (job, report)
+        self._inbox.put(replace(job, student=ticket))
+        return report
+
+    def close(self) -> None:
+        """End the engine; what it has not judged raises."""
+        self._inbox.close()
+        self._thread.join()
+
+    def _run(self) -> None:
+        failure: AutograderError = SandboxError(text("the engine was closed before it had judged this"))
+        try:
+            with Engine((), self._assignment, self._key, sessions=self._sessions, confined=self._confined) as engine:
+                for report in engine.reports(self._inbox):
+                    self._hand_out(report)
+        except AutograderError as error:
+            failure = error
+        finally:
+            self._give_up(failure)
+
+    def _hand_out(self, report: GradeReport) -> None:
+        with self._lock:
+            job, future = self._open.pop(report.student)
+        future.set_result(report.model_copy(update={"student": job.student}))
+
+    def _give_up(self, failure: AutograderError) -> None:
+        with self._lock:
+            self._failure = failure
+            left, self._open = list(self._open.values()), {}
+        for _, future in left:
+            future.set_exception(failure)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it judges nothing any more."""
+        return self._failure is not None
+
+
+class WarmEngines:
+    """The warm engines of a course, one per assignment; those unused for longest end first.
+
+    Args:
+        key: seeds all random inputs.
+        sessions: how many submissions of one assignment are judged at once.
+        most: how many engines there are at once, beyond those that are busy.
+        confined: whether the kernel confines students' code.
+    """
+
+    def __init__(self, key: bytes, *, sessions: int, most: int, confined: bool) -> None:
+        self._key, self._sessions, self._most, self._confined = key, sessions, most, confined
+        self._engines: OrderedDict[tuple[str, str], WarmEngine] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def judge(self, assignment: Assignment, job: Job) -> Report:
+        """Judge a submission by the assignment as it is on disk now."""
+        known_as = (assignment.name, assignment.sha256())
+        with self._lock:  # so that nobody ends the engine as an idle one meanwhile
+            ended = self._warm(assignment, known_as)
+            report = self._engines[known_as].judge(job)
+        for other in ended:
+            other.close()
+        return report
+
+    def warm(self, assignment: Assignment) -> None:
+        """Start the engine of an assignment, if there is none yet."""
+        with self._lock:
+            ended = self._warm(assignment, (assignment.name, assignment.sha256()))
+        for other in ended:
+            other.close()
+
+    def _warm(self, assignment: Assignment, known_as: tuple[str, str]) -> list[WarmEngine]:
+        """Have an engine that works, as the one used last; return those that are to be ended for it."""
+        engine = self._engines.pop(known_as, None)
+        if engine is None or engine.has_failed:
+            engine = WarmEngine(assignment, self._key, sessions=self._sessions, confined=self._confined)
+        self._engines[known_as] = engine
+        return self._superfluous(known_as)
+
+    def _superfluous(self, wanted: tuple[str, str]) -> list[WarmEngine]:
+        """Take out idle engines: those of an assignment that has changed, and the oldest of too many."""
+        idle = [name for name, engine in self._engines.items() if engine.is_idle and name != wanted]
+        stale = [name for name in idle if name[0] == wanted[0]]
+        too_many = max(0, len(self._engines) - len(stale) - self._most)
+        oldest = [name for name in idle if name not in stale][:too_many]
+        return [self._engines.pop(name) for name in (*stale, *oldest)]
+
+    def close(self) -> None:
+        """End them all."""
+        with self._lock:
+            engines, self._engines = list(self._engines.values()), OrderedDict()
+        for engine in engines:
+            engine.close()

@@ -1,0 +1,155 @@
+"""The application: which path leads to which page, and whom it lets in."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+import autograder.report
+from autograder.base.errors import AutograderError
+from autograder.base.i18n import Text, text
+from autograder.web import policies
+from autograder.web.limits import MAX_UPLOAD_BYTES
+from autograder.web.pages import account, instructor, student
+from autograder.web.policies import Access
+from autograder.web.protection import Protection
+from autograder.web.site import Site
+from autograder.web.visit import Refused, Visit, in_thread
+
+Page = Callable[[Visit], Response | Awaitable[Response]]
+
+ROUTES: tuple[tuple[str, str, Access, Page], ...] = (
+    ("GET", "/sign-in", Access.EVERYBODY, account.sign_in_form),
+    ("POST", "/sign-in", Access.EVERYBODY, account.sign_in),
+    ("POST", "/sign-out", Access.EVERYBODY, account.sign_out),
+    ("GET", "/join/{token}", Access.EVERYBODY, account.join_form),
+    ("POST", "/join/{token}", Access.EVERYBODY, account.join),
+    ("GET", "/link/{token}", Access.EVERYBODY, account.link_form),
+    ("POST", "/link/{token}", Access.EVERYBODY, account.use_link),
+    ("POST", "/language", Access.EVERYBODY, account.choose_language),
+    ("GET", "/account", Access.MEMBERS, account.account),
+    ("POST", "/account", Access.MEMBERS, account.change_account),
+    ("GET", "/", Access.MEMBERS, student.home),
+    ("GET", "/assignments/{name}", Access.MEMBERS, student.assignment),
+    ("POST", "/assignments/{name}", Access.MEMBERS, student.save),
+    ("POST", "/assignments/{name}/check", Access.MEMBERS, student.check),
+    ("POST", "/assignments/{name}/hand-in", Access.MEMBERS, student.hand_in),
+    ("POST", "/assignments/{name}/upload", Access.MEMBERS, student.upload),
+    ("GET", "/assignments/{name}/notebook", Access.MEMBERS, student.download),
+    ("GET", "/submissions/{number:int}", Access.MEMBERS, student.submission),
+    ("GET", "/submissions/{number:int}/file", Access.MEMBERS, student.submitted_file),
+    ("GET", "/submissions/{number:int}/events", Access.MEMBERS, student.events),
+    ("GET", "/class", Access.INSTRUCTORS, instructor.course),
+    ("POST", "/class/offerings", Access.INSTRUCTORS, instructor.publish),
+    ("POST", "/class/join-link", Access.INSTRUCTORS, instructor.open_or_close_link),
+    ("POST", "/class/people/{number:int}/link", Access.INSTRUCTORS, instructor.personal_link),
+)
+"""Every page: method, path, whom it lets in, and the function that answers."""
+
+_STATIC = Path(__file__).parent / "static"
+_STYLE = Path(autograder.report.__file__).parent / "style.css"
+
+
+def build(site: Site, *, grades: bool = True) -> Starlette:
+    """Return the application of a site.
+
+    Args:
+        site: what its pages share; closed when the application ends.
+        grades: whether this server grades what is handed in.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        site.bell.begin()
+        if grades:
+            site.grader.start()
+        yield
+        await in_thread(site.close)
+
+    app = Starlette(
+        routes=[*(_route(*entry) for entry in ROUTES), *_static()],
+        middleware=[Middleware(Protection, max_bytes=MAX_UPLOAD_BYTES, public_url=site.public_url)],
+        exception_handlers={HTTPException: _http_error, Exception: _server_error},
+        lifespan=lifespan,
+    )
+    app.state.site = site
+    return app
+
+
+def _static() -> list[BaseRoute]:
+    def style(_: Request) -> Response:
+        return FileResponse(_STYLE, headers={"cache-control": "no-cache"})
+
+    return [Route("/static/report.css", style), Mount("/static", StaticFiles(directory=_STATIC))]
+
+
+def _route(method: str, path: str, access: Access, page: Page) -> Route:
+    async def endpoint(request: Request) -> Response:
+        try:
+            visit = await Visit.begin(request)
+        except Refused as refused:
+            return await _refused_before_a_visit(request, refused.status, refused.words)
+        try:
+            return await _answer(visit, access, page)
+        finally:
+            await visit.form.close()
+
+    return Route(path, endpoint, methods=[method])
+
+
+async def _answer(visit: Visit, access: Access, page: Page) -> Response:
+    if not policies.may_enter(access, visit.viewer):
+        return await in_thread(_turn_away, visit)
+    try:
+        answer = page(visit) if inspect.iscoroutinefunction(page) else await in_thread(page, visit)
+        return answer if isinstance(answer, Response) else await answer
+    except Refused as refused:
+        return await in_thread(_refusal, visit, refused.status, refused.words)
+    except AutograderError as error:
+        print(f"autograder: {visit.request.url.path}: {error}", file=sys.stderr, flush=True)
+        words = text("this does not work at the moment; your instructor can see the reason")
+        return await in_thread(_refusal, visit, 503, words)
+
+
+def _turn_away(visit: Visit) -> Response:
+    """Send those who are not signed in to the form, others away."""
+    if visit.person is None and visit.request.method == "GET" and not visit.is_program:
+        following = quote(visit.request.url.path.removeprefix(visit.at("")), safe="/")
+        return RedirectResponse(f"{visit.at('/sign-in')}?next={following}", 303)
+    status = 401 if visit.person is None else 403
+    return _refusal(visit, status, text("this page is not for you") if visit.person else text("sign in first"))
+
+
+def _refusal(visit: Visit, status: int, words: Text) -> Response:
+    if visit.is_program or "as" in visit.request.query_params:
+        return JSONResponse({"error": words.get(visit.language)}, status)
+    return visit.page("refusal.html", status, words=words)
+
+
+async def _refused_before_a_visit(request: Request, status: int, words: Text) -> Response:
+    request.scope["method"] = "GET"  # the page with the reason has forms of its own, but reads none
+    return await in_thread(_refusal, await Visit.begin(request), status, words)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    words = text("there is no such page") if error.status_code == 404 else text("this request cannot be read")
+    return await _refused_before_a_visit(request, error.status_code, words)
+
+
+async def _server_error(request: Request, error: Exception) -> Response:
+    """Say that it is our fault; the server's log has the traceback."""
+    words = text("something went wrong on our side; what was saved is saved")
+    return await _refused_before_a_visit(request, 500, words)

@@ -1,0 +1,1 @@
+"""What the server knows, in one database: tables, migrations, and a module of functions per concern."""

@@ -1,0 +1,155 @@
+"""Opens the database: SQLite in a file of the course by default, PostgreSQL by its address.
+
+Its tables are brought to the present version when it is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import text as sql
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from autograder.base.errors import UsageError
+from autograder.base.i18n import Text, same, text
+from autograder.web.data.models import Base
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_BUSY_S = 30
+_MIGRATION_LOCK = 0x6175746F  # "auto", for PostgreSQL's advisory locks
+_WRITES = "autograder_writes"
+
+
+class Database:
+    """The database of one course.
+
+    Args:
+        address: as SQLAlchemy writes it.
+
+    Raises:
+        UsageError: it cannot be reached, or is none that we can use.
+    """
+
+    def __init__(self, address: str) -> None:
+        try:
+            self._url = make_url(address)
+            self._engine = _engine(self._url)
+            self._migrate()
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+            words = text(
+                "the database's address cannot be used ({reason}); write sqlite:////folder/file.db or "
+                "postgresql+psycopg://user@host/database",
+                reason=_reason(error),
+            )
+            raise UsageError(words) from error
+        except SQLAlchemyError as error:
+            words = text(
+                "the database {address} cannot be used: {reason}; start its server, or name another with --database",
+                address=self.shown,
+                reason=_reason(error),
+            )
+            raise UsageError(words) from error
+
+    @classmethod
+    def of_course(cls, root: Path) -> Database:
+        """Open the file in the course's folder.
+
+        Raises:
+            UsageError: it cannot be written.
+        """
+        file = root / ".autograder" / "web.db"
+        try:
+            file.parent.mkdir(exist_ok=True)
+            file.touch(mode=0o600)  # for the course's owner alone, and so are the files that SQLite puts beside it
+        except OSError as error:
+            raise UsageError(text("{path}: cannot be written: {reason}", path=file, reason=error.strerror)) from error
+        return cls(f"sqlite:///{file}")
+
+    @property
+    def shown(self) -> str:
+        """The address without its password."""
+        return self._url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a session that looks at things as they are at one moment."""
+        with Session(self._engine) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a session that changes things: all of it is on disk afterwards, or nothing after an exception."""
+        engine = self._engine.execution_options(**{_WRITES: True})
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _migrate(self) -> None:
+        with self._engine.execution_options(**{_WRITES: True}).begin() as connection:
+            if connection.dialect.name == "postgresql":  # several servers may start at once
+                connection.execute(sql("select pg_advisory_xact_lock(:number)"), {"number": _MIGRATION_LOCK})
+            migrate(connection)
+
+
+def upsert(session: Session, table: type[Base], keys: Mapping[str, object], values: Mapping[str, object]) -> None:
+    """Add a row, or change the values of the one with these keys; two writers at once do not fail."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    row = insert(table).values(**keys, **values)
+    if values:
+        session.execute(row.on_conflict_do_update(index_elements=list(keys), set_=values))
+    else:
+        session.execute(row.on_conflict_do_nothing(index_elements=list(keys)))
+
+
+def migrate(connection: Connection, to: str = "head") -> None:
+    """Bring a database to a revision of its tables, inside the connection's transaction."""
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory(str(_MIGRATIONS), version_locations=[str(_MIGRATIONS)])
+
+    def steps(revision: Any, _: MigrationContext) -> Any:
+        return scripts._upgrade_revs(to, revision)
+
+    context = MigrationContext.configure(connection, opts={"fn": steps, "script": scripts})
+    with Operations.context(context):
+        context.run_migrations()
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": _BUSY_S, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # SQLAlchemy begins transactions, not Python's module
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # a reader that becomes a writer later would fail if another has written meanwhile
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _reason(error: BaseException) -> Text:
+    cause = getattr(error, "orig", None) or error
+    return same((str(cause) or type(cause).__name__).strip().splitlines()[0][:300])

@@ -1,0 +1,21 @@
+"""What happened: who did what, for the event log. Rows are only ever added."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+
+from autograder.web.data.models import Event
+
+
+def record(session: Session, kind: str, about: str = "", *, person_id: int | None = None) -> None:
+    """Add an event.
+
+    Args:
+        session: a writing one; the event is kept if what it reports is.
+        kind: a word for programs, such as ``joined``.
+        about: what it was done to.
+        person_id: who did it; None for the server itself.
+    """
+    session.add(Event(at=datetime.now(UTC), person_id=person_id, kind=kind, about=about))

@@ -1,0 +1,58 @@
+"""The queue of what has to be graded: a row per submission without a report.
+
+A grader claims a job for some seconds and renews its claim while it works. If it is killed, the claim runs out and
+another grader takes the job; the first report on a submission stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from autograder.web.data.models import Job
+
+LEASE = timedelta(seconds=30)
+
+
+def is_any_free(session: Session) -> bool:
+    """Return whether there is a job that nobody works on."""
+    return bool(session.scalar(select(exists().where(_is_free(datetime.now(UTC))))))
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    return or_(Job.leased_until.is_(None), Job.leased_until < now)
+
+
+def claim(session: Session, grader: str, most: int) -> Sequence[int]:
+    """Claim jobs that nobody works on, oldest first; return the numbers of their submissions.
+
+    Args:
+        session: a writing one.
+        grader: a name that no other process has.
+        most: how many to claim at once.
+    """
+    now = datetime.now(UTC)
+    free = (
+        select(Job.id)
+        .where(_is_free(now))
+        .order_by(Job.id)
+        .limit(most)
+        .with_for_update(skip_locked=True)  # other graders take other jobs instead of waiting; SQLite has one writer
+    )
+    claimed = update(Job).where(Job.id.in_(free)).values(claimed_by=grader, leased_until=now + LEASE)
+    return sorted(session.scalars(claimed.returning(Job.submission_id)))
+
+
+def renew(session: Session, grader: str, submissions: Collection[int]) -> None:
+    """Go on working on submissions that a grader has claimed."""
+    mine = update(Job).where(Job.claimed_by == grader, Job.submission_id.in_(submissions))
+    session.execute(mine.values(leased_until=datetime.now(UTC) + LEASE))
+
+
+def release(session: Session, grader: str | None = None) -> None:
+    """Give claims back: a grader's, or everybody's where no other server can be at work."""
+    held = update(Job) if grader is None else update(Job).where(Job.claimed_by == grader)
+    session.execute(held.values(claimed_by=None, leased_until=None))

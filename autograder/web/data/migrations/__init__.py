@@ -1,0 +1,1 @@
+"""How the tables became what they are: a revision per change, in the order of their numbers. None is ever edited."""

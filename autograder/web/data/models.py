@@ -1,0 +1,226 @@
+"""The tables. Times are in UTC; what is an event stays for ever, everything else says how things are now."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Migrations name constraints; both databases must call them the same."""
+
+
+class Moment(TypeDecorator[datetime]):
+    """A time with a zone, whatever the database keeps: SQLite keeps none."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give UTC back."""
+        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Number = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite counts up by itself in columns of type INTEGER only."""
+
+
+class Role(StrEnum):
+    """What somebody is in the course."""
+
+    student = "student"
+    grader = "grader"
+    instructor = "instructor"
+
+
+class FeedbackPolicy(StrEnum):
+    """When students see more of a report than the visible criteria."""
+
+    at_once = "at_once"
+    after_closing = "after_closing"
+
+
+class Base(DeclarativeBase):
+    """What all tables share."""
+
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map = {datetime: Moment, int: Number, str: Text, bytes: LargeBinary}  # noqa: RUF012 -- SQLAlchemy's
+
+
+class Person(Base):
+    """Somebody who can sign in; ``login`` is their folder's name in ``submitted/``."""
+
+    __tablename__ = "person"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    login: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    password_hash: Mapped[str | None]
+    token_sha256: Mapped[str | None] = mapped_column(String(64), unique=True)
+    joined_at: Mapped[datetime]
+    enrolment: Mapped[Enrolment | None] = relationship(back_populates="person", lazy="joined")
+
+
+class Enrolment(Base):
+    """A person's role; without one they are not in the course."""
+
+    __tablename__ = "enrolment"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    role: Mapped[str] = mapped_column(String(16))
+    person: Mapped[Person] = relationship(back_populates="enrolment")
+
+
+class Session(Base):
+    """A browser in which somebody is signed in; revoked by removing the row."""
+
+    __tablename__ = "session"
+
+    key_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    begun_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class JoinLink(Base):
+    """The link with which a class joins, until it is closed."""
+
+    __tablename__ = "join_link"
+
+    token: Mapped[str] = mapped_column(String(64), primary_key=True)
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+
+
+class OneTimeLink(Base):
+    """A link that one person may use once: to become instructor (no person yet), or to set a new password."""
+
+    __tablename__ = "one_time_link"
+
+    token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class Offering(Base):
+    """An assignment as it is published: when, and by which rules."""
+
+    __tablename__ = "offering"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assignment: Mapped[str] = mapped_column(String(200), unique=True)
+    opens_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    closes_at: Mapped[datetime | None]
+    feedback: Mapped[str] = mapped_column(String(16), default=FeedbackPolicy.at_once)
+    attempts: Mapped[int | None]
+    cool_down_s: Mapped[int] = mapped_column(default=0)
+
+
+class Extension(Base):
+    """One person's later dates."""
+
+    __tablename__ = "extension"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    offering_id: Mapped[int] = mapped_column(ForeignKey("offering.id"), primary_key=True)
+    due_at: Mapped[datetime]
+
+
+class Draft(Base):
+    """What somebody has written into one cell, as of the last time it was saved."""
+
+    __tablename__ = "draft"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    offering_id: Mapped[int] = mapped_column(ForeignKey("offering.id"), primary_key=True)
+    cell: Mapped[str] = mapped_column(String(200), primary_key=True)
+    source: Mapped[str]
+    saved_at: Mapped[datetime]
+
+
+class Content(Base):
+    """The bytes of a file that was handed in; the same bytes are kept once."""
+
+    __tablename__ = "content"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    content: Mapped[bytes]
+
+
+class Submission(Base):
+    """A file that was handed in; its report is another row once there is one."""
+
+    __tablename__ = "submission"
+    __table_args__ = (Index("ix_submission_person_offering", "person_id", "offering_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    offering_id: Mapped[int] = mapped_column(ForeignKey("offering.id"))
+    received_at: Mapped[datetime]
+    file: Mapped[str] = mapped_column(String(200))
+    sha256: Mapped[str] = mapped_column(ForeignKey("content.sha256"))
+    person: Mapped[Person] = relationship()
+    offering: Mapped[Offering] = relationship()
+    report: Mapped[Report | None] = relationship(back_populates="submission")
+
+
+class Report(Base):
+    """What grading gave: a line of ``results.jsonl``, and when the gradebook was written from it."""
+
+    __tablename__ = "report"
+
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), primary_key=True)
+    line: Mapped[str]
+    made_at: Mapped[datetime]
+    written_at: Mapped[datetime | None]
+    submission: Mapped[Submission] = relationship(back_populates="report")
+
+
+class Job(Base):
+    """A submission that waits for a grader, or is with one until its lease ends."""
+
+    __tablename__ = "job"
+    __table_args__ = (UniqueConstraint("submission_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"))
+    claimed_by: Mapped[str | None] = mapped_column(String(100))
+    leased_until: Mapped[datetime | None]
+
+
+class Event(Base):
+    """Something that somebody did; never changed, never removed."""
+
+    __tablename__ = "event"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    kind: Mapped[str] = mapped_column(String(40))
+    about: Mapped[str]

@@ -1,0 +1,200 @@
+"""Grades what was handed in: claims jobs, lets the engine judge, keeps the reports, has the gradebook written.
+
+.. code-block:: text
+
+    job table ──claim──> WarmEngines ──report──> database ──> publishing ──> submitted/, results.jsonl, gradebook
+
+The database says what is still to be done at every step, so a server that is killed anywhere goes on where it was.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from queue import SimpleQueue
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from autograder.base.errors import AutograderError
+from autograder.base.i18n import Text
+from autograder.base.run_folder import RunFolder
+from autograder.course.course import Course
+from autograder.course.jobs import Job
+from autograder.grading.warm import WarmEngines
+from autograder.results.grade_report import GradeReport
+from autograder.web.data import jobs, submissions
+from autograder.web.data.database import Database
+from autograder.web.data.models import Submission
+from autograder.web.publishing import Graded, Publisher
+
+_LOOK_EVERY_S = 1.0
+"""Another server may have put a job into the database, or died with one."""
+_OTHERS_EVERY_S = 30.0
+"""Another server may have died before it has written its reports."""
+_RETRY_S = 5.0
+_BATCH = 20
+_FAILURES = (AutograderError, SQLAlchemyError, OSError)
+"""What may pass: a database that is away for a while, a full disk, a rubric that is being changed."""
+
+
+class Grader:
+    """Grades in threads of its own until it is closed.
+
+    Args:
+        course: the course.
+        database: holds jobs, submissions and reports.
+        on_report: is called with the number of a submission that has a report now, in another thread.
+        sessions: how many submissions are judged at once.
+        confined: whether the kernel confines students' code.
+    """
+
+    def __init__(
+        self, course: Course, database: Database, on_report: Callable[[int], None], *, sessions: int, confined: bool
+    ) -> None:
+        self._course, self._database, self._on_report = course, database, on_report
+        self._engines = WarmEngines(course.key(), sessions=sessions, most=1, confined=confined)
+        self._sessions = sessions
+        self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._folder = RunFolder()
+        self._publisher = Publisher(course.root)
+        self._at_work: set[int] = set()
+        self._noted: set[Text] = set()
+        self._done: SimpleQueue[tuple[int, Future[GradeReport]]] = SimpleQueue()
+        self._work, self._written = threading.Event(), threading.Event()
+        self._is_closed = False
+        self._threads = [threading.Thread(target=self._grade, name="grader", daemon=True),
+                         threading.Thread(target=self._publish, name="publisher", daemon=True)]  # fmt: skip
+
+    def start(self) -> None:
+        """Begin, with what an earlier server has left undone."""
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """Say that there is a new job."""
+        self._work.set()
+
+    def close(self) -> None:
+        """Stop; jobs that are not done go back into the queue."""
+        self._is_closed = True
+        self._work.set()
+        self._written.set()
+        self._publisher.close()
+        self._engines.close()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+        self._folder.close()
+        with self._database.write() as session:
+            jobs.release(session, self._name)
+
+    # -- grading -------------------------------------------------------------------------------------------------------
+
+    def _grade(self) -> None:
+        while not self._is_closed:
+            self._work.wait(_LOOK_EVERY_S)
+            self._work.clear()
+            try:
+                self._keep_reports()
+                self._begin_jobs()
+            except _FAILURES as error:  # what was claimed and not begun is claimed again once the claim has run out
+                _complain(error)
+
+    def _keep_reports(self) -> None:
+        while not self._done.empty():
+            number, future = self._done.get()
+            self._at_work.discard(number)
+            try:
+                report = future.result()
+            except AutograderError as error:  # the claim runs out, and somebody tries again
+                _complain(error)
+                continue
+            with self._database.write() as session:
+                submissions.keep_report(session, number, report)
+            self._on_report(number)
+            self._written.set()
+
+    def _begin_jobs(self) -> None:
+        with self._database.read() as session:
+            if not self._at_work and not jobs.is_any_free(session):
+                return
+        with self._database.write() as session:
+            if self._at_work:
+                jobs.renew(session, self._name, self._at_work)
+            free = 2 * self._sessions - len(self._at_work)
+            claimed = jobs.claim(session, self._name, free) if free > 0 else ()
+        for number in claimed:
+            self._begin(number)
+
+    def _begin(self, number: int) -> None:
+        with self._database.read() as session:
+            submission = submissions.by_id(session, number)
+            assert submission is not None
+            assignment = self._course.assignment(submission.offering.assignment)
+            file = self._file_of(submission, submissions.content(session, submission))
+        report = self._engines.judge(assignment, Job(submission.person.login, assignment.name, file))
+        self._at_work.add(number)
+        report.add_done_callback(lambda done: self._finish(number, file, done))
+
+    def _file_of(self, submission: Submission, content: bytes) -> Path:
+        file = self._folder.path / str(submission.id) / submission.file
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(content)
+        return file
+
+    def _finish(self, number: int, file: Path, report: Future[GradeReport]) -> None:
+        shutil.rmtree(file.parent, ignore_errors=True)
+        self._done.put((number, report))
+        self._work.set()
+
+    # -- the gradebook -------------------------------------------------------------------------------------------------
+
+    def _publish(self) -> None:
+        pause = _LOOK_EVERY_S
+        while not self._is_closed:
+            self._written.wait(pause)
+            self._written.clear()
+            try:
+                while self._publish_some() and not self._is_closed:
+                    pass
+                pause = _OTHERS_EVERY_S
+            except _FAILURES as error:  # such as a journal that `autograder grade` is writing
+                if not self._is_closed:
+                    _complain(error)
+                pause = _RETRY_S
+
+    def _publish_some(self) -> int:
+        """Write some reports to journal and gradebook and return how many; of one student's only the last counts."""
+        with self._database.read() as session:
+            waiting = submissions.unwritten(session, _BATCH)
+            graded = [
+                _graded(s, submissions.content(session, s))
+                for s in waiting
+                if not submissions.is_superseded(session, s)
+            ]
+        if graded:
+            for note in self._publisher.publish(graded):
+                if note not in self._noted:  # such as that there is no gradebook
+                    self._noted.add(note)
+                    _complain(note)
+        if waiting:
+            with self._database.write() as session:
+                submissions.mark_written(session, [submission.id for submission in waiting])
+        return len(waiting)
+
+
+def _graded(submission: Submission, content: bytes) -> Graded:
+    assert submission.report is not None
+    return Graded.of(submission.file, content, submission.received_at, submission.report.line)
+
+
+def _complain(what: Text | Exception) -> None:
+    """Tell the instructor, whose console this is."""
+    print(f"autograder: {what}", file=sys.stderr, flush=True)

@@ -1,0 +1,122 @@
+"""What the instructor does on one screen: publish assignments, open and close the join link, see who joined."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from autograder.base.errors import ConfigError, UsageError
+from autograder.base.i18n import Text, text
+from autograder.course.course import Assignment
+from autograder.web import released
+from autograder.web.data import offerings, people
+from autograder.web.data.models import FeedbackPolicy
+from autograder.web.released import ReleasedNotebook
+from autograder.web.visit import Refused, Visit
+
+_DATES = ("opens_at", "due_at", "closes_at")
+
+
+def course(visit: Visit, problem: Text | None = None, link: tuple[str, str] | None = None) -> Response:
+    """Show the screen.
+
+    Args:
+        visit: the request.
+        problem: what is wrong with what was just entered.
+        link: a personal link just made: whose, and the link.
+    """
+    with visit.site.database.read() as session:
+        published = {offering.assignment: offering for offering in offerings.all_of_them(session)}
+        members = people.everybody(session)
+        token = people.join_link(session)
+    return visit.page(
+        "class.html",
+        200 if problem is None else 400,
+        assignments=[(found, published.get(found.name)) for found in _released(visit)],
+        policies=list(FeedbackPolicy),
+        members=members,
+        join_link=None if token is None else visit.public(f"/join/{token}"),
+        link=link,
+        problem=problem,
+        for_input=lambda moment: "" if moment is None else f"{moment.astimezone(visit.zone):%Y-%m-%dT%H:%M}",
+        zone=str(visit.zone),
+    )
+
+
+def publish(visit: Visit) -> Response:
+    """Publish an assignment, or change its dates and rules."""
+    name = visit.field("assignment")
+    if name not in {found.name for found in _released(visit)}:
+        raise Refused(404, text("there is no such assignment"))
+    try:
+        opens, due, closes = (visit.moment(date) for date in _DATES)
+        if due is not None and closes is not None and due > closes:
+            raise UsageError(text("an assignment cannot close before it is due"))
+        if opens is not None and closes is not None and opens >= closes:
+            raise UsageError(text("an assignment cannot close before it opens"))
+        feedback = FeedbackPolicy(visit.field("feedback"))
+        attempts = _number(visit, "attempts")
+        if feedback is FeedbackPolicy.after_closing and closes is None:
+            raise UsageError(text("say when the assignment closes: until then hidden tests are not shown"))
+    except UsageError as error:
+        return course(visit, error.text)
+    except ValueError:
+        raise Refused(400, text("this form cannot be read")) from None
+    with visit.site.database.write() as session:
+        offerings.publish(
+            session,
+            name,
+            by=visit.member,
+            opens_at=opens,
+            due_at=due,
+            closes_at=closes,
+            feedback=feedback,
+            attempts=attempts,
+            cool_down_s=_number(visit, "cool_down_s") or 0,
+        )
+    return visit.go("/class")
+
+
+def open_or_close_link(visit: Visit) -> Response:
+    """Open the join link, or close it."""
+    with visit.site.database.write() as session:
+        if visit.field("do") == "open":
+            people.open_join_link(session, visit.member)
+        else:
+            people.close_join_link(session, visit.member)
+    return visit.go("/class")
+
+
+def personal_link(visit: Visit) -> Response:
+    """Make a link with which one person sets a new password."""
+    with visit.site.database.write() as session:
+        person = people.by_id(session, visit.request.path_params["number"])
+        if person is None:
+            raise Refused(404, text("there is no such person"))
+        token = people.new_one_time_link(session, person)
+    return course(visit, link=(person.login, visit.public(f"/link/{token}")))
+
+
+def _released(visit: Visit) -> list[Assignment]:
+    """Return the assignments that students can get: those with a rubric whose notebook was released."""
+    found = []
+    for name in visit.site.course.assignments():
+        try:
+            assignment = released.load(visit.site.course.release / name)
+            ReleasedNotebook.of(assignment)
+        except ConfigError:
+            continue
+        found.append(assignment)
+    return found
+
+
+def _number(visit: Visit, name: str) -> int | None:
+    """Return a count in a field; None where it is empty.
+
+    Raises:
+        UsageError: it holds none.
+    """
+    if not (words := visit.field(name).strip()):
+        return None
+    if not (words.isascii() and words.isdecimal() and len(words) < 7):
+        raise UsageError(text("{words} is not a number", words=words))
+    return int(words)

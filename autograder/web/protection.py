@@ -1,0 +1,100 @@
+"""What surrounds every request: headers that bind the browser, a bound on size, and who may ask from elsewhere."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+class Protection:
+    """Middleware around the whole application.
+
+    Args:
+        app: the application.
+        max_bytes: what a request may bring.
+        public_url: the address under which browsers know us; by default what the request says.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int, public_url: str | None = None) -> None:
+        self._app, self._max_bytes = app, max_bytes
+        self._origin = _origin(public_url) if public_url else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_protected(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers[name] = value
+                if "cache-control" not in headers:
+                    headers["cache-control"] = "no-store"
+            await send(message)
+
+        headers = Headers(scope=scope)
+        if scope["method"] not in _SAFE and not self._comes_from_here(scope, headers):
+            await PlainTextResponse("This request comes from another site.", 403)(scope, receive, send_protected)
+        elif not _is_size(headers.get("content-length", "0"), self._max_bytes):
+            await PlainTextResponse("This is too large.", 413)(scope, receive, send_protected)
+        else:
+            await self._app(scope, _bounded(receive, self._max_bytes), send_protected)
+
+    def _comes_from_here(self, scope: Scope, headers: Headers) -> bool:
+        """Return whether a page of ours sent this, or a program with a token, which no page has."""
+        if "authorization" in headers:
+            return True
+        if (site := headers.get("sec-fetch-site")) is not None and site not in ("same-origin", "none"):
+            return False
+        if (origin := headers.get("origin")) is not None:
+            return origin in (self._origin, f"{scope['scheme']}://{headers.get('host', '')}")
+        return site is not None
+
+
+def _origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _is_size(words: str, most: int) -> bool:
+    return words.isdecimal() and len(words) < 20 and int(words) <= most
+
+
+def _bounded(receive: Receive, most: int) -> Receive:
+    """Take no more than a request may bring, whatever it says of its length."""
+    taken = 0
+
+    async def take() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        return message if taken <= most else {"type": "http.disconnect"}
+
+    return take

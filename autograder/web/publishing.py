@@ -1,0 +1,166 @@
+"""A process that writes what was graded to where the commands look: ``submitted/``, ``results.jsonl``, the gradebook.
+
+It is apart from the server because nbgrader takes seconds to load. It reads requests from its standard input, a line of
+JSON each, and ends with it. Writing the same again changes nothing, so a request may be repeated after a kill.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from autograder.base.errors import AutograderError, SandboxError
+from autograder.base.files import FolderInPlace, write_whole
+from autograder.base.i18n import Text, text
+from autograder.course.course import Course
+from autograder.results.grade_report import GradeReport
+
+RESULTS = "results.jsonl"
+_TIMESTAMP = "%Y-%m-%d %H:%M:%S.%f UTC"
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A submission with its report, as it travels.
+
+    Args:
+        file: its name in the student's folder.
+        content: its bytes, in base64.
+        received: when, as nbgrader writes it.
+        line: the report, as ``results.jsonl`` has it.
+    """
+
+    file: str
+    content: str
+    received: str
+    line: str
+
+    @classmethod
+    def of(cls, file: str, content: bytes, received_at: datetime, line: str) -> Graded:
+        """Return it from what the database has."""
+        received = received_at.astimezone(UTC).strftime(_TIMESTAMP)
+        return cls(file, base64.b64encode(content).decode(), received, line)
+
+
+class Publisher:
+    """Our end of that process; it is started when there is something to write.
+
+    Args:
+        root: the course's folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._process: subprocess.Popen[bytes] | None = None
+        self._writing = threading.Lock()
+
+    def publish(self, graded: Sequence[Graded]) -> list[Text]:
+        """Write submissions and reports, and return what the instructor should know.
+
+        Raises:
+            AutograderError: they could not be written; nothing is lost, and they can be written later.
+        """
+        with self._writing:
+            answer = self._ask(json.dumps([asdict(one) for one in graded]).encode())
+        if not answer:
+            raise SandboxError(text("the process that writes the gradebook ended"))
+        said = json.loads(answer)
+        if "failed" in said:
+            raise AutograderError(Text(**said["failed"]))
+        return [Text(**note) for note in said["notes"]]
+
+    def close(self) -> None:
+        """End the process, whatever it is writing: what was not acknowledged is written again."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+            with self._writing:  # whoever waits for an answer has heard by now that there is none
+                self._close_pipes(self._process)
+
+    def _ask(self, request: bytes) -> bytes:
+        """Send a line and return the answer; empty where the process has ended."""
+        process = self._running()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(request + b"\n")
+            process.stdin.flush()
+            return process.stdout.readline()
+        except OSError:
+            return b""
+
+    def _close_pipes(self, process: subprocess.Popen[bytes]) -> None:
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(OSError):  # what was not sent yet has no reader any more
+                    pipe.close()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is not None:
+            self._close_pipes(self._process)
+            self._process = None
+        if self._process is None:
+            command = [sys.executable, "-m", "autograder.web.publishing", str(self._root)]
+            pipe = subprocess.PIPE
+            # Ctrl-C in the terminal is for the server, which ends this process once it has written
+            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True)  # noqa: S603
+        return self._process
+
+
+def write(course: Course, graded: Sequence[Graded]) -> list[Text]:
+    """Write submissions to ``submitted/``, their reports to ``results.jsonl`` and the gradebook."""
+    from autograder.gradebook import write as gradebook
+    from autograder.results.journal import Journal
+
+    reports = [GradeReport.from_json(one.line) for one in graded]
+    with Journal(course.root / RESULTS) as journal:
+        for one, report in zip(graded, reports, strict=True):
+            _hand_in(course, report, one)
+            if journal.reports.get((report.assignment, report.student)) != report:
+                journal.add(report)
+    return gradebook.write(course, [], reports).notes
+
+
+def _hand_in(course: Course, report: GradeReport, graded: Graded) -> None:
+    """Put a submission where nbgrader would have collected it."""
+    place = course.submitted / report.student / report.assignment
+    content = base64.b64decode(graded.content)
+    if (place / graded.file).is_file() and (place / graded.file).read_bytes() == content:
+        write_whole(place / "timestamp.txt", graded.received)
+        return
+    folder = FolderInPlace(place)
+    new = folder.begin()
+    (new / graded.file).write_bytes(content)
+    (new / "timestamp.txt").write_text(graded.received)
+    folder.put_in_place()
+    folder.finish()
+
+
+def serve(root: Path, requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer requests until there are no more."""
+    course = Course.find(root)
+    _ = course.languages  # are spoken from now on
+    for line in requests:
+        try:
+            answer: dict[str, object] = {
+                "notes": [note.model_dump() for note in write(course, [Graded(**one) for one in json.loads(line)])]
+            }
+        except AutograderError as error:
+            answer = {"failed": error.text.model_dump()}
+        answers.write(json.dumps(answer).encode() + b"\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    output = sys.stdout.buffer
+    sys.stdout = sys.stderr  # whatever a course's configuration prints is no answer
+    serve(Path(sys.argv[1]), sys.stdin.buffer, output)

@@ -1,0 +1,207 @@
+"""A released notebook as a page shows it, and the notebook that a student hands in: the release with their cells."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import mistune
+from markupsafe import Markup, escape
+
+from autograder.base.errors import ConfigError
+from autograder.base.i18n import Text, text
+from autograder.course import kit
+from autograder.course.course import Assignment
+from autograder.quiz.notation.formulas import FormulaError, to_mathml
+from autograder.report.markup import clean
+
+_FORMULA = re.compile(r"(```.*?```|`[^`\n]*`)|\$\$(.+?)\$\$|\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)", re.DOTALL)
+_PLACE = "\ue000{}\ue001"
+_PLACED = re.compile("\ue000(\\d+)\ue001")
+_HEADING = re.compile(r"(</?h)([1-5])(?=[\s>])")
+_PICTURES = ("image/png", "image/jpeg")
+_markdown = mistune.create_markdown(escape=False, plugins=["table", "strikethrough"])
+
+
+@dataclass(frozen=True)
+class Words:
+    """A cell of text, as clean HTML."""
+
+    html: Markup
+    kind: str = "words"
+
+
+@dataclass(frozen=True)
+class Code:
+    """A cell of code that students read, with what it showed when the notebook was released."""
+
+    source: str
+    printed: str
+    pictures: tuple[str, ...]
+    kind: str = "code"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A cell that students write; ``cell`` is nbgrader's name for it."""
+
+    cell: str
+    stub: str
+    is_code: bool
+    kind: str = "answer"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A grade cell of an exercise: where students check their work."""
+
+    exercise: str
+    title: Text
+    points: float
+    kind: str = "check"
+
+
+Block = Words | Code | Answer | Check
+
+
+@dataclass(frozen=True)
+class ReleasedNotebook:
+    """What students get of an assignment.
+
+    Args:
+        content: the notebook, as JSON has it.
+        blocks: what a page shows of it, from top to bottom.
+    """
+
+    content: Mapping[str, Any]
+    blocks: tuple[Block, ...]
+
+    @classmethod
+    def of(cls, released: Assignment) -> ReleasedNotebook:
+        """Read the notebook in an assignment's released folder; one that has not changed is read once.
+
+        Raises:
+            ConfigError: there is none, or it is no notebook.
+        """
+        path = released.notebook
+        try:
+            state = path.stat()
+            return _read(path, released.directory, state.st_mtime_ns, state.st_size)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ConfigError(text("cannot be read as a notebook ({reason})", reason=error), path=path) from error
+
+    @property
+    def stubs(self) -> dict[str, str]:
+        """What stands in the cells that students write, by cell."""
+        return {block.cell: block.stub for block in self.blocks if isinstance(block, Answer)}
+
+    @property
+    def worth(self) -> dict[str, float]:
+        """What the exercises are worth, with all criteria."""
+        return {block.exercise: block.points for block in self.blocks if isinstance(block, Check)}
+
+    def filled(self, sources: Mapping[str, str]) -> bytes:
+        """Return the notebook with a student's cells; cells that are not theirs stay as they were released."""
+        content = copy.deepcopy(dict(self.content))
+        for cell in content["cells"]:
+            if _is_answer(cell) and (name := _mark(cell)["grade_id"]) in sources:
+                cell["source"] = sources[name].splitlines(keepends=True)
+                if cell["cell_type"] == "code":
+                    cell["outputs"], cell["execution_count"] = [], None
+        return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "replace")
+
+
+def load(folder: Path) -> Assignment:
+    """Read an assignment's released folder; settings that have not changed are read once.
+
+    Raises:
+        ConfigError: there is no such folder, or something in its settings is wrong.
+    """
+    try:
+        state = (folder / "assignment.yaml").stat()
+    except OSError:
+        return Assignment.load(folder)  # says what is wrong
+    return _load(folder, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=64)
+def _load(folder: Path, mtime_ns: int, size: int) -> Assignment:
+    return Assignment.load(folder)
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, folder: Path, mtime_ns: int, size: int) -> ReleasedNotebook:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return ReleasedNotebook(content, tuple(_blocks(content, Assignment.load(folder))))
+
+
+def _blocks(content: Mapping[str, Any], released: Assignment) -> Iterator[Block]:
+    for cell in content["cells"]:
+        source = _source(cell)
+        if _is_answer(cell):
+            yield Answer(_mark(cell)["grade_id"], source, cell["cell_type"] == "code")
+        elif (exercise := released.grade_ids.get(_mark(cell).get("grade_id", ""))) is not None:
+            yield Check(exercise, released.settings.exercises[exercise].title, _mark(cell).get("points", 0))
+        elif cell["cell_type"] == "markdown":
+            yield Words(to_html(source))
+        elif cell["cell_type"] == "code" and source.strip() and kit.without(source) == source:
+            yield Code(source, "".join(_printed(cell)), tuple(_pictures(cell)))
+
+
+def to_html(source: str) -> Markup:
+    """Return Markdown with formulas as HTML that shows but cannot act; its headings stand one level below a page's."""
+    formulas: list[Markup] = []
+
+    def take_out(found: re.Match[str]) -> str:
+        if found[1] is not None:
+            return found[1]
+        formulas.append(_formula(found[2] or found[3], block=found[2] is not None))
+        return _PLACE.format(len(formulas) - 1)
+
+    html = clean(str(_markdown(_FORMULA.sub(take_out, source.replace("\ue000", "").replace("\ue001", "")))))
+    lowered = _HEADING.sub(lambda found: f"{found[1]}{int(found[2]) + 1}", html)
+    return Markup(_PLACED.sub(lambda found: formulas[int(found[1])], lowered))  # noqa: S704 -- cleaned above
+
+
+def _formula(latex: str, *, block: bool) -> Markup:
+    try:
+        mathml = to_mathml(latex.strip())
+    except FormulaError:
+        return Markup("<code>{}</code>").format(latex)
+    return Markup(mathml.replace('display="inline"', 'display="block"', 1) if block else mathml)  # noqa: S704 -- parsed
+
+
+def _mark(cell: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = cell["metadata"].get("nbgrader", {})
+    return found
+
+
+def _is_answer(cell: Mapping[str, Any]) -> bool:
+    return _mark(cell).get("solution") is True and cell["cell_type"] in ("code", "markdown")
+
+
+def _source(cell: Mapping[str, Any]) -> str:
+    source = cell["source"]
+    return source if isinstance(source, str) else "".join(source)
+
+
+def _printed(cell: Mapping[str, Any]) -> Iterator[str]:
+    for output in cell.get("outputs", ()):
+        shown = output.get("text") or output.get("data", {}).get("text/plain", "")
+        if not any(kind in output.get("data", {}) for kind in _PICTURES):
+            yield shown if isinstance(shown, str) else "".join(shown)
+
+
+def _pictures(cell: Mapping[str, Any]) -> Iterator[str]:
+    for output in cell.get("outputs", ()):
+        for kind in _PICTURES:
+            if kind in output.get("data", {}):
+                data = output["data"][kind]
+                yield f"data:{kind};base64,{escape(data if isinstance(data, str) else ''.join(data))}"
+                break

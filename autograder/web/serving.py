@@ -1,0 +1,147 @@
+"""Serves a course: opens its database, takes the port, prints where to go, and stops cleanly."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+
+from autograder.base.errors import UsageError
+from autograder.base.i18n import text
+from autograder.course.course import Course
+from autograder.grading.batch import default_jobs
+from autograder.sandbox import confine
+from autograder.web.app import build
+from autograder.web.data import jobs, people
+from autograder.web.data.database import Database
+from autograder.web.site import Site
+
+_LAST_REQUESTS_S = 10
+_WAITING = 2048
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How a course is served.
+
+    Args:
+        host: the address to listen at.
+        port: the port; 0 for any that is free.
+        database: where everything is kept; by default a file in the course.
+        root_path: the path below which a proxy shows us.
+        public_url: the address that people use.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    database: str | None = None
+    root_path: str = ""
+    public_url: str | None = None
+
+
+def serve(course: Course, how: Serving, tell: Callable[[str, str], None]) -> None:
+    """Serve until a signal says stop.
+
+    Args:
+        course: the course.
+        how: where, and for whom.
+        tell: is called with the address and the instructor's one-time link once requests are answered.
+
+    Raises:
+        UsageError: the port is taken, the database cannot be used, or this machine cannot confine students' code.
+        ConfigError: the course is broken.
+    """
+    _refuse_without_sandbox(course)
+    listener = _listen(how.host, how.port)
+    with listener:
+        database = Database(how.database) if how.database else Database.of_course(course.root)
+        try:
+            link = _prepare(database, is_alone=how.database is None)
+            site = Site(course, database, confined=True, sessions=default_jobs(), public_url=how.public_url)
+        except BaseException:
+            database.close()
+            raise
+        address = how.public_url or _address(how, listener)
+        server = _Server(_configuration(site, how), lambda: tell(address, f"{address.rstrip('/')}/link/{link}"))
+        with _stop_signals_end_quietly():
+            server.run(sockets=[listener])
+
+
+@contextmanager
+def _stop_signals_end_quietly() -> Iterator[None]:
+    """Let a signal that has stopped the server have no other effect: uvicorn raises it once more at its end."""
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _prepare(database: Database, *, is_alone: bool) -> str:
+    """Return the token of a link for the instructor; give back what a server that was killed had claimed."""
+    with database.write() as session:
+        if is_alone:
+            jobs.release(session)
+        return people.new_one_time_link(session, None)
+
+
+def _refuse_without_sandbox(course: Course) -> None:
+    scratch_mb = max(one.settings.limits.scratch_mb for one in course.assignments().values())
+    if (refusal := confine.refusal(scratch_mb)) is not None:
+        raise UsageError(refusal)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port.
+
+    Raises:
+        UsageError: it cannot be taken.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=_WAITING)
+    except OSError as error:
+        words = text(
+            "{host}:{port} cannot be listened at: {reason}; choose another port with --port",
+            host=host,
+            port=port,
+            reason=error.strerror or str(error),
+        )
+        raise UsageError(words) from error
+
+
+def _address(how: Serving, listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}{how.root_path}"
+
+
+def _configuration(site: Site, how: Serving) -> uvicorn.Config:
+    return uvicorn.Config(
+        build(site),
+        log_level="warning",
+        root_path=how.root_path,
+        timeout_graceful_shutdown=_LAST_REQUESTS_S,
+        server_header=False,
+        access_log=False,
+        lifespan="on",
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._tell_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets)
+        if self.started:
+            self._tell_started()

@@ -1,0 +1,243 @@
+"""One request as a page sees it: who asks, in which language and zone, what their form brings; and how pages answer."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Any, TypeVar
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from autograder.base.errors import UsageError
+from autograder.base.i18n import Language, Text, text
+from autograder.report.templates import render
+from autograder.web.data import people
+from autograder.web.data.models import Person, Role
+from autograder.web.limits import Rate
+from autograder.web.policies import NOBODY, Viewer
+from autograder.web.site import Site
+
+BROWSER = "autograder_browser"
+"""The cookie that holds a session's key, or something random before anybody has signed in."""
+LANGUAGE, ZONE = "autograder_language", "autograder_zone"
+_YEAR_S = 365 * 24 * 3600
+_NAMES = {"zh": "中文", "en": "English"}
+"""Languages as their readers call them; others go by their codes."""
+_MOST_FIELDS = 500
+T = TypeVar("T")
+
+
+class Refused(Exception):
+    """A request that is not granted; becomes a page with these words."""
+
+    def __init__(self, status: int, words: Text) -> None:
+        super().__init__(words.en)
+        self.status, self.words = status, words
+
+
+@dataclass
+class Visit:
+    """A request.
+
+    Args:
+        request: as it came.
+        site: what all pages share.
+        person: who is signed in.
+        browser: the value of its cookie.
+        is_program: whether it came with a personal token instead of a cookie.
+        form: what it brings.
+    """
+
+    request: Request
+    site: Site
+    person: Person | None
+    browser: str
+    is_program: bool
+    form: FormData
+
+    @classmethod
+    async def begin(cls, request: Request) -> Visit:
+        """Find out who asks and read the form.
+
+        Raises:
+            Refused: the form is not one that we gave to this browser.
+        """
+        site: Site = request.app.state.site
+        browser = request.cookies.get(BROWSER, "")
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        is_program = bool(kind)
+
+        def find() -> Person | None:
+            with site.database.read() as session:
+                if is_program:
+                    return people.of_token(session, token.strip()) if kind.lower() == "bearer" else None
+                return people.of_session(session, browser) if browser else None
+
+        person = await run_in_threadpool(find)
+        form = FormData()
+        if request.method == "POST":
+            form = await request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=1 << 20)
+            if not is_program and not site.is_form_token(_words(form.get("form_token")), browser):
+                await form.close()
+                raise Refused(403, text("this form has expired: go back, load the page again and repeat the step"))
+        return cls(request, site, person, browser or secrets.token_urlsafe(32), is_program, form)
+
+    @property
+    def viewer(self) -> Viewer:
+        """Who asks, as policies know them."""
+        if self.person is None:
+            return NOBODY
+        enrolment = self.person.enrolment
+        return Viewer(self.person.id, Role(enrolment.role) if enrolment is not None else None)
+
+    @property
+    def member(self) -> Person:
+        """Who asks, on a page that only members of the course may enter."""
+        assert self.person is not None
+        return self.person
+
+    @property
+    def language(self) -> Language:
+        """The language of the page: the one chosen here, else the browser's, else the course's first."""
+        wanted = [self.request.cookies.get(LANGUAGE, ""), *_accepted(self.request.headers.get("accept-language", ""))]
+        return next((one for one in wanted if one in self.languages), self.languages[0])
+
+    @property
+    def languages(self) -> tuple[Language, ...]:
+        """The languages that pages can be had in."""
+        return self.site.course.languages
+
+    @property
+    def zone(self) -> tzinfo:
+        """The reader's zone, as their browser has named it; UTC until it has."""
+        try:
+            return ZoneInfo(self.request.cookies.get(ZONE, ""))
+        except (ValueError, OSError, KeyError):
+            return UTC
+
+    @property
+    def now(self) -> datetime:
+        """The time."""
+        return datetime.now(UTC)
+
+    def field(self, name: str) -> str:
+        """Return a field of the form; empty where it is missing."""
+        return _words(self.form.get(name))
+
+    def file(self, name: str) -> UploadFile | None:
+        """Return a file of the form."""
+        found = self.form.get(name)
+        return found if isinstance(found, UploadFile) and found.filename else None
+
+    def bound(self, purpose: str, asker: object, rate: Rate) -> None:
+        """Count something that may not be asked too often.
+
+        Raises:
+            Refused: it was.
+        """
+        if (wait := self.site.limiter.seconds_to_wait(purpose, asker, rate)) > 0:
+            raise Refused(429, text("too many requests: try again in {seconds} s", seconds=int(wait) + 1))
+
+    @property
+    def address(self) -> str:
+        """The address that the request came from."""
+        return self.request.client.host if self.request.client else ""
+
+    # -- answers -------------------------------------------------------------------------------------------------------
+
+    def at(self, path: str) -> str:
+        """Return a path of ours as a link, wherever the server is mounted."""
+        return str(self.request.scope.get("root_path", "")) + path
+
+    def public(self, path: str) -> str:
+        """Return the whole address of a path, to be given to others."""
+        base = self.site.public_url or f"{self.request.url.scheme}://{self.request.url.netloc}{self.at('')}"
+        return base.rstrip("/") + path
+
+    def page(self, template: str, status: int = 200, **values: Any) -> Response:
+        """Fill in a page."""
+        shared = {
+            "language": self.language,
+            "other_languages": [(one, _NAMES.get(one, one)) for one in self.languages if one != self.language],
+            "person": self.person,
+            "viewer": self.viewer,
+            "at": self.at,
+            "form_token": Markup('<input type="hidden" name="form_token" value="{}">').format(
+                self.site.form_token(self.browser)
+            ),
+            "time": self.time,
+            "here": self.request.url.path.removeprefix(self.at("")),
+        }
+        answer = HTMLResponse(render(f"web/templates/{template}", **shared | values), status)
+        if self.request.cookies.get(BROWSER) != self.browser and not self.is_program:
+            self.set_browser(answer, self.browser)
+        return answer
+
+    def go(self, path: str) -> Response:
+        """Send the browser to another page."""
+        return RedirectResponse(self.at(path), 303)
+
+    def set_browser(self, answer: Response, value: str) -> None:
+        """Give the browser its cookie."""
+        self.set_cookie(answer, BROWSER, value, httponly=True)
+
+    def set_cookie(self, answer: Response, name: str, value: str, *, httponly: bool = False) -> None:
+        """Give the browser a cookie that no other site can use."""
+        answer.set_cookie(
+            name,
+            value,
+            max_age=_YEAR_S,
+            path=self.at("/"),
+            secure=self.request.url.scheme == "https" or (self.site.public_url or "").startswith("https:"),
+            httponly=httponly,
+            samesite="lax",
+        )
+
+    def time(self, moment: datetime) -> Markup:
+        """Return a time in the reader's zone; a script says it in the zone of a browser that we do not know yet."""
+        there = moment.astimezone(self.zone)
+        return Markup('<time datetime="{}">{}</time>').format(
+            moment.astimezone(UTC).isoformat(timespec="seconds"), f"{there:%Y-%m-%d %H:%M %Z}"
+        )
+
+    def moment(self, name: str) -> datetime | None:
+        """Return the time in a field, in the reader's zone; None where it is empty.
+
+        Raises:
+            UsageError: it holds no time.
+        """
+        if not (words := self.field(name).strip()):
+            return None
+        try:
+            return datetime.fromisoformat(words).replace(tzinfo=self.zone).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise UsageError(text("{words} is not a time", words=words), for_students=True) from None
+
+
+async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
+    """Run something that waits for the database, beside the loop."""
+    return await run_in_threadpool(function, *arguments)
+
+
+def attachment(content: bytes, name: str) -> Response:
+    """Return a file to be saved, never to be shown."""
+    headers = {"Content-Disposition": f"attachment; filename*=utf-8''{quote(name)}"}
+    return Response(content, media_type="application/octet-stream", headers=headers)
+
+
+def _accepted(header: str) -> list[str]:
+    """Return the languages that a browser asks for, as our codes have them, in its order."""
+    codes = [part.partition(";")[0].strip() for part in header.split(",")]
+    return [spelling for code in codes for spelling in (code, code.partition("-")[0].lower())]
+
+
+def _words(value: object) -> str:
+    return value if isinstance(value, str) else ""

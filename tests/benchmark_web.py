@@ -1,0 +1,136 @@
+"""Measures the course in a browser: ``python tests/benchmark_web.py``. It prints, and asserts nothing.
+
+From the press of Ctrl-Enter to the last criterion on the page, in Chromium; how many drafts and pages per second a
+server keeps and gives, with the clients on the same machine; what its processes hold.
+"""
+
+import argparse
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).with_name("helpers")))
+
+import browser as chromium
+import httpx
+import psutil
+import web_course
+from selenium.webdriver.common.keys import Keys
+from web_course import PASSWORD, Visitor
+
+from autograder.course import demo
+from autograder.course.course import Course
+
+NAME, EXERCISE = demo.ASSIGNMENT, "squared_loss"
+WRONG = "def squared_loss(y_hat, y):\n    return (y_hat - y) ** 2 / 2\n"
+CHECK = """\
+const [exercise, done] = arguments;
+const cell = document.querySelector(`textarea[name="cell:${exercise}"]`);
+const begun = performance.now();
+new MutationObserver((_, observer) => {
+  observer.disconnect();
+  requestAnimationFrame(() => done(performance.now() - begun));
+}).observe(document.querySelector(`#exercise-${exercise} .verdicts`), { childList: true });
+cell.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", ctrlKey: true, bubbles: true }));
+"""
+
+
+def tell(what: str, values_s: list[float]) -> None:
+    ordered = sorted(values_s)
+    p50, p95 = (ordered[int(share * (len(ordered) - 1))] for share in (0.5, 0.95))
+    print(f"{what}: {len(ordered)} times, p50 {p50 * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms")
+
+
+def measure_checks(address: str, join: str, folder: Path, count: int) -> None:
+    (folder / "log").touch()
+    page = chromium.Browser(folder / "profile", address, folder / "log", first=join)
+    try:
+        for name, value in {"login": "ann", "name": "Ann", "password": PASSWORD}.items():
+            page.wait(f"//input[@name='{name}']").send_keys(value)
+        page.driver.switch_to.active_element.send_keys(Keys.ENTER)
+        page.click(f"//a[contains(@href, '/assignments/{NAME}')]")
+        cell = page.wait(f"//textarea[@name='cell:{EXERCISE}']")
+        cell.send_keys(Keys.CONTROL, "a")
+        cell.send_keys(WRONG)
+        page.driver.set_script_timeout(chromium.PATIENCE_S)
+        times = []
+        for _ in range(count + 1):
+            times.append(page.driver.execute_async_script(CHECK, EXERCISE) / 1000)
+            time.sleep(2)  # as a person reads; and a person may not check more often for long
+        print(f"the first check, while the engine starts: {times[0]:.1f} s")
+        tell("a check, from the key to the last criterion", times[1:])
+    finally:
+        page.close()
+
+
+def measure_requests(address: str, join: str, students: int, seconds: float) -> None:
+    visitors = [Visitor(address) for _ in range(students)]
+    pages = []
+    for number, visitor in enumerate(visitors):
+        visitor.fill_in(join, login=f"s{number}", name="S", password=PASSWORD)
+        pages.append(visitor.get(f"/assignments/{NAME}").text)
+    tokens = [re.findall(r'name="form_token" value="([^"]+)"', page)[0] for page in pages]
+
+    def save(number: int) -> httpx.Response:
+        form = {"form_token": tokens[number], f"cell:{EXERCISE}": f"{WRONG}# {time.monotonic()}"}
+        return visitors[number].post(f"/assignments/{NAME}?as=json", data=form)
+
+    for what, act in (("drafts", save), ("pages", lambda number: visitors[number].get("/"))):
+
+        def repeat(number: int, act: Callable[[int], httpx.Response] = act) -> list[float]:
+            end, taken = time.monotonic() + seconds, []
+            while time.monotonic() < end:
+                begun = time.monotonic()
+                act(number).raise_for_status()
+                taken.append(time.monotonic() - begun)
+            return taken
+
+        with ThreadPoolExecutor(students) as pool:
+            times = [one for taken in pool.map(repeat, range(students)) for one in taken]
+        print(f"{what}: {len(times) / seconds:.0f} per second with {students} clients on the same machine")
+        tell(f"one of the {what}", times)
+
+
+def measure_memory(server: int) -> None:
+    processes = [psutil.Process(server), *psutil.Process(server).children(recursive=True)]
+    held = sum(process.memory_full_info().pss for process in processes)
+    print(f"memory of {len(processes)} processes with one assignment warm: {held / 2**20:.0f} MB")
+
+
+def opened(address: str, link: str) -> str:
+    """Publish the assignment and return the path of the join link."""
+    with Visitor(address) as teacher:
+        teacher.fill_in(link, login="teacher", name="Teacher", password=PASSWORD)
+        teacher.fill_in("/class", "/class/offerings", assignment=NAME, feedback="at_once")
+        page = teacher.fill_in("/class", "/class/join-link", do="open").text
+    found = re.search(r"https?://[^/]+(/join/[\w-]+)", page)
+    assert found is not None
+    return found[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--checks", type=int, default=20)
+    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=5)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        course: Course = demo.make(Path(name) / "course")
+        begun = time.monotonic()
+        with web_course.server(course) as (process, address, link):
+            print(f"from the command to the links: {time.monotonic() - begun:.1f} s")
+            begun = time.monotonic()
+            httpx.get(f"{address}/sign-in").raise_for_status()
+            print(f"the first page: {(time.monotonic() - begun) * 1000:.0f} ms")
+            join = opened(address, link)
+            measure_checks(address, join, Path(name), asked.checks)
+            measure_memory(process.pid)
+            measure_requests(address, join, asked.clients, asked.seconds)
+
+
+if __name__ == "__main__":
+    main()

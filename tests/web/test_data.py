@@ -1,0 +1,258 @@
+"""The database, on SQLite and on a PostgreSQL server of our own."""
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+
+import postgres_server
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from autograder.base.errors import UsageError
+from autograder.results.grade_report import GradeReport
+from autograder.web.data import drafts, jobs, offerings, people, submissions
+from autograder.web.data.database import Database
+from autograder.web.data.models import Base, Content, Event, FeedbackPolicy, Job, Role
+
+AT_ONCE = {"opens_at": None, "due_at": None, "closes_at": None, "feedback": FeedbackPolicy.at_once}
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    with postgres_server.running() as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'web.db'}"
+    server = request.getfixturevalue("postgres")
+    name = "db" + str(abs(hash(tmp_path)))
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"create database {name}"))
+    engine.dispose()
+    return server.replace("/postgres", f"/{name}")
+
+
+@pytest.fixture
+def database(address):
+    opened = Database(address)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def course(database):
+    """Ann, a student, and a published assignment."""
+    with database.write() as session:
+        ann = people.add(session, "ann", "Ann", "!", Role.student)
+        return ann, offerings.publish(session, "tiny", by=ann, **AT_ONCE)
+
+
+def a_report(student="ann", score=2.0):
+    line = {
+        "schema": 2, "student": student, "assignment": "tiny", "status": "graded", "score": 0.0, "max_score": 0.0,
+        "exercises": [], "problems": [], "file": "tiny.ipynb", "submission_sha256": "", "rubric_sha256": "", "seed": "",
+        "sandbox": "", "versions": {}, "duration_s": score,
+    }  # fmt: skip
+    return GradeReport.from_json(json.dumps(line))
+
+
+def hand_in(database, course, content=b"{}"):
+    with database.write() as session:
+        return submissions.receive(session, course[1], course[0], "tiny.ipynb", content).id
+
+
+def test_the_migrations_make_the_tables_that_the_models_describe(database, address):
+    engine = create_engine(address)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    engine.dispose()
+
+
+def test_opening_again_changes_nothing(database, address, course):
+    again = Database(address)
+    with again.read() as session:
+        assert people.by_login(session, "ANN").name == "Ann"
+    again.close()
+
+
+def test_servers_that_start_at_once_make_the_tables_once(address):
+    opened, go = [], threading.Barrier(4)
+
+    def start():
+        go.wait()
+        opened.append(Database(address))
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(opened) == 4
+    for one in opened:
+        one.close()
+
+
+def test_a_draft_is_the_last_one_saved_and_other_cells_stay(database, course):
+    ann, offering = course
+    for sources in ({"double": "1", "step": "a"}, {"double": "2"}):
+        with database.write() as session:
+            drafts.save(session, offering, ann, sources)
+    with database.read() as session:
+        assert drafts.of(session, offering, ann) == {"double": "2", "step": "a"}
+
+
+def test_drafts_saved_at_once_do_not_fail(database, course):
+    ann, offering = course
+    failures = []
+
+    def save(number):
+        try:
+            for turn in range(10):
+                with database.write() as session:
+                    drafts.save(session, offering, ann, {"double": f"{number} {turn}"})
+        except SQLAlchemyError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=save, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with database.read() as session:
+        assert drafts.of(session, offering, ann)["double"].endswith(" 9")
+
+
+def test_what_is_handed_in_is_kept_with_its_job_or_not_at_all(database, course):
+    with pytest.raises(ZeroDivisionError), database.write() as session:
+        submissions.receive(session, course[1], course[0], "tiny.ipynb", b"{}")
+        _ = 1 / 0
+    with database.read() as session:
+        assert session.scalars(select(Job)).all() == []
+    hand_in(database, course)
+    with database.read() as session:
+        assert len(session.scalars(select(Job)).all()) == 1
+        assert [event.kind for event in session.scalars(select(Event))][-1] == "handed in"
+
+
+def test_the_same_bytes_are_kept_once(database, course):
+    numbers = [hand_in(database, course, content) for content in (b"a", b"a", b"b")]
+    with database.read() as session:
+        assert len(session.scalars(select(Content)).all()) == 2
+        kept = [submissions.content(session, submissions.by_id(session, number)) for number in numbers]
+    assert kept == [b"a", b"a", b"b"]
+
+
+def test_graders_at_once_claim_different_jobs(database, course):
+    numbers = [hand_in(database, course) for _ in range(20)]
+    claimed, go = [], threading.Barrier(4)
+
+    def claim(name):
+        go.wait()
+        for _ in range(5):
+            with database.write() as session:
+                claimed.extend(jobs.claim(session, name, 2))
+
+    threads = [threading.Thread(target=claim, args=(str(number),)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(claimed) == numbers
+
+
+def test_a_claim_that_is_not_renewed_runs_out(database, course):
+    number = hand_in(database, course)
+    with database.write() as session:
+        assert jobs.claim(session, "one", 5) == [number]
+        assert not jobs.is_any_free(session)
+        session.scalars(select(Job)).one().leased_until = datetime.now(UTC) - timedelta(seconds=1)
+    with database.write() as session:
+        assert jobs.is_any_free(session)
+        assert jobs.claim(session, "two", 5) == [number]
+    with database.write() as session:
+        jobs.renew(session, "two", [number])
+        assert jobs.claim(session, "three", 5) == []
+        jobs.release(session, "two")
+        assert jobs.claim(session, "three", 5) == [number]
+
+
+def test_the_first_report_stays(database, course):
+    number = hand_in(database, course)
+    for expected, score in ((True, 1.0), (False, 2.0)):
+        with database.write() as session:
+            assert submissions.keep_report(session, number, a_report(score=score)) is expected
+    with database.read() as session:
+        kept = submissions.by_id(session, number)
+        assert GradeReport.from_json(kept.report.line).duration_s == 1.0
+        assert session.scalars(select(Job)).all() == []
+
+
+def test_only_the_last_of_several_hand_ins_counts(database, course):
+    first, last = hand_in(database, course), hand_in(database, course)
+    with database.write() as session:
+        for number in (first, last):
+            submissions.keep_report(session, number, a_report())
+    with database.read() as session:
+        waiting = submissions.unwritten(session, 10)
+        assert [(s.id, submissions.is_superseded(session, s)) for s in waiting] == [(first, True), (last, False)]
+    with database.write() as session:
+        submissions.mark_written(session, [first, last])
+    with database.read() as session:
+        assert list(submissions.unwritten(session, 10)) == []
+
+
+def test_two_logins_that_differ_in_case_are_one(database, course):
+    with database.read() as session:
+        assert people.by_login(session, "Ann").login == "ann"
+    with pytest.raises(IntegrityError), database.write() as session:
+        people.add(session, "ann", "Another", "!", Role.student)
+
+
+def test_a_one_time_link_is_used_once(database, course):
+    with database.write() as session:
+        token = people.new_one_time_link(session, course[0])
+    with database.write() as session:
+        assert people.one_time_link(session, token).person_id == course[0].id
+        assert [people.use_up(session, token), people.use_up(session, token)] == [True, False]
+    with database.read() as session:
+        assert people.one_time_link(session, token) is None
+
+
+def test_secrets_are_kept_as_hashes(database, course, address):
+    with database.write() as session:
+        ann = people.by_login(session, "ann")
+        secrets = [
+            people.begin_session(session, ann),
+            people.new_token(session, ann),
+            people.new_one_time_link(session, ann),
+        ]
+    engine = create_engine(address)
+    with engine.connect() as connection:
+        kept = " ".join(str(row) for table in Base.metadata.sorted_tables for row in connection.execute(table.select()))
+    engine.dispose()
+    assert "ann" in kept
+    assert not any(secret in kept for secret in secrets)
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("nonsense", "postgresql+psycopg://user@host/database"),
+        ("sqlite:////no/such/folder/file.db", "--database"),
+        ("postgresql+psycopg://me:secret@127.0.0.1:9/db", "me:***@127.0.0.1:9"),
+        ("postgresql+nothing://me@127.0.0.1/db", "postgresql+psycopg://"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_refused_in_words(address, words):
+    with pytest.raises(UsageError) as caught:
+        Database(address)
+    assert words in caught.value.text.en
+    assert "secret" not in caught.value.text.en

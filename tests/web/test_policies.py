@@ -1,0 +1,208 @@
+"""Who may see or do what: every route by every kind of visitor, and the rules that depend on time."""
+
+import functools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import web_course
+from web_course import Browser
+
+from autograder.base.i18n import same
+from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
+from autograder.web import policies
+from autograder.web.app import ROUTES
+from autograder.web.data import submissions
+from autograder.web.data.models import FeedbackPolicy, Offering, Role, Submission
+from autograder.web.policies import NOBODY, Dates, Stage, Viewer
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+SIGN_IN = "sign-in"
+
+# nobody, a student, another student, a grader, an instructor; the submission is the first student's
+EXPECTED = {
+    ("GET", "/sign-in"): (200, 200, 200, 200, 200),
+    ("POST", "/sign-in"): (400, 400, 400, 400, 400),
+    ("POST", "/sign-out"): (SIGN_IN, SIGN_IN, SIGN_IN, SIGN_IN, SIGN_IN),
+    ("GET", "/join/{token}"): (410, 410, 410, 410, 410),
+    ("POST", "/join/{token}"): (410, 410, 410, 410, 410),
+    ("GET", "/link/{token}"): (410, 410, 410, 410, 410),
+    ("POST", "/link/{token}"): (410, 410, 410, 410, 410),
+    ("POST", "/language"): (303, 303, 303, 303, 303),
+    ("GET", "/account"): (SIGN_IN, 200, 200, 200, 200),
+    ("POST", "/account"): (401, 200, 200, 200, 200),
+    ("GET", "/"): (SIGN_IN, 200, 200, 200, 200),
+    ("GET", "/assignments/{name}"): (SIGN_IN, 200, 200, 200, 200),
+    ("POST", "/assignments/{name}"): (401, 303, 303, 303, 303),
+    ("POST", "/assignments/{name}/check"): (401, 200, 200, 200, 200),
+    ("POST", "/assignments/{name}/hand-in"): (401, 303, 303, 303, 303),
+    ("POST", "/assignments/{name}/upload"): (401, 400, 400, 400, 400),
+    ("GET", "/assignments/{name}/notebook"): (SIGN_IN, 200, 200, 200, 200),
+    ("GET", "/submissions/{number:int}"): (SIGN_IN, 200, 404, 200, 200),
+    ("GET", "/submissions/{number:int}/file"): (SIGN_IN, 200, 404, 200, 200),
+    ("GET", "/submissions/{number:int}/events"): (SIGN_IN, 200, 404, 200, 200),
+    ("GET", "/class"): (SIGN_IN, 403, 403, 403, 200),
+    ("POST", "/class/offerings"): (401, 403, 403, 403, 404),
+    ("POST", "/class/join-link"): (401, 403, 403, 403, 303),
+    ("POST", "/class/people/{number:int}/link"): (401, 403, 403, 403, 200),
+}
+
+
+def criterion(name, *, visible, passed=True):
+    return CriterionResult(
+        id=name, title=same(name), points=1, earned=float(passed), outcome="passed" if passed else "failed",
+        visible=visible, message=same("" if passed else "because"), hint=same("a hint"),
+    )  # fmt: skip
+
+
+def a_report(student="ann"):
+    exercise = ExerciseResult.of(
+        "double", same("Double"), (criterion("seen", visible=True), criterion("secret", visible=False, passed=False))
+    )
+    return GradeReport(
+        student=student, assignment="tiny", status="graded", score=1.0, max_score=2.0, exercises=(exercise,),
+        file="tiny.ipynb", submission_sha256="", rubric_sha256="", seed="", sandbox="", versions={}, duration_s=0.0,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    with web_course.site(web_course.make(tmp_path_factory.mktemp("course"))) as site:
+        roles = {"ann": Role.student, "bob": Role.student, "gina": Role.grader, "ivan": Role.instructor}
+        people = {login: web_course.add(site, login, role) for login, role in roles.items()}
+        offering = web_course.publish(site, people["ivan"])
+        with site.database.write() as session:
+            number = submissions.receive(session, offering, people["ann"], "tiny.ipynb", b"{}").id
+            submissions.keep_report(session, number, a_report())
+        yield site, people, number
+
+
+def address_of(path, number):
+    values = {"{token}": "nonsense", "{name}": "tiny", "{number:int}": str(number)}
+    return functools.reduce(lambda address, value: address.replace(*value), values.items(), path)
+
+
+def test_every_route_is_in_the_table():
+    assert set(EXPECTED) == {(method, path) for method, path, _, _ in ROUTES}
+
+
+@pytest.mark.parametrize(("method", "path"), EXPECTED)
+def test_a_route_lets_in_whom_it_should(served, method, path):
+    site, people, number = served
+    address = address_of(path, number)
+    found = []
+    for login in (None, "ann", "bob", "gina", "ivan"):
+        browser = Browser(site, people[login] if login else None)
+        answer = browser.get(address) if method == "GET" else browser.send_form(address)
+        away = answer.status_code == 303 and "/sign-in" in answer.headers["location"]
+        found.append(SIGN_IN if away else answer.status_code)
+    assert tuple(found) == EXPECTED[method, path]
+
+
+@pytest.mark.parametrize(("method", "path"), [key for key in EXPECTED if key[0] == "POST"])
+def test_nothing_is_done_for_a_form_from_elsewhere(served, method, path):
+    site, people, number = served
+    address = address_of(path, number)
+    browser = Browser(site, people["ivan"])
+    token = site.form_token(browser.cookies["autograder_browser"])
+    other = site.form_token("another browser")
+    assert browser.post(address, data={}).status_code == 403
+    assert browser.post(address, data={"form_token": other}).status_code == 403
+    for headers in ({"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}):
+        assert browser.post(address, data={"form_token": token}, headers=headers).status_code == 403
+
+
+def test_what_is_not_open_yet_is_as_unknown_as_what_is_not_there(served):
+    site, people, _ = served
+    try:
+        web_course.publish(site, people["ivan"], opens_at=datetime.now(UTC) + HOUR)
+        student, staff = Browser(site, people["ann"]), Browser(site, people["gina"])
+        assert student.get("/assignments/tiny").text == student.get("/assignments/none").text.replace("none", "tiny")
+        assert student.send_form("/assignments/tiny").status_code == 404
+        assert "Tiny" not in student.get("/").text
+        assert staff.get("/assignments/tiny").status_code == 200
+    finally:
+        web_course.publish(site, people["ivan"])
+
+
+def test_when_an_assignment_is_closed_nothing_can_be_changed_but_everything_read(served):
+    site, people, number = served
+    try:
+        web_course.publish(site, people["ivan"], closes_at=datetime.now(UTC) - HOUR)
+        browser = Browser(site, people["ann"])
+        for path in ("", "/check", "/hand-in", "/upload"):
+            assert browser.send_form(f"/assignments/tiny{path}", files={"file": ("a.ipynb", b"{}")}).status_code == 403
+        assert "readonly" in browser.get("/assignments/tiny").text
+        assert browser.get(f"/submissions/{number}").status_code == 200
+    finally:
+        web_course.publish(site, people["ivan"])
+
+
+def test_hidden_criteria_are_shown_when_the_policy_says(served):
+    site, people, number = served
+    try:
+        web_course.publish(site, people["ivan"], feedback=FeedbackPolicy.after_closing)
+        before = Browser(site, people["ann"]).get(f"/submissions/{number}").text
+        assert "secret" not in before
+        assert "seen" in before
+        web_course.publish(
+            site, people["ivan"], feedback=FeedbackPolicy.after_closing, closes_at=datetime.now(UTC) - HOUR
+        )
+        after = Browser(site, people["ann"]).get(f"/submissions/{number}").text
+        assert "secret" in after
+        assert "because" not in after
+    finally:
+        web_course.publish(site, people["ivan"])
+
+
+@pytest.mark.parametrize(
+    ("opens", "due", "closes", "extended", "stage"),
+    [
+        (None, None, None, None, Stage.open),
+        (1, None, None, None, Stage.not_yet),
+        (0, None, None, None, Stage.open),
+        (-2, 1, 2, None, Stage.open),
+        (-2, 0, 2, None, Stage.open),
+        (-2, -1, 2, None, Stage.late),
+        (-2, -1, None, None, Stage.late),
+        (-3, -2, -1, None, Stage.closed),
+        (-3, -2, 0, None, Stage.closed),
+        (-3, -2, -1, 1, Stage.open),
+        (-3, -2, 1, -1, Stage.late),
+        (-3, None, -1, 1, Stage.open),
+    ],
+)
+def test_where_an_offering_stands(opens, due, closes, extended, stage):
+    opens, due, closes, extended = (None if at is None else NOW + at * HOUR for at in (opens, due, closes, extended))
+    assert Dates.of(Offering(opens_at=opens, due_at=due, closes_at=closes), extended).stage(NOW) is stage
+
+
+@pytest.mark.parametrize(
+    ("attempts", "cool_down_s", "ages_s", "words"),
+    [
+        (None, 0, [1, 2, 3], None),
+        (3, 0, [1, 2], None),
+        (2, 0, [1, 2], "all 2 attempts"),
+        (None, 60, [50], "in 11 s"),
+        (None, 60, [60], None),
+        (None, 60, [], None),
+    ],
+)
+def test_how_often_one_may_hand_in(attempts, cool_down_s, ages_s, words):
+    offering = Offering(attempts=attempts, cool_down_s=cool_down_s)
+    handed_in = [Submission(received_at=NOW - timedelta(seconds=age)) for age in ages_s]
+    viewer = Viewer(1, Role.student)
+    reason = policies.why_not_hand_in(viewer, offering, Dates(None, None, None), handed_in, NOW)
+    assert (reason is None) if words is None else (words in reason.en)
+
+
+def test_what_is_left_of_a_report():
+    (everything,), (visible,) = (policies.shown(a_report(), hidden=hidden) for hidden in (True, False))
+    assert [(c.id, c.message.en, c.hint) for c in everything.criteria if not c.visible] == [("secret", "", None)]
+    assert [c.id for c in visible.criteria] == ["seen"]
+    assert (visible.score, visible.max_score) == (1.0, 1.0)
+
+
+def test_nobody_may_see_anything_of_a_course():
+    assert not policies.may_see_offering(NOBODY, Dates(None, None, None), NOW)
+    assert not policies.may_see_submission(Viewer(1), Submission(person_id=1))

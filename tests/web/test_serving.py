@@ -1,0 +1,127 @@
+"""`autograder serve`: what it refuses, in one line, and how it ends."""
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+
+import httpx
+import pytest
+import tiny_course as tiny
+import web_course
+from command_line import autograder
+
+from autograder.web.limits import Limiter, Rate
+
+
+@pytest.fixture
+def course(tmp_path):
+    return web_course.make(tmp_path / "course")
+
+
+def refusal(*options, cwd):
+    out, error = autograder("serve", *options, cwd=cwd, code=2)
+    assert out == ""
+    (line,) = error.splitlines()
+    return line
+
+
+def test_a_port_that_is_taken(course):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert "--port" in refusal("--port", port, cwd=course.root)
+
+
+def test_no_course_here(tmp_path):
+    assert "no course here" in refusal(cwd=tmp_path)
+
+
+def test_a_database_that_does_not_answer(course):
+    line = refusal("--port", 0, "--database", "postgresql+psycopg://me:secret@127.0.0.1:9/x", cwd=course.root)
+    assert "--database" in line
+    assert "secret" not in line
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--root-path", "course"), ("--public-url", "example.edu"), ("--public-url", "ftp://example.edu")],
+)
+def test_addresses_that_cannot_be(course, option, value):
+    assert option in refusal(option, value, cwd=course.root)
+
+
+def test_the_extra_that_is_missing(course):
+    script = "import sys; sys.modules['uvicorn'] = None; from autograder.cli.main import main; main()"
+    command = [sys.executable, "-c", script, "serve", str(course.root)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "pip install 'dl-autograder[web]'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_where_nothing_can_be_confined_nothing_is_served(course):
+    script = (
+        "from autograder.sandbox import confine; confine.is_available = lambda *_: False\n"
+        "from autograder.cli.main import main; main()"
+    )
+    command = [sys.executable, "-c", script, "serve", str(course.root), "--port", "0"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "cannot confine" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_cleanly(course, number):
+    with web_course.server(course) as (process, address, _):
+        assert httpx.get(f"{address}/sign-in").status_code == 200
+        process.send_signal(number)
+        assert process.wait(30) == 0
+
+
+def test_it_stops_while_somebody_waits_for_a_result_and_grades_after_the_next_start(course):
+    cells = {"cell:double": tiny.DOUBLE, "cell:step": tiny.STEP}
+    with (
+        web_course.server(course) as (process, address, link),
+        web_course.opened_course(address, link, "ann") as (ann,),
+    ):
+        page = ann.fill_in("/assignments/tiny", "/assignments/tiny/hand-in", **cells).url.path
+        with contextlib.suppress(httpx.TransportError), ann.stream("GET", f"{page}/events") as events:
+            process.terminate()
+            assert not any("graded" in line for line in events.iter_lines())
+        assert process.wait(30) == 0
+    with web_course.server(course) as (_, address, _), web_course.Visitor(address) as ann:
+        ann.fill_in("/sign-in", login="ann", password=web_course.PASSWORD)
+        with ann.stream("GET", f"{page}/events") as events:
+            assert any("graded" in line for line in events.iter_lines())
+
+
+def test_each_start_has_a_link_of_its_own_for_the_instructor(course):
+    links = []
+    for _ in range(2):
+        with web_course.server(course) as (_, _, link):
+            links.append(link)
+            assert httpx.get(link).status_code == 200
+    assert links[0].rpartition("/")[2] != links[1].rpartition("/")[2]
+
+
+def test_behind_a_proxy_links_name_the_public_address(course):
+    options = ("--root-path", "/dl", "--public-url", "https://example.edu/dl")
+    with web_course.server(course, *options) as (process, _, link):
+        assert link.startswith("https://example.edu/dl/link/")
+        assert process.poll() is None
+
+
+def test_the_database_is_for_its_owner_alone(course):
+    with web_course.server(course):
+        files = [file for file in (course.root / ".autograder").iterdir() if file.name.startswith("web.db")]
+        assert files
+        assert [file for file in files if file.stat().st_mode & 0o077] == []
+
+
+def test_a_rate_allows_a_burst_and_then_one_at_a_time():
+    limiter, rate = Limiter(), Rate(burst=3, seconds=1000)
+    assert [limiter.seconds_to_wait("sign in", "ann", rate) for _ in range(3)] == [0, 0, 0]
+    assert 990 < limiter.seconds_to_wait("sign in", "ann", rate) <= 1000
+    assert limiter.seconds_to_wait("sign in", "bob", rate) == 0
+    assert limiter.seconds_to_wait("check", "ann", rate) == 0
