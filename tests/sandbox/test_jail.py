@@ -67,7 +67,7 @@ from autograder.sandbox import confine
 
 for refuse in (
     lambda: must_confine(unsafe=False, scratch_mb=1),
-    lambda: _prove(Path("quiz.yaml"), None, "en", unsafe=False),
+    lambda: _prove(Path("quiz.yaml"), None, "en", unsafe=False, quiet=True),
     lambda: NotebookRunner(1),
     lambda: _code_marker(None)(None, "1"),
 ):

@@ -14,33 +14,40 @@ CITY, ROWS, EVEN, SUM = (
     "哪些是偶数？",
     "2 加 2 等于 4。",
 )
+
+
+def both(words):
+    """The same words in each of the course's languages."""
+    return {"zh": words, "en": words}
+
+
 QUIZ = {
     "schema": 1,
     "id": "form",
     "version": 1,
-    "title": "A form",
+    "title": both("A form"),
     "defaults": {"credit": "exact", "attempts": [1]},
     "questions": [
         {
             "id": "city",
             "type": "single",
-            "prompt": CITY,
+            "prompt": both(CITY),
             "options": {"A": {"text": "Bern"}, "B": {"text": "Lagos"}, "C": {"text": "Oslo, Norway"}},
             "key": ["B"],
         },
-        {"id": "rows", "type": "number", "prompt": ROWS, "answer": 3},
+        {"id": "rows", "type": "number", "prompt": both(ROWS), "answer": 3},
         {
             "id": "even",
             "type": "multi",
-            "prompt": EVEN,
+            "prompt": both(EVEN),
             "options": {"A": {"text": "二"}, "B": {"text": "三"}, "C": {"text": "四"}},
             "key": ["A", "C"],
         },
-        {"id": "sum", "type": "truefalse", "prompt": SUM, "key": True},
+        {"id": "sum", "type": "truefalse", "prompt": both(SUM), "key": True},
         {
             "id": "capital",
             "type": "match",
-            "prompt": "Match.",
+            "prompt": both("Match."),
             "left": {"no": {"text": "Norway"}, "ng": {"text": "Nigeria"}},
             "right": {"X": {"text": "Oslo"}, "Y": {"text": "Abuja"}},
             "key": {"no": "X", "ng": "Y"},
@@ -48,7 +55,7 @@ QUIZ = {
         {
             "id": "digit",
             "type": "single",
-            "prompt": "Which digit is the largest?",
+            "prompt": both("Which digit is the largest?"),
             "options": {"A": {"text": "3"}, "B": {"text": "1"}, "C": {"text": "2"}},
             "key": ["A"],
         },
@@ -106,7 +113,7 @@ def test_what_a_form_says_about_a_question_is_no_answer_to_it(quiz, title):
 def test_marks_that_belong_to_a_prompt_stay_with_it(tmp_path):
     """Two questions that differ in nothing else are told apart, and a title that leaves it out is neither."""
     asked = [
-        {"id": name, "type": "number", "prompt": f"How much is it? ({name} points)", "answer": 1} for name in ("2", "3")
+        {"id": name, "type": "number", "prompt": both(f"How much is it? ({name} points)"), "answer": 1} for name in ("2", "3")
     ]
     asked = [question | {"id": f"q{question['id']}"} for question in asked]
     file = tmp_path / "quiz.yaml"
