@@ -13,6 +13,7 @@ def squared_loss(y_hat, y):
 # %% end
 import gc
 
+
 class Shifting(dict):
     def __getitem__(self, name):
         raise KeyError(name)

@@ -275,4 +275,7 @@ def test_a_missing_program_is_named_as_such(tmp_path):
     command = [python, "-m", "autograder", "release", "tiny"]
     done = subprocess.run(command, cwd=course.root, env=environment, capture_output=True, text=True, encoding="utf-8")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "autograder: 缺少程序 alembic；请在这个 Python 环境中安装\n"
+    said = [
+        line for line in done.stderr.splitlines() if not line.endswith(" ...")
+    ]  # what takes long is told as it begins
+    assert said == ["autograder: 缺少程序 alembic；请在这个 Python 环境中安装"]

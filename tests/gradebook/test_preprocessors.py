@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +12,9 @@ import nbgrader_course as course_of
 import pytest
 import tiny_course as tiny
 from nbformat import from_dict
+from traitlets.config.loader import Config
 
+from autograder.course.configuration import configure
 from autograder.gradebook import plain_notebooks as runner
 from autograder.gradebook import releasing, write
 from autograder.gradebook.nbgrader_course import NbgraderCourse
@@ -196,7 +197,9 @@ def test_code_that_fills_the_disk_costs_its_own_cell(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_nbgraders_own_notebooks_get_what_stock_nbgrader_gives(tmp_path):
-    ours = re.search(r"^c.Autograde.autograde_preprocessors = \[.*?^\]", CONFIG, re.MULTILINE | re.DOTALL)[0]
+    c = Config()
+    configure(c)
+    ours = f"c.Autograde.autograde_preprocessors = {c.Autograde.autograde_preprocessors}"
     fixture_course.make(tmp_path, fixture_course.STOCK + ours + "\nc.Execute.timeout = 1\n")
     log = autograde(tmp_path, "*")
     assert fixture_course.scores(tmp_path) == json.loads(SCORES.read_text()), log

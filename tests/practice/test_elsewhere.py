@@ -155,7 +155,7 @@ def test_the_doctor_says_what_works(folder):
         "student processes: can be started for checks of your own work, with time limits, not confined" in done.stdout
     )
     assert "grading a class: this needs Linux" in done.stdout
-    assert not done.stderr
+    assert done.stderr in ("", "trying what this machine can do ...\n")
 
 
 def test_nothing_of_this_is_used_here():

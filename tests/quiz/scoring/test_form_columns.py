@@ -113,7 +113,8 @@ def test_what_a_form_says_about_a_question_is_no_answer_to_it(quiz, title):
 def test_marks_that_belong_to_a_prompt_stay_with_it(tmp_path):
     """Two questions that differ in nothing else are told apart, and a title that leaves it out is neither."""
     asked = [
-        {"id": name, "type": "number", "prompt": both(f"How much is it? ({name} points)"), "answer": 1} for name in ("2", "3")
+        {"id": name, "type": "number", "prompt": both(f"How much is it? ({name} points)"), "answer": 1}
+        for name in ("2", "3")
     ]
     asked = [question | {"id": f"q{question['id']}"} for question in asked]
     file = tmp_path / "quiz.yaml"
