@@ -178,8 +178,10 @@ def new_course(root: Path, title: str, languages: Sequence[Language]) -> list[Pa
         languages: of its words, the first being the one to begin with.
 
     Raises:
-        UsageError: a file is there already, or cannot be written.
+        UsageError: a file is there already, or cannot be written; or the folder is a file.
     """
+    if root.is_file():
+        raise UsageError(text("{path}: is a file; name a folder", path=root))
     config = root / CONFIG_FILE
     files = {config: configuration(title, languages)}
     for file in (config, root / "README.md"):

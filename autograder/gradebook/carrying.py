@@ -5,6 +5,7 @@ The cell has no mark of nbgrader's: it is worth nothing, is in no gradebook, and
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -69,6 +70,8 @@ class AddKit(NbGraderPreprocessor):  # type: ignore[misc]
         """Add the cell before the notebook's first code cell."""
         place = resources["nbgrader"]
         folders = cast("GenerateAssignment", self.parent.parent).coursedir
+        notebook = Path(folders.format_path(folders.source_directory, ".", place["assignment"]), place["notebook"])
+        _name_added_cells(nb, notebook.with_name(f"{notebook.name}.ipynb"))
         if rubric_of(folders, place["assignment"], place["notebook"]) is None:
             return nb, resources
         source, target = (
@@ -84,6 +87,15 @@ class AddKit(NbGraderPreprocessor):  # type: ignore[misc]
         position = next((n for n, cell in enumerate(nb.cells) if cell.cell_type == "code"), len(nb.cells))
         nb.cells.insert(position, _cell(kit, self.install, has_id=nb.nbformat_minor >= 5))
         return nb, resources
+
+
+def _name_added_cells(nb: NotebookNode, source: Path) -> None:
+    """Number the cells of a header or footer that have no id: nbformat would give them other ids in every release."""
+    if nb.nbformat_minor < 5:
+        return
+    own = {cell.get("id") for cell in json.loads(source.read_bytes())["cells"]}
+    for number, cell in enumerate(cell for cell in nb.cells if cell.get("id") not in own):
+        cell.id = f"added-{number}"
 
 
 def _name_language(folder: Path, course: Course) -> None:

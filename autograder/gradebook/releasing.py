@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import tempfile
+import warnings
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -95,6 +96,7 @@ def register(nbgrader: NbgraderCourse, name: str) -> None:
 
 def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool, due: datetime | None = None) -> Path:
     """Let nbgrader convert an assignment into a folder of ours; return the assignment's own folder in it."""
+    from nbformat.warnings import MissingIDFieldWarning
     from nbgrader.converters import GenerateAssignment
     from nbgrader.converters.base import NbGraderException
 
@@ -102,7 +104,11 @@ def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool
     config.GenerateAssignment.no_database = not database
     config.SaveCells.enabled = database
     config.AddKit.due = due.isoformat() if due is not None else ""
-    with set_for_a_while(folders, release_directory=str(into), assignment_id=name, notebook_id="*"):
+    with (
+        set_for_a_while(folders, release_directory=str(into), assignment_id=name, notebook_id="*"),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore", MissingIDFieldWarning)  # of a header's cells, which get their ids in `AddKit`
         nbgrader.log.lines.clear()
         try:
             converter = GenerateAssignment(coursedir=folders, parent=nbgrader.app, config=config)

@@ -74,6 +74,25 @@ def test_what_cannot_be_begun_is_one_line(begun, command, words):
     assert sorted(root.rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    ("language", "due"), [("zh", "不知道；请在 assignment.yaml 中写上"), ("en", "due not known; write")]
+)
+def test_a_course_of_one_language_works_and_speaks_it(tmp_path, language, due):
+    autograder("init", ".", "--title", "T", "--language", language, cwd=tmp_path)
+    autograder("new", "assignment", "ps2", "--functions", "f(x), g(x, y)", cwd=tmp_path)
+    autograder("new", "quiz", "week2", cwd=tmp_path)
+    autograder("audit", "ps2", cwd=tmp_path)
+    autograder("quiz", "prove", "week2", cwd=tmp_path)
+    said, _ = autograder("release", "ps2", cwd=tmp_path)
+    assert due in said
+
+
+def test_a_course_is_not_begun_in_a_file(tmp_path):
+    (tmp_path / "course").touch()
+    _, errors = autograder("init", "course", "--lang", "en", cwd=tmp_path, code=2)
+    assert errors == f"autograder: {tmp_path / 'course'}: is a file; name a folder\n"
+
+
 def test_a_course_is_not_begun_over_another_readme(tmp_path):
     (tmp_path / "README.md").write_text("mine")
     _, errors = autograder("init", ".", cwd=tmp_path, code=2)

@@ -161,6 +161,15 @@ def test_a_student_learns_what_works_instead(course, command):
     ]
 
 
+def test_a_header_without_ids_makes_no_release_differ_from_the_last(tmp_path):
+    course = stock(tmp_path, "c.IncludeHeaderFooter.header = 'source/header.ipynb'")
+    autograder("new", "assignment", "cubes", "--functions", "cube(x)", cwd=course.root)
+    _, errors = autograder("release", "cubes", cwd=course.root)
+    assert "MissingIDFieldWarning" not in errors
+    said, _ = autograder("release", "cubes", "--lang", "en", cwd=course.root)
+    assert "cubes: nothing has changed" in said
+
+
 def test_status_names_what_knows_of_assignments_without_a_rubric(course):
     _, errors = autograder("status", "--lang", "en", cwd=course.root, code=2)
     assert errors.startswith(
