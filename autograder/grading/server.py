@@ -210,7 +210,7 @@ class Session:
         for judged in judge.criteria:
             result = judge.results.get(judged.id)
             if result is None or result.outcome != "passed":
-                zygote.copy().close()  # where it was killed, its worker went with it, and that is no fault of the rubric
+                zygote.copy().close()  # if that was killed, its worker went with it: no fault of the rubric
                 reason = result.message.in_one_line() if result else text("not reached")
                 words = text("the reference does not meet it: {reason}", reason=reason)
                 raise ConfigError(words, path=judged.path, line=judged.line, key=judged.id)
