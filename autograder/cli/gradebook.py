@@ -88,13 +88,9 @@ def release(
 
     with errors_as_exit_codes(lang):
         found = course_at(course)
-        names = found.names(*(assignments or ()))
-        for name in filter(found.has_rubric, names):
-            found.assignment(name)  # a mistake in it is told before anything slow is loaded
+        names = _readable(found, assignments)
         if colab_base:
             colab.check_base(colab_base, len(names))
-        for name in filter(found.has_rubric, names):
-            found.assignment(name)  # tells mistakes in YAML
         language = choose(lang)
         with waiting(text("loading nbgrader"), language):
             nbgrader = NbgraderCourse(found.root)  # takes seconds, and is not needed to find a mistake in YAML
@@ -128,11 +124,7 @@ def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Pat
 
     with errors_as_exit_codes(lang):
         found = course_at(course)
-        names = found.names(*(assignments or ()))
-        for name in filter(found.has_rubric, names):
-            found.assignment(name)  # a mistake in it is told before anything slow is loaded
-        for name in filter(found.has_rubric, names):
-            found.assignment(name)  # a mistake in it is found before nbgrader is loaded
+        names = _readable(found, assignments)
         with waiting(text("loading nbgrader"), choose(lang)):
             nbgrader = NbgraderCourse(found.root)
             known = nbgrader.assignments()
@@ -154,6 +146,14 @@ def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Pat
             raise UsageError(
                 _why_no_pages(missing, nbgrader, graded_by_nbgrader=not any(map(found.has_rubric, missing)))
             )
+
+
+def _readable(course: Course, wanted: Iterable[str] | None) -> list[str]:
+    """Return the names of the assignments; a mistake in one's settings is told before anything slow is loaded."""
+    names = course.names(*(wanted or ()))
+    for name in filter(course.has_rubric, names):
+        course.assignment(name)
+    return names
 
 
 def _pages(course: Course, nbgrader: NbgraderCourse, name: str, lang: str | None) -> Iterator[Written]:

@@ -43,13 +43,13 @@ def init(
     """Start a course here, or take over the nbgrader course that is here."""
     from autograder.base.i18n import text
     from autograder.course import skeletons
-    from autograder.course.takeover import Plan, is_nbgrader_course
+    from autograder.course.takeover import Plan, can_be_taken_over
 
     with errors_as_exit_codes(lang):
         spoken = choose(lang)
         asks = sys.stdin.isatty() and not yes
         root = folder.resolve()
-        if is_nbgrader_course(root):
+        if can_be_taken_over(root):
             _take_over(Plan(root, _languages(language, spoken, asks=False)), spoken, asks=asks)
             return
         name = title or _asked(text("Title of the course"), root.name.replace("_", " ").replace("-", " "), spoken, asks)
@@ -134,17 +134,16 @@ def _signatures(functions: str) -> list[str]:
 
 def _languages(chosen: Sequence[Lang] | None, spoken: Language, *, asks: bool) -> tuple[Language, ...]:
     """The languages that were named, else those that are given on asking, else both, the spoken one first."""
-    from autograder.base.i18n import text
-    from autograder.course.skeletons import BOTH
+    from autograder.base.i18n import OURS, text
 
     if chosen:
         return tuple(dict.fromkeys(one.value for one in chosen))
-    usual = tuple(sorted(BOTH, key=lambda language: language != spoken))
+    usual = tuple(sorted(OURS, key=lambda language: language != spoken))
     if not asks:
         return usual
     words = _asked(text("Languages of its words, the one to begin with first"), " ".join(usual), spoken, asks)
     given = tuple(dict.fromkeys(words.replace(",", " ").split()))
-    if unknown := [word for word in given if word not in BOTH]:
+    if unknown := [word for word in given if word not in OURS]:
         raise UsageError(text("{word}: no language of this program; there are: zh, en", word=unknown[0]))
     return given
 

@@ -55,13 +55,17 @@ class Folders:
     feedback: str = "feedback"
 
     @classmethod
-    def of(cls, root: Path) -> Self:
+    def of(cls, root: Path, config: Config | None = None) -> Self:
         """Return the names in a course's configuration; where it gives none, nbgrader's, or ours.
+
+        Args:
+            root: the course's folder.
+            config: what `load` returned for it, if that has been called.
 
         Raises:
             ConfigError: the configuration is broken, or orders the folders in a way of its own.
         """
-        section = load(root).get("CourseDirectory", {})
+        section = (config if config is not None else load(root)).get("CourseDirectory", {})
         structure = str(section.get("directory_structure", _STRUCTURE))
         if Path(structure) != Path(_STRUCTURE):
             words = text("only {structure} is supported; leave this line out", structure=_STRUCTURE)
@@ -91,13 +95,17 @@ class Languages:
     catalogues: Mapping[Language, Catalogue] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, root: Path) -> Self:
+    def of(cls, root: Path, config: Config) -> Self:
         """Return the languages in a course's configuration.
 
+        Args:
+            root: the course's folder.
+            config: what `load` returned for it.
+
         Raises:
-            ConfigError: the configuration is broken, or one of them is not known.
+            ConfigError: one of them is not known.
         """
-        codes = load(root).get("Autograder", {}).get("languages")
+        codes = config.get("Autograder", {}).get("languages")
         if codes is None or codes in (OURS, list(OURS)):
             return cls()
         if not isinstance(codes, list | tuple) or not codes or len(set(map(str, codes))) < len(codes):

@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import platformdirs
 
@@ -29,8 +29,12 @@ from autograder.base import i18n, yaml_records
 from autograder.base.errors import AutograderError, ConfigError, UsageError
 from autograder.base.i18n import Language, Text, text
 from autograder.base.words import in_languages
+from autograder.course import configuration
 from autograder.course.configuration import CONFIG_FILE, OWN_NAMES, Folders, Languages
 from autograder.course.settings import Function, Settings
+
+if TYPE_CHECKING:
+    from traitlets.config.loader import Config
 
 PRACTICE_KEY = b"practice"
 """Seeds a student's own checks, which do not have the course key."""
@@ -281,13 +285,17 @@ class Course:
         )
 
     @cached_property
+    def _configuration(self) -> Config:
+        return configuration.load(self.root)
+
+    @cached_property
     def folders(self) -> Folders:
         """The names of the course's folders.
 
         Raises:
             ConfigError: its configuration is broken.
         """
-        return Folders.of(self.root)
+        return Folders.of(self.root, self._configuration)
 
     @cached_property
     def languages(self) -> tuple[Language, ...]:
@@ -296,7 +304,7 @@ class Course:
         Raises:
             ConfigError: its configuration is broken, or declares a language that nobody has a catalogue of.
         """
-        declared = Languages.of(self.root)
+        declared = Languages.of(self.root, self._configuration)
         i18n.speak(declared.codes, declared.catalogues)
         return declared.codes or i18n.OURS
 

@@ -26,7 +26,6 @@ from autograder.course.settings import Function
 ASSIGNMENT, SIGNATURES = "first_steps", ("weighted_sum(x, y)",)
 QUIZ = "first_quiz"
 STUDENT = "sample_student"
-BOTH: tuple[Language, ...] = ("zh", "en")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _POINTS = 3
 

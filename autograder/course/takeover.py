@@ -18,7 +18,7 @@ from autograder.course.course import Course
 _IMPORT = "from autograder.course.configuration import configure"
 
 
-def is_nbgrader_course(root: Path) -> bool:
+def can_be_taken_over(root: Path) -> bool:
     """Is this a course of nbgrader's: does it have a configuration, or notebooks in ``source/``?"""
     return (root / CONFIG_FILE).is_file() or any((root / Folders().source).glob("*/*.ipynb"))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from autograder.base.errors import UsageError
 from autograder.base.i18n import text
 from autograder.course.course import Assignment, Course
-from autograder.lms.runners import begin_folder, cannot_be_written, copy_folder, pip_arguments
+from autograder.lms.runners import copy_folder, new_folder, pip_arguments
 
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 """The versions that are pinned belong to this Python."""
@@ -119,8 +119,7 @@ def template(course: Course, assignment: Assignment, folder: Path) -> list[Path]
         UsageError: the assignment is not released, or the folder is not empty or cannot be written.
     """
     released = _released(course, assignment)
-    begin_folder(folder)
-    try:
+    with new_folder(folder):
         copy_folder(released, folder)
         workflow = folder / ".github" / "workflows" / "autograder.yml"
         workflow.parent.mkdir(parents=True)
@@ -128,8 +127,6 @@ def template(course: Course, assignment: Assignment, folder: Path) -> list[Path]
         requirement = "\n".join(pip_arguments(folder, ".github/autograder"))
         with (folder / "requirements.txt").open("a", encoding="utf-8") as file:  # the assignment may bring its own
             file.write(f"\n{requirement}\n" if file.tell() else f"{requirement}\n")
-    except OSError as error:
-        raise cannot_be_written(folder, error) from error
     return [workflow]
 
 
@@ -159,8 +156,7 @@ def classroom50(course: Course, assignment: Assignment, folder: Path) -> list[Pa
         UsageError: the assignment is not released, or the folder is not empty or cannot be written.
     """
     released = _released(course, assignment)
-    begin_folder(folder)
-    try:
+    with new_folder(folder):
         copy_folder(released, folder / "assignment")
         requirements = [word for line in pip_arguments(folder, "package") for word in line.split()]
         script = folder / "autograder.py"
@@ -172,8 +168,6 @@ def classroom50(course: Course, assignment: Assignment, folder: Path) -> list[Pa
             python=_PYTHON,
         )
         script.write_text(words, encoding="utf-8")
-    except OSError as error:
-        raise cannot_be_written(folder, error) from error
     return [script]
 
 

@@ -6,6 +6,8 @@ import re
 import shlex
 import shutil
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
 
@@ -83,8 +85,7 @@ def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Pat
         UsageError: the folder is not empty, or cannot be written.
     """
     name = assignment.name
-    begin_folder(folder)
-    try:
+    with new_folder(folder):
         requirement = " ".join(pip_arguments(folder, "package"))
         copy_folder(assignment.directory, folder / "course" / OWN_NAMES["source"] / name)
         if course.quizzes.is_dir():
@@ -100,15 +101,23 @@ def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Pat
         run = _RUN.format(name=shlex.quote(name), failed=not_graded(failed.get(language)), language=language)
         scripts = {"setup.sh": _SETUP.format(requirement=requirement), "run_autograder": run}
         return [_script(folder / script, content) for script, content in scripts.items()]
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[None]:
+    """Write into a folder that is new or empty.
+
+    Raises:
+        UsageError: it is not, or a file in it cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(text("{folder}: already exists; name a new folder with --out", folder=folder))
+    try:
+        yield
     except OSError as error:
-        raise cannot_be_written(folder, error) from error
-
-
-def cannot_be_written(folder: Path, error: OSError) -> UsageError:
-    """Return what says that a file in a folder could not be written."""
-    return UsageError(
-        text("{filename}: cannot be written: {reason}", filename=error.filename or folder, reason=error.strerror)
-    )
+        raise UsageError(
+            text("{filename}: cannot be written: {reason}", filename=error.filename or folder, reason=error.strerror)
+        ) from error
 
 
 def _configure(course: Course, copy: Path) -> None:
@@ -119,12 +128,6 @@ def _configure(course: Course, copy: Path) -> None:
         if file.is_file():
             (copy / file.relative_to(course.root)).parent.mkdir(parents=True)
             shutil.copy(file, copy / file.relative_to(course.root))
-
-
-def begin_folder(folder: Path) -> None:
-    """Raise UsageError unless the folder is new or empty."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(text("{folder}: already exists; name a new folder with --out", folder=folder))
 
 
 def pip_arguments(folder: Path, place: str) -> list[str]:
