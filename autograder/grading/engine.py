@@ -38,6 +38,8 @@ _GRACE_S = 60
 _START_S = 60
 _MUTANT_S = 60
 """A mutant that takes longer under one criterion brings its session down."""
+_MANY = 20
+"""From so many submissions on it pays to make every fork cheaper, which takes as long as 20 of them save."""
 _MUTANT_DEATHS = 2
 """A mutant that was running in this many deaths of sessions is not run again; one may be a kill from outside."""
 
@@ -46,15 +48,17 @@ class RubricServer(ForkServer):
     """The process that has read and proved an assignment's rubric, and forks sessions."""
 
     @classmethod
-    def of(cls, assignment: Assignment, key: bytes, *, confined: bool) -> RubricServer:
+    def of(cls, assignment: Assignment, key: bytes, *, confined: bool, many: bool = True) -> RubricServer:
         """Start a rubric server.
 
         Args:
             assignment: the folder in ``solutions/``.
             key: the course's secret.
             confined: whether the kernel confines students' code.
+            many: whether there are many submissions.
         """
-        server = cls.start("autograder.grading.server_main", asdict(worker_settings_of(assignment, confined=confined)))
+        workers = worker_settings_of(assignment, confined=confined, many=many)
+        server = cls.start("autograder.grading.server_main", asdict(workers))
         settings = {
             "assignment": str(assignment.directory.resolve()),
             "key": key.hex(),
@@ -211,7 +215,8 @@ class Engine:
         self._processors = sorted(os.sched_getaffinity(0))
         self._patience_s = 2 * assignment.settings.limits.submission_s + _GRACE_S
         self._blank: tuple[ExerciseResult, ...] = ()  # every criterion of the rubric, not judged
-        self._start_server = partial(RubricServer.of, assignment, key, confined=confined)
+        many = not self._waiting or len(self._waiting) >= _MANY  # without any, they come one after the other
+        self._start_server = partial(RubricServer.of, assignment, key, confined=confined, many=many)
         self._server = self._start_server()
 
     def __enter__(self) -> Engine:

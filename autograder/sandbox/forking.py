@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 _BOOT = """\
-import importlib, os, sys
+import gc, importlib, os, sys
+gc.disable()
 os.chdir("/")
 sys.path.insert(0, sys.argv[4])
 program = importlib.import_module(sys.argv[1])

@@ -445,7 +445,18 @@ class StatusRequest(TypedDict):
     status: int
 
 
-ServerRequest = SettingsRequest | ForkRequest | StatusRequest
+@final
+class PrepareRequest(TypedDict):
+    """Get ready for many children, which delays the next one. Not answered.
+
+    Attributes:
+        prepare: the modules to import.
+    """
+
+    prepare: list[str]
+
+
+ServerRequest = SettingsRequest | ForkRequest | StatusRequest | PrepareRequest
 
 # -- a fork server to its starter: trusted, because it runs no student's code ------------------------------------------
 

@@ -6,7 +6,6 @@ It never runs a student's code and never sees a rubric, a solution or a secret.
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import json
 import os
@@ -18,11 +17,10 @@ from typing import NoReturn
 import torch
 import torch.utils.data
 
-from autograder.sandbox import compiler, hugepages, interrupts, stand_ins
+from autograder.sandbox import compiler, hugepages, interrupts, rehearsal, stand_ins
 from autograder.sandbox.confine import Confinement, WorkerSettings
 from autograder.sandbox.generators import seed_generators
-from autograder.sandbox.rehearsal import rehearse
-from autograder.sandbox.serving import Server, name_process
+from autograder.sandbox.serving import Server, collect_garbage_from_now_on, name_process
 from autograder.sandbox.wire import Connection
 from autograder.sandbox.worker import Output, Worker, hide_package
 
@@ -45,18 +43,24 @@ def warm() -> None:
 def be_zygote(control: socket.socket, options: WorkerSettings) -> NoReturn:
     """Fork workers, and copies of this process for other sockets, until the socket closes."""
     name_process("zygote")
-    import_for_students(options.preload)
-    rehearse()
+    stand_ins.put_in_place()
+    _prepare(options.preload, many=options.many)
     hide_package()
-    gc.freeze()  # without a collection, which takes a tenth of a second and frees some hundred objects
-    hugepages.collapse()
     confinement = Confinement.prepare(options)
     _serve(control, confinement, options)
 
 
+def _prepare(preload: Sequence[str], *, many: bool) -> None:
+    """Do once what every worker would do; for many of them, also what takes longer than a few would save."""
+    import_for_students(preload)
+    rehearsal.rehearse(rehearsal.MANY if many else 1)
+    collect_garbage_from_now_on()
+    if many:
+        hugepages.collapse()
+
+
 def import_for_students(preload: Sequence[str]) -> None:
     """Import and touch whatever students' code will, so that no worker pays for it again."""
-    stand_ins.put_in_place()
     with contextlib.suppress(ImportError):
         from IPython.core.inputtransformer2 import TransformerManager
 
@@ -74,7 +78,8 @@ def _serve(control: socket.socket, confinement: Confinement, options: WorkerSett
         {
             "worker": lambda descriptors: _become_worker(descriptors, confinement, options),
             "zygote": lambda descriptors: _serve(socket.socket(fileno=descriptors[0]), confinement, options),
-        }
+        },
+        prepare=lambda preload: _prepare(preload, many=True),
     )
     os._exit(0)  # without taking torch apart first
 
