@@ -120,8 +120,8 @@ class Server:
 def collect_garbage_from_now_on() -> None:
     """Let Python collect garbage, which a process of ours puts off until it has imported what it needs.
 
-    Imports leave no garbage to speak of, and to look for it among all that torch has made takes a tenth of a second each
-    time. So that no collection looks there later, what is there now is never looked at again.
+    Imports leave no garbage to speak of, and to look for it among all that torch has made takes a tenth of a second
+    each time. So that no collection looks there later, what is there now is never looked at again.
     """
     gc.freeze()
     gc.enable()
