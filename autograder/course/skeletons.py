@@ -18,7 +18,16 @@ from pydantic_core import PydanticCustomError
 
 from autograder.base.errors import UsageError
 from autograder.base.files import write_asked
-from autograder.base.i18n import Language, Text, same, text
+from autograder.base.i18n import (
+    OURS,
+    Language,
+    Text,
+    blank_catalogue,
+    catalogue_file,
+    find_catalogue,
+    same,
+    text,
+)
 from autograder.course.configuration import CONFIG_FILE, Folders
 from autograder.course.course import Course
 from autograder.course.settings import Function
@@ -161,11 +170,15 @@ def configuration(title: str, languages: Sequence[Language]) -> str:
     said = {
         "spoken": list(languages),
         "course_id": re.sub(r"\W+", "-", title).strip("-").lower() or "course",
-        "stub": "# " + " / ".join(stub[one] for one in languages) + "\nraise NotImplementedError()",
-        "text_stub": " / ".join(text_stub[one] for one in languages),
+        "stub": f"# {_in_each(languages, stub)}\nraise NotImplementedError()",
+        "text_stub": _in_each(languages, text_stub),
     }
     values = {name: json.dumps(value, ensure_ascii=False) for name, value in said.items()}
     return _Filler(languages, {})("nbgrader_config.py", **values)
+
+
+def _in_each(languages: Sequence[Language], words: Mapping[Language, str]) -> str:
+    return " / ".join(dict.fromkeys(words.get(one, words["en"]) for one in languages))
 
 
 def new_course(root: Path, title: str, languages: Sequence[Language]) -> list[Path]:
@@ -189,11 +202,22 @@ def new_course(root: Path, title: str, languages: Sequence[Language]) -> list[Pa
     files[root / "README.md"] = _readme(title, languages)
     if not (root / ".gitignore").exists():
         files[root / ".gitignore"] = _gitignore(languages[0])
-    written = _write(files)
+    written = _write(files) + blank_catalogues(root, languages)
     course = Course(root)
     written += new_assignment(course, ASSIGNMENT, SIGNATURES, languages)
     written += new_quiz(course.quizzes, QUIZ, languages)
     return written + _sample(course)
+
+
+def blank_catalogues(root: Path, languages: Sequence[Language]) -> list[Path]:
+    """Write the catalogues that a course's languages lack, with every sentence of ours to be translated.
+
+    Args:
+        root: the course's folder.
+        languages: those that it declares or is about to declare.
+    """
+    lacking = [one for one in languages if one not in OURS and find_catalogue(one, root) is None]
+    return _write({catalogue_file(language, root): blank_catalogue(language) for language in lacking})
 
 
 def _readme(title: str, languages: Sequence[Language]) -> str:
