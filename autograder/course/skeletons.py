@@ -30,6 +30,7 @@ from autograder.base.i18n import (
 )
 from autograder.course.configuration import CONFIG_FILE, Folders
 from autograder.course.course import Course
+from autograder.course.notebook_cells import nbgrader_mark, new_cell
 from autograder.course.settings import Function
 
 ASSIGNMENT, SIGNATURES = "first_steps", ("weighted_sum(x, y)",)
@@ -311,13 +312,16 @@ def _example_title(function: Example) -> Text:
 
 def _notebook(title: Text, functions: Sequence[Example], languages: Sequence[Language]) -> str:
     heading = " / ".join(dict.fromkeys(title.get(language) for language in languages))
-    cells = [_cell("markdown", f"# {heading}"), _cell("code", "import torch\nfrom autograder import check")]
+    cells = [
+        new_cell("markdown", "title", f"# {heading}"),
+        new_cell("code", "imports", "import torch\nfrom autograder import check"),
+    ]
     for function in functions:
-        cells.append(_cell("code", _solution(function, languages), grade_id=function.name, solution=True))
-        grade_id = f"test_{function.name}"
-        cells.append(
-            _cell("code", f'check("{function.name}")', grade_id=grade_id, grade=True, locked=True, points=_POINTS)
-        )
+        name, test = function.name, f"test_{function.name}"
+        solution = nbgrader_mark(name, solution=True)
+        graded = nbgrader_mark(test, grade=True, locked=True, points=_POINTS)
+        cells.append(new_cell("code", function.id, _solution(function, languages), solution))
+        cells.append(new_cell("code", f"test-{function.id}", f'check("{name}")', graded))
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     return _written({"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells})
@@ -338,15 +342,6 @@ def _solution(function: Example, languages: Sequence[Language]) -> str:
         f'def {function.signature}:\n    """{docstring}\n    """\n'
         f"    ### BEGIN SOLUTION\n    return {function.formula}\n    ### END SOLUTION"
     )
-
-
-def _cell(kind: str, source: str, **mark: Any) -> dict[str, Any]:
-    none = {"schema_version": 3, "grade": False, "solution": False, "locked": False, "task": False}
-    metadata = {"nbgrader": {**none, **mark}} if mark else {}
-    name = mark.get("grade_id", "title" if kind == "markdown" else "imports").replace("_", "-")[:64]
-    of_code: dict[str, Any] = {"execution_count": None, "outputs": []} if kind == "code" else {}
-    lines = source.splitlines(keepends=True)
-    return {"cell_type": kind, "id": name, "metadata": metadata, **of_code, "source": lines}
 
 
 def _written(notebook: Mapping[str, Any]) -> str:
