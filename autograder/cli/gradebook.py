@@ -90,6 +90,8 @@ def release(
     with errors_as_exit_codes(lang):
         found = course_at(course)
         names = _readable(found, assignments)
+        for name in names:
+            releasing.require_source(found, name)
         if colab_base:
             colab.check_base(colab_base, len(names))
         language = choose(lang)

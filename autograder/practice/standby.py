@@ -21,7 +21,6 @@ import sys
 import sysconfig
 import tempfile
 import warnings
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -82,7 +81,7 @@ def _ask(assignment: Assignment, path: Path, exercise: str | None) -> GradeRepor
         return None
     with contextlib.suppress(OSError, ValueError, KeyError):
         confined = confine.is_available(assignment.settings.limits.scratch_mb)
-        with _connection(worker_settings_of(assignment, confined=confined), path) as connection:
+        with _connection(worker_settings_of(assignment, confined=confined)) as connection:
             connection.settimeout(assignment.settings.limits.submission_s + _BEYOND_LIMITS_S)
             with connection.makefile("rw", encoding="utf-8") as channel:
                 channel.write(json.dumps({"path": str(path), "exercise": exercise}) + "\n")
@@ -95,8 +94,8 @@ def _ask(assignment: Assignment, path: Path, exercise: str | None) -> GradeRepor
     return None
 
 
-def _connection(settings: WorkerSettings, path: Path) -> socket.socket:
-    """Connect to the standby process, starting it if necessary with what the first file needs.
+def _connection(settings: WorkerSettings) -> socket.socket:
+    """Connect to the standby process, starting it if necessary.
 
     Raises:
         OSError: it can be neither reached nor started.
@@ -110,13 +109,7 @@ def _connection(settings: WorkerSettings, path: Path) -> socket.socket:
         connection.close()
         ours, theirs = socket.socketpair()
         caches = tempfile.mkdtemp(prefix="caches-", dir=place.parent)
-        told = {
-            "place": str(place),
-            "caches": caches,
-            "idle_s": _idle_s(),
-            "worker": asdict(settings),
-            "needed": _needed(settings.preload, path),
-        }
+        told = {"place": str(place), "caches": caches, "idle_s": _idle_s(), "worker": asdict(settings)}
         with theirs:
             start_program("autograder.practice.standby_server", theirs, told, caches, quiet=True)
         return ours
@@ -151,16 +144,6 @@ def _name(settings: WorkerSettings) -> str:
     libraries = Path(sysconfig.get_path("purelib"))
     known = [sys.executable, sys.version, str(libraries), libraries.stat().st_mtime_ns, state, asdict(settings)]
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:16]
-
-
-def _needed(preload: Sequence[str], path: Path) -> list[str]:
-    """Return the modules that a file mentions; the first check should not wait for the others.
-
-    This package's own count always: once workers are forked nobody can import them.
-    """
-    content = path.read_bytes()
-    packages = {name: name.partition(".")[0] for name in preload}
-    return [name for name, package in packages.items() if package == _PACKAGE.name or package.encode() in content]
 
 
 def _refuse_others(connection: socket.socket) -> None:

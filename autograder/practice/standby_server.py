@@ -71,8 +71,7 @@ def main(descriptor: int, settings: str) -> None:
         first.close()
         listener.close()
 
-    usually = WorkerSettings(**told["worker"])
-    at_first = replace(usually, preload=tuple(told["needed"]), many=False)
+    at_first = replace(WorkerSettings(**told["worker"]), many=False)  # somebody waits for the first check
     with contextlib.closing(split_off_zygote(at_first, leave=leave)) as zygote:
         name_process("check-standby")
         from autograder.practice import check  # noqa: F401 -- while the zygote warms up, and once for all forks
@@ -81,7 +80,7 @@ def main(descriptor: int, settings: str) -> None:
         zygote.wait_until_ready()
         checks = {_fork_check(first, listener, zygote)}
         _wait_for_either(min(checks), listener)
-        zygote.prepare_for_many(usually.preload)
+        zygote.prepare_for_many()
         _warm(zygote, Path(told["caches"]) / "rehearsal")
         while (connection := _next(listener)) is not None:
             checks = {pid for pid in checks if not os.waitpid(pid, os.WNOHANG)[0]}

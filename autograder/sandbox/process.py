@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import NoReturn, Protocol, Self, cast
 
@@ -62,13 +62,13 @@ class Zygote(ForkServer):
         """
         self.receive()
 
-    def prepare_for_many(self, preload: Sequence[str]) -> None:
-        """Let it do what its settings put off, and import these modules, before it forks again; do not wait for it.
+    def prepare_for_many(self) -> None:
+        """Let it do what its settings have put off, before it forks again; do not wait for it.
 
         Raises:
             SandboxError: the zygote is gone.
         """
-        self.send({"prepare": list(preload)})
+        self.send({"prepare": "for many"})
 
     def spawn(self) -> WorkerProcess:
         """Return a worker, which was forked ahead while the last one was at work.

@@ -450,10 +450,10 @@ class PrepareRequest(TypedDict):
     """Get ready for many children, which delays the next one. Not answered.
 
     Attributes:
-        prepare: the modules to import.
+        prepare: that it should.
     """
 
-    prepare: list[str]
+    prepare: Literal["for many"]
 
 
 ServerRequest = SettingsRequest | ForkRequest | StatusRequest | PrepareRequest

@@ -41,14 +41,14 @@ class Server:
         kinds: dict[str, Callable[[list[int]], NoReturn]],
         *,
         before_fork: Callable[[list[int]], None] = lambda descriptors: None,
-        prepare: Callable[[list[str]], None] = lambda modules: None,
+        prepare: Callable[[], None] = lambda: None,
     ) -> None:
         """Answer until the other side closes; then end the children and wait for them.
 
         Args:
             kinds: what a child can become: a function for each, called in the child with its descriptors.
             before_fork: called here; may add to the descriptors that the child gets.
-            prepare: called here, to import modules and do whatever else makes many forks cheap.
+            prepare: called here, to do what makes many forks cheap.
         """
         with contextlib.suppress(ConnectionError):  # the other side is gone without a word
             while True:
@@ -58,7 +58,7 @@ class Server:
                     before_fork(descriptors)
                     self._fork(message["fork"], kinds[message["fork"]], descriptors)
                 elif "prepare" in message:
-                    prepare(message["prepare"])
+                    prepare()
                 else:
                     assert "status" in message  # settings come before anything is served
                     self.send({"status": self._status(message["status"])})

@@ -24,7 +24,7 @@ def main(port: int, settings: str) -> NoReturn:
     """Import everything, connect, and answer until the other side hangs up."""
     token = sys.stdin.buffer.readline().strip()
 
-    from autograder.sandbox import interrupts, stand_ins, workfolder, zygote
+    from autograder.sandbox import interrupts, workfolder, zygote
     from autograder.sandbox.confine import WorkerSettings
     from autograder.sandbox.serving import collect_garbage_from_now_on
     from autograder.sandbox.wire import Connection
@@ -32,7 +32,6 @@ def main(port: int, settings: str) -> NoReturn:
 
     options = WorkerSettings(**json.loads(settings))
     zygote.warm()
-    stand_ins.put_in_place()
     zygote.import_for_students(options.preload)
     hide_package()
     workfolder.use_new_scratch(Path(options.data) if options.data else None)

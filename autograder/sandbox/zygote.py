@@ -6,6 +6,7 @@ It never runs a student's code and never sees a rubric, a solution or a secret.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -43,24 +44,26 @@ def warm() -> None:
 def be_zygote(control: socket.socket, options: WorkerSettings) -> NoReturn:
     """Fork workers, and copies of this process for other sockets, until the socket closes."""
     name_process("zygote")
-    stand_ins.put_in_place()
-    _prepare(options.preload, many=options.many)
+    import_for_students(options.preload)
+    rehearsal.rehearse(1)
     hide_package()
+    collect_garbage_from_now_on()
+    if options.many:
+        _prepare_for_many()
     confinement = Confinement.prepare(options)
     _serve(control, confinement, options)
 
 
-def _prepare(preload: Sequence[str], *, many: bool) -> None:
-    """Do once what every worker would do; for many of them, also what takes longer than a few would save."""
-    import_for_students(preload)
-    rehearsal.rehearse(rehearsal.MANY if many else 1)
-    collect_garbage_from_now_on()
-    if many:
-        hugepages.collapse()
+def _prepare_for_many() -> None:
+    """Do what takes longer than a few workers would save by it."""
+    rehearsal.rehearse()
+    gc.freeze()
+    hugepages.collapse()
 
 
 def import_for_students(preload: Sequence[str]) -> None:
     """Import and touch whatever students' code will, so that no worker pays for it again."""
+    stand_ins.put_in_place()
     with contextlib.suppress(ImportError):
         from IPython.core.inputtransformer2 import TransformerManager
 
@@ -79,7 +82,7 @@ def _serve(control: socket.socket, confinement: Confinement, options: WorkerSett
             "worker": lambda descriptors: _become_worker(descriptors, confinement, options),
             "zygote": lambda descriptors: _serve(socket.socket(fileno=descriptors[0]), confinement, options),
         },
-        prepare=lambda preload: _prepare(preload, many=True),
+        prepare=_prepare_for_many,
     )
     os._exit(0)  # without taking torch apart first
 
