@@ -67,7 +67,7 @@ def open_submission(judge: Judge, workers: Workers, submission: Submission) -> I
 def judge_one(judge: Judge, submission: Submission) -> Iterator[RemoteRunner]:
     """Open a single submission with processes of its own, confined if the machine can do that."""
     confined = confine.is_available(judge.assignment.settings.limits.scratch_mb)
-    settings = worker_settings_of(judge.assignment, confined=confined)
+    settings = worker_settings_of(judge.assignment, confined=confined, many=False)
     begin = Zygote.begin if system.can_fork() else spawning.Spawner.begin
     with begin(settings) as workers, open_submission(judge, workers, submission) as runner:
         yield runner
