@@ -220,9 +220,9 @@ def start_program(
 
 def _copy_list_of_fonts(caches: Path) -> None:
     """Give matplotlib the list of fonts that it has made for this user, if it has: making one can take a second."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "matplotlib")
-    for known in Path(os.environ.get("MPLCONFIGDIR") or home).glob("fontlist-*.json"):
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, RuntimeError):  # it cannot be read, or nobody knows where the user is at home
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "matplotlib")
+        for known in Path(os.environ.get("MPLCONFIGDIR") or home).glob("fontlist-*.json"):
             shutil.copyfile(known, caches / known.name)
 
 
