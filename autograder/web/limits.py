@@ -24,6 +24,7 @@ JOIN = Rate(200, 1)
 """By address: a class sits behind one."""
 CHECK = Rate(10, 2)
 HAND_IN = Rate(5, 10)
+APPEAL = Rate(10, 60)
 
 
 class Limiter:

@@ -174,6 +174,7 @@ class Visit:
                 self.site.form_token(self.browser)
             ),
             "time": self.time,
+            "plain_time": self.plain_time,
             "here": self.request.url.path.removeprefix(self.at("")),
         }
         answer = HTMLResponse(render(f"web/templates/{template}", **shared | values), status)
@@ -203,10 +204,13 @@ class Visit:
 
     def time(self, moment: datetime) -> Markup:
         """Return a time in the reader's zone; a script says it in the zone of a browser that we do not know yet."""
-        there = moment.astimezone(self.zone)
         return Markup('<time datetime="{}">{}</time>').format(
-            moment.astimezone(UTC).isoformat(timespec="seconds"), f"{there:%Y-%m-%d %H:%M %Z}"
+            moment.astimezone(UTC).isoformat(timespec="seconds"), self.plain_time(moment)
         )
+
+    def plain_time(self, moment: datetime) -> str:
+        """Return a time in the reader's zone, for places that hold no markup."""
+        return f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M %Z}"
 
     def moment(self, name: str) -> datetime | None:
         """Return the time in a field, in the reader's zone; None where it is empty.
