@@ -19,6 +19,8 @@ from autograder.base.i18n import Text, same, text
 from autograder.results.grade_report import Problem
 
 MAX_BYTES = 256 << 20
+MAX_UPLOAD_BYTES = 32 << 20
+"""What a course's server takes at once, with all that surrounds the file."""
 _DAMAGE_TOLD = 100
 _MARKER = re.compile(r"^# (?:%%|In\[[ \d]*\]:|<codecell>)", re.MULTILINE)  # VS Code and Spyder, nbconvert, old IPython
 

@@ -20,8 +20,8 @@ from starlette.staticfiles import StaticFiles
 import autograder.report
 from autograder.base.errors import AutograderError
 from autograder.base.i18n import Text, text
+from autograder.course.submission import MAX_UPLOAD_BYTES
 from autograder.web import policies
-from autograder.web.limits import MAX_UPLOAD_BYTES
 from autograder.web.pages import account, appeals, assignment, history, home, instructor, submission
 from autograder.web.policies import Access
 from autograder.web.protection import Protection

@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 
 MAX_FORM_BYTES = 4 << 20
-MAX_UPLOAD_BYTES = 32 << 20
 _MOST_KNOWN = 100_000
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from autograder.base.errors import ConfigError, SubmissionError, UsageError
@@ -50,26 +51,35 @@ def appeal(visit: Visit) -> Response:
     """Receive a student's appeal."""
     visit.bound("appeal", visit.member.id, limits.APPEAL)
     try:
-        words = _words(visit)
         with visit.site.database.write() as session:
-            found, dates = results.named(visit, session)
-            is_last = not submissions.is_superseded(session, found)
-            reason = policies.why_not_appeal(visit.viewer, found, dates, visit.now, is_last=is_last)
-            if reason is not None:
-                raise Refused(403, reason)
-            disputed = appeals.of(session, [found.id])[found.id]
-            shown = results.result(visit, found, dates, disputed)
-            name = visit.field("criterion")
-            criterion = next((c for c in policies.appealable(shown.exercises, disputed) if c.id == name), None)
-            if criterion is None:
-                raise UsageError(text("this criterion is met, or an appeal against it waits for its answer already"))
-            earned = appeals.new_points(disputed).get(criterion.id, criterion.earned)
-            appeals.submit(session, found, criterion.id, words, earned)
+            _keep_appeal(visit, session)
     except UsageError as error:
         return submission_page.submission(visit, error.text)
     except IntegrityError:  # the same form came twice at once; one of them is kept
         pass
     return visit.go(f"/submissions/{visit.request.path_params['number']}#appeals")
+
+
+def _keep_appeal(visit: Visit, session: Session) -> None:
+    """Keep what a form says.
+
+    Raises:
+        Refused: the visitor may not appeal.
+        UsageError: words are missing, or this criterion cannot be appealed against.
+    """
+    found, dates = results.named(visit, session)
+    is_last = not submissions.is_superseded(session, found)
+    reason = policies.why_not_appeal(visit.viewer, found, dates, visit.now, is_last=is_last)
+    if reason is not None:
+        raise Refused(403, reason)
+    words, name = _words(visit), visit.field("criterion")
+    disputed = appeals.of(session, [found.id])[found.id]
+    shown = results.result(visit, found, dates, disputed)
+    criterion = next((c for c in policies.appealable(shown.exercises, disputed) if c.id == name), None)
+    if criterion is None:
+        raise UsageError(text("this criterion is met, or an appeal against it waits for its answer already"))
+    earned = appeals.new_points(disputed).get(criterion.id, criterion.earned)
+    appeals.submit(session, found, criterion.id, words, earned)
 
 
 def queue(visit: Visit, problem: Text | None = None) -> Response:
@@ -128,23 +138,33 @@ def _released(visit: Visit, assignment: str, exercise: str) -> tuple[Text, list[
 
 def answer(visit: Visit) -> Response:
     """Keep a person's answer: accepted or declined, with words, and with other points if they say so."""
-    number, does = visit.request.path_params["number"], visit.field("do")
     try:
-        words = _words(visit)
         with visit.site.database.write() as session:
-            found = appeals.by_id(session, number)
-            if found is None:
-                raise Refused(404, text("there is no such appeal"))
-            if not policies.may_answer(visit.viewer, found.submission):
-                raise Refused(403, text("somebody else answers appeals against verdicts on your own work"))
-            if does not in ("accept", "decline"):
-                raise Refused(400, text("this form cannot be read"))
-            points = _points(visit, found) if does == "accept" else None
-            if not appeals.answer(session, number, visit.member, words, accepted=does == "accept", points=points):
-                raise UsageError(text("somebody has answered this appeal already"))
+            _keep_answer(visit, session)
     except UsageError as error:
         return queue(visit, error.text)
     return visit.go("/appeals")
+
+
+def _keep_answer(visit: Visit, session: Session) -> None:
+    """Keep what a form says.
+
+    Raises:
+        Refused: there is no such appeal, or the visitor may not answer it.
+        UsageError: words are missing, the points cannot be, or somebody was first.
+    """
+    number, does = visit.request.path_params["number"], visit.field("do")
+    found = appeals.by_id(session, number)
+    if found is None:
+        raise Refused(404, text("there is no such appeal"))
+    if not policies.may_answer(visit.viewer, found.submission):
+        raise Refused(403, text("somebody else answers appeals against verdicts on your own work"))
+    if does not in ("accept", "decline"):
+        raise Refused(400, text("this form cannot be read"))
+    words = _words(visit)
+    points = _points(visit, found) if does == "accept" else None
+    if not appeals.answer(session, number, visit.member, words, accepted=does == "accept", points=points):
+        raise UsageError(text("somebody has answered this appeal already"))
 
 
 def _words(visit: Visit) -> str:
