@@ -67,12 +67,12 @@ class Server:
         Raises:
             UsageError: it is none, or others on the way could read the token.
         """
-        parts = urlsplit(address.strip())
         try:
+            parts = urlsplit(address.strip())
             host, _ = parts.hostname, parts.port
         except ValueError:
             host = None
-        if parts.scheme not in ("http", "https") or not host:
+        if not host or parts.scheme not in ("http", "https"):
             words = text("--to {address}: write the whole address, as in https://example.edu/course", address=address)
             raise UsageError(words, for_students=True)
         if parts.scheme == "http" and not _is_this_machine(host):
