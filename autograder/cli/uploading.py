@@ -76,7 +76,9 @@ def _token(file: Path | None, language: str) -> str:
     if not sys.stdin.isatty():
         words = text("no token: set {variable}, or name a file with --token-file", variable=TOKEN)
         raise UsageError(words, for_students=True)
-    asked: str = typer.prompt(text("your personal token (from the course's page, under your name)").get(language), hide_input=True)
+    asked: str = typer.prompt(
+        text("your personal token (from the course's page, under your name)").get(language), hide_input=True
+    )
     return _clean(asked)
 
 
@@ -89,7 +91,9 @@ def _token_in(file: Path) -> str:
         said = text("{file} cannot be read: {reason}", file=file, reason=error.strerror)
         raise UsageError(said, for_students=True) from error
     if os.name == "posix" and mode & 0o077:
-        raise UsageError(text("{file}: others can read your token; run: chmod 600 {file}", file=file), for_students=True)
+        raise UsageError(
+            text("{file}: others can read your token; run: chmod 600 {file}", file=file), for_students=True
+        )
     return _clean(words)
 
 

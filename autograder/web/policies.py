@@ -14,7 +14,6 @@ from autograder.base.i18n import Text, text
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
 from autograder.web.data.models import Appeal, FeedbackPolicy, Offering, Role, Submission
 
-
 APPEALS_LAST = timedelta(days=14)
 """From when the last of the verdicts could be seen."""
 

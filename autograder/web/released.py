@@ -122,7 +122,9 @@ class ReleasedNotebook:
     def for_people(self) -> float:
         """What is worth points and is judged by people."""
         marks = [_mark(cell) for cell in self.content["cells"]]
-        all_points = sum(mark.get("points", 0) for mark in marks if mark.get("grade") is True or mark.get("task") is True)
+        all_points = sum(
+            mark.get("points", 0) for mark in marks if mark.get("grade") is True or mark.get("task") is True
+        )
         return float(all_points - sum(self.worth.values()))
 
     def filled(self, sources: Mapping[str, str]) -> bytes:

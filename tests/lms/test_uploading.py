@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import ClassVar
 
 import pytest
 import tiny_course as tiny
@@ -91,7 +92,9 @@ def test_no_token_is_sent_to_such_an_address(address, words):
     assert words in caught.value.text.en
 
 
-@pytest.mark.parametrize("address", ["http://localhost:1", "http://127.0.0.1:1/x/", "http://[::1]:1", "https://example.edu"])
+@pytest.mark.parametrize(
+    "address", ["http://localhost:1", "http://127.0.0.1:1/x/", "http://[::1]:1", "https://example.edu"]
+)
 def test_a_token_may_be_sent_to(address):
     assert Server.at(address, "ag_x", "en").address == address.rstrip("/")
 
@@ -99,8 +102,8 @@ def test_a_token_may_be_sent_to(address):
 class Answering(BaseHTTPRequestHandler):
     """Answers each request with the next of some answers; None breaks the connection after the request."""
 
-    answers: list = []
-    keys: list = []
+    answers: ClassVar[list] = []
+    keys: ClassVar[list] = []
 
     def do_POST(self):
         content = self.rfile.read(int(self.headers["content-length"]))

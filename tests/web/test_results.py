@@ -276,7 +276,13 @@ def test_a_declined_appeal_changes_nothing_and_says_why(site, browser):
 
 @pytest.mark.parametrize(
     ("criterion", "words"),
-    [("double.shape", " "), ("double.shape", "x" * 4001), ("step.descends", "it is met"), ("nothing", "why"), ("", "why")],
+    [
+        ("double.shape", " "),
+        ("double.shape", "x" * 4001),
+        ("step.descends", "it is met"),
+        ("nothing", "why"),
+        ("", "why"),
+    ],
 )
 def test_an_appeal_that_cannot_be(browser, criterion, words):
     path = hand_in(browser, PATCHY)

@@ -6,11 +6,19 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from autograder.web.data import events
 from autograder.web.data.models import Appeal, Person, Submission
+
+_SUBMISSION = joinedload(Appeal.submission)
+_WITH_ALL = (
+    _SUBMISSION.joinedload(Submission.person),
+    _SUBMISSION.joinedload(Submission.offering),
+    _SUBMISSION.joinedload(Submission.report),
+    joinedload(Appeal.answerer),
+)
 
 
 def submit(session: Session, submission: Submission, criterion: str, words: str, points: float) -> Appeal:
@@ -39,7 +47,7 @@ def submit(session: Session, submission: Submission, criterion: str, words: str,
 
 def by_id(session: Session, number: int) -> Appeal | None:
     """Return an appeal with what it is about."""
-    return session.scalar(_with_all().where(Appeal.id == number))
+    return session.scalar(select(Appeal).options(*_WITH_ALL).where(Appeal.id == number))
 
 
 def of(session: Session, submissions: Collection[int]) -> dict[int, list[Appeal]]:
@@ -54,13 +62,19 @@ def of(session: Session, submissions: Collection[int]) -> dict[int, list[Appeal]
 def open_ones(session: Session, most: int) -> tuple[Sequence[Appeal], int]:
     """Return the appeals that wait for an answer, oldest first, and how many there are."""
     waiting = Appeal.answered_at.is_(None)
+    found = select(Appeal).options(*_WITH_ALL).where(waiting)
     count = session.scalar(select(func.count()).select_from(Appeal).where(waiting)) or 0
-    return session.scalars(_with_all().where(waiting).order_by(Appeal.id).limit(most)).all(), count
+    return session.scalars(found.order_by(Appeal.id).limit(most)).all(), count
 
 
 def answered(session: Session, most: int) -> Sequence[Appeal]:
     """Return the appeals that were answered last, the newest answer first."""
-    done = _with_all().where(Appeal.answered_at.is_not(None)).order_by(Appeal.answered_at.desc(), Appeal.id)
+    done = (
+        select(Appeal)
+        .options(*_WITH_ALL)
+        .where(Appeal.answered_at.is_not(None))
+        .order_by(Appeal.answered_at.desc(), Appeal.id)
+    )
     return session.scalars(done.limit(most)).all()
 
 
@@ -92,13 +106,3 @@ def new_points(appeals: Iterable[Appeal]) -> Mapping[str, float]:
     """Return what answered appeals have made criteria worth, by the criterion's id; the last answer counts."""
     given = [a for a in appeals if a.answered_at is not None and a.points_after is not None]
     return {a.criterion: a.points_after for a in sorted(given, key=lambda a: a.id) if a.points_after is not None}
-
-
-def _with_all() -> Select[tuple[Appeal]]:
-    about = joinedload(Appeal.submission)
-    return select(Appeal).options(
-        about.joinedload(Submission.person),
-        about.joinedload(Submission.offering),
-        about.joinedload(Submission.report),
-        joinedload(Appeal.answerer),
-    )

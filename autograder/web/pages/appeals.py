@@ -177,7 +177,9 @@ def _words(visit: Visit) -> str:
     if not words:
         raise UsageError(text("write some words: why do you think so?"))
     if len(words) > MAX_WORDS:
-        raise UsageError(text("{count} characters are too many; write at most {most}", count=len(words), most=MAX_WORDS))
+        raise UsageError(
+            text("{count} characters are too many; write at most {most}", count=len(words), most=MAX_WORDS)
+        )
     return words
 
 

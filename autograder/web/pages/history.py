@@ -133,7 +133,11 @@ def _attempt(visit: Visit, session: Session) -> Submission:
         Refused: it is not one of this person's, for this assignment.
     """
     number = visit.field("attempt")
-    found = submissions.by_id(session, int(number)) if number.isascii() and number.isdecimal() and len(number) < 18 else None
+    found = (
+        submissions.by_id(session, int(number))
+        if number.isascii() and number.isdecimal() and len(number) < 18
+        else None
+    )
     is_mine = found is not None and found.person_id == visit.member.id
     if found is None or not is_mine or found.offering.assignment != visit.request.path_params["name"]:
         raise Refused(404, text("there is no such submission"))

@@ -41,6 +41,15 @@ class Result:
         return None if self.report is None else score_of(self.exercises, appeals.new_points(self.appeals))
 
     @property
+    def score_before(self) -> float | None:
+        """What was earned before people changed something; None if nobody did."""
+        return score_of(self.exercises)[0] if appeals.new_points(self.appeals) else None
+
+    def earned(self, exercise: ExerciseResult) -> float | None:
+        """Return what was earned in one exercise after all appeals."""
+        return score_of([exercise], appeals.new_points(self.appeals))[0]
+
+    @property
     def judged_later(self) -> float:
         """What criteria are worth that are not shown yet."""
         return 0.0 if self.report is None else self.report.max_score - sum(e.max_score for e in self.exercises)
