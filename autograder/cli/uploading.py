@@ -45,6 +45,8 @@ def hand_in(path: Path, address: str, token_file: Path | None, lang: str | None)
     typer.echo(done.get(language))
     words = text("time: {time}, SHA-256: {hash}", time=there.isoformat(" ", "seconds"), hash=received.sha256)
     typer.echo(words.get(language))
+    if received.is_late:
+        typer.echo(text("it came after it was due, so it counts as late").get(language))
     kept = Path(f"{assignment}-{there:%Y-%m-%dT%H%M%S}.receipt.json")
     write_asked(kept, json.dumps(note, ensure_ascii=False, indent=1) + "\n", make_folder=True)
     typer.echo(text("receipt: {file}", file=str(kept)).get(language))

@@ -100,6 +100,7 @@ def server_receipt(assignment: str, file: str, received: Acknowledged, address: 
         "sha256": received.sha256,
         "time": received.time.isoformat(timespec="seconds"),
         "way": address,
+        "late": received.is_late,
         "submission": received.number,
         "page": received.page,
     }

@@ -11,6 +11,7 @@ import json
 import secrets
 import ssl
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
@@ -36,6 +37,7 @@ class Acknowledged:
         sha256: of the bytes it has received.
         time: when they were received first.
         page: where the result appears.
+        is_late: whether that was after the assignment was due.
         is_new: false if the server had them already, as the student's last attempt.
     """
 
@@ -43,6 +45,7 @@ class Acknowledged:
     sha256: str
     time: datetime
     page: str
+    is_late: bool
     is_new: bool
 
 
@@ -99,6 +102,7 @@ class Server:
                 str(said["sha256"]),
                 datetime.fromisoformat(said["time"]),
                 str(said["page"]),
+                is_late=said.get("late") is True,
                 is_new=status == 201,
             )
         except (LookupError, TypeError, ValueError):
@@ -150,7 +154,8 @@ class Server:
             raise UsageError(words, for_students=True) from error
         except OSError as error:
             words = text(
-                "{address}: no connection ({reason}); check the address and your network, then run the same command again",
+                "{address}: no connection ({reason}); check the address and your network, then run the same command "
+                "again",
                 address=self.address,
                 reason=_reason(error),
             )
@@ -184,10 +189,8 @@ class Server:
         }
         body = head.encode() + content + f"\r\n--{boundary}--\r\n".encode()
         path = f"{urlsplit(self.address).path}/assignments/{quote(assignment, safe='')}/upload"
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):  # refused half way: the reason may have arrived
             connection.request("POST", path, body, headers)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # refused before all was sent; the reason may have arrived
         answer = connection.getresponse()
         words = answer.read(_LONGEST_ANSWER)
         try:

@@ -34,6 +34,18 @@ def submit(*arguments, cwd, code=0, token="", stdin=subprocess.DEVNULL):
     return done.stdout + "".join(said)
 
 
+def break_off(address, token):
+    """Begin to hand in, and vanish half way."""
+    host, _, port = address.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port))) as connection:
+        head = (
+            f"POST /assignments/tiny/upload HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {token}\r\n"
+            "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000\r\n\r\n"
+            '--b\r\nContent-Disposition: form-data; name="file"; filename="tiny.py"\r\n\r\nx = 1\n'
+        )
+        connection.sendall(head.encode())
+
+
 def test_a_notebook_is_handed_in_at_a_server_and_again_changes_nothing(tmp_path):
     course = web_course.make(tmp_path / "course")
     work = tmp_path / "my work"
@@ -52,6 +64,8 @@ def test_a_notebook_is_handed_in_at_a_server_and_again_changes_nothing(tmp_path)
         receipt = json.loads(kept.read_text())
         assert (receipt["sha256"], receipt["way"]) == (sha256, address)
         assert ann.get(receipt["page"].removeprefix(address)).status_code == 200
+        break_off(address, token)
+        assert ann.get("/assignments/tiny/history").text.count('name="attempt"') == 1
         secret = work / "token"
         secret.write_text(token + "\n")
         secret.chmod(0o644)
@@ -65,8 +79,11 @@ def test_a_notebook_is_handed_in_at_a_server_and_again_changes_nothing(tmp_path)
         assert "no assignment other" in submit("--to", address, "other.py", cwd=work, code=2, token=token)
         with Visitor(address) as teacher:
             teacher.fill_in("/sign-in", login="teacher", password=web_course.PASSWORD)
-            rules = {"assignment": "tiny", "feedback": "at_once", "closes_at": "2020-01-01T00:00"}
+            rules = {"assignment": "tiny", "feedback": "at_once", "due_at": "2020-01-01T00:00"}
             teacher.fill_in("/class", "/class/offerings", **rules)
+            (work / "tiny.ipynb").write_text(json.dumps(tiny.answers(), indent=2))
+            assert "counts as late" in submit("--to", address, ".", cwd=work, token=token)
+            teacher.fill_in("/class", "/class/offerings", **rules, closes_at="2020-01-02T00:00")
         (work / "tiny.ipynb").write_text(json.dumps(tiny.answers(), indent=1))
         assert "is closed" in submit("--to", address, ".", cwd=work, code=2, token=token)
     assert "no connection" in submit("--to", address, ".", cwd=work, code=2, token=token)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from sqlalchemy import (
     BigInteger,
     DateTime,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -231,8 +232,8 @@ class Appeal(Base):
     answered_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     is_accepted: Mapped[bool | None]
     answer: Mapped[str] = mapped_column(default="")
-    points_before: Mapped[float]
-    points_after: Mapped[float | None]
+    points_before: Mapped[float] = mapped_column(Double)
+    points_after: Mapped[float | None] = mapped_column(Double)
     submission: Mapped[Submission] = relationship()
     answerer: Mapped[Person | None] = relationship()
 

@@ -173,7 +173,7 @@ def _words(visit: Visit) -> str:
     Raises:
         UsageError: there are none, or too many.
     """
-    words = visit.field("words").replace("\r\n", "\n").strip()
+    words = visit.field("words").replace("\r\n", "\n").replace("\0", "").strip()
     if not words:
         raise UsageError(text("write some words: why do you think so?"))
     if len(words) > MAX_WORDS:

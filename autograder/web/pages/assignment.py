@@ -104,7 +104,7 @@ def hand_in(visit: Visit) -> Response:
         received, is_new = _receive(visit, session, place, f"{place.name}.ipynb", content)
         if is_new:
             drafts.save(session, place.offering, visit.member, written)
-    return _acknowledged(visit, received, is_new=is_new)
+    return _acknowledged(visit, place, received, is_new=is_new)
 
 
 async def upload(visit: Visit) -> Response:
@@ -116,13 +116,13 @@ async def upload(visit: Visit) -> Response:
         raise Refused(400, text("choose a notebook (.ipynb) or a script (.py)"))
     content = await file.read()
 
-    def keep() -> tuple[Submission, bool]:
+    def keep() -> Response:
         with visit.site.database.write() as session:
             place = places.readable(visit, session)
-            return _receive(visit, session, place, f"{place.name}{suffix}", content)
+            received, is_new = _receive(visit, session, place, f"{place.name}{suffix}", content)
+        return _acknowledged(visit, place, received, is_new=is_new)
 
-    received, is_new = await in_thread(keep)
-    return _acknowledged(visit, received, is_new=is_new)
+    return await in_thread(keep)
 
 
 def _receive(visit: Visit, session: Session, place: Place, file: str, content: bytes) -> tuple[Submission, bool]:
@@ -131,7 +131,8 @@ def _receive(visit: Visit, session: Session, place: Place, file: str, content: b
     Raises:
         Refused: it may not be handed in now.
     """
-    key = (visit.request.headers.get("idempotency-key") or visit.field("request_key"))[:_LONGEST_KEY]
+    given = visit.request.headers.get("idempotency-key") or visit.field("request_key")
+    key = given if given.isprintable() and len(given) <= _LONGEST_KEY else ""
     submissions.take_turns(session, visit.member)
     if (before := submissions.repeated(session, place.offering, visit.member, key, content)) is not None:
         return before, False
@@ -142,7 +143,7 @@ def _receive(visit: Visit, session: Session, place: Place, file: str, content: b
     return submissions.receive(session, place.offering, visit.member, file, content, key), True
 
 
-def _acknowledged(visit: Visit, received: Submission, *, is_new: bool) -> Response:
+def _acknowledged(visit: Visit, place: Place, received: Submission, *, is_new: bool) -> Response:
     """Answer only now, when everything is on disk: the submission, and the job of grading it."""
     visit.site.grader.wake()
     if visit.is_program:
@@ -151,6 +152,7 @@ def _acknowledged(visit: Visit, received: Submission, *, is_new: bool) -> Respon
             "file": received.file,
             "sha256": received.sha256,
             "time": received.received_at.isoformat(timespec="seconds"),
+            "late": place.dates.due_at is not None and received.received_at > place.dates.due_at,
             "page": visit.public(f"/submissions/{received.id}"),
         }
         return JSONResponse(receipt, 201 if is_new else 200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -106,24 +107,35 @@ def _moved(before: Result, after: Result) -> list[tuple[CriterionResult | None, 
 
 def restore(visit: Visit) -> Response:
     """Ask whether an attempt's code shall replace the drafts; do it once that is confirmed, or undo it."""
-    with visit.site.database.write() as session:
-        place = places.place(visit, session)
-        current = place.notebook.stubs | drafts.of(session, place.offering, visit.member)
-        if visit.field("do") == "undo":
+    if visit.field("do") == "undo":
+        with visit.site.database.write() as session:
+            place = places.place(visit, session)
             sources, _ = drafts.replaced(session, place.offering, visit.member)
-            why = "what was before"
-        else:
-            attempt = _attempt(visit, session)
-            sources = _restorable(place, attempt, submissions.content(session, attempt))
-            why = str(attempt.id)
-        changed = {cell: source for cell, source in sources.items() if current.get(cell, source) != source}
-        if visit.field("do") == "ask":
-            return visit.page(
-                "restore.html", name=place.name, attempt=attempt, cells=changed, title=place.released.settings.title
-            )
-        if changed:
-            drafts.replace(session, place.offering, visit.member, changed, current, why)
+            _replace(visit, session, place, sources, "what was before")
+        return visit.go(f"/assignments/{place.name}")
+    with visit.site.database.read() as session:
+        place = places.place(visit, session)
+        attempt = _attempt(visit, session)
+        sources = _restorable(place, attempt, submissions.content(session, attempt))
+        changed = _changed(visit, session, place, sources)
+    if visit.field("do") == "ask":
+        title = place.released.settings.title
+        return visit.page("restore.html", name=place.name, title=title, attempt=attempt, cells=list(changed))
+    with visit.site.database.write() as session:
+        _replace(visit, session, place, sources, str(attempt.id))
     return visit.go(f"/assignments/{place.name}")
+
+
+def _changed(visit: Visit, session: Session, place: Place, sources: Mapping[str, str]) -> dict[str, str]:
+    """Return what stands in the cells that other sources would change."""
+    current = place.notebook.stubs | drafts.of(session, place.offering, visit.member)
+    return {cell: current[cell] for cell, source in sources.items() if current.get(cell, source) != source}
+
+
+def _replace(visit: Visit, session: Session, place: Place, sources: Mapping[str, str], why: str) -> None:
+    if before := _changed(visit, session, place, sources):
+        new = {cell: sources[cell] for cell in before}
+        drafts.replace(session, place.offering, visit.member, new, before, why)
 
 
 def _attempt(visit: Visit, session: Session) -> Submission:
