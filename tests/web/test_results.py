@@ -139,6 +139,17 @@ def test_two_at_once_are_one(site, student):
     assert len(set(found)) == len(handed_in(site, student)) == 1
 
 
+def test_a_request_that_never_ends_is_cut_off_and_nothing_is_kept(site, browser, student):
+    token = re.search(r"ag_[\w-]+", browser.send_form("/account", {"do": "token"}).text)[0]
+    begin = b'--b\r\nContent-Disposition: form-data; name="file"; filename="tiny.py"\r\n\r\n'
+    headers = {"authorization": f"Bearer {token}", "content-type": "multipart/form-data; boundary=b"}
+    parts = iter([begin, *[b"x" * (1 << 20)] * 40])
+    answer = Browser(site).post("/assignments/tiny/upload", content=parts, headers=headers)
+    assert answer.status_code == 400
+    assert "more than is allowed" in answer.json()["error"]
+    assert handed_in(site, student) == []
+
+
 # -- receipt, history --------------------------------------------------------------------------------------------------
 
 
