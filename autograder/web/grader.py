@@ -63,7 +63,7 @@ class Grader:
         self._sessions = sessions
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._folder = RunFolder()
-        self._publisher = Publisher(course.root)
+        self.publisher = Publisher(course.root)
         self._at_work: set[int] = set()
         self._noted: set[Text] = set()
         self._done: SimpleQueue[tuple[int, Future[GradeReport]]] = SimpleQueue()
@@ -86,7 +86,7 @@ class Grader:
         self._is_closed = True
         self._work.set()
         self._written.set()
-        self._publisher.close()
+        self.publisher.close()
         self._engines.close()
         for thread in self._threads:
             if thread.is_alive():
@@ -180,7 +180,7 @@ class Grader:
                 if not submissions.is_superseded(session, s)
             ]
         if graded:
-            for note in self._publisher.publish(graded):
+            for note in self.publisher.publish(graded):
                 if note not in self._noted:  # such as that there is no gradebook
                     self._noted.add(note)
                     _complain(note)
