@@ -22,7 +22,7 @@ from autograder.base.errors import AutograderError
 from autograder.base.i18n import Text, text
 from autograder.web import policies
 from autograder.web.limits import MAX_UPLOAD_BYTES
-from autograder.web.pages import account, assignment, home, instructor, quiz, quiz_publishing, quiz_review, submission
+from autograder.web.pages import account, assignment, home, instructor, quiz, quiz_review, submission
 from autograder.web.policies import Access
 from autograder.web.protection import Protection
 from autograder.web.site import Site
@@ -60,7 +60,7 @@ ROUTES: tuple[tuple[str, str, Access, Page], ...] = (
     ("GET", "/attempts/{number:int}", Access.MEMBERS, quiz_review.attempt),
     ("GET", "/class", Access.INSTRUCTORS, instructor.course),
     ("POST", "/class/offerings", Access.INSTRUCTORS, instructor.publish),
-    ("POST", "/class/quizzes", Access.INSTRUCTORS, quiz_publishing.publish),
+    ("POST", "/class/quizzes", Access.INSTRUCTORS, instructor.publish_quiz),
     ("POST", "/class/join-link", Access.INSTRUCTORS, instructor.open_or_close_link),
     ("POST", "/class/people/{number:int}/link", Access.INSTRUCTORS, instructor.personal_link),
 )

@@ -103,12 +103,10 @@ class Invigilator:
     def _finish_all(self) -> None:
         now = datetime.now(UTC)
         with self._database.read() as session:
-            over = [(one.id, end) for one in quizzes.unfinished(session) if (end := end_of(session, one)) is not None]
-        for number, end in over:
-            if end <= now:
+            ends = [(one, end_of(session, one)) for one in quizzes.unfinished(session, now)]
+        for attempt, end in ends:
+            if end is not None and end <= now:
                 with self._database.write() as session:
-                    attempt = quizzes.by_id(session, number)
-                    assert attempt is not None
                     self.finish(session, attempt, end)
 
     def _score_all(self) -> None:

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from autograder.web.data import events
-from autograder.web.data.models import Answer, Kind, Offering, Person, QuizAttempt
+from autograder.web.data.models import Answer, Offering, Person, QuizAttempt
 
 _WITH_ALL = (joinedload(QuizAttempt.person), joinedload(QuizAttempt.offering))
 
 
-def begin(session: Session, offering: Offering, person: Person, *, version: int, ends_at: datetime | None) -> None:
+def begin(session: Session, offering: Offering, person: Person, *, version: int) -> None:
     """Begin an attempt, unless one is open already.
 
     Args:
@@ -27,13 +27,14 @@ def begin(session: Session, offering: Offering, person: Person, *, version: int,
         offering: the quiz.
         person: who begins.
         version: of the quiz, as it is now.
-        ends_at: when the time is over; None where there is no limit.
     """
     session.execute(select(Person.id).where(Person.id == person.id).with_for_update())  # of two requests one begins
     if open_one(session, offering, person) is not None:
         return
+    now, limit_s = datetime.now(UTC), offering.time_limit_s
+    ends = None if limit_s is None else now + timedelta(seconds=limit_s)
     attempt = QuizAttempt(
-        person_id=person.id, offering_id=offering.id, version=version, begun_at=datetime.now(UTC), ends_at=ends_at
+        person_id=person.id, offering_id=offering.id, version=version, begun_at=now, ends_at=ends
     )
     session.add(attempt)
     session.flush()
@@ -108,11 +109,11 @@ def finish(session: Session, attempt: QuizAttempt, sheet: str, at: datetime) -> 
     events.record(session, "finished a quiz", str(attempt.id), person_id=attempt.person_id)
 
 
-def unfinished(session: Session) -> Sequence[QuizAttempt]:
-    """Return the attempts that are open and could end by themselves."""
-    rows = select(QuizAttempt).join(Offering).where(QuizAttempt.finished_at.is_(None), Offering.kind == Kind.quiz)
-    limited = QuizAttempt.ends_at.is_not(None) | Offering.closes_at.is_not(None)
-    return session.scalars(rows.where(limited).options(*_WITH_ALL)).all()
+def unfinished(session: Session, now: datetime) -> Sequence[QuizAttempt]:
+    """Return the open attempts that are over, unless there is an extension."""
+    rows = select(QuizAttempt).join(Offering).where(QuizAttempt.finished_at.is_(None))
+    over = (QuizAttempt.ends_at <= now) | (Offering.closes_at <= now)
+    return session.scalars(rows.where(over).options(*_WITH_ALL)).all()
 
 
 def unscored(session: Session, most: int) -> Sequence[QuizAttempt]:

@@ -12,6 +12,7 @@ from autograder.results.grade_report import GradeReport
 from autograder.web import policies
 from autograder.web.data import offerings, submissions
 from autograder.web.data.models import Offering, Submission
+from autograder.web.pages import quiz
 from autograder.web.pages.places import released_folder, score_of
 from autograder.web.policies import Dates
 from autograder.web.visit import Visit
@@ -27,7 +28,8 @@ def home(visit: Visit) -> Response:
             dates = Dates.of(offering, extended.get(offering.id))
             if policies.may_see_offering(visit.viewer, dates, visit.now):
                 rows.append(_row(visit, offering, dates, latest.get(offering.id)))
-    return visit.page("home.html", rows=rows)
+        quizzes = quiz.rows(visit, session)
+    return visit.page("home.html", rows=rows, quizzes=quizzes)
 
 
 def _row(visit: Visit, offering: Offering, dates: Dates, last: Submission | None) -> dict[str, Any]:
