@@ -1,4 +1,4 @@
-"""A process that judges answers in code, in confined workers of its own: torch and students' values stay out of the server.
+"""A process that judges answers in code, in confined workers; torch and students' values stay out of the server.
 
 It reads requests from its standard input, a line of JSON each, and ends with it. What an answer is worth comes from
 `autograder.quiz.proofs.laboratory.CodeMarker`, as in ``autograder quiz score``.
@@ -44,7 +44,9 @@ class CodeJudge:
             FormatError: it is not an expression, or uses a forbidden name.
             SandboxError: it could not be judged, which is not the student's fault.
         """
-        said = self._ask({"question": question.model_dump(mode="json", by_alias=True, exclude_unset=True), "answer": answer})
+        said = self._ask(
+            {"question": question.model_dump(mode="json", by_alias=True, exclude_unset=True), "answer": answer}
+        )
         if "format" in said:
             raise FormatError(Text(**said["format"]))
         if "failed" in said:

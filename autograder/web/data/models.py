@@ -227,8 +227,7 @@ class Job(Base):
 
 
 class QuizAttempt(Base):
-    """Somebody's answers to a quiz from its beginning to its end; ``sheet`` and ``outcome`` are what scoring reads and
-    gives."""
+    """Somebody's answers to a quiz from beginning to end; scoring reads ``sheet`` and gives ``outcome``."""
 
     __tablename__ = "quiz_attempt"
     __table_args__ = (Index("ix_quiz_attempt_person_offering", "person_id", "offering_id"),)

@@ -48,7 +48,9 @@ def publish(
     offering.feedback, offering.attempts, offering.cool_down_s = feedback, attempts, cool_down_s
     offering.mode, offering.time_limit_s = mode, time_limit_s
     session.add(offering)
-    events.record(session, "published", assignment if kind is Kind.assignment else f"{kind} {assignment}", person_id=by.id)
+    events.record(
+        session, "published", assignment if kind is Kind.assignment else f"{kind} {assignment}", person_id=by.id
+    )
     return offering
 
 

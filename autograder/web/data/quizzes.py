@@ -33,9 +33,7 @@ def begin(session: Session, offering: Offering, person: Person, *, version: int)
         return
     now, limit_s = datetime.now(UTC), offering.time_limit_s
     ends = None if limit_s is None else now + timedelta(seconds=limit_s)
-    attempt = QuizAttempt(
-        person_id=person.id, offering_id=offering.id, version=version, begun_at=now, ends_at=ends
-    )
+    attempt = QuizAttempt(person_id=person.id, offering_id=offering.id, version=version, begun_at=now, ends_at=ends)
     session.add(attempt)
     session.flush()
     events.record(session, "began a quiz", f"{offering.assignment} {attempt.id}", person_id=person.id)

@@ -1,4 +1,4 @@
-"""What the instructor does on one screen: publish assignments and quizzes, open and close the join link, see who joined."""
+"""What the instructor does on one screen: publish, open and close the join link, see who joined."""
 
 from __future__ import annotations
 

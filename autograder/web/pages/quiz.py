@@ -120,7 +120,7 @@ def begin(visit: Visit) -> Response:
 def save(visit: Visit) -> Response:
     """Keep what was answered; a script asks for the answer in JSON."""
     place = _place(visit)
-    paper, changed = _keep(visit, place)
+    _, changed = _keep(visit, place)
     if visit.request.query_params.get("as") == "json":
         problems = {q.id: problem_with(q, changed[q.id]) for q in place.shown.questions if q.id in changed}
         said = {name: words.get(visit.language) for name, words in problems.items() if words is not None}
@@ -294,9 +294,7 @@ def _page(visit: Visit, paper: Paper, *, asks: bool = False) -> Response:
     count = len(paper.sitting.shown.questions)
     only = _only(visit, count)
     numbers = range(1, count + 1) if only is None else [only]
-    asked = [
-        asking.question(n, paper.problems.get(paper.sitting.shown.questions[n - 1].id)) for n in numbers
-    ]
+    asked = [asking.question(n, paper.problems.get(paper.sitting.shown.questions[n - 1].id)) for n in numbers]
     return visit.page(
         "quiz.html",
         quiz=paper.sitting.shown,
@@ -355,7 +353,10 @@ def rows(visit: Visit, session: Session) -> list[dict[str, Any]]:
         dates = Dates.of(offering, extended.get(offering.id))
         if not policies.may_see_offering(visit.viewer, dates, visit.now):
             continue
-        row: dict[str, Any] = {"name": None, "title": text("{name}: not available at the moment", name=offering.assignment)}
+        row: dict[str, Any] = {
+            "name": None,
+            "title": text("{name}: not available at the moment", name=offering.assignment),
+        }
         last = latest.get(offering.id)
         try:
             title = visit.site.quizzes.of(offering.assignment).quiz.title

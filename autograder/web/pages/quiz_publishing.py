@@ -44,8 +44,8 @@ def record(visit: Visit, quiz: CourseQuiz, mode: Mode) -> None:
     """
     if visit.site.quizzes.publish(quiz.name, mode).defaults.mode == "exam" and mode != "exam":
         words = text(
-            "version {version} of {quiz} was an exam before, so answers to it are scored as an exam's: raise its version "
-            "to begin anew, or delete {file}",
+            "version {version} of {quiz} was an exam before, so answers to it are scored as an exam's: "
+            "raise its version to begin anew, or delete {file}",
             version=quiz.quiz.version,
             quiz=quiz.name,
             file=releases.file_of(quiz.file).name,

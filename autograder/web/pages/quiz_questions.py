@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.datastructures import FormData
 
 from autograder.base.errors import SandboxError
@@ -247,7 +247,7 @@ class Asking:
             case "order":
                 items, places = self._choices(shown, shown.items), value if isinstance(value, list) else []
                 return [
-                    Field(f"{name}:{n}", Markup(f"{n + 1}."), places[n] if n < len(places) else "", None, items)
+                    Field(f"{name}:{n}", Markup("{}.").format(n + 1), places[n] if n < len(places) else "", None, items)
                     for n in range(len(shown.items))
                 ]
             case "number" | "code":
@@ -292,7 +292,10 @@ class Asking:
             whys=[(self._option(o), self.say(o.why)) for o in options.values() if o.why is not None],
             columns=[name.replace("_", " ") for name in columns],
             rows=[
-                (self._option(options[of]) if of in options else Markup("{}").format(of), [v.get(n, "–") for n in columns])
+                (
+                    self._option(options[of]) if of in options else escape(of),
+                    [v.get(n, "–") for n in columns],
+                )
                 for of, v in evidence.items()
             ],
         )

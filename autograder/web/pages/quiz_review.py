@@ -34,7 +34,10 @@ def attempt(visit: Visit) -> Response:
     asking = Asking(quiz, sitting, {}, visit.language)
     keyed = {question.id: question for question in quiz.quiz.questions}
     answered = outcome.questions if outcome is not None else ()
-    is_same = outcome is not None and [one.id for one in answered] == list(keyed)
+    is_same = [one.id for one in answered] == list(keyed)
+    questions = None
+    if is_same and outcome is not None:
+        questions = feedback.questions(quiz.quiz, quiz.variants, outcome, visit.language)
     return visit.page(
         "quiz_review.html",
         attempt=found,
@@ -44,7 +47,7 @@ def attempt(visit: Visit) -> Response:
         dates=dates,
         visible=visible,
         outcome=outcome,
-        questions=feedback.questions(quiz.quiz, quiz.variants, outcome, visit.language) if is_same and outcome else None,
+        questions=questions,
         lessons=[asking.lesson(keyed[one.id], one.variant or 0) for one in answered] if is_same else [],
         parts=feedback.in_parts(visit.language),
         marks=MARKS,
