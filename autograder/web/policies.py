@@ -144,7 +144,7 @@ def why_not_begin(
     if (reason := why_not_answer(viewer, dates, now)) is not None:
         return reason
     if offering.attempts is not None and len(attempts) >= offering.attempts:
-        return text("all {count} attempts are used", count=offering.attempts)
+        return text("all {count} attempts at this quiz are used", count=offering.attempts)
     last = attempts[0].finished_at if attempts else None
     if last is not None and (waits := last + timedelta(seconds=offering.cool_down_s) - now) > timedelta():
         return text("the next attempt is possible in {seconds} s", seconds=int(waits.total_seconds()) + 1)

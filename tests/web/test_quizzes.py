@@ -39,8 +39,8 @@ SECRETS = [*(s for s in tiny_quiz.SECRETS if " " in s or "." in s or not s.isasc
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     course = web_course.make(tmp_path_factory.mktemp("course"))
-    web_quiz.make(course)
     web_quiz.make(course, "midterm")
+    web_quiz.make(course)
     with web_course.site(course) as opened:
         yield opened
 
