@@ -31,7 +31,9 @@ def make(course: Course, name: str = "tiny") -> None:
     known = {
         "varied": Certificate(sha256=fingerprint(varied), torch=torch_version(), variants=variants),
         "one": Certificate(
-            sha256=fingerprint(one), torch=torch_version(), evidence={k: {"value": v} for k, v in zip("ABC", (3, 2, 4))}
+            sha256=fingerprint(one),
+            torch=torch_version(),
+            evidence={k: {"value": v} for k, v in zip("ABC", (3, 2, 4), strict=True)},
         ),
     }
     certificates.save(file, Certificates(schema=1, quiz=quiz.id, questions=known))
