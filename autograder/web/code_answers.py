@@ -173,4 +173,5 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
 if __name__ == "__main__":
     output = sys.stdout.buffer
     sys.stdout = sys.stderr
-    serve(sys.stdin.buffer, output)
+    with suppress(BrokenPipeError):  # the server was killed
+        serve(sys.stdin.buffer, output)

@@ -17,6 +17,7 @@ from autograder.quiz.questions.models import Mode
 from autograder.quiz.scoring.outcomes import SheetOutcome
 from autograder.quiz.take.released import ReleasedQuiz, ShownQuestion
 from autograder.quiz.take.sitting import Sitting
+from autograder.quiz.terminal import MARKS
 from autograder.web import limits, policies
 from autograder.web.data import offerings, quizzes
 from autograder.web.data.models import Kind, Offering, QuizAttempt
@@ -254,7 +255,7 @@ def _answer(visit: Visit, place: Place, question: ShownQuestion, problem: Text |
     number = place.shown.questions.index(question) + 1
     if visit.request.query_params.get("as") == "part":
         asked = Asking(place.quiz, paper.sitting, paper.saved, visit.language).question(number, problem)
-        return visit.page("quiz_part.html", question=asked, path=place.path, judged=place.judged)
+        return visit.page("quiz_part.html", question=asked, path=place.path, judged=place.judged, marks=MARKS)
     if problem is not None:
         paper.problems[question.id] = problem
         return _page(visit, paper)
@@ -307,6 +308,7 @@ def _page(visit: Visit, paper: Paper, *, asks: bool = False) -> Response:
         count=count,
         only=only,
         judged=place.judged,
+        marks=MARKS,
         ends_at=paper.ends_at,
         seconds_left=None if paper.ends_at is None else max(0, int((paper.ends_at - visit.now).total_seconds())),
         unanswered=paper.unanswered(),

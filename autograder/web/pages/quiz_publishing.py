@@ -16,9 +16,9 @@ from autograder.web.quizzes import CourseQuiz
 from autograder.web.visit import Visit
 
 MODES: dict[Mode, Text] = {
-    "practice": text("practice: each answer is judged as it comes"),
-    "test": text("test: judged at the end"),
-    "exam": text("exam: one attempt at each question, no hints"),
+    "practice": text("practice"),
+    "test": text("test"),
+    "exam": text("exam"),
 }
 
 

@@ -81,7 +81,7 @@ function complain(question, problem) {
     box.className = "complaint partly";
     place.prepend(box);
   }
-  box.textContent = `${problem} ${say.free}`;
+  box.textContent = `${problem} · ${say.free}`;
 }
 
 async function ask(button) {
