@@ -178,7 +178,7 @@ def test_a_quiz_outlives_its_browser_and_ends_when_its_time_is_over(served, join
     first.click("//main//form//button")
     for tick in TICKED:
         name, _, value = tick.partition("=")
-        first.click(f"//input[@name='{name}'][@value='{value}']")
+        first.wait(f"//input[@name='{name}'][@value='{value}']").send_keys(Keys.SPACE)
     for name, words in TYPED.items():
         first.wait(f"//input[@name='{name}']").send_keys(words)
     for name, value in CHOSEN.items():
