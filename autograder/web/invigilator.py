@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -54,19 +55,20 @@ class Invigilator:
         self._work.set()
 
     def close(self) -> None:
-        """Stop."""
+        """Stop, and end what judges code, for which it may be waiting."""
         self._is_closed = True
         self._work.set()
+        self._quizzes.close()
         if self._thread.is_alive():
             self._thread.join()
 
-    def finish(self, session: Session, attempt: QuizAttempt, at: datetime) -> None:
+    def finish(self, session: Session, number: int, at: datetime) -> None:
         """End an attempt with what was saved; nothing happens to one that has ended already.
 
         Raises:
             AutograderError: the quiz cannot be read at the moment.
         """
-        if quizzes.locked(session, attempt):
+        if quizzes.locked(session, number) and (attempt := quizzes.by_id(session, number)) is not None:
             quiz = self._quizzes.of(attempt.offering.assignment)
             quizzes.finish(session, attempt, sheet_of(quiz, session, attempt), at)
 
@@ -87,11 +89,10 @@ class Invigilator:
         while not self._is_closed:
             self._work.wait(pause)
             self._work.clear()
-            steps = (self._finish_all, self._score_all, self._publish)
-            pause = _LOOK_EVERY_S if all([self._succeeds(step) for step in steps]) else _RETRY_S
+            done = [self._succeeds(step) for step in (self._finish_all, self._score_all, self._publish)]
+            pause = _LOOK_EVERY_S if all(done) else _RETRY_S
 
-    def _succeeds(self, step: object) -> bool:
-        assert callable(step)
+    def _succeeds(self, step: Callable[[], None]) -> bool:
         try:
             step()
         except _FAILURES as error:
@@ -103,23 +104,18 @@ class Invigilator:
     def _finish_all(self) -> None:
         now = datetime.now(UTC)
         with self._database.read() as session:
-            ends = [(one, end_of(session, one)) for one in quizzes.unfinished(session, now)]
-        for attempt, end in ends:
-            if end is not None and end <= now:
-                with self._database.write() as session:
-                    self.finish(session, attempt, end)
+            ends = [(one.id, end_of(session, one)) for one in quizzes.unfinished(session, now)]
+
+        def finish(number: int, end: datetime) -> None:
+            with self._database.write() as session:
+                self.finish(session, number, end)
+
+        _each(finish, [(number, end) for number, end in ends if end is not None and end <= now])
 
     def _score_all(self) -> None:
         with self._database.read() as session:
             waiting = quizzes.unscored(session, _BATCH)
-        failed: AutograderError | None = None
-        for attempt in waiting:
-            try:
-                self.score(attempt)
-            except AutograderError as error:  # the others need not wait for it
-                failed = error
-        if failed is not None:
-            raise failed
+        _each(self.score, [(attempt,) for attempt in waiting])
 
     def _publish(self) -> None:
         with self._database.read() as session:
@@ -137,6 +133,22 @@ class Invigilator:
         if (words := str(what)) not in self._noted:
             self._noted.add(words)
             print(f"autograder: {words}", file=sys.stderr, flush=True)
+
+
+def _each(function: Callable[..., None], tasks: Sequence[tuple[object, ...]]) -> None:
+    """Do everything, though something fails: others need not wait for a quiz that is broken.
+
+    Raises:
+        AutograderError: the last one that failed.
+    """
+    failed: AutograderError | None = None
+    for task in tasks:
+        try:
+            function(*task)
+        except AutograderError as error:
+            failed = error
+    if failed is not None:
+        raise failed
 
 
 def end_of(session: Session, attempt: QuizAttempt) -> datetime | None:

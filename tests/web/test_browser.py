@@ -1,7 +1,9 @@
 """An instructor and students in a real Chromium: publish, join, write, check, fail, mend, hand in, read the result."""
 
+import json
 import os
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -162,6 +164,13 @@ TYPED = {"a:shapes:W": "8×1", "a:shapes:b": "1x1", "a:words:word": "bias", "a:s
 CHOSEN = {"a:words:choice": "A", "a:pairs:a": "Y", "a:pairs:b": "X"} | {f"a:steps:{n}": item for n, item in enumerate("dacb")}  # fmt: skip
 
 
+def saved_sum(course):
+    """What the server has of the question «sum»."""
+    with closing(sqlite3.connect(course.root / ".autograder" / "web.db", timeout=30)) as database:
+        ((value,),) = database.execute("select value from answer where question = 'sum' and seq = 0").fetchall()
+    return json.loads(value)
+
+
 def filled_in(browser):
     """What stands in the form: the ticks, and every other field by name."""
     ticked = {f"{box.get_attribute('name')}={box.get_attribute('value')}" for box in browser.find("//input[@value]") if box.is_selected()}  # fmt: skip
@@ -188,20 +197,20 @@ def test_a_quiz_outlives_its_browser_and_ends_when_its_time_is_over(served, join
     look_at(first, "quiz-zh", PHONE)
     first.driver.service.process.kill()  # the browser goes with it, without a word to the page
 
-    with sqlite3.connect(served[2].root / ".autograder" / "web.db", timeout=30) as database:
-        soon = datetime.now(UTC) + timedelta(seconds=20)
+    with closing(sqlite3.connect(served[2].root / ".autograder" / "web.db", timeout=30)) as database, database:
+        soon = datetime.now(UTC) + timedelta(seconds=30)
         database.execute("update quiz_attempt set ends_at = ?", (soon.replace(tzinfo=None).isoformat(" "),))
-    database.close()
     second = open_browser(DESK, "en", "/sign-in?next=/quizzes/tiny")
     enter(second, login="quizzer", password=PASSWORD)
     second.wait("//section[@id='question-10']")
     ticked, fields = filled_in(second)
     assert ticked == set(TICKED)
     assert {name: fields[name] for name in (*TYPED, *CHOSEN)} == TYPED | CHOSEN
-    total = second.wait("//input[@name='a:sum']")
-    total.clear()
-    total.send_keys("3")
-    second.until(lambda: second.text("//*[@id='state']") == "saved", "saved")
+    for words in ("4", "three", "3"):  # also back to what the page was made with
+        total = second.wait("//input[@name='a:sum']")
+        total.clear()
+        total.send_keys(words)
+        second.until(lambda words=words: saved_sum(served[2]) == words, f"{words} on disk")
     second.until(lambda: "/attempts/" in second.driver.current_url, "the end")
     second.until(lambda: bool(second.find("//div[@class='total']/b")), "the result")
     right = [mark.text for mark in second.find("//section//h2/span[@class='passed']")]

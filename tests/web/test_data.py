@@ -126,9 +126,9 @@ def test_answers_and_the_outcome_of_an_attempt_are_kept_once(database, course):
     with database.write() as session:
         kept = [(one.seq, json.loads(one.value), one.hints) for one in quizzes.answers(session, attempt)]
         assert kept == [(0, ["B", "组"], 2), (1, "A", 0)]
-        quizzes.finish(session, session.merge(attempt), "{}", attempt.ends_at)
+        quizzes.finish(session, quizzes.by_id(session, attempt.id), "{}", attempt.ends_at)
     with database.write() as session:
-        assert not quizzes.locked(session, attempt)
+        assert not quizzes.locked(session, attempt.id)
         assert [one.id for one in quizzes.unscored(session, 5)] == [attempt.id]
         for outcome in ("first", "second"):
             quizzes.keep_outcome(session, attempt.id, outcome)

@@ -90,7 +90,7 @@ def served(tmp_path_factory):
             with site.database.write() as session:
                 quizzes.begin(session, quiz, people[login], version=1)
                 if (first := quizzes.open_one(session, quiz, people[login])).id == number:
-                    site.invigilator.finish(session, first, NOW)
+                    site.invigilator.finish(session, first.id, NOW)
         yield site, people, number
 
 

@@ -253,7 +253,10 @@ def test_another_device_goes_on_and_an_older_page_overwrites_nothing(practice, s
     assert 'value="3"' in part(browser, "sum")
     assert part(browser, "steps").count("selected") == 2
     browser.send_form(f"{PATH}/answers", older | {"a:one": "B"})
+    for given in ("A", ""):  # a script that has saved before brings no mark any more, so that it can go back
+        browser.send_form(f"{PATH}/answers", {"was:statement": "-", "a:statement": "true" if given else ""})
     sheet = sheet_of(site, browser, student)
+    assert "statement" not in sheet
     assert (sheet["sum"]["attempts"], sheet["one"]["attempts"]) == (["3"], ["B"])
     assert sheet["steps"]["attempts"] == [["d", "c"]]
 

@@ -45,9 +45,9 @@ def open_one(session: Session, offering: Offering, person: Person) -> QuizAttemp
     return session.scalar(select(QuizAttempt).where(*mine, QuizAttempt.finished_at.is_(None)))
 
 
-def locked(session: Session, attempt: QuizAttempt) -> bool:
+def locked(session: Session, number: int) -> bool:
     """Keep others from changing an attempt until the end of the transaction; false where it has ended meanwhile."""
-    still_open = select(QuizAttempt.id).where(QuizAttempt.id == attempt.id, QuizAttempt.finished_at.is_(None))
+    still_open = select(QuizAttempt.id).where(QuizAttempt.id == number, QuizAttempt.finished_at.is_(None))
     return session.scalar(still_open.with_for_update()) is not None
 
 
@@ -85,7 +85,9 @@ def save(session: Session, attempt: QuizAttempt, question: str, value: Any) -> N
 
 
 def count(session: Session, attempt: QuizAttempt, question: str, number: int, value: Any) -> None:
-    """Keep an answer that was judged, under its number."""
+    """Keep an answer that was judged, under its number; of two that were judged at once only the first counts."""
+    if session.get(Answer, (attempt.id, question, number)) is not None:
+        return
     words, now = json.dumps(value, ensure_ascii=False), datetime.now(UTC)
     session.add(Answer(attempt_id=attempt.id, question=question, seq=number, value=words, hints=0, saved_at=now))
 
@@ -103,7 +105,6 @@ def take_hint(session: Session, attempt: QuizAttempt, question: str, most: int) 
 def finish(session: Session, attempt: QuizAttempt, sheet: str, at: datetime) -> None:
     """End an attempt that is locked; from now on its sheet waits to be scored."""
     attempt.finished_at, attempt.sheet = at, sheet
-    session.add(attempt)
     events.record(session, "finished a quiz", str(attempt.id), person_id=attempt.person_id)
 
 

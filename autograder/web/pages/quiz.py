@@ -147,7 +147,7 @@ def check(visit: Visit) -> Response:
         return _answer(visit, place, question, words)
     with visit.site.database.write() as session:
         tried = len(sitting.tries[question.id].attempts)
-        if quizzes.locked(session, paper.attempt):
+        if quizzes.locked(session, paper.attempt.id):
             quizzes.count(session, paper.attempt, question.id, tried, answer)
     return _answer(visit, place, question)
 
@@ -159,7 +159,7 @@ def hint(visit: Visit) -> Response:
     question = _question(visit, place)
     if question.hints and paper.sitting.is_open(question):
         with visit.site.database.write() as session:
-            if quizzes.locked(session, paper.attempt):
+            if quizzes.locked(session, paper.attempt.id):
                 quizzes.take_hint(session, paper.attempt, question.id, len(question.hints))
     return _answer(visit, place, question)
 
@@ -211,7 +211,7 @@ def _keep(visit: Visit, place: Place) -> tuple[Paper, dict[str, Any]]:
     """
     with visit.site.database.write() as session:
         attempt = quizzes.open_one(session, place.offering, visit.member)
-        if attempt is None or not quizzes.locked(session, attempt):
+        if attempt is None or not quizzes.locked(session, attempt.id):
             raise Refused(403, text("this attempt has ended: what was saved before counts, what came later does not"))
         paper = _open_paper(visit, session, place)
         assert paper is not None
@@ -271,7 +271,7 @@ def _back(visit: Visit, place: Place, number: int | None = None) -> str:
 
 def _finish(visit: Visit, attempt: QuizAttempt, at: datetime) -> Response:
     with visit.site.database.write() as session:
-        visit.site.invigilator.finish(session, session.merge(attempt), at)
+        visit.site.invigilator.finish(session, attempt.id, at)
     _score_now(visit, attempt.id)
     visit.site.invigilator.wake()  # to publish, or to try again
     return visit.go(f"/attempts/{attempt.id}")

@@ -19,7 +19,8 @@ const questions = () => [...quiz.querySelectorAll(".question")];
 const values = (question) => [...question.querySelectorAll("input, select")]
   .filter((field) => !field.disabled && (!/^(radio|checkbox)$/.test(field.type) || field.checked))
   .map((field) => [field.name, field.value]);
-const written = (question) => JSON.stringify(values(question));
+const isMark = (name) => name.startsWith("was:");
+const written = (question) => JSON.stringify(values(question).filter(([name]) => !isMark(name)));
 const changed = () => questions().filter((question) => kept.get(question.id) !== written(question));
 
 for (const question of questions()) kept.set(question.id, written(question));
@@ -32,7 +33,12 @@ function show(words, failed = false) {
 async function send(path, sent, extra = {}) {
   const form = new FormData();
   form.set("form_token", quiz.elements.form_token.value);
-  for (const question of sent) for (const [name, value] of values(question)) form.append(name, value);
+  for (const question of sent) {
+    for (const [name, value] of values(question)) form.append(name, value);
+    // from now on the server may know another answer than the page was made with, whether or not we hear of it
+    for (const field of question.querySelectorAll("input[type=hidden]")) if (isMark(field.name)) field.value = "-";
+    kept.delete(question.id);
+  }
   for (const [name, value] of Object.entries(extra)) form.set(name, value);
   const answer = await fetch(path, { method: "POST", body: form });
   if (!answer.ok) {
@@ -139,14 +145,14 @@ quiz.addEventListener("keydown", (event) => {
 if (clock) {
   const end = performance.now() + 1000 * Number(clock.dataset.seconds);
   const warning = document.getElementById("warning");
-  const toWords = (seconds) => {
+  const inDigits = (seconds) => {
     const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
     return (parts[0] ? parts : parts.slice(1)).map((part) => String(part).padStart(2, "0")).join(":");
   };
   let last = Infinity;
   const tick = () => {
     const left = Math.max(0, Math.ceil((end - performance.now()) / 1000));
-    clock.textContent = left ? say.left.replace("%s", toWords(left)) : say.over;
+    clock.textContent = left ? say.left.replace("%s", inDigits(left)) : say.over;
     clock.classList.toggle("failed", left <= WARNINGS_S[1]);
     for (const seconds of WARNINGS_S) if (left <= seconds && last > seconds && last !== Infinity) warning.textContent = clock.textContent;
     if (left <= LAST_SAVE_S && last > LAST_SAVE_S) saveSoon(0);
