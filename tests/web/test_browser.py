@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import browser as chromium
+import psutil
 import pytest
 import tiny_course as tiny
 import web_course
@@ -195,7 +196,8 @@ def test_a_quiz_outlives_its_browser_and_ends_when_its_time_is_over(served, join
     first.wait("//section[@id='question-6']//p[contains(@class, 'complaint')]")
     first.until(lambda: first.text("//*[@id='state']") == "已保存", "saved")
     look_at(first, "quiz-zh", PHONE)
-    first.driver.service.process.kill()  # the browser goes with it, without a word to the page
+    for process in psutil.Process(first.driver.service.process.pid).children(recursive=True):
+        process.kill()  # without a word to the page
 
     with closing(sqlite3.connect(served[2].root / ".autograder" / "web.db", timeout=30)) as database, database:
         soon = datetime.now(UTC) + timedelta(seconds=30)

@@ -59,6 +59,13 @@ function failed(error) {
   if (!error.refused) saveSoon(pause);
 }
 
+// says that everything is saved only if it is
+function settle() {
+  const rest = changed().length > 0;
+  show(rest ? say.saving : say.saved);
+  if (rest) saveSoon();
+}
+
 async function save() {
   const sent = changed();
   if (!sent.length) return;
@@ -71,8 +78,7 @@ async function save() {
       complain(question, said.problems[question.dataset.question]);
     }
     pause = SAVE_AFTER_MS;
-    show(say.saved);
-    if (changed().length) saveSoon();
+    settle();
   } catch (error) {
     failed(error);
   }
@@ -93,23 +99,37 @@ function complain(question, problem) {
 async function ask(button) {
   const question = button.closest(".question");
   const path = button.getAttribute("formaction").split("#")[0];
+  const sent = written(question);
   button.disabled = true;
   clearTimeout(timer);
   show(say.checking);
   try {
     const answer = await send(`${path}?as=part`, [question], { question: button.value });
     if (answer.redirected) { location.reload(); return; }
+    const html = await answer.text();
     const id = question.id;
-    question.outerHTML = await answer.text();
+    const meanwhile = written(question) === sent ? null : values(question);
+    question.outerHTML = html;
     const fresh = document.getElementById(id);
     kept.set(id, written(fresh));
+    if (meanwhile) restore(fresh, meanwhile);
     (fresh.querySelector("button") || fresh.querySelector("h2")).focus({ preventScroll: true });
-    show(say.saved);
+    settle();
   } catch (error) {
     button.disabled = false;
     failed(error);
+    if (error.refused) saveSoon(3000); // it was not judged, but is to be saved
   }
-  if (changed().length) saveSoon();
+}
+
+// what was changed while the answer was judged stays
+function restore(question, given) {
+  for (const field of question.querySelectorAll("input, select")) {
+    if (field.disabled || isMark(field.name)) continue;
+    const mine = given.filter(([name]) => name === field.name).map(([, value]) => value);
+    if (/^(radio|checkbox)$/.test(field.type)) field.checked = mine.includes(field.value);
+    else if (mine.length) field.value = mine[0];
+  }
 }
 
 quiz.addEventListener("input", (event) => {
