@@ -13,6 +13,7 @@ from autograder.results.grade_report import GradeReport
 from autograder.web import policies
 from autograder.web.data import appeals, offerings, submissions
 from autograder.web.data.models import Offering, Submission
+from autograder.web.pages import quiz
 from autograder.web.pages.places import released_folder, score_of
 from autograder.web.policies import Dates
 from autograder.web.visit import Visit
@@ -31,7 +32,8 @@ def home(visit: Visit) -> Response:
                 last = latest.get(offering.id)
                 new_points = appeals.new_points(disputed[last.id]) if last is not None else {}
                 rows.append(_row(visit, offering, dates, last, new_points))
-    return visit.page("home.html", rows=rows)
+        quizzes = quiz.rows(visit, session)
+    return visit.page("home.html", rows=rows, quizzes=quizzes)
 
 
 def _row(
