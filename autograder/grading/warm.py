@@ -42,9 +42,9 @@ class WarmEngine:
         self._numbers = itertools.count()
         self._open: dict[str, tuple[Job, Report]] = {}
         self._listeners: dict[str, Listener] = {}  # until the last that there is to hear
-        self._is_ready = threading.Event()
         self._lock = threading.Lock()
         self._failure: AutograderError | None = None
+        self.has_judged = False
         self._thread = threading.Thread(target=self._run, name=f"engine of {assignment.name}", daemon=True)
         self._thread.start()
 
@@ -52,11 +52,6 @@ class WarmEngine:
     def is_idle(self) -> bool:
         """Whether nothing is being judged."""
         return not self._open and not self._listeners
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether it has started."""
-        return self._is_ready.is_set()
 
     def judge(self, job: Job, listener: Listener | None = None) -> Report:
         """Hand in a submission and return its report to come; it raises what the engine raises.
@@ -89,7 +84,6 @@ class WarmEngine:
                 (), self._assignment, self._key, sessions=self._sessions, confined=self._confined, tell=self._tell
             )
             with opened as engine:
-                self._is_ready.set()
                 for report in engine.reports(self._inbox):
                     self._hand_out(report)
         except AutograderError as error:
@@ -100,6 +94,7 @@ class WarmEngine:
     def _hand_out(self, report: GradeReport) -> None:
         with self._lock:
             job, future = self._open.pop(report.student)
+            self.has_judged = True
         future.set_result(report.model_copy(update={"student": job.student}))
 
     def _tell(self, job: Job, event: Event) -> None:
@@ -150,17 +145,17 @@ class WarmEngines:
             other.close()
         return report
 
-    def is_ready(self, assignment: Assignment) -> bool:
-        """Return whether the engine of an assignment has started."""
-        engine = self._engines.get((assignment.name, assignment.sha256()))
-        return engine is not None and engine.is_ready
-
     def warm(self, assignment: Assignment) -> None:
         """Start the engine of an assignment, if there is none yet."""
         with self._lock:
             ended = self._warm(assignment, (assignment.name, assignment.sha256()))
         for other in ended:
             other.close()
+
+    def is_warm(self, name: str) -> bool:
+        """Return whether an engine for an assignment of this name has judged something already."""
+        with self._lock:
+            return any(known[0] == name and engine.has_judged for known, engine in self._engines.items())
 
     def _warm(self, assignment: Assignment, known_as: tuple[str, str]) -> list[WarmEngine]:
         """Have an engine that works, as the one used last; return those that are to be ended for it."""

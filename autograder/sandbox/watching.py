@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -40,6 +41,7 @@ class Watch:
         self._words_left, self._pictures_left = _MAX_WORDS, _MAX_PICTURES
         self._label = ""  # of the cell that runs; empty between watched cells
         self._show = lambda *_, **__: self._keep_figures()
+        logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # of a cache that it may not write
 
     @contextlib.contextmanager
     def watching(self, label: str) -> Iterator[None]:
@@ -48,7 +50,7 @@ class Watch:
         self._label = label
         before = sys.stdout, sys.stderr
         ours = _Listener(before[0], self._print), _Listener(before[1], self._print)
-        sys.stdout, sys.stderr = ours  # type: ignore[assignment]
+        sys.stdout, sys.stderr = ours
         self._show_by(self._display, self._clear)
         self.look()
         try:

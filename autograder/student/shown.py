@@ -23,7 +23,7 @@ from autograder.sandbox.wire import Decoder, Received, WireError
 _MAX_THINGS = 1000
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PICTURE = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
-"""The parts of a file that make up its picture; words, profiles, animations and whatever else may follow are dropped."""
+"""The parts of a file that make up its picture; words, profiles, animations and whatever else there is are dropped."""
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 """How many bits a sample may have, by kind of colour."""
 
