@@ -72,15 +72,19 @@ class Watch:
             pyplot.show = self._show  # type: ignore[attr-defined]
 
     def drawn(self) -> list[list[Any]]:
-        """Return label and content of what has been shown: words, or a PNG file as a tensor of bytes."""
+        """Return label and content of what has been shown: words, or a PNG file as a tensor of bytes.
+
+        What cannot be drawn, or not in time, is a tensor of a single byte, which is no picture.
+        """
         ends = time.monotonic() + _DRAWING_S
         found: list[list[Any]] = []
         with contextlib.suppress(KeyboardInterrupt):  # the time is up: what has been drawn so far is what there is
             for label, thing in self._things:
                 if isinstance(thing, str):
                     found.append([label, thing])
-                elif time.monotonic() < ends:
-                    content = thing if isinstance(thing, bytes) else _as_png(thing)
+                else:
+                    in_time = time.monotonic() < ends
+                    content = thing if isinstance(thing, bytes) else _as_png(thing) if in_time else None
                     found.append([label, torch.frombuffer(bytearray(content or b"\0"), dtype=torch.uint8)])
         return found
 

@@ -57,6 +57,8 @@ _MALFORMED = (
     MemoryError,
     WireError,
 )
+_SLOW_CELLS_S = 3.0
+"""How long the slow cells of an exercise may run for a student who looks on: others wait for the session meanwhile."""
 _ENDED = text("the code's process ended: it called exit, crashed Python, or used more memory or CPU time than it may")
 """How it ended is left out where the inputs are hidden: the code could have chosen the way by what it was given."""
 _USING = ("call", "record", "next", "take", "get", "iter", "vjp")
@@ -286,17 +288,17 @@ class Host:
             return ()
 
     def _run_slow_cells(self, exercise: str) -> dict[str, str]:
-        """Run the slow cells of an exercise, after what those before them define; return their labels."""
-        own = self._watched[exercise].after
-        labels = {}
+        """Run the slow cells of an exercise after those before them, while there is time; return their labels."""
+        own, ends, labels = self._watched[exercise].after, time.monotonic() + _SLOW_CELLS_S, {}
         for position in range(max(own, default=-1) + 1):
-            cell, is_own = self._cells[position], position in own
-            if cell.skip and cell.source.strip():
-                request = _cell_request(cell, definitions_only=not is_own)
-                request["view"] = exercise
-                if is_own:
-                    request["watched"], labels[cell.label] = True, exercise
-                self.ask(request, [], within_s=self.limits.cell_s, on_timeout=text("late"), interrupt=True)
+            cell, left = self._cells[position], ends - time.monotonic()
+            if not cell.skip or left <= 0 or (self._worker and self._worker.was_interrupted):
+                continue
+            request = _cell_request(cell, definitions_only=False)
+            request["view"] = exercise
+            if position in own:
+                request["watched"], labels[cell.label] = True, exercise
+            self.ask(request, [], within_s=left, on_timeout=text("the process did not answer"), interrupt=True)
         return labels
 
     # -- requests ------------------------------------------------------------------------------------------------------

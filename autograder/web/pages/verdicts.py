@@ -53,5 +53,9 @@ def _line(visit: Visit, place: Place, so_far: SoFar) -> str:
     else:
         waits_for = _WAITS if visit.site.checker.is_warm(place.name) else _STARTS
         answer = visit.page("judging.html", so_far=so_far, waits_for=waits_for, **places.VERDICTS)
-    said = {"part": bytes(answer.body).decode(), "is_judged": so_far.report is not None}
+    said = {
+        "part": bytes(answer.body).decode(),
+        "is_judged": so_far.report is not None,
+        "is_whole": so_far.shown is not None,
+    }
     return json.dumps(said, ensure_ascii=False) + "\n"
