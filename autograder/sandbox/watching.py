@@ -136,10 +136,10 @@ def _close_figures() -> None:
 
 def _as_png(figure: Any) -> bytes | None:
     """Return a figure as a file of a size that a page can show; None where it cannot be drawn."""
-    with contextlib.suppress(Exception):
-        dpi = min(figure.dpi, _MAX_SIDE / max(*figure.get_size_inches(), 1))
-        for box in ("tight", None):  # what lies far outside of the axes would make it as large as it is far
+    for box in ("tight", None):  # what lies far outside of the axes would make it as large as it is far
+        with contextlib.suppress(Exception):
             file = io.BytesIO()
+            dpi = min(figure.dpi, _MAX_SIDE / max(*figure.get_size_inches(), 1))
             figure.savefig(file, format="png", dpi=dpi, bbox_inches=box)
             content = file.getvalue()
             if max(int.from_bytes(content[16:20], "big"), int.from_bytes(content[20:24], "big")) <= _MAX_SIDE:
