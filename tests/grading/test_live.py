@@ -19,7 +19,7 @@ from autograder.results.shown import MAX_PICTURES, MAX_SIDE, MAX_WORDS
 from autograder.sandbox.wire import Decoder, Encoder, Received, WireError
 from autograder.student.shown import accept_shown, picture_only
 
-SETTINGS = tiny.SETTINGS.replace("cell_s: 2", "cell_s: 5") + "preload: [matplotlib.pyplot]\n"
+SETTINGS = tiny.SETTINGS.replace("cell_s: 2", "cell_s: 3") + "preload: [matplotlib.pyplot]\n"
 FLATTENS = "def double(x):\n    return (2 * x).flatten()\n"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
