@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -17,9 +18,11 @@ from autograder.base.i18n import text
 from autograder.course.course import Assignment
 from autograder.course.jobs import Job
 from autograder.grading.engine import Engine, Inbox
+from autograder.grading.live import Event, Looked
 from autograder.results.grade_report import GradeReport
 
 Report = Future[GradeReport]
+Listener = Callable[[Event], None]
 
 
 class WarmEngine:
@@ -38,18 +41,25 @@ class WarmEngine:
         self._inbox = Inbox()
         self._numbers = itertools.count()
         self._open: dict[str, tuple[Job, Report]] = {}
+        self._listeners: dict[str, Listener] = {}  # until the last that there is to hear
         self._lock = threading.Lock()
         self._failure: AutograderError | None = None
+        self.has_judged = False
         self._thread = threading.Thread(target=self._run, name=f"engine of {assignment.name}", daemon=True)
         self._thread.start()
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is being judged."""
-        return not self._open
+        return not self._open and not self._listeners
 
-    def judge(self, job: Job) -> Report:
-        """Hand in a submission and return its report to come; it raises what the engine raises."""
+    def judge(self, job: Job, listener: Listener | None = None) -> Report:
+        """Hand in a submission and return its report to come; it raises what the engine raises.
+
+        Args:
+            job: the submission.
+            listener: hears, in another thread, what comes of a live job besides its report; the last is `Looked`.
+        """
         report = Report()
         with self._lock:
             if self._failure is not None:
@@ -57,6 +67,8 @@ class WarmEngine:
                 return report
             ticket = str(next(self._numbers))  # the engine counts deaths by student, and one may hand in often
             self._open[ticket] = (job, report)
+            if listener is not None:
+                self._listeners[ticket] = listener
         self._inbox.put(replace(job, student=ticket))
         return report
 
@@ -68,7 +80,10 @@ class WarmEngine:
     def _run(self) -> None:
         failure: AutograderError = SandboxError(text("the engine was closed before it had judged this"))
         try:
-            with Engine((), self._assignment, self._key, sessions=self._sessions, confined=self._confined) as engine:
+            opened = Engine(
+                (), self._assignment, self._key, sessions=self._sessions, confined=self._confined, tell=self._tell
+            )
+            with opened as engine:
                 for report in engine.reports(self._inbox):
                     self._hand_out(report)
         except AutograderError as error:
@@ -79,14 +94,25 @@ class WarmEngine:
     def _hand_out(self, report: GradeReport) -> None:
         with self._lock:
             job, future = self._open.pop(report.student)
+            self.has_judged = True
         future.set_result(report.model_copy(update={"student": job.student}))
+
+    def _tell(self, job: Job, event: Event) -> None:
+        with self._lock:
+            is_last = isinstance(event, Looked)
+            listener = self._listeners.pop(job.student, None) if is_last else self._listeners.get(job.student)
+        if listener is not None:
+            listener(event)
 
     def _give_up(self, failure: AutograderError) -> None:
         with self._lock:
             self._failure = failure
             left, self._open = list(self._open.values()), {}
+            listeners, self._listeners = list(self._listeners.values()), {}
         for _, future in left:
             future.set_exception(failure)
+        for listener in listeners:
+            listener(Looked(()))
 
     @property
     def has_failed(self) -> bool:
@@ -109,12 +135,12 @@ class WarmEngines:
         self._engines: OrderedDict[tuple[str, str], WarmEngine] = OrderedDict()
         self._lock = threading.Lock()
 
-    def judge(self, assignment: Assignment, job: Job) -> Report:
-        """Judge a submission by the assignment as it is on disk now."""
+    def judge(self, assignment: Assignment, job: Job, listener: Listener | None = None) -> Report:
+        """Judge a submission by the assignment as it is on disk now; see `WarmEngine.judge`."""
         known_as = (assignment.name, assignment.sha256())
         with self._lock:  # so that nobody ends the engine as an idle one meanwhile
             ended = self._warm(assignment, known_as)
-            report = self._engines[known_as].judge(job)
+            report = self._engines[known_as].judge(job, listener)
         for other in ended:
             other.close()
         return report
@@ -125,6 +151,11 @@ class WarmEngines:
             ended = self._warm(assignment, (assignment.name, assignment.sha256()))
         for other in ended:
             other.close()
+
+    def is_warm(self, name: str) -> bool:
+        """Return whether an engine for an assignment of this name has judged something already."""
+        with self._lock:
+            return any(known[0] == name and engine.has_judged for known, engine in self._engines.items())
 
     def _warm(self, assignment: Assignment, known_as: tuple[str, str]) -> list[WarmEngine]:
         """Have an engine that works, as the one used last; return those that are to be ended for it."""

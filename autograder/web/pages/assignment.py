@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
@@ -12,10 +11,12 @@ from starlette.responses import JSONResponse, Response
 from autograder.base.errors import AutograderError
 from autograder.base.i18n import Text, text
 from autograder.results.grade_report import GradeReport
+from autograder.results.shown import Shown
 from autograder.web import limits, policies
 from autograder.web.data import drafts, submissions
 from autograder.web.data.models import Submission
-from autograder.web.pages import places
+from autograder.web.live import LiveCheck
+from autograder.web.pages import places, verdicts
 from autograder.web.pages.places import Place
 from autograder.web.visit import Refused, Visit, attachment, in_thread
 
@@ -34,7 +35,12 @@ def assignment(visit: Visit) -> Response:
 
 
 def _page(
-    visit: Visit, place: Place, mine: Mapping[str, str], report: GradeReport | None = None, problem: Text | None = None
+    visit: Visit,
+    place: Place,
+    mine: Mapping[str, str],
+    report: GradeReport | None = None,
+    problem: Text | None = None,
+    shown: Sequence[Shown] = (),
 ) -> Response:
     with visit.site.database.read() as session:
         handed_in = submissions.of(session, place.offering, visit.member)
@@ -51,6 +57,7 @@ def _page(
         why_not_hand_in=policies.why_not_hand_in(visit.viewer, place.offering, place.dates, handed_in, visit.now),
         handed_in=handed_in,
         report=report,
+        shown=shown,
         checked={exercise.name: exercise for exercise in report.exercises} if report else {},
         problem=problem,
         request_key=secrets.token_urlsafe(16),
@@ -83,15 +90,17 @@ async def check(visit: Visit) -> Response:
     if exercise is not None and exercise not in place.released.settings.exercises:
         raise Refused(404, text("there is no such exercise"))
     notebook = place.notebook.filled(mine)
+    live, how = LiveCheck(), visit.request.query_params.get("as")
     try:
-        report = await asyncio.wrap_future(await in_thread(visit.site.checker.check, place.name, notebook, exercise))
+        await in_thread(visit.site.checker.check, place.name, notebook, exercise, live.hear)
+        if how == "stream":
+            return verdicts.stream(visit, place, live)
+        report, shown = await live.finished()
     except AutograderError as error:
-        raise Refused(503, text("this cannot be checked at the moment; your work is saved")) from error
-    if visit.request.query_params.get("as") == "part":
-        return await in_thread(
-            lambda: visit.page("verdict.html", report=report, worth=place.notebook.worth, **places.VERDICTS)
-        )
-    return await in_thread(_page, visit, place, mine, report)
+        raise Refused(503, verdicts.CANNOT_CHECK) from error
+    if how == "part":
+        return await in_thread(verdicts.part, visit, place, report, shown)
+    return await in_thread(lambda: _page(visit, place, mine, report, shown=shown))
 
 
 def hand_in(visit: Visit) -> Response:

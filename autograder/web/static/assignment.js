@@ -65,8 +65,8 @@ async function check(button) {
   show(say.checking);
   try {
     const path = button.getAttribute("formaction").split("#")[0];
-    const answer = await send(`${path}?as=part`, cells(), { exercise: button.value });
-    verdicts.innerHTML = await answer.text();
+    const answer = await send(`${path}?as=stream`, cells(), { exercise: button.value });
+    await showVerdicts(answer, verdicts);
     for (const [name, value] of values) kept.set(name, value);
     show(say.saved);
   } catch (error) {
