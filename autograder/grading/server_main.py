@@ -11,6 +11,7 @@ import os
 import socket
 from pathlib import Path
 
+from autograder.base.garbage import without_collections
 from autograder.sandbox import confine, workfolder
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.serving import Server, name_process
@@ -26,7 +27,8 @@ def main(descriptor: int, settings: str) -> None:
         name_process("rubric-server")
         _enter_workfolder(options)
 
-        from autograder.grading.server import serve
+        with without_collections():
+            from autograder.grading.server import serve
 
         serve(server, workers)
     os._exit(0)  # without taking torch apart first

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from autograder.base.errors import AutograderError, ConfigError
+from autograder.base.garbage import without_collections
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.serving import name_process
 from autograder.sandbox.split import split_off_zygote
@@ -72,7 +73,8 @@ def main(descriptor: int, settings: str) -> None:
 
     with contextlib.closing(split_off_zygote(WorkerSettings(**told["worker"]), leave=leave)) as zygote:
         name_process("check-standby")
-        from autograder.practice import check  # noqa: F401 -- while the zygote warms up, and once for all forks
+        with without_collections():
+            from autograder.practice import check  # noqa: F401 -- while the zygote warms up, and once for all forks
 
         zygote.wait_until_ready()
         checks = {_fork_check(first, listener, zygote)}

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from autograder.base.garbage import without_collections
 from autograder.sandbox.spawning import OUT_OF_MEMORY
 
 _LOOK_EVERY_S = 0.1
@@ -22,10 +23,11 @@ def main(port: int, settings: str) -> NoReturn:
     """Import everything, connect, and answer until the other side hangs up."""
     token = sys.stdin.buffer.readline().strip()
 
-    from autograder.sandbox import interrupts, workfolder, zygote
-    from autograder.sandbox.confine import WorkerSettings
-    from autograder.sandbox.wire import Connection
-    from autograder.sandbox.worker import Output, Worker, hide_package
+    with without_collections():
+        from autograder.sandbox import interrupts, workfolder, zygote
+        from autograder.sandbox.confine import WorkerSettings
+        from autograder.sandbox.wire import Connection
+        from autograder.sandbox.worker import Output, Worker, hide_package
 
     options = WorkerSettings(**json.loads(settings))
     zygote.warm()

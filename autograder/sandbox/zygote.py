@@ -18,6 +18,7 @@ from typing import NoReturn
 import torch
 import torch.utils.data
 
+from autograder.base.garbage import without_collections
 from autograder.sandbox import compiler, hugepages, interrupts, stand_ins
 from autograder.sandbox.confine import Confinement, WorkerSettings
 from autograder.sandbox.generators import seed_generators
@@ -54,6 +55,7 @@ def be_zygote(control: socket.socket, options: WorkerSettings) -> NoReturn:
     _serve(control, confinement, options)
 
 
+@without_collections()
 def import_for_students(preload: Sequence[str]) -> None:
     """Import and touch whatever students' code will, so that no worker pays for it again."""
     stand_ins.put_in_place()
