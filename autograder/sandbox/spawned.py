@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
 import signal
@@ -13,7 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from autograder.base.garbage import without_collections
 from autograder.sandbox.spawning import OUT_OF_MEMORY
 
 _LOOK_EVERY_S = 0.1
@@ -23,16 +23,17 @@ def main(port: int, settings: str) -> NoReturn:
     """Import everything, connect, and answer until the other side hangs up."""
     token = sys.stdin.buffer.readline().strip()
 
-    with without_collections():
-        from autograder.sandbox import interrupts, workfolder, zygote
-        from autograder.sandbox.confine import WorkerSettings
-        from autograder.sandbox.wire import Connection
-        from autograder.sandbox.worker import Output, Worker, hide_package
+    gc.disable()  # what is imported stays
+    from autograder.sandbox import interrupts, workfolder, zygote
+    from autograder.sandbox.confine import WorkerSettings
+    from autograder.sandbox.wire import Connection
+    from autograder.sandbox.worker import Output, Worker, hide_package
 
     options = WorkerSettings(**json.loads(settings))
     zygote.warm()
     zygote.import_for_students(options.preload)
     hide_package()
+    gc.enable()
     workfolder.use_new_scratch(Path(options.data) if options.data else None)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)

@@ -18,7 +18,6 @@ from typing import NoReturn
 import torch
 import torch.utils.data
 
-from autograder.base.garbage import without_collections
 from autograder.sandbox import compiler, hugepages, interrupts, stand_ins
 from autograder.sandbox.confine import Confinement, WorkerSettings
 from autograder.sandbox.generators import seed_generators
@@ -46,16 +45,17 @@ def warm() -> None:
 def be_zygote(control: socket.socket, options: WorkerSettings) -> NoReturn:
     """Fork workers, and copies of this process for other sockets, until the socket closes."""
     name_process("zygote")
+    gc.disable()  # what is made from here on stays
     import_for_students(options.preload)
     rehearse()
     hide_package()
     gc.freeze()  # without a collection, which takes a tenth of a second and frees some hundred objects
+    gc.enable()
     hugepages.collapse()
     confinement = Confinement.prepare(options)
     _serve(control, confinement, options)
 
 
-@without_collections()
 def import_for_students(preload: Sequence[str]) -> None:
     """Import and touch whatever students' code will, so that no worker pays for it again."""
     stand_ins.put_in_place()
