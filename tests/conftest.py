@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -41,6 +42,13 @@ gc.disable()  # thousands of tests are being collected, and all of it stays
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells make what runs in the background ignore Ctrl-C
 
 collect_ignore_glob = ["attacks/*.py"]  # hostile code: to import one of these files is to run it unconfined
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that hold most slow tests, then most tests, so that no long one runs alone at the end."""
+    sizes = Counter(item.path for item in items)
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: (-slow[item.path], -sizes[item.path]))
 
 
 def pytest_collection_finish() -> None:
