@@ -27,6 +27,7 @@ from autograder.base.i18n import Text
 from autograder.base.run_folder import RunFolder
 from autograder.course.course import Course
 from autograder.course.jobs import Job
+from autograder.gradebook.feedback_page import Feedback
 from autograder.grading.warm import WarmEngines
 from autograder.results.grade_report import GradeReport
 from autograder.web.data import jobs, submissions
@@ -63,7 +64,7 @@ class Grader:
         self._sessions = sessions
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._folder = RunFolder()
-        self._publisher = Publisher(course.root)
+        self.publisher = Publisher(course.root)
         self._at_work: set[int] = set()
         self._noted: set[Text] = set()
         self._done: SimpleQueue[tuple[int, Future[GradeReport]]] = SimpleQueue()
@@ -81,12 +82,20 @@ class Grader:
         """Say that there is a new job."""
         self._work.set()
 
+    def feedback(self, student: str, assignment: str) -> Feedback | None:
+        """Return the feedback on what the gradebook has of a student; None if it has nothing.
+
+        Raises:
+            AutograderError: it cannot be read.
+        """
+        return self.publisher.feedback(student, assignment)
+
     def close(self) -> None:
         """Stop; jobs that are not done go back into the queue."""
         self._is_closed = True
         self._work.set()
         self._written.set()
-        self._publisher.close()
+        self.publisher.close()
         self._engines.close()
         for thread in self._threads:
             if thread.is_alive():
@@ -180,7 +189,7 @@ class Grader:
                 if not submissions.is_superseded(session, s)
             ]
         if graded:
-            for note in self._publisher.publish(graded):
+            for note in self.publisher.publish(graded):
                 if note not in self._noted:  # such as that there is no gradebook
                     self._noted.add(note)
                     _complain(note)
