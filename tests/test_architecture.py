@@ -51,6 +51,12 @@ def test_help_loads_nothing_heavy():
     assert not {"torch", "nbgrader", "pytest", "numpy"} & loaded_after(statement)
 
 
+def test_nbgrader_is_loaded_without_grammars_of_addresses():
+    loaded = loaded_after("import autograder.gradebook, nbgrader")
+    assert "jsonschema" in loaded
+    assert "lark" not in loaded
+
+
 def test_the_pytest_plugin_does_not_load_torch():
     assert not {"torch", "numpy"} & loaded_after("import autograder.rubric.standalone")
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.base.errors import SubmissionError
+from autograder.base.garbage import without_collections
 from autograder.base.i18n import Text, same, text
 from autograder.results.grade_report import Problem
 
@@ -159,7 +160,8 @@ def _read_notebook(source: str, submission: Submission) -> Submission:
         if source.lstrip().startswith(start):
             raise SubmissionError(text("{file} is not a notebook: it is {kind}", file=file, kind=kind))
     try:
-        notebook = json.loads(source)
+        with without_collections():
+            notebook = json.loads(source)
     except json.JSONDecodeError as error:
         if error.pos >= len(source.rstrip()) - 1 or "Unterminated" in error.msg:
             raise SubmissionError(

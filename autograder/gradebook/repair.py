@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from autograder.base.garbage import without_collections
 from autograder.gradebook.nbgrader_course import as_node
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def parse(content: str) -> NotebookNode:
         ValueError: it is not JSON, or has no list of cells.
     """
     try:
-        values = json.loads(content)
+        with without_collections():
+            values = json.loads(content)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     return repaired(values)

@@ -6,8 +6,6 @@ drops the rest of it. At the end one step replaces the file by the same reports 
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import BinaryIO, Self
 from pydantic import ValidationError
 
 from autograder.base.errors import UsageError
+from autograder.base.garbage import without_collections
 from autograder.base.i18n import text
 from autograder.results.grade_report import GradeReport
 
@@ -141,20 +140,8 @@ def _lock(file: BinaryIO) -> None:
 
 def _whole_lines(path: Path, lines: Iterable[bytes]) -> tuple[dict[Key, GradeReport], int]:
     """Return the reports and how many bytes they take; a line that was cut short does not count."""
-    with _without_garbage_collection():
+    with without_collections():  # reports are free of cycles
         return _parse_lines(path, lines)
-
-
-@contextlib.contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    """Pause the search for cycles, which reports are free of; it would take five times as long as reading them."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _parse_lines(path: Path, lines: Iterable[bytes]) -> tuple[dict[Key, GradeReport], int]:
