@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FACTORS = frozenset({"negated", "doubled", "halved", "times-n", "divided-by-n", "constant-factor"})
 """Relations that a few inputs can meet by accident."""
-GENERAL = KINDS | {"dimension-reduced", "dimension-of-one-lost", "constant-factor", "constant-off", "activation-on-top"}
+GENERAL = KINDS | {"dimension-reduced", "constant-factor", "constant-off", "activation-on-top"}
 """Relations that hold for many mistakes; a known one says more, even if it is one of several."""
 
 
@@ -118,14 +118,21 @@ def _shape_relations(actual: tuple[int, ...], expected: tuple[int, ...]) -> Iter
                     ),
                 )
     if math.prod(expected) > 1 and math.prod(actual) == 1:
-        yield diagnosis("reduced", text("one number came back instead of one per element: leave out the sum or mean"))
+        yield diagnosis(
+            "reduced",
+            text(
+                "one number came back instead of {count}: did a sum or mean take the others away, or was it created "
+                "with one element?",
+                count=math.prod(expected),
+            ),
+        )
     if len(expected) == 2 and len(actual) == 1 and 1 in expected and actual[0] == math.prod(expected) > 1:
         yield diagnosis(
             "dimension-lost", text("a dimension of size 1 was lost; a column of n numbers is (n, 1), not (n,)")
         )
     elif len(actual) < len(expected) and _without_ones(actual) == _without_ones(expected):
         yield diagnosis(
-            "dimension-of-one-lost",
+            "dimension-lost",
             text(
                 "a dimension of size 1 is missing: the shape is {actual}, asked for is {expected}",
                 actual=actual,
