@@ -344,7 +344,10 @@ def measure_passing(folder: Path, students: int, jobs: int, pythons: Sequence[st
             for number, python in enumerate(pythons)
         ]
         costs = [
-            [beyond_the_start(few, many, students, jobs, python) for (few, many), python in zip(courses, pythons, strict=True)]
+            [
+                beyond_the_start(few, many, students, jobs, python)
+                for (few, many), python in zip(courses, pythons, strict=True)
+            ]
             for _ in range(pairs)
         ]
         told = " and ".join(f"{median(each):.4f}" for each in zip(*costs, strict=True))
@@ -409,7 +412,9 @@ def main() -> None:
         "--dask", action="store_true", help="measure the local engine against Dask on this machine instead"
     )
     parser.add_argument("--passing", action="store_true", help="measure submissions that pass instead")
-    parser.add_argument("--against", metavar="PYTHON", help="with --passing: the Python of another checkout's environment")
+    parser.add_argument(
+        "--against", metavar="PYTHON", help="with --passing: the Python of another checkout's environment"
+    )
     parser.add_argument("--pairs", type=int, default=3, help="with --passing: so often each environment in turn")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()

@@ -22,7 +22,7 @@ from autograder.base.i18n import Text, same, text
 from autograder.course.submission import tell_label
 from autograder.rubric.classification import diagnosis
 from autograder.rubric.closeness import are_close
-from autograder.rubric.kinds import Asked, of_dtype, of_kind
+from autograder.rubric.kinds import Asked, of_dtype, of_kind, told_kind
 from autograder.sandbox.tracing import Use, plain
 from autograder.student.calls import describe, last_call, values_are_hidden
 
@@ -96,10 +96,11 @@ def require(
         CheckFailed: the condition is false.
     """
     if not condition:
-        cause = None if asked is None else of_kind(returned, asked)
-        raise CheckFailed(
-            _after_call(Text.model_validate(message)), actual=actual, expected=expected, diagnosis=cause
-        )
+        words = _after_call(Text.model_validate(message))
+        if asked is None:
+            raise CheckFailed(words, actual=actual, expected=expected)
+        finding = f"{words.en}\n{told_kind(returned)}"
+        raise CheckFailed(words, diagnosis=of_kind(returned, asked), finding=finding)
 
 
 def take(iterable: Any, most: int) -> list[Any]:

@@ -262,4 +262,7 @@ def _general_relations(
     )
     yield lambda: abs(factor) > 1e-3 and equal(actual, factor * expected), diagnosis("constant-factor", words)
     words = text("every value is off by the same number: is one added or left out?")
-    yield lambda: equal(actual - expected, (actual - expected).mean().expand_as(actual)), diagnosis("constant-off", words)
+    yield (
+        lambda: equal(actual - expected, (actual - expected).mean().expand_as(actual)),
+        diagnosis("constant-off", words),
+    )

@@ -69,6 +69,18 @@ def of_kind(value: Any, asked: Asked) -> Diagnosis | None:
     return _instead_of_a_tensor(value) if asked == "tensor" else _instead_of_a_number(value)
 
 
+def told_kind(value: Any) -> str:
+    """Return what a value is, without its numbers: by this, known mistakes that lead to one message are told apart.
+
+    >>> told_kind((torch.zeros(3, 1), [0.5, 0.25]))
+    'tuple of 2: Tensor in 2 dimensions, list of 2: float, float'
+    """
+    if isinstance(value, list | tuple):
+        return f"{type(value).__name__} of {len(value)}: {', '.join(map(told_kind, value[:8]))}"
+    dimensions = f" in {value.ndim} dimensions" if isinstance(value, torch.Tensor | np.ndarray) else ""
+    return type(value).__name__ + dimensions
+
+
 def _of_number_of_values(value: Any, asked: int) -> Diagnosis | None:
     if isinstance(value, list | tuple) and len(value) != asked:
         words = text(
@@ -109,7 +121,8 @@ def _instead_of_a_number(value: Any) -> Diagnosis | None:
         return diagnosis("list-returned", words)
     if isinstance(value, torch.Tensor | np.ndarray) and value.ndim and np.prod(value.shape) != 1:
         words = text(
-            "many numbers came back where one is asked for: is a sum, a mean or a norm missing, or one over all of them?"
+            "many numbers came back where one is asked for: is a sum, a mean or a norm missing, "
+            "or one over all of them?"
         )
         return diagnosis("many-numbers-returned", words)
     return None
