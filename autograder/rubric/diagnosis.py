@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -247,7 +248,7 @@ def _general_relations(
     names = {"relu": expected.clamp(min=0), "sigmoid": expected.sigmoid(), "tanh": expected.tanh()}
     for name, values in names.items():
         words = text("{activation} was applied to what is asked for: leave it out", activation=name)
-        yield (lambda values=values: equal(actual, values)), diagnosis("activation-on-top", words)
+        yield partial(equal, actual, values), diagnosis("activation-on-top", words)
     words = text("the sign is lost: these are the absolute values")
     yield lambda: equal(actual, expected.abs()), diagnosis("sign-lost", words)
     yield lambda: equal(actual, expected.square()), diagnosis("squared", text("these are the squares of what is asked"))
