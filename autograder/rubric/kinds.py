@@ -77,8 +77,9 @@ def told_kind(value: Any) -> str:
     """
     if isinstance(value, list | tuple):
         return f"{type(value).__name__} of {len(value)}: {', '.join(map(told_kind, value[:8]))}"
-    dimensions = f" in {value.ndim} dimensions" if isinstance(value, torch.Tensor | np.ndarray) else ""
-    return type(value).__name__ + dimensions
+    if isinstance(value, torch.Tensor):  # a parameter comes from another process as a plain tensor
+        return f"Tensor in {value.ndim} dimensions"
+    return type(value).__name__
 
 
 def _of_number_of_values(value: Any, asked: int) -> Diagnosis | None:
