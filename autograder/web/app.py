@@ -20,9 +20,9 @@ from starlette.staticfiles import StaticFiles
 import autograder.report
 from autograder.base.errors import AutograderError
 from autograder.base.i18n import Text, text
+from autograder.course.submission import MAX_UPLOAD_BYTES
 from autograder.web import policies
-from autograder.web.limits import MAX_UPLOAD_BYTES
-from autograder.web.pages import account, instructor, student
+from autograder.web.pages import account, appeals, assignment, history, home, instructor, submission
 from autograder.web.policies import Access
 from autograder.web.protection import Protection
 from autograder.web.site import Site
@@ -41,16 +41,23 @@ ROUTES: tuple[tuple[str, str, Access, Page], ...] = (
     ("POST", "/language", Access.EVERYBODY, account.choose_language),
     ("GET", "/account", Access.MEMBERS, account.account),
     ("POST", "/account", Access.MEMBERS, account.change_account),
-    ("GET", "/", Access.MEMBERS, student.home),
-    ("GET", "/assignments/{name}", Access.MEMBERS, student.assignment),
-    ("POST", "/assignments/{name}", Access.MEMBERS, student.save),
-    ("POST", "/assignments/{name}/check", Access.MEMBERS, student.check),
-    ("POST", "/assignments/{name}/hand-in", Access.MEMBERS, student.hand_in),
-    ("POST", "/assignments/{name}/upload", Access.MEMBERS, student.upload),
-    ("GET", "/assignments/{name}/notebook", Access.MEMBERS, student.download),
-    ("GET", "/submissions/{number:int}", Access.MEMBERS, student.submission),
-    ("GET", "/submissions/{number:int}/file", Access.MEMBERS, student.submitted_file),
-    ("GET", "/submissions/{number:int}/events", Access.MEMBERS, student.events),
+    ("GET", "/", Access.MEMBERS, home.home),
+    ("GET", "/assignments/{name}", Access.MEMBERS, assignment.assignment),
+    ("POST", "/assignments/{name}", Access.MEMBERS, assignment.save),
+    ("POST", "/assignments/{name}/check", Access.MEMBERS, assignment.check),
+    ("POST", "/assignments/{name}/hand-in", Access.MEMBERS, assignment.hand_in),
+    ("POST", "/assignments/{name}/upload", Access.MEMBERS, assignment.upload),
+    ("GET", "/assignments/{name}/notebook", Access.MEMBERS, assignment.download),
+    ("GET", "/assignments/{name}/history", Access.MEMBERS, history.history),
+    ("POST", "/assignments/{name}/restore", Access.MEMBERS, history.restore),
+    ("GET", "/submissions/{number:int}", Access.MEMBERS, submission.submission),
+    ("GET", "/submissions/{number:int}/file", Access.MEMBERS, submission.submitted_file),
+    ("GET", "/submissions/{number:int}/events", Access.MEMBERS, submission.events),
+    ("GET", "/submissions/{number:int}/receipt", Access.MEMBERS, submission.receipt),
+    ("GET", "/submissions/{number:int}/feedback", Access.MEMBERS, submission.feedback),
+    ("POST", "/submissions/{number:int}/appeals", Access.MEMBERS, appeals.appeal),
+    ("GET", "/appeals", Access.STAFF, appeals.queue),
+    ("POST", "/appeals/{number:int}", Access.STAFF, appeals.answer),
     ("GET", "/class", Access.INSTRUCTORS, instructor.course),
     ("POST", "/class/offerings", Access.INSTRUCTORS, instructor.publish),
     ("POST", "/class/join-link", Access.INSTRUCTORS, instructor.open_or_close_link),
