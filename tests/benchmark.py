@@ -4,6 +4,9 @@ Two measurements, each of a whole process with everything it starts: the linear 
 course of four functions that stock ``nbgrader autograde`` grades as well, in the same run on the same submissions. CPU seconds
 and their ratio can be compared between machines; seconds by the clock cannot. A third one, of a session alone, is explained in
 ``tests/benchmark_reference.py``.
+
+``--passing`` grades only submissions that pass: what everybody pays. ``--against PYTHON`` does so with another checkout's
+environment as well, in turn, each with its own rubrics: did a change make right submissions dearer?
 """
 
 from __future__ import annotations
@@ -20,7 +23,9 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import psutil
@@ -209,11 +214,11 @@ def run(command: Sequence[str | Path], cwd: Path) -> Usage:
     return Usage(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, peak[0])
 
 
-def grade(course: Course, jobs: int, *options: str) -> Usage:
+def grade(course: Course, jobs: int, *options: str, python: str = sys.executable) -> Usage:
     out = course.root / "results.jsonl"
     out.unlink(missing_ok=True)
     command: list[str | Path] = [
-        sys.executable,
+        python,
         "-m",
         "autograder",
         "grade",
@@ -287,6 +292,70 @@ def write(path: Path, notebook: dict[str, Any]) -> None:
     path.write_text(json.dumps(notebook), encoding="utf-8")
 
 
+def four_functions_right(root: Path, folder: Path, students: int) -> Course:
+    """The course of four functions, handed in right by everybody; it is the same for every checkout."""
+    course = four_functions(folder, 1)
+    for number in range(students):
+        notebook = notebook_of({"sgd": f"{textwrap.dedent(SOLUTIONS['sgd'])}\n# {number}"})
+        write(folder / "submitted" / f"s{number:04d}" / "hw1" / "hw1.ipynb", notebook)
+    return course
+
+
+def references(root: Path, folder: Path, name: str, students: int) -> Course:
+    """An assignment of a checkout, its own reference handed in by everybody."""
+    shutil.copytree(root / "solutions" / name, folder / "solutions" / name)
+    notebook = json.loads((root / "solutions" / name / f"{name}.ipynb").read_text(encoding="utf-8"))
+    last = next(c for c in reversed(notebook["cells"]) if c["metadata"].get("nbgrader", {}).get("solution"))
+    source = "".join(last["source"])
+    for number in range(students):
+        last["source"] = f"{source}\n# {number}"
+        write(folder / "submitted" / f"s{number:04d}" / name / f"{name}.ipynb", notebook)
+    return Course(folder)
+
+
+def root_of(python: str) -> Path:
+    """The checkout that an environment works on."""
+    code = "import autograder, pathlib; print(pathlib.Path(autograder.__file__).parents[1])"
+    asked = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True, cwd="/")
+    return Path(asked.stdout.strip())
+
+
+def beyond_the_start(few: Course, many: Course, count: int, jobs: int, python: str) -> float:
+    """CPU seconds of a submission, without those that the first one costs; all must pass.
+
+    The number of submissions that pass is looked at, because those that fail cost more.
+    """
+    start, usage = (grade(course, jobs, python=python) for course in (few, many))
+    lines = (many.root / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    assert all(report["score"] == report["max_score"] for report in map(json.loads, lines)), "not all pass"
+    assert len(lines) == count
+    return (usage.cpu_s - start.cpu_s) / (count - jobs)
+
+
+def measure_passing(folder: Path, students: int, jobs: int, pythons: Sequence[str], pairs: int) -> None:
+    """Grade right submissions with each environment in turn, and print the median of each and of the ratios."""
+    makers = {"four functions": four_functions_right}
+    for name in ("linear_regression", "gradient_clipping"):
+        makers[name] = partial(references, name=name)
+    for title, make in makers.items():
+        counts = (jobs, students)
+        courses = [
+            [make(root_of(python), folder / f"{title.split()[0]}-{number}-{count}", students=count) for count in counts]
+            for number, python in enumerate(pythons)
+        ]
+        costs = [
+            [
+                beyond_the_start(few, many, students, jobs, python)
+                for (few, many), python in zip(courses, pythons, strict=True)
+            ]
+            for _ in range(pairs)
+        ]
+        told = " and ".join(f"{median(each):.4f}" for each in zip(*costs, strict=True))
+        print(f"{title:20s} {students:5d} passing  {told} CPU s each, beyond the start", end="")
+        ratios = [new / old for new, *others in costs for old in others]
+        print(f"; ratio {median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})" if ratios else "", flush=True)
+
+
 def report(name: str, usage: Usage, students: int) -> None:
     each = usage.cpu_s / students
     line = f"{name:34s} {students:5d} submissions  {students / usage.wall_s:6.2f}/s  {each:6.3f} CPU s each"
@@ -342,10 +411,19 @@ def main() -> None:
     parser.add_argument(
         "--dask", action="store_true", help="measure the local engine against Dask on this machine instead"
     )
+    parser.add_argument("--passing", action="store_true", help="measure submissions that pass instead")
+    parser.add_argument(
+        "--against", metavar="PYTHON", help="with --passing: the Python of another checkout's environment"
+    )
+    parser.add_argument("--pairs", type=int, default=3, help="with --passing: so often each environment in turn")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if options.passing:
+            pythons = [sys.executable, *filter(None, [options.against])]
+            measure_passing(folder, options.students, options.jobs, pythons, options.pairs)
+            return
         if options.curve:
             counts = (10, 50, 200, 500, 1000, 2000)
             draw_curve(options.curve, counts, measure_curve(folder, counts, options.jobs))

@@ -10,10 +10,14 @@ def pair(value):
     checks.require(
         value is not None,
         {"en": "nothing came back: end with `return w, b`", "zh": "没有返回值：最后要写 `return w, b`"},
+        returned=value,
+        asked=2,
     )
     checks.require(
         isinstance(value, tuple | list) and len(value) == 2,
         {"en": "two values are asked for: `return w, b`", "zh": "应当返回两个值：`return w, b`"},
+        returned=value,
+        asked=2,
     )
     return checks.assert_tensor(value[0], name="w"), checks.assert_tensor(value[1], name="b")
 
@@ -67,9 +71,12 @@ def one_pass(student, batch_size, features, labels):
         {"en": "one pass yields more batches than there are samples: does it ever end?",
          "zh": "一轮产出的批次比样本还多：它会结束吗？"},
     )
+    strange = [batch for batch in batches if not isinstance(batch, tuple | list) or len(batch) != 2]
     checks.require(
-        all(isinstance(batch, tuple | list) and len(batch) == 2 for batch in batches),
+        not strange,
         {"en": "every batch is a pair (features, labels)", "zh": "每个批次都是一对 (features, labels)"},
+        returned=strange[0] if strange else None,
+        asked=2,
     )
     for X, y in batches:
         for name, part in (("features", X), ("labels", y)):
@@ -356,12 +363,12 @@ def test_concise_shapes(student, rng):
     net = student.train_concise(*synthetic(rng, [1.0, -2.0, 0.5], 3.0, 20), 0.1, 1, 5)
     checks.require(net is not None, {
         "en": "nothing came back: end with `return net`", "zh": "没有返回值：最后要写 `return net`",
-    })
+    }, returned=net, asked="network")
     came = "Tensor" if isinstance(net, torch.Tensor) else type(net).__name__
     checks.require(callable(net), {
         "en": f"train_concise must return the trained network, but what came back is of type {came}",
         "zh": f"train_concise 应当返回训练好的网络，返回值的类型却是 {came}",
-    })
+    }, returned=net, asked="network")
     for n in (1, 7):
         checks.assert_shape(net(torch.randn(n, 3, generator=rng)), (n, 1), name="net(X)")
 

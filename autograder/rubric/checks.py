@@ -22,6 +22,7 @@ from autograder.base.i18n import Text, same, text
 from autograder.course.submission import tell_label
 from autograder.rubric.classification import diagnosis
 from autograder.rubric.closeness import are_close
+from autograder.rubric.kinds import Asked, of_dtype, of_kind, told_kind
 from autograder.sandbox.tracing import Use, plain
 from autograder.student.calls import describe, last_call, values_are_hidden
 
@@ -73,7 +74,13 @@ class CheckFailed(AssertionError):
 
 
 def require(
-    condition: object, message: Text | Mapping[str, str], *, actual: Any = None, expected: torch.Tensor | None = None
+    condition: object,
+    message: Text | Mapping[str, str],
+    *,
+    actual: Any = None,
+    expected: torch.Tensor | None = None,
+    returned: Any = None,
+    asked: Asked | None = None,
 ) -> None:
     """Fail with the rubric's own message unless the condition holds.
 
@@ -82,12 +89,18 @@ def require(
         message: what the student reads, in ``en`` and ``zh``.
         actual: what came back, for a diagnosis and to tell apart known mistakes that lead to the same message.
         expected: the right answer, for a diagnosis; it is never printed.
+        returned: what the student's function returned, where the condition is about its kind.
+        asked: what it should be: a tensor, a number, a network or so many values. Its kind then is the cause.
 
     Raises:
         CheckFailed: the condition is false.
     """
     if not condition:
-        raise CheckFailed(_after_call(Text.model_validate(message)), actual=actual, expected=expected)
+        words = _after_call(Text.model_validate(message))
+        if asked is None:
+            raise CheckFailed(words, actual=actual, expected=expected)
+        finding = f"{words.en}\n{told_kind(returned)}"
+        raise CheckFailed(words, diagnosis=of_kind(returned, asked), finding=finding)
 
 
 def take(iterable: Any, most: int) -> list[Any]:
@@ -203,7 +216,8 @@ def assert_tensor(value: Any, *, name: str | Text | None = None) -> torch.Tensor
                 text(
                     "{name} must be a tensor, but is {value}{hint}", name=_name(name), value=describe(value), hint=hint
                 )
-            )
+            ),
+            diagnosis=of_kind(value, "tensor"),
         )
     return value
 
@@ -248,7 +262,7 @@ def assert_dtype(value: Any, dtype: torch.dtype, *, name: str | Text | None = No
                     actual=tensor.dtype,
                 )
             ),
-            diagnosis=_truth_values() if tensor.dtype == torch.bool and dtype.is_floating_point else None,
+            diagnosis=of_dtype(tensor.dtype, dtype),
         )
     return tensor
 
@@ -473,13 +487,6 @@ def _detached() -> Diagnosis:
         text(
             "the graph is cut: by .detach(), .data, .item(), numpy, torch.tensor(...) or under torch.no_grad(), or the argument is not used"  # noqa: E501
         ),
-    )
-
-
-def _truth_values() -> Diagnosis:
-    return diagnosis(
-        "truth-values",
-        text("these are truth values, the result of a comparison; the numbers themselves are asked for"),
     )
 
 

@@ -54,6 +54,8 @@ def _of_probabilities(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[
 
 def _of_factors(logarithms: torch.Tensor) -> Iterator[Diagnosis]:
     """Yield the relations of positive elements, by the logarithms of the factors by which they are off."""
+    if len(logarithms) > 1 and _same(logarithms, logarithms[:1, :1].expand_as(logarithms)):
+        return  # one factor for all of them, which has nothing to do with rows
     if _same(logarithms, logarithms[:, :1].expand_as(logarithms)):
         yield diagnosis(
             "row-factor",

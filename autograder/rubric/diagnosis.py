@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,13 +15,14 @@ import torch
 from autograder.base.i18n import text
 from autograder.results.grade_report import CriterionResult, Diagnosis
 from autograder.rubric.classification import diagnosis, of_classification
+from autograder.rubric.kinds import KINDS
 
 if TYPE_CHECKING:
     from autograder.rubric.findings import Finding
 
-FACTORS = frozenset({"negated", "doubled", "halved", "times-n", "divided-by-n"})
+FACTORS = frozenset({"negated", "doubled", "halved", "times-n", "divided-by-n", "constant-factor"})
 """Relations that a few inputs can meet by accident."""
-GENERAL = frozenset({"dimension-reduced", "truth-values"})
+GENERAL = KINDS | {"dimension-reduced", "constant-factor", "constant-off", "activation-on-top"}
 """Relations that hold for many mistakes; a known one says more, even if it is one of several."""
 
 
@@ -40,7 +42,7 @@ def without_accidents(
         exercise = name.partition(".")[0]
         compared = [i for i, found in findings.items() if found.compared and i.partition(".")[0] == exercise]
         others = (results[i].diagnosis for i in compared if i in results and results[i].outcome == "failed")
-        if any(other is None or other.id != result.diagnosis.id for other in others):
+        if any(other != result.diagnosis for other in others):
             kept[name] = result.model_copy(update={"diagnosis": None})
     return kept
 
@@ -117,10 +119,26 @@ def _shape_relations(actual: tuple[int, ...], expected: tuple[int, ...]) -> Iter
                     ),
                 )
     if math.prod(expected) > 1 and math.prod(actual) == 1:
-        yield diagnosis("reduced", text("one number came back instead of one per element: leave out the sum or mean"))
+        yield diagnosis(
+            "reduced",
+            text(
+                "one number came back instead of {count}: did a sum or mean take the others away, or was it created "
+                "with one element?",
+                count=math.prod(expected),
+            ),
+        )
     if len(expected) == 2 and len(actual) == 1 and 1 in expected and actual[0] == math.prod(expected) > 1:
         yield diagnosis(
             "dimension-lost", text("a dimension of size 1 was lost; a column of n numbers is (n, 1), not (n,)")
+        )
+    elif len(actual) < len(expected) and _without_ones(actual) == _without_ones(expected):
+        yield diagnosis(
+            "dimension-lost",
+            text(
+                "a dimension of size 1 is missing: the shape is {actual}, asked for is {expected}",
+                actual=actual,
+                expected=expected,
+            ),
         )
     if len(actual) > len(expected) and _without_ones(actual) == _without_ones(expected):
         yield diagnosis(
@@ -219,3 +237,33 @@ def _value_relations(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[t
             lambda: equal(actual, expected.T),
             diagnosis("transposed", text("the dimensions are swapped: this is the transpose of what is expected")),
         )
+    if actual.numel() > 2:
+        yield from _general_relations(actual, expected, equal)
+
+
+def _general_relations(
+    actual: torch.Tensor, expected: torch.Tensor, equal: Callable[[torch.Tensor, torch.Tensor], bool]
+) -> Iterator[tuple[Callable[[], bool], Diagnosis]]:
+    """What a few inputs can meet by accident, but not three or more."""
+    names = {"relu": expected.clamp(min=0), "sigmoid": expected.sigmoid(), "tanh": expected.tanh()}
+    for name, values in names.items():
+        words = text("{activation} was applied to what is asked for: leave it out", activation=name)
+        yield partial(equal, actual, values), diagnosis("activation-on-top", words)
+    words = text("the sign is lost: these are the absolute values")
+    yield lambda: equal(actual, expected.abs()), diagnosis("sign-lost", words)
+    yield lambda: equal(actual, expected.square()), diagnosis("squared", text("these are the squares of what is asked"))
+    words = text("these are the square roots of what is asked")
+    yield lambda: bool((expected >= 0).all()) and equal(actual, expected.sqrt()), diagnosis("root-taken", words)
+    words = text("these are the values asked for in the opposite order: the last comes first")
+    yield lambda: equal(actual, expected.flip(0)), diagnosis("reversed", words)
+    factor = float((actual * expected).sum() / expected.square().sum())
+    words = text(
+        "every value is {factor} times the one asked for: is a constant wrong, missing or too many?",
+        factor=f"{factor:.3g}",
+    )
+    yield lambda: abs(factor) > 1e-3 and equal(actual, factor * expected), diagnosis("constant-factor", words)
+    words = text("every value is off by the same number: is one added or left out?")
+    yield (
+        lambda: equal(actual - expected, (actual - expected).mean().expand_as(actual)),
+        diagnosis("constant-off", words),
+    )

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING
 
 from autograder.base.i18n import Text, text
@@ -31,7 +31,7 @@ from autograder.rubric.diagnosis import GENERAL
 from autograder.rubric.exceptions import is_of_an_exception
 from autograder.rubric.findings import Finding
 from autograder.rubric.loop_budget import TooManyRounds
-from autograder.rubric.signatures import besides, is_of_the_signature
+from autograder.rubric.signatures import BESIDES, besides, is_of_the_signature
 from autograder.rubric.versions import Edits, Versions, name_of
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ MAX_CAUSES = 4
 """So many mutants that cannot be told apart are named; more would be no help."""
 MAX_PAIRS = 30
 """So many pairs of mutants are tried: it bounds what a submission costs that fails everything."""
+MAX_CHEAP_PAIRS = 600
+"""So many where there is no probe: such functions are called in a millisecond, and the first criterion refutes most."""
 MAX_BROKEN = 3
 """Where more exercises have not passed, only single mutants are looked for: that is many times cheaper."""
 DRAWS = 12
@@ -89,11 +91,21 @@ class Cause:
         criterion: where it is shown.
         mutants: what it can be.
         explains: the failed criteria that it explains.
+        besides: another mistake that shows at the same criterion, which fails by both together.
     """
 
     criterion: str
     mutants: tuple[Mutant, ...]
     explains: tuple[str, ...]
+    besides: Mutant | None = None
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """What the student reads."""
+        if self.besides is None:
+            return _one_of(self.mutants)
+        words = text("{cause} Besides: {other}", cause=self.mutants[0].explain, other=self.besides.explain)
+        return Diagnosis(id=f"{self.mutants[0].name}{BESIDES}{self.besides.name}", text=words)
 
 
 class KnownMistakes:
@@ -201,7 +213,7 @@ class KnownMistakes:
         relation = named[observed.failed[0]].diagnosis
         if relation is None or relation.id in GENERAL or any(len(cause.mutants) == 1 for cause in causes):
             kept = {i: named[i].diagnosis for i in observed.certain if not any(i in c.explains for c in causes)}
-            _write(named, observed, {**kept, **{cause.criterion: _one_of(cause.mutants) for cause in causes}})
+            _write(named, observed, {**kept, **{cause.criterion: cause.diagnosis for cause in causes}})
         return _joined(context, tuple(cause.mutants[0] for cause in causes))
 
     def _perhaps_from(self, exercise: str, named: Mapping[str, CriterionResult]) -> Diagnosis:
@@ -294,12 +306,15 @@ class KnownMistakes:
         first = next(c for c in observed.tried if c.id == observed.failed[0])
         if observed.probe is None:
             begin = _distinct(m for m in candidates if self._same((*context, m), first, observed))
-            pairs = [(one, other) for one in begin for other in candidates if one.name != other.name]
+            pairs = [(one, other) for one in begin for other in candidates if one.name != other.name][:MAX_PAIRS]
+            if not begin:
+                pairs = [(one, other) for one, other in combinations(candidates, 2) if one.name != other.name]
+                pairs = pairs[:MAX_CHEAP_PAIRS]
         else:
             begin = candidates
-            pairs = [(one, other) for one, other in permutations(candidates, 2) if one.name < other.name]
+            pairs = [(one, other) for one, other in permutations(candidates, 2) if one.name < other.name][:MAX_PAIRS]
         found: list[tuple[Mutant, Mutant]] = []
-        for pair in pairs[:MAX_PAIRS]:
+        for pair in pairs:
             orders = [o for o in ((*context, *pair), (*context, *pair[::-1])) if self.versions.are_compatible(o)]
             if any(self._agrees(order, observed) for order in orders):
                 found.append(pair)
@@ -312,7 +327,7 @@ class KnownMistakes:
         rest.sort(key=observed.failed.index)
         second = next((c for c in (*rest, *observed.failed) if c != first.id), first.id)
         if second == first.id:
-            return [Cause(first.id, (one,), observed.failed)]
+            return [Cause(first.id, (one,), observed.failed, besides=other)]
         return [Cause(first.id, (one,), observed.failed), Cause(second, (other,), observed.failed)]
 
     # -- what is compared ----------------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ ANOTHER_ORDER = Diagnosis(
     id="parameters-in-another-order",
     text=text("The parameters stand in another order than asked. Arguments are passed by position."),
 )
-_BESIDES = "+"
+BESIDES = "+"
+"""Separates the ids of causes of one criterion that hold together, in the id of a diagnosis."""
 
 
 def difference(asked: Function, own: Parameters | None) -> tuple[Text, Diagnosis] | None:
@@ -45,17 +46,17 @@ def difference(asked: Function, own: Parameters | None) -> tuple[Text, Diagnosis
 
 def is_of_the_signature(diagnosis: Diagnosis | None) -> bool:
     """Does the cause lie in the function's first line, whatever else is wrong?"""
-    return diagnosis is not None and diagnosis.id.partition(_BESIDES)[0] in (ANOTHER_NUMBER.id, ANOTHER_ORDER.id)
+    return diagnosis is not None and diagnosis.id.partition(BESIDES)[0] in (ANOTHER_NUMBER.id, ANOTHER_ORDER.id)
 
 
 def besides(diagnosis: Diagnosis | None, other: Diagnosis | None) -> Diagnosis | None:
     """Return another cause, after the order of the parameters where that is named already."""
-    if diagnosis is None or diagnosis.id.partition(_BESIDES)[0] != ANOTHER_ORDER.id:
+    if diagnosis is None or diagnosis.id.partition(BESIDES)[0] != ANOTHER_ORDER.id:
         return other
     if other is None:
         return ANOTHER_ORDER
     words = text("{cause} Besides: {other}", cause=ANOTHER_ORDER.text, other=other.text)
-    return Diagnosis(id=ANOTHER_ORDER.id + _BESIDES + other.id, text=words)
+    return Diagnosis(id=ANOTHER_ORDER.id + BESIDES + other.id, text=words)
 
 
 def _is_in_another_order(asked: tuple[str, ...], own: tuple[str, ...]) -> bool:

@@ -117,6 +117,16 @@ class ForkServer:
         """
         return self._collected.popleft() if self._collected else self._receive_child()
 
+    def collect_last_fork(self) -> Child:
+        """Return the child that was asked for last; those asked for before it can still be collected.
+
+        Raises:
+            SandboxError: the server is gone, or cannot fork.
+        """
+        while self._asked_for > 1:  # answers come in the order of the requests
+            self._collected.append(self._receive_child())
+        return self._receive_child()
+
     def exit_status(self, pid: int) -> int:
         """Return the wait status of a child that has ended or is about to.
 

@@ -102,7 +102,7 @@ class Zygote(ForkServer):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self.request_fork("zygote", [theirs.fileno()])
-        os.close(self.collect_fork().handle)
+        os.close(self.collect_last_fork().handle)  # not that of the worker that was asked for ahead
         return ours
 
     def leave(self) -> None:

@@ -23,6 +23,8 @@ def number(value, *, name):
             "zh": f"{name} 应当是一个数，但得到 {checks.describe(value)}"
             + ("；是不是少了 `return`？" if value is None else ""),
         },
+        returned=value,
+        asked="number",
     )
     return float(value)
 
@@ -36,6 +38,8 @@ def numbers(value, count, *, name):
             "en": f"{name} must have {count} values, one per layer, but is {checks.describe(value)}",
             "zh": f"{name} 应当有 {count} 个值，每层一个，但得到 {checks.describe(value)}",
         },
+        returned=values,
+        asked=count,
     )
     return torch.tensor([number(v, name=name) for v in values], dtype=F64)
 
@@ -163,6 +167,8 @@ def drawn_weights(student, sizes):
             "en": f"init_weights({list(sizes)[:4]}...) must return a list of {len(sizes) - 1} weights, one per layer; it returned {checks.describe(weights)}",
             "zh": f"init_weights({list(sizes)[:4]}...) 应当返回 {len(sizes) - 1} 个权重的列表，每层一个；得到的是 {checks.describe(weights)}",
         },
+        returned=weights,
+        asked=len(sizes) - 1,
     )
     for layer, (W, a, b) in enumerate(zip(weights, sizes[:-1], sizes[1:], strict=True), start=1):
         checks.assert_shape(W, (a, b), name=f"W_{layer}")
@@ -575,6 +581,8 @@ def test_concise_shapes(student, rng):
     checks.require(
         net is not None,
         {"en": "nothing came back: end with `return net`", "zh": "没有返回值：最后要写 `return net`"},
+        returned=net,
+        asked="network",
     )
     came = "Tensor" if isinstance(net, torch.Tensor) else type(net).__name__
     checks.require(
@@ -583,6 +591,8 @@ def test_concise_shapes(student, rng):
             "en": f"train_concise must return the trained network, but what came back is of type {came}",
             "zh": f"train_concise 应当返回训练好的网络，返回值的类型却是 {came}",
         },
+        returned=net,
+        asked="network",
     )
     for n in (1, 7):
         checks.assert_shape(net(torch.randn(n, 3, generator=rng)), (n, 1), name="net(X)")

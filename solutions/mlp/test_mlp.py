@@ -13,10 +13,14 @@ def four(value):
     checks.require(
         value is not None,
         {"en": "nothing came back: end with `return W1, b1, W2, b2`", "zh": "没有返回值：最后要写 `return W1, b1, W2, b2`"},
+        returned=value,
+        asked=4,
     )
     checks.require(
         isinstance(value, tuple | list) and len(value) == 4,
         {"en": "four values are asked for: `return W1, b1, W2, b2`", "zh": "应当返回四个值：`return W1, b1, W2, b2`"},
+        returned=value,
+        asked=4,
     )
     return [checks.assert_tensor(part, name=name) for name, part in zip(NAMES, value, strict=True)]
 
@@ -233,12 +237,12 @@ def test_concise_shapes(student, rng):
     net = student.train_concise(features, labels, 5, 4, 0.1, 1, 5)
     checks.require(net is not None, {
         "en": "nothing came back: end with `return net`", "zh": "没有返回值：最后要写 `return net`",
-    })
+    }, returned=net, asked="network")
     came = "Tensor" if isinstance(net, torch.Tensor) else type(net).__name__
     checks.require(callable(net), {
         "en": f"train_concise must return the trained network, but what came back is of type {came}",
         "zh": f"train_concise 应当返回训练好的网络，返回值的类型却是 {came}",
-    })
+    }, returned=net, asked="network")
     for n in (1, 7):
         checks.assert_shape(net(torch.randn(n, 1, 2, 3, generator=rng)), (n, 4), name="net(X)")
 

@@ -32,7 +32,7 @@ def number(value):
     checks.require(isinstance(value, int | float) and not isinstance(value, bool), {
         "en": f"one number is required, a float or a 0-d tensor, but the result is {checks.describe(value)}",
         "zh": f"应当返回一个数（float 或 0 维张量），却返回了 {checks.describe(value)}",
-    })
+    }, returned=value, asked="number")
     return float(value)
 
 
@@ -91,10 +91,14 @@ def pair(value):
     checks.require(
         value is not None,
         {"en": "nothing came back: end with `return W, b`", "zh": "没有返回值：最后要写 `return W, b`"},
+        returned=value,
+        asked=2,
     )
     checks.require(
         isinstance(value, tuple | list) and len(value) == 2,
         {"en": "two values are asked for: `return W, b`", "zh": "应当返回两个值：`return W, b`"},
+        returned=value,
+        asked=2,
     )
     return checks.assert_tensor(value[0], name="W"), checks.assert_tensor(value[1], name="b")
 
@@ -410,12 +414,12 @@ def test_concise_shapes(student, rng):
     net = student.train_concise(features, random_labels(rng, 12, 4), 4, 0.1, 1, 5)
     checks.require(net is not None, {
         "en": "nothing came back: end with `return net`", "zh": "没有返回值：最后要写 `return net`",
-    })
+    }, returned=net, asked="network")
     came = "Tensor" if isinstance(net, torch.Tensor) else type(net).__name__
     checks.require(callable(net), {
         "en": f"train_concise must return the trained network, but what came back is of type {came}",
         "zh": f"train_concise 应当返回训练好的网络，返回值的类型却是 {came}",
-    })
+    }, returned=net, asked="network")
     for n in (1, 7):
         checks.assert_shape(net(torch.randn(n, 1, 2, 3, generator=rng)), (n, 4), name="net(X)")
 

@@ -9,6 +9,7 @@ from autograder.results.grade_report import CriterionResult
 from autograder.rubric.checks import CheckFailed
 from autograder.rubric.diagnosis import explain, without_accidents
 from autograder.rubric.findings import Finding
+from autograder.rubric.kinds import KINDS, of_kind
 from autograder.student.calls import Call, criterion_scope, remember_call
 
 CALL = Call("squared_loss", (("y_hat", torch.zeros(7, 1)), ("y", torch.zeros(7))))
@@ -178,6 +179,16 @@ SHARE = torch.tensor(0.7)
         (SHARE * 100, SHARE, "percent"),
         (SHARE * 30, SHARE, "count"),
         (1 - SHARE, SHARE, "complement"),
+        (COLUMN + 1, COLUMN, "constant-off"),
+        (COLUMN / 3, COLUMN, "constant-factor"),
+        (SOFTMAX / 3, SOFTMAX, "constant-factor"),
+        (COLUMN.tanh(), COLUMN, "activation-on-top"),
+        (COLUMN.relu(), COLUMN, "activation-on-top"),
+        (COLUMN.abs(), COLUMN, "sign-lost"),
+        (COLUMN**2, COLUMN, "squared"),
+        (LOSSES.sqrt(), LOSSES, "root-taken"),
+        (LOSSES.flip(0), LOSSES, "reversed"),
+        (torch.zeros(1), torch.zeros(1, 1), "dimension-lost"),
     ],
 )
 def test_a_relation_is_named(actual, expected, name):
@@ -187,9 +198,62 @@ def test_a_relation_is_named(actual, expected, name):
 
 
 @pytest.mark.parametrize(
+    ("returned", "asked", "name"),
+    [
+        (None, "tensor", "nothing-returned"),
+        ({"w": COLUMN}, 2, "dict-returned"),
+        ("0.7", "number", "words-returned"),
+        ((COLUMN, SHARE), "tensor", "several-values-returned"),
+        ([COLUMN, COLUMN], "tensor", "list-returned"),
+        (COLUMN.numpy(), "tensor", "numpy-returned"),
+        (0.5, "tensor", "number-returned"),
+        (COLUMN, 2, "one-value-returned"),
+        ((COLUMN, SHARE, 1.0), 2, "other-number-of-values-returned"),
+        ([0.5, 0.25], "number", "list-returned"),
+        (COLUMN, "number", "many-numbers-returned"),
+        ([], "network", "list-returned"),
+        (COLUMN, "network", "tensor-returned"),
+        (1.5, "network", "number-returned"),
+        (True, "number", None),
+        ([COLUMN, SHARE], 2, None),
+    ],
+)
+def test_another_kind_than_asked_is_named(returned, asked, name):
+    cause = of_kind(returned, asked)
+    assert (cause and cause.id) == name
+    assert cause is None or (cause.id in KINDS and cause.text.zh != cause.text.en)
+
+
+@pytest.mark.parametrize(
+    ("actual", "asked", "name"),
+    [
+        (torch.float64, torch.float32, "double-precision"),
+        (torch.float32, torch.float64, "single-precision"),
+        (torch.int64, torch.float32, "integers-returned"),
+        (torch.bool, torch.float32, "truth-values"),
+        (torch.float32, torch.int64, None),
+    ],
+)
+def test_another_dtype_than_asked_is_named(actual, asked, name):
+    with pytest.raises(checks.CheckFailed) as failed:
+        checks.assert_dtype(torch.zeros(2, dtype=actual), asked)
+    assert (failed.value.diagnosis and failed.value.diagnosis.id) == name
+
+
+def test_what_came_back_tells_mistakes_of_one_message_apart():
+    def finding(returned):
+        with pytest.raises(checks.CheckFailed) as failed:
+            checks.require(False, {"en": "two values", "zh": "两个值"}, returned=returned, asked=2)
+        return failed.value.finding
+
+    assert finding(COLUMN) != finding([0.5, 0.25, 0.125]) != finding((COLUMN, COLUMN, 0.5))
+    assert finding((COLUMN, 0.5, 1)) == finding((2 * COLUMN, 0.25, 2))
+
+
+@pytest.mark.parametrize(
     ("actual", "expected"),
     [
-        (COLUMN + 1, COLUMN),
+        (COLUMN + COLUMN**3, COLUMN),
         (torch.zeros(4, 1), torch.zeros(4, 1)),
         (None, COLUMN),
         (torch.zeros(5, 3), COLUMN),
@@ -201,7 +265,8 @@ def test_a_relation_is_named(actual, expected, name):
         (torch.ones(1), torch.zeros(1)),
         (SOFTMAX.roll(1, 0), SOFTMAX),
         (SCORES + 1 / (1 + SCORES**2), SCORES),
-        (LOSSES + 0.3, LOSSES),
+        (LOSSES + 0.3 * LOSSES**2, LOSSES),
+        (torch.tensor([0.4, 1.8]), torch.tensor([0.1, 1.5])),
         (torch.tensor(0.6), SHARE),
         (torch.tensor(0.35), SHARE),
     ],

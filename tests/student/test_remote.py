@@ -119,6 +119,14 @@ CASES = {
 }
 
 
+def test_a_copy_of_the_zygote_takes_no_workers_place(zygote):
+    """A worker is forked ahead: a copy that is made meanwhile must not be taken for it."""
+    for worker in (zygote.spawn(), zygote.copy(), zygote.spawn()):
+        if isinstance(worker, WorkerProcess):
+            assert Path(f"/proc/{worker.pid}/comm").read_text() == "worker\n"
+        worker.close()
+
+
 @pytest.mark.parametrize("is_leaf", [True, False], ids=["leaf", "result"])
 @pytest.mark.parametrize("name", CASES)
 def test_values_and_gradients_are_those_of_a_local_call(remote, local, name, is_leaf):

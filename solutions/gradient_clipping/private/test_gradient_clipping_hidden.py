@@ -22,6 +22,8 @@ def number(value, *, name):
             "en": f"{name} must be one number, but is {checks.describe(value)}",
             "zh": f"{name} 应当是一个数，但得到 {checks.describe(value)}",
         },
+        returned=value,
+        asked="number",
     )
     return float(value)
 
@@ -35,6 +37,8 @@ def numbers(value, count, *, name):
             "en": f"{name} must have one value per layer",
             "zh": f"{name} 应当每层有一个值",
         },
+        returned=values,
+        asked=count,
     )
     return torch.tensor([number(v, name=name) for v in values], dtype=F64)
 
@@ -98,6 +102,8 @@ def drawn_weights(student, sizes):
             "en": "init_weights must return one weight per layer",
             "zh": "init_weights 应当每层返回一个权重",
         },
+        returned=weights,
+        asked=len(sizes) - 1,
     )
     for layer, (W, a, b) in enumerate(zip(weights, sizes[:-1], sizes[1:], strict=True), start=1):
         checks.assert_shape(W, (a, b), name=f"W_{layer}")

@@ -13,10 +13,14 @@ def pair(value):
     checks.require(
         value is not None,
         {"en": "nothing came back: end with `return w, b`", "zh": "没有返回值：最后要写 `return w, b`"},
+        returned=value,
+        asked=2,
     )
     checks.require(
         isinstance(value, tuple | list) and len(value) == 2,
         {"en": "two values are asked for: `return w, b`", "zh": "应当返回两个值：`return w, b`"},
+        returned=value,
+        asked=2,
     )
     return checks.assert_tensor(value[0], name="w"), checks.assert_tensor(value[1], name="b")
 

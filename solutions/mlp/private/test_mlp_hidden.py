@@ -15,10 +15,14 @@ def four(value):
     checks.require(
         value is not None,
         {"en": "nothing came back: end with `return W1, b1, W2, b2`", "zh": "没有返回值：最后要写 `return W1, b1, W2, b2`"},
+        returned=value,
+        asked=4,
     )
     checks.require(
         isinstance(value, tuple | list) and len(value) == 4,
         {"en": "four values are asked for: `return W1, b1, W2, b2`", "zh": "应当返回四个值：`return W1, b1, W2, b2`"},
+        returned=value,
+        asked=4,
     )
     return [checks.assert_tensor(part, name=name) for name, part in zip(NAMES, value, strict=True)]
 

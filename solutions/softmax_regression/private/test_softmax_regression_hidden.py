@@ -34,7 +34,7 @@ def number(value):
         value = value.item()
     checks.require(isinstance(value, int | float) and not isinstance(value, bool), {
         "en": "one number is required, a float or a 0-d tensor", "zh": "应当返回一个数（float 或 0 维张量）",
-    })
+    }, returned=value, asked="number")
     return float(value)
 
 
@@ -43,10 +43,14 @@ def pair(value):
     checks.require(
         value is not None,
         {"en": "nothing came back: end with `return W, b`", "zh": "没有返回值：最后要写 `return W, b`"},
+        returned=value,
+        asked=2,
     )
     checks.require(
         isinstance(value, tuple | list) and len(value) == 2,
         {"en": "two values are asked for: `return W, b`", "zh": "应当返回两个值：`return W, b`"},
+        returned=value,
+        asked=2,
     )
     return checks.assert_tensor(value[0], name="W"), checks.assert_tensor(value[1], name="b")
 
