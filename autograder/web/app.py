@@ -22,7 +22,7 @@ from autograder.base.errors import AutograderError
 from autograder.base.i18n import Text, text
 from autograder.web import policies
 from autograder.web.limits import MAX_UPLOAD_BYTES
-from autograder.web.pages import account, assignment, home, instructor, submission
+from autograder.web.pages import account, assignment, extensions, home, instructor, submission
 from autograder.web.policies import Access
 from autograder.web.protection import Protection
 from autograder.web.site import Site
@@ -54,6 +54,8 @@ ROUTES: tuple[tuple[str, str, Access, Page], ...] = (
     ("GET", "/class", Access.INSTRUCTORS, instructor.course),
     ("POST", "/class/offerings", Access.INSTRUCTORS, instructor.publish),
     ("POST", "/class/join-link", Access.INSTRUCTORS, instructor.open_or_close_link),
+    ("POST", "/class/extensions", Access.INSTRUCTORS, extensions.extend),
+    ("POST", "/class/people", Access.INSTRUCTORS, instructor.add_person),
     ("POST", "/class/people/{number:int}/link", Access.INSTRUCTORS, instructor.personal_link),
 )
 """Every page: method, path, whom it lets in, and the function that answers."""
@@ -80,7 +82,7 @@ def build(site: Site, *, grades: bool = True) -> Starlette:
 
     app = Starlette(
         routes=[*(_route(*entry) for entry in ROUTES), *_static()],
-        middleware=[Middleware(Protection, max_bytes=MAX_UPLOAD_BYTES, public_url=site.public_url)],
+        middleware=[Middleware(Protection, max_bytes=MAX_UPLOAD_BYTES, public_url=site.public_url, hosts=site.hosts)],
         exception_handlers={HTTPException: _http_error, Exception: _server_error},
         lifespan=lifespan,
     )

@@ -17,6 +17,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -29,9 +30,9 @@ from autograder.course.course import Course
 from autograder.course.jobs import Job
 from autograder.grading.warm import WarmEngines
 from autograder.results.grade_report import GradeReport
-from autograder.web.data import jobs, submissions
+from autograder.web.data import jobs, offerings, people, submissions
 from autograder.web.data.database import Database
-from autograder.web.data.models import Submission
+from autograder.web.data.models import Offering, Submission
 from autograder.web.publishing import Graded, Publisher
 
 _LOOK_EVERY_S = 1.0
@@ -63,7 +64,7 @@ class Grader:
         self._sessions = sessions
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._folder = RunFolder()
-        self._publisher = Publisher(course.root)
+        self.publisher = Publisher(course.root)
         self._at_work: set[int] = set()
         self._noted: set[Text] = set()
         self._done: SimpleQueue[tuple[int, Future[GradeReport]]] = SimpleQueue()
@@ -81,12 +82,16 @@ class Grader:
         """Say that there is a new job."""
         self._work.set()
 
+    def wake_publisher(self) -> None:
+        """Say that dates have changed, which the gradebook has to know."""
+        self._written.set()
+
     def close(self) -> None:
         """Stop; jobs that are not done go back into the queue."""
         self._is_closed = True
         self._work.set()
         self._written.set()
-        self._publisher.close()
+        self.publisher.close()
         self._engines.close()
         for thread in self._threads:
             if thread.is_alive():
@@ -162,6 +167,7 @@ class Grader:
             self._written.wait(pause)
             self._written.clear()
             try:
+                self._publish_dates()
                 while self._publish_some() and not self._is_closed:
                     pass
                 pause = _OTHERS_EVERY_S
@@ -169,6 +175,27 @@ class Grader:
                 if not self._is_closed:
                     _complain(error)
                 pause = _RETRY_S
+
+    def _publish_dates(self) -> None:
+        """Write dates that have changed to the gradebook; have the reports written again, whose penalties follow."""
+        with self._database.read() as session:
+            waiting = [(one.id, offerings.dates(session, one)) for one in offerings.unwritten(session)]
+        for number, dates in waiting:
+            self._publish_dates_of(number, *dates)
+
+    def _publish_dates_of(self, number: int, due: datetime | None, extensions: dict[str, datetime | None]) -> None:
+        with self._database.read() as session:
+            name = session.get_one(Offering, number).assignment
+        known = self.publisher.write_dates(name, due, extensions) if self.publisher.has_gradebook else {}
+        with self._database.write() as session:
+            offering = session.get_one(Offering, number)
+            if offerings.dates(session, offering) != (due, extensions):
+                return  # they have changed meanwhile, and are written once more
+            for login in known.keys() - extensions.keys():  # such as one that `autograder extend` has granted
+                if (person := people.by_login(session, login)) is not None:
+                    offerings.extend(session, offering, person, known[login], by=None)
+            offerings.mark_written(session, offering)
+            submissions.write_again(session, offering)
 
     def _publish_some(self) -> int:
         """Write some reports to journal and gradebook and return how many; of one student's only the last counts."""
@@ -180,7 +207,7 @@ class Grader:
                 if not submissions.is_superseded(session, s)
             ]
         if graded:
-            for note in self._publisher.publish(graded):
+            for note in self.publisher.publish(graded):
                 if note not in self._noted:  # such as that there is no gradebook
                     self._noted.add(note)
                     _complain(note)

@@ -1,7 +1,8 @@
 """A process that writes what was graded to where the commands look: ``submitted/``, ``results.jsonl``, the gradebook.
 
-It is apart from the server because nbgrader takes seconds to load. It reads requests from its standard input, a line of
-JSON each, and ends with it. Writing the same again changes nothing, so a request may be repeated after a kill.
+It writes dates there as well, and says what the gradebook knows of students and dates. It is apart from the server
+because nbgrader takes seconds to load. It reads requests from its standard input, a line of JSON each, and ends with it.
+Writing the same again changes nothing, so a request may be repeated after a kill.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from autograder.base.errors import AutograderError, SandboxError
 from autograder.base.files import FolderInPlace, write_whole
 from autograder.base.i18n import Text, text
+from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
 from autograder.results.grade_report import GradeReport
 
@@ -69,14 +71,50 @@ class Publisher:
         Raises:
             AutograderError: they could not be written; nothing is lost, and they can be written later.
         """
+        return [Text(**note) for note in self._request("write", [asdict(one) for one in graded])]
+
+    def write_dates(
+        self, assignment: str, due: datetime | None, extensions: Mapping[str, datetime | None]
+    ) -> dict[str, datetime]:
+        """Write when an assignment is due, and who has until when; return all extensions that the gradebook knows.
+
+        Raises:
+            AutograderError: they could not be written, and can be written later.
+        """
+        said = {student: _iso(end) for student, end in extensions.items()}
+        return _moments(self._request("dates", [assignment, _iso(due), said]))
+
+    def known_dates(self) -> dict[str, tuple[datetime | None, dict[str, datetime]]]:
+        """Return what the gradebook knows: by assignment when it is due, and who has until when.
+
+        Raises:
+            AutograderError: it cannot be read.
+        """
+        found = self._request("known", []) if self.has_gradebook else {}
+        return {name: (_moment(due), _moments(extensions)) for name, (due, extensions) in found.items()}
+
+    def is_student(self, login: str) -> bool:
+        """Return whether the gradebook knows a student by this id.
+
+        Raises:
+            AutograderError: it cannot be read.
+        """
+        return self.has_gradebook and bool(self._request("student", [login]))
+
+    @property
+    def has_gradebook(self) -> bool:
+        """Whether this course can have a gradebook."""
+        return (self._root / CONFIG_FILE).is_file()
+
+    def _request(self, what: str, arguments: Sequence[object]) -> Any:
         with self._writing:
-            answer = self._ask(json.dumps([asdict(one) for one in graded]).encode())
+            answer = self._ask(json.dumps({"do": what, "with": arguments}).encode())
         if not answer:
             raise SandboxError(text("the process that writes the gradebook ended"))
         said = json.loads(answer)
         if "failed" in said:
             raise AutograderError(Text(**said["failed"]))
-        return [Text(**note) for note in said["notes"]]
+        return said["done"]
 
     def close(self) -> None:
         """End the process, whatever it is writing: what was not acknowledged is written again."""
@@ -150,14 +188,61 @@ def serve(root: Path, requests: IO[bytes], answers: IO[bytes]) -> None:
     course = Course.find(root)
     _ = course.languages  # are spoken from now on
     for line in requests:
+        request = json.loads(line)
         try:
-            answer: dict[str, object] = {
-                "notes": [note.model_dump() for note in write(course, [Graded(**one) for one in json.loads(line)])]
-            }
+            answer: dict[str, object] = {"done": _REQUESTS[request["do"]](course, request["with"])}
         except AutograderError as error:
             answer = {"failed": error.text.model_dump()}
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
+
+
+def _write(course: Course, graded: list[dict[str, str]]) -> object:
+    return [note.model_dump() for note in write(course, [Graded(**one) for one in graded])]
+
+
+def _write_dates(course: Course, dates: tuple[str, str | None, dict[str, str | None]]) -> object:
+    from autograder.gradebook import published_dates
+
+    assignment, due, extensions = dates
+    until = {student: _moment(end) for student, end in extensions.items()}
+    known = published_dates.write(course, assignment, _moment(due), until)
+    return {student: _iso(end) for student, end in known.extensions.items()}
+
+
+def _known_dates(course: Course, _: object) -> object:
+    from autograder.gradebook import published_dates
+
+    return {
+        name: [_iso(dates.due), {student: _iso(end) for student, end in dates.extensions.items()}]
+        for name, dates in published_dates.known(course).items()
+    }
+
+
+def _is_student(course: Course, logins: list[str]) -> object:
+    from autograder.gradebook import published_dates
+
+    return published_dates.is_student(course, logins[0])
+
+
+_REQUESTS: dict[str, Callable[[Course, Any], object]] = {
+    "write": _write,
+    "dates": _write_dates,
+    "known": _known_dates,
+    "student": _is_student,
+}
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _moment(words: str | None) -> datetime | None:
+    return None if words is None else datetime.fromisoformat(words)
+
+
+def _moments(words: Mapping[str, str]) -> dict[str, datetime]:
+    return {student: datetime.fromisoformat(end) for student, end in words.items()}
 
 
 if __name__ == "__main__":

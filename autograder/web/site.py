@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -62,6 +63,9 @@ class Site:
         confined: whether the kernel confines students' code.
         sessions: how many submissions of one assignment are judged at once.
         public_url: the address that people use, where it is not the one that requests name.
+        samples: who may be by links, for as long as this server runs: by the links' tokens, their numbers; for the
+            demo only.
+        hosts: the names under which requests are answered, in small letters; None for any.
     """
 
     course: Course
@@ -69,6 +73,8 @@ class Site:
     confined: bool
     sessions: int
     public_url: str | None = None
+    samples: Mapping[str, int] = field(default_factory=dict)
+    hosts: frozenset[str] | None = None
     limiter: Limiter = field(default_factory=Limiter)
     bell: Bell = field(default_factory=Bell)
 

@@ -44,6 +44,8 @@ EXPECTED = {
     ("GET", "/class"): (SIGN_IN, 403, 403, 403, 200),
     ("POST", "/class/offerings"): (401, 403, 403, 403, 404),
     ("POST", "/class/join-link"): (401, 403, 403, 403, 303),
+    ("POST", "/class/extensions"): (401, 403, 403, 403, 404),
+    ("POST", "/class/people"): (401, 403, 403, 403, 400),
     ("POST", "/class/people/{number:int}/link"): (401, 403, 403, 403, 200),
 }
 
