@@ -22,7 +22,7 @@ from autograder.base.errors import AutograderError
 from autograder.base.i18n import Text, text
 from autograder.web import policies
 from autograder.web.limits import MAX_UPLOAD_BYTES
-from autograder.web.pages import account, assignment, extensions, home, instructor, submission
+from autograder.web.pages import account, assignment, extensions, health, home, instructor, submission
 from autograder.web.policies import Access
 from autograder.web.protection import Protection
 from autograder.web.site import Site
@@ -31,6 +31,7 @@ from autograder.web.visit import Refused, Visit, in_thread
 Page = Callable[[Visit], Response | Awaitable[Response]]
 
 ROUTES: tuple[tuple[str, str, Access, Page], ...] = (
+    ("GET", "/health", Access.EVERYBODY, health.health),
     ("GET", "/sign-in", Access.EVERYBODY, account.sign_in_form),
     ("POST", "/sign-in", Access.EVERYBODY, account.sign_in),
     ("POST", "/sign-out", Access.EVERYBODY, account.sign_out),

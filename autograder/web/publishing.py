@@ -1,7 +1,8 @@
 """A process that writes what was graded to where the commands look: ``submitted/``, ``results.jsonl``, the gradebook.
 
 It writes dates there as well, and says what the gradebook knows of students and dates. It is apart from the server
-because nbgrader takes seconds to load. It reads requests from its standard input, a line of JSON each, and ends with it.
+because nbgrader takes seconds to load. It reads requests from its standard input, a line of JSON each, and ends with
+it.
 Writing the same again changes nothing, so a request may be repeated after a kill.
 """
 

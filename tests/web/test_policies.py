@@ -21,6 +21,7 @@ SIGN_IN = "sign-in"
 
 # nobody, a student, another student, a grader, an instructor; the submission is the first student's
 EXPECTED = {
+    ("GET", "/health"): (200, 200, 200, 200, 200),
     ("GET", "/sign-in"): (200, 200, 200, 200, 200),
     ("POST", "/sign-in"): (400, 400, 400, 400, 400),
     ("POST", "/sign-out"): (SIGN_IN, SIGN_IN, SIGN_IN, SIGN_IN, SIGN_IN),

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from autograder.base.i18n import text
 from autograder.results.grade_report import GradeReport
 from autograder.web import policies
-from autograder.web.data import offerings, submissions
+from autograder.web.data import jobs, offerings, submissions
 from autograder.web.data.models import Submission
 from autograder.web.pages.places import VERDICTS, released_folder, score_of
 from autograder.web.policies import Dates
@@ -25,6 +25,7 @@ def submission(visit: Visit) -> Response:
     with visit.site.database.read() as session:
         found, dates = _submission(visit, session)
         attempts = submissions.of(session, found.offering, found.person)
+        tried_again_at = jobs.next_try(session, found.id)
     hidden = policies.shows_hidden(visit.viewer, found.offering, dates, visit.now)
     report = None if found.report is None else GradeReport.from_json(found.report.line)
     exercises = () if report is None else policies.shown(report, hidden=hidden)
@@ -38,6 +39,7 @@ def submission(visit: Visit) -> Response:
         exercises=exercises,
         scored=score_of(exercises) if report is not None else None,
         later=later,
+        tried_again_at=tried_again_at,
         dates=dates,
         **VERDICTS,
     )
@@ -60,6 +62,7 @@ async def events(visit: Visit) -> Response:
     await in_thread(is_graded)  # refuses before the stream has begun
 
     async def stream() -> AsyncIterator[ServerSentEvent]:
+        yield ServerSentEvent(event="waiting", data="")  # so that proxies pass on that there is an answer
         while not await in_thread(is_graded):
             await visit.site.bell.wait(visit.request.path_params["number"], _LOOK_EVERY_S)
         yield ServerSentEvent(event="graded", data="")
