@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -65,6 +66,7 @@ class Publisher:
         self._root = root
         self._process: subprocess.Popen[bytes] | None = None
         self._writing = threading.Lock()
+        self._asked_at = 0.0
 
     def publish(self, graded: Sequence[Graded]) -> list[Text]:
         """Write submissions and reports, and return what the instructor should know.
@@ -117,6 +119,17 @@ class Publisher:
             raise AutograderError(Text(**said["failed"]))
         return said["done"]
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the process holds memory at the moment."""
+        return self._process is not None and self._process.poll() is None
+
+    def rest(self, idle_s: float) -> None:
+        """End the process if nobody has needed it for a while; it is started again for the next request."""
+        with self._writing:
+            if self.is_running and time.monotonic() - self._asked_at >= idle_s:
+                self._end()
+
     def close(self) -> None:
         """End the process, whatever it is writing: what was not acknowledged is written again."""
         if self._process is not None:
@@ -125,9 +138,14 @@ class Publisher:
             with self._writing:  # whoever waits for an answer has heard by now that there is none
                 self._close_pipes(self._process)
 
+    def _end(self) -> None:
+        assert self._process is not None
+        self._close_pipes(self._process)
+        self._process.wait()
+
     def _ask(self, request: bytes) -> bytes:
         """Send a line and return the answer; empty where the process has ended."""
-        process = self._running()
+        process, self._asked_at = self._running(), time.monotonic()
         assert process.stdin is not None
         assert process.stdout is not None
         try:
@@ -186,16 +204,22 @@ def _hand_in(course: Course, report: GradeReport, graded: Graded) -> None:
 
 def serve(root: Path, requests: IO[bytes], answers: IO[bytes]) -> None:
     """Answer requests until there are no more."""
-    course = Course.find(root)
-    _ = course.languages  # are spoken from now on
+    course: Course | None = None
     for line in requests:
         request = json.loads(line)
         try:
+            course = course or _opened(root)
             answer: dict[str, object] = {"done": _REQUESTS[request["do"]](course, request["with"])}
         except AutograderError as error:
             answer = {"failed": error.text.model_dump()}
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
+
+
+def _opened(root: Path) -> Course:
+    course = Course.find(root)
+    _ = course.languages  # are spoken from now on
+    return course
 
 
 def _write(course: Course, graded: list[dict[str, str]]) -> object:
