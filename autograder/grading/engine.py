@@ -17,7 +17,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -46,15 +46,17 @@ class RubricServer(ForkServer):
     """The process that has read and proved an assignment's rubric, and forks sessions."""
 
     @classmethod
-    def of(cls, assignment: Assignment, key: bytes, *, confined: bool) -> RubricServer:
+    def of(cls, assignment: Assignment, key: bytes, *, confined: bool, huge_pages: bool = True) -> RubricServer:
         """Start a rubric server.
 
         Args:
             assignment: the folder in ``solutions/``.
             key: the course's secret.
             confined: whether the kernel confines students' code.
+            huge_pages: fork workers faster, and hold more memory.
         """
-        server = cls.start("autograder.grading.server_main", asdict(worker_settings_of(assignment, confined=confined)))
+        workers = replace(worker_settings_of(assignment, confined=confined), huge_pages=huge_pages)
+        server = cls.start("autograder.grading.server_main", asdict(workers))
         settings = {
             "assignment": str(assignment.directory.resolve()),
             "key": key.hex(),
@@ -190,6 +192,7 @@ class Engine:
         key: the course's secret.
         sessions: how many work at once.
         confined: whether the kernel confines students' code.
+        huge_pages: fork workers faster, and hold more memory.
 
     Raises:
         ConfigError: the rubric is broken.
@@ -197,7 +200,14 @@ class Engine:
     """
 
     def __init__(
-        self, jobs: Iterable[Job], assignment: Assignment, key: bytes, *, sessions: int, confined: bool
+        self,
+        jobs: Iterable[Job],
+        assignment: Assignment,
+        key: bytes,
+        *,
+        sessions: int,
+        confined: bool,
+        huge_pages: bool = True,
     ) -> None:
         if (refusal := system.refusal()) is not None:
             raise SandboxError(refusal)
@@ -211,7 +221,7 @@ class Engine:
         self._processors = sorted(os.sched_getaffinity(0))
         self._patience_s = 2 * assignment.settings.limits.submission_s + _GRACE_S
         self._blank: tuple[ExerciseResult, ...] = ()  # every criterion of the rubric, not judged
-        self._start_server = partial(RubricServer.of, assignment, key, confined=confined)
+        self._start_server = partial(RubricServer.of, assignment, key, confined=confined, huge_pages=huge_pages)
         self._server = self._start_server()
 
     def __enter__(self) -> Engine:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import replace
@@ -40,6 +41,8 @@ class WarmEngine:
         self._open: dict[str, tuple[Job, Report]] = {}
         self._lock = threading.Lock()
         self._failure: AutograderError | None = None
+        self.used_at = time.monotonic()
+        """When somebody last wanted it."""
         self._thread = threading.Thread(target=self._run, name=f"engine of {assignment.name}", daemon=True)
         self._thread.start()
 
@@ -68,7 +71,15 @@ class WarmEngine:
     def _run(self) -> None:
         failure: AutograderError = SandboxError(text("the engine was closed before it had judged this"))
         try:
-            with Engine((), self._assignment, self._key, sessions=self._sessions, confined=self._confined) as engine:
+            # several engines stay in memory, most of them idle: what they share counts for more than a faster fork
+            with Engine(
+                (),
+                self._assignment,
+                self._key,
+                sessions=self._sessions,
+                confined=self._confined,
+                huge_pages=False,
+            ) as engine:
                 for report in engine.reports(self._inbox):
                     self._hand_out(report)
         except AutograderError as error:
@@ -132,6 +143,7 @@ class WarmEngines:
         if engine is None or engine.has_failed:
             engine = WarmEngine(assignment, self._key, sessions=self._sessions, confined=self._confined)
         self._engines[known_as] = engine
+        engine.used_at = time.monotonic()
         return self._superfluous(known_as)
 
     def _superfluous(self, wanted: tuple[str, str]) -> list[WarmEngine]:
@@ -141,6 +153,15 @@ class WarmEngines:
         too_many = max(0, len(self._engines) - len(stale) - self._most)
         oldest = [name for name in idle if name not in stale][:too_many]
         return [self._engines.pop(name) for name in (*stale, *oldest)]
+
+    def rest(self, idle_s: float) -> None:
+        """End the engines that nobody has needed for a while; they start again when somebody does."""
+        since = time.monotonic() - idle_s
+        with self._lock:
+            idle = [name for name, engine in self._engines.items() if engine.is_idle and engine.used_at <= since]
+            ended = [self._engines.pop(name) for name in idle]
+        for engine in ended:
+            engine.close()
 
     def close(self) -> None:
         """End them all."""

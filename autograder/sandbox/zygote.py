@@ -49,7 +49,8 @@ def be_zygote(control: socket.socket, options: WorkerSettings) -> NoReturn:
     rehearse()
     hide_package()
     gc.freeze()  # without a collection, which takes a tenth of a second and frees some hundred objects
-    hugepages.collapse()
+    if options.huge_pages:
+        hugepages.collapse()
     confinement = Confinement.prepare(options)
     _serve(control, confinement, options)
 

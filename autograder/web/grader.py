@@ -40,8 +40,8 @@ _LOOK_EVERY_S = 1.0
 _OTHERS_EVERY_S = 30.0
 """Another server may have died before it has written its reports."""
 _RETRY_S = 5.0
-_PUBLISHER_RESTS_AFTER_S = 300.0
-"""nbgrader holds more memory than a server that nobody hands in to should."""
+_REST_AFTER_S = 300.0
+"""Engines and nbgrader hold more memory than a server should to which nobody hands in."""
 _BATCH = 20
 _FAILURES = (AutograderError, SQLAlchemyError, OSError)
 """What may pass: a database that is away for a while, a full disk, a rubric that is being changed."""
@@ -111,6 +111,7 @@ class Grader:
             try:
                 self._keep_reports()
                 self._begin_jobs()
+                self._engines.rest(_REST_AFTER_S)
             except _FAILURES as error:  # what was claimed and not begun is claimed again once the claim has run out
                 _complain(error)
 
@@ -173,7 +174,7 @@ class Grader:
                 while self._publish_some() and not self._is_closed:
                     pass
                 pause = _OTHERS_EVERY_S
-                self.publisher.rest(_PUBLISHER_RESTS_AFTER_S)
+                self.publisher.rest(_REST_AFTER_S)
             except _FAILURES as error:  # such as a journal that `autograder grade` is writing
                 if not self._is_closed:
                     _complain(error)
