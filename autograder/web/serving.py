@@ -26,7 +26,8 @@ Samples = Callable[[Database], Mapping[str, int]]
 
 _LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 _THIS_MACHINE = "127.0.0.1,::1"
-_LAST_REQUESTS_S = 10
+_LAST_REQUESTS_S = 60
+"""A check may be running, in an engine that is only starting; pages that wait for results end at once."""
 _WAITING = 2048
 
 

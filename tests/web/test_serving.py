@@ -110,7 +110,7 @@ def test_a_check_that_runs_finishes_before_the_server_stops(course):
         page = ann.fill_in("/assignments/tiny", "/assignments/tiny/check", **form).text
         stop.join()
         assert "(3, 2)" in page
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_made_up_address_does_not_count_where_there_is_no_proxy(course):
