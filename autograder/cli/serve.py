@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,15 @@ from urllib.parse import urlsplit
 import typer
 
 from autograder.base.errors import UsageError
+from autograder.cli.engines import (
+    CaFileOption,
+    CertOption,
+    EngineChoice,
+    EngineOption,
+    KeyOption,
+    Place,
+    SchedulerOption,
+)
 from autograder.cli.options import LangOption, choose, course_at, errors_as_exit_codes
 
 if TYPE_CHECKING:
@@ -48,6 +58,11 @@ def serve(
             "there is --root-path or --public-url.",
         ),
     ] = None,
+    engine: EngineOption = EngineChoice.local,
+    scheduler: SchedulerOption = None,
+    tls_ca_file: CaFileOption = None,
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
     lang: LangOption = None,
 ) -> None:
     """Serve the course to browsers: students practise and hand in, the instructor publishes."""
@@ -58,6 +73,8 @@ def serve(
         course = course_at(folder)
         language = choose(lang)
         serving = _serving("serve")
+        place = Place(engine, scheduler, (tls_ca_file, tls_cert, tls_key))
+        place.check()
         how = serving.Serving(
             host,
             port,
@@ -71,7 +88,12 @@ def serve(
             typer.echo(text("the course is at {address}", address=address).get(language))
             typer.echo(text("who opens this link first becomes the instructor: {link}", link=link).get(language))
 
-        serving.serve(course, how, tell)
+        if engine is EngineChoice.local:
+            serving.serve(course, how, tell)
+            return
+        serving.refuse_without_sandbox(course)  # checks stay here
+        with place.opened(None, unsafe=False, scratch_mb=0, language=language) as (elsewhere, _):
+            serving.serve(course, replace(how, elsewhere=elsewhere), tell)
 
 
 def refuse_to_serve_demo() -> None:

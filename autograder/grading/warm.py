@@ -10,17 +10,63 @@ import itertools
 import threading
 import time
 from collections import OrderedDict
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from typing import Protocol
 
 from autograder.base.errors import AutograderError, SandboxError
 from autograder.base.i18n import text
 from autograder.course.course import Assignment
 from autograder.course.jobs import Job
+from autograder.grading.batch import Grade
 from autograder.grading.engine import Engine, Inbox
 from autograder.results.grade_report import GradeReport
 
 Report = Future[GradeReport]
+
+
+class Judges(Protocol):
+    """What judges submissions one by one, here or elsewhere."""
+
+    def judge(self, assignment: Assignment, job: Job) -> Report:
+        """Judge a submission; the report to come raises what judging raises."""
+
+    def rest(self, idle_s: float) -> None:
+        """Give back what nobody has needed for a while."""
+
+    def close(self) -> None:
+        """End; what is not judged raises."""
+
+
+class JudgesElsewhere:
+    """Judges submissions one by one where a function grades them, such as on a cluster.
+
+    Args:
+        grade: grades submissions of one assignment, and may be called from several threads.
+        key: seeds all random inputs.
+        at_once: how many submissions are there at once.
+    """
+
+    def __init__(self, grade: Grade, key: bytes, *, at_once: int) -> None:
+        self._grade, self._key = grade, key
+        self._numbers = itertools.count()
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="elsewhere")
+
+    def judge(self, assignment: Assignment, job: Job) -> Report:
+        """Judge a submission by the assignment as it is on disk now."""
+        return self._threads.submit(self._judge, assignment, job)
+
+    def _judge(self, assignment: Assignment, job: Job) -> GradeReport:
+        ticket = str(next(self._numbers))  # as for `WarmEngine`
+        (report,) = self._grade([replace(job, student=ticket)], assignment, self._key)
+        return report.model_copy(update={"student": job.student})
+
+    def rest(self, idle_s: float) -> None:
+        """Leave what is elsewhere as it is."""
+
+    def close(self) -> None:
+        """Wait for what is being judged, and begin nothing more."""
+        self._threads.shutdown(cancel_futures=True)
 
 
 class WarmEngine:

@@ -28,7 +28,8 @@ from autograder.base.i18n import Text
 from autograder.base.run_folder import RunFolder
 from autograder.course.course import Course
 from autograder.course.jobs import Job
-from autograder.grading.warm import WarmEngines
+from autograder.grading.batch import Grade
+from autograder.grading.warm import Judges, JudgesElsewhere, WarmEngines
 from autograder.results.grade_report import GradeReport
 from autograder.web.data import jobs, offerings, people, submissions
 from autograder.web.data.database import Database
@@ -43,6 +44,8 @@ _RETRY_S = 5.0
 _REST_AFTER_S = 300.0
 """Engines and nbgrader hold more memory than a server should to which nobody hands in."""
 _BATCH = 20
+_ELSEWHERE = 16
+"""Half of how many submissions are on a cluster at once."""
 _FAILURES = (AutograderError, SQLAlchemyError, OSError)
 """What may pass: a database that is away for a while, a full disk, a rubric that is being changed."""
 
@@ -56,14 +59,26 @@ class Grader:
         on_report: is called with the number of a submission that has a report now, in another thread.
         sessions: how many submissions are judged at once.
         confined: whether the kernel confines students' code.
+        elsewhere: grades in place of this machine.
     """
 
     def __init__(
-        self, course: Course, database: Database, on_report: Callable[[int], None], *, sessions: int, confined: bool
+        self,
+        course: Course,
+        database: Database,
+        on_report: Callable[[int], None],
+        *,
+        sessions: int,
+        confined: bool,
+        elsewhere: Grade | None = None,
     ) -> None:
         self._course, self._database, self._on_report = course, database, on_report
-        self._engines = WarmEngines(course.key(), sessions=sessions, most=1, confined=confined)
-        self._sessions = sessions
+        self._sessions = _ELSEWHERE if elsewhere else sessions
+        self._engines: Judges = (
+            JudgesElsewhere(elsewhere, course.key(), at_once=2 * self._sessions)
+            if elsewhere
+            else WarmEngines(course.key(), sessions=sessions, most=1, confined=confined)
+        )
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._folder = RunFolder()
         self.publisher = Publisher(course.root)

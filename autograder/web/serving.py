@@ -14,7 +14,7 @@ import uvicorn
 from autograder.base.errors import UsageError
 from autograder.base.i18n import text
 from autograder.course.course import Course
-from autograder.grading.batch import default_jobs
+from autograder.grading.batch import Grade, default_jobs
 from autograder.sandbox import confine
 from autograder.web.app import build
 from autograder.web.data import jobs, people
@@ -44,6 +44,7 @@ class Serving:
         public_url: the address that people use.
         proxies: addresses or networks, with commas, of the proxies whose word counts about where a request came from;
             by default this machine's where there is a root path or a public address, and nobody's otherwise.
+        elsewhere: grades hand-ins in place of this machine; checks stay here.
     """
 
     host: str = "127.0.0.1"
@@ -53,6 +54,7 @@ class Serving:
     root_path: str = ""
     public_url: str | None = None
     proxies: str | None = None
+    elsewhere: Grade | None = None
 
     @property
     def trusted(self) -> str:
@@ -99,6 +101,7 @@ def serve(course: Course, how: Serving, tell: Callable[[str, str], None], sample
                 public_url=how.public_url,
                 samples=samples(database) if samples else {},
                 hosts=how.hosts,
+                elsewhere=how.elsewhere,
             )
         except BaseException:
             database.close()
