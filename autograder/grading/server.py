@@ -67,8 +67,6 @@ def serve(server: Server, zygote: Zygote) -> None:
         server.send({"mistake": error.to_dict()})
     except AutograderError as error:
         server.send({"fault": error.text.model_dump()})
-    except BrokenPipeError:
-        return  # who started this was killed meanwhile, and nobody reads a traceback
 
 
 def _fork_sessions(server: Server, zygote: Zygote, session: Session) -> None:

@@ -64,11 +64,10 @@ class Student:
 
     def _at(self, address: str) -> Visitor:
         """Return their browser, which has stayed signed in while the server was down."""
-        if self._visitor is None:
-            self._visitor = Visitor(address)
-            self._visitor.fill_in("/sign-in", login=self.login, password=PASSWORD)
+        self._visitor = self._visitor or Visitor(address)
         self._visitor.base_url, self._visitor.headers["origin"] = address, address
         if not self._token:
+            self._visitor.fill_in("/sign-in", login=self.login, password=PASSWORD)
             found = _TOKEN.search(self._visitor.get(_PAGE).text)
             assert found is not None
             self._token = found[1]
