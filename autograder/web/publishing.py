@@ -273,4 +273,5 @@ def _moments(words: Mapping[str, str]) -> dict[str, datetime]:
 if __name__ == "__main__":
     output = sys.stdout.buffer
     sys.stdout = sys.stderr  # whatever a course's configuration prints is no answer
-    serve(Path(sys.argv[1]), sys.stdin.buffer, output)
+    with suppress(BrokenPipeError):  # the server was killed; the next one asks again
+        serve(Path(sys.argv[1]), sys.stdin.buffer, output)

@@ -10,7 +10,7 @@ import pytest
 import web_course
 import working_students
 
-KILLS, STUDENTS = 4, 6
+KILLS, STUDENTS = 3, 6
 
 
 @pytest.mark.slow
@@ -18,7 +18,7 @@ def test_nothing_acknowledged_is_lost_and_no_report_comes_twice(tmp_path):
     course = course_of.make(tmp_path / "course")
     web_course.release(course)
     moments = random.Random(20)
-    students = working_students.kill_again_and_again(course, STUDENTS, [moments.uniform(0.5, 6) for _ in range(KILLS)])
+    students = working_students.kill_again_and_again(course, STUDENTS, [moments.uniform(0.5, 5) for _ in range(KILLS)])
     assert all(student.draft for student in students)
     assert any(student.handed_in for student in students)
     working_students.assert_each_report_comes_once(course)
