@@ -20,9 +20,21 @@ from starlette.staticfiles import StaticFiles
 import autograder.report
 from autograder.base.errors import AutograderError
 from autograder.base.i18n import Text, text
+from autograder.course.submission import MAX_UPLOAD_BYTES
 from autograder.web import policies
-from autograder.web.limits import MAX_UPLOAD_BYTES
-from autograder.web.pages import account, assignment, extensions, health, home, instructor, submission
+from autograder.web.pages import (
+    account,
+    appeals,
+    assignment,
+    extensions,
+    health,
+    history,
+    home,
+    instructor,
+    quiz,
+    quiz_review,
+    submission,
+)
 from autograder.web.policies import Access
 from autograder.web.protection import Protection
 from autograder.web.site import Site
@@ -49,11 +61,26 @@ ROUTES: tuple[tuple[str, str, Access, Page], ...] = (
     ("POST", "/assignments/{name}/hand-in", Access.MEMBERS, assignment.hand_in),
     ("POST", "/assignments/{name}/upload", Access.MEMBERS, assignment.upload),
     ("GET", "/assignments/{name}/notebook", Access.MEMBERS, assignment.download),
+    ("GET", "/assignments/{name}/history", Access.MEMBERS, history.history),
+    ("POST", "/assignments/{name}/restore", Access.MEMBERS, history.restore),
     ("GET", "/submissions/{number:int}", Access.MEMBERS, submission.submission),
     ("GET", "/submissions/{number:int}/file", Access.MEMBERS, submission.submitted_file),
     ("GET", "/submissions/{number:int}/events", Access.MEMBERS, submission.events),
+    ("GET", "/submissions/{number:int}/receipt", Access.MEMBERS, submission.receipt),
+    ("GET", "/submissions/{number:int}/feedback", Access.MEMBERS, submission.feedback),
+    ("POST", "/submissions/{number:int}/appeals", Access.MEMBERS, appeals.appeal),
+    ("GET", "/appeals", Access.STAFF, appeals.queue),
+    ("POST", "/appeals/{number:int}", Access.STAFF, appeals.answer),
+    ("GET", "/quizzes/{name}", Access.MEMBERS, quiz.quiz),
+    ("POST", "/quizzes/{name}", Access.MEMBERS, quiz.begin),
+    ("POST", "/quizzes/{name}/answers", Access.MEMBERS, quiz.save),
+    ("POST", "/quizzes/{name}/check", Access.MEMBERS, quiz.check),
+    ("POST", "/quizzes/{name}/hint", Access.MEMBERS, quiz.hint),
+    ("POST", "/quizzes/{name}/finish", Access.MEMBERS, quiz.finish),
+    ("GET", "/attempts/{number:int}", Access.MEMBERS, quiz_review.attempt),
     ("GET", "/class", Access.INSTRUCTORS, instructor.course),
     ("POST", "/class/offerings", Access.INSTRUCTORS, instructor.publish),
+    ("POST", "/class/quizzes", Access.INSTRUCTORS, instructor.publish_quiz),
     ("POST", "/class/join-link", Access.INSTRUCTORS, instructor.open_or_close_link),
     ("POST", "/class/extensions", Access.INSTRUCTORS, extensions.extend),
     ("POST", "/class/people", Access.INSTRUCTORS, instructor.add_person),
@@ -78,6 +105,7 @@ def build(site: Site, *, grades: bool = True) -> Starlette:
         site.bell.begin()
         if grades:
             site.grader.start()
+            site.invigilator.start()
         yield
         await in_thread(site.close)
 

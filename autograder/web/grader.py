@@ -28,6 +28,7 @@ from autograder.base.i18n import Text
 from autograder.base.run_folder import RunFolder
 from autograder.course.course import Course
 from autograder.course.jobs import Job
+from autograder.gradebook.feedback_page import Feedback
 from autograder.grading.batch import Grade
 from autograder.grading.warm import Judges, JudgesElsewhere, WarmEngines
 from autograder.results.grade_report import GradeReport
@@ -102,6 +103,14 @@ class Grader:
     def wake_publisher(self) -> None:
         """Say that dates have changed, which the gradebook has to know."""
         self._written.set()
+
+    def feedback(self, student: str, assignment: str) -> Feedback | None:
+        """Return the feedback on what the gradebook has of a student; None if it has nothing.
+
+        Raises:
+            AutograderError: it cannot be read.
+        """
+        return self.publisher.feedback(student, assignment)
 
     def close(self) -> None:
         """Stop; jobs that are not done go back into the queue."""

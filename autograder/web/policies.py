@@ -11,8 +11,12 @@ from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 
 from autograder.base.i18n import Text, text
-from autograder.results.grade_report import ExerciseResult, GradeReport
-from autograder.web.data.models import FeedbackPolicy, Offering, Role, Submission
+from autograder.quiz.questions.models import Mode
+from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
+from autograder.web.data.models import Appeal, FeedbackPolicy, Offering, QuizAttempt, Role, Submission
+
+APPEALS_LAST = timedelta(days=14)
+"""From when the last of the verdicts could be seen."""
 
 
 class Access(Enum):
@@ -20,6 +24,7 @@ class Access(Enum):
 
     EVERYBODY = auto()
     MEMBERS = auto()
+    STAFF = auto()
     INSTRUCTORS = auto()
 
 
@@ -85,7 +90,7 @@ def may_enter(access: Access, viewer: Viewer) -> bool:
         return True
     if access is Access.MEMBERS:
         return viewer.role is not None
-    return viewer.role is Role.instructor
+    return viewer.is_staff if access is Access.STAFF else viewer.role is Role.instructor
 
 
 def may_see_offering(viewer: Viewer, dates: Dates, now: datetime) -> bool:
@@ -121,13 +126,67 @@ def why_not_hand_in(
     return None
 
 
+def why_not_answer(viewer: Viewer, dates: Dates, now: datetime) -> Text | None:
+    """Return why somebody may not take a quiz any more; None if they may."""
+    if viewer.is_staff or dates.stage(now) in (Stage.open, Stage.late):
+        return None
+    return text("this quiz is closed: nothing can be answered any more")
+
+
+def why_not_begin(
+    viewer: Viewer, offering: Offering, dates: Dates, attempts: Sequence[QuizAttempt], now: datetime
+) -> Text | None:
+    """Return why somebody may not begin another attempt at a quiz now; None if they may.
+
+    Args:
+        viewer: who wants to.
+        offering: the quiz.
+        dates: of this offering for them.
+        attempts: theirs so far, newest first; all are finished.
+        now: the time.
+    """
+    if (reason := why_not_answer(viewer, dates, now)) is not None:
+        return reason
+    if offering.attempts is not None and len(attempts) >= offering.attempts:
+        return text("all {count} attempts at this quiz are used", count=offering.attempts)
+    last = attempts[0].finished_at if attempts else None
+    if last is not None and (waits := last + timedelta(seconds=offering.cool_down_s) - now) > timedelta():
+        return text("the next attempt is possible in {seconds} s", seconds=int(waits.total_seconds()) + 1)
+    return None
+
+
+def end_of(viewer: Viewer, attempt: QuizAttempt, dates: Dates) -> datetime | None:
+    """Return when the time of an attempt is over: at its own limit or when the quiz closes; None if neither is set.
+
+    Args:
+        viewer: whose attempt it is; for staff a quiz does not close.
+        attempt: the attempt.
+        dates: of the offering for them.
+    """
+    ends = [attempt.ends_at, None if viewer.is_staff else dates.closes_at]
+    return min((end for end in ends if end is not None), default=None)
+
+
+def may_see_attempt(viewer: Viewer, attempt: QuizAttempt) -> bool:
+    """Return whether somebody may see an attempt at a quiz: the student themselves, and staff."""
+    return viewer.role is not None and (viewer.is_staff or viewer.person_id == attempt.person_id)
+
+
+def judges_at_once(offering: Offering, mode: Mode) -> bool:
+    """Return whether each answer to a quiz is judged as it comes; where keys wait for closing, it is not."""
+    return mode == "practice" and offering.feedback == FeedbackPolicy.at_once
+
+
 def may_see_submission(viewer: Viewer, submission: Submission) -> bool:
     """Return whether somebody may see what was handed in: the student themselves, and staff."""
     return viewer.role is not None and (viewer.is_staff or viewer.person_id == submission.person_id)
 
 
 def shows_hidden(viewer: Viewer, offering: Offering, dates: Dates, now: datetime) -> bool:
-    """Return whether hidden criteria are shown by title and outcome, and count in the score that is shown."""
+    """Return whether hidden criteria are shown by title and outcome, and count in the score that is shown.
+
+    For a quiz: whether the score, the key and the evidence are shown.
+    """
     if viewer.is_staff or offering.feedback == FeedbackPolicy.at_once:
         return True
     return dates.stage(now) is Stage.closed
@@ -145,3 +204,55 @@ def shown(report: GradeReport, *, hidden: bool) -> tuple[ExerciseResult, ...]:
     return tuple(
         ExerciseResult.of(e.name, e.title, tuple(c for c in e.criteria if c.visible)) for e in report.exercises
     )
+
+
+def may_see_feedback(viewer: Viewer, submission: Submission, dates: Dates, now: datetime) -> bool:
+    """Return whether somebody may see what people have given and said: from when hidden criteria are shown."""
+    return may_see_submission(viewer, submission) and shows_hidden(viewer, submission.offering, dates, now)
+
+
+def why_not_appeal(
+    viewer: Viewer, submission: Submission, dates: Dates, now: datetime, *, is_last: bool
+) -> Text | None:
+    """Return why somebody may not appeal against a verdict on a submission; None if they may.
+
+    Args:
+        viewer: who wants to.
+        submission: with its report.
+        dates: of its offering for the student.
+        now: the time.
+        is_last: whether it is the student's last one, which counts.
+    """
+    if viewer.person_id != submission.person_id or submission.report is None:
+        return text("you can appeal against verdicts on your own work, once it is graded")
+    if not is_last:
+        return text("you have handed in again since; only verdicts on the last attempt can be changed")
+    if now > appeals_end(submission, dates):
+        return text("appeals were possible until {day}", day=f"{appeals_end(submission, dates):%Y-%m-%d}")
+    return None
+
+
+def appeals_end(submission: Submission, dates: Dates) -> datetime:
+    """Return until when a student may appeal: long enough after the report, and after hidden criteria are shown."""
+    assert submission.report is not None
+    shown_at = submission.report.made_at
+    if submission.offering.feedback == FeedbackPolicy.after_closing and dates.closes_at is not None:
+        shown_at = max(shown_at, dates.closes_at)
+    return shown_at + APPEALS_LAST
+
+
+def appealable(exercises: Sequence[ExerciseResult], appeals: Sequence[Appeal]) -> list[CriterionResult]:
+    """Return the criteria that a student may appeal against: shown, not met, and without an open appeal.
+
+    Args:
+        exercises: what the student may see of the report.
+        appeals: those against its verdicts so far.
+    """
+    waiting = {appeal.criterion for appeal in appeals if appeal.answered_at is None}
+    criteria = [criterion for exercise in exercises for criterion in exercise.criteria]
+    return [c for c in criteria if c.outcome != "passed" and c.points and c.id not in waiting]
+
+
+def may_answer(viewer: Viewer, submission: Submission) -> bool:
+    """Return whether somebody may answer appeals against verdicts on a submission: staff, on others' work."""
+    return viewer.is_staff and viewer.person_id != submission.person_id

@@ -1,9 +1,8 @@
 """A process that writes what was graded to where the commands look: ``submitted/``, ``results.jsonl``, the gradebook.
 
-It writes dates there as well, and says what the gradebook knows of students and dates. It is apart from the server
-because nbgrader takes seconds to load. It reads requests from its standard input, a line of JSON each, and ends with
-it.
-Writing the same again changes nothing, so a request may be repeated after a kill.
+It writes dates there as well, and says what the gradebook knows of students and dates, and what people have given and
+said. It is apart from the server because nbgrader takes seconds to load. It reads requests from its standard input, a
+line of JSON each, and ends with it. Writing the same again changes nothing, so a request may be repeated after a kill.
 """
 
 from __future__ import annotations
@@ -21,13 +20,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from pydantic import TypeAdapter
+
 from autograder.base.errors import AutograderError, SandboxError
 from autograder.base.files import FolderInPlace, write_whole
 from autograder.base.i18n import Text, text
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
+from autograder.gradebook.feedback_page import Feedback
+from autograder.quiz.scoring.outcomes import SheetOutcome
 from autograder.results.grade_report import GradeReport
 
+_FEEDBACK = TypeAdapter(Feedback)
 RESULTS = "results.jsonl"
 _TIMESTAMP = "%Y-%m-%d %H:%M:%S.%f UTC"
 
@@ -55,6 +59,32 @@ class Graded:
         return cls(file, base64.b64encode(content).decode(), received, line)
 
 
+@dataclass(frozen=True)
+class ScoredSheet:
+    """Somebody's answers to a quiz with what they earn, as they travel.
+
+    Args:
+        quiz: its name in the course.
+        login: whose answers they are.
+        file: the name of their file.
+        content: the answer sheet.
+        received: when, as nbgrader writes it.
+        outcome: the line that scoring wrote.
+    """
+
+    quiz: str
+    login: str
+    file: str
+    content: str
+    received: str
+    outcome: str
+
+    @classmethod
+    def of(cls, quiz: str, login: str, file: str, content: str, received_at: datetime, outcome: str) -> ScoredSheet:
+        """Return it from what the database has."""
+        return cls(quiz, login, file, content, received_at.astimezone(UTC).strftime(_TIMESTAMP), outcome)
+
+
 class Publisher:
     """Our end of that process; it is started when there is something to write.
 
@@ -74,7 +104,24 @@ class Publisher:
         Raises:
             AutograderError: they could not be written; nothing is lost, and they can be written later.
         """
-        return [Text(**note) for note in self._request("write", [asdict(one) for one in graded])]
+        return self._notes("write", [asdict(one) for one in graded])
+
+    def publish_sheets(self, scored: Sequence[ScoredSheet]) -> list[Text]:
+        """Write answer sheets and what they earn, as `publish` does.
+
+        Raises:
+            AutograderError: they could not be written; nothing is lost, and they can be written later.
+        """
+        return self._notes("sheets", [asdict(one) for one in scored])
+
+    def feedback(self, student: str, assignment: str) -> Feedback | None:
+        """Return the feedback on what the gradebook has of a student; None if it has nothing.
+
+        Raises:
+            AutograderError: it cannot be read.
+        """
+        said = self._request("feedback", [student, assignment])
+        return None if said is None else _FEEDBACK.validate_python(said)
 
     def write_dates(
         self, assignment: str, due: datetime | None, extensions: Mapping[str, datetime | None]
@@ -109,7 +156,15 @@ class Publisher:
         """Whether this course can have a gradebook."""
         return (self._root / CONFIG_FILE).is_file()
 
+    def _notes(self, what: str, arguments: Sequence[object]) -> list[Text]:
+        return [Text(**note) for note in self._request(what, arguments)]
+
     def _request(self, what: str, arguments: Sequence[object]) -> Any:
+        """Ask for something to be done and return what the process says.
+
+        Raises:
+            AutograderError: it could not do what was asked.
+        """
         with self._writing:
             answer = self._ask(json.dumps({"do": what, "with": arguments}).encode())
         if not answer:
@@ -187,19 +242,53 @@ def write(course: Course, graded: Sequence[Graded]) -> list[Text]:
     return gradebook.write(course, [], reports).notes
 
 
+def write_sheets(course: Course, scored: Sequence[ScoredSheet]) -> list[Text]:
+    """Write answer sheets to ``submitted/`` beside the assignments, and what they earn to the gradebook."""
+    from autograder.gradebook import quizzes
+    from autograder.gradebook.nbgrader_course import is_nbgrader_course
+    from autograder.quiz.questions import loading
+
+    notes: list[Text] = []
+    for name in dict.fromkeys(one.quiz for one in scored):
+        file = loading.find(Path(name), course.root)
+        quiz = loading.load(file)
+        mine = [one for one in scored if one.quiz == name]
+        for one in mine:
+            place = course.submitted / one.login / quizzes.name_of(quiz)
+            _put(place, one.file, one.content.encode(), one.received)
+        if is_nbgrader_course(course.root):
+            outcomes = [SheetOutcome.from_dict(json.loads(one.outcome)) for one in mine]
+            notes += quizzes.write(course.root, quiz, outcomes, quiz.language).notes
+    return notes
+
+
 def _hand_in(course: Course, report: GradeReport, graded: Graded) -> None:
     """Put a submission where nbgrader would have collected it."""
     place = course.submitted / report.student / report.assignment
-    content = base64.b64decode(graded.content)
-    if (place / graded.file).is_file() and (place / graded.file).read_bytes() == content:
-        write_whole(place / "timestamp.txt", graded.received)
+    _put(place, graded.file, base64.b64decode(graded.content), graded.received)
+
+
+def _put(place: Path, file: str, content: bytes, received: str) -> None:
+    if (place / file).is_file() and (place / file).read_bytes() == content:
+        write_whole(place / "timestamp.txt", received)
         return
     folder = FolderInPlace(place)
     new = folder.begin()
-    (new / graded.file).write_bytes(content)
-    (new / "timestamp.txt").write_text(graded.received)
+    (new / file).write_bytes(content)
+    (new / "timestamp.txt").write_text(received)
     folder.put_in_place()
     folder.finish()
+
+
+def _read_feedback(course: Course, named: tuple[str, str]) -> object:
+    """Return the feedback on what the gradebook has of a student, as JSON has it; None if it has nothing."""
+    from autograder.gradebook import feedback
+    from autograder.gradebook.nbgrader_course import NbgraderCourse
+
+    student, assignment = named
+    nbgrader = NbgraderCourse(course.root)
+    found = feedback.of_student(nbgrader, course.assignment(assignment), student) if nbgrader.has_gradebook else None
+    return None if found is None else _FEEDBACK.dump_python(found, mode="json")
 
 
 def serve(root: Path, requests: IO[bytes], answers: IO[bytes]) -> None:
@@ -224,6 +313,10 @@ def _opened(root: Path) -> Course:
 
 def _write(course: Course, graded: list[dict[str, str]]) -> object:
     return [note.model_dump() for note in write(course, [Graded(**one) for one in graded])]
+
+
+def _write_sheets(course: Course, scored: list[dict[str, str]]) -> object:
+    return [note.model_dump() for note in write_sheets(course, [ScoredSheet(**one) for one in scored])]
 
 
 def _write_dates(course: Course, dates: tuple[str, str | None, dict[str, str | None]]) -> object:
@@ -252,6 +345,8 @@ def _is_student(course: Course, logins: list[str]) -> object:
 
 _REQUESTS: dict[str, Callable[[Course, Any], object]] = {
     "write": _write,
+    "sheets": _write_sheets,
+    "feedback": _read_feedback,
     "dates": _write_dates,
     "known": _known_dates,
     "student": _is_student,

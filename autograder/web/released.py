@@ -106,6 +106,27 @@ class ReleasedNotebook:
         """What the exercises are worth, with all criteria."""
         return {block.exercise: block.points for block in self.blocks if isinstance(block, Check)}
 
+    @property
+    def cells_of(self) -> dict[str, list[str]]:
+        """The cells that students write, by the exercise that is checked after them."""
+        found: dict[str, list[str]] = {}
+        since: list[str] = []
+        for block in self.blocks:
+            if isinstance(block, Answer):
+                since.append(block.cell)
+            elif isinstance(block, Check):
+                found[block.exercise], since = since, []
+        return found
+
+    @property
+    def for_people(self) -> float:
+        """What is worth points and is judged by people."""
+        marks = [_mark(cell) for cell in self.content["cells"]]
+        all_points = sum(
+            mark.get("points", 0) for mark in marks if mark.get("grade") is True or mark.get("task") is True
+        )
+        return float(all_points - sum(self.worth.values()))
+
     def filled(self, sources: Mapping[str, str]) -> bytes:
         """Return the notebook with a student's cells; cells that are not theirs stay as they were released."""
         content = copy.deepcopy(dict(self.content))

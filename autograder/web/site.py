@@ -17,7 +17,9 @@ from autograder.grading.batch import Grade
 from autograder.web.checking import Checker
 from autograder.web.data.database import Database
 from autograder.web.grader import Grader
+from autograder.web.invigilator import Invigilator
 from autograder.web.limits import Limiter
+from autograder.web.quizzes import Quizzes
 
 
 class Bell:
@@ -91,6 +93,8 @@ class Site:
             confined=self.confined,
             elsewhere=self.elsewhere,
         )
+        self.quizzes = Quizzes(self.course, most=min(2, self.sessions))
+        self.invigilator = Invigilator(self.quizzes, self.database, self.grader.publisher)
         secret = hmac.new(self.course.key(), b"forms of the course in a browser", hashlib.sha256).digest()
         self._forms = URLSafeSerializer(secret, salt="form")
 
@@ -107,6 +111,7 @@ class Site:
 
     def close(self) -> None:
         """End everything that runs."""
+        self.invigilator.close()
         self.grader.close()
         self.checker.close()
         self.database.close()

@@ -166,8 +166,8 @@ def _assert_nothing_acknowledged_is_lost(course: Course, students: Sequence[Stud
 def assert_each_report_comes_once(course: Course) -> None:
     """Let a server finish what the killed ones have left, and stop it."""
     with web_course.server(course) as (process, _, _):
-        _until(lambda: ask(course, "select count(*) from job") == [(0,)], process)
-        _until(lambda: ask(course, "select count(*) from report where written_at is null") == [(0,)], process)
+        until(lambda: ask(course, "select count(*) from job") == [(0,)], process)
+        until(lambda: ask(course, "select count(*) from report where written_at is null") == [(0,)], process)
         process.terminate()
         assert process.wait(60) == 0
     numbers = [number for (number,) in ask(course, "select id from submission order by id")]
@@ -176,7 +176,8 @@ def assert_each_report_comes_once(course: Course) -> None:
     assert sorted(int(number) for (number,) in graded) == numbers
 
 
-def _until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait until something is so, while the server runs."""
     end = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < end

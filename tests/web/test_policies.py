@@ -5,21 +5,22 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import web_course
+import web_quiz
 from web_course import Browser
 
 from autograder.base.i18n import same
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
 from autograder.web import policies
 from autograder.web.app import ROUTES
-from autograder.web.data import submissions
-from autograder.web.data.models import FeedbackPolicy, Offering, Role, Submission
+from autograder.web.data import quizzes, submissions
+from autograder.web.data.models import Appeal, FeedbackPolicy, Offering, Report, Role, Submission
 from autograder.web.policies import NOBODY, Dates, Stage, Viewer
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SIGN_IN = "sign-in"
 
-# nobody, a student, another student, a grader, an instructor; the submission is the first student's
+# nobody, a student, another student, a grader, an instructor; submission and finished attempt are the first student's
 EXPECTED = {
     ("GET", "/health"): (200, 200, 200, 200, 200),
     ("GET", "/sign-in"): (200, 200, 200, 200, 200),
@@ -39,11 +40,26 @@ EXPECTED = {
     ("POST", "/assignments/{name}/hand-in"): (401, 303, 303, 303, 303),
     ("POST", "/assignments/{name}/upload"): (401, 400, 400, 400, 400),
     ("GET", "/assignments/{name}/notebook"): (SIGN_IN, 200, 200, 200, 200),
+    ("GET", "/assignments/{name}/history"): (SIGN_IN, 200, 200, 200, 200),
+    ("POST", "/assignments/{name}/restore"): (401, 404, 404, 404, 404),
     ("GET", "/submissions/{number:int}"): (SIGN_IN, 200, 404, 200, 200),
     ("GET", "/submissions/{number:int}/file"): (SIGN_IN, 200, 404, 200, 200),
     ("GET", "/submissions/{number:int}/events"): (SIGN_IN, 200, 404, 200, 200),
+    ("GET", "/submissions/{number:int}/receipt"): (SIGN_IN, 200, 404, 200, 200),
+    ("GET", "/submissions/{number:int}/feedback"): (SIGN_IN, 404, 404, 404, 404),
+    ("POST", "/submissions/{number:int}/appeals"): (401, 403, 404, 403, 403),
+    ("GET", "/appeals"): (SIGN_IN, 403, 403, 200, 200),
+    ("POST", "/appeals/{number:int}"): (401, 403, 403, 404, 404),
+    ("GET", "/quizzes/{name}"): (SIGN_IN, 200, 200, 200, 200),
+    ("POST", "/quizzes/{name}"): (401, 303, 303, 303, 303),
+    ("POST", "/quizzes/{name}/answers"): (401, 303, 303, 303, 303),
+    ("POST", "/quizzes/{name}/check"): (401, 404, 404, 404, 404),  # the form names no question
+    ("POST", "/quizzes/{name}/hint"): (401, 404, 404, 404, 404),
+    ("POST", "/quizzes/{name}/finish"): (401, 200, 200, 200, 200),  # it asks whether to leave questions out
+    ("GET", "/attempts/{number:int}"): (SIGN_IN, 200, 404, 200, 200),
     ("GET", "/class"): (SIGN_IN, 403, 403, 403, 200),
     ("POST", "/class/offerings"): (401, 403, 403, 403, 404),
+    ("POST", "/class/quizzes"): (401, 403, 403, 403, 404),
     ("POST", "/class/join-link"): (401, 403, 403, 403, 303),
     ("POST", "/class/extensions"): (401, 403, 403, 403, 404),
     ("POST", "/class/people"): (401, 403, 403, 403, 400),
@@ -70,13 +86,22 @@ def a_report(student="ann"):
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    with web_course.site(web_course.make(tmp_path_factory.mktemp("course"))) as site:
+    course = web_course.make(tmp_path_factory.mktemp("course"))
+    web_quiz.make(course)
+    with web_course.site(course) as site:
         roles = {"ann": Role.student, "bob": Role.student, "gina": Role.grader, "ivan": Role.instructor}
         people = {login: web_course.add(site, login, role) for login, role in roles.items()}
         offering = web_course.publish(site, people["ivan"])
         with site.database.write() as session:
             number = submissions.receive(session, offering, people["ann"], "tiny.ipynb", b"{}").id
             submissions.keep_report(session, number, a_report())
+            submissions.receive(session, offering, people["ann"], "tiny.ipynb", b"[]")  # so no other test is the first
+        quiz = web_quiz.publish(site, people["ivan"])
+        for login in ("ann", "ann", "bob", "gina", "ivan"):
+            with site.database.write() as session:
+                quizzes.begin(session, quiz, people[login], version=1)
+                if (first := quizzes.open_one(session, quiz, people[login])).id == number:
+                    site.invigilator.finish(session, first.id, NOW)
         yield site, people, number
 
 
@@ -122,10 +147,23 @@ def test_what_is_not_open_yet_is_as_unknown_as_what_is_not_there(served):
         student, staff = Browser(site, people["ann"]), Browser(site, people["gina"])
         assert student.get("/assignments/tiny").text == student.get("/assignments/none").text.replace("none", "tiny")
         assert student.send_form("/assignments/tiny").status_code == 404
-        assert "Tiny" not in student.get("/").text
+        assert "/assignments/tiny" not in student.get("/").text
         assert staff.get("/assignments/tiny").status_code == 200
     finally:
         web_course.publish(site, people["ivan"])
+
+
+def test_a_quiz_that_is_not_open_yet_is_as_unknown_as_one_that_is_not_there(served):
+    site, people, _ = served
+    try:
+        web_quiz.publish(site, people["ivan"], opens_at=datetime.now(UTC) + HOUR)
+        student, staff = Browser(site, people["ann"]), Browser(site, people["gina"])
+        assert student.get("/quizzes/tiny").text == student.get("/quizzes/none").text.replace("none", "tiny")
+        assert [student.send_form(f"/quizzes/tiny{path}").status_code for path in ("", "/answers")] == [404, 404]
+        assert "/quizzes/tiny" not in student.get("/").text
+        assert staff.get("/quizzes/tiny").status_code == 200
+    finally:
+        web_quiz.publish(site, people["ivan"])
 
 
 def test_when_an_assignment_is_closed_nothing_can_be_changed_but_everything_read(served):
@@ -209,3 +247,52 @@ def test_what_is_left_of_a_report():
 def test_nobody_may_see_anything_of_a_course():
     assert not policies.may_see_offering(NOBODY, Dates(None, None, None), NOW)
     assert not policies.may_see_submission(Viewer(1), Submission(person_id=1))
+
+
+GRADED = Submission(
+    person_id=1,
+    report=Report(made_at=NOW),
+    offering=Offering(feedback=FeedbackPolicy.at_once, closes_at=NOW + 1000 * HOUR),
+)
+AFTER_CLOSING = Submission(
+    person_id=1,
+    report=Report(made_at=NOW),
+    offering=Offering(feedback=FeedbackPolicy.after_closing, closes_at=NOW + 1000 * HOUR),
+)
+
+
+@pytest.mark.parametrize(
+    ("person", "submission", "is_last", "days", "may"),
+    [
+        (1, GRADED, True, 13, True),
+        (1, GRADED, True, 15, False),
+        (1, AFTER_CLOSING, True, 15, True),
+        (1, AFTER_CLOSING, True, 1000 / 24 + 13, True),
+        (1, AFTER_CLOSING, True, 1000 / 24 + 15, False),
+        (1, GRADED, False, 0, False),
+        (2, GRADED, True, 0, False),
+        (None, GRADED, True, 0, False),
+        (1, Submission(person_id=1, offering=GRADED.offering), True, 0, False),
+    ],
+)
+def test_when_one_may_appeal(person, submission, is_last, days, may):
+    dates = Dates.of(submission.offering)
+    now = NOW + timedelta(days=days)
+    viewer = Viewer(person, Role.student)
+    assert (policies.why_not_appeal(viewer, submission, dates, now, is_last=is_last) is None) is may
+
+
+def test_what_one_may_appeal_against():
+    def names(hidden, *appeals):
+        return [c.id for c in policies.appealable(policies.shown(a_report(), hidden=hidden), appeals)]
+
+    assert names(True) == ["secret"]  # the other one is met
+    assert names(False) == []
+    assert names(True, Appeal(criterion="secret", answered_at=None)) == []
+    assert names(True, Appeal(criterion="secret", answered_at=NOW)) == ["secret"]
+
+
+def test_nobody_answers_their_own_appeal():
+    assert policies.may_answer(Viewer(2, Role.grader), GRADED)
+    assert not policies.may_answer(Viewer(1, Role.instructor), GRADED)
+    assert not policies.may_answer(Viewer(2, Role.student), GRADED)

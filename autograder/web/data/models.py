@@ -8,6 +8,7 @@ from enum import StrEnum
 from sqlalchemy import (
     BigInteger,
     DateTime,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
 )
+from sqlalchemy import text as sql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -62,6 +64,13 @@ class FeedbackPolicy(StrEnum):
 
     at_once = "at_once"
     after_closing = "after_closing"
+
+
+class Kind(StrEnum):
+    """What is published."""
+
+    assignment = "assignment"
+    quiz = "quiz"
 
 
 class Base(DeclarativeBase):
@@ -128,12 +137,14 @@ class OneTimeLink(Base):
 
 
 class Offering(Base):
-    """An assignment as it is published: when, and by which rules."""
+    """An assignment or a quiz as it is published: when, and by which rules; ``assignment`` is the name of either."""
 
     __tablename__ = "offering"
+    __table_args__ = (UniqueConstraint("kind", "assignment"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    assignment: Mapped[str] = mapped_column(String(200), unique=True)
+    kind: Mapped[str] = mapped_column(String(16), default=Kind.assignment)
+    assignment: Mapped[str] = mapped_column(String(200))
     opens_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
     closes_at: Mapped[datetime | None]
@@ -142,6 +153,9 @@ class Offering(Base):
     cool_down_s: Mapped[int] = mapped_column(default=0)
     dates_written_at: Mapped[datetime | None]
     """When the gradebook got the due date and the extensions; None once one of them has changed."""
+    mode: Mapped[str | None] = mapped_column(String(16))
+    """How a quiz is taken; an assignment has none."""
+    time_limit_s: Mapped[int | None]
 
 
 class Extension(Base):
@@ -188,6 +202,7 @@ class Submission(Base):
     received_at: Mapped[datetime]
     file: Mapped[str] = mapped_column(String(200))
     sha256: Mapped[str] = mapped_column(ForeignKey("content.sha256"))
+    request_key: Mapped[str | None] = mapped_column(String(100))
     person: Mapped[Person] = relationship()
     offering: Mapped[Offering] = relationship()
     report: Mapped[Report | None] = relationship(back_populates="submission")
@@ -205,6 +220,51 @@ class Report(Base):
     submission: Mapped[Submission] = relationship(back_populates="report")
 
 
+class Appeal(Base):
+    """A student's objection to the verdict on one criterion, and a person's answer once there is one.
+
+    ``points_after`` is what the criterion is worth to this student from the answer on; without it the verdict stays.
+    """
+
+    __tablename__ = "appeal"
+    __table_args__ = (
+        Index(
+            "uq_appeal_open",
+            "submission_id",
+            "criterion",
+            unique=True,
+            sqlite_where=sql("answered_at IS NULL"),
+            postgresql_where=sql("answered_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), index=True)
+    criterion: Mapped[str] = mapped_column(String(300))
+    words: Mapped[str]
+    raised_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    answered_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    is_accepted: Mapped[bool | None]
+    answer: Mapped[str] = mapped_column(default="")
+    points_before: Mapped[float] = mapped_column(Double)
+    points_after: Mapped[float | None] = mapped_column(Double)
+    submission: Mapped[Submission] = relationship()
+    answerer: Mapped[Person | None] = relationship()
+
+
+class ReplacedDraft(Base):
+    """What was in a cell before an attempt's code took its place, so that it can come back."""
+
+    __tablename__ = "replaced_draft"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    offering_id: Mapped[int] = mapped_column(ForeignKey("offering.id"), primary_key=True)
+    cell: Mapped[str] = mapped_column(String(200), primary_key=True)
+    source: Mapped[str]
+    replaced_at: Mapped[datetime]
+
+
 class Job(Base):
     """A submission that waits for a grader, or is with one until its lease ends.
 
@@ -219,6 +279,40 @@ class Job(Base):
     claimed_by: Mapped[str | None] = mapped_column(String(100))
     leased_until: Mapped[datetime | None]
     failures: Mapped[int] = mapped_column(default=0)
+
+
+class QuizAttempt(Base):
+    """Somebody's answers to a quiz from beginning to end; scoring reads ``sheet`` and gives ``outcome``."""
+
+    __tablename__ = "quiz_attempt"
+    __table_args__ = (Index("ix_quiz_attempt_person_offering", "person_id", "offering_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    offering_id: Mapped[int] = mapped_column(ForeignKey("offering.id"))
+    version: Mapped[int]
+    begun_at: Mapped[datetime]
+    ends_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    sheet: Mapped[str | None]
+    outcome: Mapped[str | None]
+    written_at: Mapped[datetime | None]
+    person: Mapped[Person] = relationship()
+    offering: Mapped[Offering] = relationship()
+
+
+class Answer(Base):
+    """What somebody answered, as JSON: under number 0 what was saved last, from 1 on what was judged, in order."""
+
+    __tablename__ = "answer"
+
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("quiz_attempt.id"), primary_key=True)
+    question: Mapped[str] = mapped_column(String(64), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    value: Mapped[str]
+    hints: Mapped[int] = mapped_column(default=0)
+    """How many hints were taken; with number 0 only."""
+    saved_at: Mapped[datetime]
 
 
 class Event(Base):
