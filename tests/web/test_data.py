@@ -21,7 +21,7 @@ from autograder.web.data.models import Base, Content, Event, FeedbackPolicy, Job
 AT_ONCE = {"opens_at": None, "due_at": None, "closes_at": None, "feedback": FeedbackPolicy.at_once}
 
 
-FIRST_ROWS = (
+OLD_ROWS = (
     "insert into person (id, login, name, joined_at) values (1, 'ann', 'Ann', '2026-03-01 00:00:00+00:00')",
     "insert into offering (id, assignment, due_at, feedback, cool_down_s) values (1, 'tiny', '2026-03-02 00:00:00+00:00', 'at_once', 0)",
     "insert into offering (id, assignment, feedback, cool_down_s) values (2, 'other', 'at_once', 0)",
@@ -389,7 +389,7 @@ def test_what_the_first_version_has_kept_is_there_after_an_update(address):
     engine = create_engine(address)
     with engine.begin() as connection:
         migrate(connection, "1")
-        for words in FIRST_ROWS:
+        for words in OLD_ROWS:
             connection.execute(text(words))
     engine.dispose()
     opened = Database(address)
