@@ -1,16 +1,19 @@
 """Measures the course in a browser: ``python tests/benchmark_web.py``. It prints, and asserts nothing.
 
 From the press of Ctrl-Enter to the last criterion on the page, in Chromium; how many drafts and pages per second a
-server keeps and gives, with the clients on the same machine; what its processes hold.
+server keeps and gives, with the clients on the same machine; what its processes hold, with four assignments too.
 """
 
 import argparse
 import re
+import shutil
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).with_name("helpers")))
@@ -25,6 +28,7 @@ from web_course import PASSWORD, Visitor
 from autograder.course import demo
 from autograder.course.course import Course
 
+CHECKOUT = Path(__file__).resolve().parents[1]
 NAME, EXERCISE = demo.ASSIGNMENT, "squared_loss"
 WRONG = "def squared_loss(y_hat, y):\n    return (y_hat - y) ** 2 / 2\n"
 CHECK = """\
@@ -100,10 +104,41 @@ def measure_requests(address: str, join: str, students: int, seconds: float) -> 
         tell(f"one of the {what}", times)
 
 
-def measure_memory(server: int) -> None:
+def measure_memory(server: int, what: str) -> None:
+    """Print what a server and its processes hold; pages that several of them share count once."""
     processes = [psutil.Process(server), *psutil.Process(server).children(recursive=True)]
-    held = sum(process.memory_full_info().pss for process in processes)
-    print(f"memory of {len(processes)} processes with one assignment warm: {held / 2**20:.0f} MB")
+    held: dict[str, int] = defaultdict(int)
+    for process in processes:
+        with suppress(OSError, psutil.Error):
+            rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
+            held[process.name()] += int(re.findall(r"^Pss: +(\d+) kB", rollup, re.MULTILINE)[0])
+    kinds = ", ".join(f"{name} {kb >> 10}" for name, kb in sorted(held.items(), key=lambda item: -item[1]))
+    print(f"memory of {len(processes)} processes {what}: {sum(held.values()) >> 10} MB ({kinds})")
+
+
+def measure_four_assignments(folder: Path) -> None:
+    """Print what a server holds that checks four assignments, grades one of them and writes its gradebook."""
+    course = folder / "four"
+    ignored = shutil.ignore_patterns("__pycache__", ".*")
+    for name in ("solutions", "assignments"):
+        shutil.copytree(CHECKOUT / name, course / name, ignore=ignored)
+    shutil.copy(CHECKOUT / "nbgrader_config.py", course)
+    names = list(Course(course).assignments())
+    with web_course.server(Course(course)) as (process, address, link), Visitor(address) as visitor:
+        begun = time.monotonic()
+        httpx.get(f"{address}/sign-in").raise_for_status()
+        print(f"the first page, before any engine is warm: {(time.monotonic() - begun) * 1000:.0f} ms")
+        measure_memory(process.pid, "before anybody works")
+        visitor.fill_in(link, login="teacher", name="Teacher", password=PASSWORD)
+        for name in names:
+            visitor.fill_in("/class", "/class/offerings", assignment=name, feedback="at_once")
+            visitor.fill_in(f"/assignments/{name}", f"/assignments/{name}/check")
+        measure_memory(process.pid, f"with {len(names)} assignments warm")
+        page = visitor.fill_in(f"/assignments/{names[0]}", f"/assignments/{names[0]}/hand-in").url.path
+        with visitor.stream("GET", f"{page}/events") as events:
+            list(events.iter_lines())
+        time.sleep(10)  # until the gradebook is written
+        measure_memory(process.pid, "and a submission graded and written to the gradebook")
 
 
 def opened(address: str, link: str) -> str:
@@ -122,7 +157,12 @@ def main() -> None:
     parser.add_argument("--checks", type=int, default=20)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--memory", action="store_true", help="measure the memory of four warm assignments alone")
     asked = parser.parse_args()
+    if asked.memory:
+        with tempfile.TemporaryDirectory() as name:
+            measure_four_assignments(Path(name))
+        return
     with tempfile.TemporaryDirectory() as name:
         course: Course = demo.make(Path(name) / "course")
         begun = time.monotonic()
@@ -133,8 +173,9 @@ def main() -> None:
             print(f"the first page: {(time.monotonic() - begun) * 1000:.0f} ms")
             join = opened(address, link)
             measure_checks(address, join, Path(name), asked.checks)
-            measure_memory(process.pid)
+            measure_memory(process.pid, "with one assignment warm")
             measure_requests(address, join, asked.clients, asked.seconds)
+        measure_four_assignments(Path(name))
 
 
 if __name__ == "__main__":

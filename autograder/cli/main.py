@@ -187,6 +187,9 @@ def demo(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder for the demo course.")] = Path(
         "autograder-demo"
     ),
+    in_browser: Annotated[
+        bool, typer.Option("--serve", help="Then serve it to browsers on this machine, with links to try it.")
+    ] = False,
     lang: LangOption = None,
 ) -> None:
     """Copy a small course with sample submissions to a folder, grade it and show the results."""
@@ -196,6 +199,8 @@ def demo(
 
     with errors_as_exit_codes(lang):
         language = choose(lang)
+        if in_browser:
+            serve.refuse_to_serve_demo()
         with waiting(text("making the course in {folder}", folder=folder), language):
             course = demos.make(folder)
         out = folder / "results.jsonl"
@@ -204,6 +209,9 @@ def demo(
         )
         _show_reports(reports, out, language, as_json=False)
         typer.echo()
+        if in_browser:
+            serve.serve_demo(course, reports, language)
+            return
         for what, where in (
             (text("the submissions"), folder / "submitted"),
             (text("what students get"), folder / "assignments" / demos.ASSIGNMENT),

@@ -1,15 +1,32 @@
-"""``serve``: the course in a browser."""
+"""``serve``: the course in a browser; and the demo there."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
 
 from autograder.base.errors import UsageError
+from autograder.cli.engines import (
+    CaFileOption,
+    CertOption,
+    EngineChoice,
+    EngineOption,
+    KeyOption,
+    Place,
+    SchedulerOption,
+)
 from autograder.cli.options import LangOption, choose, course_at, errors_as_exit_codes
+
+if TYPE_CHECKING:
+    from autograder.base.i18n import Language
+    from autograder.course.course import Course
+    from autograder.results.grade_report import GradeReport
 
 
 def serve(
@@ -32,29 +49,99 @@ def serve(
     public_url: Annotated[
         str | None, typer.Option("--public-url", metavar="URL", help="Address that people use, if a proxy has another.")
     ] = None,
+    proxies: Annotated[
+        str | None,
+        typer.Option(
+            "--proxies",
+            metavar="ADDRESSES",
+            help="Addresses or networks of proxies that are believed, with commas; by default this machine's, where "
+            "there is --root-path or --public-url.",
+        ),
+    ] = None,
+    engine: EngineOption = EngineChoice.local,
+    scheduler: SchedulerOption = None,
+    tls_ca_file: CaFileOption = None,
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
     lang: LangOption = None,
 ) -> None:
     """Serve the course to browsers: students practise and hand in, the instructor publishes."""
-    from autograder.base.extras import needs_extra
     from autograder.base.i18n import text
-    from autograder.sandbox import system
 
     with errors_as_exit_codes(lang):
         _refuse_bad_paths(root_path, public_url)
         course = course_at(folder)
         language = choose(lang)
-        try:
-            from autograder.web.serving import Serving, serve
-        except ImportError as error:
-            if error.name in system.ONLY_UNIX:  # no extra helps where the system lacks it
-                raise
-            raise UsageError(needs_extra("serve", "web", error)) from error
+        serving = _serving("serve")
+        place = Place(engine, scheduler, (tls_ca_file, tls_cert, tls_key))
+        place.check()
+        how = serving.Serving(
+            host,
+            port,
+            database=database,
+            root_path=root_path.rstrip("/"),
+            public_url=public_url,
+            proxies=proxies,
+        )
 
         def tell(address: str, link: str) -> None:
             typer.echo(text("the course is at {address}", address=address).get(language))
             typer.echo(text("who opens this link first becomes the instructor: {link}", link=link).get(language))
 
-        serve(course, Serving(host, port, database, root_path.rstrip("/"), public_url), tell)
+        if engine is EngineChoice.local:
+            serving.serve(course, how, tell)
+            return
+        serving.refuse_without_sandbox(course)  # checks stay here
+        with place.opened(None, unsafe=False, scratch_mb=0, language=language) as (elsewhere, _):
+            serving.serve(course, replace(how, elsewhere=elsewhere), tell)
+
+
+def refuse_to_serve_demo() -> None:
+    """Say before the demo is made why it cannot be served.
+
+    Raises:
+        UsageError: the extra is missing, or this machine cannot confine students' code.
+    """
+    from autograder.sandbox import confine
+
+    _serving("demo --serve")
+    if (refusal := confine.refusal()) is not None:
+        raise UsageError(refusal)
+
+
+def serve_demo(course: Course, reports: Sequence[GradeReport], language: Language) -> None:
+    """Serve the demo course, with its submissions and their reports, to browsers on this machine."""
+    from autograder.base.i18n import text
+    from autograder.web.samples import INSTRUCTOR, STUDENT, Samples
+
+    serving, samples = _serving("demo --serve"), Samples(course, reports)
+
+    def tell(address: str, _: str) -> None:
+        student, teacher = (f"{address}/link/{samples.links[login]}" for login in (STUDENT, INSTRUCTOR))
+        typer.echo(text("the course is at {address}", address=address).get(language))
+        typer.echo(text("as a student who has made a mistake: {link}", link=student).get(language))
+        typer.echo(text("as the instructor: {link}", link=teacher).get(language))
+        typer.echo(text("these links are for this machine; Ctrl-C ends the server").get(language))
+
+    serving.serve(course, serving.Serving(or_any_port=True), tell, samples)
+
+
+def _serving(command: str) -> ModuleType:
+    """Load the server.
+
+    Raises:
+        UsageError: the extra is missing.
+    """
+    from autograder.base.extras import needs_extra
+    from autograder.sandbox import system
+
+    try:
+        from autograder.web import serving
+    except ImportError as error:
+        if error.name in system.ONLY_UNIX:  # no extra helps where the system lacks it
+            raise
+        raise UsageError(needs_extra(command, "web", error)) from error
+    return serving
 
 
 def _refuse_bad_paths(root_path: str, public_url: str | None) -> None:

@@ -16,6 +16,7 @@ import io
 import json
 import logging
 import os
+import threading
 import warnings
 import zipfile
 from collections import deque
@@ -214,6 +215,8 @@ class Cluster:
     unfit: dict[str, Text] = field(default_factory=dict)
     """Dask workers that cannot grade, with the reason."""
     _jobs: dict[Any, list[Job]] = field(default_factory=dict)
+    _benches: set[str] = field(default_factory=set)
+    _registering: threading.Lock = field(default_factory=threading.Lock)
 
     def __enter__(self) -> Self:
         security = None if self.address is None else self.tls.security(self.address)
@@ -299,7 +302,10 @@ class Cluster:
             must_confine=self.must_confine,
             processors=processors,
         )
-        self._client.register_plugin(bench, name=name)
+        with self._registering:
+            if name not in self._benches:  # registering it again would end its engines
+                self._client.register_plugin(bench, name=name)
+                self._benches.add(name)
         return name
 
     def _threads(self) -> int:

@@ -17,7 +17,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -49,7 +49,9 @@ class RubricServer(ForkServer):
     """The process that has read and proved an assignment's rubric, and forks sessions."""
 
     @classmethod
-    def of(cls, assignment: Assignment, key: bytes, *, confined: bool, many: bool = True) -> RubricServer:
+    def of(
+        cls, assignment: Assignment, key: bytes, *, confined: bool, many: bool = True, huge_pages: bool = True
+    ) -> RubricServer:
         """Start a rubric server.
 
         Args:
@@ -57,8 +59,10 @@ class RubricServer(ForkServer):
             key: the course's secret.
             confined: whether the kernel confines students' code.
             many: whether there are many submissions.
+            huge_pages: fork workers faster, and hold more memory.
         """
         workers = worker_settings_of(assignment, confined=confined, many=many)
+        workers = replace(workers, huge_pages=huge_pages)
         server = cls.start("autograder.grading.server_main", asdict(workers))
         settings = {
             "assignment": str(assignment.directory.resolve()),
@@ -197,6 +201,7 @@ class Engine:
         key: the course's secret.
         sessions: how many work at once.
         confined: whether the kernel confines students' code.
+        huge_pages: fork workers faster, and hold more memory.
         tell: is called with what is heard of live jobs besides their reports, in the thread that takes the reports.
 
     Raises:
@@ -212,6 +217,7 @@ class Engine:
         *,
         sessions: int,
         confined: bool,
+        huge_pages: bool = True,
         tell: Tell = lambda job, event: None,
     ) -> None:
         if (refusal := system.refusal()) is not None:
@@ -227,7 +233,9 @@ class Engine:
         self._patience_s = 2 * assignment.settings.limits.submission_s + _GRACE_S
         self._blank: tuple[ExerciseResult, ...] = ()  # every criterion of the rubric, not judged
         many = not self._waiting or len(self._waiting) >= _MANY  # without any, they come one after the other
-        self._start_server = partial(RubricServer.of, assignment, key, confined=confined, many=many)
+        self._start_server = partial(
+            RubricServer.of, assignment, key, confined=confined, many=many, huge_pages=huge_pages
+        )
         self._server = self._start_server()
 
     def __enter__(self) -> Engine:

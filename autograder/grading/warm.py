@@ -8,21 +8,68 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from typing import Protocol
 
 from autograder.base.errors import AutograderError, SandboxError
 from autograder.base.i18n import text
 from autograder.course.course import Assignment
 from autograder.course.jobs import Job
+from autograder.grading.batch import Grade
 from autograder.grading.engine import Engine, Inbox
 from autograder.grading.live import Event, Looked
 from autograder.results.grade_report import GradeReport
 
 Report = Future[GradeReport]
 Listener = Callable[[Event], None]
+
+
+class Judges(Protocol):
+    """What judges submissions one by one, here or elsewhere."""
+
+    def judge(self, assignment: Assignment, job: Job) -> Report:
+        """Judge a submission; the report to come raises what judging raises."""
+
+    def rest(self, idle_s: float) -> None:
+        """Give back what nobody has needed for a while."""
+
+    def close(self) -> None:
+        """End; what is not judged raises."""
+
+
+class JudgesElsewhere:
+    """Judges submissions one by one where a function grades them, such as on a cluster.
+
+    Args:
+        grade: grades submissions of one assignment, and may be called from several threads.
+        key: seeds all random inputs.
+        at_once: how many submissions are there at once.
+    """
+
+    def __init__(self, grade: Grade, key: bytes, *, at_once: int) -> None:
+        self._grade, self._key = grade, key
+        self._numbers = itertools.count()
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="elsewhere")
+
+    def judge(self, assignment: Assignment, job: Job) -> Report:
+        """Judge a submission by the assignment as it is on disk now."""
+        return self._threads.submit(self._judge, assignment, job)
+
+    def _judge(self, assignment: Assignment, job: Job) -> GradeReport:
+        ticket = str(next(self._numbers))  # as for `WarmEngine`
+        (report,) = self._grade([replace(job, student=ticket)], assignment, self._key)
+        return report.model_copy(update={"student": job.student})
+
+    def rest(self, idle_s: float) -> None:
+        """Leave what is elsewhere as it is."""
+
+    def close(self) -> None:
+        """Wait for what is being judged, and begin nothing more."""
+        self._threads.shutdown(cancel_futures=True)
 
 
 class WarmEngine:
@@ -45,6 +92,8 @@ class WarmEngine:
         self._lock = threading.Lock()
         self._failure: AutograderError | None = None
         self.has_judged = False
+        self.used_at = time.monotonic()
+        """When somebody last wanted it."""
         self._thread = threading.Thread(target=self._run, name=f"engine of {assignment.name}", daemon=True)
         self._thread.start()
 
@@ -80,8 +129,15 @@ class WarmEngine:
     def _run(self) -> None:
         failure: AutograderError = SandboxError(text("the engine was closed before it had judged this"))
         try:
+            # several engines stay in memory, most of them idle: what they share counts for more than a faster fork
             opened = Engine(
-                (), self._assignment, self._key, sessions=self._sessions, confined=self._confined, tell=self._tell
+                (),
+                self._assignment,
+                self._key,
+                sessions=self._sessions,
+                confined=self._confined,
+                huge_pages=False,
+                tell=self._tell,
             )
             with opened as engine:
                 for report in engine.reports(self._inbox):
@@ -163,6 +219,7 @@ class WarmEngines:
         if engine is None or engine.has_failed:
             engine = WarmEngine(assignment, self._key, sessions=self._sessions, confined=self._confined)
         self._engines[known_as] = engine
+        engine.used_at = time.monotonic()
         return self._superfluous(known_as)
 
     def _superfluous(self, wanted: tuple[str, str]) -> list[WarmEngine]:
@@ -172,6 +229,15 @@ class WarmEngines:
         too_many = max(0, len(self._engines) - len(stale) - self._most)
         oldest = [name for name in idle if name not in stale][:too_many]
         return [self._engines.pop(name) for name in (*stale, *oldest)]
+
+    def rest(self, idle_s: float) -> None:
+        """End the engines that nobody has needed for a while; they start again when somebody does."""
+        since = time.monotonic() - idle_s
+        with self._lock:
+            idle = [name for name, engine in self._engines.items() if engine.is_idle and engine.used_at <= since]
+            ended = [self._engines.pop(name) for name in idle]
+        for engine in ended:
+            engine.close()
 
     def close(self) -> None:
         """End them all."""

@@ -54,6 +54,7 @@ class WorkerSettings:
         scratch_mb: size of a folder of its own for files; 0 for none.
         data: a folder of files to read, which appears in its working folder; none if empty.
         many: whether so many are forked that it pays to prepare for more than the first.
+        huge_pages: fork faster; without them the zygote shares more memory with the process that it was split off from.
     """
 
     memory_mb: int
@@ -65,6 +66,7 @@ class WorkerSettings:
     scratch_mb: int = 0
     data: str = ""
     many: bool = True
+    huge_pages: bool = True
 
     @property
     def largest_file(self) -> int:

@@ -49,16 +49,17 @@ def be_zygote(control: socket.socket, options: WorkerSettings) -> NoReturn:
     hide_package()
     collect_garbage_from_now_on()
     if options.many:
-        _prepare_for_many()
+        _prepare_for_many(options)
     confinement = Confinement.prepare(options)
     _serve(control, confinement, options)
 
 
-def _prepare_for_many() -> None:
+def _prepare_for_many(options: WorkerSettings) -> None:
     """Do what takes longer than a few workers would save by it."""
     rehearsal.rehearse()
     gc.freeze()
-    hugepages.collapse()
+    if options.huge_pages:
+        hugepages.collapse()
 
 
 def import_for_students(preload: Sequence[str]) -> None:
@@ -82,7 +83,7 @@ def _serve(control: socket.socket, confinement: Confinement, options: WorkerSett
             "worker": lambda descriptors: _become_worker(descriptors, confinement, options),
             "zygote": lambda descriptors: _serve(socket.socket(fileno=descriptors[0]), confinement, options),
         },
-        prepare=_prepare_for_many,
+        prepare=lambda: _prepare_for_many(options),
     )
     os._exit(0)  # without taking torch apart first
 

@@ -26,6 +26,8 @@ from autograder.web.pages import (
     account,
     appeals,
     assignment,
+    extensions,
+    health,
     history,
     home,
     instructor,
@@ -41,6 +43,7 @@ from autograder.web.visit import Refused, Visit, in_thread
 Page = Callable[[Visit], Response | Awaitable[Response]]
 
 ROUTES: tuple[tuple[str, str, Access, Page], ...] = (
+    ("GET", "/health", Access.EVERYBODY, health.health),
     ("GET", "/sign-in", Access.EVERYBODY, account.sign_in_form),
     ("POST", "/sign-in", Access.EVERYBODY, account.sign_in),
     ("POST", "/sign-out", Access.EVERYBODY, account.sign_out),
@@ -79,6 +82,8 @@ ROUTES: tuple[tuple[str, str, Access, Page], ...] = (
     ("POST", "/class/offerings", Access.INSTRUCTORS, instructor.publish),
     ("POST", "/class/quizzes", Access.INSTRUCTORS, instructor.publish_quiz),
     ("POST", "/class/join-link", Access.INSTRUCTORS, instructor.open_or_close_link),
+    ("POST", "/class/extensions", Access.INSTRUCTORS, extensions.extend),
+    ("POST", "/class/people", Access.INSTRUCTORS, instructor.add_person),
     ("POST", "/class/people/{number:int}/link", Access.INSTRUCTORS, instructor.personal_link),
 )
 """Every page: method, path, whom it lets in, and the function that answers."""
@@ -106,7 +111,7 @@ def build(site: Site, *, grades: bool = True) -> Starlette:
 
     app = Starlette(
         routes=[*(_route(*entry) for entry in ROUTES), *_static()],
-        middleware=[Middleware(Protection, max_bytes=MAX_UPLOAD_BYTES, public_url=site.public_url)],
+        middleware=[Middleware(Protection, max_bytes=MAX_UPLOAD_BYTES, public_url=site.public_url, hosts=site.hosts)],
         exception_handlers={HTTPException: _http_error, Exception: _server_error},
         lifespan=lifespan,
     )

@@ -17,6 +17,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -28,11 +29,12 @@ from autograder.base.run_folder import RunFolder
 from autograder.course.course import Course
 from autograder.course.jobs import Job
 from autograder.gradebook.feedback_page import Feedback
-from autograder.grading.warm import WarmEngines
+from autograder.grading.batch import Grade
+from autograder.grading.warm import Judges, JudgesElsewhere, WarmEngines
 from autograder.results.grade_report import GradeReport
-from autograder.web.data import jobs, submissions
+from autograder.web.data import jobs, offerings, people, submissions
 from autograder.web.data.database import Database
-from autograder.web.data.models import Submission
+from autograder.web.data.models import Offering, Submission
 from autograder.web.publishing import Graded, Publisher
 
 _LOOK_EVERY_S = 1.0
@@ -40,7 +42,11 @@ _LOOK_EVERY_S = 1.0
 _OTHERS_EVERY_S = 30.0
 """Another server may have died before it has written its reports."""
 _RETRY_S = 5.0
+_REST_AFTER_S = 300.0
+"""Engines and nbgrader hold more memory than a server should to which nobody hands in."""
 _BATCH = 20
+_ELSEWHERE = 16
+"""Half of how many submissions are on a cluster at once."""
 _FAILURES = (AutograderError, SQLAlchemyError, OSError)
 """What may pass: a database that is away for a while, a full disk, a rubric that is being changed."""
 
@@ -54,14 +60,26 @@ class Grader:
         on_report: is called with the number of a submission that has a report now, in another thread.
         sessions: how many submissions are judged at once.
         confined: whether the kernel confines students' code.
+        elsewhere: grades in place of this machine.
     """
 
     def __init__(
-        self, course: Course, database: Database, on_report: Callable[[int], None], *, sessions: int, confined: bool
+        self,
+        course: Course,
+        database: Database,
+        on_report: Callable[[int], None],
+        *,
+        sessions: int,
+        confined: bool,
+        elsewhere: Grade | None = None,
     ) -> None:
         self._course, self._database, self._on_report = course, database, on_report
-        self._engines = WarmEngines(course.key(), sessions=sessions, most=1, confined=confined)
-        self._sessions = sessions
+        self._sessions = _ELSEWHERE if elsewhere else sessions
+        self._engines: Judges = (
+            JudgesElsewhere(elsewhere, course.key(), at_once=2 * self._sessions)
+            if elsewhere
+            else WarmEngines(course.key(), sessions=sessions, most=1, confined=confined)
+        )
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._folder = RunFolder()
         self.publisher = Publisher(course.root)
@@ -81,6 +99,10 @@ class Grader:
     def wake(self) -> None:
         """Say that there is a new job."""
         self._work.set()
+
+    def wake_publisher(self) -> None:
+        """Say that dates have changed, which the gradebook has to know."""
+        self._written.set()
 
     def feedback(self, student: str, assignment: str) -> Feedback | None:
         """Return the feedback on what the gradebook has of a student; None if it has nothing.
@@ -113,6 +135,7 @@ class Grader:
             try:
                 self._keep_reports()
                 self._begin_jobs()
+                self._engines.rest(_REST_AFTER_S)
             except _FAILURES as error:  # what was claimed and not begun is claimed again once the claim has run out
                 _complain(error)
 
@@ -171,13 +194,36 @@ class Grader:
             self._written.wait(pause)
             self._written.clear()
             try:
+                self._publish_dates()
                 while self._publish_some() and not self._is_closed:
                     pass
                 pause = _OTHERS_EVERY_S
+                self.publisher.rest(_REST_AFTER_S)
             except _FAILURES as error:  # such as a journal that `autograder grade` is writing
                 if not self._is_closed:
                     _complain(error)
                 pause = _RETRY_S
+
+    def _publish_dates(self) -> None:
+        """Write dates that have changed to the gradebook; have the reports written again, whose penalties follow."""
+        with self._database.read() as session:
+            waiting = [(one.id, offerings.dates(session, one)) for one in offerings.unwritten(session)]
+        for number, dates in waiting:
+            self._publish_dates_of(number, *dates)
+
+    def _publish_dates_of(self, number: int, due: datetime | None, extensions: dict[str, datetime | None]) -> None:
+        with self._database.read() as session:
+            name = session.get_one(Offering, number).assignment
+        known = self.publisher.write_dates(name, due, extensions) if self.publisher.has_gradebook else {}
+        with self._database.write() as session:
+            offering = session.get_one(Offering, number)
+            if offerings.dates(session, offering) != (due, extensions):
+                return  # they have changed meanwhile, and are written once more
+            for login in known.keys() - extensions.keys():  # such as one that `autograder extend` has granted
+                if (person := people.by_login(session, login)) is not None:
+                    offerings.extend(session, offering, person, known[login], by=None)
+            offerings.mark_written(session, offering)
+            submissions.write_again(session, offering)
 
     def _publish_some(self) -> int:
         """Write some reports to journal and gradebook and return how many; of one student's only the last counts."""

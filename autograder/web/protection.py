@@ -38,10 +38,18 @@ class Protection:
         app: the application.
         max_bytes: what a request may bring.
         public_url: the address under which browsers know us; by default what the request says.
+        hosts: the names under which requests are answered, in small letters; None for any.
     """
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int, public_url: str | None = None) -> None:
-        self._app, self._max_bytes = app, max_bytes
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        max_bytes: int,
+        public_url: str | None = None,
+        hosts: frozenset[str] | None = None,
+    ) -> None:
+        self._app, self._max_bytes, self._hosts = app, max_bytes, hosts
         self._origin = _origin(public_url) if public_url else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +68,9 @@ class Protection:
             await send(message)
 
         headers = Headers(scope=scope)
-        if scope["method"] not in _SAFE and not self._comes_from_here(scope, headers):
+        if self._hosts is not None and host_in(headers.get("host", "")) not in self._hosts:
+            await PlainTextResponse("There is no such host here.", 421)(scope, receive, send_protected)
+        elif scope["method"] not in _SAFE and not self._comes_from_here(scope, headers):
             await PlainTextResponse("This request comes from another site.", 403)(scope, receive, send_protected)
         elif not _is_size(headers.get("content-length", "0"), self._max_bytes):
             await PlainTextResponse("This is too large.", 413)(scope, receive, send_protected)
@@ -76,6 +86,14 @@ class Protection:
         if (origin := headers.get("origin")) is not None:
             return origin in (self._origin, f"{scope['scheme']}://{headers.get('host', '')}")
         return site is not None
+
+
+def host_in(address: str) -> str:
+    """Return the name in ``name:port``, in small letters; empty where there is none."""
+    try:
+        return urlsplit(f"//{address}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _origin(address: str) -> str:

@@ -1,9 +1,8 @@
 """A process that writes what was graded to where the commands look: ``submitted/``, ``results.jsonl``, the gradebook.
 
-It also reads there what people have given and said.
-
-It is apart from the server because nbgrader takes seconds to load. It reads requests from its standard input, a line of
-JSON each, and ends with it. Writing the same again changes nothing, so a request may be repeated after a kill.
+It writes dates there as well, and says what the gradebook knows of students and dates, and what people have given and
+said. It is apart from the server because nbgrader takes seconds to load. It reads requests from its standard input, a
+line of JSON each, and ends with it. Writing the same again changes nothing, so a request may be repeated after a kill.
 """
 
 from __future__ import annotations
@@ -13,7 +12,8 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from pydantic import TypeAdapter
 from autograder.base.errors import AutograderError, SandboxError
 from autograder.base.files import FolderInPlace, write_whole
 from autograder.base.i18n import Text, text
+from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
 from autograder.gradebook.feedback_page import Feedback
 from autograder.quiz.scoring.outcomes import SheetOutcome
@@ -95,6 +96,7 @@ class Publisher:
         self._root = root
         self._process: subprocess.Popen[bytes] | None = None
         self._writing = threading.Lock()
+        self._asked_at = 0.0
 
     def publish(self, graded: Sequence[Graded]) -> list[Text]:
         """Write submissions and reports, and return what the instructor should know.
@@ -102,7 +104,7 @@ class Publisher:
         Raises:
             AutograderError: they could not be written; nothing is lost, and they can be written later.
         """
-        return self._notes({"graded": [asdict(one) for one in graded]})
+        return self._notes("write", [asdict(one) for one in graded])
 
     def publish_sheets(self, scored: Sequence[ScoredSheet]) -> list[Text]:
         """Write answer sheets and what they earn, as `publish` does.
@@ -110,7 +112,7 @@ class Publisher:
         Raises:
             AutograderError: they could not be written; nothing is lost, and they can be written later.
         """
-        return self._notes({"scored": [asdict(one) for one in scored]})
+        return self._notes("sheets", [asdict(one) for one in scored])
 
     def feedback(self, student: str, assignment: str) -> Feedback | None:
         """Return the feedback on what the gradebook has of a student; None if it has nothing.
@@ -118,26 +120,70 @@ class Publisher:
         Raises:
             AutograderError: it cannot be read.
         """
-        said = self._answer({"feedback": {"student": student, "assignment": assignment}})["feedback"]
+        said = self._request("feedback", [student, assignment])
         return None if said is None else _FEEDBACK.validate_python(said)
 
-    def _notes(self, request: object) -> list[Text]:
-        return [Text(**note) for note in self._answer(request)["notes"]]
+    def write_dates(
+        self, assignment: str, due: datetime | None, extensions: Mapping[str, datetime | None]
+    ) -> dict[str, datetime]:
+        """Write when an assignment is due, and who has until when; return all extensions that the gradebook knows.
 
-    def _answer(self, request: object) -> Any:
-        """Send a request and return what the process says.
+        Raises:
+            AutograderError: they could not be written, and can be written later.
+        """
+        said = {student: _iso(end) for student, end in extensions.items()}
+        return _moments(self._request("dates", [assignment, _iso(due), said]))
+
+    def known_dates(self) -> dict[str, tuple[datetime | None, dict[str, datetime]]]:
+        """Return what the gradebook knows: by assignment when it is due, and who has until when.
+
+        Raises:
+            AutograderError: it cannot be read.
+        """
+        found = self._request("known", []) if self.has_gradebook else {}
+        return {name: (_moment(due), _moments(extensions)) for name, (due, extensions) in found.items()}
+
+    def is_student(self, login: str) -> bool:
+        """Return whether the gradebook knows a student by this id.
+
+        Raises:
+            AutograderError: it cannot be read.
+        """
+        return self.has_gradebook and bool(self._request("student", [login]))
+
+    @property
+    def has_gradebook(self) -> bool:
+        """Whether this course can have a gradebook."""
+        return (self._root / CONFIG_FILE).is_file()
+
+    def _notes(self, what: str, arguments: Sequence[object]) -> list[Text]:
+        return [Text(**note) for note in self._request(what, arguments)]
+
+    def _request(self, what: str, arguments: Sequence[object]) -> Any:
+        """Ask for something to be done and return what the process says.
 
         Raises:
             AutograderError: it could not do what was asked.
         """
         with self._writing:
-            answer = self._ask(json.dumps(request).encode())
+            answer = self._ask(json.dumps({"do": what, "with": arguments}).encode())
         if not answer:
             raise SandboxError(text("the process that writes the gradebook ended"))
         said = json.loads(answer)
         if "failed" in said:
             raise AutograderError(Text(**said["failed"]))
-        return said
+        return said["done"]
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process holds memory at the moment."""
+        return self._process is not None and self._process.poll() is None
+
+    def rest(self, idle_s: float) -> None:
+        """End the process if nobody has needed it for a while; it is started again for the next request."""
+        with self._writing:
+            if self.is_running and time.monotonic() - self._asked_at >= idle_s:
+                self._end()
 
     def close(self) -> None:
         """End the process, whatever it is writing: what was not acknowledged is written again."""
@@ -147,9 +193,14 @@ class Publisher:
             with self._writing:  # whoever waits for an answer has heard by now that there is none
                 self._close_pipes(self._process)
 
+    def _end(self) -> None:
+        assert self._process is not None
+        self._close_pipes(self._process)
+        self._process.wait()
+
     def _ask(self, request: bytes) -> bytes:
         """Send a line and return the answer; empty where the process has ended."""
-        process = self._running()
+        process, self._asked_at = self._running(), time.monotonic()
         assert process.stdin is not None
         assert process.stdout is not None
         try:
@@ -229,11 +280,12 @@ def _put(place: Path, file: str, content: bytes, received: str) -> None:
     folder.finish()
 
 
-def _read_feedback(course: Course, student: str, assignment: str) -> Any:
+def _read_feedback(course: Course, named: tuple[str, str]) -> object:
     """Return the feedback on what the gradebook has of a student, as JSON has it; None if it has nothing."""
     from autograder.gradebook import feedback
     from autograder.gradebook.nbgrader_course import NbgraderCourse
 
+    student, assignment = named
     nbgrader = NbgraderCourse(course.root)
     found = feedback.of_student(nbgrader, course.assignment(assignment), student) if nbgrader.has_gradebook else None
     return None if found is None else _FEEDBACK.dump_python(found, mode="json")
@@ -241,27 +293,80 @@ def _read_feedback(course: Course, student: str, assignment: str) -> Any:
 
 def serve(root: Path, requests: IO[bytes], answers: IO[bytes]) -> None:
     """Answer requests until there are no more."""
-    course = Course.find(root)
-    _ = course.languages  # are spoken from now on
+    course: Course | None = None
     for line in requests:
-        order = json.loads(line)
+        request = json.loads(line)
         try:
-            if "feedback" in order:
-                answer: dict[str, object] = {"feedback": _read_feedback(course, **order["feedback"])}
-            else:
-                notes = (
-                    write_sheets(course, [ScoredSheet(**one) for one in order["scored"]])
-                    if "scored" in order
-                    else write(course, [Graded(**one) for one in order["graded"]])
-                )
-                answer = {"notes": [note.model_dump() for note in notes]}
+            course = course or _opened(root)
+            answer: dict[str, object] = {"done": _REQUESTS[request["do"]](course, request["with"])}
         except AutograderError as error:
             answer = {"failed": error.text.model_dump()}
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
 
 
+def _opened(root: Path) -> Course:
+    course = Course.find(root)
+    _ = course.languages  # are spoken from now on
+    return course
+
+
+def _write(course: Course, graded: list[dict[str, str]]) -> object:
+    return [note.model_dump() for note in write(course, [Graded(**one) for one in graded])]
+
+
+def _write_sheets(course: Course, scored: list[dict[str, str]]) -> object:
+    return [note.model_dump() for note in write_sheets(course, [ScoredSheet(**one) for one in scored])]
+
+
+def _write_dates(course: Course, dates: tuple[str, str | None, dict[str, str | None]]) -> object:
+    from autograder.gradebook import published_dates
+
+    assignment, due, extensions = dates
+    until = {student: _moment(end) for student, end in extensions.items()}
+    known = published_dates.write(course, assignment, _moment(due), until)
+    return {student: _iso(end) for student, end in known.extensions.items()}
+
+
+def _known_dates(course: Course, _: object) -> object:
+    from autograder.gradebook import published_dates
+
+    return {
+        name: [_iso(dates.due), {student: _iso(end) for student, end in dates.extensions.items()}]
+        for name, dates in published_dates.known(course).items()
+    }
+
+
+def _is_student(course: Course, logins: list[str]) -> object:
+    from autograder.gradebook import published_dates
+
+    return published_dates.is_student(course, logins[0])
+
+
+_REQUESTS: dict[str, Callable[[Course, Any], object]] = {
+    "write": _write,
+    "sheets": _write_sheets,
+    "feedback": _read_feedback,
+    "dates": _write_dates,
+    "known": _known_dates,
+    "student": _is_student,
+}
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _moment(words: str | None) -> datetime | None:
+    return None if words is None else datetime.fromisoformat(words)
+
+
+def _moments(words: Mapping[str, str]) -> dict[str, datetime]:
+    return {student: datetime.fromisoformat(end) for student, end in words.items()}
+
+
 if __name__ == "__main__":
     output = sys.stdout.buffer
     sys.stdout = sys.stderr  # whatever a course's configuration prints is no answer
-    serve(Path(sys.argv[1]), sys.stdin.buffer, output)
+    with suppress(BrokenPipeError):  # the server was killed; the next one asks again
+        serve(Path(sys.argv[1]), sys.stdin.buffer, output)

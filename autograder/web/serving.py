@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 import uvicorn
 
 from autograder.base.errors import UsageError
 from autograder.base.i18n import text
 from autograder.course.course import Course
-from autograder.grading.batch import default_jobs
+from autograder.grading.batch import Grade, default_jobs
 from autograder.sandbox import confine
 from autograder.web.app import build
 from autograder.web.data import jobs, people
 from autograder.web.data.database import Database
+from autograder.web.protection import host_in
 from autograder.web.site import Site
 
-_LAST_REQUESTS_S = 10
+Samples = Callable[[Database], Mapping[str, int]]
+
+_LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
+_THIS_MACHINE = "127.0.0.1,::1"
+_LAST_REQUESTS_S = 60
+"""A check may be running, in an engine that is only starting; pages that wait for results end at once."""
 _WAITING = 2048
 
 
@@ -31,37 +38,71 @@ class Serving:
     Args:
         host: the address to listen at.
         port: the port; 0 for any that is free.
+        or_any_port: take any port if that one is taken.
         database: where everything is kept; by default a file in the course.
         root_path: the path below which a proxy shows us.
         public_url: the address that people use.
+        proxies: addresses or networks, with commas, of the proxies whose word counts about where a request came from;
+            by default this machine's where there is a root path or a public address, and nobody's otherwise.
+        elsewhere: grades hand-ins in place of this machine; checks stay here.
     """
 
     host: str = "127.0.0.1"
     port: int = 8000
+    or_any_port: bool = False
     database: str | None = None
     root_path: str = ""
     public_url: str | None = None
+    proxies: str | None = None
+    elsewhere: Grade | None = None
+
+    @property
+    def trusted(self) -> str:
+        """Whose word counts about where a request came from."""
+        if self.proxies is not None:
+            return self.proxies
+        return _THIS_MACHINE if self.root_path or self.public_url else ""
+
+    @property
+    def hosts(self) -> frozenset[str] | None:
+        """The names that people have for us; None if nobody can know.
+
+        A page of another site whose name suddenly leads to this machine is not one of them.
+        """
+        if self.public_url is not None:
+            return _LOCAL | {host_in(urlsplit(self.public_url).netloc)}
+        return _LOCAL | {self.host.lower()} if self.host.lower() in _LOCAL else None
 
 
-def serve(course: Course, how: Serving, tell: Callable[[str, str], None]) -> None:
+def serve(course: Course, how: Serving, tell: Callable[[str, str], None], samples: Samples | None = None) -> None:
     """Serve until a signal says stop.
 
     Args:
         course: the course.
         how: where, and for whom.
         tell: is called with the address and the instructor's one-time link once requests are answered.
+        samples: puts people into the database and returns those who may be by links, by the links' tokens.
 
     Raises:
         UsageError: the port is taken, the database cannot be used, or this machine cannot confine students' code.
         ConfigError: the course is broken.
     """
-    _refuse_without_sandbox(course)
-    listener = _listen(how.host, how.port)
+    refuse_without_sandbox(course)
+    listener = _listen(how)
     with listener:
         database = Database(how.database) if how.database else Database.of_course(course.root)
         try:
             link = _prepare(database, is_alone=how.database is None)
-            site = Site(course, database, confined=True, sessions=default_jobs(), public_url=how.public_url)
+            site = Site(
+                course,
+                database,
+                confined=True,
+                sessions=default_jobs(),
+                public_url=how.public_url,
+                samples=samples(database) if samples else {},
+                hosts=how.hosts,
+                elsewhere=how.elsewhere,
+            )
         except BaseException:
             database.close()
             raise
@@ -90,22 +131,30 @@ def _prepare(database: Database, *, is_alone: bool) -> str:
         return people.new_one_time_link(session, None)
 
 
-def _refuse_without_sandbox(course: Course) -> None:
+def refuse_without_sandbox(course: Course) -> None:
+    """Refuse to serve where students' code would run unconfined.
+
+    Raises:
+        UsageError: this machine cannot confine it.
+    """
     scratch_mb = max(one.settings.limits.scratch_mb for one in course.assignments().values())
     if (refusal := confine.refusal(scratch_mb)) is not None:
         raise UsageError(refusal)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(how: Serving) -> socket.socket:
     """Take the port.
 
     Raises:
         UsageError: it cannot be taken.
     """
+    host, port = how.host, how.port
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=_WAITING)
     except OSError as error:
+        if how.or_any_port and port:
+            return _listen(replace(how, port=0))
         words = text(
             "{host}:{port} cannot be listened at: {reason}; choose another port with --port",
             host=host,
@@ -126,6 +175,8 @@ def _configuration(site: Site, how: Serving) -> uvicorn.Config:
         build(site),
         log_level="warning",
         root_path=how.root_path,
+        proxy_headers=bool(how.trusted),
+        forwarded_allow_ips=how.trusted,
         timeout_graceful_shutdown=_LAST_REQUESTS_S,
         server_header=False,
         access_log=False,

@@ -6,12 +6,14 @@ import asyncio
 import hashlib
 import hmac
 from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from autograder.course.course import Course
+from autograder.grading.batch import Grade
 from autograder.web.checking import Checker
 from autograder.web.data.database import Database
 from autograder.web.grader import Grader
@@ -64,6 +66,10 @@ class Site:
         confined: whether the kernel confines students' code.
         sessions: how many submissions of one assignment are judged at once.
         public_url: the address that people use, where it is not the one that requests name.
+        samples: who may be by links, for as long as this server runs: by the links' tokens, their numbers; for the
+            demo only.
+        hosts: the names under which requests are answered, in small letters; None for any.
+        elsewhere: grades hand-ins in place of this machine.
     """
 
     course: Course
@@ -71,12 +77,22 @@ class Site:
     confined: bool
     sessions: int
     public_url: str | None = None
+    samples: Mapping[str, int] = field(default_factory=dict)
+    hosts: frozenset[str] | None = None
+    elsewhere: Grade | None = None
     limiter: Limiter = field(default_factory=Limiter)
     bell: Bell = field(default_factory=Bell)
 
     def __post_init__(self) -> None:
         self.checker = Checker(self.course, sessions=self.sessions, most=4, confined=self.confined)
-        self.grader = Grader(self.course, self.database, self.bell.ring, sessions=self.sessions, confined=self.confined)
+        self.grader = Grader(
+            self.course,
+            self.database,
+            self.bell.ring,
+            sessions=self.sessions,
+            confined=self.confined,
+            elsewhere=self.elsewhere,
+        )
         self.quizzes = Quizzes(self.course, most=min(2, self.sessions))
         self.invigilator = Invigilator(self.quizzes, self.database, self.grader.publisher)
         secret = hmac.new(self.course.key(), b"forms of the course in a browser", hashlib.sha256).digest()

@@ -120,6 +120,22 @@ def test_a_change_of_the_rubric_counts_at_once(course, judge):
     assert judge("ann").result(60).score == 10.0
 
 
+def test_an_engine_that_nobody_needs_ends_and_starts_again(course, tmp_path):
+    file = tmp_path / "tiny.ipynb"
+    file.write_text(json.dumps(tiny.answers()))
+    engines = WarmEngines(PRACTICE_KEY, sessions=1, most=2, confined=True)
+    try:
+        for _ in range(2):
+            assert engines.judge(course.assignment("tiny"), Job("ann", "tiny", file)).result(60).score == 10
+            engines.rest(3600)
+            held = [one for one in psutil.Process().children() if one.name() == "rubric-server"]
+            engines.rest(0)
+            assert held
+            assert any(not one.is_running() or one.status() == psutil.STATUS_ZOMBIE for one in held)
+    finally:
+        engines.close()
+
+
 def test_closing_ends_at_once_and_says_so(course, tmp_path):
     opened = WarmEngines(PRACTICE_KEY, sessions=1, most=1, confined=True)
     file = tmp_path / "tiny.ipynb"

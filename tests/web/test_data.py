@@ -21,6 +21,19 @@ from autograder.web.data.models import Base, Content, Event, FeedbackPolicy, Job
 AT_ONCE = {"opens_at": None, "due_at": None, "closes_at": None, "feedback": FeedbackPolicy.at_once}
 
 
+OLD_ROWS = (
+    "insert into person (id, login, name, joined_at) values (1, 'ann', 'Ann', '2026-03-01 00:00:00+00:00')",
+    "insert into offering (id, assignment, due_at, feedback, cool_down_s) values (1, 'tiny', '2026-03-02 00:00:00+00:00', 'at_once', 0)",
+    "insert into offering (id, assignment, feedback, cool_down_s) values (2, 'other', 'at_once', 0)",
+    "insert into extension (person_id, offering_id, due_at) values (1, 1, '2026-03-09 00:00:00+00:00')",
+    "insert into draft (person_id, offering_id, cell, source, saved_at) values (1, 1, 'double', 'x', '2026-03-01 00:00:00+00:00')",
+    "insert into content (sha256, content) values ('a', 'b')",
+    "insert into submission (id, person_id, offering_id, received_at, file, sha256) values (1, 1, 1, '2026-03-01 00:00:00+00:00', 'tiny.ipynb', 'a')",
+    "insert into job (id, submission_id) values (1, 1)",
+)  # fmt: skip
+"""What a database of the first version may hold."""
+
+
 @pytest.fixture(scope="module")
 def postgres():
     with postgres_server.running() as address:
@@ -331,6 +344,74 @@ def test_the_first_report_stays(database, course):
         kept = submissions.by_id(session, number)
         assert GradeReport.from_json(kept.report.line).duration_s == 1.0
         assert session.scalars(select(Job)).all() == []
+
+
+def test_what_could_not_be_judged_by_our_fault_is_tried_again_so_often_and_no_more(database, course):
+    number, failed = hand_in(database, course), a_report().model_copy(update={"status": "error"})
+    for pause in jobs.PAUSES:
+        with database.write() as session:
+            assert jobs.claim(session, "one", 5) == [number]
+            assert not submissions.keep_report(session, number, failed)
+            assert jobs.claim(session, "one", 5) == []
+            wait = jobs.next_try(session, number) - datetime.now(UTC)
+            assert pause - timedelta(seconds=5) < wait <= pause
+            session.scalars(select(Job)).one().leased_until = datetime.now(UTC) - timedelta(seconds=1)
+    with database.write() as session:
+        assert submissions.keep_report(session, number, failed)
+    with database.read() as session:
+        assert submissions.by_id(session, number).report is not None
+        assert jobs.next_try(session, number) is None
+
+
+def test_a_report_after_a_failure_stays(database, course):
+    number = hand_in(database, course)
+    with database.write() as session:
+        assert not submissions.keep_report(session, number, a_report().model_copy(update={"status": "error"}))
+        assert submissions.keep_report(session, number, a_report())
+
+
+def test_an_extension_counts_until_it_is_taken_back_and_the_gradebook_has_to_hear_of_both(database, course):
+    ann, until = course[0], datetime.now(UTC) + timedelta(days=1)
+    for change, expected in ((offerings.extend, {"ann": until}), (offerings.take_back, {"ann": None})):
+        with database.write() as session:
+            offering = offerings.by_name(session, "tiny")
+            offerings.mark_written(session, offering)
+            change(session, offering, ann, *([until] if change is offerings.extend else []), by=ann)
+        with database.read() as session:
+            offering = offerings.by_name(session, "tiny")
+            assert offerings.extension(session, offering, ann) == expected["ann"]
+            assert list(offerings.extensions(session, ann).values()) == [end for end in expected.values() if end]
+            assert offerings.dates(session, offering) == (None, expected)
+            assert [one.id for one in offerings.unwritten(session)] == [offering.id]
+
+
+def test_what_the_first_version_has_kept_is_there_after_an_update(address):
+    engine = create_engine(address)
+    with engine.begin() as connection:
+        migrate(connection, "1")
+        for words in OLD_ROWS:
+            connection.execute(text(words))
+    engine.dispose()
+    opened = Database(address)
+    with opened.write() as session:
+        ann = people.by_login(session, "ann")
+        tiny, other = (offerings.by_name(session, name) for name in ("tiny", "other"))
+        assert offerings.extension(session, tiny, ann) == datetime(2026, 3, 9, tzinfo=UTC)
+        assert drafts.of(session, tiny, ann) == {"double": "x"}
+        assert jobs.claim(session, "one", 5) == [1]
+        # the page has a due date for one of them, which the gradebook has to hear of; its own for the other stays
+        assert list(offerings.unwritten(session)) == [tiny]
+        assert other.dates_written_at is not None
+    opened.close()
+
+
+def test_a_database_of_a_newer_version_is_refused(database, address):
+    with database.write() as session:
+        session.execute(text("update alembic_version set version_num = '9999'"))
+    with pytest.raises(UsageError) as caught:
+        Database(address)
+    assert "newer version" in caught.value.text.en
+    assert "--database" in caught.value.text.en
 
 
 def test_only_the_last_of_several_hand_ins_counts(database, course):

@@ -22,6 +22,7 @@ SIGN_IN = "sign-in"
 
 # nobody, a student, another student, a grader, an instructor; submission and finished attempt are the first student's
 EXPECTED = {
+    ("GET", "/health"): (200, 200, 200, 200, 200),
     ("GET", "/sign-in"): (200, 200, 200, 200, 200),
     ("POST", "/sign-in"): (400, 400, 400, 400, 400),
     ("POST", "/sign-out"): (SIGN_IN, SIGN_IN, SIGN_IN, SIGN_IN, SIGN_IN),
@@ -60,6 +61,8 @@ EXPECTED = {
     ("POST", "/class/offerings"): (401, 403, 403, 403, 404),
     ("POST", "/class/quizzes"): (401, 403, 403, 403, 404),
     ("POST", "/class/join-link"): (401, 403, 403, 403, 303),
+    ("POST", "/class/extensions"): (401, 403, 403, 403, 404),
+    ("POST", "/class/people"): (401, 403, 403, 403, 400),
     ("POST", "/class/people/{number:int}/link"): (401, 403, 403, 403, 200),
 }
 

@@ -1,20 +1,24 @@
 """`autograder serve`: what it refuses, in one line, and how it ends."""
 
 import contextlib
+import html
 import json
 import re
 import signal
 import socket
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 import tiny_course as tiny
 import web_course
+import working_students
 from command_line import autograder
 
-from autograder.web.limits import Limiter, Rate
+from autograder.web.limits import JOIN, Limiter, Rate
 
 
 @pytest.fixture
@@ -100,6 +104,61 @@ def test_it_stops_while_somebody_waits_for_a_result_and_grades_after_the_next_st
         ann.fill_in("/sign-in", login="ann", password=web_course.PASSWORD)
         with ann.stream("GET", f"{page}/events") as events:
             assert any("graded" in line for line in events.iter_lines())
+
+
+def test_a_check_that_runs_finishes_before_the_server_stops(course):
+    with (
+        web_course.server(course) as (process, address, link),
+        web_course.opened_course(address, link, "ann") as (ann,),
+    ):
+        form = {"cell:double": web_course.WRONG, "exercise": "double"}
+        with ThreadPoolExecutor(1) as pool:
+            checked = pool.submit(ann.fill_in, "/assignments/tiny", "/assignments/tiny/check", **form)
+            while not working_students.ask(course, "select 1 from draft"):  # it is kept before the engine starts
+                time.sleep(0.05)
+            process.terminate()
+            page = checked.result().text
+        assert "(3, 2)" in page
+        assert process.wait(60) == 0
+
+
+def test_a_made_up_address_does_not_count_where_there_is_no_proxy(course):
+    with web_course.server(course) as (_, address, _), httpx.Client(base_url=address) as client:
+        answers = {
+            client.get("/link/none", headers={"x-forwarded-for": f"203.0.113.{number % 250}"}).status_code
+            for number in range(JOIN.burst + 20)
+        }
+        assert answers == {410, 429}
+        assert client.get("/health", headers={"host": "rebound.example"}).status_code == 421
+
+
+@pytest.mark.slow
+def test_a_demo_is_served_with_its_submissions_graded(tmp_path):
+    command = [sys.executable, "-m", "autograder", "demo", "--serve", "demo", "--lang", "en"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        lines = iter(process.stdout.readline, "")
+        address, student, teacher = (
+            next(found[0] for line in lines if (found := re.search(r"http://127\.0\.0\.1:\S+", line))) for _ in range(3)
+        )
+        with web_course.Visitor(address) as pupil, web_course.Visitor(address) as prof:
+            for visitor, link in ((pupil, student), (prof, teacher), (pupil, student)):  # a link may be used again
+                visitor.fill_in(link)
+            page = pupil.get("/").text
+            assert re.search(r'class="points">[\d.]+ / 40<', page)
+            submission = re.search(r"/submissions/\d+", page)[0]
+            assert "(n, n)" in html.unescape(pupil.get(submission).text)
+            assert "def squared_loss" in pupil.get("/assignments/linear_regression").text
+            assert len(re.findall(r"/class/people/\d+/link", prof.get("/class").text)) == 27
+            numbers = [prof.get(f"/submissions/{number}") for number in range(1, 27)]
+            assert all('class="total"' in answer.text for answer in numbers)
+        process.terminate()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
 
 def test_each_start_has_a_link_of_its_own_for_the_instructor(course):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy import text as sql
 from sqlalchemy.dialects import postgresql, sqlite
@@ -37,7 +38,7 @@ class Database:
         address: as SQLAlchemy writes it.
 
     Raises:
-        UsageError: it cannot be reached, or is none that we can use.
+        UsageError: it cannot be reached, is none that we can use, or a newer version has written it.
     """
 
     def __init__(self, address: str) -> None:
@@ -45,6 +46,14 @@ class Database:
             self._url = make_url(address)
             self._engine = _engine(self._url)
             self._migrate()
+        except CommandError as error:
+            self._engine.dispose()
+            words = text(
+                "the database {address} was written by a newer version of autograder; install that version, or name "
+                "another database with --database",
+                address=self.shown,
+            )
+            raise UsageError(words) from error
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             words = text(
                 "the database's address cannot be used ({reason}); write sqlite:////folder/file.db or "

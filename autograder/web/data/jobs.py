@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 from autograder.web.data.models import Job
 
 LEASE = timedelta(seconds=30)
+PAUSES = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
+"""Before a submission that could not be judged, by no student's doing, is tried again; then that is its report."""
 
 
 def is_any_free(session: Session) -> bool:
@@ -50,6 +52,21 @@ def renew(session: Session, grader: str, submissions: Collection[int]) -> None:
     """Go on working on submissions that a grader has claimed."""
     mine = update(Job).where(Job.claimed_by == grader, Job.submission_id.in_(submissions))
     session.execute(mine.values(leased_until=datetime.now(UTC) + LEASE))
+
+
+def postpone(job: Job) -> bool:
+    """Have a job tried again later; false where it has been tried often enough."""
+    if job.failures >= len(PAUSES):
+        return False
+    job.claimed_by, job.leased_until = None, datetime.now(UTC) + PAUSES[job.failures]
+    job.failures += 1
+    return True
+
+
+def next_try(session: Session, submission: int) -> datetime | None:
+    """Return when a submission that could not be judged so far is tried again; None for any other."""
+    failed = select(Job.leased_until).where(Job.submission_id == submission, Job.failures > 0)
+    return session.scalar(failed)
 
 
 def release(session: Session, grader: str | None = None) -> None:

@@ -151,19 +151,22 @@ class Offering(Base):
     feedback: Mapped[str] = mapped_column(String(16), default=FeedbackPolicy.at_once)
     attempts: Mapped[int | None]
     cool_down_s: Mapped[int] = mapped_column(default=0)
+    dates_written_at: Mapped[datetime | None]
+    """When the gradebook got the due date and the extensions; None once one of them has changed."""
     mode: Mapped[str | None] = mapped_column(String(16))
     """How a quiz is taken; an assignment has none."""
     time_limit_s: Mapped[int | None]
 
 
 class Extension(Base):
-    """One person's later dates."""
+    """One person's later dates; one that was taken back stays, for the gradebook to follow."""
 
     __tablename__ = "extension"
 
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
     offering_id: Mapped[int] = mapped_column(ForeignKey("offering.id"), primary_key=True)
     due_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
 
 
 class Draft(Base):
@@ -263,7 +266,10 @@ class ReplacedDraft(Base):
 
 
 class Job(Base):
-    """A submission that waits for a grader, or is with one until its lease ends."""
+    """A submission that waits for a grader, or is with one until its lease ends.
+
+    After a failure of ours nobody has claimed it, and the lease says when it is tried again.
+    """
 
     __tablename__ = "job"
     __table_args__ = (UniqueConstraint("submission_id"),)
@@ -272,6 +278,7 @@ class Job(Base):
     submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"))
     claimed_by: Mapped[str | None] = mapped_column(String(100))
     leased_until: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(default=0)
 
 
 class QuizAttempt(Base):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from autograder.web.data import events
+from autograder.web.data.database import upsert
 from autograder.web.data.models import Extension, FeedbackPolicy, Kind, Offering, Person
 
 
@@ -43,7 +44,9 @@ def publish(
         mode: how a quiz is taken.
         time_limit_s: for an attempt at a quiz; None for no limit but the closing date.
     """
-    offering = by_name(session, assignment, kind) or Offering(kind=kind, assignment=assignment)
+    offering = by_name(session, assignment, kind) or Offering(kind=kind, assignment=assignment, due_at=due_at)
+    if offering.due_at != due_at:
+        offering.dates_written_at = None
     offering.opens_at, offering.due_at, offering.closes_at = opens_at, due_at, closes_at
     offering.feedback, offering.attempts, offering.cool_down_s = feedback, attempts, cool_down_s
     offering.mode, offering.time_limit_s = mode, time_limit_s
@@ -68,11 +71,80 @@ def by_name(session: Session, assignment: str, kind: Kind = Kind.assignment) -> 
 def extension(session: Session, offering: Offering, person: Person) -> datetime | None:
     """Return until when one person's work is due, if that is another time than everybody's."""
     return session.scalar(
-        select(Extension.due_at).where(Extension.person_id == person.id, Extension.offering_id == offering.id)
+        select(Extension.due_at).where(
+            Extension.person_id == person.id, Extension.offering_id == offering.id, Extension.removed_at.is_(None)
+        )
     )
 
 
 def extensions(session: Session, person: Person) -> dict[int, datetime]:
     """Return all later dates of one person, by offering."""
-    rows = session.execute(select(Extension.offering_id, Extension.due_at).where(Extension.person_id == person.id))
+    mine = (Extension.person_id == person.id, Extension.removed_at.is_(None))
+    rows = session.execute(select(Extension.offering_id, Extension.due_at).where(*mine))
     return {offering: due for offering, due in rows}
+
+
+def extended(session: Session) -> list[tuple[Offering, Person, datetime]]:
+    """Return who has more time for what, and until when; by offering and login."""
+    rows = (
+        select(Offering, Person, Extension.due_at)
+        .join(Extension, Extension.offering_id == Offering.id)
+        .join(Person, Person.id == Extension.person_id)
+        .where(Extension.removed_at.is_(None))
+        .order_by(Offering.id, Person.login)
+    )
+    return [(offering, person, due) for offering, person, due in session.execute(rows)]
+
+
+def extend(session: Session, offering: Offering, person: Person, until: datetime, *, by: Person | None) -> None:
+    """Give one person more time, from now on.
+
+    Args:
+        session: a writing one.
+        offering: what for.
+        person: who gets it.
+        until: when their work is due.
+        by: the instructor; None where the gradebook had this extension already.
+    """
+    place = {"person_id": person.id, "offering_id": offering.id}
+    upsert(session, Extension, place, {"due_at": until, "removed_at": None})
+    offering.dates_written_at = None
+    about = f"{offering.assignment} {person.login} {until.isoformat(timespec='seconds')}"
+    events.record(session, "extended", about, person_id=by.id if by else None)
+
+
+def take_back(session: Session, offering: Offering, person: Person, *, by: Person) -> None:
+    """Take an extension back."""
+    mine = (Extension.person_id == person.id, Extension.offering_id == offering.id)
+    session.execute(update(Extension).where(*mine).values(removed_at=datetime.now(UTC)))
+    offering.dates_written_at = None
+    events.record(session, "took an extension back", f"{offering.assignment} {person.login}", person_id=by.id)
+
+
+# -- what the gradebook knows of it ------------------------------------------------------------------------------------
+
+
+def unwritten(session: Session) -> Sequence[Offering]:
+    """Return the assignments whose dates the gradebook does not know yet; it has none of quizzes."""
+    waiting = (Offering.dates_written_at.is_(None), Offering.kind == Kind.assignment)
+    return session.scalars(select(Offering).where(*waiting).order_by(Offering.id)).all()
+
+
+def dates(session: Session, offering: Offering) -> tuple[datetime | None, dict[str, datetime | None]]:
+    """Return when an offering is due, and its extensions by login; None for one that was taken back."""
+    rows = session.execute(
+        select(Person.login, Extension.due_at, Extension.removed_at)
+        .join(Extension, Extension.person_id == Person.id)
+        .where(Extension.offering_id == offering.id)
+    )
+    return offering.due_at, {login: None if removed is not None else due for login, due, removed in rows}
+
+
+def write_again(session: Session) -> None:
+    """Have all dates written once more, and extensions that only the gradebook has taken over."""
+    session.execute(update(Offering).values(dates_written_at=None))
+
+
+def mark_written(session: Session, offering: Offering) -> None:
+    """Remember that the gradebook knows these dates."""
+    offering.dates_written_at = datetime.now(UTC)

@@ -27,8 +27,8 @@ def _sha256(secret: str) -> str:
 # -- people ------------------------------------------------------------------------------------------------------------
 
 
-def add(session: Connection, login: str, name: str, password_hash: str, role: Role) -> Person:
-    """Add somebody to the course; their login must be free."""
+def add(session: Connection, login: str, name: str, password_hash: str | None, role: Role) -> Person:
+    """Add somebody to the course; their login must be free. Without a password they need a personal link."""
     person = Person(login=login, name=name, password_hash=password_hash, joined_at=datetime.now(UTC))
     person.enrolment = Enrolment(role=role)
     session.add(person)

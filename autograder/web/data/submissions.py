@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from autograder.results.grade_report import GradeReport
-from autograder.web.data import events
+from autograder.web.data import events, jobs
 from autograder.web.data.database import upsert
 from autograder.web.data.models import Content, Job, Offering, Person, Report, Submission
 
@@ -96,9 +96,14 @@ def has_report(session: Session, number: int) -> bool:
 
 
 def keep_report(session: Session, number: int, report: GradeReport) -> bool:
-    """Keep the report on a submission and end its job; false where another grader was first, whose report stays."""
+    """Keep the report on a submission and end its job.
+
+    Returns:
+        False where another grader was first, whose report stays, and where the submission could not be judged by our
+        fault: it is tried again, so often and no more.
+    """
     job = session.scalar(select(Job).where(Job.submission_id == number).with_for_update())
-    if job is None:
+    if job is None or (report.status == "error" and jobs.postpone(job)):
         return False
     session.add(Report(submission_id=number, line=report.to_json(), made_at=datetime.now(UTC)))
     session.delete(job)
@@ -118,6 +123,12 @@ def is_superseded(session: Session, submission: Submission) -> bool:
     newer = aliased(Submission)
     same = (newer.person_id == submission.person_id, newer.offering_id == submission.offering_id)
     return bool(session.scalar(select(exists().where(*same, newer.id > submission.id))))
+
+
+def write_again(session: Session, offering: Offering) -> None:
+    """Have the reports of an offering written once more: whether a submission was late has changed."""
+    mine = select(Submission.id).where(Submission.offering_id == offering.id)
+    session.execute(update(Report).where(Report.submission_id.in_(mine)).values(written_at=None))
 
 
 def mark_written(session: Session, numbers: Sequence[int]) -> None:

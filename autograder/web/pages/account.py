@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from autograder.base.errors import UsageError
 from autograder.base.i18n import Text, text
-from autograder.web import limits, signin
+from autograder.web import claims, limits, signin
 from autograder.web.data import people
 from autograder.web.data.models import Person, Role
 from autograder.web.visit import BROWSER, LANGUAGE, Refused, Visit
@@ -66,6 +66,8 @@ def join(visit: Visit) -> Response:
 
 def link_form(visit: Visit, problem: Text | None = None) -> Response:
     """Show what a one-time link is for; only the form uses it up, so that a preview of the link does not."""
+    if (sample := _sample(visit)) is not None:
+        return visit.page("sample.html", owner=sample)
     person = _owner_of_link(visit)
     if person is not None:
         return visit.page("new_password.html", _status(problem), login=person.login, problem=problem)
@@ -76,6 +78,8 @@ def link_form(visit: Visit, problem: Text | None = None) -> Response:
 
 def use_link(visit: Visit) -> Response:
     """Do what a one-time link is for."""
+    if (sample := _sample(visit)) is not None:
+        return _signed_in(visit, sample)
     owner = _owner_of_link(visit)
     try:
         if owner is not None:
@@ -143,6 +147,11 @@ def _add(visit: Visit, role: Role, *, uses_link: bool = False) -> Person:
     signin.refuse_bad_login(visit.site.course, login)
     hashed = signin.hash_password(visit.field("password"))
     taken = UsageError(text("the login {login} is taken: sign in if it is yours", login=login), for_students=True)
+    with visit.site.database.read() as session:
+        if people.by_login(session, login) is not None:
+            raise taken
+    if not uses_link:
+        _refuse_claimed(visit, login)
     try:
         with visit.site.database.write() as session:
             if people.by_login(session, login) is not None:
@@ -152,6 +161,16 @@ def _add(visit: Visit, role: Role, *, uses_link: bool = False) -> Person:
             return people.add(session, login, name or login, hashed, role)
     except IntegrityError:
         raise taken from None
+
+
+def _refuse_claimed(visit: Visit, login: str) -> None:
+    """Refuse a login under which somebody's work is kept already: who joins with it would have their grades."""
+    if claims.has_work(visit.site.course, visit.site.grader.publisher, login):
+        words = text(
+            "work is kept under the login {login} already; if it is yours, ask your instructor for a personal link",
+            login=login,
+        )
+        raise UsageError(words, for_students=True)
 
 
 def _with_new_password(visit: Visit, number: int) -> Person:
@@ -176,6 +195,15 @@ def _require_open(visit: Visit) -> None:
     with visit.site.database.read() as session:
         if not people.join_link_is_open(session, visit.request.path_params["token"]):
             raise Refused(410, text("this link is closed: ask your instructor for another"))
+
+
+def _sample(visit: Visit) -> Person | None:
+    """Return which sample of the demo a link leads to."""
+    number = visit.site.samples.get(visit.request.path_params["token"])
+    if number is None:
+        return None
+    with visit.site.database.read() as session:
+        return people.by_id(session, number)
 
 
 def _owner_of_link(visit: Visit) -> Person | None:

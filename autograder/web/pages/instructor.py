@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from starlette.responses import Response
@@ -9,14 +13,16 @@ from starlette.responses import Response
 from autograder.base.errors import AutograderError, ConfigError, UsageError
 from autograder.base.i18n import Text, text
 from autograder.course.course import Assignment
-from autograder.web import released
+from autograder.web import claims, released, signin
 from autograder.web.data import offerings, people
-from autograder.web.data.models import FeedbackPolicy, Kind
+from autograder.web.data.models import FeedbackPolicy, Kind, Role
 from autograder.web.pages import quiz_publishing
 from autograder.web.released import ReleasedNotebook
 from autograder.web.visit import Refused, Visit
 
 _DATES = ("opens_at", "due_at", "closes_at")
+USUAL_EXTENSION = timedelta(days=7)
+"""How much more time the form proposes for one student."""
 
 
 def course(visit: Visit, problem: Text | None = None, link: tuple[str, str] | None = None) -> Response:
@@ -32,10 +38,19 @@ def course(visit: Visit, problem: Text | None = None, link: tuple[str, str] | No
         members = people.everybody(session)
         quizzes = quiz_publishing.rows(visit, session)
         token = people.join_link(session)
+        extended = defaultdict(list)
+        for offering, person, until in offerings.extended(session):
+            extended[offering.id].append((person, until))
+    assignments = [(found, published.get(found.name)) for found in _released(visit)]
+    logins = {member.login for member in members}
     return visit.page(
         "class.html",
         200 if problem is None else 400,
-        assignments=[(found, published.get(found.name)) for found in _released(visit)],
+        assignments=assignments,
+        proposed_due=_proposed_due(visit, [found for found, offering in assignments if offering is None]),
+        extended=extended,
+        usual_extension=lambda offering: max(offering.due_at, visit.now) + USUAL_EXTENSION,
+        not_joined=[login for login in claims.folders(visit.site.course) if login not in logins],
         quizzes=quizzes,
         modes=quiz_publishing.MODES,
         policies=list(FeedbackPolicy),
@@ -63,6 +78,7 @@ def publish(visit: Visit) -> Response:
         raise Refused(400, text("this form cannot be read")) from None
     with visit.site.database.write() as session:
         offerings.publish(session, name, by=visit.member, **rules)
+    visit.site.grader.wake_publisher()
     return visit.go("/class")
 
 
@@ -127,6 +143,36 @@ def personal_link(visit: Visit) -> Response:
             raise Refused(404, text("there is no such person"))
         token = people.new_one_time_link(session, person)
     return course(visit, link=(person.login, visit.public(f"/link/{token}")))
+
+
+def add_person(visit: Visit) -> Response:
+    """Add a student, who comes in with a personal link; work that is kept under their login becomes theirs."""
+    login, name = visit.field("login").strip(), " ".join(visit.field("name").split())[:200]
+    try:
+        if login not in claims.folders(visit.site.course):
+            signin.refuse_bad_login(visit.site.course, login)
+        with visit.site.database.write() as session:
+            if people.by_login(session, login) is not None:
+                raise UsageError(text("the login {login} is in the course already", login=login))
+            person = people.add(session, login, name or login, None, Role.student)
+            token = people.new_one_time_link(session, person)
+            offerings.write_again(session)  # the gradebook may have an extension for them
+    except UsageError as error:
+        return course(visit, error.text)
+    visit.site.grader.wake_publisher()
+    return course(visit, link=(login, visit.public(f"/link/{token}")))
+
+
+def _proposed_due(visit: Visit, unpublished: Sequence[Assignment]) -> dict[str, datetime | None]:
+    """Return when assignments are due as the gradebook has it, or else the author, where nobody has published them."""
+    if not unpublished:
+        return {}
+    try:
+        known = visit.site.grader.publisher.known_dates()
+    except AutograderError as error:
+        print(f"autograder: {error}", file=sys.stderr, flush=True)
+        known = {}
+    return {one.name: known[one.name][0] if one.name in known else one.settings.due for one in unpublished}
 
 
 def _released(visit: Visit) -> list[Assignment]:

@@ -14,7 +14,7 @@ from autograder.gradebook.feedback_page import Feedback
 from autograder.gradebook.feedback_page import values as feedback_values
 from autograder.gradebook.nbgrader_course import is_nbgrader_course
 from autograder.web import limits, policies
-from autograder.web.data import submissions
+from autograder.web.data import jobs, submissions
 from autograder.web.data.models import Submission
 from autograder.web.pages import results
 from autograder.web.pages.places import VERDICTS, released_folder
@@ -30,6 +30,7 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
     with visit.site.database.read() as session:
         found, dates = results.named(visit, session)
         attempts = results.attempts(visit, session, found, dates)
+        tried_again_at = jobs.next_try(session, found.id)
     shown = next(one for one in attempts if one.submission.id == found.id)
     is_last = attempts[-1] is shown
     assignment = released_folder(visit, found.offering.assignment)
@@ -41,6 +42,7 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
         receipt=_receipt(visit, found),
         attempts=attempts,
         shown=shown,
+        tried_again_at=tried_again_at,
         for_people=ReleasedNotebook.of(assignment).for_people,
         feedback=_has_feedback(visit, shown, is_last=is_last),
         appealable=_appealable(visit, shown, is_last=is_last),
@@ -117,6 +119,7 @@ async def events(visit: Visit) -> Response:
     await in_thread(is_graded)  # refuses before the stream has begun
 
     async def stream() -> AsyncIterator[ServerSentEvent]:
+        yield ServerSentEvent(event="waiting", data="")  # so that proxies pass on that there is an answer
         while not await in_thread(is_graded):
             await visit.site.bell.wait(visit.request.path_params["number"], _LOOK_EVERY_S)
         yield ServerSentEvent(event="graded", data="")

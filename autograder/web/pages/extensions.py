@@ -1,0 +1,47 @@
+"""More time for one student."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from autograder.base.errors import UsageError
+from autograder.base.i18n import text
+from autograder.web.data import offerings, people
+from autograder.web.data.models import Offering, Person
+from autograder.web.pages import instructor
+from autograder.web.visit import Refused, Visit
+
+
+def extend(visit: Visit) -> Response:
+    """Give one student more time, or take it back; it counts at once, and the gradebook follows."""
+    try:
+        with visit.site.database.write() as session:
+            offering, person = _named(visit, session)
+            if visit.field("do") == "take-back":
+                offerings.take_back(session, offering, person, by=visit.member)
+            else:
+                _extend(visit, session, offering, person)
+    except UsageError as error:
+        return instructor.course(visit, error.text)
+    visit.site.grader.wake_publisher()
+    return visit.go("/class")
+
+
+def _named(visit: Visit, session: Session) -> tuple[Offering, Person]:
+    offering = offerings.by_name(session, visit.field("assignment"))
+    if offering is None:
+        raise Refused(404, text("there is no such assignment"))
+    person = people.by_login(session, visit.field("login"))
+    if person is None:
+        raise Refused(404, text("there is no such person"))
+    return offering, person
+
+
+def _extend(visit: Visit, session: Session, offering: Offering, person: Person) -> None:
+    until = visit.moment("until")
+    if offering.due_at is None:
+        raise UsageError(text("this assignment has no due date, so nobody needs more time: give it one first"))
+    if until is None or until <= offering.due_at:
+        raise UsageError(text("an extension ends after the due date: choose a later time"))
+    offerings.extend(session, offering, person, until, by=visit.member)
