@@ -40,6 +40,7 @@ class WarmEngine:
         self._open: dict[str, tuple[Job, Report]] = {}
         self._lock = threading.Lock()
         self._failure: AutograderError | None = None
+        self.has_judged = False
         self._thread = threading.Thread(target=self._run, name=f"engine of {assignment.name}", daemon=True)
         self._thread.start()
 
@@ -79,6 +80,7 @@ class WarmEngine:
     def _hand_out(self, report: GradeReport) -> None:
         with self._lock:
             job, future = self._open.pop(report.student)
+            self.has_judged = True
         future.set_result(report.model_copy(update={"student": job.student}))
 
     def _give_up(self, failure: AutograderError) -> None:
@@ -125,6 +127,11 @@ class WarmEngines:
             ended = self._warm(assignment, (assignment.name, assignment.sha256()))
         for other in ended:
             other.close()
+
+    def is_warm(self, name: str) -> bool:
+        """Return whether an engine for an assignment of this name has judged something already."""
+        with self._lock:
+            return any(known[0] == name and engine.has_judged for known, engine in self._engines.items())
 
     def _warm(self, assignment: Assignment, known_as: tuple[str, str]) -> list[WarmEngine]:
         """Have an engine that works, as the one used last; return those that are to be ended for it."""

@@ -36,6 +36,10 @@ class Checker:
         """Start the engine of an assignment that somebody is about to work on."""
         self._engines.warm(self._course.assignment(assignment))
 
+    def is_warm(self, assignment: str) -> bool:
+        """Return whether a check need not wait for the start of an engine."""
+        return self._engines.is_warm(assignment)
+
     def check(self, assignment: str, notebook: bytes, exercise: str | None) -> Future[GradeReport]:
         """Judge a notebook by the visible criteria.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
@@ -12,37 +14,72 @@ from autograder.base.errors import AutograderError
 from autograder.base.i18n import Text, text
 from autograder.results.grade_report import GradeReport
 from autograder.web import limits, policies
-from autograder.web.data import drafts, submissions
+from autograder.web.data import checks, drafts, submissions
+from autograder.web.data.drafts import Written
 from autograder.web.data.models import Submission
 from autograder.web.pages import places
 from autograder.web.pages.places import Place
+from autograder.web.progress import Progress
 from autograder.web.visit import Refused, Visit, attachment, in_thread
 
-_CELL = "cell:"
+_CELL, _BASE, _BEFORE = "cell:", "base:", "before:"
+"""Fields of the form: what is in a cell, on which version that is based, what was in it before it was reset."""
 _UPLOADS = (".ipynb", ".py")
 
 
 def assignment(visit: Visit) -> Response:
-    """Show an assignment with what its reader has written so far."""
+    """Show an assignment with what its reader has written so far; a script asks for that alone, in JSON."""
     with visit.site.database.read() as session:
         place = places.place(visit, session)
-        mine = drafts.of(session, place.offering, visit.member)
+        if _is_for_script(visit):
+            return JSONResponse(_as_it_is(visit, session, place, place.notebook.stubs))
     visit.site.checker.warm(place.name)
-    return _page(visit, place, mine)
+    return _page(visit, place)
 
 
 def _page(
-    visit: Visit, place: Place, mine: Mapping[str, str], report: GradeReport | None = None, problem: Text | None = None
+    visit: Visit,
+    place: Place,
+    report: GradeReport | None = None,
+    problem: Text | None = None,
+    *,
+    unsaved: Mapping[str, str] | None = None,
+    before: tuple[str, str] | None = None,
 ) -> Response:
+    """Show the page.
+
+    Args:
+        visit: who looks.
+        place: the assignment.
+        report: what a check has given.
+        problem: what did not work.
+        unsaved: texts that were not kept since others have been saved meanwhile, by cell.
+        before: a cell that was just reset, and what was in it.
+    """
     with visit.site.database.read() as session:
         handed_in = submissions.of(session, place.offering, visit.member)
+        mine = drafts.of(session, place.offering, visit.member)
+        changed_at = drafts.times(session, place.offering, visit.member)
+        last_checks = checks.of(session, place.offering, visit.member)
+    progress = Progress.of(place.notebook, last_checks, changed_at)
+    sources = place.notebook.stubs | mine
     return visit.page(
         "assignment.html",
+        409 if unsaved else 200,
         name=place.name,
         title=place.released.settings.title,
         blocks=place.notebook.blocks,
         worth=place.notebook.worth,
-        sources=place.notebook.stubs | dict(mine),
+        judged_here=place.notebook.judged_here,
+        labels=place.notebook.labels,
+        sources=sources | dict(unsaved or {}),
+        versions={cell: drafts.version(source) for cell, source in sources.items()},
+        elsewhere={cell: (sources[cell], changed_at.get(cell)) for cell in unsaved or ()},
+        before=before,
+        progress=progress,
+        exercises={exercise.name: exercise for exercise in progress.exercises},
+        is_warm=visit.site.checker.is_warm(place.name),
+        nonce=visit.style_nonce,
         dates=place.dates,
         stage=place.dates.stage(visit.now),
         why_not_write=policies.why_not_write(visit.viewer, place.dates, visit.now),
@@ -56,12 +93,18 @@ def _page(
 
 
 def save(visit: Visit) -> Response:
-    """Keep what was written; a script asks for the answer in JSON."""
+    """Keep what was written, put a cell back to its stub, or bring it back; a script asks for the answer in JSON."""
+    before = None
     with visit.site.database.write() as session:
         place = places.place(visit, session)
-        kept = drafts.save(session, place.offering, visit.member, _written(visit, place))
-    if visit.request.query_params.get("as") == "json":
-        return JSONResponse({"saved": kept.isoformat(timespec="seconds")})
+        unsaved = _keep(visit, session, place)
+        if (cell := visit.field("reset")) in place.notebook.stubs and cell not in unsaved:
+            before = (cell, (place.notebook.stubs | drafts.of(session, place.offering, visit.member))[cell])
+            drafts.reset(session, place.offering, visit.member, cell)
+        if _is_for_script(visit):
+            return JSONResponse(_as_it_is(visit, session, place, _written(visit, place), unsaved))
+    if unsaved or before:
+        return _page(visit, place, unsaved=unsaved, before=before)
     return visit.go(f"/assignments/{place.name}")
 
 
@@ -69,13 +112,14 @@ async def check(visit: Visit) -> Response:
     """Judge what was written by the visible criteria; all of it, or the exercise whose button was pressed."""
     visit.bound("check", visit.member.id, limits.CHECK)
 
-    def keep() -> tuple[Place, dict[str, str]]:
+    def keep() -> tuple[Place, dict[str, str], dict[str, str]]:
         with visit.site.database.write() as session:
             place = places.place(visit, session)
-            drafts.save(session, place.offering, visit.member, _written(visit, place))
-            return place, drafts.of(session, place.offering, visit.member)
+            unsaved = _keep(visit, session, place)
+            return place, drafts.of(session, place.offering, visit.member) | unsaved, unsaved
 
-    place, mine = await in_thread(keep)
+    place, mine, unsaved = await in_thread(keep)
+    begun_at = visit.now
     exercise = visit.field("exercise") or None
     if exercise is not None and exercise not in place.released.settings.exercises:
         raise Refused(404, text("there is no such exercise"))
@@ -84,11 +128,13 @@ async def check(visit: Visit) -> Response:
         report = await asyncio.wrap_future(await in_thread(visit.site.checker.check, place.name, notebook, exercise))
     except AutograderError as error:
         raise Refused(503, text("this cannot be checked at the moment; your work is saved")) from error
+    if not unsaved:
+        await in_thread(_remember, visit, place, report, begun_at)
     if visit.request.query_params.get("as") == "part":
         return await in_thread(
             lambda: visit.page("verdict.html", report=report, worth=place.notebook.worth, **places.VERDICTS)
         )
-    return await in_thread(_page, visit, place, mine, report)
+    return await in_thread(lambda: _page(visit, place, report, unsaved=unsaved))
 
 
 def hand_in(visit: Visit) -> Response:
@@ -97,9 +143,12 @@ def hand_in(visit: Visit) -> Response:
     with visit.site.database.write() as session:
         place = places.place(visit, session)
         _refuse_hand_in(visit, session, place)
-        drafts.save(session, place.offering, visit.member, _written(visit, place))
-        content = place.notebook.filled(drafts.of(session, place.offering, visit.member))
-        received = submissions.receive(session, place.offering, visit.member, f"{place.name}.ipynb", content)
+        unsaved = _keep(visit, session, place)
+        if not unsaved:
+            content = place.notebook.filled(drafts.of(session, place.offering, visit.member))
+            received = submissions.receive(session, place.offering, visit.member, f"{place.name}.ipynb", content)
+    if unsaved:
+        return _page(visit, place, problem=text("not handed in: choose first which text counts"), unsaved=unsaved)
     return _acknowledged(visit, received)
 
 
@@ -155,6 +204,59 @@ def _written(visit: Visit, place: Place) -> dict[str, str]:
         for cell, source in given.items()
         if cell in stubs and isinstance(source, str)
     }
+
+
+def _keep(visit: Visit, session: Session, place: Place) -> dict[str, str]:
+    """Keep what a form brings, and return what was not kept: cells where another text has been saved meanwhile."""
+    sources = _written(visit, place)
+    sources.pop(visit.field("take"), None)
+    if (cell := visit.field("restore")) in sources:
+        sources[cell] = visit.field(_BEFORE + cell).replace("\r\n", "\n")
+    written = {cell: Written(source, visit.field(_BASE + cell) or None) for cell, source in sources.items()}
+    conflicts = drafts.keep(session, place.offering, visit.member, written, place.notebook.stubs)
+    return {cell: sources[cell] for cell in sources if cell in conflicts}
+
+
+def _as_it_is(
+    visit: Visit,
+    session: Session,
+    place: Place,
+    asked: Mapping[str, str],
+    unsaved: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return what is kept, for a script.
+
+    Args:
+        visit: who asks.
+        session: any.
+        place: the assignment.
+        asked: about which cells; with texts where the script has just sent them.
+        unsaved: of these, what was not kept; None to give the texts of all cells.
+    """
+    mine = (session, place.offering, visit.member)
+    sources, changed_at = place.notebook.stubs | drafts.of(*mine), drafts.times(*mine)
+    progress = Progress.of(place.notebook, checks.of(*mine), changed_at)
+    cells: dict[str, dict[str, Any]] = {}
+    for cell in asked:
+        cells[cell] = {"version": drafts.version(sources[cell])}
+        if unsaved is None or cell in unsaved:
+            at = changed_at.get(cell)
+            cells[cell] |= {"source": sources[cell], "at": at.isoformat(timespec="seconds") if at else None}
+    return {
+        "cells": cells,
+        "exercises": {one.name: [one.state, one.words.get(visit.language)] for one in progress.exercises},
+        "progress": [progress.right, progress.words.get(visit.language)],
+    }
+
+
+def _remember(visit: Visit, place: Place, report: GradeReport, begun_at: datetime) -> None:
+    """Keep what a check has given."""
+    with visit.site.database.write() as session:
+        checks.remember(session, place.offering, visit.member, report, begun_at)
+
+
+def _is_for_script(visit: Visit) -> bool:
+    return visit.request.query_params.get("as") == "json"
 
 
 def _refuse_hand_in(visit: Visit, session: Session, place: Place) -> None:
