@@ -8,6 +8,7 @@ from enum import StrEnum
 from sqlalchemy import (
     BigInteger,
     DateTime,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -172,8 +173,8 @@ class LastCheck(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
     offering_id: Mapped[int] = mapped_column(ForeignKey("offering.id"), primary_key=True)
     exercise: Mapped[str] = mapped_column(String(200), primary_key=True)
-    earned: Mapped[float]
-    max_score: Mapped[float]
+    earned: Mapped[float] = mapped_column(Float)
+    max_score: Mapped[float] = mapped_column(Float)
     checked_at: Mapped[datetime]
 
 

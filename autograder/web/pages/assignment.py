@@ -18,6 +18,7 @@ from autograder.web.data import checks, drafts, submissions
 from autograder.web.data.drafts import Written
 from autograder.web.data.models import Submission
 from autograder.web.pages import places
+from autograder.web.pages.editor_words import SEARCH_WORDS
 from autograder.web.pages.places import Place
 from autograder.web.progress import Progress
 from autograder.web.visit import Refused, Visit, attachment, in_thread
@@ -80,6 +81,7 @@ def _page(
         exercises={exercise.name: exercise for exercise in progress.exercises},
         is_warm=visit.site.checker.is_warm(place.name),
         nonce=visit.style_nonce,
+        search_words={english: words.get(visit.language) for english, words in SEARCH_WORDS.items()},
         dates=place.dates,
         stage=place.dates.stage(visit.now),
         why_not_write=policies.why_not_write(visit.viewer, place.dates, visit.now),
@@ -102,7 +104,8 @@ def save(visit: Visit) -> Response:
             before = (cell, (place.notebook.stubs | drafts.of(session, place.offering, visit.member))[cell])
             drafts.reset(session, place.offering, visit.member, cell)
         if _is_for_script(visit):
-            return JSONResponse(_as_it_is(visit, session, place, _written(visit, place), unsaved))
+            saved = None if unsaved else visit.now.isoformat(timespec="seconds")
+            return JSONResponse({"saved": saved} | _as_it_is(visit, session, place, _written(visit, place), unsaved))
     if unsaved or before:
         return _page(visit, place, unsaved=unsaved, before=before)
     return visit.go(f"/assignments/{place.name}")

@@ -78,6 +78,15 @@ def released_folder(visit: Visit, name: str) -> Assignment:
     return released.load(visit.site.course.release / name)
 
 
+def notebook_of(visit: Visit, name: str) -> ReleasedNotebook:
+    """Return the released notebook of an assignment.
+
+    Raises:
+        ConfigError: it is not there, or broken.
+    """
+    return ReleasedNotebook.of(released_folder(visit, name))
+
+
 def score_of(exercises: Sequence[ExerciseResult]) -> tuple[float | None, float]:
     """Return what was earned, if all could be judged, and what there was to earn."""
     scores = [exercise.score for exercise in exercises]

@@ -99,6 +99,7 @@ async function refresh() {
     await refuse(answer);
     learn(await answer.json());
     if (changed().length) saveSoon();
+    else if (!elsewhere.size && state.classList.contains("failed")) show(say.saved);
   } catch (error) {
     failed(error);
     if (changed().length) saveSoon(pause);
@@ -120,17 +121,18 @@ function learn(found, values = new Map()) {
 }
 
 function compare(cell, there) {
-  const isOurs = there.source === cell.value || (sent.get(cell.name) || []).includes(there.source);
-  if (elsewhere.has(cell.name) && there.source !== cell.value) {
-    if (there.version !== elsewhere.get(cell.name).version) offer(cell, there);
-  } else if (isOurs) {
+  const waiting = elsewhere.get(cell.name);
+  if (waiting && (waiting.shelf || waiting.version === there.version)) return;
+  if (there.source === cell.value) {
     settle(cell, there);
+  } else if (waiting) {
+    offer(cell, there);
   } else if (isKept(cell)) {
     settle(cell, there);
     put(cell, there.source);
     note(cell, say.brought);
-  } else if (there.version === base(cell).value) {
-    kept.set(cell.name, there.source);
+  } else if (there.version === base(cell).value || (sent.get(cell.name) || []).includes(there.source)) {
+    settle(cell, there); // what stands here goes on from there, and is saved next
   } else {
     offer(cell, there);
   }
@@ -153,6 +155,7 @@ function offer(cell, there) {
   box.querySelector("pre").textContent = there.source;
   for (const button of box.querySelectorAll("button")) button.value = nameOf(cell);
   frame(cell).append(box); // below: nothing moves while one types
+  show(say.choose, true);
 }
 
 function choose(cell, mine) {
