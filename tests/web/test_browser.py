@@ -66,11 +66,28 @@ def enter(browser, **values):
     browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
 
 
+def editor(browser, cell):
+    return browser.wait(f"//*[@id='cell-{cell}']//*[contains(@class, 'cm-content')]")
+
+
 def write(browser, cell, source):
-    area = browser.wait(f"//textarea[@name='cell:{cell}']")
+    """Type with real keys; the editor indents what follows a colon."""
+    area = editor(browser, cell)
+    area.click()
     area.send_keys(Keys.CONTROL, "a")
-    area.send_keys(source)
+    first, *others = source.splitlines()
+    area.send_keys(first)
+    for before, line in zip([first, *others], others, strict=False):
+        indent = before[: len(before) - len(before.lstrip())] + "    " * before.endswith(":")
+        area.send_keys(Keys.ENTER, line.removeprefix(indent))
     return area
+
+
+def written(browser, cell):
+    """What stands in a cell, as its form would send it."""
+    browser.wait(f"//*[@id='cell-{cell}']")
+    script = "return document.querySelector(`textarea[name='cell:${arguments[0]}']`).value"
+    return browser.driver.execute_script(script, cell)
 
 
 def verdicts(browser):

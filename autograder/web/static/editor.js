@@ -12,6 +12,14 @@ function tabKey(view) {
   return true;
 }
 
+// Typed over what is selected. Left to itself, Chromium keeps the colour of what it removes by an inline style, which the
+// page forbids and the console complains about.
+function typeOver(event, view) {
+  if (event.inputType !== "insertText" || !event.data || view.composing || view.state.selection.main.empty) return false;
+  view.dispatch(view.state.replaceSelection(event.data), { scrollIntoView: true, userEvent: "input.type" });
+  return true;
+}
+
 function edit(cell) {
   const { EditorState, EditorView, keymap, history, historyKeymap, search, searchKeymap, defaultKeymap } = CodeMirror;
   const keys = [
@@ -33,6 +41,7 @@ function edit(cell) {
       EditorState.readOnly.of(cell.readOnly),
       EditorState.tabSize.of(4),
       CodeMirror.indentUnit.of("    "),
+      EditorView.domEventHandlers({ beforeinput: typeOver }),
       keymap.of(keys),
       history(),
       search({ top: true }),
