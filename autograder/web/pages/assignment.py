@@ -23,8 +23,9 @@ from autograder.web.pages.places import Place
 from autograder.web.progress import Progress
 from autograder.web.visit import Refused, Visit, attachment, in_thread
 
-_CELL, _BASE, _BEFORE = "cell:", "base:", "before:"
-"""Fields of the form: what is in a cell, on which version that is based, what was in it before it was reset."""
+_CELL, _BASE, _THERE, _BEFORE = "cell:", "base:", "there:", "before:"
+"""Fields of the form: what is in a cell; on which version that is based; the version that was shown beside it, to choose
+from; what was in it before it was reset."""
 _UPLOADS = (".ipynb", ".py")
 
 
@@ -64,6 +65,7 @@ def _page(
         last_checks = checks.of(session, place.offering, visit.member)
     progress = Progress.of(place.notebook, last_checks, changed_at)
     sources = place.notebook.stubs | mine
+    versions = {cell: drafts.version(source) for cell, source in sources.items()}
     return visit.page(
         "assignment.html",
         409 if unsaved else 200,
@@ -74,8 +76,8 @@ def _page(
         judged_here=place.notebook.judged_here,
         labels=place.notebook.labels,
         sources=sources | dict(unsaved or {}),
-        versions={cell: drafts.version(source) for cell, source in sources.items()},
-        elsewhere={cell: (sources[cell], changed_at.get(cell)) for cell in unsaved or ()},
+        versions=versions | {cell: visit.field(_BASE + cell) for cell in unsaved or ()},
+        elsewhere={cell: (sources[cell], changed_at.get(cell), versions[cell]) for cell in unsaved or ()},
         before=before,
         progress=progress,
         exercises={exercise.name: exercise for exercise in progress.exercises},
@@ -215,7 +217,9 @@ def _keep(visit: Visit, session: Session, place: Place) -> dict[str, str]:
     sources.pop(visit.field("take"), None)
     if (cell := visit.field("restore")) in sources:
         sources[cell] = visit.field(_BEFORE + cell).replace("\r\n", "\n")
-    written = {cell: Written(source, visit.field(_BASE + cell) or None) for cell, source in sources.items()}
+    chosen = visit.field("keep")
+    bases = {cell: visit.field((_THERE if cell == chosen else _BASE) + cell) for cell in sources}
+    written = {cell: Written(source, bases[cell] or None) for cell, source in sources.items()}
     conflicts = drafts.keep(session, place.offering, visit.member, written, place.notebook.stubs)
     return {cell: sources[cell] for cell in sources if cell in conflicts}
 

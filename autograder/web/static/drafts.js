@@ -8,7 +8,7 @@ const say = work.dataset;
 const SAVE_AFTER_MS = 700;
 const LONGEST_PAUSE_MS = 10000;
 const MOST_SENT = 50;
-const shelf = `autograder ${say.person} ${location.pathname} `;
+const shelf = `autograder ${say.person} ${work.getAttribute("action")} `;
 const tab = Math.random().toString(36).slice(2);
 const editors = new Map(); // textarea -> what shows it, where that is more than a textarea
 const kept = new Map(); // name of a cell -> the text that the server has, as far as we know
@@ -153,6 +153,7 @@ function offer(cell, there) {
   const moment = there.at ? new Date(there.at).toLocaleString(document.documentElement.lang) : "";
   box.querySelector("time").textContent = moment;
   box.querySelector("pre").textContent = there.source;
+  box.querySelector("input").remove();
   for (const button of box.querySelectorAll("button")) button.value = nameOf(cell);
   frame(cell).append(box); // below: nothing moves while one types
   show(say.choose, true);
@@ -245,10 +246,16 @@ function restore() {
 
 // -- what one does -----------------------------------------------------------------------------------------------------
 
+// where this page answers a form, to load it again is not to send the form again
+if (location.pathname !== work.getAttribute("action")) history.replaceState(null, "", work.getAttribute("action"));
+
 for (const cell of cells()) kept.set(cell.name, cell.value);
 for (const box of work.querySelectorAll(".elsewhere")) {
   const cell = box.closest(".answer-cell").querySelector("textarea");
-  elsewhere.set(cell.name, { source: box.querySelector("pre").textContent, version: base(cell).value });
+  const there = { source: box.querySelector("pre").textContent, version: box.querySelector("input").value };
+  elsewhere.set(cell.name, there);
+  kept.set(cell.name, there.source);
+  stash(cell);
 }
 
 work.addEventListener("input", (event) => {

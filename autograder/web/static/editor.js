@@ -41,6 +41,7 @@ function edit(cell) {
       EditorState.readOnly.of(cell.readOnly),
       EditorState.tabSize.of(4),
       CodeMirror.indentUnit.of("    "),
+      EditorView.scrollMargins.of(() => ({ bottom: document.querySelector(".bottom").offsetHeight })),
       EditorView.domEventHandlers({ beforeinput: typeOver }),
       keymap.of(keys),
       history(),
