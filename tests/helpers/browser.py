@@ -27,7 +27,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 needs_browser = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Chromium and its chromedriver")
-PATIENCE_S = 25
+PATIENCE_S = 120
 """How long anything may take on a busy machine."""
 T = TypeVar("T")
 TOKEN = "token-of-this-test"

@@ -7,8 +7,8 @@ import browser as chromium
 import pytest
 import tiny_course as tiny
 import web_course
-from selenium.webdriver.common.keys import Keys
 from editor_page import write, written
+from selenium.webdriver.common.keys import Keys
 from web_course import PASSWORD, WRONG
 
 SHOTS = os.environ.get("AUTOGRADER_SCREENSHOTS")

@@ -85,7 +85,7 @@ def keep(
     """
     # one after the other: a database with several writers would let two tabs save on the same base
     session.scalar(select(Person.id).where(Person.id == person.id).with_for_update(key_share=True))
-    now = stubs | of(session, offering, person)
+    now = dict(stubs) | of(session, offering, person)
     changed = {cell: one for cell, one in written.items() if one.source != now[cell]}
     conflicts = {cell for cell, one in changed.items() if one.base not in (None, version(now[cell]))}
     save(session, offering, person, {cell: one.source for cell, one in changed.items() if cell not in conflicts})
