@@ -183,9 +183,9 @@ def _declared(test: ast.FunctionDef) -> tuple[str, float] | None:
         if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] == "criterion":
             given = {word.arg: word.value for word in call.keywords}
             exercise, points = call.args[0] if call.args else given.get("exercise"), given.get("points")
-            if isinstance(exercise, ast.Constant) and isinstance(points, ast.Constant):
-                if isinstance(exercise.value, str) and isinstance(points.value, int | float):
-                    return exercise.value, float(points.value)
+            match exercise, points:
+                case ast.Constant(value=str(name)), ast.Constant(value=int() | float() as worth):
+                    return name, float(worth)
     return None
 
 

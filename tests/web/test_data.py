@@ -142,16 +142,16 @@ def test_a_text_that_stays_the_same_is_not_saved_again(database, course):
 def test_the_last_check_of_an_exercise_replaces_the_one_before(database, course):
     ann, offering = course
     now = datetime.now(UTC)
-    for score, outcome in ((0.0, "failed"), (None, "error"), (2.0, "passed")):
+    for earned, outcome, expected in ((0, "failed", 0), (2, "passed", 2), (0, "error", 2)):
         criterion = CriterionResult(
-            id="double.a", title=same("a"), points=2, earned=score, outcome=outcome, visible=True, message=same(""),
+            id="double.a", title=same("a"), points=2, earned=earned, outcome=outcome, visible=True, message=same(""),
         )  # fmt: skip
         exercise = ExerciseResult.of("double", same("Double"), (criterion,))
         with database.write() as session:
             checks.remember(session, offering, ann, a_report().model_copy(update={"exercises": (exercise,)}), now)
         with database.read() as session:
             (found,) = checks.of(session, offering, ann)
-            assert (found.earned, found.max_score, found.checked_at) == (score or 0.0, 2.0, now)
+            assert (found.earned, found.max_score, found.checked_at) == (expected, 2.0, now)
     with database.read() as session:
         assert [check.exercise for check in checks.of_all(session, ann)[offering.id]] == ["double"]
 

@@ -1,7 +1,7 @@
 """What students have written and not handed in yet, cell by cell.
 
-Two tabs or devices may write into the same cell. Each says on which text its own is based, by that text's version; a text
-that is based on another than the one that is kept is not saved, and the person decides.
+Two tabs or devices may write into the same cell. Each says by a version on which text its own is based; if that is not
+the text that is kept, nothing is replaced, and the person decides.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ from autograder.web.progress import Progress
 from autograder.web.visit import Refused, Visit, attachment, in_thread
 
 _CELL, _BASE, _THERE, _BEFORE = "cell:", "base:", "there:", "before:"
-"""Fields of the form: what is in a cell; on which version that is based; the version that was shown beside it, to choose
-from; what was in it before it was reset."""
+"""Fields of the form, for each cell: its text; the version on which that is based; the version of the other text that
+was shown, to choose from; the text before a reset."""
 _UPLOADS = (".ipynb", ".py")
 
 
