@@ -78,5 +78,6 @@ function replaceIn(view, source) {
 
 if (typeof CodeMirror !== "undefined") {
   for (const cell of work.querySelectorAll("textarea.python")) edit(cell);
-  document.getElementById("keys").hidden = false;
+  const keys = document.getElementById("keys"); // missing where nothing may be changed
+  if (keys) keys.hidden = false;
 }
