@@ -150,7 +150,7 @@ function offer(cell, there) {
   if (old) old.remove();
   elsewhere.set(cell.name, there);
   const box = document.getElementById("elsewhere").content.firstElementChild.cloneNode(true);
-  const moment = there.at ? new Date(there.at).toLocaleString(document.documentElement.lang) : "";
+  const moment = there.at ? `(${new Date(there.at).toLocaleString(document.documentElement.lang)})` : "";
   box.querySelector("time").textContent = moment;
   box.querySelector("pre").textContent = there.source;
   box.querySelector("input").remove();
