@@ -1,10 +1,10 @@
 // What static/editor.js uses of CodeMirror; everything else is left out of the bundle.
-export { EditorState, Prec, Transaction } from "@codemirror/state";
+export { EditorState } from "@codemirror/state";
 export {
-  EditorView, drawSelection, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, keymap, lineNumbers,
+  EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, keymap, lineNumbers,
 } from "@codemirror/view";
 export {
-  defaultKeymap, history, historyKeymap, indentLess, indentMore, isolateHistory, redo, undo,
+  defaultKeymap, history, historyKeymap, indentLess, indentMore, isolateHistory,
 } from "@codemirror/commands";
 export { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 export { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
