@@ -13,7 +13,7 @@ import typer
 
 from autograder.base.errors import UsageError
 from autograder.base.files import write_asked
-from autograder.cli import rosters
+from autograder.cli import rosters, uploading
 from autograder.cli.options import (
     RESULTS,
     CourseOption,
@@ -386,6 +386,21 @@ def submit(
             "--course-id", metavar="NAME", help="The course's name in nbgrader's exchange, if that has several."
         ),
     ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to", metavar="URL", help="Hand in at the course's server, whose page shows what is still open."
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file",
+            metavar="FILE",
+            help="For --to: file with your personal token that only you can read; by default AUTOGRADER_TOKEN, or "
+            "the keyboard.",
+        ),
+    ] = None,
     lang: LangOption = None,
 ) -> None:
     """Hand in an assignment: show what is still open, ask, and leave a receipt with time and hash."""
@@ -398,6 +413,11 @@ def submit(
     from autograder.practice.history import HandedIn
 
     with errors_as_exit_codes(lang):
+        if to is not None:
+            if as_zip is not None:
+                raise UsageError(text("--to hands in at a server, --zip makes a file: use one of them"))
+            uploading.hand_in(path, to, token_file, lang)
+            return
         assignment, notebook = submitting.find(path)
         language = choose(lang, assignment.settings.language)
         with waiting(text("checking {file}", file=notebook.name), language):

@@ -19,6 +19,8 @@ from autograder.base.i18n import Text, same, text
 from autograder.results.grade_report import Problem
 
 MAX_BYTES = 256 << 20
+MAX_UPLOAD_BYTES = 32 << 20
+"""What a course's server takes at once, with all that surrounds the file."""
 _DAMAGE_TOLD = 100
 _MARKER = re.compile(r"^# (?:%%|In\[[ \d]*\]:|<codecell>)", re.MULTILINE)  # VS Code and Spyder, nbconvert, old IPython
 
@@ -84,13 +86,21 @@ def read(path: Path) -> Submission:
         SubmissionError: nothing can be read from it; its text gives the student the reason.
     """
     try:
-        return _read(path)
+        return parse(read_bytes(path), path)
     except MemoryError:  # the process that reads may have a limit
         raise SubmissionError(text("{file} takes more memory to read than there is", file=path.name)) from None
 
 
-def _read(path: Path) -> Submission:
-    content = read_bytes(path)
+def parse(content: bytes, path: Path) -> Submission:
+    """Return what the bytes of a notebook or a ``.py`` file say.
+
+    Args:
+        content: the bytes.
+        path: what the file is called; it need not be there.
+
+    Raises:
+        SubmissionError: nothing can be read from it; its text gives the student the reason.
+    """
     source, problems = _decode(content)
     if not source.strip():
         raise SubmissionError(text("{file} is empty", file=path.name))

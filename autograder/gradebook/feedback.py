@@ -97,6 +97,29 @@ def _write(
     return Written(student, target)
 
 
+def of_student(nbgrader: NbgraderCourse, assignment: Assignment, student: str) -> Feedback | None:
+    """Return what the page of one student's submission says; None if it is not in the gradebook, or not graded yet.
+
+    Args:
+        nbgrader: the course.
+        assignment: one with a rubric.
+        student: their id.
+
+    Raises:
+        GradebookError: the gradebook cannot be read.
+    """
+    from nbgrader.api import MissingEntry
+
+    with nbgrader.open() as gradebook:
+        try:
+            submission = gradebook.find_submission(assignment.name, student)
+            source = nbgrader.folder("autograded", student, assignment.name) / f"{assignment.name}.ipynb"
+            notebook = json.loads(source.read_text(encoding="utf-8"))
+            return _collect(assignment, submission, notebook, EmbeddedReport.model_validate(notebook["metadata"][MARK]))
+        except (MissingEntry, OSError, ValueError, LookupError, TypeError, ValidationError):
+            return None
+
+
 def bring_along(autograded: Path, feedback: Path) -> None:
     """Put beside a page the files without which `nbgrader release_feedback` fails.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from autograder.base.i18n import Language, Text, text
 from autograder.report.condensed import condense
@@ -89,16 +90,19 @@ class Feedback:
 
 def render(feedback: Feedback, language: Language) -> str:
     """Return the page in one language."""
-    return render_template(
-        "gradebook/templates/feedback.html",
-        feedback=feedback,
-        language=language,
-        outcomes=OUTCOMES,
-        marks=MARKS,
-        paragraphs=paragraphs,
-        condense=condense,
-        remarks=_remarks,
-    )
+    return render_template("gradebook/templates/feedback.html", language=language, **values(feedback))
+
+
+def values(feedback: Feedback) -> dict[str, Any]:
+    """Return what ``feedback_content.html`` shows, for the pages that include it."""
+    return {
+        "feedback": feedback,
+        "outcomes": OUTCOMES,
+        "marks": MARKS,
+        "paragraphs": paragraphs,
+        "condense": condense,
+        "remarks": _remarks,
+    }
 
 
 def _remarks(given: Given) -> Iterator[Text]:

@@ -20,6 +20,7 @@ from autograder.base.files import write_asked
 from autograder.base.i18n import Text, same, text
 from autograder.course.course import Assignment, find_notebook
 from autograder.course.kit import assignment_of
+from autograder.lms.uploading import Acknowledged
 from autograder.results.grade_report import CriterionResult, GradeReport
 
 _OLDEST = (1980, 1, 1, 0, 0, 0)
@@ -87,6 +88,21 @@ def receipt(handed_in: HandIn, *, time: datetime, way: str) -> dict[str, Any]:
         "way": way,
         "due": due.isoformat(timespec="seconds") if due is not None else None,
         "open": [criterion.id for criterion in handed_in.open],
+    }
+
+
+def server_receipt(assignment: str, file: str, received: Acknowledged, address: str) -> dict[str, Any]:
+    """Return what a student keeps of a hand-in at a server: what it has acknowledged."""
+    return {
+        "schema": 1,
+        "assignment": assignment,
+        "file": file,
+        "sha256": received.sha256,
+        "time": received.time.isoformat(timespec="seconds"),
+        "way": address,
+        "late": received.is_late,
+        "submission": received.number,
+        "page": received.page,
     }
 
 

@@ -22,9 +22,9 @@ from starlette.staticfiles import StaticFiles
 import autograder.report
 from autograder.base.errors import AutograderError
 from autograder.base.i18n import Text, text
+from autograder.course.submission import MAX_UPLOAD_BYTES
 from autograder.web import policies
-from autograder.web.limits import MAX_UPLOAD_BYTES
-from autograder.web.pages import account, assignment, home, instructor, submission
+from autograder.web.pages import account, appeals, assignment, history, home, instructor, submission
 from autograder.web.policies import Access
 from autograder.web.protection import Protection
 from autograder.web.site import Site
@@ -50,9 +50,16 @@ ROUTES: tuple[tuple[str, str, Access, Page], ...] = (
     ("POST", "/assignments/{name}/hand-in", Access.MEMBERS, assignment.hand_in),
     ("POST", "/assignments/{name}/upload", Access.MEMBERS, assignment.upload),
     ("GET", "/assignments/{name}/notebook", Access.MEMBERS, assignment.download),
+    ("GET", "/assignments/{name}/history", Access.MEMBERS, history.history),
+    ("POST", "/assignments/{name}/restore", Access.MEMBERS, history.restore),
     ("GET", "/submissions/{number:int}", Access.MEMBERS, submission.submission),
     ("GET", "/submissions/{number:int}/file", Access.MEMBERS, submission.submitted_file),
     ("GET", "/submissions/{number:int}/events", Access.MEMBERS, submission.events),
+    ("GET", "/submissions/{number:int}/receipt", Access.MEMBERS, submission.receipt),
+    ("GET", "/submissions/{number:int}/feedback", Access.MEMBERS, submission.feedback),
+    ("POST", "/submissions/{number:int}/appeals", Access.MEMBERS, appeals.appeal),
+    ("GET", "/appeals", Access.STAFF, appeals.queue),
+    ("POST", "/appeals/{number:int}", Access.STAFF, appeals.answer),
     ("GET", "/class", Access.INSTRUCTORS, instructor.course),
     ("POST", "/class/offerings", Access.INSTRUCTORS, instructor.publish),
     ("POST", "/class/join-link", Access.INSTRUCTORS, instructor.open_or_close_link),

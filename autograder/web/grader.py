@@ -27,6 +27,7 @@ from autograder.base.i18n import Text
 from autograder.base.run_folder import RunFolder
 from autograder.course.course import Course
 from autograder.course.jobs import Job
+from autograder.gradebook.feedback_page import Feedback
 from autograder.grading.warm import WarmEngines
 from autograder.results.grade_report import GradeReport
 from autograder.web.data import jobs, submissions
@@ -80,6 +81,14 @@ class Grader:
     def wake(self) -> None:
         """Say that there is a new job."""
         self._work.set()
+
+    def feedback(self, student: str, assignment: str) -> Feedback | None:
+        """Return the feedback on what the gradebook has of a student; None if it has nothing.
+
+        Raises:
+            AutograderError: it cannot be read.
+        """
+        return self._publisher.feedback(student, assignment)
 
     def close(self) -> None:
         """Stop; jobs that are not done go back into the queue."""

@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 
 MAX_FORM_BYTES = 4 << 20
-MAX_UPLOAD_BYTES = 32 << 20
 _MOST_KNOWN = 100_000
 
 
@@ -24,6 +23,7 @@ JOIN = Rate(200, 1)
 """By address: a class sits behind one."""
 CHECK = Rate(10, 2)
 HAND_IN = Rate(5, 10)
+APPEAL = Rate(10, 60)
 
 
 class Limiter:

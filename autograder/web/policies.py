@@ -11,8 +11,11 @@ from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 
 from autograder.base.i18n import Text, text
-from autograder.results.grade_report import ExerciseResult, GradeReport
-from autograder.web.data.models import FeedbackPolicy, Offering, Role, Submission
+from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
+from autograder.web.data.models import Appeal, FeedbackPolicy, Offering, Role, Submission
+
+APPEALS_LAST = timedelta(days=14)
+"""From when the last of the verdicts could be seen."""
 
 
 class Access(Enum):
@@ -20,6 +23,7 @@ class Access(Enum):
 
     EVERYBODY = auto()
     MEMBERS = auto()
+    STAFF = auto()
     INSTRUCTORS = auto()
 
 
@@ -85,7 +89,7 @@ def may_enter(access: Access, viewer: Viewer) -> bool:
         return True
     if access is Access.MEMBERS:
         return viewer.role is not None
-    return viewer.role is Role.instructor
+    return viewer.is_staff if access is Access.STAFF else viewer.role is Role.instructor
 
 
 def may_see_offering(viewer: Viewer, dates: Dates, now: datetime) -> bool:
@@ -145,3 +149,55 @@ def shown(report: GradeReport, *, hidden: bool) -> tuple[ExerciseResult, ...]:
     return tuple(
         ExerciseResult.of(e.name, e.title, tuple(c for c in e.criteria if c.visible)) for e in report.exercises
     )
+
+
+def may_see_feedback(viewer: Viewer, submission: Submission, dates: Dates, now: datetime) -> bool:
+    """Return whether somebody may see what people have given and said: from when hidden criteria are shown."""
+    return may_see_submission(viewer, submission) and shows_hidden(viewer, submission.offering, dates, now)
+
+
+def why_not_appeal(
+    viewer: Viewer, submission: Submission, dates: Dates, now: datetime, *, is_last: bool
+) -> Text | None:
+    """Return why somebody may not appeal against a verdict on a submission; None if they may.
+
+    Args:
+        viewer: who wants to.
+        submission: with its report.
+        dates: of its offering for the student.
+        now: the time.
+        is_last: whether it is the student's last one, which counts.
+    """
+    if viewer.person_id != submission.person_id or submission.report is None:
+        return text("you can appeal against verdicts on your own work, once it is graded")
+    if not is_last:
+        return text("you have handed in again since; only verdicts on the last attempt can be changed")
+    if now > appeals_end(submission, dates):
+        return text("appeals were possible until {day}", day=f"{appeals_end(submission, dates):%Y-%m-%d}")
+    return None
+
+
+def appeals_end(submission: Submission, dates: Dates) -> datetime:
+    """Return until when a student may appeal: long enough after the report, and after hidden criteria are shown."""
+    assert submission.report is not None
+    shown_at = submission.report.made_at
+    if submission.offering.feedback == FeedbackPolicy.after_closing and dates.closes_at is not None:
+        shown_at = max(shown_at, dates.closes_at)
+    return shown_at + APPEALS_LAST
+
+
+def appealable(exercises: Sequence[ExerciseResult], appeals: Sequence[Appeal]) -> list[CriterionResult]:
+    """Return the criteria that a student may appeal against: shown, not met, and without an open appeal.
+
+    Args:
+        exercises: what the student may see of the report.
+        appeals: those against its verdicts so far.
+    """
+    waiting = {appeal.criterion for appeal in appeals if appeal.answered_at is None}
+    criteria = [criterion for exercise in exercises for criterion in exercise.criteria]
+    return [c for c in criteria if c.outcome != "passed" and c.points and c.id not in waiting]
+
+
+def may_answer(viewer: Viewer, submission: Submission) -> bool:
+    """Return whether somebody may answer appeals against verdicts on a submission: staff, on others' work."""
+    return viewer.is_staff and viewer.person_id != submission.person_id

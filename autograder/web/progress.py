@@ -84,7 +84,7 @@ class Progress:
         last = {check.exercise: check for check in checks}
 
         def exercise(block: Check) -> Exercise:
-            cells = notebook.cells[block.exercise]
+            cells = tuple(notebook.cells_of[block.exercise])
             times = [changed_at[cell] for cell in cells if cell in changed_at]
             nothing_here = notebook.judged_here is not None and not notebook.judged_here.get(block.exercise)
             return Exercise(

@@ -1,5 +1,7 @@
 """A process that writes what was graded to where the commands look: ``submitted/``, ``results.jsonl``, the gradebook.
 
+It also reads there what people have given and said.
+
 It is apart from the server because nbgrader takes seconds to load. It reads requests from its standard input, a line of
 JSON each, and ends with it. Writing the same again changes nothing, so a request may be repeated after a kill.
 """
@@ -16,14 +18,18 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+from pydantic import TypeAdapter
 
 from autograder.base.errors import AutograderError, SandboxError
 from autograder.base.files import FolderInPlace, write_whole
 from autograder.base.i18n import Text, text
 from autograder.course.course import Course
+from autograder.gradebook.feedback_page import Feedback
 from autograder.results.grade_report import GradeReport
 
+_FEEDBACK = TypeAdapter(Feedback)
 RESULTS = "results.jsonl"
 _TIMESTAMP = "%Y-%m-%d %H:%M:%S.%f UTC"
 
@@ -69,14 +75,32 @@ class Publisher:
         Raises:
             AutograderError: they could not be written; nothing is lost, and they can be written later.
         """
+        said = self._answer([asdict(one) for one in graded])
+        return [Text(**note) for note in said["notes"]]
+
+    def feedback(self, student: str, assignment: str) -> Feedback | None:
+        """Return the feedback on what the gradebook has of a student; None if it has nothing.
+
+        Raises:
+            AutograderError: it cannot be read.
+        """
+        said = self._answer({"student": student, "assignment": assignment})["feedback"]
+        return None if said is None else _FEEDBACK.validate_python(said)
+
+    def _answer(self, request: object) -> Any:
+        """Send a request and return what the process says.
+
+        Raises:
+            AutograderError: it could not do what was asked.
+        """
         with self._writing:
-            answer = self._ask(json.dumps([asdict(one) for one in graded]).encode())
+            answer = self._ask(json.dumps(request).encode())
         if not answer:
             raise SandboxError(text("the process that writes the gradebook ended"))
         said = json.loads(answer)
         if "failed" in said:
             raise AutograderError(Text(**said["failed"]))
-        return [Text(**note) for note in said["notes"]]
+        return said
 
     def close(self) -> None:
         """End the process, whatever it is writing: what was not acknowledged is written again."""
@@ -145,15 +169,28 @@ def _hand_in(course: Course, report: GradeReport, graded: Graded) -> None:
     folder.finish()
 
 
+def _read_feedback(course: Course, student: str, assignment: str) -> Any:
+    """Return the feedback on what the gradebook has of a student, as JSON has it; None if it has nothing."""
+    from autograder.gradebook import feedback
+    from autograder.gradebook.nbgrader_course import NbgraderCourse
+
+    nbgrader = NbgraderCourse(course.root)
+    found = feedback.of_student(nbgrader, course.assignment(assignment), student) if nbgrader.has_gradebook else None
+    return None if found is None else _FEEDBACK.dump_python(found, mode="json")
+
+
 def serve(root: Path, requests: IO[bytes], answers: IO[bytes]) -> None:
     """Answer requests until there are no more."""
     course = Course.find(root)
     _ = course.languages  # are spoken from now on
     for line in requests:
         try:
-            answer: dict[str, object] = {
-                "notes": [note.model_dump() for note in write(course, [Graded(**one) for one in json.loads(line)])]
-            }
+            request = json.loads(line)
+            if isinstance(request, dict):
+                answer: dict[str, object] = {"feedback": _read_feedback(course, **request)}
+            else:
+                notes = write(course, [Graded(**one) for one in request])
+                answer = {"notes": [note.model_dump() for note in notes]}
         except AutograderError as error:
             answer = {"failed": error.text.model_dump()}
         answers.write(json.dumps(answer).encode() + b"\n")

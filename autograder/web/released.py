@@ -110,15 +110,15 @@ class ReleasedNotebook:
         return {block.exercise: block.points for block in self.blocks if isinstance(block, Check)}
 
     @property
-    def cells(self) -> dict[str, tuple[str, ...]]:
-        """The cells in which each exercise is answered: those between its check and the one before."""
-        found: dict[str, tuple[str, ...]] = {}
+    def cells_of(self) -> dict[str, list[str]]:
+        """The cells that students write, by the exercise that is checked after them."""
+        found: dict[str, list[str]] = {}
         before: list[str] = []
         for block in self.blocks:
             if isinstance(block, Answer):
                 before.append(block.cell)
             elif isinstance(block, Check):
-                found[block.exercise] = (*found.get(block.exercise, ()), *before)
+                found[block.exercise] = [*found.get(block.exercise, ()), *before]
                 before = []
         return found
 
@@ -126,8 +126,17 @@ class ReleasedNotebook:
     def labels(self) -> dict[str, Text]:
         """What each cell answers, for those who do not see where it stands."""
         titles = {block.exercise: block.title for block in self.blocks if isinstance(block, Check)}
-        answers = {cell: titles[exercise] for exercise, cells in self.cells.items() for cell in cells}
+        answers = {cell: titles[exercise] for exercise, cells in self.cells_of.items() for cell in cells}
         return {cell: answers.get(cell, same(cell)) for cell in self.stubs}
+
+    @property
+    def for_people(self) -> float:
+        """What is worth points and is judged by people."""
+        marks = [_mark(cell) for cell in self.content["cells"]]
+        all_points = sum(
+            mark.get("points", 0) for mark in marks if mark.get("grade") is True or mark.get("task") is True
+        )
+        return float(all_points - sum(self.worth.values()))
 
     def filled(self, sources: Mapping[str, str]) -> bytes:
         """Return the notebook with a student's cells; cells that are not theirs stay as they were released."""

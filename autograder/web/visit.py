@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from autograder.base.errors import UsageError
@@ -69,7 +69,7 @@ class Visit:
         """Find out who asks and read the form.
 
         Raises:
-            Refused: the form is not one that we gave to this browser.
+            Refused: the form is not one that we gave to this browser, or it has not arrived as a whole.
         """
         site: Site = request.app.state.site
         browser = request.cookies.get(BROWSER, "")
@@ -85,7 +85,10 @@ class Visit:
         person = await run_in_threadpool(find)
         form = FormData()
         if request.method == "POST":
-            form = await request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=1 << 20)
+            try:
+                form = await request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=1 << 20)
+            except ClientDisconnect:
+                raise Refused(400, text("the request broke off, or brought more than is allowed")) from None
             if not is_program and not site.is_form_token(_words(form.get("form_token")), browser):
                 await form.close()
                 raise Refused(403, text("this form has expired: go back, load the page again and repeat the step"))
@@ -181,6 +184,7 @@ class Visit:
                 self.site.form_token(self.browser)
             ),
             "time": self.time,
+            "plain_time": self.plain_time,
             "here": self.request.url.path.removeprefix(self.at("")),
         }
         answer = HTMLResponse(render(f"web/templates/{template}", **shared | values), status)
@@ -210,10 +214,13 @@ class Visit:
 
     def time(self, moment: datetime) -> Markup:
         """Return a time in the reader's zone; a script says it in the zone of a browser that we do not know yet."""
-        there = moment.astimezone(self.zone)
         return Markup('<time datetime="{}">{}</time>').format(
-            moment.astimezone(UTC).isoformat(timespec="seconds"), f"{there:%Y-%m-%d %H:%M %Z}"
+            moment.astimezone(UTC).isoformat(timespec="seconds"), self.plain_time(moment)
         )
+
+    def plain_time(self, moment: datetime) -> str:
+        """Return a time in the reader's zone, for places that hold no markup."""
+        return f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M %Z}"
 
     def moment(self, name: str) -> datetime | None:
         """Return the time in a field, in the reader's zone; None where it is empty.

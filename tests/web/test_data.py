@@ -8,13 +8,14 @@ import postgres_server
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import column, create_engine, select, text
+from sqlalchemy import table as sa_table
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from autograder.base.errors import UsageError
 from autograder.base.i18n import same
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
-from autograder.web.data import checks, drafts, jobs, offerings, people, submissions
+from autograder.web.data import appeals, checks, drafts, jobs, offerings, people, submissions
 from autograder.web.data.database import Database, migrate
 from autograder.web.data.drafts import Written, version
 from autograder.web.data.models import Base, Content, Event, FeedbackPolicy, Job, Role
@@ -75,6 +76,84 @@ def test_the_migrations_make_the_tables_that_the_models_describe(database, addre
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     engine.dispose()
+
+
+def test_rows_of_the_first_tables_are_kept(address):
+    engine = create_engine(address)
+    with engine.begin() as connection:
+        migrate(connection, to="1")
+        connection.execute(
+            text("insert into person (id, login, name, joined_at) values (1, 'ann', 'Ann', '2026-01-01')")
+        )
+        connection.execute(
+            text("insert into offering (id, assignment, feedback, cool_down_s) values (1, 'tiny', 'at_once', 0)")
+        )
+        connection.execute(text("insert into draft values (1, 1, 'double', 'mine', '2026-01-01')"))
+        content = sa_table("content", column("sha256"), column("content"))
+        connection.execute(content.insert().values(sha256="a" * 64, content=b"{}"))
+        connection.execute(
+            text(
+                "insert into submission (id, person_id, offering_id, received_at, file, sha256) "
+                f"values (1, 1, 1, '2026-01-02', 'tiny.ipynb', '{'a' * 64}')"
+            )
+        )
+    engine.dispose()
+    opened = Database(address)
+    with opened.read() as session:
+        kept = submissions.by_id(session, 1)
+        assert (kept.person.login, kept.file, kept.request_key) == ("ann", "tiny.ipynb", None)
+        assert appeals.of(session, [1]) == {}
+        assert drafts.of(session, kept.offering, kept.person) == {"double": "mine"}
+        assert checks.of(session, kept.offering, kept.person) == []
+    opened.close()
+
+
+def test_of_two_appeals_at_once_one_is_kept(database, course):
+    number = hand_in(database, course)
+    failures, go = [], threading.Barrier(2)
+
+    def submit():
+        go.wait()
+        try:
+            with database.write() as session:
+                appeals.submit(session, submissions.by_id(session, number), "double.shape", "why", 0.0)
+        except IntegrityError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=submit) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(failures) == 1
+    with database.write() as session:
+        ((kept,), count) = appeals.open_ones(session, 10)
+        assert count == 1
+        answers = [appeals.answer(session, kept.id, course[0], "yes", accepted=True, points=n) for n in (1.0, 2.0)]
+        assert answers == [True, False]
+        appeals.submit(session, kept.submission, "double.shape", "again", 1.0)  # once it is answered
+        assert appeals.new_points(appeals.of(session, [number])[number]) == {"double.shape": 1.0}
+
+
+def test_hand_ins_of_one_person_take_turns(database, course):
+    ann, offering = course
+    go, numbers = threading.Barrier(4), []
+
+    def send():
+        go.wait()
+        with database.write() as session:
+            submissions.take_turns(session, ann)
+            before = submissions.repeated(session, offering, ann, "k", b"{}")
+            received = before or submissions.receive(session, offering, ann, "tiny.ipynb", b"{}", "k")
+            numbers.append(received.id)
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(numbers) == 4
+    assert len(set(numbers)) == 1
 
 
 def test_opening_again_changes_nothing(database, address, course):
@@ -154,26 +233,6 @@ def test_the_last_check_of_an_exercise_replaces_the_one_before(database, course)
             assert (found.earned, found.max_score, found.checked_at) == (expected, 2.0, now)
     with database.read() as session:
         assert [check.exercise for check in checks.of_all(session, ann)[offering.id]] == ["double"]
-
-
-def test_rows_of_the_first_schema_are_there_after_opening(address):
-    engine = create_engine(address)
-    with engine.begin() as connection:
-        migrate(connection, "1")
-        connection.execute(
-            text("insert into person (id, login, name, joined_at) values (7, 'ann', 'Ann', '2026-01-01')")
-        )
-        connection.execute(
-            text("insert into offering (id, assignment, feedback, cool_down_s) values (3, 'tiny', 'at_once', 0)")
-        )
-        connection.execute(text("insert into draft values (7, 3, 'double', 'mine', '2026-01-01')"))
-    engine.dispose()
-    opened = Database(address)
-    with opened.read() as session:
-        ann, offering = people.by_login(session, "ann"), offerings.by_name(session, "tiny")
-        assert drafts.of(session, offering, ann) == {"double": "mine"}
-        assert checks.of(session, offering, ann) == []
-    opened.close()
 
 
 def test_drafts_saved_at_once_do_not_fail(database, course):

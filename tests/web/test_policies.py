@@ -12,7 +12,7 @@ from autograder.results.grade_report import CriterionResult, ExerciseResult, Gra
 from autograder.web import policies
 from autograder.web.app import ROUTES
 from autograder.web.data import submissions
-from autograder.web.data.models import FeedbackPolicy, Offering, Role, Submission
+from autograder.web.data.models import Appeal, FeedbackPolicy, Offering, Report, Role, Submission
 from autograder.web.policies import NOBODY, Dates, Stage, Viewer
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -38,9 +38,16 @@ EXPECTED = {
     ("POST", "/assignments/{name}/hand-in"): (401, 303, 303, 303, 303),
     ("POST", "/assignments/{name}/upload"): (401, 400, 400, 400, 400),
     ("GET", "/assignments/{name}/notebook"): (SIGN_IN, 200, 200, 200, 200),
+    ("GET", "/assignments/{name}/history"): (SIGN_IN, 200, 200, 200, 200),
+    ("POST", "/assignments/{name}/restore"): (401, 404, 404, 404, 404),
     ("GET", "/submissions/{number:int}"): (SIGN_IN, 200, 404, 200, 200),
     ("GET", "/submissions/{number:int}/file"): (SIGN_IN, 200, 404, 200, 200),
     ("GET", "/submissions/{number:int}/events"): (SIGN_IN, 200, 404, 200, 200),
+    ("GET", "/submissions/{number:int}/receipt"): (SIGN_IN, 200, 404, 200, 200),
+    ("GET", "/submissions/{number:int}/feedback"): (SIGN_IN, 404, 404, 404, 404),
+    ("POST", "/submissions/{number:int}/appeals"): (401, 403, 404, 403, 403),
+    ("GET", "/appeals"): (SIGN_IN, 403, 403, 200, 200),
+    ("POST", "/appeals/{number:int}"): (401, 403, 403, 404, 404),
     ("GET", "/class"): (SIGN_IN, 403, 403, 403, 200),
     ("POST", "/class/offerings"): (401, 403, 403, 403, 404),
     ("POST", "/class/join-link"): (401, 403, 403, 403, 303),
@@ -74,6 +81,7 @@ def served(tmp_path_factory):
         with site.database.write() as session:
             number = submissions.receive(session, offering, people["ann"], "tiny.ipynb", b"{}").id
             submissions.keep_report(session, number, a_report())
+            submissions.receive(session, offering, people["ann"], "tiny.ipynb", b"[]")  # so no other test is the first
         yield site, people, number
 
 
@@ -206,3 +214,52 @@ def test_what_is_left_of_a_report():
 def test_nobody_may_see_anything_of_a_course():
     assert not policies.may_see_offering(NOBODY, Dates(None, None, None), NOW)
     assert not policies.may_see_submission(Viewer(1), Submission(person_id=1))
+
+
+GRADED = Submission(
+    person_id=1,
+    report=Report(made_at=NOW),
+    offering=Offering(feedback=FeedbackPolicy.at_once, closes_at=NOW + 1000 * HOUR),
+)
+AFTER_CLOSING = Submission(
+    person_id=1,
+    report=Report(made_at=NOW),
+    offering=Offering(feedback=FeedbackPolicy.after_closing, closes_at=NOW + 1000 * HOUR),
+)
+
+
+@pytest.mark.parametrize(
+    ("person", "submission", "is_last", "days", "may"),
+    [
+        (1, GRADED, True, 13, True),
+        (1, GRADED, True, 15, False),
+        (1, AFTER_CLOSING, True, 15, True),
+        (1, AFTER_CLOSING, True, 1000 / 24 + 13, True),
+        (1, AFTER_CLOSING, True, 1000 / 24 + 15, False),
+        (1, GRADED, False, 0, False),
+        (2, GRADED, True, 0, False),
+        (None, GRADED, True, 0, False),
+        (1, Submission(person_id=1, offering=GRADED.offering), True, 0, False),
+    ],
+)
+def test_when_one_may_appeal(person, submission, is_last, days, may):
+    dates = Dates.of(submission.offering)
+    now = NOW + timedelta(days=days)
+    viewer = Viewer(person, Role.student)
+    assert (policies.why_not_appeal(viewer, submission, dates, now, is_last=is_last) is None) is may
+
+
+def test_what_one_may_appeal_against():
+    def names(hidden, *appeals):
+        return [c.id for c in policies.appealable(policies.shown(a_report(), hidden=hidden), appeals)]
+
+    assert names(True) == ["secret"]  # the other one is met
+    assert names(False) == []
+    assert names(True, Appeal(criterion="secret", answered_at=None)) == []
+    assert names(True, Appeal(criterion="secret", answered_at=NOW)) == ["secret"]
+
+
+def test_nobody_answers_their_own_appeal():
+    assert policies.may_answer(Viewer(2, Role.grader), GRADED)
+    assert not policies.may_answer(Viewer(1, Role.instructor), GRADED)
+    assert not policies.may_answer(Viewer(2, Role.student), GRADED)

@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from autograder.web.data import events
 from autograder.web.data.database import upsert
-from autograder.web.data.models import Draft, Offering, Person
+from autograder.web.data.models import Draft, Offering, Person, ReplacedDraft
 
 
 @dataclass(frozen=True)
@@ -96,3 +97,45 @@ def reset(session: Session, offering: Offering, person: Person, cell: str) -> No
     """Put a cell back to its stub, as it was released."""
     mine = (Draft.person_id == person.id, Draft.offering_id == offering.id, Draft.cell == cell)
     session.execute(delete(Draft).where(*mine))
+
+
+def replace(
+    session: Session,
+    offering: Offering,
+    person: Person,
+    sources: Mapping[str, str],
+    before: Mapping[str, str],
+    why: str,
+) -> None:
+    """Put other sources in the place of what somebody has written, which `replaced` gives back.
+
+    Args:
+        session: a writing one.
+        offering: of which assignment.
+        person: whose drafts.
+        sources: what takes their place, by cell; other cells stay.
+        before: what stood in the cells, drafts or stubs.
+        why: for the event log.
+    """
+    mine = (ReplacedDraft.person_id == person.id, ReplacedDraft.offering_id == offering.id)
+    session.execute(delete(ReplacedDraft).where(*mine))
+    for cell in sources:
+        session.add(
+            ReplacedDraft(
+                person_id=person.id,
+                offering_id=offering.id,
+                cell=cell,
+                source=before.get(cell, ""),
+                replaced_at=datetime.now(UTC),
+            )
+        )
+    save(session, offering, person, sources)
+    events.record(session, "restored", f"{offering.assignment} {why}", person_id=person.id)
+
+
+def replaced(session: Session, offering: Offering, person: Person) -> tuple[dict[str, str], datetime | None]:
+    """Return what the last `replace` has replaced, by cell, and when."""
+    rows = session.scalars(
+        select(ReplacedDraft).where(ReplacedDraft.person_id == person.id, ReplacedDraft.offering_id == offering.id)
+    ).all()
+    return {row.cell: row.source for row in rows}, max((row.replaced_at for row in rows), default=None)

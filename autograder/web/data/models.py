@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import (
     BigInteger,
     DateTime,
-    Float,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -19,6 +19,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
 )
+from sqlalchemy import text as sql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -173,8 +174,8 @@ class LastCheck(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
     offering_id: Mapped[int] = mapped_column(ForeignKey("offering.id"), primary_key=True)
     exercise: Mapped[str] = mapped_column(String(200), primary_key=True)
-    earned: Mapped[float] = mapped_column(Float)
-    max_score: Mapped[float] = mapped_column(Float)
+    earned: Mapped[float] = mapped_column(Double)
+    max_score: Mapped[float] = mapped_column(Double)
     checked_at: Mapped[datetime]
 
 
@@ -199,6 +200,7 @@ class Submission(Base):
     received_at: Mapped[datetime]
     file: Mapped[str] = mapped_column(String(200))
     sha256: Mapped[str] = mapped_column(ForeignKey("content.sha256"))
+    request_key: Mapped[str | None] = mapped_column(String(100))
     person: Mapped[Person] = relationship()
     offering: Mapped[Offering] = relationship()
     report: Mapped[Report | None] = relationship(back_populates="submission")
@@ -214,6 +216,51 @@ class Report(Base):
     made_at: Mapped[datetime]
     written_at: Mapped[datetime | None]
     submission: Mapped[Submission] = relationship(back_populates="report")
+
+
+class Appeal(Base):
+    """A student's objection to the verdict on one criterion, and a person's answer once there is one.
+
+    ``points_after`` is what the criterion is worth to this student from the answer on; without it the verdict stays.
+    """
+
+    __tablename__ = "appeal"
+    __table_args__ = (
+        Index(
+            "uq_appeal_open",
+            "submission_id",
+            "criterion",
+            unique=True,
+            sqlite_where=sql("answered_at IS NULL"),
+            postgresql_where=sql("answered_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), index=True)
+    criterion: Mapped[str] = mapped_column(String(300))
+    words: Mapped[str]
+    raised_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    answered_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    is_accepted: Mapped[bool | None]
+    answer: Mapped[str] = mapped_column(default="")
+    points_before: Mapped[float] = mapped_column(Double)
+    points_after: Mapped[float | None] = mapped_column(Double)
+    submission: Mapped[Submission] = relationship()
+    answerer: Mapped[Person | None] = relationship()
+
+
+class ReplacedDraft(Base):
+    """What was in a cell before an attempt's code took its place, so that it can come back."""
+
+    __tablename__ = "replaced_draft"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    offering_id: Mapped[int] = mapped_column(ForeignKey("offering.id"), primary_key=True)
+    cell: Mapped[str] = mapped_column(String(200), primary_key=True)
+    source: Mapped[str]
+    replaced_at: Mapped[datetime]
 
 
 class Job(Base):

@@ -104,6 +104,12 @@ def new_token(session: Connection, person: Person) -> str:
     return token
 
 
+def revoke_token(session: Connection, person: Person) -> None:
+    """End somebody's personal token."""
+    person.token_sha256 = None
+    events.record(session, "revoked a token", person_id=person.id)
+
+
 def of_token(session: Connection, token: str) -> Person | None:
     """Return whose personal token this is."""
     return session.scalar(select(Person).where(Person.token_sha256 == _sha256(token)))

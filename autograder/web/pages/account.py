@@ -90,21 +90,30 @@ def use_link(visit: Visit) -> Response:
     return visit.go("/class")
 
 
-def account(visit: Visit, token: str | None = None) -> Response:
+def account(visit: Visit) -> Response:
     """Show what people set for themselves."""
-    return visit.page("account.html", token=token, has_token=visit.member.token_sha256 is not None)
+    return _account(visit, None, has_token=visit.member.token_sha256 is not None)
+
+
+def _account(visit: Visit, token: str | None, *, has_token: bool) -> Response:
+    return visit.page("account.html", token=token, has_token=has_token, address=visit.public(""))
 
 
 def change_account(visit: Visit) -> Response:
-    """Make a personal token, or sign out everywhere else."""
+    """Make a personal token, revoke it, or sign out everywhere else."""
+    if visit.is_program:  # else a token that was lost could not be told from its owner
+        raise Refused(403, text("programs cannot change accounts: sign in with a browser"))
     token = None
     with visit.site.database.write() as session:
         person = session.get_one(Person, visit.member.id)
         if visit.field("do") == "token":
             token = people.new_token(session, person)
+        elif visit.field("do") == "revoke":
+            people.revoke_token(session, person)
         elif visit.field("do") == "sign-out-elsewhere":
             people.end_other_sessions(session, person, visit.browser)
-    return account(visit, token)
+        has_token = person.token_sha256 is not None
+    return _account(visit, token, has_token=has_token)
 
 
 def choose_language(visit: Visit) -> Response:

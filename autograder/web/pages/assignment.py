@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -27,6 +28,7 @@ _CELL, _BASE, _THERE, _BEFORE = "cell:", "base:", "there:", "before:"
 """Fields of the form, for each cell: its text; the version on which that is based; the version of the other text that
 was shown, to choose from; the text before a reset."""
 _UPLOADS = (".ipynb", ".py")
+_LONGEST_KEY = 100
 
 
 def assignment(visit: Visit) -> Response:
@@ -92,6 +94,7 @@ def _page(
         report=report,
         checked={exercise.name: exercise for exercise in report.exercises} if report else {},
         problem=problem,
+        request_key=secrets.token_urlsafe(16),
         **places.VERDICTS,
     )
 
@@ -146,15 +149,18 @@ def hand_in(visit: Visit) -> Response:
     """Hand in the released notebook with the cells as they are."""
     visit.bound("hand in", visit.member.id, limits.HAND_IN)
     with visit.site.database.write() as session:
+        place = places.readable(visit, session)
+        content = place.notebook.filled(drafts.of(session, place.offering, visit.member) | _written(visit, place))
+        received, is_new = _receive(visit, session, place, f"{place.name}.ipynb", content)
+        unsaved = _keep(visit, session, place) if is_new else {}
+        if unsaved:
+            session.rollback()  # one chooses first
+    if not unsaved:
+        return _acknowledged(visit, place, received, is_new=is_new)
+    with visit.site.database.write() as session:
         place = places.place(visit, session)
-        _refuse_hand_in(visit, session, place)
         unsaved = _keep(visit, session, place)
-        if not unsaved:
-            content = place.notebook.filled(drafts.of(session, place.offering, visit.member))
-            received = submissions.receive(session, place.offering, visit.member, f"{place.name}.ipynb", content)
-    if unsaved:
-        return _page(visit, place, problem=text("not handed in: choose first which text counts"), unsaved=unsaved)
-    return _acknowledged(visit, received)
+    return _page(visit, place, problem=text("not handed in: choose first which text counts"), unsaved=unsaved)
 
 
 async def upload(visit: Visit) -> Response:
@@ -166,16 +172,34 @@ async def upload(visit: Visit) -> Response:
         raise Refused(400, text("choose a notebook (.ipynb) or a script (.py)"))
     content = await file.read()
 
-    def keep() -> Submission:
+    def keep() -> Response:
         with visit.site.database.write() as session:
-            place = places.place(visit, session)
-            _refuse_hand_in(visit, session, place)
-            return submissions.receive(session, place.offering, visit.member, f"{place.name}{suffix}", content)
+            place = places.readable(visit, session)
+            received, is_new = _receive(visit, session, place, f"{place.name}{suffix}", content)
+        return _acknowledged(visit, place, received, is_new=is_new)
 
-    return _acknowledged(visit, await in_thread(keep))
+    return await in_thread(keep)
 
 
-def _acknowledged(visit: Visit, received: Submission) -> Response:
+def _receive(visit: Visit, session: Session, place: Place, file: str, content: bytes) -> tuple[Submission, bool]:
+    """Keep a file that was handed in, or find that this request only repeats the last one.
+
+    Raises:
+        Refused: it may not be handed in now.
+    """
+    given = visit.request.headers.get("idempotency-key") or visit.field("request_key")
+    key = given if given.isprintable() and len(given) <= _LONGEST_KEY else ""
+    submissions.take_turns(session, visit.member)
+    if (before := submissions.repeated(session, place.offering, visit.member, key, content)) is not None:
+        return before, False
+    handed_in = submissions.of(session, place.offering, visit.member)
+    reason = policies.why_not_hand_in(visit.viewer, place.offering, place.dates, handed_in, visit.now)
+    if reason is not None:
+        raise Refused(403, reason)
+    return submissions.receive(session, place.offering, visit.member, file, content, key), True
+
+
+def _acknowledged(visit: Visit, place: Place, received: Submission, *, is_new: bool) -> Response:
     """Answer only now, when everything is on disk: the submission, and the job of grading it."""
     visit.site.grader.wake()
     if visit.is_program:
@@ -184,8 +208,10 @@ def _acknowledged(visit: Visit, received: Submission) -> Response:
             "file": received.file,
             "sha256": received.sha256,
             "time": received.received_at.isoformat(timespec="seconds"),
+            "late": place.dates.due_at is not None and received.received_at > place.dates.due_at,
+            "page": visit.public(f"/submissions/{received.id}"),
         }
-        return JSONResponse(receipt, 201)
+        return JSONResponse(receipt, 201 if is_new else 200)
     return visit.go(f"/submissions/{received.id}")
 
 

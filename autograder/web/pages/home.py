@@ -12,7 +12,7 @@ from autograder.base.errors import ConfigError
 from autograder.base.i18n import Text, text
 from autograder.results.grade_report import GradeReport
 from autograder.web import policies
-from autograder.web.data import checks, drafts, offerings, submissions
+from autograder.web.data import appeals, checks, drafts, offerings, submissions
 from autograder.web.data.models import LastCheck, Offering, Submission
 from autograder.web.pages import places
 from autograder.web.pages.places import score_of
@@ -28,12 +28,15 @@ def home(visit: Visit) -> Response:
         latest = submissions.latest(session, visit.member)
         last_checks = checks.of_all(session, visit.member)
         changed_at = drafts.times_of_all(session, visit.member)
+        disputed = appeals.of(session, [submission.id for submission in latest.values()])
         rows = []
         for offering in offerings.all_of_them(session):
             dates = Dates.of(offering, extended.get(offering.id))
             if policies.may_see_offering(visit.viewer, dates, visit.now):
+                last = latest.get(offering.id)
+                new_points = appeals.new_points(disputed[last.id]) if last is not None else {}
                 mine = last_checks.get(offering.id, ()), changed_at.get(offering.id, {})
-                rows.append(_row(visit, offering, dates, latest.get(offering.id), mine))
+                rows.append(_row(visit, offering, dates, last, new_points, mine))
     return visit.page("home.html", groups=[(title, part) for title, part in _groups(rows) if part])
 
 
@@ -60,13 +63,14 @@ def _row(
     offering: Offering,
     dates: Dates,
     last: Submission | None,
+    new_points: Mapping[str, float],
     mine: tuple[Sequence[LastCheck], Mapping[str, datetime]],
 ) -> dict[str, Any]:
     scored = None
     if last is not None and last.report is not None:
         report = GradeReport.from_json(last.report.line)
         hidden = policies.shows_hidden(visit.viewer, offering, dates, visit.now)
-        scored = score_of(policies.shown(report, hidden=hidden))
+        scored = score_of(policies.shown(report, hidden=hidden), new_points)
     try:
         title = places.released_folder(visit, offering.assignment).settings.title
         notebook = places.notebook_of(visit, offering.assignment)

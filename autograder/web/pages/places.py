@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,19 @@ def place(visit: Visit, session: Session) -> Place:
     Raises:
         Refused: there is none, or it is closed and something was to be changed.
     """
+    found = readable(visit, session)
+    reason = policies.why_not_write(visit.viewer, found.dates, visit.now)
+    if visit.request.method == "POST" and reason is not None:
+        raise Refused(403, reason)
+    return found
+
+
+def readable(visit: Visit, session: Session) -> Place:
+    """Return the assignment that a path names, whether or not it is closed.
+
+    Raises:
+        Refused: there is none.
+    """
     offering = offerings.by_name(session, visit.request.path_params["name"])
     unknown = Refused(404, text("there is no such assignment"))
     if offering is None:
@@ -62,10 +75,6 @@ def place(visit: Visit, session: Session) -> Place:
     dates = Dates.of(offering, offerings.extension(session, offering, visit.member))
     if not policies.may_see_offering(visit.viewer, dates, visit.now):
         raise unknown
-    if visit.request.method == "POST":
-        reason = policies.why_not_write(visit.viewer, dates, visit.now)
-        if reason is not None:
-            raise Refused(403, reason)
     return Place(offering, dates, released_folder(visit, offering.assignment))
 
 
@@ -87,8 +96,16 @@ def notebook_of(visit: Visit, name: str) -> ReleasedNotebook:
     return ReleasedNotebook.of(released_folder(visit, name))
 
 
-def score_of(exercises: Sequence[ExerciseResult]) -> tuple[float | None, float]:
-    """Return what was earned, if all could be judged, and what there was to earn."""
-    scores = [exercise.score for exercise in exercises]
-    judged = [score for score in scores if score is not None]
-    return sum(judged) if len(judged) == len(scores) else None, sum(exercise.max_score for exercise in exercises)
+def score_of(
+    exercises: Sequence[ExerciseResult], new_points: Mapping[str, float] | None = None
+) -> tuple[float | None, float]:
+    """Return what was earned, if all could be judged, and what there was to earn.
+
+    Args:
+        exercises: what is shown of a report.
+        new_points: what people have made criteria worth since, by the criterion's id.
+    """
+    new, criteria = new_points or {}, [criterion for exercise in exercises for criterion in exercise.criteria]
+    judged = all(criterion.outcome != "error" or criterion.id in new for criterion in criteria)
+    earned = round(sum(new.get(criterion.id, criterion.earned) for criterion in criteria), 6)
+    return earned if judged else None, sum(exercise.max_score for exercise in exercises)

@@ -1,53 +1,110 @@
-"""One submission: its receipt, and once it is graded, its results."""
+"""One submission: its receipt, and once it is graded, its results and what people say of them."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC
+from typing import Any
 
-from sqlalchemy.orm import Session
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
-from autograder.base.i18n import text
-from autograder.results.grade_report import GradeReport
-from autograder.web import policies
-from autograder.web.data import offerings, submissions
+from autograder.base.i18n import Text, text
+from autograder.gradebook.feedback_page import Feedback
+from autograder.gradebook.feedback_page import values as feedback_values
+from autograder.gradebook.nbgrader_course import is_nbgrader_course
+from autograder.web import limits, policies
+from autograder.web.data import submissions
 from autograder.web.data.models import Submission
-from autograder.web.pages.places import VERDICTS, released_folder, score_of
-from autograder.web.policies import Dates
+from autograder.web.pages import results
+from autograder.web.pages.places import VERDICTS, released_folder
+from autograder.web.pages.results import Result
+from autograder.web.released import ReleasedNotebook
 from autograder.web.visit import Refused, Visit, attachment, in_thread
 
 _LOOK_EVERY_S = 5.0
 
 
-def submission(visit: Visit) -> Response:
+def submission(visit: Visit, problem: Text | None = None) -> Response:
     """Show a receipt and, once it is there, the result."""
     with visit.site.database.read() as session:
-        found, dates = _submission(visit, session)
-        attempts = submissions.of(session, found.offering, found.person)
-    hidden = policies.shows_hidden(visit.viewer, found.offering, dates, visit.now)
-    report = None if found.report is None else GradeReport.from_json(found.report.line)
-    exercises = () if report is None else policies.shown(report, hidden=hidden)
-    later = 0.0 if report is None or hidden else report.max_score - sum(e.max_score for e in exercises)
+        found, dates = results.named(visit, session)
+        attempts = results.attempts(visit, session, found, dates)
+    shown = next(one for one in attempts if one.submission.id == found.id)
+    is_last = attempts[-1] is shown
+    assignment = released_folder(visit, found.offering.assignment)
     return visit.page(
         "submission.html",
+        200 if problem is None else 400,
         submission=found,
-        title=released_folder(visit, found.offering.assignment).settings.title,
-        attempts=list(reversed(attempts)),
-        report=report,
-        exercises=exercises,
-        scored=score_of(exercises) if report is not None else None,
-        later=later,
-        dates=dates,
+        title=assignment.settings.title,
+        receipt=_receipt(visit, found),
+        attempts=attempts,
+        shown=shown,
+        for_people=ReleasedNotebook.of(assignment).for_people,
+        feedback=_has_feedback(visit, shown, is_last=is_last),
+        appealable=_appealable(visit, shown, is_last=is_last),
+        problem=problem,
         **VERDICTS,
     )
+
+
+def _appealable(visit: Visit, shown: Result, *, is_last: bool) -> list[Any]:
+    """Return the criteria that may be appealed against, each after its exercise."""
+    if policies.why_not_appeal(visit.viewer, shown.submission, shown.dates, visit.now, is_last=is_last) is not None:
+        return []
+    return [(shown.titles[c.id][0], c) for c in policies.appealable(shown.exercises, shown.appeals)]
+
+
+def _receipt(visit: Visit, found: Submission) -> str:
+    """Return what somebody keeps as a proof: what was received from whom, and when."""
+    lines = {
+        text("Course"): visit.public("/"),
+        text("Assignment"): found.offering.assignment,
+        text("Student"): f"{found.person.login} ({found.person.name})",
+        text("Submission"): found.id,
+        text("File"): found.file,
+        text("SHA-256"): found.sha256,
+        text("Received"): f"{found.received_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+    }
+    return "".join(f"{name.get(visit.language)}: {value}\n" for name, value in lines.items())
+
+
+def receipt(visit: Visit) -> Response:
+    """Give the receipt as a file to be kept."""
+    with visit.site.database.read() as session:
+        found, _ = results.named(visit, session)
+    return attachment(_receipt(visit, found).encode(), f"{found.offering.assignment}-{found.id}.receipt.txt")
 
 
 def submitted_file(visit: Visit) -> Response:
     """Give back the file that was handed in."""
     with visit.site.database.read() as session:
-        found, _ = _submission(visit, session)
+        found, _ = results.named(visit, session)
         return attachment(submissions.content(session, found), found.file)
+
+
+def feedback(visit: Visit) -> Response:
+    """Show the page that `autograder feedback` writes: scores and comments of people too, from the gradebook."""
+    with visit.site.database.read() as session:
+        found, dates = results.named(visit, session)
+        superseded = submissions.is_superseded(session, found)
+    shown = results.result(visit, found, dates, ())
+    if not _has_feedback(visit, shown, is_last=not superseded):
+        raise Refused(404, text("there is no feedback on this submission, or not yet"))
+    visit.bound("feedback", visit.member.id, limits.CHECK)
+    page: Feedback | None = visit.site.grader.feedback(found.person.login, found.offering.assignment)
+    if page is None:
+        raise Refused(404, text("there is no feedback on this submission, or not yet"))
+    return visit.page("feedback.html", submission=found, **feedback_values(page))
+
+
+def _has_feedback(visit: Visit, shown: Result, *, is_last: bool) -> bool:
+    """Return whether there is a page for this viewer: of what is in the gradebook, which knows the last attempt."""
+    report = shown.submission.report
+    is_written = report is not None and report.written_at is not None
+    is_allowed = policies.may_see_feedback(visit.viewer, shown.submission, shown.dates, visit.now)
+    return is_allowed and is_written and is_last and is_nbgrader_course(visit.site.course.root)
 
 
 async def events(visit: Visit) -> Response:
@@ -55,7 +112,7 @@ async def events(visit: Visit) -> Response:
 
     def is_graded() -> bool:
         with visit.site.database.read() as session:
-            return _submission(visit, session)[0].report is not None
+            return results.named(visit, session)[0].report is not None
 
     await in_thread(is_graded)  # refuses before the stream has begun
 
@@ -65,15 +122,3 @@ async def events(visit: Visit) -> Response:
         yield ServerSentEvent(event="graded", data="")
 
     return EventSourceResponse(stream())
-
-
-def _submission(visit: Visit, session: Session) -> tuple[Submission, Dates]:
-    """Return a submission that may be seen; one of somebody else's is as unknown as one that is not there.
-
-    Raises:
-        Refused: there is none.
-    """
-    found = submissions.by_id(session, visit.request.path_params["number"])
-    if found is None or not policies.may_see_submission(visit.viewer, found):
-        raise Refused(404, text("there is no such submission"))
-    return found, Dates.of(found.offering, offerings.extension(session, found.offering, found.person))

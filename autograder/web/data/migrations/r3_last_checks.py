@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "2"
-down_revision = "1"
+revision = "3"
+down_revision = "2"
 
 _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _MOMENT = sa.DateTime(timezone=True)
@@ -19,8 +19,8 @@ def upgrade() -> None:
         sa.Column("person_id", _NUMBER, nullable=False),
         sa.Column("offering_id", _NUMBER, nullable=False),
         sa.Column("exercise", sa.String(length=200), nullable=False),
-        sa.Column("earned", sa.Float(), nullable=False),
-        sa.Column("max_score", sa.Float(), nullable=False),
+        sa.Column("earned", sa.Double(), nullable=False),
+        sa.Column("max_score", sa.Double(), nullable=False),
         sa.Column("checked_at", _MOMENT, nullable=False),
         sa.ForeignKeyConstraint(["offering_id"], ["offering.id"], name="fk_last_check_offering_id"),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name="fk_last_check_person_id"),
