@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,16 +72,28 @@ def write_all(
 
 def render(quiz: Quiz, variants: Mapping[str, Sequence[Variant]], sheet: SheetOutcome, language: Language) -> str:
     """Return the page of one sheet."""
-    page = _Page(variants, language)
     return render_template(
         "quiz/templates/feedback.html",
         quiz=quiz,
         sheet=sheet,
         language=language,
-        questions=[page.question(q, outcome) for q, outcome in zip(quiz.questions, sheet.questions, strict=True)],
-        parts=page.parts,
+        questions=questions(quiz, variants, sheet, language),
+        parts=in_parts(language),
         marks=MARKS,
     )
+
+
+def questions(
+    quiz: Quiz, variants: Mapping[str, Sequence[Variant]], sheet: SheetOutcome, language: Language
+) -> list[_Question]:
+    """Return what the template `answered.html` shows of each question."""
+    page = _Page(variants, language)
+    return [page.question(q, outcome) for q, outcome in zip(quiz.questions, sheet.questions, strict=True)]
+
+
+def in_parts(language: Language) -> Callable[[Text], Parts]:
+    """Return what splits an author's words for a template."""
+    return lambda words: parts_of(words.get(language), in_mathml)
 
 
 @dataclass(frozen=True)
@@ -119,9 +131,6 @@ class _Question:
 class _Page:
     def __init__(self, variants: Mapping[str, Sequence[Variant]], language: Language) -> None:
         self._variants, self._language = variants, language
-
-    def parts(self, words: Text) -> Parts:
-        return parts_of(words.get(self._language), in_mathml)
 
     def question(self, question: AnyQuestion, outcome: QuestionOutcome) -> _Question:
         return _Question(

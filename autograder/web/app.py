@@ -24,7 +24,17 @@ from autograder.base.errors import AutograderError
 from autograder.base.i18n import Text, text
 from autograder.course.submission import MAX_UPLOAD_BYTES
 from autograder.web import policies
-from autograder.web.pages import account, appeals, assignment, history, home, instructor, submission
+from autograder.web.pages import (
+    account,
+    appeals,
+    assignment,
+    history,
+    home,
+    instructor,
+    quiz,
+    quiz_review,
+    submission,
+)
 from autograder.web.policies import Access
 from autograder.web.protection import Protection
 from autograder.web.site import Site
@@ -60,8 +70,16 @@ ROUTES: tuple[tuple[str, str, Access, Page], ...] = (
     ("POST", "/submissions/{number:int}/appeals", Access.MEMBERS, appeals.appeal),
     ("GET", "/appeals", Access.STAFF, appeals.queue),
     ("POST", "/appeals/{number:int}", Access.STAFF, appeals.answer),
+    ("GET", "/quizzes/{name}", Access.MEMBERS, quiz.quiz),
+    ("POST", "/quizzes/{name}", Access.MEMBERS, quiz.begin),
+    ("POST", "/quizzes/{name}/answers", Access.MEMBERS, quiz.save),
+    ("POST", "/quizzes/{name}/check", Access.MEMBERS, quiz.check),
+    ("POST", "/quizzes/{name}/hint", Access.MEMBERS, quiz.hint),
+    ("POST", "/quizzes/{name}/finish", Access.MEMBERS, quiz.finish),
+    ("GET", "/attempts/{number:int}", Access.MEMBERS, quiz_review.attempt),
     ("GET", "/class", Access.INSTRUCTORS, instructor.course),
     ("POST", "/class/offerings", Access.INSTRUCTORS, instructor.publish),
+    ("POST", "/class/quizzes", Access.INSTRUCTORS, instructor.publish_quiz),
     ("POST", "/class/join-link", Access.INSTRUCTORS, instructor.open_or_close_link),
     ("POST", "/class/people/{number:int}/link", Access.INSTRUCTORS, instructor.personal_link),
 )
@@ -84,6 +102,7 @@ def build(site: Site, *, grades: bool = True) -> Starlette:
         site.bell.begin()
         if grades:
             site.grader.start()
+            site.invigilator.start()
         yield
         await in_thread(site.close)
 

@@ -64,7 +64,7 @@ class Grader:
         self._sessions = sessions
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._folder = RunFolder()
-        self._publisher = Publisher(course.root)
+        self.publisher = Publisher(course.root)
         self._at_work: set[int] = set()
         self._noted: set[Text] = set()
         self._done: SimpleQueue[tuple[int, Future[GradeReport]]] = SimpleQueue()
@@ -88,14 +88,14 @@ class Grader:
         Raises:
             AutograderError: it cannot be read.
         """
-        return self._publisher.feedback(student, assignment)
+        return self.publisher.feedback(student, assignment)
 
     def close(self) -> None:
         """Stop; jobs that are not done go back into the queue."""
         self._is_closed = True
         self._work.set()
         self._written.set()
-        self._publisher.close()
+        self.publisher.close()
         self._engines.close()
         for thread in self._threads:
             if thread.is_alive():
@@ -189,7 +189,7 @@ class Grader:
                 if not submissions.is_superseded(session, s)
             ]
         if graded:
-            for note in self._publisher.publish(graded):
+            for note in self.publisher.publish(graded):
                 if note not in self._noted:  # such as that there is no gradebook
                     self._noted.add(note)
                     _complain(note)

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 
 from autograder.base.i18n import Text, text
+from autograder.quiz.questions.models import Mode
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
-from autograder.web.data.models import Appeal, FeedbackPolicy, Offering, Role, Submission
+from autograder.web.data.models import Appeal, FeedbackPolicy, Offering, QuizAttempt, Role, Submission
 
 APPEALS_LAST = timedelta(days=14)
 """From when the last of the verdicts could be seen."""
@@ -125,13 +126,67 @@ def why_not_hand_in(
     return None
 
 
+def why_not_answer(viewer: Viewer, dates: Dates, now: datetime) -> Text | None:
+    """Return why somebody may not take a quiz any more; None if they may."""
+    if viewer.is_staff or dates.stage(now) in (Stage.open, Stage.late):
+        return None
+    return text("this quiz is closed: nothing can be answered any more")
+
+
+def why_not_begin(
+    viewer: Viewer, offering: Offering, dates: Dates, attempts: Sequence[QuizAttempt], now: datetime
+) -> Text | None:
+    """Return why somebody may not begin another attempt at a quiz now; None if they may.
+
+    Args:
+        viewer: who wants to.
+        offering: the quiz.
+        dates: of this offering for them.
+        attempts: theirs so far, newest first; all are finished.
+        now: the time.
+    """
+    if (reason := why_not_answer(viewer, dates, now)) is not None:
+        return reason
+    if offering.attempts is not None and len(attempts) >= offering.attempts:
+        return text("all {count} attempts at this quiz are used", count=offering.attempts)
+    last = attempts[0].finished_at if attempts else None
+    if last is not None and (waits := last + timedelta(seconds=offering.cool_down_s) - now) > timedelta():
+        return text("the next attempt is possible in {seconds} s", seconds=int(waits.total_seconds()) + 1)
+    return None
+
+
+def end_of(viewer: Viewer, attempt: QuizAttempt, dates: Dates) -> datetime | None:
+    """Return when the time of an attempt is over: at its own limit or when the quiz closes; None if neither is set.
+
+    Args:
+        viewer: whose attempt it is; for staff a quiz does not close.
+        attempt: the attempt.
+        dates: of the offering for them.
+    """
+    ends = [attempt.ends_at, None if viewer.is_staff else dates.closes_at]
+    return min((end for end in ends if end is not None), default=None)
+
+
+def may_see_attempt(viewer: Viewer, attempt: QuizAttempt) -> bool:
+    """Return whether somebody may see an attempt at a quiz: the student themselves, and staff."""
+    return viewer.role is not None and (viewer.is_staff or viewer.person_id == attempt.person_id)
+
+
+def judges_at_once(offering: Offering, mode: Mode) -> bool:
+    """Return whether each answer to a quiz is judged as it comes; where keys wait for closing, it is not."""
+    return mode == "practice" and offering.feedback == FeedbackPolicy.at_once
+
+
 def may_see_submission(viewer: Viewer, submission: Submission) -> bool:
     """Return whether somebody may see what was handed in: the student themselves, and staff."""
     return viewer.role is not None and (viewer.is_staff or viewer.person_id == submission.person_id)
 
 
 def shows_hidden(viewer: Viewer, offering: Offering, dates: Dates, now: datetime) -> bool:
-    """Return whether hidden criteria are shown by title and outcome, and count in the score that is shown."""
+    """Return whether hidden criteria are shown by title and outcome, and count in the score that is shown.
+
+    For a quiz: whether the score, the key and the evidence are shown.
+    """
     if viewer.is_staff or offering.feedback == FeedbackPolicy.at_once:
         return True
     return dates.stage(now) is Stage.closed

@@ -27,6 +27,7 @@ from autograder.base.files import FolderInPlace, write_whole
 from autograder.base.i18n import Text, text
 from autograder.course.course import Course
 from autograder.gradebook.feedback_page import Feedback
+from autograder.quiz.scoring.outcomes import SheetOutcome
 from autograder.results.grade_report import GradeReport
 
 _FEEDBACK = TypeAdapter(Feedback)
@@ -57,6 +58,32 @@ class Graded:
         return cls(file, base64.b64encode(content).decode(), received, line)
 
 
+@dataclass(frozen=True)
+class ScoredSheet:
+    """Somebody's answers to a quiz with what they earn, as they travel.
+
+    Args:
+        quiz: its name in the course.
+        login: whose answers they are.
+        file: the name of their file.
+        content: the answer sheet.
+        received: when, as nbgrader writes it.
+        outcome: the line that scoring wrote.
+    """
+
+    quiz: str
+    login: str
+    file: str
+    content: str
+    received: str
+    outcome: str
+
+    @classmethod
+    def of(cls, quiz: str, login: str, file: str, content: str, received_at: datetime, outcome: str) -> ScoredSheet:
+        """Return it from what the database has."""
+        return cls(quiz, login, file, content, received_at.astimezone(UTC).strftime(_TIMESTAMP), outcome)
+
+
 class Publisher:
     """Our end of that process; it is started when there is something to write.
 
@@ -75,8 +102,15 @@ class Publisher:
         Raises:
             AutograderError: they could not be written; nothing is lost, and they can be written later.
         """
-        said = self._answer([asdict(one) for one in graded])
-        return [Text(**note) for note in said["notes"]]
+        return self._notes({"graded": [asdict(one) for one in graded]})
+
+    def publish_sheets(self, scored: Sequence[ScoredSheet]) -> list[Text]:
+        """Write answer sheets and what they earn, as `publish` does.
+
+        Raises:
+            AutograderError: they could not be written; nothing is lost, and they can be written later.
+        """
+        return self._notes({"scored": [asdict(one) for one in scored]})
 
     def feedback(self, student: str, assignment: str) -> Feedback | None:
         """Return the feedback on what the gradebook has of a student; None if it has nothing.
@@ -84,8 +118,11 @@ class Publisher:
         Raises:
             AutograderError: it cannot be read.
         """
-        said = self._answer({"student": student, "assignment": assignment})["feedback"]
+        said = self._answer({"feedback": {"student": student, "assignment": assignment}})["feedback"]
         return None if said is None else _FEEDBACK.validate_python(said)
+
+    def _notes(self, request: object) -> list[Text]:
+        return [Text(**note) for note in self._answer(request)["notes"]]
 
     def _answer(self, request: object) -> Any:
         """Send a request and return what the process says.
@@ -154,17 +191,40 @@ def write(course: Course, graded: Sequence[Graded]) -> list[Text]:
     return gradebook.write(course, [], reports).notes
 
 
+def write_sheets(course: Course, scored: Sequence[ScoredSheet]) -> list[Text]:
+    """Write answer sheets to ``submitted/`` beside the assignments, and what they earn to the gradebook."""
+    from autograder.gradebook import quizzes
+    from autograder.gradebook.nbgrader_course import is_nbgrader_course
+    from autograder.quiz.questions import loading
+
+    notes: list[Text] = []
+    for name in dict.fromkeys(one.quiz for one in scored):
+        file = loading.find(Path(name), course.root)
+        quiz = loading.load(file)
+        mine = [one for one in scored if one.quiz == name]
+        for one in mine:
+            place = course.submitted / one.login / quizzes.name_of(quiz)
+            _put(place, one.file, one.content.encode(), one.received)
+        if is_nbgrader_course(course.root):
+            outcomes = [SheetOutcome.from_dict(json.loads(one.outcome)) for one in mine]
+            notes += quizzes.write(course.root, quiz, outcomes, quiz.language).notes
+    return notes
+
+
 def _hand_in(course: Course, report: GradeReport, graded: Graded) -> None:
     """Put a submission where nbgrader would have collected it."""
     place = course.submitted / report.student / report.assignment
-    content = base64.b64decode(graded.content)
-    if (place / graded.file).is_file() and (place / graded.file).read_bytes() == content:
-        write_whole(place / "timestamp.txt", graded.received)
+    _put(place, graded.file, base64.b64decode(graded.content), graded.received)
+
+
+def _put(place: Path, file: str, content: bytes, received: str) -> None:
+    if (place / file).is_file() and (place / file).read_bytes() == content:
+        write_whole(place / "timestamp.txt", received)
         return
     folder = FolderInPlace(place)
     new = folder.begin()
-    (new / graded.file).write_bytes(content)
-    (new / "timestamp.txt").write_text(graded.received)
+    (new / file).write_bytes(content)
+    (new / "timestamp.txt").write_text(received)
     folder.put_in_place()
     folder.finish()
 
@@ -184,12 +244,16 @@ def serve(root: Path, requests: IO[bytes], answers: IO[bytes]) -> None:
     course = Course.find(root)
     _ = course.languages  # are spoken from now on
     for line in requests:
+        order = json.loads(line)
         try:
-            request = json.loads(line)
-            if isinstance(request, dict):
-                answer: dict[str, object] = {"feedback": _read_feedback(course, **request)}
+            if "feedback" in order:
+                answer: dict[str, object] = {"feedback": _read_feedback(course, **order["feedback"])}
             else:
-                notes = write(course, [Graded(**one) for one in request])
+                notes = (
+                    write_sheets(course, [ScoredSheet(**one) for one in order["scored"]])
+                    if "scored" in order
+                    else write(course, [Graded(**one) for one in order["graded"]])
+                )
                 answer = {"notes": [note.model_dump() for note in notes]}
         except AutograderError as error:
             answer = {"failed": error.text.model_dump()}

@@ -15,7 +15,9 @@ from autograder.course.course import Course
 from autograder.web.checking import Checker
 from autograder.web.data.database import Database
 from autograder.web.grader import Grader
+from autograder.web.invigilator import Invigilator
 from autograder.web.limits import Limiter
+from autograder.web.quizzes import Quizzes
 
 
 class Bell:
@@ -75,6 +77,8 @@ class Site:
     def __post_init__(self) -> None:
         self.checker = Checker(self.course, sessions=self.sessions, most=4, confined=self.confined)
         self.grader = Grader(self.course, self.database, self.bell.ring, sessions=self.sessions, confined=self.confined)
+        self.quizzes = Quizzes(self.course, most=min(2, self.sessions))
+        self.invigilator = Invigilator(self.quizzes, self.database, self.grader.publisher)
         secret = hmac.new(self.course.key(), b"forms of the course in a browser", hashlib.sha256).digest()
         self._forms = URLSafeSerializer(secret, salt="form")
 
@@ -91,6 +95,7 @@ class Site:
 
     def close(self) -> None:
         """End everything that runs."""
+        self.invigilator.close()
         self.grader.close()
         self.checker.close()
         self.database.close()

@@ -1,14 +1,21 @@
 """An instructor and students in a real Chromium: publish, join, write, check, fail, mend, hand in, read the result."""
 
+import json
 import os
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import browser as chromium
+import psutil
 import pytest
 import tiny_course as tiny
 import web_course
+import web_quiz
 from editor_page import write, written
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
 from web_course import PASSWORD, WRONG
 
 SHOTS = os.environ.get("AUTOGRADER_SCREENSHOTS")
@@ -19,8 +26,10 @@ pytestmark = [pytest.mark.slow, chromium.needs_browser]
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    with web_course.server(web_course.make(tmp_path_factory.mktemp("course"))) as (_, address, link):
-        yield address, link.removeprefix(address)
+    course = web_course.make(tmp_path_factory.mktemp("course"))
+    web_quiz.make(course)
+    with web_course.server(course) as (_, address, link):
+        yield address, link.removeprefix(address), course
 
 
 @pytest.fixture
@@ -85,6 +94,11 @@ def join_link(served, tmp_path_factory):
         link = teacher.text("//pre")
         teacher.click("//button[normalize-space()='Publish']")
         teacher.wait("//button[normalize-space()='Change']")
+        quiz = "//form[contains(@action, '/class/quizzes')]"
+        teacher.wait(f"{quiz}//input[@name='minutes']").send_keys("30")
+        Select(teacher.wait(f"{quiz}//select[@name='mode']")).select_by_value("test")
+        teacher.click(f"{quiz}//button")
+        teacher.wait(f"{quiz}//button[normalize-space()='Change']")
         look_at(teacher, "class", DESK)
         resize(teacher, PHONE, 900)
         look_at(teacher, "class", PHONE)
@@ -122,3 +136,63 @@ def test_a_students_way_from_the_link_to_the_result(join_link, open_browser, wid
 
     assert browser.text("//div[@class='total']/b") == "10"
     look_at(browser, f"result-{language}", width)
+
+
+TICKED = ("a:one=B", "a:some=A", "a:some=C", "a:statement=true")
+TYPED = {"a:shapes:W": "8×1", "a:shapes:b": "1x1", "a:words:word": "bias", "a:sum": "three", "a:varied": "1", "a:write": "x.mean()"}  # fmt: skip
+CHOSEN = {"a:words:choice": "A", "a:pairs:a": "Y", "a:pairs:b": "X"} | {f"a:steps:{n}": item for n, item in enumerate("dacb")}  # fmt: skip
+
+
+def saved_sum(course):
+    """What the server has of the question «sum»."""
+    with closing(sqlite3.connect(course.root / ".autograder" / "web.db", timeout=30)) as database:
+        ((value,),) = database.execute("select value from answer where question = 'sum' and seq = 0").fetchall()
+    return json.loads(value)
+
+
+def filled_in(browser):
+    """What stands in the form: the ticks, and every other field by name."""
+    ticked = {f"{box.get_attribute('name')}={box.get_attribute('value')}" for box in browser.find("//input[@value]") if box.is_selected()}  # fmt: skip
+    fields = browser.find("//fieldset//input[@type='text'] | //fieldset//select")
+    return ticked, {field.get_attribute("name"): field.get_attribute("value") for field in fields}
+
+
+def test_a_quiz_outlives_its_browser_and_ends_when_its_time_is_over(served, join_link, open_browser):
+    first = open_browser(PHONE, "zh", join_link)
+    enter(first, login="quizzer", name="Cleo", password=PASSWORD)
+    first.click("//a[contains(@href, '/quizzes/tiny')]")
+    first.wait("//main//form//button")
+    look_at(first, "quiz-cover-zh", PHONE)
+    first.click("//main//form//button")
+    for tick in TICKED:
+        name, _, value = tick.partition("=")
+        first.wait(f"//input[@name='{name}'][@value='{value}']").send_keys(Keys.SPACE)
+    for name, words in TYPED.items():
+        first.wait(f"//input[@name='{name}']").send_keys(words)
+    for name, value in CHOSEN.items():
+        Select(first.wait(f"//select[@name='{name}']")).select_by_value(value)
+    first.wait("//section[@id='question-6']//p[contains(@class, 'complaint')]")
+    first.until(lambda: first.text("//*[@id='state']") == "已保存", "saved")
+    look_at(first, "quiz-zh", PHONE)
+    for process in psutil.Process(first.driver.service.process.pid).children(recursive=True):
+        process.kill()  # without a word to the page
+
+    with closing(sqlite3.connect(served[2].root / ".autograder" / "web.db", timeout=30)) as database, database:
+        soon = datetime.now(UTC) + timedelta(seconds=30)
+        database.execute("update quiz_attempt set ends_at = ?", (soon.replace(tzinfo=None).isoformat(" "),))
+    second = open_browser(DESK, "en", "/sign-in?next=/quizzes/tiny")
+    enter(second, login="quizzer", password=PASSWORD)
+    second.wait("//section[@id='question-10']")
+    ticked, fields = filled_in(second)
+    assert ticked == set(TICKED)
+    assert {name: fields[name] for name in (*TYPED, *CHOSEN)} == TYPED | CHOSEN
+    for words in ("4", "three", "3"):  # also back to what the page was made with
+        total = second.wait("//input[@name='a:sum']")
+        total.clear()
+        total.send_keys(words)
+        second.until(lambda words=words: saved_sum(served[2]) == words, f"{words} on disk")
+    second.until(lambda: "/attempts/" in second.driver.current_url, "the end")
+    second.until(lambda: bool(second.find("//div[@class='total']/b")), "the result")
+    right = [mark.text for mark in second.find("//section//h2/span[@class='passed']")]
+    assert len(right) == 8  # all but a number nobody can guess, and a sentence with a blank left out
+    look_at(second, "quiz-review-en", DESK)

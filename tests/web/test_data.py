@@ -15,10 +15,10 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from autograder.base.errors import UsageError
 from autograder.base.i18n import same
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
-from autograder.web.data import appeals, checks, drafts, jobs, offerings, people, submissions
+from autograder.web.data import appeals, checks, drafts, jobs, offerings, people, quizzes, submissions
 from autograder.web.data.database import Database, migrate
 from autograder.web.data.drafts import Written, version
-from autograder.web.data.models import Base, Content, Event, FeedbackPolicy, Job, Role
+from autograder.web.data.models import Base, Content, Event, FeedbackPolicy, Job, Kind, Role
 
 AT_ONCE = {"opens_at": None, "due_at": None, "closes_at": None, "feedback": FeedbackPolicy.at_once}
 
@@ -154,6 +154,68 @@ def test_hand_ins_of_one_person_take_turns(database, course):
         thread.join()
     assert len(numbers) == 4
     assert len(set(numbers)) == 1
+
+
+FIRST_ROWS = """
+insert into person (id, login, name, joined_at) values (7, 'ann', 'Ann', '2026-01-01 00:00:00');
+insert into offering (id, assignment, feedback, attempts, cool_down_s) values (3, 'tiny', 'at_once', 2, 60);
+insert into extension (person_id, offering_id, due_at) values (7, 3, '2026-02-01 00:00:00');
+insert into draft (person_id, offering_id, cell, source, saved_at) values (7, 3, 'double', 'x', '2026-01-02 00:00:00');
+insert into content (sha256, content) values ('abc', '{}');
+insert into submission (id, person_id, offering_id, received_at, file, sha256)
+    values (5, 7, 3, '2026-01-03 00:00:00', 'tiny.ipynb', 'abc');
+insert into job (id, submission_id) values (1, 5)
+"""
+
+
+def test_what_the_first_schema_held_is_kept(address):
+    engine = create_engine(address)
+    with engine.begin() as connection:
+        migrate(connection, "1")
+        for statement in FIRST_ROWS.split(";"):
+            connection.execute(text(statement))
+    engine.dispose()
+    opened = Database(address)
+    with opened.read() as session:
+        ann, offering = people.by_login(session, "ann"), offerings.by_name(session, "tiny")
+        assert (offering.kind, offering.id, offering.attempts, offering.cool_down_s) == (Kind.assignment, 3, 2, 60)
+        assert offerings.extensions(session, ann) == {3: datetime(2026, 2, 1, tzinfo=UTC)}
+        assert drafts.of(session, offering, ann) == {"double": "x"}
+        assert [(one.id, one.file) for one in submissions.of(session, offering, ann)] == [(5, "tiny.ipynb")]
+        assert jobs.is_any_free(session)
+    with opened.write() as session:
+        assert offerings.publish(session, "tiny", by=ann, kind=Kind.quiz, **AT_ONCE).kind == Kind.quiz
+    with pytest.raises(IntegrityError), opened.write() as session:  # references are heeded after migrating
+        session.execute(text("delete from offering where id = 3"))
+    opened.close()
+
+
+def test_answers_and_the_outcome_of_an_attempt_are_kept_once(database, course):
+    ann, _ = course
+    with database.write() as session:
+        offering = offerings.publish(session, "tiny", by=ann, kind=Kind.quiz, time_limit_s=60, **AT_ONCE)
+        for _ in range(2):
+            quizzes.begin(session, offering, ann, version=1)
+        attempt = quizzes.open_one(session, offering, ann)
+        for value in ("A", ["B", "组"]):
+            quizzes.save(session, attempt, "one", value)
+        for _ in range(3):
+            quizzes.take_hint(session, attempt, "one", most=2)
+        quizzes.count(session, attempt, "one", 1, "A")
+        assert quizzes.unfinished(session, attempt.begun_at) == []
+        assert [one.id for one in quizzes.unfinished(session, attempt.ends_at)] == [attempt.id]
+    with database.write() as session:
+        kept = [(one.seq, json.loads(one.value), one.hints) for one in quizzes.answers(session, attempt)]
+        assert kept == [(0, ["B", "组"], 2), (1, "A", 0)]
+        quizzes.finish(session, quizzes.by_id(session, attempt.id), "{}", attempt.ends_at)
+    with database.write() as session:
+        assert not quizzes.locked(session, attempt.id)
+        assert [one.id for one in quizzes.unscored(session, 5)] == [attempt.id]
+        for outcome in ("first", "second"):
+            quizzes.keep_outcome(session, attempt.id, outcome)
+    with database.read() as session:
+        assert [one.outcome for one in quizzes.unwritten(session, 5)] == ["first"]
+        assert quizzes.latest(session, ann)[offering.id].id == attempt.id
 
 
 def test_opening_again_changes_nothing(database, address, course):

@@ -11,6 +11,8 @@ import nbgrader_course as course_of
 import pytest
 import tiny_course as tiny
 import web_course
+import web_quiz
+from command_line import run_quiz
 from httpx import TransportError
 from web_course import PASSWORD, Visitor, opened_course
 
@@ -130,3 +132,29 @@ def compare_with_the_commands(course):
 
 def without_time(report):
     return json.loads(report.to_json()) | {"duration_s": 0}
+
+
+def test_a_finished_quiz_survives_a_kill_and_reaches_folder_and_gradebook_as_the_command_scores_it(course, tmp_path):
+    web_quiz.make(course)
+    given = {"a:one": "B", "sure": "yes"}
+    with web_course.server(course) as (process, address, link), opened_course(address, link, "ann") as (ann,):
+        with Visitor(address) as teacher:
+            teacher.fill_in("/sign-in", login="teacher", password=PASSWORD)
+            teacher.fill_in("/class", "/class/quizzes", quiz="tiny", mode="test", feedback="at_once", minutes="60")
+        ann.fill_in("/quizzes/tiny", "/quizzes/tiny")
+        marks = web_quiz.form_of(ann.get("/quizzes/tiny").text)
+        ann.fill_in("/quizzes/tiny", "/quizzes/tiny/finish", **marks, **given)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    with web_course.server(course):
+        until(lambda: ask(course, "select count(*) from quiz_attempt where written_at is not null") == [(1,)])
+    ((outcome,),) = ask(course, "select outcome from quiz_attempt")
+    sheet = course.root / "submitted" / "ann" / "quiz-tiny" / "tiny.ann.answers.json"
+    run_quiz("score", "tiny", sheet, "--out", "out.jsonl", "--course", course.root, cwd=tmp_path)
+    assert (tmp_path / "out.jsonl").read_text(encoding="utf-8") == f"{outcome}\n"
+    earned = json.loads(outcome)["score"]
+    entered = sqlite3.connect(course.root / "gradebook.db")
+    rows = entered.execute("select auto_score from grade where auto_score is not null").fetchall()
+    entered.close()
+    assert (earned, sum(score for (score,) in rows)) == (1, 1)
+    assert list(find_jobs([course.submitted], ["tiny"])) == []  # a sheet is no submission to an assignment

@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import web_course
+import web_quiz
 from web_course import Browser
 
 from autograder.base.i18n import same
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
 from autograder.web import policies
 from autograder.web.app import ROUTES
-from autograder.web.data import submissions
+from autograder.web.data import quizzes, submissions
 from autograder.web.data.models import Appeal, FeedbackPolicy, Offering, Report, Role, Submission
 from autograder.web.policies import NOBODY, Dates, Stage, Viewer
 
@@ -19,7 +20,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SIGN_IN = "sign-in"
 
-# nobody, a student, another student, a grader, an instructor; the submission is the first student's
+# nobody, a student, another student, a grader, an instructor; submission and finished attempt are the first student's
 EXPECTED = {
     ("GET", "/sign-in"): (200, 200, 200, 200, 200),
     ("POST", "/sign-in"): (400, 400, 400, 400, 400),
@@ -48,8 +49,16 @@ EXPECTED = {
     ("POST", "/submissions/{number:int}/appeals"): (401, 403, 404, 403, 403),
     ("GET", "/appeals"): (SIGN_IN, 403, 403, 200, 200),
     ("POST", "/appeals/{number:int}"): (401, 403, 403, 404, 404),
+    ("GET", "/quizzes/{name}"): (SIGN_IN, 200, 200, 200, 200),
+    ("POST", "/quizzes/{name}"): (401, 303, 303, 303, 303),
+    ("POST", "/quizzes/{name}/answers"): (401, 303, 303, 303, 303),
+    ("POST", "/quizzes/{name}/check"): (401, 404, 404, 404, 404),  # the form names no question
+    ("POST", "/quizzes/{name}/hint"): (401, 404, 404, 404, 404),
+    ("POST", "/quizzes/{name}/finish"): (401, 200, 200, 200, 200),  # it asks whether to leave questions out
+    ("GET", "/attempts/{number:int}"): (SIGN_IN, 200, 404, 200, 200),
     ("GET", "/class"): (SIGN_IN, 403, 403, 403, 200),
     ("POST", "/class/offerings"): (401, 403, 403, 403, 404),
+    ("POST", "/class/quizzes"): (401, 403, 403, 403, 404),
     ("POST", "/class/join-link"): (401, 403, 403, 403, 303),
     ("POST", "/class/people/{number:int}/link"): (401, 403, 403, 403, 200),
 }
@@ -74,7 +83,9 @@ def a_report(student="ann"):
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    with web_course.site(web_course.make(tmp_path_factory.mktemp("course"))) as site:
+    course = web_course.make(tmp_path_factory.mktemp("course"))
+    web_quiz.make(course)
+    with web_course.site(course) as site:
         roles = {"ann": Role.student, "bob": Role.student, "gina": Role.grader, "ivan": Role.instructor}
         people = {login: web_course.add(site, login, role) for login, role in roles.items()}
         offering = web_course.publish(site, people["ivan"])
@@ -82,6 +93,12 @@ def served(tmp_path_factory):
             number = submissions.receive(session, offering, people["ann"], "tiny.ipynb", b"{}").id
             submissions.keep_report(session, number, a_report())
             submissions.receive(session, offering, people["ann"], "tiny.ipynb", b"[]")  # so no other test is the first
+        quiz = web_quiz.publish(site, people["ivan"])
+        for login in ("ann", "ann", "bob", "gina", "ivan"):
+            with site.database.write() as session:
+                quizzes.begin(session, quiz, people[login], version=1)
+                if (first := quizzes.open_one(session, quiz, people[login])).id == number:
+                    site.invigilator.finish(session, first.id, NOW)
         yield site, people, number
 
 
@@ -127,10 +144,23 @@ def test_what_is_not_open_yet_is_as_unknown_as_what_is_not_there(served):
         student, staff = Browser(site, people["ann"]), Browser(site, people["gina"])
         assert student.get("/assignments/tiny").text == student.get("/assignments/none").text.replace("none", "tiny")
         assert student.send_form("/assignments/tiny").status_code == 404
-        assert "Tiny" not in student.get("/").text
+        assert "/assignments/tiny" not in student.get("/").text
         assert staff.get("/assignments/tiny").status_code == 200
     finally:
         web_course.publish(site, people["ivan"])
+
+
+def test_a_quiz_that_is_not_open_yet_is_as_unknown_as_one_that_is_not_there(served):
+    site, people, _ = served
+    try:
+        web_quiz.publish(site, people["ivan"], opens_at=datetime.now(UTC) + HOUR)
+        student, staff = Browser(site, people["ann"]), Browser(site, people["gina"])
+        assert student.get("/quizzes/tiny").text == student.get("/quizzes/none").text.replace("none", "tiny")
+        assert [student.send_form(f"/quizzes/tiny{path}").status_code for path in ("", "/answers")] == [404, 404]
+        assert "/quizzes/tiny" not in student.get("/").text
+        assert staff.get("/quizzes/tiny").status_code == 200
+    finally:
+        web_quiz.publish(site, people["ivan"])
 
 
 def test_when_an_assignment_is_closed_nothing_can_be_changed_but_everything_read(served):

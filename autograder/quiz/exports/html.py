@@ -53,7 +53,7 @@ def page(
         if keyed:
             data |= _key(quiz, question, variants.get(question.id, ()))
             if question.id in certificates:
-                data["evidence"] = _evidence(question, certificates[question.id])
+                data["evidence"] = evidence_of(question, certificates[question.id])
     data = _with_formulas(shown)
     return render("quiz/exports/page.html", quiz=quiz, language=quiz.language, data=data), list(_losses(quiz))
 
@@ -143,6 +143,19 @@ def _key(quiz: Quiz, question: AnyQuestion, variants: Sequence[Variant]) -> dict
     return known | {"explain": _text(question.explain)}
 
 
+def right_answer(quiz: Quiz, question: AnyQuestion, variants: Sequence[Variant], language: Language) -> str:
+    """Return the right answer in the words that the question shows.
+
+    Args:
+        quiz: that the question belongs to.
+        question: with its key.
+        variants: the one that was asked, if it has any.
+        language: of the words.
+    """
+    words = _key(quiz, question, variants)["right_answer"]
+    return str(words.get(language) or words["en"]) if isinstance(words, dict) else str(words)
+
+
 def _in_each(quiz: Quiz, words: Callable[[Language], str]) -> dict[Language, str]:
     return {language: words(language) for language in dict.fromkeys(("en", "zh", *quiz.languages))}
 
@@ -212,7 +225,8 @@ def _blank_answer(blank: Blank, language: Language) -> str:
     return blank.options[blank.answer].shown(language) if isinstance(blank, ChoiceBlank) else str(blank.answer)
 
 
-def _evidence(question: AnyQuestion, certificate: Certificate) -> dict[str, dict[str, str]]:
+def evidence_of(question: AnyQuestion, certificate: Certificate) -> dict[str, dict[str, str]]:
+    """Return what running each option gave, by option and name; under an empty name where it is the same for all."""
     if not isinstance(question, Single | Multi | TrueFalse):
         return {}
     rows = {of: {n: tell(v) for n, v in values.items()} for of, values in certificate.evidence.items() if values}

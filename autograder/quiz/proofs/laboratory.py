@@ -75,10 +75,14 @@ class Laboratory:
 
     def bench(self, probe: str, limits: Limits = _LIMITS) -> Bench:
         """Return a bench for one probe in a new process."""
+        return Bench(self.begin(), probe, limits)
+
+    def begin(self) -> Zygote:
+        """Start what workers are forked from, unless it runs already."""
         if self._zygote is None:
             self._zygote = Zygote.begin(self._settings)
             self._zygote.wait_until_ready()
-        return Bench(self._zygote, probe, limits)
+        return self._zygote
 
 
 class Bench:

@@ -6,7 +6,7 @@ A sheet without a score could not be judged, which is our fault; one that cannot
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -59,6 +59,12 @@ class QuestionOutcome:
             "feedback": [words.model_dump() for words in self.feedback],
         }
 
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> QuestionOutcome:
+        """Return the outcome that `to_dict` wrote."""
+        feedback = tuple(Text(**words) for words in written["feedback"])
+        return cls(**{**written, "chosen": tuple(written["chosen"]), "feedback": feedback})
+
 
 @dataclass(frozen=True, slots=True)
 class SheetOutcome:
@@ -90,6 +96,14 @@ class SheetOutcome:
             "problems": [words.model_dump() for words in self.problems],
             "file": self.file,
         }
+
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> SheetOutcome:
+        """Return the outcome that `to_dict` wrote, of a sheet with a name on it."""
+        values = {name: value for name, value in written.items() if name != "schema"}
+        values["questions"] = tuple(map(QuestionOutcome.from_dict, written["questions"]))
+        values["problems"] = tuple(Text(**words) for words in written["problems"])
+        return cls(**values)
 
 
 def one_of_each_student(outcomes: Sequence[SheetOutcome], left_out: Text) -> tuple[list[SheetOutcome], list[Text]]:

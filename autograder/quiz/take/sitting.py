@@ -101,12 +101,8 @@ class Sitting:
         self.position = next((n for n, q in enumerate(self.shown.questions) if self._asks_for_more(q)), 0)
         return True
 
-    def save(self) -> None:
-        """Write the answers.
-
-        Raises:
-            UsageError: they cannot be written, or the file has changed meanwhile.
-        """
+    def content(self) -> str:
+        """Return the answers as their file holds them."""
         answers = {
             "schema": 1,
             "quiz": self.shown.id,
@@ -118,7 +114,15 @@ class Sitting:
                 if tries.attempts or tries.hints or tries.unread
             },
         }
-        content = json.dumps(answers, ensure_ascii=False, indent=1) + "\n"
+        return json.dumps(answers, ensure_ascii=False, indent=1) + "\n"
+
+    def save(self) -> None:
+        """Write the answers.
+
+        Raises:
+            UsageError: they cannot be written, or the file has changed meanwhile.
+        """
+        content = self.content()
         try:
             if self.path.exists() and self.path.read_text(encoding="utf-8") != self._on_disk:
                 raise UsageError(
@@ -166,21 +170,25 @@ class Sitting:
         self.save()
 
     def answer(self, answer: Any) -> Verdict | None:
-        """Answer the current question; return the verdict if answers are judged here.
+        """Answer the current question and save; see `consider`."""
+        verdict = self.consider(self.question, answer)
+        self.save()
+        return verdict
+
+    def consider(self, question: ShownQuestion, answer: Any) -> Verdict | None:
+        """Answer a question without saving; return the verdict if answers are judged here.
 
         If they are not, a new answer replaces the old one.
 
         Raises:
             FormatError: the answer or a part of it cannot be read, or was given before; this uses up no attempt.
         """
-        question, tries = self.question, self.tries[self.question.id]
-        keyed = self.keyed(question)
+        keyed, tries = self.keyed(question), self.tries[question.id]
         if is_blank(answer) or (answer == [] and isinstance(keyed, Multi) and keyed.key):
             raise FormatError(text("there is no answer"))
         if self.scorer is None or keyed is None:
             forms.check(question, answer)
             tries.attempts = [answer]
-            self.save()
             return None
         if answer in tries.attempts:
             raise FormatError(text("you have tried this answer before"))
@@ -188,7 +196,6 @@ class Sitting:
         if verdict.malformed:
             raise FormatError(verdict.malformed[0])
         tries.attempts.append(answer)
-        self.save()
         return verdict
 
     def _is_readable(self, question: ShownQuestion, answer: Any) -> bool:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_S = 30
 _MIGRATION_LOCK = 0x6175746F  # "auto", for PostgreSQL's advisory locks
-_WRITES = "autograder_writes"
+_WRITES, _REBUILDS = "autograder_writes", "autograder_rebuilds"
 
 
 class Database:
@@ -98,10 +98,11 @@ class Database:
         self._engine.dispose()
 
     def _migrate(self) -> None:
-        with self._engine.execution_options(**{_WRITES: True}).begin() as connection:
+        with self._engine.execution_options(**{_WRITES: True, _REBUILDS: True}).begin() as connection:
             if connection.dialect.name == "postgresql":  # several servers may start at once
                 connection.execute(sql("select pg_advisory_xact_lock(:number)"), {"number": _MIGRATION_LOCK})
             migrate(connection)
+        self._engine.dispose()  # the next connection heeds references again
 
 
 def upsert(session: Session, table: type[Base], keys: Mapping[str, object], values: Mapping[str, object]) -> None:
@@ -144,7 +145,10 @@ def _engine(url: URL) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # a reader that becomes a writer later would fail if another has written meanwhile
-        writes = connection.get_execution_options().get(_WRITES, False)
+        options = connection.get_execution_options()
+        if options.get(_REBUILDS, False):  # a table that is made again is gone for a moment, with rows that refer to it
+            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        writes = options.get(_WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine

@@ -66,6 +66,13 @@ class FeedbackPolicy(StrEnum):
     after_closing = "after_closing"
 
 
+class Kind(StrEnum):
+    """What is published."""
+
+    assignment = "assignment"
+    quiz = "quiz"
+
+
 class Base(DeclarativeBase):
     """What all tables share."""
 
@@ -130,18 +137,23 @@ class OneTimeLink(Base):
 
 
 class Offering(Base):
-    """An assignment as it is published: when, and by which rules."""
+    """An assignment or a quiz as it is published: when, and by which rules; ``assignment`` is the name of either."""
 
     __tablename__ = "offering"
+    __table_args__ = (UniqueConstraint("kind", "assignment"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    assignment: Mapped[str] = mapped_column(String(200), unique=True)
+    kind: Mapped[str] = mapped_column(String(16), default=Kind.assignment)
+    assignment: Mapped[str] = mapped_column(String(200))
     opens_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
     closes_at: Mapped[datetime | None]
     feedback: Mapped[str] = mapped_column(String(16), default=FeedbackPolicy.at_once)
     attempts: Mapped[int | None]
     cool_down_s: Mapped[int] = mapped_column(default=0)
+    mode: Mapped[str | None] = mapped_column(String(16))
+    """How a quiz is taken; an assignment has none."""
+    time_limit_s: Mapped[int | None]
 
 
 class Extension(Base):
@@ -273,6 +285,40 @@ class Job(Base):
     submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"))
     claimed_by: Mapped[str | None] = mapped_column(String(100))
     leased_until: Mapped[datetime | None]
+
+
+class QuizAttempt(Base):
+    """Somebody's answers to a quiz from beginning to end; scoring reads ``sheet`` and gives ``outcome``."""
+
+    __tablename__ = "quiz_attempt"
+    __table_args__ = (Index("ix_quiz_attempt_person_offering", "person_id", "offering_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    offering_id: Mapped[int] = mapped_column(ForeignKey("offering.id"))
+    version: Mapped[int]
+    begun_at: Mapped[datetime]
+    ends_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    sheet: Mapped[str | None]
+    outcome: Mapped[str | None]
+    written_at: Mapped[datetime | None]
+    person: Mapped[Person] = relationship()
+    offering: Mapped[Offering] = relationship()
+
+
+class Answer(Base):
+    """What somebody answered, as JSON: under number 0 what was saved last, from 1 on what was judged, in order."""
+
+    __tablename__ = "answer"
+
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("quiz_attempt.id"), primary_key=True)
+    question: Mapped[str] = mapped_column(String(64), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    value: Mapped[str]
+    hints: Mapped[int] = mapped_column(default=0)
+    """How many hints were taken; with number 0 only."""
+    saved_at: Mapped[datetime]
 
 
 class Event(Base):

@@ -1,4 +1,4 @@
-"""Assignments as they are published: when and by which rules, and one person's later dates."""
+"""Assignments and quizzes as they are published: when and by which rules, and one person's later dates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from autograder.web.data import events
-from autograder.web.data.models import Extension, FeedbackPolicy, Offering, Person
+from autograder.web.data.models import Extension, FeedbackPolicy, Kind, Offering, Person
 
 
 def publish(
@@ -23,8 +23,11 @@ def publish(
     feedback: FeedbackPolicy,
     attempts: int | None = None,
     cool_down_s: int = 0,
+    kind: Kind = Kind.assignment,
+    mode: str | None = None,
+    time_limit_s: int | None = None,
 ) -> Offering:
-    """Publish an assignment, or change how it is published.
+    """Publish an assignment or a quiz, or change how it is published.
 
     Args:
         session: a writing one.
@@ -36,23 +39,30 @@ def publish(
         feedback: when students see hidden criteria.
         attempts: how often one may hand in; None for as often as one likes.
         cool_down_s: seconds between two hand-ins.
+        kind: what it is.
+        mode: how a quiz is taken.
+        time_limit_s: for an attempt at a quiz; None for no limit but the closing date.
     """
-    offering = by_name(session, assignment) or Offering(assignment=assignment)
+    offering = by_name(session, assignment, kind) or Offering(kind=kind, assignment=assignment)
     offering.opens_at, offering.due_at, offering.closes_at = opens_at, due_at, closes_at
     offering.feedback, offering.attempts, offering.cool_down_s = feedback, attempts, cool_down_s
+    offering.mode, offering.time_limit_s = mode, time_limit_s
     session.add(offering)
-    events.record(session, "published", assignment, person_id=by.id)
+    events.record(
+        session, "published", assignment if kind is Kind.assignment else f"{kind} {assignment}", person_id=by.id
+    )
     return offering
 
 
-def all_of_them(session: Session) -> Sequence[Offering]:
-    """Return every published assignment, those due first first."""
-    return session.scalars(select(Offering).order_by(Offering.due_at.is_(None), Offering.due_at, Offering.id)).all()
+def all_of_them(session: Session, kind: Kind = Kind.assignment) -> Sequence[Offering]:
+    """Return every published assignment, or every quiz, those due first first."""
+    published = select(Offering).where(Offering.kind == kind)
+    return session.scalars(published.order_by(Offering.due_at.is_(None), Offering.due_at, Offering.id)).all()
 
 
-def by_name(session: Session, assignment: str) -> Offering | None:
-    """Return how an assignment is published; None if it is not."""
-    return session.scalar(select(Offering).where(Offering.assignment == assignment))
+def by_name(session: Session, assignment: str, kind: Kind = Kind.assignment) -> Offering | None:
+    """Return how an assignment or a quiz is published; None if it is not."""
+    return session.scalar(select(Offering).where(Offering.assignment == assignment, Offering.kind == kind))
 
 
 def extension(session: Session, offering: Offering, person: Person) -> datetime | None:

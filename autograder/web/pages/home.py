@@ -14,7 +14,7 @@ from autograder.results.grade_report import GradeReport
 from autograder.web import policies
 from autograder.web.data import appeals, checks, drafts, offerings, submissions
 from autograder.web.data.models import LastCheck, Offering, Submission
-from autograder.web.pages import places
+from autograder.web.pages import places, quiz
 from autograder.web.pages.places import score_of
 from autograder.web.policies import Dates, Stage
 from autograder.web.progress import Progress
@@ -37,7 +37,9 @@ def home(visit: Visit) -> Response:
                 new_points = appeals.new_points(disputed[last.id]) if last is not None else {}
                 mine = last_checks.get(offering.id, ()), changed_at.get(offering.id, {})
                 rows.append(_row(visit, offering, dates, last, new_points, mine))
-    return visit.page("home.html", groups=[(title, part) for title, part in _groups(rows) if part])
+        quizzes = quiz.rows(visit, session)
+    groups = [(title, part) for title, part in _groups(rows) if part]
+    return visit.page("home.html", groups=groups, quizzes=quizzes)
 
 
 def _groups(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[Text, list[dict[str, Any]]]]:

@@ -1,15 +1,18 @@
-"""What the instructor does on one screen: publish assignments, open and close the join link, see who joined."""
+"""What the instructor does on one screen: publish, open and close the join link, see who joined."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.responses import Response
 
-from autograder.base.errors import ConfigError, UsageError
+from autograder.base.errors import AutograderError, ConfigError, UsageError
 from autograder.base.i18n import Text, text
 from autograder.course.course import Assignment
 from autograder.web import released
 from autograder.web.data import offerings, people
-from autograder.web.data.models import FeedbackPolicy
+from autograder.web.data.models import FeedbackPolicy, Kind
+from autograder.web.pages import quiz_publishing
 from autograder.web.released import ReleasedNotebook
 from autograder.web.visit import Refused, Visit
 
@@ -27,11 +30,14 @@ def course(visit: Visit, problem: Text | None = None, link: tuple[str, str] | No
     with visit.site.database.read() as session:
         published = {offering.assignment: offering for offering in offerings.all_of_them(session)}
         members = people.everybody(session)
+        quizzes = quiz_publishing.rows(visit, session)
         token = people.join_link(session)
     return visit.page(
         "class.html",
         200 if problem is None else 400,
         assignments=[(found, published.get(found.name)) for found in _released(visit)],
+        quizzes=quizzes,
+        modes=quiz_publishing.MODES,
         policies=list(FeedbackPolicy),
         members=members,
         join_link=None if token is None else visit.public(f"/join/{token}"),
@@ -48,32 +54,59 @@ def publish(visit: Visit) -> Response:
     if name not in {found.name for found in _released(visit)}:
         raise Refused(404, text("there is no such assignment"))
     try:
-        opens, due, closes = (visit.moment(date) for date in _DATES)
-        if due is not None and closes is not None and due > closes:
-            raise UsageError(text("an assignment cannot close before it is due"))
-        if opens is not None and closes is not None and opens >= closes:
-            raise UsageError(text("an assignment cannot close before it opens"))
-        feedback = FeedbackPolicy(visit.field("feedback"))
-        attempts = _number(visit, "attempts")
-        if feedback is FeedbackPolicy.after_closing and closes is None:
+        rules = _rules_of(visit)
+        if rules["feedback"] is FeedbackPolicy.after_closing and rules["closes_at"] is None:
             raise UsageError(text("say when the assignment closes: until then hidden tests are not shown"))
     except UsageError as error:
         return course(visit, error.text)
     except ValueError:
         raise Refused(400, text("this form cannot be read")) from None
     with visit.site.database.write() as session:
-        offerings.publish(
-            session,
-            name,
-            by=visit.member,
-            opens_at=opens,
-            due_at=due,
-            closes_at=closes,
-            feedback=feedback,
-            attempts=attempts,
-            cool_down_s=_number(visit, "cool_down_s") or 0,
-        )
+        offerings.publish(session, name, by=visit.member, **rules)
     return visit.go("/class")
+
+
+def publish_quiz(visit: Visit) -> Response:
+    """Publish a quiz, or change its dates and rules; scoring learns its mode."""
+    name = visit.field("quiz")
+    if name not in visit.site.quizzes.names():
+        raise Refused(404, text("there is no such quiz"))
+    try:
+        rules, minutes = _rules_of(visit), _number(visit, "minutes")
+        mode = next(mode for mode in quiz_publishing.MODES if mode == visit.field("mode"))
+        if rules["feedback"] is FeedbackPolicy.after_closing and rules["closes_at"] is None:
+            raise UsageError(text("say when the quiz closes: until then answers are not shown"))
+        quiz_publishing.record(visit, visit.site.quizzes.of(name), mode)
+    except AutograderError as error:
+        return course(visit, error.text)
+    except (ValueError, StopIteration):
+        raise Refused(400, text("this form cannot be read")) from None
+    limit_s = 60 * minutes if minutes else None
+    with visit.site.database.write() as session:
+        offerings.publish(session, name, by=visit.member, kind=Kind.quiz, mode=mode, time_limit_s=limit_s, **rules)
+    return visit.go("/class")
+
+
+def _rules_of(visit: Visit) -> dict[str, Any]:
+    """Return the dates and rules that a form sets, as `offerings.publish` takes them.
+
+    Raises:
+        UsageError: one cannot be read, or they contradict each other.
+        ValueError: there is no such policy.
+    """
+    opens, due, closes = (visit.moment(date) for date in _DATES)
+    if due is not None and closes is not None and due > closes:
+        raise UsageError(text("it cannot close before it is due"))
+    if opens is not None and closes is not None and opens >= closes:
+        raise UsageError(text("it cannot close before it opens"))
+    return {
+        "opens_at": opens,
+        "due_at": due,
+        "closes_at": closes,
+        "feedback": FeedbackPolicy(visit.field("feedback")),
+        "attempts": _number(visit, "attempts"),
+        "cool_down_s": _number(visit, "cool_down_s") or 0,
+    }
 
 
 def open_or_close_link(visit: Visit) -> Response:

@@ -1,0 +1,148 @@
+"""Attempts at quizzes: what was answered, when it ends, what came of it.
+
+Everybody who changes an attempt locks its row first, so an answer is saved before the attempt ends or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session, aliased, joinedload
+
+from autograder.web.data import events
+from autograder.web.data.models import Answer, Offering, Person, QuizAttempt
+
+_WITH_ALL = (joinedload(QuizAttempt.person), joinedload(QuizAttempt.offering))
+
+
+def begin(session: Session, offering: Offering, person: Person, *, version: int) -> None:
+    """Begin an attempt, unless one is open already.
+
+    Args:
+        session: a writing one.
+        offering: the quiz.
+        person: who begins.
+        version: of the quiz, as it is now.
+    """
+    session.execute(select(Person.id).where(Person.id == person.id).with_for_update())  # of two requests one begins
+    if open_one(session, offering, person) is not None:
+        return
+    now, limit_s = datetime.now(UTC), offering.time_limit_s
+    ends = None if limit_s is None else now + timedelta(seconds=limit_s)
+    attempt = QuizAttempt(person_id=person.id, offering_id=offering.id, version=version, begun_at=now, ends_at=ends)
+    session.add(attempt)
+    session.flush()
+    events.record(session, "began a quiz", f"{offering.assignment} {attempt.id}", person_id=person.id)
+
+
+def open_one(session: Session, offering: Offering, person: Person) -> QuizAttempt | None:
+    """Return the attempt that somebody has not finished."""
+    mine = (QuizAttempt.person_id == person.id, QuizAttempt.offering_id == offering.id)
+    return session.scalar(select(QuizAttempt).where(*mine, QuizAttempt.finished_at.is_(None)))
+
+
+def locked(session: Session, number: int) -> bool:
+    """Keep others from changing an attempt until the end of the transaction; false where it has ended meanwhile."""
+    still_open = select(QuizAttempt.id).where(QuizAttempt.id == number, QuizAttempt.finished_at.is_(None))
+    return session.scalar(still_open.with_for_update()) is not None
+
+
+def by_id(session: Session, number: int) -> QuizAttempt | None:
+    """Return an attempt with whose it is and at what."""
+    return session.get(QuizAttempt, number, options=_WITH_ALL)
+
+
+def of(session: Session, offering: Offering, person: Person) -> Sequence[QuizAttempt]:
+    """Return somebody's attempts at a quiz, the newest first."""
+    mine = select(QuizAttempt).where(QuizAttempt.person_id == person.id, QuizAttempt.offering_id == offering.id)
+    return session.scalars(mine.order_by(QuizAttempt.id.desc())).all()
+
+
+def latest(session: Session, person: Person) -> dict[int, QuizAttempt]:
+    """Return the last attempt of somebody at each quiz, by offering."""
+    last = select(func.max(QuizAttempt.id)).where(QuizAttempt.person_id == person.id).group_by(QuizAttempt.offering_id)
+    return {one.offering_id: one for one in session.scalars(select(QuizAttempt).where(QuizAttempt.id.in_(last)))}
+
+
+def answers(session: Session, attempt: QuizAttempt) -> Sequence[Answer]:
+    """Return what was answered in an attempt, in order."""
+    mine = select(Answer).where(Answer.attempt_id == attempt.id)
+    return session.scalars(mine.order_by(Answer.question, Answer.seq)).all()
+
+
+def save(session: Session, attempt: QuizAttempt, question: str, value: Any) -> None:
+    """Keep what is answered to a question at the moment; hints taken stay."""
+    row, now = session.get(Answer, (attempt.id, question, 0)), datetime.now(UTC)
+    words = json.dumps(value, ensure_ascii=False)
+    if row is None:
+        session.add(Answer(attempt_id=attempt.id, question=question, seq=0, value=words, hints=0, saved_at=now))
+    else:
+        row.value, row.saved_at = words, now
+
+
+def count(session: Session, attempt: QuizAttempt, question: str, number: int, value: Any) -> None:
+    """Keep an answer that was judged, under its number; of two that were judged at once only the first counts."""
+    if session.get(Answer, (attempt.id, question, number)) is not None:
+        return
+    words, now = json.dumps(value, ensure_ascii=False), datetime.now(UTC)
+    session.add(Answer(attempt_id=attempt.id, question=question, seq=number, value=words, hints=0, saved_at=now))
+
+
+def take_hint(session: Session, attempt: QuizAttempt, question: str, most: int) -> None:
+    """Count one more hint."""
+    row = session.get(Answer, (attempt.id, question, 0))
+    if row is None:
+        save(session, attempt, question, None)
+        session.flush()
+        row = session.get_one(Answer, (attempt.id, question, 0))
+    row.hints = min(row.hints + 1, most)
+
+
+def finish(session: Session, attempt: QuizAttempt, sheet: str, at: datetime) -> None:
+    """End an attempt that is locked; from now on its sheet waits to be scored."""
+    attempt.finished_at, attempt.sheet = at, sheet
+    events.record(session, "finished a quiz", str(attempt.id), person_id=attempt.person_id)
+
+
+def unfinished(session: Session, now: datetime) -> Sequence[QuizAttempt]:
+    """Return the open attempts that are over, unless there is an extension."""
+    rows = select(QuizAttempt).join(Offering).where(QuizAttempt.finished_at.is_(None))
+    over = (QuizAttempt.ends_at <= now) | (Offering.closes_at <= now)
+    return session.scalars(rows.where(over).options(*_WITH_ALL)).all()
+
+
+def unscored(session: Session, most: int) -> Sequence[QuizAttempt]:
+    """Return finished attempts without an outcome, oldest first."""
+    rows = select(QuizAttempt).where(QuizAttempt.finished_at.is_not(None), QuizAttempt.outcome.is_(None))
+    return session.scalars(rows.order_by(QuizAttempt.id).limit(most).options(*_WITH_ALL)).all()
+
+
+def keep_outcome(session: Session, number: int, outcome: str) -> None:
+    """Keep the outcome of an attempt; the first one stays."""
+    waiting = select(QuizAttempt).where(QuizAttempt.id == number, QuizAttempt.outcome.is_(None))
+    if (attempt := session.scalar(waiting.with_for_update())) is not None:
+        attempt.outcome = outcome
+        events.record(session, "scored a quiz", str(number))
+
+
+def unwritten(session: Session, most: int) -> Sequence[QuizAttempt]:
+    """Return scored attempts of which folder and gradebook do not know yet, oldest first."""
+    rows = select(QuizAttempt).where(QuizAttempt.outcome.is_not(None), QuizAttempt.written_at.is_(None))
+    return session.scalars(rows.order_by(QuizAttempt.id).limit(most).options(*_WITH_ALL)).all()
+
+
+def is_superseded(session: Session, attempt: QuizAttempt) -> bool:
+    """Return whether the same person has finished another attempt since; what counts is the last one."""
+    newer = aliased(QuizAttempt)
+    same = (newer.person_id == attempt.person_id, newer.offering_id == attempt.offering_id)
+    return bool(session.scalar(select(exists().where(*same, newer.id > attempt.id, newer.finished_at.is_not(None)))))
+
+
+def mark_written(session: Session, numbers: Sequence[int]) -> None:
+    """Remember that folder and gradebook know these attempts."""
+    for attempt in session.scalars(select(QuizAttempt).where(QuizAttempt.id.in_(numbers))):
+        attempt.written_at = datetime.now(UTC)
