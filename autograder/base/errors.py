@@ -56,7 +56,9 @@ class UsageError(AutograderError):
 
     def _render_traceback_(self) -> list[str]:
         """Show the sentence alone below a cell; IPython calls this instead of printing our frames."""
-        return [str(self)]
+        from autograder.base.i18n import chosen_language
+
+        return [self.said(chosen_language())]
 
 
 class Mistake(TypedDict):

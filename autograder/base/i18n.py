@@ -123,6 +123,16 @@ def catalogue_file(language: Language, course: Path) -> Path:
     return course / "locale" / language / "LC_MESSAGES" / "autograder.po"
 
 
+def blank_catalogue(language: Language) -> str:
+    """Return the text of a catalogue with every sentence of ours, none of them translated yet."""
+    import polib
+
+    catalogue = polib.POFile()
+    catalogue.metadata = {"Language": language, "Content-Type": "text/plain; charset=UTF-8"}
+    catalogue.extend(polib.POEntry(msgid=english) for english in _chinese())
+    return str(catalogue) + "\n"
+
+
 def find_catalogue(language: Language, course: Path | None = None) -> Catalogue | None:
     """Return our sentences in another language, from the course's folder or from beside ours; None if nobody has them.
 

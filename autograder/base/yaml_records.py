@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import re
 import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -93,8 +94,10 @@ def _not_yaml(reason: Text) -> Text:
 
 
 def _in_words(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Text:
-    """Return the library's message, in an author's words where it is about indentation."""
+    """Return the library's message, in an author's words where it is about a mistake that authors make."""
     problem, mark = str(error.problem), error.problem_mark
+    if (words := _of_brackets(error) or _of_a_sign(problem)) is not None:
+        return words
     if mark is None or mark.line >= len(lines):
         return same(problem)
     line, before = lines[mark.line], lines[mark.line][: mark.column]
@@ -106,7 +109,42 @@ def _in_words(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Text:
         return _of_indentation(line, lines[: mark.line])
     if problem.startswith(("expected <block end>", "expected '<document start>'")) and not before.strip():
         return _of_indentation(line, lines[: mark.line])
+    if problem == "expected <block end>, but found '<scalar>'" and before.rstrip().endswith(("'", '"')):
+        return text("the quotes end before this; put the whole value in quotes, and double a quote that is part of it")
     return same(problem)
+
+
+def _of_brackets(error: yaml.MarkedYAMLError) -> Text | None:
+    """Say what a bracket or a quote lacks, and where it begins; None if the message is about something else."""
+    context, problem, begins = str(error.context), str(error.problem), error.context_mark
+    if found := re.fullmatch(r"expected (?:<block end>|the node content), but found '([]}])'", problem):
+        return text("there is no bracket that this {bracket} closes", bracket=found[1])
+    if "node content" in problem and problem.endswith("'-'"):
+        return text("items that begin with - cannot stand in brackets; is one above this line not closed?")
+    if begins is None:
+        return None
+    where = {"line": begins.line + 1, "column": begins.column + 1}
+    if found := re.match(r"expected ',' or '([]}])'", problem):
+        return text(
+            "after the bracket of line {line}, column {column}, a comma or its end {bracket} is missing here",
+            **where,
+            bracket=found[1],
+        )
+    if context == "while scanning a quoted scalar":
+        return text("the quote of line {line}, column {column} is not closed", **where)
+    return None
+
+
+def _of_a_sign(problem: str) -> Text | None:
+    """Say that a value needs quotes because of the sign it begins with; None if that is not the matter."""
+    for message in (
+        r"found character '([@`%])' that cannot start any token",
+        r"found undefined alias '()",
+        r"could not determine a constructor for the tag '(!)",
+    ):
+        if found := re.match(message, problem):
+            return text("a value that begins with {sign} must be in quotes", sign=found[1] or "*")
+    return None
 
 
 def _of_indentation(line: str, above: Sequence[str]) -> Text:

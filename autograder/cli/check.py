@@ -50,15 +50,15 @@ def check(
         chosen = None if exercise is None else assignment.exercise_named(exercise)
         language = choose(lang, assignment.settings.language)
         once_or_watch = _watch if watch else partial(_check_once, as_json=json_output)
-        passed = once_or_watch(file, chosen, language)
+        passed = once_or_watch(file, assignment, chosen, language)
     if not passed:
         raise typer.Exit(1)
 
 
-def _check_once(file: Path, exercise: str | None, language: Language, *, as_json: bool) -> bool:
+def _check_once(file: Path, assignment: Assignment, exercise: str | None, language: Language, *, as_json: bool) -> bool:
     from autograder.report import terminal
 
-    assignment, report = _judged(file, exercise, language, quiet=as_json)
+    report = _judged(file, exercise, language, assignment=assignment, quiet=as_json)
     if as_json:
         print_json(report.to_dict())
     else:
@@ -77,17 +77,22 @@ def _check_once(file: Path, exercise: str | None, language: Language, *, as_json
 
 
 def _judged(
-    file: Path, exercise: str | None, language: Language, *, quiet: bool = False
-) -> tuple[Assignment, GradeReport]:
+    file: Path,
+    exercise: str | None,
+    language: Language,
+    *,
+    assignment: Assignment | None = None,
+    quiet: bool = False,
+) -> GradeReport:
     """Judge a file, and say so if it takes long: the first check loads torch."""
     from autograder.base.i18n import text
     from autograder.practice import history, standby
 
     with waiting(text("checking {file}", file=file.name), language, quiet=quiet):
-        assignment, report = standby.check_file(file, exercise=exercise)
+        _, report = standby.check_file(file, assignment, exercise=exercise)
     if exercise is None:
         history.remember_check(file, report, now=datetime.now().astimezone())
-    return assignment, report
+    return report
 
 
 def _points_judged_later(assignment: Assignment, file: Path, exercise: str | None, report: GradeReport) -> float:
@@ -96,13 +101,13 @@ def _points_judged_later(assignment: Assignment, file: Path, exercise: str | Non
     return points_judged_later(assignment, file, report) if exercise is None else 0.0
 
 
-def _watch(file: Path, exercise: str | None, language: Language) -> bool:
+def _watch(file: Path, assignment: Assignment, exercise: str | None, language: Language) -> bool:
     from autograder.practice import watch
 
-    assignment, report = _judged(file, exercise, language)
+    report = _judged(file, exercise, language, assignment=assignment)
     later = _points_judged_later(assignment, file, exercise, report)
     seen = watch.Watch(console(), language, later=later)
     watch.write_heading(console(), file)
     seen.tell(report)
-    watch.watch(file, lambda: _judged(file, exercise, language)[1], seen, console(), language)
+    watch.watch(file, lambda: _judged(file, exercise, language), seen, console(), language)
     return seen.passed

@@ -176,7 +176,7 @@ def _try_in_worker(*, confined: bool) -> dict[str, bool]:
 
     attempt, limits = Function.parse("attempt(what, home)"), Limits()
     cells = [Cell("code cell 1", 1, _PROBES)]
-    with Zygote.begin(WorkerSettings(limits.memory_mb, limits.output_kb, 10, confined=confined)) as zygote:
+    with Zygote.begin(WorkerSettings(limits.memory_mb, limits.output_kb, 10, confined=confined, many=False)) as zygote:
         runner = RemoteRunner(zygote, cells, functions={"attempt": "attempt"}, grade_ids={}, limits=limits, seed=0)
         student = Student({"attempt": attempt}, runner)
         try:

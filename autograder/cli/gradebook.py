@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -89,6 +90,8 @@ def release(
     with errors_as_exit_codes(lang):
         found = course_at(course)
         names = _readable(found, assignments)
+        for name in names:
+            releasing.require_source(found, name)
         if colab_base:
             colab.check_base(colab_base, len(names))
         language = choose(lang)
@@ -268,8 +271,10 @@ def extend(
             raise UsageError(text("--until grants an extension, --remove takes it back: use one of them"))
         if (until is not None or remove) and (student is None or assignment is None):
             raise UsageError(text("name the student and the assignment: autograder extend STUDENT ASSIGNMENT"))
-        from autograder.gradebook.extensions import Extensions
+        from autograder.gradebook.extensions import Extensions, read_time
 
+        if until is not None:
+            read_time(until, UTC)  # a mistake is told before nbgrader is loaded
         extensions = Extensions(course_at(course).root)
         if student is not None and assignment is not None and (until is not None or remove):
             moment = extensions.read_time(until) if until is not None else None

@@ -114,6 +114,8 @@ def grade(
         place.check()
         found = Course.find(course)
         graded = [found.assignment(assignment)] if assignment else found.assignments().values()
+        for one in graded:
+            one.require_notebook()
         gradebook.refuse_changed_quizzes(graded)
         scratch_mb = max(one.settings.limits.scratch_mb for one in graded)
         language = choose(lang)

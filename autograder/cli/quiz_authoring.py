@@ -73,15 +73,20 @@ _SUFFIXES = {
 
 
 def list_(course: CourseOption = Path(), lang: LangOption = None, json_output: JsonOption = False) -> None:
-    """List the quizzes of a course, and whether their keys are proved."""
+    """List the quizzes of a course, and whether their keys are proved; in a student's folder, those handed out."""
     from rich.text import Text as Styled
 
     from autograder.base.i18n import printable, text
     from autograder.quiz.proofs import certificates
     from autograder.quiz.questions import loading
+    from autograder.quiz.take import released
     from autograder.report.tables import plain_table, points
 
     with errors_as_exit_codes(lang):
+        handed_out = [] if loading.files_in(course / "quizzes") else released.files_in(course)
+        if handed_out:
+            _list_released(handed_out, lang, as_json=json_output)
+            return
         quizzes = loading.load_all(course / "quizzes")
         language = choose(lang)
         found = []
@@ -111,6 +116,40 @@ def list_(course: CourseOption = Path(), lang: LangOption = None, json_output: J
     for path, quiz, states in found:
         proved = f"{states.count('proved')}/{len(states)}"
         cells = (path.stem, quiz.title.get(language), str(len(states)), points(quiz.points), proved)
+        table.add_row(*(Styled(printable(cell)) for cell in cells))
+    console().print(table)
+
+
+def _list_released(files: Sequence[Path], lang: str | None, *, as_json: bool) -> None:
+    """List what students have been given, by the file that `quiz take` takes."""
+    from rich.text import Text as Styled
+
+    from autograder.base.i18n import printable, text
+    from autograder.quiz.take import released
+    from autograder.report.tables import plain_table, points
+
+    quizzes = [(file, released.load(file)) for file in files]
+    if as_json:
+        print_json(
+            [
+                {
+                    "id": quiz.id,
+                    "file": str(file),
+                    "version": quiz.version,
+                    "title": quiz.title.model_dump(),
+                    "questions": len(quiz.questions),
+                    "points": quiz.points,
+                }
+                for file, quiz in quizzes
+            ]
+        )
+        return
+    table = plain_table()
+    language = choose(lang)
+    for heading in (text("quiz"), text("title"), text("questions"), text("points")):
+        table.add_column(heading.get(language))
+    for file, quiz in quizzes:
+        cells = (str(file), quiz.title.get(language), str(len(quiz.questions)), points(quiz.points))
         table.add_row(*(Styled(printable(cell)) for cell in cells))
     console().print(table)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,17 +18,14 @@ if TYPE_CHECKING:
     from autograder.course.takeover import Plan
 
 
-class Lang(StrEnum):
-    """The languages of what `init` and `new` write."""
-
-    zh = "zh"
-    en = "en"
-
-
 new = typer.Typer(no_args_is_help=True, help="Begin an assignment or a quiz with something small that works.")
 LanguagesOption = Annotated[
-    list[Lang] | None,
-    typer.Option("--language", help="Language of the course's words; repeatable, the first is the one to begin with."),
+    list[str] | None,
+    typer.Option(
+        "--language",
+        metavar="LANGUAGE",
+        help="Language of the course's words, such as zh, en or fr; repeatable, the first is the one to begin with.",
+    ),
 ]
 
 
@@ -56,12 +52,14 @@ def init(
         languages = _languages(language, spoken, asks=asks)
         written = skeletons.new_course(root, name, languages)
         _tell_written(written, root, spoken)
+        _tell_untranslated(root, spoken)
         _say(text("next, in {folder}: the five commands of README.md, `autograder audit` first", folder=folder), spoken)
 
 
 def _take_over(plan: Plan, spoken: Language, *, asks: bool) -> None:
     """Show what is to be added to a course's configuration, and add it."""
     from autograder.base.i18n import text
+    from autograder.course import skeletons
 
     if not plan.lines:
         _say(text("{file}: has all that is needed already", file=plan.file), spoken)
@@ -74,7 +72,9 @@ def _take_over(plan: Plan, spoken: Language, *, asks: bool) -> None:
         _say(text("nothing has been written"), spoken)
         return
     plan.carry_out()
+    skeletons.blank_catalogues(plan.root, plan.languages)
     _say(text("added; the file as it was: {kept}", kept=plan.kept), spoken)
+    _tell_untranslated(plan.root, spoken)
     for words in plan.what_works():
         _say(words, spoken)
 
@@ -132,20 +132,31 @@ def _signatures(functions: str) -> list[str]:
     return [signature.strip() for signature in found if signature.strip()]
 
 
-def _languages(chosen: Sequence[Lang] | None, spoken: Language, *, asks: bool) -> tuple[Language, ...]:
+def _languages(chosen: Sequence[str] | None, spoken: Language, *, asks: bool) -> tuple[Language, ...]:
     """The languages that were named, else those that are given on asking, else both, the spoken one first."""
     from autograder.base.i18n import OURS, text
 
     if chosen:
-        return tuple(dict.fromkeys(one.value for one in chosen))
+        return _known(chosen)
     usual = tuple(sorted(OURS, key=lambda language: language != spoken))
     if not asks:
         return usual
     words = _asked(text("Languages of its words, the one to begin with first"), " ".join(usual), spoken, asks)
-    given = tuple(dict.fromkeys(words.replace(",", " ").split()))
-    if unknown := [word for word in given if word not in OURS]:
-        raise UsageError(text("{word}: no language of this program; there are: zh, en", word=unknown[0]))
-    return given
+    return _known(words.replace(",", " ").split())
+
+
+def _known(codes: Sequence[str]) -> tuple[Language, ...]:
+    """Return codes of languages, each once.
+
+    Raises:
+        UsageError: one of them cannot be such a code.
+    """
+    from autograder.base.i18n import LANGUAGE, text
+
+    for code in codes:
+        if not LANGUAGE.fullmatch(code):
+            raise UsageError(text("{code!r} is not the code of a language, such as en or fr", code=code))
+    return tuple(dict.fromkeys(codes))
 
 
 def _asked(question: Text, usual: str, spoken: Language, asks: bool) -> str:
@@ -154,6 +165,23 @@ def _asked(question: Text, usual: str, spoken: Language, asks: bool) -> str:
 
 def _say(words: Text, spoken: Language) -> None:
     typer.echo(words.get(spoken))
+
+
+def _tell_untranslated(root: Path, spoken: Language) -> None:
+    """Name the catalogues of the course that are still to be filled in."""
+    from autograder.base.i18n import catalogue_file, find_catalogue, text
+    from autograder.course.course import Course
+
+    course = Course(root)
+    for language in course.languages:
+        file = catalogue_file(language, root)
+        if file.is_file() and not find_catalogue(language, root):
+            words = text(
+                "what this program says is not in {language} yet: English stands in for it until you translate {file}",
+                language=language,
+                file=file.relative_to(root),
+            )
+            _say(words, spoken)
 
 
 def _tell_written(files: list[Path], root: Path, spoken: Language) -> None:

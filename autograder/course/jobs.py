@@ -36,6 +36,7 @@ class Job:
         exercise: judge the criteria of this exercise only; all of them by default.
         keys: judge it once more with each of these course keys, without looking for causes.
         visible_only: judge by the criteria that students have.
+        live: somebody looks on: say each verdict as it is found, and what the cells show.
     """
 
     student: str
@@ -46,6 +47,7 @@ class Job:
     exercise: str | None = None
     keys: tuple[bytes, ...] = ()
     visible_only: bool = False
+    live: bool = False
 
     def as_message(self) -> dict[str, Any]:
         """Return the job as plain values, for the process that grades it."""
@@ -58,6 +60,7 @@ class Job:
             "exercise": self.exercise,
             "keys": [key.hex() for key in self.keys],
             "visible_only": self.visible_only,
+            "live": self.live,
         }
 
     @classmethod
@@ -72,6 +75,7 @@ class Job:
             message["exercise"],
             tuple(bytes.fromhex(key) for key in message["keys"]),
             message["visible_only"],
+            message["live"],
         )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from autograder.base.i18n import OURS, text
 from autograder.base.moments import Moment
-from autograder.base.words import CourseLanguage, Words, languages_in
+from autograder.base.words import CourseLanguage, Words, speak_the_courses_language
 from autograder.base.yaml_records import mistake
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -108,11 +108,7 @@ class Settings(_Settings):
     limits: Limits = Limits()
     preload: list[str] = []
 
-    @model_validator(mode="before")
-    @classmethod
-    def _speak_the_courses_language(cls, data: Any, info: ValidationInfo) -> Any:
-        languages = languages_in(info)
-        return {"language": languages[0], **data} if languages and isinstance(data, dict) else data
+    _speak_the_courses_language = model_validator(mode="before")(speak_the_courses_language)
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -18,9 +18,19 @@ from pydantic_core import PydanticCustomError
 
 from autograder.base.errors import UsageError
 from autograder.base.files import write_asked
-from autograder.base.i18n import Language, Text, same, text
+from autograder.base.i18n import (
+    OURS,
+    Language,
+    Text,
+    blank_catalogue,
+    catalogue_file,
+    find_catalogue,
+    same,
+    text,
+)
 from autograder.course.configuration import CONFIG_FILE, Folders
 from autograder.course.course import Course
+from autograder.course.notebook_cells import nbgrader_mark, new_cell
 from autograder.course.settings import Function
 
 ASSIGNMENT, SIGNATURES = "first_steps", ("weighted_sum(x, y)",)
@@ -161,11 +171,15 @@ def configuration(title: str, languages: Sequence[Language]) -> str:
     said = {
         "spoken": list(languages),
         "course_id": re.sub(r"\W+", "-", title).strip("-").lower() or "course",
-        "stub": "# " + " / ".join(stub[one] for one in languages) + "\nraise NotImplementedError()",
-        "text_stub": " / ".join(text_stub[one] for one in languages),
+        "stub": f"# {_in_each(languages, stub)}\nraise NotImplementedError()",
+        "text_stub": _in_each(languages, text_stub),
     }
     values = {name: json.dumps(value, ensure_ascii=False) for name, value in said.items()}
     return _Filler(languages, {})("nbgrader_config.py", **values)
+
+
+def _in_each(languages: Sequence[Language], words: Mapping[Language, str]) -> str:
+    return " / ".join(dict.fromkeys(words.get(one, words["en"]) for one in languages))
 
 
 def new_course(root: Path, title: str, languages: Sequence[Language]) -> list[Path]:
@@ -189,11 +203,22 @@ def new_course(root: Path, title: str, languages: Sequence[Language]) -> list[Pa
     files[root / "README.md"] = _readme(title, languages)
     if not (root / ".gitignore").exists():
         files[root / ".gitignore"] = _gitignore(languages[0])
-    written = _write(files)
+    written = _write(files) + blank_catalogues(root, languages)
     course = Course(root)
     written += new_assignment(course, ASSIGNMENT, SIGNATURES, languages)
     written += new_quiz(course.quizzes, QUIZ, languages)
     return written + _sample(course)
+
+
+def blank_catalogues(root: Path, languages: Sequence[Language]) -> list[Path]:
+    """Write the catalogues that a course's languages lack, with every sentence of ours to be translated.
+
+    Args:
+        root: the course's folder.
+        languages: those that it declares or is about to declare.
+    """
+    lacking = [one for one in languages if one not in OURS and find_catalogue(one, root) is None]
+    return _write({catalogue_file(language, root): blank_catalogue(language) for language in lacking})
 
 
 def _readme(title: str, languages: Sequence[Language]) -> str:
@@ -287,13 +312,16 @@ def _example_title(function: Example) -> Text:
 
 def _notebook(title: Text, functions: Sequence[Example], languages: Sequence[Language]) -> str:
     heading = " / ".join(dict.fromkeys(title.get(language) for language in languages))
-    cells = [_cell("markdown", f"# {heading}"), _cell("code", "import torch\nfrom autograder import check")]
+    cells = [
+        new_cell("markdown", "title", f"# {heading}"),
+        new_cell("code", "imports", "import torch\nfrom autograder import check"),
+    ]
     for function in functions:
-        cells.append(_cell("code", _solution(function, languages), grade_id=function.name, solution=True))
-        grade_id = f"test_{function.name}"
-        cells.append(
-            _cell("code", f'check("{function.name}")', grade_id=grade_id, grade=True, locked=True, points=_POINTS)
-        )
+        name, test = function.name, f"test_{function.name}"
+        solution = nbgrader_mark(name, solution=True)
+        graded = nbgrader_mark(test, grade=True, locked=True, points=_POINTS)
+        cells.append(new_cell("code", function.id, _solution(function, languages), solution))
+        cells.append(new_cell("code", f"test-{function.id}", f'check("{name}")', graded))
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     return _written({"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells})
@@ -314,15 +342,6 @@ def _solution(function: Example, languages: Sequence[Language]) -> str:
         f'def {function.signature}:\n    """{docstring}\n    """\n'
         f"    ### BEGIN SOLUTION\n    return {function.formula}\n    ### END SOLUTION"
     )
-
-
-def _cell(kind: str, source: str, **mark: Any) -> dict[str, Any]:
-    none = {"schema_version": 3, "grade": False, "solution": False, "locked": False, "task": False}
-    metadata = {"nbgrader": {**none, **mark}} if mark else {}
-    name = mark.get("grade_id", "title" if kind == "markdown" else "imports").replace("_", "-")[:64]
-    of_code: dict[str, Any] = {"execution_count": None, "outputs": []} if kind == "code" else {}
-    lines = source.splitlines(keepends=True)
-    return {"cell_type": kind, "id": name, "metadata": metadata, **of_code, "source": lines}
 
 
 def _written(notebook: Mapping[str, Any]) -> str:

@@ -48,6 +48,7 @@ class Cell:
         points: what nbgrader's grade cell is worth.
         skip: whether it is tagged ``skip-grading``.
         resume: whether to go on after a statement that failed, as a notebook goes on with its next cell.
+        is_answer: whether nbgrader marks it as one that students write.
     """
 
     label: str
@@ -59,6 +60,7 @@ class Cell:
     points: float | None = None
     skip: bool = False
     resume: bool = False
+    is_answer: bool = False
 
 
 @dataclass(frozen=True)
@@ -244,6 +246,7 @@ def _code_cells(cells: list[Any], problems: list[Problem]) -> Iterator[Cell]:
             is_test=mark.get("grade") is True and mark.get("solution") is not True,
             points=points if isinstance(points := mark.get("points"), int | float) else None,
             skip=isinstance(tags, list) and "skip-grading" in tags,
+            is_answer=mark.get("solution") is True,
         )
 
 

@@ -105,7 +105,7 @@ class Extensions:
         Raises:
             UsageError: it is not a time.
         """
-        return _read_time(words, self.zone)
+        return read_time(words, self.zone)
 
     def tell_time(self, moment: datetime) -> str:
         """Return a time of the gradebook as people of the course read it, with its zone."""
@@ -269,7 +269,12 @@ def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else f"{moment.isoformat()}Z"
 
 
-def _read_time(words: str, zone: tzinfo) -> datetime:
+def read_time(words: str, zone: tzinfo) -> datetime:
+    """Return a time in UTC; one without a zone is in this one, and a day without a time ends at midnight.
+
+    Raises:
+        UsageError: it is not a time.
+    """
     plain = unicodedata.normalize("NFKC", words).strip()  # a Chinese keyboard gives 18：00
     rest, _, last = plain.rpartition(" ")
     moment = _parse(plain)

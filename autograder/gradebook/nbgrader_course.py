@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from autograder.base.errors import ConfigError, GradebookError
 from autograder.base.extras import needs_extra
 from autograder.base.i18n import Text, same, text
+from autograder.course import configuration
 from autograder.course.configuration import CONFIG_FILE, Folders
 from autograder.course.course import Assignment, Course
 
@@ -54,7 +55,6 @@ class NbgraderCourse:
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        names = Folders.of(self.root)  # tells the line of a mistake in the configuration
         from nbgrader.apps.baseapp import NbGrader
 
         self.app = NbGrader()
@@ -65,13 +65,14 @@ class NbgraderCourse:
         before = list(sys.path)
         try:
             self.app.initialize([], root=str(self.root))
-        except SystemExit as error:
-            raise ConfigError(self.log.reason(), path=self.root / CONFIG_FILE) from error
-        except Exception as error:  # the file is a program
-            raise ConfigError(same(f"{type(error).__name__}: {reason(error)}"), path=self.root / CONFIG_FILE) from error
+        except (Exception, SystemExit) as error:  # the file is a program
+            configuration.load(self.root)  # tells the line of the mistake, which nbgrader does not
+            is_told = isinstance(error, SystemExit)
+            words = self.log.reason() if is_told else same(f"{type(error).__name__}: {reason(error)}")
+            raise ConfigError(words, path=self.root / CONFIG_FILE) from error
         finally:
             sys.path[:] = before
-        for step, name in asdict(names).items():
+        for step, name in asdict(Folders.of(self.root, self.app.config)).items():
             setattr(self.folders, f"{step}_directory", name)
         if PRIVATE not in self.folders.ignore:
             self.folders.ignore = [*self.folders.ignore, PRIVATE]

@@ -44,6 +44,19 @@ class Release:
     left_out: tuple[str, ...] = ()
 
 
+def require_source(course: Course, name: str) -> None:
+    """Raise an error if there is no notebook to make an assignment from; no other stands in for that of a rubric.
+
+    Raises:
+        ConfigError: the notebook that the rubric is for is missing.
+        UsageError: there is none at all.
+    """
+    if course.has_rubric(name):
+        course.assignment(name).require_notebook()
+    elif not any((course.source / name).glob("*.ipynb")):
+        raise UsageError(text("{source}: there is no notebook to release", source=course.source / name))
+
+
 def release(course: Course, nbgrader: NbgraderCourse, name: str, *, colab_base: str | None = None) -> Release:
     """Make an assignment's release folder and enter its cells into the gradebook.
 
@@ -56,13 +69,13 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str, *, colab_base: 
         colab_base: where students find the release for Colab, as in `colab.link`.
 
     Raises:
+        ConfigError: the notebook that the rubric is for is missing.
         UsageError: there is no such assignment, or Colab cannot open anything at this address.
         LeakError: something secret is in what students would get.
         GradebookError: nbgrader cannot convert the source.
     """
     source, target = nbgrader.folder("source", ".", name), nbgrader.folder("release", ".", name)
-    if not any(source.glob("*.ipynb")):
-        raise UsageError(text("{source}: there is no notebook to release", source=source))
+    require_source(course, name)
     secrets = leaks.Secrets.of(source, course.key())
     with tempfile.TemporaryDirectory(prefix="autograder-release-") as folder:
         due = due_dates.in_gradebook(nbgrader, name)

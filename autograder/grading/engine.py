@@ -25,6 +25,7 @@ from autograder.base.errors import ConfigError, SandboxError
 from autograder.base.i18n import Text, printable, spoken, text
 from autograder.course.course import Assignment
 from autograder.course.jobs import Job
+from autograder.grading.live import Looked, Tell, event_of
 from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
 from autograder.rubric.provenance import Provenance
 from autograder.sandbox import system
@@ -38,6 +39,8 @@ _GRACE_S = 60
 _START_S = 60
 _MUTANT_S = 60
 """A mutant that takes longer under one criterion brings its session down."""
+_MANY = 20
+"""From so many submissions on it pays to make every fork cheaper, which takes as long as 20 of them save."""
 _MUTANT_DEATHS = 2
 """A mutant that was running in this many deaths of sessions is not run again; one may be a kill from outside."""
 
@@ -46,15 +49,17 @@ class RubricServer(ForkServer):
     """The process that has read and proved an assignment's rubric, and forks sessions."""
 
     @classmethod
-    def of(cls, assignment: Assignment, key: bytes, *, confined: bool) -> RubricServer:
+    def of(cls, assignment: Assignment, key: bytes, *, confined: bool, many: bool = True) -> RubricServer:
         """Start a rubric server.
 
         Args:
             assignment: the folder in ``solutions/``.
             key: the course's secret.
             confined: whether the kernel confines students' code.
+            many: whether there are many submissions.
         """
-        server = cls.start("autograder.grading.server_main", asdict(worker_settings_of(assignment, confined=confined)))
+        workers = worker_settings_of(assignment, confined=confined, many=many)
+        server = cls.start("autograder.grading.server_main", asdict(workers))
         settings = {
             "assignment": str(assignment.directory.resolve()),
             "key": key.hex(),
@@ -108,6 +113,7 @@ class SessionProcess:
         job: the submission that it is judging.
         processor: the only processor that it may use.
         mutant: the mutant that it is running for a diagnosis.
+        has_reported: the submission has its report; what its cells show is still to come.
     """
 
     process: Child
@@ -116,6 +122,7 @@ class SessionProcess:
     processor: int | None = None
     deadline: float = field(default_factory=lambda: time.monotonic() + _START_S)
     is_ready: bool = False
+    has_reported: bool = False
     mutant: str | None = None
     _buffer: bytearray = field(default_factory=bytearray)
 
@@ -127,7 +134,7 @@ class SessionProcess:
             within_s: how long it may take.
             deadly: the mutants that it must not run.
         """
-        self.job, self.mutant = job, None
+        self.job, self.mutant, self.has_reported = job, None, False
         self.deadline = time.monotonic() + within_s if job is not None else float("inf")
         if job is not None:
             with contextlib.suppress(OSError):  # `hear` notices that a process is gone
@@ -190,6 +197,7 @@ class Engine:
         key: the course's secret.
         sessions: how many work at once.
         confined: whether the kernel confines students' code.
+        tell: is called with what is heard of live jobs besides their reports, in the thread that takes the reports.
 
     Raises:
         ConfigError: the rubric is broken.
@@ -197,11 +205,18 @@ class Engine:
     """
 
     def __init__(
-        self, jobs: Iterable[Job], assignment: Assignment, key: bytes, *, sessions: int, confined: bool
+        self,
+        jobs: Iterable[Job],
+        assignment: Assignment,
+        key: bytes,
+        *,
+        sessions: int,
+        confined: bool,
+        tell: Tell = lambda job, event: None,
     ) -> None:
         if (refusal := system.refusal()) is not None:
             raise SandboxError(refusal)
-        self._waiting = deque(jobs)
+        self._waiting, self._tell = deque(jobs), tell
         self._deaths_with, self._faults_with = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
         self._provenance = Provenance(assignment, key, confined=confined)
         self._selector = selectors.DefaultSelector()
@@ -211,7 +226,8 @@ class Engine:
         self._processors = sorted(os.sched_getaffinity(0))
         self._patience_s = 2 * assignment.settings.limits.submission_s + _GRACE_S
         self._blank: tuple[ExerciseResult, ...] = ()  # every criterion of the rubric, not judged
-        self._start_server = partial(RubricServer.of, assignment, key, confined=confined)
+        many = not self._waiting or len(self._waiting) >= _MANY  # without any, they come one after the other
+        self._start_server = partial(RubricServer.of, assignment, key, confined=confined, many=many)
         self._server = self._start_server()
 
     def __enter__(self) -> Engine:
@@ -294,7 +310,13 @@ class Engine:
             if "report" in message:
                 yield GradeReport.model_validate(message["report"])
                 if message.get("more"):
+                    session.has_reported = session.job is not None and session.job.live
                     session.deadline = time.monotonic() + self._patience_s
+                    continue
+            elif (event := event_of(message)) is not None:
+                if session.job is not None:
+                    self._tell(session.job, event)
+                if not isinstance(event, Looked):
                     continue
             else:
                 self._blank = tuple(ExerciseResult.model_validate(exercise) for exercise in message["blank"])
@@ -313,7 +335,9 @@ class Engine:
             raise SandboxError(
                 text("a rubric process ended before it was ready; `autograder doctor` says what this machine can do")
             )
-        if session.job is not None and session.mutant is not None:
+        if session.job is not None and session.has_reported:
+            self._tell(session.job, Looked(()))
+        elif session.job is not None and session.mutant is not None:
             self._deaths[session.mutant] += 1
             self._waiting.appendleft(session.job)
         elif session.job is not None:
@@ -323,6 +347,8 @@ class Engine:
                 self._waiting.appendleft(session.job)
             else:
                 yield failed(session.job, reason, self._provenance, self._blank)
+                if session.job.live:
+                    self._tell(session.job, Looked(()))
         if self._waiting:
             self._replace_session()
 
@@ -343,7 +369,9 @@ class Engine:
         others = list(self._sessions)
         for session in others:
             self._dismiss(session)
-            if session.job is not None:
+            if session.job is not None and session.has_reported:
+                self._tell(session.job, Looked(()))
+            elif session.job is not None:
                 self._waiting.appendleft(session.job)
         self._start_again()
         self._wait_for_server()

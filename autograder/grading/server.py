@@ -19,7 +19,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -33,7 +33,8 @@ from autograder.course import submission as submissions
 from autograder.course.course import Assignment
 from autograder.course.jobs import Job
 from autograder.course.mutants import Answers
-from autograder.results.grade_report import GradeReport
+from autograder.results.grade_report import CriterionResult, GradeReport
+from autograder.results.shown import Shown
 from autograder.rubric import replay
 from autograder.rubric.judge import Judge
 from autograder.rubric.known_mistakes import KnownMistakes
@@ -44,6 +45,7 @@ from autograder.rubric.run import make_report, open_submission
 from autograder.sandbox import confine, workfolder
 from autograder.sandbox.process import Zygote
 from autograder.sandbox.serving import Server
+from autograder.student.remote import RemoteRunner
 
 _LEAST_MEMORY_MB = 768
 
@@ -133,7 +135,10 @@ class Session:
             try:
                 for report in self._grade_with_other_keys(job, zygote):
                     _send(channel, {"report": report.to_dict(), "more": True})
-                _send(channel, {"report": self.grade(job, zygote).to_dict()})
+                if job.live:
+                    self._grade_live(job, zygote, channel)
+                else:
+                    _send(channel, {"report": self.grade(job, zygote).to_dict()})
             except ConfigError as error:
                 print(error, file=sys.stderr)  # for the author: a report names no path or line of the course
                 words = text("the assignment is at fault")
@@ -143,8 +148,16 @@ class Session:
                 _send(channel, {"fault": error.text.model_dump()})
                 return
 
-    def grade(self, job: Job, zygote: Zygote) -> GradeReport:
-        """Judge one submission and return its report."""
+    def grade(
+        self, job: Job, zygote: Zygote, *, at_end: Callable[[RemoteRunner, GradeReport], None] | None = None
+    ) -> GradeReport:
+        """Judge one submission and return its report.
+
+        Args:
+            job: the submission.
+            zygote: makes its process.
+            at_end: is called with the report while that process is still there, if the submission has one.
+        """
         reason = job.reason
         started = time.perf_counter()
         self._judge.exercise, self._judge.visible_only = job.exercise, job.visible_only
@@ -155,10 +168,43 @@ class Session:
                 reason = error.text
         if job.path is None or reason is not None:
             return self._report(job, started, problems=job.problems, unreadable=reason or same(""))
-        with open_submission(self._judge, zygote, submission) as runner:
+        reports: list[GradeReport] = []
+
+        def report() -> GradeReport:
+            if not reports:
+                reports.append(self._report(job, started, problems=problems, submission=submission))
+            return reports[0]
+
+        looks_on = None if at_end is None else lambda runner: at_end(runner, report())
+        with open_submission(self._judge, zygote, submission, at_end=looks_on) as runner:
             run_criteria(self._criteria)
             problems = (*job.problems, *submission.problems, *runner.problems)
-        return self._report(job, started, problems=problems, submission=submission)
+        return report()
+
+    def _grade_live(self, job: Job, zygote: Zygote, channel: TextIO) -> None:
+        """Judge one submission and say everything as it comes: criteria, verdicts, the report, what the cells show."""
+        judge = self._judge
+        judge.exercise, judge.visible_only = job.exercise, job.visible_only
+        judge.results, judge.findings = {}, {}
+        _send(channel, {"begun": [exercise.model_dump() for exercise in judge.exercises()]})
+        shown: list[tuple[Shown, ...]] = []
+
+        def say(result: CriterionResult) -> None:
+            _send(channel, {"judged": result.model_copy(update={"diagnosis": None}).model_dump()})
+
+        def look(runner: RemoteRunner, report: GradeReport) -> None:
+            judge.on_verdict = None
+            _send(channel, {"report": report.to_dict(), "more": True})
+            shown.append(runner.host.look([e.name for e in report.exercises if e.score == e.max_score > 0]))
+
+        judge.on_verdict = say
+        try:
+            report = self.grade(job, zygote, at_end=look)
+        finally:
+            judge.on_verdict = None
+        if not shown:
+            _send(channel, {"report": report.to_dict(), "more": True})
+        _send(channel, {"looked": [one.model_dump() for things in shown for one in things]})
 
     def _grade_with_other_keys(self, job: Job, zygote: Zygote) -> Iterator[GradeReport]:
         """Judge one version of the author's with each of the other keys that the job names, and look for no causes.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from autograder.sandbox import confine, workfolder
 from autograder.sandbox.confine import WorkerSettings
-from autograder.sandbox.serving import Server, name_process
+from autograder.sandbox.serving import Server, collect_garbage_from_now_on, name_process
 from autograder.sandbox.split import split_off_zygote
 
 
@@ -28,6 +28,7 @@ def main(descriptor: int, settings: str) -> None:
 
         from autograder.grading.server import serve
 
+        collect_garbage_from_now_on()
         serve(server, workers)
     os._exit(0)  # without taking torch apart first
 

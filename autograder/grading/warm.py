@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -17,9 +18,11 @@ from autograder.base.i18n import text
 from autograder.course.course import Assignment
 from autograder.course.jobs import Job
 from autograder.grading.engine import Engine, Inbox
+from autograder.grading.live import Event, Looked
 from autograder.results.grade_report import GradeReport
 
 Report = Future[GradeReport]
+Listener = Callable[[Event], None]
 
 
 class WarmEngine:
@@ -38,6 +41,7 @@ class WarmEngine:
         self._inbox = Inbox()
         self._numbers = itertools.count()
         self._open: dict[str, tuple[Job, Report]] = {}
+        self._listeners: dict[str, Listener] = {}  # until the last that there is to hear
         self._lock = threading.Lock()
         self._failure: AutograderError | None = None
         self.has_judged = False
@@ -47,10 +51,15 @@ class WarmEngine:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is being judged."""
-        return not self._open
+        return not self._open and not self._listeners
 
-    def judge(self, job: Job) -> Report:
-        """Hand in a submission and return its report to come; it raises what the engine raises."""
+    def judge(self, job: Job, listener: Listener | None = None) -> Report:
+        """Hand in a submission and return its report to come; it raises what the engine raises.
+
+        Args:
+            job: the submission.
+            listener: hears, in another thread, what comes of a live job besides its report; the last is `Looked`.
+        """
         report = Report()
         with self._lock:
             if self._failure is not None:
@@ -58,6 +67,8 @@ class WarmEngine:
                 return report
             ticket = str(next(self._numbers))  # the engine counts deaths by student, and one may hand in often
             self._open[ticket] = (job, report)
+            if listener is not None:
+                self._listeners[ticket] = listener
         self._inbox.put(replace(job, student=ticket))
         return report
 
@@ -69,7 +80,10 @@ class WarmEngine:
     def _run(self) -> None:
         failure: AutograderError = SandboxError(text("the engine was closed before it had judged this"))
         try:
-            with Engine((), self._assignment, self._key, sessions=self._sessions, confined=self._confined) as engine:
+            opened = Engine(
+                (), self._assignment, self._key, sessions=self._sessions, confined=self._confined, tell=self._tell
+            )
+            with opened as engine:
                 for report in engine.reports(self._inbox):
                     self._hand_out(report)
         except AutograderError as error:
@@ -83,12 +97,22 @@ class WarmEngine:
             self.has_judged = True
         future.set_result(report.model_copy(update={"student": job.student}))
 
+    def _tell(self, job: Job, event: Event) -> None:
+        with self._lock:
+            is_last = isinstance(event, Looked)
+            listener = self._listeners.pop(job.student, None) if is_last else self._listeners.get(job.student)
+        if listener is not None:
+            listener(event)
+
     def _give_up(self, failure: AutograderError) -> None:
         with self._lock:
             self._failure = failure
             left, self._open = list(self._open.values()), {}
+            listeners, self._listeners = list(self._listeners.values()), {}
         for _, future in left:
             future.set_exception(failure)
+        for listener in listeners:
+            listener(Looked(()))
 
     @property
     def has_failed(self) -> bool:
@@ -111,12 +135,12 @@ class WarmEngines:
         self._engines: OrderedDict[tuple[str, str], WarmEngine] = OrderedDict()
         self._lock = threading.Lock()
 
-    def judge(self, assignment: Assignment, job: Job) -> Report:
-        """Judge a submission by the assignment as it is on disk now."""
+    def judge(self, assignment: Assignment, job: Job, listener: Listener | None = None) -> Report:
+        """Judge a submission by the assignment as it is on disk now; see `WarmEngine.judge`."""
         known_as = (assignment.name, assignment.sha256())
         with self._lock:  # so that nobody ends the engine as an idle one meanwhile
             ended = self._warm(assignment, known_as)
-            report = self._engines[known_as].judge(job)
+            report = self._engines[known_as].judge(job, listener)
         for other in ended:
             other.close()
         return report

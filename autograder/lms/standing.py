@@ -26,7 +26,6 @@ from autograder.quiz.questions.models import Quiz
 from autograder.quiz.take import released
 from autograder.quiz.take.released import ReleasedQuiz
 
-_RELEASED = ".quiz.json"
 _ANSWERS = ".answers.json"
 PACKED = "zip"
 """The way of a hand-in that is only half of one: the zip must still be uploaded."""
@@ -205,10 +204,9 @@ def _kit_in(notebook: Path) -> Kit | None:
 def _quizzes(root: Path, start: Path) -> Iterator[QuizStanding]:
     answers = [sheet for folder in {root, start.resolve()} for sheet in _sheets(folder)]
     found: dict[str, ReleasedQuiz | Quiz] = {}
-    for folder in (root, root / "quizzes", *sorted(p for p in root.iterdir() if p.is_dir())):
-        for file in sorted(folder.glob(f"*{_RELEASED}")):
-            handed_out = released.load(file)
-            found.setdefault(handed_out.id, handed_out)
+    for file in released.files_in(root):
+        handed_out = released.load(file)
+        found.setdefault(handed_out.id, handed_out)
     for file in sorted((root / "quizzes").glob("*.yaml")):
         keyed = loading.load(file)
         found.setdefault(keyed.id, keyed)

@@ -73,7 +73,7 @@ def prepare(assignment: Assignment, notebook: Path) -> HandIn:
     from autograder.practice import standby
 
     sha256 = hashlib.sha256(notebook.read_bytes()).hexdigest()
-    return HandIn(assignment, notebook, standby.check_file(notebook)[1], sha256)
+    return HandIn(assignment, notebook, standby.check_file(notebook, assignment)[1], sha256)
 
 
 def receipt(handed_in: HandIn, *, time: datetime, way: str) -> dict[str, Any]:

@@ -90,19 +90,24 @@ def check(exercise: str | None = None, *, lang: Language | None = None) -> Check
 
 
 def check_file(
-    path: Path, workers: Workers | None = None, *, exercise: str | None = None
+    path: Path,
+    workers: Workers | None = None,
+    *,
+    assignment: Assignment | None = None,
+    exercise: str | None = None,
 ) -> tuple[Assignment, GradeReport]:
     """Judge a file by the visible criteria.
 
     Args:
         path: the file.
         workers: makes the process that runs the file's code; by default a new one is started.
+        assignment: what the file belongs to, if that is known already.
         exercise: judge this exercise only.
 
     Raises:
         UsageError: the file is not in an assignment's folder, and carries no kit.
     """
-    assignment = assignment_of(path)
+    assignment = assignment or assignment_of(path)
     judge = _visible_judge(assignment, exercise)
     started = time.perf_counter()
     confined = confine.is_available(assignment.settings.limits.scratch_mb)

@@ -43,18 +43,21 @@ _BEYOND_LIMITS_S = 60
 _PACKAGE = Path(__file__).parents[1]
 
 
-def check_file(path: Path, *, exercise: str | None = None) -> tuple[Assignment, GradeReport]:
+def check_file(
+    path: Path, assignment: Assignment | None = None, *, exercise: str | None = None
+) -> tuple[Assignment, GradeReport]:
     """Judge a file by the visible criteria.
 
     Args:
         path: the file.
+        assignment: what it belongs to, if that is known already.
         exercise: judge this exercise only.
 
     Raises:
         UsageError: the file is not in an assignment's folder, and carries no kit.
         ConfigError: the rubric is broken.
     """
-    assignment = assignment_of(path)
+    assignment = assignment or assignment_of(path)
     report = _ask(assignment, path.resolve(), exercise)
     if report is not None:
         return assignment, report
@@ -65,7 +68,7 @@ def check_file(path: Path, *, exercise: str | None = None) -> tuple[Assignment, 
             workers = stack.enter_context(spawning.Spawner.begin(settings))
         from autograder.practice import check
 
-        return check.check_file(path, workers, exercise=exercise)
+        return check.check_file(path, workers, assignment=assignment, exercise=exercise)
 
 
 def _ask(assignment: Assignment, path: Path, exercise: str | None) -> GradeReport | None:

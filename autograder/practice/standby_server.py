@@ -16,12 +16,13 @@ import os
 import select
 import shutil
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from autograder.base.errors import AutograderError, ConfigError
 from autograder.sandbox.confine import WorkerSettings
-from autograder.sandbox.serving import name_process
+from autograder.sandbox.serving import collect_garbage_from_now_on, name_process
 from autograder.sandbox.split import split_off_zygote
 
 if TYPE_CHECKING:  # the zygote must know nothing that it does not need
@@ -70,13 +71,16 @@ def main(descriptor: int, settings: str) -> None:
         first.close()
         listener.close()
 
-    with contextlib.closing(split_off_zygote(WorkerSettings(**told["worker"]), leave=leave)) as zygote:
+    at_first = replace(WorkerSettings(**told["worker"]), many=False)  # somebody waits for the first check
+    with contextlib.closing(split_off_zygote(at_first, leave=leave)) as zygote:
         name_process("check-standby")
         from autograder.practice import check  # noqa: F401 -- while the zygote warms up, and once for all forks
 
+        collect_garbage_from_now_on()
         zygote.wait_until_ready()
         checks = {_fork_check(first, listener, zygote)}
         _wait_for_either(min(checks), listener)
+        zygote.prepare_for_many()
         _warm(zygote, Path(told["caches"]) / "rehearsal")
         while (connection := _next(listener)) is not None:
             checks = {pid for pid in checks if not os.waitpid(pid, os.WNOHANG)[0]}

@@ -52,6 +52,8 @@ class Judge:
         """What the criteria tried so far have found."""
         self.diagnose: Diagnose | None = None
         """Names the known mistakes in the verdicts, if the assignment's mutants are at hand."""
+        self.on_verdict: Callable[[CriterionResult], None] | None = None
+        """Called with each verdict as it is found, where somebody looks on."""
         self.probe: Callable[[], None] | None = None
         """Called before a submission is closed, to ask what tells its mistakes apart while its functions are there."""
         self.probed: dict[str, Finding] = {}
@@ -187,9 +189,8 @@ class Judge:
     def record_passed(self, judged: Criterion) -> None:
         """Record a pass: one verdict, shared by all submissions."""
         if judged.id not in self._passed:
-            self.record(judged, "passed")
-            self._passed[judged.id] = self.results[judged.id]
-        self.results[judged.id] = self._passed[judged.id]
+            self._passed[judged.id] = _verdict(judged, "passed")
+        self._keep(self._passed[judged.id])
 
     def record(
         self,
@@ -201,17 +202,12 @@ class Judge:
         hint: bool = False,
     ) -> None:
         """Record a verdict, with the criterion's hint if it can help."""
-        self.results[judged.id] = CriterionResult(
-            id=judged.id,
-            title=judged.title,
-            points=judged.points,
-            earned=judged.points if outcome == "passed" else 0.0,
-            outcome=outcome,
-            visible=judged.visible,
-            message=message or same(""),
-            diagnosis=diagnosis,
-            hint=judged.hint if hint else None,
-        )
+        self._keep(_verdict(judged, outcome, message, diagnosis, judged.hint if hint else None))
+
+    def _keep(self, result: CriterionResult) -> None:
+        self.results[result.id] = result
+        if self.on_verdict is not None:
+            self.on_verdict(result)
 
     def unmet_need(self, judged: Criterion) -> CriterionResult | None:
         """Return the verdict that makes trying a criterion pointless: what it needs has not passed."""
@@ -241,3 +237,23 @@ class Judge:
         self.results, self.findings, self.probed = {}, {}, {}
         for judged in self.criteria:
             self.record(judged, "skipped")
+
+
+def _verdict(
+    judged: Criterion,
+    outcome: Outcome,
+    message: Text | None = None,
+    diagnosis: Diagnosis | None = None,
+    hint: Text | None = None,
+) -> CriterionResult:
+    return CriterionResult(
+        id=judged.id,
+        title=judged.title,
+        points=judged.points,
+        earned=judged.points if outcome == "passed" else 0.0,
+        outcome=outcome,
+        visible=judged.visible,
+        message=message or same(""),
+        diagnosis=diagnosis,
+        hint=hint,
+    )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from autograder.base.errors import UsageError
 from autograder.base.i18n import Text, printable, text
 from autograder.course import submission as submissions
 from autograder.course.course import PRACTICE_KEY, Assignment, Course
+from autograder.course.sections import Section, sections
 from autograder.course.submission import Submission
 from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
 from autograder.rubric.judge import Judge
@@ -38,8 +39,17 @@ def practice_or_course_key(assignment: Assignment) -> bytes:
 
 
 @contextlib.contextmanager
-def open_submission(judge: Judge, workers: Workers, submission: Submission) -> Iterator[RemoteRunner]:
-    """Run a submission's cells in a process of its own and let the judge call its functions."""
+def open_submission(
+    judge: Judge, workers: Workers, submission: Submission, *, at_end: Callable[[RemoteRunner], None] | None = None
+) -> Iterator[RemoteRunner]:
+    """Run a submission's cells in a process of its own and let the judge call its functions.
+
+    Args:
+        judge: judges it.
+        workers: makes its process.
+        submission: the submission.
+        at_end: is called once it has been judged and its process is still there; what its cells show is kept for this.
+    """
     assignment = judge.assignment
     if judge.diagnose is None and assignment.has_reference:
         KnownMistakes(judge).assist()
@@ -51,6 +61,7 @@ def open_submission(judge: Judge, workers: Workers, submission: Submission) -> I
         limits=assignment.settings.limits,
         seed=judge.seed_of("load"),
         is_script=submission.is_script,
+        watched=_sections(judge, submission) if at_end is not None else {},
     )
     try:
         runner.load()
@@ -59,15 +70,22 @@ def open_submission(judge: Judge, workers: Workers, submission: Submission) -> I
         yield runner
         if judge.probe is not None:
             judge.probe()
+        if at_end is not None:
+            at_end(runner)
     finally:
         runner.close()
+
+
+def _sections(judge: Judge, submission: Submission) -> dict[str, Section]:
+    found = sections(submission.cells, judge.assignment.grade_ids)
+    return {name: section for name, section in found.items() if judge.exercise in (None, name)}
 
 
 @contextlib.contextmanager
 def judge_one(judge: Judge, submission: Submission) -> Iterator[RemoteRunner]:
     """Open a single submission with processes of its own, confined if the machine can do that."""
     confined = confine.is_available(judge.assignment.settings.limits.scratch_mb)
-    settings = worker_settings_of(judge.assignment, confined=confined)
+    settings = worker_settings_of(judge.assignment, confined=confined, many=False)
     begin = Zygote.begin if system.can_fork() else spawning.Spawner.begin
     with begin(settings) as workers, open_submission(judge, workers, submission) as runner:
         yield runner

@@ -88,7 +88,14 @@ class Notebook:
         self._labels: set[str] = set()
 
     def run(
-        self, label: str, source: str, *, first_line: int = 0, resume: bool = False, definitions_only: bool = False
+        self,
+        label: str,
+        source: str,
+        *,
+        first_line: int = 0,
+        resume: bool = False,
+        definitions_only: bool = False,
+        look: Callable[[Any], None] | None = None,
     ) -> list[Failure]:
         """Run one cell.
 
@@ -98,6 +105,7 @@ class Notebook:
             first_line: how many lines of its file come before it.
             resume: go on after a statement that fails, which otherwise ends the cell.
             definitions_only: run nothing but imports, functions and classes.
+            look: is called after each statement, with the value that the cell shows or None.
 
         Returns:
             What failed, in order; empty when all is well.
@@ -113,8 +121,11 @@ class Notebook:
                     continue
                 try:
                     value = self.execute(statement, label)
-                    if self.history and statement is tree.body[-1] and is_shown(statement, source):
+                    is_last = statement is tree.body[-1] and is_shown(statement, source)
+                    if self.history and is_last:
                         self.history.keep(value)
+                    if look is not None:
+                        look(value if is_last else None)
                 except BaseException as error:  # noqa: BLE001 -- whatever a student raises, SystemExit too
                     failures.append(self.failure(error))
                     if isinstance(error, TimeIsUp):

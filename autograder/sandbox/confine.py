@@ -53,6 +53,7 @@ class WorkerSettings:
         folder: where it may read, write, move and remove files of up to `MAX_FILE_MB`; nowhere if empty.
         scratch_mb: size of a folder of its own for files; 0 for none.
         data: a folder of files to read, which appears in its working folder; none if empty.
+        many: whether so many are forked that it pays to prepare for more than the first.
     """
 
     memory_mb: int
@@ -63,6 +64,7 @@ class WorkerSettings:
     folder: str = ""
     scratch_mb: int = 0
     data: str = ""
+    many: bool = True
 
     @property
     def largest_file(self) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 _BOOT = """\
-import importlib, os, sys
+import gc, importlib, os, sys
+gc.disable()
 os.chdir("/")
 sys.path.insert(0, sys.argv[4])
 program = importlib.import_module(sys.argv[1])
@@ -203,6 +205,7 @@ def start_program(
     descriptor = end.fileno() + 1
     caches = Path(folder, "caches")
     caches.mkdir()
+    _copy_list_of_fonts(caches)
     arguments = [program, str(descriptor), json.dumps(settings), str(_PACKAGE_PARENT)]
     silent = (0, 1, 2) if quiet else (0, 1)
     null = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in silent]
@@ -213,6 +216,14 @@ def start_program(
         file_actions=[(os.POSIX_SPAWN_DUP2, end.fileno(), descriptor), *null],
         setsid=True,
     )
+
+
+def _copy_list_of_fonts(caches: Path) -> None:
+    """Give matplotlib the list of fonts that it has made for this user, if it has: making one can take a second."""
+    with contextlib.suppress(OSError, RuntimeError):  # it cannot be read, or nobody knows where the user is at home
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "matplotlib")
+        for known in Path(os.environ.get("MPLCONFIGDIR") or home).glob("fontlist-*.json"):
+            shutil.copyfile(known, caches / known.name)
 
 
 def _clean_environment(caches: str) -> dict[str, str]:

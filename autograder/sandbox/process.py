@@ -62,6 +62,14 @@ class Zygote(ForkServer):
         """
         self.receive()
 
+    def prepare_for_many(self) -> None:
+        """Let it do what its settings have put off, before it forks again; do not wait for it.
+
+        Raises:
+            SandboxError: the zygote is gone.
+        """
+        self.send({"prepare": "for many"})
+
     def spawn(self) -> WorkerProcess:
         """Return a worker, which was forked ahead while the last one was at work.
 

@@ -67,6 +67,8 @@ class CellRequest(_Request):
         first_line: how many lines of the file stand before it.
         resume: whether it goes on after a statement that fails.
         definitions_only: whether only definitions and imports run.
+        watched: what it shows is kept for a `LookRequest`; absent where nobody looks.
+        view: the exercise in whose view it runs, after the last cell; absent before.
     """
 
     op: Literal["cell"]
@@ -76,6 +78,8 @@ class CellRequest(_Request):
     first_line: int
     resume: bool
     definitions_only: bool
+    watched: NotRequired[bool]
+    view: NotRequired[str]
 
 
 @final
@@ -88,6 +92,16 @@ class FinishRequest(_Request):
 
     op: Literal["finish"]
     grade_cells: list[str]
+
+
+@final
+class LookRequest(_Request):
+    """Draw what the watched cells have shown. Answered by a `ValueReply`, a list.
+
+    Its items are pairs of a cell's label and what it showed: words, or a tensor of bytes that are a PNG file.
+    """
+
+    op: Literal["look"]
 
 
 @final
@@ -258,7 +272,7 @@ class ParametersRequest(_Request):
     name: str
 
 
-LoadRequest = StartRequest | CellRequest | FinishRequest | StageRequest | ShowRequest
+LoadRequest = StartRequest | CellRequest | FinishRequest | LookRequest | StageRequest | ShowRequest
 """Requests that run cells."""
 
 ObjectRequest = NextRequest | TakeRequest | IterRequest | GetRequest
@@ -445,7 +459,18 @@ class StatusRequest(TypedDict):
     status: int
 
 
-ServerRequest = SettingsRequest | ForkRequest | StatusRequest
+@final
+class PrepareRequest(TypedDict):
+    """Get ready for many children, which delays the next one. Not answered.
+
+    Attributes:
+        prepare: that it should.
+    """
+
+    prepare: Literal["for many"]
+
+
+ServerRequest = SettingsRequest | ForkRequest | StatusRequest | PrepareRequest
 
 # -- a fork server to its starter: trusted, because it runs no student's code ------------------------------------------
 

@@ -18,7 +18,8 @@ from autograder.sandbox.protocol import CallRequest, Request
 from autograder.sandbox.wire import Connection, Encoder, pack
 from autograder.sandbox.worker import Worker
 
-_TIMES = 10  # after so many calls Python has specialised what it will
+MANY = 10
+"""After so many calls Python has specialised what it will."""
 _CELL = """\
 import torch
 def double(x, params=()):
@@ -46,10 +47,10 @@ def fit(x, y):
 _FUNCTIONS = ("double", "rows", "batches", "fit")
 
 
-def rehearse() -> None:
+def rehearse(times: int = MANY) -> None:
     """Run and call a submission, and leave nothing behind but the warmth."""
     before = sys.argv, sys.modules["__main__"], dict(linecache.cache)
-    for _ in range(_TIMES):
+    for _ in range(times):
         answer_all()
     sys.argv, sys.modules["__main__"] = before[:2]
     linecache.cache.clear()

@@ -111,7 +111,7 @@ class CellDisplay:
 
     def _bundle(self, value: Any) -> dict[str, str]:
         """Return a value as text, and as a picture if it is one."""
-        data = {"text/plain": self._cut(_pretty(value))}
+        data = {"text/plain": self._cut(pretty(value))}
         if hasattr(value, "savefig"):
             data |= self._picture(value)
         elif hasattr(value, "_repr_png_") and isinstance(content := value._repr_png_(), bytes):
@@ -125,7 +125,7 @@ class CellDisplay:
         with contextlib.suppress(Exception):
             for number in pyplot.get_fignums():
                 figure = pyplot.figure(number)
-                data = {"text/plain": self._cut(_pretty(figure))} | self._picture(figure)
+                data = {"text/plain": self._cut(pretty(figure))} | self._picture(figure)
                 self._show({"output_type": "display_data", "data": data})
             pyplot.close("all")
 
@@ -162,7 +162,8 @@ class _Stream(io.TextIOBase):
         return True
 
 
-def _pretty(value: Any) -> str:
+def pretty(value: Any) -> str:
+    """Return a value as a notebook shows it."""
     with contextlib.suppress(ImportError):
         from IPython.lib.pretty import pretty
 

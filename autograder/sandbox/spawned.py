@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ from typing import NoReturn
 from autograder.sandbox.spawning import OUT_OF_MEMORY
 
 _LOOK_EVERY_S = 0.1
+_STATUS = Path("/proc/self/status")
 
 
 def main(port: int, settings: str) -> NoReturn:
@@ -24,6 +26,7 @@ def main(port: int, settings: str) -> NoReturn:
 
     from autograder.sandbox import interrupts, workfolder, zygote
     from autograder.sandbox.confine import WorkerSettings
+    from autograder.sandbox.serving import collect_garbage_from_now_on
     from autograder.sandbox.wire import Connection
     from autograder.sandbox.worker import Output, Worker, hide_package
 
@@ -41,6 +44,7 @@ def main(port: int, settings: str) -> NoReturn:
     worker = Worker(Connection(frames))
     interrupts.listen()
     threading.Thread(target=_watch, args=(control, options.memory_mb), daemon=True).start()
+    collect_garbage_from_now_on()
     worker.serve()
     os._exit(0)  # without taking torch apart first
 
@@ -83,9 +87,15 @@ def _memory_in_use() -> Callable[[], int]:
     try:
         import resource
     except ImportError:
-        return lambda: 0
+        return _linux_memory if _STATUS.exists() else lambda: 0
     unit = 1 if sys.platform == "darwin" else 1024
     return lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _linux_memory() -> int:
+    """Ask Linux, whose Python may lack that module as well."""
+    found = re.search(r"^VmHWM:\s*(\d+) kB$", _STATUS.read_text(), re.MULTILINE)
+    return int(found[1]) << 10 if found else 0
 
 
 def _windows_memory() -> int:

@@ -40,7 +40,8 @@ OUT_OF_MEMORY = 96
 
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 _BOOT = """\
-import sys
+import gc, sys
+gc.disable()
 sys.path.insert(0, sys.argv[3])
 from autograder.sandbox import spawned
 sys.path.remove(sys.argv[3])

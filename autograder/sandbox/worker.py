@@ -40,6 +40,7 @@ from autograder.sandbox.protocol import (
 )
 from autograder.sandbox.showing import CellDisplay
 from autograder.sandbox.tracing import Recorder
+from autograder.sandbox.watching import Watch
 from autograder.sandbox.wire import Connection, Decoder, Encoder, Received, Tree, WireError, pack
 
 _NAMES_SENT = 500
@@ -63,6 +64,7 @@ class Worker:
         self._notebook = Notebook({})
         self._objects: dict[int, tuple[Any, str | None]] = {}  # what the other side holds a handle on, and its view
         self._graphs: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}  # inputs and outputs of calls
+        self._watch: Watch | None = None
         self._frozen: dict[int, Frozen] = {}  # what the call may not change that an iterator came from
         self._count = 0
 
@@ -120,6 +122,8 @@ class Worker:
                 self._cell(message)
             case "finish":
                 self._finish(message)
+            case "look":
+                self._look()
             case "stage":
                 self._stage(message)
             case "show":
@@ -131,6 +135,7 @@ class Worker:
 
     def _start(self, message: StartRequest) -> None:
         self._notebook = Notebook(message["functions"], message["module"])
+        self._watch = None
         sys.modules[message["module"]] = self._notebook.module
         sys.argv = [message["module"]]  # what a script may parse
         stand_ins.use_shell(self._notebook.shell)
@@ -139,19 +144,33 @@ class Worker:
 
     def _cell(self, message: CellRequest) -> None:
         self._reach(message["grade_cells"])
+        self._notebook.enter(message.get("view"))
         failures: list[Failure] = []
         try:
-            with interrupts.allowed():
+            with self._watching(message), interrupts.allowed():
                 failures = self._notebook.run(
                     message["label"],
                     message["source"],
                     first_line=message["first_line"],
                     resume=message["resume"],
                     definitions_only=message["definitions_only"],
+                    look=None if self._watch is None or "watched" not in message else self._watch.look,
                 )
         except interrupts.TimeIsUp as error:  # between two statements
             failures = [self._notebook.failure(error)]
         self._reply([self._as_tree(failure) for failure in failures[:20]])
+
+    def _watching(self, message: CellRequest) -> contextlib.AbstractContextManager[None]:
+        if "watched" not in message:
+            return contextlib.nullcontext()
+        if self._watch is None:
+            self._watch = Watch(self._notebook.shell.show_by)
+        return self._watch.watching(message["label"])
+
+    def _look(self) -> None:
+        with interrupts.allowed():
+            found = [] if self._watch is None else self._watch.drawn()
+        self._reply(found)
 
     def _stage(self, message: StageRequest) -> None:
         self._screen = CellDisplay(self._notebook, message["folder"], message["environment"])

@@ -18,11 +18,10 @@ from typing import NoReturn
 import torch
 import torch.utils.data
 
-from autograder.sandbox import compiler, hugepages, interrupts, stand_ins
+from autograder.sandbox import compiler, hugepages, interrupts, rehearsal, stand_ins
 from autograder.sandbox.confine import Confinement, WorkerSettings
 from autograder.sandbox.generators import seed_generators
-from autograder.sandbox.rehearsal import rehearse
-from autograder.sandbox.serving import Server, name_process
+from autograder.sandbox.serving import Server, collect_garbage_from_now_on, name_process
 from autograder.sandbox.wire import Connection
 from autograder.sandbox.worker import Output, Worker, hide_package
 
@@ -46,12 +45,20 @@ def be_zygote(control: socket.socket, options: WorkerSettings) -> NoReturn:
     """Fork workers, and copies of this process for other sockets, until the socket closes."""
     name_process("zygote")
     import_for_students(options.preload)
-    rehearse()
+    rehearsal.rehearse(1)
     hide_package()
-    gc.freeze()  # without a collection, which takes a tenth of a second and frees some hundred objects
-    hugepages.collapse()
+    collect_garbage_from_now_on()
+    if options.many:
+        _prepare_for_many()
     confinement = Confinement.prepare(options)
     _serve(control, confinement, options)
+
+
+def _prepare_for_many() -> None:
+    """Do what takes longer than a few workers would save by it."""
+    rehearsal.rehearse()
+    gc.freeze()
+    hugepages.collapse()
 
 
 def import_for_students(preload: Sequence[str]) -> None:
@@ -74,7 +81,8 @@ def _serve(control: socket.socket, confinement: Confinement, options: WorkerSett
         {
             "worker": lambda descriptors: _become_worker(descriptors, confinement, options),
             "zygote": lambda descriptors: _serve(socket.socket(fileno=descriptors[0]), confinement, options),
-        }
+        },
+        prepare=_prepare_for_many,
     )
     os._exit(0)  # without taking torch apart first
 

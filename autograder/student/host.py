@@ -9,26 +9,30 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import torch
 
 from autograder.base.errors import StudentCrash, StudentError, StudentTimeout
 from autograder.base.i18n import Text, same, text
+from autograder.course.sections import Section
 from autograder.course.settings import Limits
 from autograder.course.submission import Cell, tell_label
 from autograder.results.grade_report import Problem
+from autograder.results.shown import Shown
 from autograder.sandbox.cells import Failure
 from autograder.sandbox.process import Callback, WorkerProcess, Workers
-from autograder.sandbox.protocol import CellRequest, FinishRequest, Request, Result, StartRequest
+from autograder.sandbox.protocol import CellRequest, FinishRequest, LookRequest, Request, Result, StartRequest
 from autograder.sandbox.wire import Received, WireError
 from autograder.student.calls import values_are_hidden
 from autograder.student.failures import student_exception, tell_failure, tell_frames
 from autograder.student.limits import Room, limit_of, passed_over
+from autograder.student.shown import accept_shown
 from autograder.student.syntax_errors import meaning_of
 from autograder.student.unparsed import Unparsed, is_syntax_error
 
@@ -53,6 +57,8 @@ _MALFORMED = (
     MemoryError,
     WireError,
 )
+_SLOW_CELLS_S = 3.0
+"""How long the slow cells of an exercise may run for a student who looks on: others wait for the session meanwhile."""
 _ENDED = text("the code's process ended: it called exit, crashed Python, or used more memory or CPU time than it may")
 """How it ended is left out where the inputs are hidden: the code could have chosen the way by what it was given."""
 _USING = ("call", "record", "next", "take", "get", "iter", "vjp")
@@ -70,6 +76,7 @@ class Host:
         limits: seconds for a call, a cell, everything.
         seed: what the random number generators start from when the cells run.
         is_script: a ``.py`` file, whose ``__main__`` part is not run.
+        watched: the cells of those exercises for which what they show is kept.
     """
 
     def __init__(
@@ -82,12 +89,15 @@ class Host:
         limits: Limits,
         seed: int,
         is_script: bool,
+        watched: Mapping[str, Section] = MappingProxyType({}),
     ) -> None:
         self.limits = limits
         self.defined: list[str] = []
         self.unparsed = Unparsed()
         self._workers, self._cells, self._functions, self._grade_ids = workers, cells, dict(functions), grade_ids
         self._load_seed, self._is_script = seed, is_script
+        self._watched = dict(watched)
+        self._watched_cells = {at: exercise for exercise, section in watched.items() for at in section.own}
         self._ends = time.monotonic() + limits.submission_s
         self._cells_end = time.monotonic() + limits.submission_s / 2  # the rest is for calling what they define
         self._worker: WorkerProcess | None = None
@@ -235,15 +245,10 @@ class Host:
                 seconds=self.limits.submission_s / 2,
             )
             self._problems.setdefault(position, [Problem.of("cell-skipped", words, cell=cell.number)])
-        request: CellRequest = {
-            "op": "cell",
-            "grade_cells": reached,
-            "label": cell.label,
-            "source": cell.source,
-            "first_line": cell.first_line,
-            "resume": cell.resume,
-            "definitions_only": hurry or self._bad_cells[position] > 0 or position in self._slow_cells,
-        }
+        definitions_only = hurry or self._bad_cells[position] > 0 or position in self._slow_cells
+        request = _cell_request(cell, definitions_only=definitions_only, grade_cells=reached)
+        if position in self._watched_cells:
+            request["watched"] = True
         try:
             answer, _ = self.ask(request, [], within_s=seconds, on_timeout=late, interrupt=True)
         except WireError:
@@ -262,6 +267,39 @@ class Host:
             self._problems[position] = [_interruption(late, failures, cell)]
         else:
             self._problems[position] = [_cell_problem(self._with_limit_once(failure), cell) for failure in own]
+
+    def look(self, passed: Collection[str]) -> tuple[Shown, ...]:
+        """Return what the watched cells have shown. It is asked last: nothing that happens here changes a verdict.
+
+        Args:
+            passed: the exercises that have passed, whose slow cells behind the grade cell are run now.
+        """
+        if not self._watched or self._worker is None or not self._worker.alive:
+            return ()
+        labels = {self._cells[at].label: exercise for at, exercise in self._watched_cells.items()}
+        request: LookRequest = {"op": "look"}
+        try:
+            for exercise in self._watched:
+                if exercise in passed:
+                    labels |= self._run_slow_cells(exercise)
+            answer, received = self.ask(request, [], on_timeout=text("the process did not answer"), interrupt=True)
+            return self.checked(lambda: accept_shown(answer["result"], received, labels))
+        except StudentError:
+            return ()
+
+    def _run_slow_cells(self, exercise: str) -> dict[str, str]:
+        """Run the slow cells of an exercise after those before them, while there is time; return their labels."""
+        own, ends, labels = self._watched[exercise].after, time.monotonic() + _SLOW_CELLS_S, {}
+        for position in range(max(own, default=-1) + 1):
+            cell, left = self._cells[position], ends - time.monotonic()
+            if not cell.skip or left <= 0 or (self._worker and self._worker.was_interrupted):
+                continue
+            request = _cell_request(cell, definitions_only=False)
+            request["view"] = exercise
+            if position in own:
+                request["watched"], labels[cell.label] = True, exercise
+            self.ask(request, [], within_s=left, on_timeout=text("the process did not answer"), interrupt=True)
+        return labels
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
@@ -397,6 +435,18 @@ class Host:
             self._worker.fail_reply(
                 error if isinstance(error, WireError) else WireError(f"malformed answer ({type(error).__name__})")
             )
+
+
+def _cell_request(cell: Cell, *, definitions_only: bool, grade_cells: Sequence[str] = ()) -> CellRequest:
+    return {
+        "op": "cell",
+        "grade_cells": list(grade_cells),
+        "label": cell.label,
+        "source": cell.source,
+        "first_line": cell.first_line,
+        "resume": cell.resume,
+        "definitions_only": definitions_only,
+    }
 
 
 @cache

@@ -12,13 +12,14 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import GeneratorType
+from types import GeneratorType, MappingProxyType
 from typing import Any
 
 import torch
 
 from autograder.base.errors import BadReply, StudentCrash, StudentError, StudentException, StudentTimeout
 from autograder.base.i18n import text
+from autograder.course.sections import Section
 from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
@@ -63,9 +64,17 @@ class RemoteRunner:
         limits: Limits,
         seed: int,
         is_script: bool = False,
+        watched: Mapping[str, Section] = MappingProxyType({}),
     ) -> None:
         self.host = Host(
-            workers, cells, functions=functions, grade_ids=grade_ids, limits=limits, seed=seed, is_script=is_script
+            workers,
+            cells,
+            functions=functions,
+            grade_ids=grade_ids,
+            limits=limits,
+            seed=seed,
+            is_script=is_script,
+            watched=watched,
         )
         self._noted: dict[str, Problem] = {}  # by function, the first problem it had
 

@@ -6,12 +6,13 @@ from autograder.course.course import Assignment
 from autograder.sandbox.confine import WorkerSettings
 
 
-def worker_settings_of(assignment: Assignment, *, confined: bool) -> WorkerSettings:
+def worker_settings_of(assignment: Assignment, *, confined: bool, many: bool = True) -> WorkerSettings:
     """Return the settings that an assignment asks for.
 
     Args:
         assignment: its folder and limits.
         confined: whether the kernel bounds what the workers can do.
+        many: whether there will be many workers.
     """
     limits = assignment.settings.limits
     return WorkerSettings(
@@ -20,6 +21,7 @@ def worker_settings_of(assignment: Assignment, *, confined: bool) -> WorkerSetti
         cpu_s=int(limits.submission_s) + 1,
         preload=tuple(assignment.settings.preload),
         confined=confined,
+        many=many,
         scratch_mb=limits.scratch_mb,
         data=str(assignment.data.resolve()) if assignment.data.is_dir() else "",
     )

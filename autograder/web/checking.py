@@ -6,14 +6,18 @@ Students' code runs where it runs in grading, in a confined process of the engin
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
 from autograder.base.run_folder import RunFolder
 from autograder.course.course import PRACTICE_KEY, Assignment, Course
 from autograder.course.jobs import Job
+from autograder.grading.live import Event
 from autograder.grading.warm import WarmEngines
 from autograder.results.grade_report import GradeReport
+
+Hear = Callable[[Event | Future[GradeReport]], None]
 
 
 class Checker:
@@ -40,13 +44,14 @@ class Checker:
         """Return whether a check need not wait for the start of an engine."""
         return self._engines.is_warm(assignment)
 
-    def check(self, assignment: str, notebook: bytes, exercise: str | None) -> Future[GradeReport]:
+    def check(self, assignment: str, notebook: bytes, exercise: str | None, hear: Hear) -> None:
         """Judge a notebook by the visible criteria.
 
         Args:
             assignment: its name.
             notebook: the bytes of the file.
             exercise: judge this one only; all of them by default.
+            hear: is called with what the engine says, the report among it, in other threads; the last is `Looked`.
 
         Raises:
             ConfigError: the assignment is broken.
@@ -55,10 +60,10 @@ class Checker:
         file = self._folder.path / str(next(self._numbers)) / found.notebook.name
         file.parent.mkdir()
         file.write_bytes(notebook)
-        job = Job("", found.name, file, exercise=exercise, visible_only=True)
-        report = self._engines.judge(found, job)
+        job = Job("", found.name, file, exercise=exercise, visible_only=True, live=True)
+        report = self._engines.judge(found, job, hear)
         report.add_done_callback(lambda _: _remove(file))
-        return report
+        report.add_done_callback(hear)
 
     def close(self) -> None:
         """End the engines."""

@@ -112,6 +112,35 @@ def test_a_line_that_is_indented_otherwise_is_told_in_words(load, content, place
 
 
 @pytest.mark.parametrize(
+    ("content", "place", "said"),
+    [
+        ("parts: [\n  - count: 1\n", (2, 3), "items that begin with - cannot stand in brackets"),
+        ("parts: [1, 2\nname: a\n", (2, 5), "after the bracket of line 1, column 8, a comma or its end ] is missing"),
+        ("part: {word: [1, 2}\n", (1, 19), "after the bracket of line 1, column 14, a comma or its end ] is missing"),
+        (
+            "part: {word: a count: 1}\n",
+            (1, 21),
+            "after the bracket of line 1, column 7, a comma or its end } is missing",
+        ),
+        ("part: {word: a\n", (2, 1), "after the bracket of line 1, column 7, a comma or its end } is missing"),
+        ("parts: [1]]\n", (1, 11), "there is no bracket that this ] closes"),
+        ("name: }\n", (1, 7), "there is no bracket that this } closes"),
+        ('name: "a\npart: {}\n', (3, 1), "the quote of line 1, column 7 is not closed"),
+        ("name: 'it's'\n", (1, 11), "the quotes end before this; put the whole value in quotes"),
+        ("name: @a\n", (1, 7), "a value that begins with @ must be in quotes"),
+        ("name: `a`\n", (1, 7), "a value that begins with ` must be in quotes"),
+        ("name: %a\n", (1, 7), "a value that begins with % must be in quotes"),
+        ("name: *a\n", (1, 7), "a value that begins with * must be in quotes"),
+        ("name: !a\n", (1, 7), "a value that begins with ! must be in quotes"),
+    ],
+)
+def test_what_lacks_a_bracket_or_quotes_is_told_in_words(load, content, place, said):
+    error = mistake(load, content)
+    assert (error.line, error.column) == place
+    assert error.text.en.startswith(f"not valid YAML: {said}")
+
+
+@pytest.mark.parametrize(
     ("content", "said"),
     [
         ("name: a\n\tpart: {}\n", "indent with spaces"),

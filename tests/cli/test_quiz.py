@@ -92,13 +92,26 @@ def test_score_writes_a_line_per_sheet(course, tmp_path):
         (["score", "tiny", "quizzes/empty"], "autograder: no answer sheets found in quizzes/empty"),
         (["list", "--course", "答卷"], "there is no quiz here"),
         (["prove", "huge"], "no quiz of that name"),
+        (["take", "a.ipynb"], "a.ipynb is a notebook: its questions are answered in Jupyter; this needs a quiz, NAME.quiz.json"),
+        (["take", "a.txt"], "a.txt is not a quiz; a quiz is NAME.quiz.json, or NAME.yaml in a course"),
     ],
 )  # fmt: skip
 def test_wrong_usage_is_one_line(course, arguments, said):
     (course / "quizzes" / "empty").mkdir(exist_ok=True)
+    for name in ("a.ipynb", "a.txt"):
+        (course / name).touch()
     _, err = run_quiz(*arguments, cwd=course, code=2)
     assert said in err
     assert len(err.splitlines()) == 1
+
+
+def test_in_a_students_folder_the_list_is_of_what_was_handed_out(course, tmp_path):
+    run_quiz("release", "tiny", "--out", tmp_path / "tiny.quiz.json", cwd=course)
+    out, _ = run_quiz("list", "--lang", "en", cwd=tmp_path)
+    assert [line.split()[0] for line in out.splitlines() if line.strip()] == ["quiz", "tiny.quiz.json"]
+    (one,) = json.loads(run_quiz("list", "--json", cwd=tmp_path)[0])
+    assert (one["id"], one["file"]) == ("tiny", "tiny.quiz.json") and "proved" not in one
+    run_quiz("take", one["file"], "--plain", cwd=tmp_path)
 
 
 def test_nothing_is_written_over_what_it_is_made_from(course, tmp_path):

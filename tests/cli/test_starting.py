@@ -87,6 +87,23 @@ def test_a_course_of_one_language_works_and_speaks_it(tmp_path, language, due):
     assert due in said
 
 
+def test_a_course_of_another_language_works_with_a_catalogue_to_fill_in(tmp_path):
+    said, _ = autograder("init", ".", "--title", "T", "--language", "fr", "--lang", "en", cwd=tmp_path)
+    catalogue = "locale/fr/LC_MESSAGES/autograder.po"
+    assert f"is not in fr yet: English stands in for it until you translate {catalogue}" in said
+    assert Course(tmp_path).assignment("first_steps").settings.title.get("fr") == "First steps"
+    autograder("grade", "--no-gradebook", cwd=tmp_path)
+    autograder("quiz", "prove", cwd=tmp_path)
+    source = (tmp_path / catalogue).read_text(encoding="utf-8")
+    missing = 'msgid "{folder}: there is no quiz here; a quiz is a .yaml file"\nmsgstr "'
+    assert source.count(missing) == 1
+    (tmp_path / catalogue).write_text(source.replace(missing, missing + "{folder} : aucun quiz"), encoding="utf-8")
+    (tmp_path / "quizzes" / "first_quiz.yaml").unlink()
+    assert "quizzes : aucun quiz" in autograder("quiz", "list", "--lang", "fr", cwd=tmp_path, code=2)[1]
+    _, errors = autograder("init", "other", "--language", "french!", "--lang", "en", cwd=tmp_path, code=2)
+    assert "'french!' is not the code of a language, such as en or fr" in errors
+
+
 def test_a_course_is_not_begun_in_a_file(tmp_path):
     (tmp_path / "course").touch()
     _, errors = autograder("init", "course", "--lang", "en", cwd=tmp_path, code=2)

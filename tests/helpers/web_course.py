@@ -64,11 +64,11 @@ def site(course: Course, address: str | None = None) -> Iterator[Site]:
         opened.close()
 
 
-def publish(opened: Site, by: Person, **rules: Any) -> Offering:
-    """Publish the tiny assignment, open to everybody unless the rules say something else."""
+def publish(opened: Site, by: Person, name: str = "tiny", **rules: Any) -> Offering:
+    """Publish an assignment, by default the tiny one, open to everybody unless the rules say something else."""
     usual: dict[str, Any] = {"opens_at": None, "due_at": None, "closes_at": None, "feedback": FeedbackPolicy.at_once}
     with opened.database.write() as session:
-        return offerings.publish(session, "tiny", by=by, **usual | rules)
+        return offerings.publish(session, name, by=by, **usual | rules)
 
 
 def add(opened: Site, login: str, role: Role = Role.student) -> Person:

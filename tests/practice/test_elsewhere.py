@@ -79,10 +79,15 @@ def test_a_crash_and_too_much_memory_are_named(folder):
     """With what macOS says of a process; here the kernel's own limit is not in force."""
     crash = "def double(x):\n    import os\n    os.kill(os.getpid(), 11)"
     greedy = "def double(x):\n    import torch\n    return torch.ones(1 << 28).sum() * x"
-    for words, source in (("crashed Python (segmentation fault)", crash), ("may use 512 MB of memory", greedy)):
+    memory = "may use 512 MB of memory"
+    for system, words, source in (
+        ("macos", "crashed Python (segmentation fault)", crash),
+        ("macos", memory, greedy),
+        ("windows", memory, greedy),
+    ):
         file = folder / "bad.ipynb"
         file.write_text(json.dumps(tiny.answers(double=source)))
-        done = check_on("macos", file)
+        done = check_on(system, file)
         assert words in " ".join(done.stdout.split()), done.stdout + done.stderr
 
 

@@ -1254,6 +1254,21 @@ def test_what_a_student_forks_does_not_outlive_the_submission(open_runner):
     gone(pid)
 
 
+def test_a_zygote_prepares_for_many_workers_when_it_is_told_to(open_runner):
+    """Before that it forks the same workers: with what students import, and with Python's collection of garbage."""
+    source = (
+        "import gc, sys\ndef facts(): return gc.isenabled(), gc.get_freeze_count() > 100_000, 'uuid' in sys.modules"
+    )
+    with Zygote.begin(WorkerSettings(512, 64, 20, ("uuid",), many=False)) as zygote:
+        for told in (False, True):
+            if told:
+                zygote.prepare_for_many()
+            for _ in range(2):  # one may have been forked ahead
+                runner, student = open_runner(source, on=zygote, declare=["facts()"])
+                assert student.facts() == (True, True, True)
+                runner.close()
+
+
 @pytest.mark.filterwarnings("ignore:Exception ignored:pytest.PytestUnraisableExceptionWarning")
 def test_a_zygote_that_is_gone_takes_its_workers_along_and_is_the_platforms_fault(open_runner):
     with Zygote.begin(WorkerSettings(memory_mb=512, output_kb=64, cpu_s=20)) as zygote:

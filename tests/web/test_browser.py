@@ -21,6 +21,9 @@ from web_course import PASSWORD, WRONG
 SHOTS = os.environ.get("AUTOGRADER_SCREENSHOTS")
 """A folder for pictures of every page, to be looked at."""
 PHONE, DESK = 390, 1280
+_PNG = "89504e470d0a1a0a0000000d49484452000000040000000208000000005ac322bf0000001049444154789c63f8cff09f810144000015f403fdf2cdf77a0000000049454e44ae426082"
+DRAWS = f'display(type("Picture", (), {{"_repr_png_": lambda self: bytes.fromhex("{_PNG}")}})())'
+"""A last line of a cell that shows a picture of 4 by 2 pixels."""
 pytestmark = [pytest.mark.slow, chromium.needs_browser]
 
 
@@ -124,8 +127,14 @@ def test_a_students_way_from_the_link_to_the_result(join_link, open_browser, wid
     assert "2 * x" in browser.text("//section[@id='exercise-double']")
     look_at(browser, f"failed-{language}", width)
 
-    write(browser, "double", tiny.DOUBLE).send_keys(Keys.CONTROL, Keys.ENTER)
+    write(browser, "double", f"{tiny.DOUBLE}\n{DRAWS}").send_keys(Keys.CONTROL, Keys.ENTER)
     browser.until(lambda: verdicts(browser) == ["✓", "✓"], "the verdicts")
+    picture = browser.wait("//section[@class='shown']/img")
+    assert browser.driver.execute_script("return [arguments[0].naturalWidth, arguments[0].naturalHeight]", picture) == [
+        4,
+        2,
+    ]
+    look_at(browser, f"drawn-{language}", width)
 
     write(browser, "step", "def step(params, lr):")
     browser.until(lambda: browser.text("//*[@id='state']") == {"en": "saved", "zh": "已保存"}[language], "saved")

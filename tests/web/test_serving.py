@@ -1,6 +1,8 @@
 """`autograder serve`: what it refuses, in one line, and how it ends."""
 
 import contextlib
+import json
+import re
 import signal
 import socket
 import subprocess
@@ -86,6 +88,10 @@ def test_it_stops_while_somebody_waits_for_a_result_and_grades_after_the_next_st
         web_course.opened_course(address, link, "ann") as (ann,),
     ):
         page = ann.fill_in("/assignments/tiny", "/assignments/tiny/hand-in", **cells).url.path
+        token = re.search(r'name="form_token" value="([^"]+)"', ann.get("/assignments/tiny").text)[1]
+        check = {"form_token": token, "exercise": "double"}
+        with ann.stream("POST", "/assignments/tiny/check?as=stream", data=check) as verdicts:
+            assert not json.loads(next(verdicts.iter_lines()))["is_judged"]  # and nobody waits for the rest
         with contextlib.suppress(httpx.TransportError), ann.stream("GET", f"{page}/events") as events:
             process.terminate()
             assert not any("graded" in line for line in events.iter_lines())

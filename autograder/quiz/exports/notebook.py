@@ -12,6 +12,7 @@ from typing import Any
 
 from autograder.base.errors import UsageError
 from autograder.base.i18n import Language, Text, text
+from autograder.course.notebook_cells import nbgrader_mark, new_cell
 from autograder.quiz.exports.losses import Loss
 from autograder.quiz.notation.formulas import in_lines, replaced
 from autograder.quiz.notation.parsing import parse_number
@@ -137,13 +138,13 @@ def _head(quiz: Quiz) -> dict[str, Any]:
     words = "# " + " · ".join(dict.fromkeys(map(quiz.title.get, quiz.languages)))
     if quiz.intro is not None:
         words += "\n\n" + _one_below_the_other(_markdown(quiz.intro.get(language)) for language in quiz.languages)
-    return _cell("markdown", "quiz-title", words, {})
+    return new_cell("markdown", "quiz-title", words)
 
 
 def _imports() -> dict[str, Any]:
     """Return the cell that imports what an expression in an answer may use."""
     words = "import math\n\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn"
-    return _cell("code", "quiz-imports", words, {"nbgrader": _mark(IMPORTS, locked=True)})
+    return new_cell("code", "quiz-imports", words, nbgrader_mark(IMPORTS, locked=True))
 
 
 def _words(quiz: Quiz, question: AnyQuestion, number: int, variant: Variant | None) -> dict[str, Any]:
@@ -163,8 +164,8 @@ def _words(quiz: Quiz, question: AnyQuestion, number: int, variant: Variant | No
         return "\n".join([*lines[:1], "", *lines[1:]]).rstrip()
 
     name = exercise_name(question)
-    mark = _mark(f"words_{name}", locked=True)
-    return _cell("markdown", f"words-{name}", _one_below_the_other(map(told, quiz.languages)), {"nbgrader": mark})
+    locked = nbgrader_mark(f"words_{name}", locked=True)
+    return new_cell("markdown", f"words-{name}", _one_below_the_other(map(told, quiz.languages)), locked)
 
 
 def _with_names(prompt: str) -> str:
@@ -209,36 +210,16 @@ def _answer(quiz: Quiz, question: AnyQuestion, variant: Variant | None, *, keyed
         body = f"### BEGIN SOLUTION\nreturn {right_answer(question, variant)}\n### END SOLUTION"
     lines = [f"# {_together(quiz, how)}", *body.splitlines()]
     source = f"def {signature(question)}:\n" + "\n".join(f"    {line}" for line in lines)
-    return _cell("code", name.replace("_", "-"), source, {"nbgrader": _mark(name, solution=True)})
+    return new_cell("code", name.replace("_", "-"), source, nbgrader_mark(name, solution=True))
 
 
 def _grade(quiz: Quiz, question: AnyQuestion, *, checked: bool) -> dict[str, Any]:
     name = exercise_name(question)
-    mark = _mark(f"test_{name}", grade=True, locked=True, points=question.points)
+    graded = nbgrader_mark(f"test_{name}", grade=True, locked=True, points=question.points)
     words = (
         f'from autograder import check\n\ncheck("{name}")' if checked else f"# {_together(quiz, text('graded here'))}"
     )
-    return _cell("code", f"test-{name}".replace("_", "-"), words, {"nbgrader": mark})
-
-
-def _mark(
-    grade_id: str, *, grade: bool = False, solution: bool = False, locked: bool = False, points: float | None = None
-) -> dict[str, Any]:
-    """Return nbgrader's mark of a cell, which may have no other keys."""
-    mark = {"grade": grade, "grade_id": grade_id, "locked": locked, "schema_version": 3, "solution": solution}
-    worth = {} if points is None else {"points": int(points) if points == int(points) else points}
-    return mark | worth | {"task": False}
-
-
-def _cell(kind: str, name: str, source: str, metadata: dict[str, Any]) -> dict[str, Any]:
-    code: dict[str, Any] = {"execution_count": None, "outputs": []} if kind == "code" else {}
-    return {
-        "cell_type": kind,
-        **code,
-        "id": name[:64],
-        "metadata": metadata,
-        "source": source.splitlines(keepends=True),
-    }
+    return new_cell("code", f"test-{name}".replace("_", "-"), words, graded)
 
 
 def _one_below_the_other(said: Iterable[str]) -> str:

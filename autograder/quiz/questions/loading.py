@@ -45,6 +45,7 @@ def find(name: Path, course: Path = Path()) -> Path:
         UsageError: there is no such file and no such quiz.
     """
     if name.is_file():
+        _refuse_others(name)
         return name
     folder = course / "quizzes"
     for suffix in (".yaml", ".yml"):
@@ -56,6 +57,20 @@ def find(name: Path, course: Path = Path()) -> Path:
         names=", ".join(path.stem for path in files_in(folder)) or text("none"),
     )
     raise UsageError(same(f"{name}: ") + words, for_students=True)
+
+
+def _refuse_others(file: Path) -> None:
+    """Raise UsageError for a file that cannot be a quiz, by its name; a notebook may hold questions, though."""
+    if file.suffix == ".ipynb":
+        words = text(
+            "{file} is a notebook: its questions are answered in Jupyter; "
+            "this needs a quiz, NAME.quiz.json as students get it or NAME.yaml in a course",
+            file=file,
+        )
+        raise UsageError(words, for_students=True)
+    if file.suffix not in (".yaml", ".yml", ".json"):
+        words = text("{file} is not a quiz; a quiz is NAME.quiz.json, or NAME.yaml in a course", file=file)
+        raise UsageError(words, for_students=True)
 
 
 def files_in(folder: Path) -> list[Path]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 
 from autograder.base.i18n import OURS, Language, text
 from autograder.base.moments import Moment
-from autograder.base.words import CourseLanguage, Words, languages_in
+from autograder.base.words import CourseLanguage, Words, languages_in, speak_the_courses_language
 from autograder.base.yaml_records import mistake
 from autograder.quiz.questions.fields import (
     Attempts,
@@ -172,11 +172,7 @@ class Quiz(QuizRecord):
     questions: Annotated[list[Question], Field(min_length=1)]
     _languages: tuple[Language, ...] = OURS
 
-    @model_validator(mode="before")
-    @classmethod
-    def _speak_the_courses_language(cls, data: Any, info: ValidationInfo) -> Any:
-        languages = languages_in(info)
-        return {"language": languages[0], **data} if languages and isinstance(data, dict) else data
+    _speak_the_courses_language = model_validator(mode="before")(speak_the_courses_language)
 
     @model_validator(mode="after")
     def _know_the_courses_languages(self, info: ValidationInfo) -> Self:

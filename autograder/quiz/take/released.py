@@ -24,6 +24,9 @@ from autograder.quiz.questions.fill_in import Blanks, ChoiceBlank, Code, Number
 from autograder.quiz.questions.models import AnyQuestion, Match, Mode, Multi, Order, Quiz, Single
 from autograder.quiz.scoring.markers import Variant
 
+SUFFIX = ".quiz.json"
+"""How the names of released quizzes end."""
+
 
 class ReleasedRecord(Record):
     """A part of a released quiz; fields are accepted by name as well as by alias."""
@@ -177,6 +180,11 @@ def to_json(quiz: ReleasedQuiz) -> str:
     """Return a released quiz as the text of its file."""
     content = quiz.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     return json.dumps({"schema": 1, "released": True, **content}, ensure_ascii=False, indent=1) + "\n"
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the released quizzes in a student's folder, and in the folders of assignments and quizzes in it."""
+    return [file for place in ("", "*/") for file in sorted(folder.glob(f"{place}*{SUFFIX}"))]
 
 
 def load(path: Path) -> ReleasedQuiz:

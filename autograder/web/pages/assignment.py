@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,11 +13,13 @@ from starlette.responses import JSONResponse, Response
 from autograder.base.errors import AutograderError
 from autograder.base.i18n import Text, text
 from autograder.results.grade_report import GradeReport
+from autograder.results.shown import Shown
 from autograder.web import limits, policies
 from autograder.web.data import checks, drafts, submissions
 from autograder.web.data.drafts import Written
 from autograder.web.data.models import Submission
-from autograder.web.pages import places
+from autograder.web.live import LiveCheck
+from autograder.web.pages import places, verdicts
 from autograder.web.pages.editor_words import SEARCH_WORDS
 from autograder.web.pages.places import Place
 from autograder.web.progress import Progress
@@ -47,6 +48,7 @@ def _page(
     report: GradeReport | None = None,
     problem: Text | None = None,
     *,
+    shown: Sequence[Shown] = (),
     unsaved: Mapping[str, str] | None = None,
     before: tuple[str, str] | None = None,
 ) -> Response:
@@ -57,6 +59,7 @@ def _page(
         place: the assignment.
         report: what a check has given.
         problem: what did not work.
+        shown: what the checked code has drawn and printed.
         unsaved: texts that were not kept since others have been saved meanwhile, by cell.
         before: a cell that was just reset, and what was in it.
     """
@@ -92,6 +95,7 @@ def _page(
         why_not_hand_in=policies.why_not_hand_in(visit.viewer, place.offering, place.dates, handed_in, visit.now),
         handed_in=handed_in,
         report=report,
+        shown=shown,
         checked={exercise.name: exercise for exercise in report.exercises} if report else {},
         problem=problem,
         request_key=secrets.token_urlsafe(16),
@@ -132,17 +136,23 @@ async def check(visit: Visit) -> Response:
     if exercise is not None and exercise not in place.released.settings.exercises:
         raise Refused(404, text("there is no such exercise"))
     notebook = place.notebook.filled(mine)
+
+    def remember(report: GradeReport) -> None:
+        if not unsaved:
+            _remember(visit, place, report, begun_at)
+
+    live, how = LiveCheck(), visit.request.query_params.get("as")
     try:
-        report = await asyncio.wrap_future(await in_thread(visit.site.checker.check, place.name, notebook, exercise))
+        await in_thread(visit.site.checker.check, place.name, notebook, exercise, live.hear)
+        if how == "stream":
+            return verdicts.stream(visit, place, live, remember)
+        report, shown = await live.finished()
     except AutograderError as error:
-        raise Refused(503, text("this cannot be checked at the moment; your work is saved")) from error
-    if not unsaved:
-        await in_thread(_remember, visit, place, report, begun_at)
-    if visit.request.query_params.get("as") == "part":
-        return await in_thread(
-            lambda: visit.page("verdict.html", report=report, worth=place.notebook.worth, **places.VERDICTS)
-        )
-    return await in_thread(lambda: _page(visit, place, report, unsaved=unsaved))
+        raise Refused(503, verdicts.CANNOT_CHECK) from error
+    await in_thread(remember, report)
+    if how == "part":
+        return await in_thread(verdicts.part, visit, place, report, shown)
+    return await in_thread(lambda: _page(visit, place, report, shown=shown, unsaved=unsaved))
 
 
 def hand_in(visit: Visit) -> Response:

@@ -10,8 +10,8 @@ async function check(button) {
   show(waitingWords());
   try {
     const path = button.getAttribute("formaction").split("#")[0];
-    const answer = await send(`${path}?as=part`, cells(), { exercise: button.value });
-    verdicts.innerHTML = await answer.text();
+    const answer = await send(`${path}?as=stream`, cells(), { exercise: button.value });
+    await showVerdicts(answer, verdicts);
     say.warm = "yes";
     show("");
     verdicts.dispatchEvent(new Event("checked", { bubbles: true }));
