@@ -22,6 +22,7 @@ import browser as chromium
 import httpx
 import psutil
 import web_course
+from editor_page import write
 from selenium.webdriver.common.keys import Keys
 from web_course import PASSWORD, Visitor
 
@@ -61,9 +62,7 @@ def measure_checks(address: str, join: str, folder: Path, count: int) -> None:
             page.wait(f"//input[@name='{name}']").send_keys(value)
         page.driver.switch_to.active_element.send_keys(Keys.ENTER)
         page.click(f"//a[contains(@href, '/assignments/{NAME}')]")
-        cell = page.wait(f"//textarea[@name='cell:{EXERCISE}']")
-        cell.send_keys(Keys.CONTROL, "a")
-        cell.send_keys(WRONG)
+        write(page, EXERCISE, WRONG)
         page.driver.set_script_timeout(chromium.PATIENCE_S)
         times = []
         for _ in range(count + 1):

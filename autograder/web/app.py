@@ -7,11 +7,13 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -123,7 +125,18 @@ def _static() -> list[BaseRoute]:
     def style(_: Request) -> Response:
         return FileResponse(_STYLE, headers={"cache-control": "no-cache"})
 
-    return [Route("/static/report.css", style), Mount("/static", StaticFiles(directory=_STATIC))]
+    files = GZipMiddleware(_Files(directory=_STATIC), minimum_size=1024)  # nothing secret is in them
+    return [Route("/static/report.css", style), Mount("/static", files)]
+
+
+class _Files(StaticFiles):
+    """The files of the pages; a browser asks whether its copy is the present one, and gets nothing if it is."""
+
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        """Return a file, or that it has not changed."""
+        answer = super().file_response(*arguments, **options)
+        answer.headers["cache-control"] = "no-cache"
+        return answer
 
 
 def _route(method: str, path: str, access: Access, page: Page) -> Route:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import json
 import re
@@ -15,7 +16,7 @@ import mistune
 from markupsafe import Markup, escape
 
 from autograder.base.errors import ConfigError
-from autograder.base.i18n import Text, text
+from autograder.base.i18n import Text, same, text
 from autograder.course import kit
 from autograder.course.course import Assignment
 from autograder.quiz.notation.formulas import FormulaError, to_mathml
@@ -77,10 +78,12 @@ class ReleasedNotebook:
     Args:
         content: the notebook, as JSON has it.
         blocks: what a page shows of it, from top to bottom.
+        judged_here: the points of each exercise that the visible rubric judges; None where that is not to be read off.
     """
 
     content: Mapping[str, Any]
     blocks: tuple[Block, ...]
+    judged_here: Mapping[str, float] | None = None
 
     @classmethod
     def of(cls, released: Assignment) -> ReleasedNotebook:
@@ -110,13 +113,21 @@ class ReleasedNotebook:
     def cells_of(self) -> dict[str, list[str]]:
         """The cells that students write, by the exercise that is checked after them."""
         found: dict[str, list[str]] = {}
-        since: list[str] = []
+        before: list[str] = []
         for block in self.blocks:
             if isinstance(block, Answer):
-                since.append(block.cell)
+                before.append(block.cell)
             elif isinstance(block, Check):
-                found[block.exercise], since = since, []
+                found[block.exercise] = [*found.get(block.exercise, ()), *before]
+                before = []
         return found
+
+    @property
+    def labels(self) -> dict[str, Text]:
+        """What each cell answers, for those who do not see where it stands."""
+        titles = {block.exercise: block.title for block in self.blocks if isinstance(block, Check)}
+        answers = {cell: titles[exercise] for exercise, cells in self.cells_of.items() for cell in cells}
+        return {cell: answers.get(cell, same(cell)) for cell in self.stubs}
 
     @property
     def for_people(self) -> float:
@@ -159,7 +170,32 @@ def _load(folder: Path, mtime_ns: int, size: int) -> Assignment:
 @lru_cache(maxsize=64)
 def _read(path: Path, folder: Path, mtime_ns: int, size: int) -> ReleasedNotebook:
     content = json.loads(path.read_text(encoding="utf-8"))
-    return ReleasedNotebook(content, tuple(_blocks(content, Assignment.load(folder))))
+    released = Assignment.load(folder)
+    return ReleasedNotebook(content, tuple(_blocks(content, released)), _judged_here(released))
+
+
+def _judged_here(released: Assignment) -> dict[str, float] | None:
+    """Add up the points that the visible rubric declares; it is read, not run."""
+    points = dict.fromkeys(released.settings.exercises, 0.0)
+    for path in sorted(released.directory.glob("test_*.py")):
+        for test in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(test, ast.FunctionDef) and test.name.startswith("test_"):
+                if (declared := _declared(test)) is None or declared[0] not in points:
+                    return None
+                points[declared[0]] += declared[1]
+    return points
+
+
+def _declared(test: ast.FunctionDef) -> tuple[str, float] | None:
+    """Return the exercise and the points of a criterion, if they are written out."""
+    for call in test.decorator_list:
+        if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] == "criterion":
+            given = {word.arg: word.value for word in call.keywords}
+            exercise, points = call.args[0] if call.args else given.get("exercise"), given.get("points")
+            match exercise, points:
+                case ast.Constant(value=str(name)), ast.Constant(value=int() | float() as worth):
+                    return name, float(worth)
+    return None
 
 
 def _blocks(content: Mapping[str, Any], released: Assignment) -> Iterator[Block]:

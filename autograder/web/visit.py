@@ -23,6 +23,7 @@ from autograder.web.data import people
 from autograder.web.data.models import Person, Role
 from autograder.web.limits import Rate
 from autograder.web.policies import NOBODY, Viewer
+from autograder.web.protection import STYLE_NONCE
 from autograder.web.site import Site
 
 BROWSER = "autograder_browser"
@@ -148,6 +149,12 @@ class Visit:
         """
         if (wait := self.site.limiter.seconds_to_wait(purpose, asker, rate)) > 0:
             raise Refused(429, text("too many requests: try again in {seconds} s", seconds=int(wait) + 1))
+
+    @property
+    def style_nonce(self) -> str:
+        """The word, new for every answer, by which a script of ours may add style elements to this page."""
+        nonce: str = self.request.scope.setdefault(STYLE_NONCE, secrets.token_urlsafe(16))
+        return nonce
 
     @property
     def address(self) -> str:

@@ -13,6 +13,7 @@ import pytest
 import tiny_course as tiny
 import web_course
 import web_quiz
+from editor_page import write, written
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 from web_course import PASSWORD, WRONG
@@ -78,13 +79,6 @@ def enter(browser, **values):
     browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
 
 
-def write(browser, cell, source):
-    area = browser.wait(f"//textarea[@name='cell:{cell}']")
-    area.send_keys(Keys.CONTROL, "a")
-    area.send_keys(source)
-    return area
-
-
 def verdicts(browser):
     """The marks below an exercise that was checked."""
     return [mark.text for mark in browser.find("//section[@id='exercise-double']//ul[@class='marks']/li/span[1]")]
@@ -142,31 +136,15 @@ def test_a_students_way_from_the_link_to_the_result(join_link, open_browser, wid
     ]
     look_at(browser, f"drawn-{language}", width)
 
-    write(browser, "step", "def step(params, lr):\n")
+    write(browser, "step", "def step(params, lr):")
     browser.until(lambda: browser.text("//*[@id='state']") == {"en": "saved", "zh": "已保存"}[language], "saved")
     browser.driver.refresh()
-    assert browser.wait("//textarea[@name='cell:step']").get_attribute("value") == "def step(params, lr):\n"
+    assert written(browser, "step") == "def step(params, lr):"
     write(browser, "step", tiny.STEP)
     browser.click("//button[contains(@formaction, '/hand-in')]")
 
     assert browser.text("//div[@class='total']/b") == "10"
     look_at(browser, f"result-{language}", width)
-
-
-def test_a_lost_connection_is_said_and_mends_itself(join_link, open_browser):
-    browser = open_browser(DESK, "en", join_link)
-    enter(browser, login="offline", name="Bob", password=PASSWORD)
-    browser.click("//a[contains(@href, '/assignments/tiny')]")
-    browser.wait("//textarea")
-    network = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-    browser.driver.execute_cdp_cmd("Network.enable", {})
-    browser.driver.execute_cdp_cmd("Network.emulateNetworkConditions", network | {"offline": True})
-    write(browser, "double", tiny.DOUBLE)
-    browser.until(lambda: "no connection" in browser.text("//*[@id='state']"), "what is wrong")
-    browser.driver.execute_cdp_cmd("Network.emulateNetworkConditions", network | {"offline": False})
-    browser.until(lambda: browser.text("//*[@id='state']") == "saved", "saved")
-    browser.driver.refresh()
-    assert browser.wait("//textarea[@name='cell:double']").get_attribute("value") == tiny.DOUBLE
 
 
 TICKED = ("a:one=B", "a:some=A", "a:some=C", "a:statement=true")

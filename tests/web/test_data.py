@@ -13,9 +13,11 @@ from sqlalchemy import table as sa_table
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from autograder.base.errors import UsageError
-from autograder.results.grade_report import GradeReport
-from autograder.web.data import appeals, drafts, jobs, offerings, people, quizzes, submissions
+from autograder.base.i18n import same
+from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
+from autograder.web.data import appeals, checks, drafts, jobs, offerings, people, quizzes, submissions
 from autograder.web.data.database import Database, migrate
+from autograder.web.data.drafts import Written, version
 from autograder.web.data.models import Base, Content, Event, FeedbackPolicy, Job, Kind, Role
 
 AT_ONCE = {"opens_at": None, "due_at": None, "closes_at": None, "feedback": FeedbackPolicy.at_once}
@@ -99,6 +101,7 @@ def test_rows_of_the_first_tables_are_kept(address):
         connection.execute(
             text("insert into offering (id, assignment, feedback, cool_down_s) values (1, 'tiny', 'at_once', 0)")
         )
+        connection.execute(text("insert into draft values (1, 1, 'double', 'mine', '2026-01-01')"))
         content = sa_table("content", column("sha256"), column("content"))
         connection.execute(content.insert().values(sha256="a" * 64, content=b"{}"))
         connection.execute(
@@ -113,6 +116,8 @@ def test_rows_of_the_first_tables_are_kept(address):
         kept = submissions.by_id(session, 1)
         assert (kept.person.login, kept.file, kept.request_key) == ("ann", "tiny.ipynb", None)
         assert appeals.of(session, [1]) == {}
+        assert drafts.of(session, kept.offering, kept.person) == {"double": "mine"}
+        assert checks.of(session, kept.offering, kept.person) == []
     opened.close()
 
 
@@ -257,6 +262,52 @@ def test_a_draft_is_the_last_one_saved_and_other_cells_stay(database, course):
             drafts.save(session, offering, ann, sources)
     with database.read() as session:
         assert drafts.of(session, offering, ann) == {"double": "2", "step": "a"}
+
+
+def test_of_tabs_that_save_at_once_on_the_same_text_one_succeeds(database, course):
+    ann, offering = course
+    base, stubs, conflicts, go = version("stub"), {"double": "stub"}, [], threading.Barrier(4)
+
+    def save(number):
+        go.wait()
+        with database.write() as session:
+            written = {"double": Written(f"tab {number}", base)}
+            conflicts.append(drafts.keep(session, offering, ann, written, stubs))
+
+    threads = [threading.Thread(target=save, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(len, conflicts)) == [0, 1, 1, 1]
+
+
+def test_a_text_that_stays_the_same_is_not_saved_again(database, course):
+    ann, offering = course
+    times = []
+    for _ in range(2):
+        with database.write() as session:
+            drafts.keep(session, offering, ann, {"double": Written("1")}, {"double": "stub"})
+            times.append(drafts.times(session, offering, ann))
+            assert drafts.times_of_all(session, ann) == {offering.id: times[0]}
+    assert times[0] == times[1]
+
+
+def test_the_last_check_of_an_exercise_replaces_the_one_before(database, course):
+    ann, offering = course
+    now = datetime.now(UTC)
+    for earned, outcome, expected in ((0, "failed", 0), (2, "passed", 2), (0, "error", 2)):
+        criterion = CriterionResult(
+            id="double.a", title=same("a"), points=2, earned=earned, outcome=outcome, visible=True, message=same(""),
+        )  # fmt: skip
+        exercise = ExerciseResult.of("double", same("Double"), (criterion,))
+        with database.write() as session:
+            checks.remember(session, offering, ann, a_report().model_copy(update={"exercises": (exercise,)}), now)
+        with database.read() as session:
+            (found,) = checks.of(session, offering, ann)
+            assert (found.earned, found.max_score, found.checked_at) == (expected, 2.0, now)
+    with database.read() as session:
+        assert [check.exercise for check in checks.of_all(session, ann)[offering.id]] == ["double"]
 
 
 def test_drafts_saved_at_once_do_not_fail(database, course):

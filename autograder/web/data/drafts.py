@@ -1,8 +1,15 @@
-"""What students have written and not handed in yet, cell by cell."""
+"""What students have written and not handed in yet, cell by cell.
+
+Two tabs or devices may write into the same cell. Each says by a version on which text its own is based; if that is not
+the text that is kept, nothing is replaced, and the person decides.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, select
@@ -13,19 +20,83 @@ from autograder.web.data.database import upsert
 from autograder.web.data.models import Draft, Offering, Person, ReplacedDraft
 
 
+@dataclass(frozen=True)
+class Written:
+    """What somebody wants to keep in a cell.
+
+    Args:
+        source: the text.
+        base: the version of the text that they began with; None to replace whatever is there.
+    """
+
+    source: str
+    base: str | None = None
+
+
+def version(source: str) -> str:
+    """Return what names a text: the same text always has the same version."""
+    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
 def of(session: Session, offering: Offering, person: Person) -> dict[str, str]:
     """Return what somebody has written, by cell."""
     mine = select(Draft.cell, Draft.source).where(Draft.person_id == person.id, Draft.offering_id == offering.id)
     return {cell: source for cell, source in session.execute(mine)}
 
 
+def times(session: Session, offering: Offering, person: Person) -> dict[str, datetime]:
+    """Return when each cell of somebody's changed last."""
+    mine = select(Draft.cell, Draft.saved_at).where(Draft.person_id == person.id, Draft.offering_id == offering.id)
+    return {cell: saved_at for cell, saved_at in session.execute(mine)}
+
+
+def times_of_all(session: Session, person: Person) -> dict[int, dict[str, datetime]]:
+    """Return when each cell of somebody's changed last, by offering."""
+    found: defaultdict[int, dict[str, datetime]] = defaultdict(dict)
+    mine = select(Draft.offering_id, Draft.cell, Draft.saved_at).where(Draft.person_id == person.id)
+    for offering, cell, saved_at in session.execute(mine):
+        found[offering][cell] = saved_at
+    return found
+
+
 def save(session: Session, offering: Offering, person: Person, sources: Mapping[str, str]) -> datetime:
-    """Keep what somebody has written into some cells, and return the time from which it is kept."""
+    """Keep what somebody has written into some cells, whatever is there; return the time from which it is kept."""
     now = datetime.now(UTC)
     for cell, source in sources.items():
         place = {"person_id": person.id, "offering_id": offering.id, "cell": cell}
         upsert(session, Draft, place, {"source": source, "saved_at": now})
     return now
+
+
+def keep(
+    session: Session,
+    offering: Offering,
+    person: Person,
+    written: Mapping[str, Written],
+    stubs: Mapping[str, str],
+) -> set[str]:
+    """Keep what is based on the text that is there, and return the cells where another text has been saved meanwhile.
+
+    Args:
+        session: a writing one.
+        offering: the assignment.
+        person: whose drafts.
+        written: by cell.
+        stubs: what stands in a cell that nobody has written into yet.
+    """
+    # one after the other: a database with several writers would let two tabs save on the same base
+    session.scalar(select(Person.id).where(Person.id == person.id).with_for_update(key_share=True))
+    now = dict(stubs) | of(session, offering, person)
+    changed = {cell: one for cell, one in written.items() if one.source != now[cell]}
+    conflicts = {cell for cell, one in changed.items() if one.base not in (None, version(now[cell]))}
+    save(session, offering, person, {cell: one.source for cell, one in changed.items() if cell not in conflicts})
+    return conflicts
+
+
+def reset(session: Session, offering: Offering, person: Person, cell: str) -> None:
+    """Put a cell back to its stub, as it was released."""
+    mine = (Draft.person_id == person.id, Draft.offering_id == offering.id, Draft.cell == cell)
+    session.execute(delete(Draft).where(*mine))
 
 
 def replace(

@@ -181,6 +181,19 @@ class Draft(Base):
     saved_at: Mapped[datetime]
 
 
+class LastCheck(Base):
+    """What the last check of one exercise gave, by the criteria that students may run."""
+
+    __tablename__ = "last_check"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    offering_id: Mapped[int] = mapped_column(ForeignKey("offering.id"), primary_key=True)
+    exercise: Mapped[str] = mapped_column(String(200), primary_key=True)
+    earned: Mapped[float] = mapped_column(Double)
+    max_score: Mapped[float] = mapped_column(Double)
+    checked_at: Mapped[datetime]
+
+
 class Content(Base):
     """The bytes of a file that was handed in; the same bytes are kept once."""
 

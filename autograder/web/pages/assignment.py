@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
@@ -13,44 +15,80 @@ from autograder.base.i18n import Text, text
 from autograder.results.grade_report import GradeReport
 from autograder.results.shown import Shown
 from autograder.web import limits, policies
-from autograder.web.data import drafts, submissions
+from autograder.web.data import checks, drafts, submissions
+from autograder.web.data.drafts import Written
 from autograder.web.data.models import Submission
 from autograder.web.live import LiveCheck
 from autograder.web.pages import places, verdicts
+from autograder.web.pages.editor_words import SEARCH_WORDS
 from autograder.web.pages.places import Place
+from autograder.web.progress import Progress
 from autograder.web.visit import Refused, Visit, attachment, in_thread
 
-_CELL = "cell:"
+_CELL, _BASE, _THERE, _BEFORE = "cell:", "base:", "there:", "before:"
+"""Fields of the form, for each cell: its text; the version on which that is based; the version of the other text that
+was shown, to choose from; the text before a reset."""
 _UPLOADS = (".ipynb", ".py")
 _LONGEST_KEY = 100
 
 
 def assignment(visit: Visit) -> Response:
-    """Show an assignment with what its reader has written so far."""
+    """Show an assignment with what its reader has written so far; a script asks for that alone, in JSON."""
     with visit.site.database.read() as session:
         place = places.place(visit, session)
-        mine = drafts.of(session, place.offering, visit.member)
+        if _is_for_script(visit):
+            return JSONResponse(_as_it_is(visit, session, place, place.notebook.stubs))
     visit.site.checker.warm(place.name)
-    return _page(visit, place, mine)
+    return _page(visit, place)
 
 
 def _page(
     visit: Visit,
     place: Place,
-    mine: Mapping[str, str],
     report: GradeReport | None = None,
     problem: Text | None = None,
+    *,
     shown: Sequence[Shown] = (),
+    unsaved: Mapping[str, str] | None = None,
+    before: tuple[str, str] | None = None,
 ) -> Response:
+    """Show the page.
+
+    Args:
+        visit: who looks.
+        place: the assignment.
+        report: what a check has given.
+        problem: what did not work.
+        shown: what the checked code has drawn and printed.
+        unsaved: texts that were not kept since others have been saved meanwhile, by cell.
+        before: a cell that was just reset, and what was in it.
+    """
     with visit.site.database.read() as session:
         handed_in = submissions.of(session, place.offering, visit.member)
+        mine = drafts.of(session, place.offering, visit.member)
+        changed_at = drafts.times(session, place.offering, visit.member)
+        last_checks = checks.of(session, place.offering, visit.member)
+    progress = Progress.of(place.notebook, last_checks, changed_at)
+    sources = place.notebook.stubs | mine
+    versions = {cell: drafts.version(source) for cell, source in sources.items()}
     return visit.page(
         "assignment.html",
+        409 if unsaved else 200,
         name=place.name,
         title=place.released.settings.title,
         blocks=place.notebook.blocks,
         worth=place.notebook.worth,
-        sources=place.notebook.stubs | dict(mine),
+        judged_here=place.notebook.judged_here,
+        labels=place.notebook.labels,
+        sources=sources | dict(unsaved or {}),
+        versions=versions | {cell: visit.field(_BASE + cell) for cell in unsaved or ()},
+        elsewhere={cell: (sources[cell], changed_at.get(cell), versions[cell]) for cell in unsaved or ()},
+        before=before,
+        progress=progress,
+        exercises={exercise.name: exercise for exercise in progress.exercises},
+        is_warm=visit.site.checker.is_warm(place.name),
+        nonce=visit.style_nonce,
+        search_words={english: words.get(visit.language) for english, words in SEARCH_WORDS.items()},
         dates=place.dates,
         stage=place.dates.stage(visit.now),
         why_not_write=policies.why_not_write(visit.viewer, place.dates, visit.now),
@@ -66,12 +104,19 @@ def _page(
 
 
 def save(visit: Visit) -> Response:
-    """Keep what was written; a script asks for the answer in JSON."""
+    """Keep what was written, put a cell back to its stub, or bring it back; a script asks for the answer in JSON."""
+    before = None
     with visit.site.database.write() as session:
         place = places.place(visit, session)
-        kept = drafts.save(session, place.offering, visit.member, _written(visit, place))
-    if visit.request.query_params.get("as") == "json":
-        return JSONResponse({"saved": kept.isoformat(timespec="seconds")})
+        unsaved = _keep(visit, session, place)
+        if (cell := visit.field("reset")) in place.notebook.stubs and cell not in unsaved:
+            before = (cell, (place.notebook.stubs | drafts.of(session, place.offering, visit.member))[cell])
+            drafts.reset(session, place.offering, visit.member, cell)
+        if _is_for_script(visit):
+            saved = None if unsaved else visit.now.isoformat(timespec="seconds")
+            return JSONResponse({"saved": saved} | _as_it_is(visit, session, place, _written(visit, place), unsaved))
+    if unsaved or before:
+        return _page(visit, place, unsaved=unsaved, before=before)
     return visit.go(f"/assignments/{place.name}")
 
 
@@ -79,28 +124,35 @@ async def check(visit: Visit) -> Response:
     """Judge what was written by the visible criteria; all of it, or the exercise whose button was pressed."""
     visit.bound("check", visit.member.id, limits.CHECK)
 
-    def keep() -> tuple[Place, dict[str, str]]:
+    def keep() -> tuple[Place, dict[str, str], dict[str, str]]:
         with visit.site.database.write() as session:
             place = places.place(visit, session)
-            drafts.save(session, place.offering, visit.member, _written(visit, place))
-            return place, drafts.of(session, place.offering, visit.member)
+            unsaved = _keep(visit, session, place)
+            return place, drafts.of(session, place.offering, visit.member) | unsaved, unsaved
 
-    place, mine = await in_thread(keep)
+    place, mine, unsaved = await in_thread(keep)
+    begun_at = visit.now
     exercise = visit.field("exercise") or None
     if exercise is not None and exercise not in place.released.settings.exercises:
         raise Refused(404, text("there is no such exercise"))
     notebook = place.notebook.filled(mine)
+
+    def remember(report: GradeReport) -> None:
+        if not unsaved:
+            _remember(visit, place, report, begun_at)
+
     live, how = LiveCheck(), visit.request.query_params.get("as")
     try:
         await in_thread(visit.site.checker.check, place.name, notebook, exercise, live.hear)
         if how == "stream":
-            return verdicts.stream(visit, place, live)
+            return verdicts.stream(visit, place, live, remember)
         report, shown = await live.finished()
     except AutograderError as error:
         raise Refused(503, verdicts.CANNOT_CHECK) from error
+    await in_thread(remember, report)
     if how == "part":
         return await in_thread(verdicts.part, visit, place, report, shown)
-    return await in_thread(lambda: _page(visit, place, mine, report, shown=shown))
+    return await in_thread(lambda: _page(visit, place, report, shown=shown, unsaved=unsaved))
 
 
 def hand_in(visit: Visit) -> Response:
@@ -108,12 +160,17 @@ def hand_in(visit: Visit) -> Response:
     visit.bound("hand in", visit.member.id, limits.HAND_IN)
     with visit.site.database.write() as session:
         place = places.readable(visit, session)
-        written = _written(visit, place)
-        content = place.notebook.filled(drafts.of(session, place.offering, visit.member) | written)
+        content = place.notebook.filled(drafts.of(session, place.offering, visit.member) | _written(visit, place))
         received, is_new = _receive(visit, session, place, f"{place.name}.ipynb", content)
-        if is_new:
-            drafts.save(session, place.offering, visit.member, written)
-    return _acknowledged(visit, place, received, is_new=is_new)
+        unsaved = _keep(visit, session, place) if is_new else {}
+        if unsaved:
+            session.rollback()  # one chooses first
+    if not unsaved:
+        return _acknowledged(visit, place, received, is_new=is_new)
+    with visit.site.database.write() as session:
+        place = places.place(visit, session)
+        unsaved = _keep(visit, session, place)
+    return _page(visit, place, problem=text("not handed in: choose first which text counts"), unsaved=unsaved)
 
 
 async def upload(visit: Visit) -> Response:
@@ -188,3 +245,65 @@ def _written(visit: Visit, place: Place) -> dict[str, str]:
         for cell, source in given.items()
         if cell in stubs and isinstance(source, str)
     }
+
+
+def _keep(visit: Visit, session: Session, place: Place) -> dict[str, str]:
+    """Keep what a form brings, and return what was not kept: cells where another text has been saved meanwhile."""
+    sources = _written(visit, place)
+    sources.pop(visit.field("take"), None)
+    if (cell := visit.field("restore")) in sources:
+        sources[cell] = visit.field(_BEFORE + cell).replace("\r\n", "\n")
+    chosen = visit.field("keep")
+    bases = {cell: visit.field((_THERE if cell == chosen else _BASE) + cell) for cell in sources}
+    written = {cell: Written(source, bases[cell] or None) for cell, source in sources.items()}
+    conflicts = drafts.keep(session, place.offering, visit.member, written, place.notebook.stubs)
+    return {cell: sources[cell] for cell in sources if cell in conflicts}
+
+
+def _as_it_is(
+    visit: Visit,
+    session: Session,
+    place: Place,
+    asked: Mapping[str, str],
+    unsaved: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return what is kept, for a script.
+
+    Args:
+        visit: who asks.
+        session: any.
+        place: the assignment.
+        asked: about which cells; with texts where the script has just sent them.
+        unsaved: of these, what was not kept; None to give the texts of all cells.
+    """
+    mine = (session, place.offering, visit.member)
+    sources, changed_at = place.notebook.stubs | drafts.of(*mine), drafts.times(*mine)
+    progress = Progress.of(place.notebook, checks.of(*mine), changed_at)
+    cells: dict[str, dict[str, Any]] = {}
+    for cell in asked:
+        cells[cell] = {"version": drafts.version(sources[cell])}
+        if unsaved is None or cell in unsaved:
+            at = changed_at.get(cell)
+            cells[cell] |= {"source": sources[cell], "at": at.isoformat(timespec="seconds") if at else None}
+    return {
+        "cells": cells,
+        "exercises": {one.name: [one.state, one.words.get(visit.language)] for one in progress.exercises},
+        "progress": [progress.right, progress.words.get(visit.language)],
+    }
+
+
+def _remember(visit: Visit, place: Place, report: GradeReport, begun_at: datetime) -> None:
+    """Keep what a check has given."""
+    with visit.site.database.write() as session:
+        checks.remember(session, place.offering, visit.member, report, begun_at)
+
+
+def _is_for_script(visit: Visit) -> bool:
+    return visit.request.query_params.get("as") == "json"
+
+
+def _refuse_hand_in(visit: Visit, session: Session, place: Place) -> None:
+    handed_in = submissions.of(session, place.offering, visit.member)
+    reason = policies.why_not_hand_in(visit.viewer, place.offering, place.dates, handed_in, visit.now)
+    if reason is not None:
+        raise Refused(403, reason)

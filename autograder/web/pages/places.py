@@ -87,6 +87,15 @@ def released_folder(visit: Visit, name: str) -> Assignment:
     return released.load(visit.site.course.release / name)
 
 
+def notebook_of(visit: Visit, name: str) -> ReleasedNotebook:
+    """Return the released notebook of an assignment.
+
+    Raises:
+        ConfigError: it is not there, or broken.
+    """
+    return ReleasedNotebook.of(released_folder(visit, name))
+
+
 def score_of(
     exercises: Sequence[ExerciseResult], new_points: Mapping[str, float] | None = None
 ) -> tuple[float | None, float]:

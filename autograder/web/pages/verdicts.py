@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from starlette.responses import Response, StreamingResponse
 
@@ -28,17 +28,22 @@ def part(visit: Visit, place: Place, report: GradeReport, shown: Sequence[Shown]
     return visit.page("verdict.html", report=report, shown=shown, worth=place.notebook.worth, **places.VERDICTS)
 
 
-def stream(visit: Visit, place: Place, live: LiveCheck) -> Response:
+def stream(visit: Visit, place: Place, live: LiveCheck, remember: Callable[[GradeReport], None]) -> Response:
     """Return what a check finds as it finds it: lines of JSON, each with all that there is to show by then.
 
-    The last one has what `part` returns. If the reader goes away, the check goes on to its end, and nobody hears of it.
+    The last one has what `part` returns; `remember` is called before the line that has the report. If the reader goes
+    away, the check goes on to its end, and nobody hears of it.
     """
 
     async def lines() -> AsyncIterator[str]:
         try:
             if not visit.site.checker.is_warm(place.name):
                 yield await in_thread(_line, visit, place, SoFar())
+            is_remembered = False
             async for so_far in live.steps():
+                if so_far.report is not None and not is_remembered:
+                    await in_thread(remember, so_far.report)
+                    is_remembered = True
                 yield await in_thread(_line, visit, place, so_far)
         except AutograderError:
             yield json.dumps({"error": CANNOT_CHECK.get(visit.language)}) + "\n"

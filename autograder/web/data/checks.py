@@ -1,0 +1,45 @@
+"""What the last check of each exercise gave, so that a page knows it after it is loaded again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from autograder.results.grade_report import GradeReport
+from autograder.web.data.database import upsert
+from autograder.web.data.models import LastCheck, Offering, Person
+
+
+def remember(session: Session, offering: Offering, person: Person, report: GradeReport, begun_at: datetime) -> None:
+    """Keep what a check has given; an exercise that could not be judged stays as it was.
+
+    Args:
+        session: a writing one.
+        offering: the assignment.
+        person: whose work was checked.
+        report: what the check gave.
+        begun_at: when the work was as it was checked; what is saved later has not been checked.
+    """
+    for exercise in report.exercises:
+        if exercise.score is not None:
+            keys = {"person_id": person.id, "offering_id": offering.id, "exercise": exercise.name}
+            found = {"earned": exercise.score, "max_score": exercise.max_score, "checked_at": begun_at}
+            upsert(session, LastCheck, keys, found)
+
+
+def of(session: Session, offering: Offering, person: Person) -> Sequence[LastCheck]:
+    """Return the last checks of somebody in one assignment."""
+    mine = select(LastCheck).where(LastCheck.person_id == person.id, LastCheck.offering_id == offering.id)
+    return session.scalars(mine).all()
+
+
+def of_all(session: Session, person: Person) -> dict[int, list[LastCheck]]:
+    """Return the last checks of somebody, by offering."""
+    found: defaultdict[int, list[LastCheck]] = defaultdict(list)
+    for check in session.scalars(select(LastCheck).where(LastCheck.person_id == person.id)):
+        found[check.offering_id].append(check)
+    return found
