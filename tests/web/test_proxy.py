@@ -11,7 +11,8 @@ import tiny_course as tiny
 import web_course
 from web_course import PASSWORD
 
-from autograder.web.limits import JOIN, MAX_UPLOAD_BYTES
+from autograder.course.submission import MAX_UPLOAD_BYTES
+from autograder.web.limits import JOIN
 from autograder.web.serving import Serving
 
 RIGHT = {"cell:double": tiny.DOUBLE, "cell:step": tiny.STEP}
