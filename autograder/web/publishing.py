@@ -95,6 +95,7 @@ class Publisher:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_closed = False
         self._writing = threading.Lock()
         self._asked_at = 0.0
 
@@ -187,10 +188,14 @@ class Publisher:
 
     def close(self) -> None:
         """End the process, whatever it is writing: what was not acknowledged is written again."""
+        self._is_closed = True
         if self._process is not None:
             self._process.terminate()
             self._process.wait()
-            with self._writing:  # whoever waits for an answer has heard by now that there is none
+        with self._writing:  # whoever waits for an answer has heard by now that there is none
+            if self._process is not None:
+                self._process.terminate()  # one that was started meanwhile
+                self._process.wait()
                 self._close_pipes(self._process)
 
     def _end(self) -> None:
@@ -217,6 +222,8 @@ class Publisher:
                     pipe.close()
 
     def _running(self) -> subprocess.Popen[bytes]:
+        if self._is_closed:
+            raise SandboxError(text("the server is stopping"))
         if self._process is not None and self._process.poll() is not None:
             self._close_pipes(self._process)
             self._process = None

@@ -19,7 +19,8 @@ def write(browser: Browser, cell: str, source: str) -> WebElement:
     area.send_keys(before)
     for line in lines:
         indent = before[: len(before) - len(before.lstrip())] + "    " * before.endswith(":")
-        area.send_keys(Keys.ENTER, line.removeprefix(indent))
+        deeper = (len(indent) - (len(line) - len(line.lstrip()))) // 4
+        area.send_keys(Keys.ENTER, Keys.BACKSPACE * max(0, deeper), line.removeprefix(indent))
         before = line
     return area
 

@@ -179,7 +179,7 @@ if (clock) {
     last = left;
     if (left) { setTimeout(tick, 250); return; }
     leaving = true;
-    busy.then(() => setTimeout(() => location.assign(say.page), 500));
+    busy.then(() => setTimeout(() => location.assign(say.end), 500));
   };
   tick();
 }
