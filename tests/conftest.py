@@ -96,6 +96,7 @@ def open_runner(zygote: Zygote) -> Callable[..., tuple[RemoteRunner, Student]]:
             limits=Limits(**{"call_s": 2, "cell_s": 2, "submission_s": 30, **limits}),
             seed=seed,
             is_script=is_script,
+            classes=[name for name in functions if name[0].isupper()],
         )
         if load:
             try:

@@ -27,7 +27,7 @@ from autograder.sandbox.cells import Failure
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.process import WorkerProcess, Zygote
 from autograder.sandbox.protocol import Reply, Request, ShowRequest, StageRequest, StartRequest
-from autograder.sandbox.wire import WireError
+from autograder.sandbox.values import WireError
 from autograder.student.failures import tell_failure, tell_frames
 from autograder.student.limits import Room, limit_of
 

@@ -43,7 +43,7 @@ LOSSES = tuple(torch.nn.modules.loss.__all__)
 class Takes(Protocol):
     """An iterable in another process that gives its first items in one message."""
 
-    def take_first(self, most: int) -> list[Any]:
+    def __take__(self, most: int) -> list[Any]:
         """Return at most this many items."""
         ...
 
@@ -119,7 +119,7 @@ def take(iterable: Any, most: int) -> list[Any]:
     ['a', 'b']
     """
     if isinstance(iterable, Takes):
-        return iterable.take_first(most)
+        return iterable.__take__(most)
     return list(islice(iterable, most))
 
 

@@ -107,6 +107,16 @@ class Judge:
             raise ConfigError(words, path=self.assignment.notebook)
         return Student(self.assignment.functions, LocalRunner.of(notebook))
 
+    @cached_property
+    def classes(self) -> frozenset[str]:
+        """The declared functions that are classes: in the reference or, where a student checks, by their names."""
+        declared = self.assignment.functions
+        if not self.assignment.has_reference:
+            return frozenset(name for name in declared if name[:1].isupper())
+        from autograder.student.source_use import Source
+
+        return frozenset(Source(self.source.cells, {}, {}).classes() & declared.keys())
+
     def seed_of(self, name: str) -> int:
         """Return the seed of one criterion's inputs."""
         if name not in self._seeds:

@@ -8,10 +8,12 @@ torch has counted a change in place.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from operator import is_
 from typing import Any
 
 import torch
 
+from autograder.sandbox.values import WireError
 from autograder.sandbox.wire import to_bytes
 
 _Content = tuple[torch.Size, torch.dtype, bool, bytes]
@@ -48,6 +50,76 @@ class Frozen:
         if counted != self._counted:
             self.compare()
         self._counted = counted
+
+
+class Containers:
+    """Watches the lists, dicts and sets of a value: which hold something else after a call?
+
+    Args:
+        value: an argument, without cycles.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self._kept: list[tuple[Any, list[Any]]] = []
+        self._keep(value)
+
+    def __bool__(self) -> bool:
+        return bool(self._kept)
+
+    def is_changed(self) -> bool:
+        """Return whether one of them holds other objects than before, or in another order."""
+        return any(
+            len(now := _items(container)) != len(before) or not all(map(is_, now, before))
+            for container, before in self._kept
+        )
+
+    def _keep(self, value: Any) -> None:
+        if isinstance(value, list | dict | set):
+            self._kept.append((value, _items(value)))
+        if isinstance(value, list | tuple):
+            for inner in value:
+                self._keep(inner)
+        elif isinstance(value, dict):
+            for inner in value.values():
+                self._keep(inner)
+
+
+def _items(container: Any) -> list[Any]:
+    return [part for pair in container.items() for part in pair] if isinstance(container, dict) else list(container)
+
+
+def refill(container: Any, content: Any) -> None:
+    """Let a list, dict or set of the rubric's, and those inside it, hold what they hold after a call.
+
+    >>> rows = [[3, 1], [2]]
+    >>> first = rows[0]
+    >>> refill(rows, [[1, 3], [2], [5]])
+    >>> rows, first
+    ([[1, 3], [2], [5]], [1, 3])
+    """
+    if isinstance(container, list) and isinstance(content, list):
+        container[:] = [_refilled(container[i], new) if i < len(container) else new for i, new in enumerate(content)]
+    elif isinstance(container, dict) and isinstance(content, dict):
+        merged = {key: _refilled(container.get(key), new) for key, new in content.items()}
+        container.clear()
+        container.update(merged)
+    elif isinstance(container, set) and isinstance(content, set):
+        container.clear()
+        container |= content
+    elif isinstance(container, tuple) and isinstance(content, tuple):
+        for inner, new in zip(container, content, strict=True):
+            _refilled(inner, new)
+    else:
+        raise WireError("a change of an argument's type")
+
+
+def _refilled(old: Any, new: Any) -> Any:
+    if type(old) is not type(new) or not isinstance(old, list | dict | set | tuple):
+        return new
+    if isinstance(old, tuple) and len(old) != len(new):
+        return new
+    refill(old, new)
+    return old
 
 
 def take_next(iterator: Iterator[Any], frozen: Frozen) -> list[Any]:

@@ -22,7 +22,8 @@ from autograder.base.i18n import Text, text
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.forking import Child, ForkServer
 from autograder.sandbox.protocol import CallbackReply, CallbackRequest, Reply, Request
-from autograder.sandbox.wire import Connection, DeadlineError, Received, WireError, pack
+from autograder.sandbox.values import WireError
+from autograder.sandbox.wire import Connection, DeadlineError, Received, pack
 
 _GRACE_S = 1.0
 """How long an interrupted cell may take to end; then its process is."""

@@ -14,8 +14,8 @@ A worker believes what it is asked. The rubric process believes nothing a worker
 a `CallbackRequest` is an ``object``, so that the type checker refuses to use it unchecked, and even a field that has
 to be there may be missing. That is a ``KeyError``, which `Host.checked` turns into a `BadReply` like everything else.
 
-A tree is a value as `wire.Encoder` writes it and `wire.Decoder` reads it; nobody else looks into one. The records are
-plain dictionaries at run time, and this module imports nothing but `typing`.
+A tree is a value as `values.Encoder` writes it and `values.Decoder` reads it; nobody else looks into one. The records
+are plain dictionaries at run time, and this module imports nothing but `typing`.
 """
 
 from __future__ import annotations
@@ -35,11 +35,13 @@ class _Request(TypedDict):
         free: handles and graphs that the rubric process has let go of.
         seed: what the student's random number generators start from.
         forget: let go of every handle and graph.
+        parameters: what has been done to linked parameters, see `links`.
     """
 
     free: NotRequired[list[int]]
     seed: NotRequired[int]
     forget: NotRequired[bool]
+    parameters: NotRequired[list[object]]
 
 
 @final
@@ -134,7 +136,7 @@ class ShowRequest(_Request):
 
 @final
 class CallRequest(_Request):
-    """Call a function by its name, or an object by its handle. Answered by a `CallReply`.
+    """Call a function by its name, an object by its handle, or an operation on an object. Answered by a `CallReply`.
 
     The frame's first `inputs` tensors are the arguments, those after them their gradients.
 
@@ -147,7 +149,12 @@ class CallRequest(_Request):
         grad_enabled: whether the call records a graph.
         name: the function; absent when `object` is there.
         object: a handle.
+        operation: which of `operations` is applied to the arguments, among which is the object.
         most: how many items of a returned iterator are wanted instead of the iterator; absent for the iterator.
+        containers: positions of the arguments in which there are lists, dicts or sets; absent where there are none.
+        given_back: positions among these whose contents come back, because the function may change them.
+        heard: whether what the call prints comes back.
+        linked: index and number of the arguments that are linked parameters.
     """
 
     op: Literal["call"]
@@ -159,7 +166,12 @@ class CallRequest(_Request):
     grad_enabled: bool
     name: NotRequired[str]
     object: NotRequired[int]
+    operation: NotRequired[str]
     most: NotRequired[int]
+    containers: NotRequired[list[int]]
+    given_back: NotRequired[list[int]]
+    heard: NotRequired[bool]
+    linked: NotRequired[list[list[int]]]
 
 
 @final
@@ -301,11 +313,15 @@ class ValueReply(_Reply):
         result: its tree.
         changed: about an iterator, as in the `CallReply` that it came in; absent where there is nothing to compare.
         grads: pairs of a leaf tensor's index and the index of its gradient.
+        linked: index and number of tensors that are parameters of an object.
+        parameters: what has been done to linked parameters, see `links`.
     """
 
     result: object
     changed: NotRequired[object]
     grads: NotRequired[object]
+    linked: NotRequired[object]
+    parameters: NotRequired[object]
 
 
 @final
@@ -313,14 +329,19 @@ class CallReply(_Reply):
     """What came of a call. Untrusted.
 
     Attributes:
-        result: the tree of what the function returned.
+        result: the tree of what the function returned; with `given_back`, of that and these arguments in a tuple.
         aliases: pairs of the index of a tensor in the result and of the argument that it is.
         changed: indices of arguments that the function changed although it may not.
         updates: for each argument that it may change its index, tree of values, tree of gradient, ``requires_grad``
             and ``is_leaf``.
-        modes: number and ``training`` of each of the rubric's networks that were passed to it.
+        modes: number and ``training`` of each of the rubric's networks that were passed to it, one for each layer.
+        states: number, settings and state of each optimiser; absent without any.
+        refilled: positions of arguments whose lists, dicts or sets hold something else now; absent without any.
+        printed: what the call printed, where that was asked for.
         graph: the number of the call's graph, where the result has one.
         grads: as in a `ValueReply`.
+        linked: likewise, of an object's answer.
+        parameters: likewise.
     """
 
     result: object
@@ -328,8 +349,13 @@ class CallReply(_Reply):
     changed: object
     updates: object
     modes: object
+    states: NotRequired[object]
+    refilled: NotRequired[object]
+    printed: NotRequired[object]
     graph: NotRequired[object]
     grads: NotRequired[object]
+    linked: NotRequired[object]
+    parameters: NotRequired[object]
 
 
 @final
@@ -340,11 +366,13 @@ class VjpReply(_Reply):
         result: the tree of a list: for each input of the call that requires a gradient a tensor or None.
         graph: the number of their own graph, where they have one.
         grads: as in a `ValueReply`; absent without ``create_graph``.
+        parameters: likewise.
     """
 
     result: object
     graph: NotRequired[object]
     grads: NotRequired[object]
+    parameters: NotRequired[object]
 
 
 @final

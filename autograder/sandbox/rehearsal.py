@@ -15,7 +15,8 @@ from typing import Any
 import torch
 
 from autograder.sandbox.protocol import CallRequest, Request
-from autograder.sandbox.wire import Connection, Encoder, pack
+from autograder.sandbox.values import Encoder
+from autograder.sandbox.wire import Connection, pack
 from autograder.sandbox.worker import Worker
 
 MANY = 10

@@ -26,9 +26,10 @@ def main(port: int, settings: str) -> NoReturn:
 
     from autograder.sandbox import interrupts, workfolder, zygote
     from autograder.sandbox.confine import WorkerSettings
+    from autograder.sandbox.printing import Output
     from autograder.sandbox.serving import collect_garbage_from_now_on
     from autograder.sandbox.wire import Connection
-    from autograder.sandbox.worker import Output, Worker, hide_package
+    from autograder.sandbox.worker import Worker, hide_package
 
     options = WorkerSettings(**json.loads(settings))
     zygote.warm()

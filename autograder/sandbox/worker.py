@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import sys
 import types
-from collections.abc import Iterator
 from typing import Any, assert_never, cast
 
 import torch
 
-from autograder.sandbox import interrupts, notes, plain_functions, stand_ins, workfolder
+from autograder.sandbox import interrupts, known_classes, notes, plain_functions, printing, stand_ins, workfolder
 from autograder.sandbox.cells import Failure, Notebook, positional_parameters
-from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
+from autograder.sandbox.frozen import Containers, Frozen, is_iterator, take_first, take_next
 from autograder.sandbox.generators import seed_generators
+from autograder.sandbox.links import Links
+from autograder.sandbox.networks import Passed
+from autograder.sandbox.operations import OPERATIONS
 from autograder.sandbox.protocol import (
     CallbackReply,
     CallbackRequest,
@@ -29,6 +31,7 @@ from autograder.sandbox.protocol import (
     RecordRequest,
     Reply,
     Request,
+    Result,
     ShowReply,
     ShowRequest,
     StageRequest,
@@ -40,8 +43,9 @@ from autograder.sandbox.protocol import (
 )
 from autograder.sandbox.showing import CellDisplay
 from autograder.sandbox.tracing import Recorder
+from autograder.sandbox.values import Decoder, Encoder, Tree, WireError
 from autograder.sandbox.watching import Watch
-from autograder.sandbox.wire import Connection, Decoder, Encoder, Received, Tree, WireError, pack
+from autograder.sandbox.wire import Connection, Received, pack
 
 _NAMES_SENT = 500
 """How many other names a submission defines are sent, to find one that was meant."""
@@ -67,6 +71,7 @@ class Worker:
         self._watch: Watch | None = None
         self._frozen: dict[int, Frozen] = {}  # what the call may not change that an iterator came from
         self._count = 0
+        self._links = Links(self._next_number)
 
     def serve(self) -> None:
         """Answer until the connection ends."""
@@ -80,10 +85,14 @@ class Worker:
             self._objects.pop(handle, None)
             self._graphs.pop(handle, None)
             self._frozen.pop(handle, None)
+            self._links.free(handle)
         if message.get("forget"):
             self._objects.clear()
             self._graphs.clear()
             self._frozen.clear()
+            self._links.clear()
+        if "parameters" in message:
+            self._links.take(message["parameters"], [t.tensor for t in tensors])
         if "seed" in message:
             seed_generators(message["seed"])
         try:
@@ -194,19 +203,22 @@ class Worker:
 
     def _call(self, message: CallRequest, tensors: list[Received]) -> None:
         leaves, values = _as_arguments(tensors, message["grads"])
-        networks: list[Network] = []
-        decoder = Decoder(values, lambda tag, inner: self._resolve(tag, inner, networks))
+        for index, number in message.get("linked", ()):
+            leaves[index] = values[index] = self._links.find(number)
+        decoder, passed = self._reader(values)
         positional, keywords = decoder.decode(message["args"]), decoder.decode(message["kwargs"])
         function = self._target(message)
         frozen = Frozen({i: values[i] for i in range(message["inputs"]) if i not in message["changes"]})
-        with torch.set_grad_enabled(message["grad_enabled"]):
+        containers = {place: Containers(positional[place]) for place in message.get("containers", ())}
+        with torch.set_grad_enabled(message["grad_enabled"]), printing.heard("heard" in message) as said:
             result = function(*positional, **keywords)
         frozen.compare()
         if "most" in message and is_iterator(result):
             result = take_first(result, message["most"], frozen)
         changed = frozen.changed
         encoder = Encoder(lambda value: self._handle(value, frozen))
-        tree = encoder.encode(result)
+        given_back = [positional[place] for place in message.get("given_back", ())]
+        tree = encoder.encode((result, *given_back) if given_back else result)
         answer: CallReply = {
             "result": tree,
             "aliases": [
@@ -216,17 +228,25 @@ class Worker:
             ],
             "changed": changed,
             "updates": [[i, *_state(values[i], encoder)] for i in message["changes"]],
-            "modes": [[network.number, network.training] for network in networks],
+            "modes": passed.modes(),
         }
+        if states := passed.states(encoder):
+            answer["states"] = states
+        if refilled := [place for place, kept in containers.items() if kept.is_changed()]:
+            answer["refilled"] = refilled
+        if said:
+            answer["printed"] = "".join(said)
+        given = {id(value) for value in values}
+        fresh = [tensor if id(tensor) not in given else None for tensor in encoder.tensors]
+        if "object" in message and (linked := self._links.link(fresh)):
+            answer["linked"] = linked
         graph_inputs = leaves[: message["inputs"]] if message["grad_enabled"] else None
         self._reply_tensors(answer, encoder, graph_inputs)
 
     def _record(self, message: RecordRequest, tensors: list[Received]) -> None:
         """Call a function for what runs meanwhile, its result's way into a frame included."""
         _, values = _as_arguments(tensors, {})
-        networks: list[Network] = []
-        decoder = Decoder(values, lambda tag, inner: self._resolve(tag, inner, networks))
-        arguments = decoder.decode(message["args"])
+        arguments = self._reader(values)[0].decode(message["args"])
         function, encoder = self._find(message["name"]), Encoder(lambda _: None)
         recorder = Recorder(message["watch"], exact=message["exact"])
         with torch.set_grad_enabled(message["grad_enabled"]), recorder as record:
@@ -247,10 +267,14 @@ class Worker:
             products = torch.autograd.grad(roots, wanted, vectors, create_graph=True, allow_unused=True)
             self._reply_tensors(VjpReply(result=encoder.encode(list(products))), encoder, vectors + wanted)
             return
+        before = [x.grad for x in wanted]
         for x in wanted:
             x.grad = None
         torch.autograd.backward(roots, vectors, retain_graph=True)  # reaches the student's own modules too
-        self._send(VjpReply(result=encoder.encode([x.grad for x in wanted])), encoder.tensors)
+        answer = VjpReply(result=encoder.encode([x.grad for x in wanted]))
+        for x, gradient in zip(wanted, before, strict=True):
+            x.grad = gradient  # the other side adds the new one
+        self._send_values(answer, encoder)
 
     def _next(self, message: NextRequest) -> None:
         iterator, view = self._objects[message["object"]]
@@ -289,7 +313,7 @@ class Worker:
             return self._find(message["name"])
         owner, view = self._objects[message["object"]]
         self._notebook.enter(view)
-        return owner
+        return OPERATIONS[message["operation"]] if "operation" in message else owner
 
     def _find(self, name: str) -> Any:
         try:
@@ -300,19 +324,28 @@ class Worker:
             raise TypeError(f"{name}: {type(found).__name__!r} object is not callable")
         return found
 
-    def _keep(self, value: Any) -> int:
+    def _next_number(self) -> int:
         self._count += 1
-        self._objects[self._count] = (value, self._notebook.current)
         return self._count
 
+    def _keep(self, value: Any) -> int:
+        number = self._next_number()
+        self._objects[number] = (value, self._notebook.current)
+        return number
+
     def _handle(self, value: Any, frozen: Frozen | None = None) -> Tree:
-        """Keep here what cannot be sent; return a handle to it: number, type, whether it is an iterator."""
+        """Keep here what cannot be sent; return a handle to it: number, type, is it an iterator, known class."""
         handle, iterator = self._keep(value), is_iterator(value)
         if iterator and frozen:
             self._frozen[handle] = frozen
-        return {"h": [handle, type(value).__name__[:80], iterator]}
+        return {"h": [handle, type(value).__name__[:80], iterator, known_classes.kind_of(value)]}
 
-    def _resolve(self, tag: str, inner: Tree, networks: list[Network] | None = None) -> Any:
+    def _reader(self, tensors: list[torch.Tensor]) -> tuple[Decoder, Passed]:
+        decoder = Decoder(tensors, lambda tag, inner: self._resolve(tag, inner, passed))
+        passed = Passed(decoder.decode, self.call_back)
+        return decoder, passed
+
+    def _resolve(self, tag: str, inner: Tree, passed: Passed) -> Any:
         if tag == "F":
             view = self._notebook.current
             function = self._find(inner)
@@ -320,12 +353,17 @@ class Worker:
             return function
         if tag == "h":
             return self._objects[inner][0]
+        if tag == "C":
+            return known_classes.find(inner)
         if tag == "b":
             number, *description = inner
             return plain_functions.make(description, lambda *args, **kwargs: self.call_back(number, args, kwargs))
-        if tag == "N" and networks is not None:
-            networks.append(Network(self, *inner))
-            return networks[-1]
+        if tag == "N":
+            return passed.stand_in(*inner)
+        if tag == "M":
+            return passed.network(*inner)
+        if tag == "O":
+            return passed.optimiser(*inner)
         raise WireError(f"unknown tag {tag!r}")
 
     def call_back(
@@ -349,7 +387,7 @@ class Worker:
         answer = cast("CallbackReply", message)
         if "error" in answer:
             raise plain_functions.as_raised(answer["kind"], answer["error"])
-        return Decoder([t.tensor for t in tensors], self._resolve).decode(answer["result"])
+        return self._reader([t.tensor for t in tensors])[0].decode(answer["result"])
 
     def _as_tree(self, failure: Failure) -> Tree:
         frames = [list(frame) for frame in failure.frames]
@@ -378,36 +416,27 @@ class Worker:
         answer = ValueReply(result=encoder.encode(value))
         if frozen:
             answer["changed"] = frozen.changed
+        if linked := self._links.link(encoder.tensors):
+            answer["linked"] = linked
         self._reply_values(answer, encoder)
 
     def _reply_tensors(
         self, message: CallReply | VjpReply, encoder: Encoder, graph_inputs: list[torch.Tensor] | None
     ) -> None:
         if graph_inputs is not None and any(t.requires_grad for t in encoder.tensors):
-            self._count += 1
-            self._graphs[self._count] = (graph_inputs, list(encoder.tensors))
-            message["graph"] = self._count
+            message["graph"] = number = self._next_number()
+            self._graphs[number] = (graph_inputs, list(encoder.tensors))
         self._reply_values(message, encoder)
 
     def _reply_values(self, message: ValueReply | CallReply | VjpReply, encoder: Encoder) -> None:
         tensors = list(encoder.tensors)
         message["grads"] = [[i, encoder.add(t.grad)] for i, t in enumerate(tensors) if t.is_leaf and t.grad is not None]
+        self._send_values(message, encoder)
+
+    def _send_values(self, message: Result, encoder: Encoder) -> None:
+        if self._links and (changes := self._links.changes(encoder)):
+            message["parameters"] = changes
         self._send(message, encoder.tensors)
-
-
-class Network(torch.nn.Module):
-    """Stands in for a network on the rubric's side: calls go there, mode and parameters are here."""
-
-    def __init__(self, worker: Worker, number: int, training: bool) -> None:
-        super().__init__()
-        self.number = number
-        self._call_back = worker.call_back
-        self.weight = torch.nn.Parameter(torch.zeros(1))  # students ask the first parameter where the network lives
-        self.train(training)
-
-    def forward(self, *positional: Any, **keywords: Any) -> Any:
-        """Call the network itself."""
-        return self._call_back(self.number, positional, keywords, training=self.training)
 
 
 def _as_arguments(received: list[Received], gradients: dict[str, int]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
@@ -443,30 +472,3 @@ def hide_package() -> None:
     if datasets is not None:
         stand_in.datasets = datasets  # type: ignore[attr-defined]
         sys.modules["autograder.datasets"] = datasets
-
-
-class Output:
-    """``sys.stdout`` and ``sys.stderr`` of a worker: keeps the first bytes up to a limit; the rest costs nothing."""
-
-    def __init__(self, descriptor: int, limit: int) -> None:
-        self._file = open(descriptor, "w", buffering=1, closefd=False, errors="replace", encoding="utf-8")  # noqa: SIM115
-        self._left = limit
-
-    def write(self, words: str) -> int:
-        """Keep what there is room for."""
-        if self._left > 0:
-            kept = words[: self._left]
-            self._left -= len(kept.encode("utf-8", "replace"))
-            with contextlib.suppress(OSError):  # the file is full: what is printed decides nothing
-                self._file.write(kept)
-                if self._left <= 0:
-                    self._file.flush()
-        return len(words)
-
-    def writelines(self, lines: Iterator[str]) -> None:
-        """Write one after the other."""
-        for line in lines:
-            self.write(line)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)

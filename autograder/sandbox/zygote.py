@@ -21,9 +21,10 @@ import torch.utils.data
 from autograder.sandbox import compiler, hugepages, interrupts, rehearsal, stand_ins
 from autograder.sandbox.confine import Confinement, WorkerSettings
 from autograder.sandbox.generators import seed_generators
+from autograder.sandbox.printing import Output
 from autograder.sandbox.serving import Server, collect_garbage_from_now_on, name_process
 from autograder.sandbox.wire import Connection
-from autograder.sandbox.worker import Output, Worker, hide_package
+from autograder.sandbox.worker import Worker, hide_package
 
 
 def main(descriptor: int, settings: str) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import builtins
 import difflib
 import sys
 from collections.abc import Iterable
+from functools import lru_cache
 
 from autograder.base.errors import NotDefined, NotWritten, StudentException
 from autograder.base.i18n import Text, same, text, without_addresses
 from autograder.course.submission import tell_label
 from autograder.sandbox.cells import Failure
 
+_RAISED = (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+"""What a rubric may expect; an AttributeError or a StopIteration would end something of Python's own in silence."""
 _LINES_OF_A_CAUSE = 2
 """A call and the line in it: what is None inside may have come from outside."""
 
@@ -45,7 +49,19 @@ def student_exception(function: str, failure: Failure) -> StudentException:
     # a limit of ours that was reached is the cause, and the text names it
     message = failure.message if failure.limit is None else ""
     lines = tuple(source for _, _, _, source in _own_frames(failure)[-_LINES_OF_A_CAUSE:])
-    return StudentException(tell_failure(failure), kind=failure.kind, message=message, lines=lines, limit=failure.limit)
+    raised = _exception_like(failure.kind)
+    return raised(tell_failure(failure), kind=failure.kind, message=message, lines=lines, limit=failure.limit)
+
+
+@lru_cache(64)
+def _exception_like(kind: str) -> type[StudentException]:
+    """Return a `StudentException` that ``pytest.raises(IndexError)`` takes for the one that the code raised."""
+    found = getattr(builtins, kind, None)
+    if not isinstance(found, type) or not issubclass(found, _RAISED):
+        return StudentException
+    if issubclass(found, UnicodeError):
+        found = UnicodeError  # those below it are made of the text that they are about
+    return type(StudentException.__name__, (StudentException, found), {})
 
 
 def _own_frames(failure: Failure) -> list[tuple[str, int, str, str]]:

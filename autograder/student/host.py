@@ -28,10 +28,13 @@ from autograder.results.shown import Shown
 from autograder.sandbox.cells import Failure
 from autograder.sandbox.process import Callback, WorkerProcess, Workers
 from autograder.sandbox.protocol import CellRequest, FinishRequest, LookRequest, Request, Result, StartRequest
-from autograder.sandbox.wire import Received, WireError
+from autograder.sandbox.values import WireError
+from autograder.sandbox.wire import Received
 from autograder.student.calls import values_are_hidden
 from autograder.student.failures import student_exception, tell_failure, tell_frames
 from autograder.student.limits import Room, limit_of, passed_over
+from autograder.student.linked import LinkedParameters
+from autograder.student.replies import as_line, as_list
 from autograder.student.shown import accept_shown
 from autograder.student.syntax_errors import meaning_of
 from autograder.student.unparsed import Unparsed, is_syntax_error
@@ -112,6 +115,7 @@ class Host:
         self._has_flooded = False
         self._seed: int | None = None
         self._released: list[int] = []  # sent to the worker with the next request
+        self.parameters = LinkedParameters(self._released_number)
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -165,6 +169,9 @@ class Host:
         if generation == self._generation:
             self._released.append(number)
 
+    def _released_number(self, number: int) -> None:
+        self._released.append(number)
+
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What went wrong while the cells ran, in their order but syntax errors first; whether too much was printed."""
@@ -194,6 +201,7 @@ class Host:
     def _replace_worker(self) -> None:
         self.close()
         self._generation += 1
+        self.parameters.clear()
         self._released = []
         begun = time.monotonic()
         self._worker = self._workers.spawn()
@@ -368,6 +376,9 @@ class Host:
             request["free"], self._released = self._released, []
         if self._seed is not None and request["op"] in _USING:
             request["seed"], request["forget"], self._seed = self._seed, True, None
+            self.parameters.clear()
+        if self.parameters and (changes := self.parameters.changes(tensors)):
+            request["parameters"] = changes
         answer, received = self._worker.ask(
             request,
             tensors,
@@ -382,6 +393,9 @@ class Host:
             raise self.checked(lambda: self._as_error(name, self._failure(answer["failure"])))
         if "result" not in answer or "failed" in answer:
             self._worker.fail_reply(WireError("no result"))
+        if "parameters" in answer:
+            changed = as_list(answer["parameters"])
+            self.checked(lambda: self.parameters.take(changed, [r.tensor for r in received]))
         return answer, received
 
     def _as_error(self, name: str, failure: Failure) -> StudentError:
@@ -474,24 +488,6 @@ def _interruption(late: Text, failures: Sequence[Failure], cell: Cell) -> Proble
     return Problem.of("cell-timeout", words.map(str.rstrip), cell=cell.number, line=line)
 
 
-def as_list(tree: object) -> list[Any]:
-    """Return a list from an untrusted answer; its items are still unchecked.
-
-    Raises:
-        WireError: it is something else.
-    """
-    if not isinstance(tree, list):
-        raise WireError("malformed list")
-    return tree
-
-
 def _as_names(tree: object, most: int) -> list[str]:
     """Return the names a submission defines; at most so many, because a missing one is compared with each."""
     return [name for name in as_list(tree)[:most] if isinstance(name, str) and len(name) <= 80]
-
-
-def as_line(value: Any) -> int:
-    """Return a line number within bounds: a report would print one of a thousand digits in full."""
-    if type(value) is not int or not 0 <= value < 1 << 31:
-        raise WireError("malformed line number")
-    return value

@@ -15,7 +15,7 @@ from autograder.course.submission import Submission
 from autograder.datasets import OFFLINE
 from autograder.sandbox import stand_ins
 from autograder.sandbox.cells import Failure, Notebook, positional_parameters
-from autograder.sandbox.frozen import change_count, is_iterator
+from autograder.sandbox.frozen import Containers, change_count, is_iterator, refill
 from autograder.sandbox.plain_functions import make_here
 from autograder.sandbox.tracing import Recorder, Use
 from autograder.sandbox.wire import identical
@@ -76,6 +76,7 @@ class LocalRunner:
                 if name not in function.changes
             }
         )
+        containers = {name: Containers(own) for name, own in zip(function.parameters, given, strict=False)}
         try:
             with torch.set_grad_enabled(torch.is_grad_enabled()):  # a student may switch it and never back
                 result = frozen.settle(target(*given))
@@ -85,6 +86,11 @@ class LocalRunner:
                         result = list(islice(result, most))
         except Exception as error:  # noqa: BLE001 -- whatever the student raises is shown as theirs
             raise student_exception(function.name, self._failure(error)) from None
+        for argument, own, (name, kept) in zip(arguments, given, containers.items(), strict=False):
+            if kept.is_changed() and name in function.changes:
+                refill(argument, own)
+            elif kept.is_changed():
+                frozen.note(name)
         return result, frozen.changed
 
     def record(
@@ -111,8 +117,10 @@ class LocalRunner:
         """
         if isinstance(argument, StudentFunction) and argument.runner is self:
             return self._find(argument.function.name)
-        if type(argument) in (list, tuple):
+        if type(argument) in (list, tuple, set):
             return type(argument)(self._own(inner, name) for inner in argument)
+        if type(argument) is dict:
+            return {key: self._own(inner, name) for key, inner in argument.items()}
         if callable(argument) and not isinstance(argument, torch.nn.Module | type):
             return make_here(argument, name)
         return argument
@@ -149,9 +157,13 @@ class _FrozenArguments:
         self._after = [_Kept(kept.tensor) for _, kept in changed]
         for name, kept in changed:
             kept.put_back()
-            if name not in self.changed:
-                self.changed.append(name)
+            self.note(name)
         return result
+
+    def note(self, name: str) -> None:
+        """Note that a parameter was changed."""
+        if name not in self.changed:
+            self.changed.append(name)
 
     def watch(self, iterator: Iterator[Any]) -> Iterator[Any]:
         """Yield the iterator's items, and undo its changes after each of them and at its end."""

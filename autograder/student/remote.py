@@ -9,50 +9,67 @@ Everything a worker sends is untrusted. Whatever is wrong with it raises `BadRep
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import GeneratorType, MappingProxyType
 from typing import Any
 
 import torch
+from torch.utils.data import DataLoader
 
-from autograder.base.errors import BadReply, StudentCrash, StudentError, StudentException, StudentTimeout
+from autograder.base.errors import StudentCrash, StudentError, StudentTimeout
 from autograder.base.i18n import text
 from autograder.course.sections import Section
 from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
-from autograder.sandbox import plain_functions
+from autograder.sandbox import known_classes, plain_functions
+from autograder.sandbox.frozen import Containers, refill
 from autograder.sandbox.process import Workers
 from autograder.sandbox.protocol import (
     CallbackReply,
     CallbackRequest,
     CallRequest,
-    GetRequest,
-    IterRequest,
-    NextRequest,
     ObjectRequest,
     ParametersRequest,
     RecordRequest,
     Result,
-    TakeRequest,
 )
 from autograder.sandbox.tracing import Use
-from autograder.sandbox.wire import MAX_BODY, Decoder, Encoder, Received, Tree, WireError, used_tensors
-from autograder.student.callbacks import Callbacks, accept_modes, take_mode
+from autograder.sandbox.values import Decoder, Encoder, Tree, WireError, used_tensors
+from autograder.sandbox.wire import Received
+from autograder.student.callbacks import Callbacks, accept_modes, accept_states, take_mode
 from autograder.student.failures import missing_function
 from autograder.student.functions import Parameters, StudentFunction
-from autograder.student.host import Host, as_list
+from autograder.student.host import Host
 from autograder.student.remote_graph import RemoteGraph
-from autograder.student.replies import accept_uses, as_parameters, index_of, size_of, update_argument, update_flags
-
-MAX_ITERATED = 4 * MAX_BODY
-"""Bytes that one iterator may yield in all, tensors and structure: an endless one would fill the rubric's memory."""
+from autograder.student.remote_objects import (
+    Reference,
+    RemoteIterator,
+    RemoteObject,
+    Watched,
+    as_instance,
+    reference_to,
+)
+from autograder.student.replies import (
+    accept_printed,
+    accept_uses,
+    as_list,
+    as_parameters,
+    index_of,
+    size_of,
+    update_argument,
+    update_flags,
+)
 
 
 class RemoteRunner:
-    """Runs one submission in a process of its own; see `Runner` and `Host` for the arguments."""
+    """Runs one submission in a process of its own; see `Runner` and `Host` for the arguments.
+
+    Args:
+        classes: which of the declared functions are classes; their instances may answer for themselves.
+    """
 
     def __init__(
         self,
@@ -64,8 +81,10 @@ class RemoteRunner:
         limits: Limits,
         seed: int,
         is_script: bool = False,
+        classes: Collection[str] = (),
         watched: Mapping[str, Section] = MappingProxyType({}),
     ) -> None:
+        self._classes = classes
         self.host = Host(
             workers,
             cells,
@@ -77,6 +96,7 @@ class RemoteRunner:
             watched=watched,
         )
         self._noted: dict[str, Problem] = {}  # by function, the first problem it had
+        self._stdout = sys.stdout  # where nobody listens
 
     def load(self) -> None:
         """Run the cells; `problems` says what went wrong."""
@@ -103,7 +123,8 @@ class RemoteRunner:
     def call(self, function: Function, arguments: list[Any], *, most: int | None = None) -> tuple[Any, list[str]]:
         """See `autograder.student.functions.Runner`."""
         with self._noting(function):
-            return self.call_remote(function.name, arguments, {}, function=function, most=most)
+            result, changed = self.call_remote(function.name, arguments, {}, function=function, most=most)
+        return as_instance(result) if function.name in self._classes else result, changed
 
     def record(
         self, function: Function, arguments: list[Any], watch: Sequence[str], *, exact: bool = False, most: int = 0
@@ -167,7 +188,8 @@ class RemoteRunner:
         positional: Sequence[Any],
         keywords: dict[str, Any],
         *,
-        target: RemoteObject | None = None,
+        target: Reference | None = None,
+        operation: str | None = None,
         function: Function | None = None,
         most: int | None = None,
     ) -> tuple[Any, list[str]]:
@@ -178,6 +200,7 @@ class RemoteRunner:
             positional: its arguments in order.
             keywords: its arguments by name.
             target: the object.
+            operation: what is done with it instead of calling it; it is among the arguments then.
             function: the declaration.
             most: how many items to return instead of an iterator; None for the iterator itself.
 
@@ -188,13 +211,25 @@ class RemoteRunner:
             callbacks = Callbacks()
             encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
             request, owners = _call_request(positional, keywords, encoder, function, callbacks)
+            if function is not None:
+                _watch_containers(request, positional, function)
+            if sys.stdout is not self._stdout:
+                request["heard"] = True
             if target is None:
                 request["name"] = origin
             else:
-                request["object"] = target.handle
+                request["object"] = target.number
+            if operation is not None:
+                request["operation"] = operation
             if most is not None:
                 request["most"] = most
             inputs = encoder.tensors[: request["inputs"]]
+            if self.host.parameters:
+                request["linked"] = [
+                    [i, number]
+                    for i, tensor in enumerate(inputs)
+                    if (number := self.host.parameters.number_of(tensor)) is not None
+                ]
             answer, received = self.host.ask(
                 request,
                 encoder.tensors,
@@ -203,16 +238,23 @@ class RemoteRunner:
                 callback=lambda message, tensors: self._call_back(message, tensors, callbacks, origin),
             )
         self.host.checked(lambda: accept_modes(answer, callbacks))
-        return self.host.checked(
-            lambda: self._accept(answer, received, inputs, request["changes"], owners, origin),
+        self.host.checked(lambda: accept_states(answer, received, callbacks))
+        if "heard" in request:
+            sys.stdout.write(self.host.checked(lambda: accept_printed(answer)))
+        result, watched = self.host.checked(
+            lambda: self._accept(answer, received, inputs, request["changes"], owners, origin)
         )
+        if "containers" in request and function is not None:
+            result = self.host.checked(
+                lambda: _accept_containers(answer, result, request, positional, function, watched)
+            )
+        return result, watched.changed
 
-    def ask_object(
-        self, request: Callable[[int], ObjectRequest], target: RemoteObject, *, origin: str
-    ) -> tuple[Any, int]:
+    def ask_object(self, request: Callable[[int], ObjectRequest], target: Reference) -> tuple[Any, int]:
         """Send a request about an object that stays in the worker; return the answer and its size in bytes."""
+        origin = target.origin
         with self.host.calling(origin) as late:
-            answer, received = self.host.ask(request(target.handle), [], on_timeout=late, name=origin)
+            answer, received = self.host.ask(request(target.number), [], on_timeout=late, name=origin)
         self.host.checked(lambda: target.watched.note(answer))
         size = sum(r.tensor.numel() * r.tensor.element_size() for r in received) + size_of(answer["result"])
         return self.host.checked(lambda: (self._results(answer, received, [], origin, target.watched), size))
@@ -225,7 +267,7 @@ class RemoteRunner:
         changes: list[int],
         owners: dict[int, str],
         origin: str,
-    ) -> tuple[Any, list[str]]:
+    ) -> tuple[Any, Watched]:
         """Turn an untrusted answer to a call into values, and take over what may be changed."""
         if "updates" not in answer:
             raise WireError("not an answer to a call")
@@ -237,7 +279,7 @@ class RemoteRunner:
             update_flags(inputs[index], requires_grad, is_leaf)
         watched = Watched({i: owner for i, owner in owners.items() if owner and i not in changes})
         watched.note(answer)
-        return self._results(answer, received, inputs, origin, watched), watched.changed
+        return self._results(answer, received, inputs, origin, watched), watched
 
     def _results(
         self,
@@ -258,10 +300,7 @@ class RemoteRunner:
                 tensors[i].requires_grad_()
             elif received[i].requires_grad:
                 ends.append(i)
-        for pair in as_list(answer.get("grads", [])):
-            leaf, gradient = (index_of(i, tensors) for i in pair)
-            if leaf not in aliases and received[leaf].is_leaf:
-                tensors[leaf].grad = received[gradient].tensor  # never one of our own, which it would add to
+        self._take_leaves(answer, received, tensors, aliases)
         if ends and torch.is_grad_enabled():
             graph = answer.get("graph")
             if type(graph) is not int:
@@ -273,26 +312,50 @@ class RemoteRunner:
                 tensors[i] = result
         return Decoder(tensors, lambda tag, inner: self._decode_handle(tag, inner, origin, watched)).decode(tree)
 
+    def _take_leaves(
+        self, answer: Result, received: list[Received], tensors: list[torch.Tensor], aliases: Mapping[int, torch.Tensor]
+    ) -> None:
+        """Give leaves of the student's their gradients, and keep one tensor for each parameter of an object."""
+        for pair in as_list(answer.get("grads", [])):
+            leaf, gradient = (index_of(i, tensors) for i in pair)
+            if leaf not in aliases and received[leaf].is_leaf:
+                tensors[leaf].grad = received[gradient].tensor  # never one of our own, which it would add to
+        for index, number in as_list(answer.get("linked", [])):
+            leaf = index_of(index, tensors)
+            if leaf in aliases or not received[leaf].is_leaf:
+                raise WireError("malformed parameter")
+            tensors[leaf] = self.host.parameters.link(number, tensors[leaf])
+
     # -- values --------------------------------------------------------------------------------------------------------
 
     def _encode_own(self, value: Any, encoder: Encoder, callbacks: Callbacks) -> Tree:
         if isinstance(value, StudentFunction) and value.runner is self:
             return {"F": value.function.name}
-        if isinstance(value, RemoteObject) and value.runner is self:
-            return {"h": value.handle}
+        reference = reference_to(value)
+        if reference is not None and reference.runner is self:
+            return {"h": reference.number}
         if isinstance(value, GeneratorType):  # passed on as what it is: something that can be iterated over once
             return {"g": [encoder.encode(item) for item in value]}
+        if isinstance(value, type):
+            return _class_by_name(value)
+        if isinstance(value, torch.nn.Module):
+            return callbacks.add_network(value, encoder)
+        if isinstance(value, torch.optim.Optimizer):
+            return callbacks.add_optimiser(value, encoder)
+        if isinstance(value, DataLoader):
+            return [encoder.encode(batch) for batch in value]
         if callable(value):
             return callbacks.add(value)
-        raise WireError(f"a {type(value).__name__} cannot be sent to a student's process")
+        raise WireError(f"a {type(value).__name__} cannot be sent to a student's process; send what it holds instead")
 
     def _decode_handle(self, tag: str, inner: Tree, origin: str, watched: Watched | None = None) -> Any:
         if tag != "h":
             raise WireError(f"unknown tag {tag[:20]!r}")
-        handle, kind, iterator = inner
+        handle, kind, iterator, known_as = inner
         if type(handle) is not int or not isinstance(kind, str):
             raise WireError("malformed handle")
-        return (RemoteIterator if iterator is True else RemoteObject)(self, handle, kind[:80], origin, watched)
+        reference = Reference(self, handle, kind, known_as, origin=origin, watched=watched)
+        return (RemoteIterator if iterator is True else RemoteObject)(reference)
 
     def _call_back(
         self, message: CallbackRequest, received: list[Received], callbacks: Callbacks, origin: str
@@ -312,110 +375,38 @@ class RemoteRunner:
             return {"kind": kind, "error": words}, []
 
 
-class Watched:
-    """Notes which arguments a call changed although it may not, or the iterator that it returned.
-
-    Args:
-        owners: the declared parameter of each tensor.
-    """
-
-    def __init__(self, owners: Mapping[int, str]) -> None:
-        self._owners = owners
-        self.changed: list[str] = []
-        """The parameters changed so far; the list grows while an iterator is advanced."""
-
-    def note(self, answer: Result) -> None:
-        """Take over what an untrusted answer says about them."""
-        for index in as_list(answer.get("changed", [])):
-            owner = self._owners.get(index)
-            if owner is not None and owner not in self.changed:
-                self.changed.append(owner)
+def _watch_containers(request: CallRequest, positional: Sequence[Any], function: Function) -> None:
+    """Ask what a function does to lists, dicts and sets, where it gets any."""
+    places = [place for place, value in enumerate(positional) if Containers(value)]
+    if places:
+        request["containers"] = places
+        request["given_back"] = [place for place in places if function.parameters[place] in function.changes]
 
 
-class RemoteObject:
-    """An object that stays in the student's process: a module, a function, anything else.
-
-    Args:
-        runner: whose worker it is in.
-        handle: its number there.
-        kind: the name of its type.
-        origin: the declared function it came from.
-        watched: the arguments of the call it came from.
-    """
-
-    def __init__(
-        self, runner: RemoteRunner, handle: int, kind: str, origin: str, watched: Watched | None = None
-    ) -> None:
-        self.runner, self._handle, self._kind, self._origin = runner, handle, kind, origin
-        self.watched = watched or Watched({})
-        self._generation = runner.host.generation
-        weakref.finalize(self, runner.host.release, self._generation, handle)
-
-    @property
-    def handle(self) -> int:
-        """Its number in the current worker.
-
-        Raises:
-            StudentCrash: that worker is gone.
-        """
-        self.runner.host.check_generation(self._generation)
-        return self._handle
-
-    def __call__(self, *positional: Any, **keywords: Any) -> Any:  # noqa: D102 -- the object decides
-        return self.runner.call_remote(self._origin, positional, keywords, target=self)[0]
-
-    def __iter__(self) -> Iterator[Any]:
-        iterator, _ = self.runner.ask_object(
-            lambda handle: IterRequest(op="iter", object=handle), self, origin=self._origin
-        )
-        if not isinstance(iterator, RemoteIterator):
-            raise BadReply(text("what came back cannot be used: {reason}", reason="malformed iterator"))
-        return iterator
-
-    def take_first(self, most: int) -> list[Any]:
-        """See `autograder.checks.take`."""
-        items, _ = self.runner.ask_object(
-            lambda handle: TakeRequest(op="take", most=most, object=handle), self, origin=self._origin
-        )
-        if not isinstance(items, list) or len(items) > most:
-            raise BadReply(text("what came back cannot be used: {reason}", reason="malformed items"))
-        return items
-
-    def __getattr__(self, name: str) -> Any:
-        """Return a method as something to call, anything else as its value."""
-        if name == "__name__":
-            return self._kind  # what a message calls it
-        if name.startswith("__"):
-            raise AttributeError(name)
-        try:
-            return self.runner.ask_object(
-                lambda handle: GetRequest(op="get", name=name, object=handle), self, origin=self._origin
-            )[0]
-        except StudentException as error:
-            if error.kind == "AttributeError":
-                raise AttributeError(name) from error
-            raise
-
-    def __repr__(self) -> str:
-        return f"<{self._kind} in the student's process>"
+def _accept_containers(
+    answer: Result, result: Any, request: CallRequest, positional: Sequence[Any], function: Function, watched: Watched
+) -> Any:
+    """Take over what a call did to those it may change, note the others, and return the result."""
+    for place in as_list(answer.get("refilled", [])):
+        if place not in request["containers"]:
+            raise WireError("a change of an argument that holds nothing")
+        if place not in request["given_back"]:
+            watched.note_parameter(function.parameters[place])
+    if not request["given_back"]:
+        return result
+    if type(result) is not tuple:
+        raise WireError("no arguments beside the result")
+    own, *contents = result
+    for place, content in zip(request["given_back"], contents, strict=True):
+        refill(positional[place], content)
+    return own
 
 
-class RemoteIterator(RemoteObject):
-    """An iterator that stays in the student's process."""
-
-    _given = 0
-
-    def __next__(self) -> Any:
-        items, size = self.runner.ask_object(
-            lambda handle: NextRequest(op="next", object=handle), self, origin=self._origin
-        )
-        self._given += size
-        if self._given > MAX_ITERATED:
-            megabytes = MAX_ITERATED >> 20
-            raise StudentError(text("`{name}` yields more than {megabytes} MB", name=self._origin, megabytes=megabytes))
-        if not isinstance(items, list) or not items:
-            raise StopIteration
-        return items[0]
+def _class_by_name(cls: type) -> Tree:
+    name = known_classes.name_of(cls)
+    if name is None:
+        raise WireError(f"the class {cls.__name__} cannot be sent to a student's process; declare it there instead")
+    return {"C": name}
 
 
 def _call_request(
@@ -436,13 +427,15 @@ def _call_request(
             owners[tensor] = function.parameters[index] if function else ""
     kwargs = encoder.encode(keywords)
     inputs = list(encoder.tensors)
+    trained = {encoder.index_of(tensor) for tensor in callbacks.may_change}
+    changes = [i for i, owner in owners.items() if (function and owner in function.changes) or i in trained]
     request: CallRequest = {
         "op": "call",
         "args": trees,
         "kwargs": kwargs,
         "grads": {str(i): encoder.add(t.grad) for i, t in enumerate(inputs) if t.is_leaf and t.grad is not None},
         "inputs": len(inputs),
-        "changes": [i for i, owner in owners.items() if function and owner in function.changes],
+        "changes": changes,
         "grad_enabled": torch.is_grad_enabled(),
     }
     return request, owners

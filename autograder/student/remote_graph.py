@@ -9,8 +9,10 @@ from typing import Any
 import torch
 
 from autograder.sandbox.protocol import Result, VjpRequest
-from autograder.sandbox.wire import Decoder, Received, WireError
-from autograder.student.host import Host, as_list
+from autograder.sandbox.values import Decoder, WireError
+from autograder.sandbox.wire import Received
+from autograder.student.host import Host
+from autograder.student.replies import as_list
 
 
 class RemoteGraph(torch.autograd.Function):

@@ -13,11 +13,12 @@ import torch
 
 from autograder.base.errors import BadReply
 from autograder.base.i18n import text
+from autograder.sandbox.bounds import MAX_HEARD
 from autograder.sandbox.protocol import Result
 from autograder.sandbox.tracing import MAX_SHOWN, MAX_USES, Use
-from autograder.sandbox.wire import Decoder, Received, Tree, WireError
+from autograder.sandbox.values import Decoder, Tree, WireError
+from autograder.sandbox.wire import Received
 from autograder.student.functions import Parameters
-from autograder.student.host import as_line
 
 MAX_PARAMETERS = 20
 MAX_NAME = 40
@@ -25,6 +26,24 @@ MAX_NAME = 40
 
 _NODE = 64
 """Bytes that a value of a tree takes at least as a Python object."""
+
+
+def as_list(tree: object) -> list[Any]:
+    """Return a list from an untrusted answer; its items are still unchecked.
+
+    Raises:
+        WireError: it is something else.
+    """
+    if not isinstance(tree, list):
+        raise WireError("malformed list")
+    return tree
+
+
+def as_line(value: Any) -> int:
+    """Return a line number within bounds: a report would print one of a thousand digits in full."""
+    if type(value) is not int or not 0 <= value < 1 << 31:
+        raise WireError("malformed line number")
+    return value
 
 
 def index_of(value: Any, tensors: Sequence[object]) -> int:
@@ -60,6 +79,14 @@ def as_parameters(tree: Any) -> Parameters | None:
     if type(required) is not int or len(names) > MAX_PARAMETERS:
         raise WireError("malformed parameters")
     return Parameters(tuple(names), required, more is True)
+
+
+def accept_printed(answer: Result) -> str:
+    """Return what an untrusted answer says that the call printed."""
+    printed = answer.get("printed", "")
+    if not isinstance(printed, str) or len(printed) > MAX_HEARD:
+        raise WireError("malformed output")
+    return printed
 
 
 def accept_uses(answer: Result, received: list[Received]) -> list[Use] | None:

@@ -35,6 +35,10 @@ class Source:
             return label, tree.lineno
         return None
 
+    def classes(self) -> set[str]:
+        """Return the names of the classes that it defines."""
+        return {statement.name for _, _, statement in self._statements() if isinstance(statement, ast.ClassDef)}
+
     def _statements(self) -> Iterator[tuple[int, str, ast.stmt]]:
         reader = Notebook({})
         for number, cell in enumerate(self._cells):

@@ -17,13 +17,13 @@ import gc
 Worker = type(next(found for found in gc.get_objects() if type(found).__name__ == "Worker"))
 real = Worker._call
 odd = [
-    {"h": [10**3000, "\x1b[2J{kind}\u202e" * 50, True]},
-    {"h": [-1, "Tensor", True]},
-    {"h": [1, "x" * 500_000, "yes"]},
-    {"h": [True, [], None]},
+    {"h": [10**3000, "\x1b[2J{kind}\u202e" * 50, True, None]},
+    {"h": [-1, "Tensor", True, "torch.nn.Parameter"]},
+    {"h": [1, "x" * 500_000, "yes", "torch.nn.Module"]},
+    {"h": [True, [], None, "os.path"]},
     {"F": "linreg"},
     {"b": 0},
-    {"u": [{"h": [0, "N", False]}, {"h": [0, "N", False]}]},
+    {"u": [{"h": [0, "N", False, "torch.nn.Linear"]}, {"h": [0, "N", False, "torch.nn.Linear"]}]},
 ]
 
 

@@ -1,6 +1,7 @@
 """A peer that answers each request, honestly until it is told otherwise: what comes out is a plain value or a `StudentError`."""
 
 import contextlib
+import copy
 import gc
 import json
 import os
@@ -20,7 +21,8 @@ from hypothesis import strategies as st
 from autograder.base.errors import BadReply, StudentCrash, StudentError, StudentTimeout
 from autograder.sandbox.forking import Child
 from autograder.sandbox.process import ForkedProcess, WorkerProcess
-from autograder.sandbox.wire import Connection, WireError, pack
+from autograder.sandbox.values import WireError
+from autograder.sandbox.wire import Connection, pack
 from autograder.student.remote import RemoteIterator, RemoteObject
 
 SOURCE = "def f(x, y): pass"
@@ -96,7 +98,12 @@ def honest_answer(message, tensors):
     if message.get("op") in LOADED:
         return pack(LOADED[message["op"]], [])
     if message.get("op") == "call" and "object" not in message:
-        tree = [{"t": 0}, {"h": [1, "Net", False]}, {"h": [2, "generator", True]}, {"m": [["k", {"t": 1}]]}]
+        tree = [
+            {"t": 0},
+            {"h": [1, "Net", False, "torch.nn.Module"]},
+            {"h": [2, "generator", True, None]},
+            {"m": [["k", {"t": 1}]]},
+        ]
         entries = [["float32", [2, 2], True, False, 16], ["float32", [2, 2], False, True, 16]]
         extra = {"updates": [], "aliases": [[1, 1]], "changed": [], "graph": 1, "grads": [], "tensors": entries}
         return framed(
@@ -221,6 +228,11 @@ def use(student, x, y):
             next(value, None)
         elif isinstance(value, RemoteObject):
             value(x.detach())
+            for look in (len, str, float, abs, bool, hash, copy.copy, lambda v: (v[0], v == v, v == 3, v < v, 3 in v)):
+                with contextlib.suppress(TypeError, BadReply):
+                    look(value)
+            with contextlib.suppress(TypeError, AttributeError, BadReply), value as inner:
+                inner.attribute = x
             list(value.parameters(recurse=True) if hasattr(value, "parameters") and callable(value.parameters) else [])
 
 
@@ -345,6 +357,89 @@ def test_tensors_are_not_counted_from_their_end(open_runner, lie):
         assert x.grad is None
 
 
+NOT_THEIRS = [
+    *("torch.optim.lr_scheduler.Tensor", "torch.optim.lr_scheduler.Counter", "torch.utils.data.DataChunk"),
+    *("torch.nn.Parameter", "torch.nn.modules.linear.Tensor", "pandas.Timestamp", "pandas.Interval", "builtins.int"),
+    *("torch.nn.", ".", "", 3, None, [], {"h": 1}),
+]
+
+
+@pytest.mark.parametrize("claim", NOT_THEIRS, ids=str)
+def test_nothing_claims_to_be_a_value(open_runner, claim):
+    import pandas  # noqa: F401 -- or nothing could claim to be its
+
+    lie = answering(result={"h": [1, "Net", False, claim]})
+    with opened(open_runner, [lie]) as (_, student), contextlib.suppress(BadReply):
+        assert student.f(*arguments()).__class__ is RemoteObject
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        *({"linked": lie} for lie in (3, [[0]], [[0, "1"]], [[-1, 1]], [[1, 1]], [[0, True]])),
+        *({"states": lie} for lie in (3, [[0, {"u": []}]], [[-1, [[], {}]]])),
+        *({"modes": lie} for lie in (3, [[0, [True]]], [[[], []]])),
+        {"result": {"k": ["P", ["\ufb01", "fi"], [1, 2]]}},
+        {"result": {"k": ["P", ["\uff3fcls"], [1]]}},
+        {"result": {"k": ["class", ["x"], [1]]}},
+        {"result": {"a": ["<M8[0s]", [2, 2], 0]}},
+        {"result": {"x": {"o": [[], [[1]]]}, "u": []}},
+    ],
+    ids=json.dumps,
+)
+def test_what_else_an_answer_holds_is_checked(open_runner, lie):
+    x, y = arguments()
+    with opened(open_runner, [answering(**lie)]) as (_, student):
+        with pytest.raises(BadReply):
+            student.f(x, y)
+        assert are_untouched(x, y)
+
+
+@pytest.mark.parametrize(
+    "contents", [{"t": 0}, {"h": [2, "generator", True, None]}, [1], {"u": [1]}, {"u": [1, 2]}], ids=str
+)
+def test_what_refills_a_container_is_one_of_its_kind(open_runner, contents):
+    """An endless iterator in place of the contents would be walked along."""
+    with opened(open_runner, [answering(result=contents)], changes={"f": ("x",)}) as (_, student):
+        things = [torch.zeros(2, 2)]
+        with pytest.raises(BadReply):
+            student.f(things, torch.ones(2, 2))
+        assert len(things) == 1
+
+
+def linked(open_runner, entries):
+    """A parameter that is linked by one answer, and what the next one says that was done to it."""
+    entry = ["float32", [2, 2], True, True, 16]
+    link = answering(result=[{"t": 0}], tensors=[entry, entry], graph=None, aliases=[], linked=[[0, 9]])
+    with opened(open_runner, [link, answering(parameters=entries)]) as (_, student):
+        parameter = student.f(*arguments())[0]
+        try:
+            student.f(*arguments())
+        finally:
+            assert parameter.shape == (2, 2)
+    return parameter
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *([], [9], 9, [9, 0, None], [9, None, None, True], [9, -1, None, True], [9, 0, -1, True], [9, 0, 7, True]),
+        *([9, 0, None, 1], [[], 0, None, True], [9, True, None, True], [9, 0, {}, True]),
+    ],
+    ids=json.dumps,
+)
+def test_what_was_done_to_a_parameter_is_checked(open_runner, entry):
+    with pytest.raises(BadReply):
+        linked(open_runner, [entry])
+
+
+def test_a_gradient_of_a_parameter_is_its_own(open_runner):
+    parameter = linked(open_runner, [[8, 0, None, True], [9, 1, 1, True]])
+    assert parameter.grad.shape == (2, 2)
+    parameter.grad.zero_()
+    assert parameter.detach().eq(5).all()
+
+
 @settings(max_examples=100)
 @given(acts)
 def test_a_record_is_a_few_short_words_and_a_line_or_a_students_error(open_runner, acts):
@@ -441,8 +536,8 @@ def test_a_small_answer_takes_no_large_memory(open_runner, bomb):
 def test_items_of_an_iterator_take_no_large_memory_together(open_runner):
     """Structure counts as tensors do: a megabyte of brackets is dozens of megabytes of lists."""
     heavy = framed(b'{"result": [[' + b"[]," * 340_000 + b"[]]]}")
-    iterator = answering(result={"h": [2, "generator", True]})
-    itself = framed({"result": {"h": [2, "generator", True]}})
+    iterator = answering(result={"h": [2, "generator", True, None]})
+    itself = framed({"result": {"h": [2, "generator", True, None]}})
     acts = [iterator, lambda _: itself, *[lambda _: heavy] * 60]
     with (
         opened(open_runner, acts, call_s=20, submission_s=200) as (_, student),

@@ -1,0 +1,62 @@
+"""Classes that both processes have: what an object of the student's can be told to be, or a rubric can pass.
+
+A class travels as its name. On the rubric's side the name is a claim, which makes ``isinstance`` true and nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from torch.nn import functional
+
+_ROOTS = {
+    "torch.nn": ("Module",),
+    "torch.nn.modules.linear": ("NonDynamicallyQuantizableLinear",),
+    "torch.optim": ("Optimizer",),
+    "torch.optim.lr_scheduler": ("LRScheduler",),
+    "torch.utils.data": ("Dataset", "Sampler", "DataLoader"),
+    "pandas": ("DataFrame", "Series", "Index"),
+    "matplotlib.axes": ("Axes",),
+}
+"""Where the classes are, and of which of their library's they have to be. The modules hold others too, such as Tensor
+or kinds of dict: whose values travel as what they are, nothing may claim to be one."""
+
+
+def name_of(cls: type) -> str | None:
+    """Return the name under which both processes know a class; None where they do not."""
+    for library in _ROOTS:
+        if _class_in(library, cls.__name__) is cls:
+            return f"{library}.{cls.__name__}"
+    return None
+
+
+def kind_of(value: Any) -> str | None:
+    """Return the name of the first class among those of a value that both processes know."""
+    return next(filter(None, map(name_of, type(value).__mro__)), None)
+
+
+def find(name: object) -> type | None:
+    """Return the class of a name, where this process has loaded it."""
+    library, _, own = name.rpartition(".") if isinstance(name, str) else ("", "", "")
+    return _class_in(library, own) if library in _ROOTS else None
+
+
+def name_of_function(value: object) -> str | None:
+    """Return the name of a function of torch.nn.functional, such as a layer's activation."""
+    return next((name for name, own in vars(functional).items() if own is value and not name.startswith("_")), None)
+
+
+def find_function(name: str) -> Callable[..., Any]:
+    """Return the function of that name."""
+    found: Callable[..., Any] = vars(functional)[name]
+    return found
+
+
+def _class_in(library: str, name: str) -> type | None:
+    if library not in sys.modules:
+        return None
+    names = vars(sys.modules[library])
+    found, roots = names.get(name), tuple(names[root] for root in _ROOTS[library])
+    return found if isinstance(found, type) and issubclass(found, roots) else None

@@ -1,0 +1,119 @@
+"""Parameters of the student's objects that a rubric holds: one tensor on both sides.
+
+What either side does to its values or its gradient reaches the other with the next message, so that an optimiser of the
+rubric's can train a network of the student's. This is the end in the worker; the other one is in `student.linked`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from autograder.sandbox.values import Encoder, Tree
+from autograder.sandbox.wire import identical
+
+
+class State:
+    """What a parameter and its gradient hold at a moment; torch does not count changes made through ``.data``."""
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self._values = tensor.detach().clone()
+        self._gradient = None if tensor.grad is None else tensor.grad.detach().clone()
+        self._requires_grad = tensor.requires_grad
+
+    def is_of(self, tensor: torch.Tensor) -> bool:
+        """Return whether a parameter still holds that."""
+        gradient = tensor.grad
+        if tensor.requires_grad is not self._requires_grad:
+            return False
+        if gradient is None or self._gradient is None:
+            return gradient is self._gradient and _are_same(tensor, self._values)
+        return _are_same(gradient, self._gradient) and _are_same(tensor, self._values)
+
+
+def put(tensor: torch.Tensor, values: torch.Tensor, gradient: torch.Tensor | None, *, requires_grad: bool) -> None:
+    """Give a parameter values and a gradient; autograd refuses to go back through what has been written to."""
+    if (tensor.shape, tensor.dtype) != (values.shape, values.dtype):
+        tensor.grad = None
+        tensor.data = values.clone()  # as `Module.double` does
+    elif not _are_same(tensor, values):
+        with torch.no_grad():
+            tensor.copy_(values)
+    tensor.grad = gradient
+    if tensor.requires_grad is not requires_grad:
+        tensor.requires_grad_(requires_grad)
+
+
+def _are_same(tensor: torch.Tensor, other: torch.Tensor) -> bool:
+    """Return whether two have the same values; NaN equals NaN, or what has diverged would count as written to."""
+    if (tensor.shape, tensor.dtype) != (other.shape, other.dtype):
+        return False
+    return torch.equal(tensor, other) or identical(tensor, other)
+
+
+class Links:
+    """The parameters that the other side holds.
+
+    Args:
+        number: returns a new number.
+    """
+
+    def __init__(self, number: Callable[[], int]) -> None:
+        self._number = number
+        self._tensors: dict[int, torch.Tensor] = {}
+        self._states: dict[int, State] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._tensors)
+
+    def free(self, number: int) -> None:
+        """Let go of one."""
+        self._tensors.pop(number, None)
+        self._states.pop(number, None)
+
+    def clear(self) -> None:
+        """Let go of all."""
+        self._tensors.clear()
+        self._states.clear()
+
+    def link(self, tensors: Sequence[torch.Tensor | None]) -> list[list[int]]:
+        """Return index and number of those among them that are parameters; None is none."""
+        known = {id(tensor): number for number, tensor in self._tensors.items()}
+        found = []
+        for index, tensor in enumerate(tensors):
+            if tensor is None or not (tensor.is_leaf and isinstance(tensor, torch.nn.Parameter)):
+                continue
+            number = known.get(id(tensor))
+            if number is None:
+                number = self._number()
+                self._tensors[number], self._states[number] = tensor, State(tensor)
+            found.append([index, number])
+        return found
+
+    def find(self, number: int) -> torch.Tensor:
+        """Return the parameter of a number."""
+        return self._tensors[number]
+
+    def take(self, entries: Tree, tensors: Sequence[torch.Tensor]) -> None:
+        """Take over what the other side has done.
+
+        Args:
+            entries: number, index of the values, index of the gradient or None, and ``requires_grad`` of each.
+            tensors: those of the frame.
+        """
+        for number, values, gradient, requires_grad in entries:
+            tensor = self._tensors[number]
+            own = None if gradient is None else tensors[gradient]
+            put(tensor, tensors[values], own, requires_grad=requires_grad)
+            self._states[number] = State(tensor)
+
+    def changes(self, encoder: Encoder) -> list[Tree]:
+        """Return what has happened here since the last message, in the same form."""
+        found: list[Tree] = []
+        for number, tensor in self._tensors.items():
+            if not self._states[number].is_of(tensor):
+                self._states[number] = State(tensor)
+                gradient = None if tensor.grad is None else encoder.add(tensor.grad.detach().clone())
+                found.append([number, encoder.add(tensor.detach().clone()), gradient, tensor.requires_grad])
+        return found

@@ -1,0 +1,98 @@
+"""What Python does with an object besides calling it, by the special method that asks for it.
+
+The object is in the student's process, and its class decides there. The rubric's side names an operation; only the
+worker carries it out.
+"""
+
+from __future__ import annotations
+
+import copy
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from autograder.sandbox import plain_functions
+
+Operation = Callable[..., Any]
+
+
+def _enter(manager: Any) -> Any:
+    return type(manager).__enter__(manager)
+
+
+def _leave(manager: Any, kind: str | None) -> None:
+    """Leave a context. An exception of the rubric's comes without its message, which may hold what is expected."""
+    error = None if kind is None else plain_functions.as_raised(kind, "")
+    type(manager).__exit__(manager, None if error is None else type(error), error, None)
+
+
+LOOKING: dict[str, Operation] = {
+    "__len__": len,
+    "__getitem__": operator.getitem,
+    "__setitem__": operator.setitem,
+    "__delitem__": operator.delitem,
+    "__setattr__": setattr,
+    "__delattr__": delattr,
+    "__reversed__": reversed,
+    "__str__": str,
+    "__float__": float,
+    "__int__": int,
+    "__index__": operator.index,
+    "__complex__": complex,
+    "__round__": round,
+    "__abs__": abs,
+    "__neg__": operator.neg,
+    "__pos__": operator.pos,
+    "__invert__": operator.invert,
+    "__enter__": _enter,
+    "__exit__": _leave,
+    "__copy__": copy.copy,
+    "__deepcopy__": copy.deepcopy,
+}
+"""Any object may be asked for these: what comes back is a value like that of a call."""
+
+DECIDING: dict[str, Operation] = {
+    "__eq__": operator.eq,
+    "__ne__": operator.ne,
+    "__lt__": operator.lt,
+    "__le__": operator.le,
+    "__gt__": operator.gt,
+    "__ge__": operator.ge,
+    "__contains__": operator.contains,
+    "__bool__": operator.truth,
+    "__hash__": hash,
+}
+"""An assertion may be nothing else than one of these."""
+
+COMBINING: dict[str, Operation] = {
+    "__add__": operator.add,
+    "__sub__": operator.sub,
+    "__mul__": operator.mul,
+    "__matmul__": operator.matmul,
+    "__truediv__": operator.truediv,
+    "__floordiv__": operator.floordiv,
+    "__mod__": operator.mod,
+    "__divmod__": divmod,
+    "__pow__": operator.pow,
+    "__and__": operator.and_,
+    "__or__": operator.or_,
+    "__xor__": operator.xor,
+    "__lshift__": operator.lshift,
+    "__rshift__": operator.rshift,
+    "__iadd__": operator.iadd,
+    "__isub__": operator.isub,
+    "__imul__": operator.imul,
+    "__imatmul__": operator.imatmul,
+    "__itruediv__": operator.itruediv,
+    "__ifloordiv__": operator.ifloordiv,
+    "__imod__": operator.imod,
+    "__ipow__": operator.ipow,
+    "__iand__": operator.iand,
+    "__ior__": operator.ior,
+    "__ixor__": operator.ixor,
+    "__ilshift__": operator.ilshift,
+    "__irshift__": operator.irshift,
+}
+"""The other operand may be what a rubric expects."""
+
+OPERATIONS = LOOKING | DECIDING | COMBINING

@@ -1,0 +1,60 @@
+"""What a worker's code prints: a file that keeps the beginning, and an ear for what one call prints."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from autograder.sandbox.bounds import MAX_HEARD
+
+
+class _Listener(io.TextIOBase):
+    """Keeps the first of what is written, and passes all of it on."""
+
+    def __init__(self, screen: Any, said: list[str]) -> None:
+        self._screen, self._said, self._left = screen, said, MAX_HEARD
+
+    def write(self, words: str) -> int:
+        if self._left > 0:
+            self._said.append(words[: self._left])
+            self._left -= len(self._said[-1])
+        self._screen.write(words)
+        return len(words)
+
+
+@contextlib.contextmanager
+def heard(listens: bool) -> Iterator[list[str]]:
+    """Keep the first of what is printed meanwhile, beside where it goes, if somebody listens."""
+    said: list[str] = []
+    with contextlib.redirect_stdout(_Listener(sys.stdout, said)) if listens else contextlib.nullcontext():
+        yield said
+
+
+class Output:
+    """``sys.stdout`` and ``sys.stderr`` of a worker: keeps the first bytes up to a limit; the rest costs nothing."""
+
+    def __init__(self, descriptor: int, limit: int) -> None:
+        self._file = open(descriptor, "w", buffering=1, closefd=False, errors="replace", encoding="utf-8")  # noqa: SIM115
+        self._left = limit
+
+    def write(self, words: str) -> int:
+        """Keep what there is room for."""
+        if self._left > 0:
+            kept = words[: self._left]
+            self._left -= len(kept.encode("utf-8", "replace"))
+            with contextlib.suppress(OSError):  # the file is full: what is printed decides nothing
+                self._file.write(kept)
+                if self._left <= 0:
+                    self._file.flush()
+        return len(words)
+
+    def writelines(self, lines: Iterator[str]) -> None:
+        """Write one after the other."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)

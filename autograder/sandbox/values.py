@@ -1,0 +1,405 @@
+"""Values as they travel between a rubric and a student's process: a JSON tree and tensors, no pickle.
+
+A plain JSON list of a tree is a list; everything else that JSON lacks is an object with one key, its tag:
+
+========== =====================  ========= =======================
+``t``      tensor by index        ``c``     complex [re, im]
+``n``      numpy array by index   ``s``     slice [start, stop, step]
+``u``      tuple                  ``r``     range [start, stop, step]
+``k``      named tuple            ``d``     torch.dtype by name
+``m``      dict, list of pairs    ``g``     one-shot iterator over a list
+``e``      set                    ``y``     bytes by index
+``z``      frozen set             ``a``     any other numpy array
+``f``      nan, inf or -inf       ``o``     numpy array of objects
+``i``      integer, hexadecimal   ``x``     numpy scalar, as its array
+..                                others    given to a hook: handles
+========== =====================  ========= =======================
+
+A named tuple is its type's name, the names of its fields and its values; an array of a type that no tensor has is its
+type as numpy writes it, its shape and its bytes by index; an array of objects is its shape and what it holds.
+
+Decoding trusts nothing: malformed input raises `WireError`, and nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from autograder.sandbox import bounds
+
+MAX_DEPTH = 32
+MAX_DICT = 1 << 16
+"""Entries of a dict or a set."""
+_MAX_NAME = 80
+MAX_FIELDS = 64
+"""Fields of a named tuple, and kinds of named tuples in a value."""
+
+DTYPES = {
+    str(dtype).removeprefix("torch."): dtype
+    for dtype in (
+        torch.float32,
+        torch.float64,
+        torch.float16,
+        torch.bfloat16,
+        torch.int64,
+        torch.int32,
+        torch.int16,
+        torch.int8,
+        torch.uint8,
+        torch.bool,
+        torch.complex64,
+        torch.complex128,
+    )
+}
+DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+_LAST_CHARACTER = 0x10FFFF
+_KEYS = (str, int, float, bool, tuple, type(None), bytes, frozenset, np.generic)
+_ARRAY_TYPE = re.compile(
+    r"[<>|](?:[US][1-9]\d{0,7}|[iu][1248]|f[248]|c8|c16|b1|m8"
+    r"|[mM]8\[(?:[1-9]\d{0,5})?(?:[YMWDhms]|ms|us|ns|ps|fs|as)\])"
+)
+"""Types of numpy arrays that arrive: no objects, nothing with a size of 0, no dates that cannot be calculated with."""
+
+_Value = TypeVar("_Value")
+Tree = Any
+Hook = Callable[[Any], Tree]
+
+
+class WireError(Exception):
+    """A frame or a value that cannot be sent, or was not sent by an honest peer."""
+
+
+class Encoder:
+    """Turns values into a tree, collecting the tensors in it.
+
+    Args:
+        hook: returns the tree of a value this module does not know, or raises `WireError`.
+    """
+
+    def __init__(self, hook: Hook | None = None) -> None:
+        self.tensors: list[torch.Tensor] = []
+        self._index: dict[int, int] = {}
+        self._hook = hook
+
+    def add(self, tensor: torch.Tensor) -> int:
+        """Return the index of a tensor, which is added if it is new; the same object has one index."""
+        index = self._index.get(id(tensor))
+        if index is None:
+            index = self._index[id(tensor)] = len(self.tensors)
+            self.tensors.append(tensor)
+        return index
+
+    def index_of(self, tensor: torch.Tensor) -> int | None:
+        """Return the index of a tensor, or None if it was not added."""
+        return self._index.get(id(tensor))
+
+    def encode(self, value: Any, depth: int = 0) -> Tree:
+        """Return the tree of one value.
+
+        Raises:
+            WireError: it cannot be sent.
+        """
+        if depth > MAX_DEPTH:
+            raise WireError(f"the value is nested more than {MAX_DEPTH} levels deep")
+        if value is None or type(value) in (bool, str):
+            return value
+        if isinstance(value, torch.Tensor):
+            return {"t": self.add(value)}
+        if type(value) is int:
+            return value if -(1 << 63) <= value < 1 << 63 else {"i": _hexadecimal(value)}
+        if type(value) is float:
+            return value if math.isfinite(value) else {"f": repr(value)}
+        return self._encode_container(value, depth)
+
+    def _encode_container(self, value: Any, depth: int) -> Tree:
+        def inner(values: Any) -> list[Tree]:
+            return [self.encode(v, depth + 1) for v in values]
+
+        if type(value) is list:
+            return inner(value)
+        if isinstance(value, tuple):
+            return {"u": inner(value)} if type(value) is tuple else self._encode_named(value, inner(value))
+        if isinstance(value, dict):
+            return {"m": [inner(pair) for pair in _sendable(value, "dict").items()]}
+        if isinstance(value, set | frozenset):
+            return {"e" if isinstance(value, set) else "z": inner(_sendable(value, "set"))}
+        if type(value) is complex:
+            return {"c": inner([value.real, value.imag])}
+        if type(value) is slice:
+            return {"s": inner([value.start, value.stop, value.step])}
+        if type(value) is range:
+            if bounds.count(value) > bounds.MAX_RANGE:
+                raise WireError(f"a range of more than {bounds.MAX_RANGE} numbers cannot be sent")
+            return {"r": [value.start, value.stop, value.step]}
+        return self._encode_array(value, depth)
+
+    @staticmethod
+    def _encode_named(value: tuple[Any, ...], values: list[Tree]) -> Tree:
+        fields = getattr(value, "_fields", None)  # those of torch have none, and become plain tuples
+        return {"u": values} if fields is None else {"k": [type(value).__name__, list(fields), values]}
+
+    def _encode_array(self, value: Any, depth: int) -> Tree:
+        if isinstance(value, np.ndarray):
+            return self._encode_numpy(value, depth)
+        if isinstance(value, np.generic):
+            return {"x": self._encode_numpy(np.asarray(value), depth)}
+        if isinstance(value, bytes | bytearray):
+            return {"y": self.add(_as_tensor(value))}
+        if isinstance(value, torch.dtype) and value in DTYPE_NAMES:
+            return {"d": DTYPE_NAMES[value]}
+        if self._hook is not None:
+            return self._hook(value)
+        raise WireError(f"a {type(value).__name__} cannot be sent")
+
+    def _encode_numpy(self, array: np.ndarray[Any, Any], depth: int) -> Tree:
+        if array.dtype.name in DTYPES and array.dtype.isnative:
+            return {"n": self.add(torch.from_numpy(np.ascontiguousarray(array)).reshape(array.shape))}
+        if array.dtype.hasobject:
+            return {"o": [list(array.shape), [self.encode(item, depth + 1) for item in array.flat]]}
+        if not _ARRAY_TYPE.fullmatch(array.dtype.str):
+            raise WireError(f"a numpy array of {array.dtype} cannot be sent; send an array for each field instead")
+        return {"a": [array.dtype.str, list(array.shape), self.add(_as_tensor(array.tobytes()))]}
+
+
+def _as_tensor(content: bytes | bytearray) -> torch.Tensor:
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8) if content else torch.empty(0, dtype=torch.uint8)
+
+
+def _hexadecimal(value: int) -> str:
+    if value.bit_length() > bounds.MAX_INT_BITS:
+        raise WireError(f"an integer of more than {bounds.MAX_INT_BITS} binary digits cannot be sent")
+    return hex(value)
+
+
+_Entries = TypeVar("_Entries", bound=dict[Any, Any] | set[Any] | frozenset[Any])
+
+
+def _sendable(entries: _Entries, kind: str) -> _Entries:
+    if len(entries) > MAX_DICT:
+        raise WireError(f"a {kind} of more than {MAX_DICT} entries cannot be sent")
+    for key in entries:
+        if not isinstance(key, _KEYS):
+            what = "whose keys are" if kind == "dict" else "of"
+            raise WireError(f"a {kind} {what} {type(key).__name__} cannot be sent")
+    return entries
+
+
+class Decoder:
+    """Turns a tree back into values.
+
+    Args:
+        tensors: what the frame's body held.
+        hook: returns the value of an unknown tag, or raises `WireError`.
+    """
+
+    def __init__(self, tensors: list[torch.Tensor], hook: Callable[[str, Tree], Any] | None = None) -> None:
+        self.tensors = tensors
+        self._hook = hook
+        self._weight, self._numbers = 0, 0  # of the tensors named, in the ranges
+        self._hashable: list[Any] = []  # all values whose hash a peer can choose
+        self._named: set[tuple[str, ...]] = set()  # the kinds of named tuples
+
+    def decode(self, tree: Tree) -> Any:
+        """Return the value of a tree.
+
+        Raises:
+            WireError: the tree is not one that `Encoder` makes.
+        """
+        try:
+            value = self._decode(tree, 0)
+            self._refuse_equal_hashes(self._hashable)
+            return value
+        except WireError:
+            raise
+        except (TypeError, ValueError, KeyError, IndexError, OverflowError, AttributeError, RuntimeError) as error:
+            raise WireError(f"malformed value ({type(error).__name__})") from error
+
+    def _decode(self, tree: Tree, depth: int) -> Any:
+        if depth > 3 * MAX_DEPTH:  # a dict is three levels of the tree
+            raise WireError("the value is nested too deep")
+        if isinstance(tree, list):
+            return [self._decode(t, depth + 1) for t in tree]
+        if not isinstance(tree, dict):
+            return tree
+        if len(tree) != 1:
+            raise WireError("malformed value")
+        ((tag, inner),) = tree.items()
+        if tag in ("u", "m", "g", "s", "c", "e", "z"):
+            return self._decode_container(tag, self._decode(self._list(inner), depth + 1))
+        if tag in ("k", "o", "x"):
+            return self._decode_typed(tag, inner, depth)
+        return self._decode_scalar(tag, inner)
+
+    def _decode_container(self, tag: str, values: list[Any]) -> Any:
+        if tag == "u":
+            return self._noted(tuple(values))
+        if tag == "g":
+            return (value for value in values)  # a generator, for code that asks what it was given
+        if tag == "s":
+            return self._noted(slice(*values))
+        if tag == "c":
+            return self._noted(complex(*values))
+        if len(values) > MAX_DICT:
+            raise WireError("malformed dictionary")
+        if tag in ("e", "z"):
+            self._refuse_equal_hashes([self._key(key) for key in values])
+            return set(values) if tag == "e" else self._noted(frozenset(values))
+        self._refuse_equal_hashes([self._key(key) for key, _ in values])
+        return dict(values)
+
+    def _decode_typed(self, tag: str, inner: Tree, depth: int) -> Any:
+        if tag == "x":
+            array = self._decode(inner, depth + 1)
+            if not isinstance(array, np.ndarray) or array.ndim:
+                raise WireError("malformed numpy scalar")
+            return self._noted(array[()])
+        if tag == "o":
+            shape, items = inner
+            return self._objects(shape, self._decode(self._list(items), depth + 1))
+        kind, fields, items = inner
+        return self._noted(self._named_tuple(kind, fields)(*self._decode(self._list(items), depth + 1)))
+
+    @staticmethod
+    def _objects(shape: Any, values: list[Any]) -> np.ndarray[Any, Any]:
+        if len(values) != math.prod(checked_shape(shape)):
+            raise WireError("an array's shape and size disagree")
+        array = np.empty(len(values), dtype=object)
+        for index, value in enumerate(values):
+            array[index] = value
+        return array.reshape(shape)
+
+    def _named_tuple(self, kind: Any, fields: Tree) -> Callable[..., tuple[Any, ...]]:
+        names = (kind, *self._list(fields))
+        if not all(map(_is_plain_name, names)):
+            raise WireError("malformed named tuple")
+        self._named.add(names)
+        if len(names) > MAX_FIELDS or len(self._named) > MAX_FIELDS:
+            raise WireError("malformed named tuple")
+        return _named_tuple(kind, names[1:])
+
+    def _decode_scalar(self, tag: str, inner: Tree) -> Any:
+        if tag in ("t", "n"):
+            tensor = self._tensor(inner)
+            return tensor if tag == "t" else tensor.numpy()
+        if tag == "y":
+            return self._noted(self._bytes(inner))
+        if tag == "a":
+            return self._array(*inner)
+        if tag == "f" and inner in ("nan", "inf", "-inf"):
+            return float(inner)
+        if tag == "i" and isinstance(inner, str) and len(inner) <= bounds.MAX_INT_BITS // 4 + len("-0x"):
+            return self._noted(int(inner, 16))
+        if tag == "d":
+            return DTYPES[inner]
+        if tag == "r" and all(type(i) is int for i in inner):
+            return self._range(range(*inner))
+        if self._hook is not None:
+            return self._hook(tag, inner)
+        raise WireError(f"unknown tag {tag[:20]!r}")
+
+    def _tensor(self, index: Any) -> torch.Tensor:
+        if type(index) is not int or not 0 <= index < len(self.tensors):
+            raise WireError("malformed tensor index")
+        tensor = self.tensors[index]
+        self._weight += bounds.weight(tensor)
+        if self._weight > bounds.MAX_NAMED:
+            raise WireError(f"more than {bounds.MAX_NAMED >> 20} MB of tensors, counted wherever they stand")
+        return tensor
+
+    def _bytes(self, index: Any) -> bytes:
+        raw = self._tensor(index)
+        if raw.dtype is not torch.uint8:
+            raise WireError("malformed bytes")
+        return raw.numpy().tobytes()
+
+    def _array(self, kind: Any, shape: Any, index: Any) -> np.ndarray[Any, Any]:
+        if not isinstance(kind, str) or not _ARRAY_TYPE.fullmatch(kind):
+            raise WireError("malformed type of an array")
+        raw, dtype = self._bytes(index), np.dtype(kind)
+        if len(raw) != math.prod(checked_shape(shape)) * dtype.itemsize:
+            raise WireError("an array's shape and size disagree")
+        if dtype.kind == "U" and (np.frombuffer(raw, kind[0] + "u4") > _LAST_CHARACTER).any():
+            raise WireError("malformed characters in an array")
+        return np.frombuffer(raw, dtype).reshape(shape).copy()
+
+    def _range(self, numbers: range) -> range:
+        self._numbers += bounds.count(numbers)
+        if self._numbers > bounds.MAX_RANGE:
+            raise WireError(f"ranges of more than {bounds.MAX_RANGE} numbers")
+        return self._noted(numbers)
+
+    def _noted(self, value: _Value) -> _Value:
+        self._hashable.append(value)
+        return value
+
+    @staticmethod
+    def _refuse_equal_hashes(values: Sequence[Any]) -> None:
+        if bounds.share_hashes(values):
+            raise WireError("too many different values of one hash")
+
+    @staticmethod
+    def _list(inner: Tree) -> list[Any]:
+        if not isinstance(inner, list):
+            raise WireError("malformed value")
+        return inner
+
+    @staticmethod
+    def _key(key: Any) -> Any:
+        if isinstance(key, _KEYS):
+            hash(key)
+            return key
+        raise WireError("malformed dictionary key")
+
+
+def _is_plain_name(name: Any) -> bool:
+    """Return whether Python reads a name as it stands: two that look alike to it are one parameter twice."""
+    is_name = isinstance(name, str) and len(name) <= _MAX_NAME and name.isidentifier()
+    return is_name and unicodedata.is_normalized("NFKC", name)
+
+
+@lru_cache(maxsize=256)
+def _named_tuple(kind: str, fields: tuple[str, ...]) -> Callable[..., tuple[Any, ...]]:
+    return namedtuple(kind, fields)
+
+
+def checked_shape(shape: Any) -> list[int]:
+    """Return an untrusted shape if a tensor or an array may have it.
+
+    Raises:
+        WireError: it may not.
+    """
+    is_shape = isinstance(shape, list) and len(shape) <= 16 and all(type(s) is int and 0 <= s < 1 << 40 for s in shape)
+    if not is_shape or not bounds.is_walkable(shape):
+        raise WireError("malformed shape")
+    return shape  # type: ignore[no-any-return]
+
+
+def used_tensors(tree: Tree) -> list[int]:
+    """Return the indices of the tensors a tree names, each once, in order."""
+    found: dict[int, None] = {}
+
+    def walk(node: Tree) -> None:
+        if isinstance(node, list):
+            for child in node:
+                walk(child)
+        elif isinstance(node, dict):
+            for tag, inner in node.items():
+                if tag == "t" and type(inner) is int:
+                    found[inner] = None
+                else:
+                    walk(inner)
+
+    try:
+        walk(tree)
+    except RecursionError:
+        raise WireError("the value is nested too deep") from None
+    return list(found)

@@ -1,0 +1,89 @@
+"""Parameters of the student's objects on the rubric's side; see `autograder.sandbox.links` for the other one."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+
+import torch
+
+from autograder.sandbox.links import State, put
+from autograder.sandbox.values import Tree, WireError
+from autograder.student.replies import index_of
+
+MAX_LINKS = 4096
+
+
+class LinkedParameters:
+    """Those of one worker, by their numbers there.
+
+    Args:
+        release: is told the number of one that is no longer used.
+    """
+
+    def __init__(self, release: Callable[[int], None]) -> None:
+        self._release = release
+        self._tensors: weakref.WeakValueDictionary[int, torch.Tensor] = weakref.WeakValueDictionary()
+        self._states: dict[int, State] = {}
+        self._epoch = 0  # how often all were let go of: a worker may use a number again
+
+    def __bool__(self) -> bool:
+        return bool(self._states)
+
+    def clear(self) -> None:
+        """Let go of all: their worker has."""
+        self._epoch += 1
+        self._tensors.clear()
+        self._states.clear()
+
+    def link(self, number: object, tensor: torch.Tensor) -> torch.Tensor:
+        """Return the tensor of a number: the one that is held already, or this one from now on."""
+        if type(number) is not int or len(self._states) >= MAX_LINKS:
+            raise WireError("malformed parameter")
+        held = self._tensors.get(number)
+        if held is not None:
+            if (held.shape, held.dtype) != (tensor.shape, tensor.dtype):
+                raise WireError("malformed parameter")
+            return held
+        tensor._is_param = True  # so that it is an `nn.Parameter`
+        self._tensors[number], self._states[number] = tensor, State(tensor)
+        weakref.finalize(tensor, self._forget, number, self._epoch)
+        return tensor
+
+    def number_of(self, tensor: torch.Tensor) -> int | None:
+        """Return the number of a tensor that is linked."""
+        return next((number for number, held in self._tensors.items() if held is tensor), None)
+
+    def changes(self, tensors: list[torch.Tensor]) -> list[Tree]:
+        """Return what the rubric has done to them since the last message, and add what it names to the tensors."""
+        found: list[Tree] = []
+        for number, tensor in self._tensors.items():
+            if not self._states[number].is_of(tensor):
+                self._states[number] = State(tensor)
+                tensors.append(tensor.detach())
+                values, gradient = len(tensors) - 1, None
+                if tensor.grad is not None:
+                    tensors.append(tensor.grad.detach())
+                    gradient = len(tensors) - 1
+                found.append([number, values, gradient, tensor.requires_grad])
+        return found
+
+    def take(self, entries: list[Tree], tensors: list[torch.Tensor]) -> None:
+        """Take over what an untrusted answer says that the student's code has done to them."""
+        for number, values, gradient, requires_grad in entries:
+            tensor = self._tensors.get(number)
+            if tensor is None:
+                continue
+            new = tensors[index_of(values, tensors)]
+            slope = None if gradient is None else tensors[index_of(gradient, tensors)]
+            if type(requires_grad) is not bool:
+                raise WireError("malformed parameter")
+            if slope is not None and (slope.shape, slope.dtype) != (new.shape, new.dtype):
+                raise WireError("malformed parameter")
+            # two may have named one tensor as their gradient
+            put(tensor, new, None if slope is None else slope.clone(), requires_grad=requires_grad)
+            self._states[number] = State(tensor)
+
+    def _forget(self, number: int, epoch: int) -> None:
+        if epoch == self._epoch and self._states.pop(number, None) is not None:
+            self._release(number)

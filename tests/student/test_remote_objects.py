@@ -1,0 +1,492 @@
+"""A rubric uses a student's objects as if they were in its own process; where it decides a verdict, only what they are counts."""
+
+import contextlib
+import copy
+import gc
+import io
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+
+from autograder.base.errors import StudentError, StudentException
+from autograder.sandbox.values import WireError
+
+CLASSES = """
+import collections
+import torch
+from torch import nn
+class Samples:
+    def __init__(self, n): self.n = n
+    def __len__(self): return self.n
+    def __getitem__(self, i):
+        if not 0 <= i < self.n: raise IndexError(i)
+        return torch.full((2,), float(i)), i % 2
+class Vector:
+    def __init__(self, x): self.x, self.log = x, []
+    def __add__(self, other): return Vector(self.x + (other.x if isinstance(other, Vector) else other))
+    __radd__ = __add__
+    def __iadd__(self, other):
+        self.x += other.x
+        return self
+    def __sub__(self, other): return Vector(self.x - other.x)
+    def __neg__(self): return Vector(-self.x)
+    def __pow__(self, n): return Vector(self.x ** n)
+    def __eq__(self, other): return self.x == getattr(other, "x", other)
+    def __hash__(self): return hash(self.x)
+    def __lt__(self, other): return self.x < other.x
+    def __contains__(self, part): return part == self.x
+    def __bool__(self): return self.x != 0
+    def __float__(self): return float(self.x)
+    def __str__(self): return f"<{self.x}>"
+    def __len__(self): return 1 << 40
+    def __setitem__(self, key, value): self.x = value
+    def __rsub__(self, other): return Vector(other - self.x)
+    def __mul__(self, other): return NotImplemented
+    def __ifloordiv__(self, other):
+        self.x //= other
+        return self
+    def __enter__(self):
+        self.log.append("in")
+        return self
+    def __exit__(self, kind, error, _):
+        self.log.append(kind and kind.__name__)
+        return True
+class Old:
+    def __init__(self, n): self.n = n
+    def __getitem__(self, i):
+        if isinstance(i, slice): return list(range(self.n))[i]
+        if not -self.n <= i < self.n: raise IndexError(i)
+        return i % self.n
+class Stream(torch.utils.data.IterableDataset):
+    def __iter__(self): return iter([1, 2, 3])
+class Equal:
+    def __eq__(self, other): return True
+    def __ne__(self, other): return False
+    def __lt__(self, other): return True
+    def __contains__(self, item): return True
+    def __sub__(self, other): return 0.0
+    __rsub__ = __sub__
+    def __bool__(self): return True
+def forged(): return Equal()
+def holds(): return Vector(forged())
+def vector(x): return Vector(x)
+def frame():
+    import pandas as pd
+    return pd.DataFrame({"a": [1, 2]})
+Pair = collections.namedtuple("Pair", "x y")
+def pair(): return Pair(1, {2, 3})
+"""
+DECLARED = ("Samples(n)", "Vector(x)", "Old(n)", "Stream()")
+
+
+@pytest.fixture(params=["open_student", "open_local"])
+def student(request):
+    return request.getfixturevalue(request.param)(CLASSES, declare=DECLARED)
+
+
+def test_a_data_set_of_theirs_is_one_for_a_loader_of_ours(student):
+    samples = student.Samples(5)
+    assert len(samples) == 5
+    assert samples[4][1] == 0
+    assert [label for _, label in samples] == [0, 1, 0, 1, 0]
+    with pytest.raises(IndexError):
+        samples[5]
+    batches = list(DataLoader(samples, batch_size=2))
+    assert [X.tolist() for X, _ in batches] == [[[0, 0], [1, 1]], [[2, 2], [3, 3]], [[4, 4]]]
+    stream = student.Stream()
+    assert isinstance(stream, IterableDataset)
+    assert [batch.tolist() for batch in DataLoader(stream, batch_size=2)] == [[1, 2], [3]]
+
+
+def test_an_object_with_items_alone_is_iterated_over(student):
+    old = student.Old(4)
+    assert list(old) == [0, 1, 2, 3]
+    assert (old[-1], old[1:3], 2 in old, 9 in old) == (3, [1, 2], True, False)
+    for misused in (lambda: old[9], lambda: len(old), lambda: float(old)):
+        with pytest.raises((IndexError, TypeError, StudentException)):
+            misused()
+
+
+def test_operators_run_where_the_object_is(student):
+    one, two = student.Vector(1), student.Vector(2)
+    assert (one + two).x == 3
+    assert (one + 5).x == (5 + one).x == 6
+    assert sum([one, two], student.Vector(0)).x == 3
+    assert ((-two) ** 2 - one).x == 3
+    assert one == student.Vector(1)
+    assert one != two
+    assert one == 1
+    assert one < two
+    assert sorted([two, one])[0].x == 1
+    assert 2 in two
+    assert 3 not in two
+    assert {one, student.Vector(1), two} == {one, two}
+    assert not student.Vector(0)
+    assert float(two) == 2
+    assert str(two) == "<2>"
+    two[0] = 7
+    assert two.x == 7
+    two.x = 8
+    assert two.x == 8
+    other = copy.deepcopy(two)
+    alias = two
+    two += one
+    two //= 2
+    assert (alias.x, two.x, other.x) == (4, 4, 8)
+    assert (10 - one).x == 9
+    for impossible in (lambda: one * 2, lambda: one @ one, lambda: one - None):
+        with pytest.raises((TypeError, AttributeError, StudentException)):
+            impossible()
+
+
+TRAP = """
+class Trap:
+    def __enter__(self): return self
+    def __exit__(self, *_): raise ValueError("gone")
+"""
+
+
+def test_a_context_is_entered_and_left_there_and_never_swallows_what_a_rubric_raises(open_student):
+    vector = open_student(CLASSES, declare=DECLARED).Vector(1)
+    with vector as inner:
+        assert inner.log == ["in"]
+    with pytest.raises(AssertionError), vector:
+        raise AssertionError("expected 5")
+    assert vector.log == ["in", None, "in", "AssertionError"]
+    trap = open_student(TRAP, declare=["Trap()"]).Trap()
+    with pytest.raises(AssertionError), pytest.raises(ValueError), trap:
+        raise AssertionError("expected 5")
+    with pytest.raises(ValueError, match="gone"), trap:
+        pass
+
+
+def test_what_claims_to_equal_everything_equals_nothing(open_student):
+    student = open_student(CLASSES, declare=DECLARED)
+    for forged in (student.forged(), student.holds().x):
+        assert not forged == 3  # noqa: SIM201
+        assert forged != 3
+        assert forged != student.forged()
+        with pytest.raises(TypeError):
+            forged < 3  # noqa: B015
+        with pytest.raises(TypeError):
+            abs(forged - 3)
+        with pytest.raises(TypeError):
+            3 - forged
+        with pytest.raises(TypeError):
+            _ = 3 in forged
+    assert student.vector(1) != 1  # no class of the assignment's has made it
+    with pytest.raises(StudentError, match="length"):
+        len(student.Vector(1))
+
+
+def test_objects_of_libraries_are_used_as_what_they_are(student):
+    import pandas as pd
+
+    frame = student.frame()
+    assert isinstance(frame, pd.DataFrame)
+    assert (frame.shape, list(frame["a"]), len(frame)) == ((2, 1), [1, 2], 2)
+    pair = student.pair()
+    assert (pair.x, pair.y) == pair == (1, {2, 3})
+
+
+CONTAINERS = """
+def sort(xs): xs.sort()
+def count(words, table):
+    for word in words: table[word] = table.get(word, 0) + 1
+def deeper(rows):
+    rows[0].append(1)
+    rows.append([2])
+def add(things): things.add(3)
+def quiet(xs): return len(xs)
+def shout(x):
+    print("value", x)
+    return x
+def kind(x): return type(x).__name__
+def make(cls, *sizes): return cls(2, 1)
+"""
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_lists_dicts_and_sets_come_back_as_the_function_leaves_them(runner, request):
+    changes = {"sort": ["xs"], "count": ["table"], "deeper": ["rows"], "add": ["things"]}
+    student = request.getfixturevalue(runner)(CONTAINERS, changes=changes)
+    xs, table, things = [3, 1, 2], {"a": 1}, {1}
+    assert student.sort(xs) is None
+    student.count(["a", "b"], table)
+    student.add(things)
+    assert (xs, table, things) == ([1, 2, 3], {"a": 2, "b": 1}, {1, 3})
+    inner = []
+    rows = [inner]
+    student.deeper(rows)
+    assert (rows, inner) == ([[1], [2]], [1])
+    assert rows[0] is inner
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_other_changes_of_containers_are_held_against_the_function(runner, request):
+    student = request.getfixturevalue(runner)(CONTAINERS)
+    xs = [3, 1, 2]
+    assert student.sort.runner.call(student.sort.function, [xs]) == (None, ["xs"])
+    assert student.quiet.runner.call(student.quiet.function, [xs]) == (3, [])
+    assert xs == [3, 1, 2]
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_what_is_printed_is_heard_by_who_listens(runner, request):
+    student = request.getfixturevalue(runner)(CONTAINERS)
+    words = io.StringIO()
+    with contextlib.redirect_stdout(words):
+        assert student.shout(3) == 3
+    assert words.getvalue() == "value 3\n"
+
+
+def test_classes_that_both_sides_have_can_be_passed(open_student):
+    student = open_student(CONTAINERS, declare=["make(cls)"])
+    assert student.make(nn.Linear)(torch.zeros(4, 2)).shape == (4, 1)
+    assert [student.kind(x) for x in ({1}, frozenset({1}), b"a")] == ["set", "frozenset", "bytes"]
+    for thing in (type("Own", (), {}), object()):
+        with pytest.raises(WireError, match=r"cannot be sent .*instead"):
+            student.kind(thing)
+
+
+FAILING = """
+import builtins
+def f(kind):
+    if kind == "UnicodeDecodeError": b"\\xff".decode()
+    if kind == "own": raise type("AssertionError", (ValueError,), {})("own")
+    raise getattr(builtins, kind)("words")
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("KeyError", KeyError),
+        ("FileNotFoundError", OSError),
+        ("RecursionError", RuntimeError),
+        ("UnicodeDecodeError", ValueError),
+        ("NotImplementedError", StudentException),
+        *[(kind, None) for kind in ("AssertionError", "own", "StopIteration", "AttributeError", "KeyboardInterrupt")],
+        *[(kind, None) for kind in ("GeneratorExit", "SystemExit", "ExceptionGroup", "MemoryError")],
+    ],
+)
+def test_an_exception_is_of_the_kind_that_was_raised_unless_python_or_pytest_would_swallow_it(
+    open_student, kind, expected
+):
+    with pytest.raises(StudentException) as caught:
+        open_student(FAILING).f(kind)
+    if expected is not None:
+        assert isinstance(caught.value, expected)
+    else:
+        swallowed = (AssertionError, StopIteration, AttributeError, KeyboardInterrupt, GeneratorExit, SystemExit)
+        assert not isinstance(caught.value, swallowed)
+
+
+TRAINING = """
+import torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self, d):
+        super().__init__()
+        self.fc = nn.Linear(d, 1)
+    def forward(self, x): return self.fc(x)
+def train(net, X, y, lr, epochs):
+    step = torch.optim.SGD(net.parameters(), lr=lr)
+    for _ in range(epochs):
+        step.zero_grad()
+        loss = ((net(X) - y) ** 2).mean()
+        loss.backward()
+        step.step()
+    return loss.item()
+def loss_of(net, X, y): return ((net(X) - y) ** 2).mean()
+def fit(net, data, loss, optimiser):
+    net.train()
+    for X, y in data:
+        optimiser.zero_grad()
+        loss(net(X), y).backward()
+        optimiser.step()
+    net.eval()
+def init(net):
+    net.apply(lambda m: isinstance(m, nn.Linear) and nn.init.constant_(m.weight, 0.5))
+def replace(net): net.weight = nn.Parameter(torch.zeros(1, 2))
+def step(net, lr):
+    for p in net.parameters(): p.data -= lr * p.grad
+def scale(w, k):
+    with torch.no_grad(): w *= k
+def same(net, w): return net.fc.weight is w
+def penalty(w): return (w ** 2).sum()
+def freeze(net):
+    for p in net.parameters(): p.requires_grad = False
+def flags(net): return [p.requires_grad for p in net.parameters()]
+def double(net): net.double()
+def diverge(net):
+    for p in net.parameters(): p.data.fill_(float("nan"))
+def run(net, x):
+    out = net(x)
+    out = out[0] if isinstance(out, tuple) else out
+    (out ** 2).mean().backward()
+    return out
+def scheduled(net, X, optimiser):
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.1, total_steps=10)
+    for _ in range(3):
+        optimiser.zero_grad()
+        net(X).sum().backward()
+        optimiser.step()
+        schedule.step()
+def closed(net, X, y, optimiser):
+    def closure():
+        optimiser.zero_grad()
+        loss = ((net(X) - y) ** 2).mean()
+        loss.backward()
+        return loss
+    optimiser.step(closure)
+def gradients(net): return [None if p.grad is None else p.grad.clone() for p in net.parameters()]
+"""
+
+
+@pytest.fixture(params=["open_student", "open_local"])
+def trainer(request):
+    return request.getfixturevalue(request.param)(TRAINING, changes={"scale": ("w",)}, declare=["Net(d)"])
+
+
+def examples():
+    X = torch.randn(20, 2, generator=torch.Generator().manual_seed(0))
+    return X, X @ torch.tensor([[1.0], [2.0]])
+
+
+def test_a_network_of_ours_is_trained_by_their_function(trainer):
+    X, y = examples()
+    net = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.BatchNorm1d(4), nn.Dropout(0.0), nn.Linear(4, 1))
+    loss = trainer.loss_of(net, X, y)
+    loss.backward()
+    assert all(p.grad is not None for p in net.parameters())
+    assert net[2].num_batches_tracked == 1
+    torch.testing.assert_close(loss, ((net(X) - y) ** 2).mean())
+    first = trainer.train(net, X, y, 0.1, 1)
+    assert trainer.train(net, X, y, 0.1, 50) < first / 2
+    assert ((net(X) - y) ** 2).mean() < first / 2
+    trainer.init(net)
+    assert (net[0].weight == 0.5).all()
+
+
+def test_an_optimiser_of_ours_remembers_what_their_function_did(trainer):
+    X, y = examples()
+    net = nn.Linear(2, 1)
+    optimiser = torch.optim.Adam(net.parameters(), lr=0.05)
+    data = DataLoader(TensorDataset(X, y), batch_size=5)
+    before = ((net(X) - y) ** 2).mean()
+    for _ in range(20):
+        trainer.fit(net, data, nn.MSELoss(), optimiser)
+    assert not net.training
+    assert ((net(X) - y) ** 2).mean() < before / 10
+    assert optimiser.state_dict()["state"][0]["step"] == 80
+
+
+def test_a_network_that_got_other_parameters_is_refused_not_lost(open_student):
+    student = open_student(TRAINING)
+    with pytest.raises(StudentException, match="other parameters"):
+        student.replace(nn.Linear(2, 1))
+
+
+def test_a_network_of_theirs_is_trained_by_an_optimiser_of_ours(trainer):
+    X, y = examples()
+    net = trainer.Net(2)
+    assert isinstance(net, nn.Module)
+    assert isinstance(net.fc, nn.Linear)
+    optimiser = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.5)
+    before = ((net(X) - y) ** 2).mean()
+    for _ in range(30):
+        optimiser.zero_grad()
+        assert trainer.gradients(net) == [None, None]
+        ((net(X) - y) ** 2).mean().backward()
+        optimiser.step()
+    assert ((net(X) - y) ** 2).mean() < before / 10
+
+
+def test_a_parameter_of_their_network_is_one_tensor_on_both_sides(trainer):
+    X, _ = examples()
+    net = trainer.Net(2)
+    weight = net.fc.weight
+    assert net.fc.weight is weight
+    assert trainer.same(net, weight)
+    (trainer.penalty(weight) + net(X).sum() + weight.sum()).backward()
+    expected = 2 * weight.detach() + X.sum(0) + 1
+    torch.testing.assert_close(weight.grad, expected)
+    torch.testing.assert_close(trainer.gradients(net)[0], expected)
+    trainer.penalty(weight).backward()
+    expected += 2 * weight.detach()
+    torch.testing.assert_close(trainer.gradients(net)[0], expected)
+    before = weight.detach().clone()
+    trainer.scale(weight, 2)
+    trainer.step(net, 0.1)
+    torch.testing.assert_close(weight.detach(), 2 * before - 0.1 * expected)
+    with torch.no_grad():
+        weight.zero_()
+    torch.testing.assert_close(net(X).detach(), net.fc.bias.detach().expand(20, 1))
+
+
+def test_a_parameter_is_frozen_cast_and_diverges_on_both_sides(trainer):
+    net = trainer.Net(2)
+    weight = net.fc.weight
+    assert isinstance(weight, nn.Parameter)
+    trainer.freeze(net)
+    assert not weight.requires_grad
+    assert net.fc.weight is weight
+    for parameter in net.parameters():
+        parameter.requires_grad_(True)
+    assert trainer.flags(net) == [True, True]
+    trainer.double(net)
+    assert weight.dtype == torch.float64
+    assert net.fc.weight is weight
+    assert net(torch.zeros(1, 2, dtype=torch.float64)).dtype == torch.float64
+    trainer.diverge(net)
+    version = weight._version
+    assert net.training
+    assert trainer.flags(net) == [True, True]
+    assert weight.isnan().all()
+    assert weight._version == version  # NaN is no news
+
+
+RECURRENT = [lambda: nn.LSTM(4, 3), lambda: nn.GRU(4, 3, 2, bidirectional=True), lambda: nn.RNN(4, 3)]
+ATTENTIVE = [
+    lambda: nn.TransformerEncoderLayer(4, 2, 8, 0.0, batch_first=True),
+    lambda: nn.TransformerEncoderLayer(4, 2, 8, 0.0, activation="gelu", batch_first=True),
+]
+
+
+@pytest.mark.parametrize("make", [*RECURRENT, *ATTENTIVE, lambda: nn.Conv1d(3, 2, 2)])
+def test_layers_of_torchs_are_themselves_in_their_hands(trainer, make):
+    torch.manual_seed(0)
+    layer, x = make(), torch.randn(2, 3, 4)
+    found = trainer.run(layer, x)
+    own = layer(x)
+    torch.testing.assert_close(found, own[0] if isinstance(own, tuple) else own)
+    assert all(parameter.grad is not None for parameter in layer.parameters())
+
+
+def test_schedules_and_closures_of_theirs_drive_optimisers_of_ours(trainer):
+    X, y = examples()
+    net = nn.Linear(2, 1)
+    optimiser = torch.optim.SGD([{"params": [net.weight]}, {"params": [net.bias], "lr": 0.2}], lr=0.1)
+    trainer.scheduled(net, X, optimiser)
+    assert "max_lr" in optimiser.param_groups[1]
+    optimiser = torch.optim.LBFGS(net.parameters())
+    for _ in range(2):
+        trainer.closed(net, X, y, optimiser)
+    assert ((net(X) - y) ** 2).mean() < 1e-3
+
+
+def test_a_number_that_a_new_worker_uses_again_is_another_parameter(open_student):
+    student = open_student(TRAINING, declare=["Net(d)"])
+    links = student.runner.host.parameters
+    old = student.Net(2).fc.weight
+    number = links.number_of(old)
+    links.clear()
+    new = links.link(number, torch.ones(2, requires_grad=True))
+    del old
+    gc.collect()
+    with torch.no_grad():
+        new.add_(1)
+    assert [entry[0] for entry in links.changes([])] == [number]
