@@ -162,7 +162,7 @@ def _is_number(value: object) -> bool:
 
 
 async def _answer(visit: Visit, access: Access, page: Page) -> Response:
-    if not policies.may_enter(access, visit.viewer):
+    if not policies.may_enter(access, visit.viewer, is_program=visit.is_program):
         return await in_thread(_turn_away, visit)
     try:
         answer = page(visit) if inspect.iscoroutinefunction(page) else await in_thread(page, visit)

@@ -16,9 +16,10 @@ from autograder.course import submission
 from autograder.sandbox import confine
 from autograder.web import attempts
 from autograder.web.app import ROUTES
-from autograder.web.data import drafts, submissions
-from autograder.web.data.models import Role
+from autograder.web.data import drafts, jobs, people, submissions
+from autograder.web.data.models import Person, Role
 from autograder.web.limits import MAX_FORM_BYTES
+from autograder.web.policies import Access
 
 LONE = "\ud800"
 
@@ -106,6 +107,36 @@ def test_a_header_without_words_lets_no_other_site_send_forms(served):
     assert browser.send_form("/assignments/tiny", headers=headers).text == "This request comes from another site."
 
 
+def test_a_token_that_was_lost_makes_nobody_an_instructor(served):
+    site, ann, ivan = served
+    with site.database.write() as session:
+        token = people.new_token(session, session.get_one(Person, ivan.id))
+    program = Browser(site)
+    for method, path, access, _ in ROUTES:
+        if access is Access.INSTRUCTORS:
+            address = path.replace("{number:int}", str(ann.id))
+            answer = program.request(method, address, headers={"authorization": f"Bearer {token}"})
+            assert answer.status_code == 403, address
+    assert program.get("/", headers={"authorization": f"Bearer {token}"}).status_code == 200
+
+
+def test_what_one_student_hands_in_is_graded_in_turn_with_others(served, on_postgres):
+    for site, ann, ivan in (served, on_postgres):
+        offering = web_course.publish(site, ivan)
+        other = web_course.add(site, "late")
+        with site.database.write() as session:
+            number = submissions.receive(session, offering, other, "tiny.ipynb", b"{}").id
+        with site.database.write() as session:
+            claimed = jobs.claim(session, "one", 4)
+        assert number in claimed
+        with site.database.read() as session:
+            assert [submissions.by_id(session, one).person_id for one in claimed].count(ann.id) == 1
+        with site.database.write() as session:
+            mine = [submissions.by_id(session, one).person_id for one in jobs.claim(session, "another", 4)]
+            assert ann.id not in mine
+            jobs.release(session)
+
+
 def notebook(*sources, **mark):
     marked = {"nbgrader": {"grade_id": "double", "solution": True, "grade": False} | mark}
     cells = [{"cell_type": "code", "metadata": marked, "source": source, "outputs": []} for source in sources]
@@ -165,11 +196,11 @@ def test_a_script_of_many_cells_is_read_in_time_that_grows_with_it(tmp_path):
 def test_one_student_does_not_fill_the_places_of_others(served):
     site, ann, _ = served
     site.checker.warm("tiny")
-    loop = "def double(x):\n    while True: pass\n"
+    slow = "import time\ndef double(x):\n    time.sleep(0.8)\n"
     browsers = [Browser(site, ann) for _ in range(8)]
     with ThreadPoolExecutor(9) as pool:
         hostile = [
-            pool.submit(b.send_form, "/assignments/tiny/check?as=part", {"cell:double": loop, "exercise": "double"})
+            pool.submit(b.send_form, "/assignments/tiny/check?as=part", {"cell:double": slow, "exercise": "double"})
             for b in browsers
         ]
         while not site.checker.is_warm("tiny"):
