@@ -243,7 +243,7 @@ def _code_cells(cells: list[Any], problems: list[Problem]) -> Iterator[Cell]:
         yield Cell(
             label=f"code cell {number}",
             number=number,
-            source=_sendable(source),
+            source=sendable(source),
             grade_id=grade_id if isinstance(grade_id, str) else None,
             is_test=mark.get("grade") is True and mark.get("solution") is not True,
             points=points if isinstance(points := mark.get("points"), int | float) else None,
@@ -255,17 +255,19 @@ def _code_cells(cells: list[Any], problems: list[Problem]) -> Iterator[Cell]:
 def _script_cells(source: str, name: str) -> Iterator[Cell]:
     """Cut a script where editors and nbconvert mark cells; within a cell, statements stand on their own."""
     cuts = sorted({0, *(match.start() for match in _MARKER.finditer(source)), len(source)})
+    first_line = 0
     for start, end in pairwise(cuts):
         yield Cell(
-            label=_sendable(name),
+            label=sendable(name),
             number=None,
-            source=_sendable(source[start:end]),
-            first_line=source.count("\n", 0, start),
+            source=sendable(source[start:end]),
+            first_line=first_line,
             resume=True,
         )
+        first_line += source.count("\n", start, end)
 
 
-def _sendable(words: str) -> str:
+def sendable(words: str) -> str:
     """Replace halves of surrogate pairs, which JSON may hold but no file can."""
     return words.encode("utf-8", "replace").decode()
 

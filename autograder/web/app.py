@@ -90,6 +90,7 @@ ROUTES: tuple[tuple[str, str, Access, Page], ...] = (
 )
 """Every page: method, path, whom it lets in, and the function that answers."""
 
+_LARGEST = 2**63 - 1
 _STATIC = Path(__file__).parent / "static"
 _STYLE = Path(autograder.report.__file__).parent / "style.css"
 
@@ -141,6 +142,8 @@ class _Files(StaticFiles):
 
 def _route(method: str, path: str, access: Access, page: Page) -> Route:
     async def endpoint(request: Request) -> Response:
+        if "\0" in request.scope["path"] or any(not _is_number(n) for n in request.path_params.values()):
+            raise HTTPException(404)  # nothing is called so, and not every database may be asked
         try:
             visit = await Visit.begin(request)
         except Refused as refused:
@@ -153,8 +156,13 @@ def _route(method: str, path: str, access: Access, page: Page) -> Route:
     return Route(path, endpoint, methods=[method])
 
 
+def _is_number(value: object) -> bool:
+    """Return whether a database can hold this, if it is a number."""
+    return not isinstance(value, int) or value <= _LARGEST
+
+
 async def _answer(visit: Visit, access: Access, page: Page) -> Response:
-    if not policies.may_enter(access, visit.viewer):
+    if not policies.may_enter(access, visit.viewer, is_program=visit.is_program):
         return await in_thread(_turn_away, visit)
     try:
         answer = page(visit) if inspect.iscoroutinefunction(page) else await in_thread(page, visit)

@@ -13,7 +13,10 @@ from autograder.base.errors import SubmissionError
 from autograder.base.i18n import Text, text
 from autograder.course import kit, submission
 
-_MOST_BYTES = 8 << 20
+_MOST_BYTES = {".ipynb": 8 << 20, ".py": 1 << 20}
+"""A notebook holds pictures too."""
+_MOST_OBJECTS = 20_000
+"""In a notebook; each cell is one, and each takes time."""
 _MOST_LINES = 2000
 _MOST_CHARACTERS = 200_000
 _AROUND = 3
@@ -41,13 +44,15 @@ def cells(content: bytes, file: str) -> dict[str, str]:
     Raises:
         SubmissionError: nothing can be read from it.
     """
-    if len(content) > _MOST_BYTES:
+    too_many = file.endswith(".ipynb") and content.count(b"{") > _MOST_OBJECTS
+    if too_many or len(content) > _MOST_BYTES[Path(file).suffix]:
         raise SubmissionError(text("{file} is too large to be shown here; download it", file=file))
     read = submission.parse(content, Path(file))
     if read.is_script:
         return {file: "".join(cell.source for cell in read.cells)}
     code = [cell for cell in read.cells if not cell.is_test and kit.without(cell.source) == cell.source]
-    return {cell.grade_id or cell.label: cell.source for cell in code} | dict(_answers(content))
+    found = {cell.grade_id or cell.label: cell.source for cell in code} | dict(_answers(content))
+    return {submission.sendable(name): submission.sendable(source) for name, source in found.items()}
 
 
 def _answers(content: bytes) -> Iterator[tuple[str, str]]:
@@ -74,8 +79,8 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[CellCha
     differing = [(name, before.get(name, ""), after.get(name, "")) for name in names]
     differing = [(name, old, new) for name, old, new in differing if old != new]
     sources = [source for _, *both in differing for source in both]
-    too_long = sum(source.count("\n") + 1 for source in sources) > _MOST_LINES
-    if too_long or sum(map(len, sources)) > _MOST_CHARACTERS:
+    too_long = sum(map(len, sources)) > _MOST_CHARACTERS
+    if too_long or sum(len(source.splitlines()) for source in sources) > _MOST_LINES:  # as they are compared
         raise SubmissionError(_too_much())
     return [CellChange(name, tuple(_lines(old.splitlines(), new.splitlines()))) for name, old, new in differing]
 

@@ -8,15 +8,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
+from autograder.base.errors import AutograderError, SandboxError, UsageError
+from autograder.base.i18n import same, text
 from autograder.base.run_folder import RunFolder
 from autograder.course.course import PRACTICE_KEY, Assignment, Course
 from autograder.course.jobs import Job
 from autograder.grading.live import Event
 from autograder.grading.warm import WarmEngines
 from autograder.results.grade_report import GradeReport
+from autograder.web.turns import Turns
 
+_MOST_WAITING = 5
+"""Of one person's checks."""
 Hear = Callable[[Event | Future[GradeReport]], None]
 
 
@@ -35,6 +41,7 @@ class Checker:
         self._engines = WarmEngines(PRACTICE_KEY, sessions=sessions, most=most, confined=confined)
         self._folder = RunFolder()
         self._numbers = itertools.count()
+        self._turns = Turns(_MOST_WAITING)
 
     def warm(self, assignment: str) -> None:
         """Start the engine of an assignment that somebody is about to work on."""
@@ -44,10 +51,11 @@ class Checker:
         """Return whether a check need not wait for the start of an engine."""
         return self._engines.is_warm(assignment)
 
-    def check(self, assignment: str, notebook: bytes, exercise: str | None, hear: Hear) -> None:
-        """Judge a notebook by the visible criteria.
+    def check(self, who: int, assignment: str, notebook: bytes, exercise: str | None, hear: Hear) -> None:
+        """Judge a notebook by the visible criteria, once what the same person wanted before has been judged.
 
         Args:
+            who: the person's number.
             assignment: its name.
             notebook: the bytes of the file.
             exercise: judge this one only; all of them by default.
@@ -55,22 +63,35 @@ class Checker:
 
         Raises:
             ConfigError: the assignment is broken.
+            UsageError: too much of this person's waits already.
         """
         found: Assignment = self._course.assignment(assignment)
         file = self._folder.path / str(next(self._numbers)) / found.notebook.name
         file.parent.mkdir()
         file.write_bytes(notebook)
         job = Job("", found.name, file, exercise=exercise, visible_only=True, live=True)
-        report = self._engines.judge(found, job, hear)
-        report.add_done_callback(lambda _: _remove(file))
+        if not self._turns.take(who, partial(self._judge, who, found, job, hear)):
+            _remove(file)
+            raise UsageError(text("your last checks are still running: wait until one has ended"), for_students=True)
+
+    def _judge(self, who: int, assignment: Assignment, job: Job, hear: Hear) -> None:
+        try:
+            report = self._engines.judge(assignment, job, hear)
+        except (AutograderError, OSError) as error:  # its folder has gone meanwhile
+            report = Future()
+            report.set_exception(error if isinstance(error, AutograderError) else SandboxError(same(str(error))))
+        report.add_done_callback(lambda _: self._turns.end(who))
+        report.add_done_callback(lambda _: _remove(job.path))
         report.add_done_callback(hear)
 
     def close(self) -> None:
         """End the engines."""
+        self._turns.close()
         self._engines.close()
         self._folder.close()
 
 
-def _remove(file: Path) -> None:
+def _remove(file: Path | None) -> None:
+    assert file is not None
     file.unlink(missing_ok=True)
     file.parent.rmdir()

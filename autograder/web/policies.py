@@ -84,10 +84,19 @@ class Dates:
         return Stage.late if self.due_at is not None and now > self.due_at else Stage.open
 
 
-def may_enter(access: Access, viewer: Viewer) -> bool:
-    """Return whether a route lets somebody in."""
+def may_enter(access: Access, viewer: Viewer, *, is_program: bool = False) -> bool:
+    """Return whether a route lets somebody in.
+
+    Args:
+        access: what the route asks for.
+        viewer: who wants to come in.
+        is_program: whether they have sent a program, with a personal token, which lies in files and is lost more easily
+            than a password: it must not make links by which one becomes somebody else.
+    """
     if access is Access.EVERYBODY:
         return True
+    if access is Access.INSTRUCTORS and is_program:
+        return False
     if access is Access.MEMBERS:
         return viewer.role is not None
     return viewer.is_staff if access is Access.STAFF else viewer.role is Role.instructor

@@ -8,6 +8,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from autograder.web.limits import MAX_FORM_BYTES
+
 STYLE_NONCE = "autograder.style_nonce"
 """Where a request's scope holds the word by which its page's editor may add style elements; few pages have one."""
 _STYLES = "style-src 'self'"
@@ -39,7 +41,7 @@ class Protection:
 
     Args:
         app: the application.
-        max_bytes: what a request may bring.
+        max_bytes: what a file that is handed in may bring, with all that surrounds it.
         public_url: the address under which browsers know us; by default what the request says.
         hosts: the names under which requests are answered, in small letters; None for any.
     """
@@ -73,18 +75,19 @@ class Protection:
             await send(message)
 
         headers = Headers(scope=scope)
+        most = self._max_bytes if str(scope["path"]).endswith("/upload") else MAX_FORM_BYTES
         if self._hosts is not None and host_in(headers.get("host", "")) not in self._hosts:
             await PlainTextResponse("There is no such host here.", 421)(scope, receive, send_protected)
         elif scope["method"] not in _SAFE and not self._comes_from_here(scope, headers):
             await PlainTextResponse("This request comes from another site.", 403)(scope, receive, send_protected)
-        elif not _is_size(headers.get("content-length", "0"), self._max_bytes):
+        elif not _is_size(headers.get("content-length", "0"), most):
             await PlainTextResponse("This is too large.", 413)(scope, receive, send_protected)
         else:
-            await self._app(scope, _bounded(receive, self._max_bytes), send_protected)
+            await self._app(scope, _bounded(receive, most), send_protected)
 
     def _comes_from_here(self, scope: Scope, headers: Headers) -> bool:
         """Return whether a page of ours sent this, or a program with a token, which no page has."""
-        if "authorization" in headers:
+        if headers.get("authorization", "").strip():
             return True
         if (site := headers.get("sec-fetch-site")) is not None and site not in ("same-origin", "none"):
             return False

@@ -6,7 +6,8 @@ import itertools
 import json
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,9 @@ from autograder.quiz.take.released import ReleasedQuiz
 from autograder.quiz.take.sitting import Sitting, Tries
 from autograder.web.code_answers import CodeJudge
 from autograder.web.data.models import Answer, Person
+
+_MOST_JUDGED = 12
+"""How many answers that students have sent are being judged or wait for it, each of another student."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,7 @@ class Quizzes:
         self._folder = RunFolder()
         self._numbers = itertools.count()
         self._lock = threading.Lock()
+        self._judging: set[int] = set()
         self._known: dict[str, tuple[object, CourseQuiz]] = {}
 
     def names(self) -> list[str]:
@@ -154,6 +159,23 @@ class Quizzes:
         if outcome.status == "error":
             raise AutograderError(text("{file}: an answer could not be judged; it is tried again", file=file))
         return json.dumps(outcome.to_dict(), ensure_ascii=False)
+
+    @contextmanager
+    def place(self, who: int) -> Iterator[bool]:
+        """Give one answer of a person's a place to be judged, which may take seconds; false where none is free.
+
+        Each waits in a thread, of which all pages have a few dozen.
+        """
+        with self._lock:
+            is_free = who not in self._judging and len(self._judging) < _MOST_JUDGED
+            if is_free:
+                self._judging.add(who)
+        try:
+            yield is_free
+        finally:
+            if is_free:
+                with self._lock:
+                    self._judging.discard(who)
 
     def warm(self) -> None:
         """Get ready for answers in code."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from autograder.web.data.models import Job
+from autograder.web.data.models import Job, Submission
 
 LEASE = timedelta(seconds=30)
 PAUSES = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
@@ -31,15 +31,24 @@ def _is_free(now: datetime) -> ColumnElement[bool]:
 def claim(session: Session, grader: str, most: int) -> Sequence[int]:
     """Claim jobs that nobody works on, oldest first; return the numbers of their submissions.
 
+    Of one person, one at a time: whose code runs to its limits again and again makes nobody else wait.
+
     Args:
         session: a writing one.
         grader: a name that no other process has.
         most: how many to claim at once.
     """
     now = datetime.now(UTC)
+    busy = select(Submission.person_id).join(Job).where(Job.claimed_by.is_not(None), Job.leased_until >= now)
+    firsts = (
+        select(func.min(Job.id))
+        .join(Submission, Submission.id == Job.submission_id)
+        .where(_is_free(now), Submission.person_id.not_in(busy))
+        .group_by(Submission.person_id)
+    )
     free = (
         select(Job.id)
-        .where(_is_free(now))
+        .where(Job.id.in_(firsts), _is_free(now))
         .order_by(Job.id)
         .limit(most)
         .with_for_update(skip_locked=True)  # other graders take other jobs instead of waiting; SQLite has one writer

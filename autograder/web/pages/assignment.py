@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
 
-from autograder.base.errors import AutograderError
+from autograder.base.errors import AutograderError, UsageError
 from autograder.base.i18n import Text, text
 from autograder.results.grade_report import GradeReport
 from autograder.results.shown import Shown
@@ -143,10 +143,12 @@ async def check(visit: Visit) -> Response:
 
     live, how = LiveCheck(), visit.request.query_params.get("as")
     try:
-        await in_thread(visit.site.checker.check, place.name, notebook, exercise, live.hear)
+        await in_thread(visit.site.checker.check, visit.member.id, place.name, notebook, exercise, live.hear)
         if how == "stream":
             return verdicts.stream(visit, place, live, remember)
         report, shown = await live.finished()
+    except UsageError as error:
+        raise Refused(429, error.text) from error
     except AutograderError as error:
         raise Refused(503, verdicts.CANNOT_CHECK) from error
     await in_thread(remember, report)

@@ -166,7 +166,7 @@ def _restorable(place: Place, attempt: Submission, content: bytes) -> dict[str, 
         found = attempts.cells(content, attempt.file)
     except SubmissionError as error:
         raise Refused(400, error.text) from error
-    sources = {cell: source for cell, source in found.items() if cell in place.notebook.stubs}
+    sources = {cell: source.replace("\0", "") for cell, source in found.items() if cell in place.notebook.stubs}
     if not sources:
         raise Refused(400, text("this file has no cells of the assignment's notebook; download it instead"))
     return sources

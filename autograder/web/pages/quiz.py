@@ -138,13 +138,16 @@ def check(visit: Visit) -> Response:
     if not place.judged or not paper.sitting.is_open(question):
         return _answer(visit, place, question)
     answer, sitting = given(paper.saved.get(question.id)), paper.sitting
+    cannot = text("your answer is saved, but could not be judged at the moment; that is not your fault")
     try:
-        sitting.consider(question, answer)  # may run code for seconds, so nothing is locked meanwhile
+        with visit.site.quizzes.place(visit.member.id) as is_free:
+            if not is_free:
+                return _answer(visit, place, question, cannot)
+            sitting.consider(question, answer)  # may run code for seconds, so nothing is locked meanwhile
     except FormatError as error:
         return _answer(visit, place, question, error.text)
     except SandboxError:
-        words = text("your answer is saved, but could not be judged at the moment; that is not your fault")
-        return _answer(visit, place, question, words)
+        return _answer(visit, place, question, cannot)
     with visit.site.database.write() as session:
         tried = len(sitting.tries[question.id].attempts)
         if quizzes.locked(session, paper.attempt.id):
