@@ -116,11 +116,15 @@ def test_a_closed_link_lets_nobody_in(site, teacher):
 def test_a_personal_link_gives_a_new_password_once_and_ends_other_sessions(site, teacher, student, browser):
     page = Browser(site, teacher).send_form(f"/class/people/{student.id}/link").text
     link = re.search(rf"{ORIGIN}(/link/[\w-]+)", page)[1]
+    with site.database.write() as session:
+        token = people.new_token(session, people.by_login(session, student.login))
     other = Browser(site)
     assert other.get(link).status_code == 200
     assert other.send_form(link, {"password": "short"}).status_code == 400
     assert other.send_form(link, {"password": "another password"}).status_code == 303
     assert browser.get("/").headers["location"].startswith("/sign-in")
+    with site.database.read() as session:
+        assert people.of_token(session, token) is None
     assert other.send_form(link, {"password": "a third password"}).status_code == 410
     entered = {"login": student.login, "password": "another password"}
     assert Browser(site).send_form("/sign-in", entered).status_code == 303

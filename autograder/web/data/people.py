@@ -60,8 +60,8 @@ def make_instructor(session: Connection, person: Person) -> None:
 
 
 def set_password(session: Connection, person: Person, password_hash: str) -> None:
-    """Change somebody's password and sign them out everywhere."""
-    person.password_hash = password_hash
+    """Change somebody's password, sign them out everywhere, and end their personal token."""
+    person.password_hash, person.token_sha256 = password_hash, None
     session.execute(delete(Session).where(Session.person_id == person.id))
     events.record(session, "changed password", person_id=person.id)
 
