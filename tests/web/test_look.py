@@ -144,3 +144,118 @@ def test_axe_finds_nothing_on_any_page(served, page, login):
             wide = page.driver.execute_script("return document.documentElement.scrollWidth")
             assert wide <= width, path
     assert not problems, json.dumps(problems, indent=1, ensure_ascii=False)
+
+
+FOCUS = """
+const active = document.activeElement, style = getComputedStyle(active.closest(".cm-editor") || active);
+const { top, bottom } = active.getBoundingClientRect();
+return [active.matches(arguments[0]), active !== document.body && style.outlineStyle !== "none" && bottom > 0 && top < innerHeight];
+"""
+
+
+class Hands:
+    """Somebody with a keyboard and nothing else, who has to see where they are."""
+
+    def __init__(self, page):
+        self._page = page
+
+    def press(self, *keys):
+        self._page.driver.switch_to.active_element.send_keys(*keys)
+
+    def is_at(self, selector):
+        """Whether the focus is there; anywhere, it has to be seen as soon as the page has drawn it."""
+        until = time.monotonic() + 2
+        is_there, is_seen = self._page.driver.execute_script(FOCUS, selector)
+        while not is_seen and time.monotonic() < until:
+            is_there, is_seen = self._page.driver.execute_script(FOCUS, selector)
+        where = self._page.driver.switch_to.active_element.get_attribute("outerHTML")[:200]
+        assert is_seen, f"{where}: nobody sees that the focus is here"
+        return is_there
+
+    def go_to(self, selector, key=Keys.TAB):
+        for _ in range(60):
+            self.press(key)
+            if self.is_at(selector):
+                return
+        raise AssertionError(f"{selector}: not reached by keys")
+
+
+def test_a_student_needs_no_more_than_a_keyboard(served, page):
+    become(page, served, None)
+    wear(page, 1280, "light")
+    hands = Hands(page)
+    page.open(served.join)
+    hands.go_to(".skip")
+    hands.press(Keys.ENTER)
+    hands.press(Keys.TAB)
+    assert hands.is_at("input[name=login]")
+    for words in ("keys", "Keys", PASSWORD):
+        hands.press(words)
+        hands.go_to("input, button")
+    hands.press(Keys.ENTER)
+    page.wait("//a[contains(@href, '/assignments/tiny')]")
+
+    hands.go_to("a[href$='/assignments/tiny']")
+    hands.press(Keys.ENTER)
+    page.wait("//*[@id='cell-double']//*[contains(@class, 'cm-content')]")
+    writes_and_hands_in(page, hands)
+    answers_and_finishes(page, hands)
+
+
+def writes_and_hands_in(page, hands):
+    hands.go_to("#cell-step .cm-content")  # Tab passes an editor in which nothing is done
+    assert written(page, "double") == web_course.STUBS["double"]
+    hands.go_to("#cell-double .cm-content", Keys.SHIFT + Keys.TAB)
+    replace(hands, WRONG)
+    hands.press(Keys.END, Keys.TAB)
+    assert written(page, "double") == WRONG.rstrip() + " " * 2
+    hands.press(Keys.ESCAPE)
+    hands.go_to("button[name=exercise][value=double]")
+    hands.press(Keys.SPACE)
+    page.wait("//section[@id='exercise-double']//details[@class='hint']")
+    assert hands.is_at("button[name=exercise][value=double]")
+    hands.go_to(".hint summary")
+    hands.press(Keys.ENTER)
+    assert page.find("//details[@class='hint'][@open]")
+    hands.press(Keys.F8)
+    assert hands.is_at("#cell-double .cm-content")
+    replace(hands, tiny.DOUBLE)
+    hands.press(Keys.CONTROL, Keys.ENTER)
+    page.wait("//section[@id='exercise-double'][@data-state='right']")
+    assert hands.is_at("#cell-double .cm-content")
+    hands.press(Keys.ESCAPE)
+    hands.go_to("button[formaction$='/hand-in']")
+    hands.press(Keys.ENTER)
+    page.wait("//div[@class='total']/b")
+
+
+def replace(hands, source):
+    """Write over everything, on lines that the editor indents by itself."""
+    hands.press(Keys.CONTROL, "a")
+    before, *lines = [line.strip() for line in source.strip().splitlines()]
+    hands.press(before)
+    for line in lines:
+        hands.press(Keys.ENTER, line)
+
+
+def answers_and_finishes(page, hands):
+    page.open("/")
+    hands.go_to("a[href$='/quizzes/practice']")
+    hands.press(Keys.ENTER)
+    page.wait("//main//form//button")
+    hands.go_to("main button")
+    hands.press(Keys.ENTER)
+    page.wait("//section[@id='question-1']")
+    hands.go_to("input[type=radio]")
+    hands.press(Keys.ARROW_DOWN, Keys.SPACE)
+    hands.go_to("#question-1 button.main")
+    hands.press(Keys.SPACE)
+    page.wait("//section[@id='question-1']//div[@class='said']//strong")
+    page.until(lambda: hands.is_at("#question-1 *"), "the focus in the question")
+    hands.go_to("button[formaction$='/finish']")
+    hands.press(Keys.ENTER)
+    page.until(lambda: page.find("//button[@name='sure']"), "are you sure")
+    hands.go_to("button[name=sure]")
+    hands.press(Keys.ENTER)
+    page.until(lambda: "/attempts/" in page.driver.current_url, "the end")
+    page.wait("//div[@class='total']/b")
