@@ -89,7 +89,7 @@ def wait_for_report(ann):
 def page(served, tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser")
     (folder / "log").touch()
-    first, switches = "/static/icon.svg", ["accept-lang=en"]
+    first, switches = "/sign-in", ["accept-lang=en"]
     browser = chromium.Browser(folder / "profile", served.address, folder / "log", first=first, switches=switches)
     yield browser
     browser.close()
@@ -124,7 +124,14 @@ def pages_of(served, login):
         return ("/", "/assignments/tiny", "/assignments/tiny/history", "/quizzes/test", "/class")
     with visitor(served.address, served.keys[login]) as ann:
         review = re.search(r"/attempts/\d+", ann.get("/").text)[0]
-    work = ("/", "/assignments/tiny", "/assignments/tiny/history", "/submissions/2", "/account", "/submissions/2/feedback")
+    work = (
+        "/",
+        "/assignments/tiny",
+        "/assignments/tiny/history",
+        "/submissions/2",
+        "/account",
+        "/submissions/2/feedback",
+    )
     return (*work, *(f"/quizzes/{mode}" for mode in MODES), "/quizzes/practice?only=2", review)
 
 
@@ -138,7 +145,7 @@ def test_axe_finds_nothing_on_any_page(served, page, login):
             wear(page, width, scheme)
             if page.driver.find_element(By.TAG_NAME, "html").get_attribute("lang")[:2] != language:
                 page.click(f"//button[@name='language'][@value='{language}']")
-                page.until(lambda: page.find(f"//html[starts-with(@lang, '{language}')]"), language)
+                page.wait(f"//html[starts-with(@lang, '{language}')]")
                 page.open(path)
             problems += [(path, language, width, scheme, *found) for found in found_by_axe(page)]
             wide = page.driver.execute_script("return document.documentElement.scrollWidth")
