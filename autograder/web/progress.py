@@ -113,6 +113,8 @@ class Progress:
         """How many are right, in words."""
         if self.checkable and self.right == self.checkable:
             return text("all {count} exercises that can be checked here are right", count=self.checkable)
+        if all(exercise.state in (State.open, State.later) for exercise in self.exercises):
+            return text("none of {count} exercises has been checked here yet", count=self.checkable)
         return text("{right} of {count} exercises are right", right=self.right, count=self.checkable)
 
 

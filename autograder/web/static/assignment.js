@@ -3,9 +3,11 @@
 // Checks come without loading the page again. drafts.js keeps what one writes.
 const waitingWords = () => (say.warm ? say.checking : say.starting);
 
+const isBusy = (button) => button.hasAttribute("aria-disabled");
+
 async function check(button) {
   const verdicts = button.parentElement.querySelector(".verdicts");
-  button.disabled = true;
+  button.setAttribute("aria-disabled", "true"); // not disabled: that would take the focus from it
   verdicts.setAttribute("aria-busy", "true");
   show(waitingWords());
   try {
@@ -19,7 +21,7 @@ async function check(button) {
     failed(error);
     saveSoon(pause);
   } finally {
-    button.disabled = false;
+    button.removeAttribute("aria-disabled");
     verdicts.removeAttribute("aria-busy");
   }
 }
@@ -28,7 +30,7 @@ work.addEventListener("submit", (event) => {
   const button = event.submitter;
   if (!button || button.name !== "exercise") return; // the form itself brings what was written
   event.preventDefault();
-  if (!button.disabled) check(button);
+  if (!isBusy(button)) check(button);
 });
 
 work.addEventListener("keydown", (event) => {
@@ -36,5 +38,5 @@ work.addEventListener("keydown", (event) => {
   event.preventDefault();
   const buttons = [...work.querySelectorAll("button[name=exercise]")];
   const next = buttons.find((b) => event.target.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING);
-  if (next && !next.disabled) check(next);
+  if (next && !isBusy(next)) check(next);
 });

@@ -25,6 +25,7 @@ const cellNamed = (name) => work.elements[`cell:${name}`];
 const nameOf = (cell) => cell.name.slice("cell:".length);
 const base = (cell) => work.elements[`base:${nameOf(cell)}`];
 const frame = (cell) => cell.closest(".answer-cell");
+const fieldOf = (cell) => frame(cell).querySelector(".cm-content") || cell;
 const isKept = (cell) => cell.value === kept.get(cell.name);
 const changed = () => cells().filter((cell) => !isKept(cell) && !elsewhere.has(cell.name));
 
@@ -141,7 +142,7 @@ function compare(cell, there) {
 function settle(cell, there) {
   kept.set(cell.name, there.source);
   base(cell).value = there.version;
-  if (elsewhere.delete(cell.name)) frame(cell).querySelector(".elsewhere").remove();
+  if (elsewhere.delete(cell.name)) withdraw(cell);
   stash(cell);
 }
 
@@ -159,10 +160,18 @@ function offer(cell, there) {
   show(say.choose, true);
 }
 
+// who was in what goes away goes on in the cell
+function withdraw(cell) {
+  const box = frame(cell).querySelector(".elsewhere");
+  const isInIt = box.contains(document.activeElement);
+  box.remove();
+  if (isInIt) fieldOf(cell).focus({ preventScroll: true });
+}
+
 function choose(cell, mine) {
   const there = elsewhere.get(cell.name);
   elsewhere.delete(cell.name);
-  frame(cell).querySelector(".elsewhere").remove();
+  withdraw(cell);
   if (there.shelf) localStorage.removeItem(there.shelf);
   else {
     base(cell).value = there.version;
@@ -180,7 +189,11 @@ function note(cell, words, undo) {
   const button = document.createElement("button");
   button.type = "button";
   button.textContent = say.undo;
-  button.addEventListener("click", () => { line.textContent = ""; undo(); });
+  button.addEventListener("click", () => {
+    line.textContent = "";
+    undo();
+    fieldOf(cell).focus({ preventScroll: true });
+  });
   line.append(" ", button);
 }
 

@@ -2,9 +2,21 @@
 
 // Makes an editor of each cell of code, on top of its textarea, which holds the text all the while. Without CodeMirror,
 // which is loaded before, the textareas stay and work.
+const passing = new WeakSet(); // editors that Tab has led into, and in which nothing has been done: Tab leads on
+let lastKey = "";
+document.addEventListener("keydown", (event) => { if (event.key !== "Shift") lastKey = event.key; }, true);
+document.addEventListener("pointerdown", () => { lastKey = ""; }, true);
+window.addEventListener("blur", () => { lastKey = ""; });
+const passes = {
+  focus: (_, view) => { if (lastKey === "Tab") passing.add(view); },
+  blur: (_, view) => { passing.delete(view); },
+  pointerdown: (_, view) => { passing.delete(view); },
+  keydown: (event, view) => { if (!["Tab", "Shift"].includes(event.key)) passing.delete(view); },
+};
+
 function tabKey(view) {
   const { state } = view;
-  if (state.readOnly) return false;
+  if (state.readOnly || passing.has(view)) return false;
   if (state.selection.ranges.some((range) => !range.empty)) return CodeMirror.indentMore(view);
   const { head } = state.selection.main;
   const column = head - state.doc.lineAt(head).from;
@@ -24,7 +36,7 @@ function edit(cell) {
   const { EditorState, EditorView, keymap, history, historyKeymap, search, searchKeymap, defaultKeymap } = CodeMirror;
   const keys = [
     { key: "Mod-Enter", run: () => true }, // checks; the page listens to it
-    { key: "Tab", run: tabKey, shift: CodeMirror.indentLess }, // Escape before it lets Tab go on
+    { key: "Tab", run: tabKey, shift: (view) => !passing.has(view) && CodeMirror.indentLess(view) }, // after Escape, Tab goes on
     ...searchKeymap, ...historyKeymap, ...defaultKeymap,
   ];
   const follow = EditorView.updateListener.of((update) => {
@@ -42,7 +54,7 @@ function edit(cell) {
       EditorState.tabSize.of(4),
       CodeMirror.indentUnit.of("    "),
       EditorView.scrollMargins.of(() => ({ bottom: document.querySelector(".bottom").offsetHeight })),
-      EditorView.domEventHandlers({ beforeinput: typeOver }),
+      EditorView.domEventHandlers({ beforeinput: typeOver, ...passes }),
       keymap.of(keys),
       history(),
       search({ top: true }),

@@ -11,3 +11,13 @@ if (zone && !document.cookie.includes("autograder_zone=" + zone)) {
     });
   }
 }
+
+// What can be moved aside can be reached by the keyboard, in browsers that do not see to it themselves as well.
+function reachable() {
+  for (const box of document.querySelectorAll("pre:not([tabindex])")) {
+    if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) box.tabIndex = 0;
+  }
+}
+reachable();
+addEventListener("resize", reachable);
+document.addEventListener("toggle", reachable, true); // what was folded has no width before

@@ -100,7 +100,7 @@ async function ask(button) {
   const question = button.closest(".question");
   const path = button.getAttribute("formaction").split("#")[0];
   const sent = written(question);
-  button.disabled = true;
+  button.setAttribute("aria-disabled", "true"); // not disabled: that would take the focus from it
   clearTimeout(timer);
   show(say.checking);
   try {
@@ -109,17 +109,26 @@ async function ask(button) {
     const html = await answer.text();
     const id = question.id;
     const meanwhile = written(question) === sent ? null : values(question);
+    const focused = question.contains(document.activeElement) && document.activeElement;
     question.outerHTML = html;
     const fresh = document.getElementById(id);
     kept.set(id, written(fresh));
     if (meanwhile) restore(fresh, meanwhile);
-    (fresh.querySelector("button") || fresh.querySelector("h2")).focus({ preventScroll: true });
+    if (focused) goOnIn(fresh, focused);
     settle();
   } catch (error) {
-    button.disabled = false;
+    button.removeAttribute("aria-disabled");
     failed(error);
     if (error.refused) saveSoon(3000); // it was not judged, but is to be saved
   }
+}
+
+// the focus stays where it was, or goes to the question if that can no longer be used
+function goOnIn(question, before) {
+  const same = [...question.querySelectorAll("input, select, button")].find((one) => !one.disabled && one.name === before.name
+    && one.type === before.type && one.getAttribute("formaction") === before.getAttribute("formaction")
+    && (!/^(radio|checkbox)$/.test(one.type) || one.value === before.value));
+  (same || question.querySelector("h2")).focus({ preventScroll: true });
 }
 
 // what was changed while the answer was judged stays
@@ -149,7 +158,7 @@ quiz.addEventListener("submit", (event) => {
   const button = event.submitter;
   if (button && button.name === "question") {
     event.preventDefault();
-    if (!button.disabled) busy = busy.then(() => ask(button));
+    if (!button.hasAttribute("aria-disabled")) busy = busy.then(() => ask(button));
   } else {
     leaving = true; // the form itself brings what was answered
   }

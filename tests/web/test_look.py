@@ -1,0 +1,268 @@
+"""Every page in Chromium, wide and narrow, light and dark, in both languages: axe finds nothing, and keys alone do everything."""
+
+import json
+import re
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+
+import axe_core_python
+import browser as chromium
+import pytest
+import tiny_course as tiny
+import web_course
+import web_quiz
+from editor_page import written
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from web_course import PASSWORD, WRONG, Visitor
+
+from autograder.web.data import people
+from autograder.web.data.models import Role
+from autograder.web.visit import BROWSER
+
+pytestmark = [pytest.mark.slow, chromium.needs_browser]
+
+AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
+RUN_AXE = """
+const done = arguments[0];
+axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) => done(violations.map(
+  ({ id, impact, nodes }) => [id, impact, nodes[0].html, nodes[0].failureSummary])), (error) => done([[String(error)]]));
+"""
+MODES = ("practice", "test", "exam")
+PUBLIC = ("/sign-in", "/link/none", "/nothing")
+"""Pages for everybody; two of them are refusals."""
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A course with something to see on every page: attempts, an appeal, quizzes that are cold, begun and finished."""
+    course = web_course.make(tmp_path_factory.mktemp("course"))
+    for mode in MODES:
+        web_quiz.make(course, mode)
+    with ExitStack() as stack:
+        with web_course.site(course) as opened:
+            teacher = web_course.add(opened, "teacher", Role.instructor)
+            web_course.publish(opened, teacher)
+            for mode in MODES:
+                web_quiz.publish(opened, teacher, mode, mode=mode, time_limit_s=1800 if mode == "exam" else None)
+            everybody = {"teacher": teacher, "new": web_course.add(opened, "new"), "ann": web_course.add(opened, "ann")}
+            with opened.database.write() as session:
+                keys = {login: people.begin_session(session, person) for login, person in everybody.items()}
+        _, address, _ = stack.enter_context(web_course.server(course))
+        yield SimpleNamespace(address=address, keys=keys, join=work(address, keys))
+
+
+def work(address, keys):
+    """Let the student and their teacher do what leaves something to see; return the join link's path."""
+    with visitor(address, keys["ann"]) as ann, visitor(address, keys["teacher"]) as teacher:
+        for double in (tiny.DOUBLE, WRONG):
+            ann.fill_in("/assignments/tiny", "/assignments/tiny/hand-in", **{"cell:double": double})
+        wait_for_report(ann)
+        for criterion in re.findall(r'<option value="([\w.]+)">', ann.get("/submissions/2").text)[:2]:
+            ann.fill_in("/submissions/2", "/submissions/2/appeals", criterion=criterion, words="It is right.")
+        for mode in MODES:
+            ann.fill_in(f"/quizzes/{mode}")
+        wrong = {"a:one": "A", "was:one": "-"}
+        ann.fill_in("/quizzes/practice", "/quizzes/practice/check", question="one", **wrong)
+        ann.fill_in("/quizzes/test", "/quizzes/test/finish", sure="yes", **wrong)
+        teacher.fill_in("/appeals", "/appeals/1", words="It is not.", do="decline")
+        page = teacher.fill_in("/class", "/class/join-link", do="open")
+        return re.search(r"/join/[\w-]+", page.text)[0]
+
+
+def visitor(address, key):
+    found = Visitor(address)
+    found.cookies.set(BROWSER, key, domain="127.0.0.1")
+    return found
+
+
+def wait_for_report(ann):
+    until = time.monotonic() + chromium.PATIENCE_S
+    while 'id="waiting"' in ann.get("/submissions/2").text:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def page(served, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("browser")
+    (folder / "log").touch()
+    first, switches = "/sign-in", ["accept-lang=en"]
+    browser = chromium.Browser(folder / "profile", served.address, folder / "log", first=first, switches=switches)
+    yield browser
+    browser.close()
+
+
+def become(page, served, login):
+    page.driver.delete_all_cookies()
+    if login:
+        page.driver.add_cookie({"name": BROWSER, "value": served.keys[login]})
+
+
+def wear(page, width, scheme):
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == 390}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def found_by_axe(page):
+    """What is wrong with the page as it is, but for trifles."""
+    page.driver.execute_script(AXE)
+    return [found for found in page.driver.execute_async_script(RUN_AXE) if found[1:2] != ["minor"]]
+
+
+def pages_of(served, login):
+    """The pages that somebody sees, with what their addresses hold."""
+    if login is None:
+        return (*PUBLIC, served.join)
+    if login == "teacher":
+        return ("/class", "/appeals")
+    if login == "new":
+        return ("/", "/assignments/tiny", "/assignments/tiny/history", "/quizzes/test", "/class")
+    with visitor(served.address, served.keys[login]) as ann:
+        review = re.search(r"/attempts/\d+", ann.get("/").text)[0]
+    work = (
+        "/",
+        "/assignments/tiny",
+        "/assignments/tiny/history",
+        "/submissions/2",
+        "/account",
+        "/submissions/2/feedback",
+    )
+    return (*work, *(f"/quizzes/{mode}" for mode in MODES), "/quizzes/practice?only=2", review)
+
+
+@pytest.mark.parametrize("login", [None, "new", "ann", "teacher"])
+def test_axe_finds_nothing_on_any_page(served, page, login):
+    become(page, served, login)
+    problems = []
+    for path in pages_of(served, login):
+        page.open(path)
+        for language, width, scheme in (("en", 390, "dark"), ("zh", 1280, "light"), ("zh", 390, "light")):
+            wear(page, width, scheme)
+            if page.driver.find_element(By.TAG_NAME, "html").get_attribute("lang")[:2] != language:
+                page.click(f"//button[@name='language'][@value='{language}']")
+                page.wait(f"//html[starts-with(@lang, '{language}')]")
+                page.open(path)
+            problems += [(path, language, width, scheme, *found) for found in found_by_axe(page)]
+            wide = page.driver.execute_script("return document.documentElement.scrollWidth")
+            assert wide <= width, path
+    assert not problems, json.dumps(problems, indent=1, ensure_ascii=False)
+
+
+FOCUS = """
+const active = document.activeElement, style = getComputedStyle(active.closest(".cm-editor") || active);
+const { top, bottom } = active.getBoundingClientRect();
+return [active.matches(arguments[0]), active !== document.body && style.outlineStyle !== "none" && bottom > 0 && top < innerHeight];
+"""
+
+
+class Hands:
+    """Somebody with a keyboard and nothing else, who has to see where they are."""
+
+    def __init__(self, page):
+        self._page = page
+
+    def press(self, *keys):
+        self._page.driver.switch_to.active_element.send_keys(*keys)
+
+    def is_at(self, selector):
+        """Whether the focus is there; anywhere, it has to be seen as soon as the page has drawn it."""
+        until = time.monotonic() + 2
+        is_there, is_seen = self._page.driver.execute_script(FOCUS, selector)
+        while not is_seen and time.monotonic() < until:
+            is_there, is_seen = self._page.driver.execute_script(FOCUS, selector)
+        where = self._page.driver.switch_to.active_element.get_attribute("outerHTML")[:200]
+        assert is_seen, f"{where}: nobody sees that the focus is here"
+        return is_there
+
+    def go_to(self, selector, key=Keys.TAB):
+        for _ in range(60):
+            self.press(key)
+            if self.is_at(selector):
+                return
+        raise AssertionError(f"{selector}: not reached by keys")
+
+
+def test_a_student_needs_no_more_than_a_keyboard(served, page):
+    become(page, served, None)
+    wear(page, 1280, "light")
+    hands = Hands(page)
+    page.open(served.join)
+    hands.go_to(".skip")
+    hands.press(Keys.ENTER)
+    hands.press(Keys.TAB)
+    assert hands.is_at("input[name=login]")
+    for words in ("keys", "Keys", PASSWORD):
+        hands.press(words)
+        hands.go_to("input, button")
+    hands.press(Keys.ENTER)
+    page.wait("//a[contains(@href, '/assignments/tiny')]")
+
+    hands.go_to("a[href$='/assignments/tiny']")
+    hands.press(Keys.ENTER)
+    page.wait("//*[@id='cell-double']//*[contains(@class, 'cm-content')]")
+    writes_and_hands_in(page, hands)
+    answers_and_finishes(page, hands)
+
+
+def writes_and_hands_in(page, hands):
+    hands.go_to("#cell-step .cm-content")  # Tab passes an editor in which nothing is done
+    assert written(page, "double") == web_course.STUBS["double"]
+    hands.go_to("#cell-double .cm-content", Keys.SHIFT + Keys.TAB)
+    replace(hands, WRONG)
+    hands.press(Keys.END, Keys.TAB)
+    assert written(page, "double") == WRONG.rstrip() + " " * 2
+    hands.press(Keys.ESCAPE)
+    hands.go_to("button[name=exercise][value=double]")
+    hands.press(Keys.SPACE)
+    page.wait("//section[@id='exercise-double']//details[@class='hint']")
+    assert hands.is_at("button[name=exercise][value=double]")
+    hands.go_to(".hint summary")
+    hands.press(Keys.ENTER)
+    assert page.find("//details[@class='hint'][@open]")
+    hands.press(Keys.F8)
+    assert hands.is_at("#cell-double .cm-content")
+    replace(hands, tiny.DOUBLE)
+    hands.press(Keys.CONTROL, Keys.ENTER)
+    page.wait("//section[@id='exercise-double'][@data-state='right']")
+    assert hands.is_at("#cell-double .cm-content")
+    hands.press(Keys.ESCAPE)
+    hands.go_to("button[formaction$='/hand-in']")
+    hands.press(Keys.ENTER)
+    page.wait("//div[@class='total']/b")
+
+
+def replace(hands, source):
+    """Write over everything, on lines that the editor indents by itself."""
+    hands.press(Keys.CONTROL, "a")
+    before, *lines = [line.strip() for line in source.strip().splitlines()]
+    hands.press(before)
+    for line in lines:
+        hands.press(Keys.ENTER, line)
+
+
+def answers_and_finishes(page, hands):
+    page.open("/")
+    hands.go_to("a[href$='/quizzes/practice']")
+    hands.press(Keys.ENTER)
+    page.wait("//main//form//button")
+    hands.go_to("main button")
+    hands.press(Keys.ENTER)
+    page.wait("//section[@id='question-1']")
+    hands.go_to("input[type=radio]")
+    hands.press(Keys.ARROW_DOWN, Keys.SPACE)
+    hands.go_to("#question-1 button.main")
+    hands.press(Keys.SPACE)
+    page.wait("//section[@id='question-1']//div[@class='said']//strong")
+    page.until(lambda: hands.is_at("#question-1 *"), "the focus in the question")
+    hands.go_to("button[formaction$='/finish']")
+    hands.press(Keys.ENTER)
+    page.until(lambda: page.find("//button[@name='sure']"), "are you sure")
+    hands.go_to("button[name=sure]")
+    hands.press(Keys.ENTER)
+    page.until(lambda: "/attempts/" in page.driver.current_url, "the end")
+    page.wait("//div[@class='total']/b")
