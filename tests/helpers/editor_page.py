@@ -10,18 +10,15 @@ def editor(browser: Browser, cell: str) -> WebElement:
 
 
 def write(browser: Browser, cell: str, source: str) -> WebElement:
-    """Replace what is in a cell, as fingers do: the editor indents what follows a colon."""
+    """Replace what is in a cell, as fingers do; what the editor indents by itself is taken away, as after a last `return`."""
     area = editor(browser, cell)
     browser.driver.execute_script("arguments[0].scrollIntoView({ block: 'center' })", area)
     area.click()
     area.send_keys(Keys.CONTROL, "a")
-    before, *lines = source.splitlines()
-    area.send_keys(before)
+    first, *lines = source.splitlines()
+    area.send_keys(first)
     for line in lines:
-        indent = before[: len(before) - len(before.lstrip())] + "    " * before.endswith(":")
-        deeper = (len(indent) - (len(line) - len(line.lstrip()))) // 4
-        area.send_keys(Keys.ENTER, Keys.BACKSPACE * max(0, deeper), line.removeprefix(indent))
-        before = line
+        area.send_keys(Keys.ENTER, Keys.SHIFT + Keys.HOME + Keys.NULL, Keys.DELETE, line)
     return area
 
 
