@@ -83,7 +83,11 @@ def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] = run_cr
         *(part for name in quiet for part in ("-p", name)),
     ]
     chosen = _JudgeSession(judge, loop)
-    with overridden("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1"), _forgotten(rubrics):
+    with contextlib.ExitStack() as alone:
+        alone.enter_context(overridden("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1"))
+        for somebody_elses in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+            alone.enter_context(overridden(somebody_elses, ""))
+        alone.enter_context(_forgotten(rubrics))
         code = pytest.main([*options, *map(str, rubrics)], plugins=[plugin, chosen])
     if chosen.stopped_by is not None:
         raise chosen.stopped_by

@@ -243,6 +243,13 @@ def test_a_criterion_with_a_fixture_of_its_own_is_set_up_by_pytest(tmp_path):
     assert "double.shape" not in judge.plain_tests
 
 
+def test_what_somebody_has_told_pytest_about_their_own_tests_is_not_for_rubrics(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-v -k nothing --no-such-option")
+    monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")
+    judge = judged(tiny.make(tmp_path), {"double": double, "step": step})
+    assert {r.outcome for r in judge.exercises()[0].criteria} == {"passed"}
+
+
 @pytest.mark.parametrize("visible", WITH_SETUP.values(), ids=WITH_SETUP)
 def test_both_ways_come_to_the_same(tmp_path, visible):
     wrong = {"double": lambda x: 3 * x, "step": step}
