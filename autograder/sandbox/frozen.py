@@ -114,6 +114,8 @@ def refill(container: Any, content: Any) -> None:
 
 
 def _refilled(old: Any, new: Any) -> Any:
+    if isinstance(old, torch.Tensor) and isinstance(new, torch.Tensor) and old.is_leaf and old.requires_grad:
+        return old  # who holds a parameter sees only what is done to the tensor itself, so that alone counts
     if type(old) is not type(new) or not isinstance(old, list | dict | set | tuple):
         return new
     if isinstance(old, tuple) and len(old) != len(new):

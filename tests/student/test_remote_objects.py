@@ -225,6 +225,22 @@ def test_lists_dicts_and_sets_come_back_as_the_function_leaves_them(runner, requ
 
 
 @pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_a_parameter_that_is_replaced_in_a_list_has_not_been_trained(runner, request):
+    source = """
+def step(params, state):
+    for i in range(len(params)): params[i] = params[i] - 1
+    state[0] = state[0] + 1
+"""
+    student = request.getfixturevalue(runner)(source, changes={"step": ["params", "state"]})
+    weight, moments = torch.ones(2, requires_grad=True), torch.zeros(2)
+    params, state = [weight], [moments]
+    student.step(params, state)
+    assert params[0] is weight
+    assert weight.tolist() == [1, 1]
+    assert (state[0].tolist(), moments.tolist()) == ([1, 1], [0, 0])
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
 def test_other_changes_of_containers_are_held_against_the_function(runner, request):
     student = request.getfixturevalue(runner)(CONTAINERS)
     xs = [3, 1, 2]
