@@ -302,10 +302,10 @@ def diagnosed_in_spite_of(tmp_path, body):
     return [c.diagnosis.id for e in report.exercises for c in e.criteria if c.diagnosis]
 
 
-@pytest.mark.parametrize(("times", "named"), [(1, ["double-triples"]), (2, [])])
+@pytest.mark.parametrize(("times", "named"), [(1, {"double-triples"}), (2, {"constant-factor"})])
 def test_only_a_mutant_that_brought_a_session_down_twice_is_not_run_again(tmp_path, times, named):
     (deaths := tmp_path / "deaths").mkdir()
-    assert diagnosed_in_spite_of(tmp_path, once_more(deaths, times) + "return 3 * x") == named
+    assert set(diagnosed_in_spite_of(tmp_path, once_more(deaths, times) + "return 3 * x")) == named
     assert len(list(deaths.iterdir())) == times
 
 
