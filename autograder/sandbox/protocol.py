@@ -152,7 +152,7 @@ class CallRequest(_Request):
         operation: which of `operations` is applied to the arguments, among which is the object.
         most: how many items of a returned iterator are wanted instead of the iterator; absent for the iterator.
         containers: positions of the arguments in which there are lists, dicts or sets; absent where there are none.
-        given_back: positions among these whose contents come back, because the function may change them.
+        given_back: positions among these whose contents come back where the function, which may, has changed them.
         heard: whether what the call prints comes back.
         linked: index and number of the arguments that are linked parameters.
     """
@@ -329,7 +329,8 @@ class CallReply(_Reply):
     """What came of a call. Untrusted.
 
     Attributes:
-        result: the tree of what the function returned; with `given_back`, of that and these arguments in a tuple.
+        result: the tree of what the function returned; where arguments of `given_back` are `refilled`, of a tuple with
+            that and these arguments.
         aliases: pairs of the index of a tensor in the result and of the argument that it is.
         changed: indices of arguments that the function changed although it may not.
         updates: for each argument that it may change its index, tree of values, tree of gradient, ``requires_grad``

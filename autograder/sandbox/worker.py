@@ -217,7 +217,8 @@ class Worker:
             result = take_first(result, message["most"], frozen)
         changed = frozen.changed
         encoder = Encoder(lambda value: self._handle(value, frozen))
-        given_back = [positional[place] for place in message.get("given_back", ())]
+        refilled = [place for place, kept in containers.items() if kept.is_changed()]
+        given_back = [positional[place] for place in refilled if place in message.get("given_back", ())]
         tree = encoder.encode((result, *given_back) if given_back else result)
         answer: CallReply = {
             "result": tree,
@@ -232,7 +233,7 @@ class Worker:
         }
         if states := passed.states(encoder):
             answer["states"] = states
-        if refilled := [place for place, kept in containers.items() if kept.is_changed()]:
+        if refilled:
             answer["refilled"] = refilled
         if said:
             answer["printed"] = "".join(said)

@@ -387,17 +387,19 @@ def _accept_containers(
     answer: Result, result: Any, request: CallRequest, positional: Sequence[Any], function: Function, watched: Watched
 ) -> Any:
     """Take over what a call did to those it may change, note the others, and return the result."""
-    for place in as_list(answer.get("refilled", [])):
+    refilled = as_list(answer.get("refilled", []))
+    for place in refilled:
         if place not in request["containers"]:
             raise WireError("a change of an argument that holds nothing")
         if place not in request["given_back"]:
             watched.note_parameter(function.parameters[place])
-    if not request["given_back"]:
+    given_back = [place for place in refilled if place in request["given_back"]]
+    if not given_back:
         return result
     if type(result) is not tuple:
         raise WireError("no arguments beside the result")
     own, *contents = result
-    for place, content in zip(request["given_back"], contents, strict=True):
+    for place, content in zip(given_back, contents, strict=True):
         refill(positional[place], content)
     return own
 

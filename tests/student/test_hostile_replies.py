@@ -400,7 +400,7 @@ def test_what_else_an_answer_holds_is_checked(open_runner, lie):
 )
 def test_what_refills_a_container_is_one_of_its_kind(open_runner, contents):
     """An endless iterator in place of the contents would be walked along."""
-    with opened(open_runner, [answering(result=contents)], changes={"f": ("x",)}) as (_, student):
+    with opened(open_runner, [answering(result=contents, refilled=[0])], changes={"f": ("x",)}) as (_, student):
         things = [torch.zeros(2, 2)]
         with pytest.raises(BadReply):
             student.f(things, torch.ones(2, 2))
