@@ -176,24 +176,10 @@ class Extensions:
             return self._store(gradebook, student, name, None)
 
     def _store(self, gradebook: Gradebook, student: str, assignment: str, extension: timedelta | None) -> DueDate:
-        from nbgrader.api import Student, SubmittedAssignment
-
-        session = gradebook.db
         with transaction(gradebook, assignment) as assignment_id:
             found = _find(gradebook, assignment)
-            row = _row(found, student)
-            if row is None and extension is not None:
-                if session.get(Student, student) is None:
-                    session.add(Student(id=student))
-                    session.flush()
-                row = SubmittedAssignment(assignment_id=assignment_id, student_id=student)
-                session.add(row)
-            if row is not None:
-                row.extension = extension
-                if extension is None and not row.notebooks and row.timestamp is None:
-                    session.delete(row)
-                    row = None
-            session.flush()
+            row = store_extension(gradebook, assignment_id, _row(found, student), student, extension)
+            gradebook.db.flush()
             return _due_date(student, found, row)
 
     def _check_student(self, gradebook: Gradebook, student: str) -> None:
@@ -224,6 +210,39 @@ class Extensions:
             words = text("no time zone is called {name}; write one such as Asia/Shanghai", name=printable(str(name)))
             raise ConfigError(words, path=self._nbgrader.root / CONFIG_FILE, key="c.NbGraderAPI.timezone")
         return zone
+
+
+def store_extension(
+    gradebook: Gradebook,
+    assignment_id: str,
+    row: SubmittedAssignment | None,
+    student: str,
+    extension: timedelta | None,
+) -> SubmittedAssignment | None:
+    """Set a student's extension, inside a transaction, and return their row.
+
+    Args:
+        gradebook: the gradebook.
+        assignment_id: of the assignment, in the database.
+        row: theirs; None if there is none, and one is made for an extension.
+        student: their id; somebody the gradebook does not know is added.
+        extension: None takes it back, with a row that holds nothing else.
+    """
+    from nbgrader.api import Student, SubmittedAssignment
+
+    session = gradebook.db
+    if row is None and extension is not None:
+        if session.get(Student, student) is None:
+            session.add(Student(id=student))
+            session.flush()
+        row = SubmittedAssignment(assignment_id=assignment_id, student_id=student)
+        session.add(row)
+    if row is not None:
+        row.extension = extension
+        if extension is None and not row.notebooks and row.timestamp is None:
+            session.delete(row)
+            return None
+    return row
 
 
 def submitted(assignment: Assignment) -> list[SubmittedAssignment]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from autograder.course.course import Course
 from autograder.gradebook import released_notebook, releasing
+from autograder.gradebook.extensions import store_extension
 from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
 from autograder.gradebook.rows import transaction
 
@@ -92,9 +93,6 @@ def _gradebook_of(course: Course) -> NbgraderCourse | None:
 
 def _store(gradebook: Gradebook, name: str, due: datetime | None, extensions: Mapping[str, datetime | None]) -> None:
     """Write the dates in one transaction; extensions of other students keep their end, not their length."""
-    from nbgrader.api import Student, SubmittedAssignment
-
-    session = gradebook.db
     with transaction(gradebook, name) as assignment_id:
         assignment = gradebook.find_assignment(name)
         until: dict[str, datetime | None] = {**_extensions(gradebook, name), **extensions}
@@ -102,18 +100,8 @@ def _store(gradebook: Gradebook, name: str, due: datetime | None, extensions: Ma
         rows = {row.student_id: row for row in assignment.submissions}
         for student, end in until.items():
             more = end - due if end is not None and due is not None and end > due else None
-            row = rows.get(student)
-            if row is None and more is not None:
-                if session.get(Student, student) is None:
-                    session.add(Student(id=student))
-                    session.flush()
-                row = SubmittedAssignment(assignment_id=assignment_id, student_id=student)
-                session.add(row)
-            if row is not None:
-                row.extension = more
-                if more is None and not row.notebooks and row.timestamp is None:
-                    session.delete(row)
-        session.flush()
+            store_extension(gradebook, assignment_id, rows.get(student), student, more)
+        gradebook.db.flush()
 
 
 def _dates(gradebook: Gradebook, name: str) -> KnownDates:
