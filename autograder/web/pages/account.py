@@ -85,13 +85,13 @@ def use_link(visit: Visit) -> Response:
         if owner is not None:
             return _signed_in(visit, _with_new_password(visit, owner.id))
         if visit.person is None:
-            return _signed_in(visit, _add(visit, Role.instructor, uses_link=True), "/class")
+            return _signed_in(visit, _add(visit, Role.instructor, uses_link=True), "/class/offerings")
     except UsageError as error:
         return link_form(visit, error.text)
     with visit.site.database.write() as session:
         _use_up(visit, session)
         people.make_instructor(session, session.get_one(Person, visit.person.id))
-    return visit.go("/class")
+    return visit.go("/class/offerings")
 
 
 def account(visit: Visit) -> Response:

@@ -7,9 +7,10 @@ from starlette.responses import Response
 
 from autograder.base.errors import UsageError
 from autograder.base.i18n import text
-from autograder.web.data import offerings, people
+from autograder.web.data import offerings as data
+from autograder.web.data import people
 from autograder.web.data.models import Offering, Person
-from autograder.web.pages import instructor
+from autograder.web.pages import offerings
 from autograder.web.visit import Refused, Visit
 
 
@@ -19,17 +20,17 @@ def extend(visit: Visit) -> Response:
         with visit.site.database.write() as session:
             offering, person = _named(visit, session)
             if visit.field("do") == "take-back":
-                offerings.take_back(session, offering, person, by=visit.member)
+                data.take_back(session, offering, person, by=visit.member)
             else:
                 _extend(visit, session, offering, person)
     except UsageError as error:
-        return instructor.course(visit, error.text)
+        return offerings.offerings(visit, error.text)
     visit.site.grader.wake_publisher()
-    return visit.go("/class")
+    return visit.go("/class/offerings")
 
 
 def _named(visit: Visit, session: Session) -> tuple[Offering, Person]:
-    offering = offerings.by_name(session, visit.field("assignment"))
+    offering = data.by_name(session, visit.field("assignment"))
     if offering is None:
         raise Refused(404, text("there is no such assignment"))
     person = people.by_login(session, visit.field("login"))
@@ -44,4 +45,4 @@ def _extend(visit: Visit, session: Session, offering: Offering, person: Person) 
         raise UsageError(text("this assignment has no due date, so nobody needs more time: give it one first"))
     if until is None or until <= offering.due_at:
         raise UsageError(text("an extension ends after the due date: choose a later time"))
-    offerings.extend(session, offering, person, until, by=visit.member)
+    data.extend(session, offering, person, until, by=visit.member)
