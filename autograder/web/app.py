@@ -34,6 +34,7 @@ from autograder.web.pages import (
     home,
     offerings,
     people,
+    person,
     quiz,
     quiz_review,
     submission,
@@ -85,10 +86,12 @@ ROUTES: tuple[tuple[str, str, Access, Page], ...] = (
     ("POST", "/class/offerings", Access.INSTRUCTORS, offerings.publish),
     ("POST", "/class/quizzes", Access.INSTRUCTORS, offerings.publish_quiz),
     ("POST", "/class/extensions", Access.INSTRUCTORS, extensions.extend),
-    ("GET", "/class/people", Access.INSTRUCTORS, people.people),
+    ("GET", "/class/people", Access.STAFF, people.people),
     ("POST", "/class/people", Access.INSTRUCTORS, people.add_person),
     ("POST", "/class/join-link", Access.INSTRUCTORS, people.open_or_close_link),
-    ("POST", "/class/people/{number:int}/link", Access.INSTRUCTORS, people.personal_link),
+    ("GET", "/class/people/{number:int}", Access.STAFF, person.person),
+    ("POST", "/class/people/{number:int}/link", Access.INSTRUCTORS, person.personal_link),
+    ("POST", "/class/people/{number:int}/role", Access.INSTRUCTORS, person.give_role),
 )
 """Every page: method, path, whom it lets in, and the function that answers."""
 
@@ -121,6 +124,7 @@ def build(site: Site, *, grades: bool = True) -> Starlette:
         lifespan=lifespan,
     )
     app.state.site = site
+    app.state.doors = {path: access for method, path, access, _ in ROUTES if method == "GET" and "{" not in path}
     return app
 
 

@@ -5,7 +5,7 @@ A route says which `Access` it needs. Everything else depends on role, dates, ex
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
@@ -25,7 +25,9 @@ class Access(Enum):
     EVERYBODY = auto()
     MEMBERS = auto()
     STAFF = auto()
+    """Those who see and mark everybody's work: graders and instructors."""
     INSTRUCTORS = auto()
+    """Those who also publish, regrade, export and admit."""
 
 
 class Stage(StrEnum):
@@ -91,15 +93,38 @@ def may_enter(access: Access, viewer: Viewer, *, is_program: bool = False) -> bo
         access: what the route asks for.
         viewer: who wants to come in.
         is_program: whether they have sent a program, with a personal token, which lies in files and is lost more easily
-            than a password: it must not make links by which one becomes somebody else.
+            than a password: it opens nothing that concerns others.
     """
     if access is Access.EVERYBODY:
         return True
-    if access is Access.INSTRUCTORS and is_program:
-        return False
     if access is Access.MEMBERS:
         return viewer.role is not None
+    if is_program:
+        return False
     return viewer.is_staff if access is Access.STAFF else viewer.role is Role.instructor
+
+
+def may_admit(viewer: Viewer) -> bool:
+    """Return whether somebody may decide who is in the course, and as what."""
+    return viewer.role is Role.instructor
+
+
+def why_not_lose_role(person_id: int, new_role: Role | None, instructors: Collection[int]) -> Text | None:
+    """Return why somebody cannot be given this role, or be removed, which is None; None if they can.
+
+    Args:
+        person_id: whose role it is.
+        new_role: what they are to be.
+        instructors: the numbers of all instructors now.
+    """
+    if new_role is not Role.instructor and set(instructors) == {person_id}:
+        return text("this is the only instructor: make somebody else an instructor first")
+    return None
+
+
+def needs_asking(viewer: Viewer, person_id: int, new_role: Role | None) -> bool:
+    """Return whether a new role is given only after asking once more: removing somebody, and changing one's own."""
+    return new_role is None or viewer.person_id == person_id
 
 
 def may_see_offering(viewer: Viewer, dates: Dates, now: datetime) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ from autograder.report.templates import render
 from autograder.web.data import people
 from autograder.web.data.models import Person, Role
 from autograder.web.limits import Rate
-from autograder.web.policies import NOBODY, Viewer
+from autograder.web.policies import NOBODY, Access, Viewer, may_enter
 from autograder.web.protection import STYLE_NONCE
 from autograder.web.site import Site
 
@@ -100,11 +100,13 @@ class Visit:
 
     @property
     def viewer(self) -> Viewer:
-        """Who asks, as policies know them."""
+        """Who asks, as policies know them; a program is nothing but a student, whoever's token it has."""
         if self.person is None:
             return NOBODY
         enrolment = self.person.enrolment
-        return Viewer(self.person.id, Role(enrolment.role) if enrolment is not None else None)
+        if enrolment is None:
+            return Viewer(self.person.id)
+        return Viewer(self.person.id, Role.student if self.is_program else Role(enrolment.role))
 
     @property
     def member(self) -> Person:
@@ -190,11 +192,28 @@ class Visit:
             "time": self.time,
             "plain_time": self.plain_time,
             "here": self.request.url.path.removeprefix(self.at("")),
+            "may_open": self.may_open,
+            "class_page": self.class_page,
         }
         answer = HTMLResponse(render(f"web/templates/{template}", **shared | values), status)
         if self.request.cookies.get(BROWSER) != self.browser and not self.is_program:
             self.set_browser(answer, self.browser)
         return answer
+
+    @property
+    def _doors(self) -> Mapping[str, Access]:
+        """Whom each page lets in, by its path."""
+        doors: Mapping[str, Access] = self.request.app.state.doors
+        return doors
+
+    @property
+    def class_page(self) -> str | None:
+        """The first of the pages of those who teach that who asks may open."""
+        return next((path for path in self._doors if path.startswith("/class") and self.may_open(path)), None)
+
+    def may_open(self, path: str) -> bool:
+        """Return whether who asks may open a page, given by its path in the table of routes."""
+        return path in self._doors and may_enter(self._doors[path], self.viewer, is_program=self.is_program)
 
     def go(self, path: str) -> Response:
         """Send the browser to another page."""

@@ -33,6 +33,8 @@ def sign_in(visit: Visit) -> Response:
         person = people.by_login(session, login)
     if not signin.is_password(person.password_hash if person else None, visit.field("password")) or person is None:
         return sign_in_form(visit, text("login and password do not belong together"))
+    if person.enrolment is None:
+        return sign_in_form(visit, text("you are not in this course any more: ask your instructor"))
     return _signed_in(visit, person, _local(visit.field("next")))
 
 

@@ -1,0 +1,115 @@
+"""Who is in the course and as what: roles, leaving and coming back, links for everybody."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import web_course
+from web_course import ORIGIN, PASSWORD, Browser
+
+from autograder.web.data import people
+from autograder.web.data.models import Role
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    course = web_course.make(tmp_path_factory.mktemp("course"))
+    with web_course.site(course) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def teacher(site):
+    person = web_course.add(site, "ivan", Role.instructor)
+    web_course.publish(site, person)
+    return person
+
+
+@pytest.fixture
+def browser(site, teacher):
+    return Browser(site, teacher)
+
+
+def role_of(site, login):
+    with site.database.read() as session:
+        found = people.by_login(session, login)
+        return found.enrolment and found.enrolment.role
+
+
+@pytest.mark.parametrize("role", ["student", "grader", "instructor"])
+def test_a_personal_link_is_for_any_role(site, browser, role):
+    page = browser.send_form("/class/people", {"login": f"new-{role}", "role": role}).text
+    link = re.search(rf"{ORIGIN}(/link/[\w-]+)", page)[1]
+    new = Browser(site)
+    assert new.send_form(link, {"password": PASSWORD}).status_code == 303
+    assert role_of(site, f"new-{role}") == role
+    opened = [new.get(path).status_code for path in ("/", "/class/people", "/class/offerings")]
+    assert opened == {"student": [200, 403, 403], "grader": [200, 200, 403], "instructor": [200, 200, 200]}[role]
+
+
+def test_the_last_instructor_stays_one(site, browser, teacher):
+    for role in ("student", "grader", "removed"):
+        with site.database.write() as session:
+            for number in people.instructors(session) - {teacher.id}:
+                people.give_role(session, people.by_id(session, number), Role.student, by=teacher)
+        answer = browser.send_form(f"/class/people/{teacher.id}/role", {"role": role, "sure": "yes"})
+        assert answer.status_code == 400
+        assert "only instructor" in answer.text
+    assert role_of(site, "ivan") == Role.instructor
+
+
+def test_of_two_instructors_who_demote_each_other_at_once_one_stays(site, teacher):
+    other = web_course.add(site, "olga", Role.instructor)
+    pairs = [(Browser(site, teacher), other), (Browser(site, other), teacher)]
+    with ThreadPoolExecutor(2) as both:
+        list(both.map(lambda p: p[0].send_form(f"/class/people/{p[1].id}/role", {"role": "grader"}), pairs))
+    assert sorted([role_of(site, "ivan"), role_of(site, "olga")]) == [Role.grader, Role.instructor]
+    with site.database.write() as session:
+        people.give_role(session, people.by_id(session, teacher.id), Role.instructor, by=other)
+        people.give_role(session, people.by_id(session, other.id), Role.student, by=teacher)
+
+
+def test_ones_own_role_goes_only_when_one_is_sure(site):
+    own = web_course.add(site, "otto", Role.instructor)
+    browser, path = Browser(site, own), f"/class/people/{own.id}/role"
+    asked = browser.send_form(path, {"role": "grader"})
+    assert (asked.status_code, role_of(site, "otto")) == (200, Role.instructor)
+    assert 'name="sure" value="yes"' in asked.text
+    assert browser.send_form(path, {"role": "grader", "sure": "yes"}).headers["location"] == "/"
+    assert browser.get("/class/offerings").status_code == 403
+
+
+def test_who_is_removed_is_out_at_once_and_comes_back_with_their_work(site, browser):
+    ann = web_course.add(site, "ann")
+    student = Browser(site, ann)
+    student.send_form("/assignments/tiny", {"cell:double": "mine"})
+    with site.database.write() as session:
+        ann = people.by_login(session, "ann")
+        token, link = people.new_token(session, ann), people.new_one_time_link(session, ann)
+    path = f"/class/people/{ann.id}/role"
+    assert "work and their grades stay" in browser.send_form(path, {"role": "removed"}).text
+    assert student.get("/").status_code == 200
+    browser.send_form(path, {"role": "removed", "sure": "yes"})
+    assert student.get("/").headers["location"].startswith("/sign-in")
+    assert Browser(site).get("/", headers={"authorization": f"Bearer {token}"}).status_code == 401
+    assert Browser(site).get(f"/link/{link}").status_code == 410
+    assert browser.send_form(f"/class/people/{ann.id}/link").status_code == 404
+    assert "removed from the course" in browser.send_form("/class/people", {"login": "ANN"}).text
+    assert f"/class/people/{ann.id}" in browser.get("/class/people").text
+    browser.send_form(path, {"role": "student"})
+    assert "mine" in Browser(site, ann).get("/assignments/tiny").text
+
+
+def test_a_grader_sees_people_and_changes_none(site, teacher):
+    grader = Browser(site, web_course.add(site, "gina", Role.grader))
+    with site.database.write() as session:
+        token = people.open_join_link(session, teacher)
+    pages = [grader.get(path).text for path in ("/class/people", f"/class/people/{teacher.id}")]
+    assert all("ivan" in page and "/class/offerings" not in page and token not in page for page in pages)
+    assert not any(re.search(r'action="[^"]*/(?:class/people|join-link|role)', page) for page in pages)
+
+
+def test_a_login_that_differs_from_a_folder_by_case_is_refused(site, browser):
+    (site.course.submitted / "Zoe").mkdir(parents=True)
+    assert "submitted/Zoe" in browser.send_form("/class/people", {"login": "zoe"}).text
+    assert browser.send_form("/class/people", {"login": "Zoe"}).status_code == 200
