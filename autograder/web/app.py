@@ -28,6 +28,7 @@ from autograder.web.pages import (
     account,
     appeals,
     assignment,
+    event_log,
     extensions,
     health,
     history,
@@ -92,6 +93,7 @@ ROUTES: tuple[tuple[str, str, Access, Page], ...] = (
     ("GET", "/class/people/{number:int}", Access.STAFF, person.person),
     ("POST", "/class/people/{number:int}/link", Access.INSTRUCTORS, person.personal_link),
     ("POST", "/class/people/{number:int}/role", Access.INSTRUCTORS, person.give_role),
+    ("GET", "/class/events", Access.INSTRUCTORS, event_log.event_log),
 )
 """Every page: method, path, whom it lets in, and the function that answers."""
 

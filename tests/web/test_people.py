@@ -1,14 +1,20 @@
 """Who is in the course and as what: roles, leaving and coming back, links for everybody."""
 
+import ast
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import web_course
+from sqlalchemy import select
 from web_course import ORIGIN, PASSWORD, Browser
 
+import autograder.web
 from autograder.web.data import people
-from autograder.web.data.models import Role
+from autograder.web.data.models import Event, Role
+from autograder.web.limits import Tally
+from autograder.web.pages.event_words import WORDS
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +119,81 @@ def test_a_login_that_differs_from_a_folder_by_case_is_refused(site, browser):
     (site.course.submitted / "Zoe").mkdir(parents=True)
     assert "submitted/Zoe" in browser.send_form("/class/people", {"login": "zoe"}).text
     assert browser.send_form("/class/people", {"login": "Zoe"}).status_code == 200
+
+
+# -- the event log -----------------------------------------------------------------------------------------------------
+
+
+def rows(page):
+    """The events on a page: who, what, whom, for what."""
+    body = re.search(r"<tbody>(.*)</tbody>", page, re.DOTALL)
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", body[1] if body else "", re.DOTALL)
+    said = [re.sub(r"<[^>]+>", "", cell).strip() for cell in cells]
+    return [tuple(said[at + 1 : at + 5]) for at in range(0, len(said), 6)]
+
+
+def test_every_kind_of_event_has_words():
+    calls = [
+        node
+        for path in Path(autograder.web.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "events.record"
+    ]
+    kinds = {call.args[1].value for call in calls if isinstance(call.args[1], ast.Constant)}
+    assert "signed in" in kinds
+    assert kinds <= set(WORDS), "pages/event_words.py says what the event log calls each kind"
+
+
+def test_what_was_done_is_in_the_log_by_person_kind_and_offering(site, browser):
+    dan = web_course.add(site, "dan")
+    form = {"assignment": "tiny", "login": "dan", "until": "2030-02-01T08:00", "feedback": "at_once"}
+    browser.send_form("/class/offerings", form | {"due_at": "2030-01-01T08:00"})
+    browser.send_form("/class/extensions", form)
+    browser.send_form("/class/extensions", form | {"do": "take-back"})
+    browser.send_form(f"/class/people/{dan.id}/link")
+    browser.send_form(f"/class/people/{dan.id}/role", {"role": "grader"})
+    browser.send_form("/class/join-link", {"do": "open"})
+    about_dan = rows(browser.get("/class/events?person=DAN").text)
+    assert about_dan == [
+        ("Ivan", "gave another role", "Dan", ""),
+        ("Ivan", "made a personal link", "Dan", ""),
+        ("Ivan", "took more time back", "Dan", "tiny"),
+        ("Ivan", "gave more time", "Dan", "tiny"),
+        ("Dan", "joined the course", "–", ""),
+    ]
+    (offering,) = re.findall(r'<option value="(\d+)">tiny<', browser.get("/class/events").text)
+    of_tiny = rows(browser.get(f"/class/events?offering={offering}").text)
+    assert of_tiny[:3] == [*about_dan[2:4], ("Ivan", "published, or changed dates and rules", "–", "tiny")]
+    assert {row[1] for row in rows(browser.get("/class/events?kind=extended").text)} == {"gave more time"}
+    assert "Nobody has the login nobody" in browser.get("/class/events?person=nobody").text
+
+
+def test_the_log_is_paged_the_newest_first(site, browser):
+    for _ in range(101):
+        browser.send_form("/class/join-link", {"do": "close"})
+    page = browser.get("/class/events?kind=closed+the+join+link").text
+    assert len(rows(page)) == 100
+    older = re.search(r'href="(/class/events\?[^"]+)">Older', page)[1].replace("&amp;", "&")
+    following = browser.get(older).text
+    assert {row[1] for row in rows(following)} == {"closed the join link"}
+    assert "Newest" in following
+
+
+def test_sign_ins_that_fail_are_kept_by_number(site, browser):
+    def kept():
+        with site.database.read() as session:
+            found = session.scalars(select(Event).where(Event.kind == "failed to sign in"))
+            return [(event.about, event.whom and event.whom.login) for event in found]
+
+    for login in ("ivan", "ivan", "secret typed by mistake", "ivan"):
+        Browser(site).send_form("/sign-in", {"login": login, "password": "guessed wrong"})
+    assert kept() == [("1", "ivan"), ("1", None)]
+    site.keep_failed_sign_ins(site.failed_sign_ins.rest())
+    assert kept()[2:] == [("2", "ivan")]
+
+
+def test_a_tally_gives_each_number_once():
+    often, seldom = Tally(0), Tally(3600)
+    assert [often.count("a") for _ in range(3)] == [1, 1, 1]
+    assert [seldom.count("a") for _ in range(3)] == [1, 0, 0]
+    assert (seldom.rest(), seldom.rest()) == ({"a": 2}, {})

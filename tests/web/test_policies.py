@@ -59,6 +59,7 @@ EXPECTED = {
     ("POST", "/quizzes/{name}/finish"): (401, 200, 200, 200, 200),  # it asks whether to leave questions out
     ("GET", "/attempts/{number:int}"): (SIGN_IN, 200, 404, 200, 200),
     ("GET", "/class/offerings"): (SIGN_IN, 403, 403, 403, 200),
+    ("GET", "/class/events"): (SIGN_IN, 403, 403, 403, 200),
     ("GET", "/class/people"): (SIGN_IN, 403, 403, 200, 200),
     ("GET", "/class/people/{number:int}"): (SIGN_IN, 403, 403, 200, 200),
     ("POST", "/class/offerings"): (401, 403, 403, 403, 404),

@@ -343,6 +343,9 @@ class Event(Base):
     whom_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
     """Whose work, dates or place in the course it is about; None for the one who did it, or for everybody."""
     offering_id: Mapped[int | None] = mapped_column(ForeignKey("offering.id"), index=True)
+    person: Mapped[Person | None] = relationship(foreign_keys=[person_id])
+    whom: Mapped[Person | None] = relationship(foreign_keys=[whom_id])
+    offering: Mapped[Offering | None] = relationship()
 
 
 class RosterUpload(Base):

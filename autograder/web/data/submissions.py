@@ -58,7 +58,8 @@ def receive(
     session.add(submission)
     session.flush()
     session.add(Job(submission_id=submission.id))
-    events.record(session, "handed in", f"{offering.assignment} {submission.id} {sha256}", person_id=person.id)
+    about = f"{offering.assignment} {submission.id} {sha256}"
+    events.record(session, "handed in", about, person_id=person.id, offering_id=offering.id)
     return submission
 
 
@@ -107,7 +108,8 @@ def keep_report(session: Session, number: int, report: GradeReport) -> bool:
         return False
     session.add(Report(submission_id=number, line=report.to_json(), made_at=datetime.now(UTC)))
     session.delete(job)
-    events.record(session, "graded", str(number))
+    submission = session.get_one(Submission, number)
+    events.record(session, "graded", str(number), whom_id=submission.person_id, offering_id=submission.offering_id)
     return True
 
 
