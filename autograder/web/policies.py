@@ -46,10 +46,12 @@ class Viewer:
     Args:
         person_id: None for somebody who is not signed in.
         role: None for somebody who is not in the course.
+        looks_on: they are of the staff, and see what this student sees; nothing is done in the student's name.
     """
 
     person_id: int | None = None
     role: Role | None = None
+    looks_on: bool = False
 
     @property
     def is_staff(self) -> bool:
@@ -102,6 +104,16 @@ def may_enter(access: Access, viewer: Viewer, *, is_program: bool = False) -> bo
     if is_program:
         return False
     return viewer.is_staff if access is Access.STAFF else viewer.role is Role.instructor
+
+
+def may_look_as(viewer: Viewer, role: Role | None) -> bool:
+    """Return whether somebody may see what a person of some role sees: staff may, what students see."""
+    return viewer.is_staff and role is Role.student
+
+
+def may_extend(viewer: Viewer) -> bool:
+    """Return whether somebody may give students more time."""
+    return viewer.role is Role.instructor
 
 
 def may_admit(viewer: Viewer) -> bool:
@@ -187,6 +199,11 @@ def why_not_begin(
     if last is not None and (waits := last + timedelta(seconds=offering.cool_down_s) - now) > timedelta():
         return text("the next attempt is possible in {seconds} s", seconds=int(waits.total_seconds()) + 1)
     return None
+
+
+def ends_now(viewer: Viewer, ends_at: datetime | None, now: datetime) -> bool:
+    """Return whether the page ends an attempt whose time is over, which it does only for whose attempt it is."""
+    return ends_at is not None and ends_at <= now and not viewer.looks_on
 
 
 def end_of(viewer: Viewer, attempt: QuizAttempt, dates: Dates) -> datetime | None:

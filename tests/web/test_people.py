@@ -3,16 +3,19 @@
 import ast
 import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import web_course
+import web_quiz
 from sqlalchemy import select
 from web_course import ORIGIN, PASSWORD, Browser
 
 import autograder.web
-from autograder.web.data import people
-from autograder.web.data.models import Event, Role
+from autograder.web.data import events, people, quizzes
+from autograder.web.data.events import Wanted
+from autograder.web.data.models import Base, Event, QuizAttempt, Role
 from autograder.web.limits import Tally
 from autograder.web.pages.event_words import WORDS
 
@@ -121,6 +124,101 @@ def test_a_login_that_differs_from_a_folder_by_case_is_refused(site, browser):
     assert browser.send_form("/class/people", {"login": "Zoe"}).status_code == 200
 
 
+# -- one person, and their view ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def eve(site, teacher):
+    """A student with a draft, an extension, a finished and an open attempt at a quiz."""
+    web_course.publish(site, teacher, due_at=datetime(2030, 1, 1, tzinfo=UTC))
+    web_quiz.make(site.course)
+    published = web_quiz.publish(site, teacher, due_at=datetime(2030, 1, 1, tzinfo=UTC))
+    eve = web_course.add(site, "eve")
+    browser = Browser(site, eve)
+    browser.send_form("/assignments/tiny", {"cell:double": "what eve wrote"})
+    browser.send_form("/assignments/tiny/hand-in", {"cell:double": "handed in by eve"})
+    with site.database.write() as session:
+        quizzes.begin(session, published, eve, version=1)
+    return eve
+
+
+def test_an_extension_is_one_click_on_a_persons_page_and_counts_at_once(site, browser, eve):
+    path = f"/class/people/{eve.id}"
+    for kind in ("assignment", "quiz"):
+        form = re.search(
+            rf'<form(?:(?!</form).)*name="{kind}" value="tiny".*?</form>', browser.get(path).text, re.DOTALL
+        )
+        (proposed,) = re.findall(r'name="until" value="([^"]+)"', form[0])
+        values = {"on": "person", "login": "eve", kind: "tiny"}
+        assert browser.send_form("/class/extensions", values | {"until": proposed}).headers["location"] == path
+        assert proposed.replace("T", " ") in Browser(site, eve).get("/").text
+        early = browser.send_form("/class/extensions", values | {"until": "2029-01-01T08:00"})
+        assert (early.status_code, "ends after the due date" in early.text, "eve" in early.text) == (400, True, True)
+        assert browser.send_form("/class/extensions", values | {"do": "take-back"}).status_code == 303
+        assert proposed.replace("T", " ") not in Browser(site, eve).get("/").text
+
+
+def test_staff_see_what_a_student_sees_and_change_nothing(site, teacher, eve):
+    grader = web_course.add(site, "gus", Role.grader)
+    looks, own = Browser(site, grader), Browser(site, eve)
+    start = f"/class/as/{eve.id}/"
+    assert f'href="{start}"' in looks.get(f"/class/people/{eve.id}").text
+    with site.database.read() as session:
+        before = snapshot(session)
+    seen, to_see = set(), [start]
+    while to_see:
+        path = to_see.pop()
+        seen.add(path)
+        page = looks.get(path)
+        assert page.status_code == 200, path
+        if not page.headers["content-type"].startswith("text/html"):
+            continue
+        main = page.text[page.text.index("<fieldset") : page.text.rindex("</fieldset>")]
+        assert 'class="looked-at" disabled' in main
+        assert "Eve sees it" in page.text
+        assert f'href="/class/people/{eve.id}"' in page.text
+        links = {link.split("#")[0].split("?")[0] for link in re.findall(r'href="(/[^"]*)"', main)}
+        assert all(link.startswith(start) for link in links), links
+        for action in re.findall(r'(?:form)?action="(/[^"#]*)', main):
+            assert looks.send_form(action, {"cell:double": "not eve's", "do": "accept"}).status_code in (404, 405)
+        to_see += sorted(links - seen - set(to_see))
+    assert {path.removeprefix(start).split("/")[0] for path in seen} >= {"", "assignments", "submissions", "quizzes"}
+    with site.database.read() as session:
+        assert snapshot(session) == before
+        kinds = [(one.kind, one.person_id) for one in events.found(session, Wanted(person_id=eve.id), 3)]
+    assert kinds.count(("looked as a student", grader.id)) == 1
+    assert "handed in by eve" in own.get("/assignments/tiny").text
+
+
+def snapshot(session):
+    """Everything but what looking leaves."""
+    tables = [table for table in Base.metadata.sorted_tables if table.name not in ("event", "session")]
+    return {table.name: session.execute(table.select()).all() for table in tables}
+
+
+def test_a_view_hides_what_the_student_may_not_see_and_is_of_students_alone(site, teacher, eve, browser):
+    (number,) = re.findall(r"/submissions/(\d+)", Browser(site, eve).get("/").text)[:1]
+    fay = web_course.add(site, "fay")
+    assert browser.get(f"/class/as/{fay.id}/submissions/{number}").status_code == 404
+    assert browser.get(f"/class/as/{teacher.id}/").status_code == 404
+    assert browser.get("/class/as/999/").status_code == 404
+    try:
+        web_course.publish(site, teacher, opens_at=datetime(2031, 1, 1, tzinfo=UTC))
+        assert browser.get("/assignments/tiny").status_code == 200
+        assert browser.get(f"/class/as/{eve.id}/assignments/tiny").status_code == 404
+    finally:
+        web_course.publish(site, teacher, due_at=datetime(2030, 1, 1, tzinfo=UTC))
+
+
+def test_looking_at_a_quiz_whose_time_is_over_does_not_end_it(site, browser, eve):
+    with site.database.write() as session:
+        attempt = session.scalar(select(QuizAttempt).where(QuizAttempt.person_id == eve.id))
+        attempt.ends_at = datetime(2026, 1, 1, tzinfo=UTC)
+    assert browser.get(f"/class/as/{eve.id}/quizzes/tiny").status_code == 200
+    with site.database.read() as session:
+        assert session.get(QuizAttempt, attempt.id).finished_at is None
+
+
 # -- the event log -----------------------------------------------------------------------------------------------------
 
 
@@ -168,9 +266,10 @@ def test_what_was_done_is_in_the_log_by_person_kind_and_offering(site, browser):
     assert "Nobody has the login nobody" in browser.get("/class/events?person=nobody").text
 
 
-def test_the_log_is_paged_the_newest_first(site, browser):
-    for _ in range(101):
-        browser.send_form("/class/join-link", {"do": "close"})
+def test_the_log_is_paged_the_newest_first(site, browser, teacher):
+    with site.database.write() as session:
+        for _ in range(101):
+            people.close_join_link(session, teacher)
     page = browser.get("/class/events?kind=closed+the+join+link").text
     assert len(rows(page)) == 100
     older = re.search(r'href="(/class/events\?[^"]+)">Older', page)[1].replace("&amp;", "&")

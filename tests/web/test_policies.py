@@ -60,6 +60,22 @@ EXPECTED = {
     ("GET", "/attempts/{number:int}"): (SIGN_IN, 200, 404, 200, 200),
     ("GET", "/class/offerings"): (SIGN_IN, 403, 403, 403, 200),
     ("GET", "/class/events"): (SIGN_IN, 403, 403, 403, 200),
+    **{
+        ("GET", f"/class/as/{{person:int}}{path}"): (SIGN_IN, 403, 403, 200, 200)
+        for path in (
+            "/",
+            "/assignments/{name}",
+            "/assignments/{name}/notebook",
+            "/assignments/{name}/history",
+            "/submissions/{number:int}",
+            "/submissions/{number:int}/file",
+            "/submissions/{number:int}/events",
+            "/submissions/{number:int}/receipt",
+            "/quizzes/{name}",
+            "/attempts/{number:int}",
+        )
+    },
+    ("GET", "/class/as/{person:int}/submissions/{number:int}/feedback"): (SIGN_IN, 403, 403, 404, 404),
     ("GET", "/class/people"): (SIGN_IN, 403, 403, 200, 200),
     ("GET", "/class/people/{number:int}"): (SIGN_IN, 403, 403, 200, 200),
     ("POST", "/class/offerings"): (401, 403, 403, 403, 404),
@@ -111,7 +127,7 @@ def served(tmp_path_factory):
 
 
 def address_of(path, number):
-    values = {"{token}": "nonsense", "{name}": "tiny", "{number:int}": str(number)}
+    values = {"{token}": "nonsense", "{name}": "tiny", "{number:int}": str(number), "{person:int}": "1"}
     return functools.reduce(lambda address, value: address.replace(*value), values.items(), path)
 
 

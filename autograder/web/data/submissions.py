@@ -85,6 +85,12 @@ def latest(session: Session, person: Person) -> dict[int, Submission]:
     return {submission.offering_id: submission for submission in rows}
 
 
+def counts(session: Session, person: Person) -> dict[int, int]:
+    """Return how often somebody has handed in, by offering."""
+    mine = select(Submission.offering_id, func.count()).where(Submission.person_id == person.id)
+    return {offering: count for offering, count in session.execute(mine.group_by(Submission.offering_id))}
+
+
 def content(session: Session, submission: Submission) -> bytes:
     """Return the bytes that were handed in."""
     kept = session.get_one(Content, submission.sha256)
