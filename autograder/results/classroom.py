@@ -81,7 +81,7 @@ class Counts:
     Args:
         scores: of all submissions that have one; unreadable ones have 0.
         max_score: the points that can be earned.
-        statuses: how many reports have each status.
+        statuses: the students whose report has each status.
         exercises: in the order of the assignment.
         criteria: in the order of the rubric.
         mistakes: most common first.
@@ -89,7 +89,7 @@ class Counts:
 
     scores: Sequence[float]
     max_score: float
-    statuses: Counter[str]
+    statuses: Mapping[str, tuple[str, ...]]
     exercises: tuple[ExerciseStatistics, ...]
     criteria: tuple[CriterionStatistics, ...]
     mistakes: tuple[Mistake, ...]
@@ -207,11 +207,17 @@ class Tally:
         return Counts(
             scores=[entry.score for entry in entries if entry.score is not None],
             max_score=max((entry.max_score for entry in entries), default=0.0),
-            statuses=Counter(entry.status for entry in entries),
+            statuses=self._statuses(),
             exercises=tuple(self._of_exercises(entries)),
             criteria=tuple(self._of_criteria(entries)),
             mistakes=tuple(self._mistakes()),
         )
+
+    def _statuses(self) -> dict[str, tuple[str, ...]]:
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for student, entry in sorted(self._entries.items()):
+            found[entry.status].append(student)
+        return {status: tuple(students) for status, students in found.items()}
 
     def _of_exercises(self, entries: Sequence[_Entry]) -> list[ExerciseStatistics]:
         by_name: defaultdict[str, list[float | None]] = defaultdict(list)

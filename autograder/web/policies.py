@@ -102,6 +102,11 @@ def may_enter(access: Access, viewer: Viewer, *, is_program: bool = False) -> bo
     return viewer.is_staff if access is Access.STAFF else viewer.role is Role.instructor
 
 
+def landing(viewer: Viewer) -> str:
+    """Return the page on which somebody begins: staff with the class, students with their work."""
+    return "/class" if viewer.is_staff else "/"
+
+
 def may_see_offering(viewer: Viewer, dates: Dates, now: datetime) -> bool:
     """Return whether somebody may see that there is this assignment, and what it asks."""
     return viewer.is_staff or (viewer.role is not None and dates.stage(now) is not Stage.not_yet)

@@ -20,6 +20,7 @@ from autograder.web.grader import Grader
 from autograder.web.invigilator import Invigilator
 from autograder.web.limits import Limiter
 from autograder.web.quizzes import Quizzes
+from autograder.web.tallies import Tallies
 
 
 class Bell:
@@ -94,6 +95,7 @@ class Site:
             elsewhere=self.elsewhere,
         )
         self.quizzes = Quizzes(self.course, most=min(2, self.sessions))
+        self.tallies = Tallies()
         self.invigilator = Invigilator(self.quizzes, self.database, self.grader.publisher)
         secret = hmac.new(self.course.key(), b"forms of the course in a browser", hashlib.sha256).digest()
         self._forms = URLSafeSerializer(secret, salt="form")

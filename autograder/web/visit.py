@@ -101,10 +101,7 @@ class Visit:
     @property
     def viewer(self) -> Viewer:
         """Who asks, as policies know them."""
-        if self.person is None:
-            return NOBODY
-        enrolment = self.person.enrolment
-        return Viewer(self.person.id, Role(enrolment.role) if enrolment is not None else None)
+        return NOBODY if self.person is None else viewer_of(self.person)
 
     @property
     def member(self) -> Person:
@@ -238,6 +235,11 @@ class Visit:
             return datetime.fromisoformat(words).replace(tzinfo=self.zone).astimezone(UTC)
         except (ValueError, OverflowError):
             raise UsageError(text("{words} is not a time", words=words), for_students=True) from None
+
+
+def viewer_of(person: Person) -> Viewer:
+    """Return somebody as policies know them."""
+    return Viewer(person.id, Role(person.enrolment.role) if person.enrolment is not None else None)
 
 
 async def in_thread(function: Callable[..., T], *arguments: Any) -> T:

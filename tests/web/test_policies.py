@@ -57,6 +57,8 @@ EXPECTED = {
     ("POST", "/quizzes/{name}/hint"): (401, 404, 404, 404, 404),
     ("POST", "/quizzes/{name}/finish"): (401, 200, 200, 200, 200),  # it asks whether to leave questions out
     ("GET", "/attempts/{number:int}"): (SIGN_IN, 200, 404, 200, 200),
+    ("GET", "/class"): (SIGN_IN, 403, 403, 200, 200),
+    ("GET", "/class/assignments/{name}"): (SIGN_IN, 403, 403, 200, 200),
     ("GET", "/class/offerings"): (SIGN_IN, 403, 403, 403, 200),
     ("GET", "/class/people"): (SIGN_IN, 403, 403, 403, 200),
     ("POST", "/class/offerings"): (401, 403, 403, 403, 404),
