@@ -121,6 +121,11 @@ class Visit:
         return self.site.course.languages
 
     @property
+    def named_languages(self) -> list[tuple[Language, str]]:
+        """These languages, each with its name."""
+        return [(one, _NAMES.get(one, one)) for one in self.languages]
+
+    @property
     def zone(self) -> tzinfo:
         """The reader's zone, as their browser has named it; UTC until it has."""
         try:
@@ -177,7 +182,7 @@ class Visit:
         """Fill in a page."""
         shared = {
             "language": self.language,
-            "other_languages": [(one, _NAMES.get(one, one)) for one in self.languages if one != self.language],
+            "other_languages": [one for one in self.named_languages if one[0] != self.language],
             "person": self.person,
             "viewer": self.viewer,
             "at": self.at,

@@ -9,13 +9,13 @@ from html import unescape
 import pytest
 import tiny_course as tiny
 import web_course
-from sqlalchemy import event, update
+from sqlalchemy import event, select, update
 from web_course import Browser
 
 from autograder.base.i18n import Text, same
 from autograder.results.grade_report import CriterionResult, Diagnosis, ExerciseResult, GradeReport
-from autograder.web.data import drafts, jobs, submissions
-from autograder.web.data.models import Enrolment, Job, Role
+from autograder.web.data import drafts, jobs, standing, submissions
+from autograder.web.data.models import Enrolment, Event, FeedbackPolicy, Job, Role
 
 PAGE = "/class/assignments/tiny"
 SUMS = Diagnosis(id="double-adds", text=Text(en="It adds <up>.", zh="求了<和>。"))
@@ -117,8 +117,8 @@ def test_the_class_in_one_assignment(site, teacher, offering):
     assert "Dora tries so far: 1; the next one: 20" in plain(page)
     key = re.findall(r'id="mistake-(\w+)"', page)
     assert [part(page, f"places-{one}") for one in key] == [
-        "title of double.shape double.shape made by 2",
-        "title of step.descends step.descends made by 1",
+        "title of double.shape double.shape made by 2 Explain it to them",
+        "title of step.descends step.descends made by 1 Explain it to them",
     ]
     assert "It adds &lt;up&gt;." in page
     assert "return &#39;&lt;b&gt;&#39;" in page
@@ -173,8 +173,6 @@ def test_what_could_not_be_judged_in_the_end_is_named(site, teacher, offering):
 
 
 def test_hours_are_those_in_which_something_came(site, teacher, offering):
-    from autograder.web.data import standing
-
     ann = web_course.add(site, "ann")
     long_ago = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
     for minutes in (0, 10, 90):
@@ -190,3 +188,101 @@ def test_hours_are_those_in_which_something_came(site, teacher, offering):
 
 def test_there_is_no_class_in_what_is_not_published(site, teacher):
     assert Browser(site, teacher).get(PAGE).status_code == 404
+
+
+# -- explanations ------------------------------------------------------------------------------------------------------
+
+SAID = {"words:en": "Do **not** add: `2 * x`, $y = 2x$ <script>alert(1)</script>", "words:zh": "不要求和。"}
+
+
+def mistakes(browser):
+    """The pages of the mistakes that the class page names, by criterion and cause."""
+    page = browser.get(PAGE).text
+    rows = re.findall(r'<code>([^<]*)</code>\s*<span class="soft">made by \d+</span>\s*<a href="([^"]+)"', page)
+    return dict(rows)
+
+
+def words_at(browser, number, *, path=""):
+    """What those who teach say on the page of a submission."""
+    return [plain(said) for said in re.findall(r"explanation\">(.*?)</div></div></div>", browser.get(f"/submissions/{number}{path}").text, re.DOTALL)]  # fmt: skip
+
+
+def events_of(site, person):
+    with site.database.read() as session:
+        mine = select(Event.kind, Event.about).where(Event.person_id == person.id).order_by(Event.id)
+        return [tuple(row) for row in session.execute(mine)]
+
+
+def test_everybody_with_the_same_mistake_reads_the_explanation_now_and_later(site, teacher, offering):
+    people = {login: web_course.add(site, login) for login in ("ann", "bob", "cleo", "dora")}
+    browsers = {login: Browser(site, person) for login, person in people.items()}
+    ann = hand_in(site, offering, people["ann"], a_report("ann", SUMS))
+    sized = SUMS.model_copy(update={"text": same("It adds 7 numbers.")})
+    bob = hand_in(site, offering, people["bob"], a_report("bob", sized))
+    cleo = hand_in(site, offering, people["cleo"], a_report("cleo", values=SUMS))  # at another criterion
+    gina = web_course.add(site, "gina", Role.grader)
+    staff = Browser(site, gina)
+    path = mistakes(staff)["double.shape"]
+    page = staff.get(path).text
+    assert "made by 2" in plain(page)
+    assert "return 2 * x" in page
+    assert words_at(browsers["ann"], ann) == []
+
+    assert staff.send_form(path, {"words:en": " "}).status_code == 400
+    kept = staff.send_form(path, SAID | {"words:zh": "长" * 4001})
+    assert (kept.status_code, "Do **not** add" in kept.text) == (400, True)
+    assert staff.send_form(path, SAID).status_code == 303
+    for login, number in (("ann", ann), ("bob", bob)):
+        before = browsers[login].get(f"/submissions/{number}").text
+        assert "<strong>not</strong>" in before
+        assert "<math" in before
+        assert "<script>alert" not in before
+        assert len(words_at(browsers[login], number)) == 1
+        in_chinese = browsers[login].get(f"/submissions/{number}", headers={"accept-language": "zh"}).text
+        assert "不要求和。" in in_chinese
+    assert words_at(browsers["cleo"], cleo) == []
+    dora = hand_in(site, offering, people["dora"], a_report("dora", SUMS))
+    assert len(words_at(browsers["dora"], dora)) == 1
+    assert "0 / 2" in plain(browsers["ann"].get(f"/submissions/{ann}").text)
+
+    assert staff.send_form(path, {"words:zh": "只有中文。"}).status_code == 303
+    assert words_at(browsers["ann"], ann) == ["From those who teach this course: 只有中文。"]
+    assert "Explained" in staff.get(PAGE).text
+    assert staff.send_form(path, {"do": "withdraw"}).status_code == 303
+    assert words_at(browsers["ann"], ann) == []
+    assert "Explained" not in staff.get(PAGE).text
+    about = "tiny double.shape double-adds"
+    kinds = ("explained a mistake", "changed an explanation", "withdrew an explanation")
+    assert [one for one in events_of(site, gina) if one[1] == about] == [(kind, about) for kind in kinds]
+
+
+def test_an_explanation_at_a_hidden_test_waits_until_the_test_is_shown(site, teacher, offering):
+    ann = web_course.add(site, "ann")
+    number = hand_in(site, offering, ann, a_report("ann", secret=CLIMBS))
+    staff, student = Browser(site, teacher), Browser(site, ann)
+    path = mistakes(staff)["step.descends"]
+    assert "This test is hidden" in staff.get(path).text
+    staff.send_form(path, {"words:en": "Look at the sign."})
+    rules = {"feedback": FeedbackPolicy.after_closing, "closes_at": datetime.now(UTC) + timedelta(hours=1)}
+    web_course.publish(site, teacher, **rules)
+    assert "Look at the sign" not in student.get(f"/submissions/{number}").text
+    web_course.publish(site, teacher, **rules | {"closes_at": datetime.now(UTC) - timedelta(hours=1)})
+    page = student.get(f"/submissions/{number}").text
+    assert "Look at the sign" in page
+    assert "It climbs" not in page  # the cause itself stays hidden
+    web_course.publish(site, teacher)
+    assert "Look at the sign" in student.get(f"/submissions/{number}").text
+
+
+def test_a_mistake_that_nobody_makes_any_more_is_still_explained(site, teacher, offering):
+    ann = web_course.add(site, "ann")
+    hand_in(site, offering, ann, a_report("ann", SUMS))
+    staff = Browser(site, teacher)
+    path = mistakes(staff)["double.shape"]
+    staff.send_form(path, SAID)
+    hand_in(site, offering, ann, a_report("ann"))
+    assert path in staff.get(PAGE).text
+    assert "made by 0" in plain(staff.get(path).text)
+    assert staff.send_form(path, {"do": "withdraw"}).status_code == 303
+    assert path not in staff.get(PAGE).text
+    assert staff.get(f"{PAGE}/mistakes/nothing").status_code == 404

@@ -59,6 +59,8 @@ EXPECTED = {
     ("GET", "/attempts/{number:int}"): (SIGN_IN, 200, 404, 200, 200),
     ("GET", "/class"): (SIGN_IN, 403, 403, 200, 200),
     ("GET", "/class/assignments/{name}"): (SIGN_IN, 403, 403, 200, 200),
+    ("GET", "/class/assignments/{name}/mistakes/{key}"): (SIGN_IN, 403, 403, 404, 404),
+    ("POST", "/class/assignments/{name}/mistakes/{key}"): (401, 403, 403, 404, 404),
     ("GET", "/class/offerings"): (SIGN_IN, 403, 403, 403, 200),
     ("GET", "/class/people"): (SIGN_IN, 403, 403, 403, 200),
     ("POST", "/class/offerings"): (401, 403, 403, 403, 404),
@@ -109,7 +111,7 @@ def served(tmp_path_factory):
 
 
 def address_of(path, number):
-    values = {"{token}": "nonsense", "{name}": "tiny", "{number:int}": str(number)}
+    values = {"{token}": "nonsense", "{key}": "nonsense", "{name}": "tiny", "{number:int}": str(number)}
     return functools.reduce(lambda address, value: address.replace(*value), values.items(), path)
 
 

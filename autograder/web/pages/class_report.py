@@ -13,7 +13,7 @@ from autograder.base.errors import ConfigError, SubmissionError
 from autograder.base.i18n import Text, text
 from autograder.report.tables import points
 from autograder.results.classroom import Counts, Mistake
-from autograder.web.data import offerings, standing
+from autograder.web.data import explanations, offerings, standing
 from autograder.web.data.models import Offering
 from autograder.web.data.standing import Student, Waiting
 from autograder.web.pages import places
@@ -104,6 +104,7 @@ def report(visit: Visit) -> Response:
         counted = visit.site.tallies.of(session, offering)
         hours = Hours.of(session, offering, visit.now)
         mistakes = _mistakes(visit, session, offering, counted)
+        explained = [(one.criterion, one.cause) for one in explanations.of(session, offering)]
     dates = Dates.of(offering)
     page = visit.page(
         "class_report.html",
@@ -117,6 +118,8 @@ def report(visit: Visit) -> Response:
         given_up=_given_up(found, counted),
         hours=hours,
         mistakes=mistakes,
+        explained=explained,
+        mistake_path=mistake_path,
         rarer=max(0, len(counted.counts.mistakes) - _MOST_MISTAKES),
         switches=False,
         sorts=False,
@@ -170,6 +173,11 @@ def _mistakes(visit: Visit, session: Session, offering: Offering, counted: Count
             )
         )
     return rows
+
+
+def mistake_path(assignment: str, criterion: str, cause: str) -> str:
+    """Return where the page of one mistake at one criterion is."""
+    return f"/class/assignments/{assignment}/mistakes/{key_of(criterion, cause)}"
 
 
 def key_of(*names: str) -> str:
