@@ -32,6 +32,7 @@ def sign_in(visit: Visit) -> Response:
     with visit.site.database.read() as session:
         person = people.by_login(session, login)
     if not signin.is_password(person.password_hash if person else None, visit.field("password")) or person is None:
+        visit.site.metrics.failed_sign_ins.inc()
         return sign_in_form(visit, text("login and password do not belong together"))
     return _signed_in(visit, person, _local(visit.field("next")))
 
