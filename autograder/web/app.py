@@ -24,6 +24,7 @@ from autograder.base.errors import AutograderError
 from autograder.base.i18n import Text, text
 from autograder.course.submission import MAX_UPLOAD_BYTES
 from autograder.web import policies
+from autograder.web.metrics import ROUTE, Counting
 from autograder.web.pages import (
     account,
     appeals,
@@ -53,6 +54,7 @@ Page = Callable[[Visit], Response | Awaitable[Response]]
 
 _PAGES: tuple[tuple[str, str, Access, Page], ...] = (
     ("GET", "/health", Access.EVERYBODY, health.health),
+    ("GET", "/metrics", Access.EVERYBODY, health.metrics),
     ("GET", "/sign-in", Access.EVERYBODY, account.sign_in_form),
     ("POST", "/sign-in", Access.EVERYBODY, account.sign_in),
     ("POST", "/sign-out", Access.EVERYBODY, account.sign_out),
@@ -132,11 +134,15 @@ def build(site: Site, *, grades: bool = True) -> Starlette:
             site.grader.start()
             site.invigilator.start()
         yield
+        site.bell.end()
         await in_thread(site.close)
 
     app = Starlette(
         routes=[*(_route(*entry) for entry in ROUTES), *_static()],
-        middleware=[Middleware(Protection, max_bytes=MAX_UPLOAD_BYTES, public_url=site.public_url, hosts=site.hosts)],
+        middleware=[
+            Middleware(Counting, metrics=site.metrics),
+            Middleware(Protection, max_bytes=MAX_UPLOAD_BYTES, public_url=site.public_url, hosts=site.hosts),
+        ],
         exception_handlers={HTTPException: _http_error, Exception: _server_error},
         lifespan=lifespan,
     )
@@ -165,6 +171,7 @@ class _Files(StaticFiles):
 
 def _route(method: str, path: str, access: Access, page: Page) -> Route:
     async def endpoint(request: Request) -> Response:
+        request.scope[ROUTE] = (method, path)
         if "\0" in request.scope["path"] or any(not _is_number(n) for n in request.path_params.values()):
             raise HTTPException(404)  # nothing is called so, and not every database may be asked
         try:

@@ -90,10 +90,11 @@ class Publisher:
 
     Args:
         root: the course's folder.
+        elsewhere: that the grades are kept in another folder, of which this one is a copy; None where they are here.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, *, elsewhere: Text | None = None) -> None:
+        self._root, self._elsewhere = root, elsewhere
         self._process: subprocess.Popen[bytes] | None = None
         self._is_closed = False
         self._writing = threading.Lock()
@@ -150,7 +151,12 @@ class Publisher:
         Raises:
             AutograderError: it cannot be read.
         """
+        self._refuse_elsewhere()  # work may be kept there without a gradebook
         return self.has_gradebook and bool(self._request("student", [login]))
+
+    def _refuse_elsewhere(self) -> None:
+        if self._elsewhere is not None:
+            raise AutograderError(self._elsewhere)
 
     @property
     def has_gradebook(self) -> bool:
@@ -166,6 +172,7 @@ class Publisher:
         Raises:
             AutograderError: it could not do what was asked.
         """
+        self._refuse_elsewhere()
         with self._writing:
             answer = self._ask(json.dumps({"do": what, "with": arguments}).encode())
         if not answer:

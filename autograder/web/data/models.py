@@ -227,6 +227,14 @@ class Report(Base):
     """What grading gave: a line of ``results.jsonl``, and when the gradebook was written from it."""
 
     __tablename__ = "report"
+    __table_args__ = (
+        Index(
+            "ix_report_unwritten",
+            "submission_id",
+            sqlite_where=sql("written_at IS NULL"),
+            postgresql_where=sql("written_at IS NULL"),
+        ),
+    )
 
     submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), primary_key=True)
     line: Mapped[str]
@@ -314,6 +322,25 @@ class Job(Base):
     claimed_by: Mapped[str | None] = mapped_column(String(100))
     leased_until: Mapped[datetime | None]
     failures: Mapped[int] = mapped_column(default=0)
+
+
+class Ledger(Base):
+    """The folder whose ``submitted/``, journal and gradebook are written from here, and who writes; a single row.
+
+    Servers on several machines may have copies of a course's folder; the grades are in one of them.
+    """
+
+    __tablename__ = "ledger"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    folder: Mapped[str | None] = mapped_column(String(100))
+    """What tells this folder from its copies; None until a server has come with one."""
+    place: Mapped[str | None]
+    """Where it is, for people."""
+    key_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of the course key, which all servers must share."""
+    held_by: Mapped[str | None] = mapped_column(String(100))
+    held_until: Mapped[datetime | None]
 
 
 class QuizAttempt(Base):

@@ -22,7 +22,8 @@ from autograder.web.pages.results import Result
 from autograder.web.released import ReleasedNotebook
 from autograder.web.visit import Refused, Visit, attachment, in_thread
 
-_LOOK_EVERY_S = 5.0
+_LOOK_EVERY_S = 30.0
+"""The bell rings when there is a report; this is for what else may have changed, such as who may see it."""
 
 
 def submission(visit: Visit, problem: Text | None = None) -> Response:
