@@ -305,19 +305,27 @@ def _answer_cells() -> Any:
 
 def of_student(connection: Connection, student: str, assignment: str) -> Work | None:
     """Return what the gradebook holds of one student in one assignment; None if they have handed in nothing."""
-    mine = and_(SUBMISSIONS.c.student_id == student, ASSIGNMENTS.c.name == assignment)
+    notebooks = connection.execute(
+        select(NOTEBOOKS.c.id, NOTEBOOKS.c.assignment_id)
+        .join(ASSIGNMENTS, ASSIGNMENTS.c.id == NOTEBOOKS.c.assignment_id)
+        .where(ASSIGNMENTS.c.name == assignment)
+    ).all()
     submitted = connection.execute(
         select(SUBMITTED.c.id, SUBMITTED.c.late_submission_penalty, SUBMISSIONS.c.timestamp)
         .join(SUBMISSIONS, SUBMISSIONS.c.id == SUBMITTED.c.assignment_id)
-        .join(ASSIGNMENTS, ASSIGNMENTS.c.id == SUBMISSIONS.c.assignment_id)
-        .where(mine)
+        .where(
+            SUBMISSIONS.c.assignment_id.in_([row.assignment_id for row in notebooks]),
+            SUBMISSIONS.c.student_id == student,
+            SUBMITTED.c.notebook_id.in_([row.id for row in notebooks]),
+        )
     ).all()
     if not submitted:
         return None
-    moment = submitted[0].timestamp
+    ids, moment = [row.id for row in submitted], submitted[0].timestamp
+    cells = list(connection.scalars(select(CELLS.c.id).where(CELLS.c.notebook_id.in_([row.id for row in notebooks]))))
     return Work(
-        tuple(_grades(connection, mine)),
-        _comments(connection, [row.id for row in submitted]),
+        tuple(_grades(connection, and_(GRADES.c.cell_id.in_(cells), GRADES.c.notebook_id.in_(ids)))),
+        _comments(connection, ids, cells),
         sum(row.late_submission_penalty or 0.0 for row in submitted),
         None if moment is None else moment.replace(tzinfo=UTC),
     )
@@ -330,7 +338,9 @@ def grade(connection: Connection, number: str) -> Grade | None:
 
 def comments_on(connection: Connection, one: Grade) -> tuple[Comment, ...]:
     """Return the remarks on the cells of the notebook that a grade belongs to."""
-    return _comments(connection, [one.row])
+    beside = CELLS.alias()
+    cells = select(CELLS.c.id).join(beside, beside.c.notebook_id == CELLS.c.notebook_id).where(beside.c.id == one.cell_id)
+    return _comments(connection, [one.row], list(connection.scalars(cells)))
 
 
 def waiting(connection: Connection, cell: str, student: str | None = None) -> tuple[list[str], list[str]]:
@@ -413,11 +423,12 @@ def _grades(connection: Connection, condition: Any) -> list[Grade]:
     return [Grade(*row[:5], bool(row[5]), bool(row[6]), *row[7:11], bool(row[11]), *row[12:]) for row in connection.execute(rows)]
 
 
-def _comments(connection: Connection, notebooks: Sequence[str]) -> tuple[Comment, ...]:
+def _comments(connection: Connection, notebooks: Sequence[str], cells: Sequence[str]) -> tuple[Comment, ...]:
+    """Return the remarks on some cells; the tables have indices by cell, and none by notebook alone."""
     rows = (
         select(COMMENTS.c.id, CELLS.c.name, COMMENTS.c.auto_comment, COMMENTS.c.manual_comment)
         .join(CELLS, CELLS.c.id == COMMENTS.c.cell_id)
-        .where(COMMENTS.c.notebook_id.in_(notebooks))
+        .where(COMMENTS.c.cell_id.in_(cells), COMMENTS.c.notebook_id.in_(notebooks))
         .order_by(CELLS.c.name)
     )
     return tuple(Comment(one, cell, auto or "", manual or "") for one, cell, auto, manual in connection.execute(rows))
