@@ -16,6 +16,7 @@ from autograder.course.course import Course
 from autograder.grading.batch import Grade
 from autograder.web.checking import Checker
 from autograder.web.data.database import Database
+from autograder.web.gradebook import CourseGradebook
 from autograder.web.grader import Grader
 from autograder.web.invigilator import Invigilator
 from autograder.web.limits import Limiter
@@ -84,16 +85,18 @@ class Site:
     bell: Bell = field(default_factory=Bell)
 
     def __post_init__(self) -> None:
+        self.quizzes = Quizzes(self.course, most=min(2, self.sessions))
+        self.gradebook = CourseGradebook(self.course.root, self.quizzes)
         self.checker = Checker(self.course, sessions=self.sessions, most=4, confined=self.confined)
         self.grader = Grader(
             self.course,
             self.database,
             self.bell.ring,
+            self.gradebook,
             sessions=self.sessions,
             confined=self.confined,
             elsewhere=self.elsewhere,
         )
-        self.quizzes = Quizzes(self.course, most=min(2, self.sessions))
         self.invigilator = Invigilator(self.quizzes, self.database, self.grader.publisher)
         secret = hmac.new(self.course.key(), b"forms of the course in a browser", hashlib.sha256).digest()
         self._forms = URLSafeSerializer(secret, salt="form")
@@ -114,6 +117,7 @@ class Site:
         self.invigilator.close()
         self.grader.close()
         self.checker.close()
+        self.gradebook.close()
         self.database.close()
 
 
