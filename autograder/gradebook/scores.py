@@ -54,9 +54,7 @@ TASK_CELLS = _table("task_cells", id=_ID, max_score=Float, cell_type=String)
 SOURCE_CELLS = _table("source_cell", id=_ID, name=String, source=String, notebook_id=_ID)
 STUDENTS = _table("student", id=String, first_name=String, last_name=String)
 SUBMISSIONS = _table("submitted_assignment", id=_ID, student_id=String, assignment_id=_ID, timestamp=DateTime)
-SUBMITTED = _table(
-    "submitted_notebook", id=_ID, assignment_id=_ID, notebook_id=_ID, late_submission_penalty=Float
-)
+SUBMITTED = _table("submitted_notebook", id=_ID, assignment_id=_ID, notebook_id=_ID, late_submission_penalty=Float)
 GRADES = _table(
     "grade", id=_ID, cell_id=_ID, notebook_id=_ID, auto_score=Float, manual_score=Float, extra_credit=Float,
     needs_manual_grade=Boolean,
@@ -280,9 +278,7 @@ def _totals(connection: Connection) -> dict[tuple[str, str], Total]:
         for place, value in enumerate(sums.get(notebook, ())):
             total[place] += value or 0
         total[0] -= penalty or 0.0
-    return {
-        key: Total(max(0.0, score), *(int(count) for count in counts)) for key, (score, *counts) in found.items()
-    }
+    return {key: Total(max(0.0, score), *(int(count) for count in counts)) for key, (score, *counts) in found.items()}
 
 
 def _count(condition: Any) -> Any:
@@ -295,9 +291,7 @@ def _answer_cells() -> Any:
     written = exists().where(
         beside.c.notebook_id == CELLS.c.notebook_id, beside.c.name == CELLS.c.name, beside.c.type == "SolutionCell"
     )
-    return select(CELLS.c.id).where(
-        (CELLS.c.type == "TaskCell") | and_(CELLS.c.type == "GradeCell", written)
-    )
+    return select(CELLS.c.id).where((CELLS.c.type == "TaskCell") | and_(CELLS.c.type == "GradeCell", written))
 
 
 # -- one submission, one cell ------------------------------------------------------------------------------------------
@@ -339,7 +333,9 @@ def grade(connection: Connection, number: str) -> Grade | None:
 def comments_on(connection: Connection, one: Grade) -> tuple[Comment, ...]:
     """Return the remarks on the cells of the notebook that a grade belongs to."""
     beside = CELLS.alias()
-    cells = select(CELLS.c.id).join(beside, beside.c.notebook_id == CELLS.c.notebook_id).where(beside.c.id == one.cell_id)
+    cells = (
+        select(CELLS.c.id).join(beside, beside.c.notebook_id == CELLS.c.notebook_id).where(beside.c.id == one.cell_id)
+    )
     return _comments(connection, [one.row], list(connection.scalars(cells)))
 
 
@@ -383,7 +379,9 @@ def queues(connection: Connection) -> list[tuple[str, str, int, str]]:
 def question(connection: Connection, one: Grade) -> str:
     """Return the text of a cell as it was released."""
     notebook = select(CELLS.c.notebook_id).where(CELLS.c.id == one.cell_id).scalar_subquery()
-    source = select(SOURCE_CELLS.c.source).where(SOURCE_CELLS.c.notebook_id == notebook, SOURCE_CELLS.c.name == one.cell)
+    source = select(SOURCE_CELLS.c.source).where(
+        SOURCE_CELLS.c.notebook_id == notebook, SOURCE_CELLS.c.name == one.cell
+    )
     return str(connection.execute(source).scalar() or "")
 
 
@@ -420,7 +418,10 @@ def _grades(connection: Connection, condition: Any) -> list[Grade]:
         .where(condition)
         .order_by(NOTEBOOKS.c.name, CELLS.c.name)
     )
-    return [Grade(*row[:5], bool(row[5]), bool(row[6]), *row[7:11], bool(row[11]), *row[12:]) for row in connection.execute(rows)]
+    return [
+        Grade(*row[:5], bool(row[5]), bool(row[6]), *row[7:11], bool(row[11]), *row[12:])
+        for row in connection.execute(rows)
+    ]
 
 
 def _comments(connection: Connection, notebooks: Sequence[str], cells: Sequence[str]) -> tuple[Comment, ...]:

@@ -96,6 +96,22 @@ def _asked(
     )
 
 
+def exercises_of(course: Course, assignment: str) -> dict[str, str]:
+    """Return the exercise of each grade cell that tests judge; nothing of what is not released."""
+    try:
+        return released.load(course.release / assignment).grade_ids
+    except ConfigError:
+        return {}
+
+
+def points_of(course: Course, assignment: str, history: Sequence[Override]) -> dict[str, float]:
+    """Return what was given to somebody in an assignment, by the exercise."""
+    exercises, current = exercises_of(course, assignment), overrides.current(history)
+    return {
+        exercises[cell]: one.points for cell, one in current.items() if cell in exercises and one.points is not None
+    }
+
+
 def cells_beside(course: Course, assignment: str, cell: str) -> tuple[str, ...]:
     """Return the cells in which a student writes what a grade cell judges; a remark on it stands at the first."""
     try:

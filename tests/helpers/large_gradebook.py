@@ -19,7 +19,7 @@ def fill(file: Path, students: Sequence[str], assignments: Sequence[str], cells:
         assignments: their names.
         cells: how many grade cells each has.
     """
-    draw = Random(0)  # noqa: S311
+    draw = Random(0)
     with api.Gradebook(f"sqlite:///{file}") as gradebook:
         rows: dict[Any, list[dict[str, Any]]] = {}
 
@@ -33,11 +33,17 @@ def fill(file: Path, students: Sequence[str], assignments: Sequence[str], cells:
         for name in assignments:
             assignment = gradebook.add_assignment(name)
             notebook = gradebook.add_notebook(name, name)
-            graded = [gradebook.add_grade_cell(f"test_{n}", name, name, max_score=4, cell_type="code").id for n in range(cells)]
+            graded = [
+                gradebook.add_grade_cell(f"test_{n}", name, name, max_score=4, cell_type="code").id
+                for n in range(cells)
+            ]
             written = gradebook.add_solution_cell("test_0", name, name).id
             for student in students:
                 submission = add(
-                    api.SubmittedAssignment, assignment_id=assignment.id, student_id=student, timestamp=datetime.now(UTC)
+                    api.SubmittedAssignment,
+                    assignment_id=assignment.id,
+                    student_id=student,
+                    timestamp=datetime.now(UTC),
                 )
                 own = add(api.SubmittedNotebook, assignment_id=submission, notebook_id=notebook.id, flagged=False)
                 for number, cell in enumerate(graded):

@@ -116,10 +116,14 @@ def to_follow(session: Session) -> Sequence[Override]:
         .scalar_subquery()
     )
     is_graded = select(Report.submission_id).where(Report.submission_id == newest, Report.written_at.is_not(None))
-    rows = select(Override).options(*_WITH_ALL).where(
-        (Override.id.in_(last) & Override.points.is_not(None)) | Override.written_at.is_(None),
-        ~Override.is_overtaken,
-        newest.is_(None) | is_graded.exists(),
+    rows = (
+        select(Override)
+        .options(*_WITH_ALL)
+        .where(
+            (Override.id.in_(last) & Override.points.is_not(None)) | Override.written_at.is_(None),
+            ~Override.is_overtaken,
+            newest.is_(None) | is_graded.exists(),
+        )
     )
     return session.scalars(rows.order_by(Override.id)).all()
 

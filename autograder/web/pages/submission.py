@@ -34,6 +34,7 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
     shown = next(one for one in attempts if one.submission.id == found.id)
     is_last = attempts[-1] is shown
     assignment = released_folder(visit, found.offering.assignment)
+    work = shown.by_hand.work if found.report is not None and found.report.written_at else None
     return visit.page(
         "submission.html",
         200 if problem is None else 400,
@@ -44,6 +45,8 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
         shown=shown,
         tried_again_at=tried_again_at,
         for_people=ReleasedNotebook.of(assignment).for_people,
+        in_gradebook=work,
+        by_people=[grade for grade in work.grades if grade.is_answer] if work is not None else [],
         feedback=_has_feedback(visit, shown, is_last=is_last),
         appealable=_appealable(visit, shown, is_last=is_last),
         problem=problem,
