@@ -7,7 +7,7 @@ sum of these, less what was taken off for being late.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -418,10 +418,12 @@ def _grades(connection: Connection, condition: Any) -> list[Grade]:
         .where(condition)
         .order_by(NOTEBOOKS.c.name, CELLS.c.name)
     )
-    return [
-        Grade(*row[:5], bool(row[5]), bool(row[6]), *row[7:11], bool(row[11]), *row[12:])
-        for row in connection.execute(rows)
-    ]
+    return [_grade(*row) for row in connection.execute(rows)]
+
+
+def _grade(*values: Any) -> Grade:
+    found = Grade(*values)
+    return replace(found, is_answer=bool(found.is_answer), is_task=bool(found.is_task), waits=bool(found.waits))
 
 
 def _comments(connection: Connection, notebooks: Sequence[str], cells: Sequence[str]) -> tuple[Comment, ...]:

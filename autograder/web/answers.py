@@ -1,4 +1,4 @@
-"""What a student has written for a cell that a person judges, as text: from what they handed in, or the graded folder."""
+"""What a student has written for a cell that a person judges, as text: from what was handed in."""
 
 from __future__ import annotations
 

@@ -57,6 +57,11 @@ EXPECTED = {
     ("POST", "/quizzes/{name}/hint"): (401, 404, 404, 404, 404),
     ("POST", "/quizzes/{name}/finish"): (401, 200, 200, 200, 200),  # it asks whether to leave questions out
     ("GET", "/attempts/{number:int}"): (SIGN_IN, 200, 404, 200, 200),
+    ("GET", "/class/gradebook"): (SIGN_IN, 403, 403, 200, 200),
+    ("GET", "/class/gradebook/{login}/{name}"): (SIGN_IN, 403, 403, 200, 200),
+    ("POST", "/class/gradebook/{login}/{name}"): (401, 403, 403, 400, 400),  # the form names no cell
+    ("GET", "/class/marking/{grade}"): (SIGN_IN, 403, 403, 404, 404),
+    ("POST", "/class/marking/{grade}"): (401, 403, 403, 404, 404),
     ("GET", "/class/offerings"): (SIGN_IN, 403, 403, 403, 200),
     ("GET", "/class/people"): (SIGN_IN, 403, 403, 403, 200),
     ("POST", "/class/offerings"): (401, 403, 403, 403, 404),
@@ -107,7 +112,7 @@ def served(tmp_path_factory):
 
 
 def address_of(path, number):
-    values = {"{token}": "nonsense", "{name}": "tiny", "{number:int}": str(number)}
+    values = {"{token}": "nonsense", "{login}": "ann", "{name}": "tiny", "{grade}": "none", "{number:int}": str(number)}
     return functools.reduce(lambda address, value: address.replace(*value), values.items(), path)
 
 
@@ -243,6 +248,22 @@ def test_what_is_left_of_a_report():
     assert [(c.id, c.message.en, c.hint) for c in everything.criteria if not c.visible] == [("secret", "", None)]
     assert [c.id for c in visible.criteria] == ["seen"]
     assert (visible.score, visible.max_score) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("viewer", "person", "may"),
+    [
+        (Viewer(1, Role.grader), 2, True),
+        (Viewer(1, Role.instructor), None, True),
+        (Viewer(1, Role.instructor), 1, False),
+        (Viewer(1, Role.student), 2, False),
+        (Viewer(1, Role.student), None, False),
+        (NOBODY, 2, False),
+        (NOBODY, None, False),
+    ],
+)
+def test_who_may_give_points_to_whom(viewer, person, may):
+    assert policies.may_mark(viewer, person) is may
 
 
 def test_nobody_may_see_anything_of_a_course():

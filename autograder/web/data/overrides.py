@@ -1,4 +1,4 @@
-"""Overrides: points that people give for a grade cell in place of what grading gave, each with a reason; see `Override`."""
+"""Overrides: points that people give for a grade cell in place of what grading gave, each with a reason."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ def _keep_answer(visit: Visit, session: Session) -> None:
 
 
 def _override(visit: Visit, session: Session, appeal: Appeal, points: float, earlier: Mapping[str, float]) -> None:
-    """Let the exercise have what an accepted appeal makes of it, everywhere; a verdict on an earlier attempt counts there.
+    """Let the exercise have what an accepted appeal makes of it, unless the student has handed in again since.
 
     Args:
         visit: the request.

@@ -96,6 +96,12 @@ class Result:
         return 0.0 if self.report is None else self.report.max_score - sum(e.max_score for e in self.exercises)
 
     @property
+    def is_in_gradebook(self) -> bool:
+        """Whether what the gradebook has is this submission, not one before it."""
+        work = self.by_hand.work
+        return work is not None and work.handed_in is not None and work.handed_in >= self.submission.received_at
+
+    @property
     def is_late(self) -> bool:
         """Whether it came after it was due."""
         return self.dates.due_at is not None and self.submission.received_at > self.dates.due_at

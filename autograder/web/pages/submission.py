@@ -34,7 +34,7 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
     shown = next(one for one in attempts if one.submission.id == found.id)
     is_last = attempts[-1] is shown
     assignment = released_folder(visit, found.offering.assignment)
-    work = shown.by_hand.work if found.report is not None and found.report.written_at else None
+    work = shown.by_hand.work if is_last and shown.is_in_gradebook else None
     return visit.page(
         "submission.html",
         200 if problem is None else 400,
