@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from autograder.base.errors import AutograderError, UsageError
-from autograder.base.i18n import Text, text
+from autograder.base.i18n import Text, same, text
 from autograder.gradebook.scores import Comment, Grade, Work
 from autograder.results.grade_report import ExerciseResult
 from autograder.web import answers, overriding, policies
@@ -123,7 +123,7 @@ def student_work(visit: Visit, problem: Text | None = None, status: int = 200) -
         "student_work.html",
         status,
         student=found,
-        title=title_of(visit, found.offering) if found.offering is not None else text("{name}", name=found.name),
+        title=title_of(visit, found.offering) if found.offering is not None else same(found.name),
         attempts=attempts,
         last=attempts[-1] if attempts else None,
         sittings=sittings,
