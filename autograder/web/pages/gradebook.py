@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
@@ -36,13 +36,13 @@ class Column:
         name: in the gradebook.
         title: for people.
         maximum: what it is worth; None if the gradebook does not know it yet.
-        offering: how it is published; None if it is not.
+        offering: the number under which it is published; None if it is not.
     """
 
     name: str
     title: Text
     maximum: float | None
-    offering: Offering | None
+    offering: int | None
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,8 @@ def gradebook(visit: Visit) -> Response:
         asked=asked,
         page=number,
         pages=pages,
+        address=lambda row, place: visit.at(f"/class/gradebook/{quote(row.login)}/{quote(columns[place].name)}"),
+        reasons=lambda cell: _in_words(visit, cell),
         link=lambda **changes: "?" + urlencode({k: v for k, v in (asked | changes).items() if v}),
         has_gradebook=visit.site.grader.publisher.has_gradebook,
         queues=queues,
@@ -141,7 +143,7 @@ def columns_of(visit: Visit, session: Session, overview: Overview) -> list[Colum
                 name = visit.site.gradebook.name_of(offering)
             except AutograderError:  # a quiz that is being changed
                 continue
-            found[name] = Column(name, title_of(visit, offering), overview.assignments.get(name), offering)
+            found[name] = Column(name, title_of(visit, offering), overview.assignments.get(name), offering.id)
     others = (name for name in overview.assignments if name not in found)
     return [*found.values(), *(Column(name, same(name), overview.assignments[name], None) for name in others)]
 
@@ -179,9 +181,8 @@ def _rows(columns: Sequence[Column], overview: Overview, members: Sequence[Perso
 def _row(
     columns: Sequence[Column], overview: Overview, waiting: _Waiting, login: str, name: str, person: int | None
 ) -> Row:
-    cells = tuple(
-        _cell(overview.totals.get((login, column.name)), column.offering, person, waiting) for column in columns
-    )
+    totals = overview.totals
+    cells = tuple(_cell(totals.get((login, one.name)), (one.offering, person), waiting) for one in columns)
     return Row(login, name, cells, sum(cell.score or 0.0 for cell in cells))
 
 
@@ -193,23 +194,28 @@ _REASONS = {
 }
 
 
-def _cell(total: Total | None, offering: Offering | None, person: int | None, waiting: _Waiting) -> Cell:
-    key = None if offering is None or person is None else (offering.id, person)
+def _cell(total: Total | None, key: tuple[int | None, int | None], waiting: _Waiting) -> Cell:
+    """Return one cell; there are thousands of them, so what is usual is looked for first."""
     comes = key in waiting.ungraded
     if total is None and not comes:
         return _EMPTY
-    needs = {
-        "to_mark": total is not None and total.to_mark,
-        "not_judged": (total is not None and total.not_judged) or key in waiting.failed,
-        "second_look": (total is not None and total.second_look) or key in waiting.overridden,
-        "appeal": key in waiting.appealed,
-    }
-    if total is None:
-        return Cell(None, tuple(_REASONS[name] for name, is_so in needs.items() if is_so), comes=comes)
-    reasons = tuple(_REASONS[name] for name, is_so in needs.items() if is_so)
-    return Cell(round(total.score, 6), reasons, by_hand=bool(total.by_hand), comes=comes)
+    reasons = tuple(_reasons(total or _NO_TOTAL, key, waiting))
+    score = None if total is None else round(total.score, 6)
+    return Cell(score, reasons, by_hand=total is not None and total.by_hand > 0, comes=comes)
 
 
+def _reasons(total: Total, key: tuple[int | None, int | None], waiting: _Waiting) -> Iterator[Text]:
+    if total.to_mark:
+        yield _REASONS["to_mark"]
+    if total.not_judged or key in waiting.failed:
+        yield _REASONS["not_judged"]
+    if total.second_look or key in waiting.overridden:
+        yield _REASONS["second_look"]
+    if key in waiting.appealed:
+        yield _REASONS["appeal"]
+
+
+_NO_TOTAL = Total(0.0)
 _EMPTY = Cell(None)
 
 
@@ -238,13 +244,17 @@ def _number(words: str) -> int:
     return max(1, int(words)) if words.isascii() and words.isdecimal() and len(words) < 7 else 1
 
 
+def _in_words(visit: Visit, cell: Cell) -> str:
+    return "; ".join(reason.get(visit.language) for reason in cell.reasons)
+
+
 def _as_json(visit: Visit, row: Row) -> list[Any]:
     """Return a row as short as it can be: login, name, total, cells; see ``gradebook.js``."""
     cells = [
         [
             cell.score,
             points(cell.score) if cell.score is not None else "",
-            "; ".join(reason.get(visit.language) for reason in cell.reasons),
+            _in_words(visit, cell),
             int(cell.by_hand),
             int(cell.comes),
         ]

@@ -8,9 +8,8 @@ const say = table.dataset;
 const heads = [...table.querySelectorAll("th[data-sort]")];
 const LOGIN = 0, NAME = 1, TOTAL = 2, TOTAL_WORDS = 3, NEEDS = 4, CELLS = 5;
 const SCORE = 0, WORDS = 1, REASONS = 2, BY_HAND = 3, COMES = 4;
-const FIRST = 60;
+const ROWS = 60;
 let students = [];
-let drawn = 0;
 
 function element(name, attributes, ...inside) {
   const made = document.createElement(name);
@@ -59,22 +58,30 @@ function chosen() {
   return found.sort((a, b) => turn * (compare(key(a), key(b)) || compare(a[LOGIN], b[LOGIN])));
 }
 
-// The rows that one sees first are drawn at once, the others when there is time.
+// Rows are drawn as one comes to them: a table of all of them would take seconds on a small machine.
+const end = document.getElementById("end");
+let found = [];
+const drawn = () => table.tBodies[0].rows.length;
+const more = () => table.tBodies[0].append(...found.slice(drawn(), drawn() + ROWS).map(rowOf));
+
 function draw() {
-  const found = chosen();
-  const mine = ++drawn;
+  found = chosen();
   count.textContent = say.of.replace("{shown}", found.length).replace("{count}", students.length);
-  table.tBodies[0].replaceChildren(...found.slice(0, FIRST).map(rowOf));
-  let next = FIRST;
-  const more = () => {
-    if (mine !== drawn || next >= found.length) return;
-    table.tBodies[0].append(...found.slice(next, next + 4 * FIRST).map(rowOf));
-    next += 4 * FIRST;
-    requestAnimationFrame(more);
-  };
-  requestAnimationFrame(more);
+  table.tBodies[0].replaceChildren(...found.slice(0, ROWS).map(rowOf));
+  table.parentElement.scrollTop = 0;
+  watch.unobserve(end);
+  watch.observe(end);
   remember();
 }
+
+const watch = new IntersectionObserver((seen) => {
+  if (students.length && drawn() < found.length && seen.some((one) => one.isIntersecting)) {
+    more();
+    watch.unobserve(end);
+    watch.observe(end); // which looks again, in case the end is still near
+  }
+}, { root: table.parentElement, rootMargin: "600px" });
+watch.observe(end);
 
 function remember() {
   const asked = new URLSearchParams(new FormData(search));
