@@ -336,3 +336,8 @@ def appealable(exercises: Sequence[ExerciseResult], appeals: Sequence[Appeal]) -
 def may_answer(viewer: Viewer, submission: Submission) -> bool:
     """Return whether somebody may answer appeals against verdicts on a submission: staff, on others' work."""
     return viewer.is_staff and viewer.person_id != submission.person_id
+
+
+def may_mark(viewer: Viewer, person_id: int | None) -> bool:
+    """Return whether somebody may give points to a person, None for one without a login: staff, to others."""
+    return viewer.is_staff and viewer.person_id != person_id

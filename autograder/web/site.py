@@ -15,6 +15,7 @@ from autograder.web.bell import Bell
 from autograder.web.checking import Checker
 from autograder.web.data import events, submissions
 from autograder.web.data.database import Database
+from autograder.web.gradebook import CourseGradebook
 from autograder.web.grader import Grader
 from autograder.web.invigilator import Invigilator
 from autograder.web.limits import Limiter, Tally
@@ -58,11 +59,14 @@ class Site:
     def __post_init__(self) -> None:
         self.bell = Bell(self._graded)
         self.metrics = Metrics(self.database)
+        self.quizzes = Quizzes(self.course, most=min(2, self.sessions))
+        self.gradebook = CourseGradebook(self.course.root, self.quizzes)
         self.checker = Checker(self.course, self.metrics, sessions=self.sessions, most=4, confined=self.confined)
         self.grader = Grader(
             self.course,
             self.database,
             self.bell.ring,
+            self.gradebook,
             sessions=self.sessions,
             confined=self.confined,
             elsewhere=self.elsewhere,
@@ -70,7 +74,6 @@ class Site:
         )
         engines = "Engines in memory, for checks and for what was handed in."
         self.metrics.watch("autograder_engines", engines, self._engines)
-        self.quizzes = Quizzes(self.course, most=min(2, self.sessions))
         self.tallies = Tallies()
         publisher, pen = self.grader.publisher, self.grader.pen
         self.invigilator = Invigilator(self.quizzes, self.database, publisher, pen, self.metrics)
@@ -110,6 +113,7 @@ class Site:
         self.invigilator.close()
         self.grader.close()
         self.checker.close()
+        self.gradebook.close()
         self.database.close()
 
 

@@ -155,3 +155,15 @@ def mark_written(session: Session, numbers: Sequence[int]) -> None:
     """Remember that journal and gradebook know these reports."""
     for report in session.scalars(select(Report).where(Report.submission_id.in_(numbers))):
         report.written_at = datetime.now(UTC)
+
+
+def ungraded(session: Session) -> frozenset[tuple[int, int]]:
+    """Return of whom something is not graded yet, or graded and not in the gradebook: offering and person."""
+    rows = select(Submission.offering_id, Submission.person_id).outerjoin(Report).where(Report.written_at.is_(None))
+    return frozenset((offering, person) for offering, person in session.execute(rows))
+
+
+def failed(session: Session) -> frozenset[tuple[int, int]]:
+    """Return whose submissions could not be judged so far by our fault: offering and person."""
+    rows = select(Submission.offering_id, Submission.person_id).join(Job, Job.submission_id == Submission.id)
+    return frozenset((offering, person) for offering, person in session.execute(rows.where(Job.failures > 0)))

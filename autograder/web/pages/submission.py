@@ -36,6 +36,7 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
         said = explanations.at(session, found.offering, shown.report, shown.exercises, visit.language)
     is_last = attempts[-1] is shown
     assignment = released_folder(visit, found.offering.assignment)
+    work = shown.by_hand.work if is_last and shown.is_in_gradebook else None
     return visit.page(
         "submission.html",
         200 if problem is None else 400,
@@ -47,6 +48,8 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
         said=said,
         tried_again_at=tried_again_at,
         for_people=ReleasedNotebook.of(assignment).for_people,
+        in_gradebook=work,
+        by_people=[grade for grade in work.grades if grade.is_answer] if work is not None else [],
         feedback=_has_feedback(visit, shown, is_last=is_last),
         appealable=_appealable(visit, shown, is_last=is_last),
         problem=problem,
