@@ -15,7 +15,8 @@ import shutil
 import socket
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
@@ -32,10 +33,12 @@ from autograder.gradebook.feedback_page import Feedback
 from autograder.grading.batch import Grade
 from autograder.grading.warm import Judges, JudgesElsewhere, WarmEngines
 from autograder.results.grade_report import GradeReport
-from autograder.web.data import jobs, offerings, people, submissions
+from autograder.web import outside
+from autograder.web.data import jobs, offerings, people, regradings, submissions
 from autograder.web.data.database import Database
 from autograder.web.data.models import Offering, Submission
-from autograder.web.publishing import Graded, Publisher
+from autograder.web.publishing import RESULTS, Graded, Publisher, Version
+from autograder.web.publishing import version as file_version
 
 _LOOK_EVERY_S = 1.0
 """Another server may have put a job into the database, or died with one."""
@@ -44,10 +47,12 @@ _OTHERS_EVERY_S = 30.0
 _RETRY_S = 5.0
 _REST_AFTER_S = 300.0
 """Engines and nbgrader hold more memory than a server should to which nobody hands in."""
+_LOOK_OUTSIDE_EVERY_S = 10.0
+"""With several servers each writes the journal, and looks at it after the others."""
 _BATCH = 20
 _ELSEWHERE = 16
 """Half of how many submissions are on a cluster at once."""
-_FAILURES = (AutograderError, SQLAlchemyError, OSError)
+FAILURES = (AutograderError, SQLAlchemyError, OSError)
 """What may pass: a database that is away for a while, a full disk, a rubric that is being changed."""
 
 
@@ -86,6 +91,9 @@ class Grader:
         self._at_work: set[int] = set()
         self._noted: set[Text] = set()
         self._done: SimpleQueue[tuple[int, Future[GradeReport]]] = SimpleQueue()
+        self._journal = course.root / RESULTS
+        self._journal_version: Version | None = None  # of which everything is known here
+        self._looked_at = float("-inf")
         self._work, self._written = threading.Event(), threading.Event()
         self._is_closed = False
         self._threads = [threading.Thread(target=self._grade, name="grader", daemon=True),
@@ -136,8 +144,8 @@ class Grader:
                 self._keep_reports()
                 self._begin_jobs()
                 self._engines.rest(_REST_AFTER_S)
-            except _FAILURES as error:  # what was claimed and not begun is claimed again once the claim has run out
-                _complain(error)
+            except FAILURES as error:  # what was claimed and not begun is claimed again once the claim has run out
+                complain(error)
 
     def _keep_reports(self) -> None:
         while not self._done.empty():
@@ -146,7 +154,7 @@ class Grader:
             try:
                 report = future.result()
             except AutograderError as error:  # the claim runs out, and somebody tries again
-                _complain(error)
+                complain(error)
                 continue
             with self._database.write() as session:
                 submissions.keep_report(session, number, report)
@@ -194,14 +202,15 @@ class Grader:
             self._written.wait(pause)
             self._written.clear()
             try:
+                self._take_over()
                 self._publish_dates()
                 while self._publish_some() and not self._is_closed:
                     pass
                 pause = _OTHERS_EVERY_S
                 self.publisher.rest(_REST_AFTER_S)
-            except _FAILURES as error:  # such as a journal that `autograder grade` is writing
+            except FAILURES as error:  # such as a journal that `autograder grade` is writing
                 if not self._is_closed:
-                    _complain(error)
+                    complain(error)
                 pause = _RETRY_S
 
     def _publish_dates(self) -> None:
@@ -234,22 +243,48 @@ class Grader:
                 for s in waiting
                 if not submissions.is_superseded(session, s)
             ]
-        if graded:
-            for note in self.publisher.publish(graded):
-                if note not in self._noted:  # such as that there is no gradebook
-                    self._noted.add(note)
-                    _complain(note)
+        penalties = self._written_penalties(waiting, graded) if graded else {}
         if waiting:
+            lines = {one.id: one.report.line for one in waiting if one.report is not None}
             with self._database.write() as session:
-                submissions.mark_written(session, [submission.id for submission in waiting])
+                submissions.mark_written(session, lines, penalties)
         return len(waiting)
+
+    def _written_penalties(self, waiting: Sequence[Submission], graded: Sequence[Graded]) -> dict[int, float]:
+        """Write journal and gradebook; return what is taken off, by the number of the submission."""
+        written = self.publisher.publish(graded)
+        if written.before == self._journal_version:  # otherwise somebody else has written there, and we have to look
+            self._journal_version = written.after
+        for note in written.notes:
+            if note not in self._noted:  # such as that there is no gradebook
+                self._noted.add(note)
+                complain(note)
+        keys = {one.id: (one.offering.assignment, one.person.login) for one in waiting}
+        return {number: written.penalties[key] for number, key in keys.items() if key in written.penalties}
+
+    def _take_over(self) -> None:
+        """Let reports count that a command has put into the journal, such as `autograder regrade`."""
+        if (version := file_version(self._journal)) == self._journal_version:
+            return
+        if time.monotonic() - self._looked_at < _LOOK_OUTSIDE_EVERY_S:
+            return
+        with self._database.read() as session:
+            is_any_known = submissions.is_any_written(session)
+            found = outside.changed_reports(self._journal, regradings.written_reports(session)) if is_any_known else []
+        if is_any_known:
+            penalties = self.publisher.penalties()
+            with self._database.write() as session:
+                regradings.take_over(session, found)
+                submissions.keep_penalties(session, penalties)
+        self._journal_version, self._looked_at = version, time.monotonic()
 
 
 def _graded(submission: Submission, content: bytes) -> Graded:
     assert submission.report is not None
-    return Graded.of(submission.file, content, submission.received_at, submission.report.line)
+    line, was_written = submission.report.line, submission.report.written_at is not None
+    return Graded.of(submission.file, content, submission.received_at, line, was_written=was_written)
 
 
-def _complain(what: Text | Exception) -> None:
+def complain(what: Text | Exception) -> None:
     """Tell the instructor, whose console this is."""
     print(f"autograder: {what}", file=sys.stderr, flush=True)
