@@ -36,6 +36,7 @@ from autograder.web.pages import (
     people,
     quiz,
     quiz_review,
+    regrade,
     submission,
 )
 from autograder.web.policies import Access
@@ -85,6 +86,10 @@ ROUTES: tuple[tuple[str, str, Access, Page], ...] = (
     ("POST", "/class/offerings", Access.INSTRUCTORS, offerings.publish),
     ("POST", "/class/quizzes", Access.INSTRUCTORS, offerings.publish_quiz),
     ("POST", "/class/extensions", Access.INSTRUCTORS, extensions.extend),
+    ("GET", "/class/regrade", Access.INSTRUCTORS, regrade.overview),
+    ("GET", "/class/regrade/{name}", Access.INSTRUCTORS, regrade.regrade),
+    ("POST", "/class/regrade/{name}", Access.INSTRUCTORS, regrade.decide),
+    ("GET", "/class/regrade/{name}/events", Access.INSTRUCTORS, regrade.events),
     ("GET", "/class/people", Access.INSTRUCTORS, people.people),
     ("POST", "/class/people", Access.INSTRUCTORS, people.add_person),
     ("POST", "/class/join-link", Access.INSTRUCTORS, people.open_or_close_link),
@@ -110,6 +115,7 @@ def build(site: Site, *, grades: bool = True) -> Starlette:
         site.bell.begin()
         if grades:
             site.grader.start()
+            site.regrader.start()
             site.invigilator.start()
         yield
         await in_thread(site.close)

@@ -47,7 +47,7 @@ _OTHERS_EVERY_S = 30.0
 _RETRY_S = 5.0
 _REST_AFTER_S = 300.0
 """Engines and nbgrader hold more memory than a server should to which nobody hands in."""
-_LOOK_OUTSIDE_EVERY_S = 10.0
+_LOOK_OUTSIDE_EVERY_S = 5.0
 """With several servers each writes the journal, and looks at it after the others."""
 _BATCH = 20
 _ELSEWHERE = 16
@@ -202,11 +202,11 @@ class Grader:
             self._written.wait(pause)
             self._written.clear()
             try:
-                self._take_over()
+                is_all_known = self._take_over()
                 self._publish_dates()
                 while self._publish_some() and not self._is_closed:
                     pass
-                pause = _OTHERS_EVERY_S
+                pause = _OTHERS_EVERY_S if is_all_known else _LOOK_OUTSIDE_EVERY_S
                 self.publisher.rest(_REST_AFTER_S)
             except FAILURES as error:  # such as a journal that `autograder grade` is writing
                 if not self._is_closed:
@@ -262,12 +262,16 @@ class Grader:
         keys = {one.id: (one.offering.assignment, one.person.login) for one in waiting}
         return {number: written.penalties[key] for number, key in keys.items() if key in written.penalties}
 
-    def _take_over(self) -> None:
-        """Let reports count that a command has put into the journal, such as `autograder regrade`."""
+    def _take_over(self) -> bool:
+        """Let reports count that a command has put into the journal, such as `autograder regrade`.
+
+        Returns:
+            False if somebody else has written there, and it is too early to look at it again.
+        """
         if (version := file_version(self._journal)) == self._journal_version:
-            return
+            return True
         if time.monotonic() - self._looked_at < _LOOK_OUTSIDE_EVERY_S:
-            return
+            return False
         with self._database.read() as session:
             is_any_known = submissions.is_any_written(session)
             found = outside.changed_reports(self._journal, regradings.written_reports(session)) if is_any_known else []
@@ -277,6 +281,7 @@ class Grader:
                 regradings.take_over(session, found)
                 submissions.keep_penalties(session, penalties)
         self._journal_version, self._looked_at = version, time.monotonic()
+        return True
 
 
 def _graded(submission: Submission, content: bytes) -> Graded:

@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from autograder.results.grade_report import GradeReport
 from autograder.results.journal import Key
 
-Counting = tuple[str, str, int, str, str]
-"""A report that the journal got from here: assignment, student, the submission's number and hash, the line."""
+Counting = tuple[str, str, int, str, bytes]
+"""A report that the journal got from here: assignment, student, the submission's number and hash, the digest."""
 
 
-def changed_reports(journal: Path, counting: Iterable[Counting]) -> list[tuple[int, str, GradeReport]]:
+def changed_reports(journal: Path, counting: Iterable[Counting]) -> list[tuple[int, bytes, GradeReport]]:
     """Return what commands have made of submissions that were graded here.
 
     Args:
@@ -24,13 +24,13 @@ def changed_reports(journal: Path, counting: Iterable[Counting]) -> list[tuple[i
         counting: what was written to it from here, as it is before the journal is read.
 
     Returns:
-        The number of each submission, the line that counts, and the other report on the same file.
+        The number of each submission, the digest of what counts, and the other report on the same file.
     """
     known = {one[:2]: one[2:] for one in counting}
-    own = {_hash(line): key for key, (_, _, line) in known.items()}
+    own = {known_as: key for key, (_, _, known_as) in known.items()}
     last: dict[Key, bytes | None] = {}
     for line in _lines(journal):
-        key = own.get(_hash(line))
+        key = own.get(hashlib.sha256(line).digest())
         if key is not None:
             last[key] = None
         elif (other := _key(line)) is not None:
@@ -39,10 +39,10 @@ def changed_reports(journal: Path, counting: Iterable[Counting]) -> list[tuple[i
     for key, foreign in last.items():
         if foreign is None or key not in known:
             continue
-        number, sha256, line = known[key]
+        number, sha256, counts = known[key]
         report = _report(foreign)
-        if report is not None and report.submission_sha256 == sha256 and report != GradeReport.from_json(line):
-            found.append((number, line, report))
+        if report is not None and report.submission_sha256 == sha256:
+            found.append((number, counts, report))
     return found
 
 
@@ -55,10 +55,6 @@ def _lines(journal: Path) -> Iterator[bytes]:
                     yield line[:-1]
     except FileNotFoundError:
         return
-
-
-def _hash(line: bytes | str) -> bytes:
-    return hashlib.sha256(line.encode() if isinstance(line, str) else line).digest()
 
 
 def _key(line: bytes) -> Key | None:

@@ -81,7 +81,7 @@ class Regrader:
         with self._database.write() as session:
             regradings.release(session, self._name)
 
-    def holds(self, assignment: str) -> tuple[str, Provenance]:
+    def provenance(self, assignment: str) -> tuple[str, Provenance]:
         """Return the hash of an assignment as it is on disk now, and what grading by it would record.
 
         Raises:
@@ -117,9 +117,9 @@ class Regrader:
                 with self._database.write() as session:
                     regradings.keep(session, place, report)
 
-    def _stop(self, number: int, error: AutograderError) -> None:
+    def _stop(self, number: int, error: ConfigError) -> None:
         with self._database.write() as session:
-            regradings.stop(session, number, error.text)
+            regradings.stop(session, number, error.located(self._course.root))
 
     def _go_on(self) -> None:
         with self._database.read() as session:
@@ -139,7 +139,7 @@ class Regrader:
         with self._database.read() as session:
             if not regradings.missing(session, regrading):
                 return
-        _, provenance = self.holds(regrading.offering.assignment)
+        _, provenance = self.provenance(regrading.offering.assignment)
         with self._database.write() as session:
             regradings.include(session, regrading, provenance.made)
 

@@ -17,7 +17,7 @@ from autograder.course.course import Course
 from autograder.grading.batch import Grade, default_jobs
 from autograder.sandbox import confine
 from autograder.web.app import build
-from autograder.web.data import jobs, people
+from autograder.web.data import jobs, people, regradings
 from autograder.web.data.database import Database
 from autograder.web.protection import host_in
 from autograder.web.site import Site
@@ -128,6 +128,7 @@ def _prepare(database: Database, *, is_alone: bool) -> str:
     with database.write() as session:
         if is_alone:
             jobs.release(session)
+            regradings.release(session)
         return people.new_one_time_link(session, None)
 
 

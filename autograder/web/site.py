@@ -18,8 +18,10 @@ from autograder.web.checking import Checker
 from autograder.web.data.database import Database
 from autograder.web.grader import Grader
 from autograder.web.invigilator import Invigilator
+from autograder.web.late import LatePolicies
 from autograder.web.limits import Limiter
 from autograder.web.quizzes import Quizzes
+from autograder.web.regrader import Regrader
 
 
 class Bell:
@@ -93,6 +95,10 @@ class Site:
             confined=self.confined,
             elsewhere=self.elsewhere,
         )
+        self.regrader = Regrader(
+            self.course, self.database, sessions=self.sessions, confined=self.confined, elsewhere=self.elsewhere
+        )
+        self.late = LatePolicies(self.course.root, self.grader.publisher.late_policy)
         self.quizzes = Quizzes(self.course, most=min(2, self.sessions))
         self.invigilator = Invigilator(self.quizzes, self.database, self.grader.publisher)
         secret = hmac.new(self.course.key(), b"forms of the course in a browser", hashlib.sha256).digest()
@@ -112,6 +118,7 @@ class Site:
     def close(self) -> None:
         """End everything that runs."""
         self.invigilator.close()
+        self.regrader.close()
         self.grader.close()
         self.checker.close()
         self.database.close()

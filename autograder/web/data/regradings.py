@@ -6,6 +6,7 @@ hand in while it is open. Nothing of it counts until it is accepted.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -349,8 +350,13 @@ def replaced(session: Session, submissions: Collection[int]) -> dict[int, list[R
 # -- what commands have done beside the server -------------------------------------------------------------------------
 
 
-def written_reports(session: Session) -> Iterator[tuple[str, str, int, str, str]]:
-    """Yield what the journal should have: assignment, login, the number of the last submission, its hash, the line."""
+def digest(line: str) -> bytes:
+    """Return what a report is known by while many are compared."""
+    return hashlib.sha256(line.encode()).digest()
+
+
+def written_reports(session: Session) -> Iterator[tuple[str, str, int, str, bytes]]:
+    """Yield what the journal should have: assignment, login, number and hash of the last submission, the digest."""
     last = select(func.max(Submission.id)).group_by(Submission.person_id, Submission.offering_id)
     rows = (
         select(Offering.assignment, Person.login, Submission.id, Submission.sha256, Report.line)
@@ -360,21 +366,22 @@ def written_reports(session: Session) -> Iterator[tuple[str, str, int, str, str]
         .where(Submission.id.in_(last), Report.written_at.is_not(None))
         .execution_options(yield_per=200)
     )
-    yield from (row._tuple() for row in session.execute(rows))
+    for assignment, login, number, sha256, line in session.execute(rows):
+        yield assignment, login, number, sha256, digest(line)
 
 
-def take_over(session: Session, found: Sequence[tuple[int, str, GradeReport]]) -> int:
+def take_over(session: Session, found: Sequence[tuple[int, bytes, GradeReport]]) -> int:
     """Let reports count that a command has written to the journal; return how many.
 
     Args:
         session: a writing one.
-        found: the number of a submission, the line that counted when somebody looked, and the report of the command.
+        found: the number of a submission, the digest that counted when somebody looked, the report of the command.
     """
     now, taken = datetime.now(UTC), 0
     begun: dict[int, Regrading] = {}
     for number, known, report in found:
         counting = session.get(Report, number, with_for_update=True)
-        if counting is None or counting.line != known or counting.written_at is None:
+        if counting is None or digest(counting.line) != known or counting.written_at is None:
             continue  # another report counts by now
         submission = session.get_one(Submission, number)
         regrading = begun.get(submission.offering_id) or _by_command(session, submission.offering_id, report, now)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy import case, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from autograder.results.grade_report import GradeReport
@@ -178,3 +178,18 @@ def unwritten_count(session: Session, offering: Offering | None = None) -> int:
     if offering is not None:
         last = last.where(Submission.offering_id == offering.id)
     return session.scalar(rows.where(Report.submission_id.in_(last))) or 0
+
+
+def by_other_rubrics(session: Session, offering: Offering, rubric_sha256: str) -> tuple[int, int]:
+    """Return how many last submissions are graded, and how many of them by another rubric than this one."""
+    last = select(func.max(Submission.id)).where(Submission.offering_id == offering.id).group_by(Submission.person_id)
+    is_by_this = Report.line.contains(f'"rubric_sha256":"{rubric_sha256}"')
+    counted = select(func.count(), func.coalesce(func.sum(case((is_by_this, 0), else_=1)), 0))
+    graded, others = session.execute(counted.select_from(Report).where(Report.submission_id.in_(last))).one()
+    return graded, others
+
+
+def logins(session: Session, offering: Offering) -> set[str]:
+    """Return who has handed in for an assignment."""
+    rows = select(Person.login).join(Submission, Submission.person_id == Person.id)
+    return set(session.scalars(rows.where(Submission.offering_id == offering.id).distinct()))

@@ -31,7 +31,8 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
         found, dates = results.named(visit, session)
         attempts = results.attempts(visit, session, found, dates)
         tried_again_at = jobs.next_try(session, found.id)
-    shown = next(one for one in attempts if one.submission.id == found.id)
+        shown = next(one for one in attempts if one.submission.id == found.id)
+        earlier = results.earlier(visit, session, [shown])[found.id]
     is_last = attempts[-1] is shown
     assignment = released_folder(visit, found.offering.assignment)
     return visit.page(
@@ -42,6 +43,7 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
         receipt=_receipt(visit, found),
         attempts=attempts,
         shown=shown,
+        earlier=earlier,
         tried_again_at=tried_again_at,
         for_people=ReleasedNotebook.of(assignment).for_people,
         feedback=_has_feedback(visit, shown, is_last=is_last),
