@@ -58,6 +58,10 @@ EXPECTED = {
     ("POST", "/quizzes/{name}/finish"): (401, 200, 200, 200, 200),  # it asks whether to leave questions out
     ("GET", "/attempts/{number:int}"): (SIGN_IN, 200, 404, 200, 200),
     ("GET", "/class/offerings"): (SIGN_IN, 403, 403, 403, 200),
+    ("GET", "/class/regrade"): (SIGN_IN, 403, 403, 403, 200),
+    ("GET", "/class/regrade/{name}"): (SIGN_IN, 403, 403, 403, 200),
+    ("POST", "/class/regrade/{name}"): (401, 403, 403, 403, 400),  # the form does not say what to do
+    ("GET", "/class/regrade/{name}/events"): (SIGN_IN, 403, 403, 403, 200),
     ("GET", "/class/people"): (SIGN_IN, 403, 403, 403, 200),
     ("POST", "/class/offerings"): (401, 403, 403, 403, 404),
     ("POST", "/class/quizzes"): (401, 403, 403, 403, 404),
