@@ -206,9 +206,19 @@ def _by_head(heads: Sequence[str], rows: Sequence[Record]) -> int | None:
         for column, head in enumerate(heads):
             cells = [row[column] for row in rows]
             filled = [cell for cell in cells if cell.strip()]
-            if head in words and 2 * len(filled) >= len(cells) and not are_identifiers(filled):
+            if head in words and 2 * len(filled) >= len(cells) and not _are_moodles(filled):
                 return column
     return None
+
+
+def _are_moodles(cells: Sequence[str]) -> bool:
+    """Return whether cells are what Moodle calls people in one worksheet alone, and not logins such as ``s1001``.
+
+    >>> _are_moodles(["Participant 7"]), _are_moodles(["Teilnehmer/in7"]), _are_moodles(["s7"])
+    (True, True, False)
+    """
+    are_logins = all(cell.isascii() and _WORD.fullmatch(cell.strip()) for cell in cells)
+    return are_identifiers(cells) and not are_logins
 
 
 def _by_cells(rows: Sequence[Record], count: int, *, besides: int | None) -> int | None:

@@ -84,6 +84,7 @@ ANN = ("ann", "Ann Lee", "ann@uni.example")
         pytest.param(
             "Last Name,First Name,Email Address\nLee,Ann,ann@uni.example\n", [(2, *ANN)], id="google-classroom"
         ),
+        pytest.param("identifier,name\ns1001,Ann Lee\n", [(2, "s1001", "Ann Lee", "")], id="a-word-and-a-number"),
         pytest.param("email,name,login\nann@uni.example,Ann Lee,ann\n", [(2, *ANN)], id="plain-in-any-order"),
         pytest.param("ann,Ann Lee,ann@uni.example\n", [(1, *ANN)], id="no-heads"),
         pytest.param("sep=;\r\n学号;姓名\r\n2023001;王雷\r\n", [(3, "2023001", "王雷", "")], id="semicolons"),

@@ -59,6 +59,11 @@ EXPECTED = {
     ("POST", "/quizzes/{name}/finish"): (401, 200, 200, 200, 200),  # it asks whether to leave questions out
     ("GET", "/attempts/{number:int}"): (SIGN_IN, 200, 404, 200, 200),
     ("GET", "/class/offerings"): (SIGN_IN, 403, 403, 403, 200),
+    ("GET", "/class/roster"): (SIGN_IN, 403, 403, 403, 200),
+    ("POST", "/class/roster"): (401, 403, 403, 403, 400),  # no file
+    ("GET", "/class/roster/{number:int}"): (SIGN_IN, 403, 403, 403, 404),
+    ("POST", "/class/roster/{number:int}"): (401, 403, 403, 403, 404),
+    ("POST", "/class/people/links"): (401, 403, 403, 403, 400),  # all have come in
     ("GET", "/class/events"): (SIGN_IN, 403, 403, 403, 200),
     **{
         ("GET", f"/class/as/{{person:int}}{path}"): (SIGN_IN, 403, 403, 200, 200)

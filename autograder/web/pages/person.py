@@ -173,4 +173,4 @@ def _change(session: Session, found: Person, new: Role | None, *, by: Person) ->
             offerings.write_again(session)  # the gradebook may have an extension for them
         data.give_role(session, found, new, by=by)
     elif found.enrolment is not None:
-        data.remove(session, found, by=by)
+        data.remove(session, [found], by=by)
