@@ -139,6 +139,11 @@ def needs_asking(viewer: Viewer, person_id: int, new_role: Role | None) -> bool:
     return new_role is None or viewer.person_id == person_id
 
 
+def landing(viewer: Viewer) -> str:
+    """Return the page on which somebody begins: staff with the class, students with their work."""
+    return "/class" if viewer.is_staff else "/"
+
+
 def may_see_offering(viewer: Viewer, dates: Dates, now: datetime) -> bool:
     """Return whether somebody may see that there is this assignment, and what it asks."""
     return viewer.is_staff or (viewer.role is not None and dates.stage(now) is not Stage.not_yet)

@@ -21,6 +21,7 @@ from autograder.web.grader import Grader
 from autograder.web.invigilator import Invigilator
 from autograder.web.limits import Limiter, Tally
 from autograder.web.quizzes import Quizzes
+from autograder.web.tallies import Tallies
 
 _KEPT_EVERY_S = 60
 
@@ -99,6 +100,7 @@ class Site:
             elsewhere=self.elsewhere,
         )
         self.quizzes = Quizzes(self.course, most=min(2, self.sessions))
+        self.tallies = Tallies()
         self.invigilator = Invigilator(self.quizzes, self.database, self.grader.publisher)
         secret = hmac.new(self.course.key(), b"forms of the course in a browser", hashlib.sha256).digest()
         self._forms = URLSafeSerializer(secret, salt="form")

@@ -136,6 +136,11 @@ class Visit:
         return self.site.course.languages
 
     @property
+    def named_languages(self) -> list[tuple[Language, str]]:
+        """These languages, each with its name."""
+        return [(one, _NAMES.get(one, one)) for one in self.languages]
+
+    @property
     def zone(self) -> tzinfo:
         """The reader's zone, as their browser has named it; UTC until it has."""
         try:
@@ -196,7 +201,7 @@ class Visit:
         """Fill in a page."""
         shared = {
             "language": self.language,
-            "other_languages": [(one, _NAMES.get(one, one)) for one in self.languages if one != self.language],
+            "other_languages": [one for one in self.named_languages if one[0] != self.language],
             "person": self.person,
             "reader": self.reader,
             "viewer": self.viewer,
@@ -208,7 +213,6 @@ class Visit:
             "plain_time": self.plain_time,
             "here": self.request.url.path.removeprefix(self.at("")),
             "may_open": self.may_open,
-            "class_page": self.class_page,
         }
         answer = HTMLResponse(render(f"web/templates/{template}", **shared | values), status)
         if self.request.cookies.get(BROWSER) != self.browser and not self.is_program:
@@ -220,11 +224,6 @@ class Visit:
         """Whom each page lets in, by its path."""
         doors: Mapping[str, Access] = self.request.app.state.doors
         return doors
-
-    @property
-    def class_page(self) -> str | None:
-        """The first of the pages of those who teach that who asks may open."""
-        return next((path for path in self._doors if path.startswith("/class") and self.may_open(path)), None)
 
     def may_open(self, path: str) -> bool:
         """Return whether who asks may open a page, given by its path in the table of routes."""
@@ -272,6 +271,11 @@ class Visit:
             return datetime.fromisoformat(words).replace(tzinfo=self.zone).astimezone(UTC)
         except (ValueError, OverflowError):
             raise UsageError(text("{words} is not a time", words=words), for_students=True) from None
+
+
+def viewer_of(person: Person) -> Viewer:
+    """Return somebody as policies know them."""
+    return Viewer(person.id, Role(person.enrolment.role) if person.enrolment is not None else None)
 
 
 async def in_thread(function: Callable[..., T], *arguments: Any) -> T:

@@ -15,7 +15,18 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from autograder.base.errors import UsageError
 from autograder.base.i18n import same
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
-from autograder.web.data import appeals, checks, drafts, events, jobs, offerings, people, quizzes, submissions
+from autograder.web.data import (
+    appeals,
+    checks,
+    drafts,
+    events,
+    explanations,
+    jobs,
+    offerings,
+    people,
+    quizzes,
+    submissions,
+)
 from autograder.web.data.database import Database, migrate
 from autograder.web.data.drafts import Written, version
 from autograder.web.data.events import Wanted
@@ -119,6 +130,7 @@ def test_rows_of_the_first_tables_are_kept(address):
         assert appeals.of(session, [1]) == {}
         assert drafts.of(session, kept.offering, kept.person) == {"double": "mine"}
         assert checks.of(session, kept.offering, kept.person) == []
+        assert explanations.ever(session, kept.offering) == []
     opened.close()
 
 

@@ -58,6 +58,10 @@ EXPECTED = {
     ("POST", "/quizzes/{name}/hint"): (401, 404, 404, 404, 404),
     ("POST", "/quizzes/{name}/finish"): (401, 200, 200, 200, 200),  # it asks whether to leave questions out
     ("GET", "/attempts/{number:int}"): (SIGN_IN, 200, 404, 200, 200),
+    ("GET", "/class"): (SIGN_IN, 403, 403, 200, 200),
+    ("GET", "/class/assignments/{name}"): (SIGN_IN, 403, 403, 200, 200),
+    ("GET", "/class/assignments/{name}/mistakes/{key}"): (SIGN_IN, 403, 403, 404, 404),
+    ("POST", "/class/assignments/{name}/mistakes/{key}"): (401, 403, 403, 404, 404),
     ("GET", "/class/offerings"): (SIGN_IN, 403, 403, 403, 200),
     ("GET", "/class/roster"): (SIGN_IN, 403, 403, 403, 200),
     ("POST", "/class/roster"): (401, 403, 403, 403, 400),  # no file
@@ -132,7 +136,13 @@ def served(tmp_path_factory):
 
 
 def address_of(path, number):
-    values = {"{token}": "nonsense", "{name}": "tiny", "{number:int}": str(number), "{person:int}": "1"}
+    values = {
+        "{token}": "nonsense",
+        "{key}": "nonsense",
+        "{name}": "tiny",
+        "{number:int}": str(number),
+        "{person:int}": "1",
+    }
     return functools.reduce(lambda address, value: address.replace(*value), values.items(), path)
 
 

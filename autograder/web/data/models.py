@@ -268,6 +268,26 @@ class Appeal(Base):
     answerer: Mapped[Person | None] = relationship()
 
 
+class Explanation(Base):
+    """What those who teach say to everybody with the same diagnosed mistake at the same criterion.
+
+    ``words`` is a JSON object: the words by language.
+    """
+
+    __tablename__ = "explanation"
+    __table_args__ = (UniqueConstraint("offering_id", "criterion", "cause"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    offering_id: Mapped[int] = mapped_column(ForeignKey("offering.id"))
+    criterion: Mapped[str] = mapped_column(String(300))
+    cause: Mapped[str]
+    words: Mapped[str]
+    written_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    written_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+    writer: Mapped[Person] = relationship()
+
+
 class ReplacedDraft(Base):
     """What was in a cell before an attempt's code took its place, so that it can come back."""
 

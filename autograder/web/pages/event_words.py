@@ -34,6 +34,9 @@ WORDS = {
     "appealed": text("appealed"),
     "accepted an appeal": text("accepted an appeal"),
     "declined an appeal": text("declined an appeal"),
+    "explained a mistake": text("explained a mistake"),
+    "changed an explanation": text("changed the explanation of a mistake"),
+    "withdrew an explanation": text("withdrew the explanation of a mistake"),
     "looked as a student": text("looked at pages as a student sees them"),
 }
 """By the kind as it is kept."""
