@@ -111,7 +111,7 @@ def _compare(one: Listed, person: Person, result: Changes) -> None:
         words = text("is {login} in the course, and stays so", login=person.login)
         result.noted.append((one.line, one.login, words))
     if person.enrolment is not None and person.enrolment.role != Role.student:
-        result.noted.append((one.line, one.login, text("does not become a student: teaches here")))
+        result.noted.append((one.line, one.login, text("teaches here, and does not become a student")))
     if one.email and one.email != person.email:
         result.emails[person.id] = one.email
     if one.name and one.name != person.name:
