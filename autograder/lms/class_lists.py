@@ -148,7 +148,7 @@ def _login(cell: str) -> str:
     >>> _login(" #ann.lee "), _login("ann@uni.example"), _login("2023001")
     ('ann.lee', 'ann', '2023001')
     """
-    return printable(" ".join(cell.split()).removeprefix("#").partition("@")[0])
+    return printable(" ".join(cell.split()).removeprefix("#").partition("@")[0])[:_LONGEST_NAME]
 
 
 def _name(row: Record, columns: Columns) -> str:

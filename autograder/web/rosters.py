@@ -121,18 +121,29 @@ def _compare(one: Listed, person: Person, result: Changes) -> None:
 
 
 def _distinct(people: Iterable[Listed], result: Changes) -> list[Listed]:
-    """Return everybody once; of logins that differ only by how their letters are written, nobody."""
+    """Return everybody once; nobody of those who share a login without being the same, or write it differently."""
     by_login: dict[str, list[Listed]] = {}
     for one in people:
         by_login.setdefault(folded(one.login), []).append(one)
     found = []
     for alike in by_login.values():
-        lines = ", ".join(str(one.line) for one in alike)
-        if len({one.login for one in alike}) > 1:
-            words = text("lines {lines} have the same login but for how its letters are written", lines=lines)
+        if (words := _why_not_one(alike)) is not None:
             result.refused += [(one.line, one.login, words) for one in alike]
             continue
         found.append(alike[0])
-        words = text("stands in lines {lines}; the first one counts", lines=lines)
+        words = text("stands in lines {lines}; the first one counts", lines=_lines(alike))
         result.noted += [(one.line, one.login, words) for one in alike[1:]]
     return found
+
+
+def _why_not_one(alike: Sequence[Listed]) -> Text | None:
+    """Return why lines with one login do not name one person; None if they do."""
+    if len({one.login for one in alike}) > 1:
+        return text("lines {lines} have the same login but for how its letters are written", lines=_lines(alike))
+    if len({(one.name, one.email) for one in alike}) > 1:
+        return text("lines {lines} have the same login and differ in name or address", lines=_lines(alike))
+    return None
+
+
+def _lines(alike: Sequence[Listed]) -> str:
+    return ", ".join(str(one.line) for one in alike)

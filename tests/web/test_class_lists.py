@@ -118,6 +118,12 @@ def test_lines_that_cannot_count_are_named_and_the_others_do(site, browser):
     assert set(members(site)) == {"ivan", "yan", "ann"}
 
 
+def test_two_people_whose_addresses_begin_alike_are_not_taken_for_one(browser):
+    page = browser.get(send(browser, "email,name\nlee@a.example,Ann Lee\nlee@b.example,Bo Lee\nbo@a.example,Bo\n")).text
+    assert [row[:2] for row in table(page, "Lines that do not count")] == [["2", "lee"], ["3", "lee"]]
+    assert [row[1] for row in table(page, "New")] == ["bo"]
+
+
 def test_a_form_cannot_say_who_is_added_nor_whose_list_it_is(site, browser):
     address = send(browser, LIST)
     assert confirm(browser, address, seen="0" * 32, new="eve").status_code == 409
