@@ -24,7 +24,7 @@ _TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?\+00:00")
 
 def event_log(visit: Visit) -> Response:
     """Show what happened, the newest first: everything, or what is about one person, one offering, of one kind."""
-    login = visit.request.query_params.get("person", "").strip()
+    login = visit.request.query_params.get("person", "").replace("\0", "").strip()
     with visit.site.database.read() as session:
         wanted, is_known = _wanted(visit, session, login)
         found = list(events.found(session, wanted, _A_PAGE + 1)) if is_known else []

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from autograder.base.errors import UsageError
-from autograder.base.i18n import Text, text
+from autograder.base.i18n import Text, printable, text
 from autograder.lms import class_lists
 from autograder.lms.class_lists import ClassList, Columns
 from autograder.lms.roster_file import RosterFile
@@ -37,7 +37,7 @@ async def upload(visit: Visit) -> Response:
     file = visit.file("file")
     if file is None:
         return await in_thread(form, visit, text("choose a CSV file"))
-    content, name = await file.read(), PurePosixPath(str(file.filename)).name[:200]
+    content, name = await file.read(), printable(PurePosixPath(str(file.filename)).name[:200])
 
     def keep() -> Response:
         try:
