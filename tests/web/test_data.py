@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from autograder.base.errors import UsageError
 from autograder.base.i18n import same
+from autograder.lms.class_lists import Listed
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
 from autograder.web.data import (
     appeals,
@@ -27,6 +28,7 @@ from autograder.web.data import (
     people,
     quizzes,
     regradings,
+    rosters,
     submissions,
 )
 from autograder.web.data.database import Database, migrate
@@ -638,6 +640,36 @@ def test_two_logins_that_differ_in_case_are_one(database, course):
         assert people.by_login(session, "Ann").login == "ann"
     with pytest.raises(IntegrityError), database.write() as session:
         people.add(session, "ann", "Another", "!", Role.student)
+
+
+def test_a_class_list_counts_as_a_whole_and_its_links_let_people_in(database, course):
+    ann, _ = course
+    new = [Listed(2, "bo", "Bo", "bo@uni.example"), Listed(3, "cy", "", "")]
+    with database.write() as session:
+        number = rosters.keep(session, "list.csv", b"login", by=ann)
+        upload = rosters.kept(session, number, by=ann)
+        changed = {"renamed": {ann.id: "Ann Lee"}, "emails": {ann.id: "ann@uni.example"}}
+        rosters.take_in(session, upload, by=ann, new=new, back=[], gone=[], **changed)
+    with database.write() as session:
+        everybody = [(one.login, one.name, one.email) for one in people.everybody(session)]
+        assert everybody == [("ann", "Ann Lee", "ann@uni.example"), ("bo", "Bo", "bo@uni.example"), ("cy", "cy", None)]
+        assert rosters.kept(session, number, by=ann) is None
+        assert [person.login for person, has in people.awaited(session) if not has] == ["bo", "cy"]
+        bo, cy = (people.by_login(session, login) for login in ("bo", "cy"))
+        before, _ = people.new_links(session, [bo, cy], by=ann)
+        assert all(has for _, has in people.awaited(session))
+        (after,) = people.new_links(session, [bo], by=ann)
+        assert people.one_time_link(session, before) is None
+        assert people.one_time_link(session, after).person_id == bo.id
+        people.remove(session, [bo, cy], by=ann)
+    with database.write() as session:
+        assert people.one_time_link(session, after) is None
+        assert [person.login for person in people.former(session)] == ["bo", "cy"]
+        people.give_role(session, people.by_login(session, "bo"), Role.instructor, by=ann)
+    with database.write() as session:
+        assert people.instructors(session) == {bo.id}
+        kinds = [event.kind for event in events.found(session, Wanted(person_id=bo.id), 9)]
+        assert kinds == ["admitted again", "removed", "made a personal link", "made a personal link", "added"]
 
 
 def test_a_one_time_link_is_used_once(database, course):

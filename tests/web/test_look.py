@@ -119,7 +119,8 @@ def pages_of(served, login):
     if login is None:
         return (*PUBLIC, served.join)
     if login == "teacher":
-        return ("/class/offerings", "/class/people", "/appeals")
+        shown = ("/class/people/3", "/class/as/3/assignments/tiny", "/class/events")
+        return ("/class/offerings", "/class/people", *shown, "/appeals")
     if login == "new":
         return ("/", "/assignments/tiny", "/assignments/tiny/history", "/quizzes/test", "/class/offerings")
     with visitor(served.address, served.keys[login]) as ann:
