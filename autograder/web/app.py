@@ -39,6 +39,7 @@ from autograder.web.pages import (
     people,
     quiz,
     quiz_review,
+    quiz_statistics,
     submission,
 )
 from autograder.web.policies import Access
@@ -88,6 +89,7 @@ ROUTES: tuple[tuple[str, str, Access, Page], ...] = (
     ("GET", "/class/assignments/{name}", Access.STAFF, class_report.report),
     ("GET", "/class/assignments/{name}/mistakes/{key}", Access.STAFF, explaining.mistake),
     ("POST", "/class/assignments/{name}/mistakes/{key}", Access.STAFF, explaining.explain),
+    ("GET", "/class/quizzes/{name}", Access.STAFF, quiz_statistics.statistics),
     ("GET", "/class/offerings", Access.INSTRUCTORS, offerings.offerings),
     ("POST", "/class/offerings", Access.INSTRUCTORS, offerings.publish),
     ("POST", "/class/quizzes", Access.INSTRUCTORS, offerings.publish_quiz),

@@ -18,6 +18,7 @@ from autograder.web.checking import Checker
 from autograder.web.data.database import Database
 from autograder.web.grader import Grader
 from autograder.web.invigilator import Invigilator
+from autograder.web.item_analysis import ItemAnalyses
 from autograder.web.limits import Limiter
 from autograder.web.quizzes import Quizzes
 from autograder.web.tallies import Tallies
@@ -96,6 +97,7 @@ class Site:
         )
         self.quizzes = Quizzes(self.course, most=min(2, self.sessions))
         self.tallies = Tallies()
+        self.item_analyses = ItemAnalyses()
         self.invigilator = Invigilator(self.quizzes, self.database, self.grader.publisher)
         secret = hmac.new(self.course.key(), b"forms of the course in a browser", hashlib.sha256).digest()
         self._forms = URLSafeSerializer(secret, salt="form")

@@ -61,6 +61,7 @@ EXPECTED = {
     ("GET", "/class/assignments/{name}"): (SIGN_IN, 403, 403, 200, 200),
     ("GET", "/class/assignments/{name}/mistakes/{key}"): (SIGN_IN, 403, 403, 404, 404),
     ("POST", "/class/assignments/{name}/mistakes/{key}"): (401, 403, 403, 404, 404),
+    ("GET", "/class/quizzes/{name}"): (SIGN_IN, 403, 403, 200, 200),
     ("GET", "/class/offerings"): (SIGN_IN, 403, 403, 403, 200),
     ("GET", "/class/people"): (SIGN_IN, 403, 403, 403, 200),
     ("POST", "/class/offerings"): (401, 403, 403, 403, 404),
