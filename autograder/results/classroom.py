@@ -10,7 +10,7 @@ from statistics import fmean, median
 
 from autograder.base.i18n import Text
 from autograder.results.cases import requirements
-from autograder.results.grade_report import CriterionResult, GradeReport, Outcome
+from autograder.results.grade_report import FOLLOWS, CriterionResult, GradeReport, Outcome
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Counts:
         statuses: the students whose report has each status.
         exercises: in the order of the assignment.
         criteria: in the order of the rubric.
-        mistakes: most common first.
+        mistakes: most common first; what follows from others last.
     """
 
     scores: Sequence[float]
@@ -245,14 +245,17 @@ class Tally:
         ]
 
     def _mistakes(self) -> list[Mistake]:
-        """Return the mistakes by diagnosis; a student counts once, however many criteria it explains."""
+        """Return the mistakes by diagnosis; a student counts once, however many criteria it explains.
+
+        What only follows from another mistake comes last: it goes with that one.
+        """
         found: dict[str, list[tuple[str, str, CriterionResult]]] = {}
         for student, entry in sorted(self._entries.items()):
             for requirement, result in entry.diagnosed:
                 assert result.diagnosis is not None
                 found.setdefault(result.diagnosis.id, []).append((student, requirement, result))
         mistakes = [_mistake(name, made) for name, made in found.items()]
-        return sorted(mistakes, key=lambda m: (-len(m.students), m.id))
+        return sorted(mistakes, key=lambda m: (m.id.startswith(FOLLOWS), -len(m.students), m.id))
 
 
 def _mistake(name: str, made: Sequence[tuple[str, str, CriterionResult]]) -> Mistake:

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from autograder.results.classroom import Counts, Tally
 from autograder.results.grade_report import GradeReport
 from autograder.web import attempts
-from autograder.web.data import standing, submissions
+from autograder.web.data import offerings, standing, submissions
+from autograder.web.data.database import Database
 from autograder.web.data.models import Offering, Submission
 from autograder.web.data.standing import Reported
 
@@ -66,6 +67,13 @@ class Tallies:
                 _follow(kept, session, now)
                 kept.counts = kept.tally.count()
             return Counted(kept.counts, now)
+
+    def warm(self, database: Database) -> None:
+        """Read the reports of assignments that nobody has looked at yet, so that who looks first need not wait."""
+        with database.read() as session:
+            for offering in offerings.all_of_them(session):
+                if offering.id not in self._kept:
+                    self.of(session, offering)
 
     def code(self, session: Session, number: int) -> Mapping[str, str]:
         """Return the code of a submission, cell by cell.

@@ -339,4 +339,4 @@ def test_a_quiz_in_numbers(site, teacher):
     assert "the wrong way round made by 2" in plain(page)
     file = site.course.quizzes / "tiny.yaml"
     file.write_text(file.read_text(encoding="utf-8").replace("id: one\n", "id: first\n"), encoding="utf-8")
-    assert "4 students are left out" in plain(staff.get(QUIZ).text)
+    assert "before the quiz was changed: 4" in plain(staff.get(QUIZ).text)

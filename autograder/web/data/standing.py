@@ -47,7 +47,7 @@ class Waiting:
         student: whose it is.
         received_at: since when it waits.
         failures: how often it could not be judged, by our fault.
-        next_try: when it is tried again, if it has failed.
+        next_try: when it is tried again, if it has failed and is not being tried now.
     """
 
     submission: int
@@ -124,15 +124,15 @@ def waiting(session: Session, offering: Offering) -> list[Waiting]:
     """Return what waits to be graded, the oldest first."""
     rows = (
         select(Submission.id, Person.id, Person.login, Person.name, Submission.received_at, Job.failures)
-        .add_columns(Job.leased_until)
+        .add_columns(Job.leased_until, Job.claimed_by)
         .join(Job, Job.submission_id == Submission.id)
         .join(Person, Person.id == Submission.person_id)
         .where(Submission.offering_id == offering.id)
         .order_by(Submission.id)
     )
     return [
-        Waiting(number, Student(*who), received_at, failures, leased_until if failures else None)
-        for number, *who, received_at, failures, leased_until in session.execute(rows)
+        Waiting(number, Student(*who), received_at, failures, until if failures and claimed_by is None else None)
+        for number, *who, received_at, failures, until, claimed_by in session.execute(rows)
     ]
 
 
