@@ -145,11 +145,11 @@ def summarise(reports: Sequence[GradeReport], *, title: Text, students: Collecti
         students: everybody who could have handed in.
     """
     ordered = tuple(sorted(reports, key=lambda r: r.student))
-    tally = Tally()
+    census = Census()
     for report in ordered:
-        tally.put(report)
+        census.put(report)
     return Classroom(
-        **vars(tally.count()),
+        **vars(census.count()),
         assignment=ordered[0].assignment,
         title=title,
         reports=ordered,
@@ -169,7 +169,7 @@ class _Entry:
     diagnosed: tuple[tuple[str, CriterionResult], ...]
 
 
-class Tally:
+class Census:
     """Adds up reports of one assignment, one per student.
 
     A report is looked at once and then let go, so a class that hands in again and again costs a report each time, and

@@ -91,6 +91,8 @@ class Person(Base):
     password_hash: Mapped[str | None]
     token_sha256: Mapped[str | None] = mapped_column(String(64), unique=True)
     joined_at: Mapped[datetime]
+    email: Mapped[str | None] = mapped_column(String(320))
+    """As the roster has it, so that personal links can be sent; nobody signs in with it."""
     enrolment: Mapped[Enrolment | None] = relationship(back_populates="person", lazy="joined")
 
 
@@ -355,6 +357,24 @@ class Event(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
-    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
     kind: Mapped[str] = mapped_column(String(40))
     about: Mapped[str]
+    whom_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
+    """Whose work, dates or place in the course it is about; None for the one who did it, or for everybody."""
+    offering_id: Mapped[int | None] = mapped_column(ForeignKey("offering.id"), index=True)
+    person: Mapped[Person | None] = relationship(foreign_keys=[person_id])
+    whom: Mapped[Person | None] = relationship(foreign_keys=[whom_id])
+    offering: Mapped[Offering | None] = relationship()
+
+
+class RosterUpload(Base):
+    """A class list as somebody has sent it: what is shown as a preview and what is done are read from it."""
+
+    __tablename__ = "roster_upload"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    at: Mapped[datetime]
+    file: Mapped[str] = mapped_column(String(200))
+    content: Mapped[bytes]

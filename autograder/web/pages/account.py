@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from autograder.base.errors import UsageError
@@ -32,9 +33,19 @@ def sign_in(visit: Visit) -> Response:
     with visit.site.database.read() as session:
         person = people.by_login(session, login)
     if not signin.is_password(person.password_hash if person else None, visit.field("password")) or person is None:
-        return sign_in_form(visit, text("login and password do not belong together"))
+        answer = sign_in_form(visit, text("login and password do not belong together"))
+        # after the answer, which must not take longer where there is such a login
+        answer.background = BackgroundTask(_count_failure, visit, person.id if person else None)
+        return answer
+    if person.enrolment is None:
+        return sign_in_form(visit, text("you are not in this course any more: ask your instructor"))
     following = visit.field("next")
     return _signed_in(visit, person, _local(following) if following else None)
+
+
+def _count_failure(visit: Visit, number: int | None) -> None:
+    if count := visit.site.failed_sign_ins.count(number):
+        visit.site.keep_failed_sign_ins({number: count})
 
 
 def sign_out(visit: Visit) -> Response:

@@ -38,7 +38,7 @@ def overview(visit: Visit) -> Response:
         steps=steps if not (rows and students) else None,
     )
     answer = unless_unchanged(visit, page)
-    answer.background = BackgroundTask(visit.site.tallies.warm, visit.site.database)
+    answer.background = BackgroundTask(visit.site.class_counts.warm, visit.site.database)
     return answer
 
 

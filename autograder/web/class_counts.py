@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
-from autograder.results.classroom import Counts, Tally
+from autograder.results.classroom import Census, Counts
 from autograder.results.grade_report import GradeReport
 from autograder.web import attempts
 from autograder.web.data import offerings, standing, submissions
@@ -25,7 +25,7 @@ _MOST_CODE = 200
 class _Kept:
     """What has been read of one assignment."""
 
-    tally: Tally = field(default_factory=Tally)
+    census: Census = field(default_factory=Census)
     reported: dict[str, Reported] = field(default_factory=dict)
     counts: Counts | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -44,7 +44,7 @@ class Counted:
     reported: dict[str, Reported]
 
 
-class Tallies:
+class ClassCounts:
     """Follows the reports on all assignments of a course; a page costs as much as has changed since the one before."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class Tallies:
             now = standing.reported(session, offering)
             if kept.counts is None or now != kept.reported:
                 _follow(kept, session, now)
-                kept.counts = kept.tally.count()
+                kept.counts = kept.census.count()
             return Counted(kept.counts, now)
 
     def warm(self, database: Database) -> None:
@@ -97,8 +97,8 @@ class Tallies:
 def _follow(kept: _Kept, session: Session, now: dict[str, Reported]) -> None:
     """Read the reports that are new, and forget those that do not count any more."""
     for login in kept.reported.keys() - now.keys():
-        kept.tally.drop(login)
+        kept.census.drop(login)
     changed = {one.submission: login for login, one in now.items() if kept.reported.get(login) != one}
     for number, line in standing.lines(session, list(changed)).items():
-        kept.tally.put(GradeReport.from_json(line).model_copy(update={"student": changed[number]}))
+        kept.census.put(GradeReport.from_json(line).model_copy(update={"student": changed[number]}))
     kept.reported = now
