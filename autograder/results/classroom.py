@@ -185,13 +185,17 @@ class Census:
         """Count a report, in place of what its student had before."""
         outcomes: list[tuple[str, Outcome]] = []
         diagnosed: list[tuple[str, CriterionResult]] = []
+        exercises: dict[str, tuple[Text, float]] = {}
+        criteria: dict[str, tuple[Text, float, bool]] = {}
         for exercise in report.exercises:
-            self._exercises[exercise.name] = (exercise.title, exercise.max_score)
+            exercises[exercise.name] = (exercise.title, exercise.max_score)
             for found in requirements(exercise.criteria):
                 name = sys.intern(found.id)  # one string for a thousand reports
-                self._criteria[name] = (found.title, found.points, found.cases[0].visible)
+                criteria[name] = (found.title, found.points, found.cases[0].visible)
                 outcomes.append((name, found.outcome))
                 diagnosed += [(name, case) for case in found.cases if case.diagnosis is not None]
+        self._exercises = exercises | {n: words for n, words in self._exercises.items() if n not in exercises}
+        self._criteria = criteria | {n: words for n, words in self._criteria.items() if n not in criteria}
         scores = tuple((exercise.name, exercise.score) for exercise in report.exercises)
         self._entries[report.student] = _Entry(
             report.status, report.score, report.max_score, scores, tuple(outcomes), tuple(diagnosed)
