@@ -24,6 +24,7 @@ SIGN_IN = "sign-in"
 # nobody, a student, another student, a grader, an instructor; submission and finished attempt are the first student's
 EXPECTED = {
     ("GET", "/health"): (200, 200, 200, 200, 200),
+    ("GET", "/metrics"): (404, 404, 404, 404, 404),  # they do not come from this machine itself
     ("GET", "/sign-in"): (200, 200, 200, 200, 200),
     ("POST", "/sign-in"): (400, 400, 400, 400, 400),
     ("POST", "/sign-out"): (SIGN_IN, SIGN_IN, SIGN_IN, SIGN_IN, SIGN_IN),
@@ -63,6 +64,11 @@ EXPECTED = {
     ("GET", "/class/assignments/{name}/mistakes/{key}"): (SIGN_IN, 403, 403, 404, 404),
     ("POST", "/class/assignments/{name}/mistakes/{key}"): (401, 403, 403, 404, 404),
     ("GET", "/class/quizzes/{name}"): (SIGN_IN, 403, 403, 200, 200),
+    ("GET", "/class/gradebook"): (SIGN_IN, 403, 403, 200, 200),
+    ("GET", "/class/gradebook/{login}/{name}"): (SIGN_IN, 403, 403, 200, 200),
+    ("POST", "/class/gradebook/{login}/{name}"): (401, 403, 403, 400, 400),  # the form names no cell
+    ("GET", "/class/marking/{grade}"): (SIGN_IN, 403, 403, 404, 404),
+    ("POST", "/class/marking/{grade}"): (401, 403, 403, 404, 404),
     ("GET", "/class/offerings"): (SIGN_IN, 403, 403, 403, 200),
     ("GET", "/class/events"): (SIGN_IN, 403, 403, 403, 200),
     **{
@@ -135,6 +141,8 @@ def address_of(path, number):
     values = {
         "{token}": "nonsense",
         "{key}": "nonsense",
+        "{login}": "ann",
+        "{grade}": "none",
         "{name}": "tiny",
         "{number:int}": str(number),
         "{person:int}": "1",
@@ -288,6 +296,22 @@ def test_what_is_left_of_a_report():
     assert [(c.id, c.message.en, c.hint) for c in everything.criteria if not c.visible] == [("secret", "", None)]
     assert [c.id for c in visible.criteria] == ["seen"]
     assert (visible.score, visible.max_score) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("viewer", "person", "may"),
+    [
+        (Viewer(1, Role.grader), 2, True),
+        (Viewer(1, Role.instructor), None, True),
+        (Viewer(1, Role.instructor), 1, False),
+        (Viewer(1, Role.student), 2, False),
+        (Viewer(1, Role.student), None, False),
+        (NOBODY, 2, False),
+        (NOBODY, None, False),
+    ],
+)
+def test_who_may_give_points_to_whom(viewer, person, may):
+    assert policies.may_mark(viewer, person) is may
 
 
 def test_nobody_may_see_anything_of_a_course():

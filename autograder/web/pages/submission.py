@@ -22,7 +22,8 @@ from autograder.web.pages.results import Result
 from autograder.web.released import ReleasedNotebook
 from autograder.web.visit import Refused, Visit, attachment, in_thread
 
-_LOOK_EVERY_S = 5.0
+_LOOK_EVERY_S = 30.0
+"""The bell rings when there is a report; this is for what else may have changed, such as who may see it."""
 
 
 def submission(visit: Visit, problem: Text | None = None) -> Response:
@@ -35,6 +36,7 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
         said = explanations.at(session, found.offering, shown.report, shown.exercises, visit.language)
     is_last = attempts[-1] is shown
     assignment = released_folder(visit, found.offering.assignment)
+    work = shown.by_hand.work if is_last and shown.is_in_gradebook else None
     return visit.page(
         "submission.html",
         200 if problem is None else 400,
@@ -46,6 +48,8 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
         said=said,
         tried_again_at=tried_again_at,
         for_people=ReleasedNotebook.of(assignment).for_people,
+        in_gradebook=work,
+        by_people=[grade for grade in work.grades if grade.is_answer] if work is not None else [],
         feedback=_has_feedback(visit, shown, is_last=is_last),
         appealable=_appealable(visit, shown, is_last=is_last),
         problem=problem,
