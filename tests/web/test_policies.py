@@ -63,6 +63,7 @@ EXPECTED = {
     ("GET", "/class/assignments/{name}"): (SIGN_IN, 403, 403, 200, 200),
     ("GET", "/class/assignments/{name}/mistakes/{key}"): (SIGN_IN, 403, 403, 404, 404),
     ("POST", "/class/assignments/{name}/mistakes/{key}"): (401, 403, 403, 404, 404),
+    ("GET", "/class/quizzes/{name}"): (SIGN_IN, 403, 403, 200, 200),
     ("GET", "/class/gradebook"): (SIGN_IN, 403, 403, 200, 200),
     ("GET", "/class/gradebook/{login}/{name}"): (SIGN_IN, 403, 403, 200, 200),
     ("POST", "/class/gradebook/{login}/{name}"): (401, 403, 403, 400, 400),  # the form names no cell
