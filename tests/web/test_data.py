@@ -2,6 +2,7 @@
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import postgres_server
@@ -562,7 +563,9 @@ def test_what_the_first_version_has_kept_is_there_after_an_update(address):
         for words in OLD_ROWS:
             connection.execute(text(words))
     engine.dispose()
-    opened = Database(address)
+    with ThreadPoolExecutor(2) as pool:  # two servers that start at once
+        opened, other = pool.map(Database, [address] * 2)
+    other.close()
     with opened.write() as session:
         ann = people.by_login(session, "ann")
         tiny, other = (offerings.by_name(session, name) for name in ("tiny", "other"))
