@@ -476,8 +476,8 @@ def test_killed_in_the_middle_and_started_again_gives_the_same_gradebook(graded,
 
 @pytest.fixture(scope="module")
 def postgres():
-    with postgres_server.running() as address:
-        yield address
+    with postgres_server.running() as server:
+        yield server.create()
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ import json
 import threading
 from datetime import UTC, datetime, timedelta
 
-import postgres_server
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -36,23 +35,20 @@ OLD_ROWS = (
 """What a database of the first version may hold."""
 
 
-@pytest.fixture(scope="module")
-def postgres():
-    with postgres_server.running() as address:
-        yield address
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request, tmp_path):
+    """Return the address of a database without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'web.db'}"
+    return request.getfixturevalue("postgres").create()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def address(request, tmp_path):
+    """Return the address of one with the present tables, once it is opened."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'web.db'}"
-    server = request.getfixturevalue("postgres")
-    name = "db" + str(abs(hash(tmp_path)))
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"create database {name}"))
-    engine.dispose()
-    return server.replace("/postgres", f"/{name}")
+    return request.getfixturevalue("postgres").create(template=request.getfixturevalue("migrated"))
 
 
 @pytest.fixture
@@ -84,15 +80,16 @@ def hand_in(database, course, content=b"{}"):
         return submissions.receive(session, course[1], course[0], "tiny.ipynb", content).id
 
 
-def test_the_migrations_make_the_tables_that_the_models_describe(database, address):
-    engine = create_engine(address)
+def test_the_migrations_make_the_tables_that_the_models_describe(empty):
+    Database(empty).close()
+    engine = create_engine(empty)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     engine.dispose()
 
 
-def test_rows_of_the_first_tables_are_kept(address):
-    engine = create_engine(address)
+def test_rows_of_the_first_tables_are_kept(empty):
+    engine = create_engine(empty)
     with engine.begin() as connection:
         migrate(connection, to="1")
         connection.execute(
@@ -111,7 +108,7 @@ def test_rows_of_the_first_tables_are_kept(address):
             )
         )
     engine.dispose()
-    opened = Database(address)
+    opened = Database(empty)
     with opened.read() as session:
         kept = submissions.by_id(session, 1)
         assert (kept.person.login, kept.file, kept.request_key) == ("ann", "tiny.ipynb", None)
@@ -181,14 +178,14 @@ insert into job (id, submission_id) values (1, 5)
 """
 
 
-def test_what_the_first_schema_held_is_kept(address):
-    engine = create_engine(address)
+def test_what_the_first_schema_held_is_kept(empty):
+    engine = create_engine(empty)
     with engine.begin() as connection:
         migrate(connection, "1")
         for statement in FIRST_ROWS.split(";"):
             connection.execute(text(statement))
     engine.dispose()
-    opened = Database(address)
+    opened = Database(empty)
     with opened.read() as session:
         ann, offering = people.by_login(session, "ann"), offerings.by_name(session, "tiny")
         assert (offering.kind, offering.id, offering.attempts, offering.cool_down_s) == (Kind.assignment, 3, 2, 60)
@@ -238,12 +235,12 @@ def test_opening_again_changes_nothing(database, address, course):
     again.close()
 
 
-def test_servers_that_start_at_once_make_the_tables_once(address):
+def test_servers_that_start_at_once_make_the_tables_once(empty):
     opened, go = [], threading.Barrier(4)
 
     def start():
         go.wait()
-        opened.append(Database(address))
+        opened.append(Database(empty))
 
     threads = [threading.Thread(target=start) for _ in range(4)]
     for thread in threads:
@@ -438,14 +435,14 @@ def test_an_extension_counts_until_it_is_taken_back_and_the_gradebook_has_to_hea
             assert [one.id for one in offerings.unwritten(session)] == [offering.id]
 
 
-def test_what_the_first_version_has_kept_is_there_after_an_update(address):
-    engine = create_engine(address)
+def test_what_the_first_version_has_kept_is_there_after_an_update(empty):
+    engine = create_engine(empty)
     with engine.begin() as connection:
         migrate(connection, "1")
         for words in OLD_ROWS:
             connection.execute(text(words))
     engine.dispose()
-    opened = Database(address)
+    opened = Database(empty)
     with opened.write() as session:
         ann = people.by_login(session, "ann")
         tiny, other = (offerings.by_name(session, name) for name in ("tiny", "other"))

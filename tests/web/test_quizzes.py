@@ -12,6 +12,7 @@ import tiny_quiz
 import web_course
 import web_quiz
 from command_line import run_quiz
+from databases import ON_POSTGRESQL
 from sqlalchemy import select
 from web_course import Browser
 from web_quiz import PATH, answer
@@ -37,11 +38,11 @@ SECRETS = [*(s for s in tiny_quiz.SECRETS if " " in s or "." in s or not s.isasc
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
+def site(tmp_path_factory, address):
     course = web_course.make(tmp_path_factory.mktemp("course"))
     web_quiz.make(course, "midterm")
     web_quiz.make(course)
-    with web_course.site(course) as opened:
+    with web_course.site(course, address) as opened:
         yield opened
 
 
@@ -88,6 +89,7 @@ ANSWERS = {
 }  # fmt: skip
 
 
+@ON_POSTGRESQL
 @pytest.mark.parametrize("name", ["tiny", "midterm"])
 def test_attempts_are_scored_byte_for_byte_as_the_command_scores_them(site, teacher, tmp_path, name):
     path, given, modes = f"/quizzes/{name}", {}, ("exam",) if name == "midterm" else ("practice", "test")
@@ -143,6 +145,7 @@ def test_a_page_has_every_question_and_no_key_hint_or_explanation(practice, brow
     assert [secret for secret in SECRETS if secret in page] == []
 
 
+@ON_POSTGRESQL
 def test_each_type_is_judged_by_its_button_with_attempts_lessons_and_evidence(practice, browser):
     browser.send_form(PATH)
     for name, given in right_for(browser).items():

@@ -3,7 +3,6 @@
 import re
 from contextlib import ExitStack
 
-import postgres_server
 import pytest
 import tiny_course as tiny
 import web_course
@@ -15,9 +14,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def postgres():
-    with postgres_server.running() as address:
-        yield address
+def database(postgres, migrated):
+    return postgres.create(template=migrated)
 
 
 def result_of(visitor, page):
@@ -27,11 +25,11 @@ def result_of(visitor, page):
     return re.search(r'<div class="total"><b>(\d+)', visitor.get(page).text)[1]
 
 
-def test_each_hand_in_gets_one_report_whichever_server_receives_it(postgres, tmp_path):
+def test_each_hand_in_gets_one_report_whichever_server_receives_it(database, tmp_path):
     course = web_course.make(tmp_path / "course")
     with ExitStack() as opened:
         (_, first, link), (_, second, _) = (
-            opened.enter_context(web_course.server(course, "--database", postgres)) for _ in range(2)
+            opened.enter_context(web_course.server(course, "--database", database)) for _ in range(2)
         )
         opened.enter_context(web_course.opened_course(first, link, *STUDENTS))
         pages = []
@@ -42,17 +40,17 @@ def test_each_hand_in_gets_one_report_whichever_server_receives_it(postgres, tmp
             answer = visitor.fill_in("/assignments/tiny", "/assignments/tiny/hand-in", **cells)
             pages.append((visitor, answer.url.path))
         assert [result_of(*page) for page in pages] == ["10"] * len(STUDENTS)
-        engine = create_engine(postgres)
+        engine = create_engine(database)
         with engine.connect() as connection:
             graded = connection.execute(text("select about from event where kind = 'graded'")).scalars().all()
             assert sorted(graded) == sorted(path.rpartition("/")[2] for _, path in pages)
         engine.dispose()
 
 
-def test_a_jobs_server_that_is_killed_leaves_it_to_the_other(postgres, tmp_path):
+def test_a_jobs_server_that_is_killed_leaves_it_to_the_other(database, tmp_path):
     course = web_course.make(tmp_path / "course")
-    with web_course.server(course, "--database", postgres) as (_, second, link):
-        with web_course.server(course, "--database", postgres) as (process, first, _):
+    with web_course.server(course, "--database", database) as (_, second, link):
+        with web_course.server(course, "--database", database) as (process, first, _):
             with web_course.opened_course(first, link.replace(second, first), "ann") as (ann,):
                 answer = ann.fill_in("/assignments/tiny", "/assignments/tiny/hand-in", **{"cell:double": tiny.DOUBLE})
             process.kill()
