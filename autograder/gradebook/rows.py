@@ -132,16 +132,19 @@ class Rows:
         )
 
     def write(self, record: GradebookRow, penalty: Penalty) -> None:
-        """Write a record; whatever a person has entered stays, and is not asked about again if nothing has changed."""
+        """Write a record; what a person has entered stays, and is asked about again once the student hands in again."""
         submission = self._submission_of[record.student]
+        is_new = record.timestamp is not None and record.timestamp != submission.timestamp
         self._update(self._submissions, submission.id, timestamp=record.timestamp or submission.timestamp)
         row = self._notebook_of[submission.id, self._source.name]
         cells = self._source.cells
         score_of = {cells[name].id: score for name, score in record.scores.items()}
         for grade in self._grades_of.get(row.id, ()):
-            if grade.cell_id in score_of and not _is_scored(grade, auto := score_of[grade.cell_id]):
-                manual = grade.manual_score is not None or auto is None
-                self._update(self._grades, grade.id, auto_score=auto, needs_manual_grade=manual)
+            if grade.cell_id not in score_of:
+                continue
+            auto, is_entered = score_of[grade.cell_id], grade.manual_score is not None
+            if not _is_scored(grade, auto) or (is_new and is_entered):
+                self._update(self._grades, grade.id, auto_score=auto, needs_manual_grade=is_entered or auto is None)
         for name, words in record.comments.items():
             for comment in self._comments_of.get(row.id, ()):
                 if comment.cell_id == cells[name].comment_id:
