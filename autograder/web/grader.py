@@ -22,6 +22,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from autograder.base.errors import AutograderError
 from autograder.base.i18n import Text
@@ -32,7 +33,8 @@ from autograder.gradebook.feedback_page import Feedback
 from autograder.grading.batch import Grade
 from autograder.grading.warm import Judges, JudgesElsewhere, WarmEngines
 from autograder.results.grade_report import GradeReport
-from autograder.web.data import jobs, offerings, people, submissions
+from autograder.web import policies
+from autograder.web.data import checks, jobs, offerings, people, submissions
 from autograder.web.data.database import Database
 from autograder.web.data.models import Offering, Submission
 from autograder.web.publishing import Graded, Publisher
@@ -149,7 +151,8 @@ class Grader:
                 _complain(error)
                 continue
             with self._database.write() as session:
-                submissions.keep_report(session, number, report)
+                if submissions.keep_report(session, number, report):
+                    _count_as_check(session, number, report)
             self._on_report(number)
             self._written.set()
 
@@ -243,6 +246,14 @@ class Grader:
             with self._database.write() as session:
                 submissions.mark_written(session, [submission.id for submission in waiting])
         return len(waiting)
+
+
+def _count_as_check(session: Session, number: int, report: GradeReport) -> None:
+    """Let what is seen of a report say how far somebody is, as if they had pressed the button before handing in."""
+    submission = submissions.by_id(session, number)
+    assert submission is not None
+    seen = policies.shown(report, hidden=False)
+    checks.remember(session, submission.offering, submission.person, seen, submission.received_at)
 
 
 def _graded(submission: Submission, content: bytes) -> Graded:

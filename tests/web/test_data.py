@@ -290,19 +290,27 @@ def test_a_text_that_stays_the_same_is_not_saved_again(database, course):
     assert times[0] == times[1]
 
 
+def exercise_with(earned, outcome="failed"):
+    criterion = CriterionResult(
+        id="double.a", title=same("a"), points=2, earned=earned, outcome=outcome, visible=True, message=same(""),
+    )  # fmt: skip
+    return ExerciseResult.of("double", same("Double"), (criterion,))
+
+
 def test_the_last_check_of_an_exercise_replaces_the_one_before(database, course):
     ann, offering = course
     now = datetime.now(UTC)
     for earned, outcome, expected in ((0, "failed", 0), (2, "passed", 2), (0, "error", 2)):
-        criterion = CriterionResult(
-            id="double.a", title=same("a"), points=2, earned=earned, outcome=outcome, visible=True, message=same(""),
-        )  # fmt: skip
-        exercise = ExerciseResult.of("double", same("Double"), (criterion,))
+        exercise = exercise_with(earned, outcome)
         with database.write() as session:
-            checks.remember(session, offering, ann, a_report().model_copy(update={"exercises": (exercise,)}), now)
+            checks.remember(session, offering, ann, [exercise], now)
         with database.read() as session:
             (found,) = checks.of(session, offering, ann)
             assert (found.earned, found.max_score, found.checked_at) == (expected, 2.0, now)
+    with database.write() as session:  # a report on what was handed in before comes late
+        checks.remember(session, offering, ann, [exercise_with(0)], now - timedelta(seconds=1))
+        (found,) = checks.of(session, offering, ann)
+        assert (found.earned, found.checked_at) == (2.0, now)
     with database.read() as session:
         assert [check.exercise for check in checks.of_all(session, ann)[offering.id]] == ["double"]
 

@@ -159,6 +159,14 @@ def test_each_type_is_judged_by_its_button_with_attempts_lessons_and_evidence(pr
     assert "this is three" in part(browser, "one")
 
 
+def test_that_none_of_the_options_is_right_is_an_answer_and_uses_up_an_attempt(practice, browser):
+    browser.send_form(PATH)
+    answer(browser, {"some": []}, "check", question="some")
+    assert "attempts left: 1" not in part(browser, "some")
+    answer(browser, NONE, "check", question="some")
+    assert "attempts left: 1" in part(browser, "some")
+
+
 def test_wrong_answers_use_up_attempts_and_only_then_the_key_is_shown(practice, site, browser, student):
     browser.send_form(PATH)
     answer(browser, {"one": "A"}, "check", question="one")

@@ -158,6 +158,7 @@ def test_a_request_that_never_ends_is_cut_off_and_nothing_is_kept(site, browser,
 
 def test_a_receipt_to_keep_and_what_is_not_judged_here(browser, student):
     path = hand_in(browser, RIGHT)
+    assert "all 1 exercises that can be checked here are right" in browser.get("/").text  # handing in is a check, too
     page, kept = unescape(browser.get(path).text), browser.get(f"{path}/receipt")
     assert kept.text in page
     assert kept.headers["content-disposition"].startswith("attachment")
