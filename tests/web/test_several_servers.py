@@ -1,14 +1,17 @@
 """Several servers of one course, with one PostgreSQL database."""
 
 import re
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, suppress
 
+import psutil
 import pytest
 import tiny_course as tiny
 import web_course
 from sqlalchemy import create_engine, text
 from web_course import PASSWORD, Visitor
 
+PATIENCE_S = 120
 STUDENTS = [f"student{number}" for number in range(6)]
 pytestmark = pytest.mark.slow
 
@@ -23,6 +26,14 @@ def result_of(visitor, page):
     with visitor.stream("GET", f"{page}/events") as events:
         assert any("graded" in line for line in events.iter_lines())
     return re.search(r'<div class="total"><b>(\d+)', visitor.get(page).text)[1]
+
+
+def until_written(course, score):
+    """Wait until the last report in the journal gives a score."""
+    end, journal = time.monotonic() + PATIENCE_S, course.root / "results.jsonl"
+    while not (journal.is_file() and f'"score":{score}.0,' in journal.read_text().splitlines()[-1].replace(" ", "")):
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_each_hand_in_gets_one_report_whichever_server_receives_it(database, tmp_path):
@@ -47,9 +58,10 @@ def test_each_hand_in_gets_one_report_whichever_server_receives_it(database, tmp
         engine.dispose()
 
 
-def test_a_jobs_server_that_is_killed_leaves_it_to_the_other(database, tmp_path):
+def test_a_killed_server_leaves_its_job_to_the_other_whose_processes_heal(database, tmp_path):
+    """What grades and what writes are killed alone afterwards: each is started again, and nothing is lost."""
     course = web_course.make(tmp_path / "course")
-    with web_course.server(course, "--database", database) as (_, second, link):
+    with web_course.server(course, "--database", database) as (other, second, link):
         with web_course.server(course, "--database", database) as (process, first, _):
             with web_course.opened_course(first, link.replace(second, first), "ann") as (ann,):
                 answer = ann.fill_in("/assignments/tiny", "/assignments/tiny/hand-in", **{"cell:double": tiny.DOUBLE})
@@ -57,3 +69,14 @@ def test_a_jobs_server_that_is_killed_leaves_it_to_the_other(database, tmp_path)
         with Visitor(second) as ann:
             ann.fill_in("/sign-in", login="ann", password=PASSWORD)
             assert result_of(ann, answer.url.path) == "6"
+            until_written(course, 6)
+            killed = psutil.Process(other.pid).children(recursive=True)
+            names = set()
+            for one in killed:
+                with suppress(psutil.NoSuchProcess):  # it has ended with the one that started it
+                    names |= {word.rpartition(".")[2] for word in one.cmdline()}
+                    one.kill()
+            assert {"publishing", "-I"} <= names
+            answer = ann.fill_in("/assignments/tiny", "/assignments/tiny/hand-in", **{"cell:step": tiny.STEP})
+            assert result_of(ann, answer.url.path) == "10"
+            until_written(course, 10)
