@@ -101,7 +101,11 @@ def measure_browser(address: str, key: str, folder: Path, times: int) -> None:
     try:
         page.driver.add_cookie({"name": BROWSER, "value": key})
         page.driver.set_script_timeout(chromium.PATIENCE_S)
-        seen: dict[str, list[float]] = {"the first rows are seen": [], "the page is there": [], "all students can be sorted and searched": []}
+        seen: dict[str, list[float]] = {
+            "the first rows are seen": [],
+            "the page is there": [],
+            "all students can be sorted and searched": [],
+        }
         for _ in range(times):
             page.open("/class/gradebook")
             complete = page.driver.execute_async_script(ALL)
