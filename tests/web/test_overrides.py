@@ -10,6 +10,7 @@ import nbgrader_course as course_of
 import pytest
 import tiny_course as tiny
 import web_course
+import web_quiz
 from command_line import autograder
 from nbgrader.api import Gradebook
 from sqlalchemy import select
@@ -35,7 +36,10 @@ def site(tmp_path_factory):
     with web_course.site(course) as opened:
         web_course.publish(opened, web_course.add(opened, "ivan", Role.instructor))
         web_course.add(opened, "gina", Role.grader)
+        web_quiz.make(course)
+        web_quiz.publish(opened, by_login(opened, "ivan"))
         opened.grader.start()
+        opened.invigilator.start()
         yield opened
 
 
@@ -225,11 +229,29 @@ def test_an_accepted_appeal_becomes_an_override_of_its_exercise(site, gina):
     assert row_of(gina, "cleo")[1] == 6.5
 
 
+def test_a_question_of_a_quiz_can_be_overridden_too(site, gina):
+    student = Browser(site, web_course.add(site, "hal"))
+    student.send_form(web_quiz.PATH)
+    path = web_quiz.answer(student, {"one": "A"}, "finish", sure="yes").headers["location"]
+    place = "/class/gradebook/hal/quiz-tiny"
+    page = until(lambda: found if '<section id="one"' in (found := gina.get(place).text) else None)
+    form = {"do": "override", "cell": "one", "points": "1", "reason": "A is right, too", "seen": form_of(page, "one")}
+    assert gina.send_form(place, form).status_code == 303
+    assert "a person has given 1 points A is right, too" in words(student.get(path).text)
+
+    def manual():
+        with gradebook(site) as opened:
+            return opened.find_grade("one", "quiz-tiny", "quiz-tiny", "hal").manual_score
+
+    until(lambda: manual() == 1.0)
+    with gradebook(site) as opened:
+        assert opened.find_comment("one", "quiz-tiny", "quiz-tiny", "hal").manual_comment == "A is right, too"
+
+
 def test_answers_in_words_are_marked_one_after_the_other_and_nobody_overwrites_unseen(site, gina):
     for student in ("dan", "finn"):
         hand_in(site, student)
     listed = gina.get("/class/gradebook").text
-    assert 'placeholder="' not in listed
     address = re.search(r'href="(/class/marking/\w+)"[^<]*>Tiny · <code>essay', listed)[1]
     page = gina.get(address).text
     assert ESSAY in unescape(page)
