@@ -57,7 +57,7 @@ def until(condition):
     end = time.monotonic() + PATIENCE_S
     while not (found := condition()):
         assert time.monotonic() < end
-        time.sleep(0.05)
+        time.sleep(0.3)
     return found
 
 
@@ -118,7 +118,8 @@ def words(html):
 def row_of(gina, student):
     """What the page's script gets of a student: name, total and, of the assignment, score and reasons."""
     rows = {row[0]: row for row in gina.get("/class/gradebook?as=json").json()}
-    return rows[student][2], rows[student][5][0][0], rows[student][5][0][2]
+    score, _, reasons, *_ = rows[student][5][0] or (None, "", "")
+    return rows[student][2], score, reasons
 
 
 def test_an_override_counts_everywhere_and_survives_every_grading(site, gina):
@@ -145,8 +146,7 @@ def test_an_override_counts_everywhere_and_survives_every_grading(site, gina):
     assert comment(site, "ann", "double") == "the formula is right <b>"
     until(lambda: "being written" not in gina.get(PAGE.format("ann")).text)
     before = course_of.tables(course_of.gradebook(site.course))
-    autograder("grade", cwd=site.course.root)
-    autograder("regrade", "tiny", cwd=site.course.root)
+    autograder("regrade", "tiny", "--yes", "--jobs", "1", cwd=site.course.root)
     assert course_of.tables(course_of.gradebook(site.course)) == before
 
     student = Browser(site, by_login(site, "ann"))
@@ -209,7 +209,7 @@ def test_an_override_comes_back_in_a_gradebook_that_was_made_anew(site, gina):
     with gradebook(site) as opened:
         opened.remove_submission("tiny", "eve")
     site.grader.wake_publisher()
-    until(lambda: given(site, "eve")[1] == 6.0)
+    until(lambda: course_of.grades(site.course, "eve").get("test_double", (None, None))[1] == 6.0)
     assert comment(site, "eve", "double") == "told in person"
 
 
@@ -316,11 +316,12 @@ def test_the_table_is_searched_sorted_and_filtered_without_scripts(site, gina):
         page = gina.get(f"/class/gradebook?{query}").text
         return re.findall(r'<a (?:class="none" )?href="/class/gradebook/(\w+)/tiny"', page)
 
+    web_course.add(site, "boris")
     everybody = logins("")
     assert everybody == sorted(everybody)
-    assert logins("q=BO") == ["bob"]
+    assert logins("q=ORI") == ["boris"]
     assert logins("sort=-login") == everybody[::-1]
-    scores = [row_of(gina, login)[1] for login in logins("sort=tiny")]
+    scores = [-1 if (score := row_of(gina, login)[1]) is None else score for login in logins("sort=tiny")]
     assert scores == sorted(scores)
     assert set(logins("needs=yes")) == {login for login in everybody if row_of(gina, login)[2]}
     assert logins("page=9") == everybody
