@@ -119,7 +119,7 @@ def pages_of(served, login):
     if login is None:
         return (*PUBLIC, served.join)
     if login == "teacher":
-        return ("/class/offerings", "/class/people", "/appeals")
+        return ("/class/gradebook", "/class/gradebook/ann/tiny", "/class/offerings", "/class/people", "/appeals")
     if login == "new":
         return ("/", "/assignments/tiny", "/assignments/tiny/history", "/quizzes/test", "/class/offerings")
     with visitor(served.address, served.keys[login]) as ann:
@@ -151,6 +151,27 @@ def test_axe_finds_nothing_on_any_page(served, page, login):
             wide = page.driver.execute_script("return document.documentElement.scrollWidth")
             assert wide <= width, path
     assert not problems, json.dumps(problems, indent=1, ensure_ascii=False)
+
+
+def test_the_gradebook_is_searched_and_sorted_in_the_page(served, page):
+    def logins():
+        return [row.text.split()[-1] for row in page.find("//table[@id='scores']/tbody/tr/th")]
+
+    become(page, served, "teacher")
+    wear(page, 1280, "light")
+    page.open("/class/gradebook")
+    page.gone("//form[@id='search']//button")  # which nobody needs once the script has everything
+    before = logins()
+    assert len(before) >= 2
+    page.click("//th[@data-sort='login']/a")
+    page.until(lambda: logins() == before[::-1], "the other way round")
+    field = page.wait("//input[@name='q']")
+    field.send_keys("ANN")
+    page.until(lambda: logins() == ["ann"], "the one")
+    assert page.driver.current_url.endswith("?q=ANN&sort=-login")  # which the page without scripts understands
+    field.send_keys(Keys.BACKSPACE * 3)
+    page.click("//input[@name='needs']")
+    page.until(lambda: logins() == ["ann"], "who has an open appeal")
 
 
 FOCUS = """
