@@ -25,6 +25,7 @@ from autograder.web.data import (
     jobs,
     ledger,
     offerings,
+    overrides,
     people,
     quizzes,
     regradings,
@@ -134,6 +135,7 @@ def test_rows_of_the_first_tables_are_kept(empty):
         assert drafts.of(session, kept.offering, kept.person) == {"double": "mine"}
         assert checks.of(session, kept.offering, kept.person) == []
         assert explanations.ever(session, kept.offering) == []
+        assert overrides.of(session, kept.offering, kept.person) == []
     opened.close()
 
 
@@ -249,6 +251,54 @@ def test_answers_and_the_outcome_of_an_attempt_are_kept_once(database, course):
     with database.read() as session:
         assert [one.outcome for one in quizzes.unwritten(session, 5)] == ["first"]
         assert quizzes.latest(session, ann)[offering.id].id == attempt.id
+
+
+def test_overrides_are_added_and_the_last_counts(database, course):
+    ann, offering = course
+    with database.write() as session:
+        by = people.add(session, "gina", "Gina", "!", Role.grader)
+
+    def give(points, seen=None, cell="test_one"):
+        with database.write() as session:
+            submissions.take_turns(session, ann)
+            return overrides.give(session, offering, ann, cell, points, f"{points}", by=by, seen=seen)
+
+    def history():
+        with database.read() as session:
+            return overrides.of(session, offering, ann)
+
+    def to_follow():
+        with database.read() as session:
+            return [one.points for one in overrides.to_follow(session)]
+
+    give(1.0, seen=0.5)
+    give(2.0, seen=1.0)
+    give(9.0, cell="other")
+    assert {cell: one.points for cell, one in overrides.current(history()).items()} == {"test_one": 2.0, "other": 9.0}
+    assert overrides.original(history(), "test_one") == 0.5
+    assert to_follow() == [1.0, 2.0, 9.0]
+    with database.write() as session:
+        for one in history():
+            overrides.mark_written(session, one)
+    assert to_follow() == [2.0, 9.0]  # what counts is compared again and again
+    with database.write() as session:
+        number = submissions.receive(session, offering, ann, "tiny.ipynb", b"{}").id
+    assert to_follow() == []  # until the gradebook has what was handed in
+    with database.read() as session:
+        assert overrides.needing_a_look(session) == {(offering.id, ann.id): 2}
+    with database.write() as session:
+        submissions.keep_report(session, number, a_report())
+        submissions.mark_written(session, [number])
+    give(None, seen=2.0)
+    assert to_follow() == [9.0, None]
+    assert list(overrides.current(history())) == ["other"]
+    assert overrides.before(history(), history()[-1]).points == 2.0
+    give(3.0)
+    assert overrides.original(history(), "test_one") is None
+    with database.write() as session:
+        overrides.mark_overtaken(session, history()[-1])
+    assert list(overrides.current(history())) == ["other"]
+    assert [one.points for one in history()] == [1.0, 2.0, 9.0, None, 3.0]
 
 
 def test_opening_again_changes_nothing(database, address, course):
@@ -559,10 +609,6 @@ def test_a_report_that_a_command_has_made_counts_unless_another_one_counts_by_no
         assert report.line == other.to_json()
         assert report.written_at is not None
         assert [one.regrading.begun_by for one in regradings.replaced(session, [number])[number]] == [None]
-
-
-def test_what_the_first_version_has_kept_is_there_after_an_update(address):
-    engine = create_engine(address)
 
 
 def test_what_the_first_version_has_kept_is_there_after_an_update(empty):
