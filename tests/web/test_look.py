@@ -123,7 +123,15 @@ def pages_of(served, login):
     if login == "teacher":
         shown = ("/class/people/3", "/class/as/3/assignments/tiny", "/class/events")
         numbers = ("/class/assignments/tiny", served.mistake, "/class/quizzes/test")
-        return ("/class/offerings", "/class/people", *shown, "/appeals", *numbers)
+        return (
+            "/class/gradebook",
+            "/class/gradebook/ann/tiny",
+            "/class/offerings",
+            "/class/people",
+            *shown,
+            "/appeals",
+            *numbers,
+        )
     if login == "new":
         return ("/", "/assignments/tiny", "/assignments/tiny/history", "/quizzes/test", "/class/offerings")
     with visitor(served.address, served.keys[login]) as ann:
@@ -172,6 +180,27 @@ def test_the_class_follows_and_leaves_what_is_open_where_it_is(served, page):
     assert mark == 1
     assert scrolled == pytest.approx(before[0], abs=200)
     assert page.find("//div[@class='mistake']/details[@open]")
+
+
+def test_the_gradebook_is_searched_and_sorted_in_the_page(served, page):
+    def logins():
+        return [row.text.split()[-1] for row in page.find("//table[@id='scores']/tbody/tr/th")]
+
+    become(page, served, "teacher")
+    wear(page, 1280, "light")
+    page.open("/class/gradebook")
+    page.gone("//form[@id='search']//button")  # which nobody needs once the script has everything
+    before = logins()
+    assert len(before) >= 2
+    page.click("//th[@data-sort='login']/a")
+    page.until(lambda: logins() == before[::-1], "the other way round")
+    field = page.wait("//input[@name='q']")
+    field.send_keys("ANN")
+    page.until(lambda: logins() == ["ann"], "the one")
+    assert page.driver.current_url.endswith("?q=ANN&sort=-login")  # which the page without scripts understands
+    field.send_keys(Keys.BACKSPACE * 3)
+    page.click("//input[@name='needs']")
+    page.until(lambda: logins() == ["ann"], "who has an open appeal")
 
 
 FOCUS = """
