@@ -97,7 +97,7 @@ def begin(session: Session, offering: Offering, by: Person, rubric_sha256: str) 
     )
     session.add(found)
     session.flush()
-    events.record(session, "began to regrade", offering.assignment, person_id=by.id)
+    events.record(session, "began to regrade", offering.assignment, person_id=by.id, offering_id=offering.id)
     return found
 
 
@@ -299,7 +299,7 @@ def accept(session: Session, number: int, by: Person, words: str, *, rubric_sha2
     _end(regrading, by, now, is_accepted=True)
     regrading.words = words
     about = f"{regrading.offering.assignment} {len(numbers)} reports"
-    events.record(session, "accepted a regrading", about, person_id=by.id)
+    events.record(session, "accepted a regrading", about, person_id=by.id, offering_id=regrading.offering_id)
     return None
 
 
@@ -322,7 +322,8 @@ def discard(session: Session, number: int, by: Person) -> bool:
     if regrading is None or regrading.ended_at is not None:
         return False
     _end(regrading, by, datetime.now(UTC), is_accepted=False)
-    events.record(session, "discarded a regrading", regrading.offering.assignment, person_id=by.id)
+    about, of = regrading.offering.assignment, regrading.offering_id
+    events.record(session, "discarded a regrading", about, person_id=by.id, offering_id=of)
     return True
 
 
@@ -391,7 +392,8 @@ def take_over(session: Session, found: Sequence[tuple[int, bytes, GradeReport]])
         _follow(session, number, report)
         taken += 1
     for regrading in begun.values():
-        events.record(session, "found a regrading", session.get_one(Offering, regrading.offering_id).assignment)
+        offering = session.get_one(Offering, regrading.offering_id)
+        events.record(session, "found a regrading", offering.assignment, offering_id=offering.id)
     return taken
 
 

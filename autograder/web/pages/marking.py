@@ -196,8 +196,9 @@ def _remember(visit: Visit, task: Task, entered: Mark) -> None:
     given = "–" if entered.score is None else f"{entered.score:g}"
     with visit.site.database.write() as session:
         about = f"{grade.assignment} {grade.student} {grade.cell} {given}"
-        events.record(session, "marked", about, person_id=visit.member.id)
         person, offering = people.by_login(session, grade.student), offerings.by_name(session, grade.assignment)
+        whose = {"whom_id": person.id if person else None, "offering_id": offering.id if offering else None}
+        events.record(session, "marked", about, person_id=visit.member.id, **whose)
         if person is not None and offering is not None:
             overrides.write_again(session, offering.id, person.id)
     visit.site.grader.wake_publisher()
