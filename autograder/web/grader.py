@@ -32,9 +32,11 @@ from autograder.gradebook.feedback_page import Feedback
 from autograder.grading.batch import Grade
 from autograder.grading.warm import Judges, JudgesElsewhere, WarmEngines
 from autograder.results.grade_report import GradeReport
+from autograder.web import overriding
 from autograder.web.data import jobs, offerings, people, submissions
 from autograder.web.data.database import Database
 from autograder.web.data.models import Offering, Submission
+from autograder.web.gradebook import CourseGradebook
 from autograder.web.metrics import Metrics
 from autograder.web.publishing import Graded, Publisher
 from autograder.web.writing import Pen
@@ -60,6 +62,7 @@ class Grader:
         course: the course.
         database: holds jobs, submissions and reports.
         on_report: is called with the number of a submission that has a report now, in another thread.
+        gradebook: what the gradebook holds.
         sessions: how many submissions are judged at once.
         confined: whether the kernel confines students' code.
         elsewhere: grades in place of this machine.
@@ -71,13 +74,14 @@ class Grader:
         course: Course,
         database: Database,
         on_report: Callable[[int], None],
+        gradebook: CourseGradebook,
         *,
         sessions: int,
         confined: bool,
         elsewhere: Grade | None = None,
         metrics: Metrics,
     ) -> None:
-        self._course, self._database, self._on_report = course, database, on_report
+        self._course, self._database, self._on_report, self._gradebook = course, database, on_report, gradebook
         self._metrics = metrics
         self._sessions = _ELSEWHERE if elsewhere else sessions
         self._engines: Judges = (
@@ -112,7 +116,7 @@ class Grader:
         self._work.set()
 
     def wake_publisher(self) -> None:
-        """Say that dates have changed, which the gradebook has to know."""
+        """Say that dates have changed or people have given points, which the gradebook has to know."""
         self._written.set()
 
     def feedback(self, student: str, assignment: str) -> Feedback | None:
@@ -226,6 +230,8 @@ class Grader:
         self._publish_dates()
         while not self._is_closed and self._publish_some():
             pass
+        if overriding.follow(self._course, self._database, self.publisher, self._gradebook):
+            self._written.set()  # late penalties follow
 
     def _publish_dates(self) -> None:
         """Write dates that have changed to the gradebook; have the reports written again, whose penalties follow."""

@@ -28,6 +28,7 @@ from autograder.base.i18n import Text, text
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
 from autograder.gradebook.feedback_page import Feedback
+from autograder.gradebook.overrides import Outcome, Override
 from autograder.quiz.scoring.outcomes import SheetOutcome
 from autograder.results.grade_report import GradeReport
 
@@ -157,6 +158,14 @@ class Publisher:
     def _refuse_elsewhere(self) -> None:
         if self._elsewhere is not None:
             raise AutograderError(self._elsewhere)
+
+    def write_overrides(self, overrides: Sequence[Override]) -> list[Outcome]:
+        """Write what people have given in place of automatic scores, and return what became of each.
+
+        Raises:
+            AutograderError: they could not be written, and can be written later.
+        """
+        return [Outcome(word) for word in self._request("overrides", [asdict(one) for one in overrides])]
 
     @property
     def has_gradebook(self) -> bool:
@@ -342,6 +351,12 @@ def _write_dates(course: Course, dates: tuple[str, str | None, dict[str, str | N
     return {student: _iso(end) for student, end in known.extensions.items()}
 
 
+def _write_overrides(course: Course, found: list[dict[str, Any]]) -> object:
+    from autograder.gradebook import overrides
+
+    return overrides.write(course, [Override(**one | {"beside": tuple(one["beside"])}) for one in found])
+
+
 def _known_dates(course: Course, _: object) -> object:
     from autograder.gradebook import published_dates
 
@@ -362,6 +377,7 @@ _REQUESTS: dict[str, Callable[[Course, Any], object]] = {
     "sheets": _write_sheets,
     "feedback": _read_feedback,
     "dates": _write_dates,
+    "overrides": _write_overrides,
     "known": _known_dates,
     "student": _is_student,
 }

@@ -13,13 +13,17 @@ from autograder.course.course import Course
 from autograder.grading.batch import Grade
 from autograder.web.bell import Bell
 from autograder.web.checking import Checker
-from autograder.web.data import submissions
+from autograder.web.data import events, submissions
 from autograder.web.data.database import Database
+from autograder.web.gradebook import CourseGradebook
 from autograder.web.grader import Grader
 from autograder.web.invigilator import Invigilator
-from autograder.web.limits import Limiter
+from autograder.web.limits import Limiter, Tally
 from autograder.web.metrics import Metrics
 from autograder.web.quizzes import Quizzes
+from autograder.web.tallies import Tallies
+
+_KEPT_EVERY_S = 60
 
 
 @dataclass
@@ -49,15 +53,20 @@ class Site:
     elsewhere: Grade | None = None
     metrics_token: str | None = None
     limiter: Limiter = field(default_factory=Limiter)
+    failed_sign_ins: Tally = field(default_factory=lambda: Tally(_KEPT_EVERY_S))
+    """By whose login was tried; None for those that nobody has."""
 
     def __post_init__(self) -> None:
         self.bell = Bell(self._graded)
         self.metrics = Metrics(self.database)
+        self.quizzes = Quizzes(self.course, most=min(2, self.sessions))
+        self.gradebook = CourseGradebook(self.course.root, self.quizzes)
         self.checker = Checker(self.course, self.metrics, sessions=self.sessions, most=4, confined=self.confined)
         self.grader = Grader(
             self.course,
             self.database,
             self.bell.ring,
+            self.gradebook,
             sessions=self.sessions,
             confined=self.confined,
             elsewhere=self.elsewhere,
@@ -65,8 +74,9 @@ class Site:
         )
         engines = "Engines in memory, for checks and for what was handed in."
         self.metrics.watch("autograder_engines", engines, self._engines)
-        self.quizzes = Quizzes(self.course, most=min(2, self.sessions))
+        self.tallies = Tallies()
         publisher, pen = self.grader.publisher, self.grader.pen
+        self.gradebook.elsewhere = pen.elsewhere
         self.invigilator = Invigilator(self.quizzes, self.database, publisher, pen, self.metrics)
         secret = hmac.new(self.course.key(), b"forms of the course in a browser", hashlib.sha256).digest()
         self._forms = URLSafeSerializer(secret, salt="form")
@@ -89,11 +99,22 @@ class Site:
         except BadSignature:
             return False
 
+    def keep_failed_sign_ins(self, counts: Mapping[object, int]) -> None:
+        """Write into the event log how often somebody could not sign in, by whose login was tried."""
+        if not counts:
+            return
+        with self.database.write() as session:
+            for number, count in counts.items():
+                whom = number if isinstance(number, int) else None
+                events.record(session, "failed to sign in", str(count), whom_id=whom)
+
     def close(self) -> None:
         """End everything that runs."""
+        self.keep_failed_sign_ins(self.failed_sign_ins.rest())
         self.invigilator.close()
         self.grader.close()
         self.checker.close()
+        self.gradebook.close()
         self.database.close()
 
 

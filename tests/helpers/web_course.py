@@ -140,8 +140,8 @@ def opened_course(address: str, link: str, *logins: str) -> Iterator[list[Visito
     with ExitStack() as opened:
         teacher = opened.enter_context(Visitor(address))
         teacher.fill_in(link, login="teacher", name="Teacher", password=PASSWORD)
-        page = teacher.fill_in("/class", "/class/join-link", do="open")
-        teacher.fill_in("/class", "/class/offerings", assignment="tiny", feedback="at_once")
+        page = teacher.fill_in("/class/people", "/class/join-link", do="open")
+        teacher.fill_in("/class/offerings", "/class/offerings", assignment="tiny", feedback="at_once")
         join = re.search(r"https?://\S+/join/[\w-]+", page.text)
         assert join is not None
         students = [opened.enter_context(Visitor(address)) for _ in logins]

@@ -58,7 +58,8 @@ def receive(
     session.add(submission)
     session.flush()
     session.add(Job(submission_id=submission.id))
-    events.record(session, "handed in", f"{offering.assignment} {submission.id} {sha256}", person_id=person.id)
+    about = f"{offering.assignment} {submission.id} {sha256}"
+    events.record(session, "handed in", about, person_id=person.id, offering_id=offering.id)
     return submission
 
 
@@ -82,6 +83,12 @@ def latest(session: Session, person: Person) -> dict[int, Submission]:
     numbers = select(func.max(Submission.id)).where(Submission.person_id == person.id).group_by(Submission.offering_id)
     rows = session.scalars(select(Submission).where(Submission.id.in_(numbers)).options(joinedload(Submission.report)))
     return {submission.offering_id: submission for submission in rows}
+
+
+def counts(session: Session, person: Person) -> dict[int, int]:
+    """Return how often somebody has handed in, by offering."""
+    mine = select(Submission.offering_id, func.count()).where(Submission.person_id == person.id)
+    return {offering: count for offering, count in session.execute(mine.group_by(Submission.offering_id))}
 
 
 def content(session: Session, submission: Submission) -> bytes:
@@ -112,7 +119,8 @@ def keep_report(session: Session, number: int, report: GradeReport) -> bool:
         return False
     session.add(Report(submission_id=number, line=report.to_json(), made_at=datetime.now(UTC)))
     session.delete(job)
-    events.record(session, "graded", str(number))
+    submission = session.get_one(Submission, number)
+    events.record(session, "graded", str(number), whom_id=submission.person_id, offering_id=submission.offering_id)
     return True
 
 
@@ -147,3 +155,15 @@ def mark_written(session: Session, numbers: Sequence[int]) -> None:
     """Remember that journal and gradebook know these reports."""
     for report in session.scalars(select(Report).where(Report.submission_id.in_(numbers))):
         report.written_at = datetime.now(UTC)
+
+
+def ungraded(session: Session) -> frozenset[tuple[int, int]]:
+    """Return of whom something is not graded yet, or graded and not in the gradebook: offering and person."""
+    rows = select(Submission.offering_id, Submission.person_id).outerjoin(Report).where(Report.written_at.is_(None))
+    return frozenset((offering, person) for offering, person in session.execute(rows))
+
+
+def failed(session: Session) -> frozenset[tuple[int, int]]:
+    """Return whose submissions could not be judged so far by our fault: offering and person."""
+    rows = select(Submission.offering_id, Submission.person_id).join(Job, Job.submission_id == Submission.id)
+    return frozenset((offering, person) for offering, person in session.execute(rows.where(Job.failures > 0)))
