@@ -60,6 +60,10 @@ def test_a_copy_of_the_folder_gets_nothing_until_it_is_made_the_one(course, tmp_
             assert Browser(other).send_form(f"/join/{link}", newcomer).status_code == 503
             (copy.root / "nbgrader_config.py").write_text("c = get_config()\n")
             assert Browser(other, ivan).get("/class/gradebook").status_code == 503
+            pages = ("/", f"/submissions/{number}", "/assignments/tiny?as=json")
+            assert [Browser(other, ann).get(page).status_code for page in pages] == [200, 200, 200]
+            staff = ("/class", "/class/offerings", "/class/people", f"/submissions/{number}")
+            assert [Browser(other, ivan).get(page).status_code for page in staff] == [200] * 4
             (copy.root / "nbgrader_config.py").unlink()
             site.grader.start()
             until(lambda: is_written(site, number))
