@@ -15,7 +15,8 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
-from autograder.base.errors import AutograderError
+from autograder.base.errors import AutograderError, GradebookError
+from autograder.base.i18n import Text
 from autograder.course.configuration import CONFIG_FILE
 from autograder.gradebook import marks, quizzes, scores
 from autograder.gradebook.scores import Overview, Work
@@ -39,6 +40,8 @@ class CourseGradebook:
         self._lock = threading.Lock()
         self._engine: Engine | None = None
         self._overview: tuple[object, Overview] | None = None
+        self.elsewhere: Text | None = None
+        """That the grades are kept in another folder, of which this one is a copy; None where they are here."""
 
     def name_of(self, offering: Offering) -> str:
         """Return the name that an assignment or a quiz has in the gradebook.
@@ -119,7 +122,10 @@ class CourseGradebook:
         if self._engine is None:
             found = scores.engine(self._root, scores.address(self._root))
             try:
-                if (file := _file_of(found)) is not None and not file.exists():
+                file = _file_of(found)
+                if file is not None and self.elsewhere is not None:  # a gradebook on a server is the same for all
+                    raise GradebookError(self.elsewhere)
+                if file is not None and not file.exists():
                     return None
                 if not inspect(found).has_table(scores.GRADES.name):
                     return None

@@ -76,20 +76,26 @@ class Site:
             metrics=self.metrics,
         )
         self.regrader = Regrader(
-            self.course, self.database, sessions=self.sessions, confined=self.confined, elsewhere=self.elsewhere
+            self.course,
+            self.database,
+            sessions=self.sessions,
+            confined=self.confined,
+            elsewhere=self.elsewhere,
+            metrics=self.metrics,
         )
         self.late = LatePolicies(self.course.root, self.grader.publisher.late_policy)
-        engines = "Engines in memory, for checks and for what was handed in."
+        engines = "Engines in memory, by what they are for."
         self.metrics.watch("autograder_engines", engines, self._engines)
         self.class_counts = ClassCounts()
         self.item_analyses = ItemAnalyses()
         publisher, pen = self.grader.publisher, self.grader.pen
+        self.gradebook.elsewhere = pen.elsewhere
         self.invigilator = Invigilator(self.quizzes, self.database, publisher, pen, self.metrics)
         secret = hmac.new(self.course.key(), b"forms of the course in a browser", hashlib.sha256).digest()
         self._forms = URLSafeSerializer(secret, salt="form")
 
     def _engines(self) -> dict[str, int]:
-        return {"checks": self.checker.engines, "hand_ins": self.grader.engines}
+        return {"checks": self.checker.engines, "hand_ins": self.grader.engines, "regrading": self.regrader.engines}
 
     def _graded(self, numbers: Collection[int]) -> Iterable[int]:
         with self.database.read() as session:

@@ -1,13 +1,13 @@
 """A copy of the database while servers write, what it is good for, and what an update does to old ones."""
 
 import itertools
+import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import threading
 import time
-from contextlib import ExitStack
-from functools import partial
 
 import pytest
 import running_guide
@@ -17,7 +17,6 @@ from command_line import autograder
 from sqlalchemy import create_engine
 from sqlalchemy import text as sql
 from web_course import PASSWORD, Visitor, opened_course
-from working_students import Student, ask
 
 from autograder.base.errors import UsageError
 from autograder.course.course import Course
@@ -33,25 +32,42 @@ def course(tmp_path):
     return web_course.make(tmp_path / "course")
 
 
-@pytest.mark.slow
-def test_a_server_on_a_restored_backup_has_all_that_was_acknowledged_before_it(course, tmp_path):
-    students = [Student(f"s{number:02}", number) for number in range(3)]
-    with ExitStack() as opened:
-        process, address, link = opened.enter_context(web_course.server(course))
-        with opened_course(address, link, *(student.login for student in students)):
-            pass
-        for student in students:
-            opened.callback(student.close)
-        with working_students.working(students, address, 0):
-            working_students.until(lambda: all(student.draft for student in students), process)
-            then = [student.so_far() for student in students]
-            out, _ = autograder("serve", "--backup", "course-2026-03-01.db", "--lang", "en", cwd=course.root)
-        assert out.startswith("course-2026-03-01.db: the database as it was just now")
+def test_a_server_on_a_restored_backup_has_all_that_was_acknowledged_before_it(course):
+    written, stop = dict.fromkeys(("ann", "bob"), 0), threading.Event()
+    with web_course.server(course) as (process, address, link), opened_course(address, link, *written) as students:
+        threads = [
+            threading.Thread(target=write, args=(student, login, written, stop))
+            for student, login in zip(students, written, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        working_students.until(lambda: min(written.values()) > 20, process)
+        then = dict(written)
+        out, _ = autograder("serve", "--backup", "course-2026-03-01.db", "--lang", "en", cwd=course.root)
+        after = dict(written)
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert out.startswith("course-2026-03-01.db: the database as it was just now")
     run_restore(course)
-    working_students.assert_kept(partial(ask, course), then)
-    with web_course.server(course) as (_, address, _), Visitor(address) as student:
-        student.fill_in("/sign-in", login=then[0].login, password=PASSWORD)
-        assert "# 0 " in student.get("/assignments/tiny").text
+    with web_course.server(course) as (_, address, _):
+        for login in written:
+            with Visitor(address) as student:
+                student.fill_in("/sign-in", login=login, password=PASSWORD)
+                found = student.get("/assignments/tiny?as=json").text
+            number = int(re.search(r"# (\d+)", found)[1])
+            assert then[login] <= number <= after[login] + 1
+
+
+def write(student, login, written, stop):
+    """Save drafts, and remember the last that was acknowledged."""
+    token = re.search(r'name="form_token" value="([^"]+)"', student.get("/account").text)[1]
+    for number in itertools.count(1):
+        if stop.is_set():
+            return
+        draft = {"form_token": token, "cell:double": f"# {number}"}
+        assert student.post("/assignments/tiny?as=json", data=draft).json()["saved"]
+        written[login] = number
 
 
 def run_restore(course):
@@ -107,7 +123,7 @@ def test_a_backup_is_of_one_moment_while_others_write(course, tmp_path):
         ("sqlite:///{folder}/empty.db", "copy.db", "cannot be backed up"),
         ("postgresql+psycopg://me:secret@127.0.0.1:9/db", "copy.db", "127.0.0.1:9"),
         ("mysql://localhost/db", "copy.db", "PostgreSQL"),
-        ("nonsense", "copy.db", "no address"),
+        ("postgresql:me:secret@", "copy.db", "postgresql+psycopg://user@host/database"),
     ],
 )
 def test_what_cannot_be_backed_up_leaves_no_file_and_changes_none(address, file, words, tmp_path):
@@ -123,6 +139,17 @@ def test_what_cannot_be_backed_up_leaves_no_file_and_changes_none(address, file,
     assert "secret" not in caught.value.text.en
     assert sorted(tmp_path.iterdir()) == before
     assert (tmp_path / "there.db").read_text() == "mine"
+
+
+def test_where_a_file_has_one_name_only_the_copy_gets_it_all_the_same(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    Database(f"sqlite:///{tmp_path}/web.db").close()
+    back_up(f"sqlite:///{tmp_path}/web.db", tmp_path / "copy.db")
+    assert sorted(one.name for one in tmp_path.iterdir() if "copy" in one.name) == ["copy.db"]
+    Database(f"sqlite:///{tmp_path}/copy.db").close()
 
 
 def test_a_machine_without_pg_dump_is_told_what_to_do(tmp_path, monkeypatch):

@@ -45,7 +45,8 @@ def test_a_copy_of_the_folder_gets_nothing_until_it_is_made_the_one(course, tmp_
         shutil.copytree(course.root, tmp_path / "copy", dirs_exist_ok=True)  # with the word that is in a file
         copy = Course(tmp_path / "copy")
         ann = web_course.add(site, "ann")
-        offering = web_course.publish(site, web_course.add(site, "ivan", Role.instructor))
+        ivan = web_course.add(site, "ivan", Role.instructor)
+        offering = web_course.publish(site, ivan)
         with site.database.write() as session:
             link = people.open_join_link(session, people.by_login(session, "ivan"))
             number = submissions.receive(session, offering, ann, "tiny.ipynb", b"{}").id
@@ -57,6 +58,13 @@ def test_a_copy_of_the_folder_gets_nothing_until_it_is_made_the_one(course, tmp_
             # nobody there can know whose work is kept under a login
             newcomer = {"login": "bob", "name": "Bob", "password": PASSWORD}
             assert Browser(other).send_form(f"/join/{link}", newcomer).status_code == 503
+            (copy.root / "nbgrader_config.py").write_text("c = get_config()\n")
+            assert Browser(other, ivan).get("/class/gradebook").status_code == 503
+            pages = ("/", f"/submissions/{number}", "/assignments/tiny?as=json")
+            assert [Browser(other, ann).get(page).status_code for page in pages] == [200, 200, 200]
+            staff = ("/class", "/class/offerings", "/class/people", f"/submissions/{number}")
+            assert [Browser(other, ivan).get(page).status_code for page in staff] == [200] * 4
+            (copy.root / "nbgrader_config.py").unlink()
             site.grader.start()
             until(lambda: is_written(site, number))
         assert (course.submitted / "ann" / "tiny" / "tiny.ipynb").read_bytes() == b"{}"

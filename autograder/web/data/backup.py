@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sqlite3
 import subprocess
@@ -41,7 +42,12 @@ def back_up(address: str, file: Path) -> None:
     try:
         url = make_url(address)
     except ArgumentError as error:
-        raise UsageError(text("{address}: this is no address of a database", address=address)) from error
+        words = text(
+            "the database's address cannot be used ({reason}); write sqlite:////folder/file.db or "
+            "postgresql+psycopg://user@host/database",
+            reason=error,
+        )
+        raise UsageError(words) from error
     try:
         with _new(file) as beside:
             if url.get_backend_name() == "sqlite":
@@ -57,15 +63,27 @@ def back_up(address: str, file: Path) -> None:
 @contextmanager
 def _new(file: Path) -> Iterator[Path]:
     """Yield an empty file beside the one that is wanted; it becomes that file once it is written and on disk."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         yield beside
         _flush(beside)
-        os.link(beside, file)  # never over one that was made meanwhile
+        _name(beside, file)
     finally:
-        beside.unlink()
+        beside.unlink(missing_ok=True)
     _flush(file.parent)
+
+
+def _name(beside: Path, file: Path) -> None:
+    """Give a file its name; never that of one which was made meanwhile, as far as the file system can tell."""
+    try:
+        os.link(beside, file)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without second names
+        if os.path.lexists(file):
+            raise
+        beside.rename(file)
 
 
 def _flush(path: Path) -> None:

@@ -10,7 +10,18 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from autograder.web.data.models import Appeal, Draft, Job, Kind, Offering, QuizAttempt, Report, Submission
+from autograder.web.data.models import (
+    Appeal,
+    Draft,
+    Job,
+    Kind,
+    Offering,
+    QuizAttempt,
+    RegradedSubmission,
+    Regrading,
+    Report,
+    Submission,
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,8 @@ def waiting(session: Session) -> Iterator[Waiting]:
     yield _waiting(session, "quiz_scoring", finished.where(QuizAttempt.outcome.is_(None)))
     scored = finished.where(QuizAttempt.outcome.is_not(None), QuizAttempt.written_at.is_(None))
     yield _waiting(session, "quiz_gradebook", scored)
+    again = select(func.count(), func.min(Regrading.begun_at)).select_from(RegradedSubmission).join(Regrading)
+    yield _waiting(session, "regrading", again.where(Regrading.ended_at.is_(None), RegradedSubmission.line.is_(None)))
     dates = (Offering.kind == Kind.assignment, Offering.dates_written_at.is_(None))
     yield Waiting("dates", _count(session, Offering, *dates), None)
     appeals = select(func.count(), func.min(Appeal.raised_at)).where(Appeal.answered_at.is_(None))
