@@ -8,7 +8,6 @@ from functools import partial
 
 import dask_processes
 import httpx
-import postgres_server
 import proxy
 import psutil
 import pytest
@@ -29,13 +28,12 @@ pytestmark = pytest.mark.slow
 
 
 @proxy.needs_nginx
-def test_nothing_acknowledged_is_lost_when_a_server_and_a_worker_are_killed(tmp_path, monkeypatch):
+def test_nothing_acknowledged_is_lost_when_a_server_and_a_worker_are_killed(database, tmp_path, monkeypatch):
     course, port = web_course.make(tmp_path / "course"), proxy.free_port()
     proxy.certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "course.pem"))
     address, backup = f"https://localhost:{port}/dl", tmp_path / "half.dump"
     with ExitStack() as opened:
-        database = opened.enter_context(postgres_server.running())
         ask = partial(rows_of, database)
         cluster = dask_processes.Processes(tmp_path)
         opened.callback(cluster.end)
