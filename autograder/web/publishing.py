@@ -28,11 +28,17 @@ from autograder.base.i18n import Text, text
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
 from autograder.gradebook.feedback_page import Feedback
+from autograder.gradebook.late_policy import LatePolicy
 from autograder.gradebook.overrides import Outcome, Override
 from autograder.quiz.scoring.outcomes import SheetOutcome
 from autograder.results.grade_report import GradeReport
+from autograder.results.journal import Key
+from autograder.web import late
 
 _FEEDBACK = TypeAdapter(Feedback)
+_LATE_POLICY = TypeAdapter(LatePolicy)
+Version = tuple[int, ...]
+"""What a file is known by until it changes."""
 RESULTS = "results.jsonl"
 _TIMESTAMP = "%Y-%m-%d %H:%M:%S.%f UTC"
 
@@ -46,18 +52,38 @@ class Graded:
         content: its bytes, in base64.
         received: when, as nbgrader writes it.
         line: the report, as ``results.jsonl`` has it.
+        was_written: it was written before; if ``results.jsonl`` has another report on the same file by now, that one
+            is a command's, and counts.
     """
 
     file: str
     content: str
     received: str
     line: str
+    was_written: bool = False
 
     @classmethod
-    def of(cls, file: str, content: bytes, received_at: datetime, line: str) -> Graded:
+    def of(cls, file: str, content: bytes, received_at: datetime, line: str, *, was_written: bool) -> Graded:
         """Return it from what the database has."""
         received = received_at.astimezone(UTC).strftime(_TIMESTAMP)
-        return cls(file, base64.b64encode(content).decode(), received, line)
+        return cls(file, base64.b64encode(content).decode(), received, line, was_written)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What writing submissions and reports has given.
+
+    Args:
+        notes: what the instructor should know.
+        penalties: what is taken off for being late, by assignment and student, where it is anything.
+        before: the version of ``results.jsonl`` that was found.
+        after: the one that is there now.
+    """
+
+    notes: list[Text]
+    penalties: dict[Key, float]
+    before: Version
+    after: Version
 
 
 @dataclass(frozen=True)
@@ -91,22 +117,46 @@ class Publisher:
 
     Args:
         root: the course's folder.
+        elsewhere: that the grades are kept in another folder, of which this one is a copy; None where they are here.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, *, elsewhere: Text | None = None) -> None:
+        self._root, self._elsewhere = root, elsewhere
         self._process: subprocess.Popen[bytes] | None = None
         self._is_closed = False
         self._writing = threading.Lock()
         self._asked_at = 0.0
 
-    def publish(self, graded: Sequence[Graded]) -> list[Text]:
-        """Write submissions and reports, and return what the instructor should know.
+    def publish(self, graded: Sequence[Graded]) -> Written:
+        """Write submissions and reports.
 
         Raises:
             AutograderError: they could not be written; nothing is lost, and they can be written later.
         """
-        return self._notes("write", [asdict(one) for one in graded])
+        said = self._request("write", [asdict(one) for one in graded])
+        return Written(
+            notes=[Text(**note) for note in said["notes"]],
+            penalties={(assignment, student): taken for assignment, student, taken in said["penalties"]},
+            before=tuple(said["before"]),
+            after=tuple(said["after"]),
+        )
+
+    def penalties(self) -> dict[Key, float]:
+        """Return what the gradebook takes off for being late, by assignment and student, where it is anything.
+
+        Raises:
+            AutograderError: it cannot be read.
+        """
+        found = self._request("penalties", []) if self.has_gradebook else []
+        return {(assignment, student): taken for assignment, student, taken in found}
+
+    def late_policy(self) -> LatePolicy | None:
+        """Return what the course takes off for late work; None where it has no gradebook.
+
+        Raises:
+            AutograderError: the course's configuration is broken.
+        """
+        return _LATE_POLICY.validate_python(self._request("late policy", [])) if self.has_gradebook else None
 
     def publish_sheets(self, scored: Sequence[ScoredSheet]) -> list[Text]:
         """Write answer sheets and what they earn, as `publish` does.
@@ -151,7 +201,12 @@ class Publisher:
         Raises:
             AutograderError: it cannot be read.
         """
+        self._refuse_elsewhere()  # work may be kept there without a gradebook
         return self.has_gradebook and bool(self._request("student", [login]))
+
+    def _refuse_elsewhere(self) -> None:
+        if self._elsewhere is not None:
+            raise AutograderError(self._elsewhere)
 
     def write_overrides(self, overrides: Sequence[Override]) -> list[Outcome]:
         """Write what people have given in place of automatic scores, and return what became of each.
@@ -175,6 +230,7 @@ class Publisher:
         Raises:
             AutograderError: it could not do what was asked.
         """
+        self._refuse_elsewhere()
         with self._writing:
             answer = self._ask(json.dumps({"do": what, "with": arguments}).encode())
         if not answer:
@@ -244,18 +300,36 @@ class Publisher:
         return self._process
 
 
-def write(course: Course, graded: Sequence[Graded]) -> list[Text]:
+def version(file: Path) -> Version:
+    """Return what is another value once a file has changed; nothing where it is not there."""
+    try:
+        found = file.stat()
+    except OSError:
+        return ()
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def write(course: Course, graded: Sequence[Graded]) -> Written:
     """Write submissions to ``submitted/``, their reports to ``results.jsonl`` and the gradebook."""
     from autograder.gradebook import write as gradebook
     from autograder.results.journal import Journal
 
-    reports = [GradeReport.from_json(one.line) for one in graded]
-    with Journal(course.root / RESULTS) as journal:
-        for one, report in zip(graded, reports, strict=True):
+    file = course.root / RESULTS
+    counting = []
+    with Journal(file) as journal:
+        before = version(file)
+        for one in graded:
+            report = GradeReport.from_json(one.line)
             _hand_in(course, report, one)
-            if journal.reports.get((report.assignment, report.student)) != report:
+            known = journal.reports.get((report.assignment, report.student))
+            if one.was_written and known is not None and known.submission_sha256 == report.submission_sha256:
+                report = known
+            if known != report:
                 journal.add(report)
-    return gradebook.write(course, [], reports).notes
+            counting.append(report)
+        after = version(file)
+    outcome = gradebook.write(course, [], counting)
+    return Written(outcome.notes, outcome.penalties, before, after)
 
 
 def write_sheets(course: Course, scored: Sequence[ScoredSheet]) -> list[Text]:
@@ -327,8 +401,14 @@ def _opened(root: Path) -> Course:
     return course
 
 
-def _write(course: Course, graded: list[dict[str, str]]) -> object:
-    return [note.model_dump() for note in write(course, [Graded(**one) for one in graded])]
+def _write(course: Course, graded: list[dict[str, Any]]) -> object:
+    written = write(course, [Graded(**one) for one in graded])
+    return {
+        "notes": [note.model_dump() for note in written.notes],
+        "penalties": [[*key, taken] for key, taken in written.penalties.items()],
+        "before": written.before,
+        "after": written.after,
+    }
 
 
 def _write_sheets(course: Course, scored: list[dict[str, str]]) -> object:
@@ -373,6 +453,8 @@ _REQUESTS: dict[str, Callable[[Course, Any], object]] = {
     "overrides": _write_overrides,
     "known": _known_dates,
     "student": _is_student,
+    "penalties": late.read_penalties,
+    "late policy": late.read_policy,
 }
 
 

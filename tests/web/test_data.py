@@ -2,6 +2,7 @@
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import postgres_server
@@ -14,11 +15,29 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from autograder.base.errors import UsageError
 from autograder.base.i18n import same
+from autograder.lms.class_lists import Listed
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
-from autograder.web.data import appeals, checks, drafts, jobs, offerings, overrides, people, quizzes, submissions
+from autograder.web.data import (
+    appeals,
+    checks,
+    drafts,
+    events,
+    explanations,
+    jobs,
+    ledger,
+    offerings,
+    overrides,
+    people,
+    quizzes,
+    regradings,
+    rosters,
+    submissions,
+)
 from autograder.web.data.database import Database, migrate
 from autograder.web.data.drafts import Written, version
-from autograder.web.data.models import Base, Content, Event, FeedbackPolicy, Job, Kind, Role
+from autograder.web.data.events import Wanted
+from autograder.web.data.models import Base, Content, Event, FeedbackPolicy, Job, Kind, Person, Role
+from autograder.web.data.regradings import Progress, Refusal
 
 AT_ONCE = {"opens_at": None, "due_at": None, "closes_at": None, "feedback": FeedbackPolicy.at_once}
 
@@ -119,6 +138,7 @@ def test_rows_of_the_first_tables_are_kept(address):
         assert drafts.of(session, kept.offering, kept.person) == {"double": "mine"}
         assert checks.of(session, kept.offering, kept.person) == []
         assert overrides.of(session, kept.offering, kept.person) == []
+        assert explanations.ever(session, kept.offering) == []
     opened.close()
 
 
@@ -178,7 +198,9 @@ insert into draft (person_id, offering_id, cell, source, saved_at) values (7, 3,
 insert into content (sha256, content) values ('abc', '{}');
 insert into submission (id, person_id, offering_id, received_at, file, sha256)
     values (5, 7, 3, '2026-01-03 00:00:00', 'tiny.ipynb', 'abc');
-insert into job (id, submission_id) values (1, 5)
+insert into job (id, submission_id) values (1, 5);
+insert into event (id, at, person_id, kind, about) values (7, '2026-01-02', 7, 'extended', 'tiny ann');
+insert into event (id, at, person_id, kind, about) values (8, '2026-01-03', null, 'graded', '5')
 """
 
 
@@ -197,6 +219,8 @@ def test_what_the_first_schema_held_is_kept(address):
         assert drafts.of(session, offering, ann) == {"double": "x"}
         assert [(one.id, one.file) for one in submissions.of(session, offering, ann)] == [(5, "tiny.ipynb")]
         assert jobs.is_any_free(session)
+        assert [(event.id, event.whom_id) for event in events.found(session, Wanted(), 9)] == [(8, None), (7, None)]
+        assert [event.about for event in events.found(session, Wanted(person_id=ann.id), 9)] == ["tiny ann"]
     with opened.write() as session:
         assert offerings.publish(session, "tiny", by=ann, kind=Kind.quiz, **AT_ONCE).kind == Kind.quiz
     with pytest.raises(IntegrityError), opened.write() as session:  # references are heeded after migrating
@@ -487,6 +511,101 @@ def test_an_extension_counts_until_it_is_taken_back_and_the_gradebook_has_to_hea
             assert [one.id for one in offerings.unwritten(session)] == [offering.id]
 
 
+def regrade(database, offering, rubric="new"):
+    """Begin to grade again; reports by this rubric hold."""
+    with database.write() as session:
+        found = regradings.begin(session, offering, session.get(Person, 1), rubric)
+        regradings.include(session, found, lambda report: report.rubric_sha256 == rubric)
+    return found
+
+
+def graded(database, course, rubric="old", score=1.0):
+    number = hand_in(database, course)
+    report = a_report(score=score).model_copy(update={"rubric_sha256": rubric})
+    with database.write() as session:
+        submissions.keep_report(session, number, report)
+        submissions.mark_written(session, {number: report.to_json()})
+    return number
+
+
+def accept(database, found, rubric="new"):
+    with database.write() as session:
+        return regradings.accept(session, found.id, session.get(Person, 1), "why", rubric_sha256=rubric)
+
+
+def test_the_report_of_a_regrading_counts_once_it_is_accepted_and_the_first_one_is_kept(database, course):
+    superseded, number = graded(database, course), graded(database, course)
+    found, new = regrade(database, course[1]), a_report(score=3.0).model_copy(update={"rubric_sha256": "new"})
+    assert accept(database, found) is Refusal.is_incomplete
+    with database.write() as session:
+        assert regradings.claim(session, found, "one", 5) == [(found.id, number)]
+        assert regradings.claim(session, found, "two", 5) == []
+        regradings.release(session, "one")
+        assert regradings.claim(session, found, "two", 5) == [(found.id, number)]
+        regradings.keep(session, (found.id, number), a_report().model_copy(update={"status": "error"}))
+        assert not regradings.is_any_free(session, found)  # for a while
+        regradings.keep(session, (found.id, number), new)
+        regradings.keep(session, (found.id, number), a_report(score=4.0))  # the first stays
+    with database.read() as session:
+        assert submissions.by_id(session, number).report.line != new.to_json()
+        assert [pair.after for pair in regradings.pairs(session, found)] == [new.to_json()]
+    assert accept(database, found, rubric="newer") is Refusal.has_other_rubric
+    assert [accept(database, found), accept(database, found)] == [None, Refusal.is_over]
+    with database.read() as session:
+        assert submissions.by_id(session, number).report.line == new.to_json()
+        assert [one.id for one in submissions.unwritten(session, 5)] == [number]
+        before = regradings.replaced(session, [superseded, number])
+        assert [(one.submission_id, one.regrading.words) for one in before[number]] == [(number, "why")]
+        assert before[superseded] == []
+        assert submissions.by_other_rubrics(session, course[1], "new") == (1, 0)
+
+
+def test_who_hands_in_while_a_regrading_is_open_takes_part_with_what_they_handed_in_last(database, course):
+    graded(database, course)
+    found = regrade(database, course[1])
+    last = graded(database, course, rubric="new")
+    with database.read() as session:
+        assert regradings.progress(session, found) == Progress(0, 0, 0)
+        assert [one.id for one in regradings.missing(session, found)] == [last]
+    assert accept(database, found) is Refusal.is_incomplete
+    with database.write() as session:
+        regradings.include(session, found, lambda report: report.rubric_sha256 == "new")
+        assert regradings.progress(session, found) == Progress(1, 1, 0)
+        assert regradings.claim(session, found, "one", 5) == []
+    assert accept(database, found) is None
+    with database.read() as session:
+        assert regradings.replaced(session, [last])[last] == []
+
+
+def test_there_is_one_open_regrading_of_an_assignment_and_discarding_it_changes_nothing(database, course):
+    number = graded(database, course)
+    found = regrade(database, course[1])
+    with pytest.raises(IntegrityError):
+        regrade(database, course[1])
+    with database.write() as session:
+        assert [regradings.discard(session, found.id, session.get(Person, 1)) for _ in range(2)] == [True, False]
+        assert regradings.claim(session, found, "one", 5) == []
+    regrade(database, course[1])
+    with database.read() as session:
+        assert regradings.replaced(session, [number])[number] == []
+
+
+def test_a_report_that_a_command_has_made_counts_unless_another_one_counts_by_now(database, course):
+    number = graded(database, course)
+    with database.read() as session:
+        ((assignment, login, found, _, known),) = regradings.written_reports(session)
+    assert (assignment, login, found) == ("tiny", "ann", number)
+    other = a_report(score=3.0)
+    for _ in range(2):
+        with database.write() as session:
+            regradings.take_over(session, [(number, known, other)])
+    with database.read() as session:
+        report = submissions.by_id(session, number).report
+        assert report.line == other.to_json()
+        assert report.written_at is not None
+        assert [one.regrading.begun_by for one in regradings.replaced(session, [number])[number]] == [None]
+
+
 def test_what_the_first_version_has_kept_is_there_after_an_update(address):
     engine = create_engine(address)
     with engine.begin() as connection:
@@ -494,7 +613,9 @@ def test_what_the_first_version_has_kept_is_there_after_an_update(address):
         for words in OLD_ROWS:
             connection.execute(text(words))
     engine.dispose()
-    opened = Database(address)
+    with ThreadPoolExecutor(2) as pool:  # two servers that start at once
+        opened, other = pool.map(Database, [address] * 2)
+    other.close()
     with opened.write() as session:
         ann = people.by_login(session, "ann")
         tiny, other = (offerings.by_name(session, name) for name in ("tiny", "other"))
@@ -525,9 +646,46 @@ def test_only_the_last_of_several_hand_ins_counts(database, course):
         waiting = submissions.unwritten(session, 10)
         assert [(s.id, submissions.is_superseded(session, s)) for s in waiting] == [(first, True), (last, False)]
     with database.write() as session:
-        submissions.mark_written(session, [first, last])
+        submissions.mark_written(session, {one.id: one.report.line for one in submissions.unwritten(session, 10)})
     with database.read() as session:
         assert list(submissions.unwritten(session, 10)) == []
+
+
+def test_of_several_servers_one_writes_at_a_time_and_only_into_the_folder_that_has_the_grades(database, course):
+    def ask(question, *arguments, **options):
+        with database.write() as session:
+            return question(session, *arguments, **options)
+
+    assert [ask(ledger.settle, folder, "here") for folder in ("first", "copy", None)] == [True, False, False]
+    assert ask(ledger.take, "copy", "b 1") is False
+    assert [ask(ledger.take, "first", holder) for holder in ("a 1", "b 1", "a 2")] == [True, False, False]
+    assert [ask(ledger.keep, holder) for holder in ("a 1", "b 1")] == [True, False]
+    with database.write() as session:  # a server that hangs for a while
+        ledger.current(session).held_until = datetime.now(UTC) - timedelta(seconds=1)
+    assert ask(ledger.take, "first", "b 1")
+    ask(ledger.give_back, "b 1")
+    assert ask(ledger.keep, "a 1") is False  # so it knows that somebody has written meanwhile
+    assert ask(ledger.take, "first", "a 2")
+    first = hand_in(database, course)
+    with database.write() as session:
+        submissions.keep_report(session, first, a_report())
+        submissions.mark_written(session, {first: submissions.by_id(session, first).report.line})
+        assert ledger.settle(session, "copy", "there", moves=True)
+        assert [one.id for one in submissions.unwritten(session, 5)] == [first]
+    assert ask(ledger.keep, "a 2") is False
+    assert ask(ledger.settle, "first", "here") is False
+
+
+def test_what_was_written_beside_another_server_is_written_again_up_to_the_last_attempt(database, course):
+    first, last = hand_in(database, course), hand_in(database, course)
+    with database.write() as session:
+        for number in (first, last):
+            submissions.keep_report(session, number, a_report())
+        lines = {number: submissions.by_id(session, number).report.line for number in (first, last)}
+        submissions.mark_written(session, lines)
+        submissions.write_attempts_again(session, [submissions.by_id(session, first)])
+        assert [one.id for one in submissions.unwritten(session, 5)] == [first, last]
+        assert list(submissions.graded(session, [first, last, 99])) == [first, last]
 
 
 def test_two_logins_that_differ_in_case_are_one(database, course):
@@ -535,6 +693,36 @@ def test_two_logins_that_differ_in_case_are_one(database, course):
         assert people.by_login(session, "Ann").login == "ann"
     with pytest.raises(IntegrityError), database.write() as session:
         people.add(session, "ann", "Another", "!", Role.student)
+
+
+def test_a_class_list_counts_as_a_whole_and_its_links_let_people_in(database, course):
+    ann, _ = course
+    new = [Listed(2, "bo", "Bo", "bo@uni.example"), Listed(3, "cy", "", "")]
+    with database.write() as session:
+        number = rosters.keep(session, "list.csv", b"login", by=ann)
+        upload = rosters.kept(session, number, by=ann)
+        changed = {"renamed": {ann.id: "Ann Lee"}, "emails": {ann.id: "ann@uni.example"}}
+        rosters.take_in(session, upload, by=ann, new=new, back=[], gone=[], **changed)
+    with database.write() as session:
+        everybody = [(one.login, one.name, one.email) for one in people.everybody(session)]
+        assert everybody == [("ann", "Ann Lee", "ann@uni.example"), ("bo", "Bo", "bo@uni.example"), ("cy", "cy", None)]
+        assert rosters.kept(session, number, by=ann) is None
+        assert [person.login for person, has in people.awaited(session) if not has] == ["bo", "cy"]
+        bo, cy = (people.by_login(session, login) for login in ("bo", "cy"))
+        before, _ = people.new_links(session, [bo, cy], by=ann)
+        assert all(has for _, has in people.awaited(session))
+        (after,) = people.new_links(session, [bo], by=ann)
+        assert people.one_time_link(session, before) is None
+        assert people.one_time_link(session, after).person_id == bo.id
+        people.remove(session, [bo, cy], by=ann)
+    with database.write() as session:
+        assert people.one_time_link(session, after) is None
+        assert [person.login for person in people.former(session)] == ["bo", "cy"]
+        people.give_role(session, people.by_login(session, "bo"), Role.instructor, by=ann)
+    with database.write() as session:
+        assert people.instructors(session) == {bo.id}
+        kinds = [event.kind for event in events.found(session, Wanted(person_id=bo.id), 9)]
+        assert kinds == ["admitted again", "removed", "made a personal link", "made a personal link", "added"]
 
 
 def test_a_one_time_link_is_used_once(database, course):

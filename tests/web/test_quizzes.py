@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 import threading
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from html import unescape
 
@@ -16,8 +17,8 @@ from sqlalchemy import select
 from web_course import Browser
 from web_quiz import PATH, answer
 
-from autograder.web.data import quizzes
-from autograder.web.data.models import FeedbackPolicy, QuizAttempt, Role
+from autograder.web.data import offerings, quizzes
+from autograder.web.data.models import FeedbackPolicy, Kind, QuizAttempt, Role
 
 HOUR = timedelta(hours=1)
 WRONG = {
@@ -113,6 +114,10 @@ def test_attempts_are_scored_byte_for_byte_as_the_command_scores_them(site, teac
     in_order = [given[login].outcome for login in sorted(given)]
     assert (tmp_path / "out.jsonl").read_text(encoding="utf-8") == "".join(f"{line}\n" for line in in_order)
     assert json.loads(out) == [json.loads(line) for line in in_order]
+    out, _ = run_quiz("stats", name, "sheets", "--json", "--course", site.course.root, cwd=tmp_path)
+    with site.database.read() as session:
+        found = site.item_analyses.of(session, offerings.by_name(session, name, Kind.quiz), site.quizzes.of(name))
+    assert name != "midterm" or json.loads(json.dumps(asdict(found.analysis))) == json.loads(out)
 
 
 # -- taking it ---------------------------------------------------------------------------------------------------------

@@ -91,6 +91,8 @@ class Person(Base):
     password_hash: Mapped[str | None]
     token_sha256: Mapped[str | None] = mapped_column(String(64), unique=True)
     joined_at: Mapped[datetime]
+    email: Mapped[str | None] = mapped_column(String(320))
+    """As the roster has it, so that personal links can be sent; nobody signs in with it."""
     enrolment: Mapped[Enrolment | None] = relationship(back_populates="person", lazy="joined")
 
 
@@ -222,15 +224,91 @@ class Submission(Base):
 
 
 class Report(Base):
-    """What grading gave: a line of ``results.jsonl``, and when the gradebook was written from it."""
+    """The report that counts: a line of ``results.jsonl``, and when the gradebook was written from it first.
+
+    Those that counted before it are in `ReplacedReport`.
+    """
 
     __tablename__ = "report"
+    __table_args__ = (
+        Index(
+            "ix_report_unwritten",
+            "submission_id",
+            sqlite_where=sql("written_at IS NULL"),
+            postgresql_where=sql("written_at IS NULL"),
+        ),
+    )
 
     submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), primary_key=True)
     line: Mapped[str]
     made_at: Mapped[datetime]
     written_at: Mapped[datetime | None]
+    is_stale: Mapped[bool] = mapped_column(default=False)
+    """The gradebook has it, and is to be written once more: whether the submission was late has changed."""
+    penalty: Mapped[float | None] = mapped_column(Double)
+    """What the gradebook takes off for being late."""
     submission: Mapped[Submission] = relationship(back_populates="report")
+
+
+class Regrading(Base):
+    """Grading an assignment again, from its beginning until its reports count or are discarded.
+
+    Without ``begun_by`` it was done by a command beside the server.
+    """
+
+    __tablename__ = "regrading"
+    __table_args__ = (
+        Index(
+            "uq_regrading_open",
+            "offering_id",
+            unique=True,
+            sqlite_where=sql("ended_at IS NULL"),
+            postgresql_where=sql("ended_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    offering_id: Mapped[int] = mapped_column(ForeignKey("offering.id"))
+    begun_at: Mapped[datetime]
+    begun_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    rubric_sha256: Mapped[str] = mapped_column(String(64))
+    problem: Mapped[str | None]
+    """Why it cannot go on, in all languages, as JSON."""
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    is_accepted: Mapped[bool | None]
+    words: Mapped[str] = mapped_column(default="")
+    """The reason that students read."""
+    offering: Mapped[Offering] = relationship()
+
+
+class RegradedSubmission(Base):
+    """A submission in a regrading: what waits to be graded again, and then the report that would count."""
+
+    __tablename__ = "regraded_submission"
+
+    regrading_id: Mapped[int] = mapped_column(ForeignKey("regrading.id"), primary_key=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), primary_key=True)
+    line: Mapped[str | None]
+    status: Mapped[str | None] = mapped_column(String(16))
+    rubric_sha256: Mapped[str | None] = mapped_column(String(64))
+    claimed_by: Mapped[str | None] = mapped_column(String(100))
+    leased_until: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(default=0)
+
+
+class ReplacedReport(Base):
+    """A report that counted until a regrading put another in its place."""
+
+    __tablename__ = "replaced_report"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), index=True)
+    regrading_id: Mapped[int] = mapped_column(ForeignKey("regrading.id"))
+    line: Mapped[str]
+    made_at: Mapped[datetime]
+    replaced_at: Mapped[datetime]
+    regrading: Mapped[Regrading] = relationship()
 
 
 class Appeal(Base):
@@ -264,6 +342,26 @@ class Appeal(Base):
     points_after: Mapped[float | None] = mapped_column(Double)
     submission: Mapped[Submission] = relationship()
     answerer: Mapped[Person | None] = relationship()
+
+
+class Explanation(Base):
+    """What those who teach say to everybody with the same diagnosed mistake at the same criterion.
+
+    ``words`` is a JSON object: the words by language.
+    """
+
+    __tablename__ = "explanation"
+    __table_args__ = (UniqueConstraint("offering_id", "criterion", "cause"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    offering_id: Mapped[int] = mapped_column(ForeignKey("offering.id"))
+    criterion: Mapped[str] = mapped_column(String(300))
+    cause: Mapped[str]
+    words: Mapped[str]
+    written_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    written_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+    writer: Mapped[Person] = relationship()
 
 
 class Override(Base):
@@ -324,6 +422,25 @@ class Job(Base):
     failures: Mapped[int] = mapped_column(default=0)
 
 
+class Ledger(Base):
+    """The folder whose ``submitted/``, journal and gradebook are written from here, and who writes; a single row.
+
+    Servers on several machines may have copies of a course's folder; the grades are in one of them.
+    """
+
+    __tablename__ = "ledger"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    folder: Mapped[str | None] = mapped_column(String(100))
+    """What tells this folder from its copies; None until a server has come with one."""
+    place: Mapped[str | None]
+    """Where it is, for people."""
+    key_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of the course key, which all servers must share."""
+    held_by: Mapped[str | None] = mapped_column(String(100))
+    held_until: Mapped[datetime | None]
+
+
 class QuizAttempt(Base):
     """Somebody's answers to a quiz from beginning to end; scoring reads ``sheet`` and gives ``outcome``."""
 
@@ -358,6 +475,18 @@ class Answer(Base):
     saved_at: Mapped[datetime]
 
 
+class FilledRoster(Base):
+    """A roster of an LMS with scores in it, which the person who uploaded it can download for a day."""
+
+    __tablename__ = "filled_roster"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    made_at: Mapped[datetime]
+    file: Mapped[str] = mapped_column(String(200))
+    content: Mapped[bytes]
+
+
 class Event(Base):
     """Something that somebody did; never changed, never removed."""
 
@@ -365,6 +494,24 @@ class Event(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
-    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
     kind: Mapped[str] = mapped_column(String(40))
     about: Mapped[str]
+    whom_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
+    """Whose work, dates or place in the course it is about; None for the one who did it, or for everybody."""
+    offering_id: Mapped[int | None] = mapped_column(ForeignKey("offering.id"), index=True)
+    person: Mapped[Person | None] = relationship(foreign_keys=[person_id])
+    whom: Mapped[Person | None] = relationship(foreign_keys=[whom_id])
+    offering: Mapped[Offering | None] = relationship()
+
+
+class RosterUpload(Base):
+    """A class list as somebody has sent it: what is shown as a preview and what is done are read from it."""
+
+    __tablename__ = "roster_upload"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    at: Mapped[datetime]
+    file: Mapped[str] = mapped_column(String(200))
+    content: Mapped[bytes]

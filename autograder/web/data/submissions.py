@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import case, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from autograder.results.grade_report import GradeReport
@@ -58,7 +58,8 @@ def receive(
     session.add(submission)
     session.flush()
     session.add(Job(submission_id=submission.id))
-    events.record(session, "handed in", f"{offering.assignment} {submission.id} {sha256}", person_id=person.id)
+    about = f"{offering.assignment} {submission.id} {sha256}"
+    events.record(session, "handed in", about, person_id=person.id, offering_id=offering.id)
     return submission
 
 
@@ -84,6 +85,12 @@ def latest(session: Session, person: Person) -> dict[int, Submission]:
     return {submission.offering_id: submission for submission in rows}
 
 
+def counts(session: Session, person: Person) -> dict[int, int]:
+    """Return how often somebody has handed in, by offering."""
+    mine = select(Submission.offering_id, func.count()).where(Submission.person_id == person.id)
+    return {offering: count for offering, count in session.execute(mine.group_by(Submission.offering_id))}
+
+
 def content(session: Session, submission: Submission) -> bytes:
     """Return the bytes that were handed in."""
     kept = session.get_one(Content, submission.sha256)
@@ -93,6 +100,11 @@ def content(session: Session, submission: Submission) -> bytes:
 def has_report(session: Session, number: int) -> bool:
     """Return whether a submission has been graded."""
     return bool(session.scalar(select(exists().where(Report.submission_id == number))))
+
+
+def graded(session: Session, numbers: Collection[int]) -> Sequence[int]:
+    """Return which of some submissions have been graded."""
+    return session.scalars(select(Report.submission_id).where(Report.submission_id.in_(numbers))).all()
 
 
 def keep_report(session: Session, number: int, report: GradeReport) -> bool:
@@ -107,13 +119,15 @@ def keep_report(session: Session, number: int, report: GradeReport) -> bool:
         return False
     session.add(Report(submission_id=number, line=report.to_json(), made_at=datetime.now(UTC)))
     session.delete(job)
-    events.record(session, "graded", str(number))
+    submission = session.get_one(Submission, number)
+    events.record(session, "graded", str(number), whom_id=submission.person_id, offering_id=submission.offering_id)
     return True
 
 
 def unwritten(session: Session, most: int) -> Sequence[Submission]:
     """Return graded submissions of which journal and gradebook do not know yet, oldest first."""
-    rows = select(Submission).join(Report).where(Report.written_at.is_(None)).order_by(Submission.id).limit(most)
+    is_due = or_(Report.written_at.is_(None), Report.is_stale)
+    rows = select(Submission).join(Report).where(is_due).order_by(Submission.id).limit(most)
     everything = (joinedload(Submission.person), joinedload(Submission.offering), joinedload(Submission.report))
     return session.scalars(rows.options(*everything)).all()
 
@@ -128,13 +142,77 @@ def is_superseded(session: Session, submission: Submission) -> bool:
 def write_again(session: Session, offering: Offering) -> None:
     """Have the reports of an offering written once more: whether a submission was late has changed."""
     mine = select(Submission.id).where(Submission.offering_id == offering.id)
+    session.execute(update(Report).where(Report.submission_id.in_(mine)).values(is_stale=True))
+
+
+def write_attempts_again(session: Session, written: Sequence[Submission]) -> None:
+    """Have all attempts behind some submissions written once more, so that the last ones count in the end."""
+    work = {(one.person_id, one.offering_id) for one in written}
+    mine = select(Submission.id).where(tuple_(Submission.person_id, Submission.offering_id).in_(work))
     session.execute(update(Report).where(Report.submission_id.in_(mine)).values(written_at=None))
 
 
-def mark_written(session: Session, numbers: Sequence[int]) -> None:
-    """Remember that journal and gradebook know these reports."""
-    for report in session.scalars(select(Report).where(Report.submission_id.in_(numbers))):
-        report.written_at = datetime.now(UTC)
+def mark_written(session: Session, written: Mapping[int, str], penalties: Mapping[int, float] | None = None) -> None:
+    """Remember that journal and gradebook know these reports.
+
+    Args:
+        session: a writing one.
+        written: by the number of the submission, the line that was written; another one may count by now.
+        penalties: by the number of the submission, what the gradebook takes off for being late.
+    """
+    for report in session.scalars(select(Report).where(Report.submission_id.in_(written)).with_for_update()):
+        report.penalty = (penalties or {}).get(report.submission_id)
+        if report.line == written[report.submission_id]:
+            report.written_at, report.is_stale = datetime.now(UTC), False
+
+
+def is_any_written(session: Session) -> bool:
+    """Return whether the journal has anything from here."""
+    return bool(session.scalar(select(exists().where(Report.written_at.is_not(None)))))
+
+
+def keep_penalties(session: Session, penalties: Mapping[tuple[str, str], float]) -> None:
+    """Remember what the gradebook takes off for being late.
+
+    Args:
+        session: a writing one.
+        penalties: by assignment and login; nothing of the others.
+    """
+    last = select(func.max(Submission.id)).group_by(Submission.person_id, Submission.offering_id)
+    rows = (
+        select(Submission.id, Offering.assignment, Person.login, Report.penalty)
+        .join(Offering, Offering.id == Submission.offering_id)
+        .join(Person, Person.id == Submission.person_id)
+        .join(Report, Report.submission_id == Submission.id)
+        .where(Submission.id.in_(last), Report.written_at.is_not(None))
+    )
+    for number, assignment, login, known in session.execute(rows).all():
+        if (taken := penalties.get((assignment, login))) != known:
+            session.execute(update(Report).where(Report.submission_id == number).values(penalty=taken))
+
+
+def unwritten_count(session: Session, offering: Offering | None = None) -> int:
+    """Return how many last submissions are graded, and not in journal and gradebook as they count now."""
+    last = select(func.max(Submission.id)).group_by(Submission.person_id, Submission.offering_id)
+    rows = select(func.count()).select_from(Report).where(or_(Report.written_at.is_(None), Report.is_stale))
+    if offering is not None:
+        last = last.where(Submission.offering_id == offering.id)
+    return session.scalar(rows.where(Report.submission_id.in_(last))) or 0
+
+
+def by_other_rubrics(session: Session, offering: Offering, rubric_sha256: str) -> tuple[int, int]:
+    """Return how many last submissions are graded, and how many of them by another rubric than this one."""
+    last = select(func.max(Submission.id)).where(Submission.offering_id == offering.id).group_by(Submission.person_id)
+    is_by_this = Report.line.contains(f'"rubric_sha256":"{rubric_sha256}"')
+    counted = select(func.count(), func.coalesce(func.sum(case((is_by_this, 0), else_=1)), 0))
+    graded, others = session.execute(counted.select_from(Report).where(Report.submission_id.in_(last))).one()
+    return graded, others
+
+
+def logins(session: Session, offering: Offering) -> set[str]:
+    """Return who has handed in for an assignment."""
+    rows = select(Person.login).join(Submission, Submission.person_id == Person.id)
+    return set(session.scalars(rows.where(Submission.offering_id == offering.id).distinct()))
 
 
 def ungraded(session: Session) -> frozenset[tuple[int, int]]:
