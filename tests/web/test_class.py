@@ -171,6 +171,7 @@ def test_what_could_not_be_judged_in_the_end_is_named(site, teacher, offering):
             session.flush()
     page = Browser(site, teacher).get(PAGE).text
     assert re.search(rf'/submissions/{number}">Ann</a> <span class="soft">is not tried again', page)
+    assert 'href="/class/regrade/tiny">Grade again' in page
 
 
 def test_hours_are_those_in_which_something_came(site, teacher, offering):

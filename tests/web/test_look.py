@@ -123,8 +123,15 @@ def pages_of(served, login):
     if login == "teacher":
         shown = ("/class/people/3", "/class/as/3/assignments/tiny", "/class/events")
         numbers = ("/class/assignments/tiny", served.mistake, "/class/quizzes/test")
-        work = ("/class/gradebook", "/class/gradebook/ann/tiny")
-        return (*work, "/class/offerings", "/class/people", *shown, "/appeals", *numbers)
+        return (
+            "/class/gradebook",
+            "/class/gradebook/ann/tiny",
+            "/class/offerings",
+            "/class/people",
+            *shown,
+            "/appeals",
+            *numbers,
+        )
     if login == "new":
         return ("/", "/assignments/tiny", "/assignments/tiny/history", "/quizzes/test", "/class/offerings")
     with visitor(served.address, served.keys[login]) as ann:
@@ -158,6 +165,23 @@ def test_axe_finds_nothing_on_any_page(served, page, login):
     assert not problems, json.dumps(problems, indent=1, ensure_ascii=False)
 
 
+def test_the_class_follows_and_leaves_what_is_open_where_it_is(served, page):
+    become(page, served, "teacher")
+    wear(page, 1280, "light")
+    page.open("/class/assignments/tiny")
+    page.click("//div[@class='mistake']//summary")
+    before = page.driver.execute_script("window.mark = 1; scrollTo(0, 1e6); return [scrollY, numbers.textContent]")
+    assert before[0] > 0
+    with visitor(served.address, served.keys["new"]) as new:
+        new.fill_in("/assignments/tiny", "/assignments/tiny/hand-in", **{"cell:double": tiny.DOUBLE})
+    page.until(lambda: "2 / 2" in page.text("//*[@id='numbers']"), "the second student")
+    page.until(lambda: page.find("//tbody[@id='criteria']//meter[@value='0.5000']"), "the second report")
+    mark, scrolled = page.driver.execute_script("return [window.mark, scrollY]")
+    assert mark == 1
+    assert scrolled == pytest.approx(before[0], abs=200)
+    assert page.find("//div[@class='mistake']/details[@open]")
+
+
 def test_the_gradebook_is_searched_and_sorted_in_the_page(served, page):
     def logins():
         return [row.text.split()[-1] for row in page.find("//table[@id='scores']/tbody/tr/th")]
@@ -177,23 +201,6 @@ def test_the_gradebook_is_searched_and_sorted_in_the_page(served, page):
     field.send_keys(Keys.BACKSPACE * 3)
     page.click("//input[@name='needs']")
     page.until(lambda: logins() == ["ann"], "who has an open appeal")
-
-
-def test_the_class_follows_and_leaves_what_is_open_where_it_is(served, page):
-    become(page, served, "teacher")
-    wear(page, 1280, "light")
-    page.open("/class/assignments/tiny")
-    page.click("//div[@class='mistake']//summary")
-    before = page.driver.execute_script("window.mark = 1; scrollTo(0, 1e6); return [scrollY, numbers.textContent]")
-    assert before[0] > 0
-    with visitor(served.address, served.keys["new"]) as new:
-        new.fill_in("/assignments/tiny", "/assignments/tiny/hand-in", **{"cell:double": tiny.DOUBLE})
-    page.until(lambda: "2 / 2" in page.text("//*[@id='numbers']"), "the second student")
-    page.until(lambda: page.find("//tbody[@id='criteria']//meter[@value='0.5000']"), "the second report")
-    mark, scrolled = page.driver.execute_script("return [window.mark, scrollY]")
-    assert mark == 1
-    assert scrolled == pytest.approx(before[0], abs=200)
-    assert page.find("//div[@class='mistake']/details[@open]")
 
 
 FOCUS = """
