@@ -63,6 +63,9 @@ EXPECTED = {
     ("GET", "/class/assignments/{name}/mistakes/{key}"): (SIGN_IN, 403, 403, 404, 404),
     ("POST", "/class/assignments/{name}/mistakes/{key}"): (401, 403, 403, 404, 404),
     ("GET", "/class/offerings"): (SIGN_IN, 403, 403, 403, 200),
+    ("GET", "/class/export"): (SIGN_IN, 403, 403, 403, 200),
+    ("POST", "/class/export"): (401, 403, 403, 403, 400),  # the form names no format
+    ("GET", "/class/export/{number:int}"): (SIGN_IN, 403, 403, 403, 404),
     ("GET", "/class/regrade"): (SIGN_IN, 403, 403, 403, 200),
     ("GET", "/class/regrade/{name}"): (SIGN_IN, 403, 403, 403, 200),
     ("POST", "/class/regrade/{name}"): (401, 403, 403, 403, 400),  # the form does not say what to do
