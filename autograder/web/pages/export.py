@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from contextlib import suppress
 
 from starlette.responses import Response
 
@@ -67,10 +68,8 @@ def _page(visit: Visit, problem: Text | None, filled: Exported | None, number: i
 def _names(visit: Visit) -> list[str]:
     """Return the assignments and quizzes that have scores, or can have them."""
     names = {name: None for name in visit.site.course.names()}
-    try:
+    with suppress(AutograderError):  # the export itself says what is wrong
         names |= {name: None for name in visit.site.grader.publisher.known_dates()}
-    except AutograderError:  # the export itself says what is wrong
-        pass
     return sorted(names)
 
 
@@ -100,9 +99,9 @@ async def _uploaded(visit: Visit) -> bytes | None:
 
 
 def _made(visit: Visit, roster: bytes | None) -> Response:
-    visit.bound("export", visit.member.id, limits.CHECK)
     wanted = _wanted(visit, roster)
     if wanted.to in RUNNERS:
+        visit.bound("export", visit.member.id, limits.CHECK)
         exported = exports.make(visit.site.course, wanted)
     else:
         exported = visit.site.grader.publisher.export(wanted)
@@ -112,9 +111,9 @@ def _made(visit: Visit, roster: bytes | None) -> Response:
         events.record(session, kind, about, person_id=visit.member.id)
         if exported.done is not None:
             number = rosters.keep(session, visit.member, _name_of(visit, exported.file), exported.content)
-    return (
-        attachment(exported.content, exported.file) if exported.done is None else _page(visit, None, exported, number)
-    )
+    if exported.done is None:
+        return attachment(exported.content, exported.file)
+    return _page(visit, None, exported, number)
 
 
 def _wanted(visit: Visit, roster: bytes | None) -> Wanted:

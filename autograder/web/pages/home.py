@@ -68,11 +68,12 @@ def _row(
     new_points: Mapping[str, float],
     mine: tuple[Sequence[LastCheck], Mapping[str, datetime]],
 ) -> dict[str, Any]:
-    scored = None
+    scored = penalty = None
     if last is not None and last.report is not None:
         report = GradeReport.from_json(last.report.line)
         hidden = policies.shows_hidden(visit.viewer, offering, dates, visit.now)
         scored = score_of(policies.shown(report, hidden=hidden), new_points)
+        penalty = last.report.penalty if hidden else None
     try:
         title = places.released_folder(visit, offering.assignment).settings.title
         notebook = places.notebook_of(visit, offering.assignment)
@@ -85,5 +86,6 @@ def _row(
         "stage": dates.stage(visit.now),
         "last": last,
         "scored": scored,
+        "penalty": penalty,
         "progress": Progress.of(notebook, *mine),
     }

@@ -45,6 +45,7 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
         attempts=attempts,
         shown=shown,
         earlier=earlier,
+        penalty=shown.penalty if is_last else None,
         said=said,
         tried_again_at=tried_again_at,
         for_people=ReleasedNotebook.of(assignment).for_people,
