@@ -119,7 +119,7 @@ def pages_of(served, login):
     if login is None:
         return (*PUBLIC, served.join)
     if login == "teacher":
-        return ("/class/offerings", "/class/people", "/appeals")
+        return ("/class/offerings", "/class/people", "/class/regrade/tiny", "/class/export", "/appeals")
     if login == "new":
         return ("/", "/assignments/tiny", "/assignments/tiny/history", "/quizzes/test", "/class/offerings")
     with visitor(served.address, served.keys[login]) as ann:
