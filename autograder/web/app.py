@@ -24,6 +24,7 @@ from autograder.base.errors import AutograderError
 from autograder.base.i18n import Text, text
 from autograder.course.submission import MAX_UPLOAD_BYTES
 from autograder.web import policies
+from autograder.web.metrics import ROUTE, Counting
 from autograder.web.pages import (
     account,
     appeals,
@@ -34,16 +35,19 @@ from autograder.web.pages import (
     explaining,
     export,
     extensions,
+    gradebook,
     health,
     history,
     home,
     looking_on,
+    marking,
     offerings,
     people,
     person,
     quiz,
     quiz_review,
     regrade,
+    student_work,
     submission,
 )
 from autograder.web.policies import Access
@@ -55,6 +59,7 @@ Page = Callable[[Visit], Response | Awaitable[Response]]
 
 _PAGES: tuple[tuple[str, str, Access, Page], ...] = (
     ("GET", "/health", Access.EVERYBODY, health.health),
+    ("GET", "/metrics", Access.EVERYBODY, health.metrics),
     ("GET", "/sign-in", Access.EVERYBODY, account.sign_in_form),
     ("POST", "/sign-in", Access.EVERYBODY, account.sign_in),
     ("POST", "/sign-out", Access.EVERYBODY, account.sign_out),
@@ -93,6 +98,11 @@ _PAGES: tuple[tuple[str, str, Access, Page], ...] = (
     ("GET", "/class/assignments/{name}", Access.STAFF, class_report.report),
     ("GET", "/class/assignments/{name}/mistakes/{key}", Access.STAFF, explaining.mistake),
     ("POST", "/class/assignments/{name}/mistakes/{key}", Access.STAFF, explaining.explain),
+    ("GET", "/class/gradebook", Access.STAFF, gradebook.gradebook),
+    ("GET", "/class/gradebook/{login}/{name}", Access.STAFF, student_work.student_work),
+    ("POST", "/class/gradebook/{login}/{name}", Access.STAFF, student_work.override),
+    ("GET", "/class/marking/{grade}", Access.STAFF, marking.marking),
+    ("POST", "/class/marking/{grade}", Access.STAFF, marking.mark),
     ("GET", "/class/offerings", Access.INSTRUCTORS, offerings.offerings),
     ("POST", "/class/offerings", Access.INSTRUCTORS, offerings.publish),
     ("POST", "/class/quizzes", Access.INSTRUCTORS, offerings.publish_quiz),
@@ -142,11 +152,15 @@ def build(site: Site, *, grades: bool = True) -> Starlette:
             site.regrader.start()
             site.invigilator.start()
         yield
+        site.bell.end()
         await in_thread(site.close)
 
     app = Starlette(
         routes=[*(_route(*entry) for entry in ROUTES), *_static()],
-        middleware=[Middleware(Protection, max_bytes=MAX_UPLOAD_BYTES, public_url=site.public_url, hosts=site.hosts)],
+        middleware=[
+            Middleware(Counting, metrics=site.metrics),
+            Middleware(Protection, max_bytes=MAX_UPLOAD_BYTES, public_url=site.public_url, hosts=site.hosts),
+        ],
         exception_handlers={HTTPException: _http_error, Exception: _server_error},
         lifespan=lifespan,
     )
@@ -175,6 +189,7 @@ class _Files(StaticFiles):
 
 def _route(method: str, path: str, access: Access, page: Page) -> Route:
     async def endpoint(request: Request) -> Response:
+        request.scope[ROUTE] = (method, path)
         if "\0" in request.scope["path"] or any(not _is_number(n) for n in request.path_params.values()):
             raise HTTPException(404)  # nothing is called so, and not every database may be asked
         try:

@@ -33,12 +33,15 @@ from autograder.gradebook.feedback_page import Feedback
 from autograder.grading.batch import Grade
 from autograder.grading.warm import Judges, JudgesElsewhere, WarmEngines
 from autograder.results.grade_report import GradeReport
-from autograder.web import outside
+from autograder.web import outside, overriding
 from autograder.web.data import jobs, offerings, people, regradings, submissions
 from autograder.web.data.database import Database
 from autograder.web.data.models import Offering, Submission
+from autograder.web.gradebook import CourseGradebook
+from autograder.web.metrics import Metrics
 from autograder.web.publishing import RESULTS, Graded, Publisher, Version
 from autograder.web.publishing import version as file_version
+from autograder.web.writing import Pen
 
 _LOOK_EVERY_S = 1.0
 """Another server may have put a job into the database, or died with one."""
@@ -63,9 +66,11 @@ class Grader:
         course: the course.
         database: holds jobs, submissions and reports.
         on_report: is called with the number of a submission that has a report now, in another thread.
+        gradebook: what the gradebook holds.
         sessions: how many submissions are judged at once.
         confined: whether the kernel confines students' code.
         elsewhere: grades in place of this machine.
+        metrics: counts what is graded here.
     """
 
     def __init__(
@@ -73,12 +78,15 @@ class Grader:
         course: Course,
         database: Database,
         on_report: Callable[[int], None],
+        gradebook: CourseGradebook,
         *,
         sessions: int,
         confined: bool,
         elsewhere: Grade | None = None,
+        metrics: Metrics,
     ) -> None:
-        self._course, self._database, self._on_report = course, database, on_report
+        self._course, self._database, self._on_report, self._gradebook = course, database, on_report, gradebook
+        self._metrics = metrics
         self._sessions = _ELSEWHERE if elsewhere else sessions
         self._engines: Judges = (
             JudgesElsewhere(elsewhere, course.key(), at_once=2 * self._sessions)
@@ -87,7 +95,8 @@ class Grader:
         )
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._folder = RunFolder()
-        self.publisher = Publisher(course.root)
+        self.pen = Pen(course.root, database, self._name)
+        self.publisher = Publisher(course.root, elsewhere=self.pen.elsewhere)
         self._at_work: set[int] = set()
         self._noted: set[Text] = set()
         self._done: SimpleQueue[tuple[int, Future[GradeReport]]] = SimpleQueue()
@@ -104,12 +113,17 @@ class Grader:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def engines(self) -> int:
+        """How many engines are in memory here."""
+        return self._engines.count
+
     def wake(self) -> None:
         """Say that there is a new job."""
         self._work.set()
 
     def wake_publisher(self) -> None:
-        """Say that dates have changed, which the gradebook has to know."""
+        """Say that dates have changed or people have given points, which the gradebook has to know."""
         self._written.set()
 
     def feedback(self, student: str, assignment: str) -> Feedback | None:
@@ -146,6 +160,8 @@ class Grader:
                 self._engines.rest(_REST_AFTER_S)
             except FAILURES as error:  # what was claimed and not begun is claimed again once the claim has run out
                 complain(error)
+            except Exception:  # noqa: BLE001 -- whatever one submission has brought about, others are graded
+                self._metrics.fault()
 
     def _keep_reports(self) -> None:
         while not self._done.empty():
@@ -155,9 +171,11 @@ class Grader:
                 report = future.result()
             except AutograderError as error:  # the claim runs out, and somebody tries again
                 complain(error)
+                self._metrics.graded.labels("failed").inc()
                 continue
             with self._database.write() as session:
                 submissions.keep_report(session, number, report)
+            self._metrics.graded.labels("failed" if report.status == "error" else "kept").inc()
             self._on_report(number)
             self._written.set()
 
@@ -202,16 +220,28 @@ class Grader:
             self._written.wait(pause)
             self._written.clear()
             try:
-                is_all_known = self._take_over()
-                self._publish_dates()
-                while self._publish_some() and not self._is_closed:
-                    pass
-                pause = _OTHERS_EVERY_S if is_all_known else _LOOK_OUTSIDE_EVERY_S
+                pause = _RETRY_S if self.pen.is_at_ledger else _OTHERS_EVERY_S
+                with self.pen.held() as has_pen:
+                    if has_pen:
+                        pause = _OTHERS_EVERY_S if self._publish_all() else _LOOK_OUTSIDE_EVERY_S
                 self.publisher.rest(_REST_AFTER_S)
             except FAILURES as error:  # such as a journal that `autograder grade` is writing
                 if not self._is_closed:
                     complain(error)
                 pause = _RETRY_S
+            except Exception:  # noqa: BLE001 -- as above
+                self._metrics.fault()
+                pause = _RETRY_S
+
+    def _publish_all(self) -> bool:
+        """Write everything that lacks; return whether all is known that others have written there."""
+        is_all_known = self._take_over()
+        self._publish_dates()
+        while not self._is_closed and self._publish_some():
+            pass
+        if overriding.follow(self._course, self._database, self.publisher, self._gradebook):
+            self._written.set()  # late penalties follow
+        return is_all_known
 
     def _publish_dates(self) -> None:
         """Write dates that have changed to the gradebook; have the reports written again, whose penalties follow."""
@@ -226,6 +256,9 @@ class Grader:
         known = self.publisher.write_dates(name, due, extensions) if self.publisher.has_gradebook else {}
         with self._database.write() as session:
             offering = session.get_one(Offering, number)
+            if not self.pen.is_kept(session):
+                offering.dates_written_at = None
+                return
             if offerings.dates(session, offering) != (due, extensions):
                 return  # they have changed meanwhile, and are written once more
             for login in known.keys() - extensions.keys():  # such as one that `autograder extend` has granted
@@ -244,11 +277,13 @@ class Grader:
                 if not submissions.is_superseded(session, s)
             ]
         penalties = self._written_penalties(waiting, graded) if graded else {}
-        if waiting:
-            lines = {one.id: one.report.line for one in waiting if one.report is not None}
-            with self._database.write() as session:
+        lines = {one.id: one.report.line for one in waiting if one.report is not None}
+        with self._database.write() as session:
+            if self.pen.is_kept(session):
                 submissions.mark_written(session, lines, penalties)
-        return len(waiting)
+                return len(waiting)
+            submissions.write_attempts_again(session, waiting)  # another server's, over which this may have written
+            return 0
 
     def _written_penalties(self, waiting: Sequence[Submission], graded: Sequence[Graded]) -> dict[int, float]:
         """Write journal and gradebook; return what is taken off, by the number of the submission."""

@@ -5,6 +5,8 @@ A route says which `Access` it needs. Everything else depends on role, dates, ex
 
 from __future__ import annotations
 
+import hmac
+import ipaddress
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -86,6 +88,28 @@ class Dates:
         if self.closes_at is not None and now >= self.closes_at:
             return Stage.closed
         return Stage.late if self.due_at is not None and now > self.due_at else Stage.open
+
+
+def may_watch(address: str, host: str, *, is_forwarded: bool, token: str, right_token: str | None) -> bool:
+    """Return whether a request gets the counters: with the token, or from this machine itself.
+
+    Args:
+        address: where it came from.
+        host: the name that it has for us, so that no page of another site reads them in a browser on this machine.
+        is_forwarded: whether a proxy says that it has only passed it on.
+        token: what it brings.
+        right_token: what opens them from elsewhere; None for nothing.
+    """
+    if right_token is not None and hmac.compare_digest(token.encode(), right_token.encode()):
+        return True
+    return not is_forwarded and _is_this_machine(address) and (host == "localhost" or _is_this_machine(host))
+
+
+def _is_this_machine(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def may_enter(access: Access, viewer: Viewer, *, is_program: bool = False) -> bool:
@@ -312,3 +336,8 @@ def appealable(exercises: Sequence[ExerciseResult], appeals: Sequence[Appeal]) -
 def may_answer(viewer: Viewer, submission: Submission) -> bool:
     """Return whether somebody may answer appeals against verdicts on a submission: staff, on others' work."""
     return viewer.is_staff and viewer.person_id != submission.person_id
+
+
+def may_mark(viewer: Viewer, person_id: int | None) -> bool:
+    """Return whether somebody may give points to a person, None for one without a login: staff, to others."""
+    return viewer.is_staff and viewer.person_id != person_id

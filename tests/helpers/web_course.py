@@ -114,11 +114,16 @@ def server(course: Course, *options: str) -> Iterator[tuple[subprocess.Popen[str
         process.stdout.close()
 
 
+def origin_of(address: str) -> str:
+    """Return what a browser at an address says of where its requests come from."""
+    return "/".join(address.split("/")[:3])
+
+
 class Visitor(httpx.Client):
     """Somebody with a browser, at a server of its own process."""
 
     def __init__(self, address: str) -> None:
-        super().__init__(base_url=address, headers={"origin": address}, follow_redirects=True, timeout=120)
+        super().__init__(base_url=address, headers={"origin": origin_of(address)}, follow_redirects=True, timeout=120)
 
     def fill_in(self, page: str, action: str | None = None, **values: str) -> httpx.Response:
         """Open a page and send its form, to another address if one is given."""

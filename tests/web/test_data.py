@@ -22,6 +22,7 @@ from autograder.web.data import (
     events,
     explanations,
     jobs,
+    ledger,
     offerings,
     people,
     quizzes,
@@ -593,6 +594,43 @@ def test_only_the_last_of_several_hand_ins_counts(database, course):
         submissions.mark_written(session, {one.id: one.report.line for one in submissions.unwritten(session, 10)})
     with database.read() as session:
         assert list(submissions.unwritten(session, 10)) == []
+
+
+def test_of_several_servers_one_writes_at_a_time_and_only_into_the_folder_that_has_the_grades(database, course):
+    def ask(question, *arguments, **options):
+        with database.write() as session:
+            return question(session, *arguments, **options)
+
+    assert [ask(ledger.settle, folder, "here") for folder in ("first", "copy", None)] == [True, False, False]
+    assert ask(ledger.take, "copy", "b 1") is False
+    assert [ask(ledger.take, "first", holder) for holder in ("a 1", "b 1", "a 2")] == [True, False, False]
+    assert [ask(ledger.keep, holder) for holder in ("a 1", "b 1")] == [True, False]
+    with database.write() as session:  # a server that hangs for a while
+        ledger.current(session).held_until = datetime.now(UTC) - timedelta(seconds=1)
+    assert ask(ledger.take, "first", "b 1")
+    ask(ledger.give_back, "b 1")
+    assert ask(ledger.keep, "a 1") is False  # so it knows that somebody has written meanwhile
+    assert ask(ledger.take, "first", "a 2")
+    first = hand_in(database, course)
+    with database.write() as session:
+        submissions.keep_report(session, first, a_report())
+        submissions.mark_written(session, {first: submissions.by_id(session, first).report.line})
+        assert ledger.settle(session, "copy", "there", moves=True)
+        assert [one.id for one in submissions.unwritten(session, 5)] == [first]
+    assert ask(ledger.keep, "a 2") is False
+    assert ask(ledger.settle, "first", "here") is False
+
+
+def test_what_was_written_beside_another_server_is_written_again_up_to_the_last_attempt(database, course):
+    first, last = hand_in(database, course), hand_in(database, course)
+    with database.write() as session:
+        for number in (first, last):
+            submissions.keep_report(session, number, a_report())
+        lines = {number: submissions.by_id(session, number).report.line for number in (first, last)}
+        submissions.mark_written(session, lines)
+        submissions.write_attempts_again(session, [submissions.by_id(session, first)])
+        assert [one.id for one in submissions.unwritten(session, 5)] == [first, last]
+        assert list(submissions.graded(session, [first, last, 99])) == [first, last]
 
 
 def test_two_logins_that_differ_in_case_are_one(database, course):

@@ -24,6 +24,7 @@ SIGN_IN = "sign-in"
 # nobody, a student, another student, a grader, an instructor; submission and finished attempt are the first student's
 EXPECTED = {
     ("GET", "/health"): (200, 200, 200, 200, 200),
+    ("GET", "/metrics"): (404, 404, 404, 404, 404),  # they do not come from this machine itself
     ("GET", "/sign-in"): (200, 200, 200, 200, 200),
     ("POST", "/sign-in"): (400, 400, 400, 400, 400),
     ("POST", "/sign-out"): (SIGN_IN, SIGN_IN, SIGN_IN, SIGN_IN, SIGN_IN),
@@ -62,14 +63,15 @@ EXPECTED = {
     ("GET", "/class/assignments/{name}"): (SIGN_IN, 403, 403, 200, 200),
     ("GET", "/class/assignments/{name}/mistakes/{key}"): (SIGN_IN, 403, 403, 404, 404),
     ("POST", "/class/assignments/{name}/mistakes/{key}"): (401, 403, 403, 404, 404),
+    ("GET", "/class/gradebook"): (SIGN_IN, 403, 403, 200, 200),
+    ("GET", "/class/gradebook/{login}/{name}"): (SIGN_IN, 403, 403, 200, 200),
+    ("POST", "/class/gradebook/{login}/{name}"): (401, 403, 403, 400, 400),  # the form names no cell
+    ("GET", "/class/marking/{grade}"): (SIGN_IN, 403, 403, 404, 404),
+    ("POST", "/class/marking/{grade}"): (401, 403, 403, 404, 404),
     ("GET", "/class/offerings"): (SIGN_IN, 403, 403, 403, 200),
     ("GET", "/class/export"): (SIGN_IN, 403, 403, 403, 200),
     ("POST", "/class/export"): (401, 403, 403, 403, 400),  # the form names no format
     ("GET", "/class/export/{number:int}"): (SIGN_IN, 403, 403, 403, 404),
-    ("GET", "/class/regrade"): (SIGN_IN, 403, 403, 403, 200),
-    ("GET", "/class/regrade/{name}"): (SIGN_IN, 403, 403, 403, 200),
-    ("POST", "/class/regrade/{name}"): (401, 403, 403, 403, 400),  # the form does not say what to do
-    ("GET", "/class/regrade/{name}/events"): (SIGN_IN, 403, 403, 403, 200),
     ("GET", "/class/events"): (SIGN_IN, 403, 403, 403, 200),
     **{
         ("GET", f"/class/as/{{person:int}}{path}"): (SIGN_IN, 403, 403, 200, 200)
@@ -89,6 +91,10 @@ EXPECTED = {
     ("GET", "/class/as/{person:int}/submissions/{number:int}/feedback"): (SIGN_IN, 403, 403, 404, 404),
     ("GET", "/class/people"): (SIGN_IN, 403, 403, 200, 200),
     ("GET", "/class/people/{number:int}"): (SIGN_IN, 403, 403, 200, 200),
+    ("GET", "/class/regrade"): (SIGN_IN, 403, 403, 403, 200),
+    ("GET", "/class/regrade/{name}"): (SIGN_IN, 403, 403, 403, 200),
+    ("POST", "/class/regrade/{name}"): (401, 403, 403, 403, 400),  # the form does not say what to do
+    ("GET", "/class/regrade/{name}/events"): (SIGN_IN, 403, 403, 403, 200),
     ("POST", "/class/offerings"): (401, 403, 403, 403, 404),
     ("POST", "/class/quizzes"): (401, 403, 403, 403, 404),
     ("POST", "/class/join-link"): (401, 403, 403, 403, 303),
@@ -141,6 +147,8 @@ def address_of(path, number):
     values = {
         "{token}": "nonsense",
         "{key}": "nonsense",
+        "{login}": "ann",
+        "{grade}": "none",
         "{name}": "tiny",
         "{number:int}": str(number),
         "{person:int}": "1",
@@ -294,6 +302,22 @@ def test_what_is_left_of_a_report():
     assert [(c.id, c.message.en, c.hint) for c in everything.criteria if not c.visible] == [("secret", "", None)]
     assert [c.id for c in visible.criteria] == ["seen"]
     assert (visible.score, visible.max_score) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("viewer", "person", "may"),
+    [
+        (Viewer(1, Role.grader), 2, True),
+        (Viewer(1, Role.instructor), None, True),
+        (Viewer(1, Role.instructor), 1, False),
+        (Viewer(1, Role.student), 2, False),
+        (Viewer(1, Role.student), None, False),
+        (NOBODY, 2, False),
+        (NOBODY, None, False),
+    ],
+)
+def test_who_may_give_points_to_whom(viewer, person, may):
+    assert policies.may_mark(viewer, person) is may
 
 
 def test_nobody_may_see_anything_of_a_course():

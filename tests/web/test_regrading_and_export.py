@@ -115,7 +115,7 @@ def test_late_work_loses_what_the_course_says_and_everybody_can_see_it(course, s
     assert "1 day late: −2" in browser.get("/assignments/tiny").text
     for looking, path in ((browser, "/"), (browser, f"/submissions/{number}"), (teacher, f"/submissions/{number}")):
         shown = looking.get(path).text
-        assert "late: −3" in shown or "Taken off for being late: 3" in shown
+        assert "late: −3" in shown or "3 points were taken off for being late" in shown
     with site.database.write() as session:
         offering = offerings.by_name(session, "tiny")
         offering.feedback, offering.closes_at = FeedbackPolicy.after_closing, datetime.now(UTC) + timedelta(1)

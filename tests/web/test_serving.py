@@ -129,7 +129,7 @@ def test_a_made_up_address_does_not_count_where_there_is_no_proxy(course):
             for number in range(JOIN.burst + 20)
         }
         assert answers == {410, 429}
-        assert client.get("/health", headers={"host": "rebound.example"}).status_code == 421
+        assert client.get("/sign-in", headers={"host": "rebound.example"}).status_code == 421
 
 
 @pytest.mark.slow

@@ -68,6 +68,17 @@ def open_ones(session: Session, most: int) -> tuple[Sequence[Appeal], int]:
     return session.scalars(found.order_by(Appeal.id).limit(most)).all(), count
 
 
+def waiting(session: Session) -> dict[tuple[int, int], int]:
+    """Return how many appeals wait for an answer, by offering and person."""
+    rows = (
+        select(Submission.offering_id, Submission.person_id, func.count())
+        .join(Appeal, Appeal.submission_id == Submission.id)
+        .where(Appeal.answered_at.is_(None))
+        .group_by(Submission.offering_id, Submission.person_id)
+    )
+    return {(offering, person): count for offering, person, count in session.execute(rows)}
+
+
 def answered(session: Session, most: int) -> Sequence[Appeal]:
     """Return the appeals that were answered last, the newest answer first."""
     done = (

@@ -230,6 +230,14 @@ class Report(Base):
     """
 
     __tablename__ = "report"
+    __table_args__ = (
+        Index(
+            "ix_report_unwritten",
+            "submission_id",
+            sqlite_where=sql("written_at IS NULL"),
+            postgresql_where=sql("written_at IS NULL"),
+        ),
+    )
 
     submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), primary_key=True)
     line: Mapped[str]
@@ -356,6 +364,36 @@ class Explanation(Base):
     writer: Mapped[Person] = relationship()
 
 
+class Override(Base):
+    """Points that a person gives for a grade cell in place of what grading gave; the last row of a cell counts.
+
+    Rows are only added: without ``points`` one takes back what was given before. ``seen`` is the manual score that the
+    gradebook had when the person decided; if it has another when the row is to be written, somebody has marked the cell
+    in the formgrader meanwhile, whose score stays, and the row is overtaken.
+    """
+
+    __tablename__ = "override"
+    __table_args__ = (Index("ix_override_person_id_offering_id", "person_id", "offering_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    offering_id: Mapped[int] = mapped_column(ForeignKey("offering.id"))
+    cell: Mapped[str] = mapped_column(String(200))
+    points: Mapped[float | None] = mapped_column(Double)
+    reason: Mapped[str]
+    given_at: Mapped[datetime]
+    given_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    seen: Mapped[float | None] = mapped_column(Double)
+    submission_id: Mapped[int | None] = mapped_column(ForeignKey("submission.id"))
+    """What was handed in last when it was given; None if nothing was."""
+    appeal_id: Mapped[int | None] = mapped_column(ForeignKey("appeal.id"))
+    written_at: Mapped[datetime | None]
+    is_overtaken: Mapped[bool] = mapped_column(default=False)
+    person: Mapped[Person] = relationship(foreign_keys=person_id)
+    offering: Mapped[Offering] = relationship()
+    giver: Mapped[Person] = relationship(foreign_keys=given_by)
+
+
 class ReplacedDraft(Base):
     """What was in a cell before an attempt's code took its place, so that it can come back."""
 
@@ -382,6 +420,25 @@ class Job(Base):
     claimed_by: Mapped[str | None] = mapped_column(String(100))
     leased_until: Mapped[datetime | None]
     failures: Mapped[int] = mapped_column(default=0)
+
+
+class Ledger(Base):
+    """The folder whose ``submitted/``, journal and gradebook are written from here, and who writes; a single row.
+
+    Servers on several machines may have copies of a course's folder; the grades are in one of them.
+    """
+
+    __tablename__ = "ledger"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    folder: Mapped[str | None] = mapped_column(String(100))
+    """What tells this folder from its copies; None until a server has come with one."""
+    place: Mapped[str | None]
+    """Where it is, for people."""
+    key_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of the course key, which all servers must share."""
+    held_by: Mapped[str | None] = mapped_column(String(100))
+    held_until: Mapped[datetime | None]
 
 
 class QuizAttempt(Base):

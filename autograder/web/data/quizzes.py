@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, select, tuple_, update
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from autograder.web.data import events
@@ -143,6 +143,13 @@ def is_superseded(session: Session, attempt: QuizAttempt) -> bool:
     newer = aliased(QuizAttempt)
     same = (newer.person_id == attempt.person_id, newer.offering_id == attempt.offering_id)
     return bool(session.scalar(select(exists().where(*same, newer.id > attempt.id, newer.finished_at.is_not(None)))))
+
+
+def write_attempts_again(session: Session, written: Sequence[QuizAttempt]) -> None:
+    """Have all attempts of the same people at the same quizzes written once more, so that the last ones count."""
+    work = {(one.person_id, one.offering_id) for one in written}
+    mine = tuple_(QuizAttempt.person_id, QuizAttempt.offering_id).in_(work)
+    session.execute(update(QuizAttempt).where(mine).values(written_at=None))
 
 
 def mark_written(session: Session, numbers: Sequence[int]) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import case, exists, func, or_, select, update
+from sqlalchemy import case, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from autograder.results.grade_report import GradeReport
@@ -102,6 +102,11 @@ def has_report(session: Session, number: int) -> bool:
     return bool(session.scalar(select(exists().where(Report.submission_id == number))))
 
 
+def graded(session: Session, numbers: Collection[int]) -> Sequence[int]:
+    """Return which of some submissions have been graded."""
+    return session.scalars(select(Report.submission_id).where(Report.submission_id.in_(numbers))).all()
+
+
 def keep_report(session: Session, number: int, report: GradeReport) -> bool:
     """Keep the report on a submission and end its job.
 
@@ -138,6 +143,13 @@ def write_again(session: Session, offering: Offering) -> None:
     """Have the reports of an offering written once more: whether a submission was late has changed."""
     mine = select(Submission.id).where(Submission.offering_id == offering.id)
     session.execute(update(Report).where(Report.submission_id.in_(mine)).values(is_stale=True))
+
+
+def write_attempts_again(session: Session, written: Sequence[Submission]) -> None:
+    """Have all attempts behind some submissions written once more, so that the last ones count in the end."""
+    work = {(one.person_id, one.offering_id) for one in written}
+    mine = select(Submission.id).where(tuple_(Submission.person_id, Submission.offering_id).in_(work))
+    session.execute(update(Report).where(Report.submission_id.in_(mine)).values(written_at=None))
 
 
 def mark_written(session: Session, written: Mapping[int, str], penalties: Mapping[int, float] | None = None) -> None:
@@ -201,3 +213,15 @@ def logins(session: Session, offering: Offering) -> set[str]:
     """Return who has handed in for an assignment."""
     rows = select(Person.login).join(Submission, Submission.person_id == Person.id)
     return set(session.scalars(rows.where(Submission.offering_id == offering.id).distinct()))
+
+
+def ungraded(session: Session) -> frozenset[tuple[int, int]]:
+    """Return of whom something is not graded yet, or graded and not in the gradebook: offering and person."""
+    rows = select(Submission.offering_id, Submission.person_id).outerjoin(Report).where(Report.written_at.is_(None))
+    return frozenset((offering, person) for offering, person in session.execute(rows))
+
+
+def failed(session: Session) -> frozenset[tuple[int, int]]:
+    """Return whose submissions could not be judged so far by our fault: offering and person."""
+    rows = select(Submission.offering_id, Submission.person_id).join(Job, Job.submission_id == Submission.id)
+    return frozenset((offering, person) for offering, person in session.execute(rows.where(Job.failures > 0)))

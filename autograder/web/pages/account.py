@@ -33,6 +33,7 @@ def sign_in(visit: Visit) -> Response:
     with visit.site.database.read() as session:
         person = people.by_login(session, login)
     if not signin.is_password(person.password_hash if person else None, visit.field("password")) or person is None:
+        visit.site.metrics.failed_sign_ins.inc()
         answer = sign_in_form(visit, text("login and password do not belong together"))
         # after the answer, which must not take longer where there is such a login
         answer.background = BackgroundTask(_count_failure, visit, person.id if person else None)

@@ -22,7 +22,8 @@ from autograder.web.pages.results import Result
 from autograder.web.released import ReleasedNotebook
 from autograder.web.visit import Refused, Visit, attachment, in_thread
 
-_LOOK_EVERY_S = 5.0
+_LOOK_EVERY_S = 30.0
+"""The bell rings when there is a report; this is for what else may have changed, such as who may see it."""
 
 
 def submission(visit: Visit, problem: Text | None = None) -> Response:
@@ -32,10 +33,11 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
         attempts = results.attempts(visit, session, found, dates)
         shown = next(one for one in attempts if one.submission.id == found.id)
         tried_again_at = jobs.next_try(session, found.id)
-        earlier = results.earlier(visit, session, [shown])[found.id]
         said = explanations.at(session, found.offering, shown.report, shown.exercises, visit.language)
+        earlier = results.earlier(visit, session, [shown])[found.id]
     is_last = attempts[-1] is shown
     assignment = released_folder(visit, found.offering.assignment)
+    work = shown.by_hand.work if is_last and shown.is_in_gradebook else None
     return visit.page(
         "submission.html",
         200 if problem is None else 400,
@@ -44,11 +46,13 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
         receipt=_receipt(visit, found),
         attempts=attempts,
         shown=shown,
+        said=said,
         earlier=earlier,
         penalty=shown.penalty if is_last else None,
-        said=said,
         tried_again_at=tried_again_at,
         for_people=ReleasedNotebook.of(assignment).for_people,
+        in_gradebook=work,
+        by_people=[grade for grade in work.grades if grade.is_answer] if work is not None else [],
         feedback=_has_feedback(visit, shown, is_last=is_last),
         appealable=_appealable(visit, shown, is_last=is_last),
         problem=problem,
