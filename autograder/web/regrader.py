@@ -28,6 +28,7 @@ from autograder.web.data.database import Database
 from autograder.web.data.models import Regrading
 from autograder.web.data.regradings import Place
 from autograder.web.grader import FAILURES, complain
+from autograder.web.metrics import Metrics
 
 _LOOK_EVERY_S = 1.0
 _REST_AFTER_S = 60.0
@@ -42,12 +43,20 @@ class Regrader:
         sessions: how many submissions the whole server judges at once.
         confined: whether the kernel confines students' code.
         elsewhere: grades in place of this machine.
+        metrics: counts what goes wrong here.
     """
 
     def __init__(
-        self, course: Course, database: Database, *, sessions: int, confined: bool, elsewhere: Grade | None = None
+        self,
+        course: Course,
+        database: Database,
+        *,
+        sessions: int,
+        confined: bool,
+        elsewhere: Grade | None = None,
+        metrics: Metrics,
     ) -> None:
-        self._course, self._database, self._confined = course, database, confined
+        self._course, self._database, self._confined, self._metrics = course, database, confined, metrics
         self._sessions = max(1, sessions // 2)
         self._engines: Judges = (
             JudgesElsewhere(elsewhere, course.key(), at_once=self._sessions)
@@ -101,6 +110,8 @@ class Regrader:
                 self._engines.rest(_REST_AFTER_S)
             except FAILURES as error:
                 complain(error)
+            except Exception:  # noqa: BLE001 -- whatever one submission has brought about, others are graded
+                self._metrics.fault()
 
     def _keep_reports(self) -> None:
         while not self._done.empty():

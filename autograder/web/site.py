@@ -75,7 +75,12 @@ class Site:
             metrics=self.metrics,
         )
         self.regrader = Regrader(
-            self.course, self.database, sessions=self.sessions, confined=self.confined, elsewhere=self.elsewhere
+            self.course,
+            self.database,
+            sessions=self.sessions,
+            confined=self.confined,
+            elsewhere=self.elsewhere,
+            metrics=self.metrics,
         )
         self.late = LatePolicies(self.course.root, self.grader.publisher.late_policy)
         engines = "Engines in memory, for checks and for what was handed in."
