@@ -1,36 +1,82 @@
-"""Rosters with scores in them, kept for a day for the person who uploaded them."""
+"""Class lists as they were sent, and what they change: many people at once."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from autograder.web.data.models import FilledRoster, Person
+from autograder.lms.class_lists import Listed
+from autograder.web.data import events, offerings, people
+from autograder.web.data.models import Enrolment, Event, Person, Role, RosterUpload
 
-_KEPT = timedelta(days=1)
+
+def keep(session: Session, file: str, content: bytes, *, by: Person) -> int:
+    """Keep a class list until it counts, or its sender sends another; return its number."""
+    session.execute(delete(RosterUpload).where(RosterUpload.person_id == by.id))
+    upload = RosterUpload(person_id=by.id, at=datetime.now(UTC), file=file, content=content)
+    session.add(upload)
+    session.flush()
+    return upload.id
 
 
-def keep(session: Session, by: Person, file: str, content: bytes) -> int:
-    """Keep the last roster that somebody has had filled, and return its number; others' old ones go.
+def kept(session: Session, number: int, *, by: Person) -> RosterUpload | None:
+    """Return a class list that this person has sent; None if it counts already, or there is none."""
+    return session.scalar(select(RosterUpload).where(RosterUpload.id == number, RosterUpload.person_id == by.id))
+
+
+def take_in(
+    session: Session,
+    upload: RosterUpload,
+    *,
+    by: Person,
+    new: Sequence[Listed],
+    back: Iterable[Person],
+    renamed: Mapping[int, str],
+    emails: Mapping[int, str],
+    gone: Sequence[Person],
+) -> None:
+    """Let a class list count.
 
     Args:
         session: a writing one.
-        by: who may download it.
-        file: its name.
-        content: its bytes.
+        upload: as it was sent; it is not needed any more.
+        by: the instructor.
+        new: those to be added as students.
+        back: those who were removed once, and are students again.
+        renamed: other names, by number.
+        emails: addresses, by number.
+        gone: those to be removed.
     """
+    _add(session, new, by=by)
+    for person in back:
+        people.give_role(session, person, Role.student, by=by)
+    if gone:
+        people.remove(session, gone, by=by)
+    for number in {*renamed, *emails}:
+        person = session.get_one(Person, number)
+        person.email = emails.get(number, person.email)
+        if number in renamed:
+            events.record(session, "renamed", f"{person.name} -> {renamed[number]}", person_id=by.id, whom_id=number)
+            person.name = renamed[number]
+    offerings.write_again(session)  # the gradebook may have an extension for one of them
+    events.record(session, "took in a roster", f"{upload.file}: +{len(new)} -{len(gone)}", person_id=by.id)
+    session.delete(upload)
+
+
+def _add(session: Session, new: Sequence[Listed], *, by: Person) -> None:
+    if not new:
+        return
     now = datetime.now(UTC)
-    old = or_(FilledRoster.person_id == by.id, FilledRoster.made_at < now - _KEPT)
-    session.execute(delete(FilledRoster).where(old))
-    found = FilledRoster(person_id=by.id, made_at=now, file=file, content=content)
-    session.add(found)
-    session.flush()
-    return found.id
-
-
-def of(session: Session, person: Person, number: int) -> FilledRoster | None:
-    """Return a roster of somebody's own that is not a day old yet."""
-    mine = (FilledRoster.id == number, FilledRoster.person_id == person.id)
-    return session.scalar(select(FilledRoster).where(*mine, FilledRoster.made_at >= datetime.now(UTC) - _KEPT))
+    rows = [
+        {"login": one.login, "name": one.name or one.login, "email": one.email or None, "joined_at": now} for one in new
+    ]
+    numbers = session.scalars(insert(Person).returning(Person.id, sort_by_parameter_order=True), rows).all()
+    session.execute(insert(Enrolment), [{"person_id": number, "role": Role.student} for number in numbers])
+    added = [
+        {"at": now, "person_id": by.id, "kind": "added", "about": f"{one.login} {Role.student}", "whom_id": number}
+        for one, number in zip(new, numbers, strict=True)
+    ]
+    session.execute(insert(Event), added)

@@ -12,7 +12,7 @@ from autograder.base.errors import AutograderError, ConfigError, UsageError
 from autograder.base.i18n import Text, text
 from autograder.lms.formats import REPORTS, ROSTERS, RUNNERS, ScoreFormat
 from autograder.web import exports, limits
-from autograder.web.data import events, rosters, submissions
+from autograder.web.data import events, filled_rosters, submissions
 from autograder.web.exports import Exported, Wanted
 from autograder.web.visit import Refused, Visit, attachment, in_thread
 
@@ -110,7 +110,7 @@ def _made(visit: Visit, roster: bytes | None) -> Response:
     with visit.site.database.write() as session:
         events.record(session, kind, about, person_id=visit.member.id)
         if exported.done is not None:
-            number = rosters.keep(session, visit.member, _name_of(visit, exported.file), exported.content)
+            number = filled_rosters.keep(session, visit.member, _name_of(visit, exported.file), exported.content)
     if exported.done is None:
         return attachment(exported.content, exported.file)
     return _page(visit, None, exported, number)
@@ -156,7 +156,7 @@ def _name_of(visit: Visit, usual: str) -> str:
 def filled(visit: Visit) -> Response:
     """Give back a roster that was filled for the person who asks."""
     with visit.site.database.read() as session:
-        found = rosters.of(session, visit.member, visit.request.path_params["number"])
+        found = filled_rosters.of(session, visit.member, visit.request.path_params["number"])
     if found is None:
         raise Refused(404, text("this file is not kept any more: fill it again"))
     return attachment(found.content, found.file)
