@@ -288,7 +288,7 @@ def test_overrides_are_added_and_the_last_counts(database, course):
         assert overrides.needing_a_look(session) == {(offering.id, ann.id): 2}
     with database.write() as session:
         submissions.keep_report(session, number, a_report())
-        submissions.mark_written(session, [number])
+        submissions.mark_written(session, {number: a_report().to_json()})
     give(None, seen=2.0)
     assert to_follow() == [9.0, None]
     assert list(overrides.current(history())) == ["other"]
