@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,12 +27,12 @@ from autograder.cli.options import (
     print_json,
     waiting,
 )
+from autograder.lms.formats import FILES, REPORTS, ROSTERS, RUNNERS, ScoreFormat
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from autograder.base.i18n import Language, Text
-    from autograder.lms.scores import Score
     from autograder.lms.submitting import HandIn
     from autograder.results.grade_report import GradeReport
 
@@ -59,38 +59,6 @@ class DownloadSource(StrEnum):
     folders = "folders"
     files = "files"
 
-
-class ScoreFormat(StrEnum):
-    """What scores are exported as, and who can run the grader."""
-
-    csv = "csv"
-    xlsx = "xlsx"
-    canvas = "canvas"
-    moodle = "moodle"
-    gradescope = "gradescope"
-    junit = "junit"
-    markdown = "markdown"
-    classroom50 = "classroom50"
-    gradescope_autograder = "gradescope-autograder"
-    classroom50_autograder = "classroom50-autograder"
-    github = "github"
-
-
-_FILES = {
-    ScoreFormat.csv: "scores.csv",
-    ScoreFormat.xlsx: "scores.xlsx",
-    ScoreFormat.canvas: "canvas.csv",
-    ScoreFormat.moodle: "moodle.csv",
-    ScoreFormat.gradescope: "gradescope",
-    ScoreFormat.junit: "junit.xml",
-    ScoreFormat.markdown: "scores.md",
-    ScoreFormat.classroom50: "result.json",
-    ScoreFormat.gradescope_autograder: "gradescope-autograder",
-    ScoreFormat.classroom50_autograder: "classroom50-autograder",
-    ScoreFormat.github: "github",
-}
-_RUNNERS = (ScoreFormat.gradescope_autograder, ScoreFormat.classroom50_autograder, ScoreFormat.github)
-_REPORTS = (ScoreFormat.gradescope, ScoreFormat.junit, ScoreFormat.markdown, ScoreFormat.classroom50)
 
 _FORMATS = ", ".join(ScoreFormat)
 _SOURCES = ", ".join(DownloadSource)
@@ -182,28 +150,32 @@ def export(
 ) -> None:
     """Export scores for other systems, or a folder with which they run this grader."""
     with errors_as_exit_codes(lang):
-        target = out or Path(_FILES[to])
+        from autograder.base.i18n import text
+        from autograder.lms import exporting
+
+        target = out or Path(FILES[to])
         wishes = rosters.Wishes(roster, column, new_column, scale, overwrite, dry_run)
-        wishes.check(takes_a_roster=to in (ScoreFormat.canvas, ScoreFormat.moodle))
-        if to in _RUNNERS:
+        wishes.check(takes_a_roster=to in ROSTERS)
+        if to in RUNNERS:
             _export_runner(to, course, assignment, target)
             return
-        for_tables = to not in _REPORTS  # which tell of criteria
-        only_there = for_tables and _is_only_in_gradebook(course, results, assignment)
+        for_tables = to not in REPORTS  # which tell of criteria
+        only_there = for_tables and exporting.is_only_in_gradebook(course, results, assignment)
         gradebook = gradebook or only_there
-        reports = [] if only_there or (gradebook and not results.exists()) else _reports(results, assignment)
+        reports = [] if only_there else exporting.reports_in(results, assignment, may_be_none=for_tables and gradebook)
         language = _language(lang, course, reports)
         if not for_tables:
             _export_reports(to, reports, target, language)
             return
         if not (gradebook or assignment):
             _tell_left_out(course, choose(lang))
-        found = _scores(to, reports, assignment, course, language, gradebook=gradebook)
+        with waiting(text("reading the gradebook"), language) if gradebook else nullcontext():
+            found = exporting.score_list(to, reports, assignment, course, language, gradebook=gradebook)
         if roster is None:
-            write_asked(target, _table(to, found), make_folder=True)
+            write_asked(target, exporting.table(to, found), make_folder=True)
             typer.echo(str(target))
             return
-        content, done = rosters.filled(found, to.value, wishes)
+        content, done = rosters.filled(found, to, wishes)
         if not dry_run:
             write_asked(target, content, make_folder=True)
         rosters.show(done, wishes, choose(lang))
@@ -216,17 +188,11 @@ def export(
 def _export_runner(to: ScoreFormat, start: Path, assignment: str | None, target: Path) -> None:
     from autograder.base.i18n import text
     from autograder.course.course import Course
-    from autograder.lms import github, runners
+    from autograder.lms import exporting
 
     if assignment is None:
         raise UsageError(text("--to {format} needs --assignment", format=to.value))
-    course = Course.find(start)
-    make = {
-        ScoreFormat.gradescope_autograder: runners.gradescope,
-        ScoreFormat.classroom50_autograder: github.classroom50,
-        ScoreFormat.github: github.template,
-    }
-    for file in make[to](course, course.assignment(assignment), target):
+    for file in exporting.make_runner(to, Course.find(start), assignment, target):
         typer.echo(str(file))
 
 
@@ -236,18 +202,6 @@ def _language(asked: str | None, start: Path, reports: list[GradeReport]) -> Lan
         course = course_at(start)
         return choose(asked, next(course.assignment(r.assignment).settings.language for r in reports))
     return choose(asked)
-
-
-def _is_only_in_gradebook(start: Path, results: Path, assignment: str | None) -> bool:
-    """Return whether the scores can only come from nbgrader's gradebook: there is no rubric that could give reports."""
-    from autograder.course.course import Course
-
-    with suppress(UsageError):
-        course = Course.find(start)
-        if assignment is not None:
-            return assignment in course.plain()
-        return not results.exists() and not any(map(course.has_rubric, course.names()))
-    return False
 
 
 def _tell_left_out(start: Path, language: Language) -> None:
@@ -263,115 +217,29 @@ def _tell_left_out(start: Path, language: Language) -> None:
                 typer.echo(words.get(language), err=True)
 
 
-def _reports(results: Path, assignment: str | None) -> list[GradeReport]:
-    from autograder.base.i18n import text
-    from autograder.results import journal
-
-    if not results.is_file():
-        raise UsageError(text("{results}: there is no such file; `autograder grade` writes it", results=results))
-    reports = [r for r in journal.read(results) if assignment in (None, r.assignment)]
-    if not reports:
-        raise UsageError(
-            text("{results}: holds no reports of {assignment}", results=results, assignment=assignment)
-            if assignment
-            else text("{results}: holds no reports", results=results)
-        )
-    return reports
-
-
 def _export_reports(to: ScoreFormat, reports: list[GradeReport], target: Path, language: Language) -> None:
     """Write one file with all reports, Classroom 50's for one, or Gradescope's for each submission."""
     from autograder.base.i18n import text
-    from autograder.lms import classroom50
-    from autograder.lms import reports as writing
+    from autograder.lms import exporting
 
-    if to is ScoreFormat.junit:
-        write_asked(target, writing.as_junit(reports, language), make_folder=True)
-    elif to is ScoreFormat.markdown:
-        write_asked(target, writing.as_markdown(reports, language), make_folder=True)
-    elif to is ScoreFormat.classroom50:
-        if len(reports) != 1:
-            raise UsageError(text("Classroom 50 takes one submission per file, not {count}", count=len(reports)))
-        write_asked(target, classroom50.as_result(reports[0], language, os.environ), make_folder=True)
-    elif target.suffix == ".json":
-        if len(reports) != 1:
-            raise UsageError(
-                text(
-                    "{target}: Gradescope takes one submission per file, not {count}; name a folder",
-                    target=target,
-                    count=len(reports),
-                )
-            )
-        write_asked(target, writing.as_gradescope(reports[0], language), make_folder=True)
-    else:
+    def write(file: Path, some: list[GradeReport]) -> None:
+        write_asked(file, exporting.report_file(to, some, language, os.environ), make_folder=True)
+
+    if to is not ScoreFormat.gradescope:
+        write(target, reports)
+    elif target.suffix != ".json":
         for report in reports:
-            student = report.student.replace("/", "_").strip(". ") or "unnamed"
-            write_asked(
-                target / report.assignment / student / "results.json",
-                writing.as_gradescope(report, language),
-                make_folder=True,
-            )
-    typer.echo(str(target))
-
-
-def _scores(
-    to: ScoreFormat,
-    reports: list[GradeReport],
-    assignment: str | None,
-    start: Path,
-    language: Language,
-    *,
-    gradebook: bool,
-) -> list[Score]:
-    from autograder.base.i18n import text
-    from autograder.course.course import Course
-    from autograder.lms import scores
-
-    found = scores.of_reports(reports, language, _by_hand(start, reports))
-    if gradebook:
-        root = Course.find(start).root
-        with waiting(text("reading the gradebook"), language):
-            found = scores.with_gradebook(found, root, assignment)
-        if not found:
-            raise UsageError(
-                text(
-                    "{root}: according to the gradebook, nobody has handed in {assignment} yet",
-                    root=root,
-                    assignment=assignment or text("anything"),
-                )
-            )
-    names = {score.assignment for score in found}
-    if to is ScoreFormat.moodle and len(names) != 1:
-        raise UsageError(
-            text("Moodle takes one assignment per file, not {count}; choose one with --assignment", count=len(names))
+            write(target / exporting.place_of(report, "results.json"), [report])
+    elif len(reports) == 1:
+        write(target, reports)
+    else:
+        words = text(
+            "{target}: Gradescope takes one submission per file, not {count}; name a folder",
+            target=target,
+            count=len(reports),
         )
-    return found
-
-
-def _by_hand(start: Path, reports: list[GradeReport]) -> list[str]:
-    """Return the assignments of which a person grades some cells, if there is a course to look at."""
-    from autograder.course.course import Course
-    from autograder.lms import scores
-
-    with suppress(UsageError):
-        sources = Course.find(start).source
-        names = {report.assignment for report in reports}
-        return [name for name in names if scores.is_graded_by_hand(sources / name / f"{name}.ipynb")]
-    return []
-
-
-def _table(to: ScoreFormat, found: list[Score]) -> bytes:
-    from autograder.lms import score_tables
-
-    match to:
-        case ScoreFormat.xlsx:
-            return score_tables.as_xlsx(found)
-        case ScoreFormat.canvas:
-            return score_tables.as_canvas(found)
-        case ScoreFormat.moodle:
-            return score_tables.as_moodle(found)
-        case _:
-            return score_tables.as_csv(found)
+        raise UsageError(words)
+    typer.echo(str(target))
 
 
 def submit(

@@ -15,6 +15,7 @@ from autograder.cli.options import console
 if TYPE_CHECKING:
     from autograder.base.i18n import Language, Text
     from autograder.lms.filling import Filled
+    from autograder.lms.formats import ScoreFormat
     from autograder.lms.scores import Score
 
 
@@ -55,34 +56,24 @@ class Wishes:
             raise UsageError(text("{option} goes with --roster", option=given))
 
 
-def filled(scores: list[Score], system: str, wishes: Wishes) -> tuple[bytes, Filled]:
+def filled(scores: list[Score], to: ScoreFormat, wishes: Wishes) -> tuple[bytes, Filled]:
     """Return the content of a roster with the scores, and what was done.
-
-    Args:
-        scores: of one assignment, or for Canvas of several.
-        system: ``canvas`` or ``moodle``.
-        wishes: with a roster.
 
     Raises:
         UsageError: the roster cannot take them.
     """
-    from autograder.base.i18n import text
-    from autograder.lms import filling, rosters
+    from autograder.lms import exporting
 
     assert wishes.roster is not None
-    names = {score.assignment: score.max_score for score in scores}
-    if wishes.column is not None and len(names) > 1:
-        raise UsageError(
-            text("--column is for one assignment, not {count}; choose it with --assignment", count=len(names))
-        )
-    if system == "moodle":
-        if wishes.new_column:
-            raise UsageError(text("--new-column goes with --to canvas"))
-        roster = rosters.moodle(wishes.roster, min(names), title=wishes.column)
-    else:
-        roster = rosters.canvas(wishes.roster, names, title=wishes.column, add=wishes.new_column)
-    done = filling.fill(roster, scores, scale=wishes.scale, overwrite=wishes.overwrite)
-    return roster.file.content(), done
+    return exporting.filled(
+        scores,
+        to,
+        wishes.roster,
+        column=wishes.column,
+        new_column=wishes.new_column,
+        scale=wishes.scale,
+        overwrite=wishes.overwrite,
+    )
 
 
 def show(done: Filled, wishes: Wishes, language: Language) -> None:

@@ -33,7 +33,7 @@ from autograder.gradebook.overrides import Outcome, Override
 from autograder.quiz.scoring.outcomes import SheetOutcome
 from autograder.results.grade_report import GradeReport
 from autograder.results.journal import Key
-from autograder.web import late
+from autograder.web import exports, late
 
 _FEEDBACK = TypeAdapter(Feedback)
 _LATE_POLICY = TypeAdapter(LatePolicy)
@@ -204,6 +204,14 @@ class Publisher:
         self._refuse_elsewhere()  # work may be kept there without a gradebook
         return self.has_gradebook and bool(self._request("student", [login]))
 
+    def export(self, wanted: exports.Wanted) -> exports.Exported:
+        """Return a file of scores for another system.
+
+        Raises:
+            AutograderError: it cannot be made.
+        """
+        return exports.Exported.from_values(self._request("export", asdict(wanted)))
+
     def _refuse_elsewhere(self) -> None:
         if self._elsewhere is not None:
             raise AutograderError(self._elsewhere)
@@ -224,7 +232,7 @@ class Publisher:
     def _notes(self, what: str, arguments: Sequence[object]) -> list[Text]:
         return [Text(**note) for note in self._request(what, arguments)]
 
-    def _request(self, what: str, arguments: Sequence[object]) -> Any:
+    def _request(self, what: str, arguments: object) -> Any:
         """Ask for something to be done and return what the process says.
 
         Raises:
@@ -455,6 +463,7 @@ _REQUESTS: dict[str, Callable[[Course, Any], object]] = {
     "student": _is_student,
     "penalties": late.read_penalties,
     "late policy": late.read_policy,
+    "export": exports.export,
 }
 
 

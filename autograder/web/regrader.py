@@ -56,8 +56,7 @@ class Regrader:
         elsewhere: Grade | None = None,
         metrics: Metrics,
     ) -> None:
-        self._course, self._database, self._confined = course, database, confined
-        self._metrics = metrics
+        self._course, self._database, self._confined, self._metrics = course, database, confined, metrics
         self._sessions = max(1, sessions // 2)
         self._engines: Judges = (
             JudgesElsewhere(elsewhere, course.key(), at_once=self._sessions)

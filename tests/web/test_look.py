@@ -128,6 +128,8 @@ def pages_of(served, login):
             "/class/gradebook/ann/tiny",
             "/class/offerings",
             "/class/people",
+            "/class/regrade/tiny",
+            "/class/export",
             *shown,
             "/appeals",
             *numbers,

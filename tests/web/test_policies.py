@@ -70,6 +70,9 @@ EXPECTED = {
     ("GET", "/class/marking/{grade}"): (SIGN_IN, 403, 403, 404, 404),
     ("POST", "/class/marking/{grade}"): (401, 403, 403, 404, 404),
     ("GET", "/class/offerings"): (SIGN_IN, 403, 403, 403, 200),
+    ("GET", "/class/export"): (SIGN_IN, 403, 403, 403, 200),
+    ("POST", "/class/export"): (401, 403, 403, 403, 400),  # the form names no format
+    ("GET", "/class/export/{number:int}"): (SIGN_IN, 403, 403, 403, 404),
     ("GET", "/class/roster"): (SIGN_IN, 403, 403, 403, 200),
     ("POST", "/class/roster"): (401, 403, 403, 403, 400),  # no file
     ("GET", "/class/roster/{number:int}"): (SIGN_IN, 403, 403, 403, 404),

@@ -90,6 +90,7 @@ def _page(
         nonce=visit.style_nonce,
         search_words={english: words.get(visit.language) for english, words in SEARCH_WORDS.items()},
         dates=place.dates,
+        late=visit.site.late.now() if place.dates.due_at else None,
         stage=place.dates.stage(visit.now),
         why_not_write=policies.why_not_write(visit.viewer, place.dates, visit.now),
         why_not_hand_in=policies.why_not_hand_in(visit.viewer, place.offering, place.dates, handed_in, visit.now),

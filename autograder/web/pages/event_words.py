@@ -39,6 +39,8 @@ WORDS = {
     "appealed": text("appealed"),
     "accepted an appeal": text("accepted an appeal"),
     "declined an appeal": text("declined an appeal"),
+    "exported scores": text("exported scores"),
+    "filled a roster": text("filled a list of an LMS with scores"),
     "explained a mistake": text("explained a mistake"),
     "changed an explanation": text("changed the explanation of a mistake"),
     "withdrew an explanation": text("withdrew the explanation of a mistake"),

@@ -70,12 +70,13 @@ def _row(
     given: tuple[Mapping[str, float], Mapping[str, float]],
     mine: tuple[Sequence[LastCheck], Mapping[str, datetime]],
 ) -> dict[str, Any]:
-    scored = None
+    scored = penalty = None
     if last is not None and last.report is not None:
         report = GradeReport.from_json(last.report.line)
         hidden = policies.shows_hidden(visit.viewer, offering, dates, visit.now)
         new_points, by_hand = given
         scored = score_of(policies.shown(report, hidden=hidden), new_points, by_hand if hidden else {})
+        penalty = last.report.penalty if hidden else None
     try:
         title = places.released_folder(visit, offering.assignment).settings.title
         notebook = places.notebook_of(visit, offering.assignment)
@@ -88,5 +89,6 @@ def _row(
         "stage": dates.stage(visit.now),
         "last": last,
         "scored": scored,
+        "penalty": penalty,
         "progress": Progress.of(notebook, *mine),
     }

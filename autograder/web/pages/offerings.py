@@ -13,6 +13,7 @@ from starlette.responses import Response
 from autograder.base.errors import AutograderError, ConfigError, UsageError
 from autograder.base.i18n import Text, text
 from autograder.course.course import Assignment
+from autograder.gradebook.late_policy import LatePolicy
 from autograder.web import released
 from autograder.web.data import offerings as data
 from autograder.web.data import people
@@ -51,6 +52,7 @@ def offerings(visit: Visit, problem: Text | None = None) -> Response:
         quizzes=quizzes,
         modes=quiz_publishing.MODES,
         policies=list(FeedbackPolicy),
+        late=_late(visit),
         members=members,
         problem=problem,
         for_input=lambda moment: "" if moment is None else f"{moment.astimezone(visit.zone):%Y-%m-%dT%H:%M}",
@@ -118,6 +120,16 @@ def _rules_of(visit: Visit) -> dict[str, Any]:
         "attempts": _number(visit, "attempts"),
         "cool_down_s": _number(visit, "cool_down_s") or 0,
     }
+
+
+def _late(visit: Visit) -> tuple[LatePolicy | None, Text | None]:
+    """Return what the course takes off for late work, and why nobody can say it."""
+    try:
+        return visit.site.late.wait(), None
+    except ConfigError as error:
+        return None, error.located(visit.site.course.root)
+    except AutograderError as error:
+        return None, error.text
 
 
 def _proposed_due(visit: Visit, unpublished: Sequence[Assignment]) -> dict[str, datetime | None]:

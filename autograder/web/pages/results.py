@@ -99,6 +99,12 @@ class Result:
         return 0.0 if self.report is None else self.report.max_score - sum(e.max_score for e in self.exercises)
 
     @property
+    def penalty(self) -> float | None:
+        """What the gradebook takes off for being late, from when all points are shown: it may depend on them."""
+        report = self.submission.report
+        return report.penalty if report is not None and not self.judged_later else None
+
+    @property
     def is_in_gradebook(self) -> bool:
         """Whether what the gradebook has is this submission, not one before it."""
         work = self.by_hand.work

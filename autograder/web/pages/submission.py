@@ -48,6 +48,7 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
         shown=shown,
         said=said,
         earlier=earlier,
+        penalty=shown.penalty if is_last else None,
         tried_again_at=tried_again_at,
         for_people=ReleasedNotebook.of(assignment).for_people,
         in_gradebook=work,
