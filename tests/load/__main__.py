@@ -1,0 +1,189 @@
+"""A class of a thousand at one server: ``python tests/load``. It prints, and asserts nothing about time.
+
+It makes the demo course with students who are signed in, starts the server, lets them work, and says how long each kind
+of request took, how long hand-ins waited for their reports, and which process used the processor. Then it looks whether
+everything that was acknowledged is there. The load generator is locust, from the extra `load`.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.with_name("helpers")))
+
+import afterwards
+import class_of_many
+import postgres_server
+import processor
+import web_course
+from plan import BEGUN, PRACTISE, VARIABLE, Found, Plan
+
+from autograder.course.course import Course
+from autograder.course.demo import ASSIGNMENT
+from autograder.web.data.database import Database
+
+RUSH = 300
+"""How many hand in within the last minute."""
+PATIENCE_S = 600
+_JOIN_PER_S = 25.0
+_ABSENT = {"check", "hand-in", "quiz answer"}
+"""What nobody does in the last minute but those who hand in."""
+
+
+class Servers:
+    """The servers of one course, each a process of its own, which may be killed."""
+
+    def __init__(self, course: Course, count: int, options: Sequence[str]) -> None:
+        self._course, self._options = course, options
+        self._opened = [ExitStack() for _ in range(count)]
+        self.processes, self.addresses = [], list[str]()
+        for opened in self._opened:
+            process, address, _ = opened.enter_context(web_course.server(course, *options))
+            self.processes.append(process)
+            self.addresses.append(address)
+
+    def kill_one(self) -> None:
+        """Kill the first, and start it again at its port where there is no other."""
+        self._opened[0].close()
+        if len(self.processes) == 1:
+            again = (*self._options, "--port", self.addresses[0].rpartition(":")[2])
+            self.processes[0], _, _ = self._opened[0].enter_context(web_course.server(self._course, *again))
+
+    def close(self) -> None:
+        for opened in self._opened:
+            opened.close()
+
+    @property
+    def numbers(self) -> list[int]:
+        return [process.pid for process in self.processes]
+
+
+def run(asked: argparse.Namespace, folder: Path, address: str | None) -> None:
+    course, works = class_of_many.make(folder / "course")
+    database = Database(address) if address else Database.of_course(course.root)
+    people = class_of_many.fill(course, database, asked.students)
+    options = ["--database", address] if address else []
+    servers = Servers(course, asked.servers, options)
+    try:
+        plan = _plan(asked, servers, people, works, folder / "found.json")
+        used = _work(asked, servers, plan, folder / "plan.json")
+        found = Found.read(folder / "found.json")
+        _print_times(found)
+        print(f"drafts based on a text that was not the kept one: {found.conflicts}")
+        _wait_for_reports(database)
+        _print_waits(afterwards.seconds_until_report(database))
+        print("processor seconds: " + ", ".join(f"{kind} {seconds:.1f}" for kind, seconds in used.items()))
+        lost = afterwards.lost(database, found)
+        print("\n".join(lost[:20]) or "nothing that was acknowledged is lost, and each hand-in has one report")
+        if lost:
+            raise SystemExit(1)
+    finally:
+        servers.close()
+        database.close()
+
+
+def _plan(
+    asked: argparse.Namespace,
+    servers: Servers,
+    people: Sequence[tuple[str, str]],
+    works: Sequence[dict[str, str]],
+    results: Path,
+) -> Plan:
+    share = asked.students / 1000
+    rushes = asked.scenario == "rush"
+    rates = {kind: rate * share for kind, rate in PRACTISE.items() if not (rushes and kind in _ABSENT)}
+    rush = round(RUSH * share) if rushes else 0
+    return Plan(servers.addresses, ASSIGNMENT, people, works, rates, rush, asked.seconds, str(results))
+
+
+def _work(asked: argparse.Namespace, servers: Servers, plan: Plan, file: Path) -> Counter[str]:
+    """Let the class work; return the seconds of processor that it has cost while it was measured."""
+    plan.write(file)
+    with _load(plan, file) as load:
+        assert load.stdout is not None
+        for line in load.stdout:
+            if line.strip() == BEGUN:
+                break
+        before, begun = processor.seconds_by_kind(servers.numbers, load.pid), time.monotonic()
+        if asked.kill:
+            time.sleep(plan.seconds / 2)
+            middle = processor.seconds_by_kind(servers.numbers, load.pid)
+            servers.kill_one()
+            print(f"a server was killed after {time.monotonic() - begun:.0f} s")
+            before = before - middle + processor.seconds_by_kind(servers.numbers, load.pid)
+        time.sleep(max(0, begun + plan.seconds - time.monotonic()))
+        return processor.seconds_by_kind(servers.numbers, load.pid) - before
+
+
+@contextmanager
+def _load(plan: Plan, file: Path) -> Iterator[subprocess.Popen[str]]:
+    users, rate = str(len(plan.people)), str(min(_JOIN_PER_S, len(plan.people)))
+    command = [sys.executable, "-m", "locust", "-f", HERE / "students.py", "--headless", "--only-summary"]
+    command += ["-u", users, "-r", rate, "--loglevel", "ERROR", "--exit-code-on-error", "0"]
+    variables = os.environ | {VARIABLE: str(file), "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(HERE)}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables)
+    try:
+        yield process
+        process.communicate()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _print_times(found: Found) -> None:
+    print(f"{'':14}{'count':>8}{'failed':>8}{'p50 ms':>8}{'p95 ms':>8}{'p99 ms':>8}{'max ms':>8}")
+    for kind in sorted(found.times_ms | found.failures):
+        times = sorted(found.times_ms.get(kind, [])) or [0.0]
+        failed = sum(found.failures.get(kind, {}).values())
+        at = "".join(f"{_share(times, share):8.0f}" for share in (0.5, 0.95, 0.99, 1))
+        print(f"{kind:14}{len(found.times_ms.get(kind, [])):8}{failed:8}{at}")
+    for kind, reasons in found.failures.items():
+        for reason, times_seen in reasons.items():
+            print(f"failed: {kind}: {reason} ({times_seen} times)")
+
+
+def _print_waits(waits: Sequence[float]) -> None:
+    ordered = sorted(waits) or [0.0]
+    at = ", ".join(f"{name} {_share(ordered, share):.1f} s" for name, share in (("p50", 0.5), ("p95", 0.95), ("max", 1)))
+    print(f"from the arrival of a hand-in to its report: {len(waits)} times, {at}")
+
+
+def _share(ordered: Sequence[float], share: float) -> float:
+    return ordered[int(share * (len(ordered) - 1))]
+
+
+def _wait_for_reports(database: Database) -> None:
+    begun, jobs, unwritten = time.monotonic(), *afterwards.waiting(database)
+    print(f"at the end {jobs} hand-ins wait for their report, {unwritten} reports for the gradebook")
+    while any(afterwards.waiting(database)) and time.monotonic() - begun < PATIENCE_S:
+        time.sleep(1)
+    print(f"all of them were done {time.monotonic() - begun:.0f} s later")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python tests/load", description=__doc__)
+    parser.add_argument("--seconds", type=float, help="how long it is measured (300, and 60 for the rush)")
+    parser.add_argument("--students", type=int, default=1000)
+    parser.add_argument("--scenario", choices=("practise", "rush"), default="practise")
+    parser.add_argument("--database", help="its address; by default a file in the course")
+    parser.add_argument("--postgresql", action="store_true", help="start a PostgreSQL server, which does not fsync")
+    parser.add_argument("--servers", type=int, default=1, help="more than one need PostgreSQL")
+    parser.add_argument("--kill", action="store_true", help="kill one of the servers half-way")
+    asked = parser.parse_args()
+    asked.seconds = asked.seconds or {"practise": 300, "rush": 60}[asked.scenario]
+    with ExitStack() as opened:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+        own = opened.enter_context(postgres_server.running()) if asked.postgresql else None
+        run(asked, folder, own or asked.database)
+
+
+if __name__ == "__main__":
+    main()
