@@ -16,8 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.with_name("helpers")))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "helpers"))
 
 import afterwards
 import class_of_many
@@ -30,6 +29,7 @@ from autograder.course.course import Course
 from autograder.course.demo import ASSIGNMENT
 from autograder.web.data.database import Database
 
+HERE = Path(__file__).resolve().parent
 RUSH = 300
 """How many hand in within the last minute."""
 PATIENCE_S = 600
@@ -152,7 +152,9 @@ def _print_times(found: Found) -> None:
 
 def _print_waits(waits: Sequence[float]) -> None:
     ordered = sorted(waits) or [0.0]
-    at = ", ".join(f"{name} {_share(ordered, share):.1f} s" for name, share in (("p50", 0.5), ("p95", 0.95), ("max", 1)))
+    at = ", ".join(
+        f"{name} {_share(ordered, share):.1f} s" for name, share in (("p50", 0.5), ("p95", 0.95), ("max", 1))
+    )
     print(f"from the arrival of a hand-in to its report: {len(waits)} times, {at}")
 
 

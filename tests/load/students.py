@@ -219,7 +219,9 @@ class Student(FastHttpUser):
         if form is not None:
             whole = {"form_token": self.token} | form
             data = as_form(whole) if by_script else urlencode(whole)
-            encoding = f"multipart/form-data; boundary={_BOUNDARY}" if by_script else "application/x-www-form-urlencoded"
+            encoding = (
+                f"multipart/form-data; boundary={_BOUNDARY}" if by_script else "application/x-www-form-urlencoded"
+            )
             headers = headers | {"origin": address, "content-type": encoding}
         options |= {"name": kind, "headers": headers, "allow_redirects": False}
         return self.client.request("GET" if form is None else "POST", address + path, data=data, **options)

@@ -6,12 +6,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from autograder.results.grade_report import GradeReport
 from autograder.web.data.database import upsert
 from autograder.web.data.models import LastCheck, Offering, Person
+
+_MINE = select(LastCheck).where(
+    LastCheck.person_id == bindparam("person"), LastCheck.offering_id == bindparam("offering")
+)
 
 
 def remember(session: Session, offering: Offering, person: Person, report: GradeReport, begun_at: datetime) -> None:
@@ -33,8 +37,7 @@ def remember(session: Session, offering: Offering, person: Person, report: Grade
 
 def of(session: Session, offering: Offering, person: Person) -> Sequence[LastCheck]:
     """Return the last checks of somebody in one assignment."""
-    mine = select(LastCheck).where(LastCheck.person_id == person.id, LastCheck.offering_id == offering.id)
-    return session.scalars(mine).all()
+    return session.scalars(_MINE, {"person": person.id, "offering": offering.id}).all()
 
 
 def of_all(session: Session, person: Person) -> dict[int, list[LastCheck]]:
