@@ -19,17 +19,26 @@ from autograder.base.i18n import text
 from autograder.results.grade_report import GradeReport
 
 Key = tuple[str, str]
+State = tuple[int, int, int]
+"""What a file is known by, as long as nobody changes it."""
 
 
 class Journal:
     """The reports in one file, by assignment and student; a context manager.
 
+    Args:
+        path: the file.
+        known: the `state` of an earlier journal, whose reports are known; if the file is still the same, it is not read
+            again, and `reports` has only what is added.
+
     Raises:
         UsageError: the file cannot be written or is not a results file, or another grader is writing it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, known: State | None = None) -> None:
         self.path = path
+        self.state: State | None = None
+        """How the file was when it was closed with everything that was to be added; None before that."""
         self.reports: dict[Key, GradeReport] = {}
         try:
             self._file = path.open("a+b")
@@ -48,7 +57,10 @@ class Journal:
             raise UsageError(
                 text("{path}: another grader is writing this file; wait for it, or name another with --out", path=path)
             ) from None
-        self._read()
+        self.is_read = known is None or known != _state(self._file)
+        """Whether `reports` has what was in the file."""
+        if self.is_read:
+            self._read()
 
     def add(self, report: GradeReport) -> None:
         """Add a report, which is on disk before this returns.
@@ -106,7 +118,9 @@ class Journal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: object, *_: object) -> None:
+        if error is None:
+            self.state = _state(self._file)
         self._file.close()
 
 
@@ -129,6 +143,11 @@ def read(path: Path) -> Iterator[GradeReport]:
     except OSError as error:
         raise UsageError(text("{path}: cannot be read: {reason}", path=path, reason=error.strerror)) from error
     yield from reports.values()
+
+
+def _state(file: BinaryIO) -> State:
+    found = os.fstat(file.fileno())
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _lock(file: BinaryIO) -> None:

@@ -8,17 +8,19 @@ line of JSON each, and ends with it. Writing the same again changes nothing, so 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
@@ -31,8 +33,12 @@ from autograder.gradebook.feedback_page import Feedback
 from autograder.quiz.scoring.outcomes import SheetOutcome
 from autograder.results.grade_report import GradeReport
 
+if TYPE_CHECKING:
+    from autograder.results.journal import Key, State
+
 _FEEDBACK = TypeAdapter(Feedback)
 RESULTS = "results.jsonl"
+_NICE = 5
 _TIMESTAMP = "%Y-%m-%d %H:%M:%S.%f UTC"
 
 
@@ -232,21 +238,62 @@ class Publisher:
             pipe = subprocess.PIPE
             # Ctrl-C in the terminal is for the server, which ends this process once it has written
             self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True)  # noqa: S603
+            with suppress(OSError):  # nobody waits for it as for a page or a check
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICE)
         return self._process
 
 
-def write(course: Course, graded: Sequence[Graded]) -> list[Text]:
-    """Write submissions to ``submitted/``, their reports to ``results.jsonl`` and the gradebook."""
+def write(course: Course, graded: Sequence[Graded], written: Written | None = None) -> list[Text]:
+    """Write submissions to ``submitted/``, their reports to ``results.jsonl`` and the gradebook.
+
+    Args:
+        course: the course.
+        graded: submissions with their reports.
+        written: what earlier calls have written; without it the whole journal is read.
+    """
     from autograder.gradebook import write as gradebook
-    from autograder.results.journal import Journal
 
     reports = [GradeReport.from_json(one.line) for one in graded]
-    with Journal(course.root / RESULTS) as journal:
+    with (written or Written()).journal(course.root / RESULTS) as add:
         for one, report in zip(graded, reports, strict=True):
             _hand_in(course, report, one)
-            if journal.reports.get((report.assignment, report.student)) != report:
-                journal.add(report)
+            add(report)
     return gradebook.write(course, [], reports).notes
+
+
+class Written:
+    """What the journal holds, as far as this process has read or written it: a digest of each report."""
+
+    def __init__(self) -> None:
+        self._state: State | None = None
+        self._digests: dict[Key, bytes] = {}
+
+    @contextmanager
+    def journal(self, file: Path) -> Iterator[Callable[[GradeReport], None]]:
+        """Open the journal and yield what adds a report to it; one that it has already is left out.
+
+        Raises:
+            UsageError: it cannot be written, or another grader is writing it.
+        """
+        from autograder.results.journal import Journal
+
+        with Journal(file, known=self._state) as journal:
+            self._state = None  # until everything is in it
+            if journal.is_read:
+                self._digests = {key: _digest(report) for key, report in journal.reports.items()}
+
+            def add(report: GradeReport) -> None:
+                key, digest = (report.assignment, report.student), _digest(report)
+                if self._digests.get(key) != digest:
+                    journal.add(report)
+                    self._digests[key] = digest
+
+            yield add
+        self._state = journal.state
+
+
+def _digest(report: GradeReport) -> bytes:
+    return hashlib.sha256(report.to_json().encode()).digest()
 
 
 def write_sheets(course: Course, scored: Sequence[ScoredSheet]) -> list[Text]:
@@ -318,8 +365,12 @@ def _opened(root: Path) -> Course:
     return course
 
 
+_WRITTEN = Written()
+"""A process writes for one course."""
+
+
 def _write(course: Course, graded: list[dict[str, str]]) -> object:
-    return [note.model_dump() for note in write(course, [Graded(**one) for one in graded])]
+    return [note.model_dump() for note in write(course, [Graded(**one) for one in graded], _WRITTEN)]
 
 
 def _write_sheets(course: Course, scored: list[dict[str, str]]) -> object:

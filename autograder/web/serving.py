@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,6 +30,8 @@ _THIS_MACHINE = "127.0.0.1,::1"
 _LAST_REQUESTS_S = 60
 """A check may be running, in an engine that is only starting; pages that wait for results end at once."""
 _WAITING = 2048
+_SWITCH_S = 0.001
+"""A thread that asks the database waits for the interpreter after each step; by default 5 ms, if a page is made."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ def serve(course: Course, how: Serving, tell: Callable[[str, str], None], sample
             raise
         address = how.public_url or _address(how, listener)
         server = _Server(_configuration(site, how), lambda: tell(address, f"{address.rstrip('/')}/link/{link}"))
+        sys.setswitchinterval(_SWITCH_S)
         with _stop_signals_end_quietly():
             server.run(sockets=[listener])
 
