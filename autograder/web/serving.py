@@ -30,7 +30,7 @@ _THIS_MACHINE = "127.0.0.1,::1"
 _LAST_REQUESTS_S = 60
 """A check may be running, in an engine that is only starting; pages that wait for results end at once."""
 _WAITING = 2048
-_SWITCH_S = 0.001
+_SWITCH_S = 0.0002
 """A thread that asks the database waits for the interpreter after each step; by default 5 ms, if a page is made."""
 
 

@@ -84,7 +84,7 @@ class Visit:
             return people.of_session(session, browser)
 
         knows = kind.lower() == "bearer" if is_program else bool(browser)
-        person = await site.database.read_together(find) if knows else None
+        person = await site.database.look(find) if knows else None
         form = FormData()
         if request.method == "POST":
             if not _is_utf8(request.headers.get("content-type", "")):

@@ -78,7 +78,7 @@ class Database:
             raise UsageError(words) from error
         self._is_sqlite = self._url.get_backend_name() == "sqlite"
         self._turn = InTurn() if self._is_sqlite else nullcontext()
-        self._readers, self._writers = Together(self.read, "readers"), Together(self.write, "writers")
+        self._together = Together(self.write)
 
     @classmethod
     def of_course(cls, root: Path) -> Database:
@@ -113,18 +113,24 @@ class Database:
         with self._turn, Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
 
-    async def read_together(self, function: Callable[[Session], T]) -> T:
-        """Look at things at the same time as others who ask at the moment; for what takes no time."""
-        return await self._readers.do(function)
+    async def look(self, function: Callable[[Session], T]) -> T:
+        """Look at a few rows; in SQLite that takes less time than the way into another thread."""
 
-    async def write_together(self, function: Callable[[Session], T]) -> T:
-        """Change things in one transaction with what others change at the moment; all of it is on disk afterwards.
+        def alone() -> T:
+            with self.read() as session:
+                return function(session)
+
+        return alone() if self._is_sqlite else await anyio.to_thread.run_sync(alone)
+
+    async def change(self, function: Callable[[Session], T]) -> T:
+        """Change a few rows, in one transaction with what others change at the moment; they are on disk afterwards.
 
         Args:
-            function: changes things of one person. What it raises undoes its own changes, and is raised here.
+            function: changes something of one person, and takes no time. What it raises undoes its own changes, and is
+                raised here.
         """
         if self._is_sqlite:
-            return await self._writers.do(function)
+            return await self._together.do(function)
 
         def alone() -> T:  # locks of several persons in one transaction would wait for each other between servers
             with self.write() as session:
@@ -134,8 +140,7 @@ class Database:
 
     def close(self) -> None:
         """Close all connections."""
-        self._readers.close()
-        self._writers.close()
+        self._together.close()
         self._engine.dispose()
 
     def _migrate(self) -> None:

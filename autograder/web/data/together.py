@@ -2,23 +2,28 @@
 
 While one group is being committed, the next one gathers; where nobody else asks, nobody waits. Those of a group are
 independent of each other: what one of them raises undoes what they did, and is raised to them alone.
+
+A thread waits for the lock and for the disk. The functions run in the loop: beside it, each of their statements would
+wait for the interpreter, which a busy loop seldom gives away.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
-_MOST = 100
-"""How many share a transaction: who comes after them must not wait for ever."""
+_MOST = 25
+"""How many share a transaction: for as long as it takes, the loop does nothing else."""
+_LOOK_EVERY_S = 1.0
+Outcome = tuple[Any, Exception | None]
 T = TypeVar("T")
 
 
@@ -28,29 +33,20 @@ class _Task:
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
 
-    def settle(self, result: Any, error: Exception | None) -> None:
-        if self.future.done():  # whoever has asked has gone away
-            return
-        if error is None:
-            self.future.set_result(result)
-        else:
-            self.future.set_exception(error)
-
 
 class Together:
-    """Takes functions from coroutines and calls them in a thread of its own.
+    """Takes functions from coroutines, which do their work with a session in no time.
 
     Args:
-        open_session: opens a session whose changes are on disk once it is closed.
-        name: of the thread.
+        open_session: opens a session whose changes are on disk once it is closed; from any thread.
     """
 
-    def __init__(self, open_session: Callable[[], AbstractContextManager[Session]], name: str) -> None:
+    def __init__(self, open_session: Callable[[], AbstractContextManager[Session]]) -> None:
         self._open_session = open_session
         self._waiting: deque[_Task] = deque()
         self._lock = threading.Lock()
         self._is_running = False
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="together")
 
     async def do(self, function: Callable[[Session], T]) -> T:
         """Call a function with a session; return its result once what it has changed is on disk.
@@ -74,30 +70,59 @@ class Together:
         """Finish what was begun."""
         self._thread.shutdown()
 
+    # -- in the thread -------------------------------------------------------------------------------------------------
+
     def _run(self) -> None:
         while group := self._next_group():
             outcomes = self._do_all(group)
-            by_loop = defaultdict(list)
-            for task, outcome in zip(group, outcomes, strict=True):
-                by_loop[task.loop].append((task, outcome))
-            for loop, settled in by_loop.items():
-                loop.call_soon_threadsafe(_settle, settled)
+            with suppress(RuntimeError):  # the loop has ended, and with it whoever has asked
+                group[0].loop.call_soon_threadsafe(_settle, group, outcomes)
 
     def _next_group(self) -> list[_Task]:
+        """Return the tasks of one loop that wait, or nothing for good."""
+        group: list[_Task] = []
         with self._lock:
-            group = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST))]
+            while self._waiting and len(group) < _MOST and (not group or self._waiting[0].loop is group[0].loop):
+                group.append(self._waiting.popleft())
             self._is_running = bool(group)
         return group
 
-    def _do_all(self, group: Sequence[_Task]) -> list[tuple[Any, Exception | None]]:
+    def _do_all(self, group: Sequence[_Task]) -> Sequence[Outcome]:
         try:
             with self._open_session() as session:
-                return [_do(session, task.function) for task in group]
+                session.connection()  # has the lock from now on
+                return _in_loop(group[0].loop, lambda: [_do(session, task.function) for task in group])
         except Exception as error:  # noqa: BLE001 -- everyone who waits hears of it
             return [(None, error)] * len(group)
 
 
-def _do(session: Session, function: Callable[[Session], Any]) -> tuple[Any, Exception | None]:
+def _in_loop(loop: asyncio.AbstractEventLoop, work: Callable[[], T]) -> T:
+    """Do something in a loop, and wait for it in this thread.
+
+    Raises:
+        RuntimeError: the loop has ended.
+    """
+    done: Future[T] = Future()
+
+    def do() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 -- raised where it is waited for
+            done.set_exception(error)
+
+    loop.call_soon_threadsafe(do)
+    while True:
+        try:
+            return done.result(_LOOK_EVERY_S)
+        except TimeoutError:
+            if loop.is_closed():
+                raise RuntimeError("the loop has ended") from None
+
+
+# -- in the loop -------------------------------------------------------------------------------------------------------
+
+
+def _do(session: Session, function: Callable[[Session], Any]) -> Outcome:
     try:
         with session.begin_nested():
             return function(session), None
@@ -107,6 +132,11 @@ def _do(session: Session, function: Callable[[Session], Any]) -> tuple[Any, Exce
         session.expunge_all()  # what two of a group have read are two objects
 
 
-def _settle(settled: Sequence[tuple[_Task, tuple[Any, Exception | None]]]) -> None:
-    for task, outcome in settled:
-        task.settle(*outcome)
+def _settle(group: Sequence[_Task], outcomes: Sequence[Outcome]) -> None:
+    for task, (result, error) in zip(group, outcomes, strict=True):
+        if task.future.done():  # whoever has asked has gone away
+            continue
+        if error is None:
+            task.future.set_result(result)
+        else:
+            task.future.set_exception(error)

@@ -120,7 +120,7 @@ async def save(visit: Visit) -> Response:
             return lambda: _page(visit, place, unsaved=unsaved, before=before)
         return lambda: visit.go(f"/assignments/{place.name}")
 
-    answer = await visit.site.database.write_together(keep)
+    answer = await visit.site.database.change(keep)
     return answer() if _is_for_script(visit) else await in_thread(answer)
 
 
@@ -133,7 +133,7 @@ async def check(visit: Visit) -> Response:
         unsaved = _keep(visit, session, place)
         return place, drafts.of(session, place.offering, visit.member) | unsaved, unsaved
 
-    place, mine, unsaved = await visit.site.database.write_together(keep)
+    place, mine, unsaved = await visit.site.database.change(keep)
     begun_at = visit.now
     exercise = visit.field("exercise") or None
     if exercise is not None and exercise not in place.released.settings.exercises:
@@ -160,30 +160,18 @@ async def check(visit: Visit) -> Response:
     return await in_thread(lambda: _page(visit, place, report, shown=shown, unsaved=unsaved))
 
 
-async def hand_in(visit: Visit) -> Response:
+def hand_in(visit: Visit) -> Response:
     """Hand in the released notebook with the cells as they are."""
     visit.bound("hand in", visit.member.id, limits.HAND_IN)
-
-    def keep(session: Session) -> tuple[Place, Submission, bool]:
+    with visit.site.database.write() as session:
         place = places.readable(visit, session)
         content = place.notebook.filled(drafts.of(session, place.offering, visit.member) | _written(visit, place))
         received, is_new = _receive(visit, session, place, f"{place.name}.ipynb", content)
-        if is_new and _keep(visit, session, place):
-            raise _ChooseFirst
-        return place, received, is_new
-
-    try:
-        place, received, is_new = await visit.site.database.write_together(keep)
-    except _ChooseFirst:
-        return await in_thread(_choose_first, visit)
-    return _acknowledged(visit, place, received, is_new=is_new)
-
-
-class _ChooseFirst(Exception):
-    """Undoes a hand-in: another text has been saved meanwhile, and one has to choose."""
-
-
-def _choose_first(visit: Visit) -> Response:
+        unsaved = _keep(visit, session, place) if is_new else {}
+        if unsaved:
+            session.rollback()  # one chooses first
+    if not unsaved:
+        return _acknowledged(visit, place, received, is_new=is_new)
     with visit.site.database.write() as session:
         place = places.place(visit, session)
         unsaved = _keep(visit, session, place)
@@ -199,12 +187,13 @@ async def upload(visit: Visit) -> Response:
         raise Refused(400, text("choose a notebook (.ipynb) or a script (.py)"))
     content = await file.read()
 
-    def keep(session: Session) -> tuple[Place, Submission, bool]:
-        place = places.readable(visit, session)
-        return place, *_receive(visit, session, place, f"{place.name}{suffix}", content)
+    def keep() -> Response:
+        with visit.site.database.write() as session:
+            place = places.readable(visit, session)
+            received, is_new = _receive(visit, session, place, f"{place.name}{suffix}", content)
+        return _acknowledged(visit, place, received, is_new=is_new)
 
-    place, received, is_new = await visit.site.database.write_together(keep)
-    return _acknowledged(visit, place, received, is_new=is_new)
+    return await in_thread(keep)
 
 
 def _receive(visit: Visit, session: Session, place: Place, file: str, content: bytes) -> tuple[Submission, bool]:

@@ -125,7 +125,7 @@ async def save(visit: Visit) -> Response:
         place = _place_in(visit, session)
         return place, _keep_in(visit, session, place)[1]
 
-    place, changed = await visit.site.database.write_together(keep)
+    place, changed = await visit.site.database.change(keep)
     if visit.request.query_params.get("as") == "json":
         problems = {q.id: problem_with(q, changed[q.id]) for q in place.shown.questions if q.id in changed}
         said = {name: words.get(visit.language) for name, words in problems.items() if words is not None}
