@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -80,7 +79,8 @@ def run(asked: argparse.Namespace, folder: Path, address: str | None) -> None:
         print(f"drafts based on a text that was not the kept one: {found.conflicts}")
         _wait_for_reports(database)
         _print_waits(afterwards.seconds_until_report(database))
-        print("processor seconds: " + ", ".join(f"{kind} {seconds:.1f}" for kind, seconds in used.items()))
+        for one in used:
+            print("processor seconds: " + ", ".join(f"{kind} {seconds:.1f}" for kind, seconds in one.items()))
         lost = afterwards.lost(database, found)
         print("\n".join(lost[:20]) or "nothing that was acknowledged is lost, and each hand-in has one report")
         if lost:
@@ -104,38 +104,42 @@ def _plan(
     return Plan(servers.addresses, ASSIGNMENT, people, works, rates, rush, asked.seconds, str(results))
 
 
-def _work(asked: argparse.Namespace, servers: Servers, plan: Plan, file: Path) -> Counter[str]:
-    """Let the class work; return the seconds of processor that it has cost while it was measured."""
+def _work(asked: argparse.Namespace, servers: Servers, plan: Plan, file: Path) -> list[dict[str, float]]:
+    """Let the class work; return what it has cost of the processor while it was measured, before and after a kill."""
     plan.write(file)
     with _load(plan, file) as load:
         assert load.stdout is not None
         for line in load.stdout:
             if line.strip() == BEGUN:
                 break
-        before, begun = processor.seconds_by_kind(servers.numbers, load.pid), time.monotonic()
-        if asked.kill:
-            time.sleep(plan.seconds / 2)
-            middle = processor.seconds_by_kind(servers.numbers, load.pid)
-            servers.kill_one()
-            print(f"a server was killed after {time.monotonic() - begun:.0f} s")
-            before = before - middle + processor.seconds_by_kind(servers.numbers, load.pid)
-        time.sleep(max(0, begun + plan.seconds - time.monotonic()))
-        return processor.seconds_by_kind(servers.numbers, load.pid) - before
+        moments = [plan.seconds / 2] * 2 if asked.kill else [plan.seconds]
+        costs = []
+        for number, moment in enumerate(moments):
+            if number:
+                servers.kill_one()
+                print(f"a server was killed after {moment:.0f} s")
+            before = processor.seconds_by_kind(servers.numbers, load.pid)
+            time.sleep(moment)
+            costs.append(processor.difference(processor.seconds_by_kind(servers.numbers, load.pid), before))
+        return costs
 
 
 @contextmanager
 def _load(plan: Plan, file: Path) -> Iterator[subprocess.Popen[str]]:
     users, rate = str(len(plan.people)), str(min(_JOIN_PER_S, len(plan.people)))
-    command = [sys.executable, "-m", "locust", "-f", HERE / "students.py", "--headless", "--only-summary"]
+    command = [sys.executable, "-m", "locust", "-f", str(HERE / "students.py"), "--headless", "--only-summary"]
     command += ["-u", users, "-r", rate, "--loglevel", "ERROR", "--exit-code-on-error", "0"]
     variables = os.environ | {VARIABLE: str(file), "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(HERE)}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables)
-    try:
-        yield process
-        process.communicate()
-    finally:
-        process.kill()
-        process.wait()
+    with file.with_name("locust.log").open("w+") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=variables)
+        try:
+            yield process
+            process.communicate()
+        finally:
+            process.kill()
+            process.wait()
+        if not Path(plan.results).exists():
+            raise SystemExit(f"the load generator has failed:\n{Path(log.name).read_text()}")
 
 
 def _print_times(found: Found) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from autograder.course import demo
 from autograder.course.course import Course
@@ -42,7 +43,12 @@ def fill(course: Course, database: Database, count: int) -> list[tuple[str, str]
         of_course.close()
     with database.write() as session:
         teacher = people.add(session, "teacher", "Teacher", None, Role.instructor)
-        rules = {"opens_at": None, "due_at": None, "closes_at": None, "feedback": FeedbackPolicy.at_once}
+        rules: dict[str, Any] = {
+            "opens_at": None,
+            "due_at": None,
+            "closes_at": None,
+            "feedback": FeedbackPolicy.at_once,
+        }
         offerings.publish(session, demo.ASSIGNMENT, by=teacher, **rules)
         asked = offerings.publish(session, demo.ASSIGNMENT, by=teacher, kind=Kind.quiz, mode="test", **rules)
         session.flush()

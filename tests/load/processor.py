@@ -1,14 +1,15 @@
 """Where the processor's time goes: seconds by kind of process, those included that have ended."""
 
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import psutil
 
 
-def seconds_by_kind(servers: list[int], load: int) -> Counter[str]:
+def seconds_by_kind(servers: Sequence[int], load: int) -> dict[str, float]:
     """Return what servers, their engines and publishers, and the load generator have used so far."""
-    used: Counter[str] = Counter()
+    used: defaultdict[str, float] = defaultdict(float)
     with suppress(psutil.NoSuchProcess):
         used["load generator"] += _seconds(psutil.Process(load))
     for server in servers:
@@ -19,6 +20,11 @@ def seconds_by_kind(servers: list[int], load: int) -> Counter[str]:
                 with suppress(psutil.NoSuchProcess):
                     used[_kind(child)] += _seconds_of_all(child)
     return used
+
+
+def difference(later: Mapping[str, float], earlier: Mapping[str, float]) -> dict[str, float]:
+    """Return what was used between two moments."""
+    return {kind: seconds - earlier.get(kind, 0.0) for kind, seconds in later.items()}
 
 
 def _kind(child: psutil.Process) -> str:

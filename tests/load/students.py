@@ -4,11 +4,9 @@ Each student has a browser: signed in, with the assignment's page open, whose sc
 they do now and then what the plan says.
 """
 
-import hashlib
 import json
 import os
 import random
-import re
 import time
 from collections.abc import Mapping
 from itertools import count
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import as_a_browser
 import gevent
 from locust import constant_pacing, events, task
 from locust.contrib.fasthttp import FastHttpUser
@@ -24,11 +23,11 @@ from plan import BEGUN, DRAFT_EVERY_S, EXERCISE, QUESTION, VARIABLE, Acknowledge
 PLAN = Plan.read(Path(os.environ[VARIABLE]))
 FOUND = Found()
 _NUMBERS = count()
-_TOKEN = re.compile(r'name="form_token" value="([^"]+)"')
-_BASE = re.compile(r'name="base:([^"]+)" value="([^"]*)"')
-_BOUNDARY = "----a-browser-makes-this-up"
 _begun_at: float | None = None
 """From when on it is measured; None before that and after the end."""
+_environment: Any = None
+_DOWN_UNTIL: dict[str, float] = {}
+_AVOIDED_S = 5.0
 
 
 @events.spawning_complete.add_listener
@@ -66,17 +65,6 @@ def note(name: str, response_time: float, exception: Exception | None, **_: Any)
         FOUND.times_ms.setdefault(name, []).append(response_time)
 
 
-def digest(value: object) -> str:
-    """Return by what a form says which answer its page had."""
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
-
-
-def as_form(fields: Mapping[str, str]) -> str:
-    """Return a form as the page's script sends it."""
-    parts = [f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in fields.items()]
-    return "".join(parts) + f"--{_BOUNDARY}--\r\n"
-
-
 class Student(FastHttpUser):
     """Somebody with a browser."""
 
@@ -94,8 +82,10 @@ class Student(FastHttpUser):
         self.begun_with = self.cells[EXERCISE]
         self.at, self.written = number, 0
         self.headers = {"cookie": f"autograder_browser={key}", "accept-language": "en"}
-        self.token, self.bases, self.answered = "", dict[str, str](), None
+        self.token, self.bases = "", dict[str, str]()
+        self.answered: str | None = None
         self.to_hand_in: dict[str, str] | None = None
+        self.to_read = ""
         self.rushes_at = self.next.uniform(0, PLAN.seconds - DRAFT_EVERY_S) if number < PLAN.rush else None
         self.open_assignment("first page")
 
@@ -106,6 +96,9 @@ class Student(FastHttpUser):
             self.open_assignment("first page")
             return
         self.save_draft()
+        if self.to_read:
+            self.ask("result", self.to_read)
+            self.to_read = ""
         if self.to_hand_in is not None or self.is_in_a_rush():
             self.hand_in()  # perhaps once more: nobody has acknowledged it
             return
@@ -137,9 +130,7 @@ class Student(FastHttpUser):
     def open_assignment(self, kind: str) -> None:
         page = self.ask(kind, f"/assignments/{PLAN.assignment}")
         if page.status_code == 200:
-            found = _TOKEN.search(page.text)
-            assert found is not None
-            self.token, self.bases = found[1], dict(_BASE.findall(page.text))
+            self.token, self.bases = as_a_browser.read(page.text)
 
     def save_draft(self) -> None:
         number = self.write()
@@ -166,7 +157,7 @@ class Student(FastHttpUser):
                 said.failure(f"status {said.status_code}: {lines[-1][:60] if lines else ''}")
                 return
         self.known.draft = number  # saved with it, though the page learns of its version later
-        self.bases[EXERCISE] = hashlib.sha256(self.cells[EXERCISE].encode()).hexdigest()[:16]
+        self.bases[EXERCISE] = as_a_browser.version(self.cells[EXERCISE])
 
     def hand_in(self) -> None:
         number = self.write()
@@ -178,9 +169,8 @@ class Student(FastHttpUser):
             page = said.headers["location"]
             self.known.handed_in.append(int(page.rpartition("/")[2]))
             for cell in self.cells:
-                source = self.to_hand_in[f"cell:{cell}"]
-                self.bases[cell] = hashlib.sha256(source.encode()).hexdigest()[:16]
-            self.to_hand_in = None
+                self.bases[cell] = as_a_browser.version(self.to_hand_in[f"cell:{cell}"])
+            self.to_hand_in, self.to_read = None, page
             self.ask("receipt", page)
         elif said.status_code == 409:  # the answer to an earlier draft was lost
             self.to_hand_in = None
@@ -188,7 +178,7 @@ class Student(FastHttpUser):
 
     def answer(self) -> None:
         value = f"0.{self.known.answer + 1:06}"
-        form = {f"a:{QUESTION}": value, f"was:{QUESTION}": digest(self.answered)}
+        form = as_a_browser.answer(QUESTION, value, self.answered)
         said = self.ask("quiz answer", f"/quizzes/{PLAN.assignment}/answers?as=json", form)
         if said.status_code == 200:
             self.known.answer += 1
@@ -203,8 +193,7 @@ class Student(FastHttpUser):
         return self.written
 
     def written_in(self, *cells: str) -> dict[str, str]:
-        bases = {f"base:{cell}": self.bases[cell] for cell in cells}
-        return {f"cell:{cell}": self.cells[cell] for cell in cells} | bases
+        return as_a_browser.cells({cell: self.cells[cell] for cell in cells}, self.bases)
 
     def send(self, kind: str, path: str, form: Mapping[str, str], **options: Any) -> Any:
         return self.ask(kind, f"/assignments/{PLAN.assignment}{path}", form, **options)
@@ -212,16 +201,22 @@ class Student(FastHttpUser):
     def ask(
         self, kind: str, path: str, form: Mapping[str, str] | None = None, *, by_script: bool = True, **options: Any
     ) -> Any:
-        """Ask one server after the other, as a load balancer would."""
-        self.at += 1
-        address = PLAN.addresses[self.at % len(PLAN.addresses)]
+        address = self.next_server()
         headers, data = self.headers, None
         if form is not None:
-            whole = {"form_token": self.token} | form
-            data = as_form(whole) if by_script else urlencode(whole)
-            encoding = (
-                f"multipart/form-data; boundary={_BOUNDARY}" if by_script else "application/x-www-form-urlencoded"
-            )
+            whole = {"form_token": self.token, **form}
+            data = as_a_browser.form(whole) if by_script else urlencode(whole)
+            encoding = as_a_browser.AS_FORM if by_script else "application/x-www-form-urlencoded"
             headers = headers | {"origin": address, "content-type": encoding}
         options |= {"name": kind, "headers": headers, "allow_redirects": False}
-        return self.client.request("GET" if form is None else "POST", address + path, data=data, **options)
+        answer = self.client.request("GET" if form is None else "POST", address + path, data=data, **options)
+        if answer.status_code == 0:
+            _DOWN_UNTIL[address] = time.monotonic() + _AVOIDED_S
+        return answer
+
+    def next_server(self) -> str:
+        """Return one server after the other, as a load balancer would: without those that have just not answered."""
+        now = time.monotonic()
+        up = [address for address in PLAN.addresses if _DOWN_UNTIL.get(address, now) <= now] or PLAN.addresses
+        self.at += 1
+        return up[self.at % len(up)]
