@@ -162,6 +162,11 @@ class InTurn:
         self._waiting: deque[threading.Event] = deque()
         self._is_taken = False
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for it."""
+        return len(self._waiting)
+
     def __enter__(self) -> None:
         with self._lock:
             if not self._is_taken:
