@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "helpers"))
 
 import afterwards
 import class_of_many
+import dask_processes
 import postgres_server
 import processor
 import web_course
@@ -65,15 +66,36 @@ class Servers:
         return [process.pid for process in self.processes]
 
 
+class Cluster:
+    """Dask workers, one of which may be killed; none of them without a count."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self._dask = dask_processes.Processes(folder) if count else None
+        self._workers = [self._dask.add_worker() for _ in range(count)] if self._dask else []
+        self.options = ["--engine", "dask", "--scheduler", self._dask.address] if self._dask else []
+
+    def kill_one(self) -> None:
+        for worker in self._workers[:1]:
+            worker.kill()
+
+    def close(self) -> None:
+        if self._dask:
+            self._dask.end()
+
+    @property
+    def numbers(self) -> list[int]:
+        return [worker.pid for worker in self._workers]
+
+
 def run(asked: argparse.Namespace, folder: Path, address: str | None) -> None:
     course, works = class_of_many.make(folder / "course")
     database = Database(address) if address else Database.of_course(course.root)
     people = class_of_many.fill(course, database, asked.students)
-    options = ["--database", address] if address else []
-    servers = Servers(course, asked.servers, options)
+    cluster = Cluster(folder, asked.dask)
+    servers = Servers(course, asked.servers, [*(["--database", address] if address else []), *cluster.options])
     try:
         plan = _plan(asked, servers, people, works, folder / "found.json")
-        used = _work(asked, servers, plan, folder / "plan.json")
+        used = _work(asked, servers, cluster, plan, folder / "plan.json")
         found = Found.read(folder / "found.json")
         _print_times(found)
         print(f"drafts based on a text that was not the kept one: {found.conflicts}")
@@ -87,6 +109,7 @@ def run(asked: argparse.Namespace, folder: Path, address: str | None) -> None:
             raise SystemExit(1)
     finally:
         servers.close()
+        cluster.close()
         database.close()
 
 
@@ -104,7 +127,9 @@ def _plan(
     return Plan(servers.addresses, ASSIGNMENT, people, works, rates, rush, asked.seconds, str(results))
 
 
-def _work(asked: argparse.Namespace, servers: Servers, plan: Plan, file: Path) -> list[dict[str, float]]:
+def _work(
+    asked: argparse.Namespace, servers: Servers, cluster: Cluster, plan: Plan, file: Path
+) -> list[dict[str, float]]:
     """Let the class work; return what it has cost of the processor while it was measured, before and after a kill."""
     plan.write(file)
     with _load(plan, file) as load:
@@ -116,11 +141,13 @@ def _work(asked: argparse.Namespace, servers: Servers, plan: Plan, file: Path) -
         costs = []
         for number, moment in enumerate(moments):
             if number:
+                cluster.kill_one()
                 servers.kill_one()
-                print(f"a server was killed after {moment:.0f} s")
-            before = processor.seconds_by_kind(servers.numbers, load.pid)
+                print(f"a server was killed after {moment:.0f} s" + (", and a Dask worker" if asked.dask else ""))
+            before = processor.seconds_by_kind(servers.numbers, cluster.numbers, load.pid)
             time.sleep(moment)
-            costs.append(processor.difference(processor.seconds_by_kind(servers.numbers, load.pid), before))
+            after = processor.seconds_by_kind(servers.numbers, cluster.numbers, load.pid)
+            costs.append(processor.difference(after, before))
         return costs
 
 
@@ -182,7 +209,10 @@ def main() -> None:
     parser.add_argument("--database", help="its address; by default a file in the course")
     parser.add_argument("--postgresql", action="store_true", help="start a PostgreSQL server, which does not fsync")
     parser.add_argument("--servers", type=int, default=1, help="more than one need PostgreSQL")
-    parser.add_argument("--kill", action="store_true", help="kill one of the servers half-way")
+    parser.add_argument("--dask", type=int, default=0, metavar="WORKERS", help="grade with so many Dask workers")
+    parser.add_argument(
+        "--kill", action="store_true", help="kill one of the servers half-way, and one of the Dask workers"
+    )
     asked = parser.parse_args()
     asked.seconds = asked.seconds or {"practise": 300, "rush": 60}[asked.scenario]
     with ExitStack() as opened:

@@ -7,11 +7,14 @@ from contextlib import suppress
 import psutil
 
 
-def seconds_by_kind(servers: Sequence[int], load: int) -> dict[str, float]:
-    """Return what servers, their engines and publishers, and the load generator have used so far."""
+def seconds_by_kind(servers: Sequence[int], workers: Sequence[int], load: int) -> dict[str, float]:
+    """Return what servers, their engines and publishers, Dask workers and the load generator have used so far."""
     used: defaultdict[str, float] = defaultdict(float)
     with suppress(psutil.NoSuchProcess):
         used["load generator"] += _seconds(psutil.Process(load))
+    for worker in workers:
+        with suppress(psutil.NoSuchProcess):
+            used["Dask workers"] += _seconds_of_all(psutil.Process(worker))
     for server in servers:
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(server)

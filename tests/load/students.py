@@ -27,7 +27,7 @@ _begun_at: float | None = None
 """From when on it is measured; None before that and after the end."""
 _environment: Any = None
 _DOWN_UNTIL: dict[str, float] = {}
-_AVOIDED_S = 5.0
+_AVOIDED_S = 600.0
 
 
 @events.spawning_complete.add_listener
@@ -57,12 +57,19 @@ def keep(**_: Any) -> None:
 
 @events.request.add_listener
 def note(name: str, response_time: float, exception: Exception | None, **_: Any) -> None:
+    if _is_passed_on(exception):
+        return
     if exception is not None:
         reasons = FOUND.failures.setdefault(name, {})
         words = f"{type(exception).__name__}: {exception}"[:80]
         reasons[words] = reasons.get(words, 0) + 1
     elif _begun_at is not None:
         FOUND.times_ms.setdefault(name, []).append(response_time)
+
+
+def _is_passed_on(exception: Exception | None) -> bool:
+    """Return whether a load balancer would have asked the next server: this one has not even taken the request."""
+    return isinstance(exception, ConnectionRefusedError) and len(PLAN.addresses) > 1
 
 
 class Student(FastHttpUser):
@@ -208,10 +215,14 @@ class Student(FastHttpUser):
             data = as_a_browser.form(whole) if by_script else urlencode(whole)
             encoding = as_a_browser.AS_FORM if by_script else "application/x-www-form-urlencoded"
             headers = headers | {"origin": address, "content-type": encoding}
-        options |= {"name": kind, "headers": headers, "allow_redirects": False}
-        answer = self.client.request("GET" if form is None else "POST", address + path, data=data, **options)
+        method = "GET" if form is None else "POST"
+        answer = self.client.request(
+            method, address + path, name=kind, data=data, headers=headers, allow_redirects=False, **options
+        )
         if answer.status_code == 0:
             _DOWN_UNTIL[address] = time.monotonic() + _AVOIDED_S
+            if _is_passed_on(answer.error) and address != self.next_server():
+                return self.ask(kind, path, form, by_script=by_script, **options)
         return answer
 
     def next_server(self) -> str:
