@@ -30,6 +30,8 @@ _THIS_MACHINE = "127.0.0.1,::1"
 _LAST_REQUESTS_S = 60
 """A check may be running, in an engine that is only starting; pages that wait for results end at once."""
 _WAITING = 2048
+_KEEP_ALIVE_S = 75
+"""Longer than proxies and pages that save every few seconds leave a connection idle: a new one costs more than it."""
 _SWITCH_S = 0.0002
 """A thread that asks the database waits for the interpreter after each step; by default 5 ms, if a page is made."""
 
@@ -181,6 +183,7 @@ def _configuration(site: Site, how: Serving) -> uvicorn.Config:
         root_path=how.root_path,
         proxy_headers=bool(how.trusted),
         forwarded_allow_ips=how.trusted,
+        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_LAST_REQUESTS_S,
         server_header=False,
         access_log=False,
