@@ -130,7 +130,7 @@ def measure_four_assignments(folder: Path) -> None:
         measure_memory(process.pid, "before anybody works")
         visitor.fill_in(link, login="teacher", name="Teacher", password=PASSWORD)
         for name in names:
-            visitor.fill_in("/class", "/class/offerings", assignment=name, feedback="at_once")
+            visitor.fill_in("/class/offerings", "/class/offerings", assignment=name, feedback="at_once")
             visitor.fill_in(f"/assignments/{name}", f"/assignments/{name}/check")
         measure_memory(process.pid, f"with {len(names)} assignments warm")
         page = visitor.fill_in(f"/assignments/{names[0]}", f"/assignments/{names[0]}/hand-in").url.path
@@ -144,8 +144,8 @@ def opened(address: str, link: str) -> str:
     """Publish the assignment and return the path of the join link."""
     with Visitor(address) as teacher:
         teacher.fill_in(link, login="teacher", name="Teacher", password=PASSWORD)
-        teacher.fill_in("/class", "/class/offerings", assignment=NAME, feedback="at_once")
-        page = teacher.fill_in("/class", "/class/join-link", do="open").text
+        teacher.fill_in("/class/offerings", "/class/offerings", assignment=NAME, feedback="at_once")
+        page = teacher.fill_in("/class/people", "/class/join-link", do="open").text
     found = re.search(r"https?://[^/]+(/join/[\w-]+)", page)
     assert found is not None
     return found[1]

@@ -58,6 +58,28 @@ def serve(
             "there is --root-path or --public-url.",
         ),
     ] = None,
+    publish_here: Annotated[
+        bool,
+        typer.Option(
+            "--publish-here",
+            help="Write hand-ins and grades into this folder from now on, all of them once more, even if they were "
+            "kept in another so far.",
+        ),
+    ] = False,
+    metrics_token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--metrics-token-file",
+            metavar="FILE",
+            help="File with a word that opens /metrics from other machines; without it only this machine sees them.",
+        ),
+    ] = None,
+    backup: Annotated[
+        Path | None,
+        typer.Option(
+            "--backup", metavar="FILE", help="Write a copy of the database to a new file, while it is served, and end."
+        ),
+    ] = None,
     engine: EngineOption = EngineChoice.local,
     scheduler: SchedulerOption = None,
     tls_ca_file: CaFileOption = None,
@@ -73,6 +95,11 @@ def serve(
         course = course_at(folder)
         language = choose(lang)
         serving = _serving("serve")
+        if backup is not None:
+            serving.back_up(course, database, backup)
+            size = text("{megabytes} MB", megabytes=f"{backup.stat().st_size / 1e6:.1f}")
+            typer.echo(text("{path}: the database as it was just now, {size}", path=backup, size=size).get(language))
+            return
         place = Place(engine, scheduler, (tls_ca_file, tls_cert, tls_key))
         place.check()
         how = serving.Serving(
@@ -82,6 +109,8 @@ def serve(
             root_path=root_path.rstrip("/"),
             public_url=public_url,
             proxies=proxies,
+            writes_here=publish_here,
+            metrics_token=_token_in(metrics_token_file),
         )
 
         def tell(address: str, link: str) -> None:
@@ -142,6 +171,32 @@ def _serving(command: str) -> ModuleType:
             raise
         raise UsageError(needs_extra(command, "web", error)) from error
     return serving
+
+
+_SHORTEST_TOKEN = 16
+
+
+def _token_in(file: Path | None) -> str | None:
+    """Return the word in a file.
+
+    Raises:
+        UsageError: it cannot be read, or the word can be guessed.
+    """
+    from autograder.base.i18n import text
+
+    if file is None:
+        return None
+    try:
+        word = file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "ASCII"
+        raise UsageError(text("{path}: cannot be read: {reason}", path=file, reason=reason)) from error
+    if len(word) < _SHORTEST_TOKEN or not word.isprintable() or " " in word:
+        words = text(
+            "{path}: the word for /metrics has at least {count} letters and no spaces", path=file, count=_SHORTEST_TOKEN
+        )
+        raise UsageError(words)
+    return word
 
 
 def _refuse_bad_paths(root_path: str, public_url: str | None) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
@@ -142,6 +142,32 @@ def is_shown(folder: Path, report: GradeReport, source: SourceNotebook) -> bool:
         return is_restored(notebook, source) and repair.is_well_formed(notebook, added=_ADDED)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False
+
+
+def changed(folder: Path, notebook: NotebookNode, source: SourceNotebook) -> frozenset[str]:
+    """Return the graded cells that were answered in another way when the submission in this folder was graded.
+
+    An answer in words changes by itself; what tests judge, and tasks, with anything else that the student writes.
+    """
+    try:
+        before = json.loads((folder / f"{source.name}.ipynb").read_text(encoding="utf-8"))["cells"]
+        old, new = (_written(cells, source) for cells in (before, notebook.cells))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return frozenset()
+    differing = {name for name in old | new if old.get(name) != new.get(name)}
+    graded = {name for name, cell in source.cells.items() if cell.points is not None}
+    in_words = {name for name in graded if source.cells[name].solution}
+    return frozenset(differing & in_words | (graded - in_words if differing - in_words else set()))
+
+
+def _written(cells: Sequence[Mapping[str, Any]], source: SourceNotebook) -> dict[str, str]:
+    """Return what a student has written, by the cell's name; cells without one together."""
+    found: dict[str, str] = {}
+    for cell in cells:
+        name = cell["metadata"].get("nbgrader", {}).get("grade_id", "")
+        if MARK not in cell["metadata"] and not (name in source.cells and source.cells[name].locked):
+            found[name] = found.get(name, "") + "".join(cell["source"])
+    return found
 
 
 def _sha256_of_version_1(report: GradeReport) -> str:

@@ -35,6 +35,7 @@ class GradebookRow:
         scores: of the graded cells; None if a person has to grade.
         comments: on the cells that a student writes in.
         missing: other notebooks of the assignment that were not handed in.
+        changed: graded cells whose answer is another than when they were graded before.
     """
 
     student: str
@@ -42,6 +43,7 @@ class GradebookRow:
     scores: dict[str, float | None]
     comments: dict[str, str | None]
     missing: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
 
 
 @contextmanager
@@ -138,10 +140,13 @@ class Rows:
         row = self._notebook_of[submission.id, self._source.name]
         cells = self._source.cells
         score_of = {cells[name].id: score for name, score in record.scores.items()}
+        changed = {cells[name].id for name in record.changed}
         for grade in self._grades_of.get(row.id, ()):
             if grade.cell_id in score_of and not _is_scored(grade, auto := score_of[grade.cell_id]):
                 manual = grade.manual_score is not None or auto is None
                 self._update(self._grades, grade.id, auto_score=auto, needs_manual_grade=manual)
+            elif grade.cell_id in changed and grade.manual_score is not None:
+                self._update(self._grades, grade.id, needs_manual_grade=True)
         for name, words in record.comments.items():
             for comment in self._comments_of.get(row.id, ()):
                 if comment.cell_id == cells[name].comment_id:

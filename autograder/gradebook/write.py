@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -222,6 +222,7 @@ class _AssignmentWriter:
                     if not (
                         rows.holds(record, self._penalty) and autograded.is_shown(target, entry.report, self._source)
                     ):
+                        record = replace(record, changed=autograded.changed(target, made.notebook, self._source))
                         folders.append(FolderInPlace(target))
                         self._fill(folders[-1].begin(), entry, made)
                         folders[-1].put_in_place()

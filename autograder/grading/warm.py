@@ -34,6 +34,10 @@ class Judges(Protocol):
     def judge(self, assignment: Assignment, job: Job) -> Report:
         """Judge a submission; the report to come raises what judging raises."""
 
+    @property
+    def count(self) -> int:
+        """How many engines are in memory here."""
+
     def rest(self, idle_s: float) -> None:
         """Give back what nobody has needed for a while."""
 
@@ -63,6 +67,11 @@ class JudgesElsewhere:
         ticket = str(next(self._numbers))  # as for `WarmEngine`
         (report,) = self._grade([replace(job, student=ticket)], assignment, self._key)
         return report.model_copy(update={"student": job.student})
+
+    @property
+    def count(self) -> int:
+        """None of the engines is here."""
+        return 0
 
     def rest(self, idle_s: float) -> None:
         """Leave what is elsewhere as it is."""
@@ -212,6 +221,12 @@ class WarmEngines:
         """Return whether an engine for an assignment of this name has judged something already."""
         with self._lock:
             return any(known[0] == name and engine.has_judged for known, engine in self._engines.items())
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        with self._lock:
+            return len(self._engines)
 
     def _warm(self, assignment: Assignment, known_as: tuple[str, str]) -> list[WarmEngine]:
         """Have an engine that works, as the one used last; return those that are to be ended for it."""

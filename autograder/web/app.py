@@ -24,28 +24,40 @@ from autograder.base.errors import AutograderError
 from autograder.base.i18n import Text, text
 from autograder.course.submission import MAX_UPLOAD_BYTES
 from autograder.web import policies
+from autograder.web.metrics import ROUTE, Counting
 from autograder.web.pages import (
     account,
     appeals,
     assignment,
+    class_overview,
+    class_report,
+    event_log,
+    explaining,
     extensions,
+    gradebook,
     health,
     history,
     home,
-    instructor,
+    looking_on,
+    marking,
+    offerings,
+    people,
+    person,
     quiz,
     quiz_review,
+    student_work,
     submission,
 )
 from autograder.web.policies import Access
 from autograder.web.protection import Protection
 from autograder.web.site import Site
-from autograder.web.visit import Refused, Visit, in_thread
+from autograder.web.visit import Refused, Visit, in_thread, looking_as
 
 Page = Callable[[Visit], Response | Awaitable[Response]]
 
-ROUTES: tuple[tuple[str, str, Access, Page], ...] = (
+_PAGES: tuple[tuple[str, str, Access, Page], ...] = (
     ("GET", "/health", Access.EVERYBODY, health.health),
+    ("GET", "/metrics", Access.EVERYBODY, health.metrics),
     ("GET", "/sign-in", Access.EVERYBODY, account.sign_in_form),
     ("POST", "/sign-in", Access.EVERYBODY, account.sign_in),
     ("POST", "/sign-out", Access.EVERYBODY, account.sign_out),
@@ -80,14 +92,34 @@ ROUTES: tuple[tuple[str, str, Access, Page], ...] = (
     ("POST", "/quizzes/{name}/hint", Access.MEMBERS, quiz.hint),
     ("POST", "/quizzes/{name}/finish", Access.MEMBERS, quiz.finish),
     ("GET", "/attempts/{number:int}", Access.MEMBERS, quiz_review.attempt),
-    ("GET", "/class", Access.INSTRUCTORS, instructor.course),
-    ("POST", "/class/offerings", Access.INSTRUCTORS, instructor.publish),
-    ("POST", "/class/quizzes", Access.INSTRUCTORS, instructor.publish_quiz),
-    ("POST", "/class/join-link", Access.INSTRUCTORS, instructor.open_or_close_link),
+    ("GET", "/class", Access.STAFF, class_overview.overview),
+    ("GET", "/class/assignments/{name}", Access.STAFF, class_report.report),
+    ("GET", "/class/assignments/{name}/mistakes/{key}", Access.STAFF, explaining.mistake),
+    ("POST", "/class/assignments/{name}/mistakes/{key}", Access.STAFF, explaining.explain),
+    ("GET", "/class/gradebook", Access.STAFF, gradebook.gradebook),
+    ("GET", "/class/gradebook/{login}/{name}", Access.STAFF, student_work.student_work),
+    ("POST", "/class/gradebook/{login}/{name}", Access.STAFF, student_work.override),
+    ("GET", "/class/marking/{grade}", Access.STAFF, marking.marking),
+    ("POST", "/class/marking/{grade}", Access.STAFF, marking.mark),
+    ("GET", "/class/offerings", Access.INSTRUCTORS, offerings.offerings),
+    ("POST", "/class/offerings", Access.INSTRUCTORS, offerings.publish),
+    ("POST", "/class/quizzes", Access.INSTRUCTORS, offerings.publish_quiz),
     ("POST", "/class/extensions", Access.INSTRUCTORS, extensions.extend),
-    ("POST", "/class/people", Access.INSTRUCTORS, instructor.add_person),
-    ("POST", "/class/people/{number:int}/link", Access.INSTRUCTORS, instructor.personal_link),
+    ("GET", "/class/people", Access.STAFF, people.people),
+    ("POST", "/class/people", Access.INSTRUCTORS, people.add_person),
+    ("POST", "/class/join-link", Access.INSTRUCTORS, people.open_or_close_link),
+    ("GET", "/class/people/{number:int}", Access.STAFF, person.person),
+    ("POST", "/class/people/{number:int}/link", Access.INSTRUCTORS, person.personal_link),
+    ("POST", "/class/people/{number:int}/role", Access.INSTRUCTORS, person.give_role),
+    ("GET", "/class/events", Access.INSTRUCTORS, event_log.event_log),
 )
+_AS_A_STUDENT = tuple(
+    (method, looking_as("{person:int}", path), Access.STAFF, page)
+    for method, path, access, page in _PAGES
+    if method == "GET" and access is Access.MEMBERS and path != "/account"
+)
+"""What students see, shown to staff as one student sees it; there are no forms to send."""
+ROUTES = (*_PAGES, *_AS_A_STUDENT)
 """Every page: method, path, whom it lets in, and the function that answers."""
 
 _LARGEST = 2**63 - 1
@@ -110,15 +142,20 @@ def build(site: Site, *, grades: bool = True) -> Starlette:
             site.grader.start()
             site.invigilator.start()
         yield
+        site.bell.end()
         await in_thread(site.close)
 
     app = Starlette(
         routes=[*(_route(*entry) for entry in ROUTES), *_static()],
-        middleware=[Middleware(Protection, max_bytes=MAX_UPLOAD_BYTES, public_url=site.public_url, hosts=site.hosts)],
+        middleware=[
+            Middleware(Counting, metrics=site.metrics),
+            Middleware(Protection, max_bytes=MAX_UPLOAD_BYTES, public_url=site.public_url, hosts=site.hosts),
+        ],
         exception_handlers={HTTPException: _http_error, Exception: _server_error},
         lifespan=lifespan,
     )
     app.state.site = site
+    app.state.doors = {path: access for method, path, access, _ in ROUTES if method == "GET" and "{" not in path}
     return app
 
 
@@ -142,6 +179,7 @@ class _Files(StaticFiles):
 
 def _route(method: str, path: str, access: Access, page: Page) -> Route:
     async def endpoint(request: Request) -> Response:
+        request.scope[ROUTE] = (method, path)
         if "\0" in request.scope["path"] or any(not _is_number(n) for n in request.path_params.values()):
             raise HTTPException(404)  # nothing is called so, and not every database may be asked
         try:
@@ -165,6 +203,8 @@ async def _answer(visit: Visit, access: Access, page: Page) -> Response:
     if not policies.may_enter(access, visit.viewer, is_program=visit.is_program):
         return await in_thread(_turn_away, visit)
     try:
+        if "person" in visit.request.path_params:
+            visit = await in_thread(looking_on.as_student, visit)
         answer = page(visit) if inspect.iscoroutinefunction(page) else await in_thread(page, visit)
         return answer if isinstance(answer, Response) else await answer
     except Refused as refused:

@@ -6,6 +6,7 @@ Students' code runs where it runs in grading, in a confined process of the engin
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
@@ -19,6 +20,7 @@ from autograder.course.jobs import Job
 from autograder.grading.live import Event
 from autograder.grading.warm import WarmEngines
 from autograder.results.grade_report import GradeReport
+from autograder.web.metrics import Metrics
 from autograder.web.turns import Turns
 
 _MOST_WAITING = 5
@@ -31,13 +33,14 @@ class Checker:
 
     Args:
         course: the course.
+        metrics: counts checks.
         sessions: how many checks of one assignment run at once.
         most: how many assignments are kept warm.
         confined: whether the kernel confines students' code.
     """
 
-    def __init__(self, course: Course, *, sessions: int, most: int, confined: bool) -> None:
-        self._course = course
+    def __init__(self, course: Course, metrics: Metrics, *, sessions: int, most: int, confined: bool) -> None:
+        self._course, self._metrics = course, metrics
         self._engines = WarmEngines(PRACTICE_KEY, sessions=sessions, most=most, confined=confined)
         self._folder = RunFolder()
         self._numbers = itertools.count()
@@ -50,6 +53,11 @@ class Checker:
     def is_warm(self, assignment: str) -> bool:
         """Return whether a check need not wait for the start of an engine."""
         return self._engines.is_warm(assignment)
+
+    @property
+    def engines(self) -> int:
+        """How many engines are in memory."""
+        return self._engines.count
 
     def check(self, who: int, assignment: str, notebook: bytes, exercise: str | None, hear: Hear) -> None:
         """Judge a notebook by the visible criteria, once what the same person wanted before has been judged.
@@ -70,16 +78,33 @@ class Checker:
         file.parent.mkdir()
         file.write_bytes(notebook)
         job = Job("", found.name, file, exercise=exercise, visible_only=True, live=True)
-        if not self._turns.take(who, partial(self._judge, who, found, job, hear)):
+        if not self._turns.take(who, partial(self._judge, who, found, job, hear, self._counted())):
             _remove(file)
             raise UsageError(text("your last checks are still running: wait until one has ended"), for_students=True)
 
-    def _judge(self, who: int, assignment: Assignment, job: Job, hear: Hear) -> None:
+    def _counted(self) -> Callable[[Future[GradeReport]], None]:
+        """Begin to count a check, and return what its report is to be given to."""
+        begun = time.monotonic()
+
+        def count(report: Future[GradeReport]) -> None:
+            self._metrics.running_checks.dec()
+            if report.exception() is None:
+                self._metrics.checks.observe(time.monotonic() - begun)
+            else:
+                self._metrics.failed_checks.inc()
+
+        return count
+
+    def _judge(
+        self, who: int, assignment: Assignment, job: Job, hear: Hear, count: Callable[[Future[GradeReport]], None]
+    ) -> None:
+        self._metrics.running_checks.inc()
         try:
             report = self._engines.judge(assignment, job, hear)
         except (AutograderError, OSError) as error:  # its folder has gone meanwhile
             report = Future()
             report.set_exception(error if isinstance(error, AutograderError) else SandboxError(same(str(error))))
+        report.add_done_callback(count)
         report.add_done_callback(lambda _: self._turns.end(who))
         report.add_done_callback(lambda _: _remove(job.path))
         report.add_done_callback(hear)

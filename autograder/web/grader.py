@@ -33,12 +33,15 @@ from autograder.gradebook.feedback_page import Feedback
 from autograder.grading.batch import Grade
 from autograder.grading.warm import Judges, JudgesElsewhere, WarmEngines
 from autograder.results.grade_report import GradeReport
-from autograder.web import limits
+from autograder.web import limits, overriding
 from autograder.web.data import jobs, offerings, people, submissions
 from autograder.web.data.database import Database
 from autograder.web.data.models import Offering, Submission
+from autograder.web.gradebook import CourseGradebook
 from autograder.web.limits import Limiter
+from autograder.web.metrics import Metrics
 from autograder.web.publishing import Graded, Publisher
+from autograder.web.writing import Pen
 
 _LOOK_EVERY_S = 1.0
 """Another server may have put a job into the database, or died with one."""
@@ -62,9 +65,11 @@ class Grader:
         course: the course.
         database: holds jobs, submissions and reports.
         on_report: is called with the number of a submission that has a report now, in another thread.
+        gradebook: what the gradebook holds.
         sessions: how many submissions are judged at once.
         confined: whether the kernel confines students' code.
         elsewhere: grades in place of this machine.
+        metrics: counts what is graded here.
     """
 
     def __init__(
@@ -72,12 +77,15 @@ class Grader:
         course: Course,
         database: Database,
         on_report: Callable[[int], None],
+        gradebook: CourseGradebook,
         *,
         sessions: int,
         confined: bool,
         elsewhere: Grade | None = None,
+        metrics: Metrics,
     ) -> None:
-        self._course, self._database, self._on_report = course, database, on_report
+        self._course, self._database, self._on_report, self._gradebook = course, database, on_report, gradebook
+        self._metrics = metrics
         self._sessions = _ELSEWHERE if elsewhere else sessions
         self._engines: Judges = (
             JudgesElsewhere(elsewhere, course.key(), at_once=2 * self._sessions)
@@ -86,7 +94,8 @@ class Grader:
         )
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._folder = RunFolder()
-        self.publisher = Publisher(course.root)
+        self.pen = Pen(course.root, database, self._name)
+        self.publisher = Publisher(course.root, elsewhere=self.pen.elsewhere)
         self._at_work: set[int] = set()
         self._renewed_at = 0.0
         self._limiter = Limiter()
@@ -102,12 +111,17 @@ class Grader:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def engines(self) -> int:
+        """How many engines are in memory here."""
+        return self._engines.count
+
     def wake(self) -> None:
         """Say that there is a new job."""
         self._work.set()
 
     def wake_publisher(self) -> None:
-        """Say that dates have changed, which the gradebook has to know."""
+        """Say that dates have changed or people have given points, which the gradebook has to know."""
         self._written.set()
 
     def feedback(self, student: str, assignment: str) -> Feedback | None:
@@ -144,6 +158,8 @@ class Grader:
                 self._engines.rest(_REST_AFTER_S)
             except _FAILURES as error:  # what was claimed and not begun is claimed again once the claim has run out
                 _complain(error)
+            except Exception:  # noqa: BLE001 -- whatever one submission has brought about, others are graded
+                self._metrics.fault()
 
     def _keep_reports(self) -> None:
         """Keep all reports that have come meanwhile in one transaction: it costs as much as one of them."""
@@ -155,12 +171,14 @@ class Grader:
                 kept[number] = future.result()
             except AutograderError as error:  # the claim runs out, and somebody tries again
                 _complain(error)
+                self._metrics.graded.labels("failed").inc()
         if not kept:
             return
         with self._database.write() as session:
             for number, report in kept.items():
                 submissions.keep_report(session, number, report)
-        for number in kept:
+        for number, report in kept.items():
+            self._metrics.graded.labels("failed" if report.status == "error" else "kept").inc()
             self._on_report(number)
         self._written.set()
 
@@ -209,14 +227,24 @@ class Grader:
             self._written.wait(pause)
             self._written.clear()
             try:
-                self._publish_dates()
-                self._publish_reports()
-                pause = _OTHERS_EVERY_S
+                with self.pen.held() as has_pen:
+                    if has_pen:
+                        self._publish_all()
+                pause = _OTHERS_EVERY_S if has_pen or not self.pen.is_at_ledger else _RETRY_S
                 self.publisher.rest(_REST_AFTER_S)
             except _FAILURES as error:  # such as a journal that `autograder grade` is writing
                 if not self._closed.is_set():
                     _complain(error)
                 pause = _RETRY_S
+            except Exception:  # noqa: BLE001 -- as above
+                self._metrics.fault()
+                pause = _RETRY_S
+
+    def _publish_all(self) -> None:
+        self._publish_dates()
+        self._publish_reports()
+        if overriding.follow(self._course, self._database, self.publisher, self._gradebook):
+            self._written.set()  # late penalties follow
 
     def _publish_dates(self) -> None:
         """Write dates that have changed to the gradebook; have the reports written again, whose penalties follow."""
@@ -231,6 +259,9 @@ class Grader:
         known = self.publisher.write_dates(name, due, extensions) if self.publisher.has_gradebook else {}
         with self._database.write() as session:
             offering = session.get_one(Offering, number)
+            if not self.pen.is_kept(session):
+                offering.dates_written_at = None
+                return
             if offerings.dates(session, offering) != (due, extensions):
                 return  # they have changed meanwhile, and are written once more
             for login in known.keys() - extensions.keys():  # such as one that `autograder extend` has granted
@@ -260,10 +291,12 @@ class Grader:
                 if note not in self._noted:  # such as that there is no gradebook
                     self._noted.add(note)
                     _complain(note)
-        if waiting:
-            with self._database.write() as session:
+        with self._database.write() as session:
+            if self.pen.is_kept(session):
                 submissions.mark_written(session, [submission.id for submission in waiting])
-        return len(waiting)
+                return len(waiting)
+            submissions.write_attempts_again(session, waiting)  # another server's, over which this may have written
+            return 0
 
 
 def _graded(submission: Submission, content: bytes) -> Graded:

@@ -20,9 +20,11 @@ from autograder.web import policies
 from autograder.web.data import offerings, quizzes
 from autograder.web.data.database import Database
 from autograder.web.data.models import QuizAttempt, Role
+from autograder.web.metrics import Metrics
 from autograder.web.policies import Dates, Viewer
 from autograder.web.publishing import Publisher, ScoredSheet
 from autograder.web.quizzes import CourseQuiz, Quizzes, sheet_at_the_end
+from autograder.web.writing import Pen
 
 _LOOK_EVERY_S = 1.0
 _RETRY_S = 10.0
@@ -37,10 +39,15 @@ class Invigilator:
         quizzes_of_course: reads and scores them.
         database: what is to be done.
         publisher: writes folders and gradebook.
+        pen: the right to do so.
+        metrics: counts our faults.
     """
 
-    def __init__(self, quizzes_of_course: Quizzes, database: Database, publisher: Publisher) -> None:
-        self._quizzes, self._database, self._publisher = quizzes_of_course, database, publisher
+    def __init__(
+        self, quizzes_of_course: Quizzes, database: Database, publisher: Publisher, pen: Pen, metrics: Metrics
+    ) -> None:
+        self._quizzes, self._database, self._publisher, self._pen = quizzes_of_course, database, publisher, pen
+        self._metrics = metrics
         self._noted: set[str] = set()
         self._work = threading.Event()
         self._is_closed = False
@@ -99,6 +106,9 @@ class Invigilator:
             if not self._is_closed:
                 self._complain(error)
             return False
+        except Exception:  # noqa: BLE001 -- whatever one attempt has brought about, the other steps are done
+            self._metrics.fault()
+            return False
         return True
 
     def _finish_all(self) -> None:
@@ -119,14 +129,23 @@ class Invigilator:
 
     def _publish(self) -> None:
         with self._database.read() as session:
+            is_any = bool(quizzes.unwritten(session, 1))
+        if is_any:
+            with self._pen.held() as has_pen:
+                if has_pen:
+                    self._publish_some()
+
+    def _publish_some(self) -> None:
+        with self._database.read() as session:
             waiting = quizzes.unwritten(session, _BATCH)
             last = [_scored(self._quizzes, one) for one in waiting if not quizzes.is_superseded(session, one)]
-        if not waiting:
-            return
         for note in self._publisher.publish_sheets(last) if last else ():
             self._complain(note)
         with self._database.write() as session:
-            quizzes.mark_written(session, [attempt.id for attempt in waiting])
+            if self._pen.is_kept(session):
+                quizzes.mark_written(session, [attempt.id for attempt in waiting])
+            else:  # another server has written meanwhile, and this one perhaps over it
+                quizzes.write_attempts_again(session, waiting)
 
     def _complain(self, what: Text | Exception) -> None:
         """Say it once to the instructor, whose console this is."""

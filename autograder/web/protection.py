@@ -36,6 +36,8 @@ _HEADERS = {
 _RAW = [(name.lower().encode(), words.encode()) for name, words in _HEADERS.items()]
 _NAMES = frozenset(name for name, _ in _RAW)
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_FOR_WATCHERS = ("/health", "/metrics")
+"""Load balancers and Prometheus ask by a number where people use a name."""
 
 
 class Protection:
@@ -77,7 +79,7 @@ class Protection:
 
         headers = Headers(scope=scope)
         most = self._max_bytes if str(scope["path"]).endswith("/upload") else MAX_FORM_BYTES
-        if self._hosts is not None and host_in(headers.get("host", "")) not in self._hosts:
+        if not self._is_named_as_us(scope, headers):
             await PlainTextResponse("There is no such host here.", 421)(scope, receive, send_protected)
         elif scope["method"] not in _SAFE and not self._comes_from_here(scope, headers):
             await PlainTextResponse("This request comes from another site.", 403)(scope, receive, send_protected)
@@ -85,6 +87,10 @@ class Protection:
             await PlainTextResponse("This is too large.", 413)(scope, receive, send_protected)
         else:
             await self._app(scope, _bounded(receive, most), send_protected)
+
+    def _is_named_as_us(self, scope: Scope, headers: Headers) -> bool:
+        path = str(scope["path"]).removeprefix(str(scope.get("root_path", "")))
+        return self._hosts is None or host_in(headers.get("host", "")) in self._hosts or path in _FOR_WATCHERS
 
     def _comes_from_here(self, scope: Scope, headers: Headers) -> bool:
         """Return whether a page of ours sent this, or a program with a token, which no page has."""

@@ -30,6 +30,7 @@ from autograder.base.i18n import Text, text
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
 from autograder.gradebook.feedback_page import Feedback
+from autograder.gradebook.overrides import Outcome, Override
 from autograder.quiz.scoring.outcomes import SheetOutcome
 from autograder.results.grade_report import GradeReport
 
@@ -96,10 +97,11 @@ class Publisher:
 
     Args:
         root: the course's folder.
+        elsewhere: that the grades are kept in another folder, of which this one is a copy; None where they are here.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, *, elsewhere: Text | None = None) -> None:
+        self._root, self._elsewhere = root, elsewhere
         self._process: subprocess.Popen[bytes] | None = None
         self._is_closed = False
         self._writing = threading.Lock()
@@ -156,7 +158,20 @@ class Publisher:
         Raises:
             AutograderError: it cannot be read.
         """
+        self._refuse_elsewhere()  # work may be kept there without a gradebook
         return self.has_gradebook and bool(self._request("student", [login]))
+
+    def _refuse_elsewhere(self) -> None:
+        if self._elsewhere is not None:
+            raise AutograderError(self._elsewhere)
+
+    def write_overrides(self, overrides: Sequence[Override]) -> list[Outcome]:
+        """Write what people have given in place of automatic scores, and return what became of each.
+
+        Raises:
+            AutograderError: they could not be written, and can be written later.
+        """
+        return [Outcome(word) for word in self._request("overrides", [asdict(one) for one in overrides])]
 
     @property
     def has_gradebook(self) -> bool:
@@ -172,6 +187,7 @@ class Publisher:
         Raises:
             AutograderError: it could not do what was asked.
         """
+        self._refuse_elsewhere()
         with self._writing:
             answer = self._ask(json.dumps({"do": what, "with": arguments}).encode())
         if not answer:
@@ -386,6 +402,12 @@ def _write_dates(course: Course, dates: tuple[str, str | None, dict[str, str | N
     return {student: _iso(end) for student, end in known.extensions.items()}
 
 
+def _write_overrides(course: Course, found: list[dict[str, Any]]) -> object:
+    from autograder.gradebook import overrides
+
+    return overrides.write(course, [Override(**one | {"beside": tuple(one["beside"])}) for one in found])
+
+
 def _known_dates(course: Course, _: object) -> object:
     from autograder.gradebook import published_dates
 
@@ -406,6 +428,7 @@ _REQUESTS: dict[str, Callable[[Course, Any], object]] = {
     "sheets": _write_sheets,
     "feedback": _read_feedback,
     "dates": _write_dates,
+    "overrides": _write_overrides,
     "known": _known_dates,
     "student": _is_student,
 }

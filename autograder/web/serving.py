@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -17,9 +18,10 @@ from autograder.base.i18n import text
 from autograder.course.course import Course
 from autograder.grading.batch import Grade, default_jobs
 from autograder.sandbox import confine
+from autograder.web import writing
 from autograder.web.app import build
-from autograder.web.data import jobs, people
-from autograder.web.data.database import Database
+from autograder.web.data import backup, jobs, people
+from autograder.web.data.database import Database, file_of_course
 from autograder.web.protection import host_in
 from autograder.web.site import Site
 
@@ -50,6 +52,8 @@ class Serving:
         proxies: addresses or networks, with commas, of the proxies whose word counts about where a request came from;
             by default this machine's where there is a root path or a public address, and nobody's otherwise.
         elsewhere: grades hand-ins in place of this machine; checks stay here.
+        metrics_token: opens the counters to who comes from another machine; None for nobody.
+        writes_here: write everything that was graded into this folder, where it may have been another so far.
     """
 
     host: str = "127.0.0.1"
@@ -60,6 +64,8 @@ class Serving:
     public_url: str | None = None
     proxies: str | None = None
     elsewhere: Grade | None = None
+    metrics_token: str | None = None
+    writes_here: bool = False
 
     @property
     def trusted(self) -> str:
@@ -97,7 +103,7 @@ def serve(course: Course, how: Serving, tell: Callable[[str, str], None], sample
     with listener:
         database = Database(how.database) if how.database else Database.of_course(course.root)
         try:
-            link = _prepare(database, is_alone=how.database is None)
+            link = _prepare(course, database, how)
             site = Site(
                 course,
                 database,
@@ -107,7 +113,10 @@ def serve(course: Course, how: Serving, tell: Callable[[str, str], None], sample
                 samples=samples(database) if samples else {},
                 hosts=how.hosts,
                 elsewhere=how.elsewhere,
+                metrics_token=how.metrics_token,
             )
+            if (note := site.grader.pen.elsewhere) is not None:
+                print(f"autograder: {note}", file=sys.stderr, flush=True)
         except BaseException:
             database.close()
             raise
@@ -116,6 +125,20 @@ def serve(course: Course, how: Serving, tell: Callable[[str, str], None], sample
         sys.setswitchinterval(_SWITCH_S)
         with _stop_signals_end_quietly():
             server.run(sockets=[listener])
+
+
+def back_up(course: Course, address: str | None, file: Path) -> None:
+    """Write a copy of a course's database to a new file, while its servers go on.
+
+    Args:
+        course: the course.
+        address: of its database; by default the file in the course.
+        file: where to write.
+
+    Raises:
+        UsageError: the file exists or cannot be written, or there is no such database.
+    """
+    backup.back_up(address or f"sqlite:///{file_of_course(course.root)}", file)
 
 
 @contextmanager
@@ -129,10 +152,15 @@ def _stop_signals_end_quietly() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _prepare(database: Database, *, is_alone: bool) -> str:
-    """Return the token of a link for the instructor; give back what a server that was killed had claimed."""
+def _prepare(course: Course, database: Database, how: Serving) -> str:
+    """Return the token of a link for the instructor; give back what a server that was killed had claimed.
+
+    Raises:
+        UsageError: other servers of this database have another course key.
+    """
+    writing.settle(course, database, is_alone=how.database is None, moves=how.writes_here)
     with database.write() as session:
-        if is_alone:
+        if how.database is None:
             jobs.release(session)
         return people.new_one_time_link(session, None)
 

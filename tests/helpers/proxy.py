@@ -7,7 +7,7 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
 OPENSSL = shutil.which("openssl")
 needs_nginx = pytest.mark.skipif(not (NGINX and OPENSSL), reason="needs nginx and openssl")
 _PAGE = Path(autograder.web.__file__).with_name("behind_a_proxy.md")
+_SEVERAL = _PAGE.with_name("running.md")
 _PATIENCE_S = 30
 
 
@@ -27,6 +28,14 @@ def lines() -> str:
     found = re.search(r"^```nginx\n(.*?)^```$", _PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert found is not None
     return found[1]
+
+
+def several(ports: Sequence[int]) -> str:
+    """Return the lines with which a page puts several servers behind one nginx, for servers at these ports."""
+    found = re.search(r"^```nginx\n(upstream.*?)^```$", _SEVERAL.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert found is not None
+    given = iter(ports)
+    return re.sub(r"127\.0\.0\.1:\d+", lambda _: f"127.0.0.1:{next(given)}", found[1])
 
 
 def certificate(folder: Path) -> ssl.SSLContext:
@@ -47,8 +56,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(folder: Path, port: int, behind: str) -> Iterator[None]:
-    """Run nginx at a port of localhost in front of the server at an address."""
+def running(folder: Path, port: int, behind: str = "http://course", *, servers: Sequence[int] = ()) -> Iterator[None]:
+    """Run nginx at a port of localhost in front of the server at an address, or of several at these ports."""
     course = lines()
     for given, here in (
         ("listen 443", f"listen 127.0.0.1:{port}"),
@@ -58,6 +67,8 @@ def running(folder: Path, port: int, behind: str) -> Iterator[None]:
     ):
         assert given in course
         course = course.replace(given, here)
+    if servers:
+        course = several(servers) + course
     user = "user root root;" if os.getuid() == 0 else ""
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = "\n".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)

@@ -114,11 +114,16 @@ def server(course: Course, *options: str) -> Iterator[tuple[subprocess.Popen[str
         process.stdout.close()
 
 
+def origin_of(address: str) -> str:
+    """Return what a browser at an address says of where its requests come from."""
+    return "/".join(address.split("/")[:3])
+
+
 class Visitor(httpx.Client):
     """Somebody with a browser, at a server of its own process."""
 
     def __init__(self, address: str) -> None:
-        super().__init__(base_url=address, headers={"origin": address}, follow_redirects=True, timeout=120)
+        super().__init__(base_url=address, headers={"origin": origin_of(address)}, follow_redirects=True, timeout=120)
 
     def fill_in(self, page: str, action: str | None = None, **values: str) -> httpx.Response:
         """Open a page and send its form, to another address if one is given."""
@@ -135,8 +140,8 @@ def opened_course(address: str, link: str, *logins: str) -> Iterator[list[Visito
     with ExitStack() as opened:
         teacher = opened.enter_context(Visitor(address))
         teacher.fill_in(link, login="teacher", name="Teacher", password=PASSWORD)
-        page = teacher.fill_in("/class", "/class/join-link", do="open")
-        teacher.fill_in("/class", "/class/offerings", assignment="tiny", feedback="at_once")
+        page = teacher.fill_in("/class/people", "/class/join-link", do="open")
+        teacher.fill_in("/class/offerings", "/class/offerings", assignment="tiny", feedback="at_once")
         join = re.search(r"https?://\S+/join/[\w-]+", page.text)
         assert join is not None
         students = [opened.enter_context(Visitor(address)) for _ in logins]

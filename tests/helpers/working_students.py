@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import copy
+from functools import partial
 from typing import Any
 
 import tiny_course as tiny
@@ -35,10 +37,13 @@ class Student:
     Args:
         login: who they are; they have joined.
         seed: for what they do next.
+        may_break_off: whether a proxy may answer in place of a server that was killed meanwhile.
     """
 
-    def __init__(self, login: str, seed: int) -> None:
+    def __init__(self, login: str, seed: int, *, may_break_off: bool = False) -> None:
         self.login = login
+        self.broken_off = 0
+        self._may_break_off = may_break_off
         self.draft: tuple[int, ...] = ()
         """When the last acknowledged draft was written, as its comment says."""
         self.handed_in: list[int] = []
@@ -58,6 +63,12 @@ class Student:
         except TransportError:
             return
 
+    def so_far(self) -> "Student":
+        """Return how far they have come, as they work on."""
+        remembered = copy(self)
+        remembered.handed_in = list(self.handed_in)
+        return remembered
+
     def close(self) -> None:
         if self._visitor is not None:
             self._visitor.close()
@@ -65,7 +76,7 @@ class Student:
     def _at(self, address: str) -> Visitor:
         """Return their browser, which has stayed signed in while the server was down."""
         self._visitor = self._visitor or Visitor(address)
-        self._visitor.base_url, self._visitor.headers["origin"] = address, address
+        self._visitor.base_url, self._visitor.headers["origin"] = address, web_course.origin_of(address)
         if not self._token:
             self._visitor.fill_in("/sign-in", login=self.login, password=PASSWORD)
             found = _TOKEN.search(self._visitor.get(_PAGE).text)
@@ -86,6 +97,9 @@ class Student:
         else:
             answer = visitor.post(f"{_PAGE}?as=json", data=form)
         # what is refused as too much is not acknowledged; a check may be told that its engine is ending
+        if self._may_break_off and answer.status_code == 502:
+            self.broken_off += 1
+            return
         assert answer.status_code in (200, 429, 503), answer.text
         if answer.status_code == 200:
             self.draft = when
@@ -101,7 +115,7 @@ def ask(course: Course, words: str) -> list[tuple[Any, ...]]:
 
 
 @contextmanager
-def _working(students: Sequence[Student], address: str, turn: int) -> Any:
+def working(students: Sequence[Student], address: str, turn: int) -> Any:
     stop, failures = threading.Event(), []
 
     def work(student: Student) -> None:
@@ -142,19 +156,25 @@ def kill_again_and_again(
         for student in students:
             opened.callback(student.close)
         for turn, moment in enumerate(moments_s):
-            with web_course.server(course) as (process, address, _), _working(students, address, turn):
+            with web_course.server(course) as (process, address, _), working(students, address, turn):
                 time.sleep(moment)
                 process.send_signal(signal.SIGKILL)
                 process.wait()
-            _assert_nothing_acknowledged_is_lost(course, students)
+            assert_kept(partial(ask, course), students)
             acknowledged = sum(len(student.handed_in) for student in students)
             tell(f"kill {turn + 1} after {moment:.1f} s: {acknowledged} hand-ins and every draft so far are there")
     return students
 
 
-def _assert_nothing_acknowledged_is_lost(course: Course, students: Sequence[Student]) -> None:
-    kept = dict(ask(course, "select p.login, d.source from draft d join person p on p.id = d.person_id"))
-    submitted = set(ask(course, "select p.login, s.id from submission s join person p on p.id = s.person_id"))
+def assert_kept(rows_of: Callable[[str], list[tuple[Any, ...]]], students: Sequence[Student]) -> None:
+    """Look whether a database has everything that students remember as acknowledged.
+
+    Args:
+        rows_of: asks the database.
+        students: how far each has come.
+    """
+    kept = dict(rows_of("select p.login, d.source from draft d join person p on p.id = d.person_id"))
+    submitted = set(rows_of("select p.login, s.id from submission s join person p on p.id = s.person_id"))
     for student in students:
         if student.draft:
             written = tuple(int(word) for word in kept[student.login].rpartition("#")[2].split())

@@ -80,10 +80,10 @@ def test_a_notebook_is_handed_in_at_a_server_and_again_changes_nothing(tmp_path)
         with Visitor(address) as teacher:
             teacher.fill_in("/sign-in", login="teacher", password=web_course.PASSWORD)
             rules = {"assignment": "tiny", "feedback": "at_once", "due_at": "2020-01-01T00:00"}
-            teacher.fill_in("/class", "/class/offerings", **rules)
+            teacher.fill_in("/class/offerings", "/class/offerings", **rules)
             (work / "tiny.ipynb").write_text(json.dumps(tiny.answers(), indent=2))
             assert "counts as late" in submit("--to", address, ".", cwd=work, token=token)
-            teacher.fill_in("/class", "/class/offerings", **rules, closes_at="2020-01-02T00:00")
+            teacher.fill_in("/class/offerings", "/class/offerings", **rules, closes_at="2020-01-02T00:00")
         (work / "tiny.ipynb").write_text(json.dumps(tiny.answers(), indent=1))
         assert "is closed" in submit("--to", address, ".", cwd=work, code=2, token=token)
     assert "no connection" in submit("--to", address, ".", cwd=work, code=2, token=token)

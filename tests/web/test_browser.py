@@ -93,8 +93,10 @@ def join_link(served, tmp_path_factory):
     try:
         resize(teacher, DESK, 900)
         enter(teacher, login="teacher", name="Teacher", password=PASSWORD)
+        teacher.click("//a[normalize-space()='People']")
         teacher.click("//button[@value='open']")
         link = teacher.text("//pre")
+        teacher.click("//a[normalize-space()='Offerings']")
         teacher.click("//button[normalize-space()='Publish']")
         teacher.wait("//button[normalize-space()='Change']")
         quiz = "//form[contains(@action, '/class/quizzes')]"
@@ -102,9 +104,9 @@ def join_link(served, tmp_path_factory):
         Select(teacher.wait(f"{quiz}//select[@name='mode']")).select_by_value("test")
         teacher.click(f"{quiz}//button")
         teacher.wait(f"{quiz}//button[normalize-space()='Change']")
-        look_at(teacher, "class", DESK)
+        look_at(teacher, "offerings", DESK)
         resize(teacher, PHONE, 900)
-        look_at(teacher, "class", PHONE)
+        look_at(teacher, "offerings", PHONE)
         yield link.removeprefix(served[0])
     finally:
         teacher.close()

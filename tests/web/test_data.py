@@ -15,9 +15,22 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from autograder.base.errors import UsageError
 from autograder.base.i18n import same
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
-from autograder.web.data import appeals, checks, drafts, jobs, offerings, people, quizzes, submissions
+from autograder.web.data import (
+    appeals,
+    checks,
+    drafts,
+    events,
+    explanations,
+    jobs,
+    ledger,
+    offerings,
+    people,
+    quizzes,
+    submissions,
+)
 from autograder.web.data.database import Database, migrate
 from autograder.web.data.drafts import Written, version
+from autograder.web.data.events import Wanted
 from autograder.web.data.models import Base, Content, Event, FeedbackPolicy, Job, Kind, Role
 
 AT_ONCE = {"opens_at": None, "due_at": None, "closes_at": None, "feedback": FeedbackPolicy.at_once}
@@ -118,6 +131,7 @@ def test_rows_of_the_first_tables_are_kept(address):
         assert appeals.of(session, [1]) == {}
         assert drafts.of(session, kept.offering, kept.person) == {"double": "mine"}
         assert checks.of(session, kept.offering, kept.person) == []
+        assert explanations.ever(session, kept.offering) == []
     opened.close()
 
 
@@ -177,7 +191,9 @@ insert into draft (person_id, offering_id, cell, source, saved_at) values (7, 3,
 insert into content (sha256, content) values ('abc', '{}');
 insert into submission (id, person_id, offering_id, received_at, file, sha256)
     values (5, 7, 3, '2026-01-03 00:00:00', 'tiny.ipynb', 'abc');
-insert into job (id, submission_id) values (1, 5)
+insert into job (id, submission_id) values (1, 5);
+insert into event (id, at, person_id, kind, about) values (7, '2026-01-02', 7, 'extended', 'tiny ann');
+insert into event (id, at, person_id, kind, about) values (8, '2026-01-03', null, 'graded', '5')
 """
 
 
@@ -196,6 +212,8 @@ def test_what_the_first_schema_held_is_kept(address):
         assert drafts.of(session, offering, ann) == {"double": "x"}
         assert [(one.id, one.file) for one in submissions.of(session, offering, ann)] == [(5, "tiny.ipynb")]
         assert jobs.is_any_free(session)
+        assert [(event.id, event.whom_id) for event in events.found(session, Wanted(), 9)] == [(8, None), (7, None)]
+        assert [event.about for event in events.found(session, Wanted(person_id=ann.id), 9)] == ["tiny ann"]
     with opened.write() as session:
         assert offerings.publish(session, "tiny", by=ann, kind=Kind.quiz, **AT_ONCE).kind == Kind.quiz
     with pytest.raises(IntegrityError), opened.write() as session:  # references are heeded after migrating
@@ -479,6 +497,42 @@ def test_only_the_last_of_several_hand_ins_counts(database, course):
         submissions.mark_written(session, [first, last])
     with database.read() as session:
         assert list(submissions.unwritten(session, 10)) == []
+
+
+def test_of_several_servers_one_writes_at_a_time_and_only_into_the_folder_that_has_the_grades(database, course):
+    def ask(question, *arguments, **options):
+        with database.write() as session:
+            return question(session, *arguments, **options)
+
+    assert [ask(ledger.settle, folder, "here") for folder in ("first", "copy", None)] == [True, False, False]
+    assert ask(ledger.take, "copy", "b 1") is False
+    assert [ask(ledger.take, "first", holder) for holder in ("a 1", "b 1", "a 2")] == [True, False, False]
+    assert [ask(ledger.keep, holder) for holder in ("a 1", "b 1")] == [True, False]
+    with database.write() as session:  # a server that hangs for a while
+        ledger.current(session).held_until = datetime.now(UTC) - timedelta(seconds=1)
+    assert ask(ledger.take, "first", "b 1")
+    ask(ledger.give_back, "b 1")
+    assert ask(ledger.keep, "a 1") is False  # so it knows that somebody has written meanwhile
+    assert ask(ledger.take, "first", "a 2")
+    first = hand_in(database, course)
+    with database.write() as session:
+        submissions.keep_report(session, first, a_report())
+        submissions.mark_written(session, [first])
+        assert ledger.settle(session, "copy", "there", moves=True)
+        assert [one.id for one in submissions.unwritten(session, 5)] == [first]
+    assert ask(ledger.keep, "a 2") is False
+    assert ask(ledger.settle, "first", "here") is False
+
+
+def test_what_was_written_beside_another_server_is_written_again_up_to_the_last_attempt(database, course):
+    first, last = hand_in(database, course), hand_in(database, course)
+    with database.write() as session:
+        for number in (first, last):
+            submissions.keep_report(session, number, a_report())
+        submissions.mark_written(session, [first, last])
+        submissions.write_attempts_again(session, [submissions.by_id(session, first)])
+        assert [one.id for one in submissions.unwritten(session, 5)] == [first, last]
+        assert list(submissions.graded(session, [first, last, 99])) == [first, last]
 
 
 def test_two_logins_that_differ_in_case_are_one(database, course):

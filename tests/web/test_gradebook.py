@@ -110,7 +110,7 @@ def test_dates_travel_both_ways_and_penalties_agree(course, site, teacher):
             opened.update_or_create_student(student)
     for student in ("ann", "zoe"):
         autograder("extend", student, "tiny", "--until", f"{known + DAY:%Y-%m-%d %H:%M} UTC", cwd=course.root)
-    assert f'name="due_at" value="{as_entered(known)}"' in teacher.get("/class").text
+    assert f'name="due_at" value="{as_entered(known)}"' in teacher.get("/class/offerings").text
 
     publish(teacher, known)
     with site.database.read() as session:
@@ -168,7 +168,7 @@ def test_a_login_with_work_needs_a_personal_link(course, site, teacher):
         answer = Browser(site).send_form(join, {"login": login, "name": "M", "password": PASSWORD})
         assert answer.status_code == 400
         assert "ask your instructor for a personal link" in answer.text
-    assert '<option value="Carl">' in teacher.get("/class").text
+    assert '<option value="Carl">' in teacher.get("/class/people").text
     page = teacher.send_form("/class/people", {"login": "Carl", "name": "Carl"}).text
     link = re.search(r"/link/[\w-]+", page)[0]
     assert Browser(site).send_form("/sign-in", {"login": "Carl", "password": ""}).status_code == 400

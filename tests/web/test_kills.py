@@ -47,7 +47,9 @@ def test_a_finished_quiz_survives_a_kill_and_reaches_folder_and_gradebook_as_the
     with web_course.server(course) as (process, address, link), opened_course(address, link, "ann") as (ann,):
         with Visitor(address) as teacher:
             teacher.fill_in("/sign-in", login="teacher", password=PASSWORD)
-            teacher.fill_in("/class", "/class/quizzes", quiz="tiny", mode="test", feedback="at_once", minutes="60")
+            teacher.fill_in(
+                "/class/offerings", "/class/quizzes", quiz="tiny", mode="test", feedback="at_once", minutes="60"
+            )
         ann.fill_in("/quizzes/tiny", "/quizzes/tiny")
         marks = web_quiz.form_of(ann.get("/quizzes/tiny").text)
         ann.fill_in("/quizzes/tiny", "/quizzes/tiny/finish", **marks, **given)

@@ -68,7 +68,7 @@ def work(address, keys):
         ann.fill_in("/quizzes/practice", "/quizzes/practice/check", question="one", **wrong)
         ann.fill_in("/quizzes/test", "/quizzes/test/finish", sure="yes", **wrong)
         teacher.fill_in("/appeals", "/appeals/1", words="It is not.", do="decline")
-        page = teacher.fill_in("/class", "/class/join-link", do="open")
+        page = teacher.fill_in("/class/people", "/class/join-link", do="open")
         return re.search(r"/join/[\w-]+", page.text)[0]
 
 
@@ -119,9 +119,9 @@ def pages_of(served, login):
     if login is None:
         return (*PUBLIC, served.join)
     if login == "teacher":
-        return ("/class", "/appeals")
+        return ("/class/offerings", "/class/people", "/appeals")
     if login == "new":
-        return ("/", "/assignments/tiny", "/assignments/tiny/history", "/quizzes/test", "/class")
+        return ("/", "/assignments/tiny", "/assignments/tiny/history", "/quizzes/test", "/class/offerings")
     with visitor(served.address, served.keys[login]) as ann:
         review = re.search(r"/attempts/\d+", ann.get("/").text)[0]
     work = (

@@ -135,12 +135,12 @@ def test_the_first_link_makes_an_instructor(site, student, browser):
         links = [people.new_one_time_link(session, None) for _ in range(2)]
     other = Browser(site)
     assert other.send_form(f"/link/{links[0]}", NEW | {"login": "prof"}).headers["location"] == "/class"
-    assert other.get("/class").status_code == 200
-    assert browser.get("/class").status_code == 403
+    assert other.get("/class/offerings").status_code == 200
+    assert browser.get("/class/offerings").status_code == 403
     browser.get(f"/link/{links[1]}")
-    assert browser.get("/class").status_code == 403
+    assert browser.get("/class/offerings").status_code == 403
     browser.send_form(f"/link/{links[1]}")
-    assert browser.get("/class").status_code == 200
+    assert browser.get("/class/offerings").status_code == 200
 
 
 def test_a_password_is_not_guessed_quickly(site):
@@ -194,7 +194,7 @@ def test_a_program_comes_with_a_token(site, browser, student):
 # -- what surrounds every page -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/", "/assignments/tiny", "/nothing", "/static/web.css", "/class"])
+@pytest.mark.parametrize("path", ["/sign-in", "/", "/assignments/tiny", "/nothing", "/static/web.css", "/class/people"])
 def test_every_answer_binds_the_browser(browser, path):
     headers = browser.get(path).headers
     policy = headers["content-security-policy"]
@@ -356,7 +356,7 @@ def test_dates_are_in_the_readers_zone(site, teacher):
     form = {"assignment": "tiny", "due_at": "2030-01-02T08:00", "feedback": "at_once"}
     try:
         assert browser.send_form("/class/offerings", form).status_code == 303
-        assert 'value="2030-01-02T08:00"' in browser.get("/class").text
+        assert 'value="2030-01-02T08:00"' in browser.get("/class/offerings").text
         assert "2030-01-02 08:00 CST" in browser.get("/").text
         with site.database.read() as session:
             assert offerings.by_name(session, "tiny").due_at.isoformat() == "2030-01-02T00:00:00+00:00"

@@ -55,8 +55,8 @@ def test_the_course_behind_nginx(tmp_path):
 
 def publish_and_join(teacher, ann, link, address):
     teacher.fill_in(link, login="teacher", name="Teacher", password=PASSWORD)
-    page = teacher.fill_in("/class", f"{address}/class/join-link", do="open").text
-    teacher.fill_in("/class", f"{address}/class/offerings", assignment="tiny", feedback="at_once")
+    page = teacher.fill_in("/class/people", f"{address}/class/join-link", do="open").text
+    teacher.fill_in("/class/offerings", f"{address}/class/offerings", assignment="tiny", feedback="at_once")
     join = re.search(rf"{re.escape(address)}/join/[\w-]+", page)[0]
     return ann.fill_in(join, login="ann", name="Ann", password=PASSWORD).text
 

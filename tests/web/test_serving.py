@@ -129,7 +129,7 @@ def test_a_made_up_address_does_not_count_where_there_is_no_proxy(course):
             for number in range(JOIN.burst + 20)
         }
         assert answers == {410, 429}
-        assert client.get("/health", headers={"host": "rebound.example"}).status_code == 421
+        assert client.get("/sign-in", headers={"host": "rebound.example"}).status_code == 421
 
 
 @pytest.mark.slow
@@ -150,7 +150,7 @@ def test_a_demo_is_served_with_its_submissions_graded(tmp_path):
             submission = re.search(r"/submissions/\d+", page)[0]
             assert "(n, n)" in html.unescape(pupil.get(submission).text)
             assert "def squared_loss" in pupil.get("/assignments/linear_regression").text
-            assert len(re.findall(r"/class/people/\d+/link", prof.get("/class").text)) == 27
+            assert len(re.findall(r"/class/people/\d+/link", prof.get("/class/people").text)) == 27
             numbers = [prof.get(f"/submissions/{number}") for number in range(1, 27)]
             assert all('class="total"' in answer.text for answer in numbers)
         process.terminate()

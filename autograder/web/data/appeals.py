@@ -41,7 +41,8 @@ def submit(session: Session, submission: Submission, criterion: str, words: str,
     )
     session.add(appeal)
     session.flush()
-    events.record(session, "appealed", f"{appeal.id} {submission.id} {criterion}", person_id=submission.person_id)
+    whose = {"person_id": submission.person_id, "offering_id": submission.offering_id}
+    events.record(session, "appealed", f"{appeal.id} {submission.id} {criterion}", **whose)
     return appeal
 
 
@@ -65,6 +66,17 @@ def open_ones(session: Session, most: int) -> tuple[Sequence[Appeal], int]:
     found = select(Appeal).options(*_WITH_ALL).where(waiting)
     count = session.scalar(select(func.count()).select_from(Appeal).where(waiting)) or 0
     return session.scalars(found.order_by(Appeal.id).limit(most)).all(), count
+
+
+def waiting(session: Session) -> dict[tuple[int, int], int]:
+    """Return how many appeals wait for an answer, by offering and person."""
+    rows = (
+        select(Submission.offering_id, Submission.person_id, func.count())
+        .join(Appeal, Appeal.submission_id == Submission.id)
+        .where(Appeal.answered_at.is_(None))
+        .group_by(Submission.offering_id, Submission.person_id)
+    )
+    return {(offering, person): count for offering, person, count in session.execute(rows)}
 
 
 def answered(session: Session, most: int) -> Sequence[Appeal]:
@@ -98,7 +110,9 @@ def answer(
     appeal.is_accepted, appeal.answer, appeal.points_after = accepted, words, points
     score = "" if points is None else f" {appeal.points_before:g} -> {points:g}"
     kind = "accepted an appeal" if accepted else "declined an appeal"
-    events.record(session, kind, f"{number} {appeal.submission_id} {appeal.criterion}{score}", person_id=by.id)
+    whose = {"whom_id": appeal.submission.person_id, "offering_id": appeal.submission.offering_id}
+    about = f"{number} {appeal.submission_id} {appeal.criterion}{score}"
+    events.record(session, kind, about, person_id=by.id, **whose)
     return True
 
 

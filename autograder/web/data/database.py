@@ -39,6 +39,11 @@ _WRITES, _REBUILDS = "autograder_writes", "autograder_rebuilds"
 T = TypeVar("T")
 
 
+def file_of_course(root: Path) -> Path:
+    """Return where a course's own database lies."""
+    return root / ".autograder" / "web.db"
+
+
 class Database:
     """The database of one course.
 
@@ -87,7 +92,7 @@ class Database:
         Raises:
             UsageError: it cannot be written.
         """
-        file = root / ".autograder" / "web.db"
+        file = file_of_course(root)
         try:
             file.parent.mkdir(exist_ok=True)
             file.touch(mode=0o600)  # for the course's owner alone, and so are the files that SQLite puts beside it

@@ -91,6 +91,8 @@ class Person(Base):
     password_hash: Mapped[str | None]
     token_sha256: Mapped[str | None] = mapped_column(String(64), unique=True)
     joined_at: Mapped[datetime]
+    email: Mapped[str | None] = mapped_column(String(320))
+    """As the roster has it, so that personal links can be sent; nobody signs in with it."""
     enrolment: Mapped[Enrolment | None] = relationship(back_populates="person", lazy="joined")
 
 
@@ -225,6 +227,14 @@ class Report(Base):
     """What grading gave: a line of ``results.jsonl``, and when the gradebook was written from it."""
 
     __tablename__ = "report"
+    __table_args__ = (
+        Index(
+            "ix_report_unwritten",
+            "submission_id",
+            sqlite_where=sql("written_at IS NULL"),
+            postgresql_where=sql("written_at IS NULL"),
+        ),
+    )
 
     submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), primary_key=True)
     line: Mapped[str]
@@ -266,6 +276,56 @@ class Appeal(Base):
     answerer: Mapped[Person | None] = relationship()
 
 
+class Explanation(Base):
+    """What those who teach say to everybody with the same diagnosed mistake at the same criterion.
+
+    ``words`` is a JSON object: the words by language.
+    """
+
+    __tablename__ = "explanation"
+    __table_args__ = (UniqueConstraint("offering_id", "criterion", "cause"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    offering_id: Mapped[int] = mapped_column(ForeignKey("offering.id"))
+    criterion: Mapped[str] = mapped_column(String(300))
+    cause: Mapped[str]
+    words: Mapped[str]
+    written_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    written_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+    writer: Mapped[Person] = relationship()
+
+
+class Override(Base):
+    """Points that a person gives for a grade cell in place of what grading gave; the last row of a cell counts.
+
+    Rows are only added: without ``points`` one takes back what was given before. ``seen`` is the manual score that the
+    gradebook had when the person decided; if it has another when the row is to be written, somebody has marked the cell
+    in the formgrader meanwhile, whose score stays, and the row is overtaken.
+    """
+
+    __tablename__ = "override"
+    __table_args__ = (Index("ix_override_person_id_offering_id", "person_id", "offering_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    offering_id: Mapped[int] = mapped_column(ForeignKey("offering.id"))
+    cell: Mapped[str] = mapped_column(String(200))
+    points: Mapped[float | None] = mapped_column(Double)
+    reason: Mapped[str]
+    given_at: Mapped[datetime]
+    given_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    seen: Mapped[float | None] = mapped_column(Double)
+    submission_id: Mapped[int | None] = mapped_column(ForeignKey("submission.id"))
+    """What was handed in last when it was given; None if nothing was."""
+    appeal_id: Mapped[int | None] = mapped_column(ForeignKey("appeal.id"))
+    written_at: Mapped[datetime | None]
+    is_overtaken: Mapped[bool] = mapped_column(default=False)
+    person: Mapped[Person] = relationship(foreign_keys=person_id)
+    offering: Mapped[Offering] = relationship()
+    giver: Mapped[Person] = relationship(foreign_keys=given_by)
+
+
 class ReplacedDraft(Base):
     """What was in a cell before an attempt's code took its place, so that it can come back."""
 
@@ -292,6 +352,25 @@ class Job(Base):
     claimed_by: Mapped[str | None] = mapped_column(String(100))
     leased_until: Mapped[datetime | None]
     failures: Mapped[int] = mapped_column(default=0)
+
+
+class Ledger(Base):
+    """The folder whose ``submitted/``, journal and gradebook are written from here, and who writes; a single row.
+
+    Servers on several machines may have copies of a course's folder; the grades are in one of them.
+    """
+
+    __tablename__ = "ledger"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    folder: Mapped[str | None] = mapped_column(String(100))
+    """What tells this folder from its copies; None until a server has come with one."""
+    place: Mapped[str | None]
+    """Where it is, for people."""
+    key_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of the course key, which all servers must share."""
+    held_by: Mapped[str | None] = mapped_column(String(100))
+    held_until: Mapped[datetime | None]
 
 
 class QuizAttempt(Base):
@@ -335,6 +414,24 @@ class Event(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
-    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
     kind: Mapped[str] = mapped_column(String(40))
     about: Mapped[str]
+    whom_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
+    """Whose work, dates or place in the course it is about; None for the one who did it, or for everybody."""
+    offering_id: Mapped[int | None] = mapped_column(ForeignKey("offering.id"), index=True)
+    person: Mapped[Person | None] = relationship(foreign_keys=[person_id])
+    whom: Mapped[Person | None] = relationship(foreign_keys=[whom_id])
+    offering: Mapped[Offering | None] = relationship()
+
+
+class RosterUpload(Base):
+    """A class list as somebody has sent it: what is shown as a preview and what is done are read from it."""
+
+    __tablename__ = "roster_upload"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    at: Mapped[datetime]
+    file: Mapped[str] = mapped_column(String(200))
+    content: Mapped[bytes]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, exists, func, select
+from sqlalchemy import bindparam, exists, func, select, tuple_, update
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from autograder.web.data import events
@@ -42,7 +42,8 @@ def begin(session: Session, offering: Offering, person: Person, *, version: int)
     attempt = QuizAttempt(person_id=person.id, offering_id=offering.id, version=version, begun_at=now, ends_at=ends)
     session.add(attempt)
     session.flush()
-    events.record(session, "began a quiz", f"{offering.assignment} {attempt.id}", person_id=person.id)
+    about = f"{offering.assignment} {attempt.id}"
+    events.record(session, "began a quiz", about, person_id=person.id, offering_id=offering.id)
 
 
 def open_one(session: Session, offering: Offering, person: Person) -> QuizAttempt | None:
@@ -109,7 +110,8 @@ def take_hint(session: Session, attempt: QuizAttempt, question: str, most: int) 
 def finish(session: Session, attempt: QuizAttempt, sheet: str, at: datetime) -> None:
     """End an attempt that is locked; from now on its sheet waits to be scored."""
     attempt.finished_at, attempt.sheet = at, sheet
-    events.record(session, "finished a quiz", str(attempt.id), person_id=attempt.person_id)
+    whose = {"person_id": attempt.person_id, "offering_id": attempt.offering_id}
+    events.record(session, "finished a quiz", str(attempt.id), **whose)
 
 
 def unfinished(session: Session, now: datetime) -> Sequence[QuizAttempt]:
@@ -130,7 +132,8 @@ def keep_outcome(session: Session, number: int, outcome: str) -> None:
     waiting = select(QuizAttempt).where(QuizAttempt.id == number, QuizAttempt.outcome.is_(None))
     if (attempt := session.scalar(waiting.with_for_update())) is not None:
         attempt.outcome = outcome
-        events.record(session, "scored a quiz", str(number))
+        whose = {"whom_id": attempt.person_id, "offering_id": attempt.offering_id}
+        events.record(session, "scored a quiz", str(number), **whose)
 
 
 def unwritten(session: Session, most: int) -> Sequence[QuizAttempt]:
@@ -144,6 +147,13 @@ def is_superseded(session: Session, attempt: QuizAttempt) -> bool:
     newer = aliased(QuizAttempt)
     same = (newer.person_id == attempt.person_id, newer.offering_id == attempt.offering_id)
     return bool(session.scalar(select(exists().where(*same, newer.id > attempt.id, newer.finished_at.is_not(None)))))
+
+
+def write_attempts_again(session: Session, written: Sequence[QuizAttempt]) -> None:
+    """Have all attempts of the same people at the same quizzes written once more, so that the last ones count."""
+    work = {(one.person_id, one.offering_id) for one in written}
+    mine = tuple_(QuizAttempt.person_id, QuizAttempt.offering_id).in_(work)
+    session.execute(update(QuizAttempt).where(mine).values(written_at=None))
 
 
 def mark_written(session: Session, numbers: Sequence[int]) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, func, select, tuple_, update
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from autograder.results.grade_report import GradeReport
@@ -59,7 +59,8 @@ def receive(
     session.add(submission)
     session.flush()
     session.add(Job(submission_id=submission.id))
-    events.record(session, "handed in", f"{offering.assignment} {submission.id} {sha256}", person_id=person.id)
+    about = f"{offering.assignment} {submission.id} {sha256}"
+    events.record(session, "handed in", about, person_id=person.id, offering_id=offering.id)
     return submission
 
 
@@ -85,6 +86,12 @@ def latest(session: Session, person: Person) -> dict[int, Submission]:
     return {submission.offering_id: submission for submission in rows}
 
 
+def counts(session: Session, person: Person) -> dict[int, int]:
+    """Return how often somebody has handed in, by offering."""
+    mine = select(Submission.offering_id, func.count()).where(Submission.person_id == person.id)
+    return {offering: count for offering, count in session.execute(mine.group_by(Submission.offering_id))}
+
+
 def content(session: Session, submission: Submission) -> bytes:
     """Return the bytes that were handed in."""
     kept = session.get_one(Content, submission.sha256)
@@ -94,6 +101,11 @@ def content(session: Session, submission: Submission) -> bytes:
 def has_report(session: Session, number: int) -> bool:
     """Return whether a submission has been graded."""
     return bool(session.scalar(select(exists().where(Report.submission_id == number))))
+
+
+def graded(session: Session, numbers: Collection[int]) -> Sequence[int]:
+    """Return which of some submissions have been graded."""
+    return session.scalars(select(Report.submission_id).where(Report.submission_id.in_(numbers))).all()
 
 
 def keep_report(session: Session, number: int, report: GradeReport) -> bool:
@@ -108,7 +120,8 @@ def keep_report(session: Session, number: int, report: GradeReport) -> bool:
         return False
     session.add(Report(submission_id=number, line=report.to_json(), made_at=datetime.now(UTC)))
     session.delete(job)
-    events.record(session, "graded", str(number))
+    submission = session.get_one(Submission, number)
+    events.record(session, "graded", str(number), whom_id=submission.person_id, offering_id=submission.offering_id)
     return True
 
 
@@ -132,7 +145,26 @@ def write_again(session: Session, offering: Offering) -> None:
     session.execute(update(Report).where(Report.submission_id.in_(mine)).values(written_at=None))
 
 
+def write_attempts_again(session: Session, written: Sequence[Submission]) -> None:
+    """Have all attempts behind some submissions written once more, so that the last ones count in the end."""
+    work = {(one.person_id, one.offering_id) for one in written}
+    mine = select(Submission.id).where(tuple_(Submission.person_id, Submission.offering_id).in_(work))
+    session.execute(update(Report).where(Report.submission_id.in_(mine)).values(written_at=None))
+
+
 def mark_written(session: Session, numbers: Sequence[int]) -> None:
     """Remember that journal and gradebook know these reports."""
     for report in session.scalars(select(Report).where(Report.submission_id.in_(numbers))):
         report.written_at = datetime.now(UTC)
+
+
+def ungraded(session: Session) -> frozenset[tuple[int, int]]:
+    """Return of whom something is not graded yet, or graded and not in the gradebook: offering and person."""
+    rows = select(Submission.offering_id, Submission.person_id).outerjoin(Report).where(Report.written_at.is_(None))
+    return frozenset((offering, person) for offering, person in session.execute(rows))
+
+
+def failed(session: Session) -> frozenset[tuple[int, int]]:
+    """Return whose submissions could not be judged so far by our fault: offering and person."""
+    rows = select(Submission.offering_id, Submission.person_id).join(Job, Job.submission_id == Submission.id)
+    return frozenset((offering, person) for offering, person in session.execute(rows.where(Job.failures > 0)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
@@ -11,8 +12,8 @@ from starlette.responses import Response
 from autograder.base.errors import ConfigError, SubmissionError, UsageError
 from autograder.base.i18n import Text, text
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
-from autograder.web import attempts, limits, policies
-from autograder.web.data import appeals, submissions
+from autograder.web import attempts, limits, overriding, policies
+from autograder.web.data import appeals, overrides, submissions
 from autograder.web.data.models import Appeal
 from autograder.web.pages import results
 from autograder.web.pages import submission as submission_page
@@ -143,6 +144,7 @@ def answer(visit: Visit) -> Response:
             _keep_answer(visit, session)
     except UsageError as error:
         return queue(visit, error.text)
+    visit.site.grader.wake_publisher()
     return visit.go("/appeals")
 
 
@@ -163,8 +165,42 @@ def _keep_answer(visit: Visit, session: Session) -> None:
         raise Refused(400, text("this form cannot be read"))
     words = _words(visit)
     points = _points(visit, found) if does == "accept" else None
+    earlier = appeals.new_points(appeals.of(session, [found.submission_id])[found.submission_id])
     if not appeals.answer(session, number, visit.member, words, accepted=does == "accept", points=points):
         raise UsageError(text("somebody has answered this appeal already"))
+    if points is not None:
+        _override(visit, session, found, points, earlier)
+
+
+def _override(visit: Visit, session: Session, appeal: Appeal, points: float, earlier: Mapping[str, float]) -> None:
+    """Let the exercise have what an accepted appeal makes of it, unless the student has handed in again since.
+
+    Args:
+        visit: the request.
+        session: a writing one.
+        appeal: as it was before the answer.
+        points: what the criterion is worth now.
+        earlier: what answered appeals have made of criteria before.
+    """
+    submission = appeal.submission
+    submissions.take_turns(session, submission.person)
+    assert submission.report is not None
+    if submissions.is_superseded(session, submission):
+        return
+    report = GradeReport.from_json(submission.report.line)
+    exercise = next((e for e in report.exercises if any(c.id == appeal.criterion for c in e.criteria)), None)
+    cells = overriding.exercises_of(visit.site.course, submission.offering.assignment)
+    cell = next((cell for cell, name in cells.items() if exercise is not None and name == exercise.name), None)
+    if exercise is None or cell is None:
+        return
+    manual = results.manual_score(visit, session, submission, cell)
+    was = {c.id: earlier.get(c.id, c.earned) for c in exercise.criteria}
+    before = sum(was.values()) if manual is None else manual
+    total = min(max(before + points - was[appeal.criterion], 0.0), exercise.max_score)
+    overrides.give(
+        session, submission.offering, submission.person, cell, round(total, 6), _words(visit),
+        by=visit.member, seen=manual, appeal=appeal,
+    )  # fmt: skip
 
 
 def _words(visit: Visit) -> str:

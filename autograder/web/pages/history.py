@@ -13,7 +13,7 @@ from autograder.base.i18n import Text, text
 from autograder.results.grade_report import CriterionResult
 from autograder.web import attempts, limits
 from autograder.web.attempts import CellChange
-from autograder.web.data import appeals, drafts, submissions
+from autograder.web.data import drafts, submissions
 from autograder.web.data.models import Submission
 from autograder.web.pages import places, results
 from autograder.web.pages.places import VERDICTS, Place
@@ -64,9 +64,7 @@ def history(visit: Visit) -> Response:
 
 
 def _mine(visit: Visit, session: Session, place: Place) -> list[Result]:
-    found = submissions.of(session, place.offering, visit.member)
-    disputed = appeals.of(session, [one.id for one in found])
-    return [results.result(visit, one, place.dates, disputed[one.id]) for one in reversed(found)]
+    return results.of_all(visit, session, submissions.of(session, place.offering, visit.member), place.dates)
 
 
 def _chosen(visit: Visit, found: list[Result]) -> list[Result]:

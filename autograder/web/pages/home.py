@@ -11,8 +11,8 @@ from starlette.responses import Response
 from autograder.base.errors import ConfigError
 from autograder.base.i18n import Text, text
 from autograder.results.grade_report import GradeReport
-from autograder.web import policies
-from autograder.web.data import appeals, checks, drafts, offerings, submissions
+from autograder.web import overriding, policies
+from autograder.web.data import appeals, checks, drafts, offerings, overrides, submissions
 from autograder.web.data.models import LastCheck, Offering, Submission
 from autograder.web.pages import places, quiz
 from autograder.web.pages.places import score_of
@@ -29,6 +29,7 @@ def home(visit: Visit) -> Response:
         last_checks = checks.of_all(session, visit.member)
         changed_at = drafts.times_of_all(session, visit.member)
         disputed = appeals.of(session, [submission.id for submission in latest.values()])
+        given = overrides.of_person(session, visit.member)
         rows = []
         for offering in offerings.all_of_them(session):
             dates = Dates.of(offering, extended.get(offering.id))
@@ -36,7 +37,8 @@ def home(visit: Visit) -> Response:
                 last = latest.get(offering.id)
                 new_points = appeals.new_points(disputed[last.id]) if last is not None else {}
                 mine = last_checks.get(offering.id, ()), changed_at.get(offering.id, {})
-                rows.append(_row(visit, offering, dates, last, new_points, mine))
+                by_hand = overriding.points_of(visit.site.course, offering.assignment, given.get(offering.id, ()))
+                rows.append(_row(visit, offering, dates, last, (new_points, by_hand), mine))
         quizzes = quiz.rows(visit, session)
     groups = [(title, part) for title, part in _groups(rows) if part]
     return visit.page("home.html", groups=groups, quizzes=quizzes)
@@ -65,14 +67,15 @@ def _row(
     offering: Offering,
     dates: Dates,
     last: Submission | None,
-    new_points: Mapping[str, float],
+    given: tuple[Mapping[str, float], Mapping[str, float]],
     mine: tuple[Sequence[LastCheck], Mapping[str, datetime]],
 ) -> dict[str, Any]:
     scored = None
     if last is not None and last.report is not None:
         report = GradeReport.from_json(last.report.line)
         hidden = policies.shows_hidden(visit.viewer, offering, dates, visit.now)
-        scored = score_of(policies.shown(report, hidden=hidden), new_points)
+        new_points, by_hand = given
+        scored = score_of(policies.shown(report, hidden=hidden), new_points, by_hand if hidden else {})
     try:
         title = places.released_folder(visit, offering.assignment).settings.title
         notebook = places.notebook_of(visit, offering.assignment)

@@ -98,15 +98,20 @@ def notebook_of(visit: Visit, name: str) -> ReleasedNotebook:
 
 
 def score_of(
-    exercises: Sequence[ExerciseResult], new_points: Mapping[str, float] | None = None
+    exercises: Sequence[ExerciseResult],
+    new_points: Mapping[str, float] | None = None,
+    given: Mapping[str, float] | None = None,
 ) -> tuple[float | None, float]:
     """Return what was earned, if all could be judged, and what there was to earn.
 
     Args:
         exercises: what is shown of a report.
         new_points: what people have made criteria worth since, by the criterion's id.
+        given: what people have given for whole exercises, by the exercise's name.
     """
-    new, criteria = new_points or {}, [criterion for exercise in exercises for criterion in exercise.criteria]
+    new, by_hand = new_points or {}, given or {}
+    criteria = [criterion for e in exercises if e.name not in by_hand for criterion in e.criteria]
     judged = all(criterion.outcome != "error" or criterion.id in new for criterion in criteria)
-    earned = round(sum(new.get(criterion.id, criterion.earned) for criterion in criteria), 6)
-    return earned if judged else None, sum(exercise.max_score for exercise in exercises)
+    earned = sum(new.get(criterion.id, criterion.earned) for criterion in criteria)
+    earned += sum(by_hand[exercise.name] for exercise in exercises if exercise.name in by_hand)
+    return round(earned, 6) if judged else None, sum(exercise.max_score for exercise in exercises)

@@ -2,19 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
+from autograder.base.errors import AutograderError
 from autograder.base.i18n import text
+from autograder.gradebook.scores import Grade, Work
 from autograder.results.grade_report import ExerciseResult, GradeReport
-from autograder.web import policies
-from autograder.web.data import appeals, offerings, submissions
-from autograder.web.data.models import Appeal, Submission
+from autograder.web import overriding, policies
+from autograder.web.data import appeals, offerings, overrides, submissions
+from autograder.web.data.models import Appeal, Override, Submission
 from autograder.web.pages.places import score_of
 from autograder.web.policies import Dates
 from autograder.web.visit import Refused, Visit
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a person has given for an exercise in place of its verdicts.
+
+    Args:
+        points: with extra credit.
+        reason: in their words; empty if they have left none.
+        is_old: whether the student has handed in again since, so that somebody has to look whether it still holds.
+    """
+
+    points: float
+    reason: str = ""
+    is_old: bool = False
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """What people have made of a submission, as the gradebook has it.
+
+    Args:
+        exercises: what they have given, by the exercise's name.
+        work: what the gradebook has of this student; None where it has nothing, or it is not to be shown yet.
+    """
+
+    exercises: Mapping[str, Given] = field(default_factory=dict)
+    work: Work | None = None
+
+
+NOTHING = ByHand()
 
 
 @dataclass(frozen=True)
@@ -27,6 +61,7 @@ class Result:
         report: everything that grading gave; None while it is being graded.
         exercises: what is shown of it.
         appeals: against verdicts that are shown.
+        by_hand: what people have given, of the submission that counts.
     """
 
     submission: Submission
@@ -34,25 +69,37 @@ class Result:
     report: GradeReport | None
     exercises: Sequence[ExerciseResult]
     appeals: Sequence[Appeal]
+    by_hand: ByHand = NOTHING
 
     @property
     def score(self) -> tuple[float | None, float] | None:
-        """What was earned after all appeals, and what there was to earn; None while it is being graded."""
-        return None if self.report is None else score_of(self.exercises, appeals.new_points(self.appeals))
+        """What counts of what is shown, and what there was to earn; None while it is being graded."""
+        return None if self.report is None else self._score_of(self.exercises)
 
     @property
     def score_before(self) -> float | None:
         """What was earned before people changed something; None if nobody did."""
-        return score_of(self.exercises)[0] if appeals.new_points(self.appeals) else None
+        is_changed = appeals.new_points(self.appeals) or self.by_hand.exercises
+        return score_of(self.exercises)[0] if is_changed and self.report is not None else None
 
     def earned(self, exercise: ExerciseResult) -> float | None:
-        """Return what was earned in one exercise after all appeals."""
-        return score_of([exercise], appeals.new_points(self.appeals))[0]
+        """Return what counts of one exercise."""
+        return self._score_of([exercise])[0]
+
+    def _score_of(self, exercises: Sequence[ExerciseResult]) -> tuple[float | None, float]:
+        given = {name: one.points for name, one in self.by_hand.exercises.items()}
+        return score_of(exercises, appeals.new_points(self.appeals), given)
 
     @property
     def judged_later(self) -> float:
         """What criteria are worth that are not shown yet."""
         return 0.0 if self.report is None else self.report.max_score - sum(e.max_score for e in self.exercises)
+
+    @property
+    def is_in_gradebook(self) -> bool:
+        """Whether what the gradebook has is this submission, not one before it."""
+        work = self.by_hand.work
+        return work is not None and work.handed_in is not None and work.handed_in >= self.submission.received_at
 
     @property
     def is_late(self) -> bool:
@@ -77,7 +124,9 @@ def named(visit: Visit, session: Session) -> tuple[Submission, Dates]:
     return found, Dates.of(found.offering, offerings.extension(session, found.offering, found.person))
 
 
-def result(visit: Visit, submission: Submission, dates: Dates, disputed: Iterable[Appeal]) -> Result:
+def result(
+    visit: Visit, submission: Submission, dates: Dates, disputed: Iterable[Appeal], by_hand: ByHand = NOTHING
+) -> Result:
     """Return a submission as its viewer may see it.
 
     Args:
@@ -85,16 +134,85 @@ def result(visit: Visit, submission: Submission, dates: Dates, disputed: Iterabl
         submission: one that they may see.
         dates: of its offering for the student.
         disputed: all appeals against its verdicts.
+        by_hand: what people have given.
     """
     hidden = policies.shows_hidden(visit.viewer, submission.offering, dates, visit.now)
     report = None if submission.report is None else GradeReport.from_json(submission.report.line)
     exercises = () if report is None else policies.shown(report, hidden=hidden)
     visible = {criterion.id for exercise in exercises for criterion in exercise.criteria}
-    return Result(submission, dates, report, exercises, [a for a in disputed if a.criterion in visible])
+    return Result(submission, dates, report, exercises, [a for a in disputed if a.criterion in visible], by_hand)
 
 
 def attempts(visit: Visit, session: Session, submission: Submission, dates: Dates) -> list[Result]:
     """Return everything that the same person has handed in for the same assignment, oldest first."""
-    found = submissions.of(session, submission.offering, submission.person)
-    disputed = appeals.of(session, [one.id for one in found])
-    return [result(visit, one, dates, disputed[one.id]) for one in reversed(found)]
+    return of_all(visit, session, submissions.of(session, submission.offering, submission.person), dates)
+
+
+def of_all(visit: Visit, session: Session, handed_in: Sequence[Submission], dates: Dates) -> list[Result]:
+    """Return what one person has handed in for an assignment as the viewer may see it, oldest first.
+
+    Args:
+        visit: the request.
+        session: a reading one.
+        handed_in: all of it, newest first.
+        dates: of its offering for the student.
+    """
+    if not handed_in:
+        return []
+    last = handed_in[0]
+    disputed = appeals.of(session, [one.id for one in handed_in])
+    given = by_hand(visit, session, last, dates)
+    return [
+        result(visit, one, dates, disputed[one.id], given if one is last else NOTHING) for one in reversed(handed_in)
+    ]
+
+
+def by_hand(visit: Visit, session: Session, last: Submission, dates: Dates) -> ByHand:
+    """Return what people have given to the student whose last submission this is, as the viewer may see it.
+
+    What was given here counts from the moment it was, what was marked in the formgrader once it was; the gradebook has
+    both, or has them soon.
+    """
+    if not policies.may_see_feedback(visit.viewer, last, dates, visit.now):
+        return NOTHING
+    current = overrides.current(overrides.of(session, last.offering, last.person))
+    course, name, work = visit.site.course, last.offering.assignment, _work(visit, last)
+    found: dict[str, Given] = {}
+    for cell, exercise in overriding.exercises_of(course, name).items():
+        grade = work.grade(cell) if work is not None else None
+        said = work.comment(cell, *overriding.cells_beside(course, name, cell)) if work is not None else None
+        if (given := _given(last, current.get(cell), grade, said.manual if said is not None else "")) is not None:
+            found[exercise] = given
+    return ByHand(found, work)
+
+
+def _given(last: Submission, override: Override | None, grade: Grade | None, said: str) -> Given | None:
+    """Return what counts instead of an exercise's verdicts; None if nobody has given anything."""
+    manual, extra = (None, 0.0) if grade is None else (grade.manual, grade.extra)
+    if override is not None and override.points is not None:
+        is_there = override.written_at is None or grade is None or manual == override.points
+        if is_there:  # and not overtaken by the formgrader since
+            return Given(override.points + extra, override.reason, override.submission_id != last.id)
+    if manual is None and not extra:
+        return None
+    counted = manual if manual is not None or grade is None else grade.auto
+    return Given((counted or 0.0) + extra, said, grade is not None and grade.waits)
+
+
+def manual_score(visit: Visit, session: Session, last: Submission, cell: str) -> float | None:
+    """Return what a person has given for a grade cell: here, even if the gradebook does not have it yet, or there."""
+    override = overrides.current(overrides.of(session, last.offering, last.person)).get(cell)
+    if override is not None and override.written_at is None:
+        return override.points
+    work = _work(visit, last)
+    grade = work.grade(cell) if work is not None else None
+    return grade.manual if grade is not None else override.points if override is not None else None
+
+
+def _work(visit: Visit, last: Submission) -> Work | None:
+    """Return what the gradebook has; the page shows verdicts without it where it cannot be read."""
+    try:
+        return visit.site.gradebook.work(last.person.login, last.offering.assignment)
+    except AutograderError as error:
+        print(f"autograder: {visit.request.url.path}: {error}", file=sys.stderr, flush=True)
+        return None

@@ -1,4 +1,4 @@
-"""What the instructor does on one screen: publish, open and close the join link, see who joined."""
+"""What is published, when and by which rules: assignments, quizzes, more time for one student."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from starlette.responses import Response
 from autograder.base.errors import AutograderError, ConfigError, UsageError
 from autograder.base.i18n import Text, text
 from autograder.course.course import Assignment
-from autograder.web import claims, released, signin
-from autograder.web.data import offerings, people
-from autograder.web.data.models import FeedbackPolicy, Kind, Role
+from autograder.web import released
+from autograder.web.data import offerings as data
+from autograder.web.data import people
+from autograder.web.data.models import FeedbackPolicy, Kind
 from autograder.web.pages import quiz_publishing
 from autograder.web.released import ReleasedNotebook
 from autograder.web.visit import Refused, Visit
@@ -25,38 +26,32 @@ USUAL_EXTENSION = timedelta(days=7)
 """How much more time the form proposes for one student."""
 
 
-def course(visit: Visit, problem: Text | None = None, link: tuple[str, str] | None = None) -> Response:
-    """Show the screen.
+def offerings(visit: Visit, problem: Text | None = None) -> Response:
+    """Show every assignment and quiz with the form that publishes it.
 
     Args:
         visit: the request.
         problem: what is wrong with what was just entered.
-        link: a personal link just made: whose, and the link.
     """
     with visit.site.database.read() as session:
-        published = {offering.assignment: offering for offering in offerings.all_of_them(session)}
+        published = {offering.assignment: offering for offering in data.all_of_them(session)}
         members = people.everybody(session)
         quizzes = quiz_publishing.rows(visit, session)
-        token = people.join_link(session)
         extended = defaultdict(list)
-        for offering, person, until in offerings.extended(session):
+        for offering, person, until in data.extended(session):
             extended[offering.id].append((person, until))
     assignments = [(found, published.get(found.name)) for found in _released(visit)]
-    logins = {member.login for member in members}
     return visit.page(
-        "class.html",
+        "offerings.html",
         200 if problem is None else 400,
         assignments=assignments,
         proposed_due=_proposed_due(visit, [found for found, offering in assignments if offering is None]),
         extended=extended,
         usual_extension=lambda offering: max(offering.due_at, visit.now) + USUAL_EXTENSION,
-        not_joined=[login for login in claims.folders(visit.site.course) if login not in logins],
         quizzes=quizzes,
         modes=quiz_publishing.MODES,
         policies=list(FeedbackPolicy),
         members=members,
-        join_link=None if token is None else visit.public(f"/join/{token}"),
-        link=link,
         problem=problem,
         for_input=lambda moment: "" if moment is None else f"{moment.astimezone(visit.zone):%Y-%m-%dT%H:%M}",
         zone=str(visit.zone),
@@ -73,13 +68,13 @@ def publish(visit: Visit) -> Response:
         if rules["feedback"] is FeedbackPolicy.after_closing and rules["closes_at"] is None:
             raise UsageError(text("say when the assignment closes: until then hidden tests are not shown"))
     except UsageError as error:
-        return course(visit, error.text)
+        return offerings(visit, error.text)
     except ValueError:
         raise Refused(400, text("this form cannot be read")) from None
     with visit.site.database.write() as session:
-        offerings.publish(session, name, by=visit.member, **rules)
+        data.publish(session, name, by=visit.member, **rules)
     visit.site.grader.wake_publisher()
-    return visit.go("/class")
+    return visit.go("/class/offerings")
 
 
 def publish_quiz(visit: Visit) -> Response:
@@ -94,17 +89,17 @@ def publish_quiz(visit: Visit) -> Response:
             raise UsageError(text("say when the quiz closes: until then answers are not shown"))
         quiz_publishing.record(visit, visit.site.quizzes.of(name), mode)
     except AutograderError as error:
-        return course(visit, error.text)
+        return offerings(visit, error.text)
     except (ValueError, StopIteration):
         raise Refused(400, text("this form cannot be read")) from None
     limit_s = 60 * minutes if minutes else None
     with visit.site.database.write() as session:
-        offerings.publish(session, name, by=visit.member, kind=Kind.quiz, mode=mode, time_limit_s=limit_s, **rules)
-    return visit.go("/class")
+        data.publish(session, name, by=visit.member, kind=Kind.quiz, mode=mode, time_limit_s=limit_s, **rules)
+    return visit.go("/class/offerings")
 
 
 def _rules_of(visit: Visit) -> dict[str, Any]:
-    """Return the dates and rules that a form sets, as `offerings.publish` takes them.
+    """Return the dates and rules that a form sets, as `data.publish` takes them.
 
     Raises:
         UsageError: one cannot be read, or they contradict each other.
@@ -123,44 +118,6 @@ def _rules_of(visit: Visit) -> dict[str, Any]:
         "attempts": _number(visit, "attempts"),
         "cool_down_s": _number(visit, "cool_down_s") or 0,
     }
-
-
-def open_or_close_link(visit: Visit) -> Response:
-    """Open the join link, or close it."""
-    with visit.site.database.write() as session:
-        if visit.field("do") == "open":
-            people.open_join_link(session, visit.member)
-        else:
-            people.close_join_link(session, visit.member)
-    return visit.go("/class")
-
-
-def personal_link(visit: Visit) -> Response:
-    """Make a link with which one person sets a new password."""
-    with visit.site.database.write() as session:
-        person = people.by_id(session, visit.request.path_params["number"])
-        if person is None:
-            raise Refused(404, text("there is no such person"))
-        token = people.new_one_time_link(session, person)
-    return course(visit, link=(person.login, visit.public(f"/link/{token}")))
-
-
-def add_person(visit: Visit) -> Response:
-    """Add a student, who comes in with a personal link; work that is kept under their login becomes theirs."""
-    login, name = visit.field("login").strip(), " ".join(visit.field("name").split())[:200]
-    try:
-        if login not in claims.folders(visit.site.course):
-            signin.refuse_bad_login(visit.site.course, login)
-        with visit.site.database.write() as session:
-            if people.by_login(session, login) is not None:
-                raise UsageError(text("the login {login} is in the course already", login=login))
-            person = people.add(session, login, name or login, None, Role.student)
-            token = people.new_one_time_link(session, person)
-            offerings.write_again(session)  # the gradebook may have an extension for them
-    except UsageError as error:
-        return course(visit, error.text)
-    visit.site.grader.wake_publisher()
-    return course(visit, link=(login, visit.public(f"/link/{token}")))
 
 
 def _proposed_due(visit: Visit, unpublished: Sequence[Assignment]) -> dict[str, datetime | None]:

@@ -1,0 +1,437 @@
+"""What nbgrader's gradebook holds of scores, read from its tables without nbgrader, which takes seconds to load.
+
+A score is what nbgrader makes of it: the manual score or else the automatic one, with extra credit; of a submission the
+sum of these, less what was taken off for being late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    DateTime,
+    Engine,
+    Float,
+    MetaData,
+    String,
+    Table,
+    and_,
+    case,
+    create_engine,
+    exists,
+    func,
+    select,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from autograder.base.errors import ConfigError, GradebookError
+from autograder.base.i18n import same, text
+from autograder.course import configuration
+from autograder.course.configuration import CONFIG_FILE
+from autograder.gradebook.rows import PATIENCE_MS
+
+_TABLES = MetaData()
+
+
+def _table(name: str, /, **columns: Any) -> Table:
+    return Table(name, _TABLES, *(Column(column, kind) for column, kind in columns.items()))
+
+
+_ID = String(32)
+ASSIGNMENTS = _table("assignment", id=_ID, name=String)
+NOTEBOOKS = _table("notebook", id=_ID, name=String, assignment_id=_ID)
+CELLS = _table("base_cell", id=_ID, name=String, type=String, notebook_id=_ID)
+GRADE_CELLS = _table("grade_cells", id=_ID, max_score=Float, cell_type=String)
+TASK_CELLS = _table("task_cells", id=_ID, max_score=Float, cell_type=String)
+SOURCE_CELLS = _table("source_cell", id=_ID, name=String, source=String, notebook_id=_ID)
+STUDENTS = _table("student", id=String, first_name=String, last_name=String)
+SUBMISSIONS = _table("submitted_assignment", id=_ID, student_id=String, assignment_id=_ID, timestamp=DateTime)
+SUBMITTED = _table("submitted_notebook", id=_ID, assignment_id=_ID, notebook_id=_ID, late_submission_penalty=Float)
+GRADES = _table(
+    "grade", id=_ID, cell_id=_ID, notebook_id=_ID, auto_score=Float, manual_score=Float, extra_credit=Float,
+    needs_manual_grade=Boolean,
+)  # fmt: skip
+COMMENTS = _table("comment", id=_ID, cell_id=_ID, notebook_id=_ID, auto_comment=String, manual_comment=String)
+"""nbgrader's tables, with the columns that we need of them."""
+
+_POINTS = func.coalesce(GRADES.c.manual_score, GRADES.c.auto_score) + func.coalesce(GRADES.c.extra_credit, 0.0)
+_MAXIMUM = func.coalesce(GRADE_CELLS.c.max_score, TASK_CELLS.c.max_score, 0.0)
+
+
+@dataclass(frozen=True)
+class Total:
+    """One student's submission to one assignment.
+
+    Args:
+        score: what counts.
+        to_mark: how many cells wait for a person to give points.
+        not_judged: how many the autograder could not judge.
+        second_look: how many a person has marked, and something has changed since.
+        by_hand: how many have points that a person has given.
+    """
+
+    score: float
+    to_mark: int = 0
+    not_judged: int = 0
+    second_look: int = 0
+    by_hand: int = 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether a person is needed."""
+        return bool(self.to_mark or self.not_judged or self.second_look)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The whole gradebook.
+
+    Args:
+        assignments: what each is worth, by name.
+        students: their names as the gradebook has them, by id.
+        totals: of what was handed in, by student and assignment.
+    """
+
+    assignments: dict[str, float]
+    students: dict[str, str]
+    totals: dict[tuple[str, str], Total]
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What the gradebook holds for one cell of one student.
+
+    Args:
+        id: of its row.
+        student: the student's id.
+        assignment: its name.
+        notebook: its name.
+        cell: the grade cell's name.
+        is_answer: whether a person grades it: an answer in words, or a task.
+        is_task: whether it is a task, which the student does beside it.
+        maximum: the points there are to get.
+        auto: the automatic score.
+        manual: what a person has given instead.
+        extra: the extra credit.
+        waits: whether a person is needed.
+        row: the id of the row of the submitted notebook.
+        cell_id: the id of the cell's row, which all students' grades for it share.
+    """
+
+    id: str
+    student: str
+    assignment: str
+    notebook: str
+    cell: str
+    is_answer: bool
+    is_task: bool
+    maximum: float
+    auto: float | None
+    manual: float | None
+    extra: float
+    waits: bool
+    row: str
+    cell_id: str
+
+    @property
+    def score(self) -> float:
+        """What counts, as nbgrader adds it up."""
+        counted = self.auto if self.manual is None else self.manual
+        return 0.0 if counted is None else counted + self.extra
+
+
+@dataclass(frozen=True)
+class Comment:
+    """A remark on a cell: what a person has said, or else what the autograder has."""
+
+    id: str
+    cell: str
+    auto: str
+    manual: str
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the gradebook holds of one student in one assignment.
+
+    Args:
+        grades: of the cells that carry points.
+        comments: on the cells that students write in.
+        taken_off: for being late.
+        handed_in: when.
+    """
+
+    grades: tuple[Grade, ...] = ()
+    comments: tuple[Comment, ...] = ()
+    taken_off: float = 0.0
+    handed_in: datetime | None = None
+
+    @property
+    def score(self) -> float:
+        """What counts of the whole submission."""
+        return max(0.0, sum(grade.score for grade in self.grades) - self.taken_off)
+
+    @property
+    def maximum(self) -> float:
+        """The points there were to get."""
+        return sum(grade.maximum for grade in self.grades)
+
+    def grade(self, cell: str) -> Grade | None:
+        """Return what there is for a cell."""
+        return next((grade for grade in self.grades if grade.cell == cell), None)
+
+    def comment(self, *cells: str) -> Comment | None:
+        """Return the remark on the first of these cells that can have one."""
+        found = {comment.cell: comment for comment in self.comments}
+        return next((found[cell] for cell in cells if cell in found), None)
+
+
+def address(root: Path) -> str:
+    """Return the address of a course's gradebook, as nbgrader knows it.
+
+    Raises:
+        ConfigError: the course's ``nbgrader_config.py`` is broken.
+    """
+    section = configuration.load(root).get("CourseDirectory", {})
+    return str(section.get("db_url") or f"sqlite:///{root.resolve() / 'gradebook.db'}")
+
+
+def engine(root: Path, where: str) -> Engine:
+    """Return what connects to the gradebook at an address.
+
+    Args:
+        root: the course's folder.
+        where: the address.
+
+    Raises:
+        ConfigError: the address cannot be used.
+    """
+    try:
+        url = make_url(where)
+        if url.get_backend_name() == "sqlite":
+            return create_engine(url, connect_args={"timeout": PATIENCE_MS / 1000, "check_same_thread": False})
+        return create_engine(url, pool_pre_ping=True)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        words = text("{reason}; write an address such as sqlite:////folder/gradebook.db", reason=str(error))
+        raise ConfigError(words, path=root / CONFIG_FILE, key="c.CourseDirectory.db_url") from error
+
+
+def unreadable(error: SQLAlchemyError) -> GradebookError:
+    """Return what to say of a gradebook that cannot be read or written."""
+    reason = str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__]
+    return GradebookError(text("the gradebook: {reason}", reason=same(reason[0][:300])))
+
+
+# -- all of it ---------------------------------------------------------------------------------------------------------
+
+
+def overview(connection: Connection) -> Overview:
+    """Return what counts of every submission; rows that only hold an extension are none."""
+    maximum = (
+        select(ASSIGNMENTS.c.name, func.coalesce(func.sum(_MAXIMUM), 0.0))
+        .select_from(ASSIGNMENTS)
+        .outerjoin(NOTEBOOKS, NOTEBOOKS.c.assignment_id == ASSIGNMENTS.c.id)
+        .outerjoin(CELLS, CELLS.c.notebook_id == NOTEBOOKS.c.id)
+        .outerjoin(GRADE_CELLS, GRADE_CELLS.c.id == CELLS.c.id)
+        .outerjoin(TASK_CELLS, TASK_CELLS.c.id == CELLS.c.id)
+        .group_by(ASSIGNMENTS.c.name)
+        .order_by(ASSIGNMENTS.c.name)
+    )
+    names = connection.execute(select(STUDENTS.c.id, STUDENTS.c.first_name, STUDENTS.c.last_name))
+    return Overview(
+        {name: float(worth) for name, worth in connection.execute(maximum)},
+        {login: " ".join(part for part in (first, last) if part) for login, first, last in names},
+        _totals(connection),
+    )
+
+
+def _totals(connection: Connection) -> dict[tuple[str, str], Total]:
+    """Return every submission's total; the sums are the database's, the rest is quicker here than by joins."""
+    answers = {row.id for row in connection.execute(_answer_cells())}
+    waits, has_manual = GRADES.c.needs_manual_grade, GRADES.c.manual_score.is_not(None)
+    is_answer = GRADES.c.cell_id.in_(answers)
+    per_notebook = select(
+        GRADES.c.notebook_id,
+        func.sum(func.coalesce(_POINTS, 0.0)),
+        _count(and_(waits, ~has_manual, is_answer)),
+        _count(and_(waits, ~has_manual, ~is_answer)),
+        _count(and_(waits, has_manual)),
+        _count(has_manual),
+    ).group_by(GRADES.c.notebook_id)
+    sums = {row[0]: row[1:] for row in connection.execute(per_notebook)}
+    found: dict[tuple[str, str], list[float]] = {}
+    rows = (
+        select(SUBMITTED.c.id, SUBMITTED.c.late_submission_penalty, SUBMISSIONS.c.student_id, ASSIGNMENTS.c.name)
+        .join(SUBMISSIONS, SUBMISSIONS.c.id == SUBMITTED.c.assignment_id)
+        .join(ASSIGNMENTS, ASSIGNMENTS.c.id == SUBMISSIONS.c.assignment_id)
+    )
+    for notebook, penalty, student, assignment in connection.execute(rows):
+        total = found.setdefault((student, assignment), [0.0] * 5)
+        for place, value in enumerate(sums.get(notebook, ())):
+            total[place] += value or 0
+        total[0] -= penalty or 0.0
+    return {key: Total(max(0.0, score), *(int(count) for count in counts)) for key, (score, *counts) in found.items()}
+
+
+def _count(condition: Any) -> Any:
+    return func.sum(case((condition, 1), else_=0))
+
+
+def _answer_cells() -> Any:
+    """Select the cells for which a person gives points: tasks, and graded cells that students write in."""
+    beside = CELLS.alias()
+    written = exists().where(
+        beside.c.notebook_id == CELLS.c.notebook_id, beside.c.name == CELLS.c.name, beside.c.type == "SolutionCell"
+    )
+    return select(CELLS.c.id).where((CELLS.c.type == "TaskCell") | and_(CELLS.c.type == "GradeCell", written))
+
+
+# -- one submission, one cell ------------------------------------------------------------------------------------------
+
+
+def of_student(connection: Connection, student: str, assignment: str) -> Work | None:
+    """Return what the gradebook holds of one student in one assignment; None if they have handed in nothing."""
+    notebooks = connection.execute(
+        select(NOTEBOOKS.c.id, NOTEBOOKS.c.assignment_id)
+        .join(ASSIGNMENTS, ASSIGNMENTS.c.id == NOTEBOOKS.c.assignment_id)
+        .where(ASSIGNMENTS.c.name == assignment)
+    ).all()
+    submitted = connection.execute(
+        select(SUBMITTED.c.id, SUBMITTED.c.late_submission_penalty, SUBMISSIONS.c.timestamp)
+        .join(SUBMISSIONS, SUBMISSIONS.c.id == SUBMITTED.c.assignment_id)
+        .where(
+            SUBMISSIONS.c.assignment_id.in_([row.assignment_id for row in notebooks]),
+            SUBMISSIONS.c.student_id == student,
+            SUBMITTED.c.notebook_id.in_([row.id for row in notebooks]),
+        )
+    ).all()
+    if not submitted:
+        return None
+    ids, moment = [row.id for row in submitted], submitted[0].timestamp
+    cells = list(connection.scalars(select(CELLS.c.id).where(CELLS.c.notebook_id.in_([row.id for row in notebooks]))))
+    return Work(
+        tuple(_grades(connection, and_(GRADES.c.cell_id.in_(cells), GRADES.c.notebook_id.in_(ids)))),
+        _comments(connection, ids, cells),
+        sum(row.late_submission_penalty or 0.0 for row in submitted),
+        None if moment is None else moment.replace(tzinfo=UTC),
+    )
+
+
+def grade(connection: Connection, number: str) -> Grade | None:
+    """Return what the row with this id holds."""
+    return next(iter(_grades(connection, GRADES.c.id == number)), None)
+
+
+def comments_on(connection: Connection, one: Grade) -> tuple[Comment, ...]:
+    """Return the remarks on the cells of the notebook that a grade belongs to."""
+    beside = CELLS.alias()
+    cells = (
+        select(CELLS.c.id).join(beside, beside.c.notebook_id == CELLS.c.notebook_id).where(beside.c.id == one.cell_id)
+    )
+    return _comments(connection, [one.row], list(connection.scalars(cells)))
+
+
+def waiting(connection: Connection, cell: str, student: str | None = None) -> tuple[list[str], list[str]]:
+    """Return the grades of all students for a cell, and those of them that wait for a person, by their ids.
+
+    Ids are drawn at random, so their order says nothing of who the students are.
+
+    Args:
+        connection: to the gradebook.
+        cell: the id of the cell's row.
+        student: whose grade is left out.
+    """
+    rows = (
+        select(GRADES.c.id, GRADES.c.needs_manual_grade)
+        .join(SUBMITTED, SUBMITTED.c.id == GRADES.c.notebook_id)
+        .join(SUBMISSIONS, SUBMISSIONS.c.id == SUBMITTED.c.assignment_id)
+        .where(GRADES.c.cell_id == cell)
+    )
+    if student is not None:
+        rows = rows.where(SUBMISSIONS.c.student_id != student)
+    found = connection.execute(rows.order_by(GRADES.c.id)).all()
+    return [row.id for row in found], [row.id for row in found if row.needs_manual_grade]
+
+
+def queues(connection: Connection) -> list[tuple[str, str, int, str]]:
+    """Return the cells that wait for a person: assignment, cell, how many students, one of the grades."""
+    rows = (
+        select(ASSIGNMENTS.c.name, CELLS.c.name, func.count(), func.min(GRADES.c.id))
+        .select_from(GRADES)
+        .join(CELLS, CELLS.c.id == GRADES.c.cell_id)
+        .join(NOTEBOOKS, NOTEBOOKS.c.id == CELLS.c.notebook_id)
+        .join(ASSIGNMENTS, ASSIGNMENTS.c.id == NOTEBOOKS.c.assignment_id)
+        .where(GRADES.c.needs_manual_grade)
+        .group_by(ASSIGNMENTS.c.name, CELLS.c.name, CELLS.c.id)
+        .order_by(ASSIGNMENTS.c.name, CELLS.c.name)
+    )
+    return [(assignment, cell, count, first) for assignment, cell, count, first in connection.execute(rows)]
+
+
+def question(connection: Connection, one: Grade) -> str:
+    """Return the text of a cell as it was released."""
+    notebook = select(CELLS.c.notebook_id).where(CELLS.c.id == one.cell_id).scalar_subquery()
+    source = select(SOURCE_CELLS.c.source).where(
+        SOURCE_CELLS.c.notebook_id == notebook, SOURCE_CELLS.c.name == one.cell
+    )
+    return str(connection.execute(source).scalar() or "")
+
+
+def manual_scores(connection: Connection, assignments: Sequence[str]) -> dict[tuple[str, str, str], float]:
+    """Return what people have given in some assignments, by student, assignment and cell."""
+    rows = (
+        select(SUBMISSIONS.c.student_id, ASSIGNMENTS.c.name, CELLS.c.name, GRADES.c.manual_score)
+        .select_from(GRADES)
+        .join(CELLS, CELLS.c.id == GRADES.c.cell_id)
+        .join(SUBMITTED, SUBMITTED.c.id == GRADES.c.notebook_id)
+        .join(SUBMISSIONS, SUBMISSIONS.c.id == SUBMITTED.c.assignment_id)
+        .join(ASSIGNMENTS, ASSIGNMENTS.c.id == SUBMISSIONS.c.assignment_id)
+        .where(GRADES.c.manual_score.is_not(None), ASSIGNMENTS.c.name.in_(assignments))
+    )
+    return {(student, name, cell): score for student, name, cell, score in connection.execute(rows)}
+
+
+def _grades(connection: Connection, condition: Any) -> list[Grade]:
+    rows = (
+        select(
+            *(GRADES.c.id, SUBMISSIONS.c.student_id, ASSIGNMENTS.c.name, NOTEBOOKS.c.name, CELLS.c.name),
+            *(CELLS.c.id.in_(_answer_cells()), CELLS.c.type == "TaskCell", _MAXIMUM),
+            *(GRADES.c.auto_score, GRADES.c.manual_score, func.coalesce(GRADES.c.extra_credit, 0.0)),
+            *(GRADES.c.needs_manual_grade, SUBMITTED.c.id, CELLS.c.id),
+        )
+        .select_from(GRADES)
+        .join(CELLS, CELLS.c.id == GRADES.c.cell_id)
+        .join(NOTEBOOKS, NOTEBOOKS.c.id == CELLS.c.notebook_id)
+        .join(SUBMITTED, SUBMITTED.c.id == GRADES.c.notebook_id)
+        .join(SUBMISSIONS, SUBMISSIONS.c.id == SUBMITTED.c.assignment_id)
+        .join(ASSIGNMENTS, ASSIGNMENTS.c.id == SUBMISSIONS.c.assignment_id)
+        .outerjoin(GRADE_CELLS, GRADE_CELLS.c.id == CELLS.c.id)
+        .outerjoin(TASK_CELLS, TASK_CELLS.c.id == CELLS.c.id)
+        .where(condition)
+        .order_by(NOTEBOOKS.c.name, CELLS.c.name)
+    )
+    return [_grade(*row) for row in connection.execute(rows)]
+
+
+def _grade(*values: Any) -> Grade:
+    found = Grade(*values)
+    return replace(found, is_answer=bool(found.is_answer), is_task=bool(found.is_task), waits=bool(found.waits))
+
+
+def _comments(connection: Connection, notebooks: Sequence[str], cells: Sequence[str]) -> tuple[Comment, ...]:
+    """Return the remarks on some cells; the tables have indices by cell, and none by notebook alone."""
+    rows = (
+        select(COMMENTS.c.id, CELLS.c.name, COMMENTS.c.auto_comment, COMMENTS.c.manual_comment)
+        .join(CELLS, CELLS.c.id == COMMENTS.c.cell_id)
+        .where(COMMENTS.c.cell_id.in_(cells), COMMENTS.c.notebook_id.in_(notebooks))
+        .order_by(CELLS.c.name)
+    )
+    return tuple(Comment(one, cell, auto or "", manual or "") for one, cell, auto, manual in connection.execute(rows))

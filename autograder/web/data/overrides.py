@@ -1,0 +1,176 @@
+"""Overrides: points that people give for a grade cell in place of what grading gave, each with a reason."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session, joinedload
+
+from autograder.web.data import events
+from autograder.web.data.models import Appeal, Kind, Offering, Override, Person, Report, Submission
+
+_WITH_ALL = (joinedload(Override.person), joinedload(Override.offering), joinedload(Override.giver))
+
+
+def give(
+    session: Session,
+    offering: Offering,
+    person: Person,
+    cell: str,
+    points: float | None,
+    reason: str,
+    *,
+    by: Person,
+    seen: float | None,
+    appeal: Appeal | None = None,
+) -> Override:
+    """Give points for a cell, or take back what was given.
+
+    Args:
+        session: a writing one, in which nobody else changes anything for this person (`submissions.take_turns`).
+        offering: the assignment or quiz.
+        person: the student.
+        cell: the grade cell's name.
+        points: instead of the automatic score; None for that one again.
+        reason: for the student.
+        by: who gives them.
+        seen: the manual score that the gradebook has had for this cell.
+        appeal: the one that was accepted by it.
+    """
+    last = select(func.max(Submission.id)).where(
+        Submission.person_id == person.id, Submission.offering_id == offering.id
+    )
+    override = Override(
+        person_id=person.id,
+        offering_id=offering.id,
+        cell=cell,
+        points=points,
+        reason=reason,
+        given_at=datetime.now(UTC),
+        given_by=by.id,
+        seen=seen,
+        submission_id=session.scalar(last),
+        appeal_id=appeal.id if appeal is not None else None,
+        is_overtaken=False,
+    )
+    session.add(override)
+    session.flush()
+    kind = "took an override back" if points is None else "overrode"
+    given = "" if points is None else f" {points:g}"
+    events.record(session, kind, f"{offering.assignment} {person.login} {cell}{given}", person_id=by.id)
+    return override
+
+
+def of(session: Session, offering: Offering, person: Person) -> Sequence[Override]:
+    """Return everything that was ever given to one person in an assignment, oldest first."""
+    mine = (Override.person_id == person.id, Override.offering_id == offering.id)
+    return session.scalars(select(Override).options(*_WITH_ALL).where(*mine).order_by(Override.id)).all()
+
+
+def of_person(session: Session, person: Person) -> dict[int, list[Override]]:
+    """Return everything that was ever given to one person, by offering, oldest first."""
+    found: defaultdict[int, list[Override]] = defaultdict(list)
+    rows = select(Override).options(*_WITH_ALL).where(Override.person_id == person.id)
+    for override in session.scalars(rows.order_by(Override.id)):
+        found[override.offering_id].append(override)
+    return found
+
+
+def current(history: Iterable[Override]) -> dict[str, Override]:
+    """Return what counts of one person's overrides in an assignment, by cell."""
+    last = {override.cell: override for override in history}
+    return {cell: one for cell, one in last.items() if one.points is not None and not one.is_overtaken}
+
+
+def before(history: Sequence[Override], override: Override) -> Override | None:
+    """Return what was given for the same cell before."""
+    return next((one for one in reversed(history) if one.cell == override.cell and one.id < override.id), None)
+
+
+def original(history: Sequence[Override], cell: str) -> float | None:
+    """Return the manual score that a cell had before the overrides that count now: what it has again without them."""
+    found = None
+    for one in reversed([one for one in history if one.cell == cell]):
+        if one.points is None or one.is_overtaken:
+            break
+        found = one.seen
+    return found
+
+
+# -- what the gradebook knows of it ------------------------------------------------------------------------------------
+
+
+def to_follow(session: Session) -> Sequence[Override]:
+    """Return the overrides that the gradebook has to have, oldest first: the last of each cell, and unwritten ones.
+
+    Those of somebody whose last submission is not in the gradebook yet have to wait for it.
+    """
+    last = select(func.max(Override.id)).group_by(Override.person_id, Override.offering_id, Override.cell)
+    newest = (
+        select(func.max(Submission.id))
+        .where(Submission.person_id == Override.person_id, Submission.offering_id == Override.offering_id)
+        .correlate(Override)
+        .scalar_subquery()
+    )
+    is_graded = select(Report.submission_id).where(Report.submission_id == newest, Report.written_at.is_not(None))
+    rows = (
+        select(Override)
+        .options(*_WITH_ALL)
+        .where(
+            (Override.id.in_(last) & Override.points.is_not(None)) | Override.written_at.is_(None),
+            ~Override.is_overtaken,
+            newest.is_(None) | is_graded.exists(),
+        )
+    )
+    return session.scalars(rows.order_by(Override.id)).all()
+
+
+def mark_written(session: Session, override: Override) -> None:
+    """Remember that the gradebook has it; have late penalties follow, by writing the last report once more."""
+    row = session.get_one(Override, override.id)
+    row.written_at = row.written_at or datetime.now(UTC)
+    _write_again(session, override)
+
+
+def mark_overtaken(session: Session, override: Override) -> None:
+    """Remember that somebody has marked the cell in the formgrader since, whose score stays."""
+    row = session.get_one(Override, override.id)
+    row.is_overtaken, row.written_at = True, row.written_at or datetime.now(UTC)
+    about = f"{override.offering.assignment} {override.person.login} {override.cell}"
+    events.record(session, "override overtaken", about)
+
+
+def _write_again(session: Session, override: Override) -> None:
+    if override.offering.kind == Kind.assignment:
+        write_again(session, override.offering_id, override.person_id)
+
+
+def write_again(session: Session, offering: int, person: int) -> None:
+    """Have somebody's last report written once more, because what people give has changed: penalties depend on it."""
+    last = select(func.max(Submission.id)).where(Submission.offering_id == offering, Submission.person_id == person)
+    session.execute(update(Report).where(Report.submission_id == last.scalar_subquery()).values(written_at=None))
+
+
+def needing_a_look(session: Session) -> Mapping[tuple[int, int], int]:
+    """Return how many overrides were given for an earlier submission than the last, by offering and person."""
+    newest = (
+        select(Submission.person_id, Submission.offering_id, func.max(Submission.id).label("last"))
+        .group_by(Submission.person_id, Submission.offering_id)
+        .subquery()
+    )
+    last = select(func.max(Override.id)).group_by(Override.person_id, Override.offering_id, Override.cell)
+    rows = (
+        select(Override.offering_id, Override.person_id, func.count())
+        .join(newest, (newest.c.person_id == Override.person_id) & (newest.c.offering_id == Override.offering_id))
+        .where(
+            Override.id.in_(last),
+            Override.points.is_not(None),
+            ~Override.is_overtaken,
+            (Override.submission_id < newest.c.last) | Override.submission_id.is_(None),
+        )
+        .group_by(Override.offering_id, Override.person_id)
+    )
+    return {(offering, person): count for offering, person, count in session.execute(rows)}
