@@ -259,25 +259,25 @@ class Publisher:
         return self._process
 
 
-def write(course: Course, graded: Sequence[Graded], written: Written | None = None) -> list[Text]:
+def write(course: Course, graded: Sequence[Graded], known: KnownJournal | None = None) -> list[Text]:
     """Write submissions to ``submitted/``, their reports to ``results.jsonl`` and the gradebook.
 
     Args:
         course: the course.
         graded: submissions with their reports.
-        written: what earlier calls have written; without it the whole journal is read.
+        known: what earlier calls have read and written; without it the whole journal is read.
     """
     from autograder.gradebook import write as gradebook
 
     reports = [GradeReport.from_json(one.line) for one in graded]
-    with (written or Written()).journal(course.root / RESULTS) as add:
+    with (known or KnownJournal()).journal(course.root / RESULTS) as add:
         for one, report in zip(graded, reports, strict=True):
             _hand_in(course, report, one)
             add(report)
     return gradebook.write(course, [], reports).notes
 
 
-class Written:
+class KnownJournal:
     """What the journal holds, as far as this process has read or written it: a digest of each report."""
 
     def __init__(self) -> None:
@@ -381,12 +381,12 @@ def _opened(root: Path) -> Course:
     return course
 
 
-_WRITTEN = Written()
+_JOURNAL = KnownJournal()
 """A process writes for one course."""
 
 
 def _write(course: Course, graded: list[dict[str, str]]) -> object:
-    return [note.model_dump() for note in write(course, [Graded(**one) for one in graded], _WRITTEN)]
+    return [note.model_dump() for note in write(course, [Graded(**one) for one in graded], _JOURNAL)]
 
 
 def _write_sheets(course: Course, scored: list[dict[str, str]]) -> object:
