@@ -109,6 +109,14 @@ class ConfigError(AutograderError):
         place = ":".join(str(part) for part in (self.path, self.line, self.column if self.line else None) if part)
         return ": ".join(part for part in (place, self.key, super().said(language)) if part)
 
+    def located(self, folder: Path) -> Text:
+        """Return the place, as seen from a folder, and the message, for readers whose language nobody knows yet."""
+        from autograder.base.i18n import same
+
+        path = self.path.relative_to(folder) if self.path.is_relative_to(folder) else self.path
+        place = ":".join(str(part) for part in (path, self.line) if part)
+        return same("".join(f"{part}: " for part in (place, self.key) if part)) + self.text
+
     def to_dict(self, *, folder: Path | None = None) -> Mistake:
         """Return the error as it travels.
 

@@ -20,11 +20,12 @@ from autograder.base.i18n import Text, printable, same, text
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Assignment, Course
 from autograder.course.jobs import Job, find_jobs, student_of
-from autograder.gradebook import autograded, nbgrader_course, neighbours, released_notebook
+from autograder.gradebook import autograded, late_policy, nbgrader_course, neighbours, released_notebook
 from autograder.gradebook.autograded import Autograded
 from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
 from autograder.gradebook.rows import GradebookRow, Rows, transaction
 from autograder.results.grade_report import GradeReport
+from autograder.results.journal import Key
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
@@ -47,12 +48,14 @@ class WriteOutcome:
         database: its address, without a password; empty if none was written, for the reason in `notes`.
         written: how many submissions.
         unchanged: how many were already in it.
+        penalties: what is taken off for being late, by assignment and student, where it is anything.
         notes: what the instructor should know.
     """
 
     database: str = ""
     written: int = 0
     unchanged: int = 0
+    penalties: dict[Key, float] = field(default_factory=dict)
     notes: list[Text] = field(default_factory=list)
 
     @property
@@ -146,19 +149,10 @@ class _AssignmentWriter:
     def __init__(
         self, nbgrader: NbgraderCourse, gradebook: Gradebook, assignment: Assignment, outcome: WriteOutcome
     ) -> None:
-        from nbgrader.converters import Autograde
-        from nbgrader.preprocessors import AssignLatePenalties
-        from traitlets import TraitError
-
         self._nbgrader, self._gradebook, self._assignment, self._outcome = nbgrader, gradebook, assignment, outcome
         self._config_file = nbgrader.root / CONFIG_FILE
-        try:
-            with nbgrader.own_modules():
-                self._converter = Autograde(coursedir=nbgrader.folders, parent=nbgrader.app)
-                self._late = AssignLatePenalties(parent=self._converter)
-                self._late.init_plugin()
-        except TraitError as error:
-            raise ConfigError(same(nbgrader_course.reason(error)), path=self._config_file) from error
+        self._late = late_policy.loaded(nbgrader)
+        self._converter = self._late.parent
         if not _is_stock(self._converter.sanitize_preprocessors) and _SANITIZED_BY_US not in outcome.notes:
             outcome.notes.append(_SANITIZED_BY_US)
         self._source = self._load_source()
@@ -168,6 +162,10 @@ class _AssignmentWriter:
         """Write some submissions, batch by batch."""
         for start in range(0, len(entries), BATCH):
             self._write_again(entries[start : start + BATCH])
+        name, students = self._assignment.name, {entry.report.student for entry in entries}
+        taken = late_policy.penalties(self._gradebook, name, students)
+        self._gradebook.db.rollback()
+        self._outcome.penalties |= {(name, student): penalty for student, penalty in taken.items()}
 
     def _load_source(self) -> released_notebook.SourceNotebook:
         """Return what the gradebook knows of the notebook; enter the assignment first if it is new."""
@@ -246,7 +244,7 @@ class _AssignmentWriter:
         """Return what nbgrader's plugin takes off, no more than there is."""
         try:
             penalty = self._late.plugin_inst.late_submission_penalty(student, score, seconds)
-            return None if penalty is None else min(max(float(penalty), 0.0), score)
+            return late_policy.counted(penalty, score)
         except Exception as error:  # the plugin may be the course's own
             plugin = type(self._late.plugin_inst).__name__
             reason = f"{type(error).__name__}: {nbgrader_course.reason(error)}"

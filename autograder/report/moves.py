@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.table import Table
@@ -30,24 +31,57 @@ def _effect(effect: Effect) -> Text:
     return words + text(" ({title})", title=effect.title)
 
 
-def table(moves: Sequence[Move], language: Language) -> Table:
-    """Return a table with a line for each student and each criterion that makes the difference.
+@dataclass(frozen=True)
+class Line:
+    """One student's move in words.
 
-    Titles that `summary` gives are not repeated on each line.
+    Args:
+        student: whose it is.
+        before: the score that counts.
+        after: the score that would.
+        difference: the change; a question mark where there is none to say.
+        direction: 1, 0 or -1; None where it is not known.
+        reasons: the criteria that make it, each with both verdicts.
     """
+
+    student: str
+    before: str
+    after: str
+    difference: str
+    direction: int | None
+    reasons: tuple[str, ...]
+
+
+def lines(moves: Sequence[Move], language: Language) -> list[Line]:
+    """Return the moves in words; titles that `summary` gives are not repeated."""
+    return [_line(move, language) for move in moves]
+
+
+def _line(move: Move, language: Language) -> Line:
+    in_summary = move.before is not None and not move.is_resubmitted
+    reasons = [_reason(change, language, titled=not in_summary) for change in move.changes]
+    if move.is_resubmitted:
+        reasons.insert(0, text("another file was handed in since").get(language))
+    difference = move.difference
+    words = "?" if difference is None else f"{difference:+g}" if difference else "0"
+    direction = None if difference is None else (difference > 0) - (difference < 0)
+    return Line(move.student, _score(move.before), _score(move.after), words, direction, tuple(reasons))
+
+
+_STYLES = {None: "yellow", 1: "green", 0: "dim", -1: "red"}
+
+
+def table(moves: Sequence[Move], language: Language) -> Table:
+    """Return a table with a line for each student and each criterion that makes the difference."""
     found = plain_table()
     found.add_column(text("student").get(language))
     for heading in (text("before"), text("after"), same("")):
         found.add_column(heading.get(language), justify="right")
     found.add_column(text("because of").get(language))
-    for move in moves:
-        in_summary = move.before is not None and not move.is_resubmitted
-        reasons = [_reason(change, language, titled=not in_summary) for change in move.changes]
-        if move.is_resubmitted:
-            reasons.insert(0, text("another file was handed in since").get(language))
-        first, *rest = reasons or [""]
-        scores = (_score(move.before), _score(move.after))
-        found.add_row(Styled(move.student, "bold"), *scores, _difference(move), Styled(first))
+    for line in lines(moves, language):
+        first, *rest = line.reasons or ("",)
+        difference = Styled(line.difference, _STYLES[line.direction])
+        found.add_row(Styled(line.student, "bold"), line.before, line.after, difference, Styled(first))
         for reason in rest:
             found.add_row("", "", "", "", Styled(reason))
     return found
@@ -70,13 +104,6 @@ def as_values(move: Move) -> dict[str, Any]:
 
 def _score(report: GradeReport | None) -> str:
     return "–" if report is None else f"{points(report.score)}/{points(report.max_score)}"
-
-
-def _difference(move: Move) -> Styled:
-    if move.difference is None:
-        return Styled("?", "yellow")
-    style = "green" if move.difference > 0 else "red" if move.difference < 0 else "dim"
-    return Styled(f"{move.difference:+g}" if move.difference else "0", style)
 
 
 def _reason(change: Change, language: Language, *, titled: bool) -> str:

@@ -6,8 +6,10 @@ drops the rest of it. At the end one step replaces the file by the same reports 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -122,6 +124,43 @@ class Journal:
         if error is None:
             self.state = _state(self._file)
         self._file.close()
+
+
+class KnownReports:
+    """What a journal holds, for a process that adds to it again and again: a digest of each report."""
+
+    def __init__(self) -> None:
+        self._state: State | None = None
+        self._digests: dict[Key, bytes] = {}
+
+    @contextmanager
+    def journal(self, path: Path, *, whole: bool = False) -> Iterator[Journal]:
+        """Open a journal, which is read only if it has changed since, or if all of its reports are wanted.
+
+        Raises:
+            UsageError: as for a `Journal`.
+        """
+        with Journal(path, known=None if whole else self._state) as journal:
+            self._state = None  # until everything is in it
+            if journal.is_read:
+                self._digests = {key: _digest(report) for key, report in journal.reports.items()}
+            yield journal
+        self._state = journal.state
+
+    def add(self, journal: Journal, report: GradeReport) -> None:
+        """Add a report to the journal that is open, unless it is there already.
+
+        Raises:
+            UsageError: it cannot be written.
+        """
+        key, digest = (report.assignment, report.student), _digest(report)
+        if self._digests.get(key) != digest:
+            journal.add(report)
+            self._digests[key] = digest
+
+
+def _digest(report: GradeReport) -> bytes:
+    return hashlib.sha256(report.to_json().encode()).digest()
 
 
 def read(path: Path) -> Iterator[GradeReport]:

@@ -45,6 +45,7 @@ from autograder.web.pages import (
     person,
     quiz,
     quiz_review,
+    regrade,
     student_work,
     submission,
 )
@@ -105,6 +106,10 @@ _PAGES: tuple[tuple[str, str, Access, Page], ...] = (
     ("POST", "/class/offerings", Access.INSTRUCTORS, offerings.publish),
     ("POST", "/class/quizzes", Access.INSTRUCTORS, offerings.publish_quiz),
     ("POST", "/class/extensions", Access.INSTRUCTORS, extensions.extend),
+    ("GET", "/class/regrade", Access.INSTRUCTORS, regrade.overview),
+    ("GET", "/class/regrade/{name}", Access.INSTRUCTORS, regrade.regrade),
+    ("POST", "/class/regrade/{name}", Access.INSTRUCTORS, regrade.decide),
+    ("GET", "/class/regrade/{name}/events", Access.INSTRUCTORS, regrade.events),
     ("GET", "/class/people", Access.STAFF, people.people),
     ("POST", "/class/people", Access.INSTRUCTORS, people.add_person),
     ("POST", "/class/join-link", Access.INSTRUCTORS, people.open_or_close_link),
@@ -140,6 +145,7 @@ def build(site: Site, *, grades: bool = True) -> Starlette:
         site.bell.begin()
         if grades:
             site.grader.start()
+            site.regrader.start()
             site.invigilator.start()
         yield
         site.bell.end()

@@ -16,7 +16,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
@@ -33,14 +33,15 @@ from autograder.gradebook.feedback_page import Feedback
 from autograder.grading.batch import Grade
 from autograder.grading.warm import Judges, JudgesElsewhere, WarmEngines
 from autograder.results.grade_report import GradeReport
-from autograder.web import limits, overriding
-from autograder.web.data import jobs, offerings, people, submissions
+from autograder.web import limits, outside, overriding
+from autograder.web.data import jobs, offerings, people, regradings, submissions
 from autograder.web.data.database import Database
 from autograder.web.data.models import Offering, Submission
 from autograder.web.gradebook import CourseGradebook
 from autograder.web.limits import Limiter
 from autograder.web.metrics import Metrics
-from autograder.web.publishing import Graded, Publisher
+from autograder.web.publishing import RESULTS, Graded, Publisher, Version
+from autograder.web.publishing import version as file_version
 from autograder.web.writing import Pen
 
 _LOOK_EVERY_S = 1.0
@@ -51,10 +52,12 @@ _RENEW_EVERY_S = jobs.LEASE.total_seconds() / 3
 _RETRY_S = 5.0
 _REST_AFTER_S = 300.0
 """Engines and nbgrader hold more memory than a server should to which nobody hands in."""
+_LOOK_OUTSIDE_EVERY_S = 5.0
+"""With several servers each writes the journal, and looks at it after the others."""
 _BATCH = 100
 _ELSEWHERE = 16
 """Half of how many submissions are on a cluster at once."""
-_FAILURES = (AutograderError, SQLAlchemyError, OSError)
+FAILURES = (AutograderError, SQLAlchemyError, OSError)
 """What may pass: a database that is away for a while, a full disk, a rubric that is being changed."""
 
 
@@ -101,6 +104,9 @@ class Grader:
         self._limiter = Limiter()
         self._noted: set[Text] = set()
         self._done: SimpleQueue[tuple[int, Future[GradeReport]]] = SimpleQueue()
+        self._journal = course.root / RESULTS
+        self._journal_version: Version | None = None  # of which everything is known here
+        self._looked_at = float("-inf")
         self._work, self._written = threading.Event(), threading.Event()
         self._closed = threading.Event()
         self._threads = [threading.Thread(target=self._grade, name="grader", daemon=True),
@@ -156,8 +162,8 @@ class Grader:
                 self._keep_reports()
                 self._begin_jobs()
                 self._engines.rest(_REST_AFTER_S)
-            except _FAILURES as error:  # what was claimed and not begun is claimed again once the claim has run out
-                _complain(error)
+            except FAILURES as error:  # what was claimed and not begun is claimed again once the claim has run out
+                complain(error)
             except Exception:  # noqa: BLE001 -- whatever one submission has brought about, others are graded
                 self._metrics.fault()
 
@@ -170,7 +176,7 @@ class Grader:
             try:
                 kept[number] = future.result()
             except AutograderError as error:  # the claim runs out, and somebody tries again
-                _complain(error)
+                complain(error)
                 self._metrics.graded.labels("failed").inc()
         if not kept:
             return
@@ -227,24 +233,27 @@ class Grader:
             self._written.wait(pause)
             self._written.clear()
             try:
+                pause = _RETRY_S if self.pen.is_at_ledger else _OTHERS_EVERY_S
                 with self.pen.held() as has_pen:
                     if has_pen:
-                        self._publish_all()
-                pause = _OTHERS_EVERY_S if has_pen or not self.pen.is_at_ledger else _RETRY_S
+                        pause = _OTHERS_EVERY_S if self._publish_all() else _LOOK_OUTSIDE_EVERY_S
                 self.publisher.rest(_REST_AFTER_S)
-            except _FAILURES as error:  # such as a journal that `autograder grade` is writing
+            except FAILURES as error:  # such as a journal that `autograder grade` is writing
                 if not self._closed.is_set():
-                    _complain(error)
+                    complain(error)
                 pause = _RETRY_S
             except Exception:  # noqa: BLE001 -- as above
                 self._metrics.fault()
                 pause = _RETRY_S
 
-    def _publish_all(self) -> None:
+    def _publish_all(self) -> bool:
+        """Write everything that lacks; return whether all is known that others have written there."""
+        is_all_known = self._take_over()
         self._publish_dates()
         self._publish_reports()
         if overriding.follow(self._course, self._database, self.publisher, self._gradebook):
             self._written.set()  # late penalties follow
+        return is_all_known
 
     def _publish_dates(self) -> None:
         """Write dates that have changed to the gradebook; have the reports written again, whose penalties follow."""
@@ -286,24 +295,55 @@ class Grader:
                 for s in waiting
                 if not submissions.is_superseded(session, s)
             ]
-        if graded:
-            for note in self.publisher.publish(graded):
-                if note not in self._noted:  # such as that there is no gradebook
-                    self._noted.add(note)
-                    _complain(note)
+        penalties = self._written_penalties(waiting, graded) if graded else {}
+        lines = {one.id: one.report.line for one in waiting if one.report is not None}
         with self._database.write() as session:
             if self.pen.is_kept(session):
-                submissions.mark_written(session, [submission.id for submission in waiting])
+                submissions.mark_written(session, lines, penalties)
                 return len(waiting)
             submissions.write_attempts_again(session, waiting)  # another server's, over which this may have written
             return 0
 
+    def _written_penalties(self, waiting: Sequence[Submission], graded: Sequence[Graded]) -> dict[int, float]:
+        """Write journal and gradebook; return what is taken off, by the number of the submission."""
+        written = self.publisher.publish(graded)
+        if written.before == self._journal_version:  # otherwise somebody else has written there, and we have to look
+            self._journal_version = written.after
+        for note in written.notes:
+            if note not in self._noted:  # such as that there is no gradebook
+                self._noted.add(note)
+                complain(note)
+        keys = {one.id: (one.offering.assignment, one.person.login) for one in waiting}
+        return {number: written.penalties[key] for number, key in keys.items() if key in written.penalties}
+
+    def _take_over(self) -> bool:
+        """Let reports count that a command has put into the journal, such as `autograder regrade`.
+
+        Returns:
+            False if somebody else has written there, and it is too early to look at it again.
+        """
+        if (version := file_version(self._journal)) == self._journal_version:
+            return True
+        if time.monotonic() - self._looked_at < _LOOK_OUTSIDE_EVERY_S:
+            return False
+        with self._database.read() as session:
+            is_any_known = submissions.is_any_written(session)
+            found = outside.changed_reports(self._journal, regradings.written_reports(session)) if is_any_known else []
+        if is_any_known:
+            penalties = self.publisher.penalties()
+            with self._database.write() as session:
+                regradings.take_over(session, found)
+                submissions.keep_penalties(session, penalties)
+        self._journal_version, self._looked_at = version, time.monotonic()
+        return True
+
 
 def _graded(submission: Submission, content: bytes) -> Graded:
     assert submission.report is not None
-    return Graded.of(submission.file, content, submission.received_at, submission.report.line)
+    line, was_written = submission.report.line, submission.report.written_at is not None
+    return Graded.of(submission.file, content, submission.received_at, line, was_written=was_written)
 
 
-def _complain(what: Text | Exception) -> None:
+def complain(what: Text | Exception) -> None:
     """Tell the instructor, whose console this is."""
     print(f"autograder: {what}", file=sys.stderr, flush=True)

@@ -8,19 +8,18 @@ line of JSON each, and ends with it. Writing the same again changes nothing, so 
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from pydantic import TypeAdapter
 
@@ -30,14 +29,17 @@ from autograder.base.i18n import Text, text
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
 from autograder.gradebook.feedback_page import Feedback
+from autograder.gradebook.late_policy import LatePolicy
 from autograder.gradebook.overrides import Outcome, Override
 from autograder.quiz.scoring.outcomes import SheetOutcome
 from autograder.results.grade_report import GradeReport
-
-if TYPE_CHECKING:
-    from autograder.results.journal import Key, State
+from autograder.results.journal import Key, KnownReports
+from autograder.web import late
 
 _FEEDBACK = TypeAdapter(Feedback)
+_LATE_POLICY = TypeAdapter(LatePolicy)
+Version = tuple[int, ...]
+"""What a file is known by until it changes."""
 RESULTS = "results.jsonl"
 _NICE = 5
 _TIMESTAMP = "%Y-%m-%d %H:%M:%S.%f UTC"
@@ -52,18 +54,38 @@ class Graded:
         content: its bytes, in base64.
         received: when, as nbgrader writes it.
         line: the report, as ``results.jsonl`` has it.
+        was_written: it was written before; if ``results.jsonl`` has another report on the same file by now, that one
+            is a command's, and counts.
     """
 
     file: str
     content: str
     received: str
     line: str
+    was_written: bool = False
 
     @classmethod
-    def of(cls, file: str, content: bytes, received_at: datetime, line: str) -> Graded:
+    def of(cls, file: str, content: bytes, received_at: datetime, line: str, *, was_written: bool) -> Graded:
         """Return it from what the database has."""
         received = received_at.astimezone(UTC).strftime(_TIMESTAMP)
-        return cls(file, base64.b64encode(content).decode(), received, line)
+        return cls(file, base64.b64encode(content).decode(), received, line, was_written)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What writing submissions and reports has given.
+
+    Args:
+        notes: what the instructor should know.
+        penalties: what is taken off for being late, by assignment and student, where it is anything.
+        before: the version of ``results.jsonl`` that was found.
+        after: the one that is there now.
+    """
+
+    notes: list[Text]
+    penalties: dict[Key, float]
+    before: Version
+    after: Version
 
 
 @dataclass(frozen=True)
@@ -107,13 +129,36 @@ class Publisher:
         self._writing = threading.Lock()
         self._asked_at = 0.0
 
-    def publish(self, graded: Sequence[Graded]) -> list[Text]:
-        """Write submissions and reports, and return what the instructor should know.
+    def publish(self, graded: Sequence[Graded]) -> Written:
+        """Write submissions and reports.
 
         Raises:
             AutograderError: they could not be written; nothing is lost, and they can be written later.
         """
-        return self._notes("write", [asdict(one) for one in graded])
+        said = self._request("write", [asdict(one) for one in graded])
+        return Written(
+            notes=[Text(**note) for note in said["notes"]],
+            penalties={(assignment, student): taken for assignment, student, taken in said["penalties"]},
+            before=tuple(said["before"]),
+            after=tuple(said["after"]),
+        )
+
+    def penalties(self) -> dict[Key, float]:
+        """Return what the gradebook takes off for being late, by assignment and student, where it is anything.
+
+        Raises:
+            AutograderError: it cannot be read.
+        """
+        found = self._request("penalties", []) if self.has_gradebook else []
+        return {(assignment, student): taken for assignment, student, taken in found}
+
+    def late_policy(self) -> LatePolicy | None:
+        """Return what the course takes off for late work; None where it has no gradebook.
+
+        Raises:
+            AutograderError: the course's configuration is broken.
+        """
+        return _LATE_POLICY.validate_python(self._request("late policy", [])) if self.has_gradebook else None
 
     def publish_sheets(self, scored: Sequence[ScoredSheet]) -> list[Text]:
         """Write answer sheets and what they earn, as `publish` does.
@@ -259,7 +304,16 @@ class Publisher:
         return self._process
 
 
-def write(course: Course, graded: Sequence[Graded], known: KnownJournal | None = None) -> list[Text]:
+def version(file: Path) -> Version:
+    """Return what is another value once a file has changed; nothing where it is not there."""
+    try:
+        found = file.stat()
+    except OSError:
+        return ()
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def write(course: Course, graded: Sequence[Graded], known: KnownReports | None = None) -> Written:
     """Write submissions to ``submitted/``, their reports to ``results.jsonl`` and the gradebook.
 
     Args:
@@ -269,47 +323,20 @@ def write(course: Course, graded: Sequence[Graded], known: KnownJournal | None =
     """
     from autograder.gradebook import write as gradebook
 
-    reports = [GradeReport.from_json(one.line) for one in graded]
-    with (known or KnownJournal()).journal(course.root / RESULTS) as add:
-        for one, report in zip(graded, reports, strict=True):
+    file, known, counting = course.root / RESULTS, known or KnownReports(), []
+    with known.journal(file, whole=any(one.was_written for one in graded)) as journal:
+        before = version(file)
+        for one in graded:
+            report = GradeReport.from_json(one.line)
             _hand_in(course, report, one)
-            add(report)
-    return gradebook.write(course, [], reports).notes
-
-
-class KnownJournal:
-    """What the journal holds, as far as this process has read or written it: a digest of each report."""
-
-    def __init__(self) -> None:
-        self._state: State | None = None
-        self._digests: dict[Key, bytes] = {}
-
-    @contextmanager
-    def journal(self, file: Path) -> Iterator[Callable[[GradeReport], None]]:
-        """Open the journal and yield what adds a report to it; one that it has already is left out.
-
-        Raises:
-            UsageError: it cannot be written, or another grader is writing it.
-        """
-        from autograder.results.journal import Journal
-
-        with Journal(file, known=self._state) as journal:
-            self._state = None  # until everything is in it
-            if journal.is_read:
-                self._digests = {key: _digest(report) for key, report in journal.reports.items()}
-
-            def add(report: GradeReport) -> None:
-                key, digest = (report.assignment, report.student), _digest(report)
-                if self._digests.get(key) != digest:
-                    journal.add(report)
-                    self._digests[key] = digest
-
-            yield add
-        self._state = journal.state
-
-
-def _digest(report: GradeReport) -> bytes:
-    return hashlib.sha256(report.to_json().encode()).digest()
+            there = journal.reports.get((report.assignment, report.student)) if one.was_written else None
+            if there is not None and there.submission_sha256 == report.submission_sha256:
+                report = there
+            known.add(journal, report)
+            counting.append(report)
+        after = version(file)
+    outcome = gradebook.write(course, [], counting)
+    return Written(outcome.notes, outcome.penalties, before, after)
 
 
 def write_sheets(course: Course, scored: Sequence[ScoredSheet]) -> list[Text]:
@@ -381,12 +408,18 @@ def _opened(root: Path) -> Course:
     return course
 
 
-_JOURNAL = KnownJournal()
+_REPORTS = KnownReports()
 """A process writes for one course."""
 
 
-def _write(course: Course, graded: list[dict[str, str]]) -> object:
-    return [note.model_dump() for note in write(course, [Graded(**one) for one in graded], _JOURNAL)]
+def _write(course: Course, graded: list[dict[str, Any]]) -> object:
+    written = write(course, [Graded(**one) for one in graded], _REPORTS)
+    return {
+        "notes": [note.model_dump() for note in written.notes],
+        "penalties": [[*key, taken] for key, taken in written.penalties.items()],
+        "before": written.before,
+        "after": written.after,
+    }
 
 
 def _write_sheets(course: Course, scored: list[dict[str, str]]) -> object:
@@ -431,6 +464,8 @@ _REQUESTS: dict[str, Callable[[Course, Any], object]] = {
     "overrides": _write_overrides,
     "known": _known_dates,
     "student": _is_student,
+    "penalties": late.read_penalties,
+    "late policy": late.read_policy,
 }
 
 

@@ -20,7 +20,7 @@ from autograder.grading.batch import Grade, default_jobs
 from autograder.sandbox import confine
 from autograder.web import writing
 from autograder.web.app import build
-from autograder.web.data import backup, jobs, people
+from autograder.web.data import backup, jobs, people, regradings
 from autograder.web.data.database import Database, file_of_course
 from autograder.web.protection import host_in
 from autograder.web.site import Site
@@ -162,6 +162,7 @@ def _prepare(course: Course, database: Database, how: Serving) -> str:
     with database.write() as session:
         if how.database is None:
             jobs.release(session)
+            regradings.release(session)
         return people.new_one_time_link(session, None)
 
 

@@ -18,9 +18,11 @@ from autograder.web.data.database import Database
 from autograder.web.gradebook import CourseGradebook
 from autograder.web.grader import Grader
 from autograder.web.invigilator import Invigilator
+from autograder.web.late import LatePolicies
 from autograder.web.limits import Limiter, Tally
 from autograder.web.metrics import Metrics
 from autograder.web.quizzes import Quizzes
+from autograder.web.regrader import Regrader
 from autograder.web.tallies import Tallies
 
 _MOST_TOKENS = 10_000
@@ -73,6 +75,10 @@ class Site:
             elsewhere=self.elsewhere,
             metrics=self.metrics,
         )
+        self.regrader = Regrader(
+            self.course, self.database, sessions=self.sessions, confined=self.confined, elsewhere=self.elsewhere
+        )
+        self.late = LatePolicies(self.course.root, self.grader.publisher.late_policy)
         engines = "Engines in memory, for checks and for what was handed in."
         self.metrics.watch("autograder_engines", engines, self._engines)
         self.tallies = Tallies()
@@ -119,6 +125,7 @@ class Site:
         """End everything that runs."""
         self.keep_failed_sign_ins(self.failed_sign_ins.rest())
         self.invigilator.close()
+        self.regrader.close()
         self.grader.close()
         self.checker.close()
         self.gradebook.close()

@@ -26,12 +26,14 @@ from autograder.web.data import (
     offerings,
     people,
     quizzes,
+    regradings,
     submissions,
 )
 from autograder.web.data.database import Database, migrate
 from autograder.web.data.drafts import Written, version
 from autograder.web.data.events import Wanted
-from autograder.web.data.models import Base, Content, Event, FeedbackPolicy, Job, Kind, Role
+from autograder.web.data.models import Base, Content, Event, FeedbackPolicy, Job, Kind, Person, Role
+from autograder.web.data.regradings import Progress, Refusal
 
 AT_ONCE = {"opens_at": None, "due_at": None, "closes_at": None, "feedback": FeedbackPolicy.at_once}
 
@@ -456,6 +458,101 @@ def test_an_extension_counts_until_it_is_taken_back_and_the_gradebook_has_to_hea
             assert [one.id for one in offerings.unwritten(session)] == [offering.id]
 
 
+def regrade(database, offering, rubric="new"):
+    """Begin to grade again; reports by this rubric hold."""
+    with database.write() as session:
+        found = regradings.begin(session, offering, session.get(Person, 1), rubric)
+        regradings.include(session, found, lambda report: report.rubric_sha256 == rubric)
+    return found
+
+
+def graded(database, course, rubric="old", score=1.0):
+    number = hand_in(database, course)
+    report = a_report(score=score).model_copy(update={"rubric_sha256": rubric})
+    with database.write() as session:
+        submissions.keep_report(session, number, report)
+        submissions.mark_written(session, {number: report.to_json()})
+    return number
+
+
+def accept(database, found, rubric="new"):
+    with database.write() as session:
+        return regradings.accept(session, found.id, session.get(Person, 1), "why", rubric_sha256=rubric)
+
+
+def test_the_report_of_a_regrading_counts_once_it_is_accepted_and_the_first_one_is_kept(database, course):
+    superseded, number = graded(database, course), graded(database, course)
+    found, new = regrade(database, course[1]), a_report(score=3.0).model_copy(update={"rubric_sha256": "new"})
+    assert accept(database, found) is Refusal.is_incomplete
+    with database.write() as session:
+        assert regradings.claim(session, found, "one", 5) == [(found.id, number)]
+        assert regradings.claim(session, found, "two", 5) == []
+        regradings.release(session, "one")
+        assert regradings.claim(session, found, "two", 5) == [(found.id, number)]
+        regradings.keep(session, (found.id, number), a_report().model_copy(update={"status": "error"}))
+        assert not regradings.is_any_free(session, found)  # for a while
+        regradings.keep(session, (found.id, number), new)
+        regradings.keep(session, (found.id, number), a_report(score=4.0))  # the first stays
+    with database.read() as session:
+        assert submissions.by_id(session, number).report.line != new.to_json()
+        assert [pair.after for pair in regradings.pairs(session, found)] == [new.to_json()]
+    assert accept(database, found, rubric="newer") is Refusal.has_other_rubric
+    assert [accept(database, found), accept(database, found)] == [None, Refusal.is_over]
+    with database.read() as session:
+        assert submissions.by_id(session, number).report.line == new.to_json()
+        assert [one.id for one in submissions.unwritten(session, 5)] == [number]
+        before = regradings.replaced(session, [superseded, number])
+        assert [(one.submission_id, one.regrading.words) for one in before[number]] == [(number, "why")]
+        assert before[superseded] == []
+        assert submissions.by_other_rubrics(session, course[1], "new") == (1, 0)
+
+
+def test_who_hands_in_while_a_regrading_is_open_takes_part_with_what_they_handed_in_last(database, course):
+    graded(database, course)
+    found = regrade(database, course[1])
+    last = graded(database, course, rubric="new")
+    with database.read() as session:
+        assert regradings.progress(session, found) == Progress(0, 0, 0)
+        assert [one.id for one in regradings.missing(session, found)] == [last]
+    assert accept(database, found) is Refusal.is_incomplete
+    with database.write() as session:
+        regradings.include(session, found, lambda report: report.rubric_sha256 == "new")
+        assert regradings.progress(session, found) == Progress(1, 1, 0)
+        assert regradings.claim(session, found, "one", 5) == []
+    assert accept(database, found) is None
+    with database.read() as session:
+        assert regradings.replaced(session, [last])[last] == []
+
+
+def test_there_is_one_open_regrading_of_an_assignment_and_discarding_it_changes_nothing(database, course):
+    number = graded(database, course)
+    found = regrade(database, course[1])
+    with pytest.raises(IntegrityError):
+        regrade(database, course[1])
+    with database.write() as session:
+        assert [regradings.discard(session, found.id, session.get(Person, 1)) for _ in range(2)] == [True, False]
+        assert regradings.claim(session, found, "one", 5) == []
+    regrade(database, course[1])
+    with database.read() as session:
+        assert regradings.replaced(session, [number])[number] == []
+
+
+def test_a_report_that_a_command_has_made_counts_unless_another_one_counts_by_now(database, course):
+    number = graded(database, course)
+    with database.read() as session:
+        ((assignment, login, found, _, known),) = regradings.written_reports(session)
+    assert (assignment, login, found) == ("tiny", "ann", number)
+    other = a_report(score=3.0)
+    for _ in range(2):
+        with database.write() as session:
+            regradings.take_over(session, [(number, known, other)])
+    with database.read() as session:
+        report = submissions.by_id(session, number).report
+        assert report.line == other.to_json()
+        assert report.written_at is not None
+        assert [one.regrading.begun_by for one in regradings.replaced(session, [number])[number]] == [None]
+
+
 def test_what_the_first_version_has_kept_is_there_after_an_update(address):
     engine = create_engine(address)
     with engine.begin() as connection:
@@ -494,7 +591,7 @@ def test_only_the_last_of_several_hand_ins_counts(database, course):
         waiting = submissions.unwritten(session, 10)
         assert [(s.id, submissions.is_superseded(session, s)) for s in waiting] == [(first, True), (last, False)]
     with database.write() as session:
-        submissions.mark_written(session, [first, last])
+        submissions.mark_written(session, {one.id: one.report.line for one in submissions.unwritten(session, 10)})
     with database.read() as session:
         assert list(submissions.unwritten(session, 10)) == []
 
@@ -517,7 +614,7 @@ def test_of_several_servers_one_writes_at_a_time_and_only_into_the_folder_that_h
     first = hand_in(database, course)
     with database.write() as session:
         submissions.keep_report(session, first, a_report())
-        submissions.mark_written(session, [first])
+        submissions.mark_written(session, {first: submissions.by_id(session, first).report.line})
         assert ledger.settle(session, "copy", "there", moves=True)
         assert [one.id for one in submissions.unwritten(session, 5)] == [first]
     assert ask(ledger.keep, "a 2") is False
@@ -529,7 +626,8 @@ def test_what_was_written_beside_another_server_is_written_again_up_to_the_last_
     with database.write() as session:
         for number in (first, last):
             submissions.keep_report(session, number, a_report())
-        submissions.mark_written(session, [first, last])
+        lines = {number: submissions.by_id(session, number).report.line for number in (first, last)}
+        submissions.mark_written(session, lines)
         submissions.write_attempts_again(session, [submissions.by_id(session, first)])
         assert [one.id for one in submissions.unwritten(session, 5)] == [first, last]
         assert list(submissions.graded(session, [first, last, 99])) == [first, last]

@@ -88,6 +88,10 @@ EXPECTED = {
     ("GET", "/class/as/{person:int}/submissions/{number:int}/feedback"): (SIGN_IN, 403, 403, 404, 404),
     ("GET", "/class/people"): (SIGN_IN, 403, 403, 200, 200),
     ("GET", "/class/people/{number:int}"): (SIGN_IN, 403, 403, 200, 200),
+    ("GET", "/class/regrade"): (SIGN_IN, 403, 403, 403, 200),
+    ("GET", "/class/regrade/{name}"): (SIGN_IN, 403, 403, 403, 200),
+    ("POST", "/class/regrade/{name}"): (401, 403, 403, 403, 400),  # the form does not say what to do
+    ("GET", "/class/regrade/{name}/events"): (SIGN_IN, 403, 403, 403, 200),
     ("POST", "/class/offerings"): (401, 403, 403, 403, 404),
     ("POST", "/class/quizzes"): (401, 403, 403, 403, 404),
     ("POST", "/class/join-link"): (401, 403, 403, 403, 303),

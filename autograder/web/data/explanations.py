@@ -58,7 +58,7 @@ def write(
     upsert(session, Explanation, keys, now)
     is_new = before is None or before.withdrawn_at is not None
     kind = "explained a mistake" if is_new else "changed an explanation"
-    events.record(session, kind, _about(offering, criterion, cause), person_id=by.id)
+    events.record(session, kind, _about(offering, criterion, cause), person_id=by.id, offering_id=offering.id)
 
 
 def withdraw(session: Session, offering: Offering, criterion: str, cause: str, by: Person) -> None:
@@ -66,7 +66,13 @@ def withdraw(session: Session, offering: Offering, criterion: str, cause: str, b
     found = find(session, offering, criterion, cause)
     if found is not None and found.withdrawn_at is None:
         found.withdrawn_at = datetime.now(UTC)
-        events.record(session, "withdrew an explanation", _about(offering, criterion, cause), person_id=by.id)
+        events.record(
+            session,
+            "withdrew an explanation",
+            _about(offering, criterion, cause),
+            person_id=by.id,
+            offering_id=offering.id,
+        )
 
 
 def _about(offering: Offering, criterion: str, cause: str) -> str:

@@ -224,7 +224,10 @@ class Submission(Base):
 
 
 class Report(Base):
-    """What grading gave: a line of ``results.jsonl``, and when the gradebook was written from it."""
+    """The report that counts: a line of ``results.jsonl``, and when the gradebook was written from it first.
+
+    Those that counted before it are in `ReplacedReport`.
+    """
 
     __tablename__ = "report"
     __table_args__ = (
@@ -240,7 +243,72 @@ class Report(Base):
     line: Mapped[str]
     made_at: Mapped[datetime]
     written_at: Mapped[datetime | None]
+    is_stale: Mapped[bool] = mapped_column(default=False)
+    """The gradebook has it, and is to be written once more: whether the submission was late has changed."""
+    penalty: Mapped[float | None] = mapped_column(Double)
+    """What the gradebook takes off for being late."""
     submission: Mapped[Submission] = relationship(back_populates="report")
+
+
+class Regrading(Base):
+    """Grading an assignment again, from its beginning until its reports count or are discarded.
+
+    Without ``begun_by`` it was done by a command beside the server.
+    """
+
+    __tablename__ = "regrading"
+    __table_args__ = (
+        Index(
+            "uq_regrading_open",
+            "offering_id",
+            unique=True,
+            sqlite_where=sql("ended_at IS NULL"),
+            postgresql_where=sql("ended_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    offering_id: Mapped[int] = mapped_column(ForeignKey("offering.id"))
+    begun_at: Mapped[datetime]
+    begun_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    rubric_sha256: Mapped[str] = mapped_column(String(64))
+    problem: Mapped[str | None]
+    """Why it cannot go on, in all languages, as JSON."""
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    is_accepted: Mapped[bool | None]
+    words: Mapped[str] = mapped_column(default="")
+    """The reason that students read."""
+    offering: Mapped[Offering] = relationship()
+
+
+class RegradedSubmission(Base):
+    """A submission in a regrading: what waits to be graded again, and then the report that would count."""
+
+    __tablename__ = "regraded_submission"
+
+    regrading_id: Mapped[int] = mapped_column(ForeignKey("regrading.id"), primary_key=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), primary_key=True)
+    line: Mapped[str | None]
+    status: Mapped[str | None] = mapped_column(String(16))
+    rubric_sha256: Mapped[str | None] = mapped_column(String(64))
+    claimed_by: Mapped[str | None] = mapped_column(String(100))
+    leased_until: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(default=0)
+
+
+class ReplacedReport(Base):
+    """A report that counted until a regrading put another in its place."""
+
+    __tablename__ = "replaced_report"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), index=True)
+    regrading_id: Mapped[int] = mapped_column(ForeignKey("regrading.id"))
+    line: Mapped[str]
+    made_at: Mapped[datetime]
+    replaced_at: Mapped[datetime]
+    regrading: Mapped[Regrading] = relationship()
 
 
 class Appeal(Base):
@@ -405,6 +473,18 @@ class Answer(Base):
     hints: Mapped[int] = mapped_column(default=0)
     """How many hints were taken; with number 0 only."""
     saved_at: Mapped[datetime]
+
+
+class FilledRoster(Base):
+    """A roster of an LMS with scores in it, which the person who uploaded it can download for a day."""
+
+    __tablename__ = "filled_roster"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    made_at: Mapped[datetime]
+    file: Mapped[str] = mapped_column(String(200))
+    content: Mapped[bytes]
 
 
 class Event(Base):

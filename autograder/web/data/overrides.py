@@ -60,7 +60,8 @@ def give(
     session.flush()
     kind = "took an override back" if points is None else "overrode"
     given = "" if points is None else f" {points:g}"
-    events.record(session, kind, f"{offering.assignment} {person.login} {cell}{given}", person_id=by.id)
+    about = f"{offering.assignment} {person.login} {cell}{given}"
+    events.record(session, kind, about, person_id=by.id, whom_id=person.id, offering_id=offering.id)
     return override
 
 
@@ -140,7 +141,7 @@ def mark_overtaken(session: Session, override: Override) -> None:
     row = session.get_one(Override, override.id)
     row.is_overtaken, row.written_at = True, row.written_at or datetime.now(UTC)
     about = f"{override.offering.assignment} {override.person.login} {override.cell}"
-    events.record(session, "override overtaken", about)
+    events.record(session, "override overtaken", about, whom_id=row.person_id, offering_id=row.offering_id)
 
 
 def _write_again(session: Session, override: Override) -> None:

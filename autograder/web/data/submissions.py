@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import exists, func, select, tuple_, update
+from sqlalchemy import case, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from autograder.results.grade_report import GradeReport
@@ -127,7 +127,8 @@ def keep_report(session: Session, number: int, report: GradeReport) -> bool:
 
 def unwritten(session: Session, most: int) -> Sequence[Submission]:
     """Return graded submissions of which journal and gradebook do not know yet, oldest first."""
-    rows = select(Submission).join(Report).where(Report.written_at.is_(None)).order_by(Submission.id).limit(most)
+    is_due = or_(Report.written_at.is_(None), Report.is_stale)
+    rows = select(Submission).join(Report).where(is_due).order_by(Submission.id).limit(most)
     everything = (joinedload(Submission.person), joinedload(Submission.offering), joinedload(Submission.report))
     return session.scalars(rows.options(*everything)).all()
 
@@ -142,7 +143,7 @@ def is_superseded(session: Session, submission: Submission) -> bool:
 def write_again(session: Session, offering: Offering) -> None:
     """Have the reports of an offering written once more: whether a submission was late has changed."""
     mine = select(Submission.id).where(Submission.offering_id == offering.id)
-    session.execute(update(Report).where(Report.submission_id.in_(mine)).values(written_at=None))
+    session.execute(update(Report).where(Report.submission_id.in_(mine)).values(is_stale=True))
 
 
 def write_attempts_again(session: Session, written: Sequence[Submission]) -> None:
@@ -152,10 +153,67 @@ def write_attempts_again(session: Session, written: Sequence[Submission]) -> Non
     session.execute(update(Report).where(Report.submission_id.in_(mine)).values(written_at=None))
 
 
-def mark_written(session: Session, numbers: Sequence[int]) -> None:
-    """Remember that journal and gradebook know these reports."""
-    for report in session.scalars(select(Report).where(Report.submission_id.in_(numbers))):
-        report.written_at = datetime.now(UTC)
+def mark_written(session: Session, written: Mapping[int, str], penalties: Mapping[int, float] | None = None) -> None:
+    """Remember that journal and gradebook know these reports.
+
+    Args:
+        session: a writing one.
+        written: by the number of the submission, the line that was written; another one may count by now.
+        penalties: by the number of the submission, what the gradebook takes off for being late.
+    """
+    for report in session.scalars(select(Report).where(Report.submission_id.in_(written)).with_for_update()):
+        report.penalty = (penalties or {}).get(report.submission_id)
+        if report.line == written[report.submission_id]:
+            report.written_at, report.is_stale = datetime.now(UTC), False
+
+
+def is_any_written(session: Session) -> bool:
+    """Return whether the journal has anything from here."""
+    return bool(session.scalar(select(exists().where(Report.written_at.is_not(None)))))
+
+
+def keep_penalties(session: Session, penalties: Mapping[tuple[str, str], float]) -> None:
+    """Remember what the gradebook takes off for being late.
+
+    Args:
+        session: a writing one.
+        penalties: by assignment and login; nothing of the others.
+    """
+    last = select(func.max(Submission.id)).group_by(Submission.person_id, Submission.offering_id)
+    rows = (
+        select(Submission.id, Offering.assignment, Person.login, Report.penalty)
+        .join(Offering, Offering.id == Submission.offering_id)
+        .join(Person, Person.id == Submission.person_id)
+        .join(Report, Report.submission_id == Submission.id)
+        .where(Submission.id.in_(last), Report.written_at.is_not(None))
+    )
+    for number, assignment, login, known in session.execute(rows).all():
+        if (taken := penalties.get((assignment, login))) != known:
+            session.execute(update(Report).where(Report.submission_id == number).values(penalty=taken))
+
+
+def unwritten_count(session: Session, offering: Offering | None = None) -> int:
+    """Return how many last submissions are graded, and not in journal and gradebook as they count now."""
+    last = select(func.max(Submission.id)).group_by(Submission.person_id, Submission.offering_id)
+    rows = select(func.count()).select_from(Report).where(or_(Report.written_at.is_(None), Report.is_stale))
+    if offering is not None:
+        last = last.where(Submission.offering_id == offering.id)
+    return session.scalar(rows.where(Report.submission_id.in_(last))) or 0
+
+
+def by_other_rubrics(session: Session, offering: Offering, rubric_sha256: str) -> tuple[int, int]:
+    """Return how many last submissions are graded, and how many of them by another rubric than this one."""
+    last = select(func.max(Submission.id)).where(Submission.offering_id == offering.id).group_by(Submission.person_id)
+    is_by_this = Report.line.contains(f'"rubric_sha256":"{rubric_sha256}"')
+    counted = select(func.count(), func.coalesce(func.sum(case((is_by_this, 0), else_=1)), 0))
+    graded, others = session.execute(counted.select_from(Report).where(Report.submission_id.in_(last))).one()
+    return graded, others
+
+
+def logins(session: Session, offering: Offering) -> set[str]:
+    """Return who has handed in for an assignment."""
+    rows = select(Person.login).join(Submission, Submission.person_id == Person.id)
+    return set(session.scalars(rows.where(Submission.offering_id == offering.id).distinct()))
 
 
 def ungraded(session: Session) -> frozenset[tuple[int, int]]:

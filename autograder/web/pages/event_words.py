@@ -37,6 +37,15 @@ WORDS = {
     "explained a mistake": text("explained a mistake"),
     "changed an explanation": text("changed the explanation of a mistake"),
     "withdrew an explanation": text("withdrew the explanation of a mistake"),
+    "overrode": text("gave points in place of a verdict"),
+    "took an override back": text("took points given in place of a verdict back"),
+    "override overtaken": text("points given here were replaced in the formgrader"),
+    "marked": text("marked an answer"),
+    "began to regrade": text("began to grade again"),
+    "accepted a regrading": text("let the new grades count"),
+    "discarded a regrading": text("discarded the new grades"),
+    "found a regrading": text("took over grades that a command has given"),
+    "moved the ledger": text("moved submitted/ and the gradebook to another folder"),
     "looked as a student": text("looked at pages as a student sees them"),
 }
 """By the kind as it is kept."""

@@ -10,14 +10,13 @@ from starlette.responses import Response
 
 from autograder.base.errors import SubmissionError
 from autograder.base.i18n import Text, text
-from autograder.results.grade_report import CriterionResult
 from autograder.web import attempts, limits
 from autograder.web.attempts import CellChange
 from autograder.web.data import drafts, submissions
 from autograder.web.data.models import Submission
 from autograder.web.pages import places, results
 from autograder.web.pages.places import VERDICTS, Place
-from autograder.web.pages.results import Result
+from autograder.web.pages.results import Pair, Result
 from autograder.web.visit import Refused, Visit
 
 
@@ -37,7 +36,7 @@ class Comparison:
     after: Result
     cells: list[CellChange]
     problem: Text | None
-    criteria: list[tuple[CriterionResult | None, CriterionResult | None]]
+    criteria: list[Pair]
 
 
 def history(visit: Visit) -> Response:
@@ -45,6 +44,7 @@ def history(visit: Visit) -> Response:
     with visit.site.database.read() as session:
         place = places.readable(visit, session)
         found = _mine(visit, session, place)
+        earlier = results.earlier(visit, session, found)
         pair = _chosen(visit, found)
         contents = [(one, submissions.content(session, one.submission)) for one in pair]
         _, replaced_at = drafts.replaced(session, place.offering, visit.member)
@@ -55,6 +55,7 @@ def history(visit: Visit) -> Response:
         name=place.name,
         title=place.released.settings.title,
         attempts=found,
+        earlier=earlier,
         compared=_compare(*contents) if contents else None,
         owners={cell: exercise for exercise, cells in place.notebook.cells_of.items() for cell in cells},
         exercises=place.released.settings.exercises,
@@ -95,12 +96,9 @@ def _compare(before: tuple[Result, bytes], after: tuple[Result, bytes]) -> Compa
     return Comparison(before[0], after[0], cells, problem, _moved(before[0], after[0]))
 
 
-def _moved(before: Result, after: Result) -> list[tuple[CriterionResult | None, CriterionResult | None]]:
-    if before.report is None or after.report is None:
-        return []
-    old, new = ({c.id: c for e in one.exercises for c in e.criteria} for one in (before, after))
-    pairs = [(old.get(name), new.get(name)) for name in dict.fromkeys([*old, *new])]
-    return [(a, b) for a, b in pairs if a is None or b is None or a.outcome != b.outcome]
+def _moved(before: Result, after: Result) -> list[Pair]:
+    are_graded = before.report is not None and after.report is not None
+    return results.moved(before.exercises, after.exercises) if are_graded else []
 
 
 def restore(visit: Visit) -> Response:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from autograder.base.errors import AutograderError
-from autograder.base.i18n import text
+from autograder.base.i18n import Text, same, text
 from autograder.gradebook.scores import Grade, Work
-from autograder.results.grade_report import ExerciseResult, GradeReport
+from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
 from autograder.web import overriding, policies
-from autograder.web.data import appeals, offerings, overrides, submissions
-from autograder.web.data.models import Appeal, Override, Submission
+from autograder.web.data import appeals, offerings, overrides, regradings, submissions
+from autograder.web.data.models import Appeal, Override, Regrading, ReplacedReport, Submission
 from autograder.web.pages.places import score_of
 from autograder.web.policies import Dates
 from autograder.web.visit import Refused, Visit
+
+Pair = tuple[CriterionResult | None, CriterionResult | None]
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,25 @@ class Result:
         return {c.id: (exercise, at) for exercise in self.exercises for at, c in enumerate(exercise.criteria)}
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """A report on the same submission that counted before.
+
+    Args:
+        made_at: when it began to count.
+        replaced_at: when another took its place.
+        why: the reason.
+        score: what was earned by it, and what there was to earn.
+        moved: the criteria whose outcome differs from the report after it; None where only one of the two has it.
+    """
+
+    made_at: datetime
+    replaced_at: datetime
+    why: Text
+    score: tuple[float | None, float]
+    moved: list[Pair]
+
+
 def named(visit: Visit, session: Session) -> tuple[Submission, Dates]:
     """Return the submission that a path names; one of somebody else's is as unknown as one that is not there.
 
@@ -141,6 +163,39 @@ def result(
     exercises = () if report is None else policies.shown(report, hidden=hidden)
     visible = {criterion.id for exercise in exercises for criterion in exercise.criteria}
     return Result(submission, dates, report, exercises, [a for a in disputed if a.criterion in visible], by_hand)
+
+
+def earlier(visit: Visit, session: Session, shown: Sequence[Result]) -> dict[int, list[Earlier]]:
+    """Return the reports that counted before, by the submission's number, newest first, as far as they are shown."""
+    replaced = regradings.replaced(session, [one.submission.id for one in shown])
+    return {one.submission.id: _earlier(visit, one, replaced[one.submission.id]) for one in shown}
+
+
+def _earlier(visit: Visit, shown: Result, replaced: Sequence[ReplacedReport]) -> list[Earlier]:
+    hidden = policies.shows_hidden(visit.viewer, shown.submission.offering, shown.dates, visit.now)
+    found: list[Earlier] = []
+    after = shown.exercises
+    for one in reversed(replaced):
+        before = policies.shown(GradeReport.from_json(one.line), hidden=hidden)
+        score = score_of(before, appeals.new_points(shown.appeals))
+        found.append(Earlier(one.made_at, one.replaced_at, _why(one.regrading), score, moved(before, after)))
+        after = before
+    return found
+
+
+def _why(regrading: Regrading) -> Text:
+    if regrading.words:
+        return same(regrading.words)
+    if regrading.begun_by is None:
+        return text("graded again by a command of your instructor's")
+    return text("the checks of this assignment were changed")
+
+
+def moved(before: Sequence[ExerciseResult], after: Sequence[ExerciseResult]) -> list[Pair]:
+    """Return the criteria whose outcome differs; None where only one of the two has a criterion."""
+    old, new = ({c.id: c for exercise in one for c in exercise.criteria} for one in (before, after))
+    pairs = [(old.get(name), new.get(name)) for name in dict.fromkeys([*old, *new])]
+    return [(a, b) for a, b in pairs if a is None or b is None or a.outcome != b.outcome]
 
 
 def attempts(visit: Visit, session: Session, submission: Submission, dates: Dates) -> list[Result]:

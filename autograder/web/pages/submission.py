@@ -34,6 +34,7 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
         shown = next(one for one in attempts if one.submission.id == found.id)
         tried_again_at = jobs.next_try(session, found.id)
         said = explanations.at(session, found.offering, shown.report, shown.exercises, visit.language)
+        earlier = results.earlier(visit, session, [shown])[found.id]
     is_last = attempts[-1] is shown
     assignment = released_folder(visit, found.offering.assignment)
     work = shown.by_hand.work if is_last and shown.is_in_gradebook else None
@@ -46,6 +47,7 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
         attempts=attempts,
         shown=shown,
         said=said,
+        earlier=earlier,
         tried_again_at=tried_again_at,
         for_people=ReleasedNotebook.of(assignment).for_people,
         in_gradebook=work,
