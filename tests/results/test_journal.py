@@ -7,7 +7,7 @@ import pytest
 from autograder.base.errors import UsageError
 from autograder.base.i18n import same
 from autograder.results.grade_report import GradeReport
-from autograder.results.journal import Journal, read
+from autograder.results.journal import Journal, KnownReports, read
 
 
 def report(student):
@@ -44,3 +44,20 @@ def test_a_file_is_read_again_after_something_could_not_be_added(tmp_path):
         assert again.is_read
         again.add(report("bob"))
     assert [one.student for one in read(file)] == ["ann", "bob"]
+
+
+def test_known_reports_are_added_once_whoever_else_writes(tmp_path):
+    file, known = tmp_path / "results.jsonl", KnownReports()
+    for _ in range(2):
+        with known.journal(file) as journal:
+            known.add(journal, report("ann"))
+    assert not journal.is_read
+    with Journal(file) as other:
+        other.add(report("bob"))
+    with known.journal(file) as journal:
+        assert journal.is_read
+        for name in ("ann", "bob", "cat"):
+            known.add(journal, report(name))
+    with known.journal(file, whole=True) as journal:
+        assert [student for _, student in journal.reports] == ["ann", "bob", "cat"]
+    assert [line.count(b'"student"') for line in file.read_bytes().splitlines()] == [1, 1, 1]
