@@ -190,6 +190,12 @@ def demo(
     in_browser: Annotated[
         bool, typer.Option("--serve", help="Then serve it to browsers on this machine, with links to try it.")
     ] = False,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port", metavar="N", min=0, max=65535, help="Port for --serve; by default 8000, or any where it is taken."
+        ),
+    ] = None,
     lang: LangOption = None,
 ) -> None:
     """Copy a small course with sample submissions to a folder, grade it and show the results."""
@@ -199,6 +205,8 @@ def demo(
 
     with errors_as_exit_codes(lang):
         language = choose(lang)
+        if port is not None and not in_browser:
+            raise UsageError(text("--port goes with --serve"))
         if in_browser:
             serve.refuse_to_serve_demo()
         with waiting(text("making the course in {folder}", folder=folder), language):
@@ -210,7 +218,7 @@ def demo(
         _show_reports(reports, out, language, as_json=False)
         typer.echo()
         if in_browser:
-            serve.serve_demo(course, reports, language)
+            serve.serve_demo(course, reports, language, port)
             return
         for what, where in (
             (text("the submissions"), folder / "submitted"),

@@ -138,8 +138,11 @@ def refuse_to_serve_demo() -> None:
         raise UsageError(refusal)
 
 
-def serve_demo(course: Course, reports: Sequence[GradeReport], language: Language) -> None:
-    """Serve the demo course, with its submissions and their reports, to browsers on this machine."""
+def serve_demo(course: Course, reports: Sequence[GradeReport], language: Language, port: int | None) -> None:
+    """Serve the demo course, with its submissions and their reports, to browsers on this machine.
+
+    Without a port, at the usual one or any that is free.
+    """
     from autograder.base.i18n import text
     from autograder.web.samples import INSTRUCTOR, STUDENT, Samples
 
@@ -152,7 +155,8 @@ def serve_demo(course: Course, reports: Sequence[GradeReport], language: Languag
         typer.echo(text("as the instructor: {link}", link=teacher).get(language))
         typer.echo(text("these links are for this machine; Ctrl-C ends the server").get(language))
 
-    serving.serve(course, serving.Serving(or_any_port=True), tell, samples)
+    how = serving.Serving(or_any_port=True) if port is None else serving.Serving(port=port)
+    serving.serve(course, how, tell, samples)
 
 
 def _serving(command: str) -> ModuleType:

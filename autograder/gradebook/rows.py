@@ -134,7 +134,7 @@ class Rows:
         )
 
     def write(self, record: GradebookRow, penalty: Penalty) -> None:
-        """Write a record; whatever a person has entered stays, and is not asked about again if nothing has changed."""
+        """Write a record; what a person has entered stays, and is asked about again once the answer has changed."""
         submission = self._submission_of[record.student]
         self._update(self._submissions, submission.id, timestamp=record.timestamp or submission.timestamp)
         row = self._notebook_of[submission.id, self._source.name]

@@ -17,6 +17,7 @@ import json
 import logging
 import os
 import threading
+import time
 import warnings
 import zipfile
 from collections import deque
@@ -56,6 +57,8 @@ _PER_TASK = 8
 _TASKS_AHEAD = 4
 """At most this many tasks per thread are with the cluster; the submissions of the others wait here, unread."""
 _CONNECT_S = 10
+_REST_S = 5
+"""A scheduler that did not answer is not asked again before, by as many threads as wait for it."""
 _CONNECTION_LOST = (CancelledError, OSError, TimeoutError)
 
 
@@ -140,7 +143,9 @@ class GradingBench(WorkerPlugin):
 def _grade_there(bench: str, sent: list[dict[str, Any]]) -> dict[str, Any]:
     """Grade submissions at the bench of the Dask worker that runs this task."""
     worker = get_worker()
-    plugin = worker.plugins[bench]
+    plugin = worker.plugins.get(bench)
+    if plugin is None:  # of a scheduler that was started again, which does not know us yet
+        raise ConnectionResetError
     assert isinstance(plugin, GradingBench)
     return {"worker": worker.address, **plugin.grade(sent)}
 
@@ -195,7 +200,7 @@ def has_tls(address: str) -> bool:
 
 @dataclass
 class Cluster:
-    """A Dask cluster to grade on; a context manager.
+    """A Dask cluster to grade on; a context manager. A scheduler that was away is found again by the next `grade`.
 
     Args:
         address: the scheduler's address; None starts a cluster on this machine, which nobody else can reach.
@@ -215,8 +220,9 @@ class Cluster:
     unfit: dict[str, Text] = field(default_factory=dict)
     """Dask workers that cannot grade, with the reason."""
     _jobs: dict[Any, list[Job]] = field(default_factory=dict)
-    _benches: set[str] = field(default_factory=set)
+    _benches: set[tuple[str, str]] = field(default_factory=set)
     _registering: threading.Lock = field(default_factory=threading.Lock)
+    _away_until: float = 0.0
 
     def __enter__(self) -> Self:
         security = None if self.address is None else self.tls.security(self.address)
@@ -231,9 +237,7 @@ class Cluster:
             if where is None:
                 self._stack.enter_context(dask.config.set({"distributed.worker.profile.enabled": False}))
                 where = self._stack.enter_context(ClosedCluster(self.processes))
-            self._client = self._stack.enter_context(
-                Client(where, timeout=_CONNECT_S, set_as_default=False, security=security)
-            )
+            self._client = self._connected_to(where, security)
         except (OSError, ValueError, TimeoutError) as error:
             self._stack.close()
             reason = str(error) or type(error).__name__
@@ -241,6 +245,28 @@ class Cluster:
                 text("{address}: no Dask scheduler answers there ({reason})", address=self.address, reason=reason)
             ) from error
         return self
+
+    def _connected_to(self, where: Any, security: Security | None) -> Client:
+        client: Client = Client(where, timeout=_CONNECT_S, set_as_default=False, security=security)
+        self._stack.enter_context(client)
+        return client
+
+    def _connect_again(self) -> None:
+        """Connect to a scheduler that has been away.
+
+        Raises:
+            OSError: it still is; nobody asks it again for a while.
+        """
+        if self.address is None or time.monotonic() < self._away_until:
+            raise ConnectionResetError
+        with contextlib.suppress(*_CONNECTION_LOST):
+            self._client.close(timeout=1)
+        try:
+            self._client = self._connected_to(self.address, self.tls.security(self.address))
+        except _CONNECTION_LOST:
+            self._away_until = time.monotonic() + _REST_S
+            raise
+        self.unfit.clear()
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(*_CONNECTION_LOST):
@@ -269,10 +295,10 @@ class Cluster:
             return
         kinds = (True,) if self.must_confine else (True, False)
         provenances = [Provenance(assignment, key, confined=confined) for confined in kinds]
-        bench = self._set_up(assignment, key)
-        waiting = deque(_portions(jobs, self._threads()))
-        running = as_completed(loop=self._client.loop)
         try:
+            bench = self._set_up(assignment, key)
+            waiting = deque(_portions(jobs, self._threads()))
+            running = as_completed(loop=self._client.loop)
             while waiting or not running.is_empty():
                 while waiting and running.count() < _TASKS_AHEAD * self._threads():
                     running.add(self._submit(bench, waiting.popleft()))
@@ -303,9 +329,12 @@ class Cluster:
             processors=processors,
         )
         with self._registering:
-            if name not in self._benches:  # registering it again would end its engines
+            if self._client.status != "running":
+                self._connect_again()
+            scheduler = self._client.scheduler_info()["id"]  # changes when it is started again, and then knows no bench
+            if (scheduler, name) not in self._benches:  # registering it again would end its engines
                 self._client.register_plugin(bench, name=name)
-                self._benches.add(name)
+                self._benches.add((scheduler, name))
         return name
 
     def _threads(self) -> int:

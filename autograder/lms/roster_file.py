@@ -40,15 +40,16 @@ class RosterFile:
 
     Args:
         path: the file.
+        content: its bytes, where they came without a file.
 
     Raises:
         UsageError: it cannot be read as CSV, or is empty.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, content: bytes | None = None) -> None:
         self.path = path
         try:
-            content = path.read_bytes()
+            content = path.read_bytes() if content is None else content
         except OSError as error:
             raise UsageError(text("{path}: cannot be read as CSV: {error}", path=path, error=error.strerror)) from error
         self._bom, self.encoding = _encoding(content)

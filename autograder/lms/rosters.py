@@ -144,11 +144,7 @@ def canvas(path: Path, assignments: Mapping[str, float], *, title: str | None = 
         UsageError: it is no such export, or has no such column.
     """
     file = RosterFile(path)
-    place = {head.strip(): column for column, head in reversed(list(enumerate(file.head)))}
-    names = (
-        (place["Student"],) if "Student" in place else tuple(place[n] for n in ("LastName", "FirstName") if n in place)
-    )
-    if not names or not place.keys() & {"ID", *_CANVAS_IDS}:
+    if (found := _canvas_rows(file)) is None:
         raise UsageError(
             text(
                 "{roster}: is not an export of Canvas's gradebook: it has no columns Student (or LastName and "
@@ -156,19 +152,36 @@ def canvas(path: Path, assignments: Mapping[str, float], *, title: str | None = 
                 roster=path,
             )
         )
+    names, students, people, points = found
+    many = len(assignments) > 1
+    asked = [_Asked(name, title or name, worth, many) for name, worth in assignments.items()]
+    columns = {one.assignment: _canvas_column(file, one, points, add=add) for one in asked}
+    cells = [[points[c] for c in range(len(file.head))] if points else [], *_cells(students)]
+    return Roster(file, "Canvas", people, columns, _decimal_mark(file, cells), names)
+
+
+def canvas_students(file: RosterFile) -> Sequence[Person] | None:
+    """Return the students of an export of Canvas's gradebook; None if the file is something else."""
+    found = _canvas_rows(file)
+    return None if found is None else found[2]
+
+
+def _canvas_rows(file: RosterFile) -> tuple[tuple[int, ...], list[Record], list[Person], Record | None] | None:
+    """Return the columns of names, the rows of people, the people but for Canvas's own, and the row of points."""
+    place = {head.strip(): column for column, head in reversed(list(enumerate(file.head)))}
+    names = (
+        (place["Student"],) if "Student" in place else tuple(place[n] for n in ("LastName", "FirstName") if n in place)
+    )
+    if not names or not place.keys() & {"ID", *_CANVAS_IDS}:
+        return None
     ids = [place[name] for name in ("ID", *_CANVAS_IDS) if name in place]
     students = [row for row in file.records[1:] if any(row[column].strip() for column in ids)]
     lines = {row.line for row in students}
     others = [row for row in file.records[1:] if row.line not in lines]
     points = next((row for row in others if _says_points(row, names[0], after=max(ids))), None)
     students += [row for row in others if row is not points and any(row[column].strip() for column in names)]
-    many = len(assignments) > 1
-    asked = [_Asked(name, title or name, worth, many) for name, worth in assignments.items()]
-    columns = {one.assignment: _canvas_column(file, one, points, add=add) for one in asked}
-    cells = [[points[c] for c in range(len(file.head))] if points else [], *_cells(students)]
     people = [_canvas_person(row, place, names) for row in students]
-    real = [person for person in people if not _is_test_student(person)]
-    return Roster(file, "Canvas", real, columns, _decimal_mark(file, cells), names)
+    return names, students, [person for person in people if not _is_test_student(person)], points
 
 
 def _says_points(row: Record, name: int, *, after: int) -> bool:
@@ -363,7 +376,7 @@ def moodle(path: Path, assignment: str, *, title: str | None = None) -> Roster:
 def _identifiers(file: RosterFile, rows: Sequence[Record]) -> int | None:
     """Return the column of identifiers, a word and a number each: ``Participant 1001``, ``Teilnehmer/in1001``."""
     for column, head in enumerate(file.head):
-        if head.strip() == "Identifier" or _are_identifiers([row[column] for row in rows]):
+        if head.strip() == "Identifier" or are_identifiers([row[column] for row in rows]):
             return column
     return 0 if rows and all(row[0].strip().isdecimal() for row in rows) else None
 
@@ -374,7 +387,8 @@ def _names(rows: Sequence[Record], identifier: int, grade: int) -> tuple[int, ..
     return (identifier + 1,) if grade > identifier + 2 and 2 * len(set(cells)) > len(cells) else ()
 
 
-def _are_identifiers(cells: Sequence[str]) -> bool:
+def are_identifiers(cells: Sequence[str]) -> bool:
+    """Return whether cells name people as Moodle does, by a word and a number: ``Participant 7``."""
     found = [_IDENTIFIER.match(cell.strip()) for cell in cells]
     return bool(found) and None not in found and len({match["word"] for match in found if match}) == 1
 

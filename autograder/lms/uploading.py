@@ -26,6 +26,8 @@ _TRIES = 3
 _TIMEOUT_S = 60
 _AROUND_BYTES = 4096
 _LONGEST_ANSWER = 1 << 20
+_UNKNOWN_SIGNERS = (18, 19, 20, 21)
+"""OpenSSL's numbers of: self-signed, self-signed in the chain, no issuer to be found, and a first one not verified."""
 
 
 @dataclass(frozen=True)
@@ -146,12 +148,7 @@ class Server:
         try:
             connection.connect()
         except ssl.SSLCertVerificationError as error:
-            words = text(
-                "{address}: its certificate cannot be verified ({reason}); ask your instructor for the right address",
-                address=self.address,
-                reason=same(error.verify_message),
-            )
-            raise UsageError(words, for_students=True) from error
+            raise UsageError(self._not_verified(error), for_students=True) from error
         except OSError as error:
             words = text(
                 "{address}: no connection ({reason}); check the address and your network, then run the same command "
@@ -161,6 +158,21 @@ class Server:
             )
             raise UsageError(words, for_students=True) from error
         return connection
+
+    def _not_verified(self, error: ssl.SSLCertVerificationError) -> Text:
+        """Return what to do about a certificate that nobody known has signed, or that is wrong for this address."""
+        known = {"address": self.address, "reason": same(error.verify_message)}
+        if error.verify_code in _UNKNOWN_SIGNERS:
+            return text(
+                "{address}: nobody that this machine trusts has signed its certificate ({reason}); ask your instructor "
+                "for the file with the certificate, and run the command with SSL_CERT_FILE=FILE before it, or as an "
+                "environment variable",
+                **known,
+            )
+        return text(
+            "{address}: its certificate cannot be verified ({reason}); ask your instructor for the right address",
+            **known,
+        )
 
     def _connection(self) -> http.client.HTTPConnection:
         parts = urlsplit(self.address)

@@ -10,7 +10,7 @@ from statistics import fmean, median
 
 from autograder.base.i18n import Text
 from autograder.results.cases import requirements
-from autograder.results.grade_report import CriterionResult, GradeReport, Outcome
+from autograder.results.grade_report import FOLLOWS, CriterionResult, GradeReport, Outcome
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Counts:
         statuses: the students whose report has each status.
         exercises: in the order of the assignment.
         criteria: in the order of the rubric.
-        mistakes: most common first.
+        mistakes: most common first; what follows from others last.
     """
 
     scores: Sequence[float]
@@ -145,11 +145,11 @@ def summarise(reports: Sequence[GradeReport], *, title: Text, students: Collecti
         students: everybody who could have handed in.
     """
     ordered = tuple(sorted(reports, key=lambda r: r.student))
-    tally = Tally()
+    census = Census()
     for report in ordered:
-        tally.put(report)
+        census.put(report)
     return Classroom(
-        **vars(tally.count()),
+        **vars(census.count()),
         assignment=ordered[0].assignment,
         title=title,
         reports=ordered,
@@ -169,7 +169,7 @@ class _Entry:
     diagnosed: tuple[tuple[str, CriterionResult], ...]
 
 
-class Tally:
+class Census:
     """Adds up reports of one assignment, one per student.
 
     A report is looked at once and then let go, so a class that hands in again and again costs a report each time, and
@@ -185,13 +185,17 @@ class Tally:
         """Count a report, in place of what its student had before."""
         outcomes: list[tuple[str, Outcome]] = []
         diagnosed: list[tuple[str, CriterionResult]] = []
+        exercises: dict[str, tuple[Text, float]] = {}
+        criteria: dict[str, tuple[Text, float, bool]] = {}
         for exercise in report.exercises:
-            self._exercises[exercise.name] = (exercise.title, exercise.max_score)
+            exercises[exercise.name] = (exercise.title, exercise.max_score)
             for found in requirements(exercise.criteria):
                 name = sys.intern(found.id)  # one string for a thousand reports
-                self._criteria[name] = (found.title, found.points, found.cases[0].visible)
+                criteria[name] = (found.title, found.points, found.cases[0].visible)
                 outcomes.append((name, found.outcome))
                 diagnosed += [(name, case) for case in found.cases if case.diagnosis is not None]
+        self._exercises = exercises | {n: words for n, words in self._exercises.items() if n not in exercises}
+        self._criteria = criteria | {n: words for n, words in self._criteria.items() if n not in criteria}
         scores = tuple((exercise.name, exercise.score) for exercise in report.exercises)
         self._entries[report.student] = _Entry(
             report.status, report.score, report.max_score, scores, tuple(outcomes), tuple(diagnosed)
@@ -245,14 +249,17 @@ class Tally:
         ]
 
     def _mistakes(self) -> list[Mistake]:
-        """Return the mistakes by diagnosis; a student counts once, however many criteria it explains."""
+        """Return the mistakes by diagnosis; a student counts once, however many criteria it explains.
+
+        What only follows from another mistake comes last: it goes with that one.
+        """
         found: dict[str, list[tuple[str, str, CriterionResult]]] = {}
         for student, entry in sorted(self._entries.items()):
             for requirement, result in entry.diagnosed:
                 assert result.diagnosis is not None
                 found.setdefault(result.diagnosis.id, []).append((student, requirement, result))
         mistakes = [_mistake(name, made) for name, made in found.items()]
-        return sorted(mistakes, key=lambda m: (-len(m.students), m.id))
+        return sorted(mistakes, key=lambda m: (m.id.startswith(FOLLOWS), -len(m.students), m.id))
 
 
 def _mistake(name: str, made: Sequence[tuple[str, str, CriterionResult]]) -> Mistake:

@@ -20,6 +20,9 @@ SCHEMA: Literal[2] = 2
 CAUSES = "|"
 """Separates the ids of mistakes that do the same, in the id of a diagnosis."""
 
+FOLLOWS = "follows-from-"
+"""Begins the id of a diagnosis that names no mistake of its own: right code would do the same after an earlier one."""
+
 
 class Diagnosis(Record):
     """Why an answer is wrong, under an id that stays the same from run to run."""

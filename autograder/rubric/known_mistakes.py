@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from autograder.base.i18n import Text, text
 from autograder.course.mutants import Mutant
-from autograder.results.grade_report import CAUSES, CriterionResult, Diagnosis
+from autograder.results.grade_report import CAUSES, FOLLOWS, CriterionResult, Diagnosis
 from autograder.rubric.criteria import Criterion, is_named
 from autograder.rubric.diagnosis import GENERAL
 from autograder.rubric.exceptions import is_of_an_exception
@@ -47,7 +47,7 @@ MAX_BROKEN = 3
 """Where more exercises have not passed, only single mutants are looked for: that is many times cheaper."""
 DRAWS = 12
 """So often at most a version draws its own random numbers, to see what depends on them."""
-_FOLLOWS, _PERHAPS = "follows-from-", "-perhaps"
+_PERHAPS = "-perhaps"
 NOT_WRITTEN = ("NotImplementedError", "NotDefined")
 NOT_PROBED = ("StudentCrash", "StudentError", "StudentTimeout", "BadReply")
 """How findings begin after which nothing more is asked: it is missing, or does not return."""
@@ -219,12 +219,12 @@ class KnownMistakes:
     def _perhaps_from(self, exercise: str, named: Mapping[str, CriterionResult]) -> Diagnosis:
         """An exercise on which this one builds has failed, or another one below that."""
         said = [d for c in self._judge.criteria if c.exercise == exercise and (d := named[c.id].diagnosis) is not None]
-        lower = next((d for d in said if d.id.startswith(_FOLLOWS)), None)
+        lower = next((d for d in said if d.id.startswith(FOLLOWS)), None)
         if lower is not None:
-            exercise = lower.id.removeprefix(_FOLLOWS).removesuffix(_PERHAPS)
+            exercise = lower.id.removeprefix(FOLLOWS).removesuffix(_PERHAPS)
         title = self._judge.assignment.settings.exercises[exercise].title
         words = text("“{title}” is not right yet, and this may follow from it; mend that first", title=title)
-        return Diagnosis(id=f"{_FOLLOWS}{exercise}{_PERHAPS}", text=words)
+        return Diagnosis(id=f"{FOLLOWS}{exercise}{_PERHAPS}", text=words)
 
     # -- what is looked for --------------------------------------------------------------------------------------------
 
@@ -395,7 +395,7 @@ def _drop_consequences(named: dict[str, CriterionResult], observed: Observed, in
 def _follows(title: Text, exercise: str) -> Diagnosis:
     """The mistake of another exercise, with which even right code does the same."""
     words = text("this follows from the mistake in “{title}”: right code that uses it does the same here", title=title)
-    return Diagnosis(id=f"{_FOLLOWS}{exercise}", text=words)
+    return Diagnosis(id=f"{FOLLOWS}{exercise}", text=words)
 
 
 def _one_of(found: tuple[Mutant, ...]) -> Diagnosis:

@@ -134,7 +134,10 @@ def name_process(name: str) -> None:
 
 def wait_or_kill(pid: int, *, within_s: float) -> None:
     """Wait for a child that has been asked to end; kill it if it does not."""
-    handle = os.pidfd_open(pid)
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:  # it was killed, and whoever heard of it first has taken its status
+        return
     if not select.select([handle], [], [], within_s)[0]:
         signal.pidfd_send_signal(handle, signal.SIGKILL)
     os.close(handle)

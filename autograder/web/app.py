@@ -45,7 +45,9 @@ from autograder.web.pages import (
     person,
     quiz,
     quiz_review,
+    quiz_statistics,
     regrade,
+    roster,
     student_work,
     submission,
 )
@@ -97,6 +99,7 @@ _PAGES: tuple[tuple[str, str, Access, Page], ...] = (
     ("GET", "/class/assignments/{name}", Access.STAFF, class_report.report),
     ("GET", "/class/assignments/{name}/mistakes/{key}", Access.STAFF, explaining.mistake),
     ("POST", "/class/assignments/{name}/mistakes/{key}", Access.STAFF, explaining.explain),
+    ("GET", "/class/quizzes/{name}", Access.STAFF, quiz_statistics.statistics),
     ("GET", "/class/gradebook", Access.STAFF, gradebook.gradebook),
     ("GET", "/class/gradebook/{login}/{name}", Access.STAFF, student_work.student_work),
     ("POST", "/class/gradebook/{login}/{name}", Access.STAFF, student_work.override),
@@ -113,9 +116,14 @@ _PAGES: tuple[tuple[str, str, Access, Page], ...] = (
     ("GET", "/class/people", Access.STAFF, people.people),
     ("POST", "/class/people", Access.INSTRUCTORS, people.add_person),
     ("POST", "/class/join-link", Access.INSTRUCTORS, people.open_or_close_link),
+    ("POST", "/class/people/links", Access.INSTRUCTORS, people.links),
     ("GET", "/class/people/{number:int}", Access.STAFF, person.person),
     ("POST", "/class/people/{number:int}/link", Access.INSTRUCTORS, person.personal_link),
     ("POST", "/class/people/{number:int}/role", Access.INSTRUCTORS, person.give_role),
+    ("GET", "/class/roster", Access.INSTRUCTORS, roster.form),
+    ("POST", "/class/roster", Access.INSTRUCTORS, roster.upload),
+    ("GET", "/class/roster/{number:int}", Access.INSTRUCTORS, roster.preview),
+    ("POST", "/class/roster/{number:int}", Access.INSTRUCTORS, roster.take_in),
     ("GET", "/class/events", Access.INSTRUCTORS, event_log.event_log),
 )
 _AS_A_STUDENT = tuple(

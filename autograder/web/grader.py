@@ -23,6 +23,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from autograder.base.errors import AutograderError
 from autograder.base.i18n import Text
@@ -33,8 +34,8 @@ from autograder.gradebook.feedback_page import Feedback
 from autograder.grading.batch import Grade
 from autograder.grading.warm import Judges, JudgesElsewhere, WarmEngines
 from autograder.results.grade_report import GradeReport
-from autograder.web import limits, outside, overriding
-from autograder.web.data import jobs, offerings, people, regradings, submissions
+from autograder.web import limits, outside, overriding, policies
+from autograder.web.data import checks, jobs, offerings, people, regradings, submissions
 from autograder.web.data.database import Database
 from autograder.web.data.models import Offering, Submission
 from autograder.web.gradebook import CourseGradebook
@@ -182,7 +183,8 @@ class Grader:
             return
         with self._database.write() as session:
             for number, report in kept.items():
-                submissions.keep_report(session, number, report)
+                if submissions.keep_report(session, number, report):
+                    _count_as_check(session, number, report)
         for number, report in kept.items():
             self._metrics.graded.labels("failed" if report.status == "error" else "kept").inc()
             self._on_report(number)
@@ -336,6 +338,14 @@ class Grader:
                 submissions.keep_penalties(session, penalties)
         self._journal_version, self._looked_at = version, time.monotonic()
         return True
+
+
+def _count_as_check(session: Session, number: int, report: GradeReport) -> None:
+    """Let what is seen of a report say how far somebody is, as if they had pressed the button before handing in."""
+    submission = submissions.by_id(session, number)
+    assert submission is not None
+    seen = policies.shown(report, hidden=False)
+    checks.remember(session, submission.offering, submission.person, seen, submission.received_at)
 
 
 def _graded(submission: Submission, content: bytes) -> Graded:

@@ -13,10 +13,13 @@ from autograder.course import demo
 from autograder.course.course import Course
 from autograder.course.jobs import find_jobs
 from autograder.course.submission import read
+from autograder.quiz.questions import loading
+from autograder.quiz.take import releases
 from autograder.results.grade_report import GradeReport
-from autograder.web.data import drafts, offerings, people, submissions
+from autograder.web import policies
+from autograder.web.data import checks, drafts, offerings, people, submissions
 from autograder.web.data.database import Database
-from autograder.web.data.models import FeedbackPolicy, Offering, Person, Role
+from autograder.web.data.models import FeedbackPolicy, Kind, Offering, Person, Role
 from autograder.web.released import ReleasedNotebook, load
 
 INSTRUCTOR, STUDENT = "instructor", "04_no_reshape"
@@ -61,9 +64,25 @@ class Samples:
             feedback=FeedbackPolicy.at_once,
         )
         session.flush()
+        self._publish_quizzes(session, teacher)
         for job in find_jobs([self._course.submitted], [demo.ASSIGNMENT], folders=self._course.folders):
             if job.path is not None:
                 self._hand_in(session, offering, job.student, job.path)
+
+    def _publish_quizzes(self, session: Session, teacher: Person) -> None:
+        for file in loading.files_in(self._course.quizzes):
+            with releases.recorded(file, loading.load(file), "practice"):
+                offerings.publish(
+                    session,
+                    file.stem,
+                    by=teacher,
+                    kind=Kind.quiz,
+                    mode="practice",
+                    opens_at=None,
+                    due_at=None,
+                    closes_at=None,
+                    feedback=FeedbackPolicy.at_once,
+                )
 
     def _hand_in(self, session: Session, offering: Offering, login: str, file: Path) -> None:
         person = people.by_login(session, login) or people.add(session, login, login, None, Role.student)
@@ -71,6 +90,8 @@ class Samples:
         submissions.keep_report(session, received.id, self._reports[login])
         if login == STUDENT:
             drafts.save(session, offering, person, self._written(file))
+            seen = policies.shown(self._reports[login], hidden=False)
+            checks.remember(session, offering, person, seen, datetime.now(UTC))
 
     def _written(self, file: Path) -> dict[str, str]:
         """Return what stands in the cells that the sample student wrote."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Collection
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -19,15 +20,25 @@ _HASHER = PasswordHasher(time_cost=2, memory_cost=19 << 10, parallelism=1)
 _AT_ONCE = threading.Semaphore(2)
 
 
+def reserved(course: Course) -> frozenset[str]:
+    """Return the names of folders of a course that no student can have."""
+    folders = course.folders
+    own = (folders.source, folders.release, folders.submitted, folders.autograded, folders.feedback)
+    return frozenset((*own, *course.assignments()))
+
+
+def is_login(login: str, taken: Collection[str]) -> bool:
+    """Return whether a login can be the name of a student's folder, beside those that are taken."""
+    return _LOGIN.fullmatch(login) is not None and login not in taken
+
+
 def refuse_bad_login(course: Course, login: str) -> None:
     """Refuse a login that cannot be the name of a student's folder.
 
     Raises:
         UsageError: it cannot; the message says what can.
     """
-    folders = course.folders
-    taken = {folders.source, folders.release, folders.submitted, folders.autograded, folders.feedback}
-    if not _LOGIN.fullmatch(login) or login in taken | set(course.assignments()):
+    if not is_login(login, reserved(course)):
         raise UsageError(
             text("choose a login of letters, digits, “.”, “_” and “-”, such as your student number"), for_students=True
         )

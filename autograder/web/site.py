@@ -13,17 +13,18 @@ from autograder.course.course import Course
 from autograder.grading.batch import Grade
 from autograder.web.bell import Bell
 from autograder.web.checking import Checker
+from autograder.web.class_counts import ClassCounts
 from autograder.web.data import events, submissions
 from autograder.web.data.database import Database
 from autograder.web.gradebook import CourseGradebook
 from autograder.web.grader import Grader
 from autograder.web.invigilator import Invigilator
+from autograder.web.item_analysis import ItemAnalyses
 from autograder.web.late import LatePolicies
 from autograder.web.limits import Limiter, Tally
 from autograder.web.metrics import Metrics
 from autograder.web.quizzes import Quizzes
 from autograder.web.regrader import Regrader
-from autograder.web.tallies import Tallies
 
 _MOST_TOKENS = 10_000
 _KEPT_EVERY_S = 60
@@ -81,7 +82,8 @@ class Site:
         self.late = LatePolicies(self.course.root, self.grader.publisher.late_policy)
         engines = "Engines in memory, for checks and for what was handed in."
         self.metrics.watch("autograder_engines", engines, self._engines)
-        self.tallies = Tallies()
+        self.class_counts = ClassCounts()
+        self.item_analyses = ItemAnalyses()
         publisher, pen = self.grader.publisher, self.grader.pen
         self.invigilator = Invigilator(self.quizzes, self.database, publisher, pen, self.metrics)
         secret = hmac.new(self.course.key(), b"forms of the course in a browser", hashlib.sha256).digest()

@@ -35,7 +35,8 @@ _YEAR_S = 365 * 24 * 3600
 _NAMES = {"zh": "中文", "en": "English"}
 """Languages as their readers call them; others go by their codes."""
 _MOST_FIELDS = 500
-_OF_STUDENTS = ("/assignments/", "/quizzes/", "/submissions/", "/attempts/")
+OF_STUDENTS = ("/assignments/", "/quizzes/", "/submissions/", "/attempts/")
+"""How the paths of pages begin that a student sees; links to them keep to the view of somebody who looks on."""
 T = TypeVar("T")
 
 
@@ -189,7 +190,7 @@ class Visit:
 
     def at(self, path: str) -> str:
         """Return a path of ours as a link, wherever the server is mounted; who looks on goes on looking on."""
-        if self.reader is not None and self.person is not None and (path == "/" or path.startswith(_OF_STUDENTS)):
+        if self.reader is not None and self.person is not None and (path == "/" or path.startswith(OF_STUDENTS)):
             path = looking_as(self.person.id, path)
         return str(self.request.scope.get("root_path", "")) + path
 

@@ -1,5 +1,6 @@
 """An instructor's course in a real browser: JupyterLab's formgrader, by its buttons, from the source to the feedback."""
 
+import html
 import json
 import os
 import shutil
@@ -11,8 +12,11 @@ from types import SimpleNamespace
 import nbgrader_course as course_of
 import pytest
 import tiny_course as tiny
+import web_course
 from browser import Browser, jupyter_lab, needs_browser
+from typer.testing import CliRunner
 
+from autograder.cli.main import app
 from autograder.gradebook import feedback
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.results.grade_report import GradeReport
@@ -22,6 +26,7 @@ SHIPPED = "linear_regression"
 HOSTILE = (
     "<script>document.title = 'taken over'</script> <img src=x onerror=\"document.title = 'taken over'\"> **because**"
 )
+SAID = "look at the <b>factor</b>"
 ROW = "//*[@id='main-table']//tr[td[normalize-space()='{}']]"
 
 
@@ -135,10 +140,16 @@ def test_autograding_by_button_gives_what_our_command_gives(site, graded, collec
     assert shown == {
         collected: ("10 / 15", waits), "bob": ("1 / 15", waits), "dan": ("0 / 15", waits), SHIPPED: ("40 / 40", "graded"),
     }  # fmt: skip
-    lines = (site.course.root / "results.jsonl").read_text().splitlines()
-    reports = [GradeReport.model_validate_json(line) for line in lines]
-    assert {r.student: r.score for r in reports if r.assignment == "tiny"} == {collected: 10, "bob": 1, "dan": 0}
+    assert {r.student: r.score for r in reports(site.course) if r.assignment == "tiny"} == {
+        collected: 10,
+        "bob": 1,
+        "dan": 0,
+    }
     assert command(site.course, "grade").stdout.endswith("0 written, 4 unchanged\n")
+
+
+def reports(course):
+    return [GradeReport.model_validate_json(line) for line in (course.root / "results.jsonl").read_text().splitlines()]
 
 
 def command(course, *arguments):
@@ -148,6 +159,12 @@ def command(course, *arguments):
     )
     assert done.returncode == 0, done.stderr
     return done
+
+
+def here(*arguments):
+    """Run one of our own commands in this process, which has loaded nbgrader already."""
+    done = CliRunner().invoke(app, [*map(str, arguments), "--lang", "en"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
 
 
 def open_submission(site, student):
@@ -161,17 +178,22 @@ def open_submission(site, student):
 @pytest.fixture(scope="module")
 def corrected(site, graded):
     """A person gives bob's answer 2.5 points and writes a comment; gives the page."""
-    browser = site.browser
     open_submission(site, "bob")
-    page = SimpleNamespace(title=browser.driver.title, text=browser.text("//*[@id='notebook']"))
-    for name, words in (("essay", "2.5"), ("essay-comment", "look at the <b>factor</b>")):
+    page = SimpleNamespace(title=site.browser.driver.title, text=site.browser.text("//*[@id='notebook']"))
+    give(site, "bob", "2.5", SAID)
+    return page
+
+
+def give(site, student, score, words):
+    """Enter a score and a comment for the essay on the page of a submission, as a person does."""
+    browser = site.browser
+    for name, entered in (("essay", score), ("essay-comment", words)):
         field = browser.wait(f"//*[@id='{name}']")
         browser.until(lambda field=field: field.get_attribute("placeholder") is not None, "the form")
-        field.send_keys(words)
+        field.send_keys(entered)
         browser.driver.execute_script("arguments[0].blur()", field)
-    browser.until(lambda: course_of.grades(site.course, "bob")["essay"][1] == 2.5, "the score in the gradebook")
-    browser.until(lambda: comment(site, "bob"), "the comment in the gradebook")
-    return page
+    browser.until(lambda: course_of.grades(site.course, student)["essay"][1] == float(score), "the score")
+    browser.until(lambda: comment(site, student), "the comment in the gradebook")
 
 
 def comment(site, student):
@@ -196,7 +218,7 @@ def test_what_a_person_gave_is_kept_when_graded_again(site, corrected):
     assert cells(site.browser, "bob")["score"] == "3.5 / 15"
     command(site.course, "grade")
     assert course_of.grades(site.course, "bob")["essay"][:2] == (None, 2.5)
-    assert comment(site, "bob") == "look at the <b>factor</b>"
+    assert comment(site, "bob") == SAID
 
 
 @pytest.fixture(scope="module")
@@ -222,5 +244,47 @@ def test_what_a_student_reads(feedback_page):
     assert "bob 3.5 分，满分 15 分" in words
     assert "调用 double(x: float32 (3, 2)) 之后：返回值的形状应为 (3, 2)，却是 (2, 3)" in words
     assert "✗ 就地下降 隐藏测试 0 / 4 essay 2.5 / 3" in words  # of a hidden criterion nothing but its title
-    assert "look at the <b>factor</b>" in words
+    assert SAID in words
     assert HOSTILE in feedback_page.text
+
+
+# -- beside a server ---------------------------------------------------------------------------------------------------
+
+
+def hand_in_by_page(student, **cells):
+    """Hand in on the course's page and return the path of the result."""
+    form = {f"cell:{name}": source for name, source in cells.items()}
+    return student.fill_in("/assignments/tiny", "/assignments/tiny/hand-in", **form).url.path
+
+
+def shown(site, student, double):
+    """Wait until the gradebook has a score of the first exercise; return what the page of submissions shows."""
+    site.browser.until(lambda: course_of.grades(site.course, student).get("test_double", (0,))[0] == double, "a score")
+    site.browser.open("formgrader/manage_submissions/tiny")
+    row = cells(site.browser, student)
+    return row["score"], row["status"]
+
+
+def test_beside_a_server_the_formgrader_and_the_commands_see_and_say_the_same(site, released):
+    course, browser = site.course, site.browser
+    with web_course.server(course) as (_, address, link), web_course.opened_course(address, link, "eve") as (eve,):
+        page = hand_in_by_page(eve, double=tiny.DOUBLE, step=tiny.STEP, essay=course_of.ANSWER)
+        assert shown(site, "eve", 6) == ("10 / 15", "needs manual grading")
+        open_submission(site, "eve")
+        give(site, "eve", "2.5", SAID)
+        feedback_page = eve.get(f"{page}/feedback").text
+        assert "2.5 / 3" in feedback_page
+        assert html.escape(SAID) in feedback_page
+        again = hand_in_by_page(eve, double="def double(x):\n    return x.t() * 2\n", step=tiny.STEP, essay="Because.")
+        assert shown(site, "eve", 1) == ("7.5 / 15", "needs manual grading")
+        assert "2.5 / 3" in eve.get(f"{again}/feedback").text
+        before = course_of.tables(course_of.gradebook(course))
+        press(browser, "eve", "autograde")
+        assert command(course, "grade").stdout.endswith(" unchanged\n")
+        assert course_of.tables(course_of.gradebook(course)) == before
+        here("feedback", "--course", course.root)
+        assert html.escape(SAID) in (course.root / "feedback" / "eve" / "tiny" / "tiny.html").read_text()
+        table = course.root / "grades.csv"
+        here("export", "--to", "csv", "--gradebook", "--course", course.root, "--out", table)
+        assert "\neve,tiny,graded,7.5,15,no" in table.read_text()
+        assert [one.score for one in reports(course) if one.student == "eve"] == [5]

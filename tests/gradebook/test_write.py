@@ -202,6 +202,19 @@ def test_what_a_person_has_entered_stays(graded, course):
     assert comments[0][4] == "good"
 
 
+def test_what_a_person_gave_an_earlier_hand_in_waits_for_another_look(graded, course):
+    write.write(course, [], graded[1])
+    with Gradebook(course_of.gradebook(course), "dl") as gradebook:
+        grade = gradebook.find_grade("essay", "tiny", "tiny", "ann")
+        grade.manual_score, grade.needs_manual_grade = 2.5, False
+        gradebook.db.commit()
+    write.write(course, [], graded[1])
+    assert course_of.grades(course, "ann")["essay"] == (None, 2.5, None, False)
+    (course.submitted / "ann" / "tiny" / "timestamp.txt").write_text("2031-02-03 04:05:06.000000 UTC")
+    write.write(course, [], graded[1])
+    assert course_of.grades(course, "ann")["essay"] == (None, 2.5, None, True)
+
+
 def test_what_could_not_be_judged_waits_for_a_person_and_is_no_zero(graded, course):
     (report,) = (r for r in graded[1] if r.student == "ann")
     double = report.exercises[0]
@@ -476,8 +489,8 @@ def test_killed_in_the_middle_and_started_again_gives_the_same_gradebook(graded,
 
 @pytest.fixture(scope="module")
 def postgres():
-    with postgres_server.running() as address:
-        yield address
+    with postgres_server.running() as server:
+        yield server.create()
 
 
 @pytest.mark.slow

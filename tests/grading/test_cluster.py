@@ -15,7 +15,8 @@ from dask_processes import ENDS_SOON, Processes, command, grade, results
 from distributed import Client
 from process_tree import adopting, still_alive
 
-from autograder.base.errors import UsageError
+from autograder.base.errors import SandboxError, UsageError
+from autograder.course.jobs import Job
 from autograder.grading import cluster
 from autograder.results.journal import read
 from autograder.sandbox import confine
@@ -164,6 +165,33 @@ def test_reports_are_those_of_this_machine_and_who_cannot_confine_is_not_used(co
         client.wait_for_workers(3)  # where none but an unfit one has come yet, grading ends
     code, told = grade(course, tmp_path / "two", *options)
     assert (code, results(tmp_path / "two")) == (0, here["course"]), told
+
+
+def test_a_scheduler_that_was_started_again_is_found_again(course, processes, monkeypatch):
+    monkeypatch.setattr(cluster, "_CONNECT_S", 2)
+    monkeypatch.setattr(cluster, "_REST_S", 0)
+
+    def said():
+        with pytest.raises(SandboxError) as caught:
+            list(opened.grade([Job("ann", "tiny", None)], course.assignment("tiny"), course.key()))
+        return caught.value.text.en
+
+    def add_worker():
+        worker = processes.add_worker(*UNCONFINABLE)  # answers without an engine, which would take seconds to start
+        with Client(processes.address) as client:
+            client.wait_for_workers(1)
+        return worker
+
+    worker = add_worker()
+    with cluster.Cluster(processes.address, 1, must_confine=True) as opened:
+        assert "no Dask worker can grade" in said()
+        for process in (processes.scheduler, worker):
+            process.kill()
+            process.wait()
+        assert [("was lost" in said()) for _ in range(2)] == [True, True]
+        processes.start_scheduler(processes.address.rpartition(":")[2])
+        add_worker()
+        assert "no Dask worker can grade" in said()
 
 
 def test_without_a_scheduler_nothing_is_begun(monkeypatch):

@@ -22,10 +22,15 @@ class Processes:
         self._environment, self._options = os.environ | environment, options
         self._folder, self._file = folder, folder / "scheduler.json"
         self._started: list[subprocess.Popen[bytes]] = []
+        self.start_scheduler("0")
+
+    def start_scheduler(self, port: str) -> None:
+        """Start the scheduler; at the same port as before if the old one was killed."""
+        self._file.unlink(missing_ok=True)
         self.scheduler = self._start(
-            "scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(self._file)
+            "scheduler", "--host", "127.0.0.1", "--port", port, "--scheduler-file", str(self._file)
         )
-        self.address = json.loads(self._wait_for_file())["address"]
+        self.address: str = json.loads(self._wait_for_file())["address"]
 
     def add_worker(self, *before: str) -> subprocess.Popen[bytes]:
         """Start a Dask worker, through the command `before` if there is one."""

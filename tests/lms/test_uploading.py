@@ -5,12 +5,15 @@ import json
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import ClassVar
 
+import proxy
 import pytest
 import tiny_course as tiny
 import web_course
@@ -145,20 +148,28 @@ class Answering(BaseHTTPRequestHandler):
         """Print nothing."""
 
 
-@pytest.fixture
-def answering():
-    """A server whose answers a test puts into a list."""
+@contextmanager
+def answers_of(tls=None):
+    """Run a server whose answers a test puts into a list; with a TLS context, behind a certificate."""
 
     class Mine(Answering):
         answers, keys = [], []
 
     server = HTTPServer(("127.0.0.1", 0), Mine)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield Mine, f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def answering():
+    with answers_of() as opened:
+        yield opened
 
 
 def test_a_connection_that_breaks_is_tried_again_with_the_same_key(answering):
@@ -202,3 +213,21 @@ def test_a_server_without_tls_where_tls_is_asked_for(answering):
     _, address = answering
     with pytest.raises(UsageError, match="no connection"):
         Server.at(address.replace("http:", "https:"), "ag_x", "en").hand_in("tiny", "tiny.ipynb", b"{}")
+
+
+@pytest.mark.skipif(not proxy.OPENSSL, reason="needs openssl")
+def test_a_certificate_that_nobody_known_has_signed_is_trusted_once_it_is_named(tmp_path, monkeypatch):
+    proxy.certificate(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "course.pem", tmp_path / "course.key")
+    with answers_of(tls) as (server, address):
+        server.answers.append((201, "acknowledged", {}))
+        port = address.rpartition(":")[2]
+        course = Server.at(f"https://localhost:{port}", "ag_x", "en")
+        with pytest.raises(UsageError, match=r"trusts has signed its certificate .*SSL_CERT_FILE=FILE") as raised:
+            course.hand_in("tiny", "tiny.ipynb", b"{}")
+        assert "SSL_CERT_FILE=文件" in raised.value.text.zh
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "course.pem"))
+        with pytest.raises(UsageError, match=r"cannot be verified .*the right address"):
+            Server.at(f"https://127.0.0.1:{port}", "ag_x", "en").hand_in("tiny", "tiny.ipynb", b"{}")
+        assert course.hand_in("tiny", "tiny.ipynb", b"{}").is_new

@@ -217,7 +217,7 @@ def main() -> None:
     asked.seconds = asked.seconds or {"practise": 300, "rush": 60}[asked.scenario]
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
-        own = opened.enter_context(postgres_server.running()) if asked.postgresql else None
+        own = opened.enter_context(postgres_server.running()).create() if asked.postgresql else None
         run(asked, folder, own or asked.database)
 
 

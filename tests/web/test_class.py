@@ -9,13 +9,14 @@ from html import unescape
 import pytest
 import tiny_course as tiny
 import web_course
+import web_quiz
 from sqlalchemy import event, select, update
 from web_course import Browser
 
 from autograder.base.i18n import Text, same
 from autograder.results.grade_report import CriterionResult, Diagnosis, ExerciseResult, GradeReport
-from autograder.web.data import drafts, jobs, standing, submissions
-from autograder.web.data.models import Enrolment, Event, FeedbackPolicy, Job, Role
+from autograder.web.data import drafts, jobs, quizzes, standing, submissions
+from autograder.web.data.models import Answer, Enrolment, Event, FeedbackPolicy, Job, Role
 
 PAGE = "/class/assignments/tiny"
 SUMS = Diagnosis(id="double-adds", text=Text(en="It adds <up>.", zh="求了<和>。"))
@@ -170,6 +171,7 @@ def test_what_could_not_be_judged_in_the_end_is_named(site, teacher, offering):
             session.flush()
     page = Browser(site, teacher).get(PAGE).text
     assert re.search(rf'/submissions/{number}">Ann</a> <span class="soft">is not tried again', page)
+    assert 'href="/class/regrade/tiny">Grade again' in page
 
 
 def test_hours_are_those_in_which_something_came(site, teacher, offering):
@@ -286,3 +288,56 @@ def test_a_mistake_that_nobody_makes_any_more_is_still_explained(site, teacher, 
     assert staff.send_form(path, {"do": "withdraw"}).status_code == 303
     assert path not in staff.get(PAGE).text
     assert staff.get(f"{PAGE}/mistakes/nothing").status_code == 404
+
+
+# -- quizzes -----------------------------------------------------------------------------------------------------------
+
+QUIZ = "/class/quizzes/tiny"
+
+
+def take(site, offering, student, given, *, minutes=1):
+    """Take the quiz with these answers, a minute for each question, and have it scored."""
+    begun_at = datetime.now(UTC)
+    with site.database.write() as session:
+        quizzes.begin(session, offering, student, version=1)
+        attempt = quizzes.open_one(session, offering, student)
+        attempt.begun_at = begun_at
+        for number, (question, value) in enumerate(given.items(), 1):
+            quizzes.save(session, attempt, question, value)
+            session.flush()
+            saved = session.get_one(Answer, (attempt.id, question, 0))
+            saved.saved_at = begun_at + timedelta(minutes=minutes * number)
+        site.invigilator.finish(session, attempt.id, begun_at + timedelta(minutes=10 * minutes))
+    with site.database.read() as session:
+        site.invigilator.score(quizzes.by_id(session, attempt.id))
+
+
+def test_a_quiz_in_numbers(site, teacher):
+    web_quiz.make(site.course)
+    offering = web_quiz.publish(site, teacher)
+    staff = Browser(site, teacher)
+    empty = plain(staff.get(QUIZ).text)
+    assert "0 students who count" in empty
+    assert "Once two students have finished" in empty
+    people = [web_course.add(site, login) for login in ("ann", "bob", "cleo", "dora")]
+    for student, one, shape in zip(people, "BAAB", ("8x1", "1x8", "1x8", "8x1"), strict=True):
+        take(site, offering, student, {"one": one, "shapes": {"W": shape, "b": "1x1"}, "sum": "3"})
+    take(site, offering, people[0], {"one": "B", "sum": "3"}, minutes=2)  # the last one counts
+    take(site, offering, teacher, {"one": "C"})
+    page = staff.get(QUIZ).text
+    assert "4 students who count 5 attempts begun" in part(page, "numbers")
+    assert "10:00 (10:00–10:00) time taken" in part(page, "numbers")
+    rows = dict(
+        re.findall(r"\d+\. (\w+) (\d+ % \S+ \S+ \d+ % \S+ \S+ \S+)(?= |$)", part(page, "items").replace("\xa0", " "))
+    )
+    assert rows["one"].startswith("50 % ")
+    assert rows["one"].endswith(" 1:00")
+    assert rows["sum"].split()[-1] == "1:00"
+    assert rows["write"].split()[4] == "100"  # nobody has answered it
+    assert "A. 1 + 2 50 %" in plain(page).replace("\xa0", " ")
+    assert "B. 1 + 1 ✓ right answer 50 % 100 % 0 %" in plain(page).replace("\xa0", " ")
+    assert re.search(r"What was misunderstood this is three made by 2 ", plain(page))
+    assert "the wrong way round made by 2" in plain(page)
+    file = site.course.quizzes / "tiny.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("id: one\n", "id: first\n"), encoding="utf-8")
+    assert "before the quiz was changed: 4" in plain(staff.get(QUIZ).text)

@@ -2,9 +2,9 @@
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-import postgres_server
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from autograder.base.errors import UsageError
 from autograder.base.i18n import same
+from autograder.lms.class_lists import Listed
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
 from autograder.web.data import (
     appeals,
@@ -24,9 +25,11 @@ from autograder.web.data import (
     jobs,
     ledger,
     offerings,
+    overrides,
     people,
     quizzes,
     regradings,
+    rosters,
     submissions,
 )
 from autograder.web.data.database import Database, migrate
@@ -51,23 +54,20 @@ OLD_ROWS = (
 """What a database of the first version may hold."""
 
 
-@pytest.fixture(scope="module")
-def postgres():
-    with postgres_server.running() as address:
-        yield address
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request, tmp_path):
+    """Return the address of a database without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'web.db'}"
+    return request.getfixturevalue("postgres").create()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def address(request, tmp_path):
+    """Return the address of one with the present tables, once it is opened."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'web.db'}"
-    server = request.getfixturevalue("postgres")
-    name = "db" + str(abs(hash(tmp_path)))
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"create database {name}"))
-    engine.dispose()
-    return server.replace("/postgres", f"/{name}")
+    return request.getfixturevalue("postgres").create(template=request.getfixturevalue("migrated"))
 
 
 @pytest.fixture
@@ -99,15 +99,16 @@ def hand_in(database, course, content=b"{}"):
         return submissions.receive(session, course[1], course[0], "tiny.ipynb", content).id
 
 
-def test_the_migrations_make_the_tables_that_the_models_describe(database, address):
-    engine = create_engine(address)
+def test_the_migrations_make_the_tables_that_the_models_describe(empty):
+    Database(empty).close()
+    engine = create_engine(empty)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     engine.dispose()
 
 
-def test_rows_of_the_first_tables_are_kept(address):
-    engine = create_engine(address)
+def test_rows_of_the_first_tables_are_kept(empty):
+    engine = create_engine(empty)
     with engine.begin() as connection:
         migrate(connection, to="1")
         connection.execute(
@@ -126,7 +127,7 @@ def test_rows_of_the_first_tables_are_kept(address):
             )
         )
     engine.dispose()
-    opened = Database(address)
+    opened = Database(empty)
     with opened.read() as session:
         kept = submissions.by_id(session, 1)
         assert (kept.person.login, kept.file, kept.request_key) == ("ann", "tiny.ipynb", None)
@@ -134,6 +135,7 @@ def test_rows_of_the_first_tables_are_kept(address):
         assert drafts.of(session, kept.offering, kept.person) == {"double": "mine"}
         assert checks.of(session, kept.offering, kept.person) == []
         assert explanations.ever(session, kept.offering) == []
+        assert overrides.of(session, kept.offering, kept.person) == []
     opened.close()
 
 
@@ -199,14 +201,14 @@ insert into event (id, at, person_id, kind, about) values (8, '2026-01-03', null
 """
 
 
-def test_what_the_first_schema_held_is_kept(address):
-    engine = create_engine(address)
+def test_what_the_first_schema_held_is_kept(empty):
+    engine = create_engine(empty)
     with engine.begin() as connection:
         migrate(connection, "1")
         for statement in FIRST_ROWS.split(";"):
             connection.execute(text(statement))
     engine.dispose()
-    opened = Database(address)
+    opened = Database(empty)
     with opened.read() as session:
         ann, offering = people.by_login(session, "ann"), offerings.by_name(session, "tiny")
         assert (offering.kind, offering.id, offering.attempts, offering.cool_down_s) == (Kind.assignment, 3, 2, 60)
@@ -251,6 +253,54 @@ def test_answers_and_the_outcome_of_an_attempt_are_kept_once(database, course):
         assert quizzes.latest(session, ann)[offering.id].id == attempt.id
 
 
+def test_overrides_are_added_and_the_last_counts(database, course):
+    ann, offering = course
+    with database.write() as session:
+        by = people.add(session, "gina", "Gina", "!", Role.grader)
+
+    def give(points, seen=None, cell="test_one"):
+        with database.write() as session:
+            submissions.take_turns(session, ann)
+            return overrides.give(session, offering, ann, cell, points, f"{points}", by=by, seen=seen)
+
+    def history():
+        with database.read() as session:
+            return overrides.of(session, offering, ann)
+
+    def to_follow():
+        with database.read() as session:
+            return [one.points for one in overrides.to_follow(session)]
+
+    give(1.0, seen=0.5)
+    give(2.0, seen=1.0)
+    give(9.0, cell="other")
+    assert {cell: one.points for cell, one in overrides.current(history()).items()} == {"test_one": 2.0, "other": 9.0}
+    assert overrides.original(history(), "test_one") == 0.5
+    assert to_follow() == [1.0, 2.0, 9.0]
+    with database.write() as session:
+        for one in history():
+            overrides.mark_written(session, one)
+    assert to_follow() == [2.0, 9.0]  # what counts is compared again and again
+    with database.write() as session:
+        number = submissions.receive(session, offering, ann, "tiny.ipynb", b"{}").id
+    assert to_follow() == []  # until the gradebook has what was handed in
+    with database.read() as session:
+        assert overrides.needing_a_look(session) == {(offering.id, ann.id): 2}
+    with database.write() as session:
+        submissions.keep_report(session, number, a_report())
+        submissions.mark_written(session, [number])
+    give(None, seen=2.0)
+    assert to_follow() == [9.0, None]
+    assert list(overrides.current(history())) == ["other"]
+    assert overrides.before(history(), history()[-1]).points == 2.0
+    give(3.0)
+    assert overrides.original(history(), "test_one") is None
+    with database.write() as session:
+        overrides.mark_overtaken(session, history()[-1])
+    assert list(overrides.current(history())) == ["other"]
+    assert [one.points for one in history()] == [1.0, 2.0, 9.0, None, 3.0]
+
+
 def test_opening_again_changes_nothing(database, address, course):
     again = Database(address)
     with again.read() as session:
@@ -258,12 +308,12 @@ def test_opening_again_changes_nothing(database, address, course):
     again.close()
 
 
-def test_servers_that_start_at_once_make_the_tables_once(address):
+def test_servers_that_start_at_once_make_the_tables_once(empty):
     opened, go = [], threading.Barrier(4)
 
     def start():
         go.wait()
-        opened.append(Database(address))
+        opened.append(Database(empty))
 
     threads = [threading.Thread(target=start) for _ in range(4)]
     for thread in threads:
@@ -313,19 +363,27 @@ def test_a_text_that_stays_the_same_is_not_saved_again(database, course):
     assert times[0] == times[1]
 
 
+def exercise_with(earned, outcome="failed"):
+    criterion = CriterionResult(
+        id="double.a", title=same("a"), points=2, earned=earned, outcome=outcome, visible=True, message=same(""),
+    )  # fmt: skip
+    return ExerciseResult.of("double", same("Double"), (criterion,))
+
+
 def test_the_last_check_of_an_exercise_replaces_the_one_before(database, course):
     ann, offering = course
     now = datetime.now(UTC)
     for earned, outcome, expected in ((0, "failed", 0), (2, "passed", 2), (0, "error", 2)):
-        criterion = CriterionResult(
-            id="double.a", title=same("a"), points=2, earned=earned, outcome=outcome, visible=True, message=same(""),
-        )  # fmt: skip
-        exercise = ExerciseResult.of("double", same("Double"), (criterion,))
+        exercise = exercise_with(earned, outcome)
         with database.write() as session:
-            checks.remember(session, offering, ann, a_report().model_copy(update={"exercises": (exercise,)}), now)
+            checks.remember(session, offering, ann, [exercise], now)
         with database.read() as session:
             (found,) = checks.of(session, offering, ann)
             assert (found.earned, found.max_score, found.checked_at) == (expected, 2.0, now)
+    with database.write() as session:  # a report on what was handed in before comes late
+        checks.remember(session, offering, ann, [exercise_with(0)], now - timedelta(seconds=1))
+        (found,) = checks.of(session, offering, ann)
+        assert (found.earned, found.checked_at) == (2.0, now)
     with database.read() as session:
         assert [check.exercise for check in checks.of_all(session, ann)[offering.id]] == ["double"]
 
@@ -553,14 +611,16 @@ def test_a_report_that_a_command_has_made_counts_unless_another_one_counts_by_no
         assert [one.regrading.begun_by for one in regradings.replaced(session, [number])[number]] == [None]
 
 
-def test_what_the_first_version_has_kept_is_there_after_an_update(address):
-    engine = create_engine(address)
+def test_what_the_first_version_has_kept_is_there_after_an_update(empty):
+    engine = create_engine(empty)
     with engine.begin() as connection:
         migrate(connection, "1")
         for words in OLD_ROWS:
             connection.execute(text(words))
     engine.dispose()
-    opened = Database(address)
+    with ThreadPoolExecutor(2) as pool:  # two servers that start at once
+        opened, other = pool.map(Database, [empty] * 2)
+    other.close()
     with opened.write() as session:
         ann = people.by_login(session, "ann")
         tiny, other = (offerings.by_name(session, name) for name in ("tiny", "other"))
@@ -638,6 +698,36 @@ def test_two_logins_that_differ_in_case_are_one(database, course):
         assert people.by_login(session, "Ann").login == "ann"
     with pytest.raises(IntegrityError), database.write() as session:
         people.add(session, "ann", "Another", "!", Role.student)
+
+
+def test_a_class_list_counts_as_a_whole_and_its_links_let_people_in(database, course):
+    ann, _ = course
+    new = [Listed(2, "bo", "Bo", "bo@uni.example"), Listed(3, "cy", "", "")]
+    with database.write() as session:
+        number = rosters.keep(session, "list.csv", b"login", by=ann)
+        upload = rosters.kept(session, number, by=ann)
+        changed = {"renamed": {ann.id: "Ann Lee"}, "emails": {ann.id: "ann@uni.example"}}
+        rosters.take_in(session, upload, by=ann, new=new, back=[], gone=[], **changed)
+    with database.write() as session:
+        everybody = [(one.login, one.name, one.email) for one in people.everybody(session)]
+        assert everybody == [("ann", "Ann Lee", "ann@uni.example"), ("bo", "Bo", "bo@uni.example"), ("cy", "cy", None)]
+        assert rosters.kept(session, number, by=ann) is None
+        assert [person.login for person, has in people.awaited(session) if not has] == ["bo", "cy"]
+        bo, cy = (people.by_login(session, login) for login in ("bo", "cy"))
+        before, _ = people.new_links(session, [bo, cy], by=ann)
+        assert all(has for _, has in people.awaited(session))
+        (after,) = people.new_links(session, [bo], by=ann)
+        assert people.one_time_link(session, before) is None
+        assert people.one_time_link(session, after).person_id == bo.id
+        people.remove(session, [bo, cy], by=ann)
+    with database.write() as session:
+        assert people.one_time_link(session, after) is None
+        assert [person.login for person in people.former(session)] == ["bo", "cy"]
+        people.give_role(session, people.by_login(session, "bo"), Role.instructor, by=ann)
+    with database.write() as session:
+        assert people.instructors(session) == {bo.id}
+        kinds = [event.kind for event in events.found(session, Wanted(person_id=bo.id), 9)]
+        assert kinds == ["admitted again", "removed", "made a personal link", "made a personal link", "added"]
 
 
 def test_a_one_time_link_is_used_once(database, course):

@@ -22,8 +22,8 @@ PAGE = "/assignments/tiny"
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    with web_course.site(web_course.make(tmp_path_factory.mktemp("course"))) as opened:
+def site(tmp_path_factory, address):
+    with web_course.site(web_course.make(tmp_path_factory.mktemp("course")), address) as opened:
         web_course.publish(opened, web_course.add(opened, "ivan", Role.instructor))
         yield opened
 

@@ -5,7 +5,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-import postgres_server
 import pytest
 import tiny_course as tiny
 import web_course
@@ -47,8 +46,9 @@ def served(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def on_postgres(tmp_path_factory):
-    with postgres_server.running() as address, course_with_work(tmp_path_factory.mktemp("course"), address) as opened:
+def on_postgres(tmp_path_factory, postgres, migrated):
+    address = postgres.create(template=migrated)
+    with course_with_work(tmp_path_factory.mktemp("course"), address) as opened:
         yield opened
 
 

@@ -51,11 +51,12 @@ def served(tmp_path_factory):
             with opened.database.write() as session:
                 keys = {login: people.begin_session(session, person) for login, person in everybody.items()}
         _, address, _ = stack.enter_context(web_course.server(course))
-        yield SimpleNamespace(address=address, keys=keys, join=work(address, keys))
+        join, mistake = work(address, keys)
+        yield SimpleNamespace(address=address, keys=keys, join=join, mistake=mistake)
 
 
 def work(address, keys):
-    """Let the student and their teacher do what leaves something to see; return the join link's path."""
+    """Let the student and their teacher do what leaves something to see; return the paths of the join link and of a mistake."""
     with visitor(address, keys["ann"]) as ann, visitor(address, keys["teacher"]) as teacher:
         for double in (tiny.DOUBLE, WRONG):
             ann.fill_in("/assignments/tiny", "/assignments/tiny/hand-in", **{"cell:double": double})
@@ -69,7 +70,8 @@ def work(address, keys):
         ann.fill_in("/quizzes/test", "/quizzes/test/finish", sure="yes", **wrong)
         teacher.fill_in("/appeals", "/appeals/1", words="It is not.", do="decline")
         page = teacher.fill_in("/class/people", "/class/join-link", do="open")
-        return re.search(r"/join/[\w-]+", page.text)[0]
+        found = teacher.get("/class/assignments/tiny").text
+        return re.search(r"/join/[\w-]+", page.text)[0], re.search(r"/class/assignments/tiny/mistakes/\w+", found)[0]
 
 
 def visitor(address, key):
@@ -119,7 +121,17 @@ def pages_of(served, login):
     if login is None:
         return (*PUBLIC, served.join)
     if login == "teacher":
-        return ("/class/offerings", "/class/people", "/appeals")
+        shown = ("/class/people/3", "/class/as/3/assignments/tiny", "/class/events")
+        numbers = ("/class/assignments/tiny", served.mistake, "/class/quizzes/test")
+        return (
+            "/class/gradebook",
+            "/class/gradebook/ann/tiny",
+            "/class/offerings",
+            "/class/people",
+            *shown,
+            "/appeals",
+            *numbers,
+        )
     if login == "new":
         return ("/", "/assignments/tiny", "/assignments/tiny/history", "/quizzes/test", "/class/offerings")
     with visitor(served.address, served.keys[login]) as ann:
@@ -151,6 +163,44 @@ def test_axe_finds_nothing_on_any_page(served, page, login):
             wide = page.driver.execute_script("return document.documentElement.scrollWidth")
             assert wide <= width, path
     assert not problems, json.dumps(problems, indent=1, ensure_ascii=False)
+
+
+def test_the_class_follows_and_leaves_what_is_open_where_it_is(served, page):
+    become(page, served, "teacher")
+    wear(page, 1280, "light")
+    page.open("/class/assignments/tiny")
+    page.click("//div[@class='mistake']//summary")
+    before = page.driver.execute_script("window.mark = 1; scrollTo(0, 1e6); return [scrollY, numbers.textContent]")
+    assert before[0] > 0
+    with visitor(served.address, served.keys["new"]) as new:
+        new.fill_in("/assignments/tiny", "/assignments/tiny/hand-in", **{"cell:double": tiny.DOUBLE})
+    page.until(lambda: "2 / 2" in page.text("//*[@id='numbers']"), "the second student")
+    page.until(lambda: page.find("//tbody[@id='criteria']//meter[@value='0.5000']"), "the second report")
+    mark, scrolled = page.driver.execute_script("return [window.mark, scrollY]")
+    assert mark == 1
+    assert scrolled == pytest.approx(before[0], abs=200)
+    assert page.find("//div[@class='mistake']/details[@open]")
+
+
+def test_the_gradebook_is_searched_and_sorted_in_the_page(served, page):
+    def logins():
+        return [row.text.split()[-1] for row in page.find("//table[@id='scores']/tbody/tr/th")]
+
+    become(page, served, "teacher")
+    wear(page, 1280, "light")
+    page.open("/class/gradebook")
+    page.gone("//form[@id='search']//button")  # which nobody needs once the script has everything
+    before = logins()
+    assert len(before) >= 2
+    page.click("//th[@data-sort='login']/a")
+    page.until(lambda: logins() == before[::-1], "the other way round")
+    field = page.wait("//input[@name='q']")
+    field.send_keys("ANN")
+    page.until(lambda: logins() == ["ann"], "the one")
+    assert page.driver.current_url.endswith("?q=ANN&sort=-login")  # which the page without scripts understands
+    field.send_keys(Keys.BACKSPACE * 3)
+    page.click("//input[@name='needs']")
+    page.until(lambda: logins() == ["ann"], "who has an open appeal")
 
 
 FOCUS = """

@@ -8,6 +8,7 @@ from html import unescape
 import pytest
 import tiny_course as tiny
 import web_course
+from databases import ON_POSTGRESQL, ON_SQLITE
 from web_course import ORIGIN, PASSWORD, STUBS, WRONG, Browser
 
 from autograder.course.jobs import Job
@@ -24,9 +25,9 @@ NEW = {"login": "dora", "name": "Dora", "password": PASSWORD}
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
+def site(tmp_path_factory, address):
     course = web_course.make(tmp_path_factory.mktemp("course"))
-    with web_course.site(course) as opened:
+    with web_course.site(course, address) as opened:
         teacher = web_course.add(opened, "ivan", Role.instructor)
         web_course.publish(opened, teacher)
         opened.grader.start()
@@ -257,6 +258,7 @@ def test_markup_in_a_draft_stays_text(browser):
     assert "<script src=x" not in browser.get("/assignments/tiny").text
 
 
+@ON_SQLITE
 def test_a_check_says_what_is_wrong_and_keeps_the_draft(site, browser, student):
     page = browser.send_form("/assignments/tiny/check", {"cell:double": WRONG, "exercise": "double"}).text
     assert "must have shape" in unescape(page) or "形状应为" in page
@@ -265,6 +267,7 @@ def test_a_check_says_what_is_wrong_and_keeps_the_draft(site, browser, student):
     assert drafts_of(site, student)["double"] == WRONG
 
 
+@ON_SQLITE
 def test_a_check_of_right_work_passes_and_a_part_is_no_page(browser):
     part = browser.send_form("/assignments/tiny/check?as=part", RIGHT | {"exercise": "double"}).text
     assert part.count('class="passed"') == 2
@@ -276,6 +279,7 @@ def test_a_check_of_what_is_not_there(browser):
     assert browser.send_form("/assignments/tiny/check", {"exercise": "nothing"}).status_code == 404
 
 
+@ON_SQLITE
 def test_an_error_of_the_students_shows_their_lines_and_no_path_of_ours(site, browser):
     browser.send_form("/language", {"language": "en"})
     page = browser.send_form(
@@ -290,6 +294,7 @@ def test_an_error_of_the_students_shows_their_lines_and_no_path_of_ours(site, br
 # -- handing in --------------------------------------------------------------------------------------------------------
 
 
+@ON_POSTGRESQL
 def test_a_hand_in_is_graded_as_the_command_grades_the_same_file(site, browser, student, tmp_path):
     receipt = browser.send_form("/assignments/tiny/hand-in", RIGHT | {"cell:double": WRONG}).headers["location"]
     page = graded(browser, receipt).text
@@ -306,6 +311,7 @@ def test_a_hand_in_is_graded_as_the_command_grades_the_same_file(site, browser, 
     assert kept == expected.model_copy(update={"duration_s": GradeReport.from_json(kept).duration_s}).to_json()
 
 
+@ON_POSTGRESQL
 def test_an_upload_is_kept_byte_for_byte(browser):
     content = json.dumps(tiny.answers()).encode() + b"\n\n"
     files = {"file": ("any name.ipynb", content, "text/html")}
@@ -317,6 +323,7 @@ def test_an_upload_is_kept_byte_for_byte(browser):
     assert given.headers["content-disposition"].startswith("attachment")
 
 
+@ON_POSTGRESQL
 @pytest.mark.parametrize("content", [b"", b"<html><script>alert(1)</script>", b"\xff\xfe\x00", b'{"cells": 3}'])
 def test_what_cannot_be_read_is_received_and_the_reason_is_given(browser, content):
     receipt = browser.send_form("/assignments/tiny/upload", files={"file": ("a.ipynb", content)}).headers["location"]

@@ -13,11 +13,13 @@ from sqlalchemy import select
 from web_course import ORIGIN, PASSWORD, Browser
 
 import autograder.web
+from autograder.web.app import ROUTES
 from autograder.web.data import events, people, quizzes
 from autograder.web.data.events import Wanted
 from autograder.web.data.models import Base, Event, QuizAttempt, Role
 from autograder.web.limits import Tally
 from autograder.web.pages.event_words import WORDS
+from autograder.web.visit import OF_STUDENTS
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +190,13 @@ def test_staff_see_what_a_student_sees_and_change_nothing(site, teacher, eve):
         kinds = [(one.kind, one.person_id) for one in events.found(session, Wanted(person_id=eve.id), 3)]
     assert kinds.count(("looked as a student", grader.id)) == 1
     assert "handed in by eve" in own.get("/assignments/tiny").text
+
+
+def test_links_of_every_page_that_students_see_keep_to_the_view():
+    shown = [path for _, path, _, _ in ROUTES if path.startswith("/class/as/")]
+    own = [path.removeprefix("/class/as/{person:int}") for path in shown]
+    assert "/" in own
+    assert [path for path in own if path != "/" and not path.startswith(OF_STUDENTS)] == []
 
 
 def snapshot(session):

@@ -63,12 +63,18 @@ EXPECTED = {
     ("GET", "/class/assignments/{name}"): (SIGN_IN, 403, 403, 200, 200),
     ("GET", "/class/assignments/{name}/mistakes/{key}"): (SIGN_IN, 403, 403, 404, 404),
     ("POST", "/class/assignments/{name}/mistakes/{key}"): (401, 403, 403, 404, 404),
+    ("GET", "/class/quizzes/{name}"): (SIGN_IN, 403, 403, 200, 200),
     ("GET", "/class/gradebook"): (SIGN_IN, 403, 403, 200, 200),
     ("GET", "/class/gradebook/{login}/{name}"): (SIGN_IN, 403, 403, 200, 200),
     ("POST", "/class/gradebook/{login}/{name}"): (401, 403, 403, 400, 400),  # the form names no cell
     ("GET", "/class/marking/{grade}"): (SIGN_IN, 403, 403, 404, 404),
     ("POST", "/class/marking/{grade}"): (401, 403, 403, 404, 404),
     ("GET", "/class/offerings"): (SIGN_IN, 403, 403, 403, 200),
+    ("GET", "/class/roster"): (SIGN_IN, 403, 403, 403, 200),
+    ("POST", "/class/roster"): (401, 403, 403, 403, 400),  # no file
+    ("GET", "/class/roster/{number:int}"): (SIGN_IN, 403, 403, 403, 404),
+    ("POST", "/class/roster/{number:int}"): (401, 403, 403, 403, 404),
+    ("POST", "/class/people/links"): (401, 403, 403, 403, 400),  # all have come in
     ("GET", "/class/events"): (SIGN_IN, 403, 403, 403, 200),
     **{
         ("GET", f"/class/as/{{person:int}}{path}"): (SIGN_IN, 403, 403, 200, 200)

@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 import threading
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from html import unescape
 
@@ -12,12 +13,13 @@ import tiny_quiz
 import web_course
 import web_quiz
 from command_line import run_quiz
+from databases import ON_POSTGRESQL
 from sqlalchemy import select
 from web_course import Browser
 from web_quiz import PATH, answer
 
-from autograder.web.data import quizzes
-from autograder.web.data.models import FeedbackPolicy, QuizAttempt, Role
+from autograder.web.data import offerings, quizzes
+from autograder.web.data.models import FeedbackPolicy, Kind, QuizAttempt, Role
 
 HOUR = timedelta(hours=1)
 WRONG = {
@@ -37,11 +39,11 @@ SECRETS = [*(s for s in tiny_quiz.SECRETS if " " in s or "." in s or not s.isasc
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
+def site(tmp_path_factory, address):
     course = web_course.make(tmp_path_factory.mktemp("course"))
     web_quiz.make(course, "midterm")
     web_quiz.make(course)
-    with web_course.site(course) as opened:
+    with web_course.site(course, address) as opened:
         yield opened
 
 
@@ -88,6 +90,7 @@ ANSWERS = {
 }  # fmt: skip
 
 
+@ON_POSTGRESQL
 @pytest.mark.parametrize("name", ["tiny", "midterm"])
 def test_attempts_are_scored_byte_for_byte_as_the_command_scores_them(site, teacher, tmp_path, name):
     path, given, modes = f"/quizzes/{name}", {}, ("exam",) if name == "midterm" else ("practice", "test")
@@ -113,6 +116,10 @@ def test_attempts_are_scored_byte_for_byte_as_the_command_scores_them(site, teac
     in_order = [given[login].outcome for login in sorted(given)]
     assert (tmp_path / "out.jsonl").read_text(encoding="utf-8") == "".join(f"{line}\n" for line in in_order)
     assert json.loads(out) == [json.loads(line) for line in in_order]
+    out, _ = run_quiz("stats", name, "sheets", "--json", "--course", site.course.root, cwd=tmp_path)
+    with site.database.read() as session:
+        found = site.item_analyses.of(session, offerings.by_name(session, name, Kind.quiz), site.quizzes.of(name))
+    assert name != "midterm" or json.loads(json.dumps(asdict(found.analysis))) == json.loads(out)
 
 
 # -- taking it ---------------------------------------------------------------------------------------------------------
@@ -143,6 +150,7 @@ def test_a_page_has_every_question_and_no_key_hint_or_explanation(practice, brow
     assert [secret for secret in SECRETS if secret in page] == []
 
 
+@ON_POSTGRESQL
 def test_each_type_is_judged_by_its_button_with_attempts_lessons_and_evidence(practice, browser):
     browser.send_form(PATH)
     for name, given in right_for(browser).items():
@@ -154,6 +162,14 @@ def test_each_type_is_judged_by_its_button_with_attempts_lessons_and_evidence(pr
         assert "/check" not in shown, name
     assert "What running it gave:" in part(browser, "one")
     assert "this is three" in part(browser, "one")
+
+
+def test_that_none_of_the_options_is_right_is_an_answer_and_uses_up_an_attempt(practice, browser):
+    browser.send_form(PATH)
+    answer(browser, {"some": []}, "check", question="some")
+    assert "attempts left: 1" not in part(browser, "some")
+    answer(browser, NONE, "check", question="some")
+    assert "attempts left: 1" in part(browser, "some")
 
 
 def test_wrong_answers_use_up_attempts_and_only_then_the_key_is_shown(practice, site, browser, student):

@@ -134,7 +134,7 @@ def test_a_made_up_address_does_not_count_where_there_is_no_proxy(course):
 
 @pytest.mark.slow
 def test_a_demo_is_served_with_its_submissions_graded(tmp_path):
-    command = [sys.executable, "-m", "autograder", "demo", "--serve", "demo", "--lang", "en"]
+    command = [sys.executable, "-m", "autograder", "demo", "--serve", "--port", "0", "demo", "--lang", "en"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -151,6 +151,9 @@ def test_a_demo_is_served_with_its_submissions_graded(tmp_path):
             assert "(n, n)" in html.unescape(pupil.get(submission).text)
             assert "def squared_loss" in pupil.get("/assignments/linear_regression").text
             assert len(re.findall(r"/class/people/\d+/link", prof.get("/class/people").text)) == 27
+            assert pupil.fill_in("/quizzes/linear_regression", "/quizzes/linear_regression").url.path.startswith(
+                "/quiz"
+            )
             numbers = [prof.get(f"/submissions/{number}") for number in range(1, 27)]
             assert all('class="total"' in answer.text for answer in numbers)
         process.terminate()

@@ -3,13 +3,14 @@
 import re
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 
 import dask_processes
 import httpx
 import postgres_server
 import proxy
+import psutil
 import pytest
 import running_guide
 import tiny_course as tiny
@@ -107,3 +108,47 @@ def restored(database, backup):
     run = commands.replace("course-2026-03-01.dump", str(backup)).replace("postgresql://course@db.example.edu", server)
     subprocess.run(["bash", "-euc", run], check=True)
     return f"{database.rpartition('/')[0]}/restored"
+
+
+@pytest.fixture
+def database(postgres, migrated):
+    return postgres.create(template=migrated)
+
+
+def result_of(visitor, page):
+    """Wait for the result, as the page's script does."""
+    with visitor.stream("GET", f"{page}/events") as events:
+        assert any("graded" in line for line in events.iter_lines())
+    return re.search(r'<div class="total"><b>(\d+)', visitor.get(page).text)[1]
+
+
+def until_written(course, score):
+    """Wait until the last report in the journal gives a score."""
+    end, journal = time.monotonic() + working_students.PATIENCE_S, course.root / "results.jsonl"
+    while not (journal.is_file() and f'"score":{score}.0,' in journal.read_text().splitlines()[-1].replace(" ", "")):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_a_killed_server_leaves_its_job_to_the_other_whose_processes_heal(database, tmp_path):
+    """What grades and what writes are killed alone afterwards: each is started again, and nothing is lost."""
+    course = web_course.make(tmp_path / "course")
+    with web_course.server(course, "--database", database) as (other, second, link):
+        with web_course.server(course, "--database", database) as (process, first, _):
+            with web_course.opened_course(first, link.replace(second, first), "ann") as (ann,):
+                answer = ann.fill_in("/assignments/tiny", "/assignments/tiny/hand-in", **{"cell:double": tiny.DOUBLE})
+            process.kill()
+        with Visitor(second) as ann:
+            ann.fill_in("/sign-in", login="ann", password=PASSWORD)
+            assert result_of(ann, answer.url.path) == "6"
+            until_written(course, 6)
+            killed = psutil.Process(other.pid).children(recursive=True)
+            names = set()
+            for one in killed:
+                with suppress(psutil.NoSuchProcess):  # it has ended with the one that started it
+                    names |= {word.rpartition(".")[2] for word in one.cmdline()}
+                    one.kill()
+            assert {"publishing", "-I"} <= names
+            answer = ann.fill_in("/assignments/tiny", "/assignments/tiny/hand-in", **{"cell:step": tiny.STEP})
+            assert result_of(ann, answer.url.path) == "10"
+            until_written(course, 10)

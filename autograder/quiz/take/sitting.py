@@ -175,16 +175,23 @@ class Sitting:
         self.save()
         return verdict
 
-    def consider(self, question: ShownQuestion, answer: Any) -> Verdict | None:
+    def consider(self, question: ShownQuestion, answer: Any, *, none_is_meant: bool = False) -> Verdict | None:
         """Answer a question without saving; return the verdict if answers are judged here.
 
         If they are not, a new answer replaces the old one.
+
+        Args:
+            question: the question.
+            answer: as sheets have it.
+            none_is_meant: whether choosing no option says that none is right, which is an attempt like any other, and
+                cannot be that nothing was chosen yet.
 
         Raises:
             FormatError: the answer or a part of it cannot be read, or was given before; this uses up no attempt.
         """
         keyed, tries = self.keyed(question), self.tries[question.id]
-        if is_blank(answer) or (answer == [] and isinstance(keyed, Multi) and keyed.key):
+        nothing_yet = answer == [] and not none_is_meant and isinstance(keyed, Multi) and keyed.key
+        if is_blank(answer) or nothing_yet:
             raise FormatError(text("there is no answer"))
         if self.scorer is None or keyed is None:
             forms.check(question, answer)

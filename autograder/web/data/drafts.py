@@ -68,9 +68,19 @@ def times_of_all(session: Session, person: Person) -> dict[int, dict[str, dateti
     return found
 
 
-def save(session: Session, offering: Offering, person: Person, sources: Mapping[str, str]) -> datetime:
-    """Keep what somebody has written into some cells, whatever is there; return the time from which it is kept."""
-    now = datetime.now(UTC)
+def save(
+    session: Session, offering: Offering, person: Person, sources: Mapping[str, str], at: datetime | None = None
+) -> datetime:
+    """Keep what somebody has written into some cells, whatever is there; return the time from which it is kept.
+
+    Args:
+        session: a writing one.
+        offering: the assignment.
+        person: whose drafts.
+        sources: by cell.
+        at: the time; by default now.
+    """
+    now = at or datetime.now(UTC)
     for cell, source in sources.items():
         place = {"person_id": person.id, "offering_id": offering.id, "cell": cell}
         upsert(session, Draft, place, {"source": source, "saved_at": now})
@@ -83,6 +93,7 @@ def keep(
     person: Person,
     written: Mapping[str, Written],
     stubs: Mapping[str, str],
+    at: datetime | None = None,
 ) -> set[str]:
     """Keep what is based on the text that is there, and return the cells where another text has been saved meanwhile.
 
@@ -92,13 +103,15 @@ def keep(
         person: whose drafts.
         written: by cell.
         stubs: what stands in a cell that nobody has written into yet.
+        at: when it was written; by default now.
     """
     if not is_sqlite(session):  # several writers would let two tabs save on the same base
         session.scalar(select(Person.id).where(Person.id == person.id).with_for_update(key_share=True))
     now = dict(stubs) | of(session, offering, person)
     changed = {cell: one for cell, one in written.items() if one.source != now[cell]}
     conflicts = {cell for cell, one in changed.items() if one.base not in (None, version(now[cell]))}
-    save(session, offering, person, {cell: one.source for cell, one in changed.items() if cell not in conflicts})
+    kept = {cell: one.source for cell, one in changed.items() if cell not in conflicts}
+    save(session, offering, person, kept, at)
     return conflicts
 
 

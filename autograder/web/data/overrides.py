@@ -138,7 +138,9 @@ def mark_written(session: Session, override: Override) -> None:
 
 def mark_overtaken(session: Session, override: Override) -> None:
     """Remember that somebody has marked the cell in the formgrader since, whose score stays."""
-    row = session.get_one(Override, override.id)
+    row = session.get_one(Override, override.id, with_for_update=True)
+    if row.written_at != override.written_at:
+        return  # another server has written it meanwhile
     row.is_overtaken, row.written_at = True, row.written_at or datetime.now(UTC)
     about = f"{override.offering.assignment} {override.person.login} {override.cell}"
     events.record(session, "override overtaken", about, whom_id=row.person_id, offering_id=row.offering_id)

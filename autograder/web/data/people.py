@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, exists, func, select, update
 from sqlalchemy.orm import Session as Connection
 
 from autograder.web.data import events
@@ -18,6 +18,8 @@ from autograder.web.data.models import Enrolment, JoinLink, OneTimeLink, Person,
 
 SESSION_LASTS = timedelta(days=30)
 LINK_LASTS = timedelta(days=1)
+MAILED_LINK_LASTS = timedelta(days=14)
+"""For links that are sent to a whole class, where not everybody looks on the same day."""
 
 
 _OF_SESSION = (
@@ -98,15 +100,16 @@ def give_role(session: Connection, person: Person, role: Role, *, by: Person) ->
     events.record(session, kind, about, person_id=by.id, whom_id=person.id)
 
 
-def remove(session: Connection, person: Person, *, by: Person) -> None:
-    """Remove somebody from the course: their work stays, every way in ends."""
-    session.execute(delete(Enrolment).where(Enrolment.person_id == person.id))
-    session.execute(delete(Session).where(Session.person_id == person.id))
-    end_links(session, person)
-    person.token_sha256 = None
-    session.flush()
-    session.expire(person, ["enrolment"])
-    events.record(session, "removed", person.login, person_id=by.id, whom_id=person.id)
+def remove(session: Connection, persons: Sequence[Person], *, by: Person) -> None:
+    """Remove people from the course: their work stays, every way in ends."""
+    numbers = [person.id for person in persons]
+    session.execute(delete(Enrolment).where(Enrolment.person_id.in_(numbers)))
+    session.execute(delete(Session).where(Session.person_id.in_(numbers)))
+    session.execute(update(Person).where(Person.id.in_(numbers)).values(token_sha256=None))
+    _end_links(session, numbers)
+    for person in persons:
+        session.expire(person, ["enrolment", "token_sha256"])
+        events.record(session, "removed", person.login, person_id=by.id, whom_id=person.id)
 
 
 def make_instructor(session: Connection, person: Person) -> None:
@@ -200,9 +203,9 @@ def join_link_is_open(session: Connection, token: str) -> bool:
     return link is not None and link.closed_at is None
 
 
-def end_links(session: Connection, person: Person) -> None:
-    """End the personal links of somebody that nobody has used yet."""
-    unused = (OneTimeLink.person_id == person.id, OneTimeLink.used_at.is_(None))
+def _end_links(session: Connection, numbers: Sequence[int]) -> None:
+    """End the personal links of some people that they have not used yet."""
+    unused = (OneTimeLink.person_id.in_(numbers), OneTimeLink.used_at.is_(None))
     session.execute(update(OneTimeLink).where(*unused).values(used_at=datetime.now(UTC)))
 
 
@@ -214,6 +217,24 @@ def new_one_time_link(session: Connection, person: Person | None, *, by: Person 
     expires = datetime.now(UTC) + LINK_LASTS
     session.add(OneTimeLink(token_sha256=_sha256(token), person_id=person.id if person else None, expires_at=expires))
     return token
+
+
+def awaited(session: Connection) -> list[tuple[Person, bool]]:
+    """Return the members who have not come in yet, by login, each with whether a personal link waits for them."""
+    waits = (OneTimeLink.person_id == Person.id, OneTimeLink.used_at.is_(None))
+    has_link = exists().where(*waits, OneTimeLink.expires_at > datetime.now(UTC))
+    rows = select(Person, has_link).join(Enrolment).where(Person.password_hash.is_(None)).order_by(Person.login)
+    return [(person, has) for person, has in session.execute(rows)]
+
+
+def new_links(session: Connection, persons: Sequence[Person], *, by: Person) -> list[str]:
+    """Return personal links' tokens for many people; links that they have not used end."""
+    _end_links(session, [person.id for person in persons])
+    tokens, expires = [secrets.token_urlsafe(32) for _ in persons], datetime.now(UTC) + MAILED_LINK_LASTS
+    for person, token in zip(persons, tokens, strict=True):
+        session.add(OneTimeLink(token_sha256=_sha256(token), person_id=person.id, expires_at=expires))
+        events.record(session, "made a personal link", person.login, person_id=by.id, whom_id=person.id)
+    return tokens
 
 
 def one_time_link(session: Connection, token: str) -> OneTimeLink | None:

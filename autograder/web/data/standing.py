@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from autograder.web.data.models import (
+    Answer,
     Draft,
     Enrolment,
     Job,
@@ -46,7 +47,7 @@ class Waiting:
         student: whose it is.
         received_at: since when it waits.
         failures: how often it could not be judged, by our fault.
-        next_try: when it is tried again, if it has failed.
+        next_try: when it is tried again, if it has failed and is not being tried now.
     """
 
     submission: int
@@ -123,15 +124,15 @@ def waiting(session: Session, offering: Offering) -> list[Waiting]:
     """Return what waits to be graded, the oldest first."""
     rows = (
         select(Submission.id, Person.id, Person.login, Person.name, Submission.received_at, Job.failures)
-        .add_columns(Job.leased_until)
+        .add_columns(Job.leased_until, Job.claimed_by)
         .join(Job, Job.submission_id == Submission.id)
         .join(Person, Person.id == Submission.person_id)
         .where(Submission.offering_id == offering.id)
         .order_by(Submission.id)
     )
     return [
-        Waiting(number, Student(*who), received_at, failures, leased_until if failures else None)
-        for number, *who, received_at, failures, leased_until in session.execute(rows)
+        Waiting(number, Student(*who), received_at, failures, until if failures and claimed_by is None else None)
+        for number, *who, received_at, failures, until, claimed_by in session.execute(rows)
     ]
 
 
@@ -209,3 +210,59 @@ def at_a_glance(session: Session) -> dict[int, Glance]:
     return {
         offering: Glance(*numbers) for rows in (handed_in, finished) for offering, *numbers in session.execute(rows)
     }
+
+
+# -- quizzes -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An attempt of a student at a quiz.
+
+    Args:
+        number: of the attempt.
+        student: the person's number.
+        begun_at: when it began.
+        finished_at: when it ended; None while it is open.
+        is_scored: whether it has an outcome.
+    """
+
+    number: int
+    student: int
+    begun_at: datetime
+    finished_at: datetime | None
+    is_scored: bool
+
+
+def attempts(session: Session, offering: Offering) -> list[Attempt]:
+    """Return all attempts of students at a quiz, oldest first."""
+    rows = (
+        select(QuizAttempt.id, QuizAttempt.person_id, QuizAttempt.begun_at, QuizAttempt.finished_at)
+        .add_columns(QuizAttempt.outcome.is_not(None))
+        .join(Enrolment, Enrolment.person_id == QuizAttempt.person_id)
+        .where(QuizAttempt.offering_id == offering.id, Enrolment.role == Role.student)
+        .order_by(QuizAttempt.id)
+    )
+    return [Attempt(*row) for row in session.execute(rows)]
+
+
+def outcomes(session: Session, numbers: Sequence[int]) -> dict[int, str]:
+    """Return what came of some scored attempts, as JSON, by their numbers."""
+    found: dict[int, str] = {}
+    for start in range(0, len(numbers), _MOST_LINES):
+        some = QuizAttempt.id.in_(numbers[start : start + _MOST_LINES])
+        rows = session.execute(select(QuizAttempt.id, QuizAttempt.outcome).where(some))
+        found.update((number, outcome) for number, outcome in rows if outcome is not None)
+    return found
+
+
+def last_saves(session: Session, numbers: Sequence[int]) -> dict[int, list[tuple[datetime, str]]]:
+    """Return when the answer to each question was saved last in some attempts, in the order of time."""
+    found: defaultdict[int, list[tuple[datetime, str]]] = defaultdict(list)
+    for start in range(0, len(numbers), _MOST_LINES):
+        some = Answer.attempt_id.in_(numbers[start : start + _MOST_LINES])
+        last = func.max(Answer.saved_at, type_=Answer.saved_at.type)
+        rows = select(Answer.attempt_id, Answer.question, last).where(some)
+        for number, question, saved_at in session.execute(rows.group_by(Answer.attempt_id, Answer.question)):
+            found[number].append((saved_at, question))
+    return {number: sorted(saves) for number, saves in found.items()}

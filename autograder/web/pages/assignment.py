@@ -168,7 +168,7 @@ def hand_in(visit: Visit) -> Response:
         place = places.readable(visit, session)
         content = place.notebook.filled(drafts.of(session, place.offering, visit.member) | _written(visit, place))
         received, is_new = _receive(visit, session, place, f"{place.name}.ipynb", content)
-        unsaved = _keep(visit, session, place) if is_new else {}
+        unsaved = _keep(visit, session, place, received.received_at) if is_new else {}
         if unsaved:
             session.rollback()  # one chooses first
     if not unsaved:
@@ -253,8 +253,15 @@ def _written(visit: Visit, place: Place) -> dict[str, str]:
     }
 
 
-def _keep(visit: Visit, session: Session, place: Place) -> dict[str, str]:
-    """Keep what a form brings, and return what was not kept: cells where another text has been saved meanwhile."""
+def _keep(visit: Visit, session: Session, place: Place, at: datetime | None = None) -> dict[str, str]:
+    """Keep what a form brings, and return what was not kept: cells where another text has been saved meanwhile.
+
+    Args:
+        visit: who sends it.
+        session: a writing one.
+        place: the assignment.
+        at: when it was handed in, so that it has not changed since; by default it was not.
+    """
     sources = _written(visit, place)
     sources.pop(visit.field("take"), None)
     if (cell := visit.field("restore")) in sources:
@@ -262,7 +269,7 @@ def _keep(visit: Visit, session: Session, place: Place) -> dict[str, str]:
     chosen = visit.field("keep")
     bases = {cell: visit.field((_THERE if cell == chosen else _BASE) + cell) for cell in sources}
     written = {cell: Written(source, bases[cell] or None) for cell, source in sources.items()}
-    conflicts = drafts.keep(session, place.offering, visit.member, written, place.notebook.stubs)
+    conflicts = drafts.keep(session, place.offering, visit.member, written, place.notebook.stubs, at)
     return {cell: sources[cell] for cell in sources if cell in conflicts}
 
 
@@ -302,7 +309,7 @@ def _as_it_is(
 def _remember(visit: Visit, place: Place, report: GradeReport, begun_at: datetime) -> None:
     """Keep what a check has given."""
     with visit.site.database.write() as session:
-        checks.remember(session, place.offering, visit.member, report, begun_at)
+        checks.remember(session, place.offering, visit.member, report.exercises, begun_at)
 
 
 def _is_for_script(visit: Visit) -> bool:

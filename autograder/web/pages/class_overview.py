@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy.orm import Session
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from autograder.base.errors import AutograderError
@@ -36,7 +37,9 @@ def overview(visit: Visit) -> Response:
         appealed=appealed,
         steps=steps if not (rows and students) else None,
     )
-    return unless_unchanged(visit, page)
+    answer = unless_unchanged(visit, page)
+    answer.background = BackgroundTask(visit.site.class_counts.warm, visit.site.database)
+    return answer
 
 
 def _row(visit: Visit, offering: Offering, numbers: dict[int, Glance]) -> dict[str, Any]:

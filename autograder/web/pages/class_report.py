@@ -13,6 +13,7 @@ from autograder.base.errors import ConfigError, SubmissionError
 from autograder.base.i18n import Text, text
 from autograder.report.tables import points
 from autograder.results.classroom import Counts, Mistake
+from autograder.web.class_counts import Counted
 from autograder.web.data import explanations, offerings, standing
 from autograder.web.data.models import Offering
 from autograder.web.data.standing import Student, Waiting
@@ -21,7 +22,6 @@ from autograder.web.pages.class_overview import title_of
 from autograder.web.pages.hours import Hours
 from autograder.web.pages.live_page import unless_unchanged
 from autograder.web.policies import Dates
-from autograder.web.tallies import Counted
 from autograder.web.visit import Refused, Visit
 
 _MOST_MISTAKES = 12
@@ -101,7 +101,7 @@ def report(visit: Visit) -> Response:
     with visit.site.database.read() as session:
         offering = named(visit, session)
         found = Class.of(session, offering)
-        counted = visit.site.tallies.of(session, offering)
+        counted = visit.site.class_counts.of(session, offering)
         hours = Hours.of(session, offering, visit.now)
         mistakes = _mistakes(visit, session, offering, counted)
         explained = [(one.criterion, one.cause) for one in explanations.of(session, offering)]
@@ -201,7 +201,7 @@ def example(
     if (found := counted.reported.get(login)) is None:
         return None
     try:
-        code = visit.site.tallies.code(session, found.submission)
+        code = visit.site.class_counts.code(session, found.submission)
     except SubmissionError as error:
         return Example(login, found.submission, {"": error.text.get(visit.language)})
     cells = _cells(visit, offering, criterion.partition(".")[0])

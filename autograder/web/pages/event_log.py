@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, replace
+from datetime import datetime
+from functools import partial
 from urllib.parse import urlencode
 
 from sqlalchemy.orm import Session
@@ -15,11 +18,13 @@ from autograder.web.pages.event_words import WORDS
 from autograder.web.visit import Visit
 
 _A_PAGE = 100
+_SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
+_TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?\+00:00")
 
 
 def event_log(visit: Visit) -> Response:
     """Show what happened, the newest first: everything, or what is about one person, one offering, of one kind."""
-    login = visit.request.query_params.get("person", "").strip()
+    login = visit.request.query_params.get("person", "").replace("\0", "").strip()
     with visit.site.database.read() as session:
         wanted, is_known = _wanted(visit, session, login)
         found = list(events.found(session, wanted, _A_PAGE + 1)) if is_known else []
@@ -34,19 +39,20 @@ def event_log(visit: Visit) -> Response:
         wanted=wanted,
         login=login,
         is_known=is_known,
-        details=details,
+        details=partial(details, visit),
         older=older,
         newest=_address(visit, replace(wanted, before=None), login) if wanted.before is not None else None,
     )
 
 
-def details(event: Event) -> str:
-    """Return what an event says beside whom and what it is about."""
+def details(visit: Visit, event: Event) -> str:
+    """Return what an event says beside whom and what it is about, with times in the reader's zone."""
     named = {event.whom.login if event.whom else "", event.offering.assignment if event.offering else ""} - {""}
     words = event.about.split(" ")
     while words and words[0].rstrip(",") in named:
         words = words[1:]
-    return " ".join(words)
+    short = _SHA256.sub(lambda found: found[0][:12] + "…", " ".join(words))
+    return _TIME.sub(lambda found: visit.plain_time(datetime.fromisoformat(found[0])), short)
 
 
 def _wanted(visit: Visit, session: Session, login: str) -> tuple[Wanted, bool]:

@@ -12,13 +12,13 @@ from autograder.base.errors import UsageError
 from autograder.base.i18n import Language, Text, text
 from autograder.results.classroom import CriterionStatistics, Mistake
 from autograder.web import explanations as shown
+from autograder.web.class_counts import Counted
 from autograder.web.data import explanations
 from autograder.web.data.models import Explanation, Offering
 from autograder.web.pages import class_report
 from autograder.web.pages.appeals import MAX_WORDS
 from autograder.web.pages.class_overview import title_of
 from autograder.web.pages.class_report import Example
-from autograder.web.tallies import Counted
 from autograder.web.visit import Refused, Visit
 
 _WORDS = "words:"
@@ -129,7 +129,7 @@ def _place(visit: Visit, session: Session) -> Place:
         Refused: nobody has made it, and nobody has explained it.
     """
     offering = class_report.named(visit, session)
-    counted = visit.site.tallies.of(session, offering)
+    counted = visit.site.class_counts.of(session, offering)
     written = {(one.criterion, one.cause): one for one in explanations.ever(session, offering)}
     made = {(name, one.id): one for one in counted.counts.mistakes for name in one.places}
     key = visit.request.path_params["key"]

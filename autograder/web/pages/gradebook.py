@@ -197,7 +197,7 @@ _REASONS = {
 def _cell(total: Total | None, key: tuple[int | None, int | None], waiting: _Waiting) -> Cell:
     """Return one cell; there are thousands of them, so what is usual is looked for first."""
     comes = key in waiting.ungraded
-    if total is None and not comes:
+    if total is None and not comes and key not in waiting.appealed:
         return _EMPTY
     reasons = tuple(_reasons(total or _NO_TOTAL, key, waiting))
     score = None if total is None else round(total.score, 6)

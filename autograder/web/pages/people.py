@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 
 from starlette.responses import Response
 
 from autograder.base.errors import UsageError
 from autograder.base.i18n import Text, text
+from autograder.lms.score_tables import not_a_formula
 from autograder.web import claims, signin
 from autograder.web.data import offerings
 from autograder.web.data import people as data
 from autograder.web.data.models import Person, Role
 from autograder.web.policies import may_admit
-from autograder.web.visit import Refused, Visit
+from autograder.web.visit import Refused, Visit, attachment
 
 ROLES = {Role.student: text("student"), Role.grader: text("grader"), Role.instructor: text("instructor")}
 
@@ -31,6 +34,7 @@ def people(visit: Visit, problem: Text | None = None, link: tuple[Person, str] |
         members = data.everybody(session)
         former = data.former(session)
         token = data.join_link(session) if admits else None
+        awaited = data.awaited(session) if admits else []
     logins = {one.login for one in (*members, *former)}
     wanted = visit.request.query_params.get("q", "").strip()
     return visit.page(
@@ -44,6 +48,8 @@ def people(visit: Visit, problem: Text | None = None, link: tuple[Person, str] |
         wanted=wanted,
         roles=ROLES,
         join_link=None if token is None else visit.public(f"/join/{token}"),
+        awaited=len(awaited),
+        without_link=sum(not has for _, has in awaited),
         link=link,
         problem=problem,
         entered={name: visit.field(name) for name in ("login", "name", "role")},
@@ -93,6 +99,30 @@ def _refuse_other_spelling(login: str, folders: Sequence[str]) -> None:
     if (folder := claims.same_folder(login, folders)) is not None:
         words = text("there is work in submitted/{folder}: write the login in the same way", folder=folder)
         raise UsageError(words)
+
+
+def links(visit: Visit) -> Response:
+    """Make personal links for those who have not come in yet, as a table to be sent by mail; they are in no other."""
+    everybody = visit.field("do") == "all"
+    with visit.site.database.write() as session:
+        chosen = [person for person, has in data.awaited(session) if everybody or not has]
+        tokens = data.new_links(session, chosen, by=visit.member)
+    if not chosen:
+        return people(visit, text("everybody has come in, or has a link that works: there is nobody to make one for"))
+    rows = [
+        (one.login, one.name, one.email or "", visit.public(f"/link/{token}"))
+        for one, token in zip(chosen, tokens, strict=True)
+    ]
+    return attachment(_table(rows), "links.csv")
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> bytes:
+    """Return a table as spreadsheets and mail merges read it."""
+    words = io.StringIO(newline="")
+    writer = csv.writer(words)
+    writer.writerow(("login", "name", "email", "link"))
+    writer.writerows([not_a_formula(cell) for cell in row] for row in rows)
+    return words.getvalue().encode("utf-8-sig")
 
 
 def _is_there(person: Person) -> UsageError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy.orm import Session
 from starlette.responses import Response
@@ -91,7 +92,7 @@ def page(
         now=visit.now,
         events=happened,
         words=WORDS,
-        details=details,
+        details=partial(details, visit),
         for_input=lambda moment: f"{moment.astimezone(visit.zone):%Y-%m-%dT%H:%M}",
         zone=str(visit.zone),
         roles=ROLES,
@@ -173,4 +174,4 @@ def _change(session: Session, found: Person, new: Role | None, *, by: Person) ->
             offerings.write_again(session)  # the gradebook may have an extension for them
         data.give_role(session, found, new, by=by)
     elif found.enrolment is not None:
-        data.remove(session, found, by=by)
+        data.remove(session, [found], by=by)

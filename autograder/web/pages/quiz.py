@@ -148,7 +148,8 @@ def check(visit: Visit) -> Response:
         with visit.site.quizzes.place(visit.member.id) as is_free:
             if not is_free:
                 return _answer(visit, place, question, cannot)
-            sitting.consider(question, answer)  # may run code for seconds, so nothing is locked meanwhile
+            # may run code for seconds, so nothing is locked meanwhile; the page has a box for none of the options
+            sitting.consider(question, answer, none_is_meant=True)
     except FormatError as error:
         return _answer(visit, place, question, error.text)
     except SandboxError:

@@ -11,7 +11,7 @@ from autograder.quiz import feedback
 from autograder.quiz.scoring.outcomes import SheetOutcome
 from autograder.quiz.terminal import MARKS
 from autograder.web import policies
-from autograder.web.data import offerings, quizzes
+from autograder.web.data import offerings, overrides, quizzes
 from autograder.web.pages.quiz_questions import Asking
 from autograder.web.policies import Dates
 from autograder.web.visit import Refused, Visit
@@ -24,6 +24,7 @@ def attempt(visit: Visit) -> Response:
         if found is None or not policies.may_see_attempt(visit.viewer, found):
             raise Refused(404, text("there is no such attempt"))
         extended = offerings.extension(session, found.offering, found.person)
+        given = overrides.current(overrides.of(session, found.offering, found.person))
     dates, name = Dates.of(found.offering, extended), found.offering.assignment
     if found.finished_at is None and found.person_id == visit.viewer.person_id:
         return visit.go(f"/quizzes/{name}")
@@ -49,6 +50,7 @@ def attempt(visit: Visit) -> Response:
         outcome=outcome,
         questions=questions,
         lessons=[asking.lesson(keyed[one.id], one.variant or 0) for one in answered] if is_same else [],
+        given=given if outcome is not None else {},
         parts=feedback.in_parts(visit.language),
         marks=MARKS,
     )

@@ -21,7 +21,7 @@ function element(name, attributes, ...inside) {
 function cellOf(student, cell, column) {
   const link = `${say.at}/${encodeURIComponent(student[LOGIN])}/${encodeURIComponent(column)}`;
   if (!cell) return element("td", { class: "n" }, element("a", { class: "none", href: link, "aria-label": say.none }, "–"));
-  const made = element("td", { class: cell[REASONS] ? "n odd" : "n" }, element("a", { href: link }, cell[WORDS] || say.comes));
+  const made = element("td", { class: cell[REASONS] ? "n odd" : "n" }, element("a", { href: link }, cell[WORDS] || (cell[COMES] ? say.comes : "–")));
   if (cell[BY_HAND]) made.append(element("span", { class: "hand", title: say.hand }, "✎"));
   if (cell[REASONS]) {
     made.firstChild.title = cell[REASONS];

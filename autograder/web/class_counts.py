@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
-from autograder.results.classroom import Counts, Tally
+from autograder.results.classroom import Census, Counts
 from autograder.results.grade_report import GradeReport
 from autograder.web import attempts
-from autograder.web.data import standing, submissions
+from autograder.web.data import offerings, standing, submissions
+from autograder.web.data.database import Database
 from autograder.web.data.models import Offering, Submission
 from autograder.web.data.standing import Reported
 
@@ -24,7 +25,7 @@ _MOST_CODE = 200
 class _Kept:
     """What has been read of one assignment."""
 
-    tally: Tally = field(default_factory=Tally)
+    census: Census = field(default_factory=Census)
     reported: dict[str, Reported] = field(default_factory=dict)
     counts: Counts | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -43,7 +44,7 @@ class Counted:
     reported: dict[str, Reported]
 
 
-class Tallies:
+class ClassCounts:
     """Follows the reports on all assignments of a course; a page costs as much as has changed since the one before."""
 
     def __init__(self) -> None:
@@ -64,8 +65,15 @@ class Tallies:
             now = standing.reported(session, offering)
             if kept.counts is None or now != kept.reported:
                 _follow(kept, session, now)
-                kept.counts = kept.tally.count()
+                kept.counts = kept.census.count()
             return Counted(kept.counts, now)
+
+    def warm(self, database: Database) -> None:
+        """Read the reports of assignments that nobody has looked at yet, so that who looks first need not wait."""
+        with database.read() as session:
+            for offering in offerings.all_of_them(session):
+                if offering.id not in self._kept:
+                    self.of(session, offering)
 
     def code(self, session: Session, number: int) -> Mapping[str, str]:
         """Return the code of a submission, cell by cell.
@@ -89,8 +97,8 @@ class Tallies:
 def _follow(kept: _Kept, session: Session, now: dict[str, Reported]) -> None:
     """Read the reports that are new, and forget those that do not count any more."""
     for login in kept.reported.keys() - now.keys():
-        kept.tally.drop(login)
+        kept.census.drop(login)
     changed = {one.submission: login for login, one in now.items() if kept.reported.get(login) != one}
     for number, line in standing.lines(session, list(changed)).items():
-        kept.tally.put(GradeReport.from_json(line).model_copy(update={"student": changed[number]}))
+        kept.census.put(GradeReport.from_json(line).model_copy(update={"student": changed[number]}))
     kept.reported = now
