@@ -41,7 +41,10 @@ gc.disable()  # thousands of tests are being collected, and all of it stays
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells make what runs in the background ignore Ctrl-C
 
-collect_ignore_glob = ["attacks/*.py"]  # hostile code: to import one of these files is to run it unconfined
+collect_ignore_glob = [
+    "attacks/*.py",  # hostile code: to import one of these files is to run it unconfined
+    "load/students.py",  # for locust, which no test needs
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,8 +6,10 @@ drops the rest of it. At the end one step replaces the file by the same reports 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -19,17 +21,26 @@ from autograder.base.i18n import text
 from autograder.results.grade_report import GradeReport
 
 Key = tuple[str, str]
+State = tuple[int, int, int]
+"""What a file is known by, as long as nobody changes it."""
 
 
 class Journal:
     """The reports in one file, by assignment and student; a context manager.
 
+    Args:
+        path: the file.
+        known: the `state` of an earlier journal, whose reports are known; if the file is still the same, it is not read
+            again, and `reports` has only what is added.
+
     Raises:
         UsageError: the file cannot be written or is not a results file, or another grader is writing it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, known: State | None = None) -> None:
         self.path = path
+        self.state: State | None = None
+        """How the file was when it was closed with everything that was to be added; None before that."""
         self.reports: dict[Key, GradeReport] = {}
         try:
             self._file = path.open("a+b")
@@ -48,7 +59,10 @@ class Journal:
             raise UsageError(
                 text("{path}: another grader is writing this file; wait for it, or name another with --out", path=path)
             ) from None
-        self._read()
+        self.is_read = known is None or known != _state(self._file)
+        """Whether `reports` has what was in the file."""
+        if self.is_read:
+            self._read()
 
     def add(self, report: GradeReport) -> None:
         """Add a report, which is on disk before this returns.
@@ -106,8 +120,47 @@ class Journal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: object, *_: object) -> None:
+        if error is None:
+            self.state = _state(self._file)
         self._file.close()
+
+
+class KnownReports:
+    """What a journal holds, for a process that adds to it again and again: a digest of each report."""
+
+    def __init__(self) -> None:
+        self._state: State | None = None
+        self._digests: dict[Key, bytes] = {}
+
+    @contextmanager
+    def journal(self, path: Path, *, whole: bool = False) -> Iterator[Journal]:
+        """Open a journal, which is read only if it has changed since, or if all of its reports are wanted.
+
+        Raises:
+            UsageError: as for a `Journal`.
+        """
+        with Journal(path, known=None if whole else self._state) as journal:
+            self._state = None  # until everything is in it
+            if journal.is_read:
+                self._digests = {key: _digest(report) for key, report in journal.reports.items()}
+            yield journal
+        self._state = journal.state
+
+    def add(self, journal: Journal, report: GradeReport) -> None:
+        """Add a report to the journal that is open, unless it is there already.
+
+        Raises:
+            UsageError: it cannot be written.
+        """
+        key, digest = (report.assignment, report.student), _digest(report)
+        if self._digests.get(key) != digest:
+            journal.add(report)
+            self._digests[key] = digest
+
+
+def _digest(report: GradeReport) -> bytes:
+    return hashlib.sha256(report.to_json().encode()).digest()
 
 
 def read(path: Path) -> Iterator[GradeReport]:
@@ -129,6 +182,11 @@ def read(path: Path) -> Iterator[GradeReport]:
     except OSError as error:
         raise UsageError(text("{path}: cannot be read: {reason}", path=path, reason=error.strerror)) from error
     yield from reports.values()
+
+
+def _state(file: BinaryIO) -> State:
+    found = os.fstat(file.fileno())
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _lock(file: BinaryIO) -> None:

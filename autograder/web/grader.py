@@ -34,11 +34,12 @@ from autograder.gradebook.feedback_page import Feedback
 from autograder.grading.batch import Grade
 from autograder.grading.warm import Judges, JudgesElsewhere, WarmEngines
 from autograder.results.grade_report import GradeReport
-from autograder.web import outside, overriding, policies
+from autograder.web import limits, outside, overriding, policies
 from autograder.web.data import checks, jobs, offerings, people, regradings, submissions
 from autograder.web.data.database import Database
 from autograder.web.data.models import Offering, Submission
 from autograder.web.gradebook import CourseGradebook
+from autograder.web.limits import Limiter
 from autograder.web.metrics import Metrics
 from autograder.web.publishing import RESULTS, Graded, Publisher, Version
 from autograder.web.publishing import version as file_version
@@ -48,12 +49,13 @@ _LOOK_EVERY_S = 1.0
 """Another server may have put a job into the database, or died with one."""
 _OTHERS_EVERY_S = 30.0
 """Another server may have died before it has written its reports."""
+_RENEW_EVERY_S = jobs.LEASE.total_seconds() / 3
 _RETRY_S = 5.0
 _REST_AFTER_S = 300.0
 """Engines and nbgrader hold more memory than a server should to which nobody hands in."""
 _LOOK_OUTSIDE_EVERY_S = 5.0
 """With several servers each writes the journal, and looks at it after the others."""
-_BATCH = 20
+_BATCH = 100
 _ELSEWHERE = 16
 """Half of how many submissions are on a cluster at once."""
 FAILURES = (AutograderError, SQLAlchemyError, OSError)
@@ -99,13 +101,15 @@ class Grader:
         self.pen = Pen(course.root, database, self._name)
         self.publisher = Publisher(course.root, elsewhere=self.pen.elsewhere)
         self._at_work: set[int] = set()
+        self._renewed_at = 0.0
+        self._limiter = Limiter()
         self._noted: set[Text] = set()
         self._done: SimpleQueue[tuple[int, Future[GradeReport]]] = SimpleQueue()
         self._journal = course.root / RESULTS
         self._journal_version: Version | None = None  # of which everything is known here
         self._looked_at = float("-inf")
         self._work, self._written = threading.Event(), threading.Event()
-        self._is_closed = False
+        self._closed = threading.Event()
         self._threads = [threading.Thread(target=self._grade, name="grader", daemon=True),
                          threading.Thread(target=self._publish, name="publisher", daemon=True)]  # fmt: skip
 
@@ -137,7 +141,7 @@ class Grader:
 
     def close(self) -> None:
         """Stop; jobs that are not done go back into the queue."""
-        self._is_closed = True
+        self._closed.set()
         self._work.set()
         self._written.set()
         self.publisher.close()
@@ -152,7 +156,7 @@ class Grader:
     # -- grading -------------------------------------------------------------------------------------------------------
 
     def _grade(self) -> None:
-        while not self._is_closed:
+        while not self._closed.is_set():
             self._work.wait(_LOOK_EVERY_S)
             self._work.clear()
             try:
@@ -165,31 +169,40 @@ class Grader:
                 self._metrics.fault()
 
     def _keep_reports(self) -> None:
+        """Keep all reports that have come meanwhile in one transaction: it costs as much as one of them."""
+        kept: dict[int, GradeReport] = {}
         while not self._done.empty():
             number, future = self._done.get()
             self._at_work.discard(number)
             try:
-                report = future.result()
+                kept[number] = future.result()
             except AutograderError as error:  # the claim runs out, and somebody tries again
                 complain(error)
                 self._metrics.graded.labels("failed").inc()
-                continue
-            with self._database.write() as session:
+        if not kept:
+            return
+        with self._database.write() as session:
+            for number, report in kept.items():
                 if submissions.keep_report(session, number, report):
                     _count_as_check(session, number, report)
+        for number, report in kept.items():
             self._metrics.graded.labels("failed" if report.status == "error" else "kept").inc()
             self._on_report(number)
-            self._written.set()
+        self._written.set()
 
     def _begin_jobs(self) -> None:
+        free = 2 * self._sessions - len(self._at_work)
+        renews = bool(self._at_work) and time.monotonic() - self._renewed_at >= _RENEW_EVERY_S
         with self._database.read() as session:
-            if not self._at_work and not jobs.is_any_free(session):
-                return
+            claims = free > 0 and jobs.is_any_free(session)
+        if not renews and not claims:
+            return
         with self._database.write() as session:
-            if self._at_work:
+            if renews:
                 jobs.renew(session, self._name, self._at_work)
-            free = 2 * self._sessions - len(self._at_work)
-            claimed = jobs.claim(session, self._name, free) if free > 0 else ()
+            claimed = jobs.claim(session, self._name, free) if claims else ()
+        if renews:
+            self._renewed_at = time.monotonic()
         for number in claimed:
             self._begin(number)
 
@@ -218,7 +231,7 @@ class Grader:
 
     def _publish(self) -> None:
         pause = _LOOK_EVERY_S
-        while not self._is_closed:
+        while not self._closed.is_set():
             self._written.wait(pause)
             self._written.clear()
             try:
@@ -228,7 +241,7 @@ class Grader:
                         pause = _OTHERS_EVERY_S if self._publish_all() else _LOOK_OUTSIDE_EVERY_S
                 self.publisher.rest(_REST_AFTER_S)
             except FAILURES as error:  # such as a journal that `autograder grade` is writing
-                if not self._is_closed:
+                if not self._closed.is_set():
                     complain(error)
                 pause = _RETRY_S
             except Exception:  # noqa: BLE001 -- as above
@@ -239,8 +252,7 @@ class Grader:
         """Write everything that lacks; return whether all is known that others have written there."""
         is_all_known = self._take_over()
         self._publish_dates()
-        while not self._is_closed and self._publish_some():
-            pass
+        self._publish_reports()
         if overriding.follow(self._course, self._database, self.publisher, self._gradebook):
             self._written.set()  # late penalties follow
         return is_all_known
@@ -268,6 +280,13 @@ class Grader:
                     offerings.extend(session, offering, person, known[login], by=None)
             offerings.mark_written(session, offering)
             submissions.write_again(session, offering)
+
+    def _publish_reports(self) -> None:
+        """Write all reports there are; while more and more come, wait in between, so that each batch holds many."""
+        while self._publish_some():
+            while (wait := self._limiter.seconds_to_wait("write", self, limits.GRADEBOOK)) > 0:
+                if self._closed.wait(wait):
+                    return
 
     def _publish_some(self) -> int:
         """Write some reports to journal and gradebook and return how many; of one student's only the last counts."""

@@ -25,6 +25,8 @@ JOIN = Rate(200, 1)
 CHECK = Rate(10, 2)
 HAND_IN = Rate(5, 10)
 APPEAL = Rate(10, 60)
+GRADEBOOK = Rate(3, 3)
+"""By server: a batch of many reports costs hardly more than one of a few."""
 
 
 class Limiter:

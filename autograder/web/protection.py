@@ -33,6 +33,8 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+_RAW = [(name.lower().encode(), words.encode()) for name, words in _HEADERS.items()]
+_NAMES = frozenset(name for name, _ in _RAW)
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _FOR_WATCHERS = ("/health", "/metrics")
 """Load balancers and Prometheus ask by a number where people use a name."""
@@ -67,9 +69,8 @@ class Protection:
 
         async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
+                message["headers"] = [*(h for h in message["headers"] if h[0] not in _NAMES), *_RAW]
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers[name] = value
                 if (nonce := scope.get(STYLE_NONCE)) is not None:
                     headers["Content-Security-Policy"] = _POLICY.replace(_STYLES, f"{_STYLES} 'nonce-{nonce}'")
                 if "cache-control" not in headers:

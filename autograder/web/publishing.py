@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -32,7 +33,7 @@ from autograder.gradebook.late_policy import LatePolicy
 from autograder.gradebook.overrides import Outcome, Override
 from autograder.quiz.scoring.outcomes import SheetOutcome
 from autograder.results.grade_report import GradeReport
-from autograder.results.journal import Key
+from autograder.results.journal import Key, KnownReports
 from autograder.web import exports, late
 
 _FEEDBACK = TypeAdapter(Feedback)
@@ -40,6 +41,7 @@ _LATE_POLICY = TypeAdapter(LatePolicy)
 Version = tuple[int, ...]
 """What a file is known by until it changes."""
 RESULTS = "results.jsonl"
+_NICE = 5
 _TIMESTAMP = "%Y-%m-%d %H:%M:%S.%f UTC"
 
 
@@ -305,6 +307,8 @@ class Publisher:
             pipe = subprocess.PIPE
             # Ctrl-C in the terminal is for the server, which ends this process once it has written
             self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True)  # noqa: S603
+            with suppress(OSError):  # nobody waits for it as for a page or a check
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICE)
         return self._process
 
 
@@ -317,23 +321,26 @@ def version(file: Path) -> Version:
     return (found.st_ino, found.st_size, found.st_mtime_ns)
 
 
-def write(course: Course, graded: Sequence[Graded]) -> Written:
-    """Write submissions to ``submitted/``, their reports to ``results.jsonl`` and the gradebook."""
-    from autograder.gradebook import write as gradebook
-    from autograder.results.journal import Journal
+def write(course: Course, graded: Sequence[Graded], known: KnownReports | None = None) -> Written:
+    """Write submissions to ``submitted/``, their reports to ``results.jsonl`` and the gradebook.
 
-    file = course.root / RESULTS
-    counting = []
-    with Journal(file) as journal:
+    Args:
+        course: the course.
+        graded: submissions with their reports.
+        known: what earlier calls have read and written; without it the whole journal is read.
+    """
+    from autograder.gradebook import write as gradebook
+
+    file, known, counting = course.root / RESULTS, known or KnownReports(), []
+    with known.journal(file, whole=any(one.was_written for one in graded)) as journal:
         before = version(file)
         for one in graded:
             report = GradeReport.from_json(one.line)
             _hand_in(course, report, one)
-            known = journal.reports.get((report.assignment, report.student))
-            if one.was_written and known is not None and known.submission_sha256 == report.submission_sha256:
-                report = known
-            if known != report:
-                journal.add(report)
+            there = journal.reports.get((report.assignment, report.student)) if one.was_written else None
+            if there is not None and there.submission_sha256 == report.submission_sha256:
+                report = there
+            known.add(journal, report)
             counting.append(report)
         after = version(file)
     outcome = gradebook.write(course, [], counting)
@@ -409,8 +416,12 @@ def _opened(root: Path) -> Course:
     return course
 
 
+_REPORTS = KnownReports()
+"""A process writes for one course."""
+
+
 def _write(course: Course, graded: list[dict[str, Any]]) -> object:
-    written = write(course, [Graded(**one) for one in graded])
+    written = write(course, [Graded(**one) for one in graded], _REPORTS)
     return {
         "notes": [note.model_dump() for note in written.notes],
         "penalties": [[*key, taken] for key, taken in written.penalties.items()],

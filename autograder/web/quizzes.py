@@ -8,7 +8,7 @@ import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.base.errors import AutograderError, ConfigError
@@ -51,6 +51,7 @@ class CourseQuiz:
     certificates: Certificates
     variants: Mapping[str, Sequence[Variant]]
     scorer: Scorer
+    _shown: dict[Mode, ReleasedQuiz] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -69,7 +70,9 @@ class CourseQuiz:
 
     def shown(self, mode: Mode) -> ReleasedQuiz:
         """Return what students get."""
-        return released.release(self.quiz, self.variants, mode)
+        if mode not in self._shown:
+            self._shown[mode] = released.release(self.quiz, self.variants, mode)
+        return self._shown[mode]
 
     def sitting(self, mode: Mode, person: Person, answers: Sequence[Answer] = (), *, judged: bool) -> Sitting:
         """Return somebody's run of it as `quiz take` would have it; nothing is saved from there.

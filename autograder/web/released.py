@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -99,17 +99,17 @@ class ReleasedNotebook:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(text("cannot be read as a notebook ({reason})", reason=error), path=path) from error
 
-    @property
+    @cached_property
     def stubs(self) -> dict[str, str]:
         """What stands in the cells that students write, by cell."""
         return {block.cell: block.stub for block in self.blocks if isinstance(block, Answer)}
 
-    @property
+    @cached_property
     def worth(self) -> dict[str, float]:
         """What the exercises are worth, with all criteria."""
         return {block.exercise: block.points for block in self.blocks if isinstance(block, Check)}
 
-    @property
+    @cached_property
     def cells_of(self) -> dict[str, list[str]]:
         """The cells that students write, by the exercise that is checked after them."""
         found: dict[str, list[str]] = {}
@@ -122,7 +122,7 @@ class ReleasedNotebook:
                 before = []
         return found
 
-    @property
+    @cached_property
     def labels(self) -> dict[str, Text]:
         """What each cell answers, for those who do not see where it stands."""
         titles = {block.exercise: block.title for block in self.blocks if isinstance(block, Check)}

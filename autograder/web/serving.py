@@ -32,6 +32,10 @@ _THIS_MACHINE = "127.0.0.1,::1"
 _LAST_REQUESTS_S = 60
 """A check may be running, in an engine that is only starting; pages that wait for results end at once."""
 _WAITING = 2048
+_KEEP_ALIVE_S = 75
+"""Longer than proxies and pages that save every few seconds leave a connection idle: a new one costs more than it."""
+_SWITCH_S = 0.0002
+"""A thread that asks the database waits for the interpreter after each step; by default 5 ms, if a page is made."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,7 @@ def serve(course: Course, how: Serving, tell: Callable[[str, str], None], sample
             raise
         address = how.public_url or _address(how, listener)
         server = _Server(_configuration(site, how), lambda: tell(address, f"{address.rstrip('/')}/link/{link}"))
+        sys.setswitchinterval(_SWITCH_S)
         with _stop_signals_end_quietly():
             server.run(sockets=[listener])
 
@@ -207,6 +212,7 @@ def _configuration(site: Site, how: Serving) -> uvicorn.Config:
         root_path=how.root_path,
         proxy_headers=bool(how.trusted),
         forwarded_allow_ips=how.trusted,
+        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_LAST_REQUESTS_S,
         server_header=False,
         access_log=False,

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 from python_multipart.multipart import parse_options_header
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect, Request
@@ -86,13 +87,13 @@ class Visit:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         is_program = bool(kind)
 
-        def find() -> Person | None:
-            with site.database.read() as session:
-                if is_program:
-                    return people.of_token(session, token.strip()) if kind.lower() == "bearer" else None
-                return people.of_session(session, browser) if browser else None
+        def find(session: Session) -> Person | None:
+            if is_program:
+                return people.of_token(session, token.strip())
+            return people.of_session(session, browser)
 
-        person = await run_in_threadpool(find)
+        knows = kind.lower() == "bearer" if is_program else bool(browser)
+        person = await site.database.look(find) if knows else None
         form = FormData()
         if request.method == "POST":
             if not _is_utf8(request.headers.get("content-type", "")):

@@ -9,12 +9,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from autograder.results.grade_report import ExerciseResult
 from autograder.web.data.database import upsert
 from autograder.web.data.models import LastCheck, Offering, Person
+
+_MINE = select(LastCheck).where(
+    LastCheck.person_id == bindparam("person"), LastCheck.offering_id == bindparam("offering")
+)
 
 
 def remember(
@@ -39,8 +43,7 @@ def remember(
 
 def of(session: Session, offering: Offering, person: Person) -> Sequence[LastCheck]:
     """Return the last checks of somebody in one assignment."""
-    mine = select(LastCheck).where(LastCheck.person_id == person.id, LastCheck.offering_id == offering.id)
-    return session.scalars(mine).all()
+    return session.scalars(_MINE, {"person": person.id, "offering": offering.id}).all()
 
 
 def of_all(session: Session, person: Person) -> dict[int, list[LastCheck]]:

@@ -12,12 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from autograder.web.data import events
-from autograder.web.data.database import upsert
+from autograder.web.data.database import is_sqlite, upsert
 from autograder.web.data.models import Draft, Offering, Person, ReplacedDraft
+
+_DRAFT = Draft.__table__.c
+_MINE = select(_DRAFT.cell, _DRAFT.source, _DRAFT.saved_at).where(
+    _DRAFT.person_id == bindparam("person"), _DRAFT.offering_id == bindparam("offering")
+)
 
 
 @dataclass(frozen=True)
@@ -40,14 +45,18 @@ def version(source: str) -> str:
 
 def of(session: Session, offering: Offering, person: Person) -> dict[str, str]:
     """Return what somebody has written, by cell."""
-    mine = select(Draft.cell, Draft.source).where(Draft.person_id == person.id, Draft.offering_id == offering.id)
-    return {cell: source for cell, source in session.execute(mine)}
+    return with_times(session, offering, person)[0]
 
 
 def times(session: Session, offering: Offering, person: Person) -> dict[str, datetime]:
     """Return when each cell of somebody's changed last."""
-    mine = select(Draft.cell, Draft.saved_at).where(Draft.person_id == person.id, Draft.offering_id == offering.id)
-    return {cell: saved_at for cell, saved_at in session.execute(mine)}
+    return with_times(session, offering, person)[1]
+
+
+def with_times(session: Session, offering: Offering, person: Person) -> tuple[dict[str, str], dict[str, datetime]]:
+    """Return what somebody has written, and when each cell changed last; both by cell."""
+    rows = session.execute(_MINE, {"person": person.id, "offering": offering.id}).all()
+    return {row.cell: row.source for row in rows}, {row.cell: row.saved_at for row in rows}
 
 
 def times_of_all(session: Session, person: Person) -> dict[int, dict[str, datetime]]:
@@ -96,8 +105,8 @@ def keep(
         stubs: what stands in a cell that nobody has written into yet.
         at: when it was written; by default now.
     """
-    # one after the other: a database with several writers would let two tabs save on the same base
-    session.scalar(select(Person.id).where(Person.id == person.id).with_for_update(key_share=True))
+    if not is_sqlite(session):  # several writers would let two tabs save on the same base
+        session.scalar(select(Person.id).where(Person.id == person.id).with_for_update(key_share=True))
     now = dict(stubs) | of(session, offering, person)
     changed = {cell: one for cell, one in written.items() if one.source != now[cell]}
     conflicts = {cell for cell, one in changed.items() if one.base not in (None, version(now[cell]))}

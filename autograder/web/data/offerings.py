@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from autograder.web.data import events
 from autograder.web.data.database import upsert
 from autograder.web.data.models import Extension, FeedbackPolicy, Kind, Offering, Person
+
+_BY_NAME = select(Offering).where(Offering.assignment == bindparam("assignment"), Offering.kind == bindparam("kind"))
+_EXTENSION = select(Extension.__table__.c.due_at).where(
+    Extension.person_id == bindparam("person"),
+    Extension.offering_id == bindparam("offering"),
+    Extension.removed_at.is_(None),
+)
 
 
 def publish(
@@ -73,16 +80,12 @@ def all_of_them(session: Session, kind: Kind = Kind.assignment) -> Sequence[Offe
 
 def by_name(session: Session, assignment: str, kind: Kind = Kind.assignment) -> Offering | None:
     """Return how an assignment or a quiz is published; None if it is not."""
-    return session.scalar(select(Offering).where(Offering.assignment == assignment, Offering.kind == kind))
+    return session.scalar(_BY_NAME, {"assignment": assignment, "kind": kind})
 
 
 def extension(session: Session, offering: Offering, person: Person) -> datetime | None:
     """Return until when one person's work is due, if that is another time than everybody's."""
-    return session.scalar(
-        select(Extension.due_at).where(
-            Extension.person_id == person.id, Extension.offering_id == offering.id, Extension.removed_at.is_(None)
-        )
-    )
+    return session.scalar(_EXTENSION, {"person": person.id, "offering": offering.id})
 
 
 def extensions(session: Session, person: Person) -> dict[int, datetime]:

@@ -10,12 +10,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, func, select, tuple_, update
+from sqlalchemy import bindparam, exists, func, select, tuple_, update
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from autograder.web.data import events
 from autograder.web.data.models import Answer, Offering, Person, QuizAttempt
 
+_OPEN_ONE = select(QuizAttempt).where(
+    QuizAttempt.person_id == bindparam("person"),
+    QuizAttempt.offering_id == bindparam("offering"),
+    QuizAttempt.finished_at.is_(None),
+)
+_ANSWERS = select(Answer).where(Answer.attempt_id == bindparam("attempt")).order_by(Answer.question, Answer.seq)
 _WITH_ALL = (joinedload(QuizAttempt.person), joinedload(QuizAttempt.offering))
 
 
@@ -42,8 +48,7 @@ def begin(session: Session, offering: Offering, person: Person, *, version: int)
 
 def open_one(session: Session, offering: Offering, person: Person) -> QuizAttempt | None:
     """Return the attempt that somebody has not finished."""
-    mine = (QuizAttempt.person_id == person.id, QuizAttempt.offering_id == offering.id)
-    return session.scalar(select(QuizAttempt).where(*mine, QuizAttempt.finished_at.is_(None)))
+    return session.scalar(_OPEN_ONE, {"person": person.id, "offering": offering.id})
 
 
 def locked(session: Session, number: int) -> bool:
@@ -71,8 +76,7 @@ def latest(session: Session, person: Person) -> dict[int, QuizAttempt]:
 
 def answers(session: Session, attempt: QuizAttempt) -> Sequence[Answer]:
     """Return what was answered in an attempt, in order."""
-    mine = select(Answer).where(Answer.attempt_id == attempt.id)
-    return session.scalars(mine.order_by(Answer.question, Answer.seq)).all()
+    return session.scalars(_ANSWERS, {"attempt": attempt.id}).all()
 
 
 def save(session: Session, attempt: QuizAttempt, question: str, value: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -65,8 +65,7 @@ def _page(
     """
     with visit.site.database.read() as session:
         handed_in = submissions.of(session, place.offering, visit.member)
-        mine = drafts.of(session, place.offering, visit.member)
-        changed_at = drafts.times(session, place.offering, visit.member)
+        mine, changed_at = drafts.with_times(session, place.offering, visit.member)
         last_checks = checks.of(session, place.offering, visit.member)
     progress = Progress.of(place.notebook, last_checks, changed_at)
     sources = place.notebook.stubs | mine
@@ -105,10 +104,11 @@ def _page(
     )
 
 
-def save(visit: Visit) -> Response:
+async def save(visit: Visit) -> Response:
     """Keep what was written, put a cell back to its stub, or bring it back; a script asks for the answer in JSON."""
-    before = None
-    with visit.site.database.write() as session:
+
+    def keep(session: Session) -> Callable[[], Response]:
+        before = None
         place = places.place(visit, session)
         unsaved = _keep(visit, session, place)
         if (cell := visit.field("reset")) in place.notebook.stubs and cell not in unsaved:
@@ -116,23 +116,26 @@ def save(visit: Visit) -> Response:
             drafts.reset(session, place.offering, visit.member, cell)
         if _is_for_script(visit):
             saved = None if unsaved else visit.now.isoformat(timespec="seconds")
-            return JSONResponse({"saved": saved} | _as_it_is(visit, session, place, _written(visit, place), unsaved))
-    if unsaved or before:
-        return _page(visit, place, unsaved=unsaved, before=before)
-    return visit.go(f"/assignments/{place.name}")
+            said = {"saved": saved} | _as_it_is(visit, session, place, _written(visit, place), unsaved)
+            return lambda: JSONResponse(said)
+        if unsaved or before:
+            return lambda: _page(visit, place, unsaved=unsaved, before=before)
+        return lambda: visit.go(f"/assignments/{place.name}")
+
+    answer = await visit.site.database.change(keep)
+    return answer() if _is_for_script(visit) else await in_thread(answer)
 
 
 async def check(visit: Visit) -> Response:
     """Judge what was written by the visible criteria; all of it, or the exercise whose button was pressed."""
     visit.bound("check", visit.member.id, limits.CHECK)
 
-    def keep() -> tuple[Place, dict[str, str], dict[str, str]]:
-        with visit.site.database.write() as session:
-            place = places.place(visit, session)
-            unsaved = _keep(visit, session, place)
-            return place, drafts.of(session, place.offering, visit.member) | unsaved, unsaved
+    def keep(session: Session) -> tuple[Place, dict[str, str], dict[str, str]]:
+        place = places.place(visit, session)
+        unsaved = _keep(visit, session, place)
+        return place, drafts.of(session, place.offering, visit.member) | unsaved, unsaved
 
-    place, mine, unsaved = await in_thread(keep)
+    place, mine, unsaved = await visit.site.database.change(keep)
     begun_at = visit.now
     exercise = visit.field("exercise") or None
     if exercise is not None and exercise not in place.released.settings.exercises:
@@ -288,7 +291,8 @@ def _as_it_is(
         unsaved: of these, what was not kept; None to give the texts of all cells.
     """
     mine = (session, place.offering, visit.member)
-    sources, changed_at = place.notebook.stubs | drafts.of(*mine), drafts.times(*mine)
+    written, changed_at = drafts.with_times(*mine)
+    sources = place.notebook.stubs | written
     progress = Progress.of(place.notebook, checks.of(*mine), changed_at)
     cells: dict[str, dict[str, Any]] = {}
     for cell in asked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -43,9 +44,9 @@ class Place:
         """The assignment's name."""
         return self.offering.assignment
 
-    @property
+    @cached_property
     def notebook(self) -> ReleasedNotebook:
-        """The released notebook."""
+        """The released notebook, as it was when it was first asked for."""
         return ReleasedNotebook.of(self.released)
 
 

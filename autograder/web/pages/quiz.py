@@ -119,10 +119,14 @@ def begin(visit: Visit) -> Response:
     return visit.go(place.path)
 
 
-def save(visit: Visit) -> Response:
+async def save(visit: Visit) -> Response:
     """Keep what was answered; a script asks for the answer in JSON."""
-    place = _place(visit)
-    _, changed = _keep(visit, place)
+
+    def keep(session: Session) -> tuple[Place, dict[str, Any]]:
+        place = _place_in(visit, session)
+        return place, _keep_in(visit, session, place)[1]
+
+    place, changed = await visit.site.database.change(keep)
     if visit.request.query_params.get("as") == "json":
         problems = {q.id: problem_with(q, changed[q.id]) for q in place.shown.questions if q.id in changed}
         said = {name: words.get(visit.language) for name, words in problems.items() if words is not None}
@@ -187,12 +191,14 @@ def _place(visit: Visit) -> Place:
     Raises:
         Refused: there is none.
     """
-    name = visit.request.path_params["name"]
     with visit.site.database.read() as session:
-        offering = offerings.by_name(session, name, Kind.quiz)
-        extended = None if offering is None else offerings.extension(session, offering, visit.member)
-    if offering is not None:
-        dates = Dates.of(offering, extended)
+        return _place_in(visit, session)
+
+
+def _place_in(visit: Visit, session: Session) -> Place:
+    name = visit.request.path_params["name"]
+    if (offering := offerings.by_name(session, name, Kind.quiz)) is not None:
+        dates = Dates.of(offering, offerings.extension(session, offering, visit.member))
         if policies.may_see_offering(visit.viewer, dates, visit.now):
             return Place(offering, dates, visit.site.quizzes.of(name))
     raise Refused(404, text("there is no such quiz"))
@@ -200,8 +206,10 @@ def _place(visit: Visit) -> Place:
 
 def _open_paper(visit: Visit, session: Session, place: Place) -> Paper | None:
     attempt = quizzes.open_one(session, place.offering, visit.member)
-    if attempt is None:
-        return None
+    return None if attempt is None else _paper(visit, session, place, attempt)
+
+
+def _paper(visit: Visit, session: Session, place: Place, attempt: QuizAttempt) -> Paper:
     answers = quizzes.answers(session, attempt)
     sitting = place.quiz.sitting(place.mode, visit.member, answers, judged=place.judged)
     saved = {answer.question: json.loads(answer.value) for answer in answers if not answer.seq}
@@ -215,20 +223,23 @@ def _keep(visit: Visit, place: Place) -> tuple[Paper, dict[str, Any]]:
         Refused: no attempt is open, or its time is over.
     """
     with visit.site.database.write() as session:
-        attempt = quizzes.open_one(session, place.offering, visit.member)
-        if attempt is None or not quizzes.locked(session, attempt.id):
-            raise Refused(403, text("this attempt has ended: what was saved before counts, what came later does not"))
-        paper = _open_paper(visit, session, place)
-        assert paper is not None
-        if paper.ends_at is not None and paper.ends_at <= visit.now:
-            raise Refused(403, text("the time is over: this came too late; what was saved before counts"))
-        changed = {
-            question.id: value
-            for question, value in _changed(visit, paper)
-            if paper.sitting.is_open(question) and value != paper.saved.get(question.id)
-        }
-        for name, value in changed.items():
-            quizzes.save(session, attempt, name, value)
+        return _keep_in(visit, session, place)
+
+
+def _keep_in(visit: Visit, session: Session, place: Place) -> tuple[Paper, dict[str, Any]]:
+    attempt = quizzes.open_one(session, place.offering, visit.member)
+    if attempt is None or not quizzes.locked(session, attempt.id):
+        raise Refused(403, text("this attempt has ended: what was saved before counts, what came later does not"))
+    paper = _paper(visit, session, place, attempt)
+    if paper.ends_at is not None and paper.ends_at <= visit.now:
+        raise Refused(403, text("the time is over: this came too late; what was saved before counts"))
+    changed = {
+        question.id: value
+        for question, value in _changed(visit, paper)
+        if paper.sitting.is_open(question) and value != paper.saved.get(question.id)
+    }
+    for name, value in changed.items():
+        quizzes.save(session, attempt, name, value)
     paper.saved.update(changed)
     return paper, changed
 

@@ -1,0 +1,142 @@
+"""Does what many ask of the database at the same time in one transaction: they share its cost, and its way to the disk.
+
+While one group is being committed, the next one gathers; where nobody else asks, nobody waits. Those of a group are
+independent of each other: what one of them raises undoes what they did, and is raised to them alone.
+
+A thread waits for the lock and for the disk. The functions run in the loop: beside it, each of their statements would
+wait for the interpreter, which a busy loop seldom gives away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy.orm import Session
+
+_MOST = 25
+"""How many share a transaction: for as long as it takes, the loop does nothing else."""
+_LOOK_EVERY_S = 1.0
+Outcome = tuple[Any, Exception | None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Task:
+    function: Callable[[Session], Any]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+
+
+class Together:
+    """Takes functions from coroutines, which do their work with a session in no time.
+
+    Args:
+        open_session: opens a session whose changes are on disk once it is closed; from any thread.
+    """
+
+    def __init__(self, open_session: Callable[[], AbstractContextManager[Session]]) -> None:
+        self._open_session = open_session
+        self._waiting: deque[_Task] = deque()
+        self._lock = threading.Lock()
+        self._is_running = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="together")
+
+    async def do(self, function: Callable[[Session], T]) -> T:
+        """Call a function with a session; return its result once what it has changed is on disk.
+
+        What it returns belongs to no session any more.
+
+        Raises:
+            Exception: what the function raises, or why the transaction could not be committed.
+        """
+        loop = asyncio.get_running_loop()
+        task = _Task(function, loop, loop.create_future())
+        with self._lock:
+            self._waiting.append(task)
+            has_to_start, self._is_running = not self._is_running, True
+        if has_to_start:
+            self._thread.submit(self._run)
+        result: T = await task.future
+        return result
+
+    def close(self) -> None:
+        """Finish what was begun."""
+        self._thread.shutdown()
+
+    # -- in the thread -------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while group := self._next_group():
+            outcomes = self._do_all(group)
+            with suppress(RuntimeError):  # the loop has ended, and with it whoever has asked
+                group[0].loop.call_soon_threadsafe(_settle, group, outcomes)
+
+    def _next_group(self) -> list[_Task]:
+        """Return the tasks of one loop that wait, or nothing for good."""
+        group: list[_Task] = []
+        with self._lock:
+            while self._waiting and len(group) < _MOST and (not group or self._waiting[0].loop is group[0].loop):
+                group.append(self._waiting.popleft())
+            self._is_running = bool(group)
+        return group
+
+    def _do_all(self, group: Sequence[_Task]) -> Sequence[Outcome]:
+        try:
+            with self._open_session() as session:
+                session.connection()  # has the lock from now on
+                return _in_loop(group[0].loop, lambda: [_do(session, task.function) for task in group])
+        except Exception as error:  # noqa: BLE001 -- everyone who waits hears of it
+            return [(None, error)] * len(group)
+
+
+def _in_loop(loop: asyncio.AbstractEventLoop, work: Callable[[], T]) -> T:
+    """Do something in a loop, and wait for it in this thread.
+
+    Raises:
+        RuntimeError: the loop has ended.
+    """
+    done: Future[T] = Future()
+
+    def do() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 -- raised where it is waited for
+            done.set_exception(error)
+
+    loop.call_soon_threadsafe(do)
+    while True:
+        try:
+            return done.result(_LOOK_EVERY_S)
+        except TimeoutError:
+            if loop.is_closed():
+                raise RuntimeError("the loop has ended") from None
+
+
+# -- in the loop -------------------------------------------------------------------------------------------------------
+
+
+def _do(session: Session, function: Callable[[Session], Any]) -> Outcome:
+    try:
+        with session.begin_nested():
+            return function(session), None
+    except Exception as error:  # noqa: BLE001 -- whoever has asked hears of it
+        return None, error
+    finally:
+        session.expunge_all()  # what two of a group have read are two objects
+
+
+def _settle(group: Sequence[_Task], outcomes: Sequence[Outcome]) -> None:
+    for task, (result, error) in zip(group, outcomes, strict=True):
+        if task.future.done():  # whoever has asked has gone away
+            continue
+        if error is None:
+            task.future.set_result(result)
+        else:
+            task.future.set_exception(error)
