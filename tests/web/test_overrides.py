@@ -292,7 +292,7 @@ def test_answers_in_words_are_marked_one_after_the_other_and_nobody_overwrites_u
     hand_in(site, student, essay="Something else.")
     assert given(site, student, "essay") == (1.5, 1.0, True)  # another answer asks for a second look
     hand_in(site, student, tiny.DOUBLE, essay="Something else.")
-    assert "the student has handed in something else since" in gina.get(address).text
+    assert "since then the student has handed in something else" in gina.get(address).text
 
 
 def test_nobody_gives_points_to_themselves_and_what_is_not_there_is_unknown(site, gina):

@@ -56,6 +56,8 @@ def give(
         appeal_id=appeal.id if appeal is not None else None,
         is_overtaken=False,
     )
+    if points is None:
+        _give_back_appeals(session, of(session, offering, person), cell)
     session.add(override)
     session.flush()
     kind = "took an override back" if points is None else "overrode"
@@ -63,6 +65,12 @@ def give(
     about = f"{offering.assignment} {person.login} {cell}{given}"
     events.record(session, kind, about, person_id=by.id, whom_id=person.id, offering_id=offering.id)
     return override
+
+
+def _give_back_appeals(session: Session, history: Sequence[Override], cell: str) -> None:
+    """Let accepted appeals change no points any more, as those that they gave for a cell are taken back."""
+    accepted = [one.appeal_id for one in history if one.cell == cell and one.appeal_id is not None]
+    session.execute(update(Appeal).where(Appeal.id.in_(accepted)).values(points_after=None))
 
 
 def of(session: Session, offering: Offering, person: Person) -> Sequence[Override]:
@@ -99,6 +107,20 @@ def original(history: Sequence[Override], cell: str) -> float | None:
             break
         found = one.seen
     return found
+
+
+def manual(history: Sequence[Override], cell: str, known: float | None) -> float | None:
+    """Return the manual score of a cell: what was given or taken back here, even if the gradebook lacks that yet.
+
+    Args:
+        history: everything that was given to one person in an assignment, oldest first.
+        cell: the grade cell's name.
+        known: the manual score that the gradebook has.
+    """
+    mine = [one for one in history if one.cell == cell]
+    if not mine or mine[-1].written_at is not None or mine[-1].is_overtaken:
+        return known
+    return original(mine[:-1], cell) if mine[-1].points is None else mine[-1].points
 
 
 # -- what the gradebook knows of it ------------------------------------------------------------------------------------

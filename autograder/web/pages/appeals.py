@@ -32,7 +32,7 @@ class Case:
     Args:
         appeal: the student's words.
         title: the assignment's.
-        criterion: the verdict, all of it.
+        criterion: the verdict, all of it; None if the checks were changed since and have no such criterion any more.
         exercise: the one it belongs to.
         code: what the student wrote for this exercise, by cell.
         score: of the whole submission as it counts now.
@@ -41,8 +41,8 @@ class Case:
 
     appeal: Appeal
     title: Text
-    criterion: CriterionResult
-    exercise: ExerciseResult
+    criterion: CriterionResult | None
+    exercise: ExerciseResult | None
     code: dict[str, str]
     score: tuple[float | None, float]
     may_answer: bool
@@ -96,7 +96,7 @@ def queue(visit: Visit, problem: Text | None = None) -> Response:
     return visit.page(
         "appeals.html",
         200 if problem is None else 400,
-        cases=[case for case in cases if case is not None],
+        cases=cases,
         count=count,
         done=done,
         problem=problem,
@@ -104,15 +104,13 @@ def queue(visit: Visit, problem: Text | None = None) -> Response:
     )
 
 
-def _case(visit: Visit, appeal: Appeal, others: list[Appeal], content: bytes) -> Case | None:
-    """Return what one needs to answer an appeal; None if the criterion is not in the report any more."""
+def _case(visit: Visit, appeal: Appeal, others: list[Appeal], content: bytes) -> Case:
+    """Return what one needs to answer an appeal."""
     assert appeal.submission.report is not None
     report = GradeReport.from_json(appeal.submission.report.line)
-    found = [(e, c) for e in report.exercises for c in e.criteria if c.id == appeal.criterion]
-    if not found:
-        return None
-    exercise, criterion = found[0]
-    title, cells = _released(visit, appeal.submission.offering.assignment, exercise.name)
+    found = ((e, c) for e in report.exercises for c in e.criteria if c.id == appeal.criterion)
+    exercise, criterion = next(found, (None, None))
+    title, cells = _released(visit, appeal.submission.offering.assignment, exercise.name if exercise else "")
     try:
         code = attempts.cells(content, appeal.submission.file)
     except SubmissionError as error:

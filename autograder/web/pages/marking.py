@@ -175,7 +175,7 @@ def _give(visit: Visit, task: Task, entered: Mark) -> None:
     """
     try:
         seen = Mark(**json.loads(visit.field("seen")))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise Refused(400, text("this form cannot be read")) from None
     with visit.site.gradebook.writing(task.grade.assignment) as connection:
         there = marks.give(connection, task.grade.id, task.cells, seen, entered)

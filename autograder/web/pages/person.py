@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from autograder.base.i18n import Text, text
 from autograder.web import policies
-from autograder.web.data import appeals, events, offerings, quizzes, submissions
+from autograder.web.data import appeals, events, offerings, overrides, quizzes, submissions
 from autograder.web.data import people as data
 from autograder.web.data.events import Wanted
 from autograder.web.data.models import Kind, Offering, Person, QuizAttempt, Role, Submission
@@ -117,10 +117,12 @@ def named(session: Session, number: int) -> Person:
 def _assignments(visit: Visit, session: Session, shown: Person, extended: dict[int, datetime]) -> Iterator[Work]:
     latest, counts = submissions.latest(session, shown), submissions.counts(session, shown)
     disputed = appeals.of(session, [one.id for one in latest.values()])
+    given = overrides.of_person(session, shown)
     for offering in offerings.all_of_them(session):
         last, until = latest.get(offering.id), extended.get(offering.id)
         dates = Dates.of(offering, until)
-        score = None if last is None else results.result(visit, last, dates, disputed[last.id]).score
+        by_hand = results.given_here(visit.site.course, offering, given.get(offering.id, ()))
+        score = None if last is None else results.result(visit, last, dates, disputed[last.id], by_hand).score
         count = counts.get(offering.id, 0)
         yield Work(offering, dates, until, last, count, score, _proposed(visit, offering, until))
 

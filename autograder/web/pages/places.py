@@ -112,6 +112,6 @@ def score_of(
     new, by_hand = new_points or {}, given or {}
     criteria = [criterion for e in exercises if e.name not in by_hand for criterion in e.criteria]
     judged = all(criterion.outcome != "error" or criterion.id in new for criterion in criteria)
-    earned = sum(new.get(criterion.id, criterion.earned) for criterion in criteria)
+    earned = sum(min(new[one.id], one.points) if one.id in new else one.earned for one in criteria)
     earned += sum(by_hand[exercise.name] for exercise in exercises if exercise.name in by_hand)
     return round(earned, 6) if judged else None, sum(exercise.max_score for exercise in exercises)

@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 
 from autograder.base.errors import AutograderError
 from autograder.base.i18n import Text, same, text
+from autograder.course.course import Course
 from autograder.gradebook.scores import Grade, Work
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
 from autograder.web import overriding, policies
 from autograder.web.data import appeals, offerings, overrides, regradings, submissions
-from autograder.web.data.models import Appeal, Override, Regrading, ReplacedReport, Submission
+from autograder.web.data.models import Appeal, Offering, Override, Regrading, ReplacedReport, Submission
 from autograder.web.pages.places import score_of
 from autograder.web.policies import Dates
 from autograder.web.visit import Refused, Visit
@@ -63,7 +64,7 @@ class Result:
         dates: of its offering for the student.
         report: everything that grading gave; None while it is being graded.
         exercises: what is shown of it.
-        appeals: against verdicts that are shown.
+        appeals: against verdicts that are shown, or that the report has no longer.
         by_hand: what people have given, of the submission that counts.
     """
 
@@ -82,7 +83,7 @@ class Result:
     @property
     def score_before(self) -> float | None:
         """What was earned before people changed something; None if nobody did."""
-        is_changed = appeals.new_points(self.appeals) or self.by_hand.exercises
+        is_changed = appeals.new_points(self.appeals).keys() & self.titles.keys() or self.by_hand.exercises
         return score_of(self.exercises)[0] if is_changed and self.report is not None else None
 
     def earned(self, exercise: ExerciseResult) -> float | None:
@@ -167,8 +168,12 @@ def result(
     hidden = policies.shows_hidden(visit.viewer, submission.offering, dates, visit.now)
     report = None if submission.report is None else GradeReport.from_json(submission.report.line)
     exercises = () if report is None else policies.shown(report, hidden=hidden)
-    visible = {criterion.id for exercise in exercises for criterion in exercise.criteria}
-    return Result(submission, dates, report, exercises, [a for a in disputed if a.criterion in visible], by_hand)
+    hidden_ones = set() if report is None else _ids(report.exercises) - _ids(exercises)
+    return Result(submission, dates, report, exercises, [a for a in disputed if a.criterion not in hidden_ones], by_hand)
+
+
+def _ids(exercises: Iterable[ExerciseResult]) -> set[str]:
+    return {criterion.id for exercise in exercises for criterion in exercise.criteria}
 
 
 def earlier(visit: Visit, session: Session, shown: Sequence[Result]) -> dict[int, list[Earlier]]:
@@ -260,14 +265,26 @@ def _given(last: Submission, override: Override | None, grade: Grade | None, sai
     return Given((counted or 0.0) + extra, said, grade is not None and grade.waits)
 
 
+def given_here(course: Course, offering: Offering, history: Sequence[Override]) -> ByHand:
+    """Return what was given to somebody in an assignment on the page, without asking the gradebook.
+
+    Args:
+        course: the course.
+        offering: the assignment.
+        history: everything that was given, oldest first.
+    """
+    points = overriding.points_of(course, offering.assignment, history)
+    return ByHand({exercise: Given(given) for exercise, given in points.items()})
+
+
 def manual_score(visit: Visit, session: Session, last: Submission, cell: str) -> float | None:
     """Return what a person has given for a grade cell: here, even if the gradebook does not have it yet, or there."""
-    override = overrides.current(overrides.of(session, last.offering, last.person)).get(cell)
-    if override is not None and override.written_at is None:
-        return override.points
+    history = overrides.of(session, last.offering, last.person)
+    override = overrides.current(history).get(cell)
     work = _work(visit, last)
     grade = work.grade(cell) if work is not None else None
-    return grade.manual if grade is not None else override.points if override is not None else None
+    known = grade.manual if grade is not None else override.points if override is not None else None
+    return overrides.manual(history, cell, known)
 
 
 def _work(visit: Visit, last: Submission) -> Work | None:

@@ -62,10 +62,8 @@ class Item:
 
     @property
     def manual(self) -> float | None:
-        """The manual score: what was given here, even if the gradebook does not have it yet."""
-        if self.override is not None and self.override.written_at is None:
-            return self.override.points
-        return None if self.grade is None else self.grade.manual
+        """The manual score: what was given or taken back here, even if the gradebook does not know it yet."""
+        return overrides.manual(self.history, self.cell, None if self.grade is None else self.grade.manual)
 
     @property
     def auto(self) -> float | None:
@@ -147,7 +145,7 @@ def _student(visit: Visit, session: Session) -> Student:
     login, name = visit.request.path_params["login"], visit.request.path_params["name"]
     person = people.by_login(session, login)
     offering = _offering(visit, session, name)
-    work = visit.site.gradebook.work(login, name)
+    work = visit.site.gradebook.work(person.login if person is not None else login, name)
     if (person is None or offering is None) and work is None:
         raise Refused(404, text("there is no such work"))
     return Student(person.login if person is not None else login, person, name, offering, work)
