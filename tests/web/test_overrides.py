@@ -19,7 +19,7 @@ from web_course import WRONG, Browser
 from autograder.gradebook import feedback
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.web import overriding
-from autograder.web.data import offerings, overrides, people
+from autograder.web.data import appeals, offerings, overrides, people, submissions
 from autograder.web.data.models import Event, Role
 
 PATIENCE_S = 120
@@ -149,6 +149,8 @@ def test_an_override_counts_everywhere_and_survives_every_grading(site, gina):
     autograder("regrade", "tiny", "--yes", "--jobs", "1", cwd=site.course.root)
     assert course_of.tables(course_of.gradebook(site.course)) == before
 
+    assert gina.get(PAGE.format("ANN")).text == gina.get(PAGE.format("ann")).text.replace("/ann/", "/ANN/")
+
     student = Browser(site, by_login(site, "ann"))
     shown = words(student.get(path).text)
     assert "4.5 / 6 graded by hand the formula is right <b>" in shown
@@ -227,6 +229,28 @@ def test_an_accepted_appeal_becomes_an_override_of_its_exercise(site, gina):
     assert "2.5 / 6 graded by hand" in words(student.get(path).text)
     assert "6.5 of 15" in student.get(path).text
     assert row_of(gina, "cleo")[1] == 6.5
+    person = f"/class/people/{by_login(site, 'cleo').id}"
+    assert [page in gina.get(person).text for page in ("6.5 / 10", "4 / 10")] == [True, False]
+
+    for points in ("", "3", ""):  # also before the gradebook has what came just before
+        assert (give(gina, "cleo", points) if points else take_back(gina, "cleo")).status_code == 303
+    until(lambda: given(site, "cleo")[:2] == (0.0, None))
+    pages = [words(browser.get(path).text) for browser, path in ((student, path), (student, "/"), (gina, person))]
+    assert "4 of 10 points" in pages[0]
+    assert ["4 / 10" in page for page in pages[1:]] == [True, True]
+
+    with site.database.write() as session:  # as after a regrading without this criterion
+        found = submissions.by_id(session, int(path.rpartition("/")[2]))
+        number = appeals.submit(session, found, "double.gone", "It was right.", 0.0).id
+    assert "this criterion is no longer among them" in gina.get("/appeals").text
+    assert gina.send_form(f"/appeals/{number}", {"words": "It was.", "do": "accept"}).status_code == 303
+    assert "an open appeal" not in row_of(gina, "cleo")[2]
+    assert all(one in student.get(path).text for one in ("double.gone", "It was right.", "It was."))
+
+
+def take_back(gina, student, cell="test_double"):
+    seen = form_of(gina.get(PAGE.format(student)).text, cell)
+    return gina.send_form(PAGE.format(student), {"do": "take-back", "cell": cell, "seen": seen})
 
 
 def test_a_question_of_a_quiz_can_be_overridden_too(site, gina):
