@@ -129,6 +129,7 @@ def test_who_moves_is_seen_before_it_counts(course, site, teacher, first):
     (_, number), (bob, moved), dan = first["ann"], first["bob"], web_course.add(site, "dan")
     with Gradebook(nbgrader_course.gradebook(course)) as opened:
         opened.find_grade("essay", "tiny", "tiny", "bob").manual_score = 2.5
+        opened.find_grade("test_step", "tiny", "tiny", "bob").manual_score = 4.0
         opened.db.commit()
     rubric = course.root / "solutions" / "tiny" / "test_tiny.py"
     strict = rubric.read_text()
@@ -143,6 +144,8 @@ def test_who_moves_is_seen_before_it_counts(course, site, teacher, first):
     page = teacher.get(PAGE).text
     assert [f'href="/submissions/{number}"' in page for number in (number, moved, last)] == [False, True, False]
     assert "double.values: 1 student, +3" in page
+    upto_tag = page.partition("graded by hand</span>")[0]
+    assert [f"/submissions/{who}" in upto_tag for who in (moved, last)] == [True, False]
     assert nbgrader_course.grades(course, "bob")["test_double"][0] == 2.0
     assert "Graded again" not in Browser(site, bob).get(f"/submissions/{moved}").text
 

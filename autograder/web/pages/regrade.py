@@ -12,13 +12,15 @@ from sqlalchemy.orm import Session
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
-from autograder.base.errors import ConfigError, UsageError
+from autograder.base.errors import AutograderError, ConfigError, UsageError
 from autograder.base.i18n import Text, text
 from autograder.course import mutants
 from autograder.course.jobs import find_jobs
+from autograder.gradebook import scores
 from autograder.report import moves as words_of
 from autograder.results.grade_report import GradeReport
 from autograder.results.moves import Move, compare
+from autograder.web import overriding
 from autograder.web.data import offerings, regradings, submissions
 from autograder.web.data.models import Offering, Regrading
 from autograder.web.data.regradings import Pair, Progress, Refusal
@@ -99,6 +101,7 @@ def regrade(visit: Visit, problem: Text | None = None) -> Response:
         preview=preview,
         summary=words_of.summary(preview.moves, visit.language).splitlines() if preview else [],
         lines=words_of.lines(preview.moves, visit.language) if preview else [],
+        by_hand=_given_by_hand(visit, offering) if preview else (),
         is_changed=_is_changed(visit, regrading),
         stopped=regradings.problem_of(regrading) if regrading else None,
         done=done,
@@ -128,6 +131,21 @@ def _preview(pairs: Sequence[Pair]) -> Preview:
         count=len(pairs),
         unjudged=[pair.submission.person.login for pair in pairs if pair.after is None],
     )
+
+
+def _given_by_hand(visit: Visit, offering: Offering) -> set[str]:
+    """Return the logins of those whose exercises a person has given points for, which count whatever the checks say.
+
+    Nobody where the gradebook cannot be read: who moves is shown all the same.
+    """
+    name = offering.assignment
+    judged = overriding.exercises_of(visit.site.course, name)
+    try:
+        with visit.site.gradebook.reading() as connection:
+            given = {} if connection is None else scores.manual_scores(connection, [name])
+    except AutograderError:
+        return set()
+    return {login for login, _, cell in given if cell in judged}
 
 
 def _is_changed(visit: Visit, regrading: Regrading | None) -> bool:

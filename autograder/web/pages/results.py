@@ -169,7 +169,8 @@ def result(
     report = None if submission.report is None else GradeReport.from_json(submission.report.line)
     exercises = () if report is None else policies.shown(report, hidden=hidden)
     hidden_ones = set() if report is None else _ids(report.exercises) - _ids(exercises)
-    return Result(submission, dates, report, exercises, [a for a in disputed if a.criterion not in hidden_ones], by_hand)
+    against = [appeal for appeal in disputed if appeal.criterion not in hidden_ones]
+    return Result(submission, dates, report, exercises, against, by_hand)
 
 
 def _ids(exercises: Iterable[ExerciseResult]) -> set[str]:
