@@ -102,6 +102,7 @@ def values(feedback: Feedback) -> dict[str, Any]:
         "paragraphs": paragraphs,
         "condense": condense,
         "remarks": _remarks,
+        "said": {},
     }
 
 

@@ -37,6 +37,7 @@ def page(
         classroom=classroom,
         language=language,
         switches={language, *OURS} <= set(languages),
+        sorts=True,
         numbers=_numbers(classroom),
         histogram=plots.histogram(classroom.scores, upper=classroom.max_score) if classroom.scores else None,
         bars=plots.bars([e.name for e in judged], [(e.mean or 0) / e.max_score for e in judged]) if judged else None,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Sequence
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean, median
+from statistics import fmean, median
 
 from autograder.base.i18n import Text
-from autograder.results.cases import Requirement, requirements
-from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
+from autograder.results.cases import requirements
+from autograder.results.grade_report import CriterionResult, GradeReport, Outcome
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Mistake:
         students: who made the mistake.
         example: one of the criteria that it explains.
         student: whose example it is.
+        places: who made it, by the requirement at which it was found.
     """
 
     id: str
@@ -69,10 +71,42 @@ class Mistake:
     students: tuple[str, ...]
     example: CriterionResult
     student: str
+    places: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
-class Classroom:
+class Counts:
+    """What some reports of one assignment add up to.
+
+    Args:
+        scores: of all submissions that have one; unreadable ones have 0.
+        max_score: the points that can be earned.
+        statuses: the students whose report has each status.
+        exercises: in the order of the assignment.
+        criteria: in the order of the rubric.
+        mistakes: most common first.
+    """
+
+    scores: Sequence[float]
+    max_score: float
+    statuses: Mapping[str, tuple[str, ...]]
+    exercises: tuple[ExerciseStatistics, ...]
+    criteria: tuple[CriterionStatistics, ...]
+    mistakes: tuple[Mistake, ...]
+
+    @property
+    def mean(self) -> float | None:
+        """The mean score."""
+        return fmean(self.scores) if self.scores else None
+
+    @property
+    def median(self) -> float | None:
+        """The median score."""
+        return median(self.scores) if self.scores else None
+
+
+@dataclass(frozen=True)
+class Classroom(Counts):
     """The class in one assignment.
 
     Args:
@@ -80,38 +114,12 @@ class Classroom:
         title: its title, for readers.
         reports: one per submission, by student.
         missing: students who handed in nothing.
-        exercises: in the order of the assignment.
-        criteria: in the order of the rubric.
-        mistakes: most common first.
     """
 
     assignment: str
     title: Text
     reports: tuple[GradeReport, ...]
     missing: tuple[str, ...]
-    exercises: tuple[ExerciseStatistics, ...]
-    criteria: tuple[CriterionStatistics, ...]
-    mistakes: tuple[Mistake, ...]
-
-    @property
-    def max_score(self) -> float:
-        """The points that can be earned."""
-        return max((report.max_score for report in self.reports), default=0.0)
-
-    @property
-    def scores(self) -> list[float]:
-        """The scores of all submissions that have one; unreadable ones have 0."""
-        return [report.score for report in self.reports if report.score is not None]
-
-    @property
-    def mean(self) -> float | None:
-        """The mean score."""
-        return mean(self.scores) if self.scores else None
-
-    @property
-    def median(self) -> float | None:
-        """The median score."""
-        return median(self.scores) if self.scores else None
 
     def of(self, status: str) -> list[GradeReport]:
         """Return the reports with one status."""
@@ -137,58 +145,127 @@ def summarise(reports: Sequence[GradeReport], *, title: Text, students: Collecti
         students: everybody who could have handed in.
     """
     ordered = tuple(sorted(reports, key=lambda r: r.student))
-    handed_in = {report.student for report in ordered}
+    tally = Tally()
+    for report in ordered:
+        tally.put(report)
     return Classroom(
+        **vars(tally.count()),
         assignment=ordered[0].assignment,
         title=title,
         reports=ordered,
-        missing=tuple(sorted(set(students) - handed_in)),
-        exercises=tuple(_exercises(ordered)),
-        criteria=tuple(_criteria(ordered)),
-        mistakes=tuple(_mistakes(ordered)),
+        missing=tuple(sorted(set(students) - {report.student for report in ordered})),
     )
 
 
-def _exercises(reports: Sequence[GradeReport]) -> list[ExerciseStatistics]:
-    by_name: dict[str, list[ExerciseResult]] = {}
-    for report in reports:
-        for exercise in report.exercises:
-            by_name.setdefault(exercise.name, []).append(exercise)
-    found = []
-    for name, results in by_name.items():
-        scores = [result.score for result in results if result.score is not None]
-        full = sum(score >= results[0].max_score for score in scores)
-        average = mean(scores) if scores else None
-        found.append(ExerciseStatistics(name, results[0].title, results[0].max_score, average, full, len(scores)))
-    return found
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What one report adds: its numbers, and only those of its words that name a mistake."""
+
+    status: str
+    score: float | None
+    max_score: float
+    scores: tuple[tuple[str, float | None], ...]
+    outcomes: tuple[tuple[str, Outcome], ...]
+    diagnosed: tuple[tuple[str, CriterionResult], ...]
 
 
-def _criteria(reports: Sequence[GradeReport]) -> list[CriterionStatistics]:
-    by_id: dict[str, list[Requirement]] = {}
-    for report in reports:
+class Tally:
+    """Adds up reports of one assignment, one per student.
+
+    A report is looked at once and then let go, so a class that hands in again and again costs a report each time, and
+    a thousand students a few megabytes.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[str, _Entry] = {}
+        self._exercises: dict[str, tuple[Text, float]] = {}
+        self._criteria: dict[str, tuple[Text, float, bool]] = {}
+
+    def put(self, report: GradeReport) -> None:
+        """Count a report, in place of what its student had before."""
+        outcomes: list[tuple[str, Outcome]] = []
+        diagnosed: list[tuple[str, CriterionResult]] = []
         for exercise in report.exercises:
+            self._exercises[exercise.name] = (exercise.title, exercise.max_score)
             for found in requirements(exercise.criteria):
-                by_id.setdefault(found.id, []).append(found)
-    return [
-        CriterionStatistics(
-            name, found[0].title, found[0].points, found[0].example.visible, Counter(r.outcome for r in found)
+                name = sys.intern(found.id)  # one string for a thousand reports
+                self._criteria[name] = (found.title, found.points, found.cases[0].visible)
+                outcomes.append((name, found.outcome))
+                diagnosed += [(name, case) for case in found.cases if case.diagnosis is not None]
+        scores = tuple((exercise.name, exercise.score) for exercise in report.exercises)
+        self._entries[report.student] = _Entry(
+            report.status, report.score, report.max_score, scores, tuple(outcomes), tuple(diagnosed)
         )
-        for name, found in by_id.items()
-    ]
+
+    def drop(self, student: str) -> None:
+        """Forget a student's report."""
+        self._entries.pop(student, None)
+
+    def count(self) -> Counts:
+        """Return what all reports add up to."""
+        entries = [entry for _, entry in sorted(self._entries.items())]
+        return Counts(
+            scores=[entry.score for entry in entries if entry.score is not None],
+            max_score=max((entry.max_score for entry in entries), default=0.0),
+            statuses=self._statuses(),
+            exercises=tuple(self._of_exercises(entries)),
+            criteria=tuple(self._of_criteria(entries)),
+            mistakes=tuple(self._mistakes()),
+        )
+
+    def _statuses(self) -> dict[str, tuple[str, ...]]:
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for student, entry in sorted(self._entries.items()):
+            found[entry.status].append(student)
+        return {status: tuple(students) for status, students in found.items()}
+
+    def _of_exercises(self, entries: Sequence[_Entry]) -> list[ExerciseStatistics]:
+        by_name: defaultdict[str, list[float | None]] = defaultdict(list)
+        for entry in entries:
+            for name, score in entry.scores:
+                by_name[name].append(score)
+        found = []
+        for name in (name for name in self._exercises if name in by_name):
+            title, max_score = self._exercises[name]
+            scores = [score for score in by_name[name] if score is not None]
+            full = sum(score >= max_score for score in scores)
+            average = fmean(scores) if scores else None
+            found.append(ExerciseStatistics(name, title, max_score, average, full, len(scores)))
+        return found
+
+    def _of_criteria(self, entries: Sequence[_Entry]) -> list[CriterionStatistics]:
+        outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for entry in entries:
+            for name, outcome in entry.outcomes:
+                outcomes[name][outcome] += 1
+        return [
+            CriterionStatistics(name, *words, outcomes[name])
+            for name, words in self._criteria.items()
+            if name in outcomes
+        ]
+
+    def _mistakes(self) -> list[Mistake]:
+        """Return the mistakes by diagnosis; a student counts once, however many criteria it explains."""
+        found: dict[str, list[tuple[str, str, CriterionResult]]] = {}
+        for student, entry in sorted(self._entries.items()):
+            for requirement, result in entry.diagnosed:
+                assert result.diagnosis is not None
+                found.setdefault(result.diagnosis.id, []).append((student, requirement, result))
+        mistakes = [_mistake(name, made) for name, made in found.items()]
+        return sorted(mistakes, key=lambda m: (-len(m.students), m.id))
 
 
-def _mistakes(reports: Sequence[GradeReport]) -> list[Mistake]:
-    """Return the mistakes by diagnosis; a student counts once, however many criteria it explains."""
-    found: dict[str, list[tuple[str, CriterionResult]]] = {}
-    for report in reports:
-        for exercise in report.exercises:
-            for result in exercise.criteria:
-                if result.diagnosis is not None:
-                    found.setdefault(result.diagnosis.id, []).append((report.student, result))
-    mistakes = []
-    for name, made in found.items():
-        student, example = next(((s, r) for s, r in made if r.visible and r.message.en), made[0])
-        assert example.diagnosis is not None
-        students = tuple(dict.fromkeys(s for s, _ in made))
-        mistakes.append(Mistake(name, example.diagnosis.text, students, example, student))
-    return sorted(mistakes, key=lambda m: (-len(m.students), m.id))
+def _mistake(name: str, made: Sequence[tuple[str, str, CriterionResult]]) -> Mistake:
+    student, _, example = next((one for one in made if one[2].visible and one[2].message.en), made[0])
+    assert example.diagnosis is not None
+    places: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for who, requirement, _ in made:
+        places[requirement][who] = None
+    return Mistake(
+        id=name,
+        text=example.diagnosis.text,
+        students=tuple(dict.fromkeys(who for who, _, _ in made)),
+        example=example,
+        student=student,
+        places={requirement: tuple(who) for requirement, who in places.items()},
+    )

@@ -28,12 +28,18 @@ from autograder.web.pages import (
     account,
     appeals,
     assignment,
+    class_overview,
+    class_report,
+    event_log,
+    explaining,
     extensions,
     health,
     history,
     home,
+    looking_on,
     offerings,
     people,
+    person,
     quiz,
     quiz_review,
     submission,
@@ -41,11 +47,11 @@ from autograder.web.pages import (
 from autograder.web.policies import Access
 from autograder.web.protection import Protection
 from autograder.web.site import Site
-from autograder.web.visit import Refused, Visit, in_thread
+from autograder.web.visit import Refused, Visit, in_thread, looking_as
 
 Page = Callable[[Visit], Response | Awaitable[Response]]
 
-ROUTES: tuple[tuple[str, str, Access, Page], ...] = (
+_PAGES: tuple[tuple[str, str, Access, Page], ...] = (
     ("GET", "/health", Access.EVERYBODY, health.health),
     ("GET", "/sign-in", Access.EVERYBODY, account.sign_in_form),
     ("POST", "/sign-in", Access.EVERYBODY, account.sign_in),
@@ -81,15 +87,29 @@ ROUTES: tuple[tuple[str, str, Access, Page], ...] = (
     ("POST", "/quizzes/{name}/hint", Access.MEMBERS, quiz.hint),
     ("POST", "/quizzes/{name}/finish", Access.MEMBERS, quiz.finish),
     ("GET", "/attempts/{number:int}", Access.MEMBERS, quiz_review.attempt),
+    ("GET", "/class", Access.STAFF, class_overview.overview),
+    ("GET", "/class/assignments/{name}", Access.STAFF, class_report.report),
+    ("GET", "/class/assignments/{name}/mistakes/{key}", Access.STAFF, explaining.mistake),
+    ("POST", "/class/assignments/{name}/mistakes/{key}", Access.STAFF, explaining.explain),
     ("GET", "/class/offerings", Access.INSTRUCTORS, offerings.offerings),
     ("POST", "/class/offerings", Access.INSTRUCTORS, offerings.publish),
     ("POST", "/class/quizzes", Access.INSTRUCTORS, offerings.publish_quiz),
     ("POST", "/class/extensions", Access.INSTRUCTORS, extensions.extend),
-    ("GET", "/class/people", Access.INSTRUCTORS, people.people),
+    ("GET", "/class/people", Access.STAFF, people.people),
     ("POST", "/class/people", Access.INSTRUCTORS, people.add_person),
     ("POST", "/class/join-link", Access.INSTRUCTORS, people.open_or_close_link),
-    ("POST", "/class/people/{number:int}/link", Access.INSTRUCTORS, people.personal_link),
+    ("GET", "/class/people/{number:int}", Access.STAFF, person.person),
+    ("POST", "/class/people/{number:int}/link", Access.INSTRUCTORS, person.personal_link),
+    ("POST", "/class/people/{number:int}/role", Access.INSTRUCTORS, person.give_role),
+    ("GET", "/class/events", Access.INSTRUCTORS, event_log.event_log),
 )
+_AS_A_STUDENT = tuple(
+    (method, looking_as("{person:int}", path), Access.STAFF, page)
+    for method, path, access, page in _PAGES
+    if method == "GET" and access is Access.MEMBERS and path != "/account"
+)
+"""What students see, shown to staff as one student sees it; there are no forms to send."""
+ROUTES = (*_PAGES, *_AS_A_STUDENT)
 """Every page: method, path, whom it lets in, and the function that answers."""
 
 _LARGEST = 2**63 - 1
@@ -121,6 +141,7 @@ def build(site: Site, *, grades: bool = True) -> Starlette:
         lifespan=lifespan,
     )
     app.state.site = site
+    app.state.doors = {path: access for method, path, access, _ in ROUTES if method == "GET" and "{" not in path}
     return app
 
 
@@ -167,6 +188,8 @@ async def _answer(visit: Visit, access: Access, page: Page) -> Response:
     if not policies.may_enter(access, visit.viewer, is_program=visit.is_program):
         return await in_thread(_turn_away, visit)
     try:
+        if "person" in visit.request.path_params:
+            visit = await in_thread(looking_on.as_student, visit)
         answer = page(visit) if inspect.iscoroutinefunction(page) else await in_thread(page, visit)
         return answer if isinstance(answer, Response) else await answer
     except Refused as refused:

@@ -7,6 +7,7 @@ personal link from the instructor.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 
 from autograder.course.course import Course
 from autograder.web.publishing import Publisher
@@ -26,8 +27,14 @@ def has_work(course: Course, publisher: Publisher, login: str) -> bool:
     Raises:
         AutograderError: the gradebook cannot be read, so nobody knows.
     """
-    return _folded(login) in {_folded(name) for name in folders(course)} or publisher.is_student(login)
+    return same_folder(login, folders(course)) is not None or publisher.is_student(login)
 
 
-def _folded(name: str) -> str:
+def same_folder(login: str, names: Iterable[str]) -> str | None:
+    """Return the folder that a login names, however its letters are written; None if there is none."""
+    return next((name for name in names if folded(name) == folded(login)), None)
+
+
+def folded(name: str) -> str:
+    """Return a login as logins are compared."""
     return unicodedata.normalize("NFKC", name).casefold()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from dataclasses import dataclass
 
 MAX_FORM_BYTES = 4 << 20
@@ -45,3 +46,29 @@ class Limiter:
                 return wait
             self._full_at[purpose, asker] = full_at + rate.seconds
             return 0.0
+
+
+class Tally:
+    """Counts what is too frequent to be kept one by one, such as failures of an attacker; each number is due once."""
+
+    def __init__(self, seconds: float) -> None:
+        self._lock = threading.Lock()
+        self._every_s = seconds
+        self._counts: defaultdict[object, int] = defaultdict(int)
+        self._due_at: dict[object, float] = {}
+
+    def count(self, key: object) -> int:
+        """Count one more, and return how many there are to be kept now; 0 where some were kept a moment ago."""
+        now = time.monotonic()
+        with self._lock:
+            self._counts[key] += 1
+            if self._due_at.get(key, now) > now:
+                return 0
+            self._due_at[key] = now + self._every_s
+            return self._counts.pop(key)
+
+    def rest(self) -> dict[object, int]:
+        """Return everything that was counted and is not kept yet; it counts as kept from now on."""
+        with self._lock:
+            rest, self._counts = dict(self._counts), defaultdict(int)
+        return rest

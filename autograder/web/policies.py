@@ -5,7 +5,7 @@ A route says which `Access` it needs. Everything else depends on role, dates, ex
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
@@ -25,7 +25,9 @@ class Access(Enum):
     EVERYBODY = auto()
     MEMBERS = auto()
     STAFF = auto()
+    """Those who see and mark everybody's work: graders and instructors."""
     INSTRUCTORS = auto()
+    """Those who also publish, regrade, export and admit."""
 
 
 class Stage(StrEnum):
@@ -44,10 +46,12 @@ class Viewer:
     Args:
         person_id: None for somebody who is not signed in.
         role: None for somebody who is not in the course.
+        looks_on: they are of the staff, and see what this student sees; nothing is done in the student's name.
     """
 
     person_id: int | None = None
     role: Role | None = None
+    looks_on: bool = False
 
     @property
     def is_staff(self) -> bool:
@@ -91,15 +95,53 @@ def may_enter(access: Access, viewer: Viewer, *, is_program: bool = False) -> bo
         access: what the route asks for.
         viewer: who wants to come in.
         is_program: whether they have sent a program, with a personal token, which lies in files and is lost more easily
-            than a password: it must not make links by which one becomes somebody else.
+            than a password: it opens nothing that concerns others.
     """
     if access is Access.EVERYBODY:
         return True
-    if access is Access.INSTRUCTORS and is_program:
-        return False
     if access is Access.MEMBERS:
         return viewer.role is not None
+    if is_program:
+        return False
     return viewer.is_staff if access is Access.STAFF else viewer.role is Role.instructor
+
+
+def may_look_as(viewer: Viewer, role: Role | None) -> bool:
+    """Return whether somebody may see what a person of some role sees: staff may, what students see."""
+    return viewer.is_staff and role is Role.student
+
+
+def may_extend(viewer: Viewer) -> bool:
+    """Return whether somebody may give students more time."""
+    return viewer.role is Role.instructor
+
+
+def may_admit(viewer: Viewer) -> bool:
+    """Return whether somebody may decide who is in the course, and as what."""
+    return viewer.role is Role.instructor
+
+
+def why_not_lose_role(person_id: int, new_role: Role | None, instructors: Collection[int]) -> Text | None:
+    """Return why somebody cannot be given this role, or be removed, which is None; None if they can.
+
+    Args:
+        person_id: whose role it is.
+        new_role: what they are to be.
+        instructors: the numbers of all instructors now.
+    """
+    if new_role is not Role.instructor and set(instructors) == {person_id}:
+        return text("this is the only instructor: make somebody else an instructor first")
+    return None
+
+
+def needs_asking(viewer: Viewer, person_id: int, new_role: Role | None) -> bool:
+    """Return whether a new role is given only after asking once more: removing somebody, and changing one's own."""
+    return new_role is None or viewer.person_id == person_id
+
+
+def landing(viewer: Viewer) -> str:
+    """Return the page on which somebody begins: staff with the class, students with their work."""
+    return "/class" if viewer.is_staff else "/"
 
 
 def may_see_offering(viewer: Viewer, dates: Dates, now: datetime) -> bool:
@@ -162,6 +204,11 @@ def why_not_begin(
     if last is not None and (waits := last + timedelta(seconds=offering.cool_down_s) - now) > timedelta():
         return text("the next attempt is possible in {seconds} s", seconds=int(waits.total_seconds()) + 1)
     return None
+
+
+def ends_now(viewer: Viewer, ends_at: datetime | None, now: datetime) -> bool:
+    """Return whether the page ends an attempt whose time is over, which it does only for whose attempt it is."""
+    return ends_at is not None and ends_at <= now and not viewer.looks_on
 
 
 def end_of(viewer: Viewer, attempt: QuizAttempt, dates: Dates) -> datetime | None:

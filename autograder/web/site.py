@@ -15,11 +15,15 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from autograder.course.course import Course
 from autograder.grading.batch import Grade
 from autograder.web.checking import Checker
+from autograder.web.data import events
 from autograder.web.data.database import Database
 from autograder.web.grader import Grader
 from autograder.web.invigilator import Invigilator
-from autograder.web.limits import Limiter
+from autograder.web.limits import Limiter, Tally
 from autograder.web.quizzes import Quizzes
+from autograder.web.tallies import Tallies
+
+_KEPT_EVERY_S = 60
 
 
 class Bell:
@@ -82,6 +86,8 @@ class Site:
     elsewhere: Grade | None = None
     limiter: Limiter = field(default_factory=Limiter)
     bell: Bell = field(default_factory=Bell)
+    failed_sign_ins: Tally = field(default_factory=lambda: Tally(_KEPT_EVERY_S))
+    """By whose login was tried; None for those that nobody has."""
 
     def __post_init__(self) -> None:
         self.checker = Checker(self.course, sessions=self.sessions, most=4, confined=self.confined)
@@ -94,6 +100,7 @@ class Site:
             elsewhere=self.elsewhere,
         )
         self.quizzes = Quizzes(self.course, most=min(2, self.sessions))
+        self.tallies = Tallies()
         self.invigilator = Invigilator(self.quizzes, self.database, self.grader.publisher)
         secret = hmac.new(self.course.key(), b"forms of the course in a browser", hashlib.sha256).digest()
         self._forms = URLSafeSerializer(secret, salt="form")
@@ -109,8 +116,18 @@ class Site:
         except BadSignature:
             return False
 
+    def keep_failed_sign_ins(self, counts: Mapping[object, int]) -> None:
+        """Write into the event log how often somebody could not sign in, by whose login was tried."""
+        if not counts:
+            return
+        with self.database.write() as session:
+            for number, count in counts.items():
+                whom = number if isinstance(number, int) else None
+                events.record(session, "failed to sign in", str(count), whom_id=whom)
+
     def close(self) -> None:
         """End everything that runs."""
+        self.keep_failed_sign_ins(self.failed_sign_ins.rest())
         self.invigilator.close()
         self.grader.close()
         self.checker.close()

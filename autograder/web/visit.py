@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ from autograder.report.templates import render
 from autograder.web.data import people
 from autograder.web.data.models import Person, Role
 from autograder.web.limits import Rate
-from autograder.web.policies import NOBODY, Viewer
+from autograder.web.policies import NOBODY, Access, Viewer, may_enter
 from autograder.web.protection import STYLE_NONCE
 from autograder.web.site import Site
 
@@ -34,7 +34,13 @@ _YEAR_S = 365 * 24 * 3600
 _NAMES = {"zh": "中文", "en": "English"}
 """Languages as their readers call them; others go by their codes."""
 _MOST_FIELDS = 500
+_OF_STUDENTS = ("/assignments/", "/quizzes/", "/submissions/", "/attempts/")
 T = TypeVar("T")
+
+
+def looking_as(person: object, path: str) -> str:
+    """Return where a page is that shows staff what a student sees: ``person`` is their number, or its place."""
+    return f"/class/as/{person}{path}"
 
 
 class Refused(Exception):
@@ -56,6 +62,7 @@ class Visit:
         browser: the value of its cookie.
         is_program: whether it came with a personal token instead of a cookie.
         form: what it brings.
+        reader: who of the staff looks on, where a page is shown as ``person`` sees it.
     """
 
     request: Request
@@ -64,6 +71,7 @@ class Visit:
     browser: str
     is_program: bool
     form: FormData
+    reader: Person | None = None
 
     @classmethod
     async def begin(cls, request: Request) -> Visit:
@@ -100,11 +108,15 @@ class Visit:
 
     @property
     def viewer(self) -> Viewer:
-        """Who asks, as policies know them."""
+        """Who asks, as policies know them; a program is nothing but a student, even with a token of staff."""
         if self.person is None:
             return NOBODY
+        if self.reader is not None:
+            return Viewer(self.person.id, Role.student, looks_on=True)
         enrolment = self.person.enrolment
-        return Viewer(self.person.id, Role(enrolment.role) if enrolment is not None else None)
+        if enrolment is None:
+            return Viewer(self.person.id)
+        return Viewer(self.person.id, Role.student if self.is_program else Role(enrolment.role))
 
     @property
     def member(self) -> Person:
@@ -122,6 +134,11 @@ class Visit:
     def languages(self) -> tuple[Language, ...]:
         """The languages that pages can be had in."""
         return self.site.course.languages
+
+    @property
+    def named_languages(self) -> list[tuple[Language, str]]:
+        """These languages, each with its name."""
+        return [(one, _NAMES.get(one, one)) for one in self.languages]
 
     @property
     def zone(self) -> tzinfo:
@@ -151,6 +168,8 @@ class Visit:
         Raises:
             Refused: it was.
         """
+        if self.reader is not None:  # what the student may ask is theirs
+            asker = ("looks on", self.reader.id)
         if (wait := self.site.limiter.seconds_to_wait(purpose, asker, rate)) > 0:
             raise Refused(429, text("too many requests: try again in {seconds} s", seconds=int(wait) + 1))
 
@@ -168,7 +187,9 @@ class Visit:
     # -- answers -------------------------------------------------------------------------------------------------------
 
     def at(self, path: str) -> str:
-        """Return a path of ours as a link, wherever the server is mounted."""
+        """Return a path of ours as a link, wherever the server is mounted; who looks on goes on looking on."""
+        if self.reader is not None and self.person is not None and (path == "/" or path.startswith(_OF_STUDENTS)):
+            path = looking_as(self.person.id, path)
         return str(self.request.scope.get("root_path", "")) + path
 
     def public(self, path: str) -> str:
@@ -180,8 +201,9 @@ class Visit:
         """Fill in a page."""
         shared = {
             "language": self.language,
-            "other_languages": [(one, _NAMES.get(one, one)) for one in self.languages if one != self.language],
+            "other_languages": [one for one in self.named_languages if one[0] != self.language],
             "person": self.person,
+            "reader": self.reader,
             "viewer": self.viewer,
             "at": self.at,
             "form_token": Markup('<input type="hidden" name="form_token" value="{}">').format(
@@ -190,11 +212,22 @@ class Visit:
             "time": self.time,
             "plain_time": self.plain_time,
             "here": self.request.url.path.removeprefix(self.at("")),
+            "may_open": self.may_open,
         }
         answer = HTMLResponse(render(f"web/templates/{template}", **shared | values), status)
         if self.request.cookies.get(BROWSER) != self.browser and not self.is_program:
             self.set_browser(answer, self.browser)
         return answer
+
+    @property
+    def _doors(self) -> Mapping[str, Access]:
+        """Whom each page lets in, by its path."""
+        doors: Mapping[str, Access] = self.request.app.state.doors
+        return doors
+
+    def may_open(self, path: str) -> bool:
+        """Return whether who asks may open a page, given by its path in the table of routes."""
+        return path in self._doors and may_enter(self._doors[path], self.viewer, is_program=self.is_program)
 
     def go(self, path: str) -> Response:
         """Send the browser to another page."""
@@ -210,7 +243,7 @@ class Visit:
             name,
             value,
             max_age=_YEAR_S,
-            path=self.at("/"),
+            path=self.at("") + "/",
             secure=self.request.url.scheme == "https" or (self.site.public_url or "").startswith("https:"),
             httponly=httponly,
             samesite="lax",
@@ -238,6 +271,11 @@ class Visit:
             return datetime.fromisoformat(words).replace(tzinfo=self.zone).astimezone(UTC)
         except (ValueError, OverflowError):
             raise UsageError(text("{words} is not a time", words=words), for_students=True) from None
+
+
+def viewer_of(person: Person) -> Viewer:
+    """Return somebody as policies know them."""
+    return Viewer(person.id, Role(person.enrolment.role) if person.enrolment is not None else None)
 
 
 async def in_thread(function: Callable[..., T], *arguments: Any) -> T:

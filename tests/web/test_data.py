@@ -15,9 +15,21 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from autograder.base.errors import UsageError
 from autograder.base.i18n import same
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
-from autograder.web.data import appeals, checks, drafts, jobs, offerings, people, quizzes, submissions
+from autograder.web.data import (
+    appeals,
+    checks,
+    drafts,
+    events,
+    explanations,
+    jobs,
+    offerings,
+    people,
+    quizzes,
+    submissions,
+)
 from autograder.web.data.database import Database, migrate
 from autograder.web.data.drafts import Written, version
+from autograder.web.data.events import Wanted
 from autograder.web.data.models import Base, Content, Event, FeedbackPolicy, Job, Kind, Role
 
 AT_ONCE = {"opens_at": None, "due_at": None, "closes_at": None, "feedback": FeedbackPolicy.at_once}
@@ -118,6 +130,7 @@ def test_rows_of_the_first_tables_are_kept(address):
         assert appeals.of(session, [1]) == {}
         assert drafts.of(session, kept.offering, kept.person) == {"double": "mine"}
         assert checks.of(session, kept.offering, kept.person) == []
+        assert explanations.ever(session, kept.offering) == []
     opened.close()
 
 
@@ -177,7 +190,9 @@ insert into draft (person_id, offering_id, cell, source, saved_at) values (7, 3,
 insert into content (sha256, content) values ('abc', '{}');
 insert into submission (id, person_id, offering_id, received_at, file, sha256)
     values (5, 7, 3, '2026-01-03 00:00:00', 'tiny.ipynb', 'abc');
-insert into job (id, submission_id) values (1, 5)
+insert into job (id, submission_id) values (1, 5);
+insert into event (id, at, person_id, kind, about) values (7, '2026-01-02', 7, 'extended', 'tiny ann');
+insert into event (id, at, person_id, kind, about) values (8, '2026-01-03', null, 'graded', '5')
 """
 
 
@@ -196,6 +211,8 @@ def test_what_the_first_schema_held_is_kept(address):
         assert drafts.of(session, offering, ann) == {"double": "x"}
         assert [(one.id, one.file) for one in submissions.of(session, offering, ann)] == [(5, "tiny.ipynb")]
         assert jobs.is_any_free(session)
+        assert [(event.id, event.whom_id) for event in events.found(session, Wanted(), 9)] == [(8, None), (7, None)]
+        assert [event.about for event in events.found(session, Wanted(person_id=ann.id), 9)] == ["tiny ann"]
     with opened.write() as session:
         assert offerings.publish(session, "tiny", by=ann, kind=Kind.quiz, **AT_ONCE).kind == Kind.quiz
     with pytest.raises(IntegrityError), opened.write() as session:  # references are heeded after migrating

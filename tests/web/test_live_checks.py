@@ -11,6 +11,7 @@ from web_course import WRONG, Browser
 
 from autograder.practice.check import check_file
 from autograder.report.terminal import paragraphs
+from autograder.web.data import explanations, offerings, people
 from autograder.web.data.models import Role
 
 PRINTS = 'print("<b>one</b>")\n' + tiny.DOUBLE
@@ -70,3 +71,19 @@ def test_a_hint_is_what_the_command_says_and_shown_on_request(site, browser, tmp
                 assert f'<details class="hint"><summary>Show the hint</summary>\n<p>{words}</p></details>' in part
             elif kind == "message":
                 assert words in part
+
+
+@pytest.mark.parametrize("how", ["stream", "part", "page"])
+def test_an_explanation_of_the_named_mistake_is_part_of_the_check(site, browser, how):
+    def said(double):
+        found = check(browser, double, how)
+        return "Twice, not " in (found[-1]["part"] if how == "stream" else found)
+
+    with site.database.write() as session:
+        offering, ivan = offerings.by_name(session, "tiny"), people.by_login(session, "ivan")
+        for cause in ("constant-factor", "negated"):
+            explanations.write(session, offering, "double.values", cause, {"en": f"Twice, not {cause}."}, ivan)
+    assert [said(double) for double in (tiny.DOUBLE, "def double(x):\n    return -2 * x\n")] == [False, True]
+    with site.database.write() as session:
+        explanations.withdraw(session, offering, "double.values", "negated", ivan)
+    assert not said("def double(x):\n    return -2 * x\n")

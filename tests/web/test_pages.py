@@ -134,7 +134,7 @@ def test_the_first_link_makes_an_instructor(site, student, browser):
     with site.database.write() as session:
         links = [people.new_one_time_link(session, None) for _ in range(2)]
     other = Browser(site)
-    assert other.send_form(f"/link/{links[0]}", NEW | {"login": "prof"}).headers["location"] == "/class/offerings"
+    assert other.send_form(f"/link/{links[0]}", NEW | {"login": "prof"}).headers["location"] == "/class"
     assert other.get("/class/offerings").status_code == 200
     assert browser.get("/class/offerings").status_code == 403
     browser.get(f"/link/{links[1]}")

@@ -12,9 +12,10 @@ from autograder.base.i18n import same
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
 from autograder.web import policies
 from autograder.web.app import ROUTES
+from autograder.web.data import people as data
 from autograder.web.data import quizzes, submissions
-from autograder.web.data.models import Appeal, FeedbackPolicy, Offering, Report, Role, Submission
-from autograder.web.policies import NOBODY, Dates, Stage, Viewer
+from autograder.web.data.models import Appeal, FeedbackPolicy, Offering, Person, Report, Role, Submission
+from autograder.web.policies import NOBODY, Access, Dates, Stage, Viewer
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -57,14 +58,37 @@ EXPECTED = {
     ("POST", "/quizzes/{name}/hint"): (401, 404, 404, 404, 404),
     ("POST", "/quizzes/{name}/finish"): (401, 200, 200, 200, 200),  # it asks whether to leave questions out
     ("GET", "/attempts/{number:int}"): (SIGN_IN, 200, 404, 200, 200),
+    ("GET", "/class"): (SIGN_IN, 403, 403, 200, 200),
+    ("GET", "/class/assignments/{name}"): (SIGN_IN, 403, 403, 200, 200),
+    ("GET", "/class/assignments/{name}/mistakes/{key}"): (SIGN_IN, 403, 403, 404, 404),
+    ("POST", "/class/assignments/{name}/mistakes/{key}"): (401, 403, 403, 404, 404),
     ("GET", "/class/offerings"): (SIGN_IN, 403, 403, 403, 200),
-    ("GET", "/class/people"): (SIGN_IN, 403, 403, 403, 200),
+    ("GET", "/class/events"): (SIGN_IN, 403, 403, 403, 200),
+    **{
+        ("GET", f"/class/as/{{person:int}}{path}"): (SIGN_IN, 403, 403, 200, 200)
+        for path in (
+            "/",
+            "/assignments/{name}",
+            "/assignments/{name}/notebook",
+            "/assignments/{name}/history",
+            "/submissions/{number:int}",
+            "/submissions/{number:int}/file",
+            "/submissions/{number:int}/events",
+            "/submissions/{number:int}/receipt",
+            "/quizzes/{name}",
+            "/attempts/{number:int}",
+        )
+    },
+    ("GET", "/class/as/{person:int}/submissions/{number:int}/feedback"): (SIGN_IN, 403, 403, 404, 404),
+    ("GET", "/class/people"): (SIGN_IN, 403, 403, 200, 200),
+    ("GET", "/class/people/{number:int}"): (SIGN_IN, 403, 403, 200, 200),
     ("POST", "/class/offerings"): (401, 403, 403, 403, 404),
     ("POST", "/class/quizzes"): (401, 403, 403, 403, 404),
     ("POST", "/class/join-link"): (401, 403, 403, 403, 303),
     ("POST", "/class/extensions"): (401, 403, 403, 403, 404),
     ("POST", "/class/people"): (401, 403, 403, 403, 400),
     ("POST", "/class/people/{number:int}/link"): (401, 403, 403, 403, 200),
+    ("POST", "/class/people/{number:int}/role"): (401, 403, 403, 403, 400),  # the form names no role
 }
 
 
@@ -107,7 +131,13 @@ def served(tmp_path_factory):
 
 
 def address_of(path, number):
-    values = {"{token}": "nonsense", "{name}": "tiny", "{number:int}": str(number)}
+    values = {
+        "{token}": "nonsense",
+        "{key}": "nonsense",
+        "{name}": "tiny",
+        "{number:int}": str(number),
+        "{person:int}": "1",
+    }
     return functools.reduce(lambda address, value: address.replace(*value), values.items(), path)
 
 
@@ -126,6 +156,20 @@ def test_a_route_lets_in_whom_it_should(served, method, path):
         away = answer.status_code == 303 and "/sign-in" in answer.headers["location"]
         found.append(SIGN_IN if away else answer.status_code)
     assert tuple(found) == EXPECTED[method, path]
+
+
+def test_a_token_opens_nothing_that_concerns_others(served):
+    site, people, number = served
+    for login in ("gina", "ivan"):
+        with site.database.write() as session:
+            token = data.new_token(session, session.get_one(Person, people[login].id))
+        program = Browser(site)
+        program.headers["authorization"] = f"Bearer {token}"
+        for method, path, access, _ in ROUTES:
+            if access in (Access.STAFF, Access.INSTRUCTORS):
+                assert program.request(method, address_of(path, number)).status_code == 403, path
+        assert program.get(f"/submissions/{number}").status_code == 404
+        assert program.get("/").status_code == 200
 
 
 @pytest.mark.parametrize(("method", "path"), [key for key in EXPECTED if key[0] == "POST"])

@@ -17,8 +17,9 @@ from web_course import ORIGIN, STUBS, WRONG, Browser
 from autograder.base.errors import SubmissionError
 from autograder.gradebook import feedback
 from autograder.gradebook.nbgrader_course import NbgraderCourse
+from autograder.results.grade_report import GradeReport
 from autograder.web import attempts
-from autograder.web.data import drafts, offerings, people, submissions
+from autograder.web.data import drafts, explanations, offerings, people, submissions
 from autograder.web.data.models import Event, FeedbackPolicy, Role
 
 RIGHT = {"cell:double": tiny.DOUBLE, "cell:step": tiny.STEP}
@@ -349,6 +350,13 @@ def test_the_feedback_page_is_that_of_the_command_with_what_people_gave_and_said
         return " ".join(re.sub(r"<[^>]+>", " ", inside).split())
 
     assert words(page.text) == words(written[student.login].read_text(encoding="utf-8"))
+
+    report = GradeReport.from_json(handed_in(site, student)[0].report.line)
+    made = next(one for exercise in report.exercises for one in exercise.criteria if one.diagnosis is not None)
+    with site.database.write() as session:
+        offering, said = offerings.by_name(session, "tiny"), {"en": "Look at it again."}
+        explanations.write(session, offering, made.id, made.diagnosis.id, said, by_login(site, "ivan"))
+    assert "Look at it again." in browser.get(f"{path}/feedback").text
 
 
 # -- the token ---------------------------------------------------------------------------------------------------------

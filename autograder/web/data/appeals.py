@@ -41,7 +41,8 @@ def submit(session: Session, submission: Submission, criterion: str, words: str,
     )
     session.add(appeal)
     session.flush()
-    events.record(session, "appealed", f"{appeal.id} {submission.id} {criterion}", person_id=submission.person_id)
+    whose = {"person_id": submission.person_id, "offering_id": submission.offering_id}
+    events.record(session, "appealed", f"{appeal.id} {submission.id} {criterion}", **whose)
     return appeal
 
 
@@ -98,7 +99,9 @@ def answer(
     appeal.is_accepted, appeal.answer, appeal.points_after = accepted, words, points
     score = "" if points is None else f" {appeal.points_before:g} -> {points:g}"
     kind = "accepted an appeal" if accepted else "declined an appeal"
-    events.record(session, kind, f"{number} {appeal.submission_id} {appeal.criterion}{score}", person_id=by.id)
+    whose = {"whom_id": appeal.submission.person_id, "offering_id": appeal.submission.offering_id}
+    about = f"{number} {appeal.submission_id} {appeal.criterion}{score}"
+    events.record(session, kind, about, person_id=by.id, **whose)
     return True
 
 

@@ -130,7 +130,8 @@ def replace(
             )
         )
     save(session, offering, person, sources)
-    events.record(session, "restored", f"{offering.assignment} {why}", person_id=person.id)
+    about = f"{offering.assignment} {why}"
+    events.record(session, "restored", about, person_id=person.id, offering_id=offering.id)
 
 
 def replaced(session: Session, offering: Offering, person: Person) -> tuple[dict[str, str], datetime | None]:

@@ -91,6 +91,8 @@ class Person(Base):
     password_hash: Mapped[str | None]
     token_sha256: Mapped[str | None] = mapped_column(String(64), unique=True)
     joined_at: Mapped[datetime]
+    email: Mapped[str | None] = mapped_column(String(320))
+    """As the roster has it, so that personal links can be sent; nobody signs in with it."""
     enrolment: Mapped[Enrolment | None] = relationship(back_populates="person", lazy="joined")
 
 
@@ -266,6 +268,26 @@ class Appeal(Base):
     answerer: Mapped[Person | None] = relationship()
 
 
+class Explanation(Base):
+    """What those who teach say to everybody with the same diagnosed mistake at the same criterion.
+
+    ``words`` is a JSON object: the words by language.
+    """
+
+    __tablename__ = "explanation"
+    __table_args__ = (UniqueConstraint("offering_id", "criterion", "cause"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    offering_id: Mapped[int] = mapped_column(ForeignKey("offering.id"))
+    criterion: Mapped[str] = mapped_column(String(300))
+    cause: Mapped[str]
+    words: Mapped[str]
+    written_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    written_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+    writer: Mapped[Person] = relationship()
+
+
 class ReplacedDraft(Base):
     """What was in a cell before an attempt's code took its place, so that it can come back."""
 
@@ -335,6 +357,24 @@ class Event(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
-    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
     kind: Mapped[str] = mapped_column(String(40))
     about: Mapped[str]
+    whom_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
+    """Whose work, dates or place in the course it is about; None for the one who did it, or for everybody."""
+    offering_id: Mapped[int | None] = mapped_column(ForeignKey("offering.id"), index=True)
+    person: Mapped[Person | None] = relationship(foreign_keys=[person_id])
+    whom: Mapped[Person | None] = relationship(foreign_keys=[whom_id])
+    offering: Mapped[Offering | None] = relationship()
+
+
+class RosterUpload(Base):
+    """A class list as somebody has sent it: what is shown as a preview and what is done are read from it."""
+
+    __tablename__ = "roster_upload"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    at: Mapped[datetime]
+    file: Mapped[str] = mapped_column(String(200))
+    content: Mapped[bytes]

@@ -51,10 +51,18 @@ def publish(
     offering.feedback, offering.attempts, offering.cool_down_s = feedback, attempts, cool_down_s
     offering.mode, offering.time_limit_s = mode, time_limit_s
     session.add(offering)
-    events.record(
-        session, "published", assignment if kind is Kind.assignment else f"{kind} {assignment}", person_id=by.id
-    )
+    session.flush()
+    events.record(session, "published", _rules(offering), person_id=by.id, offering_id=offering.id)
     return offering
+
+
+def _rules(offering: Offering) -> str:
+    """Return how something is published, for the event log."""
+    dates = {"opens": offering.opens_at, "due": offering.due_at, "closes": offering.closes_at}
+    said = [f"{name} {moment.isoformat(timespec='minutes')}" for name, moment in dates.items() if moment is not None]
+    counts = {"attempts": offering.attempts, "cool-down": offering.cool_down_s, "limit": offering.time_limit_s}
+    said += [f"{name} {count}" for name, count in counts.items() if count]
+    return ", ".join([offering.assignment, *said, offering.feedback, *([offering.mode] if offering.mode else [])])
 
 
 def all_of_them(session: Session, kind: Kind = Kind.assignment) -> Sequence[Offering]:
@@ -110,7 +118,8 @@ def extend(session: Session, offering: Offering, person: Person, until: datetime
     upsert(session, Extension, place, {"due_at": until, "removed_at": None})
     offering.dates_written_at = None
     about = f"{offering.assignment} {person.login} {until.isoformat(timespec='seconds')}"
-    events.record(session, "extended", about, person_id=by.id if by else None)
+    whose = {"whom_id": person.id, "offering_id": offering.id}
+    events.record(session, "extended", about, person_id=by.id if by else None, **whose)
 
 
 def take_back(session: Session, offering: Offering, person: Person, *, by: Person) -> None:
@@ -118,7 +127,9 @@ def take_back(session: Session, offering: Offering, person: Person, *, by: Perso
     mine = (Extension.person_id == person.id, Extension.offering_id == offering.id)
     session.execute(update(Extension).where(*mine).values(removed_at=datetime.now(UTC)))
     offering.dates_written_at = None
-    events.record(session, "took an extension back", f"{offering.assignment} {person.login}", person_id=by.id)
+    whose = {"whom_id": person.id, "offering_id": offering.id}
+    about = f"{offering.assignment} {person.login}"
+    events.record(session, "took an extension back", about, person_id=by.id, **whose)
 
 
 # -- what the gradebook knows of it ------------------------------------------------------------------------------------

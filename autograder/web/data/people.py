@@ -27,13 +27,27 @@ def _sha256(secret: str) -> str:
 # -- people ------------------------------------------------------------------------------------------------------------
 
 
-def add(session: Connection, login: str, name: str, password_hash: str | None, role: Role) -> Person:
-    """Add somebody to the course; their login must be free. Without a password they need a personal link."""
+def add(
+    session: Connection, login: str, name: str, password_hash: str | None, role: Role, *, by: Person | None = None
+) -> Person:
+    """Add somebody to the course; their login must be free.
+
+    Args:
+        session: a writing one.
+        login: their folder's name in ``submitted/``.
+        name: as people call them.
+        password_hash: None for somebody who comes in with a personal link.
+        role: theirs.
+        by: who has added them; None where they have joined by themselves.
+    """
     person = Person(login=login, name=name, password_hash=password_hash, joined_at=datetime.now(UTC))
     person.enrolment = Enrolment(role=role)
     session.add(person)
     session.flush()
-    events.record(session, "joined", role, person_id=person.id)
+    if by is None:
+        events.record(session, "joined", role, person_id=person.id)
+    else:
+        events.record(session, "added", f"{login} {role}", person_id=by.id, whom_id=person.id)
     return person
 
 
@@ -50,6 +64,41 @@ def by_id(session: Connection, number: int) -> Person | None:
 def everybody(session: Connection) -> Sequence[Person]:
     """Return all people of the course, by login."""
     return session.scalars(select(Person).join(Enrolment).order_by(Person.login)).all()
+
+
+def former(session: Connection) -> Sequence[Person]:
+    """Return those who were removed from the course, by login."""
+    return session.scalars(select(Person).where(~Person.enrolment.has()).order_by(Person.login)).all()
+
+
+def instructors(session: Connection) -> set[int]:
+    """Return the numbers of all instructors; until the transaction ends nobody else changes who is one."""
+    teach = select(Enrolment.person_id).where(Enrolment.role == Role.instructor)
+    return set(session.scalars(teach.order_by(Enrolment.person_id).with_for_update()))
+
+
+def give_role(session: Connection, person: Person, role: Role, *, by: Person) -> None:
+    """Give somebody another role; one who was removed is in the course again."""
+    before = person.enrolment.role if person.enrolment is not None else None
+    if before == role:
+        return
+    if person.enrolment is None:
+        person.enrolment = Enrolment(role=role)
+    person.enrolment.role = role
+    about = f"{person.login} {role}" if before is None else f"{person.login} {before} -> {role}"
+    kind = "admitted again" if before is None else "gave a role"
+    events.record(session, kind, about, person_id=by.id, whom_id=person.id)
+
+
+def remove(session: Connection, person: Person, *, by: Person) -> None:
+    """Remove somebody from the course: their work stays, every way in ends."""
+    session.execute(delete(Enrolment).where(Enrolment.person_id == person.id))
+    session.execute(delete(Session).where(Session.person_id == person.id))
+    end_links(session, person)
+    person.token_sha256 = None
+    session.flush()
+    session.expire(person, ["enrolment"])
+    events.record(session, "removed", person.login, person_id=by.id, whom_id=person.id)
 
 
 def make_instructor(session: Connection, person: Person) -> None:
@@ -145,9 +194,17 @@ def join_link_is_open(session: Connection, token: str) -> bool:
     return link is not None and link.closed_at is None
 
 
-def new_one_time_link(session: Connection, person: Person | None) -> str:
+def end_links(session: Connection, person: Person) -> None:
+    """End the personal links of somebody that nobody has used yet."""
+    unused = (OneTimeLink.person_id == person.id, OneTimeLink.used_at.is_(None))
+    session.execute(update(OneTimeLink).where(*unused).values(used_at=datetime.now(UTC)))
+
+
+def new_one_time_link(session: Connection, person: Person | None, *, by: Person | None = None) -> str:
     """Return a link's token: for somebody's new password, or to become instructor where nobody is named."""
     token = secrets.token_urlsafe(32)
+    if person is not None and by is not None:
+        events.record(session, "made a personal link", person.login, person_id=by.id, whom_id=person.id)
     expires = datetime.now(UTC) + LINK_LASTS
     session.add(OneTimeLink(token_sha256=_sha256(token), person_id=person.id if person else None, expires_at=expires))
     return token

@@ -36,7 +36,8 @@ def begin(session: Session, offering: Offering, person: Person, *, version: int)
     attempt = QuizAttempt(person_id=person.id, offering_id=offering.id, version=version, begun_at=now, ends_at=ends)
     session.add(attempt)
     session.flush()
-    events.record(session, "began a quiz", f"{offering.assignment} {attempt.id}", person_id=person.id)
+    about = f"{offering.assignment} {attempt.id}"
+    events.record(session, "began a quiz", about, person_id=person.id, offering_id=offering.id)
 
 
 def open_one(session: Session, offering: Offering, person: Person) -> QuizAttempt | None:
@@ -105,7 +106,8 @@ def take_hint(session: Session, attempt: QuizAttempt, question: str, most: int) 
 def finish(session: Session, attempt: QuizAttempt, sheet: str, at: datetime) -> None:
     """End an attempt that is locked; from now on its sheet waits to be scored."""
     attempt.finished_at, attempt.sheet = at, sheet
-    events.record(session, "finished a quiz", str(attempt.id), person_id=attempt.person_id)
+    whose = {"person_id": attempt.person_id, "offering_id": attempt.offering_id}
+    events.record(session, "finished a quiz", str(attempt.id), **whose)
 
 
 def unfinished(session: Session, now: datetime) -> Sequence[QuizAttempt]:
@@ -126,7 +128,8 @@ def keep_outcome(session: Session, number: int, outcome: str) -> None:
     waiting = select(QuizAttempt).where(QuizAttempt.id == number, QuizAttempt.outcome.is_(None))
     if (attempt := session.scalar(waiting.with_for_update())) is not None:
         attempt.outcome = outcome
-        events.record(session, "scored a quiz", str(number))
+        whose = {"whom_id": attempt.person_id, "offering_id": attempt.offering_id}
+        events.record(session, "scored a quiz", str(number), **whose)
 
 
 def unwritten(session: Session, most: int) -> Sequence[QuizAttempt]:

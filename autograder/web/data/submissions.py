@@ -58,7 +58,8 @@ def receive(
     session.add(submission)
     session.flush()
     session.add(Job(submission_id=submission.id))
-    events.record(session, "handed in", f"{offering.assignment} {submission.id} {sha256}", person_id=person.id)
+    about = f"{offering.assignment} {submission.id} {sha256}"
+    events.record(session, "handed in", about, person_id=person.id, offering_id=offering.id)
     return submission
 
 
@@ -84,6 +85,12 @@ def latest(session: Session, person: Person) -> dict[int, Submission]:
     return {submission.offering_id: submission for submission in rows}
 
 
+def counts(session: Session, person: Person) -> dict[int, int]:
+    """Return how often somebody has handed in, by offering."""
+    mine = select(Submission.offering_id, func.count()).where(Submission.person_id == person.id)
+    return {offering: count for offering, count in session.execute(mine.group_by(Submission.offering_id))}
+
+
 def content(session: Session, submission: Submission) -> bytes:
     """Return the bytes that were handed in."""
     kept = session.get_one(Content, submission.sha256)
@@ -107,7 +114,8 @@ def keep_report(session: Session, number: int, report: GradeReport) -> bool:
         return False
     session.add(Report(submission_id=number, line=report.to_json(), made_at=datetime.now(UTC)))
     session.delete(job)
-    events.record(session, "graded", str(number))
+    submission = session.get_one(Submission, number)
+    events.record(session, "graded", str(number), whom_id=submission.person_id, offering_id=submission.offering_id)
     return True
 
 

@@ -6,14 +6,15 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from autograder.base.errors import UsageError
 from autograder.base.i18n import Text, text
-from autograder.web import claims, limits, signin
+from autograder.web import claims, limits, policies, signin
 from autograder.web.data import people
 from autograder.web.data.models import Person, Role
-from autograder.web.visit import BROWSER, LANGUAGE, Refused, Visit
+from autograder.web.visit import BROWSER, LANGUAGE, Refused, Visit, viewer_of
 
 
 def sign_in_form(visit: Visit, problem: Text | None = None) -> Response:
@@ -32,8 +33,19 @@ def sign_in(visit: Visit) -> Response:
     with visit.site.database.read() as session:
         person = people.by_login(session, login)
     if not signin.is_password(person.password_hash if person else None, visit.field("password")) or person is None:
-        return sign_in_form(visit, text("login and password do not belong together"))
-    return _signed_in(visit, person, _local(visit.field("next")))
+        answer = sign_in_form(visit, text("login and password do not belong together"))
+        # after the answer, which must not take longer where there is such a login
+        answer.background = BackgroundTask(_count_failure, visit, person.id if person else None)
+        return answer
+    if person.enrolment is None:
+        return sign_in_form(visit, text("you are not in this course any more: ask your instructor"))
+    following = visit.field("next")
+    return _signed_in(visit, person, _local(following) if following else None)
+
+
+def _count_failure(visit: Visit, number: int | None) -> None:
+    if count := visit.site.failed_sign_ins.count(number):
+        visit.site.keep_failed_sign_ins({number: count})
 
 
 def sign_out(visit: Visit) -> Response:
@@ -85,13 +97,13 @@ def use_link(visit: Visit) -> Response:
         if owner is not None:
             return _signed_in(visit, _with_new_password(visit, owner.id))
         if visit.person is None:
-            return _signed_in(visit, _add(visit, Role.instructor, uses_link=True), "/class/offerings")
+            return _signed_in(visit, _add(visit, Role.instructor, uses_link=True), "/class")
     except UsageError as error:
         return link_form(visit, error.text)
     with visit.site.database.write() as session:
         _use_up(visit, session)
         people.make_instructor(session, session.get_one(Person, visit.person.id))
-    return visit.go("/class/offerings")
+    return visit.go("/class")
 
 
 def account(visit: Visit) -> Response:
@@ -128,11 +140,12 @@ def choose_language(visit: Visit) -> Response:
     return answer
 
 
-def _signed_in(visit: Visit, person: Person, following: str = "/") -> Response:
+def _signed_in(visit: Visit, person: Person, following: str | None = None) -> Response:
+    """Sign somebody in and send them on; by default where their role begins."""
     with visit.site.database.write() as session:
         people.end_session(session, visit.browser)
         key = people.begin_session(session, person)
-    answer = visit.go(following)
+    answer = visit.go(following or policies.landing(viewer_of(person)))
     visit.set_browser(answer, key)
     return answer
 

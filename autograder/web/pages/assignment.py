@@ -14,7 +14,7 @@ from autograder.base.errors import AutograderError, UsageError
 from autograder.base.i18n import Text, text
 from autograder.results.grade_report import GradeReport
 from autograder.results.shown import Shown
-from autograder.web import limits, policies
+from autograder.web import explanations, limits, policies
 from autograder.web.data import checks, drafts, submissions
 from autograder.web.data.drafts import Written
 from autograder.web.data.models import Submission
@@ -95,6 +95,7 @@ def _page(
         why_not_hand_in=policies.why_not_hand_in(visit.viewer, place.offering, place.dates, handed_in, visit.now),
         handed_in=handed_in,
         report=report,
+        said=explanations.of_check(visit.site.database, place.offering, report, visit.language),
         shown=shown,
         checked={exercise.name: exercise for exercise in report.exercises} if report else {},
         problem=problem,

@@ -9,28 +9,39 @@ from autograder.base.errors import UsageError
 from autograder.base.i18n import text
 from autograder.web.data import offerings as data
 from autograder.web.data import people
-from autograder.web.data.models import Offering, Person
+from autograder.web.data.models import Kind, Offering, Person
 from autograder.web.pages import offerings
+from autograder.web.pages import person as person_page
 from autograder.web.visit import Refused, Visit
 
 
 def extend(visit: Visit) -> Response:
     """Give one student more time, or take it back; it counts at once, and the gradebook follows."""
+    number = 0
     try:
         with visit.site.database.write() as session:
             offering, person = _named(visit, session)
+            number = person.id
             if visit.field("do") == "take-back":
                 data.take_back(session, offering, person, by=visit.member)
             else:
                 _extend(visit, session, offering, person)
     except UsageError as error:
+        if _is_on_their_page(visit):
+            return person_page.page(visit, number, error.text)
         return offerings.offerings(visit, error.text)
     visit.site.grader.wake_publisher()
-    return visit.go("/class/offerings")
+    return visit.go(f"/class/people/{number}" if _is_on_their_page(visit) else "/class/offerings")
+
+
+def _is_on_their_page(visit: Visit) -> bool:
+    """Return whether the form is the one on the student's own page."""
+    return visit.field("on") == "person"
 
 
 def _named(visit: Visit, session: Session) -> tuple[Offering, Person]:
-    offering = data.by_name(session, visit.field("assignment"))
+    kind = Kind.quiz if visit.field("quiz") else Kind.assignment
+    offering = data.by_name(session, visit.field("quiz") or visit.field("assignment"), kind)
     if offering is None:
         raise Refused(404, text("there is no such assignment"))
     person = people.by_login(session, visit.field("login"))
@@ -42,7 +53,7 @@ def _named(visit: Visit, session: Session) -> tuple[Offering, Person]:
 def _extend(visit: Visit, session: Session, offering: Offering, person: Person) -> None:
     until = visit.moment("until")
     if offering.due_at is None:
-        raise UsageError(text("this assignment has no due date, so nobody needs more time: give it one first"))
+        raise UsageError(text("nothing is due here, so nobody needs more time: set a due date first"))
     if until is None or until <= offering.due_at:
         raise UsageError(text("an extension ends after the due date: choose a later time"))
     data.extend(session, offering, person, until, by=visit.member)

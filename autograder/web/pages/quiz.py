@@ -100,7 +100,8 @@ def quiz(visit: Visit) -> Response:
         paper = _open_paper(visit, session, place)
         if paper is None:
             return _cover(visit, session, place)
-    if paper.ends_at is not None and paper.ends_at <= visit.now:
+    if policies.ends_now(visit.viewer, paper.ends_at, visit.now):
+        assert paper.ends_at is not None
         return _finish(visit, paper.attempt, paper.ends_at)
     return _page(visit, paper)
 

@@ -13,7 +13,7 @@ from autograder.base.i18n import Text, text
 from autograder.gradebook.feedback_page import Feedback
 from autograder.gradebook.feedback_page import values as feedback_values
 from autograder.gradebook.nbgrader_course import is_nbgrader_course
-from autograder.web import limits, policies
+from autograder.web import explanations, limits, policies
 from autograder.web.data import jobs, submissions
 from autograder.web.data.models import Submission
 from autograder.web.pages import results
@@ -30,8 +30,9 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
     with visit.site.database.read() as session:
         found, dates = results.named(visit, session)
         attempts = results.attempts(visit, session, found, dates)
+        shown = next(one for one in attempts if one.submission.id == found.id)
         tried_again_at = jobs.next_try(session, found.id)
-    shown = next(one for one in attempts if one.submission.id == found.id)
+        said = explanations.at(session, found.offering, shown.report, shown.exercises, visit.language)
     is_last = attempts[-1] is shown
     assignment = released_folder(visit, found.offering.assignment)
     return visit.page(
@@ -42,6 +43,7 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
         receipt=_receipt(visit, found),
         attempts=attempts,
         shown=shown,
+        said=said,
         tried_again_at=tried_again_at,
         for_people=ReleasedNotebook.of(assignment).for_people,
         feedback=_has_feedback(visit, shown, is_last=is_last),
@@ -91,14 +93,15 @@ def feedback(visit: Visit) -> Response:
     with visit.site.database.read() as session:
         found, dates = results.named(visit, session)
         superseded = submissions.is_superseded(session, found)
-    shown = results.result(visit, found, dates, ())
+        shown = results.result(visit, found, dates, ())
+        said = explanations.at(session, found.offering, shown.report, shown.exercises, visit.language)
     if not _has_feedback(visit, shown, is_last=not superseded):
         raise Refused(404, text("there is no feedback on this submission, or not yet"))
     visit.bound("feedback", visit.member.id, limits.CHECK)
     page: Feedback | None = visit.site.grader.feedback(found.person.login, found.offering.assignment)
     if page is None:
         raise Refused(404, text("there is no feedback on this submission, or not yet"))
-    return visit.page("feedback.html", submission=found, **feedback_values(page))
+    return visit.page("feedback.html", submission=found, **feedback_values(page) | {"said": said})
 
 
 def _has_feedback(visit: Visit, shown: Result, *, is_last: bool) -> bool:

@@ -11,6 +11,7 @@ from autograder.base.errors import AutograderError
 from autograder.base.i18n import text
 from autograder.results.grade_report import GradeReport
 from autograder.results.shown import Shown
+from autograder.web import explanations
 from autograder.web.live import LiveCheck, SoFar
 from autograder.web.pages import places
 from autograder.web.pages.places import Place
@@ -25,7 +26,10 @@ _WAITS = text("Waiting for a free place …")
 
 def part(visit: Visit, place: Place, report: GradeReport, shown: Sequence[Shown]) -> Response:
     """Return what a check has found, without the page around it."""
-    return visit.page("verdict.html", report=report, shown=shown, worth=place.notebook.worth, **places.VERDICTS)
+    said = explanations.of_check(visit.site.database, place.offering, report, visit.language)
+    return visit.page(
+        "verdict.html", report=report, shown=shown, worth=place.notebook.worth, said=said, **places.VERDICTS
+    )
 
 
 def stream(visit: Visit, place: Place, live: LiveCheck, remember: Callable[[GradeReport], None]) -> Response:

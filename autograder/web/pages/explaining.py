@@ -1,0 +1,140 @@
+"""One mistake at one criterion: who made it, with examples, and what those who teach say to all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from autograder.base.errors import UsageError
+from autograder.base.i18n import Language, Text, text
+from autograder.results.classroom import CriterionStatistics, Mistake
+from autograder.web import explanations as shown
+from autograder.web.data import explanations
+from autograder.web.data.models import Explanation, Offering
+from autograder.web.pages import class_report
+from autograder.web.pages.appeals import MAX_WORDS
+from autograder.web.pages.class_overview import title_of
+from autograder.web.pages.class_report import Example
+from autograder.web.tallies import Counted
+from autograder.web.visit import Refused, Visit
+
+_WORDS = "words:"
+"""Fields of the form, one for each language."""
+_MOST_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Place:
+    """A mistake at a criterion.
+
+    Args:
+        offering: the assignment.
+        counted: the reports that count.
+        criterion: the requirement's id.
+        cause: the diagnosis's.
+        mistake: the diagnosis; None if nobody makes it any more.
+        statistics: of the criterion; None if no report has it any more.
+        explanation: what was last said to it, though it may be withdrawn.
+    """
+
+    offering: Offering
+    counted: Counted
+    criterion: str
+    cause: str
+    mistake: Mistake | None
+    statistics: CriterionStatistics | None
+    explanation: Explanation | None
+
+    @property
+    def students(self) -> Sequence[str]:
+        """The logins of those who made it."""
+        return () if self.mistake is None else self.mistake.places.get(self.criterion, ())
+
+    @property
+    def is_said(self) -> bool:
+        """Whether there is an explanation that students read."""
+        return self.explanation is not None and self.explanation.withdrawn_at is None
+
+
+def mistake(visit: Visit, problem: Text | None = None) -> Response:
+    """Show a mistake with the form that explains it.
+
+    Args:
+        visit: the request.
+        problem: what is wrong with what was just entered.
+    """
+    with visit.site.database.read() as session:
+        place = _place(visit, session)
+        title = title_of(visit, place.offering)
+        found = (_example(visit, session, place, login) for login in place.students[:_MOST_EXAMPLES])
+        examples = [one for one in found if one is not None]
+        words = explanations.words_of(place.explanation) if place.explanation is not None and place.is_said else {}
+    entered = {one: visit.field(_WORDS + one) for one in visit.languages} if problem is not None else words
+    return visit.page(
+        "mistake.html",
+        200 if problem is None else 400,
+        name=place.offering.assignment,
+        title=title,
+        place=place,
+        examples=examples,
+        entered=entered,
+        said=shown.as_html(place.explanation, visit.language) if place.explanation and place.is_said else None,
+        languages=visit.named_languages,
+        most=MAX_WORDS,
+        problem=problem,
+    )
+
+
+def _example(visit: Visit, session: Session, place: Place, login: str) -> Example | None:
+    return class_report.example(visit, session, place.offering, place.counted, login, place.criterion)
+
+
+def explain(visit: Visit) -> Response:
+    """Say something to everybody who has made this mistake or will make it, or say it no longer."""
+    try:
+        with visit.site.database.write() as session:
+            place = _place(visit, session)
+            where = (place.offering, place.criterion, place.cause)
+            if visit.field("do") == "withdraw":
+                explanations.withdraw(session, *where, visit.member)
+            else:
+                explanations.write(session, *where, _words(visit), visit.member)
+    except UsageError as error:
+        return mistake(visit, error.text)
+    return visit.go(class_report.mistake_path(place.offering.assignment, place.criterion, place.cause))
+
+
+def _words(visit: Visit) -> Mapping[Language, str]:
+    """Return the words of a form, by language.
+
+    Raises:
+        UsageError: there are none, or too many.
+    """
+    given = {one: visit.field(_WORDS + one).replace("\r\n", "\n").strip() for one in visit.languages}
+    words = {language: said for language, said in given.items() if said}
+    if not words:
+        raise UsageError(text("write an explanation in at least one language"))
+    if (longest := max(map(len, words.values()))) > MAX_WORDS:
+        raise UsageError(text("{count} characters are too many; write at most {most}", count=longest, most=MAX_WORDS))
+    return words
+
+
+def _place(visit: Visit, session: Session) -> Place:
+    """Return the mistake that a path names.
+
+    Raises:
+        Refused: nobody has made it, and nobody has explained it.
+    """
+    offering = class_report.named(visit, session)
+    counted = visit.site.tallies.of(session, offering)
+    written = {(one.criterion, one.cause): one for one in explanations.ever(session, offering)}
+    made = {(name, one.id): one for one in counted.counts.mistakes for name in one.places}
+    key = visit.request.path_params["key"]
+    named = next((one for one in {**made, **written} if class_report.key_of(*one) == key), None)
+    if named is None:
+        raise Refused(404, text("nobody has made this mistake"))
+    statistics = {one.id: one for one in counted.counts.criteria}.get(named[0])
+    return Place(offering, counted, *named, made.get(named), statistics, written.get(named))
