@@ -399,7 +399,7 @@ def checked_shape(shape: Any) -> list[int]:
             raise WireError("malformed shape")
     if not bounds.is_walkable(shape):
         raise WireError("malformed shape")
-    return shape  # type: ignore[no-any-return]
+    return shape
 
 
 def used_tensors(tree: Tree) -> list[int]:

@@ -130,7 +130,7 @@ class Connection:
         known = min(size, len(ahead) - begin)
         if known == size:
             return ahead[_HEADER.size : begin], memoryview(bytearray(ahead[begin:end]))
-        body = memoryview(np.empty(size, np.uint8))  # most are small, and have arrived already
+        body = np.empty(size, np.uint8).data  # most are small, and have arrived already
         body[:known] = ahead[begin:]
         while known < size:
             known += self._receive_into(body[known:])

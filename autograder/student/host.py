@@ -316,7 +316,7 @@ class Host:
         Raises:
             StudentError: the function has done so too often.
         """
-        earlier = self._bad_functions.get(name, ())
+        earlier = self._bad_functions.get(name, [])
         if len(earlier) >= MAX_FAILURES_PER_FUNCTION:
             words = text(
                 "`{name}` crashed or did not return {count} times before, so it was not called again",
