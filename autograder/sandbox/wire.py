@@ -15,7 +15,7 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -119,7 +119,7 @@ class Connection:
             raise WireError("malformed header") from None
         if not isinstance(message, dict):
             raise WireError("malformed header")
-        return message, _unpack(message.pop("tensors", None), body)
+        return message, list(_unpack(message.pop("tensors", None), body))
 
     def _read(self, begin: int, size: int) -> tuple[bytes, memoryview]:
         """Return the header of a frame whose body of this size begins there, and the body, which can be written to."""
@@ -227,23 +227,19 @@ def identical(old: torch.Tensor, new: torch.Tensor) -> bool:
     return old.shape == new.shape and old.dtype == new.dtype and to_bytes(old) == to_bytes(new)
 
 
-def _unpack(entries: Any, body: memoryview) -> list[Received]:
+def _unpack(entries: Any, body: memoryview) -> Iterator[Received]:
     if entries is None:
-        return []
+        return
     if not isinstance(entries, list) or len(entries) > MAX_TENSORS:
         raise WireError("malformed table of tensors")
-    received = []
     offset = 0
     for entry in entries:
         name, shape, requires_grad, is_leaf, size = _entry(entry)
         if offset + size > len(body):
             raise WireError("a tensor ends beyond its frame")
         tensor = _tensor(name, shape, body[offset : offset + size])
-        if requires_grad:
-            requires_grad = tensor.is_floating_point() or tensor.is_complex()
-        received.append(Received(tensor, requires_grad, is_leaf))
+        yield Received(tensor, requires_grad and (tensor.is_floating_point() or tensor.is_complex()), is_leaf)
         offset += size + -size % _PADDING
-    return received
 
 
 def _entry(entry: Any) -> tuple[str, list[int], bool, bool, int]:
