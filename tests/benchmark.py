@@ -321,7 +321,7 @@ def root_of(python: str) -> Path:
     return Path(asked.stdout.strip())
 
 
-def beyond_the_start(few: Course, many: Course, count: int, begun: int, python: str) -> float:
+def beyond_the_start(few: Course, many: Course, counts: tuple[int, int], jobs: int, python: str) -> float:
     """CPU seconds of a submission, without those that the first one costs; all must pass.
 
     The number of submissions that pass is looked at, because those that fail cost more. Both courses have so many that
@@ -330,8 +330,8 @@ def beyond_the_start(few: Course, many: Course, count: int, begun: int, python: 
     start, usage = (grade(course, jobs, python=python) for course in (few, many))
     lines = (many.root / "results.jsonl").read_text(encoding="utf-8").splitlines()
     assert all(report["score"] == report["max_score"] for report in map(json.loads, lines)), "not all pass"
-    assert len(lines) == count
-    return (usage.cpu_s - start.cpu_s) / (count - begun)
+    assert len(lines) == counts[1]
+    return (usage.cpu_s - start.cpu_s) / (counts[1] - counts[0])
 
 
 def measure_passing(folder: Path, students: int, jobs: int, pythons: Sequence[str], pairs: int) -> None:
@@ -347,7 +347,7 @@ def measure_passing(folder: Path, students: int, jobs: int, pythons: Sequence[st
         ]
         costs = [
             [
-                beyond_the_start(few, many, students, _MANY, python)
+                beyond_the_start(few, many, counts, jobs, python)
                 for (few, many), python in zip(courses, pythons, strict=True)
             ]
             for _ in range(pairs)
