@@ -32,6 +32,7 @@ import psutil
 
 from autograder.course import mutants
 from autograder.course.course import Course
+from autograder.grading.engine import _MANY
 
 sys.path.insert(0, str(Path(__file__).with_name("helpers")))
 import tiny_course as tiny
@@ -320,16 +321,17 @@ def root_of(python: str) -> Path:
     return Path(asked.stdout.strip())
 
 
-def beyond_the_start(few: Course, many: Course, count: int, jobs: int, python: str) -> float:
+def beyond_the_start(few: Course, many: Course, counts: tuple[int, int], jobs: int, python: str) -> float:
     """CPU seconds of a submission, without those that the first one costs; all must pass.
 
-    The number of submissions that pass is looked at, because those that fail cost more.
+    The number of submissions that pass is looked at, because those that fail cost more. Both courses have so many that
+    the zygote prepares for many, which it does once and leaves out for a few.
     """
     start, usage = (grade(course, jobs, python=python) for course in (few, many))
     lines = (many.root / "results.jsonl").read_text(encoding="utf-8").splitlines()
     assert all(report["score"] == report["max_score"] for report in map(json.loads, lines)), "not all pass"
-    assert len(lines) == count
-    return (usage.cpu_s - start.cpu_s) / (count - jobs)
+    assert len(lines) == counts[1]
+    return (usage.cpu_s - start.cpu_s) / (counts[1] - counts[0])
 
 
 def measure_passing(folder: Path, students: int, jobs: int, pythons: Sequence[str], pairs: int) -> None:
@@ -338,14 +340,14 @@ def measure_passing(folder: Path, students: int, jobs: int, pythons: Sequence[st
     for name in ("linear_regression", "gradient_clipping"):
         makers[name] = partial(references, name=name)
     for title, make in makers.items():
-        counts = (jobs, students)
+        counts = (_MANY, students)
         courses = [
             [make(root_of(python), folder / f"{title.split()[0]}-{number}-{count}", students=count) for count in counts]
             for number, python in enumerate(pythons)
         ]
         costs = [
             [
-                beyond_the_start(few, many, students, jobs, python)
+                beyond_the_start(few, many, counts, jobs, python)
                 for (few, many), python in zip(courses, pythons, strict=True)
             ]
             for _ in range(pairs)

@@ -176,10 +176,15 @@ def drawn_weights(student, sizes):
 
 
 def assert_even(student, rng, sizes, *, within=25):
-    """Over three draws, the first layer's gradient is of the size of the last one's."""
-    draws = sorted(
-        first_over_last(drawn_weights(student, sizes), torch.randn(32, sizes[0], generator=rng)) for _ in range(3)
-    )
+    """Over three draws, the first layer's gradient is of the size of the last one's; two that agree decide."""
+
+    def draw():
+        return first_over_last(drawn_weights(student, sizes), torch.randn(32, sizes[0], generator=rng))
+
+    draws = [draw(), draw()]
+    if not all(1 / within < drawn < within for drawn in draws):
+        draws.append(draw())
+    draws.sort()
     ratio = draws[1]
     checks.require(
         ratio > 1 / within,

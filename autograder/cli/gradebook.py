@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from autograder.gradebook.extensions import DueDate, Extensions
     from autograder.gradebook.feedback import Written
     from autograder.gradebook.nbgrader_course import NbgraderCourse
+    from autograder.gradebook.write import WriteOutcome
     from autograder.results.grade_report import GradeReport
 
 
@@ -48,6 +49,13 @@ def write_gradebook(
 
     with waiting(text("writing the gradebook"), language, quiet=quiet):
         outcome = write.write(course, paths, reports)
+    tell_written(outcome, language, quiet=quiet)
+
+
+def tell_written(outcome: WriteOutcome | None, language: Language, *, quiet: bool) -> None:
+    """Say how writing the gradebook went, if it was written."""
+    if outcome is None:
+        return
     for note in outcome.notes:
         typer.echo(note.get(language), err=True)
     if outcome.database and not quiet:
@@ -186,7 +194,7 @@ def _why_no_pages(missing: Sequence[str], nbgrader: NbgraderCourse, *, graded_by
     if graded_by_nbgrader:
         return text(
             "{names}: no feedback: no grades in {database} yet; "
-            "run `nbgrader autograde {name}`, then this command again",
+            "run `autograder grade --assignment {name}`, then this command again",
             names=names,
             name=missing[0],
             database=nbgrader.database,

@@ -18,29 +18,18 @@ from autograder.base.errors import UsageError
 from autograder.cli import gradebook, lms, serve, starting
 from autograder.cli import report as class_report
 from autograder.cli.check import check
-from autograder.cli.engines import (
-    CaFileOption,
-    CertOption,
-    EngineChoice,
-    EngineOption,
-    KeyOption,
-    Place,
-    SchedulerOption,
-)
+from autograder.cli.grade import grade, grade_all, show_reports
 from autograder.cli.options import (
-    RESULTS,
     AssignmentsArgument,
     CourseOption,
     JobsOption,
     JsonOption,
     LangOption,
-    UnsafeOption,
     choose,
     console,
     course_at,
     errors_as_exit_codes,
     print_json,
-    print_json_array,
     progress,
     waiting,
 )
@@ -51,9 +40,7 @@ if TYPE_CHECKING:
     from autograder.base.i18n import Language
     from autograder.course.course import Course
     from autograder.grading.audit import Selection
-    from autograder.grading.batch import Grade
     from autograder.results.audit import Audit, Version
-    from autograder.results.grade_report import GradeReport
 
 app = typer.Typer(
     name="autograder",
@@ -79,67 +66,6 @@ def common(
     ] = False,
 ) -> None:
     """Handle the options of the application itself."""
-
-
-def grade(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="FILE", help="Notebooks, .py files or folders; by default the course's submitted/."),
-    ] = None,
-    assignment: Annotated[
-        str | None, typer.Option("--assignment", metavar="NAME", help="Grade this assignment only.")
-    ] = None,
-    jobs: JobsOption = None,
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--out", metavar="FILE", help="File for the reports; what it already contains is not graded again."
-        ),
-    ] = RESULTS,
-    engine: EngineOption = EngineChoice.local,
-    scheduler: SchedulerOption = None,
-    tls_ca_file: CaFileOption = None,
-    tls_cert: CertOption = None,
-    tls_key: KeyOption = None,
-    course: CourseOption = Path(),
-    no_gradebook: Annotated[bool, typer.Option("--no-gradebook", help="Do not write to nbgrader's gradebook.")] = False,
-    unsafe_no_sandbox: UnsafeOption = False,
-    lang: LangOption = None,
-    json_output: JsonOption = False,
-) -> None:
-    """Grade submissions: nbgrader's submitted/ tree, or any notebooks, .py files or folders."""
-    from autograder.course.course import Course
-
-    place = Place(engine, scheduler, (tls_ca_file, tls_cert, tls_key))
-    with errors_as_exit_codes(lang):
-        place.check()
-        found = Course.find(course)
-        graded = [found.assignment(assignment)] if assignment else found.assignments().values()
-        for one in graded:
-            one.require_notebook()
-        gradebook.refuse_changed_quizzes(graded)
-        scratch_mb = max(one.settings.limits.scratch_mb for one in graded)
-        language = choose(lang)
-        opened = place.opened(jobs, unsafe=unsafe_no_sandbox, scratch_mb=scratch_mb, language=language)
-        with opened as (elsewhere, confined):
-            reports = _grade_all(
-                found,
-                paths or [],
-                assignment,
-                jobs,
-                out,
-                confined=confined,
-                quiet=json_output,
-                language=language,
-                elsewhere=elsewhere,
-            )
-        _show_reports(reports, out, language, as_json=json_output)
-        if not paths:
-            _tell_left_out(found, language, without_rubric=assignment is None)
-        if not no_gradebook:
-            gradebook.write_gradebook(found, paths or [], reports, language, quiet=json_output)
-    if any(report.status == "error" for report in reports):
-        raise typer.Exit(1)
 
 
 def audit(
@@ -212,10 +138,17 @@ def demo(
         with waiting(text("making the course in {folder}", folder=folder), language):
             course = demos.make(folder)
         out = folder / "results.jsonl"
-        reports = _grade_all(
-            course, [], None, None, out, confined=confine.is_available(), quiet=False, language=language
+        reports = grade_all(
+            course,
+            [],
+            list(course.assignments()),
+            None,
+            out,
+            confined=confine.is_available(),
+            quiet=False,
+            language=language,
         )
-        _show_reports(reports, out, language, as_json=False)
+        show_reports(reports, out, language, as_json=False)
         typer.echo()
         if in_browser:
             serve.serve_demo(course, reports, language, port)
@@ -267,51 +200,6 @@ def doctor(lang: LangOption = None, json_output: JsonOption = False) -> None:
                 typer.echo(f"{mark} {finding.name.get(language)}: {finding.value.get(language)}")
     if any(finding.ok is False for finding in findings):
         raise typer.Exit(1)
-
-
-def _grade_all(
-    course: Course,
-    paths: list[Path],
-    assignment: str | None,
-    processes: int | None,
-    out: Path,
-    *,
-    confined: bool,
-    quiet: bool,
-    language: Language,
-    elsewhere: Grade | None = None,
-) -> list[GradeReport]:
-    """Grade what is not in the results file yet; return the reports of everything asked for."""
-    from autograder.base.i18n import text
-    from autograder.course.jobs import find_jobs
-    from autograder.grading.batch import default_jobs, grade_all
-    from autograder.results.journal import Journal
-
-    for path in paths:
-        if not path.exists():
-            raise UsageError(text("{path}: there is no such file or folder", path=path))
-    names = [course.assignment(assignment).name] if assignment else list(course.assignments())
-    if not paths and not course.submitted.is_dir():
-        raise UsageError(
-            text("{submitted}: there is no such folder; name the submissions to grade", submitted=course.submitted)
-        )
-    jobs = find_jobs(paths or [course.submitted], names, course.others(names), folders=course.folders)
-    if not jobs:
-        places = ", ".join(map(str, paths or [course.submitted]))
-        raise UsageError(
-            text("no submissions of {assignment} found in {places}", assignment=assignment, places=places)
-            if assignment
-            else text("no submissions found in {places}", places=places)
-        )
-    reports = []
-    with Journal(out) as journal, progress(len(jobs), language, quiet=quiet) as advance:
-        todo = grade_all(
-            course, jobs, journal, processes=processes or default_jobs(), confined=confined, elsewhere=elsewhere
-        )
-        for report in todo:
-            reports.append(report)
-            advance()
-    return reports
 
 
 def _audit_all(
@@ -370,35 +258,6 @@ def _refuse_unknown_names(chosen: Selection, versions: list[Version]) -> None:
         raise UsageError(
             text("no version has the id {name}; `autograder audit --json` lists them as `versions`", name=name)
         )
-
-
-def _show_reports(reports: list[GradeReport], out: Path, language: Language, *, as_json: bool) -> None:
-    if as_json:
-        print_json_array(report.to_dict() for report in sorted(reports, key=lambda r: (r.assignment, r.student)))
-        return
-    from autograder.base.i18n import text
-    from autograder.report import terminal
-
-    screen = console()
-    for name in sorted({report.assignment for report in reports}):
-        of_assignment = [report for report in reports if report.assignment == name]
-        screen.print(name, style="bold", markup=False)
-        screen.print(terminal.class_table(of_assignment, language, screen.width))
-        screen.print(terminal.summary(of_assignment, language))
-    typer.echo(text("reports: {file}", file=str(out)).get(language))
-
-
-def _tell_left_out(course: Course, language: Language, *, without_rubric: bool) -> None:
-    """Name what is nobody's, and the assignments that were handed in but have no rubric: nbgrader grades them."""
-    from autograder.base.i18n import text
-    from autograder.course.jobs import left_out
-
-    for words in left_out(course.submitted, list(course.assignments())):
-        typer.echo(words.get(language), err=True)
-    for name in course.others(course.assignments()) if without_rubric else ():
-        if any(course.submitted.glob(f"*/{name}")):
-            words = text("{assignment}: has no rubric; `nbgrader autograde {assignment}` grades it", assignment=name)
-            typer.echo(words.get(language), err=True)
 
 
 _COMMANDS = {

@@ -95,7 +95,7 @@ def _from_gradebook(nbgrader: NbgraderCourse, assignment: str) -> list[GradeRepo
     if found := reports_of(nbgrader, assignment):
         return found
     words = text(
-        "{name}: no grades in {database} yet; run `nbgrader autograde {name}`, then this command again",
+        "{name}: no grades in {database} yet; run `autograder grade --assignment {name}`, then this command again",
         name=assignment,
         database=nbgrader.database,
     )

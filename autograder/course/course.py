@@ -220,9 +220,9 @@ def tell_no_rubric(names: Sequence[str], source: Path) -> Text:
         source: the folder they are in.
     """
     return text(
-        "{names}: no rubric; either `nbgrader autograde {name}` grades it by the tests in its notebooks, with "
-        "students' code confined, or you write a rubric: assignment.yaml, test_*.py and private/test_*.py beside the "
-        "notebook in {folder}, such as `autograder new assignment` makes; step by step: {guide}",
+        "{names}: no rubric; either `autograder grade --assignment {name}` grades it by the tests in its notebooks, "
+        "with students' code confined, or you write a rubric: assignment.yaml, test_*.py and private/test_*.py beside "
+        "the notebook in {folder}, such as `autograder new assignment` makes; step by step: {guide}",
         names=", ".join(names),
         name=names[0],
         folder=source / names[0],

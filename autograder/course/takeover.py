@@ -102,6 +102,6 @@ class Plan:
             elif any((course.source / name).glob("*.ipynb")):
                 yield text(
                     "{name}: has no rubric; `autograder release`, `collect` and `export` work, and "
-                    "`nbgrader autograde {name}` runs its tests with students' code confined",
+                    "`autograder grade --assignment {name}` runs its tests with students' code confined",
                     name=name,
                 )

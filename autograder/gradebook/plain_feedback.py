@@ -46,7 +46,7 @@ def write_all(nbgrader: NbgraderCourse, assignment: str) -> Iterator[Written]:
             for file in sorted(nbgrader.folder("feedback", student, assignment).glob("*.html")):
                 yield Written(student, file)
         else:
-            words = text("has not been graded; run `nbgrader autograde {assignment}`", assignment=assignment)
+            words = text("has not been graded; run `autograder grade --assignment {assignment}`", assignment=assignment)
             yield Written(student, None, words)
 
 

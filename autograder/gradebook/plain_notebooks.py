@@ -19,9 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from autograder.base.errors import SandboxError, StudentError, StudentTimeout
-from autograder.base.i18n import Text, printable, text
+from autograder.base.i18n import Text, printable, same, text
 from autograder.base.run_folder import RunFolder
+from autograder.gradebook import autograded
 from autograder.gradebook.nbgrader_course import as_node
+from autograder.gradebook.released_notebook import SourceNotebook
+from autograder.results.grade_report import Problem
 from autograder.sandbox import confine
 from autograder.sandbox.cells import Failure
 from autograder.sandbox.confine import WorkerSettings
@@ -90,8 +93,7 @@ class NotebookRunner:
                 words = text(
                     "the code ended or blocked its process {count} times; it was not started again", count=count
                 )
-                for cell in cells[ended + 1 :]:
-                    cell.outputs = [_error("NotRun", words.en)]
+                say_not_run(cells[ended + 1 :], words)
 
     def close(self) -> None:
         """End the processes and remove the folder."""
@@ -167,6 +169,12 @@ class NotebookRunner:
                 target.chmod(0o666)
 
 
+def say_not_run(cells: Sequence[NotebookNode], why: Text) -> None:
+    """Give cells that are not run the output of an error, which earns nothing: without any they would earn all."""
+    for cell in cells:
+        cell.outputs = [_error("NotRun", why.en)]
+
+
 @dataclass(frozen=True)
 class CellScore:
     """What a grade cell's outputs are worth.
@@ -200,6 +208,35 @@ def score(cell: NotebookNode) -> CellScore:
                 return CellScore(value)
             return CellScore(None, f"the cell's result {value:g} is no score between 0 and {most:g}")
     return CellScore(most)
+
+
+def scores(notebook: NotebookNode, source: SourceNotebook) -> tuple[dict[str, float | None], list[Problem]]:
+    """Score every cell with points of a notebook that has run; with notes on those that wait for a person."""
+    found: dict[str, float | None] = {}
+    notes: list[Problem] = []
+    for cell in notebook.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        known = source.cells.get(name)
+        if known is None or known.points is None:
+            continue
+        if known.grade and not known.solution and cell.cell_type == "code":
+            given = score(cell)
+            found[name] = given.score
+            if given.reason:
+                notes.append(Problem.of("note", same(f"{name}: {given.reason}")))
+        else:  # an answer in words; nobody has to look at one that is still as it was released
+            found[name] = 0.0 if known.solution and not known.task and autograded.is_untouched(cell) else None
+    return found, notes
+
+
+def tell_other_language(notebook: str, language: object) -> Text:
+    """Say that a notebook cannot run here, and what can run it."""
+    return text(
+        "{notebook}.ipynb is for {language}: only Python can be run confined; to run it unconfined, "
+        "put nbgrader.preprocessors.Execute and SaveAutoGrades back into nbgrader_config.py",
+        notebook=notebook,
+        language=language,
+    )
 
 
 @contextmanager

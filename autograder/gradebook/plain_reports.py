@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from autograder.base.i18n import same, text
 from autograder.gradebook.extensions import submitted
 from autograder.gradebook.nbgrader_course import NbgraderCourse
+from autograder.gradebook.plain_assignment import tell_waiting
 from autograder.report.tables import points
 from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
 
@@ -79,6 +80,6 @@ def _exercise(name: str, grade: Grade) -> ExerciseResult:
 
 def _problems(waiting: int, penalty: float) -> Iterator[Problem]:
     if waiting:
-        yield Problem.of("note", text("{count} cells wait for a person to grade them", count=waiting))
+        yield Problem.of("note", tell_waiting(waiting))
     if penalty:
         yield Problem.of("note", text("late: {points} points are taken off", points=points(penalty)))

@@ -116,13 +116,7 @@ class ConfinedExecute(Execute):  # type: ignore[misc]
             return made.notebook, resources
         language = nb.metadata.get("kernelspec", {}).get("language") or nb.metadata.get("language_info", {}).get("name")
         if str(language or "python").lower() != "python":
-            words = text(
-                "{notebook}.ipynb is for {language}: only Python can be run confined; to run it unconfined, "
-                "put nbgrader.preprocessors.Execute and SaveAutoGrades back into nbgrader_config.py",
-                notebook=place["notebook"],
-                language=language,
-            )
-            raise GradebookError(words)
+            raise GradebookError(plain_notebooks.tell_other_language(place["notebook"], language))
         run.execute(nb, place["student"], place["assignment"], self.timeout)
         scores = {}
         for cell in nb.cells:

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.base.errors import ConfigError
 from autograder.base.files import FolderInPlace
-from autograder.base.i18n import Text, printable, same, text
-from autograder.course.configuration import CONFIG_FILE
+from autograder.base.i18n import Text, same, text
 from autograder.course.course import Assignment, Course
 from autograder.course.jobs import Job, find_jobs, student_of
-from autograder.gradebook import autograded, late_policy, nbgrader_course, neighbours, released_notebook
+from autograder.gradebook import autograded, late_policy, nbgrader_course, released_notebook
+from autograder.gradebook.autograde_rules import AutogradeRules
 from autograder.gradebook.autograded import Autograded
 from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
 from autograder.gradebook.rows import GradebookRow, Rows, transaction
@@ -110,6 +110,21 @@ def write(course: Course, paths: Sequence[Path], reports: Sequence[GradeReport])
     return outcome
 
 
+def until_written(write: Callable[[], int]) -> int:
+    """Write a batch; try again if another grader was faster with one of its rows."""
+    from sqlalchemy.exc import IntegrityError, OperationalError
+
+    for _ in range(_TRIES - 1):
+        try:
+            return write()
+        except IntegrityError:
+            continue
+        except OperationalError as error:
+            if "deadlock" not in str(error):
+                raise
+    return write()
+
+
 @dataclass(frozen=True)
 class SubmissionInTree:
     """A submission in the tree: its report, its file, its folder."""
@@ -150,10 +165,8 @@ class _AssignmentWriter:
         self, nbgrader: NbgraderCourse, gradebook: Gradebook, assignment: Assignment, outcome: WriteOutcome
     ) -> None:
         self._nbgrader, self._gradebook, self._assignment, self._outcome = nbgrader, gradebook, assignment, outcome
-        self._config_file = nbgrader.root / CONFIG_FILE
-        self._late = late_policy.loaded(nbgrader)
-        self._converter = self._late.parent
-        if not _is_stock(self._converter.sanitize_preprocessors) and _SANITIZED_BY_US not in outcome.notes:
+        self._rules = AutogradeRules(nbgrader)
+        if self._rules.has_own_sanitizers and _SANITIZED_BY_US not in outcome.notes:
             outcome.notes.append(_SANITIZED_BY_US)
         self._source = self._load_source()
         self._others = self._other_notebooks()
@@ -161,7 +174,10 @@ class _AssignmentWriter:
     def write(self, entries: Sequence[SubmissionInTree]) -> None:
         """Write some submissions, batch by batch."""
         for start in range(0, len(entries), BATCH):
-            self._write_again(entries[start : start + BATCH])
+            batch = entries[start : start + BATCH]
+            written = until_written(partial(self._write_batch, batch))
+            self._outcome.written += written
+            self._outcome.unchanged += len(batch) - written
         name, students = self._assignment.name, {entry.report.student for entry in entries}
         taken = late_policy.penalties(self._gradebook, name, students)
         self._gradebook.db.rollback()
@@ -192,21 +208,6 @@ class _AssignmentWriter:
             self._outcome.notes.append(words)
         return names
 
-    def _write_again(self, batch: Sequence[SubmissionInTree]) -> None:
-        """Write a batch; try again if another grader was faster with one of its rows."""
-        from sqlalchemy.exc import IntegrityError, OperationalError
-
-        for last in range(_TRIES, 0, -1):
-            try:
-                written = self._write_batch(batch)
-            except (IntegrityError, OperationalError) as error:
-                if last == 1 or (isinstance(error, OperationalError) and "deadlock" not in str(error)):
-                    raise
-            else:
-                self._outcome.written += written
-                self._outcome.unchanged += len(batch) - written
-                return
-
     def _write_batch(self, batch: Sequence[SubmissionInTree]) -> int:
         """Write the folders and rows of a batch, or none of them."""
         folders: list[FolderInPlace] = []
@@ -217,14 +218,13 @@ class _AssignmentWriter:
                     target = self._nbgrader.folder("autograded", entry.report.student, self._assignment.name)
                     made = autograded.make(entry.path, entry.report, self._source, self._assignment)
                     record = self._record(entry, made)
-                    if not (
-                        rows.holds(record, self._penalty) and autograded.is_shown(target, entry.report, self._source)
-                    ):
+                    is_shown = autograded.is_shown(target, entry.report, self._source)
+                    if not (is_shown and rows.holds(record, self._rules.penalty)):
                         record = replace(record, changed=autograded.changed(target, made.notebook, self._source))
                         folders.append(FolderInPlace(target))
                         self._fill(folders[-1].begin(), entry, made)
                         folders[-1].put_in_place()
-                        rows.write(record, self._penalty)
+                        rows.write(record, self._rules.penalty)
         except BaseException:
             for folder in folders:
                 folder.undo()
@@ -240,64 +240,17 @@ class _AssignmentWriter:
         missing = frozenset(name for name in self._others if not (entry.folder / f"{name}.ipynb").exists())
         return GradebookRow(entry.report.student, timestamp, made.scores, made.comments, missing)
 
-    def _penalty(self, student: str, score: float, seconds: float) -> float | None:
-        """Return what nbgrader's plugin takes off, no more than there is."""
-        try:
-            penalty = self._late.plugin_inst.late_submission_penalty(student, score, seconds)
-            return late_policy.counted(penalty, score)
-        except Exception as error:  # the plugin may be the course's own
-            plugin = type(self._late.plugin_inst).__name__
-            reason = f"{type(error).__name__}: {nbgrader_course.reason(error)}"
-            words = text("the plugin {plugin} for late penalties fails: {reason}", plugin=plugin, reason=reason)
-            raise ConfigError(words, path=self._config_file) from error
-
     # -- files ---------------------------------------------------------------------------------------------------------
 
     def _fill(self, folder: Path, entry: SubmissionInTree, made: Autograded) -> None:
         """Put into a folder what nbgrader puts into ``autograded/<student>/<assignment>/``."""
         import nbformat
 
-        self._bring_along(folder, entry)
+        self._rules.bring_along(self._assignment.name, entry.folder, folder, self._outcome.notes.append)
         content = nbformat.writes(made.notebook, version=nbformat.NO_CONVERT)
         (folder / f"{self._assignment.name}.ipynb").write_bytes((content + "\n").encode(errors="replace"))
         before = self._nbgrader.folder("autograded", entry.report.student, self._assignment.name)
         for other in (f"{notebook}.ipynb" for notebook in self._others):
             if (before / other).is_file():  # its scores stay, and so does what shows them
                 shutil.copyfile(before / other, folder / other)
-        self._set_permissions(folder)
-
-    def _bring_along(self, folder: Path, entry: SubmissionInTree) -> None:
-        """Copy what was handed in beside the notebook, then what the assignment brings along, which replaces it."""
-        from nbgrader.utils import find_all_files
-
-        def tell(words: Text) -> None:
-            self._outcome.notes.append(same(f"{printable(entry.folder.parent.name)}: ") + words)
-
-        ignored = [*self._nbgrader.folders.ignore, "*.ipynb"]
-        if entry.folder.is_dir():
-            neighbours.copy(entry.folder, folder, ignored, tell)
-        own = self._nbgrader.folder("source", ".", self._assignment.name)
-        kept = {own / name for name in self._converter.exclude_overwriting.get(self._assignment.name, [])}
-        for name in find_all_files(str(own), ignored):
-            if Path(name) not in kept:
-                shutil.copyfile(name, neighbours.make_room(folder, Path(name).relative_to(own)))
-
-    def _set_permissions(self, folder: Path) -> None:
-        mode = int(str(self._converter.permissions), 8)
-        for path in folder.rglob("*"):
-            if path.is_file():
-                path.chmod(mode)
-        if self._nbgrader.folders.groupshared:
-            for path in (folder, *(p for p in folder.rglob("*") if p.is_dir())):
-                path.chmod(path.stat().st_mode & 0o777 | 0o2770)
-
-
-def _is_stock(preprocessors: Sequence[object]) -> bool:
-    """Return whether these are nbgrader's own steps, named in any way a configuration allows."""
-    from nbgrader.converters import Autograde
-
-    stock = Autograde.class_traits()["sanitize_preprocessors"].default()
-    return len(preprocessors) == len(stock) and all(
-        given in (own, f"nbgrader.preprocessors.{own.__name__}", f"{own.__module__}.{own.__name__}")
-        for given, own in zip(preprocessors, stock, strict=True)
-    )
+        self._rules.set_permissions(folder)

@@ -49,8 +49,16 @@ def is_only_in_gradebook(start: Path, results: Path, assignment: str | None) -> 
         course = Course.find(start)
         if assignment is not None:
             return assignment in course.plain()
-        return not results.exists() and not any(map(course.has_rubric, course.names()))
+        return not any(map(course.has_rubric, course.names()))
     return False
+
+
+def _by_rubrics(start: Path, reports: Sequence[GradeReport]) -> list[GradeReport]:
+    """Leave out reports of assignments without a rubric, whose points a person gives in part: the gradebook has all."""
+    with suppress(UsageError):
+        plain = Course.find(start).plain()
+        return [report for report in reports if report.assignment not in plain]
+    return list(reports)
 
 
 def score_list(
@@ -76,6 +84,7 @@ def score_list(
         UsageError: there are none, or too many for this format.
         GradebookError: the gradebook cannot be read.
     """
+    reports = _by_rubrics(start, reports)
     found = scores.of_reports(reports, language, _by_hand(start, reports))
     if gradebook:
         root = Course.find(start).root

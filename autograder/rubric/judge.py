@@ -226,12 +226,13 @@ class Judge:
 
     def exercises(self) -> tuple[ExerciseResult, ...]:
         """Return the verdicts by exercise; a criterion without one could not be judged."""
-        for judged in self.criteria:
+        criteria = self.criteria
+        for judged in criteria:
             if judged.id not in self.results:
                 self.record(judged, "error", text("this criterion was not reached"))
         results = self._explained() if self.findings else self.results
         return tuple(
-            ExerciseResult.of(name, exercise.title, tuple(results[c.id] for c in self.criteria if c.exercise == name))
+            ExerciseResult.of(name, exercise.title, tuple(results[c.id] for c in criteria if c.exercise == name))
             for name, exercise in self.assignment.settings.exercises.items()
             if self.exercise in (None, name)
         )

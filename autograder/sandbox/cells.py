@@ -186,7 +186,7 @@ class Notebook:
                 name
                 for view in views
                 for name, value in view.items()
-                if name in self.exercise_of or (callable(value) and not name.startswith("_"))
+                if name in self.exercise_of or (not name.startswith("_") and callable(value))
             }
         )
 

@@ -27,7 +27,7 @@ class Frozen:
     """
 
     def __init__(self, tensors: Mapping[int, torch.Tensor]) -> None:
-        self._tensors = dict(tensors)
+        self._tensors = tensors
         self._before = {index: _content(tensor) for index, tensor in tensors.items()}
         self._counted: list[int] | None = None
         self._changed: set[int] = set()
@@ -38,7 +38,7 @@ class Frozen:
     @property
     def changed(self) -> list[int]:
         """The indices of the tensors found changed so far."""
-        return sorted(self._changed)
+        return sorted(self._changed) if self._changed else []
 
     def compare(self) -> None:
         """Compare all of them with what they were."""
@@ -63,25 +63,29 @@ class Containers:
         self._kept: list[tuple[Any, list[Any]]] = []
         self._keep(value)
 
-    def __bool__(self) -> bool:
-        return bool(self._kept)
-
     def is_changed(self) -> bool:
         """Return whether one of them holds other objects than before, or in another order."""
-        return any(
-            len(now := _items(container)) != len(before) or not all(map(is_, now, before))
-            for container, before in self._kept
-        )
+        for container, before in self._kept:
+            now = _items(container)
+            if len(now) != len(before) or not all(map(is_, now, before)):
+                return True
+        return False
 
     def _keep(self, value: Any) -> None:
         if isinstance(value, list | dict | set):
             self._kept.append((value, _items(value)))
-        if isinstance(value, list | tuple):
-            for inner in value:
+        if isinstance(value, dict):
+            value = value.values()
+        elif not isinstance(value, list | tuple):
+            return
+        for inner in value:
+            if type(inner) is not torch.Tensor:  # of which most lists are made, and which hold nothing
                 self._keep(inner)
-        elif isinstance(value, dict):
-            for inner in value.values():
-                self._keep(inner)
+
+
+def holds_container(value: Any) -> bool:
+    """Return whether a value is a list, dict or set, or a tuple with one inside."""
+    return isinstance(value, list | dict | set) or (isinstance(value, tuple) and any(map(holds_container, value)))
 
 
 def _items(container: Any) -> list[Any]:

@@ -29,6 +29,8 @@ def add(what: str, name: str = "", *, once: bool = False) -> None:
 
 def take() -> list[list[str | int]]:
     """What has been noted since this was last asked: the word, the name, the label of the cell, the line."""
+    if not _pending:
+        return []
     taken = list(_pending)
     _pending.clear()
     return taken

@@ -26,11 +26,10 @@ class _Listener(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def heard(listens: bool) -> Iterator[list[str]]:
-    """Keep the first of what is printed meanwhile, beside where it goes, if somebody listens."""
-    said: list[str] = []
-    with contextlib.redirect_stdout(_Listener(sys.stdout, said)) if listens else contextlib.nullcontext():
-        yield said
+def heard(said: list[str]) -> Iterator[None]:
+    """Keep the first of what is printed meanwhile in a list, beside where it goes."""
+    with contextlib.redirect_stdout(_Listener(sys.stdout, said)):
+        yield
 
 
 class Output:

@@ -142,8 +142,8 @@ class CallRequest(_Request):
 
     Attributes:
         args: a tree for each positional argument.
-        kwargs: the tree of a dict, the keyword arguments.
-        grads: the index of an argument's gradient, by the argument's own index in decimal.
+        kwargs: the tree of a dict, the keyword arguments; absent without any.
+        grads: the index of an argument's gradient, by the argument's own index in decimal; absent without any.
         inputs: the number of tensors among the arguments.
         changes: indices of the arguments that the function may change.
         grad_enabled: whether the call records a graph.
@@ -159,8 +159,8 @@ class CallRequest(_Request):
 
     op: Literal["call"]
     args: list[object]
-    kwargs: object
-    grads: dict[str, int]
+    kwargs: NotRequired[object]
+    grads: NotRequired[dict[str, int]]
     inputs: int
     changes: list[int]
     grad_enabled: bool
@@ -331,12 +331,13 @@ class CallReply(_Reply):
     Attributes:
         result: the tree of what the function returned; where arguments of `given_back` are `refilled`, of a tuple with
             that and these arguments.
-        aliases: pairs of the index of a tensor in the result and of the argument that it is.
-        changed: indices of arguments that the function changed although it may not.
+        aliases: pairs of the index of a tensor in the result and of the argument that it is; absent without any.
+        changed: indices of arguments that the function changed although it may not; absent without any.
         updates: for each argument that it may change its index, tree of values, tree of gradient, ``requires_grad``
             and ``is_leaf``.
-        modes: number and ``training`` of each of the rubric's networks that were passed to it, one for each layer.
-        states: number, settings and state of each optimiser; absent without any.
+        modes: number and ``training`` of each of the rubric's networks that were passed to it, one for each layer;
+            absent where no networks and optimisers were.
+        states: number, settings and state of each optimiser; absent likewise.
         refilled: positions of arguments whose lists, dicts or sets hold something else now; absent without any.
         printed: what the call printed, where that was asked for.
         graph: the number of the call's graph, where the result has one.
@@ -346,10 +347,10 @@ class CallReply(_Reply):
     """
 
     result: object
-    aliases: object
-    changed: object
+    aliases: NotRequired[object]
+    changed: NotRequired[object]
     updates: object
-    modes: object
+    modes: NotRequired[object]
     states: NotRequired[object]
     refilled: NotRequired[object]
     printed: NotRequired[object]

@@ -82,7 +82,8 @@ class Encoder:
     """Turns values into a tree, collecting the tensors in it.
 
     Args:
-        hook: returns the tree of a value this module does not know, or raises `WireError`.
+        hook: returns the tree of a value this module does not know, or raises `WireError`. One that holds the encoder
+            would be garbage with it after each message; a subclass is not.
     """
 
     def __init__(self, hook: Hook | None = None) -> None:
@@ -110,22 +111,25 @@ class Encoder:
         """
         if depth > MAX_DEPTH:
             raise WireError(f"the value is nested more than {MAX_DEPTH} levels deep")
-        if value is None or type(value) in (bool, str):
+        kind = type(value)  # most values are of these types themselves, which is faster to see
+        if kind is torch.Tensor:
+            return {"t": self.add(value)}
+        if value is None or kind is bool or kind is str:
             return value
+        if kind is float:
+            return value if math.isfinite(value) else {"f": repr(value)}
+        if kind is int:
+            return value if -(1 << 63) <= value < 1 << 63 else {"i": _hexadecimal(value)}
+        if kind is list:
+            return [self.encode(inner, depth + 1) for inner in value]
         if isinstance(value, torch.Tensor):
             return {"t": self.add(value)}
-        if type(value) is int:
-            return value if -(1 << 63) <= value < 1 << 63 else {"i": _hexadecimal(value)}
-        if type(value) is float:
-            return value if math.isfinite(value) else {"f": repr(value)}
         return self._encode_container(value, depth)
 
     def _encode_container(self, value: Any, depth: int) -> Tree:
         def inner(values: Any) -> list[Tree]:
             return [self.encode(v, depth + 1) for v in values]
 
-        if type(value) is list:
-            return inner(value)
         if isinstance(value, tuple):
             return {"u": inner(value)} if type(value) is tuple else self._encode_named(value, inner(value))
         if isinstance(value, dict):
@@ -156,6 +160,10 @@ class Encoder:
             return {"y": self.add(_as_tensor(value))}
         if isinstance(value, torch.dtype) and value in DTYPE_NAMES:
             return {"d": DTYPE_NAMES[value]}
+        return self._encode_other(value)
+
+    def _encode_other(self, value: Any) -> Tree:
+        """Return the tree of a value that this module does not know."""
         if self._hook is not None:
             return self._hook(value)
         raise WireError(f"a {type(value).__name__} cannot be sent")
@@ -201,12 +209,13 @@ class Decoder:
         hook: returns the value of an unknown tag, or raises `WireError`.
     """
 
+    _weight = _numbers = 0  # of the tensors named, in the ranges
+    _named: frozenset[tuple[str, ...]] = frozenset()  # the kinds of named tuples
+
     def __init__(self, tensors: list[torch.Tensor], hook: Callable[[str, Tree], Any] | None = None) -> None:
         self.tensors = tensors
         self._hook = hook
-        self._weight, self._numbers = 0, 0  # of the tensors named, in the ranges
         self._hashable: list[Any] = []  # all values whose hash a peer can choose
-        self._named: set[tuple[str, ...]] = set()  # the kinds of named tuples
 
     def decode(self, tree: Tree) -> Any:
         """Return the value of a tree.
@@ -216,7 +225,8 @@ class Decoder:
         """
         try:
             value = self._decode(tree, 0)
-            self._refuse_equal_hashes(self._hashable)
+            if self._hashable:
+                self._refuse_equal_hashes(self._hashable)
             return value
         except WireError:
             raise
@@ -233,6 +243,8 @@ class Decoder:
         if len(tree) != 1:
             raise WireError("malformed value")
         ((tag, inner),) = tree.items()
+        if tag == "t":
+            return self._tensor(inner)
         if tag in ("u", "m", "g", "s", "c", "e", "z"):
             return self._decode_container(tag, self._decode(self._list(inner), depth + 1))
         if tag in ("k", "o", "x"):
@@ -281,15 +293,14 @@ class Decoder:
         names = (kind, *self._list(fields))
         if not all(map(_is_plain_name, names)):
             raise WireError("malformed named tuple")
-        self._named.add(names)
+        self._named |= {names}
         if len(names) > MAX_FIELDS or len(self._named) > MAX_FIELDS:
             raise WireError("malformed named tuple")
         return _named_tuple(kind, names[1:])
 
     def _decode_scalar(self, tag: str, inner: Tree) -> Any:
-        if tag in ("t", "n"):
-            tensor = self._tensor(inner)
-            return tensor if tag == "t" else tensor.numpy()
+        if tag == "n":
+            return self._tensor(inner).numpy()
         if tag == "y":
             return self._noted(self._bytes(inner))
         if tag == "a":
@@ -302,6 +313,10 @@ class Decoder:
             return DTYPES[inner]
         if tag == "r" and all(type(i) is int for i in inner):
             return self._range(range(*inner))
+        return self._decode_other(tag, inner)
+
+    def _decode_other(self, tag: str, inner: Tree) -> Any:
+        """Return the value of a tag that this module does not know."""
         if self._hook is not None:
             return self._hook(tag, inner)
         raise WireError(f"unknown tag {tag[:20]!r}")
@@ -310,7 +325,7 @@ class Decoder:
         if type(index) is not int or not 0 <= index < len(self.tensors):
             raise WireError("malformed tensor index")
         tensor = self.tensors[index]
-        self._weight += bounds.weight(tensor)
+        self._weight += tensor.nbytes or bounds.weight(tensor)
         if self._weight > bounds.MAX_NAMED:
             raise WireError(f"more than {bounds.MAX_NAMED >> 20} MB of tensors, counted wherever they stand")
         return tensor
@@ -377,10 +392,14 @@ def checked_shape(shape: Any) -> list[int]:
     Raises:
         WireError: it may not.
     """
-    is_shape = isinstance(shape, list) and len(shape) <= 16 and all(type(s) is int and 0 <= s < 1 << 40 for s in shape)
-    if not is_shape or not bounds.is_walkable(shape):
+    if not isinstance(shape, list) or len(shape) > 16:
         raise WireError("malformed shape")
-    return shape  # type: ignore[no-any-return]
+    for size in shape:
+        if type(size) is not int or not 0 <= size < 1 << 40:
+            raise WireError("malformed shape")
+    if not bounds.is_walkable(shape):
+        raise WireError("malformed shape")
+    return shape
 
 
 def used_tensors(tree: Tree) -> list[int]:

@@ -31,7 +31,9 @@ MAX_TENSORS = 4096
 _HEADER = struct.Struct("<4sIQ")
 _MAGIC = b"DLA\x01"
 _PADDING = 64
+_ZEROS = bytes(_PADDING)
 _AT_ONCE = 1 << 14  # most frames are smaller, and arrive in one system call
+_STRIDED, _BFLOAT16, _BOOL = torch.strided, torch.bfloat16, torch.bool
 _STORED_AS = {name: np.dtype({"bfloat16": "int16", "bool": "uint8"}.get(name, name)) for name in DTYPES}
 """What numpy reads them as: it has no bfloat16, and bytes other than 0 and 1 are not booleans."""
 _to_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
@@ -104,29 +106,45 @@ class Connection:
             OSError: likewise.
         """
         while len(self._ahead) < _HEADER.size:
-            chunk = bytearray(_AT_ONCE)
-            self._ahead += chunk[: self._receive_into(memoryview(chunk))]
-        magic, header_size, body_size = _HEADER.unpack(self._read(_HEADER.size))
+            self._ahead += self._receive_some(_AT_ONCE)
+        magic, header_size, body_size = _HEADER.unpack_from(self._ahead)
         if magic != _MAGIC:
             raise WireError("not a frame of this version")
         if header_size > MAX_HEADER or body_size > MAX_BODY:
             raise WireError(f"a frame of {header_size + body_size} bytes is too large")
-        content = self._read(header_size + body_size)
+        header, body = self._read(_HEADER.size + header_size, body_size)
         try:
-            message = _from_json(content[:header_size].decode())
+            message = _from_json(header.decode())
         except (ValueError, RecursionError):
             raise WireError("malformed header") from None
         if not isinstance(message, dict):
             raise WireError("malformed header")
-        return message, list(_unpack(message.pop("tensors", None), memoryview(content)[header_size:]))
+        return message, list(_unpack(message.pop("tensors", None), body))
 
-    def _read(self, size: int) -> bytearray:
-        buffer = bytearray(size)
-        known = min(size, len(self._ahead))
-        buffer[:known], self._ahead = self._ahead[:known], self._ahead[known:]
+    def _read(self, begin: int, size: int) -> tuple[bytes, memoryview]:
+        """Return the header of a frame whose body of this size begins there, and the body, which can be written to."""
+        while len(self._ahead) < begin:
+            self._ahead += self._receive_some(max(_AT_ONCE, begin - len(self._ahead)))
+        ahead, end = self._ahead, begin + size
+        self._ahead = ahead[end:]
+        known = min(size, len(ahead) - begin)
+        if known == size:
+            return ahead[_HEADER.size : begin], memoryview(bytearray(ahead[begin:end]))
+        body = np.empty(size, np.uint8).data  # most are small, and have arrived already
+        body[:known] = ahead[begin:]
         while known < size:
-            known += self._receive_into(memoryview(buffer)[known:])
-        return buffer
+            known += self._receive_into(body[known:])
+        return ahead[_HEADER.size : begin], body
+
+    def _receive_some(self, most: int) -> bytes:
+        self._set_timeout()
+        try:
+            content = self.socket.recv(most)
+        except TimeoutError:
+            raise DeadlineError from None
+        if not content:
+            raise EOFError
+        return content
 
     def _receive_into(self, room: memoryview) -> int:
         self._set_timeout()
@@ -154,19 +172,23 @@ def pack(message: Mapping[str, object], tensors: list[torch.Tensor]) -> bytes:
         WireError: it is too large, or a tensor cannot be sent.
     """
     entries: list[list[Any]] = []
-    buffers: list[bytes] = []
+    buffers: list[Any] = []
     size = 0
     for tensor in tensors:
-        if tensor.dtype not in DTYPE_NAMES:
+        name, shape = DTYPE_NAMES.get(tensor.dtype), list(tensor.shape)
+        if name is None:
             raise WireError(f"a tensor of {tensor.dtype} cannot be sent")
         count = tensor.numel() * tensor.element_size()
-        if not bounds.is_walkable(tensor.shape):
-            raise WireError(f"a tensor of shape {tuple(tensor.shape)} cannot be sent")
-        size += count + -count % _PADDING
+        if not count and not bounds.is_walkable(shape):
+            raise WireError(f"a tensor of shape {tuple(shape)} cannot be sent")
+        padding = -count % _PADDING
+        size += count + padding
         if size > MAX_BODY or len(tensors) > MAX_TENSORS:
             raise WireError(f"more than {MAX_BODY >> 20} MB of tensors cannot be sent")
-        entries.append([DTYPE_NAMES[tensor.dtype], list(tensor.shape), tensor.requires_grad, tensor.is_leaf, count])
-        buffers += [to_bytes(tensor), bytes(-count % _PADDING)]
+        entries.append([name, shape, tensor.requires_grad, tensor.is_leaf, count])
+        buffers.append(_buffer(tensor))
+        if padding:
+            buffers.append(_ZEROS[:padding])
     header = _to_json({**message, "tensors": entries}).encode()
     header += b" " * (-len(header) % _PADDING)
     if len(header) > MAX_HEADER:
@@ -180,12 +202,22 @@ def to_bytes(tensor: torch.Tensor) -> bytes:
     Raises:
         WireError: it has no values.
     """
+    return _as_array(tensor).tobytes()
+
+
+def _buffer(tensor: torch.Tensor) -> np.ndarray[Any, Any] | bytes:
+    """Return what holds a tensor's values one after the other, without a copy if it does so already."""
+    array = _as_array(tensor)
+    return array if array.flags.c_contiguous else array.tobytes()
+
+
+def _as_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
     try:
-        if tensor.layout is not torch.strided:
+        if tensor.layout is not _STRIDED:
             tensor = tensor.detach().to_dense()
-        if tensor.dtype is torch.bfloat16:
+        if tensor.dtype is _BFLOAT16:
             tensor = tensor.detach().view(torch.int16)
-        return tensor.numpy(force=True).tobytes()
+        return tensor.numpy(force=True)
     except (RuntimeError, TypeError, NotImplementedError) as error:
         raise WireError(f"this tensor cannot be sent: {error}") from error
 
@@ -230,4 +262,4 @@ def _tensor(name: str, shape: list[int], raw: memoryview) -> torch.Tensor:
         raise WireError("malformed shape") from error
     if stored.dtype is dtype:
         return stored.clone()
-    return stored.ne(0) if dtype is torch.bool else stored.view(dtype).clone()
+    return stored.ne(0) if dtype is _BOOL else stored.view(dtype).clone()

@@ -202,52 +202,66 @@ class Worker:
         self._reply(asked_for + defined[:_NAMES_SENT])
 
     def _call(self, message: CallRequest, tensors: list[Received]) -> None:
-        leaves, values = _as_arguments(tensors, message["grads"])
+        leaves, values = _as_arguments(tensors, message.get("grads"))
         for index, number in message.get("linked", ()):
             leaves[index] = values[index] = self._links.find(number)
-        decoder, passed = self._reader(values)
-        positional, keywords = decoder.decode(message["args"]), decoder.decode(message["kwargs"])
+        reader = _Reader(values, self)
+        positional = reader.decode(message["args"])
+        keywords = reader.decode(message["kwargs"]) if "kwargs" in message else {}
         function = self._target(message)
-        frozen = Frozen({i: values[i] for i in range(message["inputs"]) if i not in message["changes"]})
-        containers = {place: Containers(positional[place]) for place in message.get("containers", ())}
-        with torch.set_grad_enabled(message["grad_enabled"]), printing.heard("heard" in message) as said:
-            result = function(*positional, **keywords)
+        inputs, changes = values[: message["inputs"]], message["changes"]
+        frozen = Frozen({i: tensor for i, tensor in enumerate(inputs) if i not in changes})
+        containers = [(place, Containers(positional[place])) for place in message.get("containers", ())]
+        said: list[str] = []
+        with torch.set_grad_enabled(message["grad_enabled"]):
+            if "heard" in message:
+                with printing.heard(said):
+                    result = function(*positional, **keywords)
+            else:
+                result = function(*positional, **keywords)
         frozen.compare()
         if "most" in message and is_iterator(result):
             result = take_first(result, message["most"], frozen)
-        changed = frozen.changed
         encoder = Encoder(lambda value: self._handle(value, frozen))
-        refilled = [place for place, kept in containers.items() if kept.is_changed()]
+        refilled = [place for place, kept in containers if kept.is_changed()]
         given_back = [positional[place] for place in refilled if place in message.get("given_back", ())]
-        tree = encoder.encode((result, *given_back) if given_back else result)
         answer: CallReply = {
-            "result": tree,
-            "aliases": [
-                [out, i]
-                for i in range(message["inputs"])
-                if i not in changed and (out := encoder.index_of(values[i])) is not None
-            ],
-            "changed": changed,
-            "updates": [[i, *_state(values[i], encoder)] for i in message["changes"]],
-            "modes": passed.modes(),
-        }
-        if states := passed.states(encoder):
-            answer["states"] = states
+            "result": encoder.encode((result, *given_back) if given_back else result),
+            "updates": [],
+        }  # what there is nothing of is left out, since every call pays for it
         if refilled:
             answer["refilled"] = refilled
         if said:
             answer["printed"] = "".join(said)
-        given = {id(value) for value in values}
-        fresh = [tensor if id(tensor) not in given else None for tensor in encoder.tensors]
-        if "object" in message and (linked := self._links.link(fresh)):
-            answer["linked"] = linked
-        graph_inputs = leaves[: message["inputs"]] if message["grad_enabled"] else None
-        self._reply_tensors(answer, encoder, graph_inputs)
+        self._add_arguments(answer, inputs, changes, frozen.changed, encoder)
+        if reader.passed is not None:
+            answer["modes"], answer["states"] = reader.passed.modes(), reader.passed.states(encoder)
+        if "object" in message:
+            given = {id(value) for value in values}
+            fresh = [tensor if id(tensor) not in given else None for tensor in encoder.tensors]
+            if linked := self._links.link(fresh):
+                answer["linked"] = linked
+        self._reply_tensors(answer, encoder, leaves[: len(inputs)] if message["grad_enabled"] else None)
+
+    @staticmethod
+    def _add_arguments(
+        answer: CallReply, inputs: list[torch.Tensor], changes: list[int], changed: list[int], encoder: Encoder
+    ) -> None:
+        """Say which tensors of a result are arguments, which arguments were changed, and what they are now."""
+        if encoder.tensors:
+            found = [(encoder.index_of(tensor), i) for i, tensor in enumerate(inputs)]
+            aliases = [[out, i] for out, i in found if out is not None and i not in changed]
+            if aliases:
+                answer["aliases"] = aliases
+        if changed:
+            answer["changed"] = changed
+        if changes:
+            answer["updates"] = [[i, *_state(inputs[i], encoder)] for i in changes]
 
     def _record(self, message: RecordRequest, tensors: list[Received]) -> None:
         """Call a function for what runs meanwhile, its result's way into a frame included."""
-        _, values = _as_arguments(tensors, {})
-        arguments = self._reader(values)[0].decode(message["args"])
+        _, values = _as_arguments(tensors, None)
+        arguments = _Reader(values, self).decode(message["args"])
         function, encoder = self._find(message["name"]), Encoder(lambda _: None)
         recorder = Recorder(message["watch"], exact=message["exact"])
         with torch.set_grad_enabled(message["grad_enabled"]), recorder as record:
@@ -341,12 +355,8 @@ class Worker:
             self._frozen[handle] = frozen
         return {"h": [handle, type(value).__name__[:80], iterator, known_classes.kind_of(value)]}
 
-    def _reader(self, tensors: list[torch.Tensor]) -> tuple[Decoder, Passed]:
-        decoder = Decoder(tensors, lambda tag, inner: self._resolve(tag, inner, passed))
-        passed = Passed(decoder.decode, self.call_back)
-        return decoder, passed
-
-    def _resolve(self, tag: str, inner: Tree, passed: Passed) -> Any:
+    def resolve(self, tag: str, inner: Tree) -> Any:
+        """Return what a tag of a request means here: a function of the student's, an object, one of the rubric's."""
         if tag == "F":
             view = self._notebook.current
             function = self._find(inner)
@@ -359,12 +369,6 @@ class Worker:
         if tag == "b":
             number, *description = inner
             return plain_functions.make(description, lambda *args, **kwargs: self.call_back(number, args, kwargs))
-        if tag == "N":
-            return passed.stand_in(*inner)
-        if tag == "M":
-            return passed.network(*inner)
-        if tag == "O":
-            return passed.optimiser(*inner)
         raise WireError(f"unknown tag {tag!r}")
 
     def call_back(
@@ -388,7 +392,7 @@ class Worker:
         answer = cast("CallbackReply", message)
         if "error" in answer:
             raise plain_functions.as_raised(answer["kind"], answer["error"])
-        return self._reader([t.tensor for t in tensors])[0].decode(answer["result"])
+        return _Reader([t.tensor for t in tensors], self).decode(answer["result"])
 
     def _as_tree(self, failure: Failure) -> Tree:
         frames = [list(frame) for frame in failure.frames]
@@ -417,21 +421,22 @@ class Worker:
         answer = ValueReply(result=encoder.encode(value))
         if frozen:
             answer["changed"] = frozen.changed
-        if linked := self._links.link(encoder.tensors):
+        if encoder.tensors and (linked := self._links.link(encoder.tensors)):
             answer["linked"] = linked
         self._reply_values(answer, encoder)
 
     def _reply_tensors(
         self, message: CallReply | VjpReply, encoder: Encoder, graph_inputs: list[torch.Tensor] | None
     ) -> None:
-        if graph_inputs is not None and any(t.requires_grad for t in encoder.tensors):
+        if graph_inputs is not None and any([t.requires_grad for t in encoder.tensors]):
             message["graph"] = number = self._next_number()
             self._graphs[number] = (graph_inputs, list(encoder.tensors))
         self._reply_values(message, encoder)
 
     def _reply_values(self, message: ValueReply | CallReply | VjpReply, encoder: Encoder) -> None:
-        tensors = list(encoder.tensors)
-        message["grads"] = [[i, encoder.add(t.grad)] for i, t in enumerate(tensors) if t.is_leaf and t.grad is not None]
+        found = [(i, t.grad) for i, t in enumerate(encoder.tensors) if t.is_leaf]
+        if grads := [[i, encoder.add(gradient)] for i, gradient in found if gradient is not None]:
+            message["grads"] = grads
         self._send_values(message, encoder)
 
     def _send_values(self, message: Result, encoder: Encoder) -> None:
@@ -440,13 +445,40 @@ class Worker:
         self._send(message, encoder.tensors)
 
 
-def _as_arguments(received: list[Received], gradients: dict[str, int]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+class _Reader(Decoder):
+    """Reads the trees of one frame in a worker.
+
+    Args:
+        tensors: those of the frame.
+        worker: knows what their handles and names mean.
+    """
+
+    passed: Passed | None = None
+    """The networks and optimisers in them, if there are any."""
+
+    def __init__(self, tensors: list[torch.Tensor], worker: Worker) -> None:
+        super().__init__(tensors)
+        self._worker = worker
+
+    def _decode_other(self, tag: str, inner: Tree) -> Any:
+        if tag not in ("N", "M", "O"):
+            return self._worker.resolve(tag, inner)
+        if self.passed is None:
+            self.passed = Passed(self.decode, self._worker.call_back)
+        if tag == "N":
+            return self.passed.stand_in(*inner)
+        return self.passed.network(*inner) if tag == "M" else self.passed.optimiser(*inner)
+
+
+def _as_arguments(
+    received: list[Received], gradients: dict[str, int] | None
+) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """Return leaves to differentiate by, and what the function gets: a leaf itself, or a copy of one for a non-leaf."""
-    leaves = [r.tensor.requires_grad_(r.requires_grad) for r in received]
-    values = [
-        leaf if r.is_leaf or not r.requires_grad else leaf.clone() for leaf, r in zip(leaves, received, strict=True)
-    ]
-    for index, gradient in gradients.items():
+    leaves, values = [], []
+    for tensor, requires_grad, is_leaf in received:
+        leaves.append(tensor.requires_grad_() if requires_grad else tensor)
+        values.append(tensor if is_leaf or not requires_grad else tensor.clone())
+    for index, gradient in (gradients or {}).items():
         leaves[int(index)].grad = leaves[gradient]
     return leaves, values
 

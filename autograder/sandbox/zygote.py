@@ -61,6 +61,7 @@ def _prepare_for_many(options: WorkerSettings) -> None:
     gc.freeze()
     if options.huge_pages:
         hugepages.collapse()
+    hugepages.share_code()
 
 
 def import_for_students(preload: Sequence[str]) -> None:

@@ -22,24 +22,27 @@ class Callbacks(dict[int, Callable[..., Any]]):
     """The functions and networks of ours that go along with one request, by number.
 
     Attributes:
-        parameter: what a function without a name is called: the parameter that it is passed for.
         optimisers: those that go along, by their own numbers.
         may_change: tensors of networks and optimisers, which are passed to be trained.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.parameter = "function"
         self.optimisers: dict[int, torch.optim.Optimizer] = {}
         self.may_change: list[torch.Tensor] = []
         self._names: dict[int, str] = {}
 
-    def add(self, value: Callable[..., Any]) -> Tree:
-        """Keep a function or a network that stays here; return what stands for it in a tree."""
+    def add(self, value: Callable[..., Any], parameter: str = "function") -> Tree:
+        """Keep a function or a network that stays here; return what stands for it in a tree.
+
+        Args:
+            value: the function or network.
+            parameter: what a function without a name is called: the parameter that it is passed for.
+        """
         number = self._number(value)
         if isinstance(value, torch.nn.Module):
             return {"N": [number, value.training]}
-        name, *rest = plain_functions.describe(value, self.parameter)
+        name, *rest = plain_functions.describe(value, parameter)
         self._names[number] = name
         return {"b": [number, name, *rest]}
 
@@ -75,8 +78,8 @@ def take_mode(function: Callable[..., Any], message: CallbackRequest) -> bool:
 
 
 def accept_modes(answer: Result, callbacks: Callbacks) -> None:
-    """Put networks of ours into the modes in which a call left them, or their stand-ins."""
-    for number, modes in as_list(answer.get("modes", [])):
+    """Put networks of ours into the modes in which a call left them, or their stand-ins; the answer says which."""
+    for number, modes in as_list(answer.get("modes")):
         network = callbacks.get(number)
         if not isinstance(network, torch.nn.Module) or not all(type(mode) is bool for mode in as_list(modes)):
             raise WireError("malformed mode of a network")
@@ -88,9 +91,9 @@ def accept_modes(answer: Result, callbacks: Callbacks) -> None:
 
 
 def accept_states(answer: Result, received: list[Received], callbacks: Callbacks) -> None:
-    """Let optimisers of ours remember what those over there do."""
+    """Let optimisers of ours remember what those over there do; the answer says what."""
     decoder = Decoder([r.tensor for r in received])
-    for number, tree in as_list(answer.get("states", [])):
+    for number, tree in as_list(answer.get("states")):
         optimiser = callbacks.optimisers[number]
         settings, state = decoder.decode(tree)
         parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]

@@ -99,7 +99,9 @@ class Student:
             raise AttributeError(
                 f"assignment.yaml declares no function {name!r}; there are: {', '.join(self._functions)}"
             )
-        return StudentFunction(self._functions[name], self._runner, self._source, reordered=self._reordered)
+        function = StudentFunction(self._functions[name], self._runner, self._source, reordered=self._reordered)
+        setattr(self, name, function)  # found at once the next time
+        return function
 
 
 class StudentFunction:
@@ -159,7 +161,8 @@ class StudentFunction:
     def _call(self, most: int | None, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
         arguments = _in_order(self.function, positional, named)
         call = self._remember(arguments)
-        result, changed = self.runner.call(*self._passed(arguments), most=most)
+        function, passed = self._passed(arguments) if self._reordered else (self.function, arguments)
+        result, changed = self.runner.call(function, passed, most=most)
         call.changed = changed  # the runner's own list: while an iterator is advanced it may grow
         return result
 

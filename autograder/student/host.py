@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
@@ -311,9 +310,8 @@ class Host:
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def calling(self, name: str) -> Iterator[Text]:
-        """Run code of a function: count what ends or blocks the process, and yield the message for a timeout.
+    def calling(self, name: str) -> _Calling:
+        """Run code of a function: count what ends or blocks the process, and enter with the message for a timeout.
 
         Raises:
             StudentError: the function has done so too often.
@@ -326,16 +324,12 @@ class Host:
                 count=len(earlier),
             )
             raise type(earlier[-1])(words)
-        generation = self._generation
-        try:
-            yield _late(name, self.limits.call_s)
-        except (StudentTimeout, StudentCrash) as error:
-            if generation == self._generation and self._worker is not None and not self._worker.alive:
-                self._bad_functions.setdefault(name, []).append(error)
-            if isinstance(error, StudentTimeout):
-                raise
-            reason = _ENDED if values_are_hidden() else error.text
-            raise StudentCrash(text("`{name}`: {reason}", name=name, reason=reason)) from None
+        return _Calling(self, name, self._generation)
+
+    def count_end(self, name: str, generation: int, error: StudentError) -> None:
+        """Count that a function has ended or blocked the worker of a generation, if that is so."""
+        if generation == self._generation and self._worker is not None and not self._worker.alive:
+            self._bad_functions.setdefault(name, []).append(error)
 
     def ask(
         self,
@@ -449,6 +443,24 @@ class Host:
             self._worker.fail_reply(
                 error if isinstance(error, WireError) else WireError(f"malformed answer ({type(error).__name__})")
             )
+
+
+class _Calling:
+    """A function's code runs; one of these for each call, where a generator would cost as much as the message."""
+
+    def __init__(self, host: Host, name: str, generation: int) -> None:
+        self._host, self._name, self._generation = host, name, generation
+
+    def __enter__(self) -> Text:
+        return _late(self._name, self._host.limits.call_s)
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if not isinstance(error, StudentTimeout | StudentCrash):
+            return
+        self._host.count_end(self._name, self._generation, error)
+        if isinstance(error, StudentCrash):
+            reason = _ENDED if values_are_hidden() else error.text
+            raise StudentCrash(text("`{name}`: {reason}", name=self._name, reason=reason)) from None
 
 
 def _cell_request(cell: Cell, *, definitions_only: bool, grade_cells: Sequence[str] = ()) -> CellRequest:

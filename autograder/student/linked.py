@@ -32,6 +32,8 @@ class LinkedParameters:
 
     def clear(self) -> None:
         """Let go of all: their worker has."""
+        if not self._states:
+            return  # as before most criteria
         self._epoch += 1
         self._tensors.clear()
         self._states.clear()

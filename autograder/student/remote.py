@@ -10,8 +10,7 @@ Everything a worker sends is untrusted. Whatever is wrong with it raises `BadRep
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import GeneratorType, MappingProxyType
 from typing import Any
 
@@ -25,7 +24,7 @@ from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
 from autograder.sandbox import known_classes, plain_functions
-from autograder.sandbox.frozen import Containers, refill
+from autograder.sandbox.frozen import holds_container, refill
 from autograder.sandbox.process import Workers
 from autograder.sandbox.protocol import (
     CallbackReply,
@@ -122,50 +121,54 @@ class RemoteRunner:
 
     def call(self, function: Function, arguments: list[Any], *, most: int | None = None) -> tuple[Any, list[str]]:
         """See `autograder.student.functions.Runner`."""
-        with self._noting(function):
+        self._require(function)
+        try:
             result, changed = self.call_remote(function.name, arguments, {}, function=function, most=most)
+        except (StudentTimeout, StudentCrash) as error:
+            raise self._noted_end(function, error) from None
         return as_instance(result) if function.name in self._classes else result, changed
 
     def record(
         self, function: Function, arguments: list[Any], watch: Sequence[str], *, exact: bool = False, most: int = 0
     ) -> list[Use] | None:
         """See `autograder.student.functions.Runner`."""
-        callbacks = Callbacks()
-        encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
-        with self._noting(function), self.host.calling(function.name) as late:
+        self._require(function)
+        try:
+            return self._record(function, arguments, watch, exact=exact, most=most)
+        except (StudentTimeout, StudentCrash) as error:
+            raise self._noted_end(function, error) from None
+
+    def _record(
+        self, function: Function, arguments: list[Any], watch: Sequence[str], *, exact: bool, most: int
+    ) -> list[Use] | None:
+        sent = _Sent(self, function.name)
+        with self.host.calling(function.name) as late:
             request: RecordRequest = {
                 "op": "record",
                 "name": function.name,
-                "args": [encoder.encode(argument) for argument in arguments],
+                "args": [sent.encode(argument) for argument in arguments],
                 "grad_enabled": torch.is_grad_enabled(),
                 "watch": list(watch),
                 "exact": exact,
                 "most": most,
             }
             answer, received = self.host.ask(
-                request,
-                encoder.tensors,
-                on_timeout=late,
-                name=function.name,
-                callback=lambda message, tensors: self._call_back(message, tensors, callbacks, function.name),
+                request, sent.tensors, on_timeout=late, name=function.name, callback=sent.call_back
             )
         return self.host.checked(lambda: accept_uses(answer, received))
 
-    @contextmanager
-    def _noting(self, function: Function) -> Iterator[None]:
-        """Run something of a function that has to be there, and note the first time it ends or blocks its process."""
+    def _require(self, function: Function) -> None:
+        """Ensure that a function is there to be called."""
         self.host.make_ready()
         if function.name not in self.host.defined:
             missing = self.host.unparsed.missing(function.name)
             if missing is not None:
                 raise missing
             raise self._note(function, "missing", missing_function(function.name, self.host.defined))
-        try:
-            yield
-        except StudentTimeout as error:
-            raise self._note(function, "timeout", error) from None
-        except StudentCrash as error:
-            raise self._note(function, "crash", error) from None
+
+    def _noted_end(self, function: Function, error: StudentError) -> StudentError:
+        """Note the first time that a function ends or blocks its process."""
+        return self._note(function, "timeout" if isinstance(error, StudentTimeout) else "crash", error)
 
     def parameters(self, function: Function) -> Parameters | None:
         """See `autograder.student.functions.Runner`; a worker that is gone is not started again for this."""
@@ -208,9 +211,8 @@ class RemoteRunner:
             The result, and the declared parameters that were changed although they may not be.
         """
         with self.host.calling(origin) as late:
-            callbacks = Callbacks()
-            encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
-            request, owners = _call_request(positional, keywords, encoder, function, callbacks)
+            sent = _Sent(self, origin)
+            request = _call_request(positional, keywords, sent, function)
             if function is not None:
                 _watch_containers(request, positional, function)
             if sys.stdout is not self._stdout:
@@ -223,32 +225,18 @@ class RemoteRunner:
                 request["operation"] = operation
             if most is not None:
                 request["most"] = most
-            inputs = encoder.tensors[: request["inputs"]]
             if self.host.parameters:
                 request["linked"] = [
                     [i, number]
-                    for i, tensor in enumerate(inputs)
+                    for i, tensor in enumerate(sent.tensors[: request["inputs"]])
                     if (number := self.host.parameters.number_of(tensor)) is not None
                 ]
             answer, received = self.host.ask(
-                request,
-                encoder.tensors,
-                on_timeout=late,
-                name=origin,
-                callback=lambda message, tensors: self._call_back(message, tensors, callbacks, origin),
+                request, sent.tensors, on_timeout=late, name=origin, callback=sent.call_back
             )
-        self.host.checked(lambda: accept_modes(answer, callbacks))
-        self.host.checked(lambda: accept_states(answer, received, callbacks))
         if "heard" in request:
             sys.stdout.write(self.host.checked(lambda: accept_printed(answer)))
-        result, watched = self.host.checked(
-            lambda: self._accept(answer, received, inputs, request["changes"], owners, origin)
-        )
-        if "containers" in request and function is not None:
-            result = self.host.checked(
-                lambda: _accept_containers(answer, result, request, positional, function, watched)
-            )
-        return result, watched.changed
+        return self.host.checked(lambda: self._accept(answer, received, request, sent, positional, function))
 
     def ask_object(self, request: Callable[[int], ObjectRequest], target: Reference) -> tuple[Any, int]:
         """Send a request about an object that stays in the worker; return the answer and its size in bytes."""
@@ -263,23 +251,33 @@ class RemoteRunner:
         self,
         answer: Result,
         received: list[Received],
-        inputs: list[torch.Tensor],
-        changes: list[int],
-        owners: dict[int, str],
-        origin: str,
-    ) -> tuple[Any, Watched]:
+        request: CallRequest,
+        sent: _Sent,
+        positional: Sequence[Any],
+        function: Function | None,
+    ) -> tuple[Any, list[str]]:
         """Turn an untrusted answer to a call into values, and take over what may be changed."""
         if "updates" not in answer:
             raise WireError("not an answer to a call")
-        decoder = Decoder([r.tensor for r in received])
-        for index, values, gradient, requires_grad, is_leaf in as_list(answer["updates"]):
-            if index not in changes:
-                raise WireError("a change of an argument that may not change")
-            update_argument(inputs[index], decoder.decode(values), decoder.decode(gradient))
-            update_flags(inputs[index], requires_grad, is_leaf)
-        watched = Watched({i: owner for i, owner in owners.items() if owner and i not in changes})
-        watched.note(answer)
-        return self._results(answer, received, inputs, origin, watched), watched
+        if "modes" in answer:
+            accept_modes(answer, sent.callbacks)
+        if "states" in answer:
+            accept_states(answer, received, sent.callbacks)
+        changes, inputs = request["changes"], sent.tensors[: request["inputs"]]
+        if updates := as_list(answer["updates"]):
+            decoder = Decoder([r.tensor for r in received])
+            for index, values, gradient, requires_grad, is_leaf in updates:
+                if index not in changes:
+                    raise WireError("a change of an argument that may not change")
+                update_argument(inputs[index], decoder.decode(values), decoder.decode(gradient))
+                update_flags(inputs[index], requires_grad, is_leaf)
+        watched = Watched({i: owner for i, owner in enumerate(sent.owners) if owner and i not in changes})
+        if "changed" in answer:
+            watched.note(answer)
+        result = self._results(answer, received, inputs, sent.origin, watched)
+        if "containers" in request and "refilled" in answer and function is not None:
+            result = _accept_containers(answer, result, request, positional, function, watched)
+        return result, watched.changed
 
     def _results(
         self,
@@ -291,16 +289,21 @@ class RemoteRunner:
     ) -> Any:
         """Return the values of an answer; each tensor is what it is there: an argument, a leaf, the end of a graph."""
         tree, tensors = answer["result"], [r.tensor for r in received]
-        aliases = {index_of(out, tensors): inputs[index_of(i, inputs)] for out, i in as_list(answer.get("aliases", []))}
+        aliases: dict[int, torch.Tensor] = {}
+        if "aliases" in answer:
+            pairs = as_list(answer["aliases"])
+            aliases = {index_of(out, tensors): inputs[index_of(i, inputs)] for out, i in pairs}
         ends = []
-        for i in (index_of(i, tensors) for i in used_tensors(tree)):
+        for i in used_tensors(tree):
+            own = received[index_of(i, tensors)]
             if i in aliases:
                 tensors[i] = aliases[i]
-            elif received[i].requires_grad and received[i].is_leaf:
+            elif own.requires_grad and own.is_leaf:
                 tensors[i].requires_grad_()
-            elif received[i].requires_grad:
+            elif own.requires_grad:
                 ends.append(i)
-        self._take_leaves(answer, received, tensors, aliases)
+        if "grads" in answer or "linked" in answer:
+            self._take_leaves(answer, received, tensors, aliases)
         if ends and torch.is_grad_enabled():
             graph = answer.get("graph")
             if type(graph) is not int:
@@ -328,26 +331,6 @@ class RemoteRunner:
 
     # -- values --------------------------------------------------------------------------------------------------------
 
-    def _encode_own(self, value: Any, encoder: Encoder, callbacks: Callbacks) -> Tree:
-        if isinstance(value, StudentFunction) and value.runner is self:
-            return {"F": value.function.name}
-        reference = reference_to(value)
-        if reference is not None and reference.runner is self:
-            return {"h": reference.number}
-        if isinstance(value, GeneratorType):  # passed on as what it is: something that can be iterated over once
-            return {"g": [encoder.encode(item) for item in value]}
-        if isinstance(value, type):
-            return _class_by_name(value)
-        if isinstance(value, torch.nn.Module):
-            return callbacks.add_network(value, encoder)
-        if isinstance(value, torch.optim.Optimizer):
-            return callbacks.add_optimiser(value, encoder)
-        if isinstance(value, DataLoader):
-            return [encoder.encode(batch) for batch in value]
-        if callable(value):
-            return callbacks.add(value)
-        raise WireError(f"a {type(value).__name__} cannot be sent to a student's process; send what it holds instead")
-
     def _decode_handle(self, tag: str, inner: Tree, origin: str, watched: Watched | None = None) -> Any:
         if tag != "h":
             raise WireError(f"unknown tag {tag[:20]!r}")
@@ -357,16 +340,19 @@ class RemoteRunner:
         reference = Reference(self, handle, kind, known_as, origin=origin, watched=watched)
         return (RemoteIterator if iterator is True else RemoteObject)(reference)
 
-    def _call_back(
-        self, message: CallbackRequest, received: list[Received], callbacks: Callbacks, origin: str
+    def call_back(
+        self, message: CallbackRequest, received: list[Received], sent: _Sent
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
+        """Call a function or a network of ours that went along with a request."""
+        origin, callbacks = sent.origin, sent.callbacks
         decoder = Decoder([r.tensor for r in received], lambda tag, inner: self._decode_handle(tag, inner, origin))
         number = message["callback"]
         function = callbacks.get(number) if type(number) is int else None
         positional, keywords = decoder.decode(message.get("args")), decoder.decode(message.get("kwargs"))
         if function is None or not isinstance(positional, tuple) or not isinstance(keywords, dict):
             raise WireError("malformed callback")
-        encoder = Encoder(lambda value: self._encode_own(value, encoder, callbacks))
+        encoder = _Sent(self, origin, callbacks)
+        encoder.parameter = sent.parameter
         try:
             with torch.set_grad_enabled(take_mode(function, message)):
                 return {"result": encoder.encode(function(*positional, **keywords))}, encoder.tensors
@@ -375,9 +361,63 @@ class RemoteRunner:
             return {"kind": kind, "error": words}, []
 
 
+class _Sent(Encoder):
+    """The values of one request on their way to a worker, and what of ours goes along with them.
+
+    Args:
+        runner: whose worker it is.
+        origin: the declared function that is called, or the one that an object came from.
+        callbacks: the functions and networks of ours that went along with what is being answered.
+    """
+
+    parameter = "function"
+    """What a function of ours without a name is called: the parameter that it is passed for."""
+
+    def __init__(self, runner: RemoteRunner, origin: str, callbacks: Callbacks | None = None) -> None:
+        super().__init__()
+        self._runner, self.origin, self._callbacks = runner, origin, callbacks
+        self.owners: list[str] = []
+        """The declared parameter that each of the first tensors was passed as."""
+
+    @property
+    def callbacks(self) -> Callbacks:
+        """The functions and networks of ours that go along."""
+        if self._callbacks is None:
+            self._callbacks = Callbacks()
+        return self._callbacks
+
+    def call_back(self, message: CallbackRequest, received: list[Received]) -> tuple[CallbackReply, list[torch.Tensor]]:
+        """Call one of them."""
+        return self._runner.call_back(message, received, self)
+
+    def may_change(self) -> set[int | None]:
+        """Return the indices of the tensors of networks and optimisers, which are passed to be trained."""
+        return set() if self._callbacks is None else {self.index_of(tensor) for tensor in self._callbacks.may_change}
+
+    def _encode_other(self, value: Any) -> Tree:
+        if isinstance(value, StudentFunction) and value.runner is self._runner:
+            return {"F": value.function.name}
+        reference = reference_to(value)
+        if reference is not None and reference.runner is self._runner:
+            return {"h": reference.number}
+        if isinstance(value, GeneratorType):  # passed on as what it is: something that can be iterated over once
+            return {"g": [self.encode(item) for item in value]}
+        if isinstance(value, type):
+            return _class_by_name(value)
+        if isinstance(value, torch.nn.Module):
+            return self.callbacks.add_network(value, self)
+        if isinstance(value, torch.optim.Optimizer):
+            return self.callbacks.add_optimiser(value, self)
+        if isinstance(value, DataLoader):
+            return [self.encode(batch) for batch in value]
+        if callable(value):
+            return self.callbacks.add(value, self.parameter)
+        raise WireError(f"a {type(value).__name__} cannot be sent to a student's process; send what it holds instead")
+
+
 def _watch_containers(request: CallRequest, positional: Sequence[Any], function: Function) -> None:
     """Ask what a function does to lists, dicts and sets, where it gets any."""
-    places = [place for place, value in enumerate(positional) if Containers(value)]
+    places = [place for place, value in enumerate(positional) if holds_container(value)]
     if places:
         request["containers"] = places
         request["given_back"] = [place for place in places if function.parameters[place] in function.changes]
@@ -412,32 +452,31 @@ def _class_by_name(cls: type) -> Tree:
 
 
 def _call_request(
-    positional: Sequence[Any],
-    keywords: dict[str, Any],
-    encoder: Encoder,
-    function: Function | None,
-    callbacks: Callbacks,
-) -> tuple[CallRequest, dict[int, str]]:
-    """Return the request, and which declared parameter each tensor was passed as."""
-    owners: dict[int, str] = {}
-    trees = []
+    positional: Sequence[Any], keywords: dict[str, Any], sent: _Sent, function: Function | None
+) -> CallRequest:
+    """Return the request, and note which declared parameter each tensor was passed as."""
+    trees, tensors, owners = [], sent.tensors, sent.owners
     for index, value in enumerate(positional):
-        if function:
-            callbacks.parameter = function.parameters[index]
-        trees.append(encoder.encode(value))
-        for tensor in range(len(owners), len(encoder.tensors)):
-            owners[tensor] = function.parameters[index] if function else ""
-    kwargs = encoder.encode(keywords)
-    inputs = list(encoder.tensors)
-    trained = {encoder.index_of(tensor) for tensor in callbacks.may_change}
-    changes = [i for i, owner in owners.items() if (function and owner in function.changes) or i in trained]
+        if function is not None:
+            sent.parameter = function.parameters[index]
+        trees.append(sent.encode(value))
+        if len(tensors) > len(owners):
+            owners += [sent.parameter if function is not None else ""] * (len(tensors) - len(owners))
     request: CallRequest = {
         "op": "call",
         "args": trees,
-        "kwargs": kwargs,
-        "grads": {str(i): encoder.add(t.grad) for i, t in enumerate(inputs) if t.is_leaf and t.grad is not None},
-        "inputs": len(inputs),
-        "changes": changes,
+        "inputs": len(tensors),
+        "changes": [],
         "grad_enabled": torch.is_grad_enabled(),
     }
-    return request, owners
+    if keywords:
+        request["kwargs"] = sent.encode(keywords)
+        request["inputs"] = len(tensors)
+    trained = sent.may_change()
+    if trained or (function is not None and function.changes):
+        changes = () if function is None else function.changes
+        request["changes"] = [i for i, owner in enumerate(owners) if owner in changes or i in trained]
+    found = [(i, tensor.grad) for i, tensor in enumerate(tensors) if tensor.is_leaf]
+    if grads := {str(i): sent.add(gradient) for i, gradient in found if gradient is not None}:
+        request["grads"] = grads
+    return request

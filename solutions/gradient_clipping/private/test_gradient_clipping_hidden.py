@@ -375,9 +375,13 @@ def test_gradients_by_depth_any(student, reference, rng):
 )
 @pytest.mark.parametrize("sizes", [[32] * 21, [120] * 21], ids=["narrow", "wide"])
 def test_init_weights_other_widths(student, rng, sizes):
-    draws = sorted(
-        first_over_last(drawn_weights(student, sizes), torch.randn(32, sizes[0], generator=rng)) for _ in range(3)
-    )
+    def draw():
+        return first_over_last(drawn_weights(student, sizes), torch.randn(32, sizes[0], generator=rng))
+
+    draws = [draw(), draw()]
+    if not all(1 / 25 < drawn < 25 for drawn in draws):  # else the third one would change nothing
+        draws.append(draw())
+    draws.sort()
     checks.require(
         draws[1] > 1 / 25,
         {

@@ -1,0 +1,270 @@
+"""The command that grades: by rubrics, and by the tests in notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autograder.base.errors import ConfigError, GradebookError, UsageError
+from autograder.cli import gradebook
+from autograder.cli.engines import (
+    CaFileOption,
+    CertOption,
+    EngineChoice,
+    EngineOption,
+    KeyOption,
+    Place,
+    SchedulerOption,
+)
+from autograder.cli.options import (
+    RESULTS,
+    CourseOption,
+    JobsOption,
+    JsonOption,
+    LangOption,
+    UnsafeOption,
+    choose,
+    console,
+    errors_as_exit_codes,
+    print_json_array,
+    progress,
+)
+
+if TYPE_CHECKING:
+    from autograder.base.i18n import Language
+    from autograder.course.course import Assignment, Course
+    from autograder.gradebook.plain_assignment import PlainSubmission
+    from autograder.gradebook.write import WriteOutcome
+    from autograder.grading.batch import Grade
+    from autograder.results.grade_report import GradeReport
+
+
+def grade(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE", help="Notebooks, .py files or folders; by default the course's submitted/."),
+    ] = None,
+    assignment: Annotated[
+        str | None, typer.Option("--assignment", metavar="NAME", help="Grade this assignment only.")
+    ] = None,
+    jobs: JobsOption = None,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", metavar="FILE", help="File for the reports; what it already contains is not graded again."
+        ),
+    ] = RESULTS,
+    engine: EngineOption = EngineChoice.local,
+    scheduler: SchedulerOption = None,
+    tls_ca_file: CaFileOption = None,
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
+    course: CourseOption = Path(),
+    no_gradebook: Annotated[bool, typer.Option("--no-gradebook", help="Do not write to nbgrader's gradebook.")] = False,
+    unsafe_no_sandbox: UnsafeOption = False,
+    lang: LangOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Grade submissions: nbgrader's submitted/ tree, or any notebooks, .py files or folders."""
+    from autograder.course.course import Course
+
+    place = Place(engine, scheduler, (tls_ca_file, tls_cert, tls_key))
+    with errors_as_exit_codes(lang):
+        place.check()
+        found, language = Course.find(course), choose(lang)
+        plain = {} if no_gradebook else _plain_handed_in(found, assignment, paths or [])
+        rubrics = _with_rubric(found, assignment, is_needed=not plain)
+        for one in rubrics:
+            one.require_notebook()
+        gradebook.refuse_changed_quizzes(rubrics)
+        scratch_mb = max((one.settings.limits.scratch_mb for one in rubrics), default=0)
+        opened = place.opened(jobs, unsafe=unsafe_no_sandbox, scratch_mb=scratch_mb, language=language)
+        with opened as (elsewhere, confined):
+            reports = grade_all(
+                found,
+                paths or [],
+                [one.name for one in rubrics],
+                jobs,
+                out,
+                confined=confined,
+                quiet=json_output,
+                language=language,
+                elsewhere=elsewhere,
+                is_needed=not plain,
+                asked=assignment,
+            )
+        by_tests, outcome = _grade_plain(found, plain, jobs, out, quiet=json_output, language=language)
+        show_reports([*reports, *by_tests], out, language, as_json=json_output)
+        if not paths:
+            _tell_left_out(found, language)
+        if not no_gradebook:
+            if reports:
+                gradebook.write_gradebook(found, paths or [], reports, language, quiet=json_output)
+            gradebook.tell_written(outcome, language, quiet=json_output)
+    if any(report.status == "error" for report in (*reports, *by_tests)):
+        raise typer.Exit(1)
+
+
+def _with_rubric(course: Course, assignment: str | None, *, is_needed: bool) -> list[Assignment]:
+    """Return the assignments that a rubric judges: the one asked for, or all.
+
+    Raises:
+        UsageError: there is none, although one is needed.
+    """
+    if assignment is not None:
+        return [course.assignment(assignment)] if is_needed or course.has_rubric(assignment) else []
+    if not any(map(course.has_rubric, course.others(()))) and (not is_needed or course.plain()):
+        return []
+    return list(course.assignments().values())
+
+
+def _plain_handed_in(course: Course, assignment: str | None, paths: Sequence[Path]) -> dict[str, list[PlainSubmission]]:
+    """Return what was handed in to assignments without a rubric, if nbgrader knows the course."""
+    from autograder.course.configuration import CONFIG_FILE
+
+    names = [name for name in course.plain() if assignment in (None, name)]
+    if not names or not (course.root / CONFIG_FILE).is_file():
+        return {}
+    from autograder.gradebook import plain_grading
+
+    found = {name: plain_grading.find(course, name, paths) for name in names}
+    return {name: submissions for name, submissions in found.items() if submissions}
+
+
+def _grade_plain(
+    course: Course,
+    plain: dict[str, list[PlainSubmission]],
+    processes: int | None,
+    out: Path,
+    *,
+    quiet: bool,
+    language: Language,
+) -> tuple[list[GradeReport], WriteOutcome | None]:
+    """Run the notebooks of assignments without a rubric; return reports, and what the gradebook got of them."""
+    if not plain:
+        return [], None
+    from autograder.base.i18n import same
+    from autograder.gradebook.plain_grading import PlainGrading
+    from autograder.grading.batch import default_jobs
+    from autograder.results.journal import Journal
+
+    reports = []
+    with (
+        Journal(out) as journal,
+        PlainGrading(course, journal, processes=processes or default_jobs()) as grading,
+        progress(sum(map(len, plain.values())), language, quiet=quiet) as advance,
+    ):
+        for name, submissions in plain.items():
+            try:
+                for report in grading.grade(name, submissions):
+                    reports.append(report)
+                    advance()
+            except (ConfigError, GradebookError) as error:
+                if len(plain) == 1:
+                    raise
+                grading.outcome.notes.append(same(f"{name}: ") + error.text)  # the others get their grades
+    return reports, grading.outcome
+
+
+def grade_all(
+    course: Course,
+    paths: list[Path],
+    names: Sequence[str],
+    processes: int | None,
+    out: Path,
+    *,
+    confined: bool,
+    quiet: bool,
+    language: Language,
+    elsewhere: Grade | None = None,
+    is_needed: bool = True,
+    asked: str | None = None,
+) -> list[GradeReport]:
+    """Grade by their rubrics what is not in the results file yet; return the reports of everything asked for.
+
+    Args:
+        course: the course.
+        paths: files and folders; the course's ``submitted/`` if there are none.
+        names: the assignments to look for.
+        processes: how many rubric sessions work at once; as many as there are cores by default.
+        out: the results file.
+        confined: whether the kernel confines students' code.
+        quiet: whether nothing is said meanwhile.
+        language: of what is said.
+        elsewhere: grades in place of this machine.
+        is_needed: whether it is a mistake if there is nothing to grade.
+        asked: the assignment that was asked for, if it was one.
+
+    Raises:
+        UsageError: there is nothing to grade.
+    """
+    from autograder.base.i18n import text
+    from autograder.course.jobs import find_jobs
+    from autograder.grading import batch
+    from autograder.results.journal import Journal
+
+    for path in paths:
+        if not path.exists():
+            raise UsageError(text("{path}: there is no such file or folder", path=path))
+    if not paths and not course.submitted.is_dir():
+        raise UsageError(
+            text("{submitted}: there is no such folder; name the submissions to grade", submitted=course.submitted)
+        )
+    jobs = find_jobs(paths or [course.submitted], names, course.others(names), folders=course.folders) if names else []
+    if not jobs and not is_needed:
+        return []
+    if not jobs:
+        places = ", ".join(map(str, paths or [course.submitted]))
+        raise UsageError(
+            text("no submissions of {assignment} found in {places}", assignment=asked, places=places)
+            if asked
+            else text("no submissions found in {places}", places=places)
+        )
+    reports = []
+    with Journal(out) as journal, progress(len(jobs), language, quiet=quiet) as advance:
+        todo = batch.grade_all(
+            course, jobs, journal, processes=processes or batch.default_jobs(), confined=confined, elsewhere=elsewhere
+        )
+        for report in todo:
+            reports.append(report)
+            advance()
+    return reports
+
+
+def show_reports(reports: list[GradeReport], out: Path, language: Language, *, as_json: bool) -> None:
+    """Show a table of each assignment, or everything as JSON."""
+    if as_json:
+        print_json_array(report.to_dict() for report in sorted(reports, key=lambda r: (r.assignment, r.student)))
+        return
+    from autograder.base.i18n import text
+    from autograder.report import terminal
+
+    screen = console()
+    for name in sorted({report.assignment for report in reports}):
+        of_assignment = [report for report in reports if report.assignment == name]
+        screen.print(name, style="bold", markup=False)
+        screen.print(terminal.class_table(of_assignment, language, screen.width))
+        screen.print(terminal.summary(of_assignment, language))
+    typer.echo(text("reports: {file}", file=str(out)).get(language))
+
+
+def _tell_left_out(course: Course, language: Language) -> None:
+    """Name what is nobody's, and assignments whose tests nothing can run."""
+    from autograder.base.i18n import text
+    from autograder.course.configuration import CONFIG_FILE
+    from autograder.course.jobs import left_out
+
+    for words in left_out(course.submitted, course.names()):
+        typer.echo(words.get(language), err=True)
+    for name in course.plain() if not (course.root / CONFIG_FILE).is_file() else ():
+        if any(course.submitted.glob(f"*/{name}")):
+            words = text(
+                "{assignment}: has no rubric; its tests can be run once nbgrader knows the course: "
+                "`autograder init` adds {config}",
+                assignment=name,
+                config=CONFIG_FILE,
+            )
+            typer.echo(words.get(language), err=True)

@@ -1,0 +1,298 @@
+"""An assignment without a rubric, as the gradebook knows it, and what running one submission to it gives."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import platform
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import autograder
+from autograder.base.errors import ConfigError, GradebookError, SandboxError, SubmissionError
+from autograder.base.i18n import Text, printable, same, text
+from autograder.course import submission as submissions
+from autograder.course.configuration import CONFIG_FILE
+from autograder.gradebook import autograded, plain_notebooks, released_notebook, repair
+from autograder.gradebook.autograde_rules import AutogradeRules
+from autograder.gradebook.nbgrader_course import NbgraderCourse
+from autograder.gradebook.released_notebook import SourceNotebook
+from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
+from autograder.sandbox import confine
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+    from nbgrader.api import Gradebook
+
+RUN = "autograder_run"
+"""In an autograded notebook's metadata: the report that it belongs to, and what the gradebook gets of it."""
+
+_DONE_BY_US = frozenset(("Execute", "ConfinedExecute", "SaveAutoGrades", "SaveScores", "AssignLatePenalties"))
+_ENDED = {"StudentTimeout": "cell-timeout", "StudentCrash": "cell-crash"}
+
+
+@dataclass(frozen=True)
+class PlainSubmission:
+    """What somebody has handed in: a folder of notebooks and other files."""
+
+    student: str
+    folder: Path
+
+
+@dataclass
+class Executed:
+    """A submission once its notebooks have run.
+
+    Args:
+        submission: what was run.
+        report: its report.
+        notebooks: with their outputs, by name; those that were handed in.
+        notes: what the instructor should know.
+        is_shown: whether ``autograded/`` has it already.
+    """
+
+    submission: PlainSubmission
+    report: GradeReport
+    notebooks: dict[str, NotebookNode]
+    notes: list[Text] = field(default_factory=list)
+    is_shown: bool = False
+
+
+class PlainAssignment:
+    """One assignment whose grade cells hold their own tests.
+
+    Args:
+        nbgrader: the course.
+        gradebook: its gradebook, which learns the assignment if it does not know it.
+        name: of the assignment.
+
+    Raises:
+        ConfigError: the course prepares notebooks in a way of its own.
+        GradebookError: nbgrader cannot convert the source, or it is not in Python.
+    """
+
+    def __init__(self, nbgrader: NbgraderCourse, gradebook: Gradebook, name: str) -> None:
+        self.name, self._nbgrader = name, nbgrader
+        self.rules = AutogradeRules(nbgrader)
+        if self.rules.has_own_sanitizers:
+            words = text("there are steps of your own, which only `nbgrader autograde {name}` takes", name=name)
+            key = "c.Autograde.sanitize_preprocessors"
+            raise ConfigError(words, path=nbgrader.root / CONFIG_FILE, key=key)
+        self.sources = self._load_sources(gradebook)
+        for source in self.sources:
+            language = str(source.kernelspec.get("language") or "python")
+            if language.lower() != "python":
+                raise GradebookError(plain_notebooks.tell_other_language(source.name, language))
+
+    def _load_sources(self, gradebook: Gradebook) -> tuple[SourceNotebook, ...]:
+        """Return what the gradebook knows of the notebooks; enter them first if they are new."""
+        from autograder.gradebook import releasing
+
+        folder = self._nbgrader.folder("source", ".", self.name)
+        names = sorted(path.stem for path in folder.glob("*.ipynb"))
+        with (folder / f"{names[0]}.ipynb").open("rb") as source:
+            fcntl.flock(source, fcntl.LOCK_EX)  # nbgrader enters cell by cell: another grader would find half of them
+            if not all(released_notebook.is_known(gradebook, name, self.name) for name in names):
+                releasing.register(self._nbgrader, self.name)
+                gradebook.db.rollback()
+            found = tuple(released_notebook.load(gradebook, name, self.name) for name in names)
+            gradebook.db.rollback()
+            return found
+
+    @cached_property
+    def timeout_s(self) -> float | None:
+        """How long a cell may take, as ``c.Execute.timeout`` says."""
+        from autograder.gradebook.preprocessors import ConfinedExecute
+
+        given: float | None = ConfinedExecute(parent=self.rules.converter).timeout
+        return given
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        """The fields of a report that say what produced it, apart from the submission."""
+        digest = hashlib.sha256(json.dumps([asdict(source) for source in self.sources], sort_keys=True).encode())
+        for file in sorted(self.rules.own_files(self.name)):
+            digest.update(f"\0{file.name}\0{file.stat().st_size}\0".encode())
+            digest.update(file.read_bytes())
+        digest.update(repr((self.timeout_s, self._further_steps)).encode())
+        return {
+            "rubric_sha256": digest.hexdigest(),
+            "seed": "",
+            "sandbox": confine.level(),
+            "versions": {"autograder": autograder.__version__, "python": platform.python_version()},
+        }
+
+    @property
+    def max_score(self) -> float:
+        """What all its cells are worth."""
+        return round(sum(cell.points or 0.0 for source in self.sources for cell in source.cells.values()), 6)
+
+    def sha256(self, submission: PlainSubmission) -> str:
+        """Return a hash of the files that were handed in, as far as they can be read."""
+        digest = hashlib.sha256()
+        for path in sorted(submission.folder.rglob("*")):
+            if path.is_file() and not path.is_symlink() and path.name != "timestamp.txt":
+                digest.update(f"{path.relative_to(submission.folder)}\0{submissions.sha256(path)}\0".encode())
+        return digest.hexdigest()
+
+    # -- running -------------------------------------------------------------------------------------------------------
+
+    def run(self, submission: PlainSubmission, runner: plain_notebooks.NotebookRunner) -> Executed:
+        """Run all notebooks of a submission and score their grade cells; an error of ours becomes its report."""
+        begun = time.monotonic()
+        done = Executed(submission, self._failed(submission, same("")), {})
+        problems: list[Problem] = []
+        try:
+            with tempfile.TemporaryDirectory(prefix="autograder-run-") as place:
+                folder = Path(place, self.name)
+                folder.mkdir()
+                self.rules.bring_along(self.name, submission.folder, folder, done.notes.append)
+                for source in self.sources:
+                    if (path := self._file(submission, source, problems)) is not None:
+                        done.notebooks[source.name] = self._execute(path, source, folder, runner, problems)
+        except SandboxError as error:
+            done.report, done.notebooks = self._failed(submission, error.text), {}
+            return done
+        done.report = self._report(submission, done.notebooks, problems, time.monotonic() - begun)
+        return done
+
+    def _file(self, submission: PlainSubmission, source: SourceNotebook, problems: list[Problem]) -> Path | None:
+        """Return the file of a notebook; of the only one, under whatever name; None if there is none."""
+        expected = f"{source.name}.ipynb"
+        if (submission.folder / expected).is_file():
+            return submission.folder / expected
+        others = sorted(submission.folder.glob("*.ipynb"))
+        if len(self.sources) == 1 and len(others) == 1:
+            words = text(
+                "{expected} was expected; {found} was graded", expected=expected, found=printable(others[0].name)
+            )
+            problems.append(Problem.of("missing", words))
+            return others[0]
+        problems.append(Problem.of("missing", text("there is no {expected}", expected=expected)))
+        return None
+
+    def _execute(
+        self,
+        path: Path,
+        source: SourceNotebook,
+        folder: Path,
+        runner: plain_notebooks.NotebookRunner,
+        problems: list[Problem],
+    ) -> NotebookNode:
+        """Return a notebook with marks, locked cells and outputs in place; what cannot be read has empty answers."""
+        try:
+            if path.is_symlink():
+                raise SubmissionError(text("{file} is a link; hand in the file itself", file=printable(path.name)))
+            notebook = repair.parse(submissions.read_bytes(path).decode("utf-8-sig"))
+        except (SubmissionError, ValueError) as error:
+            reason = error.text if isinstance(error, SubmissionError) else same(str(error))
+            words = text("{file} is not a notebook: {reason}", file=printable(path.name), reason=reason)
+            problems.append(Problem.of("unreadable", words))
+            notebook = autograded.read(None)
+            released_notebook.restore(notebook, source)
+            plain_notebooks.say_not_run([cell for cell in notebook.cells if cell.cell_type == "code"], words)
+        else:
+            released_notebook.restore(notebook, source)
+            runner.run(notebook, folder)
+            self._do_further_steps(notebook, source, path.parent.parent.name)
+        repair.name_cells(notebook.cells)
+        problems += _problems_of(notebook, source.name if len(self.sources) > 1 else "")
+        scores, notes = plain_notebooks.scores(notebook, source)
+        problems += notes
+        notebook.metadata[RUN] = {"scores": scores, "comments": autograded.comments(notebook, source)}
+        return notebook
+
+    @cached_property
+    def _further_steps(self) -> list[str]:
+        """The steps of the course's autograding that are neither running nor scoring, by name."""
+        steps = (step if isinstance(step, str) else f"{step.__module__}.{step.__name__}" for step in self._steps)
+        return [step for step in steps if step.rpartition(".")[2] not in _DONE_BY_US]
+
+    @property
+    def _steps(self) -> Sequence[Any]:
+        given: Sequence[Any] = self.rules.converter.autograde_preprocessors
+        return given
+
+    def _do_further_steps(self, notebook: NotebookNode, source: SourceNotebook, student: str) -> None:
+        from traitlets.utils.importstring import import_item
+
+        place = {"assignment": self.name, "notebook": source.name, "student": student}
+        resources = {"nbgrader": place | {"db_url": self._nbgrader.folders.db_url}}
+        for name in self._further_steps:
+            with self._nbgrader.own_modules():
+                step = import_item(name)(parent=self.rules.converter)
+            step(notebook, resources)
+
+    # -- reports -------------------------------------------------------------------------------------------------------
+
+    def _report(
+        self,
+        submission: PlainSubmission,
+        notebooks: dict[str, NotebookNode],
+        problems: Sequence[Problem],
+        duration_s: float,
+    ) -> GradeReport:
+        exercises, waiting = [], 0
+        for source in self.sources:
+            scores = notebooks[source.name].metadata[RUN]["scores"] if source.name in notebooks else {}
+            for cell in (cell for cell in source.cells.values() if cell.points):
+                score = scores.get(cell.name, 0.0)
+                if score is None:
+                    waiting += 1
+                else:
+                    exercises.append(self._exercise(source.name, cell.name, score, cell.points or 0.0))
+        notes = [Problem.of("note", tell_waiting(waiting))] if waiting else []
+        return GradeReport(
+            student=submission.student,
+            assignment=self.name,
+            status="graded",
+            score=round(sum(exercise.score or 0.0 for exercise in exercises), 6),
+            max_score=self.max_score,
+            exercises=tuple(exercises),
+            problems=(*problems, *notes),
+            file=str(submission.folder),
+            submission_sha256=self.sha256(submission),
+            duration_s=round(duration_s, 3),
+            **self.provenance,
+        )
+
+    def _exercise(self, notebook: str, cell: str, score: float, points: float) -> ExerciseResult:
+        name = f"{notebook}/{cell}" if len(self.sources) > 1 else cell
+        title = same(notebook if len(self.sources) > 1 else "")
+        return ExerciseResult(name=name, title=title, score=max(0.0, score), max_score=points, criteria=())
+
+    def _failed(self, submission: PlainSubmission, reason: Text) -> GradeReport:
+        return GradeReport(
+            student=submission.student,
+            assignment=self.name,
+            status="error",
+            score=None,
+            max_score=self.max_score,
+            exercises=(),
+            problems=(Problem.of("platform", reason),),
+            file=str(submission.folder),
+            submission_sha256="",
+            duration_s=0.0,
+            **self.provenance,
+        )
+
+
+def tell_waiting(count: int) -> Text:
+    """Say how many cells only a person can grade."""
+    return text("{count} cells wait for a person to grade them", count=count)
+
+
+def _problems_of(notebook: NotebookNode, name: str) -> Iterator[Problem]:
+    """Yield what ended or blocked the process, cell by cell; a test that fails is no problem."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for number, cell in enumerate(code, 1):
+        for output in cell.outputs:
+            if output.output_type == "error" and (kind := _ENDED.get(output.ename)):
+                yield Problem.of(kind, same(f"{name}: " if name else "") + same(output.evalue), cell=number)
+                break

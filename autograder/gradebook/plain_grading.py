@@ -1,0 +1,263 @@
+"""Grades submissions to assignments without a rubric, many at once, and writes what they earn.
+
+.. code-block:: text
+
+    submitted/ ── PlainAssignment.run, in one NotebookRunner per core ──> batches ──> autograded/, gradebook, journal
+
+A report is in the journal once the gradebook has it, so that after a kill nothing counts that is not written.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from autograder.base.files import FolderInPlace
+from autograder.base.i18n import same
+from autograder.course.course import Course
+from autograder.course.jobs import student_of
+from autograder.gradebook import autograded, nbgrader_course, released_notebook, repair
+from autograder.gradebook.nbgrader_course import NbgraderCourse, as_node
+from autograder.gradebook.plain_assignment import RUN, Executed, PlainAssignment, PlainSubmission
+from autograder.gradebook.plain_notebooks import NotebookRunner
+from autograder.gradebook.released_notebook import SourceNotebook
+from autograder.gradebook.rows import GradebookRow, Rows, transaction
+from autograder.gradebook.write import BATCH, WriteOutcome, until_written
+from autograder.results.grade_report import GradeReport
+from autograder.results.journal import Journal
+
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
+
+_ADDED = (RUN, "kernelspec", "nbgrader")
+
+
+def find(course: Course, name: str, paths: Sequence[Path] = ()) -> list[PlainSubmission]:
+    """Return what was handed in to an assignment, in nbgrader's tree.
+
+    Args:
+        course: the course.
+        name: the assignment.
+        paths: only what lies in or above these; everything if there are none.
+    """
+    wanted = [path.resolve() for path in paths]
+    found: dict[str, PlainSubmission] = {}
+    for folder in sorted(course.submitted.glob(f"*/{name}")):
+        place = folder.resolve()
+        is_asked_for = not wanted or any(place.is_relative_to(path) or path.is_relative_to(place) for path in wanted)
+        is_link = folder.is_symlink() or folder.parent.is_symlink()  # it could lead to another student's work
+        if is_asked_for and folder.is_dir() and not is_link and not folder.parent.name.startswith("."):
+            student = student_of(folder.parent)
+            found.setdefault(student, PlainSubmission(student, folder))
+    return list(found.values())
+
+
+class PlainGrading:
+    """Grades the assignments of a course that have no rubric; a context manager.
+
+    The processes that run notebooks are started for the first submission that has to run, and serve every assignment.
+
+    Args:
+        course: the course; nbgrader must know it.
+        journal: the earlier reports; new ones are added as they are written.
+        processes: how many submissions run at once.
+
+    Raises:
+        ConfigError: the course's configuration is broken.
+    """
+
+    def __init__(self, course: Course, journal: Journal, *, processes: int) -> None:
+        self._journal, self._processes = journal, processes
+        self._nbgrader = NbgraderCourse(course.root)
+        self._opened = ExitStack()
+        self._runners: list[NotebookRunner] = []
+        self.outcome = WriteOutcome(self._nbgrader.database)
+        """Counts what is written, and has notes for the instructor."""
+
+    def grade(self, name: str, submissions: Sequence[PlainSubmission]) -> Iterator[GradeReport]:
+        """Grade submissions to one assignment, write them to the gradebook and yield their reports.
+
+        What has not changed is not run again.
+
+        Args:
+            name: the assignment.
+            submissions: what was handed in to it.
+
+        Raises:
+            ConfigError: the course grades in a way of its own.
+            GradebookError: the gradebook cannot be written, or the notebooks cannot be run.
+            SandboxError: this machine cannot run submissions.
+        """
+        assignment = PlainAssignment(self._nbgrader, self._gradebook, name)
+        writer = _Writer(self._nbgrader, self._gradebook, assignment, self.outcome)
+        unchanged: dict[str, Executed] = {}
+        for one in submissions:
+            report = self._journal.reports.get((name, one.student))
+            if report is not None and (shown := writer.shown(one, report)) is not None:
+                unchanged[one.student] = shown
+        yield from writer.write(list(unchanged.values()))
+        done = self._run_all(assignment, [one for one in submissions if one.student not in unchanged])
+        while batch := list(islice(done, BATCH)):
+            for report in writer.write(batch):
+                self._journal.add(report)
+                yield report
+        self._journal.finish()
+
+    def _run_all(self, assignment: PlainAssignment, todo: Sequence[PlainSubmission]) -> Iterator[Executed]:
+        """Run submissions, a few at once, each in a folder and in processes of its own; yield them as they are done."""
+        count = min(self._processes, len(todo))
+        idle: queue.SimpleQueue[NotebookRunner] = queue.SimpleQueue()
+        for runner in self._started(count, assignment.timeout_s):
+            idle.put(runner)
+
+        def run(submission: PlainSubmission) -> Executed:
+            runner = idle.get()
+            try:
+                return assignment.run(submission, runner)
+            finally:
+                idle.put(runner)
+
+        rest, running = iter(todo), set[Future[Executed]]()
+        with ThreadPoolExecutor(max(1, count), thread_name_prefix="notebooks") as threads:
+            while True:
+                running |= {threads.submit(run, one) for one in islice(rest, count + 1 - len(running))}
+                if not running:
+                    return
+                ended, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in ended)
+
+    def _started(self, count: int, timeout_s: float | None) -> list[NotebookRunner]:
+        """Return as many runners as are needed; new ones start side by side."""
+        new = [NotebookRunner(timeout_s) for _ in range(count - len(self._runners))]
+        self._runners += [self._opened.enter_context(runner) for runner in new]
+        return self._runners[:count]
+
+    def __enter__(self) -> Self:
+        self._gradebook = self._opened.enter_context(self._nbgrader.open())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+
+class _Writer:
+    """Writes the submissions to one assignment."""
+
+    def __init__(
+        self, nbgrader: NbgraderCourse, gradebook: Gradebook, assignment: PlainAssignment, outcome: WriteOutcome
+    ) -> None:
+        self._nbgrader, self._gradebook, self._assignment, self._outcome = nbgrader, gradebook, assignment, outcome
+
+    def shown(self, submission: PlainSubmission, report: GradeReport) -> Executed | None:
+        """Return what was run earlier, from ``autograded/``, if running it again would give the same."""
+        made_alike = all(getattr(report, key) == value for key, value in self._assignment.provenance.items())
+        is_same = report.submission_sha256 == self._assignment.sha256(submission)
+        if report.status == "error" or not made_alike or not is_same:
+            return None
+        folder, digest = self._place(submission.student), autograded.sha256(report)
+        found = {}
+        for source in self._assignment.sources:
+            try:
+                notebook = json.loads((folder / f"{source.name}.ipynb").read_text(encoding="utf-8"))
+                is_ours = notebook["metadata"][RUN]["report"] == digest
+                if not is_ours or not released_notebook.is_restored(notebook, source):
+                    return None
+                if not repair.is_well_formed(notebook, added=_ADDED):
+                    return None
+            except FileNotFoundError:
+                if (submission.folder / f"{source.name}.ipynb").exists() or not folder.is_dir():
+                    return None
+            except (OSError, ValueError, LookupError, TypeError, AttributeError):
+                return None
+            else:
+                found[source.name] = as_node(notebook)
+        return Executed(submission, report, found, is_shown=True)
+
+    def write(self, batch: Sequence[Executed]) -> list[GradeReport]:
+        """Write some submissions, and return their reports; what could not be judged is not written."""
+        for executed in batch:
+            self._outcome.notes += [note for note in executed.notes if note not in self._outcome.notes]
+        judged = [executed for executed in batch if executed.report.status == "graded"]
+        for start in range(0, len(judged), BATCH):
+            part = judged[start : start + BATCH]
+            written = until_written(partial(self._write_batch, part))
+            self._outcome.written += written
+            self._outcome.unchanged += len(part) - written
+        return [executed.report for executed in batch]
+
+    def _write_batch(self, batch: Sequence[Executed]) -> int:
+        """Write the folders and rows of a batch, or none of them."""
+        folders: list[FolderInPlace] = []
+        changed: set[str] = set()
+        rewritten = {one.submission.student: self._rewritten(one) for one in batch if not one.is_shown}
+        try:
+            with transaction(self._gradebook, self._assignment.name) as row:
+                for executed in batch:
+                    if not executed.is_shown:
+                        folders.append(FolderInPlace(self._place(executed.submission.student)))
+                        self._fill(folders[-1].begin(), executed)
+                        folders[-1].put_in_place()
+                        changed.add(executed.submission.student)
+                students = [executed.submission.student for executed in batch]
+                for source in self._assignment.sources:
+                    rows = Rows(self._gradebook, row, source, students)
+                    for executed in batch:
+                        record = self._record(executed, source, rewritten.get(executed.submission.student, {}))
+                        if record is not None and not rows.holds(record, self._assignment.rules.penalty):
+                            rows.write(record, self._assignment.rules.penalty)
+                            changed.add(executed.submission.student)
+        except BaseException:
+            for folder in folders:
+                folder.undo()
+            raise
+        for folder in folders:
+            folder.finish()
+        return len(changed)
+
+    def _rewritten(self, executed: Executed) -> dict[str, frozenset[str]]:
+        """Return the cells whose answer is another than when they were graded before, by notebook."""
+        place = self._place(executed.submission.student)
+        sources = (source for source in self._assignment.sources if source.name in executed.notebooks)
+        return {one.name: autograded.changed(place, executed.notebooks[one.name], one) for one in sources}
+
+    def _record(
+        self, executed: Executed, source: SourceNotebook, rewritten: Mapping[str, frozenset[str]]
+    ) -> GradebookRow | None:
+        """Return what the gradebook gets of one notebook; None if another one's record says that it is missing."""
+        missing = frozenset(one.name for one in self._assignment.sources if one.name not in executed.notebooks)
+        timestamp, note = nbgrader_course.timestamp(executed.submission.folder)
+        student = executed.submission.student
+        if note and (words := same(f"{student}: ") + note) not in self._outcome.notes:
+            self._outcome.notes.append(words)
+        if source.name in missing:
+            if executed.notebooks or source is not self._assignment.sources[0]:
+                return None
+            scores: dict[str, float | None] = {
+                cell.name: 0.0 for cell in source.cells.values() if cell.points is not None
+            }
+            return GradebookRow(student, timestamp, scores, {}, missing - {source.name})
+        run = executed.notebooks[source.name].metadata[RUN]
+        changed = rewritten.get(source.name, frozenset())
+        return GradebookRow(student, timestamp, run["scores"], run["comments"], missing, changed)
+
+    def _place(self, student: str) -> Path:
+        return self._nbgrader.folder("autograded", student, self._assignment.name)
+
+    def _fill(self, folder: Path, executed: Executed) -> None:
+        """Put into a folder what nbgrader puts into ``autograded/<student>/<assignment>/``."""
+        import nbformat
+
+        rules, digest = self._assignment.rules, autograded.sha256(executed.report)
+        rules.bring_along(self._assignment.name, executed.submission.folder, folder, lambda _: None)
+        for name, notebook in executed.notebooks.items():
+            notebook.metadata[RUN]["report"] = digest
+            content = nbformat.writes(notebook, version=nbformat.NO_CONVERT)
+            (folder / f"{name}.ipynb").write_bytes((content + "\n").encode(errors="replace"))
+        rules.set_permissions(folder)

@@ -1,0 +1,164 @@
+"""Assignments without a rubric, graded by the command: the same gradebook as nbgrader's, and nothing is run twice."""
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import nbgrader_course as course_of
+import pytest
+import tiny_course as tiny
+from command_line import autograder
+
+from autograder.course.configuration import CONFIG_FILE
+from autograder.course.course import Course
+from autograder.gradebook import plain_grading, releasing
+from autograder.gradebook.nbgrader_course import NbgraderCourse
+from autograder.gradebook.plain_grading import PlainGrading
+from autograder.results.journal import Journal
+from autograder.sandbox import confine
+
+pytestmark = pytest.mark.skipif(not confine.is_available(), reason="this machine confines nothing")
+RIGHT, WRONG = "def f(x):\n    return 2 * x", "def f(x):\n    return x"
+TESTS = {"a": ["assert f(2) == 4", "assert f(3) == 6"], "b": ["assert f(1) == 2"]}
+
+
+def notebook(name, source=WRONG):
+    cells = [tiny.code_cell(source, f"{name}_answer")]
+    cells += [tiny.code_cell(test, f"{name}_{i}", points=4) for i, test in enumerate(TESTS[name])]
+    essay = course_of.markdown_cell("Why?", f"{name}_why", grade=True, solution=True, points=3)
+    return tiny.notebook(*cells, essay)
+
+
+def hand_in(course, student, **sources):
+    folder = course.submitted / student / "hw"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, source in sources.items():
+        content = json.dumps(notebook(name, source)) if isinstance(source, str) else source
+        (folder / f"{name}.ipynb").write_bytes(content.encode() if isinstance(content, str) else content)
+    return folder
+
+
+def grade(course):
+    """Grade everything; gives the reports by student, and what was written."""
+    with Journal(course.root / "results.jsonl") as journal, PlainGrading(course, journal, processes=2) as grading:
+        reports = {one.student: one for one in grading.grade("hw", plain_grading.find(course, "hw"))}
+    return reports, grading.outcome
+
+
+def scores(course, student, cell):
+    return course_of.grades(course, student)[cell]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A course of two notebooks, released and graded once."""
+    root = tmp_path_factory.mktemp("plain")
+    (root / CONFIG_FILE).write_text(
+        (course_of.ROOT / CONFIG_FILE).read_text(encoding="utf-8")
+        + "\nc.Execute.timeout = 5\nc.LateSubmissionPlugin.penalty_method = 'zero'\n",
+        encoding="utf-8",
+    )
+    folder = root / "solutions" / "hw"
+    folder.mkdir(parents=True)
+    for name in TESTS:
+        (folder / f"{name}.ipynb").write_text(json.dumps(notebook(name)))
+    (folder / "table.csv").write_text("1,2\n")
+    course = Course(root)
+    releasing.register(NbgraderCourse(root), "hw")
+    hand_in(course, "ann", a=RIGHT + "\nopen('table.csv').read()", b=RIGHT)
+    hand_in(course, "bob", a="while True: pass", b=b"{")
+    hand_in(course, "cyd", b="import os; os._exit(0)")
+    hand_in(course, "dan")
+    (course.submitted / "eve").symlink_to(course.submitted / "ann")
+    return course, grade(course)
+
+
+@pytest.fixture
+def course(made, tmp_path):
+    shutil.copytree(made[0].root, tmp_path / "course", symlinks=True)
+    return Course(tmp_path / "course")
+
+
+def test_every_submission_gets_a_report_and_a_row(made):
+    course, (reports, outcome) = made
+    assert {student: (one.status, one.score, one.max_score) for student, one in reports.items()} == {
+        "ann": ("graded", 12.0, 18.0),
+        "bob": ("graded", 0.0, 18.0),
+        "cyd": ("graded", 0.0, 18.0),
+        "dan": ("graded", 0.0, 18.0),
+    }
+    assert outcome.written == 4
+    problems = {student: [(p.kind, p.cell, p.text.en) for p in one.problems] for student, one in reports.items()}
+    assert problems["ann"] == [("note", None, "2 cells wait for a person to grade them")]
+    assert ("cell-timeout", 1) in [problem[:2] for problem in problems["bob"]]
+    assert any(kind == "unreadable" and "b.ipynb is not a notebook" in words for kind, _, words in problems["bob"])
+    assert ("missing", None, "there is no a.ipynb") in problems["cyd"]
+    assert ("cell-crash", 1, "b: the code ended its own process") in problems["cyd"]
+    assert scores(course, "ann", "a_0")[0] == 4 and scores(course, "ann", "a_1")[0] == 4
+    for student in ("bob", "cyd", "dan"):
+        assert {row[0] for row in course_of.grades(course, student).values()} <= {0.0, None}
+    assert {row[0] for row in course_of.grades(course, "dan").values()} == {0.0}
+    assert not (course.root / "autograded" / "eve").exists()
+    assert (course.root / "autograded" / "ann" / "hw" / "table.csv").read_text() == "1,2\n"
+
+
+def test_what_has_not_changed_is_neither_run_nor_written(course, monkeypatch):
+    monkeypatch.setattr(plain_grading.PlainAssignment, "run", None)
+    reports, outcome = grade(course)
+    assert (len(reports), outcome.written, outcome.unchanged) == (4, 0, 4)
+
+
+def test_what_a_person_gave_stays_and_lateness_follows_the_date(course):
+    with NbgraderCourse(course.root).open() as gradebook:
+        given = gradebook.find_grade("a_why", "a", "hw", "ann")
+        given.manual_score = 2.5
+        gradebook.find_assignment("hw").duedate = datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+        gradebook.db.commit()
+    (course.submitted / "ann" / "hw" / "timestamp.txt").write_text("2026-01-02 00:00:00 UTC")
+    reports, outcome = grade(course)
+    assert outcome.written == 1 and reports["ann"].score == 12
+    with NbgraderCourse(course.root).open() as gradebook:
+        submission = gradebook.find_submission("hw", "ann")
+        assert submission.late_submission_penalty == submission.score == 14.5
+    hand_in(course, "ann", a=WRONG)
+    grade(course)
+    assert scores(course, "ann", "a_0")[0] == 0 and scores(course, "ann", "a_why")[1] == 2.5
+
+
+def test_a_lost_or_changed_notebook_in_autograded_is_made_again(course):
+    shown = course.root / "autograded" / "ann" / "hw" / "a.ipynb"
+    before = shown.read_bytes()
+    shown.unlink()
+    assert grade(course)[1].written == 1
+    assert json.loads(shown.read_bytes())["cells"] == json.loads(before)["cells"]
+
+
+def test_a_kill_before_the_gradebook_leaves_nothing_half_written(course, monkeypatch):
+    hand_in(course, "fay", a=RIGHT, b=RIGHT)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(plain_grading.Rows, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            grade(course)
+    assert not (course.root / "autograded" / "fay" / "hw").exists()
+    assert grade(course)[0]["fay"].score == 12 and scores(course, "fay", "b_0")[0] == 4
+
+
+def test_the_command_grades_both_kinds_and_says_what_cannot_be_run(course):
+    (course.root / "solutions" / "broken").mkdir()
+    (course.root / "solutions" / "broken" / "p.ipynb").write_text(
+        json.dumps(tiny.notebook(tiny.code_cell("x = 1", "same"), tiny.code_cell("x = 2", "same")))
+    )
+    folder = course.submitted / "ann" / "broken"
+    folder.mkdir()
+    shutil.copy(course.submitted / "ann" / "hw" / "a.ipynb", folder / "p.ipynb")
+    said, errors = autograder("grade", "--lang", "en", cwd=course.root)
+    assert ["ann", "4", "4", "4", "?", "?", "12"] in [line.split()[:7] for line in said.splitlines()]
+    assert "broken: nbgrader cannot convert the source" in errors
+    assert "0 written, 4 unchanged" in said
+    said, _ = autograder("grade", Path("submitted", "bob"), "--lang", "en", cwd=course.root)
+    assert "ann" not in said and "bob" in said
