@@ -80,6 +80,8 @@ def settle(course: Course, database: Database, *, is_alone: bool, moves: bool) -
                 place=ledger.current(session).place or "?",
             )
             raise UsageError(words)
+        if is_alone:
+            ledger.give_back(session)  # a server that was killed while it wrote
         is_another = ledger.current(session).folder not in (None, folder)
         ledger.settle(session, folder, place, moves=moves or (is_alone and is_another))
 

@@ -108,6 +108,11 @@ def test_a_course_that_was_restored_elsewhere_is_written_there(course, tmp_path)
     database = Database.of_course(restored.root)
     writing.settle(restored, database, is_alone=True, moves=False)
     assert Pen(restored.root, database, "a").is_at_ledger
+    killed, next_one = Pen(restored.root, database, "killed").held(), Pen(restored.root, database, "next")
+    assert killed.__enter__() is True
+    writing.settle(restored, database, is_alone=True, moves=False)
+    with next_one.held() as has_it:
+        assert has_it  # at once, not only after the minute that belongs to the one that was killed
     database.close()
 
 

@@ -78,6 +78,7 @@ def keep(session: Session, holder: str) -> bool:
     return session.scalar(kept.returning(Ledger.id)) is not None
 
 
-def give_back(session: Session, holder: str) -> None:
-    """Let others write."""
-    session.execute(update(Ledger).where(Ledger.held_by == holder).values(held_by=None, held_until=None))
+def give_back(session: Session, holder: str | None = None) -> None:
+    """Let others write: in place of a holder, or of whoever it is where no other server can be at work."""
+    held = Ledger.held_by.is_not(None) if holder is None else Ledger.held_by == holder
+    session.execute(update(Ledger).where(held).values(held_by=None, held_until=None))
