@@ -32,9 +32,18 @@ def follow(course: Course, database: Database, publisher: Publisher, gradebook: 
     """
     if not publisher.has_gradebook:
         return 0
-    waiting = _lacking(database, gradebook)[:_BATCH]
-    if not waiting:
-        return 0
+    waiting = _lacking(database, gradebook)
+    batches = (waiting[start : start + _BATCH] for start in range(0, len(waiting), _BATCH))
+    return sum(_write(course, database, publisher, gradebook, batch) for batch in batches)
+
+
+def _write(
+    course: Course,
+    database: Database,
+    publisher: Publisher,
+    gradebook: CourseGradebook,
+    waiting: Sequence[tuple[Override, Sequence[Override]]],
+) -> int:
     asked = [_asked(course, gradebook, override, history) for override, history in waiting]
     outcomes = publisher.write_overrides(asked)
     settled = 0

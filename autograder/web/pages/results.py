@@ -242,24 +242,28 @@ def by_hand(visit: Visit, session: Session, last: Submission, dates: Dates) -> B
     """
     if not policies.may_see_feedback(visit.viewer, last, dates, visit.now):
         return NOTHING
-    current = overrides.current(overrides.of(session, last.offering, last.person))
+    history = overrides.of(session, last.offering, last.person)
+    current = overrides.current(history)
     course, name, work = visit.site.course, last.offering.assignment, _work(visit, last)
     found: dict[str, Given] = {}
     for cell, exercise in overriding.exercises_of(course, name).items():
         grade = work.grade(cell) if work is not None else None
-        said = work.comment(cell, *overriding.cells_beside(course, name, cell)) if work is not None else None
-        if (given := _given(last, current.get(cell), grade, said.manual if said is not None else "")) is not None:
+        comment = work.comment(cell, *overriding.cells_beside(course, name, cell)) if work is not None else None
+        said = comment.manual if comment is not None else ""
+        manual = overrides.manual(history, cell, None if grade is None else grade.manual)
+        if (given := _given(last, current.get(cell), grade, manual, said)) is not None:
             found[exercise] = given
     return ByHand(found, work)
 
 
-def _given(last: Submission, override: Override | None, grade: Grade | None, said: str) -> Given | None:
+def _given(
+    last: Submission, override: Override | None, grade: Grade | None, manual: float | None, said: str
+) -> Given | None:
     """Return what counts instead of an exercise's verdicts; None if nobody has given anything."""
-    manual, extra = (None, 0.0) if grade is None else (grade.manual, grade.extra)
-    if override is not None and override.points is not None:
-        is_there = override.written_at is None or grade is None or manual == override.points
-        if is_there:  # and not overtaken by the formgrader since
-            return Given(override.points + extra, override.reason, override.submission_id != last.id)
+    extra = 0.0 if grade is None else grade.extra
+    is_overtaken = grade is not None and override is not None and manual != override.points  # by the formgrader
+    if override is not None and override.points is not None and not is_overtaken:
+        return Given(override.points + extra, override.reason, override.submission_id != last.id)
     if manual is None and not extra:
         return None
     counted = manual if manual is not None or grade is None else grade.auto
