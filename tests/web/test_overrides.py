@@ -248,6 +248,16 @@ def test_an_accepted_appeal_becomes_an_override_of_its_exercise(site, gina):
     assert all(one in student.get(path).text for one in ("double.gone", "It was right.", "It was."))
 
 
+def test_who_has_left_keeps_name_and_work_in_the_table(site, gina):
+    path = hand_in(site, "lea")
+    Browser(site, by_login(site, "lea")).send_form(f"{path}/appeals", {"criterion": "double.shape", "words": "Why?"})
+    with site.database.write() as session:
+        lea = people.by_login(session, "lea")
+        people.remove(session, [lea], by=people.by_login(session, "ivan"))
+    row = next(row for row in gina.get("/class/gradebook?as=json").json() if row[0] == "lea")
+    assert (row[1], row[5][0][0], "an open appeal" in row[5][0][2]) == ("Lea", 4.0, True)
+
+
 def take_back(gina, student, cell="test_double"):
     seen = form_of(gina.get(PAGE.format(student)).text, cell)
     return gina.send_form(PAGE.format(student), {"do": "take-back", "cell": cell, "seen": seen})

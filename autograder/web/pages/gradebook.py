@@ -128,7 +128,7 @@ def _everything(visit: Visit) -> tuple[list[Column], list[Row], list[tuple[str, 
         queues = [] if connection is None else scores.queues(connection)
     with visit.site.database.read() as session:
         columns = columns_of(visit, session, overview)
-        members = people.everybody(session)
+        members = [*people.everybody(session), *people.former(session)]
         waiting = _waiting(session)
     rows = list(_rows(columns, overview, members, waiting))
     return columns, rows, queues
@@ -168,14 +168,16 @@ def _waiting(session: Session) -> _Waiting:
 
 
 def _rows(columns: Sequence[Column], overview: Overview, members: Sequence[Person], waiting: _Waiting) -> Iterator[Row]:
-    """Yield the students of the course, then those whom only the gradebook knows."""
-    logins = {member.login for member in members}
+    """Yield the students of the course, then those who have left it or whom only the gradebook knows."""
+    known = {member.login: member for member in members}
     for member in members:
         if member.enrolment is not None and member.enrolment.role == Role.student:
             yield _row(columns, overview, waiting, member.login, member.name, member.id)
     for login, name in sorted(overview.students.items()):
-        if login not in logins:
+        if (person := known.get(login)) is None:
             yield _row(columns, overview, waiting, login, name, None)
+        elif person.enrolment is None:
+            yield _row(columns, overview, waiting, login, person.name, person.id)
 
 
 def _row(
