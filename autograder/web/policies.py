@@ -81,6 +81,10 @@ class Dates:
             closes = None if closes is None else max(closes, extended_until)
         return cls(offering.opens_at, due, closes)
 
+    def is_late(self, received_at: datetime) -> bool:
+        """Return whether something came after it was due."""
+        return self.due_at is not None and received_at > self.due_at
+
     def stage(self, now: datetime) -> Stage:
         """Return where the offering stands."""
         if self.opens_at is not None and now < self.opens_at:

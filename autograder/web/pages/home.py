@@ -76,7 +76,7 @@ def _row(
         hidden = policies.shows_hidden(visit.viewer, offering, dates, visit.now)
         new_points, by_hand = given
         scored = score_of(policies.shown(report, hidden=hidden), new_points, by_hand if hidden else {})
-        penalty = last.report.penalty if hidden else None
+        penalty = last.report.penalty if hidden and dates.is_late(last.received_at) else None
     try:
         title = places.released_folder(visit, offering.assignment).settings.title
         notebook = places.notebook_of(visit, offering.assignment)

@@ -103,7 +103,8 @@ class Result:
     def penalty(self) -> float | None:
         """What the gradebook takes off for being late, from when all points are shown: it may depend on them."""
         report = self.submission.report
-        return report.penalty if report is not None and not self.judged_later else None
+        counts = self.is_late and not self.judged_later  # an extension counts before the gradebook knows it
+        return report.penalty if report is not None and counts else None
 
     @property
     def is_in_gradebook(self) -> bool:
@@ -114,7 +115,7 @@ class Result:
     @property
     def is_late(self) -> bool:
         """Whether it came after it was due."""
-        return self.dates.due_at is not None and self.submission.received_at > self.dates.due_at
+        return self.dates.is_late(self.submission.received_at)
 
     @property
     def titles(self) -> dict[str, tuple[ExerciseResult, int]]:
