@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from autograder.base import syntax
 from autograder.base.i18n import OURS, text
 from autograder.base.moments import Moment
 from autograder.base.words import CourseLanguage, Words, speak_the_courses_language
@@ -53,7 +54,7 @@ class Function:
         try:
             source = f"def {signature}: ..."
             compile(source, "signature", "exec")  # refuses what the parser alone accepts: a name given twice
-            (definition,) = ast.parse(source).body
+            (definition,) = syntax.parse(source).body
         except (SyntaxError, ValueError):
             words = text("{signature!r} is not a signature, such as 'sgd(params, lr, batch_size)'", signature=signature)
             raise mistake(words) from None

@@ -15,6 +15,7 @@ from typing import Any
 import mistune
 from markupsafe import Markup, escape
 
+from autograder.base import syntax
 from autograder.base.errors import ConfigError
 from autograder.base.i18n import Text, same, text
 from autograder.course import kit
@@ -178,7 +179,7 @@ def _judged_here(released: Assignment) -> dict[str, float] | None:
     """Add up the points that the visible rubric declares; it is read, not run."""
     points = dict.fromkeys(released.settings.exercises, 0.0)
     for path in sorted(released.directory.glob("test_*.py")):
-        for test in ast.walk(ast.parse(path.read_bytes())):
+        for test in ast.walk(syntax.parse(path.read_bytes())):
             if isinstance(test, ast.FunctionDef) and test.name.startswith("test_"):
                 if (declared := _declared(test)) is None or declared[0] not in points:
                     return None

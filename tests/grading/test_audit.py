@@ -235,7 +235,9 @@ def test_a_known_mistake_that_never_ends_is_named_and_keeps_nobody_waiting(tmp_p
 def test_grading_refuses_an_edit_that_no_longer_applies_before_anybody_is_graded(tmp_path):
     course = course_with(tmp_path, mutants=[{**TRIPLE, "edits": [{"find": "4 * x", "replace": "3 * x"}]}])
     tiny_course.submit(course, "ann", tiny_course.answers())
-    result = CliRunner().invoke(app, ["grade", "--course", str(course.root), "--jobs", "1"])
+    result = CliRunner().invoke(
+        app, ["grade", "--course", str(course.root), "--jobs", "1", "--out", str(tmp_path / "out")]
+    )
     assert result.exit_code == 2
     (line,) = [line for line in result.stderr.splitlines() if line and not line.startswith("grading ")]
     assert re.search(r"mutants\.yaml:\d+: double-triples: '4 \* x' occurs 0 times in the solution of 'double'", line)
@@ -257,7 +259,9 @@ def test_grading_refuses_mutants_that_are_not_yaml(tmp_path):
     course = course_with(tmp_path)
     (course.root / "solutions/tiny/private/mutants.yaml").write_text("schema: 1\nmutants: [\n", encoding="utf-8")
     tiny_course.submit(course, "ann", tiny_course.answers())
-    result = CliRunner().invoke(app, ["grade", "--course", str(course.root), "--jobs", "1"])
+    result = CliRunner().invoke(
+        app, ["grade", "--course", str(course.root), "--jobs", "1", "--out", str(tmp_path / "out")]
+    )
     assert result.exit_code == 2
     (line,) = [line for line in result.stderr.splitlines() if line and not line.startswith("grading ")]
     assert re.search(r"mutants\.yaml:\d+:\d+: not valid YAML", line)

@@ -8,6 +8,7 @@ from databases import POSTGRESQL, SQLITE
 from postgres_server import Server
 
 from autograder.web.data.database import Database
+from autograder.web.pages import submission
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +31,9 @@ def address(request: pytest.FixtureRequest) -> str | None:
         return None
     server: Server = request.getfixturevalue("postgres")
     return server.create(template=request.getfixturevalue("migrated"))
+
+
+@pytest.fixture(autouse=True)
+def _looks_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait shortly for results in pages that are asked without a server, whose loop would be told of them."""
+    monkeypatch.setattr(submission, "_LOOK_EVERY_S", 0.2)

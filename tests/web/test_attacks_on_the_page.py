@@ -187,6 +187,9 @@ def criteria_in(report, met):
 
 def tells(answer, own):
     """Return what an answer tells of this machine, of our code and of the course, and the sender did not know."""
+    answer = re.sub(
+        r"Exception in thread .*?</pre>", "", answer, flags=re.DOTALL
+    )  # what their own threads have printed
     found = re.findall(r"(?<!\w)(?:/[\w.@+-]+){2,}\.pyc?\b|Traceback \(most|autograder[./]\w+[./]\w+", unescape(answer))
     return [word for word in found if word not in own]
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from autograder.base import syntax
 from autograder.base.i18n import Text, text
 
 MAX_LENGTH = 500
@@ -108,7 +109,7 @@ def _parse(source: str) -> ast.expr:
     if len(source) > MAX_LENGTH:
         raise ExpressionError(text("longer than {most} characters", most=MAX_LENGTH))
     try:
-        tree = ast.parse(source.strip(), mode="eval").body
+        tree = syntax.parse_expression(source.strip())
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ExpressionError(text("not an expression ({error})", error=error)) from None
     for node in ast.walk(tree):
