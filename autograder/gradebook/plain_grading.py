@@ -125,13 +125,16 @@ class PlainGrading:
                 idle.put(runner)
 
         rest, running = iter(todo), set[Future[Executed]]()
-        with ThreadPoolExecutor(max(1, count), thread_name_prefix="notebooks") as threads:
+        threads = ThreadPoolExecutor(max(1, count), thread_name_prefix="notebooks")
+        try:
             while True:
                 running |= {threads.submit(run, one) for one in islice(rest, count + 1 - len(running))}
                 if not running:
                     return
                 ended, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in ended)
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)  # whoever interrupts us closes the runners next
 
     def _started(self, count: int, timeout_s: float | None) -> list[NotebookRunner]:
         """Return as many runners as are needed; new ones start side by side."""
