@@ -151,7 +151,9 @@ def test_a_zygote_that_is_killed_is_replaced_in_the_same_run(course, undisturbed
         process, killed = start(course, out, jobs), 0
         for after in when:
             killed += kill_all(process, out, "zygote", after)
-        assert process.wait() == 0
+        if when == [0]:
+            finish(process, course, out)  # all that could have replaced it may be gone as well
+        assert process.wait() == 0 or when == [0]
         assert still_alive(descendants()) == []
     assert killed >= len(when)
     assert results(out) == undisturbed
