@@ -9,36 +9,27 @@ The database says what is still to be done at every step, so a server that is ki
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
-import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from datetime import datetime
-from pathlib import Path
-from queue import SimpleQueue
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from autograder.base.errors import AutograderError
 from autograder.base.i18n import Text
-from autograder.base.run_folder import RunFolder
 from autograder.course.course import Course
-from autograder.course.jobs import Job
 from autograder.gradebook.feedback_page import Feedback
 from autograder.grading.batch import Grade
-from autograder.grading.warm import Judges, JudgesElsewhere, WarmEngines
 from autograder.results.grade_report import GradeReport
 from autograder.web import limits, outside, overriding, policies
 from autograder.web.data import checks, jobs, offerings, people, regradings, submissions
 from autograder.web.data.database import Database
 from autograder.web.data.models import Offering, Submission
 from autograder.web.gradebook import CourseGradebook
+from autograder.web.judging import Judging
 from autograder.web.limits import Limiter
 from autograder.web.metrics import Metrics
 from autograder.web.publishing import RESULTS, Graded, Publisher, Version
@@ -91,20 +82,20 @@ class Grader:
         self._course, self._database, self._on_report, self._gradebook = course, database, on_report, gradebook
         self._metrics = metrics
         self._sessions = _ELSEWHERE if elsewhere else sessions
-        self._engines: Judges = (
-            JudgesElsewhere(elsewhere, course.key(), at_once=2 * self._sessions)
-            if elsewhere
-            else WarmEngines(course.key(), sessions=sessions, most=1, confined=confined)
+        self._judging = Judging[int](
+            course,
+            sessions=sessions,
+            at_once=2 * self._sessions,
+            confined=confined,
+            elsewhere=elsewhere,
+            wake=self.wake,
         )
-        self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._folder = RunFolder()
+        self._name = jobs.new_name()
         self.pen = Pen(course.root, database, self._name)
         self.publisher = Publisher(course.root, elsewhere=self.pen.elsewhere)
-        self._at_work: set[int] = set()
         self._renewed_at = 0.0
         self._limiter = Limiter()
         self._noted: set[Text] = set()
-        self._done: SimpleQueue[tuple[int, Future[GradeReport]]] = SimpleQueue()
         self._journal = course.root / RESULTS
         self._journal_version: Version | None = None  # of which everything is known here
         self._looked_at = float("-inf")
@@ -121,10 +112,10 @@ class Grader:
     @property
     def engines(self) -> int:
         """How many engines are in memory here."""
-        return self._engines.count
+        return self._judging.engines
 
     def wake(self) -> None:
-        """Say that there is a new job."""
+        """Say that there is a new job, or that a report can be taken."""
         self._work.set()
 
     def wake_publisher(self) -> None:
@@ -145,11 +136,11 @@ class Grader:
         self._work.set()
         self._written.set()
         self.publisher.close()
-        self._engines.close()
+        self._judging.end()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
-        self._folder.close()
+        self._judging.close()
         with self._database.write() as session:
             jobs.release(session, self._name)
 
@@ -162,7 +153,7 @@ class Grader:
             try:
                 self._keep_reports()
                 self._begin_jobs()
-                self._engines.rest(_REST_AFTER_S)
+                self._judging.rest(_REST_AFTER_S)
             except FAILURES as error:  # what was claimed and not begun is claimed again once the claim has run out
                 complain(error)
             except Exception:  # noqa: BLE001 -- whatever one submission has brought about, others are graded
@@ -171,9 +162,7 @@ class Grader:
     def _keep_reports(self) -> None:
         """Keep all reports that have come meanwhile in one transaction: it costs as much as one of them."""
         kept: dict[int, GradeReport] = {}
-        while not self._done.empty():
-            number, future = self._done.get()
-            self._at_work.discard(number)
+        for number, future in self._judging.take():
             try:
                 kept[number] = future.result()
             except AutograderError as error:  # the claim runs out, and somebody tries again
@@ -191,15 +180,15 @@ class Grader:
         self._written.set()
 
     def _begin_jobs(self) -> None:
-        free = 2 * self._sessions - len(self._at_work)
-        renews = bool(self._at_work) and time.monotonic() - self._renewed_at >= _RENEW_EVERY_S
+        free = 2 * self._sessions - len(self._judging.at_work)
+        renews = bool(self._judging.at_work) and time.monotonic() - self._renewed_at >= _RENEW_EVERY_S
         with self._database.read() as session:
             claims = free > 0 and jobs.is_any_free(session)
         if not renews and not claims:
             return
         with self._database.write() as session:
             if renews:
-                jobs.renew(session, self._name, self._at_work)
+                jobs.renew(session, self._name, self._judging.at_work)
             claimed = jobs.claim(session, self._name, free) if claims else ()
         if renews:
             self._renewed_at = time.monotonic()
@@ -210,22 +199,8 @@ class Grader:
         with self._database.read() as session:
             submission = submissions.by_id(session, number)
             assert submission is not None
-            assignment = self._course.assignment(submission.offering.assignment)
-            file = self._file_of(submission, submissions.content(session, submission))
-        report = self._engines.judge(assignment, Job(submission.person.login, assignment.name, file))
-        self._at_work.add(number)
-        report.add_done_callback(lambda done: self._finish(number, file, done))
-
-    def _file_of(self, submission: Submission, content: bytes) -> Path:
-        file = self._folder.path / str(submission.id) / submission.file
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes(content)
-        return file
-
-    def _finish(self, number: int, file: Path, report: Future[GradeReport]) -> None:
-        shutil.rmtree(file.parent, ignore_errors=True)
-        self._done.put((number, report))
-        self._work.set()
+            content = submissions.content(session, submission)
+        self._judging.begin(number, submission, content, self._course.assignment(submission.offering.assignment))
 
     # -- the gradebook -------------------------------------------------------------------------------------------------
 

@@ -6,28 +6,18 @@ from the database: after a kill the next server goes on.
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
-import socket
 import threading
-from concurrent.futures import Future
-from pathlib import Path
-from queue import SimpleQueue
 
 from autograder.base.errors import AutograderError, ConfigError
-from autograder.base.run_folder import RunFolder
 from autograder.course.course import Course
-from autograder.course.jobs import Job
 from autograder.grading.batch import Grade
-from autograder.grading.warm import Judges, JudgesElsewhere, WarmEngines
-from autograder.results.grade_report import GradeReport
 from autograder.rubric.provenance import Provenance
 from autograder.web.data import jobs, regradings, submissions
 from autograder.web.data.database import Database
 from autograder.web.data.models import Regrading
 from autograder.web.data.regradings import Place
 from autograder.web.grader import FAILURES, complain
+from autograder.web.judging import Judging
 from autograder.web.metrics import Metrics
 
 _LOOK_EVERY_S = 1.0
@@ -58,15 +48,15 @@ class Regrader:
     ) -> None:
         self._course, self._database, self._confined, self._metrics = course, database, confined, metrics
         self._sessions = max(1, sessions // 2)
-        self._engines: Judges = (
-            JudgesElsewhere(elsewhere, course.key(), at_once=self._sessions)
-            if elsewhere
-            else WarmEngines(course.key(), sessions=self._sessions, most=1, confined=confined)
+        self._judging = Judging[Place](
+            course,
+            sessions=self._sessions,
+            at_once=self._sessions,
+            confined=confined,
+            elsewhere=elsewhere,
+            wake=self.wake,
         )
-        self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._folder = RunFolder()
-        self._at_work: set[Place] = set()
-        self._done: SimpleQueue[tuple[Place, Future[GradeReport]]] = SimpleQueue()
+        self._name = jobs.new_name()
         self._work = threading.Event()
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="regrader", daemon=True)
@@ -74,24 +64,24 @@ class Regrader:
     @property
     def engines(self) -> int:
         """How many engines are in memory here."""
-        return self._engines.count
+        return self._judging.engines
 
     def start(self) -> None:
         """Begin, with what an earlier server has left undone."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Say that a regrading has begun or ended."""
+        """Say that a regrading has begun or ended, or a report can be taken."""
         self._work.set()
 
     def close(self) -> None:
         """Stop; what is not done goes back."""
         self._is_closed = True
         self._work.set()
-        self._engines.close()
+        self._judging.end()
         if self._thread.is_alive():
             self._thread.join()
-        self._folder.close()
+        self._judging.close()
         with self._database.write() as session:
             regradings.release(session, self._name)
 
@@ -112,16 +102,14 @@ class Regrader:
             try:
                 self._keep_reports()
                 self._go_on()
-                self._engines.rest(_REST_AFTER_S)
+                self._judging.rest(_REST_AFTER_S)
             except FAILURES as error:
                 complain(error)
             except Exception:  # noqa: BLE001 -- whatever one submission has brought about, others are graded again
                 self._metrics.fault()
 
     def _keep_reports(self) -> None:
-        while not self._done.empty():
-            place, future = self._done.get()
-            self._at_work.discard(place)
+        for place, future in self._judging.take():
             try:
                 report = future.result()
             except ConfigError as error:  # nothing can be graded by this rubric
@@ -146,7 +134,7 @@ class Regrader:
                 self._begin_some(regrading)
             except ConfigError as error:
                 self._stop(regrading.id, error)
-        if self._at_work:
+        if self._judging.at_work:
             with self._database.write() as session:
                 regradings.renew(session, self._name)
 
@@ -160,7 +148,7 @@ class Regrader:
             regradings.include(session, regrading, provenance.made)
 
     def _begin_some(self, regrading: Regrading) -> None:
-        free = self._sessions - len(self._at_work)
+        free = self._sessions - len(self._judging.at_work)
         with self._database.read() as session:
             if free < 1 or jobs.is_any_free(session) or not regradings.is_any_free(session, regrading):
                 return
@@ -174,15 +162,4 @@ class Regrader:
             submission = submissions.by_id(session, place[1])
             assert submission is not None
             content = submissions.content(session, submission)
-        assignment = self._course.assignment(name)
-        file = self._folder.path / "-".join(map(str, place)) / submission.file
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes(content)
-        report = self._engines.judge(assignment, Job(submission.person.login, name, file))
-        self._at_work.add(place)
-        report.add_done_callback(lambda done: self._finish(place, file, done))
-
-    def _finish(self, place: Place, file: Path, report: Future[GradeReport]) -> None:
-        shutil.rmtree(file.parent, ignore_errors=True)
-        self._done.put((place, report))
-        self._work.set()
+        self._judging.begin(place, submission, content, self._course.assignment(name))

@@ -6,6 +6,9 @@ another grader takes the job; the first report on a submission stays.
 
 from __future__ import annotations
 
+import os
+import secrets
+import socket
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -17,6 +20,11 @@ from autograder.web.data.models import Job, Submission
 LEASE = timedelta(seconds=30)
 PAUSES = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
 """Before a submission that could not be judged, by no student's doing, is tried again; then that is its report."""
+
+
+def new_name() -> str:
+    """Return a name for a grader that no other one has, here or on another machine."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def is_any_free(session: Session) -> bool:
