@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from autograder.base.errors import UsageError
@@ -119,6 +119,20 @@ class FolderInPlace:
     def finish(self) -> None:
         """Remove the old folder."""
         shutil.rmtree(self._old, ignore_errors=True)
+
+
+@contextmanager
+def replaced_together() -> Iterator[list[FolderInPlace]]:
+    """Yield a list for folders that are replaced all or not at all: an error puts each of them back."""
+    folders: list[FolderInPlace] = []
+    try:
+        yield folders
+    except BaseException:
+        for folder in folders:
+            folder.undo()
+        raise
+    for folder in folders:
+        folder.finish()
 
 
 def line_of(path: Path, words: str, *, last: bool = False) -> int | None:

@@ -107,6 +107,14 @@ def annotate(notebook: NotebookNode, report: GradeReport, source: SourceNotebook
     return Autograded(notebook, scores, comments(notebook, source))
 
 
+def write(file: Path, notebook: NotebookNode) -> None:
+    """Write a notebook as nbgrader does; half a character, which no file can hold, becomes a question mark."""
+    import nbformat
+
+    content = nbformat.writes(notebook, version=nbformat.NO_CONVERT)
+    file.write_bytes((content + "\n").encode(errors="replace"))
+
+
 def comments(notebook: NotebookNode, source: SourceNotebook) -> dict[str, str | None]:
     """Return nbgrader's remark on each cell that students write in: whether they did."""
     found = {}

@@ -66,14 +66,14 @@ def write(course: Course, overrides: Sequence[Override]) -> list[Outcome]:
     if not is_nbgrader_course(course.root):
         return [Outcome.unknown for _ in overrides]
     nbgrader = NbgraderCourse(course.root)
-    rubrics = set(course.assignments())
+    rubrics = course.assignments()
     found = []
     with nbgrader.open() as gradebook:
         for one in overrides:
             known = released_notebook.is_known(gradebook, one.assignment, one.assignment)
             gradebook.db.rollback()
             if not known and one.assignment in rubrics:
-                releasing.register(nbgrader, one.assignment)
+                releasing.sources(nbgrader, gradebook, one.assignment, [rubrics[one.assignment].notebook])
                 gradebook.db.rollback()
             elif not known:
                 found.append(Outcome.unknown)

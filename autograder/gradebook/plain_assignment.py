@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import platform
@@ -84,6 +83,7 @@ class PlainAssignment:
             words = text("there are steps of your own, which only `nbgrader autograde {name}` takes", name=name)
             key = "c.Autograde.sanitize_preprocessors"
             raise ConfigError(words, path=nbgrader.root / CONFIG_FILE, key=key)
+        self._further_steps = self._load_further_steps()
         self.sources = self._load_sources(gradebook)
         for source in self.sources:
             language = str(source.kernelspec.get("language") or "python")
@@ -94,16 +94,10 @@ class PlainAssignment:
         """Return what the gradebook knows of the notebooks; enter them first if they are new."""
         from autograder.gradebook import releasing
 
-        folder = self._nbgrader.folder("source", ".", self.name)
-        names = sorted(path.stem for path in folder.glob("*.ipynb"))
-        with (folder / f"{names[0]}.ipynb").open("rb") as source:
-            fcntl.flock(source, fcntl.LOCK_EX)  # nbgrader enters cell by cell: another grader would find half of them
-            if not all(released_notebook.is_known(gradebook, name, self.name) for name in names):
-                releasing.register(self._nbgrader, self.name)
-                gradebook.db.rollback()
-            found = tuple(released_notebook.load(gradebook, name, self.name) for name in names)
-            gradebook.db.rollback()
-            return found
+        files = sorted(self._nbgrader.folder("source", ".", self.name).glob("*.ipynb"))
+        found = releasing.sources(self._nbgrader, gradebook, self.name, files)
+        gradebook.db.rollback()
+        return found
 
     @cached_property
     def timeout_s(self) -> float | None:
@@ -120,7 +114,8 @@ class PlainAssignment:
         for file in sorted(self.rules.own_files(self.name)):
             digest.update(f"\0{file.name}\0{file.stat().st_size}\0".encode())
             digest.update(file.read_bytes())
-        digest.update(repr((self.timeout_s, self._further_steps)).encode())
+        steps = [f"{step.__module__}.{step.__name__}" for step in self._further_steps]
+        digest.update(repr((self.timeout_s, steps)).encode())
         return {
             "rubric_sha256": digest.hexdigest(),
             "seed": "",
@@ -146,21 +141,20 @@ class PlainAssignment:
     def run(self, submission: PlainSubmission, runner: plain_notebooks.NotebookRunner) -> Executed:
         """Run all notebooks of a submission and score their grade cells; an error of ours becomes its report."""
         begun = time.monotonic()
-        done = Executed(submission, self._failed(submission, same("")), {})
+        notebooks: dict[str, NotebookNode] = {}
         problems: list[Problem] = []
+        notes: list[Text] = []
         try:
             with tempfile.TemporaryDirectory(prefix="autograder-run-") as place:
                 folder = Path(place, self.name)
                 folder.mkdir()
-                self.rules.bring_along(self.name, submission.folder, folder, done.notes.append)
+                self.rules.bring_along(self.name, submission.folder, folder, notes.append)
                 for source in self.sources:
                     if (path := self._file(submission, source, problems)) is not None:
-                        done.notebooks[source.name] = self._execute(path, source, folder, runner, problems)
+                        notebooks[source.name] = self._execute(path, source, folder, runner, problems)
         except SandboxError as error:
-            done.report, done.notebooks = self._failed(submission, error.text), {}
-            return done
-        done.report = self._report(submission, done.notebooks, problems, time.monotonic() - begun)
-        return done
+            return Executed(submission, self._failed(submission, error.text), {}, notes)
+        return Executed(submission, self._report(submission, notebooks, problems, begun), notebooks, notes)
 
     def _file(self, submission: PlainSubmission, source: SourceNotebook, problems: list[Problem]) -> Path | None:
         """Return the file of a notebook; of the only one, under whatever name; None if there is none."""
@@ -208,26 +202,20 @@ class PlainAssignment:
         notebook.metadata[RUN] = {"scores": scores, "comments": autograded.comments(notebook, source)}
         return notebook
 
-    @cached_property
-    def _further_steps(self) -> list[str]:
-        """The steps of the course's autograding that are neither running nor scoring, by name."""
-        steps = (step if isinstance(step, str) else f"{step.__module__}.{step.__name__}" for step in self._steps)
-        return [step for step in steps if step.rpartition(".")[2] not in _DONE_BY_US]
-
-    @property
-    def _steps(self) -> Sequence[Any]:
-        given: Sequence[Any] = self.rules.converter.autograde_preprocessors
-        return given
-
-    def _do_further_steps(self, notebook: NotebookNode, source: SourceNotebook, student: str) -> None:
+    def _load_further_steps(self) -> list[type]:
+        """Return the steps of the course's autograding that are neither running nor scoring."""
         from traitlets.utils.importstring import import_item
 
+        with self._nbgrader.own_modules():
+            given = self.rules.converter.autograde_preprocessors
+            steps = [import_item(step) if isinstance(step, str) else step for step in given]
+        return [step for step in steps if step.__name__ not in _DONE_BY_US]
+
+    def _do_further_steps(self, notebook: NotebookNode, source: SourceNotebook, student: str) -> None:
         place = {"assignment": self.name, "notebook": source.name, "student": student}
         resources = {"nbgrader": place | {"db_url": self._nbgrader.folders.db_url}}
-        for name in self._further_steps:
-            with self._nbgrader.own_modules():
-                step = import_item(name)(parent=self.rules.converter)
-            step(notebook, resources)
+        for step in self._further_steps:
+            step(parent=self.rules.converter)(notebook, resources)
 
     # -- reports -------------------------------------------------------------------------------------------------------
 
@@ -236,7 +224,7 @@ class PlainAssignment:
         submission: PlainSubmission,
         notebooks: dict[str, NotebookNode],
         problems: Sequence[Problem],
-        duration_s: float,
+        begun: float,
     ) -> GradeReport:
         exercises, waiting = [], 0
         for source in self.sources:
@@ -249,17 +237,13 @@ class PlainAssignment:
                     exercises.append(self._exercise(source.name, cell.name, score, cell.points or 0.0))
         notes = [Problem.of("note", tell_waiting(waiting))] if waiting else []
         return GradeReport(
-            student=submission.student,
-            assignment=self.name,
             status="graded",
             score=round(sum(exercise.score or 0.0 for exercise in exercises), 6),
-            max_score=self.max_score,
             exercises=tuple(exercises),
             problems=(*problems, *notes),
-            file=str(submission.folder),
             submission_sha256=self.sha256(submission),
-            duration_s=round(duration_s, 3),
-            **self.provenance,
+            duration_s=round(time.monotonic() - begun, 3),
+            **self._fields_of(submission),
         )
 
     def _exercise(self, notebook: str, cell: str, score: float, points: float) -> ExerciseResult:
@@ -269,18 +253,19 @@ class PlainAssignment:
 
     def _failed(self, submission: PlainSubmission, reason: Text) -> GradeReport:
         return GradeReport(
-            student=submission.student,
-            assignment=self.name,
             status="error",
             score=None,
-            max_score=self.max_score,
             exercises=(),
             problems=(Problem.of("platform", reason),),
-            file=str(submission.folder),
             submission_sha256="",
             duration_s=0.0,
-            **self.provenance,
+            **self._fields_of(submission),
         )
+
+    def _fields_of(self, submission: PlainSubmission) -> dict[str, Any]:
+        """Return the fields that every report on a submission has, whatever came of it."""
+        named = {"student": submission.student, "assignment": self.name, "file": str(submission.folder)}
+        return {**named, "max_score": self.max_score, **self.provenance}
 
 
 def tell_waiting(count: int) -> Text:

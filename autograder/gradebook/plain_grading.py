@@ -19,11 +19,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from autograder.base.files import FolderInPlace
-from autograder.base.i18n import same
+from autograder.base.files import FolderInPlace, replaced_together
 from autograder.course.course import Course
 from autograder.course.jobs import student_of
-from autograder.gradebook import autograded, nbgrader_course, released_notebook, repair
+from autograder.gradebook import autograded, released_notebook, repair
 from autograder.gradebook.nbgrader_course import NbgraderCourse, as_node
 from autograder.gradebook.plain_assignment import RUN, Executed, PlainAssignment, PlainSubmission
 from autograder.gradebook.plain_notebooks import NotebookRunner
@@ -197,31 +196,21 @@ class _Writer:
 
     def _write_batch(self, batch: Sequence[Executed]) -> int:
         """Write the folders and rows of a batch, or none of them."""
-        folders: list[FolderInPlace] = []
-        changed: set[str] = set()
+        penalty = self._assignment.rules.penalty
+        changed = {one.submission.student for one in batch if not one.is_shown}
         rewritten = {one.submission.student: self._rewritten(one) for one in batch if not one.is_shown}
-        try:
-            with transaction(self._gradebook, self._assignment.name) as row:
+        with replaced_together() as folders, transaction(self._gradebook, self._assignment.name) as row:
+            for executed in (one for one in batch if not one.is_shown):
+                folders.append(FolderInPlace(self._place(executed.submission.student)))
+                self._fill(folders[-1].begin(), executed)
+                folders[-1].put_in_place()
+            for source in self._assignment.sources:
+                rows = Rows(self._gradebook, row, source, [executed.submission.student for executed in batch])
                 for executed in batch:
-                    if not executed.is_shown:
-                        folders.append(FolderInPlace(self._place(executed.submission.student)))
-                        self._fill(folders[-1].begin(), executed)
-                        folders[-1].put_in_place()
+                    record = self._record(executed, source, rewritten.get(executed.submission.student, {}))
+                    if record is not None and not rows.holds(record, penalty):
+                        rows.write(record, penalty)
                         changed.add(executed.submission.student)
-                students = [executed.submission.student for executed in batch]
-                for source in self._assignment.sources:
-                    rows = Rows(self._gradebook, row, source, students)
-                    for executed in batch:
-                        record = self._record(executed, source, rewritten.get(executed.submission.student, {}))
-                        if record is not None and not rows.holds(record, self._assignment.rules.penalty):
-                            rows.write(record, self._assignment.rules.penalty)
-                            changed.add(executed.submission.student)
-        except BaseException:
-            for folder in folders:
-                folder.undo()
-            raise
-        for folder in folders:
-            folder.finish()
         return len(changed)
 
     def _rewritten(self, executed: Executed) -> dict[str, frozenset[str]]:
@@ -235,10 +224,8 @@ class _Writer:
     ) -> GradebookRow | None:
         """Return what the gradebook gets of one notebook; None if another one's record says that it is missing."""
         missing = frozenset(one.name for one in self._assignment.sources if one.name not in executed.notebooks)
-        timestamp, note = nbgrader_course.timestamp(executed.submission.folder)
         student = executed.submission.student
-        if note and (words := same(f"{student}: ") + note) not in self._outcome.notes:
-            self._outcome.notes.append(words)
+        timestamp = self._outcome.handed_in_at(student, executed.submission.folder)
         if source.name in missing:
             if executed.notebooks or source is not self._assignment.sources[0]:
                 return None
@@ -255,12 +242,9 @@ class _Writer:
 
     def _fill(self, folder: Path, executed: Executed) -> None:
         """Put into a folder what nbgrader puts into ``autograded/<student>/<assignment>/``."""
-        import nbformat
-
         rules, digest = self._assignment.rules, autograded.sha256(executed.report)
         rules.bring_along(self._assignment.name, executed.submission.folder, folder, lambda _: None)
         for name, notebook in executed.notebooks.items():
             notebook.metadata[RUN]["report"] = digest
-            content = nbformat.writes(notebook, version=nbformat.NO_CONVERT)
-            (folder / f"{name}.ipynb").write_bytes((content + "\n").encode(errors="replace"))
+            autograded.write(folder / f"{name}.ipynb", notebook)
         rules.set_permissions(folder)

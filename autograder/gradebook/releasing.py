@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import fcntl
 import filecmp
 import tempfile
 import warnings
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autograder.base.errors import GradebookError, SubmissionError, UsageError
 from autograder.base.files import replace_file
 from autograder.base.i18n import text
 from autograder.course import kit, submission
 from autograder.course.course import Course
-from autograder.gradebook import colab, due_dates, leaks
+from autograder.gradebook import colab, due_dates, leaks, released_notebook
 from autograder.gradebook.nbgrader_course import NbgraderCourse, set_for_a_while
+from autograder.gradebook.released_notebook import SourceNotebook
+
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
 
 _ADD_KIT = "autograder.gradebook.carrying.AddKit"
 
@@ -105,6 +112,28 @@ def register(nbgrader: NbgraderCourse, name: str) -> None:
     """
     with nbgrader.open(), tempfile.TemporaryDirectory(prefix="autograder-release-") as folder:
         _generate(nbgrader, name, Path(folder), database=True)
+
+
+def sources(
+    nbgrader: NbgraderCourse, gradebook: Gradebook, name: str, files: Sequence[Path]
+) -> tuple[SourceNotebook, ...]:
+    """Return what the gradebook knows of an assignment's notebooks; enter the assignment first if one of them is new.
+
+    Args:
+        nbgrader: the course.
+        gradebook: its gradebook.
+        name: the assignment.
+        files: its sources, at least one.
+
+    Raises:
+        GradebookError: nbgrader cannot convert the source, or the cells differ from those handed in.
+    """
+    with files[0].open("rb") as source:
+        fcntl.flock(source, fcntl.LOCK_EX)  # nbgrader enters cell by cell: another grader would find half of them
+        if not all(released_notebook.is_known(gradebook, file.stem, name) for file in files):
+            register(nbgrader, name)
+            gradebook.db.rollback()
+        return tuple(released_notebook.load(gradebook, file.stem, name) for file in files)
 
 
 def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool, due: datetime | None = None) -> Path:

@@ -7,15 +7,15 @@ send grades given by hand back for a second look.
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.base.files import FolderInPlace
+from autograder.base.files import FolderInPlace, replaced_together
 from autograder.base.i18n import Text, same, text
 from autograder.course.course import Assignment, Course
 from autograder.course.jobs import Job, find_jobs, student_of
@@ -57,6 +57,13 @@ class WriteOutcome:
     unchanged: int = 0
     penalties: dict[Key, float] = field(default_factory=dict)
     notes: list[Text] = field(default_factory=list)
+
+    def handed_in_at(self, student: str, folder: Path) -> datetime | None:
+        """Return when a folder was handed in; note what is wrong with the file that says so."""
+        timestamp, note = nbgrader_course.timestamp(folder)
+        if note and (words := same(f"{student}: ") + note) not in self.notes:
+            self.notes.append(words)
+        return timestamp
 
     @property
     def summary(self) -> Text:
@@ -188,12 +195,8 @@ class _AssignmentWriter:
         from autograder.gradebook import releasing
 
         name = self._assignment.name
-        with self._assignment.notebook.open("rb") as source:
-            fcntl.flock(source, fcntl.LOCK_EX)  # nbgrader enters cell by cell: another grader would find half of them
-            if not released_notebook.is_known(self._gradebook, name, name):
-                releasing.register(self._nbgrader, name)
-                self._gradebook.db.rollback()
-            return released_notebook.load(self._gradebook, name, name)
+        (source,) = releasing.sources(self._nbgrader, self._gradebook, name, [self._assignment.notebook])
+        return source
 
     def _other_notebooks(self) -> frozenset[str]:
         found = self._gradebook.find_assignment(self._assignment.name).notebooks
@@ -210,33 +213,23 @@ class _AssignmentWriter:
 
     def _write_batch(self, batch: Sequence[SubmissionInTree]) -> int:
         """Write the folders and rows of a batch, or none of them."""
-        folders: list[FolderInPlace] = []
-        try:
-            with transaction(self._gradebook, self._assignment.name) as row:
-                rows = Rows(self._gradebook, row, self._source, [entry.report.student for entry in batch])
-                for entry in batch:
-                    target = self._nbgrader.folder("autograded", entry.report.student, self._assignment.name)
-                    made = autograded.make(entry.path, entry.report, self._source, self._assignment)
-                    record = self._record(entry, made)
-                    is_shown = autograded.is_shown(target, entry.report, self._source)
-                    if not (is_shown and rows.holds(record, self._rules.penalty)):
-                        record = replace(record, changed=autograded.changed(target, made.notebook, self._source))
-                        folders.append(FolderInPlace(target))
-                        self._fill(folders[-1].begin(), entry, made)
-                        folders[-1].put_in_place()
-                        rows.write(record, self._rules.penalty)
-        except BaseException:
-            for folder in folders:
-                folder.undo()
-            raise
-        for folder in folders:
-            folder.finish()
+        with replaced_together() as folders, transaction(self._gradebook, self._assignment.name) as row:
+            rows = Rows(self._gradebook, row, self._source, [entry.report.student for entry in batch])
+            for entry in batch:
+                target = self._nbgrader.folder("autograded", entry.report.student, self._assignment.name)
+                made = autograded.make(entry.path, entry.report, self._source, self._assignment)
+                record = self._record(entry, made)
+                is_shown = autograded.is_shown(target, entry.report, self._source)
+                if not (is_shown and rows.holds(record, self._rules.penalty)):
+                    record = replace(record, changed=autograded.changed(target, made.notebook, self._source))
+                    folders.append(FolderInPlace(target))
+                    self._fill(folders[-1].begin(), entry, made)
+                    folders[-1].put_in_place()
+                    rows.write(record, self._rules.penalty)
         return len(folders)
 
     def _record(self, entry: SubmissionInTree, made: Autograded) -> GradebookRow:
-        timestamp, note = nbgrader_course.timestamp(entry.folder)
-        if note and (words := same(f"{entry.report.student}: ") + note) not in self._outcome.notes:
-            self._outcome.notes.append(words)
+        timestamp = self._outcome.handed_in_at(entry.report.student, entry.folder)
         missing = frozenset(name for name in self._others if not (entry.folder / f"{name}.ipynb").exists())
         return GradebookRow(entry.report.student, timestamp, made.scores, made.comments, missing)
 
@@ -244,11 +237,8 @@ class _AssignmentWriter:
 
     def _fill(self, folder: Path, entry: SubmissionInTree, made: Autograded) -> None:
         """Put into a folder what nbgrader puts into ``autograded/<student>/<assignment>/``."""
-        import nbformat
-
         self._rules.bring_along(self._assignment.name, entry.folder, folder, self._outcome.notes.append)
-        content = nbformat.writes(made.notebook, version=nbformat.NO_CONVERT)
-        (folder / f"{self._assignment.name}.ipynb").write_bytes((content + "\n").encode(errors="replace"))
+        autograded.write(folder / f"{self._assignment.name}.ipynb", made.notebook)
         before = self._nbgrader.folder("autograded", entry.report.student, self._assignment.name)
         for other in (f"{notebook}.ipynb" for notebook in self._others):
             if (before / other).is_file():  # its scores stay, and so does what shows them
