@@ -23,6 +23,18 @@ ROOT = Path(__file__).parents[2]
 ESSAY, ANSWER = "### BEGIN SOLUTION\nBecause it is linear.\n### END SOLUTION", "Because of the factor."
 
 
+PENALTY = """
+from nbgrader.plugins import BasePlugin
+
+class OnePoint(BasePlugin):
+    def late_submission_penalty(self, student_id, score, total_seconds_late):
+        return 1.0 + total_seconds_late // 86400
+
+c.AssignLatePenalties.plugin_class = OnePoint
+"""
+"""A late policy of a course's own: a point, and another one for each day."""
+
+
 def markdown_cell(source: str, grade_id: str, **marks: Any) -> dict[str, Any]:
     mark = {
         "schema_version": 3,

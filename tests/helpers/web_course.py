@@ -5,8 +5,9 @@ import os
 import re
 import subprocess
 import sys
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,15 @@ STUBS = {
     "step": "def step(params, lr):\n    raise NotImplementedError()\n",
 }
 PASSWORD = "correct horse"
+
+
+def until(condition: Callable[[], Any], within_s: float = 60) -> Any:
+    """Wait for what happens in another thread or process, and return what the condition says then."""
+    end = time.monotonic() + within_s
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return found
 
 
 def release(course: Course) -> None:

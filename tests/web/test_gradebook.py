@@ -2,8 +2,8 @@
 
 import contextlib
 import re
-import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import nbgrader_course
 import pytest
@@ -21,24 +21,15 @@ from autograder.web.data import offerings, people
 from autograder.web.data.models import Role
 from autograder.web.publishing import Publisher
 
-PENALTY = """
-from nbgrader.plugins import BasePlugin
-
-class OnePoint(BasePlugin):
-    def late_submission_penalty(self, student_id, score, total_seconds_late):
-        return 1.0 + total_seconds_late // 86400
-
-c.AssignLatePenalties.plugin_class = OnePoint
-"""
 RIGHT = {"cell:double": tiny.DOUBLE, "cell:step": tiny.STEP}
 DAY = timedelta(days=1)
-PATIENCE_S = 120
+until = partial(web_course.until, within_s=120)
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    made = nbgrader_course.make(tmp_path_factory.mktemp("course"), config=PENALTY)
+    made = nbgrader_course.make(tmp_path_factory.mktemp("course"), config=nbgrader_course.PENALTY)
     web_course.release(made)
     releasing.register(NbgraderCourse(made.root), "tiny")
     return made
@@ -60,14 +51,6 @@ def teacher(site):
 def gradebook(course):
     with Gradebook(nbgrader_course.gradebook(course)) as opened:
         yield opened
-
-
-def until(condition):
-    end = time.monotonic() + PATIENCE_S
-    while not (found := condition()):
-        assert time.monotonic() < end
-        time.sleep(0.2)
-    return found
 
 
 def as_entered(moment):

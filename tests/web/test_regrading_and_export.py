@@ -4,7 +4,6 @@ import io
 import json
 import re
 import shutil
-import time
 import zipfile
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +15,7 @@ import web_course
 from command_line import autograder
 from nbgrader.api import Gradebook
 from typer.testing import CliRunner
-from web_course import Browser
+from web_course import Browser, until
 
 from autograder.cli.main import app
 from autograder.gradebook import releasing
@@ -27,22 +26,12 @@ from autograder.web.data.models import FeedbackPolicy, Role
 
 PAGE = "/class/regrade/tiny"
 TRIPLE = "def double(x):\n    return 3 * x\n"
-PATIENCE_S = 60
-PENALTY = """
-from nbgrader.plugins import BasePlugin
-
-class OnePoint(BasePlugin):
-    def late_submission_penalty(self, student_id, score, total_seconds_late):
-        return 1.0 + total_seconds_late // 86400
-
-c.AssignLatePenalties.plugin_class = OnePoint
-"""
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    made = nbgrader_course.make(tmp_path_factory.mktemp("course"), config=PENALTY)
+    made = nbgrader_course.make(tmp_path_factory.mktemp("course"), config=nbgrader_course.PENALTY)
     web_course.release(made)
     releasing.register(NbgraderCourse(made.root), "tiny")
     return made
@@ -59,14 +48,6 @@ def site(course):
 @pytest.fixture(scope="module")
 def teacher(site):
     return Browser(site, web_course.add(site, "terry", Role.instructor))
-
-
-def until(condition):
-    end = time.monotonic() + PATIENCE_S
-    while not (found := condition()):
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    return found
 
 
 @pytest.fixture(scope="module")

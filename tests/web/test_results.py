@@ -3,7 +3,6 @@
 import json
 import re
 import threading
-import time
 from html import unescape
 
 import nbgrader_course as course_of
@@ -13,7 +12,7 @@ import web_course
 from databases import ON_POSTGRESQL
 from nbgrader.api import Gradebook
 from sqlalchemy import select
-from web_course import ORIGIN, STUBS, WRONG, Browser
+from web_course import ORIGIN, STUBS, WRONG, Browser, until
 
 from autograder.base.errors import SubmissionError
 from autograder.gradebook import feedback
@@ -62,14 +61,6 @@ def hand_in(browser, cells, **options):
     path = browser.send_form("/assignments/tiny/hand-in", cells, **options).headers["location"]
     until(lambda: 'id="waiting"' not in browser.get(path).text)
     return path
-
-
-def until(condition):
-    """Wait for what happens in another thread or process."""
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def handed_in(site, student):

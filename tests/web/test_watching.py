@@ -1,7 +1,6 @@
 """What those see who watch a server: whether it can work, and what it has counted."""
 
 import re
-import time
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +9,7 @@ import web_course
 import web_quiz
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
-from web_course import Browser
+from web_course import Browser, until
 
 from autograder.web import policies
 from autograder.web.app import build
@@ -119,10 +118,3 @@ def test_a_fault_of_ours_is_counted_and_ends_nothing(site, prometheus, capfd):
         session.execute(update(Enrolment).where(Enrolment.person_id == ann.id).values(role=Role.student))
     site.invigilator.wake()
     until(lambda: read(prometheus.get("/metrics"))["autograder_waiting", "quiz_gradebook"] > 0)
-
-
-def until(condition):
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)

@@ -2,11 +2,10 @@
 
 import asyncio
 import shutil
-import time
 
 import pytest
 import web_course
-from web_course import PASSWORD, Browser
+from web_course import PASSWORD, Browser, until
 
 from autograder.base.errors import UsageError
 from autograder.course.course import Course
@@ -24,13 +23,6 @@ def course(tmp_path):
     made = web_course.make(tmp_path / "course")
     made.key()
     return made
-
-
-def until(condition):
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def is_written(site, number):
