@@ -11,6 +11,18 @@ from pathlib import Path
 
 from autograder.base.errors import UsageError
 
+Version = tuple[int, ...]
+"""What a file is known by until it changes."""
+
+
+def version(file: Path) -> Version:
+    """Return what is another value once a file has changed; nothing where it is not there."""
+    try:
+        found = file.stat()
+    except OSError:
+        return ()
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
+
 
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file atomically: readers see the old content or the new, never half of it, even after a kill.

@@ -27,13 +27,12 @@ from autograder.gradebook.nbgrader_course import NbgraderCourse, rubric_of, time
 from autograder.grading.batch import default_jobs, grade_all
 from autograder.quiz import assignment as quiz_assignment
 from autograder.results.grade_report import GradeReport
-from autograder.results.journal import Journal
+from autograder.results.journal import RESULTS, Journal
 from autograder.sandbox import confine
 
 if TYPE_CHECKING:
     from nbgrader.converters import Autograde
 
-RESULTS = "results.jsonl"
 _KEY = "autograder"
 
 

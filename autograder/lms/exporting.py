@@ -53,12 +53,10 @@ def is_only_in_gradebook(start: Path, results: Path, assignment: str | None) -> 
     return False
 
 
-def _by_rubrics(start: Path, reports: Sequence[GradeReport]) -> list[GradeReport]:
+def _by_rubrics(course: Course, reports: Sequence[GradeReport]) -> list[GradeReport]:
     """Leave out reports of assignments without a rubric, whose points a person gives in part: the gradebook has all."""
-    with suppress(UsageError):
-        plain = Course.find(start).plain()
-        return [report for report in reports if report.assignment not in plain]
-    return list(reports)
+    plain = course.plain()
+    return [report for report in reports if report.assignment not in plain]
 
 
 def score_list(
@@ -84,8 +82,12 @@ def score_list(
         UsageError: there are none, or too many for this format.
         GradebookError: the gradebook cannot be read.
     """
-    reports = _by_rubrics(start, reports)
-    found = scores.of_reports(reports, language, _by_hand(start, reports))
+    by_hand: list[str] = []
+    with suppress(UsageError):  # reports may be exported where there is no course
+        course = Course.find(start)
+        reports = _by_rubrics(course, reports)
+        by_hand = _by_hand(course, reports)
+    found = scores.of_reports(reports, language, by_hand)
     if gradebook:
         root = Course.find(start).root
         found = scores.with_gradebook(found, root, assignment)
@@ -105,13 +107,10 @@ def score_list(
     return found
 
 
-def _by_hand(start: Path, reports: Sequence[GradeReport]) -> list[str]:
-    """Return the assignments of which a person grades some cells, if there is a course to look at."""
-    with suppress(UsageError):
-        sources = Course.find(start).source
-        names = {report.assignment for report in reports}
-        return [name for name in names if scores.is_graded_by_hand(sources / name / f"{name}.ipynb")]
-    return []
+def _by_hand(course: Course, reports: Sequence[GradeReport]) -> list[str]:
+    """Return the assignments of which a person grades some cells."""
+    names = {report.assignment for report in reports}
+    return [name for name in names if scores.is_graded_by_hand(course.source / name / f"{name}.ipynb")]
 
 
 def table(to: ScoreFormat, found: Sequence[Score]) -> bytes:

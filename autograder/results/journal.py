@@ -20,6 +20,8 @@ from autograder.base.garbage import without_collections
 from autograder.base.i18n import text
 from autograder.results.grade_report import GradeReport
 
+RESULTS = "results.jsonl"
+"""The file of a course."""
 Key = tuple[str, str]
 State = tuple[int, int, int]
 """What a file is known by, as long as nobody changes it."""

@@ -24,8 +24,8 @@ from autograder.lms import exporting
 from autograder.lms.filling import Filled
 from autograder.lms.formats import FILES, REPORTS, ROSTERS, RUNNERS, ScoreFormat
 from autograder.lms.scores import Score
+from autograder.results.journal import RESULTS
 
-RESULTS = "results.jsonl"
 MOST_BYTES = 2 << 20
 """Of a roster: one of ten thousand people has half of it."""
 _FILLED = TypeAdapter(Filled)
@@ -111,10 +111,8 @@ def make(course: Course, wanted: Wanted) -> Exported:
         file = "results.json" if to is ScoreFormat.gradescope else FILES[to]
         made = ((exporting.place_of(r, file), exporting.report_file(to, [r], wanted.language, {})) for r in reports)
         return Exported(f"{to.value}.zip", _packed((str(place), content.encode(), 0o644) for place, content in made))
-    reports = exporting.reports_in(results, wanted.assignment, may_be_none=True)
     has_gradebook = is_nbgrader_course(course.root)
-    if not has_gradebook:
-        reports = exporting.reports_in(results, wanted.assignment)
+    reports = exporting.reports_in(results, wanted.assignment, may_be_none=has_gradebook)
     found = exporting.score_list(to, reports, wanted.assignment, course.root, wanted.language, gradebook=has_gradebook)
     if wanted.roster is None or to not in ROSTERS:
         return Exported(FILES[to], exporting.table(to, found))

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from autograder.base.errors import AutograderError, GradebookError
+from autograder.base.files import version
 from autograder.base.i18n import Text
 from autograder.course.configuration import CONFIG_FILE
 from autograder.gradebook import marks, quizzes, scores
@@ -140,7 +141,7 @@ class CourseGradebook:
         file = None if self._engine is None else _file_of(self._engine)
         if file is None:
             return int(time.monotonic() / _KEPT_S)
-        return tuple(_state_of(path) for path in (file, file.with_name(f"{file.name}-wal")))
+        return tuple(version(path) for path in (file, file.with_name(f"{file.name}-wal")))
 
 
 def of_student(gradebook: CourseGradebook, student: str, offering: Offering) -> Work | None:
@@ -155,11 +156,3 @@ def _file_of(engine: Engine) -> Path | None:
     name = engine.url.database
     is_file = engine.url.get_backend_name() == "sqlite" and name and not name.startswith("file:")
     return Path(str(name)) if is_file else None
-
-
-def _state_of(file: Path) -> tuple[int, int, int]:
-    try:
-        found = file.stat()
-    except OSError:
-        return (0, 0, 0)
-    return found.st_ino, found.st_mtime_ns, found.st_size

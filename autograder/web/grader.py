@@ -18,12 +18,14 @@ from datetime import datetime
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from autograder.base import files
 from autograder.base.errors import AutograderError
 from autograder.base.i18n import Text
 from autograder.course.course import Course
 from autograder.gradebook.feedback_page import Feedback
 from autograder.grading.batch import Grade
 from autograder.results.grade_report import GradeReport
+from autograder.results.journal import RESULTS
 from autograder.web import limits, outside, overriding, policies
 from autograder.web.data import checks, jobs, offerings, people, regradings, submissions
 from autograder.web.data.database import Database
@@ -32,8 +34,7 @@ from autograder.web.gradebook import CourseGradebook
 from autograder.web.judging import Judging
 from autograder.web.limits import Limiter
 from autograder.web.metrics import Metrics
-from autograder.web.publishing import RESULTS, Graded, Publisher, Version
-from autograder.web.publishing import version as file_version
+from autograder.web.publishing import Graded, Publisher
 from autograder.web.writing import Pen
 
 _LOOK_EVERY_S = 1.0
@@ -97,7 +98,7 @@ class Grader:
         self._limiter = Limiter()
         self._noted: set[Text] = set()
         self._journal = course.root / RESULTS
-        self._journal_version: Version | None = None  # of which everything is known here
+        self._journal_version: files.Version | None = None  # of which everything is known here
         self._looked_at = float("-inf")
         self._work, self._written = threading.Event(), threading.Event()
         self._closed = threading.Event()
@@ -299,7 +300,7 @@ class Grader:
         Returns:
             False if somebody else has written there, and it is too early to look at it again.
         """
-        if (version := file_version(self._journal)) == self._journal_version:
+        if (version := files.version(self._journal)) == self._journal_version:
             return True
         if time.monotonic() - self._looked_at < _LOOK_OUTSIDE_EVERY_S:
             return False

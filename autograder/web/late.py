@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from autograder.base.errors import AutograderError
+from autograder.base.files import Version, version
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
 from autograder.gradebook.late_policy import LatePolicy
@@ -29,7 +30,7 @@ class LatePolicies:
     def __init__(self, root: Path, ask: Callable[[], LatePolicy | None]) -> None:
         self._file, self._ask = root / CONFIG_FILE, ask
         self._known: LatePolicy | None = None
-        self._known_as: tuple[object, ...] | None = None
+        self._known_as: Version | None = None
         self._asked_at = 0.0
         self._asking = threading.Lock()
 
@@ -47,7 +48,7 @@ class LatePolicies:
         """
         with self._asking:
             if not self._is_fresh():
-                known_as = self._version()
+                known_as = version(self._file)
                 self._known = self._ask()
                 self._known_as, self._asked_at = known_as, time.monotonic()
         return self._known
@@ -56,18 +57,11 @@ class LatePolicies:
         try:
             self.wait()
         except AutograderError as error:
-            self._known, self._known_as, self._asked_at = None, self._version(), time.monotonic()
+            self._known, self._known_as, self._asked_at = None, version(self._file), time.monotonic()
             print(f"autograder: {error}", file=sys.stderr, flush=True)
 
     def _is_fresh(self) -> bool:
-        return self._known_as == self._version() and time.monotonic() - self._asked_at < _HOLDS_S
-
-    def _version(self) -> tuple[object, ...]:
-        try:
-            found = self._file.stat()
-        except OSError:
-            return ()
-        return (found.st_ino, found.st_size, found.st_mtime_ns)
+        return self._known_as == version(self._file) and time.monotonic() - self._asked_at < _HOLDS_S
 
 
 # -- in the gradebook's process ----------------------------------------------------------------------------------------

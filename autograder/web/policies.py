@@ -200,7 +200,12 @@ def why_not_hand_in(
         return reason
     if offering.attempts is not None and len(handed_in) >= offering.attempts:
         return text("all {count} attempts are used", count=offering.attempts)
-    if handed_in and (waits := handed_in[0].received_at + timedelta(seconds=offering.cool_down_s) - now) > timedelta():
+    return _why_wait(offering, handed_in[0].received_at if handed_in else None, now)
+
+
+def _why_wait(offering: Offering, last: datetime | None, now: datetime) -> Text | None:
+    """Return why there is to be a pause after the last attempt; None if there is not."""
+    if last is not None and (waits := last + timedelta(seconds=offering.cool_down_s) - now) > timedelta():
         return text("the next attempt is possible in {seconds} s", seconds=int(waits.total_seconds()) + 1)
     return None
 
@@ -228,10 +233,7 @@ def why_not_begin(
         return reason
     if offering.attempts is not None and len(attempts) >= offering.attempts:
         return text("all {count} attempts at this quiz are used", count=offering.attempts)
-    last = attempts[0].finished_at if attempts else None
-    if last is not None and (waits := last + timedelta(seconds=offering.cool_down_s) - now) > timedelta():
-        return text("the next attempt is possible in {seconds} s", seconds=int(waits.total_seconds()) + 1)
-    return None
+    return _why_wait(offering, attempts[0].finished_at if attempts else None, now)
 
 
 def ends_now(viewer: Viewer, ends_at: datetime | None, now: datetime) -> bool:

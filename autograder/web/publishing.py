@@ -24,7 +24,7 @@ from typing import IO, Any
 from pydantic import TypeAdapter
 
 from autograder.base.errors import AutograderError, SandboxError
-from autograder.base.files import FolderInPlace, write_whole
+from autograder.base.files import FolderInPlace, Version, version, write_whole
 from autograder.base.i18n import Text, text
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
@@ -33,14 +33,11 @@ from autograder.gradebook.late_policy import LatePolicy
 from autograder.gradebook.overrides import Outcome, Override
 from autograder.quiz.scoring.outcomes import SheetOutcome
 from autograder.results.grade_report import GradeReport
-from autograder.results.journal import Key, KnownReports
+from autograder.results.journal import RESULTS, Key, KnownReports
 from autograder.web import exports, late
 
 _FEEDBACK = TypeAdapter(Feedback)
 _LATE_POLICY = TypeAdapter(LatePolicy)
-Version = tuple[int, ...]
-"""What a file is known by until it changes."""
-RESULTS = "results.jsonl"
 _NICE = 5
 _TIMESTAMP = "%Y-%m-%d %H:%M:%S.%f UTC"
 
@@ -310,15 +307,6 @@ class Publisher:
             with suppress(OSError):  # nobody waits for it as for a page or a check
                 os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICE)
         return self._process
-
-
-def version(file: Path) -> Version:
-    """Return what is another value once a file has changed; nothing where it is not there."""
-    try:
-        found = file.stat()
-    except OSError:
-        return ()
-    return (found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def write(course: Course, graded: Sequence[Graded], known: KnownReports | None = None) -> Written:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -115,10 +115,8 @@ class Visit:
             return NOBODY
         if self.reader is not None:
             return Viewer(self.person.id, Role.student, looks_on=True)
-        enrolment = self.person.enrolment
-        if enrolment is None:
-            return Viewer(self.person.id)
-        return Viewer(self.person.id, Role.student if self.is_program else Role(enrolment.role))
+        viewer = viewer_of(self.person)
+        return replace(viewer, role=Role.student) if self.is_program and viewer.role is not None else viewer
 
     @property
     def member(self) -> Person:
@@ -260,6 +258,10 @@ class Visit:
     def plain_time(self, moment: datetime) -> str:
         """Return a time in the reader's zone, for places that hold no markup."""
         return f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M %Z}"
+
+    def for_input(self, moment: datetime | None) -> str:
+        """Return a time as a field has it, in the reader's zone; `moment` reads it."""
+        return "" if moment is None else f"{moment.astimezone(self.zone):%Y-%m-%dT%H:%M}"
 
     def moment(self, name: str) -> datetime | None:
         """Return the time in a field, in the reader's zone; None where it is empty.

@@ -55,7 +55,7 @@ def offerings(visit: Visit, problem: Text | None = None) -> Response:
         late=_late(visit),
         members=members,
         problem=problem,
-        for_input=lambda moment: "" if moment is None else f"{moment.astimezone(visit.zone):%Y-%m-%dT%H:%M}",
+        for_input=visit.for_input,
         zone=str(visit.zone),
     )
 

@@ -93,7 +93,7 @@ def page(
         events=happened,
         words=WORDS,
         details=partial(details, visit),
-        for_input=lambda moment: f"{moment.astimezone(visit.zone):%Y-%m-%dT%H:%M}",
+        for_input=visit.for_input,
         zone=str(visit.zone),
         roles=ROLES,
         link=link,
