@@ -28,9 +28,9 @@ from autograder.results.grade_report import Problem
 from autograder.sandbox import confine
 from autograder.sandbox.cells import Failure
 from autograder.sandbox.confine import WorkerSettings
+from autograder.sandbox.frames import WireError
 from autograder.sandbox.process import WorkerProcess, Zygote
 from autograder.sandbox.protocol import Reply, Request, ShowRequest, StageRequest, StartRequest
-from autograder.sandbox.values import WireError
 from autograder.student.failures import tell_failure, tell_frames
 from autograder.student.limits import Room, limit_of
 

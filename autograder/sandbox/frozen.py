@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from autograder.sandbox.values import WireError
+from autograder.sandbox.frames import WireError
 from autograder.sandbox.wire import to_bytes
 
 _Content = tuple[torch.Size, torch.dtype, bool, bytes]

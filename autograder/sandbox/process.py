@@ -21,9 +21,9 @@ from autograder.base.errors import BadReply, SandboxError, StudentCrash, Student
 from autograder.base.i18n import Text, text
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.forking import Child, ForkServer
+from autograder.sandbox.frames import DeadlineError, WireError
 from autograder.sandbox.protocol import CallbackReply, CallbackRequest, Reply, Request
-from autograder.sandbox.values import WireError
-from autograder.sandbox.wire import Connection, DeadlineError, Received, pack
+from autograder.sandbox.wire import Connection, Received, pack
 
 _GRACE_S = 1.0
 """How long an interrupted cell may take to end; then its process is."""

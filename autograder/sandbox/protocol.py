@@ -284,7 +284,8 @@ class ParametersRequest(_Request):
     name: str
 
 
-LoadRequest = StartRequest | CellRequest | FinishRequest | LookRequest | StageRequest | ShowRequest
+NotebookRequest = StartRequest | StageRequest | ShowRequest
+LoadRequest = NotebookRequest | CellRequest | FinishRequest | LookRequest
 """Requests that run cells."""
 
 ObjectRequest = NextRequest | TakeRequest | IterRequest | GetRequest

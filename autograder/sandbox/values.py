@@ -35,6 +35,7 @@ import numpy as np
 import torch
 
 from autograder.sandbox import bounds
+from autograder.sandbox.frames import WireError
 
 MAX_DEPTH = 32
 MAX_DICT = 1 << 16
@@ -72,10 +73,6 @@ _ARRAY_TYPE = re.compile(
 _Value = TypeVar("_Value")
 Tree = Any
 Hook = Callable[[Any], Tree]
-
-
-class WireError(Exception):
-    """A frame or a value that cannot be sent, or was not sent by an honest peer."""
 
 
 class Encoder:

@@ -17,9 +17,9 @@ from autograder.base.errors import BadReply, StudentError, StudentException
 from autograder.base.i18n import text
 from autograder.sandbox import known_classes
 from autograder.sandbox.bounds import MAX_RANGE
+from autograder.sandbox.frames import MAX_BODY
 from autograder.sandbox.operations import COMBINING, DECIDING, LOOKING
 from autograder.sandbox.protocol import GetRequest, IterRequest, NextRequest, ObjectRequest, Result, TakeRequest
-from autograder.sandbox.wire import MAX_BODY
 from autograder.student.host import Host
 from autograder.student.replies import as_list
 

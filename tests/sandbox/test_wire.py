@@ -17,8 +17,9 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograder.sandbox.values import MAX_DEPTH, MAX_FIELDS, Decoder, Encoder, WireError, used_tensors
-from autograder.sandbox.wire import Connection, DeadlineError, pack
+from autograder.sandbox.frames import DeadlineError, WireError
+from autograder.sandbox.values import MAX_DEPTH, MAX_FIELDS, Decoder, Encoder, used_tensors
+from autograder.sandbox.wire import Connection, pack
 
 REFUSALS = (WireError, EOFError, DeadlineError)
 DTYPES = [

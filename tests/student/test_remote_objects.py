@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from autograder.base.errors import StudentError, StudentException
-from autograder.sandbox.values import WireError
+from autograder.sandbox.frames import WireError
 
 CLASSES = """
 import collections
