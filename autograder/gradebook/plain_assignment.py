@@ -20,6 +20,7 @@ from autograder.course import submission as submissions
 from autograder.course.configuration import CONFIG_FILE
 from autograder.gradebook import autograded, plain_notebooks, released_notebook, repair
 from autograder.gradebook.autograde_rules import AutogradeRules
+from autograder.gradebook.imported import imported_by
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.released_notebook import SourceNotebook
 from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
@@ -89,6 +90,11 @@ class PlainAssignment:
             language = str(source.kernelspec.get("language") or "python")
             if language.lower() != "python":
                 raise GradebookError(plain_notebooks.tell_other_language(source.name, language))
+
+    @cached_property
+    def imported(self) -> tuple[str, ...]:
+        """What its own notebooks import."""
+        return imported_by(self._nbgrader.folder("source", ".", self.name))
 
     def _load_sources(self, gradebook: Gradebook) -> tuple[SourceNotebook, ...]:
         """Return what the gradebook knows of the notebooks; enter them first if they are new."""

@@ -61,7 +61,7 @@ def find(course: Course, name: str, paths: Sequence[Path] = ()) -> list[PlainSub
 class PlainGrading:
     """Grades the assignments of a course that have no rubric; a context manager.
 
-    The processes that run notebooks are started for the first submission that has to run, and serve every assignment.
+    The processes that run notebooks are started for the first submission that has to run.
 
     Args:
         course: the course; nbgrader must know it.
@@ -76,7 +76,7 @@ class PlainGrading:
         self._journal, self._processes = journal, processes
         self._nbgrader = NbgraderCourse(course.root)
         self._opened = ExitStack()
-        self._runners: list[NotebookRunner] = []
+        self._running = self._opened.enter_context(ExitStack())
         self.outcome = WriteOutcome(self._nbgrader.database)
         """Counts what is written, and has notes for the instructor."""
 
@@ -113,7 +113,7 @@ class PlainGrading:
         """Run submissions, a few at once, each in a folder and in processes of its own; yield them as they are done."""
         count = min(self._processes, len(todo))
         idle: queue.SimpleQueue[NotebookRunner] = queue.SimpleQueue()
-        for runner in self._started(count, assignment.timeout_s):
+        for runner in self._started(count, assignment):
             idle.put(runner)
 
         def run(submission: PlainSubmission) -> Executed:
@@ -135,11 +135,11 @@ class PlainGrading:
         finally:
             threads.shutdown(wait=False, cancel_futures=True)  # whoever interrupts us closes the runners next
 
-    def _started(self, count: int, timeout_s: float | None) -> list[NotebookRunner]:
-        """Return as many runners as are needed; new ones start side by side."""
-        new = [NotebookRunner(timeout_s) for _ in range(count - len(self._runners))]
-        self._runners += [self._opened.enter_context(runner) for runner in new]
-        return self._runners[:count]
+    def _started(self, count: int, assignment: PlainAssignment) -> list[NotebookRunner]:
+        """Return as many runners as are needed, with what the assignment imports; new ones start side by side."""
+        self._running.close()
+        new = [NotebookRunner(assignment.timeout_s, assignment.imported) for _ in range(count)]
+        return [self._running.enter_context(runner) for runner in new]
 
     def __enter__(self) -> Self:
         self._gradebook = self._opened.enter_context(self._nbgrader.open())

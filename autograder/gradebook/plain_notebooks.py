@@ -29,7 +29,7 @@ from autograder.sandbox import confine
 from autograder.sandbox.cells import Failure
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.frames import WireError
-from autograder.sandbox.process import WorkerProcess, Zygote
+from autograder.sandbox.process import NotebookZygote, WorkerProcess
 from autograder.sandbox.protocol import Reply, Request, ShowRequest, StageRequest, StartRequest
 from autograder.student.failures import tell_failure, tell_frames
 from autograder.student.limits import Room, limit_of
@@ -44,7 +44,7 @@ _MAX_FILES, _MAX_DEPTH = 20_000, 32
 _WATCH_S = 0.2
 _MAX_FAILURE = 4000
 _TEMPORARY, _WORK = "tmp", "work"
-_PRELOAD = ("IPython.lib.pretty", "matplotlib.pyplot", "numpy")
+_PRETTY = "IPython.lib.pretty"
 
 
 class NotebookRunner:
@@ -52,12 +52,13 @@ class NotebookRunner:
 
     Args:
         timeout_s: how long a cell may take; None means an hour.
+        imported: the modules that most notebooks import.
 
     Raises:
         SandboxError: this machine cannot confine them.
     """
 
-    def __init__(self, timeout_s: float | None) -> None:
+    def __init__(self, timeout_s: float | None, imported: Sequence[str] = ()) -> None:
         if (refusal := confine.refusal()) is not None:
             raise SandboxError(refusal)
         self._timeout_s = timeout_s or float(_CPU_S)
@@ -65,8 +66,9 @@ class NotebookRunner:
         self._base = self._made.path
         self._base.chmod(0o777)  # a grader who is root runs workers as nobody
         self._folder = self._base
-        self._settings = WorkerSettings(_MEMORY_MB, _OUTPUT_KB, _CPU_S, _PRELOAD, folder=str(self._base))
-        self._zygote = Zygote.begin(self._settings)
+        preload = (_PRETTY, *imported)
+        self._settings = WorkerSettings(_MEMORY_MB, _OUTPUT_KB, _CPU_S, preload, folder=str(self._base), many=False)
+        self._zygote = NotebookZygote.begin(self._settings)
 
     def run(self, notebook: NotebookNode, folder: Path) -> None:
         """Run a notebook and put what its cells show into it.
@@ -115,7 +117,7 @@ class NotebookRunner:
 
     def _begin_again(self) -> None:
         self._zygote.close()
-        self._zygote = Zygote.begin(self._settings)
+        self._zygote = NotebookZygote.begin(self._settings)
         self._zygote.wait_until_ready()
 
     def _run_until_one_ends_it(self, cells: Sequence[NotebookNode], bad: set[int]) -> int | None:

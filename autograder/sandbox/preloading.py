@@ -15,14 +15,19 @@ from autograder.sandbox import stand_ins
 
 def import_for_students(preload: Sequence[str]) -> None:
     """Import and touch whatever students' code will."""
+    touch_for_students()
+    for name in preload:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+
+
+def touch_for_students() -> None:
+    """Put into place what takes the place of a kernel, and touch what reads the magics in a cell."""
     stand_ins.put_in_place()
     with contextlib.suppress(ImportError):
         from IPython.core.inputtransformer2 import TransformerManager
 
         TransformerManager().transform_cell("%time 1\n!ls\nx?")
-    for name in preload:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
 
 
 def import_what_is_safe(preload: Sequence[str]) -> list[str]:
@@ -30,12 +35,17 @@ def import_what_is_safe(preload: Sequence[str]) -> list[str]:
 
     A module may start threads or processes or open what must not be shared, and one that prints belongs into the cell
     that imports it. What cannot be imported here fails where it is imported, too.
+
+    Args:
+        preload: names of modules; ``a:b`` for what stands in ``a``, or is a module in it.
     """
     unsafe = []
     for name in preload:
         before, said = _state(), io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), contextlib.suppress(Exception):
-            importlib.import_module(name)
+            module, _, inner = name.partition(":")
+            if not hasattr(importlib.import_module(module), inner or "__name__"):
+                importlib.import_module(f"{module}.{inner}")
         if _state() != before or said.getvalue():
             unsafe.append(name)
     return unsafe

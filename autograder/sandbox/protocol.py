@@ -469,6 +469,17 @@ class SettingsRequest(TypedDict):
 
 
 @final
+class FolderRequest(TypedDict):
+    """Prepare for somebody's notebooks; comes first, to a zygote of notebooks only. Answered by a `ReadyReply`.
+
+    Attributes:
+        folder: where their code may read and write.
+    """
+
+    folder: str
+
+
+@final
 class ForkRequest(TypedDict):
     """Fork a child, which gets the descriptors that come along. Answered by a `ForkReply`.
 
@@ -501,7 +512,7 @@ class PrepareRequest(TypedDict):
     prepare: Literal["for many"]
 
 
-ServerRequest = SettingsRequest | ForkRequest | StatusRequest | PrepareRequest
+ServerRequest = SettingsRequest | FolderRequest | ForkRequest | StatusRequest | PrepareRequest
 
 # -- a fork server to its starter: trusted, because it runs no student's code ------------------------------------------
 
