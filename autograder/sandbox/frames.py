@@ -16,12 +16,10 @@ import socket
 import struct
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import torch
-
-    from autograder.sandbox.wire import Received
 
 MAX_HEADER = 1 << 20
 MAX_BODY = 64 << 20
@@ -40,6 +38,20 @@ class WireError(Exception):
 
 class DeadlineError(Exception):
     """The peer did not answer in time."""
+
+
+class Received(NamedTuple):
+    """A tensor as it arrived.
+
+    Args:
+        tensor: its values.
+        requires_grad: whether it did on the other side.
+        is_leaf: likewise.
+    """
+
+    tensor: torch.Tensor
+    requires_grad: bool
+    is_leaf: bool
 
 
 class Connection:

@@ -26,8 +26,7 @@ from autograder.sandbox.showing import CellDisplay
 if TYPE_CHECKING:
     import torch
 
-    from autograder.sandbox.frames import Connection
-    from autograder.sandbox.wire import Received
+    from autograder.sandbox.frames import Connection, Received
 
 
 class HungUp(BaseException):

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NoReturn
 
-from autograder.sandbox import prefork, preloading
+from autograder.sandbox import prefork, preloading, showing
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.frames import Connection
 from autograder.sandbox.notebook_worker import NotebookWorker
@@ -53,6 +53,20 @@ def _import(preload: Sequence[str], settings: str) -> None:
         from autograder.sandbox import zygote
 
         zygote.warm()
+    if "matplotlib.pyplot" in sys.modules:
+        _draw()
+
+
+def _draw() -> None:
+    """Draw once what most plots have: looking for fonts and laying out words takes longer than a small plot."""
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots()
+    axes.plot([0, 1], label="y")
+    axes.set(title="y(x)", xlabel="x", ylabel="y")
+    axes.legend()
+    showing.as_png(figure)
+    pyplot.close(figure)
 
 
 def _stand_by(post: Post, options: WorkerSettings) -> NoReturn:
@@ -79,9 +93,7 @@ def _serve(connection: socket.socket, options: WorkerSettings) -> NoReturn:
     with contextlib.suppress(ConnectionError):
         message, _ = Server(connection).receive()
         assert "folder" in message
-        own = replace(options, folder=message["folder"])
-        prepare = lambda: prefork.share_memory(huge_pages=own.huge_pages)  # noqa: E731
-        prefork.fork_workers(connection, own, _begin_worker, prepare=prepare)
+        prefork.fork_workers(connection, replace(options, folder=message["folder"]), _begin_worker)
     os._exit(0)
 
 

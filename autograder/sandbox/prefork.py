@@ -24,7 +24,7 @@ Begin = Callable[[socket.socket, bool], NotebookWorker]
 
 
 def fork_workers(
-    control: socket.socket, options: WorkerSettings, begin: Begin, *, prepare: Callable[[], None]
+    control: socket.socket, options: WorkerSettings, begin: Begin, *, prepare: Callable[[], None] = lambda: None
 ) -> NoReturn:
     """Fork workers, and copies of this process for other sockets, until the socket closes.
 
@@ -32,7 +32,7 @@ def fork_workers(
         control: this process's end of it.
         options: what every worker gets.
         begin: makes it.
-        prepare: does what makes many forks cheap.
+        prepare: does what makes many forks cheap, if there is anything.
     """
     _serve(control, Confinement.prepare(options), begin, prepare)
 

@@ -20,13 +20,12 @@ from autograder.base.i18n import Text, text
 from autograder.sandbox import standby
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.forking import Child, ForkServer
-from autograder.sandbox.frames import Connection, DeadlineError, WireError
+from autograder.sandbox.frames import Connection, DeadlineError, Received, WireError
 from autograder.sandbox.protocol import CallbackReply, CallbackRequest, Reply, Request
 
 if TYPE_CHECKING:
     import torch
 
-    from autograder.sandbox.wire import Received
 
 _GRACE_S = 1.0
 """How long an interrupted cell may take to end; then its process is."""

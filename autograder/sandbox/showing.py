@@ -130,9 +130,7 @@ class CellDisplay:
             pyplot.close("all")
 
     def _picture(self, figure: Any) -> dict[str, str]:
-        file = io.BytesIO()
-        figure.savefig(file, format="png", bbox_inches="tight")
-        return self._encoded(file.getvalue())
+        return self._encoded(as_png(figure))
 
     def _encoded(self, content: bytes) -> dict[str, str]:
         encoded = base64.b64encode(content).decode()
@@ -160,6 +158,13 @@ class _Stream(io.TextIOBase):
 
     def writable(self) -> bool:
         return True
+
+
+def as_png(figure: Any) -> bytes:
+    """Return a figure as matplotlib's inline backend draws it."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", bbox_inches="tight")
+    return file.getvalue()
 
 
 def pretty(value: Any) -> str:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
 from autograder.sandbox import bounds, frames
-from autograder.sandbox.frames import MAX_BODY, PADDING, WireError
+from autograder.sandbox.frames import MAX_BODY, PADDING, Received, WireError
 from autograder.sandbox.values import DTYPE_NAMES, DTYPES, checked_shape
 
 MAX_TENSORS = 4096
@@ -25,20 +25,6 @@ _ZEROS = bytes(PADDING)
 _STRIDED, _BFLOAT16, _BOOL = torch.strided, torch.bfloat16, torch.bool
 _STORED_AS = {name: np.dtype({"bfloat16": "int16", "bool": "uint8"}.get(name, name)) for name in DTYPES}
 """What numpy reads them as: it has no bfloat16, and bytes other than 0 and 1 are not booleans."""
-
-
-class Received(NamedTuple):
-    """A tensor as it arrived.
-
-    Args:
-        tensor: its values.
-        requires_grad: whether it did on the other side.
-        is_leaf: likewise.
-    """
-
-    tensor: torch.Tensor
-    requires_grad: bool
-    is_leaf: bool
 
 
 class Connection(frames.Connection):

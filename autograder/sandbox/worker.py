@@ -9,7 +9,7 @@ import torch
 
 from autograder.sandbox import interrupts, known_classes, plain_functions, printing
 from autograder.sandbox.cells import Failure, positional_parameters
-from autograder.sandbox.frames import WireError
+from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import Containers, Frozen, is_iterator, take_first, take_next
 from autograder.sandbox.generators import seed_generators
 from autograder.sandbox.links import Links
@@ -40,7 +40,7 @@ from autograder.sandbox.protocol import (
 from autograder.sandbox.tracing import Recorder
 from autograder.sandbox.values import Decoder, Encoder, Tree
 from autograder.sandbox.watching import Watch
-from autograder.sandbox.wire import Connection, Received, pack
+from autograder.sandbox.wire import Connection, pack
 
 _NAMES_SENT = 500
 """How many other names a submission defines are sent, to find one that was meant."""

@@ -24,7 +24,7 @@ from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
 from autograder.sandbox import known_classes, plain_functions
-from autograder.sandbox.frames import WireError
+from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import holds_container, refill
 from autograder.sandbox.process import Workers
 from autograder.sandbox.protocol import (
@@ -38,7 +38,6 @@ from autograder.sandbox.protocol import (
 )
 from autograder.sandbox.tracing import Use
 from autograder.sandbox.values import Decoder, Encoder, Tree, used_tensors
-from autograder.sandbox.wire import Received
 from autograder.student.callbacks import Callbacks, accept_modes, accept_states, take_mode
 from autograder.student.failures import missing_function
 from autograder.student.functions import Parameters, StudentFunction

@@ -14,11 +14,10 @@ import torch
 from autograder.base.errors import BadReply
 from autograder.base.i18n import text
 from autograder.sandbox.bounds import MAX_HEARD
-from autograder.sandbox.frames import WireError
+from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.protocol import Result
 from autograder.sandbox.tracing import MAX_SHOWN, MAX_USES, Use
 from autograder.sandbox.values import Decoder, Tree
-from autograder.sandbox.wire import Received
 from autograder.student.functions import Parameters
 
 MAX_PARAMETERS = 20

@@ -18,9 +18,8 @@ from autograder.results.shown import (
     MAX_WORDS,
     Shown,
 )
-from autograder.sandbox.frames import WireError
+from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.values import Decoder
-from autograder.sandbox.wire import Received
 
 _MAX_THINGS = 1000
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
