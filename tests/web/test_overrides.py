@@ -151,6 +151,9 @@ def test_an_override_counts_everywhere_and_survives_every_grading(site, gina):
     assert "the formula is right &lt;b&gt;" in student.get(f"{path}/feedback").text
     found = feedback.of_student(NbgraderCourse(site.course.root), site.course.assignment("tiny"), "ann")
     assert found.score == row_of(gina, "ann")[1] == 8.5
+    page = words(gina.get("/class/assignments/tiny").text)
+    assert "8.5 / 15 mean 8.5 / 15 median" in page
+    assert "of the scores that count: those in the gradebook" in page
 
     path = hand_in(site, "ann", tiny.DOUBLE)
     until(lambda: given(site, "ann") == (4.5, 4.5, True))  # nbgrader keeps it, and asks for a second look
