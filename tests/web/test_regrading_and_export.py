@@ -168,8 +168,11 @@ def test_a_broken_rubric_stops_it_and_says_where(course, teacher):
     teacher.send_form(PAGE, {"do": "begin"})
     until(lambda: "Begin once more" in teacher.get(PAGE).text)
     assert "solutions/tiny/test_tiny.py" in teacher.get(PAGE).text
-    rubric.write_text(whole)
     number = re.search(r'name="regrading" value="(\d+)"', teacher.get(PAGE).text)[1]
+    for content in (rubric.read_text(), whole):  # the mistake is the reason, also once it is mended
+        rubric.write_text(content)
+        refused = teacher.send_form(PAGE, {"do": "accept", "regrading": number})
+        assert (refused.status_code, "a mistake in the assignment has stopped this" in refused.text) == (400, True)
     assert teacher.send_form(PAGE, {"do": "begin", "regrading": number}).status_code == 303
     assert "0 of 3 change" in teacher.get(PAGE).text
     assert teacher.send_form(PAGE, {"do": "discard", "regrading": str(int(number) + 1)}).status_code == 303
