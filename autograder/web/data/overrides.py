@@ -174,9 +174,12 @@ def _write_again(session: Session, override: Override) -> None:
 
 
 def write_again(session: Session, offering: int, person: int) -> None:
-    """Have somebody's last report written once more, because what people give has changed: penalties depend on it."""
+    """Have somebody's last report written once more, because what people give has changed: penalties depend on it.
+
+    The gradebook has it already, so a command's report that is in the journal by now stays.
+    """
     last = select(func.max(Submission.id)).where(Submission.offering_id == offering, Submission.person_id == person)
-    session.execute(update(Report).where(Report.submission_id == last.scalar_subquery()).values(written_at=None))
+    session.execute(update(Report).where(Report.submission_id == last.scalar_subquery()).values(is_stale=True))
 
 
 def needing_a_look(session: Session) -> Mapping[tuple[int, int], int]:
