@@ -144,14 +144,15 @@ def _student(visit: Visit, session: Session) -> Student:
     """
     login, name = visit.request.path_params["login"], visit.request.path_params["name"]
     person = people.by_login(session, login)
-    offering = _offering(visit, session, name)
+    offering = offering_of(visit, session, name)
     work = visit.site.gradebook.work(person.login if person is not None else login, name)
     if (person is None or offering is None) and work is None:
         raise Refused(404, text("there is no such work"))
     return Student(person.login if person is not None else login, person, name, offering, work)
 
 
-def _offering(visit: Visit, session: Session, name: str) -> Offering | None:
+def offering_of(visit: Visit, session: Session, name: str) -> Offering | None:
+    """Return what is published under a name that the gradebook has; None for what is not."""
     if (found := offerings.by_name(session, name)) is not None:
         return found
     for one in offerings.all_of_them(session, Kind.quiz):
