@@ -88,6 +88,15 @@ def of_person(session: Session, person: Person) -> dict[int, list[Override]]:
     return found
 
 
+def of_everybody(session: Session, offering: Offering) -> dict[str, list[Override]]:
+    """Return everything that was ever given in an assignment, by login, oldest first."""
+    found: defaultdict[str, list[Override]] = defaultdict(list)
+    rows = select(Override).options(*_WITH_ALL).where(Override.offering_id == offering.id)
+    for override in session.scalars(rows.order_by(Override.id)):
+        found[override.person.login].append(override)
+    return found
+
+
 def current(history: Iterable[Override]) -> dict[str, Override]:
     """Return what counts of one person's overrides in an assignment, by cell."""
     last = {override.cell: override for override in history}
