@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -20,7 +22,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 import autograder.report
-from autograder.base.errors import AutograderError
+from autograder.base.errors import AutograderError, ConfigError
 from autograder.base.i18n import Text, text
 from autograder.course.submission import MAX_UPLOAD_BYTES
 from autograder.web import policies
@@ -140,6 +142,8 @@ ROUTES = (*_PAGES, *_AS_A_STUDENT)
 """Every page: method, path, whom it lets in, and the function that answers."""
 
 _LARGEST = 2**63 - 1
+_DATABASE_IS_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+_RETRY_S = 30
 _STATIC = Path(__file__).parent / "static"
 _STYLE = Path(autograder.report.__file__).parent / "style.css"
 
@@ -169,7 +173,11 @@ def build(site: Site, *, grades: bool = True) -> Starlette:
             Middleware(Counting, metrics=site.metrics),
             Middleware(Protection, max_bytes=MAX_UPLOAD_BYTES, public_url=site.public_url, hosts=site.hosts),
         ],
-        exception_handlers={HTTPException: _http_error, Exception: _server_error},
+        exception_handlers={
+            HTTPException: _http_error,
+            **dict.fromkeys(_DATABASE_IS_AWAY, _database_error),
+            Exception: _server_error,
+        },
         lifespan=lifespan,
     )
     app.state.site = site
@@ -229,8 +237,15 @@ async def _answer(visit: Visit, access: Access, page: Page) -> Response:
         return await in_thread(_refusal, visit, refused.status, refused.words)
     except AutograderError as error:
         print(f"autograder: {visit.request.url.path}: {error}", file=sys.stderr, flush=True)
-        words = text("this does not work at the moment; your instructor can see the reason")
+        words = _why(visit, error)
         return await in_thread(_refusal, visit, 503, words)
+
+
+def _why(visit: Visit, error: AutograderError) -> Text:
+    """Return what somebody reads of an error in the course or on this machine: those who teach can mend it."""
+    if not policies.may_enter(Access.STAFF, visit.viewer, is_program=visit.is_program):
+        return text("this does not work at the moment; your instructor can see the reason")
+    return error.located(visit.site.course.root) if isinstance(error, ConfigError) else error.text
 
 
 def _turn_away(visit: Visit) -> Response:
@@ -250,13 +265,29 @@ def _refusal(visit: Visit, status: int, words: Text) -> Response:
 
 async def _refused_before_a_visit(request: Request, status: int, words: Text) -> Response:
     request.scope["method"] = "GET"  # the page with the reason has forms of its own, but reads none
-    return await in_thread(_refusal, await Visit.begin(request), status, words)
+    try:
+        visit = await Visit.begin(request)
+    except _DATABASE_IS_AWAY:
+        visit = Visit.of_anybody(request)
+    return await in_thread(_refusal, visit, status, words)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     words = text("there is no such page") if error.status_code == 404 else text("this request cannot be read")
     return await _refused_before_a_visit(request, error.status_code, words)
+
+
+async def _database_error(request: Request, error: Exception) -> Response:
+    """Say that the database is away, which may pass; nobody can know then who asks."""
+    reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    print(f"autograder: {request.url.path}: {reason}", file=sys.stderr, flush=True)
+    words = text(
+        "the course's database cannot be reached at the moment; what was saved is saved, so try again in a minute"
+    )
+    answer = await in_thread(_refusal, Visit.of_anybody(request), 503, words)
+    answer.headers["retry-after"] = str(_RETRY_S)
+    return answer
 
 
 async def _server_error(request: Request, error: Exception) -> Response:
