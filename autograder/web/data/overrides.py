@@ -30,7 +30,7 @@ def give(
     """Give points for a cell, or take back what was given.
 
     Args:
-        session: a writing one, in which nobody else changes anything for this person (`submissions.take_turns`).
+        session: a writing one, in which nobody else changes anything for this person (`database.take_turns`).
         offering: the assignment or quiz.
         person: the student.
         cell: the grade cell's name.

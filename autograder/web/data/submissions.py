@@ -11,14 +11,8 @@ from sqlalchemy.orm import Session, aliased, joinedload
 
 from autograder.results.grade_report import GradeReport
 from autograder.web.data import events, jobs
-from autograder.web.data.database import is_sqlite, upsert
+from autograder.web.data.database import upsert
 from autograder.web.data.models import Content, Job, Offering, Person, Report, Submission
-
-
-def take_turns(session: Session, person: Person) -> None:
-    """Let one person's hand-ins come one after the other until this session ends, on whichever server they arrive."""
-    if not is_sqlite(session):
-        session.execute(select(Person.id).where(Person.id == person.id).with_for_update())
 
 
 def repeated(session: Session, offering: Offering, person: Person, key: str, content: bytes) -> Submission | None:
