@@ -121,9 +121,13 @@ class Database:
         return self._url.render_as_string(hide_password=True)
 
     @contextmanager
-    def read(self) -> Iterator[Session]:
-        """Open a session that looks at things: in SQLite as they are at one moment."""
-        with Session(self._reading) as session:
+    def read(self, *, bit_by_bit: bool = False) -> Iterator[Session]:
+        """Open a session that looks at things: in SQLite as they are at one moment.
+
+        Args:
+            bit_by_bit: the rows of a statement are fetched while they are looked at, which takes a transaction.
+        """
+        with Session(self._engine if bit_by_bit else self._reading) as session:
             yield session
 
     @contextmanager
