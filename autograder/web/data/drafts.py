@@ -23,6 +23,7 @@ _DRAFT = Draft.__table__.c
 _MINE = select(_DRAFT.cell, _DRAFT.source, _DRAFT.saved_at).where(
     _DRAFT.person_id == bindparam("person"), _DRAFT.offering_id == bindparam("offering")
 )
+_TIMES = select(_DRAFT.offering_id, _DRAFT.cell, _DRAFT.saved_at).where(_DRAFT.person_id == bindparam("person"))
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,7 @@ def with_times(session: Session, offering: Offering, person: Person) -> tuple[di
 def times_of_all(session: Session, person: Person) -> dict[int, dict[str, datetime]]:
     """Return when each cell of somebody's changed last, by offering."""
     found: defaultdict[int, dict[str, datetime]] = defaultdict(dict)
-    mine = select(Draft.offering_id, Draft.cell, Draft.saved_at).where(Draft.person_id == person.id)
-    for offering, cell, saved_at in session.execute(mine):
+    for offering, cell, saved_at in session.execute(_TIMES, {"person": person.id}):
         found[offering][cell] = saved_at
     return found
 

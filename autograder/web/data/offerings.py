@@ -19,6 +19,14 @@ _OFFERING, _LATER = Offering.__table__.c, Extension.__table__.c
 _EXTENSION = select(_LATER.due_at).where(
     _LATER.person_id == bindparam("person"), _LATER.offering_id == bindparam("offering"), _LATER.removed_at.is_(None)
 )
+_EXTENSIONS = select(_LATER.offering_id, _LATER.due_at).where(
+    _LATER.person_id == bindparam("person"), _LATER.removed_at.is_(None)
+)
+_ALL = (
+    select(Offering)
+    .where(Offering.kind == bindparam("kind"))
+    .order_by(Offering.due_at.is_(None), Offering.due_at, Offering.id)
+)
 _MET = (
     select(_LATER.due_at.label("until"), *_OFFERING)
     .select_from(
@@ -87,8 +95,7 @@ def _rules(offering: Offering) -> str:
 
 def all_of_them(session: Session, kind: Kind = Kind.assignment) -> Sequence[Offering]:
     """Return every published assignment, or every quiz, those due first first."""
-    published = select(Offering).where(Offering.kind == kind)
-    return session.scalars(published.order_by(Offering.due_at.is_(None), Offering.due_at, Offering.id)).all()
+    return session.scalars(_ALL, {"kind": kind}).all()
 
 
 def by_name(session: Session, assignment: str, kind: Kind = Kind.assignment) -> Offering | None:
@@ -116,9 +123,7 @@ def extension(session: Session, offering: Offering, person: Person) -> datetime 
 
 def extensions(session: Session, person: Person) -> dict[int, datetime]:
     """Return all later dates of one person, by offering."""
-    mine = (Extension.person_id == person.id, Extension.removed_at.is_(None))
-    rows = session.execute(select(Extension.offering_id, Extension.due_at).where(*mine))
-    return {offering: due for offering, due in rows}
+    return {offering: due for offering, due in session.execute(_EXTENSIONS, {"person": person.id})}
 
 
 def extended(session: Session) -> list[tuple[Offering, Person, datetime]]:

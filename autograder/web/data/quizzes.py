@@ -24,6 +24,13 @@ _OPEN_ONE = select(QuizAttempt).where(
 )
 _OPEN_AND_LOCKED = _OPEN_ONE.with_for_update()
 _ANSWERS = select(Answer).where(Answer.attempt_id == bindparam("attempt")).order_by(Answer.question, Answer.seq)
+_LATEST = select(QuizAttempt).where(
+    QuizAttempt.id.in_(
+        select(func.max(QuizAttempt.id))
+        .where(QuizAttempt.person_id == bindparam("person"))
+        .group_by(QuizAttempt.offering_id)
+    )
+)
 _WITH_ALL = (joinedload(QuizAttempt.person), joinedload(QuizAttempt.offering))
 
 
@@ -79,8 +86,7 @@ def of(session: Session, offering: Offering, person: Person) -> Sequence[QuizAtt
 
 def latest(session: Session, person: Person) -> dict[int, QuizAttempt]:
     """Return the last attempt of somebody at each quiz, by offering."""
-    last = select(func.max(QuizAttempt.id)).where(QuizAttempt.person_id == person.id).group_by(QuizAttempt.offering_id)
-    return {one.offering_id: one for one in session.scalars(select(QuizAttempt).where(QuizAttempt.id.in_(last)))}
+    return {one.offering_id: one for one in session.scalars(_LATEST, {"person": person.id})}
 
 
 def answers(session: Session, attempt: QuizAttempt) -> Sequence[Answer]:

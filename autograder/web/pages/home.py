@@ -40,7 +40,7 @@ def home(visit: Visit) -> Response:
                 mine = last_checks.get(offering.id, ()), changed_at.get(offering.id, {})
                 by_hand = overriding.points_of(visit.site.course, offering.assignment, given.get(offering.id, ()))
                 rows.append(_row(visit, offering, dates, last, (new_points, by_hand), mine))
-        quizzes = quiz.rows(visit, session)
+        quizzes = quiz.rows(visit, session, extended)
     groups = [(title, part) for title, part in _groups(rows) if part]
     return visit.page("home.html", groups=groups, quizzes=quizzes)
 

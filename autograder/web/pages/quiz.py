@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -363,9 +364,15 @@ def score_of(attempt: QuizAttempt | None) -> tuple[float | None, float] | None:
     return outcome.score, outcome.max_score
 
 
-def rows(visit: Visit, session: Session) -> list[dict[str, Any]]:
-    """Return the quizzes that somebody may see, as the first page lists them."""
-    extended, latest = offerings.extensions(session, visit.member), quizzes.latest(session, visit.member)
+def rows(visit: Visit, session: Session, extended: Mapping[int, datetime]) -> list[dict[str, Any]]:
+    """Return the quizzes that somebody may see, as the first page lists them.
+
+    Args:
+        visit: who looks.
+        session: any.
+        extended: their later dates, by offering.
+    """
+    latest = quizzes.latest(session, visit.member)
     found = []
     for offering in offerings.all_of_them(session, Kind.quiz):
         dates = Dates.of(offering, extended.get(offering.id))
