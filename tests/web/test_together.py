@@ -35,7 +35,7 @@ def test_who_asks_while_others_are_written_shares_a_transaction(database):
             yield session
 
     async def ask():
-        together = Together(counted, in_loop=True)
+        together = Together(counted, at_once=None)
         with database.write() as session:  # nobody else can write meanwhile
             session.connection()
             tasks = [
@@ -80,7 +80,7 @@ def test_everybody_hears_that_a_transaction_failed(database):
             raise OSError("the disk is full")
 
     async def ask():
-        together = Together(full, in_loop=True)
+        together = Together(full, at_once=None)
         asked = [together.do(lambda s: events.record(s, "lost")) for _ in range(3)]
         results = await asyncio.gather(*asked, return_exceptions=True)
         together.close()

@@ -35,7 +35,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_S = 30
 _MIGRATION_LOCK = 0x6175746F  # "auto", for PostgreSQL's advisory locks
 _WRITES, _REBUILDS, _ASKS = "autograder_writes", "autograder_rebuilds", "autograder_asks"
-_CONNECTIONS = 15
+_CONNECTIONS, _CHANGES, _LOOKS = 15, 4, 2
 _RESTED_S, _RESTS_SINCE = 1.0, "autograder_rests_since"
 _PERSON = Person.__table__.c
 _TURNS = (
@@ -95,8 +95,8 @@ class Database:
             self._engine if self._is_sqlite else self._engine.execution_options(isolation_level="AUTOCOMMIT")
         )
         self._turn = InTurn() if self._is_sqlite else nullcontext()
-        self._changes = Together(self._write_for, in_loop=self._is_sqlite)
-        self._looks = Together(lambda _: self.read(), in_loop=False)
+        self._changes = Together(self._write_for, at_once=None if self._is_sqlite else _CHANGES)
+        self._looks = Together(lambda _: self.read(), at_once=_LOOKS)
         self._asking: Connection | None = None
         self._asking_lock = threading.Lock()
 

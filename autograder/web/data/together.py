@@ -5,7 +5,7 @@ independent of each other: what one of them raises undoes what they did, and is 
 
 A thread waits for the lock and for the disk. With SQLite the functions run in the loop: beside it, each of their
 statements would wait for the interpreter, which a busy loop seldom gives away. With PostgreSQL each waits for the other
-server, so they run in the thread.
+server, so they run in threads, several groups at a time.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ class Together:
     Args:
         open_session: opens a session whose changes are on disk once it is closed; from any thread. It is given the
             numbers of those who ask.
-        in_loop: whether the functions run in the loop of those who ask, instead of in a thread.
+        at_once: how many groups run beside each other, in threads; None for one that runs in the loop of those who ask.
     """
 
     def __init__(
-        self, open_session: Callable[[Sequence[int]], AbstractContextManager[Session]], *, in_loop: bool
+        self, open_session: Callable[[Sequence[int]], AbstractContextManager[Session]], *, at_once: int | None
     ) -> None:
-        self._open_session, self._in_loop = open_session, in_loop
+        self._open_session, self._in_loop, self._most = open_session, at_once is None, at_once or 1
         self._waiting: deque[_Task] = deque()
         self._lock = threading.Lock()
-        self._is_running = False
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="together")
+        self._running = 0
+        self._threads = ThreadPoolExecutor(self._most, thread_name_prefix="together")
 
     async def do(self, function: Callable[[Session], T], whose: int = 0) -> T:
         """Call a function with a session; return its result once what it has changed is on disk.
@@ -71,17 +71,18 @@ class Together:
         task = _Task(function, whose, loop, loop.create_future())
         with self._lock:
             self._waiting.append(task)
-            has_to_start, self._is_running = not self._is_running, True
+            if has_to_start := self._running < self._most:
+                self._running += 1
         if has_to_start:
-            self._thread.submit(self._run)
+            self._threads.submit(self._run)
         result: T = await task.future
         return result
 
     def close(self) -> None:
         """Finish what was begun."""
-        self._thread.shutdown()
+        self._threads.shutdown()
 
-    # -- in the thread -------------------------------------------------------------------------------------------------
+    # -- in a thread ---------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         while group := self._next_group():
@@ -95,7 +96,7 @@ class Together:
         with self._lock:
             while self._waiting and len(group) < _MOST and (not group or self._waiting[0].loop is group[0].loop):
                 group.append(self._waiting.popleft())
-            self._is_running = bool(group)
+            self._running -= not group
         return group
 
     def _do_all(self, group: Sequence[_Task]) -> Sequence[Outcome]:
