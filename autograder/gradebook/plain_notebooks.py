@@ -60,13 +60,17 @@ class NotebookRunner:
     def __init__(self, timeout_s: float | None) -> None:
         if (refusal := confine.refusal()) is not None:
             raise SandboxError(refusal)
-        self._timeout_s = timeout_s or float(_CPU_S)
+        self.set_timeout(timeout_s)
         self._made = RunFolder()
         self._base = self._made.path
         self._base.chmod(0o777)  # a grader who is root runs workers as nobody
         self._folder = self._base
         self._settings = WorkerSettings(_MEMORY_MB, _OUTPUT_KB, _CPU_S, _PRELOAD, folder=str(self._base))
         self._zygote = Zygote.begin(self._settings)
+
+    def set_timeout(self, timeout_s: float | None) -> None:
+        """Say how long a cell may take from now on; None means an hour."""
+        self._timeout_s = timeout_s or float(_CPU_S)
 
     def run(self, notebook: NotebookNode, folder: Path) -> None:
         """Run a notebook and put what its cells show into it.

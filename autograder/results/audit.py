@@ -20,6 +20,52 @@ MAX_TRIVIAL_SHARE = 0.2
 Kind = Literal["mutant", "equivalent", "generated", "trivial"]
 
 
+CaughtBy = Literal["visible", "hidden", "itself"]
+
+
+class Place(Record):
+    """Where a version differs from the source of an assignment without a rubric, and which tests depend on it.
+
+    Args:
+        notebook: its notebook.
+        cell: the number of the code cell.
+        line: the line in the cell as the instructor wrote it; None if whole functions were replaced.
+        kind: the kind of change.
+        old: what was replaced.
+        new: what stands there instead.
+        removed: the lines that differ, as they were.
+        added: the lines that stand there instead.
+        tests: the grade cells that fail without an answer in this cell.
+    """
+
+    notebook: str
+    cell: int
+    line: int | None
+    kind: str
+    old: str
+    new: str
+    removed: tuple[str, ...]
+    added: tuple[str, ...]
+    tests: tuple[str, ...]
+
+    @property
+    def says(self) -> Text:
+        """What it says of the tests if this version loses nothing."""
+        tests, old = ", ".join(self.tests), self.old
+        match self.kind:
+            case "comparison" if self.old.replace("=", "") == self.new.replace("=", ""):
+                return text("no assert of {tests} tries a case at the boundary of `{old}`", tests=tests, old=old)
+            case "condition":
+                return text("no assert of {tests} tries a case in which `{old}` is not met", tests=tests, old=old)
+            case "statement":
+                return text("no assert of {tests} looks at what `{old}` does", tests=tests, old=old)
+            case "constant" | "axis":
+                return text("no assert of {tests} depends on `{old}`", tests=tests, old=old)
+            case "body":
+                return text("the asserts of {tests} are met by what solves nothing", tests=tests)
+        return text("no assert of {tests} tells `{old}` from this", tests=tests, old=old)
+
+
 class Version(Record):
     """One version of one exercise, and what became of it.
 
@@ -38,6 +84,9 @@ class Version(Record):
         caught: how many of them took a point from it; for a named mutant, how many failed all criteria it names.
         earned: its points in its exercise.
         points: what the exercise is worth.
+        caught_by: by whom, without a rubric: asserts that students see, hidden ones only, or itself, because its own
+            cell fails or never ends.
+        place: where it differs from the source, without a rubric.
     """
 
     id: str
@@ -53,6 +102,8 @@ class Version(Record):
     caught: int = 0
     earned: float = 0.0
     points: float = 0.0
+    caught_by: CaughtBy | None = None
+    place: Place | None = None
 
     @property
     def is_wrong(self) -> bool:
@@ -97,6 +148,11 @@ class CriterionAudit(Record):
         named: how many named mutants fail it.
         generated: how many generated versions do.
         decisive: how many of both fail nothing else.
+        hidden: how many of both, without a rubric, fail its hidden tests only.
+        unanswered: how many versions that solve nothing fail it, without a rubric.
+        points: what the grade cell is worth, without a rubric.
+        cell: its number among the code cells, without a rubric.
+        problem: why it judges nothing: what the source's own solution fails with.
     """
 
     id: str
@@ -105,13 +161,40 @@ class CriterionAudit(Record):
     named: int
     generated: int
     decisive: int
+    hidden: int = 0
+    unanswered: int = 0
+    points: float = 0.0
+    cell: int | None = None
+    problem: str | None = None
+
+    @property
+    def is_given_away(self) -> bool:
+        """Does a grade cell let everything pass, even no answer at all?"""
+        return self.cell is not None and not (self.problem or self.generated or self.unanswered) and self.tried > 0
+
+
+class Unjudged(Record):
+    """A cell of a notebook without a rubric that the audit says nothing of.
+
+    Args:
+        id: the cell.
+        cell: its number among the code cells; None for words.
+        points: what a person gives for it.
+        versions: how many wrong versions of it there would be.
+    """
+
+    id: str
+    cell: int | None
+    points: float | None
+    versions: int = 0
 
 
 class Audit(Record):
-    """What an assignment's rubric is worth."""
+    """What an assignment's rubric is worth, or the asserts in its notebooks."""
 
     schema_: Literal[1] = Field(default=1, alias="schema")
     assignment: str
+    judge: Literal["rubric", "asserts"] = "rubric"
     keys: int = 1
     """With how many course keys the versions were judged."""
     is_partial: bool = False
@@ -120,6 +203,8 @@ class Audit(Record):
     criteria: tuple[CriterionAudit, ...]
     stale: tuple[str, ...] = ()
     """Ids under ``generated_equivalents`` that no generated version has."""
+    unjudged: tuple[Unjudged, ...] = ()
+    """Cells graded by a person, and cells that no assert looks at."""
 
     def of(self, kind: Kind) -> list[Version]:
         """Return the versions of one kind."""
@@ -133,7 +218,7 @@ class Audit(Record):
     @property
     def survivors(self) -> list[Version]:
         """Generated versions that lose nothing and are not listed as right."""
-        return [v for v in self.of("generated") if not v.failed and not v.excuse and not v.problem]
+        return [v for v in self.of("generated") if not (v.failed or v.caught or v.excuse or v.problem)]
 
     @property
     def kill_rate(self) -> float:

@@ -1,0 +1,79 @@
+"""Runs many notebooks side by side: one `NotebookRunner` per core, started for the first that has to run."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from itertools import islice
+from typing import Self, TypeVar
+
+from autograder.gradebook.plain_notebooks import NotebookRunner
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+class Runners:
+    """The processes that run notebooks; a context manager, whose end ends them.
+
+    Args:
+        processes: how many notebooks run at once.
+    """
+
+    def __init__(self, processes: int) -> None:
+        self._processes = processes
+        self._opened = ExitStack()
+        self._runners: list[NotebookRunner] = []
+
+    def each(
+        self, run: Callable[[Task, NotebookRunner], Result], tasks: Sequence[Task], *, timeout_s: float | None
+    ) -> Iterator[tuple[Task, Result]]:
+        """Do some tasks, a few at once, and yield each with its result as it is done.
+
+        Args:
+            run: does one of them.
+            tasks: all of them.
+            timeout_s: how long a cell may take; None means an hour.
+
+        Raises:
+            SandboxError: this machine cannot confine notebooks.
+        """
+        count = min(self._processes, len(tasks))
+        idle: queue.SimpleQueue[NotebookRunner] = queue.SimpleQueue()
+        for runner in self._started(count, timeout_s):
+            idle.put(runner)
+
+        def do(task: Task) -> tuple[Task, Result]:
+            runner = idle.get()
+            try:
+                return task, run(task, runner)
+            finally:
+                idle.put(runner)
+
+        rest, running = iter(tasks), set[Future[tuple[Task, Result]]]()
+        threads = ThreadPoolExecutor(max(1, count), thread_name_prefix="notebooks")
+        try:
+            while True:
+                running |= {threads.submit(do, one) for one in islice(rest, count + 1 - len(running))}
+                if not running:
+                    return
+                ended, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in ended)
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)  # whoever interrupts us closes the runners next
+
+    def _started(self, count: int, timeout_s: float | None) -> list[NotebookRunner]:
+        """Return as many runners as are needed; new ones start side by side."""
+        new = [NotebookRunner(timeout_s) for _ in range(count - len(self._runners))]
+        self._runners += [self._opened.enter_context(runner) for runner in new]
+        for runner in self._runners:
+            runner.set_timeout(timeout_s)
+        return self._runners[:count]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
