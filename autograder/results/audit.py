@@ -170,7 +170,7 @@ class CriterionAudit(Record):
     @property
     def is_given_away(self) -> bool:
         """Does a grade cell let everything pass, even no answer at all?"""
-        return self.cell is not None and not (self.problem or self.generated or self.unanswered) and self.tried > 0
+        return self.cell is not None and not (self.problem or self.generated or self.unanswered)
 
 
 class Unjudged(Record):
@@ -232,10 +232,34 @@ class Audit(Record):
         named = self.of("mutant")
         return 1.0 if not named else sum(v.is_named for v in named) / len(named)
 
+    def caught_by(self, whom: CaughtBy) -> list[Version]:
+        """Return the generated versions that one kind of tests catches, without a rubric."""
+        return [v for v in self.of("generated") if v.caught_by == whom]
+
     @property
     def faults(self) -> list[Text]:
-        """What needs fixing in the rubric or ``mutants.yaml``, a line each."""
+        """What needs fixing in the rubric or ``mutants.yaml``, or in the source of notebooks, a line each."""
         found = [
+            text(
+                "{cell} (code cell {number}): the source's own solution does not pass: {problem}",
+                cell=criterion.id,
+                number=criterion.cell,
+                problem=criterion.problem,
+            )
+            for criterion in self.criteria
+            if criterion.problem
+        ]
+        found += [
+            text(
+                "{cell} (code cell {number}): passes with every answer and with none; {points:g} points are given away",
+                cell=criterion.id,
+                number=criterion.cell,
+                points=criterion.points,
+            )
+            for criterion in self.criteria
+            if criterion.is_given_away
+        ]
+        found += [
             text("{version}: could not be graded: {problem}", version=v.id, problem=v.problem)
             for v in self.versions
             if v.problem
