@@ -100,6 +100,11 @@ class PlainAssignment:
         return found
 
     @cached_property
+    def timeout_s(self) -> float | None:
+        """How long a cell may take, as ``c.Execute.timeout`` says."""
+        return self.rules.timeout_s
+
+    @cached_property
     def provenance(self) -> dict[str, Any]:
         """The fields of a report that say what produced it, apart from the submission."""
         digest = hashlib.sha256(json.dumps([asdict(source) for source in self.sources], sort_keys=True).encode())
@@ -107,7 +112,7 @@ class PlainAssignment:
             digest.update(f"\0{file.name}\0{file.stat().st_size}\0".encode())
             digest.update(file.read_bytes())
         steps = [f"{step.__module__}.{step.__name__}" for step in self._further_steps]
-        digest.update(repr((self.rules.timeout_s, steps)).encode())
+        digest.update(repr((self.timeout_s, steps)).encode())
         return {
             "rubric_sha256": digest.hexdigest(),
             "seed": "",

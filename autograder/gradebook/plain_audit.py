@@ -99,12 +99,15 @@ class PlainAudit:
         """
         made = [one for one in self._made if chosen.has(one.version)]
         answers = [one for one in self._source.answers if not chosen.exercises or one.name in chosen.exercises]
-        with tempfile.TemporaryDirectory(prefix="autograder-audit-") as place, Runners(processes) as runners:
+        with (
+            tempfile.TemporaryDirectory(prefix="autograder-audit-") as place,
+            Runners(processes, lambda: NotebookRunner(self._rules.timeout_s, pictures=False)) as runners,
+        ):
             folder = Path(place, self._source.name)
             folder.mkdir()
             self._rules.bring_along(self._source.name, self._own, folder, lambda _: None)
-            judge = _Judge(self._source, folder, runners)
-            judge.run_source(self._rules.timeout_s)
+            judge = _Judge(self._source, folder, runners, self._rules.timeout_s)
+            judge.run_source()
             judge.leave_out(answers)
             judged = judge.judge(made, advance)
         is_whole = not chosen.versions
@@ -163,25 +166,21 @@ class _Judge:
         source: the assignment.
         folder: the files beside its notebooks.
         runners: where they run.
+        timeout_s: how long a cell may take by the course's configuration.
     """
 
-    def __init__(self, source: PlainSource, folder: Path, runners: Runners) -> None:
-        self._source, self._folder, self._runners = source, folder, runners
+    def __init__(self, source: PlainSource, folder: Path, runners: Runners, timeout_s: float | None) -> None:
+        self._source, self._folder, self._runners, self._timeout_s = source, folder, runners, timeout_s
         self._of_source: dict[str, _Ran] = {}
-        self._dependents: dict[str, list[GradeCell]] = {}
-        self._timeout_s: float | None = None
+        self._tests: dict[str, list[GradeCell]] = {}
 
-    def run_source(self, timeout_s: float | None) -> None:
-        """Run the notebooks as they are, to learn which cells fail anyway and how long they take.
-
-        Args:
-            timeout_s: how long a cell may take by the course's configuration.
-        """
+    def run_source(self) -> None:
+        """Run the notebooks as they are, to learn which cells fail anyway and how long a version may take."""
         begun = time.monotonic()
         names = list(self._source.notebooks)
-        self._of_source = dict(self._runners.each(self._run_whole, names, timeout_s=timeout_s))
+        self._of_source = dict(self._runners.each(self._run_whole, names))
         enough = max(_LEAST_S, _TIMES_SLOWER * (time.monotonic() - begun))
-        self._timeout_s = min(enough, timeout_s or enough)
+        self._runners.set_timeout(min(enough, self._timeout_s or enough))
 
     def why_source_fails(self, test: GradeCell) -> str | None:
         """Return what a grade cell says against the source's own solution; None if it passes."""
@@ -189,14 +188,18 @@ class _Judge:
 
     def leave_out(self, answers: Sequence[Answer]) -> None:
         """Run the notebooks without one answer each, to learn which grade cells depend on it."""
-        for answer, ran in self._runners.each(self._run_without, answers, timeout_s=self._timeout_s):
+        for answer, ran in self._runners.each(self._run_without, answers):
             tests = [test for test in self._source.tests if self._is_caught(test, ran)]
+            behind = [test for test in tests if test.behind == answer.name]
             named = [test for test in tests if test.mentions(answer.names)]
-            self._dependents[answer.name] = named or tests
+            self._tests[answer.name] = behind or named or tests
 
     def tests_of(self, answer: Answer) -> list[GradeCell]:
-        """Return the grade cells that depend on an answer: those that speak of what it defines, if any do."""
-        return self._dependents[answer.name]
+        """Return the grade cells that are about an answer.
+
+        Of those that fail without it, they are those behind it, or else those that speak of what it defines, or all.
+        """
+        return self._tests[answer.name]
 
     def judge(self, made: Sequence[_Made], advance: Callable[[], None]) -> list[Version]:
         """Run the versions of the answers that a grade cell depends on, and return what became of them."""
@@ -204,7 +207,7 @@ class _Judge:
         wanted = [one for one in made if self.tests_of(one.answer)]
         for _ in range(len(made) - len(wanted)):
             advance()
-        for one, version in self._runners.each(self._judged, wanted, timeout_s=self._timeout_s):
+        for one, version in self._runners.each(self._judged, wanted):
             judged[one] = version
             advance()
         return [judged[one] for one in wanted]

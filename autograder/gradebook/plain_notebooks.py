@@ -30,6 +30,7 @@ from autograder.sandbox.cells import Failure
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.process import WorkerProcess, Zygote
 from autograder.sandbox.protocol import Reply, Request, ShowRequest, StageRequest, StartRequest
+from autograder.sandbox.showing import NO_PICTURES
 from autograder.sandbox.values import WireError
 from autograder.student.failures import tell_failure, tell_frames
 from autograder.student.limits import Room, limit_of
@@ -52,15 +53,17 @@ class NotebookRunner:
 
     Args:
         timeout_s: how long a cell may take; None means an hour.
+        pictures: whether anybody will look at what their figures show.
 
     Raises:
         SandboxError: this machine cannot confine them.
     """
 
-    def __init__(self, timeout_s: float | None) -> None:
+    def __init__(self, timeout_s: float | None, *, pictures: bool = True) -> None:
         if (refusal := confine.refusal()) is not None:
             raise SandboxError(refusal)
         self.set_timeout(timeout_s)
+        self._environment = {} if pictures else {NO_PICTURES: "1"}
         self._made = RunFolder()
         self._base = self._made.path
         self._base.chmod(0o777)  # a grader who is root runs workers as nobody
@@ -130,6 +133,7 @@ class NotebookRunner:
                 self._ask(worker, StartRequest(op="start", functions={}, module="__main__"))
                 temporary = str(self._base / _TEMPORARY)
                 environment = {"NBGRADER_EXECUTION": "autograde", "TMPDIR": temporary, "HOME": temporary}
+                environment |= self._environment
                 self._ask(worker, StageRequest(op="stage", folder=str(self._folder), environment=environment))
                 for number, cell in enumerate(cells):
                     if number in bad or not cell.source.strip():

@@ -1,4 +1,4 @@
-"""Runs many notebooks side by side: one `NotebookRunner` per core, started for the first that has to run."""
+"""Runs many notebooks side by side: one `NotebookRunner` per core, started when the first one has to run."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ class Runners:
 
     Args:
         processes: how many notebooks run at once.
+        start: makes a runner.
     """
 
-    def __init__(self, processes: int) -> None:
-        self._processes = processes
+    def __init__(self, processes: int, start: Callable[[], NotebookRunner]) -> None:
+        self._processes, self._start = processes, start
         self._opened = ExitStack()
         self._runners: list[NotebookRunner] = []
 
     def each(
-        self, run: Callable[[Task, NotebookRunner], Result], tasks: Sequence[Task], *, timeout_s: float | None
+        self, run: Callable[[Task, NotebookRunner], Result], tasks: Sequence[Task]
     ) -> Iterator[tuple[Task, Result]]:
         """Do some tasks, a few at once, and yield each with its result as it is done.
 
         Args:
             run: does one of them.
             tasks: all of them.
-            timeout_s: how long a cell may take; None means an hour.
 
         Raises:
             SandboxError: this machine cannot confine notebooks.
         """
         count = min(self._processes, len(tasks))
         idle: queue.SimpleQueue[NotebookRunner] = queue.SimpleQueue()
-        for runner in self._started(count, timeout_s):
+        for runner in self._started(count):
             idle.put(runner)
 
         def do(task: Task) -> tuple[Task, Result]:
@@ -64,12 +64,15 @@ class Runners:
         finally:
             threads.shutdown(wait=False, cancel_futures=True)  # whoever interrupts us closes the runners next
 
-    def _started(self, count: int, timeout_s: float | None) -> list[NotebookRunner]:
-        """Return as many runners as are needed; new ones start side by side."""
-        new = [NotebookRunner(timeout_s) for _ in range(count - len(self._runners))]
-        self._runners += [self._opened.enter_context(runner) for runner in new]
+    def set_timeout(self, timeout_s: float) -> None:
+        """Say how long a cell may take from now on."""
         for runner in self._runners:
             runner.set_timeout(timeout_s)
+
+    def _started(self, count: int) -> list[NotebookRunner]:
+        """Return as many runners as are needed; new ones start side by side."""
+        new = [self._start() for _ in range(count - len(self._runners))]
+        self._runners += [self._opened.enter_context(runner) for runner in new]
         return self._runners[:count]
 
     def __enter__(self) -> Self:
