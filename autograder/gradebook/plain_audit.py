@@ -28,7 +28,7 @@ from autograder.gradebook.plain_runners import Runners
 from autograder.gradebook.plain_source import Answer, GradeCell, PlainSource
 from autograder.grading.audit import EVERYTHING, Selection
 from autograder.grading.mutations import PLAIN_VALUES, Generated, generate_in_lines, generate_trivial
-from autograder.results.audit import Audit, CriterionAudit, Kind, Place, Unjudged, Version
+from autograder.results.audit import Audit, CaughtBy, CriterionAudit, Kind, Place, Unjudged, Version
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -172,6 +172,7 @@ class _Judge:
     def __init__(self, source: PlainSource, folder: Path, runners: Runners, timeout_s: float | None) -> None:
         self._source, self._folder, self._runners, self._timeout_s = source, folder, runners, timeout_s
         self._of_source: dict[str, _Ran] = {}
+        self._dependents: dict[str, list[GradeCell]] = {}
         self._tests: dict[str, list[GradeCell]] = {}
 
     def run_source(self) -> None:
@@ -192,7 +193,7 @@ class _Judge:
             tests = [test for test in self._source.tests if self._is_caught(test, ran)]
             behind = [test for test in tests if test.behind == answer.name]
             named = [test for test in tests if test.mentions(answer.names)]
-            self._tests[answer.name] = behind or named or tests
+            self._dependents[answer.name], self._tests[answer.name] = tests, behind or named or tests
 
     def tests_of(self, answer: Answer) -> list[GradeCell]:
         """Return the grade cells that are about an answer.
@@ -213,66 +214,69 @@ class _Judge:
         return [judged[one] for one in wanted]
 
     def _judged(self, made: _Made, runner: NotebookRunner) -> Version:
-        answer, tests = made.answer, self.tests_of(made.answer)
-        place = made.version.place
+        tests = self.tests_of(made.answer)
+        points, place = sum(test.points for test in tests), made.version.place
         found: dict[str, object] = {
-            "points": sum(test.points for test in tests),
+            "points": points,
             "place": place and place.model_copy(update={"tests": tuple(test.name for test in tests)}),
         }
         try:
-            ran = self._ran(answer.notebook, {answer.position: made.cell}, runner)
-            failed = [test for test in self._source.tests if self._is_caught(test, ran)]
-            stopped = ran.stopped.keys() - self._of_source[answer.notebook].stopped.keys()
-            is_seen = not all(test.has_hidden for test in failed) or self._is_seen(made, failed, runner)
+            failed, caught_by = self._caught(made, tests, runner)
+            if caught_by is None and self._dependents[made.answer.name] != tests:
+                failed, caught_by = self._caught(made, self._dependents[made.answer.name], runner)
         except SandboxError as error:
             return made.version.model_copy(update={**found, "problem": error.text.en})
-        caught_by = ("visible" if is_seen else "hidden") if failed else "itself" if stopped else None
-        lost = sum(test.points for test in tests if test in failed)
-        return made.version.model_copy(
-            update={
-                **found,
-                "failed": tuple(test.name for test in failed),
-                "caught": int(caught_by is not None),
-                "caught_by": caught_by,
-                "earned": sum(test.points for test in tests) - lost,
-            }
-        )
+        found |= {"failed": tuple(test.name for test in failed), "caught_by": caught_by}
+        earned = points - sum(test.points for test in tests if test in failed)
+        return made.version.model_copy(update={**found, "earned": earned, "caught": int(caught_by is not None)})
 
-    def _is_seen(self, made: _Made, failed: Sequence[GradeCell], runner: NotebookRunner) -> bool:
-        """Do the grade cells fail even as students see them?"""
+    def _caught(
+        self, made: _Made, tests: Sequence[GradeCell], runner: NotebookRunner
+    ) -> tuple[list[GradeCell], CaughtBy | None]:
+        """Run a version as far as these grade cells; return those that fail, and who has caught it."""
+        answer, changed = made.answer, {made.answer.position: made.cell}
+        ran = self._ran(answer.notebook, changed, runner, tests)
+        failed = [test for test in tests if self._is_caught(test, ran)]
         if not failed:
-            return False
-        visible = {test.position: test.visible for test in failed}
-        ran = self._ran(made.answer.notebook, {made.answer.position: made.cell, **visible}, runner)
-        return any(test.name in ran.failed for test in failed)
+            stopped = ran.stopped.keys() - self._of_source[answer.notebook].stopped.keys()
+            return [], "itself" if stopped else None
+        if all(test.has_hidden for test in failed):
+            visible = {test.position: test.visible for test in failed}
+            if not self._ran(answer.notebook, {**changed, **visible}, runner, failed).failed.keys() & {
+                test.name for test in failed
+            }:
+                return failed, "hidden"
+        return failed, "visible"
 
     def _is_caught(self, test: GradeCell, ran: _Ran) -> bool:
         return test.name in ran.failed and self.why_source_fails(test) is None
 
     def _run_whole(self, notebook: str, runner: NotebookRunner) -> _Ran:
-        return self._ran(notebook, {}, runner)
+        return self._ran(notebook, {}, runner, self._in(notebook))
 
     def _run_without(self, answer: Answer, runner: NotebookRunner) -> _Ran:
-        return self._ran(answer.notebook, {answer.position: answer.empty}, runner)
+        return self._ran(answer.notebook, {answer.position: answer.empty}, runner, self._in(answer.notebook))
 
-    def _ran(self, name: str, cells: Mapping[int, str], runner: NotebookRunner) -> _Ran:
-        """Run a notebook with other text in some of its cells."""
+    def _in(self, notebook: str) -> list[GradeCell]:
+        return [test for test in self._source.tests if test.notebook == notebook]
+
+    def _ran(self, name: str, changed: Mapping[int, str], runner: NotebookRunner, tests: Sequence[GradeCell]) -> _Ran:
+        """Run a notebook, with other text in some of its cells, as far as some grade cells."""
         notebook = deepcopy(self._source.notebooks[name])
-        for position, source in cells.items():
+        for position, source in changed.items():
             notebook.cells[position].source = source
+        del notebook.cells[max((test.position for test in tests), default=-1) + 1 :]
         runner.run(notebook, self._folder)
-        tests = [test for test in self._source.tests if test.notebook == name]
-        answers = {answer.position for answer in self._source.answers if answer.notebook == name}
-        judged = {test.position for test in tests}
-        failed = {test.name: why for test in tests if (why := _reason(notebook.cells[test.position])) is not None}
+        judged = {test.position for test in self._in(name)}
         stopped = {
             position: error.ename
             for position, cell in enumerate(notebook.cells)
             if position not in judged
             and (error := _error_in(cell)) is not None
-            and (position in answers.intersection(cells) or error.ename in _ENDED)
+            and (position in changed or error.ename in _ENDED)
         }
-        return _Ran(failed, stopped)
+        reasons = ((test.name, _reason(notebook.cells[test.position])) for test in tests)
+        return _Ran({name: why for name, why in reasons if why is not None}, stopped)
 
 
 def _versions_of(answer: Answer) -> Iterator[_Made]:
