@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.base.errors import SandboxError, StudentCrash, StudentTimeout
-from autograder.course.settings import Function
 from autograder.gradebook import plain_notebooks
 from autograder.gradebook.autograde_rules import AutogradeRules
 from autograder.gradebook.nbgrader_course import NbgraderCourse
@@ -289,8 +288,7 @@ def _versions_of(answer: Answer) -> Iterator[_Made]:
         yield _Made(_version(made, "trivial", answer, original), answer, answer.released)
     for made in generate_in_lines(answer.name, answer.source, answer.lines):
         yield _Made(_version(made, "generated", answer, original), answer, answer.magic + made.source)
-    functions = [Function(f.name, tuple(a.arg for a in f.args.args), 0) for f in answer.functions]
-    for made in generate_trivial(answer.name, answer.source, functions, PLAIN_VALUES):
+    for made in generate_trivial(answer.name, answer.source, answer.functions, PLAIN_VALUES, answer.lines):
         yield _Made(_version(made, "trivial", answer, original), answer, answer.magic + made.source)
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.base.errors import ConfigError
 from autograder.base.i18n import same, text
+from autograder.course.settings import Function
 from autograder.gradebook import releasing, repair
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 
@@ -69,11 +70,11 @@ class Answer:
             return None
 
     @property
-    def functions(self) -> list[ast.FunctionDef]:
-        """The functions of which the solution writes something."""
+    def functions(self) -> list[Function]:
+        """The functions in the cell, outside classes."""
         body = self.tree.body if self.tree is not None else ()
-        found = [node for node in body if isinstance(node, ast.FunctionDef)]
-        return [f for f in found if not self.lines.isdisjoint(range(f.lineno, (f.end_lineno or f.lineno) + 1))]
+        found = (node for node in body if isinstance(node, ast.FunctionDef))
+        return [Function(node.name, tuple(one.arg for one in node.args.args), 0) for node in found]
 
     @property
     def names(self) -> set[str]:

@@ -61,6 +61,9 @@ _ORDERED = (ast.Sub, ast.Div, ast.MatMult, ast.Pow)
 _AXES = ("dim", "axis", "start_dim", "end_dim")
 _PARTS = (ast.expr, ast.stmt, ast.keyword, ast.comprehension, ast.withitem)
 _KEPT = (ast.Pass, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+_ONLY_IN_LINES = "argument"
+"""A kind of change that `generate` leaves out: the ids that authors have excused stay as they are."""
+_OF_ANOTHER_TYPE = ("range", "enumerate", "zip", "len", "isinstance", "super", "open")
 _SAID = ("print", "display", "get_ipython")
 """What a statement calls that only shows something, or that IPython made of a magic."""
 TENSORS = ("torch.zeros_like({0})", "torch.ones_like({0})", "0.0", "1.0", "torch.tensor(0.0)")
@@ -125,7 +128,10 @@ def generate(exercise: str, source: str, functions: Sequence[str]) -> Iterator[G
     ['f: statement `return x > 0` -> `pass`', 'f: comparison `x > 0` -> `x < 0`']
     """
     tree = ast.parse(source)
-    yield from _versions(tree, exercise, _changeable(tree, functions))
+    places = _changeable(tree, functions)
+    yield from _versions(
+        tree, exercise, ((called, [c for c in changes if c.kind != _ONLY_IN_LINES]) for called, changes in places)
+    )
 
 
 def generate_in_lines(exercise: str, source: str, lines: Container[int]) -> Iterator[Generated]:
@@ -261,7 +267,11 @@ def _used_names(tree: ast.Module, names: Sequence[str]) -> set[str]:
 
 
 def generate_trivial(
-    exercise: str, source: str, functions: Sequence[Function], values: Sequence[str] = TENSORS
+    exercise: str,
+    source: str,
+    functions: Sequence[Function],
+    values: Sequence[str] = TENSORS,
+    lines: Container[int] | None = None,
 ) -> Iterator[Generated]:
     r"""Yield versions of a solution cell whose functions and methods solve nothing and should earn next to nothing.
 
@@ -271,6 +281,7 @@ def generate_trivial(
         functions: the exercise's functions; while one of them, or one method of a class in the cell, returns something,
             the others return None.
         values: what they return besides None and their parameters.
+        lines: numbers of the lines that may change; what has none of them stays as it is.
 
     >>> cell = "def f(x):\n    return x.exp()"
     >>> [version.id for version in generate_trivial("f", cell, [Function.parse("f(x)")])][:2]
@@ -281,6 +292,7 @@ def generate_trivial(
     found: list[tuple[str, ast.FunctionDef, Sequence[str]]]
     found = [(f.name, written[f.name], f.parameters) for f in functions if f.name in written]
     found += [method for node in tree.body if isinstance(node, ast.ClassDef) for method in _methods(node)]
+    found = [one for one in found if lines is None or any(n in lines for n in _lines_of(one[1]))]
     for _, definition, _ in found:
         definition.body = _nothing(definition)
     for name, definition, parameters in found:
@@ -288,6 +300,10 @@ def generate_trivial(
             definition.body = ast.parse(f"return {value}").body
             yield Generated(f"{name}: returns `{value}`", exercise, ast.unparse(tree))
         definition.body = _nothing(definition)
+
+
+def _lines_of(definition: ast.FunctionDef) -> range:
+    return range(definition.lineno, (definition.end_lineno or definition.lineno) + 1)
 
 
 def _methods(node: ast.ClassDef) -> Iterator[tuple[str, ast.FunctionDef, Sequence[str]]]:
@@ -326,7 +342,9 @@ def _changes(owner: Any, place: str | int) -> Iterator[_Change]:
     if isinstance(node, ast.stmt) and not isinstance(node, _KEPT):
         yield _Change("statement", owner, place, ast.Pass())
     for kind, new in _replacements(node):
-        if kind != "method" or not isinstance(owner, ast.Expr):  # a statement without its call is the same as none
+        if kind not in ("method", "argument") or not isinstance(
+            owner, ast.Expr
+        ):  # a statement without its call is the same as none
             yield _Change(kind, owner, place, new)
     for inner_owner, inner_place in _inner(node):
         yield from _changes(inner_owner, inner_place)
@@ -403,6 +421,8 @@ def _changed_calls(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
         yield "call", ast.Call(other, node.args, node.keywords)
     if isinstance(node.func, ast.Attribute) and _root(node.func) not in _MODULES:
         yield "method", node.func.value
+    elif node.args and not isinstance(node.args[0], ast.Starred) and _root(node.func) not in _OF_ANOTHER_TYPE:
+        yield "argument", node.args[0]
 
 
 def _root(node: ast.expr) -> str | None:

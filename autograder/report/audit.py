@@ -26,10 +26,9 @@ def tables(audit: Audit, language: Language) -> Group:
     if audit.survivors:
         parts.append(Styled(text("generated versions that lose no points:").get(language), style="yellow"))
         parts.extend(_survivors(audit.survivors, language))
-    paid = [v for v in audit.of("trivial") if v.earned]
-    if paid:
+    if audit.paid:
         parts.append(Styled(text("versions that solve nothing but earn points:").get(language), style="yellow"))
-        parts.extend(Styled(f"  {v.earned:g} / {v.points:g}  {v.id}") for v in paid)
+        parts.extend(Styled(f"  {v.earned:g} / {v.points:g}  {name}") for name, v in audit.paid)
     undiagnosed = [v for v in audit.of("mutant") if not v.is_named and audit.judge == "rubric"]
     if undiagnosed:
         parts.append(Styled(text("mutants that no diagnosis names:").get(language), style="yellow"))
@@ -86,7 +85,7 @@ def _survivors(survivors: Sequence[Version], language: Language) -> Iterator[Sty
     ):
         found = list(group)
         where = text(
-            "{cell}: code cell {number}, line {line}; {points:g} points at stake",
+            "{cell}: code cell {number}, line {line}; points at stake: {points:g}",
             cell=exercise,
             number=cell,
             line=line,

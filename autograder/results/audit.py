@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -15,6 +16,11 @@ MIN_KILL_RATE = 0.95
 
 MAX_TRIVIAL_SHARE = 0.2
 """The largest share of an exercise's points that a function may earn without solving anything."""
+
+
+_RETURNS = ": returns "
+"""Stands in the id of a version that solves nothing before what its function returns."""
+_MOST_NAMED = 4
 
 
 Kind = Literal["mutant", "equivalent", "generated", "trivial"]
@@ -216,6 +222,21 @@ class Audit(Record):
         return [criterion for criterion in self.criteria if not criterion.tried]
 
     @property
+    def paid(self) -> list[tuple[str, Version]]:
+        """Those that solve nothing but earn points; of asserts, what a function may return for the same points at once.
+
+        Each comes with what to call it.
+        """
+        found = [version for version in self.of("trivial") if version.earned]
+        if self.judge == "rubric":
+            return [(version.id, version) for version in found]
+        groups: dict[tuple[str, str, float], list[Version]] = {}
+        for version in found:
+            function = version.id.partition(_RETURNS)[0]
+            groups.setdefault((version.exercise, function, version.earned), []).append(version)
+        return [(_all_of(group), group[0]) for group in groups.values()]
+
+    @property
     def survivors(self) -> list[Version]:
         """Generated versions that lose nothing and are not listed as right."""
         return [v for v in self.of("generated") if not (v.failed or v.caught or v.excuse or v.problem)]
@@ -290,8 +311,8 @@ class Audit(Record):
             if v.diagnosis
         ]
         found += [
-            text("{version}: earns {earned:g} of {points:g} points", version=v.id, earned=v.earned, points=v.points)
-            for v in self.versions
+            text("{version}: earns {earned:g} of {points:g} points", version=name, earned=v.earned, points=v.points)
+            for name, v in self.paid
             if v.is_cheap
         ]
         found += [text("generated_equivalents: no generated version is called {name!r}", name=n) for n in self.stale]
@@ -313,6 +334,12 @@ class Audit(Record):
             written["share"] = round(version.share, 4)
         lists = {"survivors": [v.id for v in self.survivors], "untried": [c.id for c in self.untried]}
         return document | rates | lists | {"faults": [fault.en for fault in self.faults]}
+
+
+def _all_of(versions: Sequence[Version]) -> str:
+    """Name versions of a function that return something else each."""
+    values = [version.id.partition(_RETURNS)[2] for version in versions[1:_MOST_NAMED]]
+    return ", ".join([versions[0].id, *values]) + (", ..." if len(versions) > _MOST_NAMED else "")
 
 
 def _with_some(version: Version) -> Text:
