@@ -14,11 +14,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.base.errors import SandboxError, StudentCrash, StudentTimeout
+from autograder.course import mutants
 from autograder.gradebook import plain_notebooks
 from autograder.gradebook.autograde_rules import AutogradeRules
 from autograder.gradebook.nbgrader_course import NbgraderCourse
@@ -76,7 +77,12 @@ class PlainAudit:
     def __init__(self, nbgrader: NbgraderCourse, name: str) -> None:
         self._source = PlainSource.read(nbgrader, name)
         self._rules, self._own = AutogradeRules(nbgrader), nbgrader.folder("source", ".", name)
-        self._made = [made for answer in self._source.answers for made in _versions_of(answer)]
+        self._excuses = mutants.excuses(self._own)
+        self._made = [self._excused(made) for answer in self._source.answers for made in _versions_of(answer)]
+
+    def _excused(self, made: _Made) -> _Made:
+        excuse = self._excuses.get(made.version.id) if made.version.kind == "generated" else None
+        return replace(made, version=made.version.model_copy(update={"excuse": excuse})) if excuse else made
 
     @property
     def versions(self) -> list[Version]:
@@ -115,6 +121,7 @@ class PlainAudit:
             judge="asserts",
             is_partial=not is_whole,
             versions=tuple(judged),
+            stale=tuple(id for id in self._excuses if not any(v.id == id for v in self.versions)),
             criteria=tuple(self._criteria(judge, judged, answers)) if is_whole else (),
             unjudged=tuple(self._unjudged(judge, answers)) if is_whole else (),
         )

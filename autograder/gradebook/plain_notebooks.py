@@ -63,6 +63,7 @@ class NotebookRunner:
         if (refusal := confine.refusal()) is not None:
             raise SandboxError(refusal)
         self.set_timeout(timeout_s)
+        self._replacing, self._is_closed = threading.Lock(), False
         self._environment = {} if pictures else {NO_PICTURES: "1"}
         self._made = RunFolder()
         self._base = self._made.path
@@ -103,8 +104,10 @@ class NotebookRunner:
                 say_not_run(cells[ended + 1 :], words)
 
     def close(self) -> None:
-        """End the processes and remove the folder."""
-        self._zygote.close()
+        """End the processes and remove the folder; a notebook that another thread is running fails."""
+        with self._replacing:
+            self._is_closed = True
+            self._zygote.close()
         with suppress(OSError):  # what another user's process has made unreadable stays until the system clears it
             _empty(self._base)
         self._made.close()
@@ -121,8 +124,11 @@ class NotebookRunner:
         self.close()
 
     def _begin_again(self) -> None:
-        self._zygote.close()
-        self._zygote = Zygote.begin(self._settings)
+        with self._replacing:
+            if self._is_closed:
+                raise SandboxError(text("interrupted"))
+            self._zygote.close()
+            self._zygote = Zygote.begin(self._settings)
         self._zygote.wait_until_ready()
 
     def _run_until_one_ends_it(self, cells: Sequence[NotebookNode], bad: set[int]) -> int | None:

@@ -422,7 +422,7 @@ def _changed_calls(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
     if isinstance(node.func, ast.Attribute) and _root(node.func) not in _MODULES:
         yield "method", node.func.value
     elif node.args and not isinstance(node.args[0], ast.Starred) and _root(node.func) not in _OF_ANOTHER_TYPE:
-        yield "argument", node.args[0]
+        yield _ONLY_IN_LINES, node.args[0]
 
 
 def _root(node: ast.expr) -> str | None:

@@ -112,7 +112,7 @@ def _unjudged(audit: Audit, language: Language) -> Iterator[Styled]:
         yield Styled(text("answers that no grade cell depends on:").get(language), style="yellow")
         for cell in alone:
             words = text(
-                "{cell}: code cell {number}; {count} versions were not run",
+                "{cell}: code cell {number}; versions not run: {count}",
                 cell=cell.id,
                 number=cell.cell,
                 count=cell.versions,
@@ -122,7 +122,7 @@ def _unjudged(audit: Audit, language: Language) -> Iterator[Styled]:
     if by_hand:
         names = ", ".join(cell.id for cell in by_hand)
         points = sum(cell.points or 0.0 for cell in by_hand)
-        words = text("graded by a person, not audited: {names} ({points:g} points)", names=names, points=points)
+        words = text("graded by a person, not audited: {names}; points: {points:g}", names=names, points=points)
         yield Styled(words.get(language))
 
 

@@ -272,7 +272,7 @@ class Audit(Record):
         ]
         found += [
             text(
-                "{cell} (code cell {number}): passes with every answer and with none; {points:g} points are given away",
+                "{cell} (code cell {number}): passes with every answer and with none; points given away: {points:g}",
                 cell=criterion.id,
                 number=criterion.cell,
                 points=criterion.points,
