@@ -108,10 +108,7 @@ class PlainAssignment:
     @cached_property
     def timeout_s(self) -> float | None:
         """How long a cell may take, as ``c.Execute.timeout`` says."""
-        from autograder.gradebook.preprocessors import ConfinedExecute
-
-        given: float | None = ConfinedExecute(parent=self.rules.converter).timeout
-        return given
+        return self.rules.timeout_s
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
