@@ -105,7 +105,7 @@ class Judge:
         if failures:
             words = text("the reference fails: {reason}", reason=tell_failure(failures[0]).in_one_line())
             raise ConfigError(words, path=self.assignment.notebook)
-        return Student(self.assignment.functions, LocalRunner.of(notebook))
+        return Student(self.assignment.functions, LocalRunner.of(notebook), variables=self.assignment.variables)
 
     @cached_property
     def classes(self) -> frozenset[str]:
@@ -143,6 +143,7 @@ class Judge:
         test = self.plain_tests[judged.id]
         fixtures: dict[str, Callable[[], object]] = {
             "student": lambda: student,
+            "variables": lambda: student.variables_of(judged.exercise),
             "reference": lambda: self.reference,
             "rng": lambda: self.inputs_of(judged),
         }

@@ -38,12 +38,14 @@ from autograder.sandbox.protocol import (
     StartRequest,
     TakeRequest,
     ValueReply,
+    VariableRequest,
     VjpReply,
     VjpRequest,
 )
 from autograder.sandbox.showing import CellDisplay
 from autograder.sandbox.tracing import Recorder
 from autograder.sandbox.values import Decoder, Encoder, Tree, WireError
+from autograder.sandbox.variables import shown_by
 from autograder.sandbox.watching import Watch
 from autograder.sandbox.wire import Connection, Received, pack
 
@@ -120,6 +122,10 @@ class Worker:
                 self._get(message)
             case "parameters":
                 self._parameters(message)
+            case "variable":
+                self._variable(message)
+            case "test":
+                self._reply(shown_by(message["source"], self._notebook.names_at(message["exercise"])))
             case _:
                 self._load(message)
 
@@ -143,7 +149,7 @@ class Worker:
     # -- what can be asked ---------------------------------------------------------------------------------------------
 
     def _start(self, message: StartRequest) -> None:
-        self._notebook = Notebook(message["functions"], message["module"])
+        self._notebook = Notebook(message["functions"], message["module"], message.get("variables", {}))
         self._watch = None
         sys.modules[message["module"]] = self._notebook.module
         sys.argv = [message["module"]]  # what a script may parse
@@ -316,6 +322,11 @@ class Worker:
     def _parameters(self, message: ParametersRequest) -> None:
         found = positional_parameters(self._find(message["name"]))
         self._reply(None if found is None else list(found))
+
+    def _variable(self, message: VariableRequest) -> None:
+        self._notebook.enter(message["exercise"])
+        found = self._notebook.variables.of(message["exercise"])
+        self._reply([found[message["name"]]] if message["name"] in found else [])
 
     # -- values --------------------------------------------------------------------------------------------------------
 
