@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,19 @@ class Judge:
             return submission.read(notebook)
         except SubmissionError as error:
             raise ConfigError(error.text, path=self.assignment.notebook) from error
+
+    @cached_property
+    def stub(self) -> Submission:
+        """What students begin with: the source notebook without its solutions.
+
+        Raises:
+            ConfigError: as for `source`.
+        """
+        from autograder.course.mutants import Answers
+
+        stubs = Answers.of(self.assignment, self.assignment.notebook).stubs
+        cells = (replace(cell, source=stubs.get(cell.grade_id or "", cell.source)) for cell in self.source.cells)
+        return replace(self.source, cells=tuple(cells))
 
     @cached_property
     def reference(self) -> Student:

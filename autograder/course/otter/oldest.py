@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from autograder.course.otter.master import Cell
+from autograder.course.otter.cells import Cell
 
 _FENCED = re.compile(r"```[ \t]*\n[ \t]*BEGIN (ASSIGNMENT|QUESTION)[ \t]*\n(.*?)```[ \t]*\n?", re.DOTALL)
 _TEST = re.compile(r"##?\s*(hidden\s*)?test\b|\"\"\"\s*#\s*BEGIN\s*TEST\s*CONFIG", re.IGNORECASE)
