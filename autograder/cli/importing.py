@@ -75,4 +75,6 @@ def _told(imported: Imported) -> Iterator[Text]:
     if imported.exercises:
         yield text("next: autograder audit {name}", name=imported.folder.name)
     else:
-        yield text("no test became a criterion: `autograder release {name}` works, a person grades", name=imported.folder.name)
+        yield text(
+            "no test became a criterion: `autograder release {name}` works, a person grades", name=imported.folder.name
+        )

@@ -7,9 +7,10 @@ runs in the student's process, and one that it does not meet there either is lef
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,12 @@ from autograder.rubric.judge import Judge
 from autograder.rubric.plugin import run_criteria
 from autograder.rubric.pytest_session import run_session
 from autograder.rubric.run import open_submission
+from autograder.rubric.versions import quietly
 from autograder.sandbox import confine, spawning, system
 from autograder.sandbox.process import Zygote
 from autograder.student.worker_settings import worker_settings_of
 
+_REASON = 160
 _ROUNDS = 5
 """A test can become another one so often: inside, asking for an answer, waiting, left out."""
 
@@ -71,7 +74,12 @@ def import_master(path: Path, course: Course, name: str) -> Imported:
     exercises = writing.write(plan, folder, course.languages)
     notes = writing.notes(plan)
     if failure is not None:
-        notes = [Note(None, text("the criteria have not been tried out: {reason}", reason=failure)), *notes]
+        words = text(
+            "the criteria have not been tried out ({reason}); mend that, remove {folder} and import again",
+            reason=failure,
+            folder=folder,
+        )
+        notes = [Note(None, words), *notes]
     by_hand = tuple(question.name for question in plan.master.questions if question.is_manual)
     return Imported(folder, tuple(exercises), by_hand, tuple(notes))
 
@@ -86,7 +94,7 @@ def _settle(plan: Plan, course: Course, scratch: Path, name: str) -> Text | None
         try:
             found = _try(Assignment.load(folder, languages=course.languages))
         except ConfigError as error:
-            return error.text
+            return _short(error.text)
         if not _improve(plan, exercises, found):
             return None
     return None
@@ -116,7 +124,8 @@ def _try(assignment: Assignment) -> _Trial:
     trials: list[Mapping[str, CriterionResult]] = []
 
     def loop(session: pytest.Session) -> None:
-        _ = judge.reference
+        with contextlib.chdir(assignment.directory), quietly():  # where its data is, as when grading
+            _ = judge.reference
         confined = confine.is_available(assignment.settings.limits.scratch_mb)
         settings = worker_settings_of(assignment, confined=confined, many=False)
         with (Zygote.begin if system.can_fork() else spawning.Spawner.begin)(settings) as workers:
@@ -132,38 +141,35 @@ def _try(assignment: Assignment) -> _Trial:
 
 def _improve(plan: Plan, exercises: Iterable[Exercise], found: _Trial) -> bool:
     """Change what has to become of tests; return whether there was anything to change."""
-    changes = [
-        change
+    changes = {
+        criterion.case.cell.number: better
         for exercise in exercises
         for criterion in exercise.criteria
-        if (change := _change(plan, exercise, criterion, found)) is not None
-    ]
-    for change in changes:
-        change()
+        if (better := _better(plan, exercise, criterion, found)) is not None
+    }
+    plan.treatments.update(changes)
     return bool(changes)
 
 
-def _change(plan: Plan, exercise: Exercise, criterion: Criterion, found: _Trial) -> Callable[[], None] | None:
-    """Return what changes the treatment of a criterion, if it cannot stay."""
-    name = f"{exercise.question.exercise}.{criterion.case.name}"
-    treatment, result = plan.treatments[criterion.case.cell.number], found.source[name]
-    if result.outcome == "skipped":  # because of one that changes
-        return None
-    if result.outcome != "passed":
-        reason = result.message.in_one_line()
+def _better(plan: Plan, exercise: Exercise, criterion: Criterion, found: _Trial) -> Treatment | None:
+    """Return another treatment of a criterion, if it cannot stay as it is."""
+    name, now = exercise.id_of(criterion), plan.treatment_of(criterion.case)
+    if found.source[name].outcome == "failed" or found.source[name].outcome == "error":
+        reason = _short(found.source[name].message)
         if criterion.written.inside is None:
-            return lambda: _set(treatment, inside=text("the rubric cannot judge it from outside ({reason})", reason=reason))
-        return lambda: _set(treatment, left_out=text("the source notebook does not meet it: {reason}", reason=reason))
+            return replace(now, inside=text("the rubric cannot judge it from outside ({reason})", reason=reason))
+        return replace(now, left_out=text("the source notebook does not meet it: {reason}", reason=reason))
     if found.stub[name].outcome != "passed":
         return None
-    if not treatment.touches and plan.answers(exercise.question):
-        return lambda: _set(treatment, touches=True)
-    others = [c for c in exercise.criteria if c is not criterion and c.case.is_hidden <= criterion.case.is_hidden]
-    if not treatment.waits and any(found.stub[f"{exercise.question.exercise}.{c.case.name}"].outcome != "passed" for c in others):
-        return lambda: _set(treatment, waits=True)
-    return lambda: _set(treatment, left_out=text("it passes before anything is written"))
+    if not now.touches and plan.answers(exercise.question):
+        return replace(now, touches=True)
+    hidden = criterion.case.is_hidden
+    others = [c for c in exercise.criteria if c is not criterion and c.case.is_hidden <= hidden]  # those tried before
+    if not now.waits and any(found.stub[exercise.id_of(other)].outcome != "passed" for other in others):
+        return replace(now, waits=True)
+    return replace(now, left_out=text("it passes before anything is written"))
 
 
-def _set(treatment: Treatment, **changes: object) -> None:
-    for name, value in changes.items():
-        setattr(treatment, name, value)
+def _short(words: Text) -> Text:
+    """Return what went wrong in one line that is not too long."""
+    return words.in_one_line().map(lambda told: told if len(told) <= _REASON else f"{told[:_REASON]}...")

@@ -38,7 +38,7 @@ from autograder.sandbox.protocol import (
     StartRequest,
     TakeRequest,
     ValueReply,
-    VariableRequest,
+    VariablesRequest,
     VjpReply,
     VjpRequest,
 )
@@ -122,10 +122,8 @@ class Worker:
                 self._get(message)
             case "parameters":
                 self._parameters(message)
-            case "variable":
-                self._variable(message)
-            case "test":
-                self._reply(shown_by(message["source"], self._notebook.names_at(message["exercise"])))
+            case "variable" | "test":
+                self._look_at_names(message)
             case _:
                 self._load(message)
 
@@ -323,10 +321,12 @@ class Worker:
         found = positional_parameters(self._find(message["name"]))
         self._reply(None if found is None else list(found))
 
-    def _variable(self, message: VariableRequest) -> None:
-        self._notebook.enter(message["exercise"])
-        found = self._notebook.variables.of(message["exercise"])
-        self._reply([found[message["name"]]] if message["name"] in found else [])
+    def _look_at_names(self, message: VariablesRequest) -> None:
+        names = self._notebook.names_at(message["exercise"])
+        if message["op"] == "test":
+            self._reply(shown_by(message["source"], names))
+        else:
+            self._reply([names[message["name"]]] if message["name"] in names else [])
 
     # -- values --------------------------------------------------------------------------------------------------------
 

@@ -204,7 +204,7 @@ class RemoteRunner:
         request: TestRequest = {"op": "test", "exercise": exercise, "source": source}
         try:
             with self.host.calling(exercise) as late:
-                answer, received = self.host.ask(request, [], on_timeout=late, name=exercise)
+                answer, _ = self.host.ask(request, [], on_timeout=late, name=exercise)
         except StudentException as error:
             if error.kind == "AssertionError":
                 raise AssertionError(error.message) from None

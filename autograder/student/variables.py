@@ -54,7 +54,9 @@ class Variables:
     def __getitem__(self, name: str) -> Any:
         if name not in self._declared:
             there_are = ", ".join(self._declared) or "none"
-            raise LookupError(f"assignment.yaml declares no variable {name!r} of {self._exercise}; there are: {there_are}")
+            raise LookupError(
+                f"assignment.yaml declares no variable {name!r} of {self._exercise}; there are: {there_are}"
+            )
         return self._reader.variable(self._exercise, name)
 
     def run(self, source: str) -> Ran:

@@ -87,7 +87,12 @@ def _case(master: Master, question: Question, number: int, cell: Cell) -> Case:
     if _BEGIN.match(source):
         end = _END.search(source)
         if end is None:
-            master.refuse(cell, text("`{begin}` has no `{end}`; add one below", begin="# BEGIN TEST CONFIG", end='""" # END TEST CONFIG'))
+            master.refuse(
+                cell,
+                text(
+                    "`{begin}` has no `{end}`; add one below", begin="# BEGIN TEST CONFIG", end='""" # END TEST CONFIG'
+                ),
+            )
         config = _config(master, cell, source[: end.start()].partition("\n")[2])
         source = source[end.end() :]
     elif _HIDDEN.match(cell.first_line) or _OLDEST.match(cell.first_line):
@@ -98,7 +103,9 @@ def _case(master: Master, question: Question, number: int, cell: Cell) -> Case:
         if not syntax.parse(source).body:
             master.refuse(cell, text("the test is empty; write what it tests, or remove it"))
     except (SyntaxError, ValueError) as error:
-        master.refuse(cell, text("the test is not Python: {reason}; Otter takes no magics in tests either", reason=error))
+        master.refuse(
+            cell, text("the test is not Python: {reason}; Otter takes no magics in tests either", reason=error)
+        )
     asked = {"hidden": hidden, **config}
     return Case(question, number, cell, source, cell.shown.rstrip("\n"), asked, raises=master.tests_raise)
 

@@ -52,9 +52,13 @@ def notes_on_configuration(plan: Plan) -> Iterator[Note]:
             words = text("`files`: {name} cannot be imported when grading; put its code into a cell", name=name)
             yield Note(None, words)
         elif place_of(name) != name:
-            yield Note(None, text("`files`: {name} is {moved} now, in the notebook too", name=name, moved=place_of(name)))
+            yield Note(
+                None, text("`files`: {name} is {moved} now, in the notebook too", name=name, moved=place_of(name))
+            )
     known: Mapping[str, Text] = {
-        "requirements": text("install the packages where you grade, and list slow ones as `preload` in assignment.yaml"),
+        "requirements": text(
+            "install the packages where you grade, and list slow ones as `preload` in assignment.yaml"
+        ),
         "environment": text("install the packages where you grade"),
         "python_version": text("the Python that runs `autograder` grades"),
         "autograder_files": text("criteria can read files beside them in private/"),
@@ -81,14 +85,17 @@ def _notes_on_generate(plan: Plan) -> Iterator[Note]:
     variable = seed.get("variable") if isinstance(seed, dict) else None
     seeded = [cell for cell in plan.seeded_cells()]
     for cell in seeded:
-        words = text("`# SEED`: students get this line, so that their values are those of the tests; tell them to keep it")
+        words = text(
+            "`# SEED`: students get this line, so that their values are those of the tests; tell them to keep it"
+        )
         yield Note(cell, words)
     if variable:
         words = text("`seed`: students get {name} with the value that grading uses", name=variable)
         yield Note(None, words)
     elif (settings.get("seed") is not None or isinstance(seed, int)) and not seeded:
         words = text(
-            "`seed`: Otter seeds numpy and random before every cell; here a cell that draws numbers has to seed them itself"
+            "`seed`: Otter seeds numpy and random before every cell; "
+            "here a cell that draws numbers has to seed them itself"
         )
         yield Note(None, words)
 

@@ -24,7 +24,7 @@ _ENVIRONMENT = "env"
 """The parameter of a test that gets all names of the notebook."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Treatment:
     """What a trial has shown to be necessary for a test.
 
@@ -145,7 +145,13 @@ class _Found:
                 variables.append(name)
         inside = _why_inside(statements, seen)
         return cls(
-            statements, function is not None, frozenset(imports), tuple(functions), tuple(variables), tuple(before), inside
+            statements,
+            function is not None,
+            frozenset(imports),
+            tuple(functions),
+            tuple(variables),
+            tuple(before),
+            inside,
         )
 
     def unpacked(self) -> list[str]:
@@ -176,6 +182,18 @@ def own_function(case: Case) -> ast.FunctionDef | None:
                     continue
         return None
     return function
+
+
+def left_by(case: Case) -> dict[str, str]:
+    """Return the names that a test leaves to later ones, with the statements that define them.
+
+    Where tests raise, each is a function that sees nothing of the others.
+    """
+    if case.raises:
+        return {}
+    function = own_function(case)
+    source = case.source if function is None else ast.unparse(function)
+    return dict.fromkeys(bound_names(case.tree), source)
 
 
 def _parameters(function: ast.FunctionDef) -> list[str]:
@@ -239,4 +257,9 @@ def _inside(case: Case, found: _Found) -> list[str]:
     written = [f"{line}\n" for before in found.before for line in before.split("\n")]
     written += [f"{line}\n" for line in source.split("\n")]
     expected = "" if found.is_function else case.expected
-    return ["test = (", *(f"{_INDENT}{line!r}" for line in written), ")", f"checks.assert_shows(lambda: variables.run(test), {expected!r})"]
+    return [
+        "test = (",
+        *(f"{_INDENT}{line!r}" for line in written),
+        ")",
+        f"checks.assert_shows(lambda: variables.run(test), {expected!r})",
+    ]

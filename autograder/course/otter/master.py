@@ -139,7 +139,7 @@ class _Reader:
 
     def _begin(self, block: str, cell: Cell) -> None:
         inside = [name for name, _ in self._blocks]
-        if block == "question" and inside or len(inside) > 1:
+        if (block == "question" and inside) or len(inside) > 1:
             words = text(
                 "`# BEGIN {block}` stands in a block that has not ended; add `# END {open}` above it",
                 block=block.upper(),

@@ -11,7 +11,22 @@ from dataclasses import dataclass, field
 from autograder.base import syntax
 
 _OF_THE_NOTEBOOK = frozenset(
-    {"In", "Out", "_", "__", "___", "get_ipython", "globals", "locals", "vars", "dir", "eval", "exec", "display", "__name__"}
+    {
+        "In",
+        "Out",
+        "_",
+        "__",
+        "___",
+        "get_ipython",
+        "globals",
+        "locals",
+        "vars",
+        "dir",
+        "eval",
+        "exec",
+        "display",
+        "__name__",
+    }
 )
 """Names whose meaning is the place where the test runs."""
 
@@ -76,9 +91,9 @@ def place_of(tree: ast.AST) -> str:
 
 
 def free_names(tree: ast.Module) -> list[str]:
-    """Return the names that a test uses without having defined them, in their order.
+    r"""Return the names that a test uses without having defined them, in their order.
 
-    >>> free_names(ast.parse("y = f(x)\\ny == [z for z in x]"))
+    >>> free_names(ast.parse("y = f(x)\ny == [z for z in x]"))
     ['f', 'x']
     """
     found: dict[str, None] = {}

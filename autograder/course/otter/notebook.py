@@ -75,7 +75,9 @@ class SourceNotebook:
                 yield from self._plain(cell, locked=role == "text")
             elif role == "solution" and cell.kind == "code":
                 is_graded = not words and cell is code[0]
-                yield from self._plain(cell, name=question.exercise if is_graded else "", mark=graded if is_graded else None)
+                yield from self._plain(
+                    cell, name=question.exercise if is_graded else "", mark=graded if is_graded else None
+                )
             elif role in ("prompt", "solution") and cell.kind == "markdown" and not written:
                 written = True
                 yield self._words(question, words, graded)

@@ -63,6 +63,10 @@ class Exercise:
     functions: Mapping[str, tuple[str, ...]]
     variables: tuple[str, ...]
 
+    def id_of(self, criterion: Criterion) -> str:
+        """Return the id of one of its criteria."""
+        return f"{self.question.exercise}.{criterion.case.name}"
+
     @property
     def points(self) -> float:
         """What it is worth."""
@@ -119,9 +123,9 @@ class Plan:
         for cell in self._code():
             if self.solution_of(cell).has_plugin:
                 yield Note(cell.number, text("a plugin was left out: there is nothing like it here"))
-        for cell in self.master.parts:
-            if isinstance(cell, Cell) and cell.kind == "code" and self.solution_of(cell).is_marked:
-                yield Note(cell.number, text("a solution outside of a question: students get a stub in its place"))
+        for part in self.master.parts:
+            if isinstance(part, Cell) and part.kind == "code" and self.solution_of(part).is_marked:
+                yield Note(part.number, text("a solution outside of a question: students get a stub in its place"))
 
     def answers(self, question: Question) -> list[str]:
         """Return the names that the marked cells of a question's solution define, libraries left out."""
@@ -141,10 +145,11 @@ class Plan:
         return owners
 
     def _is_tested(self, question: Question) -> bool:
-        return not question.is_manual and any(not self._treatment(c).left_out for c in self.cases[question.name])
+        return not question.is_manual and any(not self.treatment_of(c).left_out for c in self.cases[question.name])
 
-    def _treatment(self, case: Case) -> Treatment:
-        return self.treatments.setdefault(case.cell.number, Treatment())
+    def treatment_of(self, case: Case) -> Treatment:
+        """Return what is known to be necessary for a test."""
+        return self.treatments.get(case.cell.number, Treatment())
 
     def exercises(self) -> list[Exercise]:
         """Return the questions that are judged by criteria."""
@@ -153,26 +158,24 @@ class Plan:
             if self._is_tested(question):
                 exercise = self._exercise(question, earlier)
                 if not exercise.functions and not exercise.variables:
-                    for case in self.cases[question.name]:
-                        self._treatment(case).left_out = text("it looks at nothing that students write")
+                    words = text("it looks at nothing that students write")
+                    self.treatments |= {c.cell.number: Treatment(left_out=words) for c in self.cases[question.name]}
                 elif exercise.points:
                     found.append(exercise)
             for case in self.cases[question.name]:
-                if criteria.own_function(case) is None:
-                    earlier |= dict.fromkeys(names.bound_names(case.tree), case.source)
+                earlier |= criteria.left_by(case)
         return found
 
     def _exercise(self, question: Question, earlier: Mapping[str, str]) -> Exercise:
         own, known = [], dict(earlier)
         for case in self.cases[question.name]:
-            treatment = self._treatment(case)
+            treatment = self.treatment_of(case)
             if treatment.left_out is None:
                 found = Names(self._definitions, known, frozenset(self._functions))
                 written = criteria.write(case, found, treatment, self.answers(question))
                 own.append(Criterion(case, written, case.points))
-            if criteria.own_function(case) is None:
-                known |= dict.fromkeys(names.bound_names(case.tree), case.source)
-        own.sort(key=lambda criterion: (criterion.case.is_hidden, self._treatment(criterion.case).waits))
+            known |= criteria.left_by(case)
+        own.sort(key=lambda criterion: (criterion.case.is_hidden, self.treatment_of(criterion.case).waits))
         own = [replace(criterion, needs=self._needed_by(criterion, own)) for criterion in own]
         if question.config.get("all_or_nothing"):
             own = list(_all_or_nothing(question, own))
@@ -182,12 +185,11 @@ class Plan:
             variables = dict.fromkeys(self.answers(question))
         return Exercise(question, tuple(own), functions, tuple(variables))
 
-
     def _needed_by(self, criterion: Criterion, own: Iterable[Criterion]) -> str | None:
         """Return the first criterion that does not wait for another one, if this one waits for it."""
-        if not self._treatment(criterion.case).waits:
+        if not self.treatment_of(criterion.case).waits:
             return None
-        first = next((c for c in own if not self._treatment(c.case).waits), criterion)
+        first = next((c for c in own if not self.treatment_of(c.case).waits), criterion)
         return None if first is criterion else f"{criterion.case.question.exercise}.{first.case.name}"
 
 
@@ -228,12 +230,20 @@ def _notes_on(plan: Plan, question: Question, exercise: Exercise | None) -> Iter
     for role, cell in question.parts:
         if role == "solution" and cell.kind == "markdown" and not question.is_manual and not is_kept(cell):
             yield Note(cell.number, text("words of a solution were left out: nbgrader removes no cells"))
+    told = [case for case in cases if case.config.get("success_message")]
+    if told:
+        words = text(
+            "`success_message` of {count} tests of {name}: there is no message for a test that passes",
+            count=len(told),
+            name=question.name,
+        )
+        yield Note(told[0].cell.number, words)
     for case in [] if question.is_manual else cases:
         yield from _notes_on_case(plan, case, exercise)
 
 
 def _notes_on_case(plan: Plan, case: Case, exercise: Exercise | None) -> Iterator[Note]:
-    treatment = plan.treatments.get(case.cell.number, Treatment())
+    treatment = plan.treatment_of(case)
     told = {"name": case.question.name, "number": case.number}
     written = next((c.written for c in exercise.criteria if c.case is case), None) if exercise else None
     if treatment.left_out is not None:
@@ -248,8 +258,6 @@ def _notes_on_case(plan: Plan, case: Case, exercise: Exercise | None) -> Iterato
     elif treatment.left_out is None and treatment.touches:
         words = text("{name}, test {number}: passes without an answer; here it asks for one first", **told)
         yield Note(case.cell.number, words)
-    if case.config.get("success_message"):
-        yield Note(case.cell.number, text("`success_message`: there is no message for a test that passes"))
 
 
 def is_kept(cell: Cell) -> bool:

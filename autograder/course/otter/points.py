@@ -34,13 +34,15 @@ def resolved(asked: Any, own: Sequence[float | None]) -> list[float]:
         asked = _number(asked.get("each", 1)) * len(own)
     if isinstance(asked, list):
         if len(asked) != len(own):
-            words = text("`points` names {count} values for {tests} tests; name one for each", count=len(asked), tests=len(own))
+            words = text(
+                "`points` names {count} values for {tests} tests; name one for each", count=len(asked), tests=len(own)
+            )
             raise UsageError(words)
         own, asked = [None if points is None else _number(points) for points in asked], None
     total = None if asked is None else _number(asked)
     named, open_ones = sum(points or 0 for points in own), sum(points is None for points in own)
     if total is None:
-        total = 1 if not named else named
+        total = named or 1
     elif named > total:
         words = text(
             "the tests are worth {named:g} points, the question {total:g}; change one of them", named=named, total=total

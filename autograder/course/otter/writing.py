@@ -68,7 +68,12 @@ def _write(path: Path, content: str) -> None:
 
 def _settings(plan: Plan, exercises: Iterable[Exercise], languages: Sequence[Language]) -> str:
     title = same(str(plan.master.config.get("name") or plan.master.path.stem))
-    settings: dict[str, Any] = {"schema": 1, "title": _words(title, languages), "language": languages[0], "exercises": {}}
+    settings: dict[str, Any] = {
+        "schema": 1,
+        "title": _words(title, languages),
+        "language": languages[0],
+        "exercises": {},
+    }
     for exercise in exercises:
         entry: dict[str, Any] = {"title": _words(same(exercise.question.name), languages)}
         if exercise.functions:
@@ -133,5 +138,5 @@ def _title(case: Case) -> Text:
     function = own_function(case)
     if function is not None:
         return same(function.name.removeprefix("test_").replace("_", " "))
-    line = ast.unparse(case.tree.body[-1]).partition("\n")[0]
+    line = " ".join(ast.unparse(case.tree.body[-1]).split())
     return same(line if len(line) <= _TITLE else f"{line[: _TITLE - 3]}...")
