@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.base.i18n import same, text
+from autograder.base.i18n import text
 from autograder.rubric.checks import CheckFailed
 from autograder.student.calls import values_are_hidden
 from autograder.student.variables import Ran
@@ -46,10 +46,12 @@ def assert_shows(test: Callable[[], Any], expected: str) -> None:
     finding = f"shows {shown}"
     if values_are_hidden():
         raise CheckFailed(text("what the test shows is not what was expected"), finding=finding)
-    words = text("the test shows")
-    wants = text("expected") if wanted else text("expected to show nothing")
-    told = words + same(f": {shown[:_SHOWN]}\n") + wants + same(f": {wanted[:_SHOWN]}" if wanted else "")
-    raise CheckFailed(told, finding=finding)
+    if not wanted:
+        raise CheckFailed(
+            text("the test shows {shown}, but should show nothing", shown=shown[:_SHOWN]), finding=finding
+        )
+    words = text("the test shows {shown}, but should show {wanted}", shown=shown[:_SHOWN], wanted=wanted[:_SHOWN])
+    raise CheckFailed(words, finding=finding)
 
 
 def _is_shown(value: str, printed: str, wanted: str) -> bool:

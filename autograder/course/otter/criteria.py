@@ -143,7 +143,8 @@ class _Found:
                 imports |= set(names.notebook.stars)
             else:
                 variables.append(name)
-        inside = _why_inside(statements, seen)
+        asked = _ENVIRONMENT if function is not None and _ENVIRONMENT in _parameters(function) else ""
+        inside = _why_inside(statements, seen, asked)
         return cls(
             statements,
             function is not None,
@@ -160,8 +161,8 @@ class _Found:
         return [*of_functions, *(f"{name} = variables[{name!r}]" for name in self.variables)]
 
 
-def _why_inside(statements: ast.Module, used: Iterable[str]) -> Text | None:
-    if place := place_of(statements):
+def _why_inside(statements: ast.Module, used: Iterable[str], environment: str) -> Text | None:
+    if place := place_of(statements) or (environment if environment in used else ""):
         return text("it asks for `{name}`, which only the notebook knows", name=place)
     if clash := min(_OURS & {*used, *bound_names(statements)}, default=""):
         return text("it uses the name `{name}`, which means something else in rubrics", name=clash)
