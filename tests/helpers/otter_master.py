@@ -1,27 +1,39 @@
 """Master notebooks in Otter-Grader's format, written here: a few lines each."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+Cell = dict[str, Any]
 
 
-def raw(*lines):
+def raw(*lines: str) -> Cell:
     return {"cell_type": "raw", "metadata": {}, "source": "\n".join(lines)}
 
 
-def words(source, **metadata):
-    return {"cell_type": "markdown", "metadata": metadata, "source": source}
+def words(source: str) -> Cell:
+    return {"cell_type": "markdown", "metadata": {}, "source": source}
 
 
-def code(source, shows=None, *, prints=None):
+def code(source: str, shows: str | None = None, *, prints: str | None = None) -> Cell:
     """A code cell, with what it showed and printed when the notebook was saved."""
-    outputs = [] if prints is None else [{"output_type": "stream", "name": "stdout", "text": [prints]}]
+    outputs: list[Cell] = []
+    if prints is not None:
+        outputs.append({"output_type": "stream", "name": "stdout", "text": [prints]})
     if shows is not None:
         value = {"data": {"text/plain": [shows]}, "execution_count": 1, "metadata": {}}
         outputs.append({"output_type": "execute_result", **value})
     return {"cell_type": "code", "execution_count": 1, "metadata": {}, "outputs": outputs, "source": source}
 
 
-def question(config, *text, solution=(), tests=(), prompt=()):
+def question(
+    config: str,
+    *text: Cell,
+    solution: Sequence[Cell] = (),
+    tests: Sequence[Cell] = (),
+    prompt: Sequence[Cell] = (),
+) -> list[Cell]:
     """The cells of a question: its configuration, a line each, and its blocks."""
     parts = [raw("# BEGIN QUESTION", *config.split("; ")), *text]
     for name, cells in (("PROMPT", prompt), ("SOLUTION", solution), ("TESTS", tests)):
@@ -29,7 +41,8 @@ def question(config, *text, solution=(), tests=(), prompt=()):
     return [*parts, raw("# END QUESTION")]
 
 
-def write(path: Path, *cells, language="python"):
+def write(path: Path, *cells: Cell, language: str = "python") -> Path:
+    """Save them as a notebook."""
     kernel = {"name": language, "language": language, "display_name": language}
     metadata = {"kernelspec": kernel, "language_info": {"name": language}}
     content = {"nbformat": 4, "nbformat_minor": 4, "metadata": metadata, "cells": list(cells)}
