@@ -19,6 +19,7 @@ from autograder.rubric.checks import (
     require,
     take,
 )
+from autograder.rubric.outputs import assert_shows
 from autograder.student.calls import describe
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "assert_finite",
     "assert_gradient",
     "assert_shape",
+    "assert_shows",
     "assert_stable",
     "assert_tensor",
     "assert_unchanged",

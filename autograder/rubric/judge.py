@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,19 @@ class Judge:
             raise ConfigError(error.text, path=self.assignment.notebook) from error
 
     @cached_property
+    def stub(self) -> Submission:
+        """What students begin with: the source notebook without its solutions.
+
+        Raises:
+            ConfigError: as for `source`.
+        """
+        from autograder.course.mutants import Answers
+
+        stubs = Answers.of(self.assignment, self.assignment.notebook).stubs
+        cells = (replace(cell, source=stubs.get(cell.grade_id or "", cell.source)) for cell in self.source.cells)
+        return replace(self.source, cells=tuple(cells))
+
+    @cached_property
     def reference(self) -> Student:
         """The source notebook's functions, in this process.
 
@@ -105,7 +119,7 @@ class Judge:
         if failures:
             words = text("the reference fails: {reason}", reason=tell_failure(failures[0]).in_one_line())
             raise ConfigError(words, path=self.assignment.notebook)
-        return Student(self.assignment.functions, LocalRunner.of(notebook))
+        return Student(self.assignment.functions, LocalRunner.of(notebook), variables=self.assignment.variables)
 
     @cached_property
     def classes(self) -> frozenset[str]:
@@ -143,6 +157,7 @@ class Judge:
         test = self.plain_tests[judged.id]
         fixtures: dict[str, Callable[[], object]] = {
             "student": lambda: student,
+            "variables": lambda: student.variables_of(judged.exercise),
             "reference": lambda: self.reference,
             "rng": lambda: self.inputs_of(judged),
         }

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import torch
 
     from autograder.student.functions import Student
+    from autograder.student.variables import Variables
 
 _CRITERION = pytest.StashKey[Criterion]()
 _JUDGE = pytest.StashKey[Judge]()
@@ -47,6 +48,14 @@ def student(request: pytest.FixtureRequest) -> Student:
     judge = request.config.stash[_JUDGE]
     assert judge.student is not None
     return judge.student
+
+
+@pytest.fixture
+def variables(request: pytest.FixtureRequest) -> Variables:
+    """Return the variables of the submission that the criterion's exercise declares."""
+    judge = request.config.stash[_JUDGE]
+    assert judge.student is not None
+    return judge.student.variables_of(request.node.stash[_CRITERION].exercise)
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ class NotebookWorker:
                 assert_never(message)
 
     def _start(self, message: StartRequest) -> None:
-        self._notebook = Notebook(message["functions"], message["module"])
+        self._notebook = Notebook(message["functions"], message["module"], message.get("variables", {}))
         sys.modules[message["module"]] = self._notebook.module
         sys.argv = [message["module"]]  # what a script may parse
         stand_ins.use_shell(self._notebook.shell)

@@ -51,11 +51,13 @@ class StartRequest(_Request):
     Attributes:
         functions: the exercise of each function that the assignment declares.
         module: the name of the module in which the cells run.
+        variables: the variables of each exercise that has any; absent where none has.
     """
 
     op: Literal["start"]
     functions: dict[str, str]
     module: str
+    variables: NotRequired[dict[str, list[str]]]
 
 
 @final
@@ -284,6 +286,36 @@ class ParametersRequest(_Request):
     name: str
 
 
+@final
+class VariableRequest(_Request):
+    """Read a variable as it stood at a grade cell. Answered by a `ValueReply`: a list of the value, or empty.
+
+    Attributes:
+        exercise: whose grade cell.
+        name: the variable.
+    """
+
+    op: Literal["variable"]
+    exercise: str
+    name: str
+
+
+@final
+class TestRequest(_Request):
+    """Run statements as if they stood in a grade cell. Answered by a `ValueReply`.
+
+    It is a pair of what they print, and the last expression as a notebook shows it: words, or None.
+
+    Attributes:
+        exercise: whose grade cell.
+        source: the statements.
+    """
+
+    op: Literal["test"]
+    exercise: str
+    source: str
+
+
 NotebookRequest = StartRequest | StageRequest | ShowRequest
 LoadRequest = NotebookRequest | CellRequest | FinishRequest | LookRequest
 """Requests that run cells."""
@@ -291,7 +323,10 @@ LoadRequest = NotebookRequest | CellRequest | FinishRequest | LookRequest
 ObjectRequest = NextRequest | TakeRequest | IterRequest | GetRequest
 """Requests about an object that stays in the worker."""
 
-Request = LoadRequest | CallRequest | RecordRequest | VjpRequest | ObjectRequest | ParametersRequest
+VariablesRequest = VariableRequest | TestRequest
+"""Requests about variables of the notebook."""
+
+Request = LoadRequest | CallRequest | RecordRequest | VjpRequest | ObjectRequest | ParametersRequest | VariablesRequest
 
 # -- worker to rubric process: untrusted -------------------------------------------------------------------------------
 

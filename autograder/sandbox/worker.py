@@ -34,11 +34,13 @@ from autograder.sandbox.protocol import (
     StartRequest,
     TakeRequest,
     ValueReply,
+    VariablesRequest,
     VjpReply,
     VjpRequest,
 )
 from autograder.sandbox.tracing import Recorder
 from autograder.sandbox.values import Decoder, Encoder, Tree
+from autograder.sandbox.variables import shown_by
 from autograder.sandbox.watching import Watch
 from autograder.sandbox.wire import Connection, pack
 
@@ -98,6 +100,8 @@ class Worker(NotebookWorker):
                 self._get(message)
             case "parameters":
                 self._parameters(message)
+            case "variable" | "test":
+                self._look_at_names(message)
             case _:
                 self._load(message)
 
@@ -270,6 +274,13 @@ class Worker(NotebookWorker):
     def _parameters(self, message: ParametersRequest) -> None:
         found = positional_parameters(self._find(message["name"]))
         self._reply(None if found is None else list(found))
+
+    def _look_at_names(self, message: VariablesRequest) -> None:
+        names = self._notebook.names_at(message["exercise"])
+        if message["op"] == "test":
+            self._reply(shown_by(message["source"], names))
+        else:
+            self._reply([names[message["name"]]] if message["name"] in names else [])
 
     # -- values --------------------------------------------------------------------------------------------------------
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from inspect import Parameter, Signature
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from autograder.course.settings import Function
 from autograder.sandbox.tracing import Use
 from autograder.student.calls import Call, remember_call
 from autograder.student.source_use import Source
+from autograder.student.variables import Reader, Variables
 
 
 class Parameters(NamedTuple):
@@ -77,22 +79,32 @@ class Runner(Protocol):
         ...
 
 
+class Reading(Runner, Reader, Protocol):
+    """What also reads the variables of the notebook."""
+
+
 class Student:
     """The functions of one submission, as attributes."""
 
     def __init__(
         self,
         functions: Mapping[str, Function],
-        runner: Runner,
+        runner: Reading,
         source: Source | None = None,
         *,
+        variables: Mapping[str, Sequence[str]] = MappingProxyType({}),
         reordered: bool = False,
     ) -> None:
         self._functions, self._runner, self._source, self._reordered = functions, runner, source, reordered
+        self._variables = variables
 
     def reordered(self) -> Student:
         """Return the same functions, which get their arguments in the order that the names of their parameters have."""
-        return Student(self._functions, self._runner, self._source, reordered=True)
+        return Student(self._functions, self._runner, self._source, variables=self._variables, reordered=True)
+
+    def variables_of(self, exercise: str) -> Variables:
+        """Return the variables of the notebook that an exercise declares."""
+        return Variables(self._runner, exercise, self._variables.get(exercise, ()))
 
     def __getattr__(self, name: str) -> StudentFunction:
         if name not in self._functions:

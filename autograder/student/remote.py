@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
-from autograder.base.errors import StudentCrash, StudentError, StudentTimeout
+from autograder.base.errors import StudentCrash, StudentError, StudentException, StudentTimeout
 from autograder.base.i18n import text
 from autograder.course.sections import Section
 from autograder.course.settings import Function, Limits
@@ -35,6 +35,8 @@ from autograder.sandbox.protocol import (
     ParametersRequest,
     RecordRequest,
     Result,
+    TestRequest,
+    VariableRequest,
 )
 from autograder.sandbox.tracing import Use
 from autograder.sandbox.values import Decoder, Encoder, Tree, used_tensors
@@ -53,6 +55,7 @@ from autograder.student.remote_objects import (
 )
 from autograder.student.replies import (
     accept_printed,
+    accept_ran,
     accept_uses,
     as_list,
     as_parameters,
@@ -61,6 +64,7 @@ from autograder.student.replies import (
     update_argument,
     update_flags,
 )
+from autograder.student.variables import Ran
 
 
 class RemoteRunner:
@@ -81,6 +85,7 @@ class RemoteRunner:
         seed: int,
         is_script: bool = False,
         classes: Collection[str] = (),
+        variables: Mapping[str, list[str]] = MappingProxyType({}),
         watched: Mapping[str, Section] = MappingProxyType({}),
     ) -> None:
         self._classes = classes
@@ -92,6 +97,7 @@ class RemoteRunner:
             limits=limits,
             seed=seed,
             is_script=is_script,
+            variables=variables,
             watched=watched,
         )
         self._noted: dict[str, Problem] = {}  # by function, the first problem it had
@@ -180,6 +186,30 @@ class RemoteRunner:
             return self.host.checked(lambda: as_parameters(answer["result"]))
         except StudentError:
             return None
+
+    def variable(self, exercise: str, name: str) -> Any:
+        """See `autograder.student.variables.Reader`."""
+        self.host.make_ready()
+        request: VariableRequest = {"op": "variable", "exercise": exercise, "name": name}
+        with self.host.calling(name) as late:
+            answer, received = self.host.ask(request, [], on_timeout=late, name=name)
+        found = self.host.checked(lambda: as_list(self._results(answer, received, [], name)))
+        if not found:
+            raise self.host.unparsed.missing(name) or missing_function(name, self.host.defined)
+        return found[0]
+
+    def run_test(self, exercise: str, source: str) -> Ran:
+        """See `autograder.student.variables.Reader`."""
+        self.host.make_ready()
+        request: TestRequest = {"op": "test", "exercise": exercise, "source": source}
+        try:
+            with self.host.calling(exercise) as late:
+                answer, _ = self.host.ask(request, [], on_timeout=late, name=exercise)
+        except StudentException as error:
+            if error.kind == "AssertionError":
+                raise AssertionError(error.message) from None
+            raise
+        return self.host.checked(lambda: accept_ran(answer["result"]))
 
     def _note(self, function: Function, kind: str, error: StudentError) -> StudentError:
         self._noted.setdefault(function.name, Problem.of(kind, error.text))
