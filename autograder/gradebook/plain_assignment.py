@@ -193,14 +193,21 @@ class PlainAssignment:
             plain_notebooks.say_not_run([cell for cell in notebook.cells if cell.cell_type == "code"], words)
         else:
             released_notebook.restore(notebook, source)
-            runner.run(notebook, folder)
+            noticed = runner.run(notebook, folder)
+            problems += [self._in_notebook(source.name, problem) for problem in noticed]
             self._do_further_steps(notebook, source, path.parent.parent.name)
         repair.name_cells(notebook.cells)
-        problems += _problems_of(notebook, source.name if len(self.sources) > 1 else "")
+        problems += [self._in_notebook(source.name, problem) for problem in _problems_of(notebook)]
         scores, notes = plain_notebooks.scores(notebook, source)
         problems += notes
         notebook.metadata[RUN] = {"scores": scores, "comments": autograded.comments(notebook, source)}
         return notebook
+
+    def _in_notebook(self, name: str, problem: Problem) -> Problem:
+        """Return a problem that names its notebook, if there are several."""
+        if len(self.sources) == 1:
+            return problem
+        return problem.model_copy(update={"text": same(f"{name}: ") + problem.text})
 
     def _load_further_steps(self) -> list[type]:
         """Return the steps of the course's autograding that are neither running nor scoring."""
@@ -273,11 +280,11 @@ def tell_waiting(count: int) -> Text:
     return text("{count} cells wait for a person to grade them", count=count)
 
 
-def _problems_of(notebook: NotebookNode, name: str) -> Iterator[Problem]:
+def _problems_of(notebook: NotebookNode) -> Iterator[Problem]:
     """Yield what ended or blocked the process, cell by cell; a test that fails is no problem."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for number, cell in enumerate(code, 1):
         for output in cell.outputs:
             if output.output_type == "error" and (kind := _ENDED.get(output.ename)):
-                yield Problem.of(kind, same(f"{name}: " if name else "") + same(output.evalue), cell=number)
+                yield Problem.of(kind, same(output.evalue), cell=number)
                 break

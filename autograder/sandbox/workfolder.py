@@ -59,6 +59,13 @@ def copy_without_modes() -> None:
         setattr(shutil, name, _quietly(getattr(shutil, name)))
 
 
+def leave_modes() -> None:
+    """From now on `os.chmod` and `os.utime` leave modes and times as they are as well."""
+    copy_without_modes()
+    for name in ("chmod", "utime"):
+        setattr(os, name, _quietly(getattr(os, name)))
+
+
 def _quietly(function: Callable[..., None]) -> Callable[..., None]:
     def suppressed(*positional: Any, **keywords: Any) -> None:
         with contextlib.suppress(PermissionError):
