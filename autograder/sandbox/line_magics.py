@@ -13,18 +13,25 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from autograder.sandbox import notes
-
-if TYPE_CHECKING:
-    from autograder.sandbox.shell import Shell
 
 _SETTING = re.compile(r"(\w+)\.(\w+)\s*=\s*(.+)")
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 _FULL = "%r"
 _HIDDEN = frozenset(("In", "Out", "display", "get_ipython"))
 """Names that every notebook has."""
+
+
+class Owner(Protocol):
+    """What the magics need of the shell; `shell.Shell` has it."""
+
+    start: str
+    config: Any
+    float_format: str
+
+    def forget_outputs(self) -> None: ...  # noqa: D102
 
 
 class LineMagics:
@@ -35,7 +42,7 @@ class LineMagics:
         names: the notebook's global names.
     """
 
-    def __init__(self, shell: Shell, names: dict[str, Any]) -> None:
+    def __init__(self, shell: Owner, names: dict[str, Any]) -> None:
         self._shell, self._names = shell, names
         self._before = shell.start
         self._stored: dict[str, Any] = {}
@@ -125,7 +132,7 @@ class LineMagics:
             os.chdir(target)
         except OSError as error:
             print(f"[Errno {error.errno}] {error.strerror}: {place!r}")
-            return
+            target = here
         self._before = here
         print(target)
 

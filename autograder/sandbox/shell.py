@@ -384,10 +384,10 @@ class Shell:
         try:
             return shell_lines.run(command, self._notebook.names)
         except Exception as error:  # noqa: BLE001 -- an archive that is none, a name of the wrong kind: as in a shell
-            if not (self.has_files or shell_lines.only_reads(command)):
-                return None
-            shell_lines.complain(error)
-            return Lines()
+            if self.has_files:
+                shell_lines.complain(error)
+                return Lines()
+            return Lines() if shell_lines.is_missed_by_nobody(command) else None
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

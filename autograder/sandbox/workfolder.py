@@ -63,7 +63,7 @@ def leave_modes() -> None:
     """From now on `os.chmod` and `os.utime` leave modes and times as they are as well."""
     copy_without_modes()
     for name in ("chmod", "utime"):
-        setattr(os, name, _quietly(getattr(os, name)))
+        setattr(os, name, _unless_missing(_quietly(getattr(os, name))))
 
 
 def _quietly(function: Callable[..., None]) -> Callable[..., None]:
@@ -72,6 +72,14 @@ def _quietly(function: Callable[..., None]) -> Callable[..., None]:
             function(*positional, **keywords)
 
     return suppressed
+
+
+def _unless_missing(function: Callable[..., None]) -> Callable[..., None]:
+    def checked(path: Any, *positional: Any, **keywords: Any) -> None:
+        os.stat(path)  # noqa: PTH116 -- `Path.touch` makes a file where this fails
+        function(path, *positional, **keywords)
+
+    return checked
 
 
 def use_new_scratch(data: Path | None) -> None:

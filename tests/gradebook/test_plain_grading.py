@@ -66,7 +66,7 @@ def made(tmp_path_factory):
     (folder / "table.csv").write_text("1,2\n")
     course = Course(root)
     releasing.register(NbgraderCourse(root), "hw")
-    hand_in(course, "ann", a=RIGHT + "\nopen('table.csv').read()", b=RIGHT)
+    hand_in(course, "ann", a=RIGHT + "\nopen('table.csv').read()\n!make", b=RIGHT)
     hand_in(course, "bob", a="while True: pass", b=b"{")
     hand_in(course, "cyd", b="import os; os._exit(0)")
     hand_in(course, "dan")
@@ -90,7 +90,9 @@ def test_every_submission_gets_a_report_and_a_row(made):
     }
     assert outcome.written == 4
     problems = {student: [(p.kind, p.cell, p.text.en) for p in one.problems] for student, one in reports.items()}
-    assert problems["ann"] == [("note", None, "2 cells wait for a person to grade them")]
+    left_out, waiting = problems["ann"]
+    assert left_out[:2] == ("note", 1) and left_out[2].startswith("a: commands are not run here: `make` did nothing")
+    assert waiting == ("note", None, "2 cells wait for a person to grade them")
     assert ("cell-timeout", 1) in [problem[:2] for problem in problems["bob"]]
     assert any(kind == "unreadable" and "b.ipynb is not a notebook" in words for kind, _, words in problems["bob"])
     assert ("missing", None, "there is no a.ipynb") in problems["cyd"]
