@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import platform
@@ -84,6 +85,7 @@ class PlainAssignment:
             key = "c.Autograde.sanitize_preprocessors"
             raise ConfigError(words, path=nbgrader.root / CONFIG_FILE, key=key)
         self._further_steps = self._load_further_steps()
+        self._source = nbgrader.folder("source", ".", name)
         self.sources = self._load_sources(gradebook)
         for source in self.sources:
             language = str(source.kernelspec.get("language") or "python")
@@ -94,7 +96,7 @@ class PlainAssignment:
         """Return what the gradebook knows of the notebooks; enter them first if they are new."""
         from autograder.gradebook import releasing
 
-        files = sorted(self._nbgrader.folder("source", ".", self.name).glob("*.ipynb"))
+        files = sorted(self._source.glob("*.ipynb"))
         found = releasing.sources(self._nbgrader, gradebook, self.name, files)
         gradebook.db.rollback()
         return found
@@ -122,6 +124,12 @@ class PlainAssignment:
             "sandbox": confine.level(),
             "versions": {"autograder": autograder.__version__, "python": platform.python_version()},
         }
+
+    @cached_property
+    def source_version(self) -> str:
+        """A hash of what running the source's own solutions depends on."""
+        files = [(file.name, submissions.sha256(file)) for file in sorted(self._source.glob("*.ipynb"))]
+        return hashlib.sha256(json.dumps([files, self.provenance], sort_keys=True).encode()).hexdigest()
 
     @property
     def max_score(self) -> float:
@@ -155,6 +163,12 @@ class PlainAssignment:
         except SandboxError as error:
             return Executed(submission, self._failed(submission, error.text), {}, notes)
         return Executed(submission, self._report(submission, notebooks, problems, begun), notebooks, notes)
+
+    def run_source(self, runner: plain_notebooks.NotebookRunner) -> Executed:
+        """Run the author's own notebooks, solutions included, as if somebody had handed them in."""
+        alone = copy.copy(self)
+        alone._further_steps = []  # they may ask the gradebook for a student
+        return alone.run(PlainSubmission("", self._source), runner)
 
     def _file(self, submission: PlainSubmission, source: SourceNotebook, problems: list[Problem]) -> Path | None:
         """Return the file of a notebook; of the only one, under whatever name; None if there is none."""

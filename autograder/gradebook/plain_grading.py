@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Self
 from autograder.base.files import FolderInPlace, replaced_together
 from autograder.course.course import Course
 from autograder.course.jobs import student_of
-from autograder.gradebook import autograded, released_notebook, repair
+from autograder.gradebook import autograded, released_notebook, repair, source_check
 from autograder.gradebook.nbgrader_course import NbgraderCourse, as_node
 from autograder.gradebook.plain_assignment import RUN, Executed, PlainAssignment, PlainSubmission
 from autograder.gradebook.plain_notebooks import NotebookRunner
@@ -108,6 +108,8 @@ class PlainGrading:
                 self._journal.add(report)
                 yield report
         self._journal.finish()
+        runner = self._runners[0] if self._runners else None
+        self.outcome.notes += source_check.warnings(assignment, self._nbgrader.root, runner)
 
     def _run_all(self, assignment: PlainAssignment, todo: Sequence[PlainSubmission]) -> Iterator[Executed]:
         """Run submissions, a few at once, each in a folder and in processes of its own; yield them as they are done."""
