@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING, Self
 from autograder.base.files import FolderInPlace, replaced_together
 from autograder.course.course import Course
 from autograder.course.jobs import student_of
-from autograder.gradebook import autograded, released_notebook, repair
+from autograder.gradebook import autograded, released_notebook, repair, source_check
 from autograder.gradebook.nbgrader_course import NbgraderCourse, as_node
 from autograder.gradebook.plain_assignment import RUN, Executed, PlainAssignment, PlainSubmission
-from autograder.gradebook.plain_notebooks import NotebookRunner
 from autograder.gradebook.plain_runners import Runners
 from autograder.gradebook.released_notebook import SourceNotebook
 from autograder.gradebook.rows import GradebookRow, Rows, transaction
@@ -101,13 +100,14 @@ class PlainGrading:
                 unchanged[one.student] = shown
         yield from writer.write(list(unchanged.values()))
         todo = [one for one in submissions if one.student not in unchanged]
-        with Runners(self._processes, lambda: NotebookRunner(assignment.timeout_s, assignment.imported)) as runners:
+        with Runners(self._processes, assignment.start_runner) as runners:
             done = runners.each(assignment.run, todo)
             while batch := [executed for _, executed in islice(done, BATCH)]:
                 for report in writer.write(batch):
                     self._journal.add(report)
                     yield report
-        self._journal.finish()
+            self._journal.finish()
+            self.outcome.notes += source_check.warnings(assignment, self._nbgrader.root, runners.started)
 
     def __enter__(self) -> Self:
         self._gradebook = self._opened.enter_context(self._nbgrader.open())

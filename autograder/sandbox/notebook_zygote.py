@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NoReturn
 
-from autograder.sandbox import prefork, preloading, showing
+from autograder.sandbox import bundles, prefork, preloading
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.frames import Connection
 from autograder.sandbox.notebook_worker import NotebookWorker
@@ -65,7 +65,7 @@ def _draw() -> None:
     axes.plot([0, 1], label="y")
     axes.set(title="y(x)", xlabel="x", ylabel="y")
     axes.legend()
-    showing.as_png(figure)
+    bundles.drawn(figure)
     pyplot.close(figure)
 
 
