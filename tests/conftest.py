@@ -42,6 +42,7 @@ gc.disable()  # thousands of tests are being collected, and all of it stays
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells make what runs in the background ignore Ctrl-C
 
 collect_ignore_glob = [
+    "courses/ported/*",  # rubrics, which test submissions
     "attacks/*.py",  # hostile code: to import one of these files is to run it unconfined
     "load/students.py",  # for locust, which no test needs
 ]
