@@ -21,6 +21,7 @@ from autograder.sandbox.cells import Notebook
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.process import Zygote
 from autograder.student.functions import Student
+from autograder.student.instances import Instances
 from autograder.student.local import LocalRunner
 from autograder.student.remote import RemoteRunner
 
@@ -86,6 +87,7 @@ def open_runner(zygote: Zygote) -> Callable[..., tuple[RemoteRunner, Student]]:
         declare: Iterable[str] = (),
         exercises: dict[str, str] | None = None,
         load: bool = True,
+        learn: bool = False,
         on: Zygote = zygote,
         **limits: Any,
     ) -> tuple[RemoteRunner, Student]:
@@ -100,7 +102,7 @@ def open_runner(zygote: Zygote) -> Callable[..., tuple[RemoteRunner, Student]]:
             limits=Limits(**{"call_s": 2, "cell_s": 2, "submission_s": 30, **limits}),
             seed=seed,
             is_script=is_script,
-            classes=[name for name in functions if name[0].isupper()],
+            instances=Instances([name for name in functions if name[0].isupper()], is_learning=learn),
         )
         if load:
             try:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import types
 from typing import Any, assert_never, cast
 
 import torch
 
-from autograder.sandbox import interrupts, known_classes, notes, plain_functions, printing, stand_ins, workfolder
+from autograder.sandbox import (
+    data_sets,
+    interrupts,
+    known_classes,
+    notes,
+    plain_functions,
+    printing,
+    stand_ins,
+    workfolder,
+)
 from autograder.sandbox.cells import Failure, Notebook, positional_parameters
 from autograder.sandbox.frozen import Containers, Frozen, is_iterator, take_first, take_next
 from autograder.sandbox.generators import seed_generators
@@ -325,7 +335,8 @@ class Worker:
 
     def _target(self, message: CallRequest) -> Any:
         if "object" not in message:
-            return self._find(message["name"])
+            found = self._find(message["name"])
+            return functools.partial(OPERATIONS[message["operation"]], found) if "operation" in message else found
         owner, view = self._objects[message["object"]]
         self._notebook.enter(view)
         return OPERATIONS[message["operation"]] if "operation" in message else owner
@@ -461,6 +472,8 @@ class _Reader(Decoder):
         self._worker = worker
 
     def _decode_other(self, tag: str, inner: Tree) -> Any:
+        if tag == "D":
+            return data_sets.make(*map(self.decode, inner))
         if tag not in ("N", "M", "O"):
             return self._worker.resolve(tag, inner)
         if self.passed is None:

@@ -1,0 +1,49 @@
+"""Which objects of a student's may answer for themselves where that decides an assertion, and how that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from autograder.student.remote_objects import reference_to
+
+
+class Instances:
+    """Knows which values are instances of classes that the assignment declares.
+
+    What such a class returns when it is called is one. What a function, a method or an attribute gives is one where the
+    reference gave one: while that is judged, we learn the places. A student's word does not count, since an object that
+    equals everything could stand in place of any number.
+
+    Args:
+        classes: the declared functions that are classes.
+        is_learning: whether every claim is believed and remembered. It stays so where no reference is judged first, as
+            in a student's own check.
+    """
+
+    def __init__(self, classes: Collection[str] = (), *, is_learning: bool = True) -> None:
+        self._classes, self.is_learning = classes, is_learning
+        self._places = set[str]()
+
+    def accept(self, place: str, value: Any) -> Any:
+        """Let a value answer for itself, if it may; return it.
+
+        Args:
+            place: what gave it: a function's name, or a class and a method or attribute, such as ``Value.tanh``.
+            value: it, or a list or tuple of such values.
+        """
+        if not self._classes:
+            return value
+        if type(value) in (list, tuple):
+            for inner in value:
+                self.accept(place, inner)
+        reference = reference_to(value)
+        if reference is None:
+            return value
+        is_of_one = reference.kind in self._classes
+        if self.is_learning and is_of_one:
+            self._places.add(place)
+        reference.is_instance = place in self._classes or (is_of_one and place in self._places)
+        if not is_of_one:
+            reference.place = place  # a method, an iterator: what that gives comes from here
+        return value

@@ -1,0 +1,75 @@
+"""What decides besides."""
+
+import pytest
+import torch
+from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, TensorDataset
+
+from autograder import checks, criterion
+
+WORDS = ["alpha", "beta", "gamma", "delta", "epsilon"]
+
+
+def reviews(rng, n):
+    """Random texts with unknown words among them, their stars and a vocabulary."""
+    lengths = torch.randint(1, 9, (n,), generator=rng).tolist()
+    texts = [" ".join([*WORDS, "Zeta"][i] for i in torch.randint(0, 6, (k,), generator=rng)) for k in lengths]
+    return texts, torch.randint(1, 6, (n,), generator=rng).tolist(), {word: i + 2 for i, word in enumerate(WORDS)}
+
+
+@criterion("data_set", points=1, title="other texts and a limit on their length", needs="data_set.samples")
+@pytest.mark.parametrize("max_length", [None, 3])
+def test_data_set_other(student, reference, rng, max_length):
+    arguments = (*reviews(rng, 12), max_length)
+    data_set, right = student.Reviews(*arguments), reference.Reviews(*arguments)
+    for mine, theirs in zip(right, data_set, strict=True):
+        assert torch.equal(mine["words"], theirs["words"])
+        assert theirs["words"].dtype == torch.int64
+        assert type(theirs["label"]) is int
+        assert mine["label"] == theirs["label"]
+
+
+@criterion("data_set", points=2, title="refuses texts without stars, and leaves its arguments alone")
+def test_data_set_arguments(student, rng):
+    texts, stars, vocabulary = reviews(rng, 4)
+    with pytest.raises(ValueError):
+        student.Reviews(texts, stars[:-1], vocabulary)
+    before = dict(vocabulary)
+    checks.assert_unchanged(student.Reviews, texts, stars, vocabulary)
+    assert vocabulary == before
+
+
+@criterion("collate", points=2, title="the mask", needs="collate.pads", hint="Compare positions with the lengths.")
+def test_collate_mask(student, rng):
+    lengths = [*torch.randint(1, 7, (4,), generator=rng).tolist(), 7]
+    # a word may have the number of the padding
+    samples = [{"words": torch.zeros(k, dtype=torch.int64), "label": 0} for k in lengths]
+    mask = student.collate(samples)["mask"]
+    checks.assert_dtype(mask, torch.bool)
+    assert mask.sum(dim=1).tolist() == lengths
+    assert all(bool(mask[i, : lengths[i]].all()) for i in range(5))
+
+
+@criterion("loading", points=3, title="two parts without common samples")
+def test_loading_parts(student, rng):
+    whole = TensorDataset(torch.arange(11))
+    larger, smaller = student.split(whole, 0.3, 5)
+    assert (len(larger), len(smaller)) == (8, 3)
+    found = [int(x) for part in (larger, smaller) for (x,) in part]
+    assert sorted(found) == list(range(11))
+    texts, stars, vocabulary = reviews(rng, 6)
+    theirs, _ = student.split(student.Reviews(texts, stars, vocabulary), 0.5, 1)
+    sampler = BatchSampler(SequentialSampler(theirs), 2, drop_last=False)
+    assert len(list(DataLoader(theirs, batch_sampler=sampler, collate_fn=student.collate))) == 2
+
+
+@criterion("loading", points=2, title="decided by the seed alone", needs="loading.parts")
+def test_loading_seed(student):
+    whole = TensorDataset(torch.arange(20))
+
+    def indices(seed):
+        return [int(x) for (x,) in student.split(whole, 0.5, seed)[0]]
+
+    first = indices(1)
+    torch.manual_seed(3)
+    assert indices(1) == first
+    assert indices(2) != first
