@@ -87,7 +87,7 @@ def open_runner(zygote: Zygote) -> Callable[..., tuple[RemoteRunner, Student]]:
         declare: Iterable[str] = (),
         exercises: dict[str, str] | None = None,
         load: bool = True,
-        learn: bool = False,
+        instances: Instances | None = None,
         on: Zygote = zygote,
         **limits: Any,
     ) -> tuple[RemoteRunner, Student]:
@@ -102,7 +102,7 @@ def open_runner(zygote: Zygote) -> Callable[..., tuple[RemoteRunner, Student]]:
             limits=Limits(**{"call_s": 2, "cell_s": 2, "submission_s": 30, **limits}),
             seed=seed,
             is_script=is_script,
-            instances=Instances([name for name in functions if name[0].isupper()], is_learning=learn),
+            instances=instances or Instances([name for name in functions if name[0].isupper()], is_learning=False),
         )
         if load:
             try:

@@ -12,9 +12,11 @@ from dataclasses import replace
 from inspect import Parameter, Signature
 from typing import Any, NamedTuple, Protocol
 
+from autograder.base.errors import StudentException
 from autograder.course.settings import Function
 from autograder.sandbox.tracing import Use
 from autograder.student.calls import Call, remember_call
+from autograder.student.failures import MissingAttribute
 from autograder.student.source_use import Source
 
 
@@ -139,7 +141,10 @@ class StudentFunction:
         """Return an attribute of the student's class: a constant, a class method."""
         if name.startswith("_"):  # what libraries look for in any object
             raise AttributeError(name)
-        return self.runner.operate(self.function, "__getattribute__", name)
+        try:
+            return self.runner.operate(self.function, "__getattribute__", name)
+        except StudentException as error:
+            raise MissingAttribute.like(error) if error.kind == "AttributeError" else error from None
 
     def __instancecheck__(self, value: object) -> bool:
         """Whether ``isinstance`` takes a value for one of the student's class."""

@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn, Protocol
 
-from autograder.base.errors import BadReply, StudentError, StudentTimeout
+from autograder.base.errors import BadReply, StudentError, StudentException, StudentTimeout
 from autograder.base.i18n import text
 from autograder.sandbox import known_classes
 from autograder.sandbox.bounds import MAX_RANGE
 from autograder.sandbox.operations import COMBINING, DECIDING, LOOKING
 from autograder.sandbox.protocol import GetRequest, IterRequest, NextRequest, ObjectRequest, Result, TakeRequest
 from autograder.sandbox.wire import MAX_BODY
+from autograder.student.failures import MissingAttribute
 from autograder.student.host import Host
 from autograder.student.replies import as_list
 
@@ -191,7 +192,10 @@ class RemoteObject:
             return self._reference.kind  # what a message calls it
         if name.startswith("__"):
             raise AttributeError(name)
-        value = self._reference.ask(lambda handle: GetRequest(op="get", name=name, object=handle))[0]
+        try:
+            value = self._reference.ask(lambda handle: GetRequest(op="get", name=name, object=handle))[0]
+        except StudentException as error:
+            raise MissingAttribute.like(error) if error.kind == "AttributeError" else error from None
         return self._reference.accept(name, value)
 
     def __repr__(self) -> str:

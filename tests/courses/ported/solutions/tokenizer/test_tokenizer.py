@@ -22,7 +22,8 @@ def test_words_vocabulary(student):
 
 @criterion("pairs", points=2, title="counts pairs of neighbours", hint="zip(tokens, tokens[1:])")
 def test_pairs_counted(student):
-    assert student.count_pairs(list("abcab")) == {("a", "b"): 2, ("b", "c"): 1, ("c", "a"): 1}
+    pairs = student.count_pairs(list("abcab"))
+    checks.assert_equal(pairs, {("a", "b"): 2, ("b", "c"): 1, ("c", "a"): 1}, name="pairs")
     assert student.count_pairs(["a"]) == {}
 
 
@@ -35,7 +36,7 @@ def test_pairs_merged(student):
 
 @criterion("pairs", points=2, title="learns the most frequent pairs", needs="pairs.merged")
 def test_pairs_learned(student):
-    assert student.learn("low lower lowest", 3) == [("l", "o"), ("lo", "w"), (" ", "low")]
+    checks.assert_equal(student.learn("low lower lowest", 3), [("l", "o"), ("lo", "w"), (" ", "low")])
     assert student.learn("abc", 5) == []
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from autograder import criterion
+from autograder import checks, criterion
 
 
 def numbers(rng, count):
@@ -28,9 +28,9 @@ def test_value_several_ways(student, rng):
     u, v = (torch.tensor(n, dtype=torch.float64, requires_grad=True) for n in (x, y))
     w = u * v + u
     (w * (u * v) + w * w).backward()
-    assert a.grad == pytest.approx(u.grad.item())
-    assert b.grad == pytest.approx(v.grad.item())
-    assert d.grad == pytest.approx((u * v + 2 * w).item())
+    checks.assert_close(a.grad, u.grad.item(), name="a.grad")
+    checks.assert_close(b.grad, v.grad.item(), name="b.grad")
+    checks.assert_close(d.grad, (u * v + 2 * w).item(), name="d.grad")
 
 
 @criterion(
@@ -54,7 +54,7 @@ def test_value_every_operation(student, rng, sign):
     expected = calculate(u, v)
     expected.backward()
     assert result.data == pytest.approx(expected.item())
-    assert [a.grad, b.grad] == pytest.approx([u.grad.item(), v.grad.item()])
+    checks.assert_close([a.grad, b.grad], [u.grad.item(), v.grad.item()], name="[a.grad, b.grad]")
 
 
 @criterion(
@@ -78,10 +78,10 @@ def test_value_accumulates(student, rng):
 def test_value_limits(student):
     a = student.Value(1.0)
     total = a
-    for _ in range(1500):
+    for _ in range(1200):
         total += a
     total.backward()
-    assert a.grad == 1501
+    checks.assert_equal(a.grad, 1201, name="a.grad")
     with pytest.raises(TypeError):
         a ** student.Value(2.0)
 

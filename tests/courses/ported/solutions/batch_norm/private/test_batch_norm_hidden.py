@@ -32,8 +32,8 @@ def test_forward_after_training(student, reference, rng):
         before = {name: np.copy(value) for name, value in state.items()}
         out, _ = student.batch_norm(X, gamma, beta, state, False)
         expected, _ = reference.batch_norm(X, gamma, beta, state_of(rng, 3) | before, False)
-        np.testing.assert_allclose(out, expected)
-        assert all(np.array_equal(state[name], before[name]) for name in before)
+        checks.assert_close(out, expected, name=f"out, n = {n}")
+        checks.assert_equal(state, before, name="state")
 
 
 @criterion(
@@ -47,7 +47,7 @@ def test_forward_after_training(student, reference, rng):
 def test_forward_keeps(student, rng, training):
     X, gamma, beta = batch(rng, 4, 2, np.float32)
     out, _ = checks.assert_unchanged(student.batch_norm, X, gamma, beta, state_of(rng, 2), training)
-    assert out.dtype == np.float32
+    checks.assert_array(out, (4, 2), dtype=np.float32, name="out")
 
 
 def gradients(student, reference, rng, training, n=6, d=3):
@@ -62,8 +62,8 @@ def gradients(student, reference, rng, training, n=6, d=3):
 @criterion("backward", points=1, title="the gradients of gamma and beta", hint="Sum over the batch.")
 def test_backward_parameters(student, reference, rng):
     (_, dgamma, dbeta), (_, expected_gamma, expected_beta) = gradients(student, reference, rng, True)
-    np.testing.assert_allclose(dgamma, expected_gamma)
-    np.testing.assert_allclose(dbeta, expected_beta)
+    checks.assert_close(dgamma, expected_gamma, name="the gradient of gamma")
+    checks.assert_close(dbeta, expected_beta, name="the gradient of beta")
 
 
 @criterion(
@@ -74,13 +74,13 @@ def test_backward_parameters(student, reference, rng):
 )
 def test_backward_in_training(student, reference, rng):
     (dX, _, _), (expected, _, _) = gradients(student, reference, rng, True)
-    np.testing.assert_allclose(dX, expected)
+    checks.assert_close(dX, expected, name="the gradient of X")
 
 
 @criterion("backward", points=2, title="the gradient of X after training", hint="The statistics are constants then.")
 def test_backward_after_training(student, reference, rng):
     (dX, _, _), (expected, _, _) = gradients(student, reference, rng, False)
-    np.testing.assert_allclose(dX, expected)
+    checks.assert_close(dX, expected, name="the gradient of X")
 
 
 @criterion("backward", points=1, title="leaves its arguments alone", needs="backward.in_training")
