@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from autograder.student.remote_objects import reference_to
+from autograder.student.remote_objects import Reference, reference_to
 
 
 class Instances:
@@ -29,7 +29,8 @@ class Instances:
         """Let a value answer for itself, if it may; return it.
 
         Args:
-            place: what gave it: a function's name, or a class and a method or attribute, such as ``Value.tanh``.
+            place: the steps to it: a function's name, or a class and what was done with an instance, as in
+                ``Value.tanh()`` and ``Value.parts()[]``.
             value: it, or a list or tuple of such values.
         """
         if not self._classes:
@@ -43,7 +44,13 @@ class Instances:
         is_of_one = reference.kind in self._classes
         if self.is_learning and is_of_one:
             self._places.add(place)
-        reference.is_instance = place in self._classes or (is_of_one and place in self._places)
-        if not is_of_one:
-            reference.place = place  # a method, an iterator: what that gives comes from here
+        if place in self._classes or (is_of_one and place in self._places):
+            self.mark(reference)
+        else:
+            reference.place = place
         return value
+
+    def mark(self, reference: Reference) -> None:
+        """Let an object answer for itself; steps from it are counted from its class, if that is a declared one."""
+        reference.is_instance = True
+        reference.place = reference.kind if reference.kind in self._classes else ""

@@ -64,6 +64,10 @@ class Accepts(Protocol):
         """Return the value that came from a place, marked if it may."""
         ...
 
+    def mark(self, reference: Reference) -> None:
+        """Let an object answer for itself."""
+        ...
+
 
 class Owner(Protocol):
     """The runner that has a worker: what references need of it."""
@@ -120,7 +124,7 @@ class Reference:
         self.is_instance = False
         """Whether it is an instance of a declared class; see `instances`."""
         self.place = ""
-        """Where it came from, if it is a method or an iterator of an instance."""
+        """How one gets to it; see `instances`."""
         self.given = self.items = 0
         """Bytes and items that it has yielded."""
         self._generation = runner.host.generation
@@ -148,10 +152,9 @@ class Reference:
         """Carry out an operation whose result is again an instance of the student's class."""
         return as_instance(self.operate(operation, *operands))
 
-    def accept(self, name: str, value: Any) -> Any:
-        """Return what a method or an attribute of it gave; an instance where the reference gave one."""
-        place = f"{self.kind}.{name}" if self.is_instance else self.place
-        return self.runner.instances.accept(place, value) if place else value
+    def accept(self, step: str, value: Any) -> Any:
+        """Return what a step from here gave; an instance where the same steps gave one in the reference."""
+        return self.runner.instances.accept(f"{self.place}{step}", value) if self.place else value
 
 
 class RemoteObject:
@@ -170,13 +173,13 @@ class RemoteObject:
     def __call__(self, *positional: Any, **keywords: Any) -> Any:  # noqa: D102 -- the object decides
         reference = self._reference
         result = reference.runner.call_remote(reference.origin, positional, keywords, target=reference)[0]
-        return reference.accept("__call__", result)
+        return reference.accept("()", result)
 
     def __iter__(self) -> Iterator[Any]:
         iterator, _ = self._reference.ask(lambda handle: IterRequest(op="iter", object=handle))
         if not isinstance(iterator, RemoteIterator):
             raise _unusable("malformed iterator")
-        self._reference.accept("__iter__", iterator)
+        self._reference.accept(".__iter__", iterator)
         return iterator
 
     def __take__(self, most: int) -> list[Any]:
@@ -196,7 +199,7 @@ class RemoteObject:
             value = self._reference.ask(lambda handle: GetRequest(op="get", name=name, object=handle))[0]
         except StudentException as error:
             raise MissingAttribute.like(error) if error.kind == "AttributeError" else error from None
-        return self._reference.accept(name, value)
+        return self._reference.accept(f".{name}", value)
 
     def __repr__(self) -> str:
         reference = self._reference
@@ -296,7 +299,7 @@ class RemoteIterator(RemoteObject):
                     count=MAX_ITEMS,
                 )
             )
-        return reference.accept("__next__", items[0])
+        return reference.accept("[]", items[0])
 
 
 def reference_to(value: Any) -> Reference | None:
@@ -308,7 +311,7 @@ def as_instance(value: Any) -> Any:
     """Let a value answer for itself where that decides an assertion, if it stays in a student's process."""
     reference = reference_to(value)
     if reference is not None:
-        reference.is_instance = True
+        reference.runner.instances.mark(reference)
     return value
 
 
@@ -327,7 +330,11 @@ def _asked(name: str) -> Callable[..., Any]:
     def ask(self: RemoteObject, *operands: Any) -> Any:
         reference = self._reference
         answer = reference.operate(name, self, *operands)
-        return as_instance(answer) if name in _OF_ITS_KIND and reference.is_instance else reference.accept(name, answer)
+        return (
+            as_instance(answer)
+            if name in _OF_ITS_KIND and reference.is_instance
+            else reference.accept(f".{name}", answer)
+        )
 
     return ask
 

@@ -571,6 +571,10 @@ class Number(Number):
     def __add__(self, other): return 0.0
     def __abs__(self): return 0.0
     def value(self): return Number(self.x)
+class Holder:
+    def item(self): return Number(1)
+    def __call__(self): return Number(1)
+def number(x): return Holder()
 """
 )
 
@@ -581,6 +585,7 @@ def test_what_gives_an_instance_in_the_reference_gives_one_in_a_submission(open_
     def use(student):
         number = student.Number(4)
         assert (number.doubled() + 1).x == 9
+        assert ((number + 1).doubled().half + 1).x == 6
         assert number.half + number.doubled() == student.Number(10)
         assert number.parts()[1] == student.Number(3)
         assert [part + 1 for part in number] == [student.Number(2), student.Number(4)]
@@ -591,12 +596,14 @@ def test_what_gives_an_instance_in_the_reference_gives_one_in_a_submission(open_
     use(open_student(OWN, declare=NUMBER, instances=instances))
     instances.is_learning = False
     use(open_student(OWN, declare=NUMBER, instances=instances))
-    forged = open_student(FORGED, declare=NUMBER, instances=instances).Number(4).value()
-    assert forged != 3
-    with pytest.raises(TypeError):
-        forged + 3
-    with pytest.raises(TypeError):
-        3 - forged
+    student = open_student(FORGED, declare=NUMBER, instances=instances)
+    # the last two are reached by other steps than an instance in the reference, through an object of another class
+    for forged in (student.Number(4).value(), student.number(4).item(), student.number(4)()):
+        assert forged != 3
+        with pytest.raises(TypeError):
+            forged + 3
+        with pytest.raises(TypeError):
+            3 - forged
 
 
 def test_iterating_over_what_never_ends_costs_its_own_criterion(open_student, monkeypatch):
