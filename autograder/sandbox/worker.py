@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import Any, cast
 
 import torch
 
-from autograder.sandbox import interrupts, known_classes, plain_functions, printing
+from autograder.sandbox import data_sets, interrupts, known_classes, plain_functions, printing
 from autograder.sandbox.cells import Failure, positional_parameters
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import Containers, Frozen, is_iterator, take_first, take_next
@@ -290,7 +291,8 @@ class Worker(NotebookWorker):
 
     def _target(self, message: CallRequest) -> Any:
         if "object" not in message:
-            return self._find(message["name"])
+            found = self._find(message["name"])
+            return functools.partial(OPERATIONS[message["operation"]], found) if "operation" in message else found
         owner, view = self._objects[message["object"]]
         self._notebook.enter(view)
         return OPERATIONS[message["operation"]] if "operation" in message else owner
@@ -406,6 +408,8 @@ class _Reader(Decoder):
         self._worker = worker
 
     def _decode_other(self, tag: str, inner: Tree) -> Any:
+        if tag == "D":
+            return data_sets.make(*map(self.decode, inner))
         if tag not in ("N", "M", "O"):
             return self._worker.resolve(tag, inner)
         if self.passed is None:
