@@ -385,6 +385,9 @@ def test_dates_are_in_the_readers_zone(site, teacher):
 )
 def test_dates_that_cannot_be_are_refused(site, teacher, wrong):
     form = {"assignment": "tiny", "feedback": "at_once"} | wrong
-    assert Browser(site, teacher).send_form("/class/offerings", form).status_code == 400
+    refused = Browser(site, teacher).send_form("/class/offerings", form)
+    assert refused.status_code == 400
+    kept = (name for name in wrong if name != "feedback")
+    assert all(f'name="{name}" value="{wrong[name]}"' in refused.text for name in kept)
     with site.database.read() as session:
         assert offerings.by_name(session, "tiny").closes_at is None

@@ -41,6 +41,7 @@ def offerings(visit: Visit, problem: Text | None = None) -> Response:
         extended = defaultdict(list)
         for offering, person, until in data.extended(session):
             extended[offering.id].append((person, until))
+    asked = _asked(visit) if problem is not None else None
     assignments = [(found, published.get(found.name)) for found in _released(visit)]
     return visit.page(
         "offerings.html",
@@ -55,9 +56,19 @@ def offerings(visit: Visit, problem: Text | None = None) -> Response:
         late=_late(visit),
         students=students,
         problem=problem,
+        problem_of=lambda *form: problem if form == asked else None,
+        kept=lambda kind, name, field, usual: visit.field(field) if (kind, name) == asked else usual,
         for_input=visit.for_input,
         zone=str(visit.zone),
     )
+
+
+def _asked(visit: Visit) -> tuple[str, str]:
+    """Return which of the page's forms came: for an assignment, a quiz or an extension, and its name."""
+    if quiz := visit.field("quiz"):
+        return "quiz", quiz
+    kind = "extension" if visit.request.url.path.endswith("/extensions") else "assignment"
+    return kind, visit.field("assignment")
 
 
 def publish(visit: Visit) -> Response:
