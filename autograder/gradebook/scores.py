@@ -442,7 +442,12 @@ def manual_scores(connection: Connection, assignments: Sequence[str]) -> dict[tu
 
 
 def _grades(connection: Connection, condition: Any) -> list[Grade]:
-    rows = (
+    rows = _ALL_GRADES.where(condition).order_by(NOTEBOOKS.c.name, CELLS.c.name)
+    return [_grade(*row) for row in connection.execute(rows)]
+
+
+def _every_grade() -> Any:
+    return (
         select(
             *(GRADES.c.id, SUBMISSIONS.c.student_id, ASSIGNMENTS.c.name, NOTEBOOKS.c.name, CELLS.c.name),
             *(CELLS.c.id.in_(_answer_cells()), CELLS.c.type == "TaskCell", _MAXIMUM),
@@ -457,10 +462,11 @@ def _grades(connection: Connection, condition: Any) -> list[Grade]:
         .join(ASSIGNMENTS, ASSIGNMENTS.c.id == SUBMISSIONS.c.assignment_id)
         .outerjoin(GRADE_CELLS, GRADE_CELLS.c.id == CELLS.c.id)
         .outerjoin(TASK_CELLS, TASK_CELLS.c.id == CELLS.c.id)
-        .where(condition)
-        .order_by(NOTEBOOKS.c.name, CELLS.c.name)
     )
-    return [_grade(*row) for row in connection.execute(rows)]
+
+
+_ALL_GRADES = _every_grade()
+"""Put together once, which costs more than to ask it."""
 
 
 def _grade(*values: Any) -> Grade:

@@ -7,7 +7,6 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -15,17 +14,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 import autograder.report
 from autograder.base.errors import AutograderError, ConfigError
 from autograder.base.i18n import Text, text
 from autograder.course.submission import MAX_UPLOAD_BYTES
-from autograder.web import policies
+from autograder.web import policies, static_files
 from autograder.web.metrics import ROUTE, Counting
 from autograder.web.pages import (
     account,
@@ -168,7 +165,7 @@ def build(site: Site, *, grades: bool = True) -> Starlette:
         await in_thread(site.close)
 
     app = Starlette(
-        routes=[*(_route(*entry) for entry in ROUTES), *_static()],
+        routes=[*(_route(*entry) for entry in ROUTES), static_files.route("/static", [*_STATIC.iterdir(), _STYLE])],
         middleware=[
             Middleware(Counting, metrics=site.metrics),
             Middleware(Protection, max_bytes=MAX_UPLOAD_BYTES, public_url=site.public_url, hosts=site.hosts),
@@ -183,24 +180,6 @@ def build(site: Site, *, grades: bool = True) -> Starlette:
     app.state.site = site
     app.state.doors = {path: access for method, path, access, _ in ROUTES if method == "GET" and "{" not in path}
     return app
-
-
-def _static() -> list[BaseRoute]:
-    def style(_: Request) -> Response:
-        return FileResponse(_STYLE, headers={"cache-control": "no-cache"})
-
-    files = GZipMiddleware(_Files(directory=_STATIC), minimum_size=1024)  # nothing secret is in them
-    return [Route("/static/report.css", style), Mount("/static", files)]
-
-
-class _Files(StaticFiles):
-    """The files of the pages; a browser asks whether its copy is the present one, and gets nothing if it is."""
-
-    def file_response(self, *arguments: Any, **options: Any) -> Response:
-        """Return a file, or that it has not changed."""
-        answer = super().file_response(*arguments, **options)
-        answer.headers["cache-control"] = "no-cache"
-        return answer
 
 
 def _route(method: str, path: str, access: Access, page: Page) -> Route:

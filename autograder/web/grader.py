@@ -305,7 +305,7 @@ class Grader:
             return True
         if time.monotonic() - self._looked_at < _LOOK_OUTSIDE_EVERY_S:
             return False
-        with self._database.read() as session:
+        with self._database.read(bit_by_bit=True) as session:
             is_any_known = submissions.is_any_written(session)
             found = outside.changed_reports(self._journal, regradings.written_reports(session)) if is_any_known else []
         if is_any_known:

@@ -6,13 +6,20 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, joinedload
 
 from autograder.base.i18n import Language
 from autograder.web.data import events
 from autograder.web.data.database import upsert
 from autograder.web.data.models import Explanation, Offering, Person
+
+_EVER = (
+    select(Explanation)
+    .where(Explanation.offering_id == bindparam("offering"))
+    .options(joinedload(Explanation.writer))
+    .order_by(Explanation.criterion, Explanation.id)
+)
 
 
 def of(session: Session, offering: Offering) -> Sequence[Explanation]:
@@ -22,8 +29,7 @@ def of(session: Session, offering: Offering) -> Sequence[Explanation]:
 
 def ever(session: Session, offering: Offering) -> Sequence[Explanation]:
     """Return what is said in an assignment and what was withdrawn, in the order of its criteria's names."""
-    rows = select(Explanation).where(Explanation.offering_id == offering.id).options(joinedload(Explanation.writer))
-    return session.scalars(rows.order_by(Explanation.criterion, Explanation.id)).all()
+    return session.scalars(_EVER, {"offering": offering.id}).all()
 
 
 def everywhere(session: Session) -> Sequence[Explanation]:

@@ -6,13 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from autograder.web.data import events
 from autograder.web.data.models import Appeal, Kind, Offering, Override, Person, Report, Submission
 
 _WITH_ALL = (joinedload(Override.person), joinedload(Override.offering), joinedload(Override.giver))
+_IN_ALL = select(Override).options(*_WITH_ALL).where(Override.person_id == bindparam("person")).order_by(Override.id)
+_IN_ONE = _IN_ALL.where(Override.offering_id == bindparam("offering"))
 
 
 def give(
@@ -30,7 +32,7 @@ def give(
     """Give points for a cell, or take back what was given.
 
     Args:
-        session: a writing one, in which nobody else changes anything for this person (`submissions.take_turns`).
+        session: a writing one, in which nobody else changes anything for this person (`database.take_turns`).
         offering: the assignment or quiz.
         person: the student.
         cell: the grade cell's name.
@@ -75,15 +77,13 @@ def _give_back_appeals(session: Session, history: Sequence[Override], cell: str)
 
 def of(session: Session, offering: Offering, person: Person) -> Sequence[Override]:
     """Return everything that was ever given to one person in an assignment, oldest first."""
-    mine = (Override.person_id == person.id, Override.offering_id == offering.id)
-    return session.scalars(select(Override).options(*_WITH_ALL).where(*mine).order_by(Override.id)).all()
+    return session.scalars(_IN_ONE, {"person": person.id, "offering": offering.id}).all()
 
 
 def of_person(session: Session, person: Person) -> dict[int, list[Override]]:
     """Return everything that was ever given to one person, by offering, oldest first."""
     found: defaultdict[int, list[Override]] = defaultdict(list)
-    rows = select(Override).options(*_WITH_ALL).where(Override.person_id == person.id)
-    for override in session.scalars(rows.order_by(Override.id)):
+    for override in session.scalars(_IN_ALL, {"person": person.id}):
         found[override.offering_id].append(override)
     return found
 

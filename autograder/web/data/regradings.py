@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
 
-from sqlalchemy import ColumnElement, Select, exists, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from autograder.base.i18n import Text
@@ -35,6 +35,12 @@ Place = tuple[int, int]
 """The numbers of a regrading and of a submission in it."""
 _PAUSES = PAUSES[:2]
 """Somebody waits for all of it; what could not be judged keeps the report that counts."""
+_REPLACED = (
+    select(ReplacedReport)
+    .where(ReplacedReport.submission_id.in_(bindparam("submissions", expanding=True)))
+    .options(joinedload(ReplacedReport.regrading))
+    .order_by(ReplacedReport.id)
+)
 
 
 @dataclass(frozen=True)
@@ -345,8 +351,7 @@ def history(session: Session, offering: Offering, most: int) -> Sequence[tuple[R
 def replaced(session: Session, submissions: Collection[int]) -> dict[int, list[ReplacedReport]]:
     """Return the reports on some submissions that counted before, oldest first, with what replaced them."""
     found: defaultdict[int, list[ReplacedReport]] = defaultdict(list)
-    rows = select(ReplacedReport).where(ReplacedReport.submission_id.in_(submissions))
-    for one in session.scalars(rows.options(joinedload(ReplacedReport.regrading)).order_by(ReplacedReport.id)):
+    for one in session.scalars(_REPLACED, {"submissions": list(submissions)}):
         found[one.submission_id].append(one)
     return found
 

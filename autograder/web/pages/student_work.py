@@ -19,6 +19,7 @@ from autograder.gradebook.scores import Comment, Grade, Work
 from autograder.results.grade_report import ExerciseResult
 from autograder.web import answers, overriding, policies
 from autograder.web.data import offerings, overrides, people, quizzes, submissions
+from autograder.web.data.database import take_turns
 from autograder.web.data.models import Kind, Offering, Override, Person, QuizAttempt
 from autograder.web.pages import quiz, results
 from autograder.web.pages.gradebook import title_of
@@ -266,7 +267,7 @@ def _keep(visit: Visit, session: Session) -> None:
         raise Refused(404, text("there is no such work"))
     if not policies.may_mark(visit.viewer, found.person.id):
         raise Refused(403, text("somebody else gives points for your own work"))
-    submissions.take_turns(session, found.person)
+    take_turns(session, found.person.id)
     history = _history(session, found)
     items = _items(visit, session, found, _attempts(visit, session, found), history)
     item = next((one for one in items if one.cell == visit.field("cell")), None)
