@@ -20,7 +20,7 @@ MAX_TRIVIAL_SHARE = 0.2
 
 _RETURNS = ": returns "
 """Stands in the id of a version that solves nothing before what its function returns."""
-_MOST_NAMED = 4
+_MOST_NAMED, _MOST_SHOWN = 4, 60
 
 
 Kind = Literal["mutant", "equivalent", "generated", "trivial"]
@@ -57,7 +57,7 @@ class Place(Record):
     @property
     def says(self) -> Text:
         """What it says of the tests if this version loses nothing."""
-        tests, old = ", ".join(self.tests), self.old
+        tests, old = ", ".join(self.tests), self.old if len(self.old) <= _MOST_SHOWN else f"{self.old[:_MOST_SHOWN]}..."
         match self.kind:
             case "comparison" if self.old.replace("=", "") == self.new.replace("=", ""):
                 return text("no assert of {tests} tries a case at the boundary of `{old}`", tests=tests, old=old)
@@ -69,7 +69,7 @@ class Place(Record):
                 return text("no assert of {tests} depends on `{old}`", tests=tests, old=old)
             case "body":
                 return text("the asserts of {tests} are met by what solves nothing", tests=tests)
-        return text("no assert of {tests} tells `{old}` from this", tests=tests, old=old)
+        return text("no assert of {tests} tells this from the solution", tests=tests)
 
 
 class Version(Record):
