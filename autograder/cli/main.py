@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autograder.base.errors import UsageError
-from autograder.cli import gradebook, lms, serve, starting
+from autograder.cli import gradebook, importing, lms, serve, starting
 from autograder.cli import report as class_report
 from autograder.cli.audit import audit
 from autograder.cli.check import check
@@ -170,6 +170,7 @@ for _panel, _commands in _COMMANDS.items():
         app.command(rich_help_panel=_panel)(_command)
 app.add_typer(quiz, rich_help_panel="Everyone")
 app.add_typer(starting.new, name="new", rich_help_panel="Authors")
+app.add_typer(importing.app, name="import", rich_help_panel="Authors")
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from autograder.base.errors import SandboxError, StudentCrash, StudentTimeout
 from autograder.course import mutants
 from autograder.gradebook import plain_notebooks
 from autograder.gradebook.autograde_rules import AutogradeRules
+from autograder.gradebook.imported import imported_by
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.plain_notebooks import NotebookRunner
 from autograder.gradebook.plain_runners import Runners
@@ -106,7 +107,7 @@ class PlainAudit:
         answers = [one for one in self._source.answers if not chosen.exercises or one.name in chosen.exercises]
         with (
             tempfile.TemporaryDirectory(prefix="autograder-audit-") as place,
-            Runners(processes, lambda: NotebookRunner(self._rules.timeout_s, pictures=False)) as runners,
+            Runners(processes, self._runner) as runners,
         ):
             folder = Path(place, self._source.name)
             folder.mkdir()
@@ -125,6 +126,9 @@ class PlainAudit:
             criteria=tuple(self._criteria(judge, judged, answers)) if is_whole else (),
             unjudged=tuple(self._unjudged(judge, answers)) if is_whole else (),
         )
+
+    def _runner(self) -> NotebookRunner:
+        return NotebookRunner(self._rules.timeout_s, imported_by(self._own), pictures=False)
 
     def _criteria(
         self, judge: _Judge, judged: Sequence[Version], answers: Sequence[Answer]

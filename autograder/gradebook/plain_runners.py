@@ -69,6 +69,11 @@ class Runners:
         for runner in self._runners:
             runner.set_timeout(timeout_s)
 
+    @property
+    def started(self) -> NotebookRunner | None:
+        """One that has been started, if any has."""
+        return self._runners[0] if self._runners else None
+
     def _started(self, count: int) -> list[NotebookRunner]:
         """Return as many runners as are needed; new ones start side by side."""
         new = [self._start() for _ in range(count - len(self._runners))]

@@ -116,19 +116,24 @@ class _Change:
             setattr(self.owner, self.place, node)
 
 
-def generate(exercise: str, source: str, functions: Sequence[str]) -> Iterator[Generated]:
+def generate(
+    exercise: str, source: str, functions: Sequence[str], variables: Sequence[str] = ()
+) -> Iterator[Generated]:
     r"""Yield all versions of a solution cell with one change: in a function of the exercise, one it calls, or a class.
+
+    The statements that give the exercise's variables their values are changed as well.
 
     Args:
         exercise: the exercise of the cell.
         source: the cell as the reference has it.
         functions: the names of the exercise's functions and classes.
+        variables: the names of its variables.
 
     >>> [version.id for version in generate("f", "def f(x):\n    return x > 0", ["f"])][:2]
     ['f: statement `return x > 0` -> `pass`', 'f: comparison `x > 0` -> `x < 0`']
     """
-    tree = ast.parse(source)
-    places = _changeable(tree, functions)
+    tree = _parsed(source)
+    places = _changeable(tree, functions, variables)
     yield from _versions(
         tree, exercise, ((called, [c for c in changes if c.kind != _ONLY_IN_LINES]) for called, changes in places)
     )
@@ -225,10 +230,20 @@ def _changeable_anywhere(tree: ast.Module, exercise: str) -> Iterator[tuple[str,
                 yield exercise, list(_changes(tree.body, index))
 
 
-def _changeable(tree: ast.Module, names: Sequence[str]) -> Iterator[tuple[str, list[_Change]]]:
-    """Yield the changes in the exercise's functions, in those they call and in classes, with the name of each place."""
-    used = _used_names(tree, names)
-    for node in tree.body:
+def _parsed(source: str) -> ast.Module:
+    """Return the tree of a solution; an empty one, if it is no plain Python: of magics no version is made."""
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        return ast.Module([], type_ignores=[])
+
+
+def _changeable(
+    tree: ast.Module, names: Sequence[str], variables: Sequence[str]
+) -> Iterator[tuple[str, list[_Change]]]:
+    """Yield the changes in the exercise's functions, in those they call, in classes and variables, each with a name."""
+    used = _used_names(tree, (*names, *variables))
+    for at, node in enumerate(tree.body):
         match node:
             case ast.FunctionDef(name=name) if name in used:
                 yield name, list(_changes_of_body(node))
@@ -236,6 +251,10 @@ def _changeable(tree: ast.Module, names: Sequence[str]) -> Iterator[tuple[str, l
                 yield name, list(_changes(function, "body"))
             case ast.ClassDef():
                 yield from _changeable_in_class(node)
+            case ast.Assign() | ast.AugAssign() | ast.AnnAssign():
+                given = [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+                if any(name in variables for name in given):
+                    yield ", ".join(given), list(_changes(tree.body, at))
 
 
 def _changeable_in_class(node: ast.ClassDef, outer: str = "") -> Iterator[tuple[str, list[_Change]]]:
@@ -287,7 +306,7 @@ def generate_trivial(
     >>> [version.id for version in generate_trivial("f", cell, [Function.parse("f(x)")])][:2]
     ['f: returns `None`', 'f: returns `x`']
     """
-    tree = ast.parse(source)
+    tree = _parsed(source)
     written = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
     found: list[tuple[str, ast.FunctionDef, Sequence[str]]]
     found = [(f.name, written[f.name], f.parameters) for f in functions if f.name in written]
