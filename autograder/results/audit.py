@@ -155,7 +155,7 @@ class CriterionAudit(Record):
         generated: how many generated versions do.
         decisive: how many of both fail nothing else.
         hidden: how many of both, without a rubric, fail its hidden tests only.
-        unanswered: how many versions that solve nothing fail it, without a rubric.
+        unanswered: how many versions that solve nothing, or answers that were left out, fail it, without a rubric.
         points: what the grade cell is worth, without a rubric.
         cell: its number among the code cells, without a rubric.
         problem: why it judges nothing: what the source's own solution fails with.
@@ -187,12 +187,14 @@ class Unjudged(Record):
         cell: its number among the code cells; None for words.
         points: what a person gives for it.
         versions: how many wrong versions of it there would be.
+        is_blocked: whether the source itself fails the tests that it belongs to.
     """
 
     id: str
     cell: int | None
     points: float | None
     versions: int = 0
+    is_blocked: bool = False
 
 
 class Audit(Record):
@@ -262,7 +264,7 @@ class Audit(Record):
         """What needs fixing in the rubric or ``mutants.yaml``, or in the source of notebooks, a line each."""
         found = [
             text(
-                "{cell} (code cell {number}): the source's own solution does not pass: {problem}",
+                "{cell} (code cell {number}): the source's own solution does not pass: {problem}; correct it, or the test",
                 cell=criterion.id,
                 number=criterion.cell,
                 problem=criterion.problem,
@@ -332,6 +334,8 @@ class Audit(Record):
         rates = {"kill_rate": round(self.kill_rate, 4), "diagnosis_rate": round(self.diagnosis_rate, 4)}
         for version, written in zip(self.versions, document["versions"], strict=True):
             written["share"] = round(version.share, 4)
+            if version.place is not None and not version.caught:
+                written["place"]["says"] = version.place.says.model_dump()
         lists = {"survivors": [v.id for v in self.survivors], "untried": [c.id for c in self.untried]}
         return document | rates | lists | {"faults": [fault.en for fault in self.faults]}
 
