@@ -224,8 +224,9 @@ class _Judge:
 
     def is_blocked(self, answer: Answer) -> bool:
         """Does the source itself fail tests that are about an answer?"""
-        broken = (test for test in self._source.tests if self.why_source_fails(test) is not None)
-        return any(test.behind == answer.name or test.mentions(answer.names) for test in broken)
+        behind = [test for test in self._source.tests if test.behind == answer.name]
+        about = behind or [test for test in self._source.tests if test.mentions(answer.names)]
+        return any(self.why_source_fails(test) is not None for test in about)
 
     def judge(self, made: Sequence[_Made], advance: Callable[[], None]) -> list[Version]:
         """Run the versions of the answers that a grade cell depends on, and return what became of them."""

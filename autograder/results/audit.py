@@ -264,7 +264,8 @@ class Audit(Record):
         """What needs fixing in the rubric or ``mutants.yaml``, or in the source of notebooks, a line each."""
         found = [
             text(
-                "{cell} (code cell {number}): the source's own solution does not pass: {problem}; correct it, or the test",
+                "{cell} (code cell {number}): the source's own solution does not pass: {problem}; "
+                "correct it, or the test",
                 cell=criterion.id,
                 number=criterion.cell,
                 problem=criterion.problem,
