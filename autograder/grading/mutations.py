@@ -63,28 +63,8 @@ _PARTS = (ast.expr, ast.stmt, ast.keyword, ast.comprehension, ast.withitem)
 _KEPT = (ast.Pass, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 _ONLY_IN_LINES = "argument"
 """A kind of change that `generate` leaves out: the ids that authors have excused stay as they are."""
-_CONVERSIONS = frozenset(
-    (
-        "range",
-        "enumerate",
-        "zip",
-        "len",
-        "isinstance",
-        "super",
-        "open",
-        "int",
-        "float",
-        "str",
-        "list",
-        "tuple",
-        "set",
-        "dict",
-        "array",
-        "asarray",
-        "tensor",
-        "copy",
-    )
-)
+_BUILT_IN = ("range", "enumerate", "zip", "len", "isinstance", "super", "open")
+_CONVERSIONS = (*_BUILT_IN, "int", "float", "str", "list", "tuple", "set", "dict", "array", "asarray", "tensor", "copy")
 """Calls that nobody forgets, or whose argument does as well."""
 _MOST_CONSTANTS = 8
 """How many versions change a constant of one line: a table of data is not worth more."""
