@@ -12,7 +12,7 @@ import torch
 from autograder.sandbox import interrupts, known_classes, notes, plain_functions, printing, stand_ins, workfolder
 from autograder.sandbox.cells import Failure, Notebook, positional_parameters
 from autograder.sandbox.frozen import Containers, Frozen, is_iterator, take_first, take_next
-from autograder.sandbox.generators import seed_generators
+from autograder.sandbox.generators import CellSeed, seed_generators
 from autograder.sandbox.links import Links
 from autograder.sandbox.networks import Passed
 from autograder.sandbox.operations import OPERATIONS
@@ -147,7 +147,8 @@ class Worker:
     # -- what can be asked ---------------------------------------------------------------------------------------------
 
     def _start(self, message: StartRequest) -> None:
-        self._notebook = Notebook(message["functions"], message["module"], message.get("variables", {}))
+        seed = CellSeed(*message["cell_seed"]) if "cell_seed" in message else None
+        self._notebook = Notebook(message["functions"], message["module"], message.get("variables", {}), seed)
         self._watch = None
         sys.modules[message["module"]] = self._notebook.module
         sys.argv = [message["module"]]  # what a script may parse
