@@ -25,12 +25,13 @@ from autograder.sandbox.wire import identical
 from autograder.student.failures import cell_name, missing_function, student_exception
 from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.variables import Ran
+from autograder.student.worker_settings import cell_seed_of
 
 
 def run_locally(assignment: Assignment, submission: Submission) -> tuple[Notebook, list[Failure]]:
     """Run the cells of a submission in this process; return what they defined and what failed."""
     module = "submission" if submission.is_script else "__main__"
-    notebook = Notebook(assignment.exercise_of, module, assignment.variables)
+    notebook = Notebook(assignment.exercise_of, module, assignment.variables, cell_seed_of(assignment))
     stand_ins.use_shell(notebook.shell)
     failures: list[Failure] = []
     with overridden(OFFLINE, "1"):

@@ -26,6 +26,7 @@ from autograder.results.grade_report import Problem
 from autograder.sandbox import data_sets, known_classes, plain_functions
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import holds_container, refill
+from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.process import Workers
 from autograder.sandbox.protocol import (
     CallbackReply,
@@ -86,6 +87,7 @@ class RemoteRunner:
         is_script: bool = False,
         instances: Instances | None = None,
         variables: Mapping[str, list[str]] = MappingProxyType({}),
+        cell_seed: CellSeed | None = None,
         watched: Mapping[str, Section] = MappingProxyType({}),
     ) -> None:
         self.instances = instances or Instances(is_learning=False)
@@ -98,6 +100,7 @@ class RemoteRunner:
             seed=seed,
             is_script=is_script,
             variables=variables,
+            cell_seed=cell_seed,
             watched=watched,
         )
         self._noted: dict[str, Problem] = {}  # by function, the first problem it had
