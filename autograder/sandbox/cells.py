@@ -26,7 +26,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.history import History, is_shown
 from autograder.sandbox.interrupts import TimeIsUp
 from autograder.sandbox.shell import Shell
@@ -34,6 +33,7 @@ from autograder.sandbox.variables import Variables
 
 if TYPE_CHECKING:  # a worker holds nothing of ours that it does not need
     from autograder.base.i18n import Text
+    from autograder.sandbox.generators import CellSeed
 
 _FRAMES_SHOWN = 8
 _HERE = str(Path(__file__).parent)
