@@ -110,6 +110,13 @@ class Visit:
             form = _without_nul(form)
         return cls(request, site, person, browser or secrets.token_urlsafe(32), is_program, form)
 
+    @classmethod
+    def of_anybody(cls, request: Request) -> Visit:
+        """Return a visit without asking who it is, and without its form."""
+        browser = request.cookies.get(BROWSER, "") or secrets.token_urlsafe(32)
+        is_program = bool(request.headers.get("authorization", ""))
+        return cls(request, request.app.state.site, None, browser, is_program, FormData())
+
     @property
     def viewer(self) -> Viewer:
         """Who asks, as policies know them; a program is nothing but a student, even with a token of staff."""

@@ -32,6 +32,12 @@ def ever(session: Session, offering: Offering) -> Sequence[Explanation]:
     return session.scalars(_EVER, {"offering": offering.id}).all()
 
 
+def everywhere(session: Session) -> Sequence[Explanation]:
+    """Return what is said in all assignments, in the order in which it was first said."""
+    rows = select(Explanation).where(Explanation.withdrawn_at.is_(None)).options(joinedload(Explanation.offering))
+    return session.scalars(rows.order_by(Explanation.id)).all()
+
+
 def find(session: Session, offering: Offering, criterion: str, cause: str) -> Explanation | None:
     """Return what was last said to one mistake, though it may be withdrawn; None if nothing ever was."""
     mine = (Explanation.offering_id == offering.id, Explanation.criterion == criterion, Explanation.cause == cause)
@@ -79,6 +85,22 @@ def withdraw(session: Session, offering: Offering, criterion: str, cause: str, b
             person_id=by.id,
             offering_id=offering.id,
         )
+
+
+def move(session: Session, offering: Offering, source: tuple[str, str], target: tuple[str, str], by: Person) -> None:
+    """Say to another mistake what is said to one, such as after a criterion was renamed.
+
+    Args:
+        session: a writing one.
+        offering: the assignment.
+        source: criterion and cause to which something is said.
+        target: those to which nothing is said.
+        by: who moves it.
+    """
+    found = find(session, offering, *source)
+    assert found is not None
+    write(session, offering, *target, words_of(found), by)
+    withdraw(session, offering, *source, by)
 
 
 def _about(offering: Offering, criterion: str, cause: str) -> str:

@@ -88,6 +88,15 @@ def of_person(session: Session, person: Person) -> dict[int, list[Override]]:
     return found
 
 
+def of_everybody(session: Session, offering: Offering) -> dict[str, list[Override]]:
+    """Return everything that was ever given in an assignment, by login, oldest first."""
+    found: defaultdict[str, list[Override]] = defaultdict(list)
+    rows = select(Override).options(*_WITH_ALL).where(Override.offering_id == offering.id)
+    for override in session.scalars(rows.order_by(Override.id)):
+        found[override.person.login].append(override)
+    return found
+
+
 def current(history: Iterable[Override]) -> dict[str, Override]:
     """Return what counts of one person's overrides in an assignment, by cell."""
     last = {override.cell: override for override in history}
@@ -174,9 +183,12 @@ def _write_again(session: Session, override: Override) -> None:
 
 
 def write_again(session: Session, offering: int, person: int) -> None:
-    """Have somebody's last report written once more, because what people give has changed: penalties depend on it."""
+    """Have somebody's last report written once more, because what people give has changed: penalties depend on it.
+
+    The gradebook has it already, so a command's report that is in the journal by now stays.
+    """
     last = select(func.max(Submission.id)).where(Submission.offering_id == offering, Submission.person_id == person)
-    session.execute(update(Report).where(Report.submission_id == last.scalar_subquery()).values(written_at=None))
+    session.execute(update(Report).where(Report.submission_id == last.scalar_subquery()).values(is_stale=True))
 
 
 def needing_a_look(session: Session) -> Mapping[tuple[int, int], int]:

@@ -146,6 +146,17 @@ def keep_outcome(session: Session, number: int, outcome: str) -> None:
         events.record(session, "scored a quiz", str(number), **whose)
 
 
+def outcomes(session: Session, offering: Offering) -> dict[str, str]:
+    """Return the outcome of the last attempt of each person that has one, by login."""
+    rows = (
+        select(Person.login, QuizAttempt.outcome)
+        .join(QuizAttempt, QuizAttempt.person_id == Person.id)
+        .where(QuizAttempt.offering_id == offering.id, QuizAttempt.outcome.is_not(None))
+        .order_by(QuizAttempt.id)
+    )
+    return {login: outcome for login, outcome in session.execute(rows) if outcome is not None}
+
+
 def unwritten(session: Session, most: int) -> Sequence[QuizAttempt]:
     """Return scored attempts of which folder and gradebook do not know yet, oldest first."""
     rows = select(QuizAttempt).where(QuizAttempt.outcome.is_not(None), QuizAttempt.written_at.is_(None))

@@ -67,6 +67,7 @@ class Refusal(Enum):
     """Why a regrading cannot be accepted."""
 
     is_over = auto()
+    is_stopped = auto()
     is_incomplete = auto()
     has_other_rubric = auto()
 
@@ -283,6 +284,8 @@ def accept(session: Session, number: int, by: Person, words: str, *, rubric_sha2
     regrading = session.scalar(select(Regrading).where(Regrading.id == number).with_for_update())
     if regrading is None or regrading.ended_at is not None:
         return Refusal.is_over
+    if regrading.problem is not None:
+        return Refusal.is_stopped
     others = exists().where(*_done(regrading), RegradedSubmission.rubric_sha256 != rubric_sha256)
     if regrading.rubric_sha256 != rubric_sha256 or session.scalar(select(others)):
         return Refusal.has_other_rubric

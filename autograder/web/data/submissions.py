@@ -198,6 +198,18 @@ def keep_penalties(session: Session, penalties: Mapping[tuple[str, str], float])
             session.execute(update(Report).where(Report.submission_id == number).values(penalty=taken))
 
 
+def penalties(session: Session, offering: Offering) -> dict[str, float]:
+    """Return what is taken off for being late, by login, where it is anything."""
+    last = select(func.max(Submission.id)).where(Submission.offering_id == offering.id).group_by(Submission.person_id)
+    rows = (
+        select(Person.login, Report.penalty)
+        .join(Submission, Submission.person_id == Person.id)
+        .join(Report, Report.submission_id == Submission.id)
+        .where(Submission.id.in_(last), Report.penalty.is_not(None))
+    )
+    return {login: taken for login, taken in session.execute(rows) if taken}
+
+
 def unwritten_count(session: Session, offering: Offering | None = None) -> int:
     """Return how many last submissions are graded, and not in journal and gradebook as they count now."""
     last = select(func.max(Submission.id)).group_by(Submission.person_id, Submission.offering_id)
