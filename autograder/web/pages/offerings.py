@@ -20,6 +20,7 @@ from autograder.web.data import offerings as data
 from autograder.web.data import standing
 from autograder.web.data.models import FeedbackPolicy, Kind
 from autograder.web.pages import quiz_publishing
+from autograder.web.pages.event_log import in_the_readers_zone
 from autograder.web.released import ReleasedNotebook
 from autograder.web.visit import Refused, Visit
 
@@ -135,7 +136,7 @@ def _refuse_unseen(visit: Visit, session: Session, name: str, kind: Kind = Kind.
         words = text(
             "somebody else has changed this meanwhile; now it is: {rules}. What you have entered is still in the form; "
             "send it again to replace that",
-            rules=now or "–",
+            rules=in_the_readers_zone(visit, now) or "–",
         )
         raise UsageError(words)
 
