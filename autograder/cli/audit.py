@@ -127,7 +127,7 @@ def _asked_for(
     from autograder.course import mutants
     from autograder.course.configuration import CONFIG_FILE
 
-    names = [name.rstrip("/") for name in names]
+    names = course.names(*names) if names else []
     plain = [name for name in course.plain() if name in names or not names]
     if names:
         with_rubric = [course.assignment(name) for name in names if name not in plain]

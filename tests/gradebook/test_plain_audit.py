@@ -46,6 +46,8 @@ def above(n):
         if i > n:
             return i
 """
+OLD = tiny.code_cell("x = 1", "x")
+OLD["metadata"]["nbgrader"]["schema_version"] = 1
 DRAWN = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nheight = 3"
 
 
@@ -189,9 +191,10 @@ def test_only_the_solution_s_own_lines_change_and_nothing_twice():
         ([tiny.code_cell("x = 1", "x")], {}, "hw/a.ipynb: no cell holds tests"),
         ([tiny.code_cell("x <- 1", "x")], {"kernel": "R"}, "hw/a.ipynb: is for R; only notebooks in Python"),
         ([tiny.code_cell("### BEGIN SOLUTION\nx = 1", "x")], {}, "hw/a.ipynb: x: no end solution statement found"),
+        ([OLD], {}, "hw/a.ipynb: its marks are of an older version of nbgrader; keep a copy and run `nbgrader update "),
         (["### BEGIN SOLUTION\nx = 1\n### END SOLUTION"], {}, "Solution region detected in a non-solution cell"),
     ],
-    ids=["no-answer", "no-tests", "language", "no-end", "no-mark"],
+    ids=["no-answer", "no-tests", "language", "no-end", "version", "no-mark"],
 )  # fmt: skip
 def test_a_source_that_cannot_be_audited_is_refused_in_one_line(tmp_path, parts, options, words):
     done = run(make(tmp_path, *parts, **options))
