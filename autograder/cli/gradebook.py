@@ -92,7 +92,7 @@ def release(
     """Make what students get from the sources, check it for leaks, and enter it into the gradebook."""
     from autograder.base.i18n import text
     from autograder.base.moments import local
-    from autograder.gradebook import colab, releasing
+    from autograder.gradebook import colab, releasing, source_check
     from autograder.gradebook.nbgrader_course import NbgraderCourse
 
     with errors_as_exit_codes(lang):
@@ -126,6 +126,11 @@ def release(
             for stranger in done.strangers:
                 words = text("{path}: is not made from the source, yet students get it", path=done.folder / stranger)
                 typer.echo(words.get(choose(lang)), err=True)
+            if not found.has_rubric(name):
+                with waiting(text("running the solutions of {assignment}", assignment=name), language):
+                    missed = source_check.on_release(nbgrader, name)
+                for words in missed:
+                    typer.echo(words.get(language), err=True)
 
 
 def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Path(), lang: LangOption = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import platform
@@ -20,6 +21,7 @@ from autograder.course import submission as submissions
 from autograder.course.configuration import CONFIG_FILE
 from autograder.gradebook import autograded, plain_notebooks, released_notebook, repair
 from autograder.gradebook.autograde_rules import AutogradeRules
+from autograder.gradebook.imported import imported_by
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.released_notebook import SourceNotebook
 from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
@@ -84,17 +86,27 @@ class PlainAssignment:
             key = "c.Autograde.sanitize_preprocessors"
             raise ConfigError(words, path=nbgrader.root / CONFIG_FILE, key=key)
         self._further_steps = self._load_further_steps()
+        self._source = nbgrader.folder("source", ".", name)
         self.sources = self._load_sources(gradebook)
         for source in self.sources:
             language = str(source.kernelspec.get("language") or "python")
             if language.lower() != "python":
                 raise GradebookError(plain_notebooks.tell_other_language(source.name, language))
 
+    def start_runner(self) -> plain_notebooks.NotebookRunner:
+        """Start the processes for one submission at a time, with what the assignment's own notebooks import.
+
+        Raises:
+            SandboxError: this machine cannot confine them.
+        """
+        imported = imported_by(self._nbgrader.folder("source", ".", self.name))
+        return plain_notebooks.NotebookRunner(self.timeout_s, imported)
+
     def _load_sources(self, gradebook: Gradebook) -> tuple[SourceNotebook, ...]:
         """Return what the gradebook knows of the notebooks; enter them first if they are new."""
         from autograder.gradebook import releasing
 
-        files = sorted(self._nbgrader.folder("source", ".", self.name).glob("*.ipynb"))
+        files = sorted(self._source.glob("*.ipynb"))
         found = releasing.sources(self._nbgrader, gradebook, self.name, files)
         gradebook.db.rollback()
         return found
@@ -102,10 +114,7 @@ class PlainAssignment:
     @cached_property
     def timeout_s(self) -> float | None:
         """How long a cell may take, as ``c.Execute.timeout`` says."""
-        from autograder.gradebook.preprocessors import ConfinedExecute
-
-        given: float | None = ConfinedExecute(parent=self.rules.converter).timeout
-        return given
+        return self.rules.timeout_s
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
@@ -122,6 +131,12 @@ class PlainAssignment:
             "sandbox": confine.level(),
             "versions": {"autograder": autograder.__version__, "python": platform.python_version()},
         }
+
+    @cached_property
+    def source_version(self) -> str:
+        """A hash of what running the source's own solutions depends on."""
+        files = [(file.name, submissions.sha256(file)) for file in sorted(self._source.glob("*.ipynb"))]
+        return hashlib.sha256(json.dumps([files, self.provenance], sort_keys=True).encode()).hexdigest()
 
     @property
     def max_score(self) -> float:
@@ -155,6 +170,12 @@ class PlainAssignment:
         except SandboxError as error:
             return Executed(submission, self._failed(submission, error.text), {}, notes)
         return Executed(submission, self._report(submission, notebooks, problems, begun), notebooks, notes)
+
+    def run_source(self, runner: plain_notebooks.NotebookRunner) -> Executed:
+        """Run the author's own notebooks, solutions included, as if somebody had handed them in."""
+        alone = copy.copy(self)
+        alone._further_steps = []  # they may ask the gradebook for a student
+        return alone.run(PlainSubmission("", self._source), runner)
 
     def _file(self, submission: PlainSubmission, source: SourceNotebook, problems: list[Problem]) -> Path | None:
         """Return the file of a notebook; of the only one, under whatever name; None if there is none."""
@@ -193,14 +214,21 @@ class PlainAssignment:
             plain_notebooks.say_not_run([cell for cell in notebook.cells if cell.cell_type == "code"], words)
         else:
             released_notebook.restore(notebook, source)
-            runner.run(notebook, folder)
+            noticed = runner.run(notebook, folder)
+            problems += [self._in_notebook(source.name, problem) for problem in noticed]
             self._do_further_steps(notebook, source, path.parent.parent.name)
         repair.name_cells(notebook.cells)
-        problems += _problems_of(notebook, source.name if len(self.sources) > 1 else "")
+        problems += [self._in_notebook(source.name, problem) for problem in _problems_of(notebook)]
         scores, notes = plain_notebooks.scores(notebook, source)
         problems += notes
         notebook.metadata[RUN] = {"scores": scores, "comments": autograded.comments(notebook, source)}
         return notebook
+
+    def _in_notebook(self, name: str, problem: Problem) -> Problem:
+        """Return a problem that names its notebook, if there are several."""
+        if len(self.sources) == 1:
+            return problem
+        return problem.model_copy(update={"text": same(f"{name}: ") + problem.text})
 
     def _load_further_steps(self) -> list[type]:
         """Return the steps of the course's autograding that are neither running nor scoring."""
@@ -273,11 +301,11 @@ def tell_waiting(count: int) -> Text:
     return text("{count} cells wait for a person to grade them", count=count)
 
 
-def _problems_of(notebook: NotebookNode, name: str) -> Iterator[Problem]:
+def _problems_of(notebook: NotebookNode) -> Iterator[Problem]:
     """Yield what ended or blocked the process, cell by cell; a test that fails is no problem."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for number, cell in enumerate(code, 1):
         for output in cell.outputs:
             if output.output_type == "error" and (kind := _ENDED.get(output.ename)):
-                yield Problem.of(kind, same(f"{name}: " if name else "") + same(output.evalue), cell=number)
+                yield Problem.of(kind, same(output.evalue), cell=number)
                 break

@@ -6,33 +6,29 @@ process. What comes back is treated as text and pictures, never as markup.
 
 from __future__ import annotations
 
-import binascii
 import errno
 import os
 import shutil
 import threading
-from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-from autograder.base.errors import SandboxError, StudentError, StudentTimeout
-from autograder.base.i18n import Text, printable, same, text
+from autograder.base.errors import SandboxError, StudentError
+from autograder.base.i18n import Text, same, text
 from autograder.base.run_folder import RunFolder
 from autograder.gradebook import autograded
-from autograder.gradebook.nbgrader_course import as_node
+from autograder.gradebook.cell_outputs import CellOutputs, error_output
 from autograder.gradebook.released_notebook import SourceNotebook
 from autograder.results.grade_report import Problem
 from autograder.sandbox import confine
-from autograder.sandbox.cells import Failure
+from autograder.sandbox.bundles import NO_PICTURES
 from autograder.sandbox.confine import WorkerSettings
-from autograder.sandbox.process import WorkerProcess, Zygote
+from autograder.sandbox.process import NotebookZygote, WorkerProcess
 from autograder.sandbox.protocol import Reply, Request, ShowRequest, StageRequest, StartRequest
-from autograder.sandbox.values import WireError
-from autograder.student.failures import tell_failure, tell_frames
-from autograder.student.limits import Room, limit_of
+from autograder.student.limits import Room
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -42,9 +38,8 @@ _MEMORY_MB, _OUTPUT_KB, _CPU_S = 4096, 4096, 3600
 _MAX_FOLDER = 512 << 20
 _MAX_FILES, _MAX_DEPTH = 20_000, 32
 _WATCH_S = 0.2
-_MAX_FAILURE = 4000
 _TEMPORARY, _WORK = "tmp", "work"
-_PRELOAD = ("IPython.lib.pretty", "matplotlib.pyplot", "numpy")
+_PRETTY = "IPython.lib.pretty"
 
 
 class NotebookRunner:
@@ -52,28 +47,41 @@ class NotebookRunner:
 
     Args:
         timeout_s: how long a cell may take; None means an hour.
+        imported: the modules that most notebooks import.
+        pictures: whether anybody will look at what their figures show.
 
     Raises:
         SandboxError: this machine cannot confine them.
     """
 
-    def __init__(self, timeout_s: float | None) -> None:
+    def __init__(self, timeout_s: float | None, imported: Sequence[str] = (), *, pictures: bool = True) -> None:
         if (refusal := confine.refusal()) is not None:
             raise SandboxError(refusal)
-        self._timeout_s = timeout_s or float(_CPU_S)
+        self.set_timeout(timeout_s)
+        self._replacing, self._is_closed = threading.Lock(), False
+        self._environment = {} if pictures else {NO_PICTURES: "1"}
         self._made = RunFolder()
         self._base = self._made.path
         self._base.chmod(0o777)  # a grader who is root runs workers as nobody
         self._folder = self._base
-        self._settings = WorkerSettings(_MEMORY_MB, _OUTPUT_KB, _CPU_S, _PRELOAD, folder=str(self._base))
-        self._zygote = Zygote.begin(self._settings)
+        self._noticed: list[Problem] = []
+        preload = (_PRETTY, *imported)
+        self._settings = WorkerSettings(_MEMORY_MB, _OUTPUT_KB, _CPU_S, preload, folder=str(self._base), many=False)
+        self._zygote = NotebookZygote.begin(self._settings)
 
-    def run(self, notebook: NotebookNode, folder: Path) -> None:
+    def set_timeout(self, timeout_s: float | None) -> None:
+        """Say how long a cell may take from now on; None means an hour."""
+        self._timeout_s = timeout_s or float(_CPU_S)
+
+    def run(self, notebook: NotebookNode, folder: Path) -> list[Problem]:
         """Run a notebook and put what its cells show into it.
 
         Args:
             notebook: changed in place.
             folder: its files; the code gets copies of them.
+
+        Returns:
+            Which limits of the sandbox were in the way of which cell, and what was left out there.
         """
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
         bad: set[int] = set()
@@ -86,7 +94,7 @@ class NotebookRunner:
                 self._fill(folder)
                 ended = self._run_until_one_ends_it(cells, bad)
             if ended is None:
-                return
+                break
             bad.add(ended)
             if last == 1:
                 count = MAX_WORKERS
@@ -94,10 +102,13 @@ class NotebookRunner:
                     "the code ended or blocked its process {count} times; it was not started again", count=count
                 )
                 say_not_run(cells[ended + 1 :], words)
+        return self._noticed
 
     def close(self) -> None:
-        """End the processes and remove the folder."""
-        self._zygote.close()
+        """End the processes and remove the folder; a notebook that another thread is running fails."""
+        with self._replacing:
+            self._is_closed = True
+            self._zygote.close()
         with suppress(OSError):  # what another user's process has made unreadable stays until the system clears it
             _empty(self._base)
         self._made.close()
@@ -114,27 +125,39 @@ class NotebookRunner:
         self.close()
 
     def _begin_again(self) -> None:
-        self._zygote.close()
-        self._zygote = Zygote.begin(self._settings)
+        with self._replacing:
+            if self._is_closed:
+                raise SandboxError(text("interrupted"))
+            self._zygote.close()
+            self._zygote = NotebookZygote.begin(self._settings)
         self._zygote.wait_until_ready()
 
     def _run_until_one_ends_it(self, cells: Sequence[NotebookNode], bad: set[int]) -> int | None:
         """Run all cells but the bad ones in a new process; return the one that ended or blocked it, if any."""
+        self._noticed, count = [], 0
+        outputs = CellOutputs(Room(_MEMORY_MB, has_files=True), self._late)
         worker = self._zygote.spawn()
         try:
             with _watch(self._base, worker):
                 self._ask(worker, StartRequest(op="start", functions={}, module="__main__"))
                 temporary = str(self._base / _TEMPORARY)
                 environment = {"NBGRADER_EXECUTION": "autograde", "TMPDIR": temporary, "HOME": temporary}
+                environment |= self._environment
                 self._ask(worker, StageRequest(op="stage", folder=str(self._folder), environment=environment))
                 for number, cell in enumerate(cells):
-                    if number in bad or not cell.source.strip():
+                    if not cell.source.strip():
                         continue
+                    count += 1
+                    cell.execution_count = count
+                    source = cell.source if number not in bad else ""  # the numbers of the others stay as they are
+                    request = ShowRequest(op="show", label=f"code cell {number + 1}", source=source)
                     try:
-                        request = ShowRequest(op="show", label=f"code cell {number + 1}", source=cell.source)
-                        cell.outputs = _outputs(worker, self._ask(worker, request), self._late)
+                        answer = self._ask(worker, request)
+                        if number not in bad:
+                            cell.outputs = outputs.of(worker, answer, count)
+                            self._noticed += outputs.noticed(number + 1)
                     except StudentError as error:
-                        cell.outputs = [_error(type(error).__name__, error.text.en)]
+                        cell.outputs = [error_output(type(error).__name__, error.text.en)]
                         return number
         finally:
             worker.close()
@@ -172,7 +195,7 @@ class NotebookRunner:
 def say_not_run(cells: Sequence[NotebookNode], why: Text) -> None:
     """Give cells that are not run the output of an error, which earns nothing: without any they would earn all."""
     for cell in cells:
-        cell.outputs = [_error("NotRun", why.en)]
+        cell.outputs, cell.execution_count = [error_output("NotRun", why.en)], None
 
 
 @dataclass(frozen=True)
@@ -309,52 +332,3 @@ def _empty(folder: Path) -> None:
             pending.append(raised)
         if parent != folder:
             parent.rmdir()
-
-
-def _outputs(worker: WorkerProcess, answer: Reply, late: Text) -> list[NotebookNode]:
-    """Return what a worker says its cell has shown, once its form is checked.
-
-    Args:
-        worker: that one.
-        answer: what it says.
-        late: what the student reads where the cell had to be interrupted.
-
-    Raises:
-        BadReply: the worker's reply is malformed.
-    """
-    if "failed" not in answer:
-        worker.fail_reply(WireError("malformed outputs (not an answer to a cell)"))
-    shown: Any = answer["result"]
-    failed: Any = answer["failed"]
-    try:
-        outputs = [_output(value) for value in shown]
-        if failed is not None:
-            kind, message, frames, surroundings = failed
-            failure = Failure(str(kind)[:80], str(message)[:_MAX_FAILURE], [tuple(frame) for frame in frames[:20]])
-            if worker.was_interrupted:
-                words = (tell_frames(failure.frames) + late).en
-                return [*outputs, _error(StudentTimeout.__name__, late.en, words)]
-            failure = replace(failure, limit=limit_of(failure, Room(_MEMORY_MB, has_files=True), surroundings))
-            outputs.append(_error(failure.kind, failure.message, tell_failure(failure).en))
-        return outputs
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, binascii.Error) as error:
-        worker.fail_reply(WireError(f"malformed outputs ({type(error).__name__})"))
-
-
-def _output(value: dict[str, Any]) -> NotebookNode:
-    kind = value["output_type"]
-    if kind == "stream" and value["name"] in ("stdout", "stderr"):
-        return as_node({"output_type": kind, "name": value["name"], "text": printable(str(value["text"]))})
-    if kind not in ("display_data", "execute_result"):
-        raise ValueError(kind)
-    data = {"text/plain": printable(str(value["data"]["text/plain"]))}
-    if "image/png" in value["data"]:
-        b64decode(value["data"]["image/png"], validate=True)
-        data["image/png"] = value["data"]["image/png"]
-    output = {"output_type": kind, "data": data, "metadata": {}}
-    return as_node(output | ({"execution_count": None} if kind == "execute_result" else {}))
-
-
-def _error(kind: str, message: str, traceback: str = "") -> NotebookNode:
-    lines = printable(traceback or f"{kind}: {message}").splitlines()
-    return as_node({"output_type": "error", "ename": printable(kind), "evalue": printable(message), "traceback": lines})

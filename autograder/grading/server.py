@@ -250,7 +250,7 @@ class Session:
             with open_submission(judge, zygote, judge.source):
                 run_criteria(self._criteria)
         finally:
-            judge.judges_reference = False
+            judge.judges_reference = judge.instances.is_learning = False
         for judged in judge.criteria:
             result = judge.results.get(judged.id)
             if result is None or result.outcome != "passed":

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # pytest loads this module in every session; torch is for tho
     from autograder.rubric.criteria import PlainTest
     from autograder.rubric.findings import Finding
     from autograder.student.functions import Student
+    from autograder.student.instances import Instances
 
 
 Diagnose = Callable[["dict[str, CriterionResult]", "dict[str, Finding]"], "dict[str, CriterionResult]"]
@@ -122,14 +123,19 @@ class Judge:
         return Student(self.assignment.functions, LocalRunner.of(notebook), variables=self.assignment.variables)
 
     @cached_property
-    def classes(self) -> frozenset[str]:
-        """The declared functions that are classes: in the reference or, where a student checks, by their names."""
+    def instances(self) -> Instances:
+        """Which objects may answer for themselves: of declared functions that are classes.
+
+        They are classes in the reference or, where a student checks, by their names.
+        """
+        from autograder.student.instances import Instances
+
         declared = self.assignment.functions
         if not self.assignment.has_reference:
-            return frozenset(name for name in declared if name[:1].isupper())
+            return Instances(frozenset(name for name in declared if name[:1].isupper()))
         from autograder.student.source_use import Source
 
-        return frozenset(Source(self.source.cells, {}, {}).classes() & declared.keys())
+        return Instances(frozenset(Source(self.source.cells, {}, {}).classes() & declared.keys()))
 
     def seed_of(self, name: str) -> int:
         """Return the seed of one criterion's inputs."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograder.base.i18n import text
-from autograder.rubric.checks import CheckFailed
+from autograder.rubric.check_failures import CheckFailed
 from autograder.student.calls import values_are_hidden
 from autograder.student.variables import Ran
 

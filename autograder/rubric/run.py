@@ -63,7 +63,7 @@ def open_submission(
         limits=assignment.settings.limits,
         seed=judge.seed_of("load"),
         is_script=submission.is_script,
-        classes=judge.classes,
+        instances=judge.instances,
         watched=_sections(judge, submission) if at_end is not None else {},
     )
     try:

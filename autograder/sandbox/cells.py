@@ -26,7 +26,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.history import History, is_shown
 from autograder.sandbox.interrupts import TimeIsUp
 from autograder.sandbox.shell import Shell
@@ -64,6 +63,29 @@ class Failure:
     message: str
     frames: list[tuple[str, int, str, str]]
     limit: Text | None = None
+
+
+@dataclass(frozen=True)
+class CellSeed:
+    """What every cell of a notebook begins with, so that its values do not depend on the cells before.
+
+    Args:
+        value: the seed.
+        variable: the variable that gets it, from which the notebook makes generators of its own; without one the
+            generators of the process are seeded.
+    """
+
+    value: int
+    variable: str | None = None
+
+    def plant(self, names: dict[str, Any]) -> None:
+        """A cell begins, with these global names."""
+        if self.variable is not None:
+            names[self.variable] = self.value
+            return
+        from autograder.sandbox.generators import seed_generators  # which imports torch
+
+        seed_generators(self.value)
 
 
 class Notebook:

@@ -18,10 +18,9 @@ class History:
         self._names = names
         self._inputs: list[str] = [""]
         self._outputs: dict[int, Any] = {}
-        self._last = ["", "", ""]
-        names.update(In=self._inputs, _ih=self._inputs, Out=self._outputs, _oh=self._outputs)
+        self.forget()
         names["_dh"] = [os.getcwd()]  # noqa: PTH109 -- each worker would pay for a path object
-        names.update(_="", __="", ___="", _i="", _ii="", _iii="")
+        names.update(_i="", _ii="", _iii="")
 
     @property
     def count(self) -> int:
@@ -35,6 +34,12 @@ class History:
         self._inputs.append(source)
         names[f"_i{self.count}"] = source
 
+    def forget(self) -> None:
+        """Forget what the cells have shown."""
+        self._outputs.clear()
+        self._last = ["", "", ""]
+        self._names.update(_="", __="", ___="", In=self._inputs, _ih=self._inputs, Out=self._outputs, _oh=self._outputs)
+
     def keep(self, value: Any) -> None:
         """What the last expression of the cell came to."""
         if value is None or value is self._outputs:
@@ -47,5 +52,17 @@ class History:
 
 
 def is_shown(statement: ast.stmt, source: str) -> bool:
-    """Is this the last expression of a cell, without a semicolon behind it?"""
-    return isinstance(statement, ast.Expr) and not source.rstrip().endswith(";")
+    """Is this an expression of a cell without a semicolon behind it?
+
+    Args:
+        statement: of the cell's tree.
+        source: the cell's text, where magics still stand as they were written.
+    """
+    if not isinstance(statement, ast.Expr):
+        return False
+    lines = source.rstrip().split("\n")
+    if source.lstrip().startswith("%%") or lines[-1].lstrip().startswith("%"):
+        return not source.rstrip().endswith(";")
+    end, column = statement.end_lineno or 0, statement.end_col_offset or 0
+    behind = lines[end - 1].encode()[column:] if 0 < end <= len(lines) else b""
+    return not behind.lstrip().startswith(b";")

@@ -15,6 +15,9 @@ class Ignored:
             raise AttributeError(name)
         return self
 
+    def _ipython_display_(self) -> None:
+        """Nothing is there to be shown."""
+
     def __call__(self, *positional: Any, **_: Any) -> Any:
         """A decorator leaves what it decorates as it is."""
         return positional[0] if len(positional) == 1 and callable(positional[0]) else self
@@ -109,11 +112,13 @@ class Handle:
     def __init__(self, display: Callable[..., object], name: object) -> None:
         self._display, self.display_id = display, name
 
-    def display(self, value: Any, **_: Any) -> None:
+    def display(self, value: Any, **options: Any) -> None:
         """Show a value."""
-        self._display(value)
+        self._display(value, display_id=self.display_id, **options)
 
-    update = display
+    def update(self, value: Any, **options: Any) -> None:
+        """Show a value in place of what is there."""
+        self._display(value, display_id=self.display_id, update=True, **options)
 
 
 class Measurement:

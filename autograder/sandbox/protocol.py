@@ -318,7 +318,8 @@ class TestRequest(_Request):
     source: str
 
 
-LoadRequest = StartRequest | CellRequest | FinishRequest | LookRequest | StageRequest | ShowRequest
+NotebookRequest = StartRequest | StageRequest | ShowRequest
+LoadRequest = NotebookRequest | CellRequest | FinishRequest | LookRequest
 """Requests that run cells."""
 
 ObjectRequest = NextRequest | TakeRequest | IterRequest | GetRequest
@@ -505,6 +506,17 @@ class SettingsRequest(TypedDict):
 
 
 @final
+class FolderRequest(TypedDict):
+    """Prepare for somebody's notebooks; comes first, to a zygote of notebooks only. Answered by a `ReadyReply`.
+
+    Attributes:
+        folder: where their code may read and write.
+    """
+
+    folder: str
+
+
+@final
 class ForkRequest(TypedDict):
     """Fork a child, which gets the descriptors that come along. Answered by a `ForkReply`.
 
@@ -537,7 +549,7 @@ class PrepareRequest(TypedDict):
     prepare: Literal["for many"]
 
 
-ServerRequest = SettingsRequest | ForkRequest | StatusRequest | PrepareRequest
+ServerRequest = SettingsRequest | FolderRequest | ForkRequest | StatusRequest | PrepareRequest
 
 # -- a fork server to its starter: trusted, because it runs no student's code ------------------------------------------
 

@@ -1,14 +1,15 @@
 """Stands in for IPython's shell: magics, shell lines, and what libraries ask of it.
 
 There is no kernel. Magics that run code run it in the cell they stand in, under its label and line numbers; those that
-measure give a measurement; a few that look around or write a file do so as far as the process may. What asks for
-another program or for a setting of the notebook does nothing, and assigning it gives something empty.
+measure give a measurement; those that look around, set something or write a file do so as far as the process may.
+What asks for another program does nothing, and assigning it gives something empty.
 
 This module runs where the student's code runs, and imports nothing before it is used.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import json
@@ -17,12 +18,15 @@ import re
 import shlex
 import sys
 import time
+import traceback
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from autograder.sandbox import commands, notes
+from autograder.sandbox import commands, notes, shell_lines
+from autograder.sandbox.history import History, is_shown
+from autograder.sandbox.line_magics import LineMagics
 from autograder.sandbox.magic_results import Captured, Handle, Ignored, Lines, Measurement, Settings
 
 _TIMING = {
@@ -35,10 +39,19 @@ _TIMING = {
 """Magics that run code, each with the letters of its options: those with a value, those without."""
 _MEASURING_S = 0.2
 """How long a measurement that was asked for may go on repeating its code."""
-
-
-_NAME_IN_A_COMMAND = re.compile(r"\$(\w+)|\{(\w+)\}")
-_FOR_A_SHELL = re.compile(r"[|;&<>`]")
+_MARKUP = {"html": "HTML", "latex": "Latex", "markdown": "Markdown", "svg": "SVG", "javascript": "Javascript"}
+"""Cell magics that show their cell, each with the class of IPython's that holds it."""
+_COMMANDS = {name: name for name in ("cat", "cp", "ls", "mkdir", "mv", "rm", "rmdir")} | {"ll": "ls"}
+"""Line magics that are commands."""
+_WITHOUT_EFFECT = re.compile(
+    "alias|alias_magic|autoawait|autocall|automagic|bookmark|code_wrap|colors|conda|debug|dhist|dirs|doctest_mode|ed|"
+    "edit|gui|killbgscripts|load|load_ext|loadpy|logoff|logon|logstart|logstate|logstop|lsmagic|macro|magic|mamba|"
+    "man|matplotlib|micromamba|more|notebook|page|pastebin|pdb|pdef|pdoc|pfile|pinfo|pinfo2|pip|popd|pprint|psearch|"
+    "psource|pushd|pycat|quickref|recall|rehashx|reload_ext|rep|rerun|save|tb|unalias|unload_ext|uv"
+)
+"""IPython's other line magics, which nobody misses in a notebook that runs by itself; without IPython, to know them."""
+_SCRIPTS = re.compile("!|bash|perl|pypy|python[23]?|ruby|script|sh")
+"""Cell magics that hand their cell to a program."""
 
 _PYLAB = """\
 import numpy, matplotlib
@@ -54,6 +67,7 @@ class Cells(Protocol):
     """What a shell needs of the notebook; `cells.Notebook` has it."""
 
     names: dict[str, Any]
+    history: History | None
 
     def program(self, source: str, label: str, offset: int) -> Callable[[], Any]: ...  # noqa: D102
     def compile_script(self, source: str, path: str) -> types.CodeType: ...  # noqa: D102
@@ -72,12 +86,15 @@ class Shell:
 
     def __init__(self, notebook: Cells) -> None:
         self._notebook = notebook
-        self._start = self._before = os.getcwd()  # noqa: PTH109 -- each worker would pay for a path object
+        self.start = os.getcwd()  # noqa: PTH109 -- each worker would pay for a path object
         self._sinks: list[Callable[..., None]] = [lambda *_, **__: None]
         self._clear: Callable[..., None] = lambda *_: None
         self._own_magics: dict[tuple[str, str], Callable[..., Any]] = {}
         self.config = Settings()
         self.has_files = False  # the submission's other files are here: one that is missing is its student's mistake
+        self.ast_node_interactivity = "last_expr"
+        self.float_format = ""  # of what is shown, as %precision sets it
+        self._magics: LineMagics | None = None
 
     @property
     def user_ns(self) -> dict[str, Any]:
@@ -90,8 +107,9 @@ class Shell:
 
     def display(self, *values: Any, display_id: object = None, **options: Any) -> Handle | None:
         """Show values below the cell, where anybody looks at it."""
-        self._sinks[-1](*values, **options)
-        return Handle(self.display, display_id) if display_id else None
+        name = os.urandom(16).hex() if display_id is True else display_id
+        self._sinks[-1](*values, display_id=name, **options)
+        return Handle(self.display, name) if name and not options.get("update") else None
 
     def show_by(self, sink: Callable[..., None], clear: Callable[..., None]) -> None:
         """From now on what is displayed goes there, and is taken back there."""
@@ -103,8 +121,31 @@ class Shell:
 
     def begin_in(self, folder: str) -> None:
         """The notebook works in this folder, where the submission's other files are."""
-        self._start = self._before = folder
+        self.start = folder
         self.has_files = True
+
+    def shows(self, statement: ast.stmt, source: str, *, is_last: bool) -> bool:
+        """Is the value of a statement shown? Of the last one only, unless the notebook has asked for all.
+
+        Args:
+            statement: an expression, or something else.
+            source: the text of its cell.
+            is_last: nothing comes after it.
+        """
+        shells = sys.modules.get("IPython.core.interactiveshell")
+        asked = [getattr(shells.InteractiveShell, "ast_node_interactivity", None)] if shells else []
+        chosen = next((one for one in asked if isinstance(one, str)), self.ast_node_interactivity)
+        return chosen != "none" and (is_last or chosen == "all") and is_shown(statement, source)
+
+    def forget_outputs(self) -> None:
+        """Forget what the cells have shown."""
+        if self._notebook.history:
+            self._notebook.history.forget()
+
+    def reload_changed(self) -> None:
+        """Before a cell: load the notebook's own modules again that have changed, if it has asked for that."""
+        if self._magics is not None:
+            self._magics.reload_changed()
 
     # -- code as text --------------------------------------------------------------------------------------------------
 
@@ -119,9 +160,16 @@ class Shell:
     run_code = ex
 
     def run_cell(self, source: str, *_: Any, **__: Any) -> types.SimpleNamespace:
-        """Run a cell; gives what IPython says of one that has succeeded."""
-        value = self._program(source, sys._getframe(1), lines_before=-1)()
-        return types.SimpleNamespace(result=value, success=True, error_before_exec=None, error_in_exec=None)
+        """Run a cell and show its value or its error; gives what IPython says of it."""
+        value = error = None
+        try:
+            value = self._program(source, sys._getframe(1), lines_before=-1)()
+        except Exception as raised:  # noqa: BLE001 -- the code that asks goes on
+            error = raised
+            print(*traceback.format_exception_only(error), sep="", end="", file=sys.stderr)
+        if value is not None and not source.rstrip().endswith(";"):
+            self.display(value)
+        return types.SimpleNamespace(result=value, success=error is None, error_before_exec=None, error_in_exec=error)
 
     def push(self, names: dict[str, Any], *_: Any, **__: Any) -> None:
         """Add global names."""
@@ -168,8 +216,16 @@ class Shell:
             return self._capture(line, self._program(cell, caller))
         if magic_name in ("writefile", "file"):
             return self._write_file(line, cell)
+        if magic_name in _TIMING:
+            return self._program(cell, caller)()
+        if (kind := _MARKUP.get({"js": "javascript"}.get(magic_name, magic_name.lower()))) is not None:
+            return self._show_markup(kind, cell)
+        if magic_name in ("bash", "sh") and self.did(cell):
+            return None
         _note_command(commands.missed_of_cell(magic_name, line, cell))
-        return self._program(cell, caller)() if magic_name in _TIMING else None
+        if not _SCRIPTS.fullmatch(magic_name):
+            print(f"UsageError: Cell magic `%%{magic_name}` not found.", file=sys.stderr)
+        return None
 
     def _line_magic(self, name: str, line: str, caller: types.FrameType) -> Any:
         if own := self._own_magics.get(("line", name)):
@@ -177,16 +233,29 @@ class Shell:
         if name in _TIMING:
             options, code = _split_options(line, *_TIMING[name])
             run = self._program(code, caller, lines_before=-1)
-            return self._measure(run, options) if name == "timeit" else run()
+            value = self._measure(run, options) if name == "timeit" else run()
+            return None if name == "prun" else value
         if name == "run":
             return self._run_file(line)
         if name == "pylab":
             return self._program(_PYLAB, caller)()
         if name in ("sx", "system", "sc"):
             return self.getoutput(line)
-        if name in ("pwd", "cd", "env", "set_env", "who_ls", "mkdir"):
-            return getattr(self, f"_{name}")(line.strip())
+        if self._magics is None:
+            self._magics = LineMagics(self, self._notebook.names)
+        if magic := self._magics.find(name):
+            return magic(line.strip())
+        if name in _COMMANDS:
+            self.system(f"{_COMMANDS[name]} {line}")
+        elif not _WITHOUT_EFFECT.fullmatch(name):
+            print(f"UsageError: Line magic function `%{name}` not found.", file=sys.stderr)
         return None
+
+    def _show_markup(self, kind: str, cell: str) -> None:
+        with contextlib.suppress(ImportError):
+            from IPython import display
+
+            self.display(getattr(display, kind)(cell))
 
     def _program(self, source: str, caller: types.FrameType, *, lines_before: int = 0) -> Callable[[], Any]:
         """Code in the cell that holds the magic, under that cell's label and line numbers; gives its last value."""
@@ -241,14 +310,16 @@ class Shell:
     def _write_file(self, line: str, cell: str) -> None:
         words = shlex.split(line)
         name = next((word for word in words if not word.startswith("-")), "")
+        appends, is_there = words[:1] in (["-a"], ["--append"]), Path(name).exists()
         try:
-            with Path(name).open("a" if words[:1] in (["-a"], ["--append"]) else "w", encoding="utf-8") as file:
+            with Path(name).open("a" if appends else "w", encoding="utf-8") as file:
                 file.write(cell if cell.endswith("\n") else cell + "\n")
         except OSError:
             if self.has_files:
                 raise
             notes.add("writefile", name)
             return
+        print(f"{'Appending to' if appends and is_there else 'Overwriting' if is_there else 'Writing'} {name}")
         importlib = sys.modules.get("importlib")
         if importlib is not None:
             importlib.invalidate_caches()  # it may be a module that is about to be imported
@@ -273,11 +344,12 @@ class Shell:
             for number, cell in enumerate(_code_cells(source), start=1):
                 self._notebook.program(cell, f"{path}, code cell {number}", 0)()
             return
-        self._run_script(path, source, [path, *words[1:]], own="-i" not in options)
+        module = Path(path).stem if "-n" in options else "__main__"
+        self._run_script(path, source, [path, *words[1:]], module=module, own="-i" not in options)
 
-    def _run_script(self, path: str, source: str, arguments: list[str], *, own: bool) -> None:
+    def _run_script(self, path: str, source: str, arguments: list[str], *, module: str, own: bool) -> None:
         names = self._notebook.names
-        inside = {**({} if own else names), "__name__": "__main__", "__file__": path, "__builtins__": __builtins__}
+        inside = {**({} if own else names), "__name__": module, "__file__": path, "__builtins__": __builtins__}
         before, sys.argv = sys.argv, arguments
         try:
             code = self._notebook.compile_script(source, path)
@@ -287,60 +359,35 @@ class Shell:
             sys.argv = before
             names.update({name: value for name, value in inside.items() if not name.startswith("__")})
 
-    # -- looking around ------------------------------------------------------------------------------------------------
+    # -- shell lines ---------------------------------------------------------------------------------------------------
 
     def system(self, command: str) -> None:
-        """``!command``: no program is started; a folder can be made without one."""
-        with contextlib.suppress(ValueError):
-            words = shlex.split(command)
-            if words[:1] == ["mkdir"] and not _FOR_A_SHELL.search(command):
-                return self._mkdir(" ".join(words[1:]))
-        return _note_command(commands.missed(command))
+        """``!command``: no program is started; what can be had without one is printed or done."""
+        if not self.did(command):
+            _note_command(commands.missed(command))
 
     def getoutput(self, command: str, *_: Any, **__: Any) -> Lines:
-        """``!command`` that is assigned: nothing, but for ``pwd``, ``ls``, ``echo`` and ``cat`` on their own."""
-        with contextlib.suppress(ValueError):
-            words = [word for word in shlex.split(self._expanded(command)) if not word.startswith("-")]
-            if not _FOR_A_SHELL.search(command) and (found := _shown_by(words)) is not None:
-                return found
-        _note_command(commands.missed(command, is_read=True))
-        return Lines()
+        """``!command`` that is assigned: what it would print, as far as that can be had without a program."""
+        if (found := self._result_of(command)) is None:
+            _note_command(commands.missed(command, is_read=True))
+        return found or Lines()
 
-    def _expanded(self, command: str) -> str:
-        """The command with values for the notebook's names in it: ``$name`` and ``{name}``."""
-        names = self._notebook.names
-        return _NAME_IN_A_COMMAND.sub(lambda found: str(names.get(found[1] or found[2], found[0])), command)
+    def did(self, command: str) -> bool:
+        """Do what a command asks for and print what it prints, if that can be had without a program."""
+        found = self._result_of(command)
+        if found:
+            print(*found, sep="\n")
+        return found is not None
 
-    def _pwd(self, _: str) -> str:
-        return str(Path.cwd())
-
-    def _cd(self, line: str) -> None:
-        """Go where the folder is below the one the notebook began in; elsewhere there is nothing to go to."""
-        target = os.path.realpath(self._before if line == "-" else line.strip("'\"") or self._start)
-        here = str(Path.cwd())
-        if os.path.commonpath([target, self._start]) == self._start:
-            with contextlib.suppress(OSError):
-                os.chdir(target)
-                self._before = here
-
-    def _env(self, line: str) -> Any:
-        if not line:
-            return dict(os.environ)
-        name, is_set, value = line.partition("=") if "=" in line else line.partition(" ")
-        if is_set:
-            os.environ[name.strip()] = value.strip()
-            return None
-        return os.environ.get(name)
-
-    _set_env = _env
-
-    def _who_ls(self, _: str) -> list[str]:
-        return sorted(name for name in self._notebook.names if not name.startswith("_"))
-
-    def _mkdir(self, line: str) -> None:
-        for name in (word for word in line.split() if not word.startswith("-")):
-            with contextlib.suppress(OSError):
-                Path(name).mkdir(parents=True, exist_ok=True)
+    def _result_of(self, command: str) -> Lines | None:
+        """What a command has printed; None if it cannot be done here."""
+        try:
+            return shell_lines.run(command, self._notebook.names)
+        except Exception as error:  # noqa: BLE001 -- an archive that is none, a name of the wrong kind: as in a shell
+            if self.has_files:
+                shell_lines.complain(error)
+                return Lines()
+            return Lines() if shell_lines.is_missed_by_nobody(command) else None
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -379,31 +426,6 @@ def _number(words: str | None, default: int) -> int:
 def _note_command(program: str) -> None:
     if program:
         notes.add("command", program, once=True)
-
-
-def _shown_by(words: list[str]) -> Lines | None:
-    """What a simple command prints, of those that can be had without a program; nothing of files that are not there."""
-    with contextlib.suppress(OSError):
-        match words:
-            case ["echo", *rest]:
-                return Lines(" ".join(rest).split("\n"))
-            case ["cat", *names]:
-                return Lines(line for name in names for line in Path(name).read_text(encoding="utf-8").splitlines())
-            case ["pwd"]:
-                return Lines([str(Path.cwd())])
-            case ["ls", *names]:
-                return Lines(_listed(names or ["."]))
-            case _:
-                return None
-    return Lines()
-
-
-def _listed(names: list[str]) -> list[str]:
-    found: list[str] = []
-    for name in names:
-        in_it = Path(name).iterdir() if Path(name).is_dir() else Path().glob(name)
-        found += sorted(path.name if Path(name).is_dir() else str(path) for path in in_it)
-    return found
 
 
 def _code_cells(source: str) -> Iterator[str]:

@@ -6,22 +6,23 @@ This module runs where the student's code runs.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import io
 import os
+import re
 import sys
 import tempfile
 from typing import Any
 
-from autograder.sandbox import workfolder
+from autograder.sandbox import bundles, workfolder
 from autograder.sandbox.cells import Failure, Notebook
-from autograder.sandbox.history import is_shown
 
 Output = dict[str, Any]
 
 _MAX_TEXT, _MAX_IMAGES = 60_000, 500_000
 _MAX_OUTPUTS = 200
+_OVERWRITTEN = re.compile(r"[^\n\r]*\r(?=[^\n\r])")
+"""What a progress bar has shown before it began its line again."""
 
 
 class CellDisplay:
@@ -38,18 +39,21 @@ class CellDisplay:
         self._outputs: list[Output] = []
         self._text_left, self._images_left = _MAX_TEXT, _MAX_IMAGES
         self._is_stale = False  # what has been shown goes when something else comes
+        self._by_id: dict[object, list[Output]] = {}  # what the cell has shown under a name, to be replaced
+        self._show_by_pyplot = lambda *_, **__: self._show_figures()
         os.chdir(folder)
         os.environ.update(environment)
         tempfile.tempdir = environment.get("TMPDIR")
-        workfolder.copy_without_modes()
+        workfolder.leave_modes()
         sys.path.insert(0, "")
+        sys.dont_write_bytecode = True  # of a module that is written twice in a second the first one would be kept
         notebook.shell.begin_in(folder)
         notebook.shell.show_by(self._display, self._clear)
 
     def run(self, label: str, source: str) -> tuple[list[Output], Failure | None]:
         """Run a cell until a statement fails; return what it has shown and the failure."""
         self._outputs, self._text_left, self._images_left = [], _MAX_TEXT, _MAX_IMAGES
-        self._is_stale = False
+        self._is_stale, self._by_id = False, {}
         before = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = _Stream(self, "stdout"), _Stream(self, "stderr")
         try:
@@ -66,16 +70,19 @@ class CellDisplay:
 
     def _run(self, label: str, source: str) -> Failure | None:
         self._notebook.begin(label, source)
-        for tree in self._notebook.trees(source, label, 0, resume=False):
-            if isinstance(tree, Failure):
-                return tree
-            try:
+        try:
+            self._notebook.shell.reload_changed()
+            for tree in self._notebook.trees(source, label, 0, resume=False):
+                if isinstance(tree, Failure):
+                    return tree
                 for statement in tree.body:
+                    self._take_over_pyplot()
                     value = self._notebook.execute(statement, label)
-                    if statement is tree.body[-1] and is_shown(statement, source):
+                    is_last = statement is tree.body[-1]
+                    if value is not None and self._notebook.shell.shows(statement, source, is_last=is_last):
                         self._show_result(value)
-            except BaseException as error:  # noqa: BLE001 -- whatever a student raises, SystemExit too
-                return self._notebook.failure(error)
+        except BaseException as error:  # noqa: BLE001 -- whatever a student raises, SystemExit too
+            return self._notebook.failure(error)
         return None
 
     def write(self, name: str, words: str) -> None:
@@ -86,17 +93,41 @@ class CellDisplay:
         if last.get("name") == name:
             last["text"] += kept
         elif kept:
-            self._show({"output_type": "stream", "name": name, "text": kept})
+            last = {"output_type": "stream", "name": name, "text": kept}
+            self._show(last)
+        if "\r" in kept:
+            before = len(last["text"])
+            last["text"] = _OVERWRITTEN.sub("", last["text"])
+            self._text_left += before - len(last["text"])
 
-    def _display(self, *values: Any, **_: Any) -> None:
+    def _display(
+        self,
+        *values: Any,
+        raw: bool = False,
+        display_id: object = None,
+        update: bool = False,
+        clear: bool = False,
+        **_: Any,
+    ) -> None:
+        if clear:
+            self._clear(wait=True)
         for value in values:
-            self._show({"output_type": "display_data", "data": self._bundle(value)})
+            if not raw and bundles.shows_itself(value):
+                continue
+            data = self._bundle(value, is_raw=raw)
+            if not update:
+                self._show({"output_type": "display_data", "data": data})
+                if display_id is not None:
+                    self._by_id.setdefault(display_id, []).append(self._outputs[-1])
+            for output in self._by_id.get(display_id, ()):  # of an earlier cell none is left to be changed
+                output["data"] = data
 
     def _clear(self, wait: bool = False) -> None:
         """Take back what has been shown, at once or as soon as there is something else."""
         self._is_stale = wait
         if not wait:
             self._outputs.clear()
+            self._by_id.clear()
 
     def _show(self, output: Output) -> None:
         if self._is_stale:
@@ -104,53 +135,46 @@ class CellDisplay:
         self._outputs.append(output)
 
     def _show_result(self, value: Any) -> None:
-        if value is not None:
-            assert self._notebook.history is not None
-            self._notebook.history.keep(value)
+        assert self._notebook.history is not None
+        if not bundles.shows_itself(value):
             self._show({"output_type": "execute_result", "data": self._bundle(value)})
+        self._notebook.history.keep(value)
 
-    def _bundle(self, value: Any) -> dict[str, str]:
-        """Return a value as text, and as a picture if it is one."""
-        data = {"text/plain": self._cut(pretty(value))}
-        if hasattr(value, "savefig"):
-            data |= self._picture(value)
-        elif hasattr(value, "_repr_png_") and isinstance(content := value._repr_png_(), bytes):
-            data |= self._encoded(content)
+    def _bundle(self, value: Any, *, is_raw: bool = False) -> dict[str, str]:
+        """Return a value as text, and as a picture if it is one, as far as there is room."""
+        data = bundles.raw(value) if is_raw else bundles.bundle(value, self._notebook.shell.float_format)
+        data[bundles.TEXT] = data[bundles.TEXT][: self._text_left]
+        self._text_left -= len(data[bundles.TEXT])
+        if len(data.get(bundles.PNG, "")) > self._images_left:
+            del data[bundles.PNG]
+        self._images_left -= len(data.get(bundles.PNG, ""))
         return data
 
+    def _take_over_pyplot(self) -> None:
+        """Let ``plt.show()`` show figures where it stands."""
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        if pyplot is not None and pyplot.__dict__.get("show") is not self._show_by_pyplot:
+            pyplot.show = self._show_by_pyplot  # type: ignore[attr-defined]
+
     def _show_figures(self) -> None:
-        """Show and close the figures that are open at the end of a cell, as matplotlib's inline backend does."""
+        """Show and close the figures that are open, as matplotlib's inline backend does at the end of a cell."""
         if (pyplot := sys.modules.get("matplotlib.pyplot")) is None:
             return
         with contextlib.suppress(Exception):
-            for number in pyplot.get_fignums():
-                figure = pyplot.figure(number)
-                data = {"text/plain": self._cut(pretty(figure))} | self._picture(figure)
-                self._show({"output_type": "display_data", "data": data})
+            for figure in bundles.open_figures():
+                self._show({"output_type": "display_data", "data": self._bundle(figure)})
             pyplot.close("all")
-
-    def _picture(self, figure: Any) -> dict[str, str]:
-        file = io.BytesIO()
-        figure.savefig(file, format="png", bbox_inches="tight")
-        return self._encoded(file.getvalue())
-
-    def _encoded(self, content: bytes) -> dict[str, str]:
-        encoded = base64.b64encode(content).decode()
-        if len(encoded) > self._images_left:
-            return {}
-        self._images_left -= len(encoded)
-        return {"image/png": encoded}
-
-    def _cut(self, words: str) -> str:
-        kept = words[: self._text_left]
-        self._text_left -= len(kept)
-        return kept
 
 
 class _Stream(io.TextIOBase):
+    encoding = "UTF-8"
+
     def __init__(self, screen: CellDisplay, name: str) -> None:
         super().__init__()
         self._screen, self._name = screen, name
+
+    def fileno(self) -> int:
+        return {"stdout": 1, "stderr": 2}[self._name]  # what is written there is not shown
 
     def write(self, words: str) -> int:
         if not isinstance(words, str):
@@ -160,12 +184,3 @@ class _Stream(io.TextIOBase):
 
     def writable(self) -> bool:
         return True
-
-
-def pretty(value: Any) -> str:
-    """Return a value as a notebook shows it."""
-    with contextlib.suppress(ImportError):
-        from IPython.lib.pretty import pretty
-
-        return str(pretty(value))
-    return repr(value)

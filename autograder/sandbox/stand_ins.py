@@ -1,18 +1,22 @@
 """What libraries and notebooks find instead of things that a process without a kernel has not: put in place once.
 
 `get_ipython` by import, wherever a library asks for it; `display` and `clear_output`; a shell for those that want to
-set it up; progress bars where tqdm is not installed; a `DataLoader` without worker processes; an `os.system` that
-notes what it cannot start. IPython is not imported
-for this: what is not there yet will find ours. For processes of ours only, never for a student's own Jupyter.
+set it up; progress bars where tqdm is not installed; a `DataLoader` without worker processes, and pools of threads
+where processes were asked for; an `os.system` that notes what it cannot start; questions that nobody answers. IPython
+is not imported for this: what is not there yet will find ours. For processes of ours only, never for a student's own
+Jupyter.
 """
 
 from __future__ import annotations
 
+import builtins
 import importlib.util
 import os
 import sys
+import threading
 import types
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.machinery import ModuleSpec
 from typing import Any, Self
 
@@ -37,6 +41,8 @@ def put_in_place() -> None:
     _adapt_loader()
     _adapt_event_loop()
     _adapt_system()
+    _adapt_pools()
+    _adapt_questions()
     if importlib.util.find_spec("tqdm") is None:
         _add_progress_bars()
 
@@ -120,11 +126,92 @@ def _adapt_system() -> None:
     original = os.system
 
     def system(command: Any) -> int:
-        if program := commands.missed(os.fsdecode(command)):
+        words = os.fsdecode(command)
+        if _shells and _shells[0].did(words):
+            return 0
+        if program := commands.missed(words):
             notes.add("command", program, once=True)
         return original(command)
 
     os.system = system
+
+
+# -- pools of processes ------------------------------------------------------------------------------------------------
+
+
+class _ThreadsForProcesses(ThreadPoolExecutor):
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        mp_context: object = None,
+        initializer: Any = None,
+        initargs: tuple[Any, ...] = (),
+        **_: Any,
+    ) -> None:
+        notes.add("pool", once=True)
+        super().__init__(max_workers, initializer=initializer, initargs=initargs)
+
+
+def _pool(
+    *given: Any, processes: int | None = None, initializer: Any = None, initargs: tuple[Any, ...] = (), **_: Any
+) -> Any:
+    from multiprocessing.pool import ThreadPool
+
+    notes.add("pool", once=True)
+    return ThreadPool(*(given[:3] or (processes, initializer, initargs)))
+
+
+def _adapt_pools() -> None:
+    """A pool of processes works with threads: what it is asked to calculate, it calculates.
+
+    A process of its own stays an error: what it leaves alone in its parent, a thread would not.
+    """
+    import concurrent.futures
+    import multiprocessing
+    from multiprocessing import heap
+    from multiprocessing.context import BaseContext
+
+    concurrent.futures.ProcessPoolExecutor = _ThreadsForProcesses  # type: ignore[misc, assignment]
+    for name in ("Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Event", "Barrier"):
+        ours = getattr(threading, name)  # one of several processes would need a place that they share
+        setattr(multiprocessing, name, ours)
+        setattr(BaseContext, name, staticmethod(ours))
+    heap.Arena._dir_candidates = []  # type: ignore[attr-defined]  # what would lie in shared memory lies among the temporary files
+    multiprocessing.Pool = _pool  # type: ignore[assignment]
+    BaseContext.Pool = staticmethod(_pool)  # type: ignore[assignment]
+    if (torchs := sys.modules.get("torch.multiprocessing")) is not None:
+        torchs.Pool = _pool  # type: ignore[attr-defined]
+
+
+# -- questions ---------------------------------------------------------------------------------------------------------
+
+
+def _adapt_questions() -> None:
+    """As in a notebook that runs by itself: ``input()`` is an error, ``exit()`` and ``breakpoint()`` do nothing."""
+    import getpass
+
+    builtins.input = getpass.getpass = _nobody_answers
+    builtins.exit = builtins.quit = _Exit()  # type: ignore[assignment]
+    sys.breakpointhook = _ignore
+
+
+def _nobody_answers(*_: Any, **__: Any) -> str:
+    words = "raw_input was called, but this frontend does not support input requests."
+    try:
+        from IPython.core.error import StdinNotImplementedError
+    except ImportError:
+        raise NotImplementedError(words) from None
+    raise StdinNotImplementedError(words)
+
+
+class _Exit:
+    """What ``exit`` and ``quit`` are in a notebook: a wish to end the kernel, which a cell's end does not wait for."""
+
+    def __call__(self, *_: Any) -> None:
+        pass
+
+    def _ipython_display_(self) -> None:
+        pass
 
 
 # -- asyncio -----------------------------------------------------------------------------------------------------------
@@ -171,10 +258,25 @@ def _adapt_tasks() -> None:
 
     def create_task(coroutine: Any, **options: Any) -> Any:
         if asyncio._get_running_loop() is None:
-            return asyncio.get_event_loop_policy().get_event_loop().create_task(coroutine, **options)
+            return _loop().create_task(coroutine, **options)
         return original(coroutine, **options)
 
-    asyncio.create_task = create_task  # type: ignore[assignment]
+    def get_running_loop() -> Any:
+        return asyncio._get_running_loop() or _loop()
+
+    asyncio.create_task, asyncio.get_running_loop = create_task, get_running_loop  # type: ignore[assignment]
+
+
+def _loop() -> Any:
+    """The loop that the notebook's cells await in."""
+    import asyncio
+
+    policy = asyncio.get_event_loop_policy()
+    try:
+        return policy.get_event_loop()
+    except RuntimeError:  # `asyncio.run` has taken it away
+        policy.set_event_loop(policy.new_event_loop())
+        return policy.get_event_loop()
 
 
 # -- tqdm --------------------------------------------------------------------------------------------------------------

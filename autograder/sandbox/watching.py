@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from autograder.sandbox.showing import pretty
+from autograder.sandbox.bundles import pretty
 
 _MAX_WORDS = 12_000
 """A little more than is passed on, so that what is passed on can say that there was more."""

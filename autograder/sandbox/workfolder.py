@@ -59,12 +59,27 @@ def copy_without_modes() -> None:
         setattr(shutil, name, _quietly(getattr(shutil, name)))
 
 
+def leave_modes() -> None:
+    """From now on `os.chmod` and `os.utime` leave modes and times as they are as well."""
+    copy_without_modes()
+    for name in ("chmod", "utime"):
+        setattr(os, name, _unless_missing(_quietly(getattr(os, name))))
+
+
 def _quietly(function: Callable[..., None]) -> Callable[..., None]:
     def suppressed(*positional: Any, **keywords: Any) -> None:
         with contextlib.suppress(PermissionError):
             function(*positional, **keywords)
 
     return suppressed
+
+
+def _unless_missing(function: Callable[..., None]) -> Callable[..., None]:
+    def checked(path: Any, *positional: Any, **keywords: Any) -> None:
+        os.stat(path)  # noqa: PTH116 -- `Path.touch` makes a file where this fails
+        function(path, *positional, **keywords)
+
+    return checked
 
 
 def use_new_scratch(data: Path | None) -> None:

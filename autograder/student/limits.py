@@ -84,6 +84,13 @@ def passed_over(what: object, name: str) -> Text | None:
                 "If the code needs it, write it in Python.",
                 name=name,
             )
+        case "pool":
+            return text(
+                "no other process can be started here, so the pool works with threads of this one; the results are the "
+                "same. Nothing needs to be changed."
+            )
+        case "cd":
+            return text("%cd {name} did nothing: only the notebook's own folder and those below it are here", name=name)
         case "run":
             return text(
                 "%run {name} did nothing: only the notebook is read, not the files beside it; "
@@ -101,6 +108,11 @@ def passed_over(what: object, name: str) -> Text | None:
             return None
 
 
+def changes_nothing(words: Text) -> bool:
+    """Return whether what was done instead gives the same results, as with a pool of threads."""
+    return any(words.en.endswith(said.en) for what in ("workers", "pool") if (said := passed_over(what, "")))
+
+
 def _no_room(size_mb: int) -> Text:
     return text(
         "there is no room left for files: the code may keep {size} MB in at most {count} files",
@@ -115,6 +127,21 @@ def _memory(room: Room, _: re.Match[str]) -> Text:
 
 def _input(*_: object) -> Text:
     return text("nobody is there to answer input(): write the value into the cell instead, as in n = 5")
+
+
+def _debugger(*_: object) -> Text:
+    return text("nobody is there to answer the debugger: take its line out before you hand in")
+
+
+def _links(*_: object) -> Text:
+    return text("no links to files can be made here: copy the file instead")
+
+
+def _refused(*_: object) -> Text:
+    return text(
+        "this is not possible here: the code may calculate and use the notebook's own files, but change nothing else "
+        "of the machine; take the line out, or do it in another way"
+    )
 
 
 def _network(*_: object) -> Text:
@@ -185,7 +212,8 @@ _WRITES = r"\(.*['\"][wax][bt+]*['\"]|\.(?:write_text|write_bytes|mkdir|makedirs
 _LIMITS = (
     _Limit(r".*", r"can't allocate memory|Cannot allocate memory", _memory, always=True),
     _Limit(r"MemoryError|_ArrayMemoryError", r"", _memory, always=True),
-    _Limit(r"EOFError", r"^EOF when reading a line", _input, always=True),
+    _Limit(r"EOFError|\w*NotImplementedError", r"^EOF when reading a line|support input requests", _input, always=True),
+    _Limit(r"BdbQuit", r"", _debugger, always=True),
     _Limit(r"gaierror|URLError|\w*Connection\w*|MaxRetryError|\w*Timeout", r"Errno|resolv|reach", _network),
     _Limit(r"PermissionError", _REFUSED + "$", _network, place=r"^(?:.*/)?(?:socket|socketserver)\.py "),
     _Limit(
@@ -194,6 +222,7 @@ _LIMITS = (
         _processes,
         place=r"subprocess\.py|multiprocessing/|concurrent/futures|\bfork|\bspawn|\bpopen",
     ),
+    _Limit(r"PermissionError", _REFUSED, _links, place=r"\b(?:sym|hard)?link(?:_to)?\(|\.mkfifo\("),
     _Limit(r".*", r"No usable temporary|Errno|compiler", _compiler, place=r"torch\.compile\b|_inductor|_dynamo"),
     _Limit(r"RuntimeError", r"^unable to open shared memory object", _processes),
     _Limit(r"PermissionError|FileNotFoundError", r"\[Errno (?:1|2|13)\]", _picture, place=r"\.savefig\("),
@@ -204,6 +233,8 @@ _LIMITS = (
     _Limit(r"OperationalError", r"unable to open database|access permission denied|readonly database", _files),
     _Limit(r"OSError", r"non-existent directory|Read-only file system|errno = 13\b", _files),
     _Limit(r"OSError", r"\[Errno 27\]", _large_file),
+    _Limit(r"PermissionError", r"\[Errno 1\] Operation not permitted$", _refused),
+    _Limit(r"AccessDenied", r"", _refused, place=r"^psutil/"),
     _Limit(r"ModuleNotFoundError", r"^No module named '(\w+)'", _module, always=True),
     _Limit(r"FileNotFoundError|OSError", r"\[Errno 2\] |not found\.$", _missing_file, always=True),
 )

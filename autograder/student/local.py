@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Self
@@ -16,6 +17,7 @@ from autograder.datasets import OFFLINE
 from autograder.sandbox import stand_ins
 from autograder.sandbox.cells import Failure, Notebook, positional_parameters
 from autograder.sandbox.frozen import Containers, change_count, is_iterator, refill
+from autograder.sandbox.operations import OPERATIONS
 from autograder.sandbox.plain_functions import make_here
 from autograder.sandbox.tracing import Recorder, Use
 from autograder.sandbox.variables import copied, shown_by
@@ -108,6 +110,17 @@ class LocalRunner:
         uses = record.uses
         return uses and [use._replace(label=cell_name(use.label)) for use in uses]
 
+    def operate(self, function: Function, operation: str, operand: Any) -> Any:
+        """See `Runner`."""
+        try:
+            found = self._find(function.name)
+        except KeyError:
+            raise missing_function(function.name, self._defined()) from None
+        try:
+            return OPERATIONS[operation](found, operand)
+        except Exception as error:  # noqa: BLE001 -- whatever the student raises is shown as theirs
+            raise student_exception(function.name, self._failure(error)) from None
+
     def parameters(self, function: Function) -> Parameters | None:
         """See `Runner`."""
         try:
@@ -143,6 +156,8 @@ class LocalRunner:
             return type(argument)(self._own(inner, name) for inner in argument)
         if type(argument) is dict:
             return {key: self._own(inner, name) for key, inner in argument.items()}
+        if type(argument) in (Counter, OrderedDict, defaultdict, deque):
+            return argument.copy()
         if callable(argument) and not isinstance(argument, torch.nn.Module | type):
             return make_here(argument, name)
         return argument

@@ -14,10 +14,10 @@ import torch
 from autograder.base.errors import BadReply
 from autograder.base.i18n import text
 from autograder.sandbox.bounds import MAX_HEARD, MAX_SHOWN_BY_TEST
+from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.protocol import Result
 from autograder.sandbox.tracing import MAX_SHOWN, MAX_USES, Use
-from autograder.sandbox.values import Decoder, Tree, WireError
-from autograder.sandbox.wire import Received
+from autograder.sandbox.values import Decoder, Tree
 from autograder.student.functions import Parameters
 from autograder.student.variables import Ran
 

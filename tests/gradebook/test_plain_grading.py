@@ -12,7 +12,7 @@ from command_line import autograder
 
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
-from autograder.gradebook import plain_grading, releasing
+from autograder.gradebook import plain_grading, releasing, source_check
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.plain_grading import PlainGrading
 from autograder.results.journal import Journal
@@ -20,6 +20,7 @@ from autograder.sandbox import confine
 
 pytestmark = pytest.mark.skipif(not confine.is_available(), reason="this machine confines nothing")
 RIGHT, WRONG = "def f(x):\n    return 2 * x", "def f(x):\n    return x"
+SOURCES = {"a": RIGHT, "b": "import socket\nsocket.socket()\n" + RIGHT}
 TESTS = {"a": ["assert f(2) == 4", "assert f(3) == 6"], "b": ["assert f(1) == 2"]}
 
 
@@ -62,11 +63,11 @@ def made(tmp_path_factory):
     folder = root / "solutions" / "hw"
     folder.mkdir(parents=True)
     for name in TESTS:
-        (folder / f"{name}.ipynb").write_text(json.dumps(notebook(name)))
+        (folder / f"{name}.ipynb").write_text(json.dumps(notebook(name, SOURCES[name])))
     (folder / "table.csv").write_text("1,2\n")
     course = Course(root)
     releasing.register(NbgraderCourse(root), "hw")
-    hand_in(course, "ann", a=RIGHT + "\nopen('table.csv').read()", b=RIGHT)
+    hand_in(course, "ann", a=RIGHT + "\nopen('table.csv').read()\n!make", b=RIGHT)
     hand_in(course, "bob", a="while True: pass", b=b"{")
     hand_in(course, "cyd", b="import os; os._exit(0)")
     hand_in(course, "dan")
@@ -90,7 +91,9 @@ def test_every_submission_gets_a_report_and_a_row(made):
     }
     assert outcome.written == 4
     problems = {student: [(p.kind, p.cell, p.text.en) for p in one.problems] for student, one in reports.items()}
-    assert problems["ann"] == [("note", None, "2 cells wait for a person to grade them")]
+    left_out, waiting = problems["ann"]
+    assert left_out[:2] == ("note", 1) and left_out[2].startswith("a: commands are not run here: `make` did nothing")
+    assert waiting == ("note", None, "2 cells wait for a person to grade them")
     assert ("cell-timeout", 1) in [problem[:2] for problem in problems["bob"]]
     assert any(kind == "unreadable" and "b.ipynb is not a notebook" in words for kind, _, words in problems["bob"])
     assert ("missing", None, "there is no a.ipynb") in problems["cyd"]
@@ -107,6 +110,21 @@ def test_what_has_not_changed_is_neither_run_nor_written(course, monkeypatch):
     monkeypatch.setattr(plain_grading.PlainAssignment, "run", None)
     reports, outcome = grade(course)
     assert (len(reports), outcome.written, outcome.unchanged) == (4, 0, 4)
+
+
+def test_a_solution_that_misses_points_in_the_sandbox_is_named_until_it_is_mended(course, made, monkeypatch):
+    """Each version of the source is run once, whoever asks."""
+    (words,) = made[1][1].notes
+    assert words.en.startswith("hw: its own solution gets 0 of 4 points for `b_0` ")
+    assert ": code cell 1: there is no network here" in words.en and "这里没有网络" in words.zh
+    with monkeypatch.context() as patch:
+        patch.setattr(plain_grading.PlainAssignment, "run", None)
+        assert words in grade(course)[1].notes
+        assert source_check.on_release(NbgraderCourse(course.root), "hw") == [words]
+    (course.source / "hw" / "b.ipynb").write_text(json.dumps(notebook("b", RIGHT)))
+    assert source_check.on_release(NbgraderCourse(course.root), "hw") == []
+    monkeypatch.setattr(plain_grading.PlainAssignment, "run", None)
+    assert source_check.on_release(NbgraderCourse(course.root), "hw") == grade(course)[1].notes == []
 
 
 def test_what_a_person_gave_stays_and_lateness_follows_the_date(course):

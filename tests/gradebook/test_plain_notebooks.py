@@ -1,6 +1,7 @@
 """Notebooks without a rubric: what works in Jupyter works confined, in a folder that bears the assignment's name."""
 
 import contextlib
+import json
 import os
 import signal
 import tempfile
@@ -9,6 +10,8 @@ import time
 from pathlib import Path
 
 import jupyter_cells as cells
+import jupyter_kernel
+import nbformat
 import pytest
 import tiny_course as tiny
 from nbformat import from_dict
@@ -19,9 +22,13 @@ from autograder.sandbox import confine
 pytestmark = pytest.mark.skipif(not confine.is_available(), reason="this machine confines nothing")
 
 
+LIBRARIES = ("numpy", "matplotlib.pyplot", "torch")
+"""What the notebooks of the course import."""
+
+
 @pytest.fixture(scope="module")
 def ours():
-    with runner.NotebookRunner(2) as ours:
+    with runner.NotebookRunner(2, LIBRARIES) as ours:
         yield ours
 
 
@@ -48,6 +55,15 @@ def errors(outputs):
 @pytest.mark.parametrize("sources", cells.SHELL.values(), ids=cells.SHELL)
 def test_cells_of_jupyter_run(outcome, sources):
     assert errors(outcome(*sources, "assert ok")) == []
+
+
+@pytest.mark.parametrize("name", cells.SHOWN)
+def test_cells_show_what_a_kernel_shows(ours, tmp_path, name):
+    (folder := tmp_path / jupyter_kernel.FOLDER).mkdir()
+    done = jupyter_kernel.notebook(cells.SHOWN[name])
+    ours.run(done, folder)
+    nbformat.validate(done)
+    assert jupyter_kernel.lines(done) == json.loads(jupyter_kernel.RECORDED.read_text(encoding="utf-8"))[name]
 
 
 @pytest.mark.parametrize("source", cells.FILES.values(), ids=cells.FILES)
@@ -129,6 +145,33 @@ def test_a_limit_is_named(outcome, source, words):
     assert words in error
 
 
+EXPLAINED = {
+    "!wget -q https://example.com/a.zip": "`wget` did nothing",
+    "%%bash\npython3 train.py": "`python3` did nothing",
+    "%cd ..": "%cd .. did nothing",
+    "import multiprocessing as mp\nwith mp.Pool(2) as pool:\n    ok = pool.map(abs, [-1, 2]) == [1, 2]": "works with threads",
+    "n = input('n? ')": "nobody is there to answer input()",
+    "import subprocess\nsubprocess.run(['ls'])": "no other process",
+    "import os\nos.symlink('a', 'b')": "copy the file instead",
+}
+
+
+@pytest.mark.parametrize(("source", "words"), EXPLAINED.items())
+def test_what_is_left_out_is_said_below_the_cell_and_to_the_instructor(ours, tmp_path, source, words):
+    notebook = from_dict(tiny.notebook("1", source))
+    (problem,) = ours.run(notebook, tmp_path)
+    assert (problem.kind, problem.cell) == ("note", 2)
+    assert words in problem.text.en and problem.text.en != problem.text.zh
+    assert words in json.dumps(notebook.cells[1].outputs)
+
+
+def test_a_cell_that_ended_its_process_keeps_its_number(ours, tmp_path):
+    notebook = from_dict(tiny.notebook("1", "import os; os._exit(0)", "2", "In[3], Out[1]"))
+    ours.run(notebook, tmp_path)
+    assert [cell.execution_count for cell in notebook.cells] == [1, 2, 3, 4]
+    assert notebook.cells[3].outputs[0].data["text/plain"] == "('2', 1)"
+
+
 def test_folders_inside_folders_do_no_harm_to_the_next_one(ours, outcome, tmp_path):
     deep = "import os\nfor n in range(3000):\n    os.mkdir('d' * 200)\n    os.chdir('d' * 200)"
     outcome(deep)
@@ -201,7 +244,7 @@ def test_a_folder_that_may_not_be_listed_hides_nothing(open_folder):
 
 @pytest.mark.parametrize("during", [False, True], ids=["between", "during"])
 def test_a_zygote_that_is_killed_is_replaced(tmp_path, during):
-    with runner.NotebookRunner(10) as ours:
+    with runner.NotebookRunner(10, LIBRARIES) as ours:
 
         def kill():
             os.kill(ours._zygote.pid, signal.SIGKILL)

@@ -28,8 +28,12 @@ FORBIDDEN = {
     "import os\nos.popen('ls')": PROCESS,
     "import os\nos.fork()": PROCESS,
     "import multiprocessing\nmultiprocessing.Process(target=print).start()": PROCESS,
-    "import multiprocessing\nmultiprocessing.Pool(2)": PROCESS,
-    "from concurrent.futures import ProcessPoolExecutor\nProcessPoolExecutor().submit(print)": PROCESS,
+    "import multiprocessing\nmultiprocessing.Pool(2)": "the pool works with threads",
+    "from concurrent.futures import ProcessPoolExecutor\nProcessPoolExecutor().submit(print)": "the pool works with threads",
+    "import os\nos.symlink('a', 'b')": "no links to files",
+    "import os\nos.nice(1)": "change nothing else of the machine",
+    "import pdb\npdb.set_trace()": "nobody is there to answer",
+    "import os\nos.kill(os.getppid(), 9)": "change nothing else of the machine",
     "import torch\ntorch.compile(torch.nn.Linear(1, 1))(torch.ones(1, 1))": "torch.compile cannot be used here",
     "import urllib.request\nurllib.request.urlopen('http://example.com')": NETWORK,
     "import socket\nsocket.create_connection(('example.com', 80))": NETWORK,
@@ -87,7 +91,6 @@ NOT_OUR_FAULT = [
     "1 / 0",
     "raise ConnectionError('mine')",
     "import sqlite3\nsqlite3.connect(':memory:').execute('nonsense')",
-    "import os\nos.kill(os.getppid(), 9)",
 ]
 
 

@@ -1,0 +1,146 @@
+"""What a worker says its cell has shown, checked, as outputs of a notebook: text and PNG pictures, never markup."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from autograder.base.errors import StudentTimeout
+from autograder.base.i18n import Text, printable
+from autograder.gradebook.nbgrader_course import as_node
+from autograder.results.grade_report import Problem
+from autograder.sandbox.cells import Failure
+from autograder.sandbox.frames import WireError
+from autograder.student.failures import tell_failure, tell_frames
+from autograder.student.limits import Room, limit_of, passed_over
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from autograder.sandbox.process import WorkerProcess
+    from autograder.sandbox.protocol import Reply
+
+_MAX_FAILURE = 4000
+_MAX_NOTES = 20
+_FOR_A_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+"""Colours and titles."""
+
+
+@dataclass
+class CellOutputs:
+    """Makes outputs of what the worker of one notebook answers.
+
+    Args:
+        room: what its code has at its disposal.
+        late: what the student reads where a cell had to be interrupted.
+    """
+
+    room: Room
+    late: Text
+    _noticed: list[Text] = field(default_factory=list)
+
+    def of(self, worker: WorkerProcess, answer: Reply, count: int) -> list[NotebookNode]:
+        """Return the outputs of a cell.
+
+        Args:
+            worker: that one.
+            answer: what it says.
+            count: the cell's number in the order in which they ran.
+
+        Raises:
+            BadReply: the worker's reply is malformed.
+        """
+        self._noticed = []
+        if "failed" not in answer:
+            worker.fail_reply(WireError("malformed outputs (not an answer to a cell)"))
+        shown: Any = answer["result"]
+        failed: Any = answer["failed"]
+        try:
+            left_out = list(_left_out(answer.get("notes", ())))
+            outputs = [_output(value, count) for value in shown]
+            outputs += [_stream("stderr", f"{words.en}\n") for words in left_out]
+            if failed is not None:
+                outputs.append(self._failure(worker, failed))
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, binascii.Error) as error:
+            worker.fail_reply(WireError(f"malformed outputs ({type(error).__name__})"))
+        self._noticed += left_out
+        return outputs
+
+    def noticed(self, cell: int) -> list[Problem]:
+        """Return what was left out of the cell that was last asked for, and which limit was in its way.
+
+        Args:
+            cell: its number among the code cells.
+        """
+        return [Problem.of("note", words, cell=cell) for words in self._noticed]
+
+    def _failure(self, worker: WorkerProcess, failed: Any) -> NotebookNode:
+        kind, message, frames, surroundings = failed
+        failure = Failure(str(kind)[:80], str(message)[:_MAX_FAILURE], [tuple(frame) for frame in frames[:20]])
+        if worker.was_interrupted:
+            words = (tell_frames(failure.frames) + self.late).en
+            return error_output(StudentTimeout.__name__, self.late.en, words)
+        failure = replace(failure, limit=limit_of(failure, self.room, surroundings))
+        if failure.limit is not None:
+            self._noticed.append(failure.limit)
+        return error_output(failure.kind, failure.message, tell_failure(failure).en)
+
+
+def error_output(kind: str, message: str, traceback: str = "") -> NotebookNode:
+    """Return the output of an error; without a traceback it has one line."""
+    lines = printable(traceback or f"{kind}: {message}").splitlines()
+    return as_node({"output_type": "error", "ename": printable(kind), "evalue": printable(message), "traceback": lines})
+
+
+def as_on_screen(words: str) -> str:
+    r"""Return what a terminal would show of words: lines begun again are overwritten, colours are left out.
+
+    >>> as_on_screen("loss 3\rloss 2\r\n\x1b[31mred\x1b[0m ab\bc")
+    'loss 2\nred ac'
+    """
+    if not {"\r", "\b", "\x1b"} & set(words):
+        return words
+    return "\n".join(_overwritten(line) for line in _FOR_A_TERMINAL.sub("", words).split("\n"))
+
+
+def _overwritten(line: str) -> str:
+    shown: list[str] = []
+    place = 0
+    for sign in line:
+        if sign == "\r":
+            place = 0
+        elif sign == "\b":
+            place = max(0, place - 1)
+        else:
+            shown[place : place + 1] = [sign]
+            place += 1
+    return "".join(shown)
+
+
+def _left_out(notes: Any) -> Iterator[Text]:
+    for what, name, _, _ in islice(notes, _MAX_NOTES):
+        if (words := passed_over(what, printable(str(name)[:80]))) is not None:
+            yield words
+
+
+def _output(value: dict[str, Any], count: int) -> NotebookNode:
+    kind = value["output_type"]
+    if kind == "stream" and value["name"] in ("stdout", "stderr"):
+        return _stream(value["name"], str(value["text"]))
+    if kind not in ("display_data", "execute_result"):
+        raise ValueError(kind)
+    data = {"text/plain": printable(str(value["data"]["text/plain"]))}
+    if "image/png" in value["data"]:
+        b64decode(value["data"]["image/png"], validate=True)
+        data["image/png"] = value["data"]["image/png"]
+    output = {"output_type": kind, "data": data, "metadata": {}}
+    return as_node(output | ({"execution_count": count} if kind == "execute_result" else {}))
+
+
+def _stream(name: str, words: str) -> NotebookNode:
+    return as_node({"output_type": "stream", "name": name, "text": printable(as_on_screen(words))})

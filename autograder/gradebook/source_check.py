@@ -1,0 +1,147 @@
+"""Runs the solutions of an assignment without a rubric as students' work is run, and warns of the points they miss.
+
+What the author's own solution cannot do in the sandbox, no student's can. Each version of the source is run once; the
+outcome is kept in the course's ``.autograder/``. No problem here stops anything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autograder.base.errors import ConfigError, GradebookError, SandboxError
+from autograder.base.files import write_whole
+from autograder.base.i18n import Text, same, text
+from autograder.gradebook import autograded
+from autograder.gradebook.nbgrader_course import NbgraderCourse
+from autograder.gradebook.plain_assignment import RUN, Executed, PlainAssignment
+from autograder.gradebook.plain_notebooks import NotebookRunner
+from autograder.report.tables import points
+from autograder.results.grade_report import Problem
+from autograder.student.limits import changes_nothing
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+_MOST = 10
+
+
+def on_release(nbgrader: NbgraderCourse, name: str) -> list[Text]:
+    """Return the warnings on an assignment that has been released; none where nothing can be run.
+
+    Args:
+        nbgrader: the course.
+        name: the assignment.
+    """
+    with suppress(ConfigError, GradebookError, SandboxError):
+        with nbgrader.open() as gradebook:
+            assignment = PlainAssignment(nbgrader, gradebook, name)
+        if (known := _remembered(assignment, nbgrader.root)) is not None:
+            return known
+        with assignment.start_runner() as runner:
+            return warnings(assignment, nbgrader.root, runner)
+    return []
+
+
+def warnings(assignment: PlainAssignment, root: Path, runner: NotebookRunner | None) -> list[Text]:
+    """Return a warning for each cell in which the source's own solution does not get full marks.
+
+    Args:
+        assignment: the assignment.
+        root: the course's folder.
+        runner: runs the source if this version has not been run before; without one nothing is run.
+    """
+    if (known := _remembered(assignment, root)) is not None:
+        return known
+    if runner is None:
+        return []
+    executed = assignment.run_source(runner)
+    if executed.report.status != "graded":
+        return []
+    found = list(_missed(assignment, executed))[:_MOST]
+    _remember(assignment, root, found)
+    return found
+
+
+# -- what is remembered ------------------------------------------------------------------------------------------------
+
+
+def _file(assignment: PlainAssignment, root: Path) -> Path:
+    return root / ".autograder" / "sources" / f"{assignment.name}.json"
+
+
+def _remembered(assignment: PlainAssignment, root: Path) -> list[Text] | None:
+    try:
+        kept = json.loads(_file(assignment, root).read_text(encoding="utf-8"))
+        if kept["version"] == assignment.source_version:
+            return [Text.model_validate(words) for words in kept["warnings"]]
+    except (OSError, ValueError, LookupError, TypeError):
+        pass
+    return None
+
+
+def _remember(assignment: PlainAssignment, root: Path, found: Sequence[Text]) -> None:
+    kept = {"version": assignment.source_version, "warnings": [words.model_dump() for words in found]}
+    file = _file(assignment, root)
+    with suppress(OSError):  # a course that may only be read is run again the next time
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, json.dumps(kept, ensure_ascii=False, indent=1) + "\n")
+
+
+# -- what is missed ----------------------------------------------------------------------------------------------------
+
+
+def _missed(assignment: PlainAssignment, executed: Executed) -> Iterator[Text]:
+    for source in assignment.sources:
+        notebook = executed.notebooks.get(source.name)
+        if notebook is None or not _has_solutions(notebook):
+            continue
+        scores = notebook.metadata[RUN]["scores"]
+        problems = list(_problems_of(executed, source.name, is_only=len(assignment.sources) == 1))
+        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        for number, cell in enumerate(code, 1):
+            known = source.cells.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
+            score = scores.get(known.name) if known is not None and not known.solution else None
+            if known is not None and score is not None and score < (known.points or 0.0):
+                yield text(
+                    "{assignment}: its own solution gets {score} of {points} points for `{cell}` when it is graded as "
+                    "students' work is, so nobody can get more: {reason}",
+                    assignment=assignment.name,
+                    score=points(score),
+                    points=points(known.points or 0.0),
+                    cell=known.name,
+                    reason=_reason(code[:number], problems),
+                )
+
+
+def _problems_of(executed: Executed, name: str, *, is_only: bool) -> Iterator[Problem]:
+    """Yield what was noticed in one notebook; where there are several, each problem begins with the name of its own."""
+    for problem in executed.report.problems:
+        if is_only:
+            yield problem
+        elif problem.text.en.startswith(f"{name}: "):
+            yield problem.model_copy(update={"text": problem.text.map(lambda words: words.removeprefix(f"{name}: "))})
+
+
+def _has_solutions(notebook: NotebookNode) -> bool:
+    """Return whether any answer differs from what students get; a course may be published without its solutions."""
+    answers = [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("solution")]
+    return any(not autograded.is_untouched(cell) for cell in answers)
+
+
+def _reason(code: Sequence[NotebookNode], problems: Sequence[Problem]) -> Text:
+    """Say why the last of these cells fails: by a limit that it has met, or one before it, or by its first error."""
+    met = [problem for problem in problems if problem.cell is not None and not changes_nothing(problem.text)]
+    met = [problem for problem in met if (problem.cell or 0) <= len(code)]
+    if met:
+        chosen = next((problem for problem in met if problem.cell == len(code)), met[0])
+        return text("code cell {number}", number=chosen.cell) + same(": ") + chosen.text
+    for number, cell in enumerate(code, 1):
+        for output in cell.outputs:
+            if output.output_type == "error":
+                said = same(f": {output.ename}: {output.evalue}" if output.evalue else f": {output.ename}")
+                return text("code cell {number}", number=number) + said
+    return text("code cell {number}", number=len(code))
