@@ -65,29 +65,6 @@ class Failure:
     limit: Text | None = None
 
 
-@dataclass(frozen=True)
-class CellSeed:
-    """What every cell of a notebook begins with, so that its values do not depend on the cells before.
-
-    Args:
-        value: the seed.
-        variable: the variable that gets it, from which the notebook makes generators of its own; without one the
-            generators of the process are seeded.
-    """
-
-    value: int
-    variable: str | None = None
-
-    def plant(self, names: dict[str, Any]) -> None:
-        """A cell begins, with these global names."""
-        if self.variable is not None:
-            names[self.variable] = self.value
-            return
-        from autograder.sandbox.generators import seed_generators  # which imports torch
-
-        seed_generators(self.value)
-
-
 class Notebook:
     """One namespace, filled by running cells.
 
@@ -95,7 +72,7 @@ class Notebook:
         functions: the exercise of every function students write.
         module_name: ``__main__`` as in a notebook, anything else for a script.
         variables: the variables of every exercise that has any.
-        cell_seed: what every cell begins with, if anything.
+        before_cell: is called with the global names when a cell begins.
     """
 
     def __init__(
@@ -103,9 +80,9 @@ class Notebook:
         functions: dict[str, str],
         module_name: str = "__main__",
         variables: Mapping[str, Sequence[str]] = MappingProxyType({}),
-        cell_seed: CellSeed | None = None,
+        before_cell: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
-        self.exercise_of, self.variables, self._cell_seed = functions, Variables(variables), cell_seed
+        self.exercise_of, self.variables, self._before_cell = functions, Variables(variables), before_cell
         self.module = types.ModuleType(module_name)
         self.names = self.module.__dict__
         self.shell = Shell(self)
@@ -174,8 +151,8 @@ class Notebook:
         if self.history:
             self.history.begin(source)
             self.shell.execution_count = self.history.count
-        if self._cell_seed:
-            self._cell_seed.plant(self.names)
+        if self._before_cell is not None:
+            self._before_cell(self.names)
 
     def reach_grade_cell(self, exercise: str) -> None:
         """Keep the present namespace to judge this exercise by."""

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from autograder.sandbox import interrupts, notes, stand_ins, workfolder
-from autograder.sandbox.cells import CellSeed, Failure, Notebook
+from autograder.sandbox.cells import Failure, Notebook
 from autograder.sandbox.protocol import (
     CallbackRequest,
     NotebookRequest,
@@ -75,13 +76,18 @@ class NotebookWorker:
                 assert_never(message)
 
     def _start(self, message: StartRequest) -> None:
-        seed = CellSeed(*message["cell_seed"]) if "cell_seed" in message else None
-        self._notebook = Notebook(message["functions"], message["module"], message.get("variables", {}), seed)
+        self._notebook = Notebook(
+            message["functions"], message["module"], message.get("variables", {}), self._before_cell(message)
+        )
         sys.modules[message["module"]] = self._notebook.module
         sys.argv = [message["module"]]  # what a script may parse
         stand_ins.use_shell(self._notebook.shell)
         notes.begin()
         self._send({"result": None})
+
+    def _before_cell(self, message: StartRequest) -> Callable[[dict[str, Any]], None] | None:
+        """Return what is called when a cell begins; seeds take torch."""
+        return None
 
     def _stage(self, message: StageRequest) -> None:
         self._screen = CellDisplay(self._notebook, message["folder"], message["environment"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -12,7 +13,7 @@ from autograder.sandbox import data_sets, interrupts, known_classes, plain_funct
 from autograder.sandbox.cells import Failure, positional_parameters
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import Containers, Frozen, is_iterator, take_first, take_next
-from autograder.sandbox.generators import seed_generators
+from autograder.sandbox.generators import CellSeed, seed_generators
 from autograder.sandbox.links import Links
 from autograder.sandbox.networks import Passed
 from autograder.sandbox.notebook_worker import NotebookWorker
@@ -122,6 +123,9 @@ class Worker(NotebookWorker):
     def _start(self, message: StartRequest) -> None:
         self._watch = None
         super()._start(message)
+
+    def _before_cell(self, message: StartRequest) -> Callable[[dict[str, Any]], None] | None:
+        return CellSeed(*message["cell_seed"]).plant if "cell_seed" in message else None
 
     def _cell(self, message: CellRequest) -> None:
         self._reach(message["grade_cells"])

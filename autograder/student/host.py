@@ -24,8 +24,9 @@ from autograder.course.settings import Limits
 from autograder.course.submission import Cell, tell_label
 from autograder.results.grade_report import Problem
 from autograder.results.shown import Shown
-from autograder.sandbox.cells import CellSeed, Failure
+from autograder.sandbox.cells import Failure
 from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.process import Callback, WorkerProcess, Workers
 from autograder.sandbox.protocol import CellRequest, FinishRequest, LookRequest, Request, Result, StartRequest
 from autograder.student.calls import values_are_hidden

@@ -31,7 +31,9 @@ from autograder.student.worker_settings import cell_seed_of
 def run_locally(assignment: Assignment, submission: Submission) -> tuple[Notebook, list[Failure]]:
     """Run the cells of a submission in this process; return what they defined and what failed."""
     module = "submission" if submission.is_script else "__main__"
-    notebook = Notebook(assignment.exercise_of, module, assignment.variables, cell_seed_of(assignment))
+    seed = cell_seed_of(assignment)
+    before_cell = None if seed is None else seed.plant
+    notebook = Notebook(assignment.exercise_of, module, assignment.variables, before_cell)
     stand_ins.use_shell(notebook.shell)
     failures: list[Failure] = []
     with overridden(OFFLINE, "1"):

@@ -24,9 +24,9 @@ from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
 from autograder.sandbox import data_sets, known_classes, plain_functions
-from autograder.sandbox.cells import CellSeed
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import holds_container, refill
+from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.process import Workers
 from autograder.sandbox.protocol import (
     CallbackReply,

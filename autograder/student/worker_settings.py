@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from autograder.course.course import Assignment
-from autograder.sandbox.cells import CellSeed
 from autograder.sandbox.confine import WorkerSettings
+from autograder.sandbox.generators import CellSeed
 
 
 def worker_settings_of(assignment: Assignment, *, confined: bool, many: bool = True) -> WorkerSettings:

@@ -5,7 +5,8 @@ import traceback
 
 import pytest
 
-from autograder.sandbox.cells import CellSeed, Notebook
+from autograder.sandbox.cells import Notebook
+from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.variables import shown_by
 
 
@@ -390,11 +391,11 @@ def test_only_line_feeds_end_a_line(character):
 
 
 def test_every_cell_begins_with_the_seed():
-    notebook = Notebook({}, cell_seed=CellSeed(7))
+    notebook = Notebook({}, before_cell=CellSeed(7).plant)
     for source in ("import numpy as np\nfirst = np.random.rand()", "second = np.random.rand()"):
         assert notebook.run("c", source) == []
     assert round(notebook.names["first"], 4) == round(notebook.names["second"], 4) == 0.0763
-    named = Notebook({}, cell_seed=CellSeed(4, "seed"))
+    named = Notebook({}, before_cell=CellSeed(4, "seed").plant)
     assert named.run("c", "seed = 9\nfirst = seed") == named.run("c", "second = seed") == []
     assert (named.names["first"], named.names["second"]) == (9, 4)
 
