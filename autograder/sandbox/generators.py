@@ -34,10 +34,10 @@ class CellSeed:
 
     def plant(self, names: dict[str, Any]) -> None:
         """A cell begins, with these global names."""
-        if self.variable is not None:
-            names[self.variable] = self.value
-        else:
+        if self.variable is None:
             seed_generators(self.value)
+        else:
+            names[self.variable] = self.value
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from autograder.sandbox import interrupts, notes, stand_ins, workfolder
@@ -76,18 +75,15 @@ class NotebookWorker:
                 assert_never(message)
 
     def _start(self, message: StartRequest) -> None:
-        self._notebook = Notebook(
-            message["functions"], message["module"], message.get("variables", {}), self._before_cell(message)
-        )
+        self._notebook = self._new_notebook(message)
         sys.modules[message["module"]] = self._notebook.module
         sys.argv = [message["module"]]  # what a script may parse
         stand_ins.use_shell(self._notebook.shell)
         notes.begin()
         self._send({"result": None})
 
-    def _before_cell(self, message: StartRequest) -> Callable[[dict[str, Any]], None] | None:
-        """Return what is called when a cell begins; seeds take torch."""
-        return None
+    def _new_notebook(self, message: StartRequest) -> Notebook:
+        return Notebook(message["functions"], message["module"])
 
     def _stage(self, message: StageRequest) -> None:
         self._screen = CellDisplay(self._notebook, message["folder"], message["environment"])

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable
 from typing import Any, cast
 
 import torch
 
 from autograder.sandbox import data_sets, interrupts, known_classes, plain_functions, printing
-from autograder.sandbox.cells import Failure, positional_parameters
+from autograder.sandbox.cells import Failure, Notebook, positional_parameters
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import Containers, Frozen, is_iterator, take_first, take_next
 from autograder.sandbox.generators import CellSeed, seed_generators
@@ -124,8 +123,9 @@ class Worker(NotebookWorker):
         self._watch = None
         super()._start(message)
 
-    def _before_cell(self, message: StartRequest) -> Callable[[dict[str, Any]], None] | None:
-        return CellSeed(*message["cell_seed"]).plant if "cell_seed" in message else None
+    def _new_notebook(self, message: StartRequest) -> Notebook:
+        seed = CellSeed(*message["cell_seed"]) if "cell_seed" in message else None
+        return Notebook(message["functions"], message["module"], message.get("variables", {}), seed)
 
     def _cell(self, message: CellRequest) -> None:
         self._reach(message["grade_cells"])

@@ -166,18 +166,20 @@ class RemoteRunner:
             )
         return self.host.checked(lambda: accept_uses(answer, received))
 
-    def operate(self, function: Function, operation: str, operand: Any) -> Any:
-        """See `autograder.student.functions.Runner`; of what is not theirs nothing is an instance."""
-        if operation == "__instancecheck__" and reference_to(operand) is None:
-            return False
+    def attribute(self, function: Function, name: str) -> Any:
+        """See `autograder.student.functions.Runner`."""
+        return self.instances.accept(f"{function.name}.{name}", self._operate(function, "__getattribute__", name))
+
+    def is_instance(self, function: Function, value: object) -> bool:
+        """See `autograder.student.functions.Runner`."""
+        is_theirs = reference_to(value) is not None
+        return is_theirs and self._operate(function, "__instancecheck__", value) is True
+
+    def _operate(self, function: Function, operation: str, operand: object) -> Any:
+        """Carry out one of `operations.OF_A_FUNCTION`."""
         self._require(function)
         try:
-            result = self.call_remote(function.name, [operand], {}, operation=operation)[0]
-            return (
-                self.instances.accept(f"{function.name}.{operand}", result)
-                if operation == "__getattribute__"
-                else result
-            )
+            return self.call_remote(function.name, [operand], {}, operation=operation)[0]
         except (StudentTimeout, StudentCrash) as error:
             raise self._noted_end(function, error) from None
 

@@ -391,11 +391,11 @@ def test_only_line_feeds_end_a_line(character):
 
 
 def test_every_cell_begins_with_the_seed():
-    notebook = Notebook({}, before_cell=CellSeed(7).plant)
+    notebook = Notebook({}, cell_seed=CellSeed(7))
     for source in ("import numpy as np\nfirst = np.random.rand()", "second = np.random.rand()"):
         assert notebook.run("c", source) == []
     assert round(notebook.names["first"], 4) == round(notebook.names["second"], 4) == 0.0763
-    named = Notebook({}, before_cell=CellSeed(4, "seed").plant)
+    named = Notebook({}, cell_seed=CellSeed(4, "seed"))
     assert named.run("c", "seed = 9\nfirst = seed") == named.run("c", "second = seed") == []
     assert (named.names["first"], named.names["second"]) == (9, 4)
 
