@@ -86,7 +86,9 @@ def test_what_is_wrong_is_said_in_one_line_with_file_and_cell(tmp_path, cells, s
     [
         ("m.ipynb", "not JSON", "is not a notebook"),
         ("m.ipynb", '{"cells": [{"cell_type": "code"}]}', "is not a notebook"),
-        ("m.Rmd", "# words", "is in R; only notebooks in Python"),
+        ("m.ipynb", '{"cells": [{"cell_type": "code", "source": "", "metadata": 3}]}', "is not a notebook"),
+        ("m.ipynb", '{"cells": [], "metadata": {"kernelspec": {"name": "ir"}}}', "is in R; only notebooks"),
+        ("m.Rmd", "# words", "is R Markdown or Quarto; only notebooks in Python"),
     ],
 )
 def test_a_file_of_another_kind_is_refused(tmp_path, name, content, says):
@@ -152,3 +154,25 @@ def test_tests_that_raise_become_their_statements(tmp_path):
     )
     assert f"def test_q1_case1(variables):\n    {body}" in rubric
     assert "variables.run(test)" in hidden and "env=globals()" in hidden
+
+
+@pytest.mark.parametrize(
+    ("test", "reason"),
+    [
+        ("plt.gca().get_title()", "it asks `matplotlib`"),
+        ("import os\nos.path.exists('a')", "it asks `os`"),
+        ("'x' in globals()", "it asks for `globals`"),
+        ("student = x\nstudent", "it uses the name `student`"),
+        ("def f():\n    global x\n    x = 3\nf()", "it changes names"),
+        ("x == given", None),
+    ],
+)
+def test_what_depends_on_the_process_runs_in_the_students(tmp_path, test, reason):
+    cells = [
+        code("import matplotlib.pyplot as plt\ngiven = 1"),
+        *question("name: q1", solution=[code("x = 1 # SOLUTION")], tests=[code(test, "True")]),
+    ]
+    plan = Plan(master.read(write(tmp_path / "m.ipynb", *cells)))
+    (exercise,) = plan.exercises()
+    inside = exercise.criteria[0].written.inside
+    assert (inside is None) if reason is None else inside.en.startswith(reason)

@@ -58,10 +58,9 @@ def test_answers_get_what_otter_documents(imported, tmp_path):
     found = {name: {e.title.en: e.score for e in report.exercises} for name, report in reports.items()}
     assert found == {name: earned for name, (_, earned) in ANSWERS.items()}
     told = {c.id: c.message.en for e in reports["wrong_value"].exercises for c in e.criteria if c.outcome != "passed"}
-    assert told == {
-        "q1.case2": "what the test shows is not what was expected",
-        "q1_b.case3": "the requirement is not met",
-    }
+    assert told.keys() == {"q1.case2", "q1_b.case3"}  # hidden ones, of which nothing is told
+    assert told["q1.case2"] == "what the test shows is not what was expected"
+    assert told["q1_b.case3"].endswith("the requirement is not met")
 
 
 def test_what_was_made_and_what_was_not_is_told(imported):

@@ -13,6 +13,8 @@ from autograder.base.errors import UsageError
 from autograder.base.i18n import text
 
 Kind = Literal["code", "markdown", "raw"]
+_KERNELS = {"ir": "R"}
+"""Languages that some notebooks name by their kernel alone."""
 _FENCED = re.compile(r"^```otter[ \t]*\n(.*?)^```[ \t]*(?:\n|\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -48,34 +50,28 @@ def read_cells(path: Path) -> list[Cell]:
     Raises:
         UsageError: it is not a notebook in Python.
     """
-    return [cell for part in _cells(_notebook(path)) for cell in _unfenced(part)]
-
-
-def _notebook(path: Path) -> Mapping[str, Any]:
-    """Return the file's content.
-
-    Raises:
-        UsageError: it is not a notebook in Python.
-    """
     if path.suffix.lower() in (".rmd", ".qmd"):
-        raise UsageError(text("{file}: is in R; only notebooks in Python (.ipynb) can be imported", file=path))
+        words = text("{file}: is R Markdown or Quarto; only notebooks in Python (.ipynb) can be imported", file=path)
+        raise UsageError(words)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        cells, metadata = content["cells"], content.get("metadata", {})
-        _ = [(cell["cell_type"], cell["source"]) for cell in cells]
-        language = metadata.get("kernelspec", {}).get("language") or metadata.get("language_info", {}).get("name", "")
+        language = _language(content.get("metadata", {}))
+        cells = [cell for part in _cells(content) for cell in _unfenced(part)]
     except OSError as error:
         raise UsageError(text("{file}: cannot be read: {reason}", file=path, reason=error.strerror)) from error
     except (ValueError, LookupError, TypeError, AttributeError):
         words = text("{file}: is not a notebook of nbformat 4; open it in Jupyter and save it again", file=path)
         raise UsageError(words) from None
-    if language and "python" not in str(language).lower():
-        words = text(
-            "{file}: is in {language}; only notebooks in Python can be imported", file=path, language=str(language)[:40]
-        )
+    if "python" not in language.lower():
+        words = text("{file}: is in {language}; only notebooks in Python can be imported", file=path, language=language)
         raise UsageError(words)
-    checked: Mapping[str, Any] = content
-    return checked
+    return cells
+
+
+def _language(metadata: Mapping[str, Any]) -> str:
+    kernel = metadata.get("kernelspec", {})
+    named = kernel.get("language") or metadata.get("language_info", {}).get("name")
+    return str(named or _KERNELS.get(kernel.get("name"), "python"))[:40]
 
 
 def _cells(notebook: Mapping[str, Any]) -> Iterator[Cell]:

@@ -16,10 +16,12 @@ from io import StringIO
 from autograder.base import syntax
 from autograder.base.i18n import Text, text
 from autograder.course.otter.cases import Case
-from autograder.course.otter.names import Definitions, bound_names, free_names, place_of
+from autograder.course.otter.names import Definitions, bound_names, free_names, imported_modules, place_of
 
 _OURS = frozenset({"student", "variables", "checks", "criterion", "shown"})
 _INDENT = "    "
+_OF_A_PROCESS = frozenset({"matplotlib", "pylab", "seaborn", "os", "sys", "pathlib", "glob", "shutil", "sqlite3"})
+"""Modules that answer for the process: its current figure, its files."""
 _ENVIRONMENT = "env"
 """The parameter of a test that gets all names of the notebook."""
 
@@ -143,8 +145,10 @@ class _Found:
                 imports |= set(names.notebook.stars)
             else:
                 variables.append(name)
-        asked = _ENVIRONMENT if function is not None and _ENVIRONMENT in _parameters(function) else ""
-        inside = _why_inside(statements, seen, asked)
+        asks_for_all = function is not None and _ENVIRONMENT in {*_parameters(function)} & seen
+        modules = imported_modules(statements) | imported_modules(syntax.parse("\n".join(imports)))
+        place = _ENVIRONMENT if asks_for_all else place_of(statements)
+        inside = _why_inside(statements, place, seen, modules)
         return cls(
             statements,
             function is not None,
@@ -161,9 +165,11 @@ class _Found:
         return [*of_functions, *(f"{name} = variables[{name!r}]" for name in self.variables)]
 
 
-def _why_inside(statements: ast.Module, used: Iterable[str], environment: str) -> Text | None:
-    if place := place_of(statements) or (environment if environment in used else ""):
+def _why_inside(statements: ast.Module, place: str, used: Iterable[str], modules: set[str]) -> Text | None:
+    if place:
         return text("it asks for `{name}`, which only the notebook knows", name=place)
+    if module := min(modules & _OF_A_PROCESS, default=""):
+        return text("it asks `{module}`, which knows of the process that it is in", module=module)
     if clash := min(_OURS & {*used, *bound_names(statements)}, default=""):
         return text("it uses the name `{name}`, which means something else in rubrics", name=clash)
     if any(isinstance(node, ast.Global | ast.Nonlocal) for node in ast.walk(statements)):

@@ -44,6 +44,8 @@ class Question:
     @property
     def exercise(self) -> str:
         """The name as part of names in Python."""
+        if not self.name.isascii():  # nbgrader knows no other letters
+            return f"question_{self.cell.number}"
         return re.sub(r"\W", "_", self.name)
 
     @property
@@ -209,9 +211,9 @@ class _Reader:
             self._master.parts.append(cell)
             return
         block = self._blocks[-1][0]
+        if block == "tests" and not cell.source.strip():
+            return
         if block == "tests" and cell.kind != "code":
-            if not cell.source.strip():
-                return
             self._refuse(cell, text("only code cells can be tests; move it above `# BEGIN TESTS`"))
         role: Role = "text" if block == "question" else block  # type: ignore[assignment]
         self._question.parts.append((role, cell))

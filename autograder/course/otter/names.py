@@ -90,6 +90,17 @@ def place_of(tree: ast.AST) -> str:
     return min(used & _OF_THE_NOTEBOOK, default="")
 
 
+def imported_modules(tree: ast.AST) -> set[str]:
+    """Return the packages that code imports."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
 def free_names(tree: ast.Module) -> list[str]:
     r"""Return the names that a test uses without having defined them, in their order.
 

@@ -138,9 +138,8 @@ class Plan:
         found = names.defined_by(self.solution_of(cell).code for cell in cells)
         return sorted(found.names - set(found.imports))
 
-    @cached_property
     def _functions(self) -> dict[str, str]:
-        """The question that asks for each function which a rubric can declare: its parameters are all plain."""
+        """Return the question that asks for each function which a rubric can declare: its parameters are all plain."""
         owners = {}
         for question in self.master.questions:
             for name in self.answers(question) if self._is_tested(question) else ():
@@ -150,7 +149,8 @@ class Plan:
         return owners
 
     def _is_tested(self, question: Question) -> bool:
-        return not question.is_manual and any(not self.treatment_of(c).left_out for c in self.cases[question.name])
+        kept = [case for case in self.cases[question.name] if self.treatment_of(case).left_out is None]
+        return not question.is_manual and sum(case.points for case in kept) > 0
 
     def treatment_of(self, case: Case) -> Treatment:
         """Return what is known to be necessary for a test."""
@@ -158,25 +158,25 @@ class Plan:
 
     def exercises(self) -> list[Exercise]:
         """Return the questions that are judged by criteria."""
-        found, earlier = [], dict[str, str]()
+        found, earlier, functions = [], dict[str, str](), self._functions()
         for question in self.master.questions:
             if self._is_tested(question):
-                exercise = self._exercise(question, earlier)
+                exercise = self._exercise(question, earlier, functions)
                 if not exercise.functions and not exercise.variables:
                     words = text("it looks at nothing that students write")
                     self.treatments |= {c.cell.number: Treatment(left_out=words) for c in self.cases[question.name]}
-                elif exercise.points:
+                else:
                     found.append(exercise)
             for case in self.cases[question.name]:
                 earlier |= criteria.left_by(case)
         return found
 
-    def _exercise(self, question: Question, earlier: Mapping[str, str]) -> Exercise:
+    def _exercise(self, question: Question, earlier: Mapping[str, str], asked: Mapping[str, str]) -> Exercise:
         own, known = [], dict(earlier)
         for case in self.cases[question.name]:
             treatment = self.treatment_of(case)
             if treatment.left_out is None:
-                found = Names(self._definitions, known, frozenset(self._functions))
+                found = Names(self._definitions, known, frozenset(asked))
                 written = criteria.write(case, found, treatment, self.answers(question))
                 own.append(Criterion(case, written, case.points))
             known |= criteria.left_by(case)
@@ -184,7 +184,7 @@ class Plan:
         own = [replace(criterion, needs=self._needed_by(criterion, own)) for criterion in own]
         if question.config.get("all_or_nothing"):
             own = list(_all_or_nothing(question, own))
-        functions = {n: _parameters(self._definitions, n) for n, q in self._functions.items() if q == question.name}
+        functions = {n: _parameters(self._definitions, n) for n, q in asked.items() if q == question.name}
         variables = dict.fromkeys(name for criterion in own for name in criterion.written.variables)
         if not functions and not variables:  # an exercise declares something, whatever its tests look at
             variables = dict.fromkeys(self.answers(question))
