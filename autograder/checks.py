@@ -1,9 +1,10 @@
 """The checks for rubrics, where courses import them from: ``from autograder.checks import assert_close``."""
 
+from autograder.rubric.arrays import assert_array
+from autograder.rubric.check_failures import CheckFailed
 from autograder.rubric.checks import (
     ACTIVATIONS,
     LOSSES,
-    CheckFailed,
     assert_arguments_unchanged,
     assert_broadcasts,
     assert_close,
@@ -19,6 +20,8 @@ from autograder.rubric.checks import (
     require,
     take,
 )
+from autograder.rubric.equality import assert_equal
+from autograder.rubric.outputs import assert_shows
 from autograder.student.calls import describe
 
 __all__ = [
@@ -26,13 +29,16 @@ __all__ = [
     "LOSSES",
     "CheckFailed",
     "assert_arguments_unchanged",
+    "assert_array",
     "assert_broadcasts",
     "assert_close",
     "assert_converges",
     "assert_dtype",
+    "assert_equal",
     "assert_finite",
     "assert_gradient",
     "assert_shape",
+    "assert_shows",
     "assert_stable",
     "assert_tensor",
     "assert_unchanged",

@@ -21,6 +21,7 @@ from autograder.sandbox.cells import Notebook
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.process import Zygote
 from autograder.student.functions import Student
+from autograder.student.instances import Instances
 from autograder.student.local import LocalRunner
 from autograder.student.remote import RemoteRunner
 
@@ -42,6 +43,7 @@ gc.disable()  # thousands of tests are being collected, and all of it stays
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells make what runs in the background ignore Ctrl-C
 
 collect_ignore_glob = [
+    "courses/ported/*",  # rubrics, which test submissions
     "attacks/*.py",  # hostile code: to import one of these files is to run it unconfined
     "load/students.py",  # for locust, which no test needs
 ]
@@ -85,6 +87,7 @@ def open_runner(zygote: Zygote) -> Callable[..., tuple[RemoteRunner, Student]]:
         declare: Iterable[str] = (),
         exercises: dict[str, str] | None = None,
         load: bool = True,
+        instances: Instances | None = None,
         on: Zygote = zygote,
         **limits: Any,
     ) -> tuple[RemoteRunner, Student]:
@@ -99,7 +102,7 @@ def open_runner(zygote: Zygote) -> Callable[..., tuple[RemoteRunner, Student]]:
             limits=Limits(**{"call_s": 2, "cell_s": 2, "submission_s": 30, **limits}),
             seed=seed,
             is_script=is_script,
-            classes=[name for name in functions if name[0].isupper()],
+            instances=instances or Instances([name for name in functions if name[0].isupper()], is_learning=False),
         )
         if load:
             try:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def without_collections() -> Iterator[None]:
-    """Pause the search; it takes a sixth of importing torch, and five times as long as reading reports."""
+    """Pause the search; it takes a sixth of importing torch or nbgrader, and five times as long as reading reports."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -34,7 +34,7 @@ from autograder.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from autograder.base.i18n import Language
+    from autograder.base.i18n import Language, Text
     from autograder.course.course import Assignment, Course
     from autograder.gradebook.plain_assignment import PlainSubmission
     from autograder.gradebook.write import WriteOutcome
@@ -253,7 +253,6 @@ def show_reports(reports: list[GradeReport], out: Path, language: Language, *, a
 
 def _tell_left_out(course: Course, language: Language) -> None:
     """Name what is nobody's, and assignments whose tests nothing can run."""
-    from autograder.base.i18n import text
     from autograder.course.configuration import CONFIG_FILE
     from autograder.course.jobs import left_out
 
@@ -261,10 +260,17 @@ def _tell_left_out(course: Course, language: Language) -> None:
         typer.echo(words.get(language), err=True)
     for name in course.plain() if not (course.root / CONFIG_FILE).is_file() else ():
         if any(course.submitted.glob(f"*/{name}")):
-            words = text(
-                "{assignment}: has no rubric; its tests can be run once nbgrader knows the course: "
-                "`autograder init` adds {config}",
-                assignment=name,
-                config=CONFIG_FILE,
-            )
-            typer.echo(words.get(language), err=True)
+            typer.echo(tell_nbgrader_is_needed(name).get(language), err=True)
+
+
+def tell_nbgrader_is_needed(assignment: str) -> Text:
+    """Say of an assignment without a rubric what it takes to run its tests."""
+    from autograder.base.i18n import text
+    from autograder.course.configuration import CONFIG_FILE
+
+    return text(
+        "{assignment}: has no rubric; its tests can be run once nbgrader knows the course: "
+        "`autograder init` adds {config}",
+        assignment=assignment,
+        config=CONFIG_FILE,
+    )

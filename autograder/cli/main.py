@@ -15,32 +15,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autograder.base.errors import UsageError
-from autograder.cli import gradebook, lms, serve, starting
+from autograder.cli import gradebook, importing, lms, serve, starting
 from autograder.cli import report as class_report
+from autograder.cli.audit import audit
 from autograder.cli.check import check
 from autograder.cli.grade import grade, grade_all, show_reports
 from autograder.cli.options import (
-    AssignmentsArgument,
-    CourseOption,
-    JobsOption,
     JsonOption,
     LangOption,
     choose,
-    console,
-    course_at,
     errors_as_exit_codes,
     print_json,
-    progress,
     waiting,
 )
 from autograder.cli.quiz import app as quiz
 from autograder.cli.status import status
 
 if TYPE_CHECKING:
-    from autograder.base.i18n import Language
-    from autograder.course.course import Course
-    from autograder.grading.audit import Selection
-    from autograder.results.audit import Audit, Version
+    pass
 
 app = typer.Typer(
     name="autograder",
@@ -66,47 +58,6 @@ def common(
     ] = False,
 ) -> None:
     """Handle the options of the application itself."""
-
-
-def audit(
-    assignments: AssignmentsArgument = None,
-    jobs: JobsOption = None,
-    keys: Annotated[
-        int, typer.Option("--keys", metavar="N", min=1, help="Number of course keys that judge each version.")
-    ] = 1,
-    exercise: Annotated[
-        list[str] | None,
-        typer.Option("--exercise", metavar="NAME", help="Audit this exercise only; repeatable."),
-    ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="ID", help="Judge this version only; repeatable."),
-    ] = None,
-    course: CourseOption = Path(),
-    lang: LangOption = None,
-    json_output: JsonOption = False,
-) -> None:
-    """Grade known and generated wrong versions, and right ones, to see what a rubric is worth."""
-    with errors_as_exit_codes(lang):
-        audits = _audit_all(
-            course_at(course),
-            assignments or [],
-            jobs,
-            choose(lang),
-            keys=keys,
-            exercises=exercise or [],
-            versions=only or [],
-            quiet=json_output,
-        )
-        if json_output:
-            print_json([audited.to_dict() for audited in audits])
-        else:
-            from autograder.report import audit as report
-
-            for audited in audits:
-                console().print(report.tables(audited, choose(lang)))
-    if any(audited.faults for audited in audits):
-        raise typer.Exit(1)
 
 
 def demo(
@@ -202,64 +153,6 @@ def doctor(lang: LangOption = None, json_output: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
-def _audit_all(
-    course: Course,
-    names: list[str],
-    processes: int | None,
-    language: Language,
-    *,
-    keys: int,
-    exercises: list[str],
-    versions: list[str],
-    quiet: bool,
-) -> list[Audit]:
-    from autograder.base.i18n import text
-    from autograder.course import mutants
-    from autograder.grading import audit as audits
-    from autograder.grading.batch import default_jobs
-    from autograder.sandbox import confine  # the versions are edits of the author's own code
-
-    assignments = [course.assignment(name) for name in names]
-    if not names:
-        for assignment in course.assignments().values():
-            if mutants.are_listed(assignment):
-                assignments.append(assignment)
-            else:
-                words = text("{assignment}: has no private/mutants.yaml; not audited", assignment=assignment.name)
-                typer.echo(words.get(language), err=True)
-    chosen = audits.Selection(frozenset(exercises), frozenset(versions))
-    with waiting(text("reading {count} assignments", count=len(assignments)), language, quiet=quiet):
-        found = [audits.versions_of(assignment) for assignment in assignments]
-    _refuse_unknown_names(chosen, [version for there in found for version in there])
-    counts = [sum(map(chosen.has, there)) for there in found]
-    with progress(sum(counts), language, quiet=quiet) as advance:
-        return [
-            audits.audit(
-                assignment,
-                processes=processes or default_jobs(),
-                keys=keys,
-                chosen=chosen,
-                confined=confine.is_available(assignment.settings.limits.scratch_mb),
-                advance=advance,
-            )
-            for assignment, count in zip(assignments, counts, strict=True)
-            if count or chosen == audits.EVERYTHING
-        ]
-
-
-def _refuse_unknown_names(chosen: Selection, versions: list[Version]) -> None:
-    """An exercise or a version that no audited assignment has is a misspelling."""
-    from autograder.base.i18n import text
-
-    for name in sorted(chosen.exercises - {version.exercise for version in versions}):
-        there_are = ", ".join(dict.fromkeys(version.exercise for version in versions))
-        raise UsageError(text("no exercise is called {name}; there are: {names}", name=name, names=there_are))
-    for name in sorted(chosen.versions - {version.id for version in versions if chosen.has(version)}):
-        raise UsageError(
-            text("no version has the id {name}; `autograder audit --json` lists them as `versions`", name=name)
-        )
-
-
 _COMMANDS = {
     "Students": (check, status, lms.submit),
     "Instructors": (
@@ -277,6 +170,7 @@ for _panel, _commands in _COMMANDS.items():
         app.command(rich_help_panel=_panel)(_command)
 app.add_typer(quiz, rich_help_panel="Everyone")
 app.add_typer(starting.new, name="new", rich_help_panel="Authors")
+app.add_typer(importing.app, name="import", rich_help_panel="Authors")
 
 
 def main() -> None:

@@ -133,6 +133,11 @@ class Assignment:
         return {f.name: name for name, exercise in self.settings.exercises.items() for f in exercise.parsed}
 
     @cached_property
+    def variables(self) -> dict[str, list[str]]:
+        """The variables of every exercise whose criteria read any."""
+        return {name: exercise.variables for name, exercise in self.settings.exercises.items() if exercise.variables}
+
+    @cached_property
     def grade_ids(self) -> dict[str, str]:
         """The exercise each grade cell belongs to, by the cell's ``grade_id``."""
         return {e.grade_id or f"test_{name}": name for name, e in self.settings.exercises.items()}

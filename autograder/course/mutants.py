@@ -123,6 +123,25 @@ def load(assignment: Assignment) -> Mutants:
     return known
 
 
+def excuses(folder: Path) -> dict[str, str]:
+    """Return the generated versions of a plain assignment that are right after all, each with the reason.
+
+    Args:
+        folder: the assignment's; its ``private/mutants.yaml`` need not be there.
+
+    Raises:
+        ConfigError: something in the file is wrong, or is about a rubric.
+    """
+    path = _path(folder)
+    if not path.exists():
+        return {}
+    known = yaml_records.load(path, Mutants)
+    for version in known.versions:
+        words = text("without a rubric there are only generated_equivalents; remove this version")
+        raise mistake(folder, version.id, words)
+    return {one.id: one.reason for one in known.generated_equivalents}
+
+
 def _path(assignment: Path) -> Path:
     return assignment / "private" / "mutants.yaml"
 

@@ -73,15 +73,18 @@ class Function:
 
 
 class Exercise(_Settings):
-    """One exercise: its functions and its nbgrader grade cell."""
+    """One exercise: its functions, variables of the notebook that its criteria read, and its nbgrader grade cell."""
 
     title: Words
-    functions: Annotated[list[str], Field(min_length=1)]
+    functions: list[str] = []
+    variables: list[Annotated[str, Field(pattern=r"^[^\W\d]\w*$")]] = []
     changes: dict[str, list[str]] = {}
     grade_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_\-]+$")] | None = None
 
     @model_validator(mode="after")
     def _signatures_are_signatures(self) -> Self:
+        if not self.functions and not self.variables:
+            raise mistake(text("name the functions, or the variables, that students write"), "functions")
         names = {function.name for function in self.parsed}
         if unknown := set(self.changes) - names:
             words = text("{name!r} is not one of this exercise's functions", name=min(unknown))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,14 @@ class AutogradeRules:
             step in (own, f"nbgrader.preprocessors.{own.__name__}", f"{own.__module__}.{own.__name__}")
             for step, own in zip(given, stock, strict=True)
         )
+
+    @cached_property
+    def timeout_s(self) -> float | None:
+        """How long a cell may take, as ``c.Execute.timeout`` says."""
+        from autograder.gradebook.preprocessors import ConfinedExecute
+
+        given: float | None = ConfinedExecute(parent=self.converter).timeout
+        return given
 
     @property
     def ignored(self) -> list[str]:

@@ -15,7 +15,7 @@ from autograder.base.i18n import Text, printable
 from autograder.gradebook.nbgrader_course import as_node
 from autograder.results.grade_report import Problem
 from autograder.sandbox.cells import Failure
-from autograder.sandbox.values import WireError
+from autograder.sandbox.frames import WireError
 from autograder.student.failures import tell_failure, tell_frames
 from autograder.student.limits import Room, limit_of, passed_over
 

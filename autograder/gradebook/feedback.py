@@ -16,7 +16,7 @@ from autograder.base.files import write_whole
 from autograder.base.i18n import Language, Text, text
 from autograder.course import kit
 from autograder.course.course import Assignment
-from autograder.gradebook import feedback_page
+from autograder.gradebook import explanations, feedback_page
 from autograder.gradebook.autograded import MARK, NO_RESPONSE
 from autograder.gradebook.extensions import submitted
 from autograder.gradebook.feedback_page import Answer, CodeCell, Feedback, Given
@@ -86,7 +86,8 @@ def _write(
     student = submission.student.id
     source = nbgrader.folder("autograded", student, assignment.name) / f"{assignment.name}.ipynb"
     try:
-        rendered = render(assignment, submission, json.loads(source.read_text(encoding="utf-8")), language)
+        notebook = json.loads(source.read_text(encoding="utf-8"))
+        rendered = render(assignment, submission, notebook, language, nbgrader.root)
     except (OSError, ValueError, LookupError, TypeError, ValidationError):
         return Written(student, None, text("{file} holds no report; grade the submission first", file=str(source)))
     target = nbgrader.folder("feedback", student, assignment.name) / f"{assignment.name}.html"
@@ -134,7 +135,11 @@ def bring_along(autograded: Path, feedback: Path) -> None:
 
 
 def render(
-    assignment: Assignment, submission: SubmittedAssignment, notebook: Mapping[str, Any], language: Language
+    assignment: Assignment,
+    submission: SubmittedAssignment,
+    notebook: Mapping[str, Any],
+    language: Language,
+    root: Path,
 ) -> str:
     """Return the page of one submission.
 
@@ -143,12 +148,15 @@ def render(
         submission: what the gradebook has.
         notebook: the autograded one.
         language: of the page.
+        root: the course's folder.
 
     Raises:
+        GradebookError: what those who teach have said to mistakes cannot be read.
         LookupError, ValueError: the notebook holds no report of ours.
     """
     shown = EmbeddedReport.model_validate(notebook["metadata"][MARK])
-    return feedback_page.render(_collect(assignment, submission, notebook, shown), language)
+    said = explanations.in_file(root, assignment.name, shown.exercises, shown.report, language)
+    return feedback_page.render(_collect(assignment, submission, notebook, shown), language, said)
 
 
 def _collect(

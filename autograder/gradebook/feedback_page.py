@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograder.base.i18n import Language, Text, text
+from autograder.gradebook.explanations import NOTHING, Said
 from autograder.report.condensed import condense
 from autograder.report.tables import points
 from autograder.report.templates import render as render_template
@@ -88,12 +89,12 @@ class Feedback:
     comments: Sequence[tuple[str, str]] = ()
 
 
-def render(feedback: Feedback, language: Language) -> str:
-    """Return the page in one language."""
-    return render_template("gradebook/templates/feedback.html", language=language, **values(feedback))
+def render(feedback: Feedback, language: Language, said: Said = NOTHING) -> str:
+    """Return the page in one language, with what those who teach have said to its mistakes."""
+    return render_template("gradebook/templates/feedback.html", language=language, **values(feedback, said))
 
 
-def values(feedback: Feedback) -> dict[str, Any]:
+def values(feedback: Feedback, said: Said) -> dict[str, Any]:
     """Return what ``feedback_content.html`` shows, for the pages that include it."""
     return {
         "feedback": feedback,
@@ -102,7 +103,7 @@ def values(feedback: Feedback) -> dict[str, Any]:
         "paragraphs": paragraphs,
         "condense": condense,
         "remarks": _remarks,
-        "said": {},
+        "said": said,
     }
 
 

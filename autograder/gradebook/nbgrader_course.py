@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from autograder.base.errors import ConfigError, GradebookError
 from autograder.base.extras import needs_extra
+from autograder.base.garbage import without_collections
 from autograder.base.i18n import Text, same, text
 from autograder.course import configuration
 from autograder.course.configuration import CONFIG_FILE, Folders
@@ -55,7 +56,8 @@ class NbgraderCourse:
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        from nbgrader.apps.baseapp import NbGrader
+        with without_collections():
+            from nbgrader.apps.baseapp import NbGrader
 
         self.app = NbGrader()
         self.app.load_cwd_config = False  # the course's own file counts, wherever the command was started

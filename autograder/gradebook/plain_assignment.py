@@ -21,6 +21,7 @@ from autograder.course import submission as submissions
 from autograder.course.configuration import CONFIG_FILE
 from autograder.gradebook import autograded, plain_notebooks, released_notebook, repair
 from autograder.gradebook.autograde_rules import AutogradeRules
+from autograder.gradebook.imported import imported_by
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.released_notebook import SourceNotebook
 from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
@@ -92,6 +93,15 @@ class PlainAssignment:
             if language.lower() != "python":
                 raise GradebookError(plain_notebooks.tell_other_language(source.name, language))
 
+    def start_runner(self) -> plain_notebooks.NotebookRunner:
+        """Start the processes for one submission at a time, with what the assignment's own notebooks import.
+
+        Raises:
+            SandboxError: this machine cannot confine them.
+        """
+        imported = imported_by(self._nbgrader.folder("source", ".", self.name))
+        return plain_notebooks.NotebookRunner(self.timeout_s, imported)
+
     def _load_sources(self, gradebook: Gradebook) -> tuple[SourceNotebook, ...]:
         """Return what the gradebook knows of the notebooks; enter them first if they are new."""
         from autograder.gradebook import releasing
@@ -104,10 +114,7 @@ class PlainAssignment:
     @cached_property
     def timeout_s(self) -> float | None:
         """How long a cell may take, as ``c.Execute.timeout`` says."""
-        from autograder.gradebook.preprocessors import ConfinedExecute
-
-        given: float | None = ConfinedExecute(parent=self.rules.converter).timeout
-        return given
+        return self.rules.timeout_s
 
     @cached_property
     def provenance(self) -> dict[str, Any]:

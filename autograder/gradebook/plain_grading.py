@@ -10,9 +10,7 @@ A report is in the journal once the gradebook has it, so that after a kill nothi
 from __future__ import annotations
 
 import json
-import queue
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from functools import partial
 from itertools import islice
@@ -25,7 +23,7 @@ from autograder.course.jobs import student_of
 from autograder.gradebook import autograded, released_notebook, repair, source_check
 from autograder.gradebook.nbgrader_course import NbgraderCourse, as_node
 from autograder.gradebook.plain_assignment import RUN, Executed, PlainAssignment, PlainSubmission
-from autograder.gradebook.plain_notebooks import NotebookRunner
+from autograder.gradebook.plain_runners import Runners
 from autograder.gradebook.released_notebook import SourceNotebook
 from autograder.gradebook.rows import GradebookRow, Rows, transaction
 from autograder.gradebook.write import BATCH, WriteOutcome, until_written
@@ -61,7 +59,7 @@ def find(course: Course, name: str, paths: Sequence[Path] = ()) -> list[PlainSub
 class PlainGrading:
     """Grades the assignments of a course that have no rubric; a context manager.
 
-    The processes that run notebooks are started for the first submission that has to run, and serve every assignment.
+    The processes that run notebooks are started for the first submission that has to run.
 
     Args:
         course: the course; nbgrader must know it.
@@ -76,7 +74,6 @@ class PlainGrading:
         self._journal, self._processes = journal, processes
         self._nbgrader = NbgraderCourse(course.root)
         self._opened = ExitStack()
-        self._runners: list[NotebookRunner] = []
         self.outcome = WriteOutcome(self._nbgrader.database)
         """Counts what is written, and has notes for the instructor."""
 
@@ -102,46 +99,15 @@ class PlainGrading:
             if report is not None and (shown := writer.shown(one, report)) is not None:
                 unchanged[one.student] = shown
         yield from writer.write(list(unchanged.values()))
-        done = self._run_all(assignment, [one for one in submissions if one.student not in unchanged])
-        while batch := list(islice(done, BATCH)):
-            for report in writer.write(batch):
-                self._journal.add(report)
-                yield report
-        self._journal.finish()
-        runner = self._runners[0] if self._runners else None
-        self.outcome.notes += source_check.warnings(assignment, self._nbgrader.root, runner)
-
-    def _run_all(self, assignment: PlainAssignment, todo: Sequence[PlainSubmission]) -> Iterator[Executed]:
-        """Run submissions, a few at once, each in a folder and in processes of its own; yield them as they are done."""
-        count = min(self._processes, len(todo))
-        idle: queue.SimpleQueue[NotebookRunner] = queue.SimpleQueue()
-        for runner in self._started(count, assignment.timeout_s):
-            idle.put(runner)
-
-        def run(submission: PlainSubmission) -> Executed:
-            runner = idle.get()
-            try:
-                return assignment.run(submission, runner)
-            finally:
-                idle.put(runner)
-
-        rest, running = iter(todo), set[Future[Executed]]()
-        threads = ThreadPoolExecutor(max(1, count), thread_name_prefix="notebooks")
-        try:
-            while True:
-                running |= {threads.submit(run, one) for one in islice(rest, count + 1 - len(running))}
-                if not running:
-                    return
-                ended, running = wait(running, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in ended)
-        finally:
-            threads.shutdown(wait=False, cancel_futures=True)  # whoever interrupts us closes the runners next
-
-    def _started(self, count: int, timeout_s: float | None) -> list[NotebookRunner]:
-        """Return as many runners as are needed; new ones start side by side."""
-        new = [NotebookRunner(timeout_s) for _ in range(count - len(self._runners))]
-        self._runners += [self._opened.enter_context(runner) for runner in new]
-        return self._runners[:count]
+        todo = [one for one in submissions if one.student not in unchanged]
+        with Runners(self._processes, assignment.start_runner) as runners:
+            done = runners.each(assignment.run, todo)
+            while batch := [executed for _, executed in islice(done, BATCH)]:
+                for report in writer.write(batch):
+                    self._journal.add(report)
+                    yield report
+            self._journal.finish()
+            self.outcome.notes += source_check.warnings(assignment, self._nbgrader.root, runners.started)
 
     def __enter__(self) -> Self:
         self._gradebook = self._opened.enter_context(self._nbgrader.open())

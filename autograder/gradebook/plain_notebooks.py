@@ -24,8 +24,9 @@ from autograder.gradebook.cell_outputs import CellOutputs, error_output
 from autograder.gradebook.released_notebook import SourceNotebook
 from autograder.results.grade_report import Problem
 from autograder.sandbox import confine
+from autograder.sandbox.bundles import NO_PICTURES
 from autograder.sandbox.confine import WorkerSettings
-from autograder.sandbox.process import WorkerProcess, Zygote
+from autograder.sandbox.process import NotebookZygote, WorkerProcess
 from autograder.sandbox.protocol import Reply, Request, ShowRequest, StageRequest, StartRequest
 from autograder.student.limits import Room
 
@@ -38,7 +39,7 @@ _MAX_FOLDER = 512 << 20
 _MAX_FILES, _MAX_DEPTH = 20_000, 32
 _WATCH_S = 0.2
 _TEMPORARY, _WORK = "tmp", "work"
-_PRELOAD = ("IPython.lib.pretty", "matplotlib.pyplot", "numpy")
+_PRETTY = "IPython.lib.pretty"
 
 
 class NotebookRunner:
@@ -46,22 +47,31 @@ class NotebookRunner:
 
     Args:
         timeout_s: how long a cell may take; None means an hour.
+        imported: the modules that most notebooks import.
+        pictures: whether anybody will look at what their figures show.
 
     Raises:
         SandboxError: this machine cannot confine them.
     """
 
-    def __init__(self, timeout_s: float | None) -> None:
+    def __init__(self, timeout_s: float | None, imported: Sequence[str] = (), *, pictures: bool = True) -> None:
         if (refusal := confine.refusal()) is not None:
             raise SandboxError(refusal)
-        self._timeout_s = timeout_s or float(_CPU_S)
+        self.set_timeout(timeout_s)
+        self._replacing, self._is_closed = threading.Lock(), False
+        self._environment = {} if pictures else {NO_PICTURES: "1"}
         self._made = RunFolder()
         self._base = self._made.path
         self._base.chmod(0o777)  # a grader who is root runs workers as nobody
         self._folder = self._base
         self._noticed: list[Problem] = []
-        self._settings = WorkerSettings(_MEMORY_MB, _OUTPUT_KB, _CPU_S, _PRELOAD, folder=str(self._base))
-        self._zygote = Zygote.begin(self._settings)
+        preload = (_PRETTY, *imported)
+        self._settings = WorkerSettings(_MEMORY_MB, _OUTPUT_KB, _CPU_S, preload, folder=str(self._base), many=False)
+        self._zygote = NotebookZygote.begin(self._settings)
+
+    def set_timeout(self, timeout_s: float | None) -> None:
+        """Say how long a cell may take from now on; None means an hour."""
+        self._timeout_s = timeout_s or float(_CPU_S)
 
     def run(self, notebook: NotebookNode, folder: Path) -> list[Problem]:
         """Run a notebook and put what its cells show into it.
@@ -95,8 +105,10 @@ class NotebookRunner:
         return self._noticed
 
     def close(self) -> None:
-        """End the processes and remove the folder."""
-        self._zygote.close()
+        """End the processes and remove the folder; a notebook that another thread is running fails."""
+        with self._replacing:
+            self._is_closed = True
+            self._zygote.close()
         with suppress(OSError):  # what another user's process has made unreadable stays until the system clears it
             _empty(self._base)
         self._made.close()
@@ -113,8 +125,11 @@ class NotebookRunner:
         self.close()
 
     def _begin_again(self) -> None:
-        self._zygote.close()
-        self._zygote = Zygote.begin(self._settings)
+        with self._replacing:
+            if self._is_closed:
+                raise SandboxError(text("interrupted"))
+            self._zygote.close()
+            self._zygote = NotebookZygote.begin(self._settings)
         self._zygote.wait_until_ready()
 
     def _run_until_one_ends_it(self, cells: Sequence[NotebookNode], bad: set[int]) -> int | None:
@@ -127,6 +142,7 @@ class NotebookRunner:
                 self._ask(worker, StartRequest(op="start", functions={}, module="__main__"))
                 temporary = str(self._base / _TEMPORARY)
                 environment = {"NBGRADER_EXECUTION": "autograde", "TMPDIR": temporary, "HOME": temporary}
+                environment |= self._environment
                 self._ask(worker, StageRequest(op="stage", folder=str(self._folder), environment=environment))
                 for number, cell in enumerate(cells):
                     if not cell.source.strip():

@@ -23,9 +23,9 @@ from autograder.base.i18n import text
 from autograder.course.course import Assignment, Course
 from autograder.course.jobs import Job, find_jobs
 from autograder.gradebook import autograded, plain_notebooks, released_notebook, repair, rows
+from autograder.gradebook.imported import imported_by
 from autograder.gradebook.nbgrader_course import NbgraderCourse, rubric_of, timestamp
 from autograder.grading.batch import default_jobs, grade_all
-from autograder.quiz import assignment as quiz_assignment
 from autograder.results.grade_report import GradeReport
 from autograder.results.journal import RESULTS, Journal
 from autograder.sandbox import confine
@@ -184,6 +184,8 @@ class _Run:
         return autograded.make(job.path, report, source, assignment)
 
     def _grade_all(self, assignment: Assignment, student: str) -> None:
+        from autograder.quiz import assignment as quiz_assignment  # notebooks without a rubric do not need it
+
         own = self._folders.format_path(self._folders.submitted_directory, student, assignment.name)
         folders = dict.fromkeys(Path(name).resolve() for name in [own, *self._submissions])
         jobs = find_jobs([folder for folder in folders if folder.name == assignment.name], [assignment.name])
@@ -199,7 +201,8 @@ class _Run:
     def execute(self, notebook: NotebookNode, student: str, assignment: str, timeout_s: float | None) -> None:
         """Run an ordinary notebook with its other files at hand."""
         if self._runner is None:
-            self._runner = plain_notebooks.NotebookRunner(timeout_s).__enter__()
+            source = Path(self._folders.format_path(self._folders.source_directory, ".", assignment))
+            self._runner = plain_notebooks.NotebookRunner(timeout_s, imported_by(source)).__enter__()
             finalize(self, self._runner.close)
         folder = Path(self._folders.format_path(self._folders.autograded_directory, student, assignment))
         self._runner.run(notebook, folder)

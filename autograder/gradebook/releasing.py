@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nbgrader.api import Gradebook
 
 _ADD_KIT = "autograder.gradebook.carrying.AddKit"
+_CLEARING = ("ClearSolutions", "ClearHiddenTests", "ClearMarkScheme")
 
 
 @dataclass
@@ -136,7 +137,32 @@ def sources(
         return tuple(released_notebook.load(gradebook, file.stem, name) for file in files)
 
 
-def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool, due: datetime | None = None) -> Path:
+def with_solutions(nbgrader: NbgraderCourse, name: str, into: Path) -> Path:
+    """Let nbgrader convert an assignment as for a release, but keep solutions and hidden tests; nothing is entered.
+
+    Args:
+        nbgrader: the course.
+        name: the assignment.
+        into: an empty folder.
+
+    Returns:
+        The assignment's own folder in it.
+
+    Raises:
+        GradebookError: nbgrader cannot convert the source.
+    """
+    return _generate(nbgrader, name, into, database=False, left_out=_CLEARING)
+
+
+def _generate(
+    nbgrader: NbgraderCourse,
+    name: str,
+    into: Path,
+    *,
+    database: bool,
+    due: datetime | None = None,
+    left_out: Sequence[str] = (),
+) -> Path:
     """Let nbgrader convert an assignment into a folder of ours; return the assignment's own folder in it."""
     from nbformat.warnings import MissingIDFieldWarning
     from nbgrader.converters import GenerateAssignment
@@ -145,6 +171,8 @@ def _generate(nbgrader: NbgraderCourse, name: str, into: Path, *, database: bool
     folders, config = nbgrader.folders, deepcopy(nbgrader.app.config)
     config.GenerateAssignment.no_database = not database
     config.SaveCells.enabled = database
+    for step in left_out:
+        config[step].enabled = False
     config.AddKit.due = due.isoformat() if due is not None else ""
     with (
         set_for_a_while(folders, release_directory=str(into), assignment_id=name, notebook_id="*"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from jinja2 import pass_context
@@ -153,4 +154,5 @@ class FeedbackPage(HTMLExporter):
         with Gradebook(place["db_url"], folders.course_id) as gradebook:
             submission = gradebook.find_submission(assignment.name, place["student"])
             language = choose_language(None, assignment.settings.language)
-            return feedback.render(assignment, submission, nb, language), self._init_resources(resources)
+            page = feedback.render(assignment, submission, nb, language, Path(folders.root))
+            return page, self._init_resources(resources)

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Engine,
     Float,
     MetaData,
+    Select,
     String,
     Table,
     and_,
@@ -103,6 +104,19 @@ class Overview:
     assignments: dict[str, float]
     students: dict[str, str]
     totals: dict[tuple[str, str], Total]
+
+
+@dataclass(frozen=True)
+class AssignmentScores:
+    """What counts in one assignment: with what people have given, and less what is taken off for late work.
+
+    Args:
+        scores: of what was handed in, by student.
+        maximum: the points there are to get.
+    """
+
+    scores: dict[str, float]
+    maximum: float
 
 
 @dataclass(frozen=True)
@@ -235,7 +249,17 @@ def unreadable(error: SQLAlchemyError) -> GradebookError:
 
 def overview(connection: Connection) -> Overview:
     """Return what counts of every submission; rows that only hold an extension are none."""
-    maximum = (
+    names = connection.execute(select(STUDENTS.c.id, STUDENTS.c.first_name, STUDENTS.c.last_name))
+    return Overview(
+        {name: float(worth) for name, worth in connection.execute(_maxima())},
+        {login: " ".join(part for part in (first, last) if part) for login, first, last in names},
+        _totals(connection),
+    )
+
+
+def _maxima() -> Select[str, float]:
+    """Return what selects the names of all assignments and what each is worth."""
+    return (
         select(ASSIGNMENTS.c.name, func.coalesce(func.sum(_MAXIMUM), 0.0))
         .select_from(ASSIGNMENTS)
         .outerjoin(NOTEBOOKS, NOTEBOOKS.c.assignment_id == ASSIGNMENTS.c.id)
@@ -245,12 +269,30 @@ def overview(connection: Connection) -> Overview:
         .group_by(ASSIGNMENTS.c.name)
         .order_by(ASSIGNMENTS.c.name)
     )
-    names = connection.execute(select(STUDENTS.c.id, STUDENTS.c.first_name, STUDENTS.c.last_name))
-    return Overview(
-        {name: float(worth) for name, worth in connection.execute(maximum)},
-        {login: " ".join(part for part in (first, last) if part) for login, first, last in names},
-        _totals(connection),
+
+
+def of_assignment(connection: Connection, assignment: str) -> AssignmentScores | None:
+    """Return what counts in one assignment; None if the gradebook does not know it."""
+    maximum = connection.execute(_maxima().where(ASSIGNMENTS.c.name == assignment)).first()
+    if maximum is None:
+        return None
+    per_notebook = (
+        select(
+            SUBMISSIONS.c.student_id,
+            func.sum(func.coalesce(_POINTS, 0.0)),
+            func.coalesce(SUBMITTED.c.late_submission_penalty, 0.0),
+        )
+        .select_from(SUBMITTED)
+        .join(SUBMISSIONS, SUBMISSIONS.c.id == SUBMITTED.c.assignment_id)
+        .join(ASSIGNMENTS, ASSIGNMENTS.c.id == SUBMISSIONS.c.assignment_id)
+        .outerjoin(GRADES, GRADES.c.notebook_id == SUBMITTED.c.id)
+        .where(ASSIGNMENTS.c.name == assignment)
+        .group_by(SUBMITTED.c.id, SUBMISSIONS.c.student_id, SUBMITTED.c.late_submission_penalty)
     )
+    found: dict[str, float] = {}
+    for student, score, penalty in connection.execute(per_notebook):
+        found[student] = found.get(student, 0.0) + (score or 0.0) - penalty
+    return AssignmentScores({student: max(0.0, score) for student, score in found.items()}, float(maximum[1]))
 
 
 def _totals(connection: Connection) -> dict[tuple[str, str], Total]:
@@ -400,7 +442,12 @@ def manual_scores(connection: Connection, assignments: Sequence[str]) -> dict[tu
 
 
 def _grades(connection: Connection, condition: Any) -> list[Grade]:
-    rows = (
+    rows = _ALL_GRADES.where(condition).order_by(NOTEBOOKS.c.name, CELLS.c.name)
+    return [_grade(*row) for row in connection.execute(rows)]
+
+
+def _every_grade() -> Any:
+    return (
         select(
             *(GRADES.c.id, SUBMISSIONS.c.student_id, ASSIGNMENTS.c.name, NOTEBOOKS.c.name, CELLS.c.name),
             *(CELLS.c.id.in_(_answer_cells()), CELLS.c.type == "TaskCell", _MAXIMUM),
@@ -415,10 +462,11 @@ def _grades(connection: Connection, condition: Any) -> list[Grade]:
         .join(ASSIGNMENTS, ASSIGNMENTS.c.id == SUBMISSIONS.c.assignment_id)
         .outerjoin(GRADE_CELLS, GRADE_CELLS.c.id == CELLS.c.id)
         .outerjoin(TASK_CELLS, TASK_CELLS.c.id == CELLS.c.id)
-        .where(condition)
-        .order_by(NOTEBOOKS.c.name, CELLS.c.name)
     )
-    return [_grade(*row) for row in connection.execute(rows)]
+
+
+_ALL_GRADES = _every_grade()
+"""Put together once, which costs more than to ask it."""
 
 
 def _grade(*values: Any) -> Grade:

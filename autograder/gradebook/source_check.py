@@ -41,7 +41,7 @@ def on_release(nbgrader: NbgraderCourse, name: str) -> list[Text]:
             assignment = PlainAssignment(nbgrader, gradebook, name)
         if (known := _remembered(assignment, nbgrader.root)) is not None:
             return known
-        with NotebookRunner(assignment.timeout_s) as runner:
+        with assignment.start_runner() as runner:
             return warnings(assignment, nbgrader.root, runner)
     return []
 

@@ -206,10 +206,11 @@ def _versions(assignment: Assignment, known: Mutants, answers: Answers) -> list[
         )
         found.append((record, answers.edited(version)))
     for name, exercise in assignment.settings.exercises.items():
-        for made in generate(name, answers.solutions[name], [f.name for f in exercise.parsed]):
+        source = answers.solutions.get(name, "")  # an exercise of variables may be answered elsewhere
+        for made in generate(name, source, [f.name for f in exercise.parsed], exercise.variables):
             record = Version(id=made.id, kind="generated", exercise=name, excuse=excuses.get(made.id))
             found.append((record, made.source))
-        for made in generate_trivial(name, answers.solutions[name], exercise.parsed):
+        for made in generate_trivial(name, source, exercise.parsed):
             found.append((Version(id=made.id, kind="trivial", exercise=name), made.source))
     return found
 

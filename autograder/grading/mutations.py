@@ -1,17 +1,19 @@
 """Generates wrong versions by rule: each changes one operator, sign, constant, axis, call, order or statement.
 
-They change the exercise's functions, the functions that those call in the same cell, and every class of the cell. An id
-consists of the words that the version changes, so it stays the same while other lines come and go. ``while`` loops are
-left alone inside: with a change there they may never end. `generate_trivial` makes versions that solve nothing:
-functions and methods that return an argument, zeros, a constant, or nothing.
+`generate` changes the exercise's functions, the functions that those call in the same cell, and every class of the
+cell; `generate_in_lines` changes whatever stands in some lines. An id consists of the words that the version changes,
+so it stays the same while other lines come and go. ``while`` loops are left alone inside: with a change there they may
+never end. `generate_trivial` makes versions that solve nothing: functions and methods that return an argument, zeros, a
+constant, or nothing.
 """
 
 from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 from autograder.course.settings import Function
@@ -59,6 +61,14 @@ _ORDERED = (ast.Sub, ast.Div, ast.MatMult, ast.Pow)
 _AXES = ("dim", "axis", "start_dim", "end_dim")
 _PARTS = (ast.expr, ast.stmt, ast.keyword, ast.comprehension, ast.withitem)
 _KEPT = (ast.Pass, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+_ONLY_IN_LINES = "argument"
+"""A kind of change that `generate` leaves out: the ids that authors have excused stay as they are."""
+_OF_ANOTHER_TYPE = ("range", "enumerate", "zip", "len", "isinstance", "super", "open")
+_SAID = ("print", "display", "get_ipython")
+"""What a statement calls that only shows something, or that IPython made of a magic."""
+TENSORS = ("torch.zeros_like({0})", "torch.ones_like({0})", "0.0", "1.0", "torch.tensor(0.0)")
+PLAIN_VALUES = ("0", "1", "True", "False", "''", "[]")
+"""What solves nothing: `{0}` stands for the first parameter."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +79,19 @@ class Generated:
         id: the function, the kind of change, what was replaced by what.
         exercise: the exercise of the cell.
         source: the whole cell.
+        kind: the kind of change.
+        line: the line of the cell that it changes; None if it replaces whole functions.
+        old: what was replaced.
+        new: what stands there instead.
     """
 
     id: str
     exercise: str
     source: str
+    kind: str = "body"
+    line: int | None = None
+    old: str = ""
+    new: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,37 +116,134 @@ class _Change:
             setattr(self.owner, self.place, node)
 
 
-def generate(exercise: str, source: str, functions: Sequence[str]) -> Iterator[Generated]:
+def generate(
+    exercise: str, source: str, functions: Sequence[str], variables: Sequence[str] = ()
+) -> Iterator[Generated]:
     r"""Yield all versions of a solution cell with one change: in a function of the exercise, one it calls, or a class.
+
+    The statements that give the exercise's variables their values are changed as well.
 
     Args:
         exercise: the exercise of the cell.
         source: the cell as the reference has it.
         functions: the names of the exercise's functions and classes.
+        variables: the names of its variables.
 
     >>> [version.id for version in generate("f", "def f(x):\n    return x > 0", ["f"])][:2]
     ['f: statement `return x > 0` -> `pass`', 'f: comparison `x > 0` -> `x < 0`']
     """
+    tree = _parsed(source)
+    places = _changeable(tree, functions, variables)
+    yield from _versions(
+        tree, exercise, ((called, [c for c in changes if c.kind != _ONLY_IN_LINES]) for called, changes in places)
+    )
+
+
+def generate_in_lines(exercise: str, source: str, lines: Container[int]) -> Iterator[Generated]:
+    r"""Yield all versions of a cell with one change in some of its lines, in functions, in classes and outside.
+
+    What only prints is left alone, and so is what would become the same bytecode.
+
+    Args:
+        exercise: the exercise of the cell; changes outside functions and classes bear its name.
+        source: the cell, as Python.
+        lines: numbers of the lines that may change.
+
+    >>> [version.id for version in generate_in_lines("a", "x = 1\ny = x + 2", [2])][:2]
+    ['a: statement `y = x + 2` -> `pass`', 'a: sign `y = x + 2` -> `y = -(x + 2)`']
+    """
     tree = ast.parse(source)
+    said = {id(inner) for node in ast.walk(tree) if _only_says(node) for inner in ast.walk(node)}
+
+    def is_asked_for(change: _Change) -> bool:
+        return getattr(change.old, "lineno", 0) in lines and id(change.old) not in said
+
+    places = ((called, filter(is_asked_for, changes)) for called, changes in _changeable_anywhere(tree, exercise))
+    seen = {_bytecode(ast.unparse(tree))}
+    for version in _versions(tree, exercise, places):
+        if (code := _bytecode(version.source)) not in seen:
+            seen.add(code)
+            yield version
+
+
+def _versions(tree: ast.Module, exercise: str, places: Iterable[tuple[str, Iterable[_Change]]]) -> Iterator[Generated]:
+    """Yield the version that each change makes, unless it is as the cell was or as one before."""
     names, sources = Counter[str](), {ast.unparse(tree)}
-    for called, changes in _changeable(tree, functions):
+    for called, changes in places:
         for change in changes:
             old, new = change.old, ast.fix_missing_locations(change.new)
             name = f"{called}: {change.kind} `{_told(old)}` -> `{_told(new)}`"
             change.put(new)
             changed = ast.unparse(tree)
             change.put(old)
-            if changed in sources:  # nothing has changed, or the same as before
+            if changed in sources:
                 continue
             sources.add(changed)
             names[name] += 1
-            yield Generated(name if names[name] == 1 else f"{name} #{names[name]}", exercise, changed)
+            yield Generated(
+                id=name if names[name] == 1 else f"{name} #{names[name]}",
+                exercise=exercise,
+                source=changed,
+                kind=change.kind,
+                line=getattr(old, "lineno", None),
+                old=_told(old),
+                new=_told(new),
+            )
 
 
-def _changeable(tree: ast.Module, names: Sequence[str]) -> Iterator[tuple[str, list[_Change]]]:
-    """Yield the changes in the exercise's functions, in those they call and in classes, with the name of each place."""
-    used = _used_names(tree, names)
-    for node in tree.body:
+def _bytecode(source: str) -> object:
+    """Return what tells programs apart that do not do the same; the source itself if it is no program."""
+    try:
+        code = compile(source, "cell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return source
+    return _signature(code)
+
+
+def _signature(value: object) -> object:
+    """Return a code object's instructions, names and constants, without its lines."""
+    if isinstance(value, CodeType):
+        constants = tuple(_signature(constant) for constant in value.co_consts)
+        return value.co_code, value.co_names, value.co_varnames, value.co_freevars, constants
+    return type(value), repr(value)
+
+
+def _only_says(node: ast.AST) -> bool:
+    """Return whether a statement does nothing but print or show."""
+    match node:
+        case ast.Expr(ast.Call(func)):
+            while isinstance(func, ast.Attribute | ast.Call):
+                func = func.value if isinstance(func, ast.Attribute) else func.func
+            return isinstance(func, ast.Name) and func.id in _SAID
+    return False
+
+
+def _changeable_anywhere(tree: ast.Module, exercise: str) -> Iterator[tuple[str, list[_Change]]]:
+    """Yield the changes in a cell, with the name of the function or class, or of the exercise, that each is in."""
+    for index, node in enumerate(tree.body):
+        match node:
+            case ast.FunctionDef(name=name):
+                yield name, list(_changes_of_body(node))
+            case ast.ClassDef():
+                yield from _changeable_in_class(node)
+            case _:
+                yield exercise, list(_changes(tree.body, index))
+
+
+def _parsed(source: str) -> ast.Module:
+    """Return the tree of a solution; an empty one, if it is no plain Python: of magics no version is made."""
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        return ast.Module([], type_ignores=[])
+
+
+def _changeable(
+    tree: ast.Module, names: Sequence[str], variables: Sequence[str]
+) -> Iterator[tuple[str, list[_Change]]]:
+    """Yield the changes in the exercise's functions, in those they call, in classes and variables, each with a name."""
+    used = _used_names(tree, (*names, *variables))
+    for at, node in enumerate(tree.body):
         match node:
             case ast.FunctionDef(name=name) if name in used:
                 yield name, list(_changes_of_body(node))
@@ -136,6 +251,10 @@ def _changeable(tree: ast.Module, names: Sequence[str]) -> Iterator[tuple[str, l
                 yield name, list(_changes(function, "body"))
             case ast.ClassDef():
                 yield from _changeable_in_class(node)
+            case ast.Assign() | ast.AugAssign() | ast.AnnAssign():
+                given = [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+                if any(name in variables for name in given):
+                    yield ", ".join(given), list(_changes(tree.body, at))
 
 
 def _changeable_in_class(node: ast.ClassDef, outer: str = "") -> Iterator[tuple[str, list[_Change]]]:
@@ -166,7 +285,13 @@ def _used_names(tree: ast.Module, names: Sequence[str]) -> set[str]:
     return used
 
 
-def generate_trivial(exercise: str, source: str, functions: Sequence[Function]) -> Iterator[Generated]:
+def generate_trivial(
+    exercise: str,
+    source: str,
+    functions: Sequence[Function],
+    values: Sequence[str] = TENSORS,
+    lines: Container[int] | None = None,
+) -> Iterator[Generated]:
     r"""Yield versions of a solution cell whose functions and methods solve nothing and should earn next to nothing.
 
     Args:
@@ -174,23 +299,30 @@ def generate_trivial(exercise: str, source: str, functions: Sequence[Function]) 
         source: the cell as the reference has it.
         functions: the exercise's functions; while one of them, or one method of a class in the cell, returns something,
             the others return None.
+        values: what they return besides None and their parameters.
+        lines: numbers of the lines that may change; what has none of them stays as it is.
 
     >>> cell = "def f(x):\n    return x.exp()"
     >>> [version.id for version in generate_trivial("f", cell, [Function.parse("f(x)")])][:2]
     ['f: returns `None`', 'f: returns `x`']
     """
-    tree = ast.parse(source)
+    tree = _parsed(source)
     written = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
     found: list[tuple[str, ast.FunctionDef, Sequence[str]]]
     found = [(f.name, written[f.name], f.parameters) for f in functions if f.name in written]
     found += [method for node in tree.body if isinstance(node, ast.ClassDef) for method in _methods(node)]
+    found = [one for one in found if lines is None or any(n in lines for n in _lines_of(one[1]))]
     for _, definition, _ in found:
         definition.body = _nothing(definition)
     for name, definition, parameters in found:
-        for value in _trivial_values(parameters) if definition.name != "__init__" else ():
+        for value in _trivial_values(parameters, values) if definition.name != "__init__" else ():
             definition.body = ast.parse(f"return {value}").body
             yield Generated(f"{name}: returns `{value}`", exercise, ast.unparse(tree))
         definition.body = _nothing(definition)
+
+
+def _lines_of(definition: ast.FunctionDef) -> range:
+    return range(definition.lineno, (definition.end_lineno or definition.lineno) + 1)
 
 
 def _methods(node: ast.ClassDef) -> Iterator[tuple[str, ast.FunctionDef, Sequence[str]]]:
@@ -207,10 +339,9 @@ def _nothing(definition: ast.FunctionDef) -> list[ast.stmt]:
     return ast.parse("super().__init__()" if definition.name == "__init__" else "return None").body
 
 
-def _trivial_values(parameters: Sequence[str]) -> Iterator[str]:
+def _trivial_values(parameters: Sequence[str], values: Sequence[str]) -> Iterator[str]:
     yield from ("None", *parameters)
-    yield from (f"torch.zeros_like({parameters[0]})", f"torch.ones_like({parameters[0]})") if parameters else ()
-    yield from ("0.0", "1.0", "torch.tensor(0.0)")
+    yield from (value.format(*parameters) for value in values if parameters or "{0}" not in value)
 
 
 def _told(node: ast.AST) -> str:
@@ -230,7 +361,9 @@ def _changes(owner: Any, place: str | int) -> Iterator[_Change]:
     if isinstance(node, ast.stmt) and not isinstance(node, _KEPT):
         yield _Change("statement", owner, place, ast.Pass())
     for kind, new in _replacements(node):
-        if kind != "method" or not isinstance(owner, ast.Expr):  # a statement without its call is the same as none
+        if kind not in ("method", "argument") or not isinstance(
+            owner, ast.Expr
+        ):  # a statement without its call is the same as none
             yield _Change(kind, owner, place, new)
     for inner_owner, inner_place in _inner(node):
         yield from _changes(inner_owner, inner_place)
@@ -307,6 +440,8 @@ def _changed_calls(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
         yield "call", ast.Call(other, node.args, node.keywords)
     if isinstance(node.func, ast.Attribute) and _root(node.func) not in _MODULES:
         yield "method", node.func.value
+    elif node.args and not isinstance(node.args[0], ast.Starred) and _root(node.func) not in _OF_ANOTHER_TYPE:
+        yield _ONLY_IN_LINES, node.args[0]
 
 
 def _root(node: ast.expr) -> str | None:

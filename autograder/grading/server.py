@@ -20,7 +20,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -32,7 +31,6 @@ from autograder.base.i18n import same, speak, text
 from autograder.course import submission as submissions
 from autograder.course.course import Assignment
 from autograder.course.jobs import Job
-from autograder.course.mutants import Answers
 from autograder.results.grade_report import CriterionResult, GradeReport
 from autograder.results.shown import Shown
 from autograder.rubric import replay
@@ -252,7 +250,7 @@ class Session:
             with open_submission(judge, zygote, judge.source):
                 run_criteria(self._criteria)
         finally:
-            judge.judges_reference = False
+            judge.judges_reference = judge.instances.is_learning = False
         for judged in judge.criteria:
             result = judge.results.get(judged.id)
             if result is None or result.outcome != "passed":
@@ -268,9 +266,7 @@ class Session:
             ConfigError: it meets a criterion, which would earn points for nothing.
         """
         judge = self._judge
-        stubs = Answers.of(judge.assignment, judge.assignment.notebook).stubs
-        cells = tuple(replace(cell, source=stubs.get(cell.grade_id or "", cell.source)) for cell in judge.source.cells)
-        with open_submission(judge, zygote, replace(judge.source, cells=cells)):
+        with open_submission(judge, zygote, judge.stub):
             run_criteria(self._criteria)
         for judged in judge.criteria:
             if judge.results[judged.id].outcome == "passed":

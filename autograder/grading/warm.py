@@ -217,6 +217,18 @@ class WarmEngines:
         for other in ended:
             other.close()
 
+    def keep_warm(self, name: str) -> bool:
+        """Return whether there is an engine for an assignment of this name; it is the last that ends then.
+
+        Whether the assignment has changed since is asked before something is judged.
+        """
+        with self._lock:
+            known_as = next((k for k, engine in self._engines.items() if k[0] == name and not engine.has_failed), None)
+            if known_as is not None:
+                self._engines.move_to_end(known_as)
+                self._engines[known_as].used_at = time.monotonic()
+            return known_as is not None
+
     def is_warm(self, name: str) -> bool:
         """Return whether an engine for an assignment of this name has judged something already."""
         with self._lock:

@@ -82,8 +82,10 @@ def check(exercise: str | None = None, *, lang: Language | None = None) -> Check
         names.__getitem__,
         defined=lambda: [n for n, v in names.items() if callable(v)],
         failure=lambda e: frames_outside(e, _PACKAGE),
+        names=lambda _: names,
     )
-    judge.begin(Student(assignment.functions, runner, Source(cells_run(names), assignment.exercise_of, {})))
+    source = Source(cells_run(names), assignment.exercise_of, {})
+    judge.begin(Student(assignment.functions, runner, source, variables=assignment.variables))
     with preserved_generators(), _one_thread():
         run_session(judge)
     return CheckResult(judge.exercises(), choose_language(lang, assignment.settings.language))

@@ -13,8 +13,6 @@ import contextlib
 import gc
 import json
 import os
-import select
-import shutil
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +22,7 @@ from autograder.base.errors import AutograderError, ConfigError
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.serving import collect_garbage_from_now_on, name_process
 from autograder.sandbox.split import split_off_zygote
+from autograder.sandbox.standby import Post
 
 if TYPE_CHECKING:  # the zygote must know nothing that it does not need
     from autograder.sandbox.process import Zygote
@@ -60,61 +59,29 @@ def test_double_fails(student, rng):
 
 
 def main(descriptor: int, settings: str) -> None:
-    """Answer the check on the inherited socket, then those that connect, until none comes for a while."""
+    """Answer the checks that connect, until none comes for a while."""
     told = json.loads(settings)
-    place, first = Path(told["place"]), socket.socket(fileno=descriptor)
-    listener = _listen(place)
-    mine = place.stat().st_ino
-    listener.settimeout(told["idle_s"])
-
-    def leave() -> None:
-        first.close()
-        listener.close()
-
+    post = Post(descriptor, **told["post"])
     at_first = replace(WorkerSettings(**told["worker"]), many=False)  # somebody waits for the first check
-    with contextlib.closing(split_off_zygote(at_first, leave=leave)) as zygote:
+    with contextlib.closing(split_off_zygote(at_first, leave=post.leave)) as zygote:
         name_process("check-standby")
         from autograder.practice import check  # noqa: F401 -- while the zygote warms up, and once for all forks
 
         collect_garbage_from_now_on()
         zygote.wait_until_ready()
-        checks = {_fork_check(first, listener, zygote)}
-        _wait_for_either(min(checks), listener)
-        zygote.prepare_for_many()
-        _warm(zygote, Path(told["caches"]) / "rehearsal")
-        while (connection := _next(listener)) is not None:
+        checks, is_warm = set[int](), False
+        while (connection := post.next()) is not None:
             checks = {pid for pid in checks if not os.waitpid(pid, os.WNOHANG)[0]}
-            checks.add(_fork_check(connection, listener, zygote))
-        if place.exists() and place.stat().st_ino == mine:
-            place.unlink()  # from now on a check starts another process
+            checks.add(pid := _fork_check(connection, post, zygote))
+            if not is_warm:
+                post.wait_for(pid)  # warming up takes time from the first check, which somebody waits for
+                zygote.prepare_for_many()
+                _warm(zygote, post.caches / "rehearsal")
+                is_warm = True
         for pid in checks:
             os.waitpid(pid, 0)
-    shutil.rmtree(told["caches"], ignore_errors=True)
+    post.close()
     os._exit(0)  # without taking torch apart first
-
-
-def _listen(place: Path) -> socket.socket:
-    """Listen at the place, taking it over: if two start at once, checks find the later; the other ends when idle."""
-    beside = place.with_suffix(f".{os.getpid()}")
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(beside))
-    listener.listen()
-    beside.rename(place)
-    return listener
-
-
-def _next(listener: socket.socket) -> socket.socket | None:
-    try:
-        return listener.accept()[0]
-    except TimeoutError:
-        return None
-
-
-def _wait_for_either(pid: int, listener: socket.socket) -> None:
-    """Block until a check has ended or another one comes: warming up takes time from the first, which is waited for."""
-    handle = os.pidfd_open(pid)
-    select.select([handle, listener.fileno()], [], [], listener.gettimeout())
-    os.close(handle)
 
 
 def _warm(zygote: Zygote, folder: Path) -> None:
@@ -133,11 +100,11 @@ def _warm(zygote: Zygote, folder: Path) -> None:
     gc.freeze()
 
 
-def _fork_check(connection: socket.socket, listener: socket.socket, zygote: Zygote) -> int:
+def _fork_check(connection: socket.socket, post: Post, zygote: Zygote) -> int:
     control = zygote.copy()
     pid = os.fork()
     if pid == 0:
-        listener.close()
+        post.leave()
         zygote.leave()
         _answer(connection, control)
     control.close()

@@ -30,6 +30,7 @@ from autograder.quiz.take import forms, released
 from autograder.quiz.take.released import ShownQuestion
 from autograder.results.grade_report import Diagnosis
 from autograder.rubric import checks
+from autograder.rubric.check_failures import CheckFailed
 from autograder.rubric.criteria import criterion
 from autograder.student.functions import Student, StudentFunction
 
@@ -215,7 +216,7 @@ def _require(scorer: Scorer, question: AnyQuestion, answer: Any, share: float) -
         raise StudentError(error.text) from None
     if verdict.share < share - 1e-6:
         told = _joined((*verdict.malformed, *verdict.feedback) or (text("the answer is not right"),))
-        raise checks.CheckFailed(told, diagnosis=_diagnosis(question, verdict))
+        raise CheckFailed(told, diagnosis=_diagnosis(question, verdict))
 
 
 def _joined(words: Sequence[Text]) -> Text:

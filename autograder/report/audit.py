@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text as Styled
 
 from autograder.base.i18n import Language, text
 from autograder.report.tables import plain_table
-from autograder.results.audit import Audit
+from autograder.results.audit import Audit, Version
+
+_MOST_LINES = 4
 
 
 def tables(audit: Audit, language: Language) -> Group:
     """Return tables about one assignment: a line per criterion, the survivors, the faults, the rates."""
     parts: list[RenderableType] = [Styled(audit.assignment, style="bold")]
     if audit.criteria:
-        parts.append(_criteria(audit, language))
+        parts.append(_grade_cells(audit, language) if audit.judge == "asserts" else _criteria(audit, language))
     if audit.keys > 1:
         parts.append(_shares(audit, language))
     if audit.survivors:
         parts.append(Styled(text("generated versions that lose no points:").get(language), style="yellow"))
-        parts.extend(Styled(f"  {version.id}") for version in audit.survivors)
-    paid = [v for v in audit.of("trivial") if v.earned]
-    if paid:
+        parts.extend(_survivors(audit.survivors, language))
+    if audit.paid:
         parts.append(Styled(text("versions that solve nothing but earn points:").get(language), style="yellow"))
-        parts.extend(Styled(f"  {v.earned:g} / {v.points:g}  {v.id}") for v in paid)
-    undiagnosed = [v for v in audit.of("mutant") if not v.is_named]
+        parts.extend(Styled(f"  {v.earned:g} / {v.points:g}  {name}") for name, v in audit.paid)
+    undiagnosed = [v for v in audit.of("mutant") if not v.is_named and audit.judge == "rubric"]
     if undiagnosed:
         parts.append(Styled(text("mutants that no diagnosis names:").get(language), style="yellow"))
         parts.extend(Styled(f"  {v.id}" + (f" ({v.diagnosis})" if v.diagnosis else "")) for v in undiagnosed)
+    parts.extend(_unjudged(audit, language))
     if audit.faults:
         parts.append(Styled(text("needs fixing:").get(language), style="bold red"))
         parts.extend(Styled(f"  {fault.get(language)}", style="red") for fault in audit.faults)
-    parts.append(_summary(audit, language))
+    parts.append(_summary_of_asserts(audit, language) if audit.judge == "asserts" else _summary(audit, language))
     return Group(*parts)
 
 
@@ -51,6 +56,89 @@ def _criteria(audit: Audit, language: Language) -> Table:
         counts = (criterion.named, criterion.generated, criterion.decisive)
         table.add_row(Styled(criterion.id, style=style), *(Styled(str(count), style=style) for count in counts))
     return table
+
+
+def _grade_cells(audit: Audit, language: Language) -> Table:
+    """Return a line for each grade cell of a notebook without a rubric."""
+    table = plain_table()
+    table.add_column(Styled(text("grade cell").get(language)))
+    for heading in (
+        text("points"),
+        text("generated"),
+        text("hidden only"),
+        text("decisive"),
+    ):
+        table.add_column(Styled(heading.get(language)), justify="right")
+    for cell in audit.criteria:
+        style = "" if cell.decisive else "yellow" if cell.generated else "red"
+        counts = (f"{cell.points:g}", *map(str, (cell.generated, cell.hidden, cell.decisive)))
+        table.add_row(Styled(cell.id, style=style), *(Styled(count, style=style) for count in counts))
+    return table
+
+
+def _survivors(survivors: Sequence[Version], language: Language) -> Iterator[Styled]:
+    """Yield a line for each; of notebooks, line by line of the source with what may stand there unnoticed."""
+    yield from (Styled(f"  {version.id}") for version in survivors if version.place is None)
+    in_notebooks = ((version, version.place) for version in survivors if version.place is not None)
+    for (exercise, cell, line), group in groupby(
+        in_notebooks, key=lambda one: (one[0].exercise, one[1].cell, one[1].line)
+    ):
+        found = list(group)
+        where = text(
+            "{cell}: code cell {number}, line {line}; points at stake: {points:g}",
+            cell=exercise,
+            number=cell,
+            line=line,
+            points=found[0][0].points,
+        )
+        yield Styled("  " + where.get(language), style="bold")
+        removed: tuple[str, ...] = ()
+        for _, place in found:
+            if place.removed != removed:
+                removed = place.removed
+                yield from (Styled(f"    - {row}", style="red") for row in _first(removed))
+            yield from (Styled(f"    + {row}", style="green") for row in _first(place.added))
+            yield Styled(f"      {place.says.get(language)}")
+
+
+def _first(lines: Sequence[str]) -> list[str]:
+    return [*lines[:_MOST_LINES], "..."] if len(lines) > _MOST_LINES else list(lines)
+
+
+def _unjudged(audit: Audit, language: Language) -> Iterator[Styled]:
+    """Yield the cells that no assert looks at, and those that a person grades."""
+    alone = [cell for cell in audit.unjudged if cell.points is None]
+    if alone:
+        yield Styled(text("answers that no grade cell depends on:").get(language), style="yellow")
+        for cell in alone:
+            words = text(
+                "{cell}: code cell {number}; versions not run: {count}",
+                cell=cell.id,
+                number=cell.cell,
+                count=cell.versions,
+            )
+            yield Styled("  " + words.get(language))
+    by_hand = [cell for cell in audit.unjudged if cell.points is not None]
+    if by_hand:
+        names = ", ".join(cell.id for cell in by_hand)
+        points = sum(cell.points or 0.0 for cell in by_hand)
+        words = text("graded by a person, not audited: {names}; points: {points:g}", names=names, points=points)
+        yield Styled(words.get(language))
+
+
+def _summary_of_asserts(audit: Audit, language: Language) -> Styled:
+    generated = audit.of("generated")
+    words = text(
+        "{generated} generated versions: asserts that students see catch {visible}, hidden tests only {hidden}, "
+        "{itself} fail in their own cell; {excused} are right; {killed} of the others are caught",
+        generated=len(generated),
+        visible=len(audit.caught_by("visible")),
+        hidden=len(audit.caught_by("hidden")),
+        itself=len(audit.caught_by("itself")),
+        excused=sum(bool(v.excuse) for v in generated),
+        killed=f"{audit.kill_rate:.1%}",
+    )
+    return Styled(words.get(language))
 
 
 def _shares(audit: Audit, language: Language) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -17,7 +18,58 @@ MAX_TRIVIAL_SHARE = 0.2
 """The largest share of an exercise's points that a function may earn without solving anything."""
 
 
+_RETURNS = ": returns "
+"""Stands in the id of a version that solves nothing before what its function returns."""
+_MOST_NAMED = 4
+
+
 Kind = Literal["mutant", "equivalent", "generated", "trivial"]
+
+
+CaughtBy = Literal["visible", "hidden", "itself"]
+
+
+class Place(Record):
+    """Where a version differs from the source of an assignment without a rubric, and which tests depend on it.
+
+    Args:
+        notebook: its notebook.
+        cell: the number of the code cell.
+        line: the line in the cell as the instructor wrote it; None if whole functions were replaced.
+        kind: the kind of change.
+        old: what was replaced.
+        new: what stands there instead.
+        removed: the lines that differ, as they were.
+        added: the lines that stand there instead.
+        tests: the grade cells that fail without an answer in this cell.
+    """
+
+    notebook: str
+    cell: int
+    line: int | None
+    kind: str
+    old: str
+    new: str
+    removed: tuple[str, ...]
+    added: tuple[str, ...]
+    tests: tuple[str, ...]
+
+    @property
+    def says(self) -> Text:
+        """What it says of the tests if this version loses nothing."""
+        tests, old = ", ".join(self.tests), self.old
+        match self.kind:
+            case "comparison" if self.old.replace("=", "") == self.new.replace("=", ""):
+                return text("no assert of {tests} tries a case at the boundary of `{old}`", tests=tests, old=old)
+            case "condition":
+                return text("no assert of {tests} tries a case in which `{old}` is not met", tests=tests, old=old)
+            case "statement":
+                return text("no assert of {tests} looks at what `{old}` does", tests=tests, old=old)
+            case "constant" | "axis":
+                return text("no assert of {tests} depends on `{old}`", tests=tests, old=old)
+            case "body":
+                return text("the asserts of {tests} are met by what solves nothing", tests=tests)
+        return text("no assert of {tests} tells `{old}` from this", tests=tests, old=old)
 
 
 class Version(Record):
@@ -38,6 +90,9 @@ class Version(Record):
         caught: how many of them took a point from it; for a named mutant, how many failed all criteria it names.
         earned: its points in its exercise.
         points: what the exercise is worth.
+        caught_by: by whom, without a rubric: asserts that students see, hidden ones only, or itself, because its own
+            cell fails or never ends.
+        place: where it differs from the source, without a rubric.
     """
 
     id: str
@@ -53,6 +108,8 @@ class Version(Record):
     caught: int = 0
     earned: float = 0.0
     points: float = 0.0
+    caught_by: CaughtBy | None = None
+    place: Place | None = None
 
     @property
     def is_wrong(self) -> bool:
@@ -97,6 +154,11 @@ class CriterionAudit(Record):
         named: how many named mutants fail it.
         generated: how many generated versions do.
         decisive: how many of both fail nothing else.
+        hidden: how many of both, without a rubric, fail its hidden tests only.
+        unanswered: how many versions that solve nothing fail it, without a rubric.
+        points: what the grade cell is worth, without a rubric.
+        cell: its number among the code cells, without a rubric.
+        problem: why it judges nothing: what the source's own solution fails with.
     """
 
     id: str
@@ -105,13 +167,40 @@ class CriterionAudit(Record):
     named: int
     generated: int
     decisive: int
+    hidden: int = 0
+    unanswered: int = 0
+    points: float = 0.0
+    cell: int | None = None
+    problem: str | None = None
+
+    @property
+    def is_given_away(self) -> bool:
+        """Does a grade cell let everything pass, even no answer at all?"""
+        return self.cell is not None and not (self.problem or self.generated or self.unanswered)
+
+
+class Unjudged(Record):
+    """A cell of a notebook without a rubric that the audit says nothing of.
+
+    Args:
+        id: the cell.
+        cell: its number among the code cells; None for words.
+        points: what a person gives for it.
+        versions: how many wrong versions of it there would be.
+    """
+
+    id: str
+    cell: int | None
+    points: float | None
+    versions: int = 0
 
 
 class Audit(Record):
-    """What an assignment's rubric is worth."""
+    """What an assignment's rubric is worth, or the asserts in its notebooks."""
 
     schema_: Literal[1] = Field(default=1, alias="schema")
     assignment: str
+    judge: Literal["rubric", "asserts"] = "rubric"
     keys: int = 1
     """With how many course keys the versions were judged."""
     is_partial: bool = False
@@ -120,6 +209,8 @@ class Audit(Record):
     criteria: tuple[CriterionAudit, ...]
     stale: tuple[str, ...] = ()
     """Ids under ``generated_equivalents`` that no generated version has."""
+    unjudged: tuple[Unjudged, ...] = ()
+    """Cells graded by a person, and cells that no assert looks at."""
 
     def of(self, kind: Kind) -> list[Version]:
         """Return the versions of one kind."""
@@ -131,9 +222,24 @@ class Audit(Record):
         return [criterion for criterion in self.criteria if not criterion.tried]
 
     @property
+    def paid(self) -> list[tuple[str, Version]]:
+        """Those that solve nothing but earn points; of asserts, what a function may return for the same points at once.
+
+        Each comes with what to call it.
+        """
+        found = [version for version in self.of("trivial") if version.earned]
+        if self.judge == "rubric":
+            return [(version.id, version) for version in found]
+        groups: dict[tuple[str, str, float], list[Version]] = {}
+        for version in found:
+            function = version.id.partition(_RETURNS)[0]
+            groups.setdefault((version.exercise, function, version.earned), []).append(version)
+        return [(_all_of(group), group[0]) for group in groups.values()]
+
+    @property
     def survivors(self) -> list[Version]:
         """Generated versions that lose nothing and are not listed as right."""
-        return [v for v in self.of("generated") if not v.failed and not v.excuse and not v.problem]
+        return [v for v in self.of("generated") if not (v.failed or v.caught or v.excuse or v.problem)]
 
     @property
     def kill_rate(self) -> float:
@@ -147,10 +253,34 @@ class Audit(Record):
         named = self.of("mutant")
         return 1.0 if not named else sum(v.is_named for v in named) / len(named)
 
+    def caught_by(self, whom: CaughtBy) -> list[Version]:
+        """Return the generated versions that one kind of tests catches, without a rubric."""
+        return [v for v in self.of("generated") if v.caught_by == whom]
+
     @property
     def faults(self) -> list[Text]:
-        """What needs fixing in the rubric or ``mutants.yaml``, a line each."""
+        """What needs fixing in the rubric or ``mutants.yaml``, or in the source of notebooks, a line each."""
         found = [
+            text(
+                "{cell} (code cell {number}): the source's own solution does not pass: {problem}",
+                cell=criterion.id,
+                number=criterion.cell,
+                problem=criterion.problem,
+            )
+            for criterion in self.criteria
+            if criterion.problem
+        ]
+        found += [
+            text(
+                "{cell} (code cell {number}): passes with every answer and with none; points given away: {points:g}",
+                cell=criterion.id,
+                number=criterion.cell,
+                points=criterion.points,
+            )
+            for criterion in self.criteria
+            if criterion.is_given_away
+        ]
+        found += [
             text("{version}: could not be graded: {problem}", version=v.id, problem=v.problem)
             for v in self.versions
             if v.problem
@@ -181,8 +311,8 @@ class Audit(Record):
             if v.diagnosis
         ]
         found += [
-            text("{version}: earns {earned:g} of {points:g} points", version=v.id, earned=v.earned, points=v.points)
-            for v in self.versions
+            text("{version}: earns {earned:g} of {points:g} points", version=name, earned=v.earned, points=v.points)
+            for name, v in self.paid
             if v.is_cheap
         ]
         found += [text("generated_equivalents: no generated version is called {name!r}", name=n) for n in self.stale]
@@ -204,6 +334,12 @@ class Audit(Record):
             written["share"] = round(version.share, 4)
         lists = {"survivors": [v.id for v in self.survivors], "untried": [c.id for c in self.untried]}
         return document | rates | lists | {"faults": [fault.en for fault in self.faults]}
+
+
+def _all_of(versions: Sequence[Version]) -> str:
+    """Name versions of a function that return something else each."""
+    values = [version.id.partition(_RETURNS)[2] for version in versions[1:_MOST_NAMED]]
+    return ", ".join([versions[0].id, *values]) + (", ..." if len(versions) > _MOST_NAMED else "")
 
 
 def _with_some(version: Version) -> Text:

@@ -205,6 +205,10 @@ class Census:
         """Forget a student's report."""
         self._entries.pop(student, None)
 
+    def scores(self) -> dict[str, dict[str, float | None]]:
+        """Return everybody's score in each exercise, by student and exercise."""
+        return {student: dict(entry.scores) for student, entry in self._entries.items()}
+
     def count(self) -> Counts:
         """Return what all reports add up to."""
         entries = [entry for _, entry in sorted(self._entries.items())]

@@ -20,6 +20,8 @@ import torch
 from autograder.base.errors import StudentException
 from autograder.base.i18n import Text, same, text
 from autograder.course.submission import tell_label
+from autograder.rubric.arrays import as_tensors
+from autograder.rubric.check_failures import CheckFailed, after_call, named
 from autograder.rubric.classification import diagnosis
 from autograder.rubric.closeness import are_close
 from autograder.rubric.kinds import Asked, of_dtype, of_kind, told_kind
@@ -28,7 +30,6 @@ from autograder.student.calls import describe, last_call, values_are_hidden
 
 if TYPE_CHECKING:
     from autograder.results.grade_report import Diagnosis
-
 
 ACTIVATIONS = tuple(name for name in torch.nn.modules.activation.__all__ if name not in ("Sigmoid", "Tanh"))
 """For `assert_written_without`: the activations of torch, but for two that are functions of mathematics anyway.
@@ -46,31 +47,6 @@ class Takes(Protocol):
     def __take__(self, most: int) -> list[Any]:
         """Return at most this many items."""
         ...
-
-
-class CheckFailed(AssertionError):
-    """A requirement that was not met.
-
-    Args:
-        text: what the student reads.
-        actual: what came back, for a diagnosis.
-        expected: the right answer, for a diagnosis; it is never printed.
-        diagnosis: the cause, if it is already known.
-        finding: what was found, if the message says more than that; versions with equal findings make the same mistake.
-    """
-
-    def __init__(
-        self,
-        text: Text,
-        *,
-        actual: Any = None,
-        expected: Any = None,
-        diagnosis: Diagnosis | None = None,
-        finding: str | None = None,
-    ) -> None:
-        super().__init__(text.en)
-        self.text, self.actual, self.expected, self.diagnosis = text, actual, expected, diagnosis
-        self.finding = text.en if finding is None else finding
 
 
 def require(
@@ -96,7 +72,7 @@ def require(
         CheckFailed: the condition is false.
     """
     if not condition:
-        words = _after_call(Text.model_validate(message))
+        words = after_call(Text.model_validate(message))
         if asked is None:
             raise CheckFailed(words, actual=actual, expected=expected)
         finding = f"{words.en}\n{told_kind(returned)}"
@@ -212,9 +188,9 @@ def assert_tensor(value: Any, *, name: str | Text | None = None) -> torch.Tensor
     if not isinstance(value, torch.Tensor):
         hint = text("; is a `return` missing?") if value is None else same("")
         raise CheckFailed(
-            _after_call(
+            after_call(
                 text(
-                    "{name} must be a tensor, but is {value}{hint}", name=_name(name), value=describe(value), hint=hint
+                    "{name} must be a tensor, but is {value}{hint}", name=named(name), value=describe(value), hint=hint
                 )
             ),
             diagnosis=of_kind(value, "tensor"),
@@ -231,10 +207,10 @@ def assert_shape(value: Any, shape: Sequence[int], *, name: str | Text | None = 
     tensor = assert_tensor(value, name=name)
     if tuple(tensor.shape) != tuple(shape):
         raise CheckFailed(
-            _after_call(
+            after_call(
                 text(
                     "{name} must have shape {shape}, but has {actual}",
-                    name=_name(name),
+                    name=named(name),
                     shape=tuple(shape),
                     actual=tuple(tensor.shape),
                 )
@@ -254,10 +230,10 @@ def assert_dtype(value: Any, dtype: torch.dtype, *, name: str | Text | None = No
     tensor = assert_tensor(value, name=name)
     if tensor.dtype != dtype:
         raise CheckFailed(
-            _after_call(
+            after_call(
                 text(
                     "{name} must be of type {dtype}, but is {actual}",
-                    name=_name(name),
+                    name=named(name),
                     dtype=dtype,
                     actual=tensor.dtype,
                 )
@@ -283,10 +259,10 @@ def assert_finite(value: Any, *, name: str | Text | None = None, expected: torch
     if not bool(finite.all()):
         kind = "NaN" if bool(torch.isnan(tensor).any()) else "inf"
         raise CheckFailed(
-            _after_call(
+            after_call(
                 text(
                     "{name} must be finite, but {count} of {total} elements are {kind}",
-                    name=_name(name),
+                    name=named(name),
                     count=int((~finite).sum()),
                     total=tensor.numel(),
                     kind=kind,
@@ -300,7 +276,7 @@ def assert_finite(value: Any, *, name: str | Text | None = None, expected: torch
 
 def assert_close(
     value: Any,
-    expected: torch.Tensor | float,
+    expected: Any,
     *,
     rtol: float | None = None,
     atol: float | None = None,
@@ -310,7 +286,8 @@ def assert_close(
 
     Args:
         value: what the student's function returned; a plain number may stand for a 0-d tensor.
-        expected: tensor of any shape, or a number.
+        expected: tensor of any shape, or a number; or an array of NumPy, where the value must be one, or a list of
+            numbers, where the value must be a list or tuple.
         rtol: relative tolerance; by default that of `torch.testing.assert_close` for the dtype.
         atol: absolute tolerance, given together with ``rtol``.
         name: what the value is, for the message.
@@ -318,6 +295,8 @@ def assert_close(
     Raises:
         CheckFailed: they differ.
     """
+    if not isinstance(expected, torch.Tensor | int | float):
+        value, expected = as_tensors(value, expected, name=name)
     wanted = torch.as_tensor(expected)
     if isinstance(value, bool | int | float) and not wanted.dim():
         value = torch.tensor(value, dtype=wanted.dtype)
@@ -328,7 +307,7 @@ def assert_close(
     if wanted.is_floating_point() and bool(torch.isfinite(wanted).all()):
         assert_finite(tensor, name=name, expected=wanted)
     if not are_close(tensor.detach(), wanted.detach(), rtol=rtol, atol=atol):
-        raise CheckFailed(_after_call(_difference(tensor, wanted, name)), actual=tensor, expected=wanted)
+        raise CheckFailed(after_call(_difference(tensor, wanted, name)), actual=tensor, expected=wanted)
 
 
 def assert_gradient(
@@ -358,7 +337,7 @@ def assert_gradient(
         told = names.get(id(leaf), "")
         if got is None:
             raise CheckFailed(
-                _after_call(
+                after_call(
                     text(
                         "no gradient reaches {argument}: the result does not depend on it, or was detached from the graph",  # noqa: E501
                         argument=told,
@@ -393,7 +372,7 @@ def assert_arguments_unchanged() -> None:
     call = last_call()
     if call is not None and call.changed:
         raise CheckFailed(
-            _after_call(text("the call changed its argument {names} in place", names=", ".join(call.changed))),
+            after_call(text("the call changed its argument {names} in place", names=", ".join(call.changed))),
             diagnosis=_changed_in_place(),
         )
 
@@ -431,10 +410,10 @@ def assert_converges(value: Any, target: torch.Tensor | float, *, within: float,
     distance = float((tensor - wanted).abs().max())
     if not distance <= within:
         raise CheckFailed(
-            _after_call(
+            after_call(
                 text(
                     "after training {name} is still {distance} away from the truth; at most {within} is allowed",
-                    name=_name(name),
+                    name=named(name),
                     distance=f"{distance:.3g}",
                     within=f"{within:g}",
                 )
@@ -493,7 +472,10 @@ def _detached() -> Diagnosis:
 def _changed_in_place() -> Diagnosis:
     return diagnosis(
         "changed-in-place",
-        text("`-=`, `X[...] = ...` and methods that end in `_` change the caller's tensor; make a new one"),
+        text(
+            "`-=`, `X[...] = ...` and methods such as `append`, `sort` or those that end in `_` change what the caller "
+            "passed; make something new"
+        ),
     )
 
 
@@ -510,24 +492,24 @@ def _equal(value: torch.Tensor, expected: torch.Tensor) -> bool:
 
 def _difference(value: torch.Tensor, expected: torch.Tensor, name: str | Text | None) -> Text:
     if value.dtype is torch.bool or expected.numel() == 0:
-        return text("{name} has wrong values", name=_name(name))
+        return text("{name} has wrong values", name=named(name))
     if not expected.dim():
         if values_are_hidden():
-            return text("{name} has a wrong value", name=_name(name))
+            return text("{name} has a wrong value", name=named(name))
         return text(
-            "{name} must be {wanted}, but is {got}", name=_name(name), wanted=_number(expected), got=_number(value)
+            "{name} must be {wanted}, but is {got}", name=named(name), wanted=_number(expected), got=_number(value)
         )
     error = (value.detach().to(torch.float64) - expected.detach().to(torch.float64)).abs().flatten()
     wrong = int((error > 1e-5 * expected.detach().abs().to(torch.float64).flatten() + 1e-8).sum())
     worst = int(error.argmax())
     if values_are_hidden():
         return text(
-            "{name} has wrong values: {wrong} of {total} elements", name=_name(name), wrong=wrong, total=error.numel()
+            "{name} has wrong values: {wrong} of {total} elements", name=named(name), wrong=wrong, total=error.numel()
         )
     place = [int(i) for i in np.unravel_index(worst, expected.shape)]
     return text(
         "{name} has wrong values: {wrong} of {total} elements; at {place} it is {got}, expected {wanted}",
-        name=_name(name),
+        name=named(name),
         wrong=wrong,
         total=error.numel(),
         place=place,
@@ -541,17 +523,6 @@ def _number(value: torch.Tensor) -> str:
     return f"{plain:.6g}" if isinstance(plain, float) and math.isfinite(plain) else str(plain)
 
 
-def _name(name: str | Text | None) -> Text:
-    if isinstance(name, Text):
-        return name
-    return Text(en=f"`{name}`", zh=f"`{name}` ") if name else text("the result")
-
-
 def _arguments_of_last_call() -> tuple[tuple[str, Any], ...]:
     call = last_call()
     return call.arguments if call else ()
-
-
-def _after_call(reason: Text) -> Text:
-    call = last_call()
-    return reason if call is None else text("after {call}: {reason}", call=same(str(call)), reason=reason)

@@ -28,6 +28,7 @@ class _Cause(NamedTuple):
         words: what happened, and the remedy.
         line: what the student's line must hold for it; None for any line.
         outer: the line that called this one may hold it as well.
+        not_own: not if the attribute that is missing is one of the code's own class, which its lines ask ``self`` for.
     """
 
     id: str
@@ -36,6 +37,7 @@ class _Cause(NamedTuple):
     words: Text
     line: re.Pattern[str] | None = None
     outer: bool = False
+    not_own: bool = False
 
 
 def cause_of(error: StudentException) -> Diagnosis | None:
@@ -50,9 +52,15 @@ def cause_of(error: StudentException) -> Diagnosis | None:
             error.kind in cause.kinds
             and cause.message.search(error.message)
             and (cause.line is None or any(map(cause.line.search, error.lines if cause.outer else error.lines[-1:])))
+            and not (cause.not_own and _is_of_own_class(error))
         ):
             return Diagnosis(id=cause.id, text=words_with_sizes(cause.id, error.message) or cause.words)
     return None
+
+
+def _is_of_own_class(error: StudentException) -> bool:
+    missing = re.search(r"has no attribute '(\w+)'", error.message)
+    return missing is not None and any(f"self.{missing[1]}" in line for line in error.lines)
 
 
 def cause_by_line(error: StudentException) -> str:
@@ -432,6 +440,7 @@ _CAUSES = (
             "A plain Python number stands where a tensor is needed. Keep the tensor (no `.item()`, `float()` "
             "or `int()` before), or make one with `torch.tensor`. Where nothing is added up, `sum()` is a plain 0, too."
         ),
+        not_own=True,
     ),
     _Cause(
         "matrix-product-with-a-number",
@@ -557,7 +566,9 @@ _CAUSES = (
         ("RecursionError",),
         re.compile(r""),
         text(
-            "A function calls itself without end. Does it have the name of the ready-made function that it was to call?"
+            "A function calls itself too deep; Python allows about a thousand calls in one another. Does it have the "
+            "name of the ready-made function that it was to call? If it goes one deeper for each part of something "
+            "long, use a loop."
         ),
     ),
     _Cause(

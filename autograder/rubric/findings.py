@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from autograder.base.errors import StudentError, StudentException
-from autograder.rubric.checks import CheckFailed
+from autograder.base.i18n import without_addresses
+from autograder.rubric.check_failures import CheckFailed
 from autograder.rubric.exceptions import cause_by_line
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
@@ -51,7 +52,11 @@ class Finding:
             return cls(f"{error.kind}: {last_line}", cause=cause_by_line(error))
         if isinstance(error, StudentError):
             return cls(type(error).__name__)
-        return cls(f"{type(error).__name__}: {error}")
+        told = without_addresses(f"{type(error).__name__}: {error}")
+        if isinstance(error, AssertionError):
+            return cls(_NUMBER.sub("#", told), tuple(map(float, _NUMBER.findall(told))))
+        # as if the student's code had raised it, as an operator on an object of theirs does in another process
+        return cls(f"{type(error).__name__}: {told.rstrip().rpartition(chr(10))[2].removesuffix(':')}")
 
     def agrees(self, other: Finding) -> bool:
         """Return whether both are the same up to rounding."""

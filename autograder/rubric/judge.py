@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # pytest loads this module in every session; torch is for tho
     from autograder.rubric.criteria import PlainTest
     from autograder.rubric.findings import Finding
     from autograder.student.functions import Student
+    from autograder.student.instances import Instances
 
 
 Diagnose = Callable[["dict[str, CriterionResult]", "dict[str, Finding]"], "dict[str, CriterionResult]"]
@@ -91,6 +93,19 @@ class Judge:
             raise ConfigError(error.text, path=self.assignment.notebook) from error
 
     @cached_property
+    def stub(self) -> Submission:
+        """What students begin with: the source notebook without its solutions.
+
+        Raises:
+            ConfigError: as for `source`.
+        """
+        from autograder.course.mutants import Answers
+
+        stubs = Answers.of(self.assignment, self.assignment.notebook).stubs
+        cells = (replace(cell, source=stubs.get(cell.grade_id or "", cell.source)) for cell in self.source.cells)
+        return replace(self.source, cells=tuple(cells))
+
+    @cached_property
     def reference(self) -> Student:
         """The source notebook's functions, in this process.
 
@@ -105,17 +120,22 @@ class Judge:
         if failures:
             words = text("the reference fails: {reason}", reason=tell_failure(failures[0]).in_one_line())
             raise ConfigError(words, path=self.assignment.notebook)
-        return Student(self.assignment.functions, LocalRunner.of(notebook))
+        return Student(self.assignment.functions, LocalRunner.of(notebook), variables=self.assignment.variables)
 
     @cached_property
-    def classes(self) -> frozenset[str]:
-        """The declared functions that are classes: in the reference or, where a student checks, by their names."""
+    def instances(self) -> Instances:
+        """Which objects may answer for themselves: of declared functions that are classes.
+
+        They are classes in the reference or, where a student checks, by their names.
+        """
+        from autograder.student.instances import Instances
+
         declared = self.assignment.functions
         if not self.assignment.has_reference:
-            return frozenset(name for name in declared if name[:1].isupper())
+            return Instances(frozenset(name for name in declared if name[:1].isupper()))
         from autograder.student.source_use import Source
 
-        return frozenset(Source(self.source.cells, {}, {}).classes() & declared.keys())
+        return Instances(frozenset(Source(self.source.cells, {}, {}).classes() & declared.keys()))
 
     def seed_of(self, name: str) -> int:
         """Return the seed of one criterion's inputs."""
@@ -143,6 +163,7 @@ class Judge:
         test = self.plain_tests[judged.id]
         fixtures: dict[str, Callable[[], object]] = {
             "student": lambda: student,
+            "variables": lambda: student.variables_of(judged.exercise),
             "reference": lambda: self.reference,
             "rng": lambda: self.inputs_of(judged),
         }

@@ -14,8 +14,8 @@ from autograder.base.i18n import text
 from autograder.results.grade_report import Diagnosis
 from autograder.rubric.classification import diagnosis
 
-Asked = Literal["tensor", "number", "network"] | int
-"""What is asked for: one of these, or so many values."""
+Asked = Literal["tensor", "array", "number", "network", "value"] | int
+"""What is asked for: one of these, any other value, or so many values."""
 
 KINDS = frozenset(
     {
@@ -52,6 +52,8 @@ def of_kind(value: Any, asked: Asked) -> Diagnosis | None:
             "methods such as `append` is"
         )
         return diagnosis("nothing-returned", words)
+    if asked == "value":
+        return None
     if isinstance(value, dict):
         return diagnosis("dict-returned", text("a dictionary came back; return the values themselves"))
     if isinstance(value, str):
@@ -66,6 +68,8 @@ def of_kind(value: Any, asked: Asked) -> Diagnosis | None:
         return diagnosis("several-values-returned", words)
     if asked == "network":
         return _instead_of_a_network(value)
+    if asked == "array":
+        return _instead_of_an_array(value)
     return _instead_of_a_tensor(value) if asked == "tensor" else _instead_of_a_number(value)
 
 
@@ -112,6 +116,18 @@ def _instead_of_a_tensor(value: Any) -> Diagnosis | None:
             "a plain number came back, not a tensor: did `.item()`, `float()` or `math` make one, "
             "or did a loop that makes tensors never run?"
         )
+        return diagnosis("number-returned", words)
+    return None
+
+
+def _instead_of_an_array(value: Any) -> Diagnosis | None:
+    if isinstance(value, list):
+        return diagnosis("list-returned", text("a list came back; make an array of it with `np.array(...)`"))
+    if isinstance(value, torch.Tensor):
+        words = text("a tensor came back; compute with NumPy's functions, or convert it with `.numpy()`")
+        return diagnosis("tensor-returned", words)
+    if isinstance(value, int | float | np.generic):
+        words = text("one number came back, not an array: is there a sum or a mean over all of it, without `axis`?")
         return diagnosis("number-returned", words)
     return None
 

@@ -13,6 +13,9 @@ COUNTER = "_count_round"
 IMPORT = f"from autograder.rubric.loop_budget import count_round as {COUNTER}"
 """Defines the name that `with_counted_rounds` puts into every loop."""
 
+_ITERATES = ("__getitem__", "__next__")
+"""Methods that loops of others call once a round: one that never raises keeps a ``for`` of the rubric's going."""
+
 _left: int | None = None
 
 
@@ -39,7 +42,7 @@ def at_most(rounds: int) -> Iterator[None]:
     """Allow all loops together at most this many rounds.
 
     Args:
-        rounds: counted in loops whose source went through `with_counted_rounds`, and in no others.
+        rounds: counted in code that went through `with_counted_rounds`, and in no other.
     """
     global _left
     before, _left = _left, rounds
@@ -56,7 +59,7 @@ def allow(rounds: int) -> None:
 
 
 def with_counted_rounds(source: str) -> str:
-    r"""Return the code with every round of its loops and comprehensions counted.
+    r"""Return the code with every round of its loops and comprehensions counted, and of those over its own objects.
 
     Args:
         source: a cell; one that is not plain Python is returned unchanged.
@@ -71,7 +74,7 @@ def with_counted_rounds(source: str) -> str:
     except (SyntaxError, ValueError):
         return source
     for node in ast.walk(tree):
-        if isinstance(node, ast.For | ast.While):
+        if isinstance(node, ast.For | ast.While) or (isinstance(node, ast.FunctionDef) and node.name in _ITERATES):
             node.body.insert(0, ast.Expr(_call()))
         elif isinstance(node, ast.comprehension):
             node.ifs.insert(0, _call())

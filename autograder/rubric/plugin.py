@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import torch
 
     from autograder.student.functions import Student
+    from autograder.student.variables import Variables
 
 _CRITERION = pytest.StashKey[Criterion]()
 _JUDGE = pytest.StashKey[Judge]()
@@ -47,6 +48,14 @@ def student(request: pytest.FixtureRequest) -> Student:
     judge = request.config.stash[_JUDGE]
     assert judge.student is not None
     return judge.student
+
+
+@pytest.fixture
+def variables(request: pytest.FixtureRequest) -> Variables:
+    """Return the variables of the submission that the criterion's exercise declares."""
+    judge = request.config.stash[_JUDGE]
+    assert judge.student is not None
+    return judge.student.variables_of(request.node.stash[_CRITERION].exercise)
 
 
 @pytest.fixture
@@ -183,7 +192,7 @@ def _with_signatures(
     from autograder.rubric.signatures import ANOTHER_ORDER, besides
     from autograder.student.calls import failed_call
 
-    name, _ = failed_call()
+    name = failed_call().function
     if not name or isinstance(error, NotWritten | NotDefined):
         return message, diagnosis
     found = judge.difference(name)
@@ -226,7 +235,7 @@ def _with_limit_once(judge: Judge, judged: Criterion, error: StudentException) -
 
 def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Outcome, Text, Diagnosis | None]:
     """Return what an exception means: who is at fault, and what the student reads."""
-    from autograder.rubric.checks import CheckFailed
+    from autograder.rubric.check_failures import CheckFailed
     from autograder.student.calls import failed_call
 
     if isinstance(error, CheckFailed):
@@ -254,17 +263,29 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
         return "error", text("this could not be judged: the assignment or the platform is at fault, not you"), None
     told = f"{type(error).__name__}: {error}" if judged.visible else type(error).__name__
     if isinstance(error, AssertionError | pytest.fail.Exception):
-        words = text("the requirement is not met") if not judged.visible else same(without_addresses(str(error))[:1000])
-        return "failed", words, None
+        return "failed", same(without_addresses(str(error))[:1000]) if judged.visible else _not_met(), None
     # the reference passes this criterion, so it is what the student's function returned that broke it
     return (
         "failed",
         text(
             "what came back could not be judged ({reason}); {call}",
             reason=without_addresses(told)[:300],
-            call=failed_call()[1],
+            call=failed_call().words,
         ),
         None,
+    )
+
+
+def _not_met() -> Text:
+    """Say that an assertion of a hidden criterion failed: after which call, and what kind of value that returned."""
+    from autograder.student.calls import failed_call
+
+    call = failed_call()
+    said = {"call": same(call.words), "kind": same(call.returned)}
+    if call.returned:
+        return text("after {call}, which returned {kind}: the requirement is not met", **said)
+    return (
+        text("after {call}: the requirement is not met", **said) if call.words else text("the requirement is not met")
     )
 
 

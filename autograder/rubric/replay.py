@@ -26,7 +26,7 @@ def load(judge: Judge, submission: Submission) -> Student | None:
     except TooManyRounds:
         return None
     source = Source(submission.cells, assignment.exercise_of, assignment.grade_ids)
-    return Student(assignment.functions, LocalRunner.of(notebook), source)
+    return Student(assignment.functions, LocalRunner.of(notebook), source, variables=assignment.variables)
 
 
 @contextmanager

@@ -57,17 +57,19 @@ def open_submission(
         workers,
         submission.cells,
         functions=assignment.exercise_of,
+        variables=assignment.variables,
         grade_ids=assignment.grade_ids,
         limits=assignment.settings.limits,
         seed=judge.seed_of("load"),
         is_script=submission.is_script,
-        classes=judge.classes,
+        instances=judge.instances,
         watched=_sections(judge, submission) if at_end is not None else {},
     )
     try:
         runner.load()
         source = Source(submission.cells, assignment.exercise_of, assignment.grade_ids)
-        judge.begin(Student(assignment.functions, runner, source), seed_submission=runner.seed)
+        student = Student(assignment.functions, runner, source, variables=assignment.variables)
+        judge.begin(student, seed_submission=runner.seed)
         yield runner
         if judge.probe is not None:
             judge.probe()

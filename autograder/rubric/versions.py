@@ -194,8 +194,9 @@ class Versions:
                 self._define(cell, sources.get(cell.grade_id or "", cell.source), names)
             lines = {c.label: sources[c.grade_id] for c in self._definitions if c.grade_id in sources}
             told = partial(_with_own_lines, failure, lines)
-            runner = LocalRunner(names.__getitem__, defined=lambda: names, failure=told)
-            self._students[key] = Student(self._judge.assignment.functions, runner)
+            runner = LocalRunner(names.__getitem__, defined=lambda: names, failure=told, names=lambda _: names)
+            assignment = self._judge.assignment
+            self._students[key] = Student(assignment.functions, runner, variables=assignment.variables)
         return self._students[key]
 
     def _define(self, cell: Cell, source: str, names: dict[str, Any]) -> None:

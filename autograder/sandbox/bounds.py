@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 MAX_RANGE = 1 << 20
 """Numbers in all ranges of a value together; lists of so many would not fit in a frame either."""
@@ -24,6 +25,8 @@ MAX_NAMED = 256 << 20
 """Bytes of the tensors in a value, each counted as often as the value names it."""
 MAX_HEARD = 1 << 16
 """Characters of what a call prints that a rubric may look at."""
+MAX_SHOWN_BY_TEST = 20_000
+"""Characters of a value that a test in the student's process shows."""
 _MAX_EQUAL_HASHES = 32
 """Python finds each of several keys of one hash by comparing it with the others."""
 _FEW = 64

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,8 @@ from typing import Any
 _CANARY = "_ipython_canary_method_should_not_exist_"
 """An object that has even this one answers to every name."""
 PNG, TEXT = "image/png", "text/plain"
+NO_PICTURES = "AUTOGRADER_NO_PICTURES"
+"""In the environment of the code: nobody looks at its figures, which take far longer to draw than to describe."""
 
 
 def shows_itself(value: Any) -> bool:
@@ -56,8 +59,9 @@ def raw(value: Any) -> dict[str, str]:
 
 
 def drawn(figure: Any) -> str:
-    """Return a figure as a PNG file in base64; nothing of one that has nothing on it."""
-    if not (getattr(figure, "axes", True) or getattr(figure, "lines", True)):
+    """Return a figure as a PNG file in base64; nothing of one that has nothing on it, or if nobody looks."""
+    is_empty = not (getattr(figure, "axes", True) or getattr(figure, "lines", True))
+    if is_empty or NO_PICTURES in os.environ:
         return ""
     file = io.BytesIO()
     figure.savefig(file, format="png", bbox_inches="tight")

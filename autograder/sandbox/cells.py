@@ -20,14 +20,16 @@ import re
 import types
 import warnings
 import weakref
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from autograder.sandbox.history import History, is_shown
 from autograder.sandbox.interrupts import TimeIsUp
 from autograder.sandbox.shell import Shell
+from autograder.sandbox.variables import Variables
 
 if TYPE_CHECKING:  # a worker holds nothing of ours that it does not need
     from autograder.base.i18n import Text
@@ -69,10 +71,16 @@ class Notebook:
     Args:
         functions: the exercise of every function students write.
         module_name: ``__main__`` as in a notebook, anything else for a script.
+        variables: the variables of every exercise that has any.
     """
 
-    def __init__(self, functions: dict[str, str], module_name: str = "__main__") -> None:
-        self.exercise_of = functions
+    def __init__(
+        self,
+        functions: dict[str, str],
+        module_name: str = "__main__",
+        variables: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
+        self.exercise_of, self.variables = functions, Variables(variables)
         self.module = types.ModuleType(module_name)
         self.names = self.module.__dict__
         self.shell = Shell(self)
@@ -144,13 +152,16 @@ class Notebook:
 
     def reach_grade_cell(self, exercise: str) -> None:
         """Keep the present namespace to judge this exercise by."""
-        if any(name in self.names for name, owner in self.exercise_of.items() if owner == exercise):
+        functions = [name for name, owner in self.exercise_of.items() if owner == exercise]
+        if not functions or any(name in self.names for name in functions):
             self._at_grade_cell[exercise] = dict(self.names)
+        self.variables.keep(exercise, self.names)
 
     def finish(self) -> None:
         """Make the views, once all cells have run."""
         final = dict(self.names)
-        for exercise in set(self.exercise_of.values()):
+        self.variables.finish(final)
+        for exercise in {*self.exercise_of.values(), *self.variables.declared}:
             at_cell = self._at_grade_cell.get(exercise)
             self._views[exercise] = {**final, **(self._last_definition if at_cell is None else at_cell)}
 
@@ -162,6 +173,11 @@ class Notebook:
         """
         self.enter(self.exercise_of.get(function))
         return self.names[function]
+
+    def names_at(self, exercise: str) -> dict[str, Any]:
+        """Return the names of an exercise's view, which is put in place, with its variables as they were then."""
+        self.enter(exercise)
+        return {**self.names, **self.variables.of(exercise)}
 
     def enter(self, exercise: str | None) -> None:
         """Put the names of an exercise's view in place."""

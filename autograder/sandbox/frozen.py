@@ -7,13 +7,14 @@ torch has counted a change in place.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from operator import is_
 from typing import Any
 
 import torch
 
-from autograder.sandbox.values import WireError
+from autograder.sandbox.frames import WireError
 from autograder.sandbox.wire import to_bytes
 
 _Content = tuple[torch.Size, torch.dtype, bool, bytes]
@@ -72,11 +73,11 @@ class Containers:
         return False
 
     def _keep(self, value: Any) -> None:
-        if isinstance(value, list | dict | set):
+        if isinstance(value, list | dict | set | deque):
             self._kept.append((value, _items(value)))
         if isinstance(value, dict):
             value = value.values()
-        elif not isinstance(value, list | tuple):
+        elif not isinstance(value, list | tuple | deque):
             return
         for inner in value:
             if type(inner) is not torch.Tensor:  # of which most lists are made, and which hold nothing
@@ -84,8 +85,9 @@ class Containers:
 
 
 def holds_container(value: Any) -> bool:
-    """Return whether a value is a list, dict or set, or a tuple with one inside."""
-    return isinstance(value, list | dict | set) or (isinstance(value, tuple) and any(map(holds_container, value)))
+    """Return whether a value is a list, dict, set or deque, or a tuple with one inside."""
+    holds = isinstance(value, list | dict | set | deque)
+    return holds or (isinstance(value, tuple) and any(map(holds_container, value)))
 
 
 def _items(container: Any) -> list[Any]:
@@ -93,7 +95,7 @@ def _items(container: Any) -> list[Any]:
 
 
 def refill(container: Any, content: Any) -> None:
-    """Let a list, dict or set of the rubric's, and those inside it, hold what they hold after a call.
+    """Let a list, dict, set or deque of the rubric's, and those inside it, hold what they hold after a call.
 
     >>> rows = [[3, 1], [2]]
     >>> first = rows[0]
@@ -110,6 +112,9 @@ def refill(container: Any, content: Any) -> None:
     elif isinstance(container, set) and isinstance(content, set):
         container.clear()
         container |= content
+    elif isinstance(container, deque) and isinstance(content, deque):
+        container.clear()
+        container.extend(content)
     elif isinstance(container, tuple) and isinstance(content, tuple):
         for inner, new in zip(container, content, strict=True):
             _refilled(inner, new)
@@ -120,7 +125,7 @@ def refill(container: Any, content: Any) -> None:
 def _refilled(old: Any, new: Any) -> Any:
     if isinstance(old, torch.Tensor) and isinstance(new, torch.Tensor) and old.is_leaf and old.requires_grad:
         return old  # who holds a parameter sees only what is done to the tensor itself, so that alone counts
-    if type(old) is not type(new) or not isinstance(old, list | dict | set | tuple):
+    if type(old) is not type(new) or not isinstance(old, list | dict | set | tuple | deque):
         return new
     if isinstance(old, tuple) and len(old) != len(new):
         return new

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from autograder.sandbox import known_classes
-from autograder.sandbox.values import Encoder, Tree, WireError
+from autograder.sandbox.frames import WireError
+from autograder.sandbox.values import Encoder, Tree
 
 Decode = Callable[[Tree], Any]
 CallBack = Callable[..., Any]

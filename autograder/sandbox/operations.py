@@ -35,6 +35,7 @@ LOOKING: dict[str, Operation] = {
     "__delattr__": delattr,
     "__reversed__": reversed,
     "__str__": str,
+    "__repr__": repr,
     "__float__": float,
     "__int__": int,
     "__index__": operator.index,
@@ -95,4 +96,12 @@ COMBINING: dict[str, Operation] = {
 }
 """The other operand may be what a rubric expects."""
 
-OPERATIONS = LOOKING | DECIDING | COMBINING
+
+def _is_instance(cls: Any, value: Any) -> bool:
+    return isinstance(cls, type) and isinstance(value, cls)
+
+
+OF_A_FUNCTION: dict[str, Operation] = {"__getattribute__": getattr, "__instancecheck__": _is_instance}
+"""What a rubric asks of a class, or a function, by the name that the assignment declares."""
+
+OPERATIONS = LOOKING | DECIDING | COMBINING | OF_A_FUNCTION

@@ -12,18 +12,20 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import NoReturn, Protocol, Self, cast
-
-import torch
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, NoReturn, Protocol, Self, cast
 
 from autograder.base.errors import BadReply, SandboxError, StudentCrash, StudentError, StudentTimeout
 from autograder.base.i18n import Text, text
+from autograder.sandbox import standby
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.forking import Child, ForkServer
+from autograder.sandbox.frames import Connection, DeadlineError, Received, WireError
 from autograder.sandbox.protocol import CallbackReply, CallbackRequest, Reply, Request
-from autograder.sandbox.values import WireError
-from autograder.sandbox.wire import Connection, DeadlineError, Received, pack
+
+if TYPE_CHECKING:
+    import torch
+
 
 _GRACE_S = 1.0
 """How long an interrupted cell may take to end; then its process is."""
@@ -31,7 +33,7 @@ _GRACE_S = 1.0
 _ACCESS_VIOLATION = 0xC0000005
 """What Windows calls a segmentation fault."""
 
-Callback = Callable[[CallbackRequest, list[Received]], tuple[CallbackReply, list[torch.Tensor]]]
+Callback = Callable[[CallbackRequest, "list[Received]"], tuple[CallbackReply, "list[torch.Tensor]"]]
 
 
 class Workers(Protocol):
@@ -80,7 +82,7 @@ class Zygote(ForkServer):
         ours, output = self._ahead or self._request_worker()
         self._ahead = None
         try:
-            worker = WorkerProcess(ForkedProcess(self, self.collect_fork(), output), Connection(ours))
+            worker = WorkerProcess(ForkedProcess(self, self.collect_fork(), output), self._connection(ours))
         except SandboxError:
             ours.close()
             os.close(output)
@@ -93,6 +95,13 @@ class Zygote(ForkServer):
             worker.close()
             raise
         return worker
+
+    @staticmethod
+    def _connection(ours: socket.socket) -> Connection:
+        """Return what sends a worker frames, with tensors in them."""
+        from autograder.sandbox import wire
+
+        return wire.Connection(ours)
 
     def copy(self) -> socket.socket:
         """Return our end of a copy of this zygote, for another process to use.
@@ -136,6 +145,34 @@ class Zygote(ForkServer):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class NotebookZygote(Zygote):
+    """A process that has imported what a course's notebooks do, and forks workers that run them; a context manager.
+
+    The same process serves whoever wants one with the same settings, but for the folder.
+
+    Raises:
+        SandboxError: it does not start.
+    """
+
+    @classmethod
+    def begin(cls, settings: WorkerSettings) -> Self:
+        """Find the one that stands by, or start it."""
+        program, told = "autograder.sandbox.notebook_zygote", {"worker": asdict(replace(settings, folder=""))}
+        if standby.idle_s():
+            with contextlib.suppress(OSError):
+                return cls._told(cls(standby.connect(program, told, socket.SOCK_SEQPACKET)), settings)
+        return cls._told(cls.start(program, told), settings)
+
+    @classmethod
+    def _told(cls, zygote: Self, settings: WorkerSettings) -> Self:
+        zygote.send({"folder": settings.folder})
+        return zygote
+
+    @staticmethod
+    def _connection(ours: socket.socket) -> Connection:
+        return Connection(ours)
 
 
 class Process(Protocol):
@@ -250,7 +287,7 @@ class WorkerProcess:
             StudentError: there is no answer; the worker is dead from then on.
             WireError: the request cannot be sent, which is our mistake or the rubric's.
         """
-        frame = pack(message, tensors)
+        frame = self._connection.pack(message, tensors)
         deadline = self._connection.deadline = time.monotonic() + within_s
         try:
             self._connection.send(frame)
@@ -265,7 +302,7 @@ class WorkerProcess:
                     return cast("Reply", answer), received  # no more than a claim: its fields are objects
                 if callback is None:
                     raise WireError("unexpected callback")
-                reply = pack(*callback(cast("CallbackRequest", answer), received))
+                reply = self._connection.pack(*callback(cast("CallbackRequest", answer), received))
                 self._connection.deadline = deadline  # the callback may have asked something itself
                 self._connection.send(reply)
         except DeadlineError:

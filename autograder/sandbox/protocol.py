@@ -51,11 +51,13 @@ class StartRequest(_Request):
     Attributes:
         functions: the exercise of each function that the assignment declares.
         module: the name of the module in which the cells run.
+        variables: the variables of each exercise that has any; absent where none has.
     """
 
     op: Literal["start"]
     functions: dict[str, str]
     module: str
+    variables: NotRequired[dict[str, list[str]]]
 
 
 @final
@@ -284,13 +286,47 @@ class ParametersRequest(_Request):
     name: str
 
 
-LoadRequest = StartRequest | CellRequest | FinishRequest | LookRequest | StageRequest | ShowRequest
+@final
+class VariableRequest(_Request):
+    """Read a variable as it stood at a grade cell. Answered by a `ValueReply`: a list of the value, or empty.
+
+    Attributes:
+        exercise: whose grade cell.
+        name: the variable.
+    """
+
+    op: Literal["variable"]
+    exercise: str
+    name: str
+
+
+@final
+class TestRequest(_Request):
+    """Run statements as if they stood in a grade cell. Answered by a `ValueReply`.
+
+    It is a pair of what they print, and the last expression as a notebook shows it: words, or None.
+
+    Attributes:
+        exercise: whose grade cell.
+        source: the statements.
+    """
+
+    op: Literal["test"]
+    exercise: str
+    source: str
+
+
+NotebookRequest = StartRequest | StageRequest | ShowRequest
+LoadRequest = NotebookRequest | CellRequest | FinishRequest | LookRequest
 """Requests that run cells."""
 
 ObjectRequest = NextRequest | TakeRequest | IterRequest | GetRequest
 """Requests about an object that stays in the worker."""
 
-Request = LoadRequest | CallRequest | RecordRequest | VjpRequest | ObjectRequest | ParametersRequest
+VariablesRequest = VariableRequest | TestRequest
+"""Requests about variables of the notebook."""
+
+Request = LoadRequest | CallRequest | RecordRequest | VjpRequest | ObjectRequest | ParametersRequest | VariablesRequest
 
 # -- worker to rubric process: untrusted -------------------------------------------------------------------------------
 
@@ -468,6 +504,17 @@ class SettingsRequest(TypedDict):
 
 
 @final
+class FolderRequest(TypedDict):
+    """Prepare for somebody's notebooks; comes first, to a zygote of notebooks only. Answered by a `ReadyReply`.
+
+    Attributes:
+        folder: where their code may read and write.
+    """
+
+    folder: str
+
+
+@final
 class ForkRequest(TypedDict):
     """Fork a child, which gets the descriptors that come along. Answered by a `ForkReply`.
 
@@ -500,7 +547,7 @@ class PrepareRequest(TypedDict):
     prepare: Literal["for many"]
 
 
-ServerRequest = SettingsRequest | ForkRequest | StatusRequest | PrepareRequest
+ServerRequest = SettingsRequest | FolderRequest | ForkRequest | StatusRequest | PrepareRequest
 
 # -- a fork server to its starter: trusted, because it runs no student's code ------------------------------------------
 

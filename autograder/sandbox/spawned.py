@@ -26,14 +26,15 @@ def main(port: int, settings: str) -> NoReturn:
 
     from autograder.sandbox import interrupts, workfolder, zygote
     from autograder.sandbox.confine import WorkerSettings
+    from autograder.sandbox.preloading import hide_package, import_for_students
     from autograder.sandbox.printing import Output
     from autograder.sandbox.serving import collect_garbage_from_now_on
     from autograder.sandbox.wire import Connection
-    from autograder.sandbox.worker import Worker, hide_package
+    from autograder.sandbox.worker import Worker
 
     options = WorkerSettings(**json.loads(settings))
     zygote.warm()
-    zygote.import_for_students(options.preload)
+    import_for_students(options.preload)
     hide_package()
     workfolder.use_new_scratch(Path(options.data) if options.data else None)
     null = os.open(os.devnull, os.O_RDONLY)

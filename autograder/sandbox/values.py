@@ -12,10 +12,11 @@ A plain JSON list of a tree is a list; everything else that JSON lacks is an obj
 ``z``      frozen set             ``a``     any other numpy array
 ``f``      nan, inf or -inf       ``o``     numpy array of objects
 ``i``      integer, hexadecimal   ``x``     numpy scalar, as its array
-..                                others    given to a hook: handles
+``q``      of `collections`       others    given to a hook: handles
 ========== =====================  ========= =======================
 
-A named tuple is its type's name, the names of its fields and its values; an array of a type that no tensor has is its
+A named tuple is its type's name, the names of its fields and its values; a counter and the like are the name of their
+class, the dict or list that they hold, and what else they are made with; an array of a type that no tensor has is its
 type as numpy writes it, its shape and its bytes by index; an array of objects is its shape and what it holds.
 
 Decoding trusts nothing: malformed input raises `WireError`, and nothing else.
@@ -26,7 +27,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections import namedtuple
+from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -35,6 +36,7 @@ import numpy as np
 import torch
 
 from autograder.sandbox import bounds
+from autograder.sandbox.frames import WireError
 
 MAX_DEPTH = 32
 MAX_DICT = 1 << 16
@@ -69,13 +71,12 @@ _ARRAY_TYPE = re.compile(
 )
 """Types of numpy arrays that arrive: no objects, nothing with a size of 0, no dates that cannot be calculated with."""
 
+_FACTORIES: dict[str, type] = {kind.__name__: kind for kind in (int, float, str, list, dict, set)}
+"""What a `defaultdict` may make on either side; one with another factory becomes a plain dict."""
+
 _Value = TypeVar("_Value")
 Tree = Any
 Hook = Callable[[Any], Tree]
-
-
-class WireError(Exception):
-    """A frame or a value that cannot be sent, or was not sent by an honest peer."""
 
 
 class Encoder:
@@ -133,7 +134,10 @@ class Encoder:
         if isinstance(value, tuple):
             return {"u": inner(value)} if type(value) is tuple else self._encode_named(value, inner(value))
         if isinstance(value, dict):
-            return {"m": [inner(pair) for pair in _sendable(value, "dict").items()]}
+            tree = {"m": [inner(pair) for pair in _sendable(value, "dict").items()]}
+            return tree if type(value) is dict else _of_collections(value, tree)
+        if type(value) is deque:
+            return {"q": ["deque", inner(value), value.maxlen]}
         if isinstance(value, set | frozenset):
             return {"e" if isinstance(value, set) else "z": inner(_sendable(value, "set"))}
         if type(value) is complex:
@@ -201,6 +205,14 @@ def _sendable(entries: _Entries, kind: str) -> _Entries:
     return entries
 
 
+def _of_collections(value: dict[Any, Any], tree: Tree) -> Tree:
+    if type(value) is Counter or type(value) is OrderedDict:
+        return {"q": [type(value).__name__, tree, None]}
+    factory = value.default_factory if type(value) is defaultdict else None
+    known = next((name for name, kind in _FACTORIES.items() if kind is factory), None)
+    return {"q": ["defaultdict", tree, known]} if known else tree
+
+
 class Decoder:
     """Turns a tree back into values.
 
@@ -247,7 +259,7 @@ class Decoder:
             return self._tensor(inner)
         if tag in ("u", "m", "g", "s", "c", "e", "z"):
             return self._decode_container(tag, self._decode(self._list(inner), depth + 1))
-        if tag in ("k", "o", "x"):
+        if tag in ("k", "o", "x", "q"):
             return self._decode_typed(tag, inner, depth)
         return self._decode_scalar(tag, inner)
 
@@ -274,6 +286,9 @@ class Decoder:
             if not isinstance(array, np.ndarray) or array.ndim:
                 raise WireError("malformed numpy scalar")
             return self._noted(array[()])
+        if tag == "q":
+            kind, content, option = inner
+            return _make_collection(kind, self._decode(content, depth + 1), option)
         if tag == "o":
             shape, items = inner
             return self._objects(shape, self._decode(self._list(items), depth + 1))
@@ -373,6 +388,18 @@ class Decoder:
             hash(key)
             return key
         raise WireError("malformed dictionary key")
+
+
+def _make_collection(kind: Any, content: Any, option: Any) -> Any:
+    if kind == "deque" and type(content) is list and (option is None or type(option) is int):
+        return deque(content, option)
+    if type(content) is not dict:
+        raise WireError("malformed collection")
+    if kind == "defaultdict":
+        return defaultdict(_FACTORIES[option], content)
+    if kind not in ("Counter", "OrderedDict"):
+        raise WireError("malformed collection")
+    return Counter(content) if kind == "Counter" else OrderedDict(content)
 
 
 def _is_plain_name(name: Any) -> bool:

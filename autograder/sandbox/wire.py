@@ -1,7 +1,6 @@
-"""Frames between a rubric and a student's process: a JSON header and raw tensor buffers, no pickle.
+"""Tensors in the frames between a rubric and a student's process: raw buffers in the body, no pickle.
 
-A frame is ``magic+version | header length | body length | header | body``. The header is a JSON object padded to 64
-bytes; its key ``tensors`` lists what lies in the body, each buffer padded to 64 bytes. Its other keys are those of
+The header's key ``tensors`` lists what lies in the body, each buffer padded to 64 bytes. Its other keys are those of
 `protocol`, with values as trees of `values`.
 
 Reading trusts nothing: malformed input raises `WireError`, and nothing else.
@@ -9,163 +8,39 @@ Reading trusts nothing: malformed input raises `WireError`, and nothing else.
 
 from __future__ import annotations
 
-import json
 import math
-import select
-import socket
-import struct
-import time
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
-from autograder.sandbox import bounds
-from autograder.sandbox.values import DTYPE_NAMES, DTYPES, WireError, checked_shape
+from autograder.sandbox import bounds, frames
+from autograder.sandbox.frames import MAX_BODY, PADDING, Received, WireError
+from autograder.sandbox.values import DTYPE_NAMES, DTYPES, checked_shape
 
-MAX_HEADER = 1 << 20
-MAX_BODY = 64 << 20
 MAX_TENSORS = 4096
 
-_HEADER = struct.Struct("<4sIQ")
-_MAGIC = b"DLA\x01"
-_PADDING = 64
-_ZEROS = bytes(_PADDING)
-_AT_ONCE = 1 << 14  # most frames are smaller, and arrive in one system call
+_ZEROS = bytes(PADDING)
 _STRIDED, _BFLOAT16, _BOOL = torch.strided, torch.bfloat16, torch.bool
 _STORED_AS = {name: np.dtype({"bfloat16": "int16", "bool": "uint8"}.get(name, name)) for name in DTYPES}
 """What numpy reads them as: it has no bfloat16, and bytes other than 0 and 1 are not booleans."""
-_to_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
-_from_json = json.JSONDecoder().decode
 
 
-class DeadlineError(Exception):
-    """The peer did not answer in time."""
+class Connection(frames.Connection):
+    """Frames with tensors."""
 
-
-class Received(NamedTuple):
-    """A tensor as it arrived.
-
-    Args:
-        tensor: its values.
-        requires_grad: whether it did on the other side.
-        is_leaf: likewise.
-    """
-
-    tensor: torch.Tensor
-    requires_grad: bool
-    is_leaf: bool
-
-
-class Connection:
-    """Frames over a stream socket, with absolute deadlines and caps on size."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.socket = sock
-        self.deadline: float | None = None  # time.monotonic() at which waiting ends
-        self._ahead = b""  # received, not read yet
-
-    def close(self) -> None:
-        """Close the socket."""
-        self.socket.close()
-
-    def send(self, frame: bytes) -> None:
-        """Send one frame.
-
-        Raises:
-            DeadlineError: the peer does not read.
-            OSError: the peer is gone.
-        """
-        rest = memoryview(frame)
-        while rest:
-            self._set_timeout()
-            try:
-                rest = rest[self.socket.send(rest) :]
-            except TimeoutError:
-                raise DeadlineError from None
-
-    def is_late(self) -> bool:
-        """Wait until something arrives or the deadline has passed; True where it has."""
-        if self._ahead or self.deadline is None:
-            return False
-        left = max(0.0, self.deadline - time.monotonic())
-        if not hasattr(select, "poll"):  # on Windows, where `select` takes any number of a socket
-            return not select.select([self.socket], [], [], left)[0]
-        poll = select.poll()
-        poll.register(self.socket, select.POLLIN)
-        return not poll.poll(math.ceil(left * 1000))
+    def pack(self, message: Mapping[str, object], tensors: Sequence[torch.Tensor]) -> bytes:
+        """Return a frame; see `pack`."""
+        return pack(message, tensors)
 
     def receive(self) -> tuple[dict[str, Any], list[Received]]:
-        """Receive one frame.
-
-        Raises:
-            WireError: it is malformed or too large.
-            DeadlineError: it did not arrive in time.
-            EOFError: the peer is gone.
-            OSError: likewise.
-        """
-        while len(self._ahead) < _HEADER.size:
-            self._ahead += self._receive_some(_AT_ONCE)
-        magic, header_size, body_size = _HEADER.unpack_from(self._ahead)
-        if magic != _MAGIC:
-            raise WireError("not a frame of this version")
-        if header_size > MAX_HEADER or body_size > MAX_BODY:
-            raise WireError(f"a frame of {header_size + body_size} bytes is too large")
-        header, body = self._read(_HEADER.size + header_size, body_size)
-        try:
-            message = _from_json(header.decode())
-        except (ValueError, RecursionError):
-            raise WireError("malformed header") from None
-        if not isinstance(message, dict):
-            raise WireError("malformed header")
+        """Receive one frame; see `frames.Connection.receive`."""
+        message, body = self.receive_frame()
         return message, list(_unpack(message.pop("tensors", None), body))
 
-    def _read(self, begin: int, size: int) -> tuple[bytes, memoryview]:
-        """Return the header of a frame whose body of this size begins there, and the body, which can be written to."""
-        while len(self._ahead) < begin:
-            self._ahead += self._receive_some(max(_AT_ONCE, begin - len(self._ahead)))
-        ahead, end = self._ahead, begin + size
-        self._ahead = ahead[end:]
-        known = min(size, len(ahead) - begin)
-        if known == size:
-            return ahead[_HEADER.size : begin], memoryview(bytearray(ahead[begin:end]))
-        body = np.empty(size, np.uint8).data  # most are small, and have arrived already
-        body[:known] = ahead[begin:]
-        while known < size:
-            known += self._receive_into(body[known:])
-        return ahead[_HEADER.size : begin], body
 
-    def _receive_some(self, most: int) -> bytes:
-        self._set_timeout()
-        try:
-            content = self.socket.recv(most)
-        except TimeoutError:
-            raise DeadlineError from None
-        if not content:
-            raise EOFError
-        return content
-
-    def _receive_into(self, room: memoryview) -> int:
-        self._set_timeout()
-        try:
-            count = self.socket.recv_into(room)
-        except TimeoutError:
-            raise DeadlineError from None
-        if not count:
-            raise EOFError
-        return count
-
-    def _set_timeout(self) -> None:
-        if self.deadline is None:
-            return
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise DeadlineError
-        self.socket.settimeout(left)
-
-
-def pack(message: Mapping[str, object], tensors: list[torch.Tensor]) -> bytes:
+def pack(message: Mapping[str, object], tensors: Sequence[torch.Tensor]) -> bytes:
     """Return a frame.
 
     Raises:
@@ -181,7 +56,7 @@ def pack(message: Mapping[str, object], tensors: list[torch.Tensor]) -> bytes:
         count = tensor.numel() * tensor.element_size()
         if not count and not bounds.is_walkable(shape):
             raise WireError(f"a tensor of shape {tuple(shape)} cannot be sent")
-        padding = -count % _PADDING
+        padding = -count % PADDING
         size += count + padding
         if size > MAX_BODY or len(tensors) > MAX_TENSORS:
             raise WireError(f"more than {MAX_BODY >> 20} MB of tensors cannot be sent")
@@ -189,11 +64,7 @@ def pack(message: Mapping[str, object], tensors: list[torch.Tensor]) -> bytes:
         buffers.append(_buffer(tensor))
         if padding:
             buffers.append(_ZEROS[:padding])
-    header = _to_json({**message, "tensors": entries}).encode()
-    header += b" " * (-len(header) % _PADDING)
-    if len(header) > MAX_HEADER:
-        raise WireError(f"more than {MAX_HEADER >> 20} MB of values cannot be sent")
-    return b"".join([_HEADER.pack(_MAGIC, len(header), size), header, *buffers])
+    return frames.pack_frame({**message, "tensors": entries}, buffers, size)
 
 
 def to_bytes(tensor: torch.Tensor) -> bytes:
@@ -239,7 +110,7 @@ def _unpack(entries: Any, body: memoryview) -> Iterator[Received]:
             raise WireError("a tensor ends beyond its frame")
         tensor = _tensor(name, shape, body[offset : offset + size])
         yield Received(tensor, requires_grad and (tensor.is_floating_point() or tensor.is_complex()), is_leaf)
-        offset += size + -size % _PADDING
+        offset += size + -size % PADDING
 
 
 def _entry(entry: Any) -> tuple[str, list[int], bool, bool, int]:

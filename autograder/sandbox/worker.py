@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-import types
-from typing import Any, assert_never, cast
+import functools
+from typing import Any, cast
 
 import torch
 
-from autograder.sandbox import interrupts, known_classes, notes, plain_functions, printing, stand_ins, workfolder
-from autograder.sandbox.cells import Failure, Notebook, positional_parameters
+from autograder.sandbox import data_sets, interrupts, known_classes, plain_functions, printing
+from autograder.sandbox.cells import Failure, positional_parameters
+from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import Containers, Frozen, is_iterator, take_first, take_next
 from autograder.sandbox.generators import seed_generators
 from autograder.sandbox.links import Links
 from autograder.sandbox.networks import Passed
+from autograder.sandbox.notebook_worker import NotebookWorker
 from autograder.sandbox.operations import OPERATIONS
 from autograder.sandbox.protocol import (
     CallbackReply,
@@ -29,33 +30,26 @@ from autograder.sandbox.protocol import (
     NextRequest,
     ParametersRequest,
     RecordRequest,
-    Reply,
     Request,
     Result,
-    ShowReply,
-    ShowRequest,
-    StageRequest,
     StartRequest,
     TakeRequest,
     ValueReply,
+    VariablesRequest,
     VjpReply,
     VjpRequest,
 )
-from autograder.sandbox.showing import CellDisplay
 from autograder.sandbox.tracing import Recorder
-from autograder.sandbox.values import Decoder, Encoder, Tree, WireError
+from autograder.sandbox.values import Decoder, Encoder, Tree
+from autograder.sandbox.variables import shown_by
 from autograder.sandbox.watching import Watch
-from autograder.sandbox.wire import Connection, Received, pack
+from autograder.sandbox.wire import Connection, pack
 
 _NAMES_SENT = 500
 """How many other names a submission defines are sent, to find one that was meant."""
 
 
-class _HungUp(BaseException):
-    """The other side is gone; unlike every other exception here, no student's code has raised it."""
-
-
-class Worker:
+class Worker(NotebookWorker):
     """Answers one rubric process, message by message, until it hangs up.
 
     Args:
@@ -64,21 +58,13 @@ class Worker:
     """
 
     def __init__(self, connection: Connection, *, confined: bool = False) -> None:
-        self._connection, self._confined = connection, confined
-        self._notebook = Notebook({})
+        super().__init__(connection, confined=confined)
         self._objects: dict[int, tuple[Any, str | None]] = {}  # what the other side holds a handle on, and its view
         self._graphs: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}  # inputs and outputs of calls
         self._watch: Watch | None = None
         self._frozen: dict[int, Frozen] = {}  # what the call may not change that an iterator came from
         self._count = 0
         self._links = Links(self._next_number)
-
-    def serve(self) -> None:
-        """Answer until the connection ends."""
-        with contextlib.suppress(_HungUp):
-            while True:
-                message, tensors = self._receive()
-                self._answer(cast("Request", message), tensors)
 
     def _answer(self, message: Request, tensors: list[Received]) -> None:
         for handle in message.get("free", ()):
@@ -95,12 +81,7 @@ class Worker:
             self._links.take(message["parameters"], [t.tensor for t in tensors])
         if "seed" in message:
             seed_generators(message["seed"])
-        try:
-            self._do(message, tensors)
-        except _HungUp:
-            raise
-        except BaseException as error:  # noqa: BLE001 -- SystemExit and KeyboardInterrupt are a student's errors too
-            self._send({"failure": self._as_tree(self._notebook.failure(error))})
+        super()._answer(message, tensors)
 
     def _do(self, message: Request, tensors: list[Received]) -> None:
         match message["op"]:
@@ -120,36 +101,27 @@ class Worker:
                 self._get(message)
             case "parameters":
                 self._parameters(message)
+            case "variable" | "test":
+                self._look_at_names(message)
             case _:
                 self._load(message)
 
     def _load(self, message: LoadRequest) -> None:
         match message["op"]:
-            case "start":
-                self._start(message)
             case "cell":
                 self._cell(message)
             case "finish":
                 self._finish(message)
             case "look":
                 self._look()
-            case "stage":
-                self._stage(message)
-            case "show":
-                self._show(message)
             case _:
-                assert_never(message)
+                self._show_notebook(message)
 
     # -- what can be asked ---------------------------------------------------------------------------------------------
 
     def _start(self, message: StartRequest) -> None:
-        self._notebook = Notebook(message["functions"], message["module"])
         self._watch = None
-        sys.modules[message["module"]] = self._notebook.module
-        sys.argv = [message["module"]]  # what a script may parse
-        stand_ins.use_shell(self._notebook.shell)
-        notes.begin()
-        self._reply(None)
+        super()._start(message)
 
     def _cell(self, message: CellRequest) -> None:
         self._reach(message["grade_cells"])
@@ -180,19 +152,6 @@ class Worker:
         with interrupts.allowed():
             found = [] if self._watch is None else self._watch.drawn()
         self._reply(found)
-
-    def _stage(self, message: StageRequest) -> None:
-        self._screen = CellDisplay(self._notebook, message["folder"], message["environment"])
-        self._reply(None)
-
-    def _show(self, message: ShowRequest) -> None:
-        try:
-            with interrupts.allowed():
-                outputs, failure = self._screen.run(message["label"], message["source"])
-        except interrupts.TimeIsUp as error:  # between two statements
-            outputs, failure = self._screen.shown, self._notebook.failure(error)
-        shown: ShowReply = {"result": outputs, "failed": None if failure is None else self._as_tree(failure)}
-        self._send(shown)
 
     def _finish(self, message: FinishRequest) -> None:
         self._reach(message["grade_cells"])
@@ -317,6 +276,13 @@ class Worker:
         found = positional_parameters(self._find(message["name"]))
         self._reply(None if found is None else list(found))
 
+    def _look_at_names(self, message: VariablesRequest) -> None:
+        names = self._notebook.names_at(message["exercise"])
+        if message["op"] == "test":
+            self._reply(shown_by(message["source"], names))
+        else:
+            self._reply([names[message["name"]]] if message["name"] in names else [])
+
     # -- values --------------------------------------------------------------------------------------------------------
 
     def _reach(self, exercises: list[str]) -> None:
@@ -325,7 +291,8 @@ class Worker:
 
     def _target(self, message: CallRequest) -> Any:
         if "object" not in message:
-            return self._find(message["name"])
+            found = self._find(message["name"])
+            return functools.partial(OPERATIONS[message["operation"]], found) if "operation" in message else found
         owner, view = self._objects[message["object"]]
         self._notebook.enter(view)
         return OPERATIONS[message["operation"]] if "operation" in message else owner
@@ -394,27 +361,7 @@ class Worker:
             raise plain_functions.as_raised(answer["kind"], answer["error"])
         return _Reader([t.tensor for t in tensors], self).decode(answer["result"])
 
-    def _as_tree(self, failure: Failure) -> Tree:
-        frames = [list(frame) for frame in failure.frames]
-        surroundings = "full" if workfolder.is_full(failure.message) else "confined" if self._confined else ""
-        return [failure.kind, failure.message, frames, surroundings]
-
     # -- answers -------------------------------------------------------------------------------------------------------
-
-    def _receive(self) -> tuple[dict[str, Any], list[Received]]:
-        try:
-            return self._connection.receive()
-        except (EOFError, OSError):
-            raise _HungUp from None
-
-    def _send(self, message: Reply | CallbackRequest, tensors: list[torch.Tensor] | None = None) -> None:
-        if noted := notes.take():
-            message["notes"] = noted
-        frame = pack(message, tensors or [])
-        try:
-            self._connection.send(frame)
-        except OSError:
-            raise _HungUp from None
 
     def _reply(self, value: Any, frozen: Frozen | None = None) -> None:
         encoder = Encoder(lambda inner: self._handle(inner, frozen))
@@ -461,6 +408,8 @@ class _Reader(Decoder):
         self._worker = worker
 
     def _decode_other(self, tag: str, inner: Tree) -> Any:
+        if tag == "D":
+            return data_sets.make(*map(self.decode, inner))
         if tag not in ("N", "M", "O"):
             return self._worker.resolve(tag, inner)
         if self.passed is None:
@@ -492,16 +441,3 @@ def _state(tensor: torch.Tensor, encoder: Encoder) -> tuple[Tree, Tree, bool, bo
         tensor.requires_grad,
         tensor.is_leaf,
     )
-
-
-def hide_package() -> None:
-    """Make a notebook's ``from autograder import check`` work and lead nowhere; keep data that was preloaded."""
-    datasets = sys.modules.get("autograder.datasets")
-    for name in [n for n in sys.modules if n == "autograder" or n.startswith("autograder.")]:
-        del sys.modules[name]
-    stand_in = types.ModuleType("autograder")
-    stand_in.check = stand_in.unpack = lambda *_, **__: None  # type: ignore[attr-defined]
-    sys.modules["autograder"] = stand_in
-    if datasets is not None:
-        stand_in.datasets = datasets  # type: ignore[attr-defined]
-        sys.modules["autograder.datasets"] = datasets

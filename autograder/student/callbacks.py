@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from autograder.sandbox import plain_functions
+from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.protocol import CallbackRequest, Result
-from autograder.sandbox.values import Decoder, Encoder, Tree, WireError
-from autograder.sandbox.wire import Received
+from autograder.sandbox.values import Decoder, Encoder, Tree
 from autograder.student import networks
 from autograder.student.replies import as_list
 

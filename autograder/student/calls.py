@@ -17,7 +17,7 @@ _hide_values: ContextVar[bool] = ContextVar("hide_values", default=False)
 _last_call: ContextVar[Call | None] = ContextVar("last_call", default=None)
 
 
-_failed_call: ContextVar[tuple[str, str]] = ContextVar("failed_call", default=("", ""))
+_NOTHING_YET = object()
 
 
 @dataclass
@@ -28,15 +28,34 @@ class Call:
         function: its name.
         arguments: the declared parameters' names and the values passed.
         changed: the parameters that the call changed although it may not.
+        result: what came back.
     """
 
     function: str
     arguments: tuple[tuple[str, Any], ...]
     changed: list[str] = field(default_factory=list)
+    result: Any = _NOTHING_YET
 
     def __str__(self) -> str:
         told = ", ".join(f"{name}: {describe(value)}" for name, value in self.arguments)
         return f"{self.function}({told})"
+
+    @property
+    def returned(self) -> str:
+        """The kind of what came back, without a value; empty if nothing has."""
+        return "" if self.result is _NOTHING_YET else describe_kind(self.result)
+
+
+@dataclass(frozen=True)
+class FailedCall:
+    """What a failed criterion called last: the function's name, the call and the kind of its result, as words."""
+
+    function: str = ""
+    words: str = ""
+    returned: str = ""
+
+
+_failed_call: ContextVar[FailedCall] = ContextVar("failed_call", default=FailedCall())  # noqa: B039 -- immutable
 
 
 def remember_call(call: Call) -> None:
@@ -51,12 +70,13 @@ def criterion_scope(*, hidden: bool) -> Iterator[None]:
     What it called last before it failed is known afterwards (`failed_call`).
     """
     hide, last = _hide_values.set(hidden), _last_call.set(None)
-    _failed_call.set(("", ""))
+    _failed_call.set(FailedCall())
     try:
         yield
     except BaseException:
         call = _last_call.get()
-        _failed_call.set(("", "") if call is None else (call.function, str(call)))
+        if call is not None:
+            _failed_call.set(FailedCall(call.function, str(call), call.returned))
         raise
     finally:
         _hide_values.reset(hide)
@@ -92,6 +112,22 @@ def describe(value: Any, levels: int = 2) -> str:
     return named if isinstance(named, str) and named.isidentifier() else type(value).__name__
 
 
+def describe_kind(value: Any, levels: int = 2) -> str:
+    """Describe a value as `describe` does, but of numbers and words only say what they are.
+
+    >>> describe_kind((np.zeros(3), {"a": 1}, [1.5, 2.5]))
+    '(numpy float64 (3,), dict of 1, list of 2)'
+    """
+    if isinstance(value, torch.Tensor):
+        return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+    if isinstance(value, tuple) and levels:
+        inner = ", ".join(describe_kind(v, levels - 1) for v in value[:4])
+        return f"({inner}{', ...' if len(value) > 4 else ''})"
+    if isinstance(value, list | tuple | dict | set | frozenset):
+        return f"{type(value).__name__} of {len(value)}"
+    return type(value).__name__ if isinstance(value, bool | int | float | str) else describe(value)
+
+
 def values_are_hidden() -> bool:
     """Must messages leave out expected values, because the criterion is hidden?"""
     return _hide_values.get()
@@ -102,6 +138,6 @@ def last_call() -> Call | None:
     return _last_call.get()
 
 
-def failed_call() -> tuple[str, str]:
-    """Return name and description of the last call in the last criterion that failed; empty if it called nothing."""
+def failed_call() -> FailedCall:
+    """Return the last call in the last criterion that failed; empty if it called nothing."""
     return _failed_call.get()

@@ -64,6 +64,15 @@ def _exception_like(kind: str) -> type[StudentException]:
     return type(StudentException.__name__, (StudentException, found), {})
 
 
+class MissingAttribute(StudentException, AttributeError):
+    """An attribute that a student's object or class does not have, as `hasattr` knows it."""
+
+    @classmethod
+    def like(cls, error: StudentException) -> MissingAttribute:
+        """Return one that says what the student's code raised."""
+        return cls(error.text, kind=error.kind, message=error.message, lines=error.lines, limit=error.limit)
+
+
 def _own_frames(failure: Failure) -> list[tuple[str, int, str, str]]:
     """Return the frames without the one of a library that may be the last."""
     frames = failure.frames

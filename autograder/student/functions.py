@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from inspect import Parameter, Signature
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
+from autograder.base.errors import StudentException
 from autograder.course.settings import Function
 from autograder.sandbox.tracing import Use
 from autograder.student.calls import Call, remember_call
+from autograder.student.failures import MissingAttribute
 from autograder.student.source_use import Source
+from autograder.student.variables import Reader, Variables
 
 
 class Parameters(NamedTuple):
@@ -72,9 +76,21 @@ class Runner(Protocol):
         """
         ...
 
+    def operate(self, function: Function, operation: str, operand: Any) -> Any:
+        """Carry out one of `operations.OF_A_FUNCTION` on a student's function or class.
+
+        Raises:
+            StudentError: it is not defined, or has no such attribute.
+        """
+        ...
+
     def parameters(self, function: Function) -> Parameters | None:
         """Look up what the student's function takes; None where nobody can tell."""
         ...
+
+
+class Reading(Runner, Reader, Protocol):
+    """What also reads the variables of the notebook."""
 
 
 class Student:
@@ -83,16 +99,25 @@ class Student:
     def __init__(
         self,
         functions: Mapping[str, Function],
-        runner: Runner,
+        runner: Reading,
         source: Source | None = None,
         *,
+        variables: Mapping[str, Sequence[str]] = MappingProxyType({}),
         reordered: bool = False,
     ) -> None:
         self._functions, self._runner, self._source, self._reordered = functions, runner, source, reordered
+        self._variables = variables
+
+    def __repr__(self) -> str:
+        return "student"  # as pytest writes it, where it explains an assertion
 
     def reordered(self) -> Student:
         """Return the same functions, which get their arguments in the order that the names of their parameters have."""
-        return Student(self._functions, self._runner, self._source, reordered=True)
+        return Student(self._functions, self._runner, self._source, variables=self._variables, reordered=True)
+
+    def variables_of(self, exercise: str) -> Variables:
+        """Return the variables of the notebook that an exercise declares."""
+        return Variables(self._runner, exercise, self._variables.get(exercise, ()))
 
     def __getattr__(self, name: str) -> StudentFunction:
         if name not in self._functions:
@@ -113,6 +138,9 @@ class StudentFunction:
         self.function, self.runner, self._source, self._reordered = function, runner, source, reordered
         self.__name__ = function.name
 
+    def __repr__(self) -> str:
+        return self.function.name
+
     @property
     def __signature__(self) -> Signature:
         """What the assignment declares, for whoever gets the function in place of a plain one."""
@@ -120,6 +148,19 @@ class StudentFunction:
         return Signature(
             [Parameter(n, kind, default=Parameter.empty if i < required else ...) for i, n in enumerate(names)]
         )
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the student's class: a constant, a class method."""
+        if name.startswith("_"):  # what libraries look for in any object
+            raise AttributeError(name)
+        try:
+            return self.runner.operate(self.function, "__getattribute__", name)
+        except StudentException as error:
+            raise MissingAttribute.like(error) if error.kind == "AttributeError" else error from None
+
+    def __instancecheck__(self, value: object) -> bool:
+        """Whether ``isinstance`` takes a value for one of the student's class."""
+        return self.runner.operate(self.function, "__instancecheck__", value) is True
 
     def record(self, arguments: Sequence[Any], *names: str, exact: bool = False, most: int = 0) -> list[Use] | None:
         """Call it and record which ready-made operations run; see `Runner.record`.
@@ -164,6 +205,7 @@ class StudentFunction:
         function, passed = self._passed(arguments) if self._reordered else (self.function, arguments)
         result, changed = self.runner.call(function, passed, most=most)
         call.changed = changed  # the runner's own list: while an iterator is advanced it may grow
+        call.result = result
         return result
 
     def _passed(self, arguments: list[Any]) -> tuple[Function, list[Any]]:

@@ -25,10 +25,9 @@ from autograder.course.submission import Cell, tell_label
 from autograder.results.grade_report import Problem
 from autograder.results.shown import Shown
 from autograder.sandbox.cells import Failure
+from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.process import Callback, WorkerProcess, Workers
 from autograder.sandbox.protocol import CellRequest, FinishRequest, LookRequest, Request, Result, StartRequest
-from autograder.sandbox.values import WireError
-from autograder.sandbox.wire import Received
 from autograder.student.calls import values_are_hidden
 from autograder.student.failures import student_exception, tell_failure, tell_frames
 from autograder.student.limits import Room, limit_of, passed_over
@@ -63,8 +62,8 @@ _SLOW_CELLS_S = 3.0
 """How long the slow cells of an exercise may run for a student who looks on: others wait for the session meanwhile."""
 _ENDED = text("the code's process ended: it called exit, crashed Python, or used more memory or CPU time than it may")
 """How it ended is left out where the inputs are hidden: the code could have chosen the way by what it was given."""
-_USING = ("call", "record", "next", "take", "get", "iter", "vjp")
-"""Requests that run a student's function; only they use up a seed, which loading the cells again leaves alone."""
+_USING = ("call", "record", "next", "take", "get", "iter", "vjp", "variable", "test")
+"""Requests that run a student's code; only they use up a seed, which loading the cells again leaves alone."""
 
 
 class Host:
@@ -78,6 +77,7 @@ class Host:
         limits: seconds for a call, a cell, everything.
         seed: what the random number generators start from when the cells run.
         is_script: a ``.py`` file, whose ``__main__`` part is not run.
+        variables: the variables of every exercise that has any.
         watched: the cells of those exercises for which what they show is kept.
     """
 
@@ -91,9 +91,11 @@ class Host:
         limits: Limits,
         seed: int,
         is_script: bool,
+        variables: Mapping[str, list[str]] = MappingProxyType({}),
         watched: Mapping[str, Section] = MappingProxyType({}),
     ) -> None:
         self.limits = limits
+        self._variables = dict(variables)
         self.defined: list[str] = []
         self.unparsed = Unparsed()
         self._workers, self._cells, self._functions, self._grade_ids = workers, cells, dict(functions), grade_ids
@@ -220,6 +222,8 @@ class Host:
                 "module": module,
                 "seed": self._load_seed,
             }
+            if self._variables:
+                start["variables"] = self._variables
             self._ask(start)
             reached: list[str] = []  # grade cells, sent to the worker with the next request
             for running, cell in enumerate(self._cells):

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import torch
 
+from autograder.sandbox.frames import WireError
 from autograder.sandbox.links import State, put
-from autograder.sandbox.values import Tree, WireError
+from autograder.sandbox.values import Tree
 from autograder.student.replies import index_of
 
 MAX_LINKS = 4096

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Self
 
@@ -16,16 +17,20 @@ from autograder.datasets import OFFLINE
 from autograder.sandbox import stand_ins
 from autograder.sandbox.cells import Failure, Notebook, positional_parameters
 from autograder.sandbox.frozen import Containers, change_count, is_iterator, refill
+from autograder.sandbox.operations import OPERATIONS
 from autograder.sandbox.plain_functions import make_here
 from autograder.sandbox.tracing import Recorder, Use
+from autograder.sandbox.variables import copied, shown_by
 from autograder.sandbox.wire import identical
 from autograder.student.failures import cell_name, missing_function, student_exception
 from autograder.student.functions import Parameters, StudentFunction
+from autograder.student.variables import Ran
 
 
 def run_locally(assignment: Assignment, submission: Submission) -> tuple[Notebook, list[Failure]]:
     """Run the cells of a submission in this process; return what they defined and what failed."""
-    notebook = Notebook(assignment.exercise_of, "submission" if submission.is_script else "__main__")
+    module = "submission" if submission.is_script else "__main__"
+    notebook = Notebook(assignment.exercise_of, module, assignment.variables)
     stand_ins.use_shell(notebook.shell)
     failures: list[Failure] = []
     with overridden(OFFLINE, "1"):
@@ -46,6 +51,7 @@ class LocalRunner:
         find: returns a function by name, or raises KeyError.
         defined: returns the defined names, to suggest one when the right name is missing.
         failure: describes an exception of the student's.
+        names: returns the names that an exercise's tests find.
     """
 
     def __init__(
@@ -54,13 +60,14 @@ class LocalRunner:
         *,
         defined: Callable[[], Iterable[str]],
         failure: Callable[[BaseException], Failure],
+        names: Callable[[str], Mapping[str, Any]],
     ) -> None:
-        self._find, self._defined, self._failure = find, defined, failure
+        self._find, self._defined, self._failure, self._names = find, defined, failure, names
 
     @classmethod
     def of(cls, notebook: Notebook) -> Self:
         """Return a runner for a notebook that was run in this process."""
-        return cls(notebook.find, defined=notebook.defined, failure=notebook.failure)
+        return cls(notebook.find, defined=notebook.defined, failure=notebook.failure, names=notebook.names_at)
 
     def call(self, function: Function, arguments: list[Any], *, most: int | None = None) -> tuple[Any, list[str]]:
         """See `Runner`."""
@@ -102,6 +109,17 @@ class LocalRunner:
         uses = record.uses
         return uses and [use._replace(label=cell_name(use.label)) for use in uses]
 
+    def operate(self, function: Function, operation: str, operand: Any) -> Any:
+        """See `Runner`."""
+        try:
+            found = self._find(function.name)
+        except KeyError:
+            raise missing_function(function.name, self._defined()) from None
+        try:
+            return OPERATIONS[operation](found, operand)
+        except Exception as error:  # noqa: BLE001 -- whatever the student raises is shown as theirs
+            raise student_exception(function.name, self._failure(error)) from None
+
     def parameters(self, function: Function) -> Parameters | None:
         """See `Runner`."""
         try:
@@ -109,6 +127,22 @@ class LocalRunner:
         except KeyError:
             return None
         return None if found is None else Parameters(tuple(found[0]), *found[1:])
+
+    def variable(self, exercise: str, name: str) -> Any:
+        """See `Reader`; where the notebook still runs, it is what it is now."""
+        names = self._names(exercise)
+        if name not in names:
+            raise missing_function(name, self._defined())
+        return copied({name: names[name]})[name]
+
+    def run_test(self, exercise: str, source: str) -> Ran:
+        """See `Reader`."""
+        try:
+            return Ran(*shown_by(source, self._names(exercise)))
+        except AssertionError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- whatever the student's code raises is shown as theirs
+            raise student_exception(exercise, self._failure(error)) from None
 
     def _own(self, argument: Any, name: str) -> Any:
         """Turn an argument into what arrives after travelling: lists are copies, functions real ones.
@@ -121,6 +155,8 @@ class LocalRunner:
             return type(argument)(self._own(inner, name) for inner in argument)
         if type(argument) is dict:
             return {key: self._own(inner, name) for key, inner in argument.items()}
+        if type(argument) in (Counter, OrderedDict, defaultdict, deque):
+            return argument.copy()
         if callable(argument) and not isinstance(argument, torch.nn.Module | type):
             return make_here(argument, name)
         return argument

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from autograder.sandbox import known_classes
-from autograder.sandbox.values import Encoder, Tree, WireError
+from autograder.sandbox.frames import WireError
+from autograder.sandbox.values import Encoder, Tree
 
 _BASE = frozenset(vars(torch.nn.Module()))
 _OF_RECURRENT_LAYERS = ("_flat_weights", "_flat_weight_refs")

@@ -10,20 +10,21 @@ Everything a worker sends is untrusted. Whatever is wrong with it raises `BadRep
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import GeneratorType, MappingProxyType
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
-from autograder.base.errors import StudentCrash, StudentError, StudentTimeout
+from autograder.base.errors import StudentCrash, StudentError, StudentException, StudentTimeout
 from autograder.base.i18n import text
 from autograder.course.sections import Section
 from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
-from autograder.sandbox import known_classes, plain_functions
+from autograder.sandbox import data_sets, known_classes, plain_functions
+from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import holds_container, refill
 from autograder.sandbox.process import Workers
 from autograder.sandbox.protocol import (
@@ -34,25 +35,27 @@ from autograder.sandbox.protocol import (
     ParametersRequest,
     RecordRequest,
     Result,
+    TestRequest,
+    VariableRequest,
 )
 from autograder.sandbox.tracing import Use
-from autograder.sandbox.values import Decoder, Encoder, Tree, WireError, used_tensors
-from autograder.sandbox.wire import Received
+from autograder.sandbox.values import Decoder, Encoder, Tree, used_tensors
 from autograder.student.callbacks import Callbacks, accept_modes, accept_states, take_mode
 from autograder.student.failures import missing_function
 from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.host import Host
+from autograder.student.instances import Instances
 from autograder.student.remote_graph import RemoteGraph
 from autograder.student.remote_objects import (
     Reference,
     RemoteIterator,
     RemoteObject,
     Watched,
-    as_instance,
     reference_to,
 )
 from autograder.student.replies import (
     accept_printed,
+    accept_ran,
     accept_uses,
     as_list,
     as_parameters,
@@ -61,13 +64,14 @@ from autograder.student.replies import (
     update_argument,
     update_flags,
 )
+from autograder.student.variables import Ran
 
 
 class RemoteRunner:
     """Runs one submission in a process of its own; see `Runner` and `Host` for the arguments.
 
     Args:
-        classes: which of the declared functions are classes; their instances may answer for themselves.
+        instances: knows which objects may answer for themselves; by default none.
     """
 
     def __init__(
@@ -80,10 +84,11 @@ class RemoteRunner:
         limits: Limits,
         seed: int,
         is_script: bool = False,
-        classes: Collection[str] = (),
+        instances: Instances | None = None,
+        variables: Mapping[str, list[str]] = MappingProxyType({}),
         watched: Mapping[str, Section] = MappingProxyType({}),
     ) -> None:
-        self._classes = classes
+        self.instances = instances or Instances(is_learning=False)
         self.host = Host(
             workers,
             cells,
@@ -92,6 +97,7 @@ class RemoteRunner:
             limits=limits,
             seed=seed,
             is_script=is_script,
+            variables=variables,
             watched=watched,
         )
         self._noted: dict[str, Problem] = {}  # by function, the first problem it had
@@ -126,7 +132,7 @@ class RemoteRunner:
             result, changed = self.call_remote(function.name, arguments, {}, function=function, most=most)
         except (StudentTimeout, StudentCrash) as error:
             raise self._noted_end(function, error) from None
-        return as_instance(result) if function.name in self._classes else result, changed
+        return self.instances.accept(function.name, result), changed
 
     def record(
         self, function: Function, arguments: list[Any], watch: Sequence[str], *, exact: bool = False, most: int = 0
@@ -157,6 +163,21 @@ class RemoteRunner:
             )
         return self.host.checked(lambda: accept_uses(answer, received))
 
+    def operate(self, function: Function, operation: str, operand: Any) -> Any:
+        """See `autograder.student.functions.Runner`; of what is not theirs nothing is an instance."""
+        if operation == "__instancecheck__" and reference_to(operand) is None:
+            return False
+        self._require(function)
+        try:
+            result = self.call_remote(function.name, [operand], {}, operation=operation)[0]
+            return (
+                self.instances.accept(f"{function.name}.{operand}", result)
+                if operation == "__getattribute__"
+                else result
+            )
+        except (StudentTimeout, StudentCrash) as error:
+            raise self._noted_end(function, error) from None
+
     def _require(self, function: Function) -> None:
         """Ensure that a function is there to be called."""
         self.host.make_ready()
@@ -180,6 +201,30 @@ class RemoteRunner:
             return self.host.checked(lambda: as_parameters(answer["result"]))
         except StudentError:
             return None
+
+    def variable(self, exercise: str, name: str) -> Any:
+        """See `autograder.student.variables.Reader`."""
+        self.host.make_ready()
+        request: VariableRequest = {"op": "variable", "exercise": exercise, "name": name}
+        with self.host.calling(name) as late:
+            answer, received = self.host.ask(request, [], on_timeout=late, name=name)
+        found = self.host.checked(lambda: as_list(self._results(answer, received, [], name)))
+        if not found:
+            raise self.host.unparsed.missing(name) or missing_function(name, self.host.defined)
+        return found[0]
+
+    def run_test(self, exercise: str, source: str) -> Ran:
+        """See `autograder.student.variables.Reader`."""
+        self.host.make_ready()
+        request: TestRequest = {"op": "test", "exercise": exercise, "source": source}
+        try:
+            with self.host.calling(exercise) as late:
+                answer, _ = self.host.ask(request, [], on_timeout=late, name=exercise)
+        except StudentException as error:
+            if error.kind == "AssertionError":
+                raise AssertionError(error.message) from None
+            raise
+        return self.host.checked(lambda: accept_ran(answer["result"]))
 
     def _note(self, function: Function, kind: str, error: StudentError) -> StudentError:
         self._noted.setdefault(function.name, Problem.of(kind, error.text))
@@ -410,6 +455,8 @@ class _Sent(Encoder):
             return self.callbacks.add_optimiser(value, self)
         if isinstance(value, DataLoader):
             return [self.encode(batch) for batch in value]
+        if isinstance(value, Dataset):
+            return {"D": [self.encode(part) for part in data_sets.contents_of(value)]}
         if callable(value):
             return self.callbacks.add(value, self.parameter)
         raise WireError(f"a {type(value).__name__} cannot be sent to a student's process; send what it holds instead")

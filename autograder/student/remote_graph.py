@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
+from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.protocol import Result, VjpRequest
-from autograder.sandbox.values import Decoder, WireError
-from autograder.sandbox.wire import Received
+from autograder.sandbox.values import Decoder
 from autograder.student.host import Host
 from autograder.student.replies import as_list
 

@@ -2,8 +2,9 @@
 
 What an object answers is its student's word, as the result of any call is. Where the answer *is* the assertion, as for
 ``==``, ``<`` and ``in``, or where the operand could be what the rubric expects, only instances of a class that the
-assignment declares are asked: made by calling it, or by an operator on such an instance. Anything else that came back
-is compared here, by identity, and has no arithmetic; a number that equals everything gains nothing.
+assignment declares are asked: made by calling it, by an operator on such an instance, or by what gives an instance in
+the reference too (`instances`). Anything else that came back is compared here, by identity, and has no arithmetic; a
+number that equals everything gains nothing.
 """
 
 from __future__ import annotations
@@ -13,18 +14,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn, Protocol
 
-from autograder.base.errors import BadReply, StudentError, StudentException
+from autograder.base.errors import BadReply, StudentError, StudentException, StudentTimeout
 from autograder.base.i18n import text
 from autograder.sandbox import known_classes
 from autograder.sandbox.bounds import MAX_RANGE
+from autograder.sandbox.frames import MAX_BODY
 from autograder.sandbox.operations import COMBINING, DECIDING, LOOKING
 from autograder.sandbox.protocol import GetRequest, IterRequest, NextRequest, ObjectRequest, Result, TakeRequest
-from autograder.sandbox.wire import MAX_BODY
+from autograder.student.failures import MissingAttribute
 from autograder.student.host import Host
 from autograder.student.replies import as_list
 
 MAX_ITERATED = 4 * MAX_BODY
 """Bytes that one iterator may yield in all, tensors and structure: an endless one would fill the rubric's memory."""
+MAX_ITEMS = 1 << 16
+"""Items likewise: small ones would come until the submission has used up its time, which costs every criterion."""
 _MAX_KIND = 80
 _OF_ITS_KIND = ("__neg__", "__pos__", "__abs__", "__invert__", "__round__", "__copy__", "__enter__")
 """Operations whose result is an instance as the object itself is."""
@@ -53,10 +57,27 @@ class Watched:
             self.changed.append(name)
 
 
+class Accepts(Protocol):
+    """Decides which values may answer for themselves; see `instances`."""
+
+    def accept(self, place: str, value: Any) -> Any:
+        """Return the value that came from a place, marked if it may."""
+        ...
+
+    def mark(self, reference: Reference) -> None:
+        """Let an object answer for itself."""
+        ...
+
+
 class Owner(Protocol):
     """The runner that has a worker: what references need of it."""
 
     host: Host
+
+    @property
+    def instances(self) -> Accepts:
+        """Which of its objects may answer for themselves."""
+        ...
 
     def ask_object(self, request: Callable[[int], ObjectRequest], target: Reference) -> tuple[Any, int]:
         """Send a request about an object; return the answer and its size in bytes."""
@@ -101,9 +122,11 @@ class Reference:
         self.cls = known_classes.find(known_as)
         self.watched = watched or Watched({})
         self.is_instance = False
-        """Whether it was made by a declared class."""
-        self.given = 0
-        """Bytes that it has yielded."""
+        """Whether it is an instance of a declared class; see `instances`."""
+        self.place = ""
+        """How one gets to it; see `instances`."""
+        self.given = self.items = 0
+        """Bytes and items that it has yielded."""
         self._generation = runner.host.generation
         weakref.finalize(self, runner.host.release, self._generation, number)
 
@@ -129,6 +152,10 @@ class Reference:
         """Carry out an operation whose result is again an instance of the student's class."""
         return as_instance(self.operate(operation, *operands))
 
+    def accept(self, step: str, value: Any) -> Any:
+        """Return what a step from here gave; an instance where the same steps gave one in the reference."""
+        return self.runner.instances.accept(f"{self.place}{step}", value) if self.place else value
+
 
 class RemoteObject:
     """An object that stays in the student's process: a module, a data set, an instance of their own class."""
@@ -145,12 +172,14 @@ class RemoteObject:
 
     def __call__(self, *positional: Any, **keywords: Any) -> Any:  # noqa: D102 -- the object decides
         reference = self._reference
-        return reference.runner.call_remote(reference.origin, positional, keywords, target=reference)[0]
+        result = reference.runner.call_remote(reference.origin, positional, keywords, target=reference)[0]
+        return reference.accept("()", result)
 
     def __iter__(self) -> Iterator[Any]:
         iterator, _ = self._reference.ask(lambda handle: IterRequest(op="iter", object=handle))
         if not isinstance(iterator, RemoteIterator):
             raise _unusable("malformed iterator")
+        self._reference.accept(".__iter__", iterator)
         return iterator
 
     def __take__(self, most: int) -> list[Any]:
@@ -167,14 +196,18 @@ class RemoteObject:
         if name.startswith("__"):
             raise AttributeError(name)
         try:
-            return self._reference.ask(lambda handle: GetRequest(op="get", name=name, object=handle))[0]
+            value = self._reference.ask(lambda handle: GetRequest(op="get", name=name, object=handle))[0]
         except StudentException as error:
-            if error.kind == "AttributeError":
-                raise AttributeError(name) from error
-            raise
+            raise MissingAttribute.like(error) if error.kind == "AttributeError" else error from None
+        return self._reference.accept(f".{name}", value)
 
     def __repr__(self) -> str:
-        return f"<{self._reference.kind} in the student's process>"
+        reference = self._reference
+        if reference.kind == "method" and reference.place:
+            return reference.place.rpartition(".")[2]  # as pytest writes it, where it explains an assertion
+        if not reference.is_instance:
+            return f"<{reference.kind} in the student's process>"  # messages of ours name it
+        return str(_plain(reference.operate("__repr__", self), str))
 
     def __format__(self, specification: str) -> str:
         return format(str(self), specification)
@@ -199,7 +232,7 @@ class RemoteObject:
 
     def __str__(self) -> str:
         if not self._reference.is_instance:
-            return repr(self)  # messages of ours name it
+            return repr(self)
         return str(_plain(self._reference.operate("__str__", self), str))
 
     def __exit__(self, kind: type[BaseException] | None, error: object, traceback: object) -> None:
@@ -256,7 +289,17 @@ class RemoteIterator(RemoteObject):
             )
         if not isinstance(items, list) or not items:
             raise StopIteration
-        return items[0]
+        reference.items += 1
+        if reference.items > MAX_ITEMS:
+            raise StudentTimeout(
+                text(
+                    "iterating over what `{name}` returned does not end: it gave more than {count} items. Where "
+                    "`__getitem__` raises no IndexError beyond the end, a `for` loop goes on for ever",
+                    name=reference.origin,
+                    count=MAX_ITEMS,
+                )
+            )
+        return reference.accept("[]", items[0])
 
 
 def reference_to(value: Any) -> Reference | None:
@@ -268,7 +311,7 @@ def as_instance(value: Any) -> Any:
     """Let a value answer for itself where that decides an assertion, if it stays in a student's process."""
     reference = reference_to(value)
     if reference is not None:
-        reference.is_instance = True
+        reference.runner.instances.mark(reference)
     return value
 
 
@@ -285,8 +328,13 @@ def _unusable(reason: str) -> BadReply:
 
 def _asked(name: str) -> Callable[..., Any]:
     def ask(self: RemoteObject, *operands: Any) -> Any:
-        answer = self._reference.operate(name, self, *operands)
-        return as_instance(answer) if name in _OF_ITS_KIND and self._reference.is_instance else answer
+        reference = self._reference
+        answer = reference.operate(name, self, *operands)
+        return (
+            as_instance(answer)
+            if name in _OF_ITS_KIND and reference.is_instance
+            else reference.accept(f".{name}", answer)
+        )
 
     return ask
 

@@ -13,12 +13,13 @@ import torch
 
 from autograder.base.errors import BadReply
 from autograder.base.i18n import text
-from autograder.sandbox.bounds import MAX_HEARD
+from autograder.sandbox.bounds import MAX_HEARD, MAX_SHOWN_BY_TEST
+from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.protocol import Result
 from autograder.sandbox.tracing import MAX_SHOWN, MAX_USES, Use
-from autograder.sandbox.values import Decoder, Tree, WireError
-from autograder.sandbox.wire import Received
+from autograder.sandbox.values import Decoder, Tree
 from autograder.student.functions import Parameters
+from autograder.student.variables import Ran
 
 MAX_PARAMETERS = 20
 MAX_NAME = 40
@@ -87,6 +88,16 @@ def accept_printed(answer: Result) -> str:
     if not isinstance(printed, str) or len(printed) > MAX_HEARD:
         raise WireError("malformed output")
     return printed
+
+
+def accept_ran(tree: Any) -> Ran:
+    """Return what an untrusted answer says that a test printed and showed."""
+    printed, shown = Decoder([]).decode(tree)
+    if not isinstance(printed, str) or len(printed) > MAX_HEARD:
+        raise WireError("malformed output")
+    if shown is not None and not (isinstance(shown, str) and len(shown) <= MAX_SHOWN_BY_TEST):
+        raise WireError("malformed output")
+    return Ran(printed, shown)
 
 
 def accept_uses(answer: Result, received: list[Received]) -> list[Use] | None:

@@ -18,8 +18,8 @@ from autograder.results.shown import (
     MAX_WORDS,
     Shown,
 )
-from autograder.sandbox.values import Decoder, WireError
-from autograder.sandbox.wire import Received
+from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.values import Decoder
 
 _MAX_THINGS = 1000
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"

@@ -7,23 +7,22 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 import autograder.report
-from autograder.base.errors import AutograderError
+from autograder.base.errors import AutograderError, ConfigError
 from autograder.base.i18n import Text, text
 from autograder.course.submission import MAX_UPLOAD_BYTES
-from autograder.web import policies
+from autograder.web import policies, static_files
 from autograder.web.metrics import ROUTE, Counting
 from autograder.web.pages import (
     account,
@@ -140,6 +139,8 @@ ROUTES = (*_PAGES, *_AS_A_STUDENT)
 """Every page: method, path, whom it lets in, and the function that answers."""
 
 _LARGEST = 2**63 - 1
+_DATABASE_IS_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+_RETRY_S = 30
 _STATIC = Path(__file__).parent / "static"
 _STYLE = Path(autograder.report.__file__).parent / "style.css"
 
@@ -164,35 +165,21 @@ def build(site: Site, *, grades: bool = True) -> Starlette:
         await in_thread(site.close)
 
     app = Starlette(
-        routes=[*(_route(*entry) for entry in ROUTES), *_static()],
+        routes=[*(_route(*entry) for entry in ROUTES), static_files.route("/static", [*_STATIC.iterdir(), _STYLE])],
         middleware=[
             Middleware(Counting, metrics=site.metrics),
             Middleware(Protection, max_bytes=MAX_UPLOAD_BYTES, public_url=site.public_url, hosts=site.hosts),
         ],
-        exception_handlers={HTTPException: _http_error, Exception: _server_error},
+        exception_handlers={
+            HTTPException: _http_error,
+            **dict.fromkeys(_DATABASE_IS_AWAY, _database_error),
+            Exception: _server_error,
+        },
         lifespan=lifespan,
     )
     app.state.site = site
     app.state.doors = {path: access for method, path, access, _ in ROUTES if method == "GET" and "{" not in path}
     return app
-
-
-def _static() -> list[BaseRoute]:
-    def style(_: Request) -> Response:
-        return FileResponse(_STYLE, headers={"cache-control": "no-cache"})
-
-    files = GZipMiddleware(_Files(directory=_STATIC), minimum_size=1024)  # nothing secret is in them
-    return [Route("/static/report.css", style), Mount("/static", files)]
-
-
-class _Files(StaticFiles):
-    """The files of the pages; a browser asks whether its copy is the present one, and gets nothing if it is."""
-
-    def file_response(self, *arguments: Any, **options: Any) -> Response:
-        """Return a file, or that it has not changed."""
-        answer = super().file_response(*arguments, **options)
-        answer.headers["cache-control"] = "no-cache"
-        return answer
 
 
 def _route(method: str, path: str, access: Access, page: Page) -> Route:
@@ -229,8 +216,15 @@ async def _answer(visit: Visit, access: Access, page: Page) -> Response:
         return await in_thread(_refusal, visit, refused.status, refused.words)
     except AutograderError as error:
         print(f"autograder: {visit.request.url.path}: {error}", file=sys.stderr, flush=True)
-        words = text("this does not work at the moment; your instructor can see the reason")
+        words = _why(visit, error)
         return await in_thread(_refusal, visit, 503, words)
+
+
+def _why(visit: Visit, error: AutograderError) -> Text:
+    """Return what somebody reads of an error in the course or on this machine: those who teach can mend it."""
+    if not policies.may_enter(Access.STAFF, visit.viewer, is_program=visit.is_program):
+        return text("this does not work at the moment; your instructor can see the reason")
+    return error.located(visit.site.course.root) if isinstance(error, ConfigError) else error.text
 
 
 def _turn_away(visit: Visit) -> Response:
@@ -250,13 +244,29 @@ def _refusal(visit: Visit, status: int, words: Text) -> Response:
 
 async def _refused_before_a_visit(request: Request, status: int, words: Text) -> Response:
     request.scope["method"] = "GET"  # the page with the reason has forms of its own, but reads none
-    return await in_thread(_refusal, await Visit.begin(request), status, words)
+    try:
+        visit = await Visit.begin(request)
+    except _DATABASE_IS_AWAY:
+        visit = Visit.of_anybody(request)
+    return await in_thread(_refusal, visit, status, words)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     words = text("there is no such page") if error.status_code == 404 else text("this request cannot be read")
     return await _refused_before_a_visit(request, error.status_code, words)
+
+
+async def _database_error(request: Request, error: Exception) -> Response:
+    """Say that the database is away, which may pass; nobody can know then who asks."""
+    reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    print(f"autograder: {request.url.path}: {reason}", file=sys.stderr, flush=True)
+    words = text(
+        "the course's database cannot be reached at the moment; what was saved is saved, so try again in a minute"
+    )
+    answer = await in_thread(_refusal, Visit.of_anybody(request), 503, words)
+    answer.headers["retry-after"] = str(_RETRY_S)
+    return answer
 
 
 async def _server_error(request: Request, error: Exception) -> Response:

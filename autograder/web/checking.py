@@ -48,7 +48,8 @@ class Checker:
 
     def warm(self, assignment: str) -> None:
         """Start the engine of an assignment that somebody is about to work on."""
-        self._engines.warm(self._course.assignment(assignment))
+        if not self._engines.keep_warm(assignment):
+            self._engines.warm(self._course.assignment(assignment))
 
     def is_warm(self, assignment: str) -> bool:
         """Return whether a check need not wait for the start of an engine."""

@@ -28,6 +28,7 @@ class _Kept:
     census: Census = field(default_factory=Census)
     reported: dict[str, Reported] = field(default_factory=dict)
     counts: Counts | None = None
+    scores: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -38,10 +39,12 @@ class Counted:
     Args:
         counts: of them all.
         reported: which they are, by login.
+        scores: in each exercise, by login.
     """
 
     counts: Counts
     reported: dict[str, Reported]
+    scores: Mapping[str, Mapping[str, float | None]]
 
 
 class ClassCounts:
@@ -65,8 +68,8 @@ class ClassCounts:
             now = standing.reported(session, offering)
             if kept.counts is None or now != kept.reported:
                 _follow(kept, session, now)
-                kept.counts = kept.census.count()
-            return Counted(kept.counts, now)
+                kept.counts, kept.scores = kept.census.count(), kept.census.scores()
+            return Counted(kept.counts, now, kept.scores)
 
     def warm(self, database: Database) -> None:
         """Read the reports of assignments that nobody has looked at yet, so that who looks first need not wait."""

@@ -1,30 +1,25 @@
-"""What those who teach say to a mistake, where a student sees that they have made it.
+"""What those who teach say to a mistake, on the pages of the server and in a file of the course.
 
-A mistake is the same if the diagnosis has the same id at the same requirement; what its words say of sizes and factors
-may differ. Nothing is stored with a report, so what is said reaches work that was handed in before as well as after.
+Nothing is stored with a report, so what is said reaches work that was handed in before as well as after.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
+from pathlib import Path
 
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
+from autograder.base.files import write_whole
 from autograder.base.i18n import Language
-from autograder.results.cases import requirements
+from autograder.gradebook import explanations as saying
+from autograder.gradebook.explanations import FILE, NOTHING, Said
 from autograder.results.grade_report import ExerciseResult, GradeReport
 from autograder.web import policies
 from autograder.web.data import explanations
 from autograder.web.data.database import Database
 from autograder.web.data.models import Explanation, Offering
-from autograder.web.released import to_html
-
-Said = Mapping[str, Sequence[Markup]]
-"""What is said, by the requirement's id, as HTML."""
-NOTHING: Said = {}
 
 
 def at(
@@ -45,13 +40,8 @@ def at(
     """
     if report is None or not (written := explanations.of(session, offering)):
         return NOTHING
-    visible = {found.id for exercise in shown for found in requirements(exercise.criteria)}
-    made = {(name, cause) for name, cause in _mistakes(report.exercises) if name in visible}
-    said: defaultdict[str, list[Markup]] = defaultdict(list)
-    for one in written:
-        if (one.criterion, one.cause) in made:
-            said[one.criterion].append(as_html(one, language))
-    return said
+    said = [_outside(one, offering) for one in written]
+    return saying.said_to(said, saying.mistakes(report.exercises), shown, language)
 
 
 def of_check(database: Database, offering: Offering, report: GradeReport | None, language: Language) -> Said:
@@ -62,22 +52,27 @@ def of_check(database: Database, offering: Offering, report: GradeReport | None,
         return at(session, offering, report, policies.shown(report, hidden=False), language)
 
 
-def _mistakes(exercises: Iterable[ExerciseResult]) -> Iterator[tuple[str, str]]:
-    """Yield requirement and diagnosis of every mistake, by their ids."""
-    for exercise in exercises:
-        for found in requirements(exercise.criteria):
-            for case in found.cases:
-                if case.diagnosis is not None:
-                    yield found.id, case.diagnosis.id
-
-
 def as_html(explanation: Explanation, language: Language) -> Markup:
     """Return an explanation in the reader's language, or else in one that it has."""
+    return saying.as_html(explanations.words_of(explanation), language)
+
+
+def keep(database: Database, root: Path) -> None:
+    """Write the course's file, from which `autograder feedback` has what is said, if it says something else.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with database.read() as session:
+        said = [_outside(one, one.offering) for one in explanations.everywhere(session)]
+    file, content = root / FILE, saying.to_json(said)
+    there = file.read_bytes() if file.exists() else saying.to_json(())
+    if there != content:
+        write_whole(file, content)
+
+
+def _outside(explanation: Explanation, offering: Offering) -> saying.Explanation:
     words = explanations.words_of(explanation)
-    spoken = language if language in words else next(iter(words))
-    return _html(words[spoken], "zh-CN" if spoken == "zh" else spoken)
-
-
-@lru_cache(maxsize=256)
-def _html(words: str, language: str) -> Markup:
-    return Markup('<div lang="{}">{}</div>').format(language, to_html(words))
+    return saying.Explanation(
+        assignment=offering.assignment, criterion=explanation.criterion, cause=explanation.cause, words=words
+    )

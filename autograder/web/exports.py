@@ -29,7 +29,8 @@ from autograder.results.journal import RESULTS
 MOST_BYTES = 2 << 20
 """Of a roster: one of ten thousand people has half of it."""
 _FILLED = TypeAdapter(Filled)
-_ROSTER = "roster.csv"
+ROSTER = "roster.csv"
+"""What a roster is called whose name nobody has said."""
 _FOLDERS = (ScoreFormat.gradescope, ScoreFormat.classroom50)
 """A file for each submission."""
 
@@ -43,6 +44,7 @@ class Wanted:
         assignment: the only one, or nothing for all of them.
         language: of what people read in it.
         roster: the bytes of a roster to be filled, in base64.
+        roster_name: what it is called in messages: a name without a folder.
         column: the title of the roster's column of scores.
         new_column: add a column.
         scale: convert scores to the points that the column is worth.
@@ -53,6 +55,7 @@ class Wanted:
     assignment: str | None
     language: str
     roster: str | None = None
+    roster_name: str = ROSTER
     column: str | None = None
     new_column: bool = False
     scale: bool = False
@@ -104,6 +107,9 @@ def make(course: Course, wanted: Wanted) -> Exported:
     if to in RUNNERS:
         return _runner(course, to, wanted.assignment)
     results = course.root / RESULTS
+    has_gradebook = is_nbgrader_course(course.root)
+    if not results.is_file() and (to in REPORTS or not has_gradebook):
+        raise UsageError(text("nothing has been graded yet, so there are no scores to export"))
     if to in REPORTS:
         reports = exporting.reports_in(results, wanted.assignment)
         if to not in _FOLDERS:
@@ -111,14 +117,13 @@ def make(course: Course, wanted: Wanted) -> Exported:
         file = "results.json" if to is ScoreFormat.gradescope else FILES[to]
         made = ((exporting.place_of(r, file), exporting.report_file(to, [r], wanted.language, {})) for r in reports)
         return Exported(f"{to.value}.zip", _packed((str(place), content.encode(), 0o644) for place, content in made))
-    has_gradebook = is_nbgrader_course(course.root)
     reports = exporting.reports_in(results, wanted.assignment, may_be_none=has_gradebook)
     found = exporting.score_list(to, reports, wanted.assignment, course.root, wanted.language, gradebook=has_gradebook)
     if wanted.roster is None or to not in ROSTERS:
         return Exported(FILES[to], exporting.table(to, found))
     with tempfile.TemporaryDirectory() as folder:
         try:
-            return _filled(found, to, wanted, Path(folder) / _ROSTER)
+            return _filled(found, to, wanted, Path(folder) / wanted.roster_name)
         except UsageError as error:
             raise UsageError(_without(folder, error.text)) from error
 

@@ -20,7 +20,7 @@ from autograder.base.files import version
 from autograder.base.i18n import Text
 from autograder.course.configuration import CONFIG_FILE
 from autograder.gradebook import marks, quizzes, scores
-from autograder.gradebook.scores import Overview, Work
+from autograder.gradebook.scores import AssignmentScores, Overview, Work
 from autograder.web.data.models import Kind, Offering
 from autograder.web.quizzes import Quizzes
 
@@ -41,6 +41,7 @@ class CourseGradebook:
         self._lock = threading.Lock()
         self._engine: Engine | None = None
         self._overview: tuple[object, Overview] | None = None
+        self._scores: dict[str, tuple[object, AssignmentScores | None]] = {}
         self.elsewhere: Text | None = None
         """That the grades are kept in another folder, of which this one is a copy; None where they are here."""
 
@@ -70,6 +71,22 @@ class CourseGradebook:
                 found = scores.overview(connection)
             self._overview = (state, found)
             return found
+
+    def scores(self, offering: Offering) -> AssignmentScores | None:
+        """Return what counts in one assignment, for pages that can do without.
+
+        None where the gradebook has nothing of the assignment, or cannot be read.
+        """
+        try:
+            with self._lock, self.reading() as connection:
+                state, name = self._state(), self.name_of(offering)
+                known = self._scores.get(name)
+                if known is None or known[0] != state:
+                    found = None if connection is None else scores.of_assignment(connection, name)
+                    known = self._scores[name] = (state, found)
+                return known[1]
+        except AutograderError:
+            return None
 
     def work(self, student: str, assignment: str) -> Work | None:
         """Return what there is of one student in one assignment.

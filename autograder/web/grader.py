@@ -26,7 +26,7 @@ from autograder.gradebook.feedback_page import Feedback
 from autograder.grading.batch import Grade
 from autograder.results.grade_report import GradeReport
 from autograder.results.journal import RESULTS
-from autograder.web import limits, outside, overriding, policies
+from autograder.web import explanations, limits, outside, overriding, policies
 from autograder.web.data import checks, jobs, offerings, people, regradings, submissions
 from autograder.web.data.database import Database
 from autograder.web.data.models import Offering, Submission
@@ -226,6 +226,7 @@ class Grader:
 
     def _publish_all(self) -> bool:
         """Write everything that lacks; return whether all is known that others have written there."""
+        explanations.keep(self._database, self._course.root)
         is_all_known = self._take_over()
         self._publish_dates()
         self._publish_reports()
@@ -304,7 +305,7 @@ class Grader:
             return True
         if time.monotonic() - self._looked_at < _LOOK_OUTSIDE_EVERY_S:
             return False
-        with self._database.read() as session:
+        with self._database.read(bit_by_bit=True) as session:
             is_any_known = submissions.is_any_written(session)
             found = outside.changed_reports(self._journal, regradings.written_reports(session)) if is_any_known else []
         if is_any_known:

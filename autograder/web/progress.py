@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from autograder.base.i18n import Text, text
-from autograder.web.data.models import LastCheck
+from autograder.web.data.checks import Checked
 from autograder.web.released import Check, ReleasedNotebook
 
 
@@ -71,9 +71,7 @@ class Progress:
     exercises: tuple[Exercise, ...]
 
     @classmethod
-    def of(
-        cls, notebook: ReleasedNotebook, checks: Iterable[LastCheck], changed_at: Mapping[str, datetime]
-    ) -> Progress:
+    def of(cls, notebook: ReleasedNotebook, checks: Iterable[Checked], changed_at: Mapping[str, datetime]) -> Progress:
         """Return how far somebody is.
 
         Args:
@@ -118,7 +116,7 @@ class Progress:
         return text("{right} of {count} exercises are right", right=self.right, count=self.checkable)
 
 
-def _state(check: LastCheck | None, changed_at: Sequence[datetime], *, nothing_here: bool) -> State:
+def _state(check: Checked | None, changed_at: Sequence[datetime], *, nothing_here: bool) -> State:
     if nothing_here or (check is not None and not check.max_score):
         return State.later
     if check is None:

@@ -186,7 +186,7 @@ def _listen(how: Serving) -> socket.socket:
     host, port = how.host, how.port
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=_WAITING)
+        listener = socket.create_server((host, port), family=family, backlog=_WAITING)
     except OSError as error:
         if how.or_any_port and port:
             return _listen(replace(how, port=0))
@@ -197,6 +197,8 @@ def _listen(how: Serving) -> socket.socket:
             reason=error.strerror or str(error),
         )
         raise UsageError(words) from error
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)  # connections inherit it
+    return listener
 
 
 def _address(how: Serving, listener: socket.socket) -> str:

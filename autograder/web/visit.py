@@ -6,12 +6,14 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
+from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 from python_multipart.multipart import parse_options_header
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
@@ -87,7 +89,7 @@ class Visit:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         is_program = bool(kind)
 
-        def find(session: Session) -> Person | None:
+        def find(session: Session | Connection) -> Person | None:
             if is_program:
                 return people.of_token(session, token.strip())
             return people.of_session(session, browser)
@@ -108,6 +110,13 @@ class Visit:
             form = _without_nul(form)
         return cls(request, site, person, browser or secrets.token_urlsafe(32), is_program, form)
 
+    @classmethod
+    def of_anybody(cls, request: Request) -> Visit:
+        """Return a visit without asking who it is, and without its form."""
+        browser = request.cookies.get(BROWSER, "") or secrets.token_urlsafe(32)
+        is_program = bool(request.headers.get("authorization", ""))
+        return cls(request, request.app.state.site, None, browser, is_program, FormData())
+
     @property
     def viewer(self) -> Viewer:
         """Who asks, as policies know them; a program is nothing but a student, even with a token of staff."""
@@ -124,7 +133,7 @@ class Visit:
         assert self.person is not None
         return self.person
 
-    @property
+    @cached_property
     def language(self) -> Language:
         """The language of the page: the one chosen here, else the browser's, else the course's first."""
         wanted = [self.request.cookies.get(LANGUAGE, ""), *_accepted(self.request.headers.get("accept-language", ""))]

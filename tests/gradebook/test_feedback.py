@@ -14,7 +14,9 @@ import pytest
 import tiny_course as tiny
 from nbgrader.api import Gradebook
 
-from autograder.gradebook import feedback, write
+from autograder.base.errors import GradebookError
+from autograder.gradebook import explanations, feedback, write
+from autograder.gradebook.explanations import Explanation
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 
 EVIL = "</pre></section><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -60,7 +62,15 @@ def course(tmp_path_factory):
         gradebook.find_comment("essay", "tiny", "tiny", "bob").manual_comment = "well <said>"
         gradebook.find_comment("double", "tiny", "tiny", "bob").manual_comment = "look at the factor"
         gradebook.db.commit()
+    (course.root / "results.jsonl").write_text("".join(f"{report.to_json()}\n" for report in reports), encoding="utf-8")
+    (course.root / explanations.FILE).write_bytes(explanations.to_json(map(explained, ("values", "gradient", "shape"))))
     return course
+
+
+def explained(criterion):
+    """What those who teach say to everybody whose result is the right one times a factor."""
+    words = {"en": f"It is **wrong** by $c$ in {criterion}. <script>alert(3)</script>"}
+    return Explanation(assignment="tiny", criterion=f"double.{criterion}", cause="constant-factor", words=words)
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +136,27 @@ def test_a_criterion_has_message_and_hint_a_hidden_one_its_title(pages):
     assert HIDDEN_WORDS not in pages["en", "bob"] and HIDDEN_WORDS not in pages["zh", "bob"]
 
 
+def test_an_explanation_stands_where_the_mistake_was_made_also_at_a_hidden_criterion(pages):
+    for language in ("en", "zh"):
+        words = Reader(pages[language, "bob"]).text
+        found = [words.count(f"It is wrong by c in {name}. <script>") for name in ("values", "gradient", "shape")]
+        assert found == [1, 1, 0]
+    assert "From those who teach this course: It is wrong" in Reader(pages["en", "bob"]).text
+    assert "It is wrong" not in Reader(pages["en", "ann"]).text
+    assert "constant-factor" not in pages["en", "bob"]
+    assert "<script>alert" not in pages["en", "bob"]
+
+
+def test_broken_explanations_are_named(course):
+    file = course.root / explanations.FILE
+    before = file.read_bytes()
+    file.write_text("[")
+    with pytest.raises(GradebookError) as caught:
+        list(feedback.write_all(NbgraderCourse(course.root), course.assignment("tiny"), "en"))
+    file.write_bytes(before)
+    assert "explanations.json cannot be read; remove it" in caught.value.text.en
+
+
 def test_own_errors_have_their_cell(pages):
     words = Reader(pages["en", "bob"]).text
     assert re.search(r"What went wrong when your code ran code cell 2 code cell 2, line 1 .*ValueError", words)
@@ -156,6 +187,7 @@ def test_stock_feedback_and_export_go_on_from_our_gradebook(course):
     nbgrader(course.root, "generate_feedback", "tiny", "--force")
     page = (course.root / "feedback" / "bob" / "tiny" / "tiny.html").read_text(encoding="utf-8")
     assert "梯度正确" in page and HIDDEN_WORDS not in page
+    assert page.count("<strong>wrong</strong>") == 2
     assert "<script>alert(1)" not in page and not re.search("<[^>]*onerror", page)
     nbgrader(course.root, "export")
     with (course.root / "grades.csv").open() as file:

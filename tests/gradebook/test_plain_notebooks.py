@@ -22,9 +22,13 @@ from autograder.sandbox import confine
 pytestmark = pytest.mark.skipif(not confine.is_available(), reason="this machine confines nothing")
 
 
+LIBRARIES = ("numpy", "matplotlib.pyplot", "torch")
+"""What the notebooks of the course import."""
+
+
 @pytest.fixture(scope="module")
 def ours():
-    with runner.NotebookRunner(2) as ours:
+    with runner.NotebookRunner(2, LIBRARIES) as ours:
         yield ours
 
 
@@ -241,7 +245,7 @@ def test_a_folder_that_may_not_be_listed_hides_nothing(open_folder):
 
 @pytest.mark.parametrize("during", [False, True], ids=["between", "during"])
 def test_a_zygote_that_is_killed_is_replaced(tmp_path, during):
-    with runner.NotebookRunner(10) as ours:
+    with runner.NotebookRunner(10, LIBRARIES) as ours:
 
         def kill():
             os.kill(ours._zygote.pid, signal.SIGKILL)

@@ -95,7 +95,9 @@ def handed_in(tmp_path_factory):
     (secret / "key.txt").write_text("42")
     (root / "solutions" / "hw" / "table.csv").write_text("1,2\n3,4\n")
     tests = ["assert f(2) == 4", "f(3)"]
-    (root / "solutions" / "hw" / "p.ipynb").write_text(json.dumps(ordinary("def f(x):\n    return x", *tests)))
+    (root / "solutions" / "hw" / "p.ipynb").write_text(
+        json.dumps(ordinary("import matplotlib.pyplot as plt\ndef f(x):\n    return x", *tests))
+    )
     releasing.register(NbgraderCourse(root), "hw")
     right = "def f(x):\n    return 2 * x if x == 2 else 1.5\n"
     answers = {

@@ -11,6 +11,7 @@ from nbgrader import api
 
 from autograder.gradebook import marks, scores
 from autograder.gradebook.marks import Mark
+from autograder.gradebook.scores import AssignmentScores
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,10 @@ def test_totals_are_those_of_nbgrader(opened):
         found = scores.overview(connection)
         work = {key: scores.of_student(connection, *key) for key in found.totals}
         assert scores.of_student(connection, "zoe", "one") is None
+        for name, maximum in found.assignments.items():
+            mine = {student: one.score for (student, assignment), one in found.totals.items() if assignment == name}
+            assert scores.of_assignment(connection, name) == AssignmentScores(mine, maximum)
+        assert scores.of_assignment(connection, "none") is None
     assert found.assignments == {one.name: one.max_score for one in gradebook.assignments} == {"one": 12.0, "two": 17.0}
     assert set(found.students) == {"ann", "bob", "eve", "zoe"}
     expected = {}

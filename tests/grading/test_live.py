@@ -16,8 +16,8 @@ from autograder.course.jobs import Job
 from autograder.grading.live import Begun, Judged, Looked
 from autograder.grading.warm import WarmEngines
 from autograder.results.shown import MAX_PICTURES, MAX_SIDE, MAX_WORDS
-from autograder.sandbox.values import Decoder, Encoder, WireError
-from autograder.sandbox.wire import Received
+from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.values import Decoder, Encoder
 from autograder.student.shown import accept_shown, picture_only
 
 SETTINGS = tiny.SETTINGS.replace("cell_s: 2", "cell_s: 3") + "preload: [matplotlib.pyplot]\n"

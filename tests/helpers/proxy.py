@@ -38,6 +38,22 @@ def several(ports: Sequence[int]) -> str:
     return re.sub(r"127\.0\.0\.1:\d+", lambda _: f"127.0.0.1:{next(given)}", found[1])
 
 
+def repeating() -> str:
+    """Return the lines which let nginx repeat more than what only reads."""
+    found = re.search(
+        r"^```nginx\n( *location.*?)^```$", _SEVERAL.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert found is not None
+    return found[1]
+
+
+def repeated() -> str:
+    """Return, as a regular expression, to which of our paths nginx repeats what was sent."""
+    found = re.search(r"location ~ \^/dl(/\S+) ", repeating())
+    assert found is not None
+    return found[1]
+
+
 def certificate(folder: Path) -> ssl.SSLContext:
     """Make a certificate for localhost, and return what trusts it and nothing else."""
     command = [OPENSSL or "", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
@@ -68,7 +84,9 @@ def running(folder: Path, port: int, behind: str = "http://course", *, servers: 
         assert given in course
         course = course.replace(given, here)
     if servers:
-        course = several(servers) + course
+        place = "    location /dl/"
+        assert place in course
+        course = several(servers) + course.replace(place, repeating() + place)
     user = "user root root;" if os.getuid() == 0 else ""
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = "\n".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)

@@ -22,6 +22,7 @@ import class_of_many
 import dask_processes
 import postgres_server
 import processor
+import proxy
 import web_course
 from plan import BEGUN, PRACTISE, VARIABLE, Found, Plan
 
@@ -124,7 +125,8 @@ def _plan(
     rushes = asked.scenario == "rush"
     rates = {kind: rate * share for kind, rate in PRACTISE.items() if not (rushes and kind in _ABSENT)}
     rush = round(RUSH * share) if rushes else 0
-    return Plan(servers.addresses, ASSIGNMENT, people, works, rates, rush, asked.seconds, str(results))
+    how_long = (rush, asked.seconds)
+    return Plan(servers.addresses, ASSIGNMENT, people, works, rates, *how_long, str(results), proxy.repeated())
 
 
 def _work(

@@ -35,6 +35,7 @@ class Plan:
         rush: how many students hand in once, all within the time.
         seconds: how long it is measured.
         results: the file for what was found.
+        repeated: to which paths a proxy in front of the servers sends something once more, as a regular expression.
     """
 
     addresses: Sequence[str]
@@ -45,6 +46,7 @@ class Plan:
     rush: int
     seconds: float
     results: str
+    repeated: str
 
     def write(self, file: Path) -> None:
         file.write_text(json.dumps(asdict(self)))

@@ -7,8 +7,10 @@ they do now and then what the plan says.
 import json
 import os
 import random
+import re
 import time
 from collections.abc import Mapping
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,13 @@ from urllib.parse import urlencode
 
 import as_a_browser
 import gevent
+from geventhttpclient.response import HTTPConnectionClosed
 from locust import constant_pacing, events, task
 from locust.contrib.fasthttp import FastHttpUser
 from plan import BEGUN, DRAFT_EVERY_S, EXERCISE, QUESTION, VARIABLE, Acknowledged, Found, Plan
 
 PLAN = Plan.read(Path(os.environ[VARIABLE]))
+_REPEATED = re.compile(PLAN.repeated)
 FOUND = Found()
 _NUMBERS = count()
 _begun_at: float | None = None
@@ -56,20 +60,30 @@ def keep(**_: Any) -> None:
 
 
 @events.request.add_listener
-def note(name: str, response_time: float, exception: Exception | None, **_: Any) -> None:
-    if _is_passed_on(exception):
+def note(name: str, response_time: float, exception: Exception | None, context: Any, response: Any, **_: Any) -> None:
+    if _is_passed_on(exception, **context):
         return
     if exception is not None:
         reasons = FOUND.failures.setdefault(name, {})
-        words = f"{type(exception).__name__}: {exception}"[:80]
+        status = getattr(response, "status_code", 0)
+        words = f"status {status}" if status >= 400 else f"{type(exception).__name__}: {exception}"[:80]
         reasons[words] = reasons.get(words, 0) + 1
     elif _begun_at is not None:
         FOUND.times_ms.setdefault(name, []).append(response_time)
 
 
-def _is_passed_on(exception: Exception | None) -> bool:
-    """Return whether a load balancer would have asked the next server: this one has not even taken the request."""
-    return isinstance(exception, ConnectionRefusedError) and len(PLAN.addresses) > 1
+def _is_passed_on(exception: Exception | None, *, again: bool = False, repeats: bool = False) -> bool:
+    """Return whether a proxy in front of the servers would have asked the next one.
+
+    Args:
+        exception: why there is no answer.
+        again: whether it has asked the next one already.
+        repeats: whether it may ask twice. What only reads, and what the page for those who run servers says; anything
+            else it passes on only if the server has not even taken it.
+    """
+    broken_off = isinstance(exception, (ConnectionError, HTTPConnectionClosed))
+    is_passed_on = broken_off and (repeats or isinstance(exception, ConnectionRefusedError))
+    return is_passed_on and not again and len(PLAN.addresses) > 1
 
 
 class Student(FastHttpUser):
@@ -206,7 +220,14 @@ class Student(FastHttpUser):
         return self.ask(kind, f"/assignments/{PLAN.assignment}{path}", form, **options)
 
     def ask(
-        self, kind: str, path: str, form: Mapping[str, str] | None = None, *, by_script: bool = True, **options: Any
+        self,
+        kind: str,
+        path: str,
+        form: Mapping[str, str] | None = None,
+        *,
+        by_script: bool = True,
+        again: bool = False,
+        **options: Any,
     ) -> Any:
         address = self.next_server()
         headers, data = self.headers, None
@@ -216,13 +237,13 @@ class Student(FastHttpUser):
             encoding = as_a_browser.AS_FORM if by_script else "application/x-www-form-urlencoded"
             headers = headers | {"origin": address, "content-type": encoding}
         method = "GET" if form is None else "POST"
-        answer = self.client.request(
-            method, address + path, name=kind, data=data, headers=headers, allow_redirects=False, **options
-        )
+        proxy = {"again": again, "repeats": form is None or bool(_REPEATED.match(path.partition("?")[0]))}
+        send = partial(self.client.request, method, address + path, name=kind, data=data, headers=headers)
+        answer = send(allow_redirects=False, context=proxy, **options)
         if answer.status_code == 0:
             _DOWN_UNTIL[address] = time.monotonic() + _AVOIDED_S
-            if _is_passed_on(answer.error) and address != self.next_server():
-                return self.ask(kind, path, form, by_script=by_script, **options)
+            if _is_passed_on(answer.error, **proxy):
+                return self.ask(kind, path, form, by_script=by_script, again=True, **options)
         return answer
 
     def next_server(self) -> str:

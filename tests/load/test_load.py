@@ -79,7 +79,7 @@ def test_what_students_send_is_kept_and_what_is_missing_is_noticed(made):
 
 
 def test_plan_and_findings_come_back_from_their_files(tmp_path):
-    plan = Plan(["http://a"], ASSIGNMENT, [["s", "key"]], [{"a": "b"}], {"home": 1.0}, 3, 5.0, "found.json")
+    plan = Plan(["http://a"], ASSIGNMENT, [["s", "key"]], [{"a": "b"}], {"home": 1.0}, 3, 5.0, "found.json", "/a")
     plan.write(tmp_path / "plan.json")
     assert Plan.read(tmp_path / "plan.json") == plan
     found = Found({"home": [1.5]}, {"home": {"refused": 2}}, 1, {"s": Acknowledged(3, 4, [5])})

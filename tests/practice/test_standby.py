@@ -16,6 +16,8 @@ import tiny_course as tiny
 
 from autograder.base.errors import ConfigError
 from autograder.practice import standby
+from autograder.sandbox import standby as sandbox_standby
+from autograder.sandbox.standby import IDLE_S
 
 WRONG = "def double(x):\n    return 3 * x\n"
 
@@ -26,7 +28,7 @@ def runtime(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(folder))
-        patch.setenv(standby.IDLE_S, "300")
+        patch.setenv(IDLE_S, "300")
         yield folder
     for place in folder.rglob("*.socket"):
         with contextlib.suppress(OSError):
@@ -86,7 +88,7 @@ def test_the_same_process_answers_again_and_the_asking_one_stays_light(warm, min
 def test_what_it_says_is_what_a_check_here_says(warm, mine, monkeypatch):
     write(mine, double=WRONG)
     asked = standby.check_file(mine)[1]
-    monkeypatch.setenv(standby.IDLE_S, "0")
+    monkeypatch.setenv(IDLE_S, "0")
     here = standby.check_file(mine)[1]
     assert asked.model_copy(update={"duration_s": 0}) == here.model_copy(update={"duration_s": 0})
 
@@ -124,7 +126,7 @@ def test_no_verdict_is_stale(warm, mine):
 
 def test_data_is_read_as_it_is_now(mine, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setenv(standby.IDLE_S, "3")
+    monkeypatch.setenv(IDLE_S, "3")
     write(mine, double="def double(x):\n    return float(open('data/factor.txt').read()) * x\n")
     factor = mine.parent / "data" / "factor.txt"
     factor.parent.mkdir()
@@ -172,7 +174,7 @@ def test_one_that_was_killed_is_replaced(warm, mine):
 
 def test_it_ends_by_itself_and_leaves_nothing(mine, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setenv(standby.IDLE_S, "1")
+    monkeypatch.setenv(IDLE_S, "1")
     standby.check_file(mine)
     for place in places(tmp_path):  # it may have ended already
         with contextlib.suppress(OSError):
@@ -184,7 +186,7 @@ def test_it_ends_by_itself_and_leaves_nothing(mine, tmp_path, monkeypatch):
 
 def test_a_folder_that_others_may_enter_is_not_used(mine, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setenv(standby.IDLE_S, "300")
+    monkeypatch.setenv(IDLE_S, "300")
     (tmp_path / "autograder").mkdir(mode=0o755)
     (tmp_path / "autograder").chmod(0o755)
     assert outcomes(mine)["double.values"] == "passed"
@@ -194,22 +196,20 @@ def test_a_folder_that_others_may_enter_is_not_used(mine, tmp_path, monkeypatch)
 def test_without_a_runtime_folder_it_is_in_one_that_is_this_users_alone(tmp_path, monkeypatch, recwarn):
     """Its parent too, where it is not the system's: who may write there could exchange it."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    assert standby._folder() == tmp_path / "autograder"
+    assert sandbox_standby._folder() == tmp_path / "autograder"
     monkeypatch.delenv("XDG_RUNTIME_DIR")
-    folder = standby._folder()
+    folder = sandbox_standby._folder()
     assert folder.stat().st_uid == folder.parent.stat().st_uid == os.getuid()
     assert not (folder.stat().st_mode | folder.parent.stat().st_mode) & 0o077
     assert not recwarn.list
 
 
 def test_another_version_of_the_package_has_another_name(mine, monkeypatch, tmp_path):
-    from autograder.sandbox.confine import WorkerSettings
-
-    settings = WorkerSettings(memory_mb=64, output_kb=1, cpu_s=1)
-    before = standby._name(settings)
-    assert standby._name(settings) == before
+    told = ("a.program", {"a setting": 1}, None)
+    before = sandbox_standby._name(*told)
+    assert sandbox_standby._name(*told) == before
     copy = tmp_path / "package"
     copy.mkdir()
     (copy / "changed.py").write_text("x = 1\n")
-    monkeypatch.setattr(standby, "_PACKAGE", copy)
-    assert standby._name(settings) != before
+    monkeypatch.setattr(sandbox_standby, "_PACKAGE", copy)
+    assert sandbox_standby._name(*told) != before

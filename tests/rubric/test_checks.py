@@ -6,7 +6,7 @@ import torch
 from autograder import checks
 from autograder.base.i18n import same
 from autograder.results.grade_report import CriterionResult
-from autograder.rubric.checks import CheckFailed
+from autograder.rubric.check_failures import CheckFailed
 from autograder.rubric.diagnosis import explain, without_accidents
 from autograder.rubric.findings import Finding
 from autograder.rubric.kinds import KINDS, of_kind

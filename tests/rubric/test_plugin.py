@@ -84,7 +84,12 @@ def test_ordinary_tests_are_left_alone(tmp_path):
 def judged(course, names, **options):
     assignment = Assignment.load(course.root / "solutions" / "tiny")
     judge = Judge(assignment, b"key", **options)
-    runner = LocalRunner(names.__getitem__, defined=lambda: names, failure=lambda error: pytest.fail(repr(error)))
+    runner = LocalRunner(
+        names.__getitem__,
+        defined=lambda: names,
+        failure=lambda error: pytest.fail(repr(error)),
+        names=lambda _: names,
+    )
     judge.begin(Student(assignment.functions, runner))
     run_session(judge)
     return judge

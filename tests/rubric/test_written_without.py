@@ -10,7 +10,7 @@ from autograder import checks
 from autograder.base.errors import BadReply, StudentError
 from autograder.course.settings import Function
 from autograder.course.submission import Cell
-from autograder.rubric.checks import CheckFailed
+from autograder.rubric.check_failures import CheckFailed
 from autograder.rubric.findings import Finding
 from autograder.sandbox.cells import Notebook
 from autograder.student.functions import Student

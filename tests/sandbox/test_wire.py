@@ -17,8 +17,9 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograder.sandbox.values import MAX_DEPTH, MAX_FIELDS, Decoder, Encoder, WireError, used_tensors
-from autograder.sandbox.wire import Connection, DeadlineError, pack
+from autograder.sandbox.frames import DeadlineError, WireError
+from autograder.sandbox.values import MAX_DEPTH, MAX_FIELDS, Decoder, Encoder, used_tensors
+from autograder.sandbox.wire import Connection, pack
 
 REFUSALS = (WireError, EOFError, DeadlineError)
 DTYPES = [
@@ -83,6 +84,10 @@ def is_same(one, other):
         return one == other or (math.isnan(one) and math.isnan(other))
     if isinstance(one, complex):
         return is_same(one.real, other.real) and is_same(one.imag, other.imag)
+    if isinstance(one, collections.deque):
+        return one.maxlen == other.maxlen and is_same(list(one), list(other))
+    if isinstance(one, collections.defaultdict) and one.default_factory is not other.default_factory:
+        return False
     if isinstance(one, list | tuple):
         return len(one) == len(other) and all(map(is_same, one, other))
     if isinstance(one, dict):
@@ -120,9 +125,18 @@ scalars = (
 )
 keys = st.none() | st.booleans() | integers | strings | st.tuples(integers, strings)
 hashable = keys | st.frozensets(keys, max_size=5)
+COLLECTIONS = st.sampled_from(
+    [collections.Counter, collections.OrderedDict, lambda held: collections.defaultdict(list, held)]
+)
 values = st.recursive(
     scalars | st.sets(hashable) | st.frozensets(hashable),
-    lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(hashable, inner),
+    lambda inner: (
+        st.lists(inner)
+        | st.lists(inner).map(tuple)
+        | st.dictionaries(hashable, inner)
+        | st.builds(lambda kind, held: kind(held), COLLECTIONS, st.dictionaries(hashable, inner))
+        | st.builds(collections.deque, st.lists(inner), st.none() | st.integers(0, 5))
+    ),
     max_leaves=30,
 )
 
@@ -298,6 +312,13 @@ def test_named_tuples_keep_their_fields():
         {"o": [[1 << 30, 0], []]},
         {"x": 3},
         {"x": {"n": 0}},
+        {"q": ["Counter", [], None]},
+        {"q": ["Chain", {"m": []}, None]},
+        {"q": ["deque", [1], -1]},
+        {"q": ["deque", {"m": []}, None]},
+        {"q": ["defaultdict", {"m": []}, "open"]},
+        {"q": ["Counter", {"m": [[[1], 2]]}, None]},
+        {"q": ["Counter", {"q": ["Counter", {"m": []}, None]}, None]},
         {"y": 2},
         {"y": -1},
     ],

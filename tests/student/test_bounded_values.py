@@ -18,7 +18,8 @@ import torch
 from autograder import checks
 from autograder.base.errors import StudentError
 from autograder.sandbox import bounds
-from autograder.sandbox.values import Decoder, WireError
+from autograder.sandbox.frames import WireError
+from autograder.sandbox.values import Decoder
 from autograder.sandbox.wire import Connection
 from autograder.student.calls import describe
 from autograder.student.remote import RemoteObject

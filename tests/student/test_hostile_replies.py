@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from autograder.base.errors import BadReply, StudentCrash, StudentError, StudentTimeout
 from autograder.sandbox.forking import Child
+from autograder.sandbox.frames import WireError
 from autograder.sandbox.process import ForkedProcess, WorkerProcess
-from autograder.sandbox.values import WireError
 from autograder.sandbox.wire import Connection, pack
 from autograder.student.remote import RemoteIterator, RemoteObject
 

@@ -4,14 +4,18 @@ import contextlib
 import copy
 import gc
 import io
+from collections import defaultdict, deque
 
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
-from autograder.base.errors import StudentError, StudentException
-from autograder.sandbox.values import WireError
+from autograder.base.errors import StudentError, StudentException, StudentTimeout
+from autograder.course.settings import Function
+from autograder.sandbox.frames import WireError
+from autograder.student import remote_objects
+from autograder.student.instances import Instances
 
 CLASSES = """
 import collections
@@ -506,3 +510,150 @@ def test_a_number_that_a_new_worker_uses_again_is_another_parameter(open_student
     with torch.no_grad():
         new.add_(1)
     assert [entry[0] for entry in links.changes([])] == [number]
+
+
+OWN = """
+import collections
+from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
+class Number:
+    ZERO = 0
+    def __init__(self, x): self.x = x
+    @classmethod
+    def of(cls, words): return cls(float(words))
+    def __add__(self, other): return Number(self.x + (other.x if isinstance(other, Number) else other))
+    def __eq__(self, other): return isinstance(other, Number) and self.x == other.x
+    def __repr__(self): return f"Number({self.x})"
+    def doubled(self): return Number(2 * self.x)
+    @property
+    def half(self): return Number(self.x / 2)
+    def parts(self): return [Number(1), Number(self.x - 1)]
+    def __iter__(self): yield from self.parts()
+    def value(self): return self.x
+def number(x): return Number(x)
+class Endless(Dataset):
+    def __getitem__(self, i): return i
+def count(words): return collections.Counter(words)
+def push(queue, item): queue.append(item)
+def group(pairs, table):
+    for key, value in pairs: table[key].append(value)
+    return table
+def about(data_set):
+    samples = [data_set[i] for i in range(len(data_set))]
+    return isinstance(data_set, TensorDataset), isinstance(data_set, Dataset), samples
+def rest(data_set): return Subset(data_set, range(1, len(data_set)))
+def streamed(data_set): return isinstance(data_set, IterableDataset), list(data_set)
+"""
+NUMBER = ("Number(x)", "Endless()")
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_a_class_of_theirs_is_asked_for_what_python_asks_of_classes(runner, request):
+    student = request.getfixturevalue(runner)(OWN, declare=NUMBER)
+    assert isinstance(student.Number(1), student.Number)
+    assert isinstance(student.number(1), student.Number)
+    for other in (1, None, student.Endless(), torch.zeros(1)):
+        assert not isinstance(other, student.Number)
+    assert not isinstance(student.Number(1), student.number)
+    assert student.Number.ZERO == 0
+    assert student.Number.of("1.5").x == 1.5
+    assert repr(student.Number(2)) == "Number(2)"
+    assert not hasattr(student.Number, "nothing")
+    assert not hasattr(student.Number(1), "nothing")
+    with pytest.raises(AttributeError, match="nothing"):
+        student.Number(1).nothing()
+
+
+FORGED = (
+    OWN
+    + """
+class Number(Number):
+    def __eq__(self, other): return True
+    def __add__(self, other): return 0.0
+    def __abs__(self): return 0.0
+    def value(self): return Number(self.x)
+class Holder:
+    def item(self): return Number(1)
+    def __call__(self): return Number(1)
+def number(x): return Holder()
+"""
+)
+
+
+def test_what_gives_an_instance_in_the_reference_gives_one_in_a_submission(open_student):
+    instances = Instances(["Number", "Endless"])
+
+    def use(student):
+        number = student.Number(4)
+        assert (number.doubled() + 1).x == 9
+        assert ((number + 1).doubled().half + 1).x == 6
+        assert number.half + number.doubled() == student.Number(10)
+        assert number.parts()[1] == student.Number(3)
+        assert [part + 1 for part in number] == [student.Number(2), student.Number(4)]
+        assert student.Number.of("2") == student.Number(2)
+        assert student.number(2) + 1 == student.Number(3)
+        assert number.value() == 4
+
+    use(open_student(OWN, declare=NUMBER, instances=instances))
+    instances.is_learning = False
+    use(open_student(OWN, declare=NUMBER, instances=instances))
+    student = open_student(FORGED, declare=NUMBER, instances=instances)
+    # the last two are reached by other steps than an instance in the reference, through an object of another class
+    for forged in (student.Number(4).value(), student.number(4).item(), student.number(4)()):
+        assert forged != 3
+        with pytest.raises(TypeError):
+            forged + 3
+        with pytest.raises(TypeError):
+            3 - forged
+
+
+def test_iterating_over_what_never_ends_costs_its_own_criterion(open_student, monkeypatch):
+    monkeypatch.setattr(remote_objects, "MAX_ITEMS", 50)
+    student = open_student(OWN, declare=NUMBER)
+    endless = student.Endless()
+    with pytest.raises(StudentTimeout, match="IndexError"):
+        list(endless)
+    assert student.Number(1).x == 1
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_counters_and_the_like_stay_what_they_are(runner, request):
+    student = request.getfixturevalue(runner)(OWN, changes={"push": ["queue"], "group": ["table"]})
+    counted = student.count("abca")
+    assert counted == {"a": 2, "b": 1, "c": 1}
+    assert counted.most_common(1) == [("a", 2)]
+    assert counted["z"] == 0
+    queue = deque([1, 2], 2)
+    student.push(queue, 3)
+    assert queue == deque([2, 3])
+    table = defaultdict(list)
+    assert student.group([("a", 1), ("a", 2)], table) == {"a": [1, 2]}
+    assert table == {"a": [1, 2]}
+    assert table["b"] == []
+    kept = deque([1])
+    assert student.count.runner.call(Function("push", ("queue", "item"), 2), [kept, 2])[1] == ["queue"]
+    assert kept == deque([1])
+
+
+class Squares(Dataset):
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, i):
+        return torch.tensor(i), i * i
+
+
+class Letters(IterableDataset):
+    def __iter__(self):
+        return iter("ab")
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_a_data_set_of_ours_is_one_for_their_code(runner, request):
+    student = request.getfixturevalue(runner)(OWN)
+    is_ours, is_one, samples = student.about(TensorDataset(torch.arange(2), torch.ones(2)))
+    assert (is_ours, is_one, [int(x) for x, _ in samples]) == (True, True, [0, 1])
+    assert student.about(Squares())[1:] == (True, [(torch.tensor(i), i * i) for i in range(3)])
+    assert student.streamed(Letters()) == (True, ["a", "b"])
+    rest = student.rest(Squares())
+    assert isinstance(rest, Dataset)
+    assert [square for _, square in DataLoader(rest, batch_size=None)] == [1, 4]

@@ -14,9 +14,11 @@ from sqlalchemy import event, select, update
 from web_course import Browser
 
 from autograder.base.i18n import Text, same
+from autograder.gradebook import explanations as saying
 from autograder.results.grade_report import CriterionResult, Diagnosis, ExerciseResult, GradeReport
+from autograder.web import explanations
 from autograder.web.data import drafts, jobs, quizzes, standing, submissions
-from autograder.web.data.models import Answer, Enrolment, Event, FeedbackPolicy, Job, Role
+from autograder.web.data.models import Answer, Enrolment, Event, FeedbackPolicy, Job, Report, Role
 
 PAGE = "/class/assignments/tiny"
 SUMS = Diagnosis(id="double-adds", text=Text(en="It adds <up>.", zh="求了<和>。"))
@@ -271,6 +273,20 @@ def test_an_explanation_at_a_hidden_test_waits_until_the_test_is_shown(site, tea
     web_course.publish(site, teacher, **rules | {"closes_at": datetime.now(UTC) - timedelta(hours=1)})
     page = student.get(f"/submissions/{number}").text
     assert "Look at the sign" in page
+    file = site.course.root / saying.FILE
+    explanations.keep(site.database, site.course.root)
+    assert json.loads(file.read_text()) == [
+        {
+            "assignment": "tiny",
+            "criterion": "step.descends",
+            "cause": "step-climbs",
+            "words": {"en": "Look at the sign."},
+        }
+    ]
+    staff.send_form(path, {"do": "withdraw"})
+    explanations.keep(site.database, site.course.root)
+    assert json.loads(file.read_text()) == []
+    staff.send_form(path, {"words:en": "Look at the sign."})
     assert "It climbs" not in page  # the cause itself stays hidden
     web_course.publish(site, teacher)
     assert "Look at the sign" in student.get(f"/submissions/{number}").text
@@ -288,6 +304,30 @@ def test_a_mistake_that_nobody_makes_any_more_is_still_explained(site, teacher, 
     assert staff.send_form(path, {"do": "withdraw"}).status_code == 303
     assert path not in staff.get(PAGE).text
     assert staff.get(f"{PAGE}/mistakes/nothing").status_code == 404
+
+
+def test_an_explanation_follows_its_criterion_to_another_name(site, teacher, offering):
+    ann = web_course.add(site, "ann")
+    number = hand_in(site, offering, ann, a_report("ann", SUMS))
+    staff, student = Browser(site, teacher), Browser(site, ann)
+    old = mistakes(staff)["double.shape"]
+    staff.send_form(old, SAID)
+    assert "nobody reads it" not in staff.get(PAGE).text
+    assert "Nobody reads this" not in staff.get(old).text
+    renamed = a_report("ann", SUMS).to_json().replace('"double.shape"', '"double.size"')
+    with site.database.write() as session:
+        session.execute(update(Report).values(line=renamed, made_at=datetime.now(UTC)))
+    assert words_at(student, number) == []
+    listed = part(staff.get(PAGE).text, "explanations")
+    assert "double.shape double-adds made by 0 nobody reads it: no work that counts has this criterion" in listed
+    page = staff.get(old).text
+    assert "no work that counts has the criterion double.shape any more" in page
+    keys = re.findall(r'<option value="(\w+)">title of double.shape: It adds', page)
+    assert staff.send_form(old, {"do": "move", "to": "another"}).status_code == 400
+    assert staff.send_form(old, {"do": "move", "to": keys[0]}).headers["location"] == mistakes(staff)["double.size"]
+    assert len(words_at(student, number)) == 1
+    assert part(staff.get(PAGE).text, "explanations").startswith("Explanations double.size double-adds made by 1")
+    assert staff.send_form(old, {"do": "move", "to": keys[0]}).status_code == 400
 
 
 # -- quizzes -----------------------------------------------------------------------------------------------------------

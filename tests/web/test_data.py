@@ -32,7 +32,7 @@ from autograder.web.data import (
     rosters,
     submissions,
 )
-from autograder.web.data.database import Database, migrate
+from autograder.web.data.database import Database, migrate, take_turns
 from autograder.web.data.drafts import Written, version
 from autograder.web.data.events import Wanted
 from autograder.web.data.models import Base, Content, Event, FeedbackPolicy, Job, Kind, Person, Role
@@ -173,7 +173,7 @@ def test_hand_ins_of_one_person_take_turns(database, course):
     def send():
         go.wait()
         with database.write() as session:
-            submissions.take_turns(session, ann)
+            take_turns(session, ann.id)
             before = submissions.repeated(session, offering, ann, "k", b"{}")
             received = before or submissions.receive(session, offering, ann, "tiny.ipynb", b"{}", "k")
             numbers.append(received.id)
@@ -260,7 +260,7 @@ def test_overrides_are_added_and_the_last_counts(database, course):
 
     def give(points, seen=None, cell="test_one"):
         with database.write() as session:
-            submissions.take_turns(session, ann)
+            take_turns(session, ann.id)
             return overrides.give(session, offering, ann, cell, points, f"{points}", by=by, seen=seen)
 
     def history():
@@ -341,8 +341,9 @@ def test_of_tabs_that_save_at_once_on_the_same_text_one_succeeds(database, cours
     def save(number):
         go.wait()
         with database.write() as session:
+            take_turns(session, ann.id)
             written = {"double": Written(f"tab {number}", base)}
-            conflicts.append(drafts.keep(session, offering, ann, written, stubs))
+            conflicts.append(drafts.keep(session, offering, ann, written, stubs).unsaved)
 
     threads = [threading.Thread(target=save, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -597,7 +598,7 @@ def test_there_is_one_open_regrading_of_an_assignment_and_discarding_it_changes_
 
 def test_a_report_that_a_command_has_made_counts_unless_another_one_counts_by_now(database, course):
     number = graded(database, course)
-    with database.read() as session:
+    with database.read(bit_by_bit=True) as session:
         ((assignment, login, found, _, known),) = regradings.written_reports(session)
     assert (assignment, login, found) == ("tiny", "ann", number)
     other = a_report(score=3.0)

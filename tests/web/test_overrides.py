@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import warnings
 from functools import partial
 from html import unescape
 
@@ -151,6 +152,9 @@ def test_an_override_counts_everywhere_and_survives_every_grading(site, gina):
     assert "the formula is right &lt;b&gt;" in student.get(f"{path}/feedback").text
     found = feedback.of_student(NbgraderCourse(site.course.root), site.course.assignment("tiny"), "ann")
     assert found.score == row_of(gina, "ann")[1] == 8.5
+    page = words(gina.get("/class/assignments/tiny").text)
+    assert "8.5 / 15 mean 8.5 / 15 median" in page
+    assert "of the scores that count: those in the gradebook" in page
 
     path = hand_in(site, "ann", tiny.DOUBLE)
     until(lambda: given(site, "ann") == (4.5, 4.5, True))  # nbgrader keeps it, and asks for a second look
@@ -169,6 +173,30 @@ def test_an_override_counts_everywhere_and_survives_every_grading(site, gina):
     with site.database.read() as session:
         mine = select(Event.about).where(Event.kind.in_(["overrode", "took an override back"])).order_by(Event.id)
         assert list(session.scalars(mine))[-2:] == ["tiny ann test_double 4.5", "tiny ann test_double"]
+
+
+def test_a_mark_does_not_replace_points_with_a_reason_unseen(site, gina):
+    hand_in(site, "ida")
+    assert give(gina, "ida", "2", reason="half of it").status_code == 303
+    until(lambda: given(site, "ida")[1] == 2.0)
+    until(lambda: "being written" not in gina.get(PAGE.format("ida")).text)
+    with gradebook(site) as opened:
+        address = f"/class/marking/{opened.find_grade('test_double', 'tiny', 'tiny', 'ida').id}"
+        opened.add_student("zed")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # SQLAlchemy's, of what nbgrader does there
+            opened.add_submission("tiny", "zed")
+    page = gina.get(address).text
+    assert "Gina has given 2 points here with a reason" in page
+    assert 'href="/class/gradebook/ida/tiny#test_double"' in page
+    form = {"seen": unescape(re.search(r'name="seen" value="([^"]*)"', page)[1]), "comment": "half of it"}
+    refused = gina.send_form(address, form | {"points": "1.25"})
+    assert (refused.status_code, "give others with another reason" in refused.text) == (400, True)
+    assert gina.send_form(address, form | {"points": "2", "extra": "0.25"}).status_code == 303
+    assert given(site, "ida") == (2.25, 2.0, False)
+    assert "Only the gradebook knows zed: points with a reason are given to those" in words(
+        gina.get(PAGE.format("zed")).text
+    )
 
 
 def test_what_was_marked_in_the_formgrader_stays_and_is_shown(site, gina):

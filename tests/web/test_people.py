@@ -251,6 +251,23 @@ def test_every_kind_of_event_has_words():
     assert kinds <= set(WORDS), "pages/event_words.py says what the event log calls each kind"
 
 
+def test_more_time_is_given_by_login_or_by_a_name_that_one_student_has(site, browser):
+    for login, name in (("kim", "Kim Li"), ("kim2", "Kim Li"), ("liv", "Liv Wu")):
+        with site.database.write() as session:
+            people.add(session, login, name, None, Role.student)
+    form = {"assignment": "tiny", "until": "2030-02-01T08:00", "feedback": "at_once"}
+    browser.send_form("/class/offerings", form | {"due_at": "2030-01-01T08:00"})
+    page = browser.get("/class/offerings").text
+    assert '<option value="kim2">Kim Li</option>' in page
+    assert page.count("<datalist") == 1
+    answers = [browser.send_form("/class/extensions", form | {"login": words}) for words in ("Liv WU", "kim2")]
+    assert [answer.status_code for answer in answers] == [303, 303]
+    for words, problem in (("Kim Li", "enter one of kim, kim2"), ("Nobody Here", "no student is called Nobody Here")):
+        answer = browser.send_form("/class/extensions", form | {"login": words})
+        assert (answer.status_code, problem in answer.text) == (400, True)
+    assert browser.get("/class/offerings").text.count('value="take-back"') == 2
+
+
 def test_what_was_done_is_in_the_log_by_person_kind_and_offering(site, browser):
     dan = web_course.add(site, "dan")
     form = {"assignment": "tiny", "login": "dan", "until": "2030-02-01T08:00", "feedback": "at_once"}

@@ -8,8 +8,9 @@ import web_course
 
 from autograder.base.errors import ConfigError
 from autograder.course.submission import read
+from autograder.quiz.notation.markdown import to_html
 from autograder.web import released
-from autograder.web.released import ReleasedNotebook, to_html
+from autograder.web.released import ReleasedNotebook
 
 
 @pytest.fixture

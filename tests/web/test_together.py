@@ -29,13 +29,13 @@ def test_who_asks_while_others_are_written_shares_a_transaction(database):
     opened = []
 
     @contextmanager
-    def counted():
+    def counted(_):
         with database.write() as session:
             opened.append(session)
             yield session
 
     async def ask():
-        together = Together(counted)
+        together = Together(counted, at_once=None)
         with database.write() as session:  # nobody else can write meanwhile
             session.connection()
             tasks = [
@@ -62,7 +62,9 @@ def test_what_one_raises_undoes_what_they_did_and_nobody_elses(database):
 
     async def ask():
         changes = [lambda s: events.record(s, "first"), fail, count, lambda s: events.record(s, "last")]
-        return await asyncio.gather(*map(database.change, changes), return_exceptions=True)
+        return await asyncio.gather(
+            *(database.change(n, change) for n, change in enumerate(changes)), return_exceptions=True
+        )
 
     first, failed, counted, last = asyncio.run(ask())
     assert (first, counted, last) == (None, 1, None)
@@ -72,13 +74,13 @@ def test_what_one_raises_undoes_what_they_did_and_nobody_elses(database):
 
 def test_everybody_hears_that_a_transaction_failed(database):
     @contextmanager
-    def full():
+    def full(_):
         with database.write() as session:
             yield session
             raise OSError("the disk is full")
 
     async def ask():
-        together = Together(full)
+        together = Together(full, at_once=None)
         asked = [together.do(lambda s: events.record(s, "lost")) for _ in range(3)]
         results = await asyncio.gather(*asked, return_exceptions=True)
         together.close()
@@ -94,7 +96,7 @@ def test_each_loop_gets_its_own_answers(database):
 
     def serve(name):
         async def ask():
-            return await asyncio.gather(*(database.change(lambda s, n=n: f"{name}{n}") for n in range(10)))
+            return await asyncio.gather(*(database.change(1, lambda s, n=n: f"{name}{n}") for n in range(10)))
 
         results[name] = asyncio.run(ask())
 

@@ -41,6 +41,32 @@ def read(answer):
     return {(one.name, *one.labels.values()): one.value for one in samples}
 
 
+def test_without_its_database_a_server_says_so_and_nobody_is_signed_out(site, capfd):
+    ann = Browser(site, web_course.add(site, "ann", Role.student))
+    folder, away = site.course.root / ".autograder", site.course.root / "away"
+    cookies = dict(ann.cookies)
+    site.database._engine.dispose()
+    folder.rename(away)
+    try:
+        page = ann.get("/")
+        in_chinese = ann.get("/", headers={"accept-language": "zh"})
+        sent = ann.post("/assignments/tiny?as=json", data={"form_token": "x"})
+        program = web_course.TestClient(build(site, grades=False)).get("/", headers={"authorization": "Bearer x"})
+        said = capfd.readouterr()
+    finally:
+        away.rename(folder)
+    assert [one.status_code for one in (page, in_chinese, sent, program)] == [503] * 4
+    assert "database cannot be reached at the moment" in page.text
+    assert "目前无法连接课程的数据库" in in_chinese.text
+    assert "cannot be reached" in sent.json()["error"]
+    assert page.headers["retry-after"] == "30"
+    assert "Content-Security-Policy" in page.headers
+    assert "Traceback" not in said.err
+    assert "autograder: /: unable to open database file" in said.err
+    assert dict(ann.cookies) == cookies
+    assert ann.get("/").status_code == 200
+
+
 def test_what_happens_is_counted_and_no_person_is_named(site, prometheus):
     ann = web_course.add(site, "ann", Role.student)
     offering = web_course.publish(site, web_course.add(site, "ivan", Role.instructor))

@@ -15,7 +15,7 @@ from autograder.web.data import people, submissions
 from autograder.web.data.database import Database
 from autograder.web.data.models import Role
 from autograder.web.writing import Pen
-from tests.web.test_data import a_report
+from tests.web.test_class import a_report
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_a_copy_of_the_folder_gets_nothing_until_it_is_made_the_one(course, tmp_
         with site.database.write() as session:
             link = people.open_join_link(session, people.by_login(session, "ivan"))
             number = submissions.receive(session, offering, ann, "tiny.ipynb", b"{}").id
-            submissions.keep_report(session, number, a_report())
+            submissions.keep_report(session, number, a_report("ann"))
         with web_course.site(copy, address) as other:
             assert f":{course.root}" in other.grader.pen.elsewhere.en
             assert "--publish-here" in other.grader.pen.elsewhere.en
@@ -51,7 +51,7 @@ def test_a_copy_of_the_folder_gets_nothing_until_it_is_made_the_one(course, tmp_
             newcomer = {"login": "bob", "name": "Bob", "password": PASSWORD}
             assert Browser(other).send_form(f"/join/{link}", newcomer).status_code == 503
             (copy.root / "nbgrader_config.py").write_text("c = get_config()\n")
-            assert Browser(other, ivan).get("/class/gradebook").status_code == 503
+            assert_shows_what_the_database_knows(other, Browser(other, ivan))
             pages = ("/", f"/submissions/{number}", "/assignments/tiny?as=json")
             assert [Browser(other, ann).get(page).status_code for page in pages] == [200, 200, 200]
             staff = ("/class", "/class/offerings", "/class/people", f"/submissions/{number}")
@@ -67,6 +67,20 @@ def test_a_copy_of_the_folder_gets_nothing_until_it_is_made_the_one(course, tmp_
         until(lambda: is_written(other, number))
         assert (copy.submitted / "ann" / "tiny" / "tiny.ipynb").read_bytes() == b"{}"
         assert (copy.root / "results.jsonl").read_bytes() == (course.root / "results.jsonl").read_bytes()
+
+
+def assert_shows_what_the_database_knows(other, staff):
+    page = staff.get("/class/gradebook").text
+    assert "are kept at" in page
+    assert "Shown is what this server knows" in page
+    assert staff.get("/class/gradebook?as=json").json()[0][2] == 6
+    work = staff.get("/class/gradebook/ann/tiny").text
+    assert "Shown is what this server knows" in work
+    reason = {"do": "override", "cell": "test_double", "points": "1.5", "reason": "half", "seen": "0:None"}
+    assert staff.send_form("/class/gradebook/ann/tiny", reason).status_code == 303
+    assert staff.get("/class/gradebook?as=json").json()[0][2] == 3.5
+    refused = staff.get("/class/marking/1")
+    assert (refused.status_code, "are kept at" in refused.text) == (503, True)  # who can mend it reads why
 
 
 def test_servers_of_one_folder_write_in_turn(course):

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from autograder.web.data import events
@@ -18,6 +18,12 @@ _WITH_ALL = (
     _SUBMISSION.joinedload(Submission.offering),
     _SUBMISSION.joinedload(Submission.report),
     joinedload(Appeal.answerer),
+)
+_AGAINST = (
+    select(Appeal)
+    .where(Appeal.submission_id.in_(bindparam("submissions", expanding=True)))
+    .options(joinedload(Appeal.answerer))
+    .order_by(Appeal.id)
 )
 
 
@@ -54,8 +60,7 @@ def by_id(session: Session, number: int) -> Appeal | None:
 def of(session: Session, submissions: Collection[int]) -> dict[int, list[Appeal]]:
     """Return the appeals against the verdicts on some submissions, by submission, oldest first."""
     found: defaultdict[int, list[Appeal]] = defaultdict(list)
-    rows = select(Appeal).where(Appeal.submission_id.in_(submissions)).options(joinedload(Appeal.answerer))
-    for appeal in session.scalars(rows.order_by(Appeal.id)):
+    for appeal in session.scalars(_AGAINST, {"submissions": list(submissions)}):
         found[appeal.submission_id].append(appeal)
     return found
 

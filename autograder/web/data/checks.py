@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import bindparam, select
@@ -16,9 +17,21 @@ from autograder.results.grade_report import ExerciseResult
 from autograder.web.data.database import upsert
 from autograder.web.data.models import LastCheck, Offering, Person
 
-_MINE = select(LastCheck).where(
-    LastCheck.person_id == bindparam("person"), LastCheck.offering_id == bindparam("offering")
+_LAST = LastCheck.__table__.c
+_ALL_MINE = select(_LAST.offering_id, _LAST.exercise, _LAST.earned, _LAST.max_score, _LAST.checked_at).where(
+    _LAST.person_id == bindparam("person")
 )
+_MINE = _ALL_MINE.where(_LAST.offering_id == bindparam("offering"))
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the last check of an exercise has given."""
+
+    exercise: str
+    earned: float
+    max_score: float
+    checked_at: datetime
 
 
 def remember(
@@ -41,14 +54,14 @@ def remember(
             upsert(session, LastCheck, keys, found)
 
 
-def of(session: Session, offering: Offering, person: Person) -> Sequence[LastCheck]:
+def of(session: Session, offering: Offering, person: Person) -> Sequence[Checked]:
     """Return the last checks of somebody in one assignment."""
-    return session.scalars(_MINE, {"person": person.id, "offering": offering.id}).all()
+    return [Checked(*row[1:]) for row in session.execute(_MINE, {"person": person.id, "offering": offering.id})]
 
 
-def of_all(session: Session, person: Person) -> dict[int, list[LastCheck]]:
+def of_all(session: Session, person: Person) -> dict[int, list[Checked]]:
     """Return the last checks of somebody, by offering."""
-    found: defaultdict[int, list[LastCheck]] = defaultdict(list)
-    for check in session.scalars(select(LastCheck).where(LastCheck.person_id == person.id)):
-        found[check.offering_id].append(check)
+    found: defaultdict[int, list[Checked]] = defaultdict(list)
+    for offering, *check in session.execute(_ALL_MINE, {"person": person.id}):
+        found[offering].append(Checked(*check))
     return found

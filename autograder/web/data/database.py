@@ -9,24 +9,23 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import anyio.to_thread
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, bindparam, create_engine, event
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, select
 from sqlalchemy import text as sql
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from autograder.base.errors import UsageError
 from autograder.base.i18n import Text, same, text
-from autograder.web.data.models import Base
+from autograder.web.data.models import Base, Person
 from autograder.web.data.together import Together
 
 if TYPE_CHECKING:
@@ -35,7 +34,16 @@ if TYPE_CHECKING:
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_S = 30
 _MIGRATION_LOCK = 0x6175746F  # "auto", for PostgreSQL's advisory locks
-_WRITES, _REBUILDS = "autograder_writes", "autograder_rebuilds"
+_WRITES, _REBUILDS, _ASKS = "autograder_writes", "autograder_rebuilds", "autograder_asks"
+_CONNECTIONS, _CHANGES, _LOOKS = 15, 4, 2
+_RESTED_S, _RESTS_SINCE = 1.0, "autograder_rests_since"
+_PERSON = Person.__table__.c
+_TURNS = (
+    select(_PERSON.id)
+    .where(_PERSON.id.in_(bindparam("numbers", expanding=True)))
+    .order_by(_PERSON.id)
+    .with_for_update(key_share=True)
+)
 T = TypeVar("T")
 
 
@@ -82,8 +90,15 @@ class Database:
             )
             raise UsageError(words) from error
         self._is_sqlite = self._url.get_backend_name() == "sqlite"
+        # elsewhere each statement sees things as they are when it begins, with a transaction or without
+        self._reading = (
+            self._engine if self._is_sqlite else self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        )
         self._turn = InTurn() if self._is_sqlite else nullcontext()
-        self._together = Together(self.write)
+        self._changes = Together(self._write_for, at_once=None if self._is_sqlite else _CHANGES)
+        self._looks = Together(lambda _: self.read(), at_once=_LOOKS)
+        self._asking: Connection | None = None
+        self._asking_lock = threading.Lock()
 
     @classmethod
     def of_course(cls, root: Path) -> Database:
@@ -106,9 +121,13 @@ class Database:
         return self._url.render_as_string(hide_password=True)
 
     @contextmanager
-    def read(self) -> Iterator[Session]:
-        """Open a session that looks at things as they are at one moment."""
-        with Session(self._engine) as session:
+    def read(self, *, bit_by_bit: bool = False) -> Iterator[Session]:
+        """Open a session that looks at things: in SQLite as they are at one moment.
+
+        Args:
+            bit_by_bit: the rows of a statement are fetched while they are looked at, which takes a transaction.
+        """
+        with Session(self._engine if bit_by_bit else self._reading) as session:
             yield session
 
     @contextmanager
@@ -118,35 +137,39 @@ class Database:
         with self._turn, Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
 
-    async def look(self, function: Callable[[Session], T]) -> T:
-        """Look at a few rows; in SQLite that takes less time than the way into another thread."""
+    async def look(self, function: Callable[[Session | Connection], T]) -> T:
+        """Ask one question without a transaction; in SQLite that takes less time than the way into another thread."""
+        if not self._is_sqlite:
+            return await self._looks.do(function)
+        with self._asking_lock:
+            if self._asking is None:
+                self._asking = self._engine.connect().execution_options(**{_ASKS: True})
+            return function(self._asking)
 
-        def alone() -> T:
-            with self.read() as session:
-                return function(session)
-
-        return alone() if self._is_sqlite else await anyio.to_thread.run_sync(alone)
-
-    async def change(self, function: Callable[[Session], T]) -> T:
+    async def change(self, whose: int, function: Callable[[Session], T]) -> T:
         """Change a few rows, in one transaction with what others change at the moment; they are on disk afterwards.
 
         Args:
-            function: changes something of one person, and takes no time. What it raises undoes its own changes, and is
-                raised here.
+            whose: the number of the person of whom something is changed; until it is done nobody else can
+                (`take_turns`).
+            function: changes it, and takes no time. What it raises undoes its own changes, and is raised here. It may
+                be called twice; what it has changed the first time has been undone then.
         """
-        if self._is_sqlite:
-            return await self._together.do(function)
-
-        def alone() -> T:  # locks of several persons in one transaction would wait for each other between servers
-            with self.write() as session:
-                return function(session)
-
-        return await anyio.to_thread.run_sync(alone)
+        return await self._changes.do(function, whose)
 
     def close(self) -> None:
         """Close all connections."""
-        self._together.close()
+        self._changes.close()
+        self._looks.close()
+        if self._asking is not None:
+            self._asking.close()
         self._engine.dispose()
+
+    @contextmanager
+    def _write_for(self, numbers: Sequence[int]) -> Iterator[Session]:
+        with self.write() as session:
+            take_turns(session, *numbers)
+            yield session
 
     def _migrate(self) -> None:
         with self._engine.execution_options(**{_WRITES: True, _REBUILDS: True}).begin() as connection:
@@ -194,6 +217,19 @@ def is_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
 
+def take_turns(session: Session, *numbers: int) -> None:
+    """Let what belongs to some people be changed by one session after the other, on whichever servers they are.
+
+    Those of several people wait in the order of their numbers, so that no two sessions wait for each other.
+
+    Args:
+        session: a writing one, until whose end it is so.
+        numbers: of the people.
+    """
+    if not is_sqlite(session):
+        session.execute(_TURNS, {"numbers": sorted(set(numbers))}).all()
+
+
 def upsert(session: Session, table: type[Base], keys: Mapping[str, object], values: Mapping[str, object]) -> None:
     """Add a row, or change the values of the one with these keys; two writers at once do not fail."""
     session.execute(_upsert(session.get_bind().dialect.name, table, tuple(keys), tuple(values)), {**keys, **values})
@@ -238,9 +274,13 @@ def _use_journal(connection: Any) -> None:
 
 
 def _engine(url: URL) -> Engine:
+    # all stay open; a new one costs more than what it is asked
+    pool: dict[str, Any] = {"pool_size": _CONNECTIONS, "max_overflow": 0, "pool_use_lifo": True}
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": _BUSY_S, "check_same_thread": False})
+        engine = create_engine(url, **pool)
+        _renew_after_a_rest(engine)
+        return engine
+    engine = create_engine(url, connect_args={"timeout": _BUSY_S, "check_same_thread": False}, **pool)
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _: Any) -> None:
@@ -253,12 +293,30 @@ def _engine(url: URL) -> Engine:
     def begin(connection: Connection) -> None:
         # a reader that becomes a writer later would fail if another has written meanwhile
         options = connection.get_execution_options()
+        if options.get(_ASKS, False):
+            return
         if options.get(_REBUILDS, False):  # a table that is made again is gone for a moment, with rows that refer to it
             connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
         writes = options.get(_WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _renew_after_a_rest(engine: Engine) -> None:
+    """Try a connection that nobody has used for a while before it is used: its server may have been started again."""
+
+    @event.listens_for(engine, "checkin")
+    def rest(_: Any, record: Any) -> None:
+        record.info[_RESTS_SINCE] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def try_it(connection: Any, record: Any, _: Any) -> None:
+        if time.monotonic() - record.info.get(_RESTS_SINCE, float("inf")) > _RESTED_S:
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error as error:
+                raise InvalidatePoolError from error
 
 
 def _reason(error: BaseException) -> Text:

@@ -16,13 +16,14 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from autograder.web.data import events
-from autograder.web.data.database import is_sqlite, upsert
+from autograder.web.data.database import upsert
 from autograder.web.data.models import Draft, Offering, Person, ReplacedDraft
 
 _DRAFT = Draft.__table__.c
 _MINE = select(_DRAFT.cell, _DRAFT.source, _DRAFT.saved_at).where(
     _DRAFT.person_id == bindparam("person"), _DRAFT.offering_id == bindparam("offering")
 )
+_TIMES = select(_DRAFT.offering_id, _DRAFT.cell, _DRAFT.saved_at).where(_DRAFT.person_id == bindparam("person"))
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,26 @@ class Written:
 
     source: str
     base: str | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is there after somebody wanted to keep something; all by cell.
+
+    Args:
+        sources: the texts, without stubs.
+        changed_at: when each changed last.
+        unsaved: what was not kept, since another text has been saved meanwhile.
+    """
+
+    sources: dict[str, str]
+    changed_at: dict[str, datetime]
+    unsaved: dict[str, str]
+
+    def without(self, cell: str) -> Kept:
+        """Return the same, with the stub in one cell."""
+        sources = {name: source for name, source in self.sources.items() if name != cell}
+        return Kept(sources, {name: at for name, at in self.changed_at.items() if name != cell}, self.unsaved)
 
 
 def version(source: str) -> str:
@@ -62,8 +83,7 @@ def with_times(session: Session, offering: Offering, person: Person) -> tuple[di
 def times_of_all(session: Session, person: Person) -> dict[int, dict[str, datetime]]:
     """Return when each cell of somebody's changed last, by offering."""
     found: defaultdict[int, dict[str, datetime]] = defaultdict(dict)
-    mine = select(Draft.offering_id, Draft.cell, Draft.saved_at).where(Draft.person_id == person.id)
-    for offering, cell, saved_at in session.execute(mine):
+    for offering, cell, saved_at in session.execute(_TIMES, {"person": person.id}):
         found[offering][cell] = saved_at
     return found
 
@@ -94,25 +114,24 @@ def keep(
     written: Mapping[str, Written],
     stubs: Mapping[str, str],
     at: datetime | None = None,
-) -> set[str]:
-    """Keep what is based on the text that is there, and return the cells where another text has been saved meanwhile.
+) -> Kept:
+    """Keep what is based on the text that is there, unless another text has been saved meanwhile.
 
     Args:
-        session: a writing one.
+        session: a writing one, in which nobody else changes this person's drafts (`database.take_turns`).
         offering: the assignment.
         person: whose drafts.
         written: by cell.
         stubs: what stands in a cell that nobody has written into yet.
         at: when it was written; by default now.
     """
-    if not is_sqlite(session):  # several writers would let two tabs save on the same base
-        session.scalar(select(Person.id).where(Person.id == person.id).with_for_update(key_share=True))
-    now = dict(stubs) | of(session, offering, person)
+    before, changed_at = with_times(session, offering, person)
+    now = dict(stubs) | before
     changed = {cell: one for cell, one in written.items() if one.source != now[cell]}
-    conflicts = {cell for cell, one in changed.items() if one.base not in (None, version(now[cell]))}
-    kept = {cell: one.source for cell, one in changed.items() if cell not in conflicts}
-    save(session, offering, person, kept, at)
-    return conflicts
+    unsaved = {cell: one.source for cell, one in changed.items() if one.base not in (None, version(now[cell]))}
+    saved = {cell: one.source for cell, one in changed.items() if cell not in unsaved}
+    saved_at = save(session, offering, person, saved, at)
+    return Kept(before | saved, changed_at | dict.fromkeys(saved, saved_at), unsaved)
 
 
 def reset(session: Session, offering: Offering, person: Person, cell: str) -> None:

@@ -6,13 +6,20 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, joinedload
 
 from autograder.base.i18n import Language
 from autograder.web.data import events
 from autograder.web.data.database import upsert
 from autograder.web.data.models import Explanation, Offering, Person
+
+_EVER = (
+    select(Explanation)
+    .where(Explanation.offering_id == bindparam("offering"))
+    .options(joinedload(Explanation.writer))
+    .order_by(Explanation.criterion, Explanation.id)
+)
 
 
 def of(session: Session, offering: Offering) -> Sequence[Explanation]:
@@ -22,8 +29,13 @@ def of(session: Session, offering: Offering) -> Sequence[Explanation]:
 
 def ever(session: Session, offering: Offering) -> Sequence[Explanation]:
     """Return what is said in an assignment and what was withdrawn, in the order of its criteria's names."""
-    rows = select(Explanation).where(Explanation.offering_id == offering.id).options(joinedload(Explanation.writer))
-    return session.scalars(rows.order_by(Explanation.criterion, Explanation.id)).all()
+    return session.scalars(_EVER, {"offering": offering.id}).all()
+
+
+def everywhere(session: Session) -> Sequence[Explanation]:
+    """Return what is said in all assignments, in the order in which it was first said."""
+    rows = select(Explanation).where(Explanation.withdrawn_at.is_(None)).options(joinedload(Explanation.offering))
+    return session.scalars(rows.order_by(Explanation.id)).all()
 
 
 def find(session: Session, offering: Offering, criterion: str, cause: str) -> Explanation | None:
@@ -73,6 +85,22 @@ def withdraw(session: Session, offering: Offering, criterion: str, cause: str, b
             person_id=by.id,
             offering_id=offering.id,
         )
+
+
+def move(session: Session, offering: Offering, source: tuple[str, str], target: tuple[str, str], by: Person) -> None:
+    """Say to another mistake what is said to one, such as after a criterion was renamed.
+
+    Args:
+        session: a writing one.
+        offering: the assignment.
+        source: criterion and cause to which something is said.
+        target: those to which nothing is said.
+        by: who moves it.
+    """
+    found = find(session, offering, *source)
+    assert found is not None
+    write(session, offering, *target, words_of(found), by)
+    withdraw(session, offering, *source, by)
 
 
 def _about(offering: Offering, criterion: str, cause: str) -> str:

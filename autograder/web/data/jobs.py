@@ -12,7 +12,7 @@ import socket
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from autograder.web.data.models import Job, Submission
@@ -20,6 +20,7 @@ from autograder.web.data.models import Job, Submission
 LEASE = timedelta(seconds=30)
 PAUSES = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1))
 """Before a submission that could not be judged, by no student's doing, is tried again; then that is its report."""
+_FAILED = select(Job.leased_until).where(Job.submission_id == bindparam("submission"), Job.failures > 0)
 
 
 def new_name() -> str:
@@ -82,8 +83,7 @@ def postpone(job: Job) -> bool:
 
 def next_try(session: Session, submission: int) -> datetime | None:
     """Return when a submission that could not be judged so far is tried again; None for any other."""
-    failed = select(Job.leased_until).where(Job.submission_id == submission, Job.failures > 0)
-    return session.scalar(failed)
+    return session.scalar(_FAILED, {"submission": submission})
 
 
 def release(session: Session, grader: str | None = None) -> None:

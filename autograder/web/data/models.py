@@ -361,6 +361,7 @@ class Explanation(Base):
     written_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
     written_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
+    offering: Mapped[Offering] = relationship()
     writer: Mapped[Person] = relationship()
 
 

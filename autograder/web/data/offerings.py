@@ -4,19 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from autograder.web.data import events
 from autograder.web.data.database import upsert
+from autograder.web.data.detached import MOST_KEPT, made
 from autograder.web.data.models import Extension, FeedbackPolicy, Kind, Offering, Person
 
 _BY_NAME = select(Offering).where(Offering.assignment == bindparam("assignment"), Offering.kind == bindparam("kind"))
-_EXTENSION = select(Extension.__table__.c.due_at).where(
-    Extension.person_id == bindparam("person"),
-    Extension.offering_id == bindparam("offering"),
-    Extension.removed_at.is_(None),
+_OFFERING, _LATER = Offering.__table__.c, Extension.__table__.c
+_EXTENSION = select(_LATER.due_at).where(
+    _LATER.person_id == bindparam("person"), _LATER.offering_id == bindparam("offering"), _LATER.removed_at.is_(None)
+)
+_EXTENSIONS = select(_LATER.offering_id, _LATER.due_at).where(
+    _LATER.person_id == bindparam("person"), _LATER.removed_at.is_(None)
+)
+_ALL = (
+    select(Offering)
+    .where(Offering.kind == bindparam("kind"))
+    .order_by(Offering.due_at.is_(None), Offering.due_at, Offering.id)
+)
+_MET = (
+    select(_LATER.due_at.label("until"), *_OFFERING)
+    .select_from(
+        Offering.__table__.outerjoin(
+            Extension.__table__,
+            (_LATER.offering_id == _OFFERING.id)
+            & (_LATER.person_id == bindparam("person"))
+            & _LATER.removed_at.is_(None),
+        )
+    )
+    .where(_OFFERING.assignment == bindparam("assignment"), _OFFERING.kind == bindparam("kind"))
 )
 
 
@@ -74,13 +95,25 @@ def _rules(offering: Offering) -> str:
 
 def all_of_them(session: Session, kind: Kind = Kind.assignment) -> Sequence[Offering]:
     """Return every published assignment, or every quiz, those due first first."""
-    published = select(Offering).where(Offering.kind == kind)
-    return session.scalars(published.order_by(Offering.due_at.is_(None), Offering.due_at, Offering.id)).all()
+    return session.scalars(_ALL, {"kind": kind}).all()
 
 
 def by_name(session: Session, assignment: str, kind: Kind = Kind.assignment) -> Offering | None:
     """Return how an assignment or a quiz is published; None if it is not."""
     return session.scalar(_BY_NAME, {"assignment": assignment, "kind": kind})
+
+
+def met(
+    session: Session, assignment: str, person: Person, kind: Kind = Kind.assignment
+) -> tuple[Offering, datetime | None] | None:
+    """Return how something is published, only to be read, and what `extension` says of it; None if it is not."""
+    row = session.execute(_MET, {"assignment": assignment, "kind": kind, "person": person.id}).first()
+    return None if row is None else (_offering(*row[1:]), row[0])
+
+
+@lru_cache(MOST_KEPT)
+def _offering(*values: object) -> Offering:
+    return made(Offering, values)
 
 
 def extension(session: Session, offering: Offering, person: Person) -> datetime | None:
@@ -90,9 +123,7 @@ def extension(session: Session, offering: Offering, person: Person) -> datetime 
 
 def extensions(session: Session, person: Person) -> dict[int, datetime]:
     """Return all later dates of one person, by offering."""
-    mine = (Extension.person_id == person.id, Extension.removed_at.is_(None))
-    rows = session.execute(select(Extension.offering_id, Extension.due_at).where(*mine))
-    return {offering: due for offering, due in rows}
+    return {offering: due for offering, due in session.execute(_EXTENSIONS, {"person": person.id})}
 
 
 def extended(session: Session) -> list[tuple[Offering, Person, datetime]]:

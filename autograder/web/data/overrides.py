@@ -6,13 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from autograder.web.data import events
 from autograder.web.data.models import Appeal, Kind, Offering, Override, Person, Report, Submission
 
 _WITH_ALL = (joinedload(Override.person), joinedload(Override.offering), joinedload(Override.giver))
+_IN_ALL = select(Override).options(*_WITH_ALL).where(Override.person_id == bindparam("person")).order_by(Override.id)
+_IN_ONE = _IN_ALL.where(Override.offering_id == bindparam("offering"))
 
 
 def give(
@@ -30,7 +32,7 @@ def give(
     """Give points for a cell, or take back what was given.
 
     Args:
-        session: a writing one, in which nobody else changes anything for this person (`submissions.take_turns`).
+        session: a writing one, in which nobody else changes anything for this person (`database.take_turns`).
         offering: the assignment or quiz.
         person: the student.
         cell: the grade cell's name.
@@ -75,16 +77,23 @@ def _give_back_appeals(session: Session, history: Sequence[Override], cell: str)
 
 def of(session: Session, offering: Offering, person: Person) -> Sequence[Override]:
     """Return everything that was ever given to one person in an assignment, oldest first."""
-    mine = (Override.person_id == person.id, Override.offering_id == offering.id)
-    return session.scalars(select(Override).options(*_WITH_ALL).where(*mine).order_by(Override.id)).all()
+    return session.scalars(_IN_ONE, {"person": person.id, "offering": offering.id}).all()
 
 
 def of_person(session: Session, person: Person) -> dict[int, list[Override]]:
     """Return everything that was ever given to one person, by offering, oldest first."""
     found: defaultdict[int, list[Override]] = defaultdict(list)
-    rows = select(Override).options(*_WITH_ALL).where(Override.person_id == person.id)
-    for override in session.scalars(rows.order_by(Override.id)):
+    for override in session.scalars(_IN_ALL, {"person": person.id}):
         found[override.offering_id].append(override)
+    return found
+
+
+def of_everybody(session: Session, offering: Offering) -> dict[str, list[Override]]:
+    """Return everything that was ever given in an assignment, by login, oldest first."""
+    found: defaultdict[str, list[Override]] = defaultdict(list)
+    rows = select(Override).options(*_WITH_ALL).where(Override.offering_id == offering.id)
+    for override in session.scalars(rows.order_by(Override.id)):
+        found[override.person.login].append(override)
     return found
 
 
@@ -174,9 +183,12 @@ def _write_again(session: Session, override: Override) -> None:
 
 
 def write_again(session: Session, offering: int, person: int) -> None:
-    """Have somebody's last report written once more, because what people give has changed: penalties depend on it."""
+    """Have somebody's last report written once more, because what people give has changed: penalties depend on it.
+
+    The gradebook has it already, so a command's report that is in the journal by now stays.
+    """
     last = select(func.max(Submission.id)).where(Submission.offering_id == offering, Submission.person_id == person)
-    session.execute(update(Report).where(Report.submission_id == last.scalar_subquery()).values(written_at=None))
+    session.execute(update(Report).where(Report.submission_id == last.scalar_subquery()).values(is_stale=True))
 
 
 def needing_a_look(session: Session) -> Mapping[tuple[int, int], int]:

@@ -9,11 +9,17 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, func, select, update
+from sqlalchemy import Connection as Asking
+from sqlalchemy import Result, bindparam, delete, exists, func, select, update
 from sqlalchemy.orm import Session as Connection
+from sqlalchemy.orm.attributes import set_committed_value
 
 from autograder.web.data import events
+from autograder.web.data.database import take_turns
+from autograder.web.data.detached import MOST_KEPT, made
 from autograder.web.data.models import Enrolment, JoinLink, OneTimeLink, Person, Role, Session
 
 SESSION_LASTS = timedelta(days=30)
@@ -22,12 +28,16 @@ MAILED_LINK_LASTS = timedelta(days=14)
 """For links that are sent to a whole class, where not everybody looks on the same day."""
 
 
-_OF_SESSION = (
-    select(Person)
-    .join(Session, Session.person_id == Person.id)
-    .where(Session.key_sha256 == bindparam("key"), Session.expires_at > bindparam("now"))
+_SOMEBODY = select(Enrolment.__table__.c.role, *Person.__table__.c).select_from(
+    Person.__table__.outerjoin(Enrolment.__table__)
 )
-"""Every request asks this; a statement that is put together once costs a third."""
+_OF_SESSION = _SOMEBODY.where(
+    Session.__table__.c.person_id == Person.__table__.c.id,
+    Session.__table__.c.key_sha256 == bindparam("key"),
+    Session.__table__.c.expires_at > bindparam("now"),
+)
+_OF_TOKEN = _SOMEBODY.where(Person.__table__.c.token_sha256 == bindparam("token"))
+"""Every request asks one of these; a statement that is put together once costs a third."""
 
 
 def _sha256(secret: str) -> str:
@@ -103,6 +113,7 @@ def give_role(session: Connection, person: Person, role: Role, *, by: Person) ->
 def remove(session: Connection, persons: Sequence[Person], *, by: Person) -> None:
     """Remove people from the course: their work stays, every way in ends."""
     numbers = [person.id for person in persons]
+    take_turns(session, *numbers)
     session.execute(delete(Enrolment).where(Enrolment.person_id.in_(numbers)))
     session.execute(delete(Session).where(Session.person_id.in_(numbers)))
     session.execute(update(Person).where(Person.id.in_(numbers)).values(token_sha256=None))
@@ -138,9 +149,9 @@ def begin_session(session: Connection, person: Person) -> str:
     return key
 
 
-def of_session(session: Connection, key: str) -> Person | None:
-    """Return who is signed in with a key."""
-    return session.scalar(_OF_SESSION, {"key": _sha256(key), "now": datetime.now(UTC)})
+def of_session(session: Connection | Asking, key: str) -> Person | None:
+    """Return who is signed in with a key; only to be read."""
+    return _found(session.execute(_OF_SESSION, {"key": _sha256(key), "now": datetime.now(UTC)}))
 
 
 def end_session(session: Connection, key: str) -> None:
@@ -168,9 +179,22 @@ def revoke_token(session: Connection, person: Person) -> None:
     events.record(session, "revoked a token", person_id=person.id)
 
 
-def of_token(session: Connection, token: str) -> Person | None:
-    """Return whose personal token this is."""
-    return session.scalar(select(Person).where(Person.token_sha256 == _sha256(token)))
+def of_token(session: Connection | Asking, token: str) -> Person | None:
+    """Return whose personal token this is; only to be read."""
+    return _found(session.execute(_OF_TOKEN, {"token": _sha256(token)}))
+
+
+def _found(rows: Result[Any]) -> Person | None:
+    row = rows.first()
+    return None if row is None else _somebody(*row)
+
+
+@lru_cache(MOST_KEPT)
+def _somebody(role: str | None, *values: object) -> Person:
+    person = made(Person, values)
+    enrolment = None if role is None else made(Enrolment, (person.id, role))
+    set_committed_value(person, "enrolment", enrolment)
+    return person
 
 
 # -- links -------------------------------------------------------------------------------------------------------------

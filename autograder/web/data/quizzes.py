@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, exists, func, select, tuple_, update
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from autograder.web.data import events
+from autograder.web.data.database import take_turns, upsert
 from autograder.web.data.models import Answer, Offering, Person, QuizAttempt
 
 _OPEN_ONE = select(QuizAttempt).where(
@@ -21,7 +22,15 @@ _OPEN_ONE = select(QuizAttempt).where(
     QuizAttempt.offering_id == bindparam("offering"),
     QuizAttempt.finished_at.is_(None),
 )
+_OPEN_AND_LOCKED = _OPEN_ONE.with_for_update()
 _ANSWERS = select(Answer).where(Answer.attempt_id == bindparam("attempt")).order_by(Answer.question, Answer.seq)
+_LATEST = select(QuizAttempt).where(
+    QuizAttempt.id.in_(
+        select(func.max(QuizAttempt.id))
+        .where(QuizAttempt.person_id == bindparam("person"))
+        .group_by(QuizAttempt.offering_id)
+    )
+)
 _WITH_ALL = (joinedload(QuizAttempt.person), joinedload(QuizAttempt.offering))
 
 
@@ -34,7 +43,7 @@ def begin(session: Session, offering: Offering, person: Person, *, version: int)
         person: who begins.
         version: of the quiz, as it is now.
     """
-    session.execute(select(Person.id).where(Person.id == person.id).with_for_update())  # of two requests one begins
+    take_turns(session, person.id)  # of two requests one begins
     if open_one(session, offering, person) is not None:
         return
     now, limit_s = datetime.now(UTC), offering.time_limit_s
@@ -46,9 +55,16 @@ def begin(session: Session, offering: Offering, person: Person, *, version: int)
     events.record(session, "began a quiz", about, person_id=person.id, offering_id=offering.id)
 
 
-def open_one(session: Session, offering: Offering, person: Person) -> QuizAttempt | None:
-    """Return the attempt that somebody has not finished."""
-    return session.scalar(_OPEN_ONE, {"person": person.id, "offering": offering.id})
+def open_one(session: Session, offering: Offering, person: Person, *, locks: bool = False) -> QuizAttempt | None:
+    """Return the attempt that somebody has not finished.
+
+    Args:
+        session: any; a writing one to lock it.
+        offering: the quiz.
+        person: whose attempt.
+        locks: keep others from changing it until the end of the transaction, as `locked`.
+    """
+    return session.scalar(_OPEN_AND_LOCKED if locks else _OPEN_ONE, {"person": person.id, "offering": offering.id})
 
 
 def locked(session: Session, number: int) -> bool:
@@ -70,8 +86,7 @@ def of(session: Session, offering: Offering, person: Person) -> Sequence[QuizAtt
 
 def latest(session: Session, person: Person) -> dict[int, QuizAttempt]:
     """Return the last attempt of somebody at each quiz, by offering."""
-    last = select(func.max(QuizAttempt.id)).where(QuizAttempt.person_id == person.id).group_by(QuizAttempt.offering_id)
-    return {one.offering_id: one for one in session.scalars(select(QuizAttempt).where(QuizAttempt.id.in_(last)))}
+    return {one.offering_id: one for one in session.scalars(_LATEST, {"person": person.id})}
 
 
 def answers(session: Session, attempt: QuizAttempt) -> Sequence[Answer]:
@@ -81,12 +96,8 @@ def answers(session: Session, attempt: QuizAttempt) -> Sequence[Answer]:
 
 def save(session: Session, attempt: QuizAttempt, question: str, value: Any) -> None:
     """Keep what is answered to a question at the moment; hints taken stay."""
-    row, now = session.get(Answer, (attempt.id, question, 0)), datetime.now(UTC)
-    words = json.dumps(value, ensure_ascii=False)
-    if row is None:
-        session.add(Answer(attempt_id=attempt.id, question=question, seq=0, value=words, hints=0, saved_at=now))
-    else:
-        row.value, row.saved_at = words, now
+    place = {"attempt_id": attempt.id, "question": question, "seq": 0}
+    upsert(session, Answer, place, {"value": json.dumps(value, ensure_ascii=False), "saved_at": datetime.now(UTC)})
 
 
 def count(session: Session, attempt: QuizAttempt, question: str, number: int, value: Any) -> None:
@@ -102,7 +113,6 @@ def take_hint(session: Session, attempt: QuizAttempt, question: str, most: int) 
     row = session.get(Answer, (attempt.id, question, 0))
     if row is None:
         save(session, attempt, question, None)
-        session.flush()
         row = session.get_one(Answer, (attempt.id, question, 0))
     row.hints = min(row.hints + 1, most)
 
@@ -134,6 +144,17 @@ def keep_outcome(session: Session, number: int, outcome: str) -> None:
         attempt.outcome = outcome
         whose = {"whom_id": attempt.person_id, "offering_id": attempt.offering_id}
         events.record(session, "scored a quiz", str(number), **whose)
+
+
+def outcomes(session: Session, offering: Offering) -> dict[str, str]:
+    """Return the outcome of the last attempt of each person that has one, by login."""
+    rows = (
+        select(Person.login, QuizAttempt.outcome)
+        .join(QuizAttempt, QuizAttempt.person_id == Person.id)
+        .where(QuizAttempt.offering_id == offering.id, QuizAttempt.outcome.is_not(None))
+        .order_by(QuizAttempt.id)
+    )
+    return {login: outcome for login, outcome in session.execute(rows) if outcome is not None}
 
 
 def unwritten(session: Session, most: int) -> Sequence[QuizAttempt]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
 
-from sqlalchemy import ColumnElement, Select, exists, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from autograder.base.i18n import Text
@@ -35,6 +35,12 @@ Place = tuple[int, int]
 """The numbers of a regrading and of a submission in it."""
 _PAUSES = PAUSES[:2]
 """Somebody waits for all of it; what could not be judged keeps the report that counts."""
+_REPLACED = (
+    select(ReplacedReport)
+    .where(ReplacedReport.submission_id.in_(bindparam("submissions", expanding=True)))
+    .options(joinedload(ReplacedReport.regrading))
+    .order_by(ReplacedReport.id)
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ class Refusal(Enum):
     """Why a regrading cannot be accepted."""
 
     is_over = auto()
+    is_stopped = auto()
     is_incomplete = auto()
     has_other_rubric = auto()
 
@@ -277,6 +284,8 @@ def accept(session: Session, number: int, by: Person, words: str, *, rubric_sha2
     regrading = session.scalar(select(Regrading).where(Regrading.id == number).with_for_update())
     if regrading is None or regrading.ended_at is not None:
         return Refusal.is_over
+    if regrading.problem is not None:
+        return Refusal.is_stopped
     others = exists().where(*_done(regrading), RegradedSubmission.rubric_sha256 != rubric_sha256)
     if regrading.rubric_sha256 != rubric_sha256 or session.scalar(select(others)):
         return Refusal.has_other_rubric
@@ -342,8 +351,7 @@ def history(session: Session, offering: Offering, most: int) -> Sequence[tuple[R
 def replaced(session: Session, submissions: Collection[int]) -> dict[int, list[ReplacedReport]]:
     """Return the reports on some submissions that counted before, oldest first, with what replaced them."""
     found: defaultdict[int, list[ReplacedReport]] = defaultdict(list)
-    rows = select(ReplacedReport).where(ReplacedReport.submission_id.in_(submissions))
-    for one in session.scalars(rows.options(joinedload(ReplacedReport.regrading)).order_by(ReplacedReport.id)):
+    for one in session.scalars(_REPLACED, {"submissions": list(submissions)}):
         found[one.submission_id].append(one)
     return found
 

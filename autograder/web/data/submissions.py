@@ -6,19 +6,34 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import case, exists, func, or_, select, tuple_, update
+from sqlalchemy import bindparam, case, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from autograder.results.grade_report import GradeReport
 from autograder.web.data import events, jobs
-from autograder.web.data.database import is_sqlite, upsert
+from autograder.web.data.database import upsert
 from autograder.web.data.models import Content, Job, Offering, Person, Report, Submission
 
-
-def take_turns(session: Session, person: Person) -> None:
-    """Let one person's hand-ins come one after the other until this session ends, on whichever server they arrive."""
-    if not is_sqlite(session):
-        session.execute(select(Person.id).where(Person.id == person.id).with_for_update())
+_WITH_REPORT = joinedload(Submission.report)
+_WITH_ALL = (joinedload(Submission.person), joinedload(Submission.offering), _WITH_REPORT)
+_LAST = (
+    select(Submission)
+    .where(Submission.person_id == bindparam("person"), Submission.offering_id == bindparam("offering"))
+    .order_by(Submission.id.desc())
+    .limit(1)
+)
+_MINE = _LAST.limit(None).options(_WITH_REPORT)
+_LATEST = (
+    select(Submission)
+    .where(
+        Submission.id.in_(
+            select(func.max(Submission.id))
+            .where(Submission.person_id == bindparam("person"))
+            .group_by(Submission.offering_id)
+        )
+    )
+    .options(_WITH_REPORT)
+)
 
 
 def repeated(session: Session, offering: Offering, person: Person, key: str, content: bytes) -> Submission | None:
@@ -26,8 +41,7 @@ def repeated(session: Session, offering: Offering, person: Person, key: str, con
 
     Whoever has lost the connection sends again without knowing that the first request has arrived.
     """
-    last = select(Submission).where(Submission.person_id == person.id, Submission.offering_id == offering.id)
-    found = session.scalar(last.order_by(Submission.id.desc()).limit(1))
+    found = session.scalar(_LAST, {"person": person.id, "offering": offering.id})
     is_same = found is not None and found.request_key == key and found.sha256 == hashlib.sha256(content).hexdigest()
     return found if key and is_same else None
 
@@ -66,24 +80,17 @@ def receive(
 
 def by_id(session: Session, number: int) -> Submission | None:
     """Return a submission with whose it is, what for, and its report."""
-    return session.get(
-        Submission,
-        number,
-        options=(joinedload(Submission.person), joinedload(Submission.offering), joinedload(Submission.report)),
-    )
+    return session.get(Submission, number, options=_WITH_ALL)
 
 
 def of(session: Session, offering: Offering, person: Person) -> Sequence[Submission]:
     """Return what somebody has handed in for an assignment, the newest first, with the reports."""
-    mine = select(Submission).where(Submission.person_id == person.id, Submission.offering_id == offering.id)
-    return session.scalars(mine.options(joinedload(Submission.report)).order_by(Submission.id.desc())).all()
+    return session.scalars(_MINE, {"person": person.id, "offering": offering.id}).all()
 
 
 def latest(session: Session, person: Person) -> dict[int, Submission]:
     """Return the last submission of somebody to each offering."""
-    numbers = select(func.max(Submission.id)).where(Submission.person_id == person.id).group_by(Submission.offering_id)
-    rows = session.scalars(select(Submission).where(Submission.id.in_(numbers)).options(joinedload(Submission.report)))
-    return {submission.offering_id: submission for submission in rows}
+    return {submission.offering_id: submission for submission in session.scalars(_LATEST, {"person": person.id})}
 
 
 def counts(session: Session, person: Person) -> dict[int, int]:
@@ -129,8 +136,7 @@ def unwritten(session: Session, most: int) -> Sequence[Submission]:
     """Return graded submissions of which journal and gradebook do not know yet, oldest first."""
     is_due = or_(Report.written_at.is_(None), Report.is_stale)
     rows = select(Submission).join(Report).where(is_due).order_by(Submission.id).limit(most)
-    everything = (joinedload(Submission.person), joinedload(Submission.offering), joinedload(Submission.report))
-    return session.scalars(rows.options(*everything)).all()
+    return session.scalars(rows.options(*_WITH_ALL)).all()
 
 
 def is_superseded(session: Session, submission: Submission) -> bool:
@@ -190,6 +196,18 @@ def keep_penalties(session: Session, penalties: Mapping[tuple[str, str], float])
     for number, assignment, login, known in session.execute(rows).all():
         if (taken := penalties.get((assignment, login))) != known:
             session.execute(update(Report).where(Report.submission_id == number).values(penalty=taken))
+
+
+def penalties(session: Session, offering: Offering) -> dict[str, float]:
+    """Return what is taken off for being late, by login, where it is anything."""
+    last = select(func.max(Submission.id)).where(Submission.offering_id == offering.id).group_by(Submission.person_id)
+    rows = (
+        select(Person.login, Report.penalty)
+        .join(Submission, Submission.person_id == Person.id)
+        .join(Report, Report.submission_id == Submission.id)
+        .where(Submission.id.in_(last), Report.penalty.is_not(None))
+    )
+    return {login: taken for login, taken in session.execute(rows) if taken}
 
 
 def unwritten_count(session: Session, offering: Offering | None = None) -> int:

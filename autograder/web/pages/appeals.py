@@ -14,6 +14,7 @@ from autograder.base.i18n import Text, text
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport
 from autograder.web import attempts, limits, overriding, policies
 from autograder.web.data import appeals, overrides, submissions
+from autograder.web.data.database import take_turns
 from autograder.web.data.models import Appeal
 from autograder.web.pages import results
 from autograder.web.pages import submission as submission_page
@@ -181,7 +182,7 @@ def _override(visit: Visit, session: Session, appeal: Appeal, points: float, ear
         earlier: what answered appeals have made of criteria before.
     """
     submission = appeal.submission
-    submissions.take_turns(session, submission.person)
+    take_turns(session, submission.person_id)
     assert submission.report is not None
     if submissions.is_superseded(session, submission):
         return

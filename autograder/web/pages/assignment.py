@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,8 @@ from autograder.results.grade_report import GradeReport
 from autograder.results.shown import Shown
 from autograder.web import explanations, limits, policies
 from autograder.web.data import checks, drafts, submissions
-from autograder.web.data.drafts import Written
+from autograder.web.data.database import take_turns
+from autograder.web.data.drafts import Kept, Written
 from autograder.web.data.models import Submission
 from autograder.web.live import LiveCheck
 from autograder.web.pages import places, verdicts
@@ -37,7 +38,9 @@ def assignment(visit: Visit) -> Response:
     with visit.site.database.read() as session:
         place = places.place(visit, session)
         if _is_for_script(visit):
-            return JSONResponse(_as_it_is(visit, session, place, place.notebook.stubs))
+            sources, changed_at = drafts.with_times(session, place.offering, visit.member)
+            kept = Kept(sources, changed_at, {})
+            return JSONResponse(_as_it_is(visit, session, place, kept, place.notebook.stubs, with_texts=True))
     visit.site.checker.warm(place.name)
     return _page(visit, place)
 
@@ -110,19 +113,20 @@ async def save(visit: Visit) -> Response:
     def keep(session: Session) -> Callable[[], Response]:
         before = None
         place = places.place(visit, session)
-        unsaved = _keep(visit, session, place)
-        if (cell := visit.field("reset")) in place.notebook.stubs and cell not in unsaved:
-            before = (cell, (place.notebook.stubs | drafts.of(session, place.offering, visit.member))[cell])
+        kept = _keep(visit, session, place)
+        if (cell := visit.field("reset")) in place.notebook.stubs and cell not in kept.unsaved:
+            before = (cell, (place.notebook.stubs | kept.sources)[cell])
             drafts.reset(session, place.offering, visit.member, cell)
+            kept = kept.without(cell)
         if _is_for_script(visit):
-            saved = None if unsaved else visit.now.isoformat(timespec="seconds")
-            said = {"saved": saved} | _as_it_is(visit, session, place, _written(visit, place), unsaved)
+            saved = None if kept.unsaved else visit.now.isoformat(timespec="seconds")
+            said = {"saved": saved} | _as_it_is(visit, session, place, kept, _written(visit, place))
             return lambda: JSONResponse(said)
-        if unsaved or before:
-            return lambda: _page(visit, place, unsaved=unsaved, before=before)
+        if kept.unsaved or before:
+            return lambda: _page(visit, place, unsaved=kept.unsaved, before=before)
         return lambda: visit.go(f"/assignments/{place.name}")
 
-    answer = await visit.site.database.change(keep)
+    answer = await visit.site.database.change(visit.member.id, keep)
     return answer() if _is_for_script(visit) else await in_thread(answer)
 
 
@@ -132,10 +136,10 @@ async def check(visit: Visit) -> Response:
 
     def keep(session: Session) -> tuple[Place, dict[str, str], dict[str, str]]:
         place = places.place(visit, session)
-        unsaved = _keep(visit, session, place)
-        return place, drafts.of(session, place.offering, visit.member) | unsaved, unsaved
+        kept = _keep(visit, session, place)
+        return place, kept.sources | kept.unsaved, kept.unsaved
 
-    place, mine, unsaved = await visit.site.database.change(keep)
+    place, mine, unsaved = await visit.site.database.change(visit.member.id, keep)
     begun_at = visit.now
     exercise = visit.field("exercise") or None
     if exercise is not None and exercise not in place.released.settings.exercises:
@@ -169,14 +173,15 @@ def hand_in(visit: Visit) -> Response:
         place = places.readable(visit, session)
         content = place.notebook.filled(drafts.of(session, place.offering, visit.member) | _written(visit, place))
         received, is_new = _receive(visit, session, place, f"{place.name}.ipynb", content)
-        unsaved = _keep(visit, session, place, received.received_at) if is_new else {}
+        unsaved = _keep(visit, session, place, received.received_at).unsaved if is_new else {}
         if unsaved:
             session.rollback()  # one chooses first
     if not unsaved:
         return _acknowledged(visit, place, received, is_new=is_new)
     with visit.site.database.write() as session:
         place = places.place(visit, session)
-        unsaved = _keep(visit, session, place)
+        take_turns(session, visit.member.id)
+        unsaved = _keep(visit, session, place).unsaved
     return _page(visit, place, problem=text("not handed in: choose first which text counts"), unsaved=unsaved)
 
 
@@ -206,7 +211,7 @@ def _receive(visit: Visit, session: Session, place: Place, file: str, content: b
     """
     given = visit.request.headers.get("idempotency-key") or visit.field("request_key")
     key = given if given.isprintable() and len(given) <= _LONGEST_KEY else ""
-    submissions.take_turns(session, visit.member)
+    take_turns(session, visit.member.id)
     if (before := submissions.repeated(session, place.offering, visit.member, key, content)) is not None:
         return before, False
     handed_in = submissions.of(session, place.offering, visit.member)
@@ -254,12 +259,12 @@ def _written(visit: Visit, place: Place) -> dict[str, str]:
     }
 
 
-def _keep(visit: Visit, session: Session, place: Place, at: datetime | None = None) -> dict[str, str]:
-    """Keep what a form brings, and return what was not kept: cells where another text has been saved meanwhile.
+def _keep(visit: Visit, session: Session, place: Place, at: datetime | None = None) -> Kept:
+    """Keep what a form brings.
 
     Args:
         visit: who sends it.
-        session: a writing one.
+        session: a writing one, in which nobody else changes their drafts.
         place: the assignment.
         at: when it was handed in, so that it has not changed since; by default it was not.
     """
@@ -270,16 +275,17 @@ def _keep(visit: Visit, session: Session, place: Place, at: datetime | None = No
     chosen = visit.field("keep")
     bases = {cell: visit.field((_THERE if cell == chosen else _BASE) + cell) for cell in sources}
     written = {cell: Written(source, bases[cell] or None) for cell, source in sources.items()}
-    conflicts = drafts.keep(session, place.offering, visit.member, written, place.notebook.stubs, at)
-    return {cell: sources[cell] for cell in sources if cell in conflicts}
+    return drafts.keep(session, place.offering, visit.member, written, place.notebook.stubs, at)
 
 
 def _as_it_is(
     visit: Visit,
     session: Session,
     place: Place,
-    asked: Mapping[str, str],
-    unsaved: Mapping[str, str] | None = None,
+    kept: Kept,
+    asked: Iterable[str],
+    *,
+    with_texts: bool = False,
 ) -> dict[str, Any]:
     """Return what is kept, for a script.
 
@@ -287,18 +293,17 @@ def _as_it_is(
         visit: who asks.
         session: any.
         place: the assignment.
-        asked: about which cells; with texts where the script has just sent them.
-        unsaved: of these, what was not kept; None to give the texts of all cells.
+        kept: what is there.
+        asked: about which cells.
+        with_texts: give the texts of all of them, instead of those which have kept others from being saved.
     """
-    mine = (session, place.offering, visit.member)
-    written, changed_at = drafts.with_times(*mine)
-    sources = place.notebook.stubs | written
-    progress = Progress.of(place.notebook, checks.of(*mine), changed_at)
+    sources = place.notebook.stubs | kept.sources
+    progress = Progress.of(place.notebook, checks.of(session, place.offering, visit.member), kept.changed_at)
     cells: dict[str, dict[str, Any]] = {}
     for cell in asked:
         cells[cell] = {"version": drafts.version(sources[cell])}
-        if unsaved is None or cell in unsaved:
-            at = changed_at.get(cell)
+        if with_texts or cell in kept.unsaved:
+            at = kept.changed_at.get(cell)
             cells[cell] |= {"source": sources[cell], "at": at.isoformat(timespec="seconds") if at else None}
     return {
         "cells": cells,
@@ -315,10 +320,3 @@ def _remember(visit: Visit, place: Place, report: GradeReport, begun_at: datetim
 
 def _is_for_script(visit: Visit) -> bool:
     return visit.request.query_params.get("as") == "json"
-
-
-def _refuse_hand_in(visit: Visit, session: Session, place: Place) -> None:
-    handed_in = submissions.of(session, place.offering, visit.member)
-    reason = policies.why_not_hand_in(visit.viewer, place.offering, place.dates, handed_in, visit.now)
-    if reason is not None:
-        raise Refused(403, reason)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean, median
 
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from autograder.base.errors import ConfigError, SubmissionError
 from autograder.base.i18n import Text, text
+from autograder.gradebook.scores import AssignmentScores
 from autograder.report.tables import points
 from autograder.results.classroom import Counts, Mistake
 from autograder.web.class_counts import Counted
@@ -60,6 +62,23 @@ class MistakeRow:
 
 
 @dataclass(frozen=True)
+class Explained:
+    """An explanation as the page lists it.
+
+    Args:
+        criterion: the requirement's id.
+        cause: the diagnosis's.
+        students: how many make the mistake.
+        is_unseen: whether no report has the criterion any more, such as after it was renamed.
+    """
+
+    criterion: str
+    cause: str
+    students: int
+    is_unseen: bool
+
+
+@dataclass(frozen=True)
 class Class:
     """Where the students stand in one assignment.
 
@@ -104,8 +123,9 @@ def report(visit: Visit) -> Response:
         counted = visit.site.class_counts.of(session, offering)
         hours = Hours.of(session, offering, visit.now)
         mistakes = _mistakes(visit, session, offering, counted)
-        explained = [(one.criterion, one.cause) for one in explanations.of(session, offering)]
+        explained = _explained(session, offering, counted.counts)
     dates = Dates.of(offering)
+    counting = visit.site.gradebook.scores(offering)
     page = visit.page(
         "class_report.html",
         name=offering.assignment,
@@ -114,11 +134,13 @@ def report(visit: Visit) -> Response:
         stage=dates.stage(visit.now),
         found=found,
         counts=counted.counts,
-        numbers=_numbers(found, counted.counts),
+        numbers=_numbers(found, counted, counting),
+        counts_by_hand=counting is not None,
         given_up=_given_up(found, counted),
         hours=hours,
         mistakes=mistakes,
         explained=explained,
+        explains={(one.criterion, one.cause) for one in explained},
         mistake_path=mistake_path,
         rarer=max(0, len(counted.counts.mistakes) - _MOST_MISTAKES),
         switches=False,
@@ -139,16 +161,34 @@ def named(visit: Visit, session: Session) -> Offering:
     return offering
 
 
-def _numbers(found: Class, counts: Counts) -> list[tuple[Text, str]]:
-    of = f" / {points(counts.max_score)}"
-    full = sum(score >= counts.max_score for score in counts.scores)
+def _numbers(found: Class, counted: Counted, counting: AssignmentScores | None) -> list[tuple[Text, str]]:
+    counts = counted.counts
+    scores, most = counts.scores, counts.max_score
+    if counting is not None:
+        scores = [counting.scores[login] for login in counted.reported if login in counting.scores]
+        most = counting.maximum
+    of = f" / {points(most)}"
     return [
         (text("have handed in"), f"{found.handed_in} / {len(found.students)}"),
-        (text("mean"), points(round(counts.mean, 2)) + of if counts.mean is not None else "–"),
-        (text("median"), points(counts.median) + of if counts.median is not None else "–"),
-        (text("full marks"), str(full)),
+        (text("mean"), points(round(fmean(scores), 2)) + of if scores else "–"),
+        (text("median"), points(round(median(scores), 2)) + of if scores else "–"),
+        (text("full marks"), str(sum(score >= most for score in scores))),
         (text("cannot be read"), str(len(counts.statuses.get("unreadable", ())))),
         (text("wait to be graded"), str(len(found.waiting))),
+    ]
+
+
+def _explained(session: Session, offering: Offering, counts: Counts) -> list[Explained]:
+    criteria = {one.id for one in counts.criteria}
+    made = {(name, one.id): len(logins) for one in counts.mistakes for name, logins in one.places.items()}
+    return [
+        Explained(
+            one.criterion,
+            one.cause,
+            students=made.get((one.criterion, one.cause), 0),
+            is_unseen=bool(criteria) and one.criterion not in criteria,
+        )
+        for one in explanations.of(session, offering)
     ]
 
 

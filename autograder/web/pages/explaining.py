@@ -38,6 +38,7 @@ class Place:
         mistake: the diagnosis; None if nobody makes it any more.
         statistics: of the criterion; None if no report has it any more.
         explanation: what was last said to it, though it may be withdrawn.
+        unexplained: other mistakes that are made and that nothing is said to: key, criterion's title, diagnosis.
     """
 
     offering: Offering
@@ -47,6 +48,12 @@ class Place:
     mistake: Mistake | None
     statistics: CriterionStatistics | None
     explanation: Explanation | None
+    unexplained: Sequence[tuple[str, Text, Text]]
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether no report has the criterion any more, such as after it was renamed."""
+        return self.statistics is None and bool(self.counted.counts.criteria)
 
     @property
     def students(self) -> Sequence[str]:
@@ -100,11 +107,33 @@ def explain(visit: Visit) -> Response:
             where = (place.offering, place.criterion, place.cause)
             if visit.field("do") == "withdraw":
                 explanations.withdraw(session, *where, visit.member)
+            elif visit.field("do") == "move":
+                where = _move(visit, session, place)
             else:
                 explanations.write(session, *where, _words(visit), visit.member)
     except UsageError as error:
         return mistake(visit, error.text)
-    return visit.go(class_report.mistake_path(place.offering.assignment, place.criterion, place.cause))
+    visit.site.grader.wake_publisher()
+    return visit.go(class_report.mistake_path(place.offering.assignment, *where[1:]))
+
+
+def _move(visit: Visit, session: Session, place: Place) -> tuple[Offering, str, str]:
+    """Say it to another mistake, which a form names by its key, and return where that is.
+
+    Raises:
+        UsageError: nobody makes it, something is said to it already, or there is nothing to move.
+    """
+    to = next((key for key, _, _ in place.unexplained if key == visit.field("to")), None)
+    if to is None or place.explanation is None or not place.is_said:
+        raise UsageError(text("choose a mistake that nobody has explained yet"))
+    named = next(one for one in _made(place.counted) if class_report.key_of(*one) == to)
+    explanations.move(session, place.offering, (place.criterion, place.cause), named, visit.member)
+    return (place.offering, *named)
+
+
+def _made(counted: Counted) -> dict[tuple[str, str], Mistake]:
+    """Return the mistakes that are made, by criterion and diagnosis."""
+    return {(name, one.id): one for one in counted.counts.mistakes for name in one.places}
 
 
 def _words(visit: Visit) -> Mapping[Language, str]:
@@ -131,10 +160,18 @@ def _place(visit: Visit, session: Session) -> Place:
     offering = class_report.named(visit, session)
     counted = visit.site.class_counts.of(session, offering)
     written = {(one.criterion, one.cause): one for one in explanations.ever(session, offering)}
-    made = {(name, one.id): one for one in counted.counts.mistakes for name in one.places}
+    made = _made(counted)
     key = visit.request.path_params["key"]
     named = next((one for one in {**made, **written} if class_report.key_of(*one) == key), None)
     if named is None:
         raise Refused(404, text("nobody has made this mistake"))
-    statistics = {one.id: one for one in counted.counts.criteria}.get(named[0])
-    return Place(offering, counted, *named, made.get(named), statistics, written.get(named))
+    criteria = {one.id: one for one in counted.counts.criteria}
+    said = {where for where, one in written.items() if one.withdrawn_at is None}
+    others = [
+        (class_report.key_of(*where), criteria[where[0]].title, one.text)
+        for where, one in made.items()
+        if where not in said and where != named
+    ]
+    return Place(
+        offering, counted, *named, made.get(named), criteria.get(named[0]), written.get(named), unexplained=others
+    )

@@ -14,21 +14,11 @@ from autograder.lms.formats import REPORTS, ROSTERS, RUNNERS, ScoreFormat
 from autograder.web import exports, limits
 from autograder.web.data import events, filled_rosters, submissions
 from autograder.web.exports import Exported, Wanted
+from autograder.web.pages.export_words import FIELDS, FORMATS, without_options
 from autograder.web.visit import Refused, Visit, attachment, in_thread
 
-_WORDS = {
-    ScoreFormat.csv: text("table (CSV)"),
-    ScoreFormat.xlsx: text("spreadsheet (Excel)"),
-    ScoreFormat.canvas: text("Canvas"),
-    ScoreFormat.moodle: text("Moodle"),
-    ScoreFormat.gradescope: text("Gradescope, a file for each submission"),
-    ScoreFormat.junit: text("JUnit XML"),
-    ScoreFormat.markdown: text("Markdown"),
-    ScoreFormat.classroom50: text("Classroom 50, a file for each submission"),
-    ScoreFormat.gradescope_autograder: text("autograder for Gradescope (contains the solution)"),
-    ScoreFormat.classroom50_autograder: text("autograder for Classroom 50"),
-    ScoreFormat.github: text("template for GitHub"),
-}
+_LONGEST_NAME = 60
+"""In characters, each of which takes up to four of the 255 bytes that a file's name has."""
 _SAFE = re.compile(r"[^\w.() -]")
 
 
@@ -50,15 +40,17 @@ def _page(visit: Visit, problem: Text | None, filled: Exported | None, number: i
         "export.html",
         200 if problem is None else 400,
         problem=problem,
-        tables=[(one.value, _WORDS[one]) for one in ScoreFormat if one not in (*REPORTS, *RUNNERS)],
-        reports=[(one.value, _WORDS[one]) for one in REPORTS],
-        runners=[(one.value, _WORDS[one]) for one in RUNNERS],
+        tables=[(one.value, FORMATS[one]) for one in ScoreFormat if one not in (*REPORTS, *RUNNERS)],
+        reports=[(one.value, FORMATS[one]) for one in REPORTS],
+        runners=[(one.value, FORMATS[one]) for one in RUNNERS],
         names=_names(visit),
         languages=visit.languages,
         unwritten=unwritten,
         has_gradebook=visit.site.grader.publisher.has_gradebook,
         filled=filled,
         done=done,
+        fields=FIELDS,
+        in_words=without_options,
         number=number,
         asked={name: visit.field(name) for name in ("to", "assignment", "language", "column")},
         is_checked={name for name in ("new_column", "scale", "overwrite") if visit.field(name)},
@@ -81,7 +73,7 @@ async def make(visit: Visit) -> Response:
     except ConfigError as error:
         return await in_thread(export, visit, error.located(visit.site.course.root))
     except AutograderError as error:
-        return await in_thread(export, visit, error.text)
+        return await in_thread(export, visit, without_options(error.text))
 
 
 async def _uploaded(visit: Visit) -> bytes | None:
@@ -139,6 +131,7 @@ def _wanted(visit: Visit, roster: bytes | None) -> Wanted:
         assignment=assignment,
         language=language,
         roster=None if roster is None else base64.b64encode(roster).decode(),
+        roster_name=_name_of(visit, exports.ROSTER),
         column=visit.field("column").strip()[:300] or None,
         new_column=bool(visit.field("new_column")),
         scale=bool(visit.field("scale")),
@@ -149,7 +142,7 @@ def _wanted(visit: Visit, roster: bytes | None) -> Wanted:
 def _name_of(visit: Visit, usual: str) -> str:
     """Return the name that the uploaded file had, as far as a name of a file can be."""
     file = visit.file("roster")
-    name = _SAFE.sub("_", (file.filename if file is not None else None) or "").lstrip(". ")[-100:]
+    name = _SAFE.sub("_", (file.filename if file is not None else None) or "").lstrip(". ")[-_LONGEST_NAME:]
     return name or usual
 
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from autograder.base.errors import UsageError
 from autograder.base.i18n import text
 from autograder.web.data import offerings as data
-from autograder.web.data import people
+from autograder.web.data import people, standing
 from autograder.web.data.models import Kind, Offering, Person
 from autograder.web.pages import offerings
 from autograder.web.pages import person as person_page
@@ -44,10 +44,24 @@ def _named(visit: Visit, session: Session) -> tuple[Offering, Person]:
     offering = data.by_name(session, visit.field("quiz") or visit.field("assignment"), kind)
     if offering is None:
         raise Refused(404, text("there is no such assignment"))
-    person = people.by_login(session, visit.field("login"))
-    if person is None:
-        raise Refused(404, text("there is no such person"))
-    return offering, person
+    return offering, _student(session, visit.field("login").strip())
+
+
+def _student(session: Session, words: str) -> Person:
+    """Return whom a login names, or a name that only one student has.
+
+    Raises:
+        UsageError: there is none, or several are called so.
+    """
+    if (person := people.by_login(session, words)) is not None:
+        return person
+    called = [one for one in standing.students(session) if one.name.casefold() == words.casefold()]
+    if len(called) == 1:
+        return session.get_one(Person, called[0].id)
+    if called:
+        logins = ", ".join(one.login for one in called)
+        raise UsageError(text("several students are called {name}: enter one of {logins}", name=words, logins=logins))
+    raise UsageError(text("no student is called {name}: enter their login, or choose from the list", name=words or "?"))
 
 
 def _extend(visit: Visit, session: Session, offering: Offering, person: Person) -> None:

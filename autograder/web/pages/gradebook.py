@@ -14,11 +14,12 @@ from urllib.parse import quote, urlencode
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
 
-from autograder.base.errors import AutograderError, ConfigError
+from autograder.base.errors import AutograderError, ConfigError, GradebookError
 from autograder.base.i18n import Text, same, text
 from autograder.gradebook import scores
 from autograder.gradebook.scores import Overview, Total
 from autograder.report.tables import points
+from autograder.web import known_scores
 from autograder.web.data import appeals, offerings, overrides, people, submissions
 from autograder.web.data.models import Kind, Offering, Person, Role
 from autograder.web.pages import places
@@ -96,7 +97,7 @@ class _Waiting:
 
 def gradebook(visit: Visit) -> Response:
     """Show the first rows, or a page of them, or give all of them to the script."""
-    columns, rows, queues = _everything(visit)
+    columns, rows, queues, elsewhere = _everything(visit)
     if visit.request.query_params.get("as") == "json":
         return JSONResponse([_as_json(visit, row) for row in rows])
     asked = {name: visit.request.query_params.get(name, "") for name in ("q", "needs", "sort")}
@@ -118,20 +119,29 @@ def gradebook(visit: Visit) -> Response:
         link=lambda **changes: "?" + urlencode({k: v for k, v in (asked | changes).items() if v}),
         has_gradebook=visit.site.grader.publisher.has_gradebook,
         queues=queues,
+        elsewhere=elsewhere,
         titles={column.name: column.title for column in columns},
     )
 
 
-def _everything(visit: Visit) -> tuple[list[Column], list[Row], list[tuple[str, str, int, str]]]:
-    overview = visit.site.gradebook.overview() or _NOTHING
-    with visit.site.gradebook.reading() as connection:
-        queues = [] if connection is None else scores.queues(connection)
-    with visit.site.database.read() as session:
+def _everything(visit: Visit) -> tuple[list[Column], list[Row], list[tuple[str, str, int, str]], Text | None]:
+    """Return columns, rows and queues; and where the gradebook is, if all this is only what the database knows."""
+    site, elsewhere, queues = visit.site, None, []
+    try:
+        overview = site.gradebook.overview() or _NOTHING
+        with site.gradebook.reading() as connection:
+            queues = [] if connection is None else scores.queues(connection)
+    except GradebookError:
+        if (elsewhere := site.gradebook.elsewhere) is None:
+            raise
+        with site.database.read() as session:
+            overview = known_scores.overview(session, site.course, site.class_counts, site.gradebook)
+    with site.database.read() as session:
         columns = columns_of(visit, session, overview)
         members = [*people.everybody(session), *people.former(session)]
         waiting = _waiting(session)
     rows = list(_rows(columns, overview, members, waiting))
-    return columns, rows, queues
+    return columns, rows, queues, elsewhere
 
 
 def columns_of(visit: Visit, session: Session, overview: Overview) -> list[Column]:

@@ -13,6 +13,7 @@ from autograder.base.i18n import Text, text
 from autograder.web import attempts, limits
 from autograder.web.attempts import CellChange
 from autograder.web.data import drafts, submissions
+from autograder.web.data.database import take_turns
 from autograder.web.data.models import Submission
 from autograder.web.pages import places, results
 from autograder.web.pages.places import VERDICTS, Place
@@ -105,6 +106,7 @@ def restore(visit: Visit) -> Response:
     """Ask whether an attempt's code shall replace the drafts; do it once that is confirmed, or undo it."""
     if visit.field("do") == "undo":
         with visit.site.database.write() as session:
+            take_turns(session, visit.member.id)
             place = places.place(visit, session)
             sources, _ = drafts.replaced(session, place.offering, visit.member)
             _replace(visit, session, place, sources, "what was before")
@@ -118,6 +120,7 @@ def restore(visit: Visit) -> Response:
         title = place.released.settings.title
         return visit.page("restore.html", name=place.name, title=title, attempt=attempt, cells=list(changed))
     with visit.site.database.write() as session:
+        take_turns(session, visit.member.id)
         _replace(visit, session, place, sources, str(attempt.id))
     return visit.go(f"/assignments/{place.name}")
 

@@ -13,7 +13,8 @@ from autograder.base.i18n import Text, text
 from autograder.results.grade_report import GradeReport
 from autograder.web import overriding, policies
 from autograder.web.data import appeals, checks, drafts, offerings, overrides, submissions
-from autograder.web.data.models import LastCheck, Offering, Submission
+from autograder.web.data.checks import Checked
+from autograder.web.data.models import Offering, Submission
 from autograder.web.pages import places, quiz
 from autograder.web.pages.places import score_of
 from autograder.web.policies import Dates, Stage
@@ -39,7 +40,7 @@ def home(visit: Visit) -> Response:
                 mine = last_checks.get(offering.id, ()), changed_at.get(offering.id, {})
                 by_hand = overriding.points_of(visit.site.course, offering.assignment, given.get(offering.id, ()))
                 rows.append(_row(visit, offering, dates, last, (new_points, by_hand), mine))
-        quizzes = quiz.rows(visit, session)
+        quizzes = quiz.rows(visit, session, extended)
     groups = [(title, part) for title, part in _groups(rows) if part]
     return visit.page("home.html", groups=groups, quizzes=quizzes)
 
@@ -68,7 +69,7 @@ def _row(
     dates: Dates,
     last: Submission | None,
     given: tuple[Mapping[str, float], Mapping[str, float]],
-    mine: tuple[Sequence[LastCheck], Mapping[str, datetime]],
+    mine: tuple[Sequence[Checked], Mapping[str, datetime]],
 ) -> dict[str, Any]:
     scored = penalty = None
     if last is not None and last.report is not None:

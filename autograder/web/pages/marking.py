@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from urllib.parse import quote
 
 from sqlalchemy.orm import Session
 from starlette.responses import Response
@@ -21,9 +22,9 @@ from autograder.gradebook.marks import Mark
 from autograder.gradebook.scores import Comment, Grade
 from autograder.web import answers, overriding, policies
 from autograder.web.data import events, offerings, overrides, people
-from autograder.web.data.models import Person
+from autograder.web.data.models import Offering, Override, Person
 from autograder.web.pages.gradebook import title_of
-from autograder.web.pages.student_work import MAX_WORDS, Meanwhile, number_of, words_of
+from autograder.web.pages.student_work import MAX_WORDS, Meanwhile, number_of, offering_of, words_of
 from autograder.web.visit import Refused, Visit
 
 MOST_EXTRA = 1000.0
@@ -84,7 +85,8 @@ def marking(visit: Visit, problem: Text | None = None, status: int = 200, mine: 
     grade = task.grade
     with visit.site.database.read() as session:
         person = _student(visit, session, grade)
-        offering = offerings.by_name(session, grade.assignment)
+        offering = offering_of(visit, session, grade.assignment)
+        given = _override(session, person, offering, grade)
         written = answers.of_work(visit.site, session, grade.student, grade.assignment, [grade])[grade.id]
         title = title_of(visit, offering) if offering is not None else same(grade.assignment)
     shows_names = (visit.field("names") or visit.request.query_params.get("names", "")) == "yes"
@@ -92,6 +94,8 @@ def marking(visit: Visit, problem: Text | None = None, status: int = 200, mine: 
         "marking.html",
         status,
         task=task,
+        given=given,
+        work=_work_path(grade),
         title=title,
         written=written,
         name=(person.name if person is not None else grade.student) if shows_names else None,
@@ -132,6 +136,17 @@ def _student(visit: Visit, session: Session, grade: Grade) -> Person | None:
     return person
 
 
+def _override(session: Session, person: Person | None, offering: Offering | None, grade: Grade) -> Override | None:
+    """Return the points that count for a cell since somebody has given them with a reason, on the page of the work."""
+    if person is None or offering is None:
+        return None
+    return overrides.current(overrides.of(session, offering, person)).get(grade.cell)
+
+
+def _work_path(grade: Grade) -> str:
+    return f"/class/gradebook/{quote(grade.student)}/{quote(grade.assignment)}"
+
+
 def mark(visit: Visit) -> Response:
     """Write what a person gives, and go on to the next one that waits."""
     task = _task(visit)
@@ -154,11 +169,20 @@ def _entered(visit: Visit, task: Task) -> Mark:
 
     Raises:
         Refused: it is not one of ours, or the visitor may not mark this.
-        UsageError: the points cannot be.
+        UsageError: the points cannot be, or others were given with a reason, which would go on standing beside these.
     """
     with visit.site.database.read() as session:
-        _student(visit, session, task.grade)
+        person = _student(visit, session, task.grade)
+        given = _override(session, person, offering_of(visit, session, task.grade.assignment), task.grade)
     score = number_of(visit, "points", task.grade.maximum) if visit.field("points").strip() else None
+    if given is not None and score != given.points:
+        words = text(
+            "{name} has given {points} points here with a reason that the student reads: give others with another "
+            "reason on the page of this work, or take these back there",
+            name=given.giver.name,
+            points=f"{given.points:g}",
+        )
+        raise UsageError(words, for_students=True)
     extra = number_of(visit, "extra", MOST_EXTRA) if visit.field("extra").strip() else 0.0
     comment = words_of(visit, "comment", MAX_WORDS) if task.comment is not None else ""
     if score is None and task.grade.auto is None and task.mark.score is None:

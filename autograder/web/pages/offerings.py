@@ -16,7 +16,7 @@ from autograder.course.course import Assignment
 from autograder.gradebook.late_policy import LatePolicy
 from autograder.web import released
 from autograder.web.data import offerings as data
-from autograder.web.data import people
+from autograder.web.data import standing
 from autograder.web.data.models import FeedbackPolicy, Kind
 from autograder.web.pages import quiz_publishing
 from autograder.web.released import ReleasedNotebook
@@ -36,7 +36,7 @@ def offerings(visit: Visit, problem: Text | None = None) -> Response:
     """
     with visit.site.database.read() as session:
         published = {offering.assignment: offering for offering in data.all_of_them(session)}
-        members = people.everybody(session)
+        students = standing.students(session)
         quizzes = quiz_publishing.rows(visit, session)
         extended = defaultdict(list)
         for offering, person, until in data.extended(session):
@@ -53,7 +53,7 @@ def offerings(visit: Visit, problem: Text | None = None) -> Response:
         modes=quiz_publishing.MODES,
         policies=list(FeedbackPolicy),
         late=_late(visit),
-        members=members,
+        students=students,
         problem=problem,
         for_input=visit.for_input,
         zone=str(visit.zone),

@@ -69,14 +69,11 @@ def readable(visit: Visit, session: Session) -> Place:
     Raises:
         Refused: there is none.
     """
-    offering = offerings.by_name(session, visit.request.path_params["name"])
-    unknown = Refused(404, text("there is no such assignment"))
-    if offering is None:
-        raise unknown
-    dates = Dates.of(offering, offerings.extension(session, offering, visit.member))
-    if not policies.may_see_offering(visit.viewer, dates, visit.now):
-        raise unknown
-    return Place(offering, dates, released_folder(visit, offering.assignment))
+    if (found := offerings.met(session, visit.request.path_params["name"], visit.member)) is not None:
+        dates = Dates.of(*found)
+        if policies.may_see_offering(visit.viewer, dates, visit.now):
+            return Place(found[0], dates, released_folder(visit, found[0].assignment))
+    raise Refused(404, text("there is no such assignment"))
 
 
 def released_folder(visit: Visit, name: str) -> Assignment:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,11 +22,10 @@ from autograder.quiz.terminal import MARKS
 from autograder.web import limits, policies
 from autograder.web.data import offerings, quizzes
 from autograder.web.data.models import Kind, Offering, QuizAttempt
-from autograder.web.invigilator import end_of
 from autograder.web.pages.quiz_questions import Asking, problem_with, written
 from autograder.web.policies import Dates
 from autograder.web.quizzes import CourseQuiz, given
-from autograder.web.visit import Refused, Visit
+from autograder.web.visit import Refused, Visit, viewer_of
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ async def save(visit: Visit) -> Response:
         place = _place_in(visit, session)
         return place, _keep_in(visit, session, place)[1]
 
-    place, changed = await visit.site.database.change(keep)
+    place, changed = await visit.site.database.change(visit.member.id, keep)
     if visit.request.query_params.get("as") == "json":
         problems = {q.id: problem_with(q, changed[q.id]) for q in place.shown.questions if q.id in changed}
         said = {name: words.get(visit.language) for name, words in problems.items() if words is not None}
@@ -197,10 +197,10 @@ def _place(visit: Visit) -> Place:
 
 def _place_in(visit: Visit, session: Session) -> Place:
     name = visit.request.path_params["name"]
-    if (offering := offerings.by_name(session, name, Kind.quiz)) is not None:
-        dates = Dates.of(offering, offerings.extension(session, offering, visit.member))
+    if (found := offerings.met(session, name, visit.member, Kind.quiz)) is not None:
+        dates = Dates.of(*found)
         if policies.may_see_offering(visit.viewer, dates, visit.now):
-            return Place(offering, dates, visit.site.quizzes.of(name))
+            return Place(found[0], dates, visit.site.quizzes.of(name))
     raise Refused(404, text("there is no such quiz"))
 
 
@@ -213,7 +213,8 @@ def _paper(visit: Visit, session: Session, place: Place, attempt: QuizAttempt) -
     answers = quizzes.answers(session, attempt)
     sitting = place.quiz.sitting(place.mode, visit.member, answers, judged=place.judged)
     saved = {answer.question: json.loads(answer.value) for answer in answers if not answer.seq}
-    return Paper(place, attempt, sitting, saved, end_of(session, attempt))
+    ends_at = policies.end_of(viewer_of(visit.member), attempt, place.dates)
+    return Paper(place, attempt, sitting, saved, ends_at)
 
 
 def _keep(visit: Visit, place: Place) -> tuple[Paper, dict[str, Any]]:
@@ -227,8 +228,8 @@ def _keep(visit: Visit, place: Place) -> tuple[Paper, dict[str, Any]]:
 
 
 def _keep_in(visit: Visit, session: Session, place: Place) -> tuple[Paper, dict[str, Any]]:
-    attempt = quizzes.open_one(session, place.offering, visit.member)
-    if attempt is None or not quizzes.locked(session, attempt.id):
+    attempt = quizzes.open_one(session, place.offering, visit.member, locks=True)
+    if attempt is None:
         raise Refused(403, text("this attempt has ended: what was saved before counts, what came later does not"))
     paper = _paper(visit, session, place, attempt)
     if paper.ends_at is not None and paper.ends_at <= visit.now:
@@ -363,9 +364,15 @@ def score_of(attempt: QuizAttempt | None) -> tuple[float | None, float] | None:
     return outcome.score, outcome.max_score
 
 
-def rows(visit: Visit, session: Session) -> list[dict[str, Any]]:
-    """Return the quizzes that somebody may see, as the first page lists them."""
-    extended, latest = offerings.extensions(session, visit.member), quizzes.latest(session, visit.member)
+def rows(visit: Visit, session: Session, extended: Mapping[int, datetime]) -> list[dict[str, Any]]:
+    """Return the quizzes that somebody may see, as the first page lists them.
+
+    Args:
+        visit: who looks.
+        session: any.
+        extended: their later dates, by offering.
+    """
+    latest = quizzes.latest(session, visit.member)
     found = []
     for offering in offerings.all_of_them(session, Kind.quiz):
         dates = Dates.of(offering, extended.get(offering.id))

@@ -31,7 +31,12 @@ _MOST_SHOWN = 20
 _MOST_WORDS = 1000
 _REFUSED = {
     Refusal.is_over: text("this was accepted or discarded already, here or in another window"),
-    Refusal.is_incomplete: text("somebody has handed in meanwhile and is being graded again: look at it once more"),
+    Refusal.is_stopped: text(
+        "a mistake in the assignment has stopped this, so there is nothing to accept: mend it and begin once more"
+    ),
+    Refusal.is_incomplete: text(
+        "not everybody has been graded again, such as those who have handed in meanwhile: look at it once more"
+    ),
     Refusal.has_other_rubric: text(
         "the assignment has changed since: what you have looked at is not what it would give now; grade again"
     ),

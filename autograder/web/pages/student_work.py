@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from autograder.base.errors import AutograderError, UsageError
+from autograder.base.errors import AutograderError, GradebookError, UsageError
 from autograder.base.i18n import Text, same, text
 from autograder.gradebook.scores import Comment, Grade, Work
 from autograder.results.grade_report import ExerciseResult
 from autograder.web import answers, overriding, policies
 from autograder.web.data import offerings, overrides, people, quizzes, submissions
+from autograder.web.data.database import take_turns
 from autograder.web.data.models import Kind, Offering, Override, Person, QuizAttempt
 from autograder.web.pages import quiz, results
 from autograder.web.pages.gradebook import title_of
@@ -99,6 +100,7 @@ class Student:
         name: in the gradebook, of the assignment.
         offering: how it is published; None if it is not.
         work: what the gradebook has.
+        elsewhere: where the gradebook is, if it cannot be read from here.
     """
 
     login: str
@@ -106,6 +108,7 @@ class Student:
     name: str
     offering: Offering | None
     work: Work | None
+    elsewhere: Text | None = None
 
 
 def student_work(visit: Visit, problem: Text | None = None, status: int = 200) -> Response:
@@ -121,6 +124,7 @@ def student_work(visit: Visit, problem: Text | None = None, status: int = 200) -
         "student_work.html",
         status,
         student=found,
+        elsewhere=found.elsewhere,
         title=title_of(visit, found.offering) if found.offering is not None else same(found.name),
         attempts=attempts,
         last=attempts[-1] if attempts else None,
@@ -144,14 +148,25 @@ def _student(visit: Visit, session: Session) -> Student:
     """
     login, name = visit.request.path_params["login"], visit.request.path_params["name"]
     person = people.by_login(session, login)
-    offering = _offering(visit, session, name)
-    work = visit.site.gradebook.work(person.login if person is not None else login, name)
+    offering = offering_of(visit, session, name)
+    work, elsewhere = _work(visit, person.login if person is not None else login, name)
     if (person is None or offering is None) and work is None:
         raise Refused(404, text("there is no such work"))
-    return Student(person.login if person is not None else login, person, name, offering, work)
+    return Student(person.login if person is not None else login, person, name, offering, work, elsewhere)
 
 
-def _offering(visit: Visit, session: Session, name: str) -> Offering | None:
+def _work(visit: Visit, login: str, name: str) -> tuple[Work | None, Text | None]:
+    """Return what the gradebook has, and where it is if that cannot be known here."""
+    try:
+        return visit.site.gradebook.work(login, name), None
+    except GradebookError:
+        if visit.site.gradebook.elsewhere is None:
+            raise
+        return None, visit.site.gradebook.elsewhere
+
+
+def offering_of(visit: Visit, session: Session, name: str) -> Offering | None:
+    """Return what is published under a name that the gradebook has; None for what is not."""
     if (found := offerings.by_name(session, name)) is not None:
         return found
     for one in offerings.all_of_them(session, Kind.quiz):
@@ -252,7 +267,7 @@ def _keep(visit: Visit, session: Session) -> None:
         raise Refused(404, text("there is no such work"))
     if not policies.may_mark(visit.viewer, found.person.id):
         raise Refused(403, text("somebody else gives points for your own work"))
-    submissions.take_turns(session, found.person)
+    take_turns(session, found.person.id)
     history = _history(session, found)
     items = _items(visit, session, found, _attempts(visit, session, found), history)
     item = next((one for one in items if one.cell == visit.field("cell")), None)

@@ -108,7 +108,7 @@ def feedback(visit: Visit) -> Response:
     page: Feedback | None = visit.site.grader.feedback(found.person.login, found.offering.assignment)
     if page is None:
         raise Refused(404, text("there is no feedback on this submission, or not yet"))
-    return visit.page("feedback.html", submission=found, **feedback_values(page) | {"said": said})
+    return visit.page("feedback.html", submission=found, **feedback_values(page, said))
 
 
 def _has_feedback(visit: Visit, shown: Result, *, is_last: bool) -> bool:

@@ -1,0 +1,104 @@
+"""The configuration of a master notebook: the files that it names, and what has no counterpart here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from autograder.base.errors import UsageError
+from autograder.base.i18n import Text, text
+from autograder.course.otter.master import Master
+from autograder.course.otter.plan import Note, Plan
+
+_OF_NO_CONSEQUENCE = frozenset(
+    {"name", "config_file", "init_cell", "check_all_cell", "run_tests", "tests", "files", "seed", "generate"}
+    | {"test_files", "suppress_no_tests_warning", "strip_solutions_from_all_cells", "channel_priority_strict"}
+)
+"""Keys that are turned, or that are about what Otter writes into notebooks and files of its own."""
+
+
+def files_of(master: Master) -> dict[str, Path]:
+    """Return the files that students' code reads, by the names that it has for them.
+
+    Raises:
+        UsageError: one is not there.
+    """
+    found = {}
+    for name in _list(master.config.get("files")):
+        path = master.path.parent / name
+        if not path.exists():
+            words = text("{file}: `files` names {name}, which is not there", file=master.path, name=name)
+            raise UsageError(words)
+        found[Path(name).as_posix()] = path
+    return found
+
+
+def place_of(name: str) -> str:
+    """Return where a file lies in the assignment's folder, as code reads it.
+
+    >>> place_of("table.csv"), place_of("data/table.csv")
+    ('data/table.csv', 'data/table.csv')
+    """
+    parts = [part for part in Path(name).parts if part not in ("..", ".", "/")]
+    return "/".join(["data", *parts[parts[:1] == ["data"] :]])
+
+
+def notes_on_configuration(plan: Plan) -> Iterator[Note]:
+    """Yield what was not turned of the configuration."""
+    master = plan.master
+    for name, path in files_of(master).items():
+        if path.suffix == ".py":
+            words = text("`files`: {name} cannot be imported when grading; put its code into a cell", name=name)
+            yield Note(None, words)
+        elif place_of(name) != name:
+            yield Note(
+                None, text("`files`: {name} is {moved} now, in the notebook too", name=name, moved=place_of(name))
+            )
+    known: Mapping[str, Text] = {
+        "requirements": text(
+            "install the packages where you grade, and list slow ones as `preload` in assignment.yaml"
+        ),
+        "environment": text("install the packages where you grade"),
+        "python_version": text("the Python that runs `autograder` grades"),
+        "autograder_files": text("criteria can read files beside them in private/"),
+        "student_files": text("set `scratch_mb` under `limits` in assignment.yaml, and students' code may write files"),
+        "export_cell": text("`autograder submit` hands a notebook in"),
+        "solutions_pdf": text("the source notebook holds the solutions"),
+        "show_question_points": text("nbgrader shows the points of a grade cell"),
+    }
+    for key, value in master.config.items():
+        if key in known and value not in (None, False):
+            yield Note(None, text("`{key}` was left out: ", key=key) + known[key])
+        elif key not in _OF_NO_CONSEQUENCE and value not in (None, False, [], {}):
+            yield Note(None, text("`{key}` was left out: there is nothing like it here", key=key))
+    yield from _notes_on_generate(plan)
+
+
+def _notes_on_generate(plan: Plan) -> Iterator[Note]:
+    master = plan.master
+    generate, seed = master.config.get("generate"), master.config.get("seed")
+    settings = generate if isinstance(generate, dict) else {}
+    for key in settings:
+        if key != "seed":
+            yield Note(None, text("`{key}` was left out: there is nothing like it here", key=f"generate: {key}"))
+    variable = seed.get("variable") if isinstance(seed, dict) else None
+    seeded = [cell for cell in plan.seeded_cells()]
+    for cell in seeded:
+        words = text(
+            "`# SEED`: students get this line, so that their values are those of the tests; tell them to keep it"
+        )
+        yield Note(cell, words)
+    if variable:
+        words = text("`seed`: students get {name} with the value that grading uses", name=variable)
+        yield Note(None, words)
+    elif (settings.get("seed") is not None or isinstance(seed, int)) and not seeded:
+        words = text(
+            "`seed`: Otter seeds numpy and random before every cell; "
+            "here a cell that draws numbers has to seed them itself"
+        )
+        yield Note(None, words)
+
+
+def _list(value: Any) -> list[str]:
+    return [str(name) for name in value] if isinstance(value, list) else [str(value)] if value else []

@@ -1,0 +1,142 @@
+"""The source notebook: the master's cells with nbgrader's marks, a grade cell for each question."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from autograder.course.notebook_cells import nbgrader_mark, new_cell
+from autograder.course.otter.cells import Cell
+from autograder.course.otter.master import Question
+from autograder.course.otter.plan import Exercise, Plan, is_kept
+from autograder.course.otter.solutions import BEGIN, END
+
+_ONLY_TEXT = {"editable": False, "deletable": False}
+
+
+class SourceNotebook:
+    """Makes the source notebook of an import.
+
+    Args:
+        plan: what becomes of the master notebook.
+        exercises: those that are judged by criteria.
+        files: the names of files that lie in ``data/`` now.
+    """
+
+    def __init__(self, plan: Plan, exercises: Iterable[Exercise], files: Mapping[str, str]) -> None:
+        self._plan, self._files = plan, files
+        self._exercises = {exercise.question.name: exercise for exercise in exercises}
+        self._names: set[str] = set()
+
+    def content(self) -> dict[str, Any]:
+        """Return the notebook as JSON."""
+        cells = [new_cell("code", "import-check", "from autograder import check")]
+        at_end: list[dict[str, Any]] = []
+        for part in self._plan.master.parts:
+            if isinstance(part, Cell):
+                cells += self._plain(part)
+                continue
+            cells += self._answered(part)
+            if part.name in self._exercises:
+                has_place = part.cells("solution") or any(not c.is_hidden for c in self._plan.cases[part.name])
+                (cells if has_place else at_end).append(self._grade_cell(self._exercises[part.name]))
+        kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+        metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+        return {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": [*cells, *at_end]}
+
+    def _answered(self, question: Question) -> Iterator[dict[str, Any]]:
+        if question.is_manual:
+            yield from self._by_hand(question)
+            return
+        is_first = True
+        for role, cell in question.parts:
+            if role == "text":
+                yield from self._plain(cell, locked=True)
+            elif role == "prompt":
+                yield from self._plain(cell)
+            elif role == "solution" and cell.kind == "code":
+                marked = self._plan.solution_of(cell).is_marked
+                yield from self._plain(cell, name=question.exercise if marked and is_first else "")
+                is_first = is_first and not marked
+            elif role == "solution" and is_kept(cell):
+                yield from self._plain(cell, locked=True)
+
+    def _by_hand(self, question: Question) -> Iterator[dict[str, Any]]:
+        """Yield the cells of a question that a person grades: one of its answers bears the points."""
+        words = [cell for role, cell in question.parts if role in ("prompt", "solution") and cell.kind == "markdown"]
+        code = [cell for cell in question.cells("solution") if cell.kind == "code"]
+        points = question.config.get("points")
+        worth = float(points) if isinstance(points, int | float) and not isinstance(points, bool) else 0.0
+        graded = nbgrader_mark(question.exercise, grade=True, solution=True, points=worth)
+        written = False
+        for role, cell in question.parts:
+            if role == "text" or (role == "prompt" and cell.kind == "code"):
+                yield from self._plain(cell, locked=role == "text")
+            elif role == "solution" and cell.kind == "code":
+                is_graded = not words and cell is code[0]
+                yield from self._plain(
+                    cell, name=question.exercise if is_graded else "", mark=graded if is_graded else None
+                )
+            elif role in ("prompt", "solution") and cell.kind == "markdown" and not written:
+                written = True
+                yield self._words(question, words, graded)
+        if not words and not code:
+            yield self._words(question, [], graded)
+
+    def _words(self, question: Question, cells: Iterable[Cell], mark: dict[str, Any]) -> dict[str, Any]:
+        """Return an answer in words: what students find, and in a region what they do not."""
+        prompts = set(map(id, question.cells("prompt")))
+        found = list(cells)
+        above = "\n\n".join(cell.source for cell in found if id(cell) in prompts)
+        below = "\n\n".join(cell.source for cell in found if id(cell) not in prompts)
+        source = "\n".join(filter(None, (above and above + "\n", BEGIN, below, END)))
+        return new_cell("markdown", self._id(question.exercise), source, mark)
+
+    def _plain(
+        self, cell: Cell, *, locked: bool = False, name: str = "", mark: dict[str, Any] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield a cell as it is; one with a solution gets nbgrader's mark.
+
+        Args:
+            cell: of the master notebook.
+            locked: whether it is the text of a question, which Jupyter lets nobody change.
+            name: the ``grade_id`` of an answer.
+            mark: its mark, if it is another one than that of an ungraded answer.
+        """
+        if cell.kind == "code":
+            solution = self._plan.solution_of(cell)
+            source = self._with_files(solution.source)
+            if mark is None and solution.is_marked:
+                mark = nbgrader_mark(name or f"cell-{cell.number}", solution=True)
+            if not source.strip():
+                return
+            made = new_cell("code", self._id(name or f"cell-{cell.number}"), source, mark)
+        else:
+            made = new_cell("markdown", self._id(f"cell-{cell.number}"), cell.source)
+            made["cell_type"] = cell.kind
+            if cell.attachments:
+                made["attachments"] = dict(cell.attachments)
+        if locked and mark is None:
+            made["metadata"] |= _ONLY_TEXT
+        yield made
+
+    def _grade_cell(self, exercise: Exercise) -> dict[str, Any]:
+        name = exercise.question.exercise
+        mark = nbgrader_mark(f"test_{name}", grade=True, locked=True, points=exercise.points)
+        return new_cell("code", self._id(f"test-{name}"), f'check("{name}")', mark)
+
+    def _with_files(self, source: str) -> str:
+        for name, moved in self._files.items():
+            source = re.sub(rf"""(["'])(?:\./)?{re.escape(name)}\1""", rf"\g<1>{moved}\g<1>", source)
+        return source
+
+    def _id(self, name: str) -> str:
+        """Return an id that no other cell has."""
+        wanted = re.sub(r"[^A-Za-z0-9_-]", "-", name)[:50] or "cell"
+        found, number = wanted, 1
+        while found in self._names:
+            number += 1
+            found = f"{wanted}-{number}"
+        self._names.add(found)
+        return found

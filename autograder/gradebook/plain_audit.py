@@ -1,0 +1,334 @@
+"""Measures what the asserts in notebooks are worth: wrong versions of the solutions, run as submissions are.
+
+First every answer is left out once, which shows the grade cells that depend on it; versions of an answer that no grade
+cell depends on could lose nothing and are not run. A version that only cells with hidden tests catch is run again with
+what students see of them.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autograder.base.errors import SandboxError, StudentCrash, StudentTimeout
+from autograder.course import mutants
+from autograder.gradebook import plain_notebooks
+from autograder.gradebook.autograde_rules import AutogradeRules
+from autograder.gradebook.imported import imported_by
+from autograder.gradebook.nbgrader_course import NbgraderCourse
+from autograder.gradebook.plain_notebooks import NotebookRunner
+from autograder.gradebook.plain_runners import Runners
+from autograder.gradebook.plain_source import Answer, GradeCell, PlainSource
+from autograder.grading.audit import EVERYTHING, Selection
+from autograder.grading.mutations import PLAIN_VALUES, Generated, generate_in_lines, generate_trivial
+from autograder.results.audit import Audit, CaughtBy, CriterionAudit, Kind, Place, Unjudged, Version
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+_ENDED = (StudentTimeout.__name__, StudentCrash.__name__)
+_TIMES_SLOWER, _LEAST_S = 10.0, 10.0
+"""A version may take so many times as long as the source, and so long in any case: the machine may be busy."""
+_LEFT_AS_RELEASED = "left as released"
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A version of an answer: the record, and the cell that makes it."""
+
+    version: Version
+    answer: Answer
+    cell: str
+
+
+@dataclass(frozen=True)
+class _Ran:
+    """What came of a notebook.
+
+    Args:
+        failed: why each grade cell that loses points does.
+        stopped: with what each other cell that matters has failed, by its position: a changed one, and one that did
+            not end or ended the process.
+    """
+
+    failed: Mapping[str, str]
+    stopped: Mapping[int, str]
+
+
+class PlainAudit:
+    """The audit of one plain assignment.
+
+    Args:
+        nbgrader: the course.
+        name: the assignment.
+
+    Raises:
+        ConfigError: there is nothing to audit in its source.
+        GradebookError: nbgrader cannot convert the source.
+    """
+
+    def __init__(self, nbgrader: NbgraderCourse, name: str) -> None:
+        self._source = PlainSource.read(nbgrader, name)
+        self._rules, self._own = AutogradeRules(nbgrader), nbgrader.folder("source", ".", name)
+        self._excuses = mutants.excuses(self._own)
+        self._made = [self._excused(made) for answer in self._source.answers for made in _versions_of(answer)]
+
+    def _excused(self, made: _Made) -> _Made:
+        excuse = self._excuses.get(made.version.id) if made.version.kind == "generated" else None
+        return replace(made, version=made.version.model_copy(update={"excuse": excuse})) if excuse else made
+
+    @property
+    def versions(self) -> list[Version]:
+        """Every version of the answers, not judged yet."""
+        return [made.version for made in self._made]
+
+    def run(
+        self, *, processes: int, chosen: Selection = EVERYTHING, advance: Callable[[], None] = lambda: None
+    ) -> Audit:
+        """Run the source and the versions of its answers.
+
+        Args:
+            processes: how many notebooks run at once.
+            chosen: the versions to judge.
+            advance: called after each version.
+
+        Raises:
+            SandboxError: this machine cannot confine notebooks.
+        """
+        made = [one for one in self._made if chosen.has(one.version)]
+        answers = [one for one in self._source.answers if not chosen.exercises or one.name in chosen.exercises]
+        with (
+            tempfile.TemporaryDirectory(prefix="autograder-audit-") as place,
+            Runners(processes, self._runner) as runners,
+        ):
+            folder = Path(place, self._source.name)
+            folder.mkdir()
+            self._rules.bring_along(self._source.name, self._own, folder, lambda _: None)
+            judge = _Judge(self._source, folder, runners, self._rules.timeout_s)
+            judge.run_source()
+            judge.leave_out(answers)
+            judged = judge.judge(made, advance)
+        is_whole = not chosen.versions
+        return Audit(
+            assignment=self._source.name,
+            judge="asserts",
+            is_partial=not is_whole,
+            versions=tuple(judged),
+            stale=tuple(id for id in self._excuses if not any(v.id == id for v in self.versions)),
+            criteria=tuple(self._criteria(judge, judged, answers)) if is_whole else (),
+            unjudged=tuple(self._unjudged(judge, answers)) if is_whole else (),
+        )
+
+    def _runner(self) -> NotebookRunner:
+        return NotebookRunner(self._rules.timeout_s, imported_by(self._own), pictures=False)
+
+    def _criteria(
+        self, judge: _Judge, judged: Sequence[Version], answers: Sequence[Answer]
+    ) -> Iterator[CriterionAudit]:
+        generated, decisive, hidden, unanswered, tried = (Counter[str]() for _ in range(5))
+        for version in judged:
+            tried[version.exercise] += version.is_wrong
+            if version.kind == "generated":
+                generated.update(version.failed)
+                decisive.update(version.failed if len(version.failed) == 1 else ())
+                hidden.update(version.failed if version.caught_by == "hidden" else ())
+            else:
+                unanswered.update(version.failed)
+        is_whole = len(answers) == len(self._source.answers)
+        for test in self._source.tests:
+            dependents = [answer for answer in answers if test in judge.tests_of(answer)]
+            if dependents or is_whole:
+                yield CriterionAudit(
+                    id=test.name,
+                    exercise=test.behind,
+                    tried=sum(tried[answer.name] for answer in dependents),
+                    named=0,
+                    generated=generated[test.name],
+                    decisive=decisive[test.name],
+                    hidden=hidden[test.name],
+                    unanswered=unanswered[test.name] + len(dependents),
+                    points=test.points,
+                    cell=test.number,
+                    problem=judge.why_source_fails(test),
+                )
+
+    def _unjudged(self, judge: _Judge, answers: Sequence[Answer]) -> Iterator[Unjudged]:
+        versions = Counter(version.exercise for version in self.versions)
+        for answer in answers:
+            if not judge.tests_of(answer):
+                yield Unjudged(id=answer.name, cell=answer.number, points=answer.points, versions=versions[answer.name])
+        if len(answers) == len(self._source.answers):
+            yield from (Unjudged(id=one.name, cell=None, points=one.points) for one in self._source.by_hand)
+
+
+class _Judge:
+    """Runs versions of the answers and says which grade cells catch them.
+
+    Args:
+        source: the assignment.
+        folder: the files beside its notebooks.
+        runners: where they run.
+        timeout_s: how long a cell may take by the course's configuration.
+    """
+
+    def __init__(self, source: PlainSource, folder: Path, runners: Runners, timeout_s: float | None) -> None:
+        self._source, self._folder, self._runners, self._timeout_s = source, folder, runners, timeout_s
+        self._of_source: dict[str, _Ran] = {}
+        self._dependents: dict[str, list[GradeCell]] = {}
+        self._tests: dict[str, list[GradeCell]] = {}
+
+    def run_source(self) -> None:
+        """Run the notebooks as they are, to learn which cells fail anyway and how long a version may take."""
+        begun = time.monotonic()
+        names = list(self._source.notebooks)
+        self._of_source = dict(self._runners.each(self._run_whole, names))
+        enough = max(_LEAST_S, _TIMES_SLOWER * (time.monotonic() - begun))
+        self._runners.set_timeout(min(enough, self._timeout_s or enough))
+
+    def why_source_fails(self, test: GradeCell) -> str | None:
+        """Return what a grade cell says against the source's own solution; None if it passes."""
+        return self._of_source[test.notebook].failed.get(test.name)
+
+    def leave_out(self, answers: Sequence[Answer]) -> None:
+        """Run the notebooks without one answer each, to learn which grade cells depend on it."""
+        for answer, ran in self._runners.each(self._run_without, answers):
+            tests = [test for test in self._source.tests if self._is_caught(test, ran)]
+            behind = [test for test in tests if test.behind == answer.name]
+            named = [test for test in tests if test.mentions(answer.names)]
+            self._dependents[answer.name], self._tests[answer.name] = tests, behind or named or tests
+
+    def tests_of(self, answer: Answer) -> list[GradeCell]:
+        """Return the grade cells that are about an answer.
+
+        Of those that fail without it, they are those behind it, or else those that speak of what it defines, or all.
+        """
+        return self._tests[answer.name]
+
+    def judge(self, made: Sequence[_Made], advance: Callable[[], None]) -> list[Version]:
+        """Run the versions of the answers that a grade cell depends on, and return what became of them."""
+        judged: dict[_Made, Version] = {}
+        wanted = [one for one in made if self.tests_of(one.answer)]
+        for _ in range(len(made) - len(wanted)):
+            advance()
+        for one, version in self._runners.each(self._judged, wanted):
+            judged[one] = version
+            advance()
+        return [judged[one] for one in wanted]
+
+    def _judged(self, made: _Made, runner: NotebookRunner) -> Version:
+        tests = self.tests_of(made.answer)
+        points, place = sum(test.points for test in tests), made.version.place
+        found: dict[str, object] = {
+            "points": points,
+            "place": place and place.model_copy(update={"tests": tuple(test.name for test in tests)}),
+        }
+        try:
+            failed, caught_by = self._caught(made, tests, runner)
+            if caught_by is None and self._dependents[made.answer.name] != tests:
+                failed, caught_by = self._caught(made, self._dependents[made.answer.name], runner)
+        except SandboxError as error:
+            return made.version.model_copy(update={**found, "problem": error.text.en})
+        found |= {"failed": tuple(test.name for test in failed), "caught_by": caught_by}
+        earned = points - sum(test.points for test in tests if test in failed)
+        return made.version.model_copy(update={**found, "earned": earned, "caught": int(caught_by is not None)})
+
+    def _caught(
+        self, made: _Made, tests: Sequence[GradeCell], runner: NotebookRunner
+    ) -> tuple[list[GradeCell], CaughtBy | None]:
+        """Run a version as far as these grade cells; return those that fail, and who has caught it."""
+        answer, changed = made.answer, {made.answer.position: made.cell}
+        ran = self._ran(answer.notebook, changed, runner, tests)
+        failed = [test for test in tests if self._is_caught(test, ran)]
+        if not failed:
+            stopped = ran.stopped.keys() - self._of_source[answer.notebook].stopped.keys()
+            return [], "itself" if stopped else None
+        if all(test.has_hidden for test in failed):
+            visible = {test.position: test.visible for test in failed}
+            if not self._ran(answer.notebook, {**changed, **visible}, runner, failed).failed.keys() & {
+                test.name for test in failed
+            }:
+                return failed, "hidden"
+        return failed, "visible"
+
+    def _is_caught(self, test: GradeCell, ran: _Ran) -> bool:
+        return test.name in ran.failed and self.why_source_fails(test) is None
+
+    def _run_whole(self, notebook: str, runner: NotebookRunner) -> _Ran:
+        return self._ran(notebook, {}, runner, self._in(notebook))
+
+    def _run_without(self, answer: Answer, runner: NotebookRunner) -> _Ran:
+        return self._ran(answer.notebook, {answer.position: answer.empty}, runner, self._in(answer.notebook))
+
+    def _in(self, notebook: str) -> list[GradeCell]:
+        return [test for test in self._source.tests if test.notebook == notebook]
+
+    def _ran(self, name: str, changed: Mapping[int, str], runner: NotebookRunner, tests: Sequence[GradeCell]) -> _Ran:
+        """Run a notebook, with other text in some of its cells, as far as some grade cells."""
+        notebook = deepcopy(self._source.notebooks[name])
+        for position, source in changed.items():
+            notebook.cells[position].source = source
+        del notebook.cells[max((test.position for test in tests), default=-1) + 1 :]
+        runner.run(notebook, self._folder)
+        judged = {test.position for test in self._in(name)}
+        stopped = {
+            position: error.ename
+            for position, cell in enumerate(notebook.cells)
+            if position not in judged
+            and (error := _error_in(cell)) is not None
+            and (position in changed or error.ename in _ENDED)
+        }
+        reasons = ((test.name, _reason(notebook.cells[test.position])) for test in tests)
+        return _Ran({name: why for name, why in reasons if why is not None}, stopped)
+
+
+def _versions_of(answer: Answer) -> Iterator[_Made]:
+    """Yield every version of an answer: one change each, and what solves nothing."""
+    if answer.tree is None:
+        return
+    original = ast.unparse(answer.tree)
+    if answer.released != answer.empty:
+        made = Generated(f"{answer.name}: {_LEFT_AS_RELEASED}", answer.name, answer.released)
+        yield _Made(_version(made, "trivial", answer, original), answer, answer.released)
+    for made in generate_in_lines(answer.name, answer.source, answer.lines):
+        yield _Made(_version(made, "generated", answer, original), answer, answer.magic + made.source)
+    for made in generate_trivial(answer.name, answer.source, answer.functions, PLAIN_VALUES, answer.lines):
+        yield _Made(_version(made, "trivial", answer, original), answer, answer.magic + made.source)
+
+
+def _version(made: Generated, kind: Kind, answer: Answer, original: str) -> Version:
+    changed = difflib.ndiff(original.splitlines(), made.source.splitlines()) if kind == "generated" else ()
+    lines = [line for line in changed if line[0] in "-+"]
+    place = Place(
+        notebook=answer.notebook,
+        cell=answer.number,
+        line=made.line + answer.magic.count("\n") if made.line is not None else None,
+        kind=made.kind,
+        old=made.old,
+        new=made.new,
+        removed=tuple(line[2:] for line in lines if line[0] == "-"),
+        added=tuple(line[2:] for line in lines if line[0] == "+"),
+        tests=(),
+    )
+    return Version(id=made.id, kind=kind, exercise=answer.name, place=place)
+
+
+def _error_in(cell: NotebookNode) -> NotebookNode | None:
+    outputs = cell.outputs if cell.cell_type == "code" else ()
+    return next((output for output in outputs if output.output_type == "error"), None)
+
+
+def _reason(cell: NotebookNode) -> str | None:
+    """Return why a grade cell does not give all its points; None if it does."""
+    if (error := _error_in(cell)) is not None:
+        return f"{error.ename}: {error.evalue}".strip(": ").partition("\n")[0]
+    given = plain_notebooks.score(cell)
+    most = float(cell.metadata.nbgrader["points"])
+    return None if given.score == most else given.reason or f"{given.score:g} / {most:g}"

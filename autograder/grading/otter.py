@@ -1,0 +1,175 @@
+"""Imports a master notebook of Otter's: writes the assignment, tries its criteria out, and writes it as they need.
+
+A criterion must be met by the source notebook and not by what students begin with. Otter asks for neither, and its
+tests run where the notebook runs. So each criterion is tried: one that the source notebook does not meet from here
+runs in the student's process, and one that it does not meet there either is left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from autograder.base.errors import ConfigError, UsageError
+from autograder.base.i18n import Text, text
+from autograder.course.course import PRACTICE_KEY, Assignment, Course
+from autograder.course.otter import master as masters
+from autograder.course.otter import writing
+from autograder.course.otter.criteria import Treatment
+from autograder.course.otter.plan import Criterion, Exercise, Note, Plan
+from autograder.results.grade_report import CriterionResult
+from autograder.rubric.judge import Judge
+from autograder.rubric.plugin import run_criteria
+from autograder.rubric.pytest_session import run_session
+from autograder.rubric.run import open_submission
+from autograder.rubric.versions import quietly
+from autograder.sandbox import confine, spawning, system
+from autograder.sandbox.process import Zygote
+from autograder.student.worker_settings import worker_settings_of
+
+_REASON = 160
+_ROUNDS = 5
+"""A test can become another one so often: inside, asking for an answer, waiting, left out."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """An assignment made of a master notebook.
+
+    Args:
+        folder: the assignment's.
+        exercises: the questions that are judged by criteria.
+        by_hand: the names of those that a person grades.
+        notes: what was not turned, or not quite.
+    """
+
+    folder: Path
+    exercises: tuple[Exercise, ...]
+    by_hand: tuple[str, ...]
+    notes: tuple[Note, ...]
+
+
+def import_master(path: Path, course: Course, name: str) -> Imported:
+    """Turn a master notebook into an assignment of a course.
+
+    Args:
+        path: the notebook.
+        course: the course.
+        name: the assignment's.
+
+    Raises:
+        UsageError: the notebook is not one, the assignment is there already, or it cannot be written.
+    """
+    folder = course.source / name
+    if folder.exists():
+        raise UsageError(text("{path}: exists already; choose another name", path=folder))
+    plan = Plan(masters.read(path))
+    with tempfile.TemporaryDirectory(prefix="autograder-import-") as scratch:
+        failure = _settle(plan, course, Path(scratch), name)
+    exercises = writing.write(plan, folder, course.languages)
+    notes = writing.notes(plan)
+    if failure is not None:
+        words = text(
+            "the criteria have not been tried out ({reason}); mend that, remove {folder} and import again",
+            reason=failure,
+            folder=folder,
+        )
+        notes = [Note(None, words), *notes]
+    by_hand = tuple(question.name for question in plan.master.questions if question.is_manual)
+    return Imported(folder, tuple(exercises), by_hand, tuple(notes))
+
+
+def _settle(plan: Plan, course: Course, scratch: Path, name: str) -> Text | None:
+    """Try the criteria out until nothing has to change; return why that was not possible."""
+    for number in range(_ROUNDS):
+        folder = scratch / str(number) / name
+        exercises = writing.write(plan, folder, course.languages)
+        if not exercises:
+            return None
+        try:
+            found = _try(Assignment.load(folder, languages=course.languages))
+        except ConfigError as error:
+            return _short(error.text)
+        if not _improve(plan, exercises, found):
+            return None
+    return None
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What became of each criterion.
+
+    Args:
+        source: for the source notebook.
+        stub: for what students begin with.
+    """
+
+    source: Mapping[str, CriterionResult]
+    stub: Mapping[str, CriterionResult]
+
+
+def _try(assignment: Assignment) -> _Trial:
+    """Judge the source notebook and the stub by every criterion.
+
+    Raises:
+        ConfigError: the source notebook or the rubric fails as a whole.
+    """
+    judge = Judge(assignment, PRACTICE_KEY)
+    judge.diagnose = lambda results, _: results
+    trials: list[Mapping[str, CriterionResult]] = []
+
+    def loop(session: pytest.Session) -> None:
+        with contextlib.chdir(assignment.directory), quietly():  # where its data is, as when grading
+            _ = judge.reference
+        confined = confine.is_available(assignment.settings.limits.scratch_mb)
+        settings = worker_settings_of(assignment, confined=confined, many=False)
+        with (Zygote.begin if system.can_fork() else spawning.Spawner.begin)(settings) as workers:
+            for submission in (judge.source, judge.stub):
+                judge.judges_reference = submission is judge.source
+                with open_submission(judge, workers, submission):
+                    run_criteria(session)
+                trials.append(dict(judge.results))
+
+    run_session(judge, loop=loop)
+    return _Trial(*trials)
+
+
+def _improve(plan: Plan, exercises: Iterable[Exercise], found: _Trial) -> bool:
+    """Change what has to become of tests; return whether there was anything to change."""
+    changes = {
+        criterion.case.cell.number: better
+        for exercise in exercises
+        for criterion in exercise.criteria
+        if (better := _better(plan, exercise, criterion, found)) is not None
+    }
+    plan.treatments.update(changes)
+    return bool(changes)
+
+
+def _better(plan: Plan, exercise: Exercise, criterion: Criterion, found: _Trial) -> Treatment | None:
+    """Return another treatment of a criterion, if it cannot stay as it is."""
+    name, now = exercise.id_of(criterion), plan.treatment_of(criterion.case)
+    if found.source[name].outcome == "failed" or found.source[name].outcome == "error":
+        reason = _short(found.source[name].message)
+        if criterion.written.inside is None:
+            return replace(now, inside=text("the rubric cannot judge it from outside ({reason})", reason=reason))
+        return replace(now, left_out=text("the source notebook does not meet it: {reason}", reason=reason))
+    if found.stub[name].outcome != "passed":
+        return None
+    if not now.touches and plan.answers(exercise.question):
+        return replace(now, touches=True)
+    hidden = criterion.case.is_hidden
+    others = [c for c in exercise.criteria if c is not criterion and c.case.is_hidden <= hidden]  # those tried before
+    if not now.waits and any(found.stub[exercise.id_of(other)].outcome != "passed" for other in others):
+        return replace(now, waits=True)
+    return replace(now, left_out=text("it passes before anything is written"))
+
+
+def _short(words: Text) -> Text:
+    """Return what went wrong in one line that is not too long."""
+    return words.in_one_line().map(lambda told: told if len(told) <= _REASON else f"{told[:_REASON]}...")

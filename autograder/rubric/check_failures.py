@@ -1,0 +1,49 @@
+"""How a check fails: the exception, and the words before its reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from autograder.base.i18n import Text, same, text
+from autograder.student.calls import last_call
+
+if TYPE_CHECKING:
+    from autograder.results.grade_report import Diagnosis
+
+
+class CheckFailed(AssertionError):
+    """A requirement that was not met.
+
+    Args:
+        text: what the student reads.
+        actual: what came back, for a diagnosis.
+        expected: the right answer, for a diagnosis; it is never printed.
+        diagnosis: the cause, if it is already known.
+        finding: what was found, if the message says more than that; versions with equal findings make the same mistake.
+    """
+
+    def __init__(
+        self,
+        text: Text,
+        *,
+        actual: Any = None,
+        expected: Any = None,
+        diagnosis: Diagnosis | None = None,
+        finding: str | None = None,
+    ) -> None:
+        super().__init__(text.en)
+        self.text, self.actual, self.expected, self.diagnosis = text, actual, expected, diagnosis
+        self.finding = text.en if finding is None else finding
+
+
+def after_call(reason: Text) -> Text:
+    """Say after which call something was found."""
+    call = last_call()
+    return reason if call is None else text("after {call}: {reason}", call=same(str(call)), reason=reason)
+
+
+def named(name: str | Text | None) -> Text:
+    """Return what a message calls a value."""
+    if isinstance(name, Text):
+        return name
+    return Text(en=f"`{name}`", zh=f"`{name}` ") if name else text("the result")

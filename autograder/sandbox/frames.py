@@ -1,0 +1,196 @@
+"""Messages between a rubric and a student's process, or a grader and a notebook's: JSON in frames, no pickle.
+
+A frame is ``magic+version | header length | body length | header | body``. The header is a JSON object padded to 64
+bytes, whose keys are those of `protocol`. What a body holds `wire` says; a frame of this module has none.
+
+Reading trusts nothing: malformed input raises `WireError`, and nothing else. This module imports neither torch nor
+numpy, for processes that do without.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import select
+import socket
+import struct
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import torch
+
+MAX_HEADER = 1 << 20
+MAX_BODY = 64 << 20
+PADDING = 64
+
+_HEADER = struct.Struct("<4sIQ")
+_MAGIC = b"DLA\x01"
+_AT_ONCE = 1 << 14  # most frames are smaller, and arrive in one system call
+_to_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_from_json = json.JSONDecoder().decode
+
+
+class WireError(Exception):
+    """A frame or a value that cannot be sent, or was not sent by an honest peer."""
+
+
+class DeadlineError(Exception):
+    """The peer did not answer in time."""
+
+
+class Received(NamedTuple):
+    """A tensor as it arrived.
+
+    Args:
+        tensor: its values.
+        requires_grad: whether it did on the other side.
+        is_leaf: likewise.
+    """
+
+    tensor: torch.Tensor
+    requires_grad: bool
+    is_leaf: bool
+
+
+class Connection:
+    """Frames over a stream socket, with absolute deadlines and caps on size."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket = sock
+        self.deadline: float | None = None  # time.monotonic() at which waiting ends
+        self._ahead = b""  # received, not read yet
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.socket.close()
+
+    def send(self, frame: bytes) -> None:
+        """Send one frame.
+
+        Raises:
+            DeadlineError: the peer does not read.
+            OSError: the peer is gone.
+        """
+        rest = memoryview(frame)
+        while rest:
+            self._set_timeout()
+            try:
+                rest = rest[self.socket.send(rest) :]
+            except TimeoutError:
+                raise DeadlineError from None
+
+    def is_late(self) -> bool:
+        """Wait until something arrives or the deadline has passed; True where it has."""
+        if self._ahead or self.deadline is None:
+            return False
+        left = max(0.0, self.deadline - time.monotonic())
+        if not hasattr(select, "poll"):  # on Windows, where `select` takes any number of a socket
+            return not select.select([self.socket], [], [], left)[0]
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return not poll.poll(math.ceil(left * 1000))
+
+    def pack(self, message: Mapping[str, object], tensors: Sequence[torch.Tensor]) -> bytes:
+        """Return a frame.
+
+        Raises:
+            WireError: it is too large, or there is something that cannot be sent this way.
+        """
+        if tensors:
+            raise WireError("no tensor can be sent to this process")
+        return pack_frame(message)
+
+    def receive(self) -> tuple[dict[str, Any], list[Received]]:
+        """Receive one frame.
+
+        Raises:
+            WireError: it is malformed or too large.
+            DeadlineError: it did not arrive in time.
+            EOFError: the peer is gone.
+            OSError: likewise.
+        """
+        message, body = self.receive_frame()
+        if body:
+            raise WireError("a frame of this kind has no body")
+        return message, []
+
+    def receive_frame(self) -> tuple[dict[str, Any], memoryview]:
+        """Receive one frame and return its header and its body; raises what `receive` raises."""
+        while len(self._ahead) < _HEADER.size:
+            self._ahead += self._receive_some(_AT_ONCE)
+        magic, header_size, body_size = _HEADER.unpack_from(self._ahead)
+        if magic != _MAGIC:
+            raise WireError("not a frame of this version")
+        if header_size > MAX_HEADER or body_size > MAX_BODY:
+            raise WireError(f"a frame of {header_size + body_size} bytes is too large")
+        header, body = self._read(_HEADER.size + header_size, body_size)
+        try:
+            message = _from_json(header.decode())
+        except (ValueError, RecursionError):
+            raise WireError("malformed header") from None
+        if not isinstance(message, dict):
+            raise WireError("malformed header")
+        return message, body
+
+    def _read(self, begin: int, size: int) -> tuple[bytes, memoryview]:
+        """Return the header of a frame whose body of this size begins there, and the body, which can be written to."""
+        while len(self._ahead) < begin:
+            self._ahead += self._receive_some(max(_AT_ONCE, begin - len(self._ahead)))
+        ahead, end = self._ahead, begin + size
+        self._ahead = ahead[end:]
+        known = min(size, len(ahead) - begin)
+        if known == size:
+            return ahead[_HEADER.size : begin], memoryview(bytearray(ahead[begin:end]))
+        body = memoryview(bytearray(size))  # most are small, and have arrived already
+        body[:known] = ahead[begin:]
+        while known < size:
+            known += self._receive_into(body[known:])
+        return ahead[_HEADER.size : begin], body
+
+    def _receive_some(self, most: int) -> bytes:
+        self._set_timeout()
+        try:
+            content = self.socket.recv(most)
+        except TimeoutError:
+            raise DeadlineError from None
+        if not content:
+            raise EOFError
+        return content
+
+    def _receive_into(self, room: memoryview) -> int:
+        self._set_timeout()
+        try:
+            count = self.socket.recv_into(room)
+        except TimeoutError:
+            raise DeadlineError from None
+        if not count:
+            raise EOFError
+        return count
+
+    def _set_timeout(self) -> None:
+        if self.deadline is None:
+            return
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise DeadlineError
+        self.socket.settimeout(left)
+
+
+def pack_frame(message: Mapping[str, object], buffers: Sequence[Any] = (), size: int = 0) -> bytes:
+    """Return a frame.
+
+    Args:
+        message: its header.
+        buffers: its body.
+        size: how many bytes these are.
+
+    Raises:
+        WireError: the header is too large.
+    """
+    header = _to_json(message).encode()
+    header += b" " * (-len(header) % PADDING)
+    if len(header) > MAX_HEADER:
+        raise WireError(f"more than {MAX_HEADER >> 20} MB of values cannot be sent")
+    return b"".join([_HEADER.pack(_MAGIC, len(header), size), header, *buffers])
