@@ -164,7 +164,8 @@ def _compiler(*_: object) -> Text:
 def _files(room: Room, _: re.Match[str]) -> Text:
     if room.has_files or room.scratch_mb:
         return text(
-            "files can be written in the working folder only: use a name without a folder in front, such as best.pt"
+            "files can be read and written in the working folder only: use a name without a folder in front, such as "
+            "best.pt"
         )
     return text(
         "no files can be written here, and none can be read but the data of the assignment: keep what you need in a "
@@ -203,18 +204,32 @@ def _missing_file(room: Room, _: re.Match[str]) -> Text | None:
     )
 
 
+def _file_outside(room: Room, found: re.Match[str]) -> Text | None:
+    if not room.has_files:
+        return _missing_file(room, found)
+    return text(
+        "{file} lies outside of the notebook's folder, of which alone the files are here: put it into the assignment's "
+        "folder, and use its name without a folder in front",
+        file=found[1],
+    )
+
+
 _REFUSED = r"\[Errno (?:1|13)\] (?:Operation not permitted|Permission denied)"
 _NO_FILE = (
     r"open file failed with strerror: (?:Permission denied|Operation not permitted)|^Parent directory .* does not exist"
     r"|^File .* cannot be opened"
 )
+_OUTSIDE = r"(?:\.\./|/(?!\S*autograder-run-))[^']*"
+"""A path that leads out of the notebook's folder."""
 _WRITES = r"\(.*['\"][wax][bt+]*['\"]|\.(?:write_text|write_bytes|mkdir|makedirs|save|savefig|dump|to_csv)\("
 _LIMITS = (
     _Limit(r".*", r"can't allocate memory|Cannot allocate memory", _memory, always=True),
     _Limit(r"MemoryError|_ArrayMemoryError", r"", _memory, always=True),
+    _Limit(r"\w*NotImplementedError", r"support input requests", _debugger, place=r"\A\Z"),  # asks between two lines
     _Limit(r"EOFError|\w*NotImplementedError", r"^EOF when reading a line|support input requests", _input, always=True),
     _Limit(r"BdbQuit", r"", _debugger, always=True),
     _Limit(r"gaierror|URLError|\w*Connection\w*|MaxRetryError|\w*Timeout", r"Errno|resolv|reach", _network),
+    _Limit(r"RuntimeError", r"no internet connection", _network),
     _Limit(r"PermissionError", _REFUSED + "$", _network, place=r"^(?:.*/)?(?:socket|socketserver)\.py "),
     _Limit(
         r"PermissionError|BlockingIOError|OSError",
@@ -236,6 +251,8 @@ _LIMITS = (
     _Limit(r"PermissionError", r"\[Errno 1\] Operation not permitted$", _refused),
     _Limit(r"AccessDenied", r"", _refused, place=r"^psutil/"),
     _Limit(r"ModuleNotFoundError", r"^No module named '(\w+)'", _module, always=True),
+    _Limit(r"FileNotFoundError|OSError", rf"^\[Errno 2\] [^']*'({_OUTSIDE})'$", _file_outside, always=True),
+    _Limit(r"FileNotFoundError|OSError", rf"^({_OUTSIDE}) not found\.$", _file_outside, always=True),
     _Limit(r"FileNotFoundError|OSError", r"\[Errno 2\] |not found\.$", _missing_file, always=True),
 )
 """From the special to the general: the first that fits is said."""

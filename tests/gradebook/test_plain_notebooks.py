@@ -92,6 +92,13 @@ def test_files_beside_the_notebook_are_there(outcome, sources):
     assert errors(outcome(*sources, "assert ok", **files)) == []
 
 
+@pytest.mark.parametrize("source", ["open('x.csv')", "import os\nopen(os.path.abspath('x.csv'))"])
+def test_a_file_that_nobody_handed_in_is_no_limit(ours, tmp_path, source):
+    notebook = from_dict(tiny.notebook(source))
+    assert ours.run(notebook, tmp_path) == []
+    assert notebook.cells[0].outputs[0].ename == "FileNotFoundError"
+
+
 def test_a_missing_script_is_an_error_of_its_cell(outcome):
     (error,) = errors(outcome("%run nowhere.py", "1"))
     assert "FileNotFoundError" in error and error.startswith("code cell 1, line 1")
@@ -153,6 +160,10 @@ EXPLAINED = {
     "n = input('n? ')": "nobody is there to answer input()",
     "import subprocess\nsubprocess.run(['ls'])": "no other process",
     "import os\nos.symlink('a', 'b')": "copy the file instead",
+    "open('../data/x.csv')": "../data/x.csv lies outside of the notebook's folder",
+    "import numpy as np\nnp.loadtxt('../x.csv')": "../x.csv lies outside",
+    "open('/etc/passwd')": "in the working folder only",
+    "import pdb\npdb.set_trace()": "answer the debugger",
 }
 
 
