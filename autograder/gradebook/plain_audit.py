@@ -240,8 +240,9 @@ class _Judge:
 
     def is_blocked(self, answer: Answer) -> bool:
         """Does the source itself fail tests that are about an answer?"""
-        behind = [test for test in self._source.tests if test.behind == answer.name]
-        about = behind or [test for test in self._source.tests if test.mentions(answer.names)]
+        tests = self._in(answer.notebook)
+        behind = [test for test in tests if test.behind == answer.name]
+        about = behind or [test for test in tests if test.mentions(answer.names)]
         return any(self.why_source_fails(test) is not None for test in about)
 
     def judge(self, made: Sequence[_Made], advance: Callable[[], None]) -> list[Version]:
