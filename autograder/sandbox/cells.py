@@ -33,7 +33,7 @@ from autograder.sandbox.variables import Variables
 
 if TYPE_CHECKING:  # a worker holds nothing of ours that it does not need
     from autograder.base.i18n import Text
-    from autograder.sandbox.generators import CellSeed  # which takes torch
+    from autograder.sandbox.generators import CellSeed
 
 _FRAMES_SHOWN = 8
 _HERE = str(Path(__file__).parent)
