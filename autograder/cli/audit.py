@@ -38,7 +38,9 @@ def audit(
     jobs: JobsOption = None,
     keys: Annotated[
         int,
-        typer.Option("--keys", metavar="N", min=1, help="Number of course keys that judge each version by a rubric."),
+        typer.Option(
+            "--keys", metavar="N", min=1, help="Number of course keys, or of seeds of asserts, that judge each version."
+        ),
     ] = 1,
     exercise: Annotated[
         list[str] | None,
@@ -127,7 +129,7 @@ def _asked_for(
     from autograder.course import mutants
     from autograder.course.configuration import CONFIG_FILE
 
-    names = [name.rstrip("/") for name in names]
+    names = course.names(*names) if names else []
     plain = [name for name in course.plain() if name in names or not names]
     if names:
         with_rubric = [course.assignment(name) for name in names if name not in plain]
@@ -144,8 +146,6 @@ def _asked_for(
         for name in plain:
             typer.echo(tell_nbgrader_is_needed(name).get(language), err=True)
         plain = []
-    if plain and order.keys > 1 and not with_rubric:
-        raise UsageError(text("--keys is for rubrics, whose inputs a key draws; asserts in notebooks know no key"))
     return with_rubric, plain
 
 
@@ -177,7 +177,8 @@ def _plain(course: Course, name: str, order: _Order) -> _Prepared:
     plain = PlainAudit(NbgraderCourse(course.root), name)
 
     def run(advance: Callable[[], None]) -> Audit:
-        return plain.run(processes=order.jobs or default_jobs(), chosen=order.chosen, advance=advance)
+        processes = order.jobs or default_jobs()
+        return plain.run(processes=processes, keys=order.keys, chosen=order.chosen, advance=advance)
 
     return _Prepared(plain.versions, run)
 

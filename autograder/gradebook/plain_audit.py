@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 _ENDED = (StudentTimeout.__name__, StudentCrash.__name__)
 _TIMES_SLOWER, _LEAST_S = 10.0, 10.0
 """A version may take so many times as long as the source, and so long in any case: the machine may be busy."""
+_SEEDING = """\
+__import__("random").seed({key})
+__import__("numpy").random.seed({key})
+[module.manual_seed({key}) for module in [__import__("sys").modules.get("torch")] if module];
+"""
 _LEFT_AS_RELEASED = "left as released"
 
 
@@ -91,12 +96,18 @@ class PlainAudit:
         return [made.version for made in self._made]
 
     def run(
-        self, *, processes: int, chosen: Selection = EVERYTHING, advance: Callable[[], None] = lambda: None
+        self,
+        *,
+        processes: int,
+        keys: int = 1,
+        chosen: Selection = EVERYTHING,
+        advance: Callable[[], None] = lambda: None,
     ) -> Audit:
         """Run the source and the versions of its answers.
 
         Args:
             processes: how many notebooks run at once.
+            keys: how often each version is run; each time other random numbers are drawn.
             chosen: the versions to judge.
             advance: called after each version.
 
@@ -112,14 +123,15 @@ class PlainAudit:
             folder = Path(place, self._source.name)
             folder.mkdir()
             self._rules.bring_along(self._source.name, self._own, folder, lambda _: None)
-            judge = _Judge(self._source, folder, runners, self._rules.timeout_s)
-            judge.run_source()
+            judge = _Judge(self._source, folder, runners, keys)
+            judge.run_source(self._rules.timeout_s)
             judge.leave_out(answers)
             judged = judge.judge(made, advance)
         is_whole = not chosen.versions
         return Audit(
             assignment=self._source.name,
             judge="asserts",
+            keys=keys,
             is_partial=not is_whole,
             versions=tuple(judged),
             stale=tuple(id for id in self._excuses if not any(v.id == id for v in self.versions)),
@@ -182,22 +194,26 @@ class _Judge:
         source: the assignment.
         folder: the files beside its notebooks.
         runners: where they run.
-        timeout_s: how long a cell may take by the course's configuration.
+        keys: how often each version is run.
     """
 
-    def __init__(self, source: PlainSource, folder: Path, runners: Runners, timeout_s: float | None) -> None:
-        self._source, self._folder, self._runners, self._timeout_s = source, folder, runners, timeout_s
+    def __init__(self, source: PlainSource, folder: Path, runners: Runners, keys: int) -> None:
+        self._source, self._folder, self._runners, self._keys = source, folder, runners, range(keys)
         self._of_source: dict[str, _Ran] = {}
         self._dependents: dict[str, list[GradeCell]] = {}
         self._tests: dict[str, list[GradeCell]] = {}
 
-    def run_source(self) -> None:
-        """Run the notebooks as they are, to learn which cells fail anyway and how long a version may take."""
+    def run_source(self, timeout_s: float | None) -> None:
+        """Run the notebooks as they are, to learn which cells fail anyway and how long a version may take.
+
+        Args:
+            timeout_s: how long a cell may take by the course's configuration.
+        """
         begun = time.monotonic()
         names = list(self._source.notebooks)
         self._of_source = dict(self._runners.each(self._run_whole, names))
         enough = max(_LEAST_S, _TIMES_SLOWER * (time.monotonic() - begun))
-        self._runners.set_timeout(min(enough, self._timeout_s or enough))
+        self._runners.set_timeout(min(enough, timeout_s or enough))
 
     def why_source_fails(self, test: GradeCell) -> str | None:
         """Return what a grade cell says against the source's own solution; None if it passes."""
@@ -247,28 +263,42 @@ class _Judge:
             "place": place and place.model_copy(update={"tests": tuple(test.name for test in tests)}),
         }
         try:
-            failed, caught_by = self._caught(made, tests, runner)
-            if caught_by is None and self._dependents[made.answer.name] != tests:
-                failed, caught_by = self._caught(made, self._dependents[made.answer.name], runner)
+            verdicts = [self._verdict(made, tests, runner, key) for key in self._keys]
         except SandboxError as error:
             return made.version.model_copy(update={**found, "problem": error.text.en})
-        found |= {"failed": tuple(test.name for test in failed), "caught_by": caught_by}
-        earned = points - sum(test.points for test in tests if test in failed)
-        return made.version.model_copy(update={**found, "earned": earned, "caught": int(caught_by is not None)})
+        failed = {test.name: test for failing, _ in verdicts for test in failing}
+        caught = [whom for _, whom in verdicts if whom is not None]
+        found |= {
+            "failed": tuple(failed),
+            "caught_by": caught[0] if caught else None,
+            "earned": points - sum(test.points for test in tests if test in verdicts[0][0]),
+            "keys": len(self._keys),
+            "caught": len(caught),
+        }
+        return made.version.model_copy(update=found)
+
+    def _verdict(
+        self, made: _Made, tests: Sequence[GradeCell], runner: NotebookRunner, key: int
+    ) -> tuple[list[GradeCell], CaughtBy | None]:
+        """Run a version up to the grade cells about its answer, and if none catches it, up to all that need it."""
+        failed, caught_by = self._caught(made, tests, runner, key)
+        if caught_by is None and (others := self._dependents[made.answer.name]) != tests:
+            failed, caught_by = self._caught(made, others, runner, key)
+        return failed, caught_by
 
     def _caught(
-        self, made: _Made, tests: Sequence[GradeCell], runner: NotebookRunner
+        self, made: _Made, tests: Sequence[GradeCell], runner: NotebookRunner, key: int
     ) -> tuple[list[GradeCell], CaughtBy | None]:
         """Run a version as far as these grade cells; return those that fail, and who has caught it."""
         answer, changed = made.answer, {made.answer.position: made.cell}
-        ran = self._ran(answer.notebook, changed, runner, tests)
+        ran = self._ran(answer.notebook, changed, runner, tests, key)
         failed = [test for test in tests if self._is_caught(test, ran)]
         if not failed:
             stopped = ran.stopped.keys() - self._of_source[answer.notebook].stopped.keys()
             return [], "itself" if stopped else None
         if all(test.has_hidden for test in failed):
             visible = {test.position: test.visible for test in failed}
-            if not self._ran(answer.notebook, {**changed, **visible}, runner, failed).failed.keys() & {
+            if not self._ran(answer.notebook, {**changed, **visible}, runner, failed, key).failed.keys() & {
                 test.name for test in failed
             }:
                 return failed, "hidden"
@@ -278,21 +308,30 @@ class _Judge:
         return test.name in ran.failed and self.why_source_fails(test) is None
 
     def _run_whole(self, notebook: str, runner: NotebookRunner) -> _Ran:
-        return self._ran(notebook, {}, runner, self._in(notebook))
+        every = [self._ran(notebook, {}, runner, self._in(notebook), key) for key in self._keys]
+        failed = {name: why for ran in every for name, why in ran.failed.items()}
+        return _Ran(failed, {position: why for ran in every for position, why in ran.stopped.items()})
 
     def _run_without(self, answer: Answer, runner: NotebookRunner) -> _Ran:
-        return self._ran(answer.notebook, {answer.position: answer.empty}, runner, self._in(answer.notebook))
+        return self._ran(answer.notebook, {answer.position: answer.empty}, runner, self._in(answer.notebook), 0)
 
     def _in(self, notebook: str) -> list[GradeCell]:
         return [test for test in self._source.tests if test.notebook == notebook]
 
-    def _ran(self, name: str, changed: Mapping[int, str], runner: NotebookRunner, tests: Sequence[GradeCell]) -> _Ran:
-        """Run a notebook, with other text in some of its cells, as far as some grade cells."""
+    def _ran(
+        self, name: str, changed: Mapping[int, str], runner: NotebookRunner, tests: Sequence[GradeCell], key: int
+    ) -> _Ran:
+        """Run a notebook, with other text in some of its cells, as far as some grade cells.
+
+        What it draws at random depends on the key alone, unless it makes a generator of its own without a seed.
+        """
         notebook = deepcopy(self._source.notebooks[name])
         for position, source in changed.items():
             notebook.cells[position].source = source
         del notebook.cells[max((test.position for test in tests), default=-1) + 1 :]
+        notebook.cells.insert(0, _seeding(key))
         runner.run(notebook, self._folder)
+        del notebook.cells[0]
         judged = {test.position for test in self._in(name)}
         stopped = {
             position: error.ename
@@ -334,6 +373,13 @@ def _version(made: Generated, kind: Kind, answer: Answer, original: str) -> Vers
         tests=(),
     )
     return Version(id=made.id, kind=kind, exercise=answer.name, place=place)
+
+
+def _seeding(key: int) -> NotebookNode:
+    """Return a cell that seeds what a notebook may draw from; it leaves no names behind."""
+    from nbformat import v4
+
+    return v4.new_code_cell(_SEEDING.format(key=key))
 
 
 def _error_in(cell: NotebookNode) -> NotebookNode | None:

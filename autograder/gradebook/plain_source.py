@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shlex
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,8 @@ from autograder.gradebook.nbgrader_course import NbgraderCourse
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+_SCHEMA = 3
+"""The version of nbgrader's marks."""
 _NOT_WRITTEN = "raise NotImplementedError()"
 _CELL_MAGIC = re.compile(r"\s*%%(?:time|timeit|capture|prun)\b[^\n]*\n")
 """Magics that run the cell below them; what stands below others may be in any language."""
@@ -195,19 +198,25 @@ def _numbers(file: Path) -> dict[str, int]:
     """Return the number of each marked code cell among a notebook's code cells, as its author counts them.
 
     Raises:
-        ConfigError: it is no notebook, or not in Python.
+        ConfigError: it is no notebook, not in Python, or marked by another version of nbgrader.
     """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         language = str(content["metadata"].get("kernelspec", {}).get("language") or "python")
         code = [cell for cell in content["cells"] if cell["cell_type"] == "code"]
-        marks = [cell["metadata"].get("nbgrader", {}) for cell in code]
+        marks = [dict(cell["metadata"].get("nbgrader", {})) for cell in code]
         numbers = {str(mark.get("grade_id")): number for number, mark in enumerate(marks, 1)}
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         words = text("is not a notebook, or is damaged; open it in Jupyter and save it again")
         raise ConfigError(words, path=file) from error
     if language.lower() != "python":
         words = text("is for {language}; only notebooks in Python can be audited", language=language)
+        raise ConfigError(words, path=file)
+    if any(mark.get("schema_version", 1) < _SCHEMA for mark in marks if mark):
+        words = text(
+            "its marks are of an older version of nbgrader; keep a copy and run `nbgrader update {folder}`",
+            folder=shlex.quote(str(file.parent)),
+        )
         raise ConfigError(words, path=file)
     return numbers
 
@@ -242,7 +251,8 @@ class _Reader:
                 magic, source = _python(cell.source)
                 lines = self._solution(source)
                 behind = name
-                yield Answer(name, notebook, position, number, magic, source, lines, released, empty, points)
+                by_hand = points if mark.get("grade") else None
+                yield Answer(name, notebook, position, number, magic, source, lines, released, empty, by_hand)
             elif mark.get("grade"):
                 yield GradeCell(name, notebook, position, number, cell.source, visible, points or 0.0, behind)
 

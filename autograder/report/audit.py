@@ -139,7 +139,7 @@ def _unjudged(audit: Audit, language: Language) -> Iterator[Styled]:
             yield Styled("  " + words.get(language))
     by_hand = [cell for cell in audit.unjudged if cell.points is not None]
     if by_hand:
-        names = ", ".join(cell.id for cell in by_hand)
+        names = ", ".join([cell.id for cell in by_hand[:_MOST_CHANGES]] + ["..."] * (len(by_hand) > _MOST_CHANGES))
         points = sum(cell.points or 0.0 for cell in by_hand)
         words = text("graded by a person, not audited: {names}; points: {points:g}", names=names, points=points)
         yield Styled(words.get(language))

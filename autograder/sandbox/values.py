@@ -15,9 +15,10 @@ A plain JSON list of a tree is a list; everything else that JSON lacks is an obj
 ``q``      of `collections`       others    given to a hook: handles
 ========== =====================  ========= =======================
 
-A named tuple is its type's name, the names of its fields and its values; a counter and the like are the name of their
-class, the dict or list that they hold, and what else they are made with; an array of a type that no tensor has is its
-type as numpy writes it, its shape and its bytes by index; an array of objects is its shape and what it holds.
+A named tuple is its type's name, the names of its fields and its values; a counter and the like, also a view of a dict,
+are the name of their class, the dict or list that they hold, and what else they are made with; an array of a type that
+no tensor has is its type as numpy writes it, its shape and its bytes by index; one of objects is its shape and what it
+holds.
 
 Decoding trusts nothing: malformed input raises `WireError`, and nothing else.
 """
@@ -73,6 +74,7 @@ _ARRAY_TYPE = re.compile(
 
 _FACTORIES: dict[str, type] = {kind.__name__: kind for kind in (int, float, str, list, dict, set)}
 """What a `defaultdict` may make on either side; one with another factory becomes a plain dict."""
+_VIEWS: tuple[type, type] = (type({}.keys()), type({}.values()))
 
 _Value = TypeVar("_Value")
 Tree = Any
@@ -164,6 +166,8 @@ class Encoder:
             return {"y": self.add(_as_tensor(value))}
         if isinstance(value, torch.dtype) and value in DTYPE_NAMES:
             return {"d": DTYPE_NAMES[value]}
+        if type(value) in _VIEWS and (content := _content_of_view(value)) is not None:
+            return {"q": [type(value).__name__, self.encode(content, depth + 1), None]}
         return self._encode_other(value)
 
     def _encode_other(self, value: Any) -> Tree:
@@ -203,6 +207,14 @@ def _sendable(entries: _Entries, kind: str) -> _Entries:
             what = "whose keys are" if kind == "dict" else "of"
             raise WireError(f"a {kind} {what} {type(key).__name__} cannot be sent")
     return entries
+
+
+def _content_of_view(view: Any) -> dict[Any, Any] | None:
+    """Return a dict with the same view; None where its keys cannot be sent."""
+    items = list(view)
+    if type(view) is not _VIEWS[0]:
+        return dict(enumerate(items))
+    return dict.fromkeys(items) if all(isinstance(key, _KEYS) for key in items) else None
 
 
 def _of_collections(value: dict[Any, Any], tree: Tree) -> Tree:
@@ -397,6 +409,8 @@ def _make_collection(kind: Any, content: Any, option: Any) -> Any:
         raise WireError("malformed collection")
     if kind == "defaultdict":
         return defaultdict(_FACTORIES[option], content)
+    if kind in ("dict_keys", "dict_values"):
+        return content.keys() if kind == "dict_keys" else content.values()
     if kind not in ("Counter", "OrderedDict"):
         raise WireError("malformed collection")
     return Counter(content) if kind == "Counter" else OrderedDict(content)

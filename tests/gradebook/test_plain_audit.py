@@ -46,6 +46,8 @@ def above(n):
         if i > n:
             return i
 """
+OLD = tiny.code_cell("x = 1", "x")
+OLD["metadata"]["nbgrader"]["schema_version"] = 1
 DRAWN = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nheight = 3"
 
 
@@ -59,6 +61,8 @@ def cells():
         tiny.code_cell(TEST_AREA, "test_area", points=2),
         tiny.code_cell(ABOVE, "above"),
         tiny.code_cell("assert above(2) == 3", "test_above", points=1),
+        tiny.code_cell("limit = 1.0", "limit"),
+        tiny.code_cell("import random\nassert random.random() < limit", "test_limit", points=1),
         tiny.code_cell(DRAWN, "drawn"),
         tiny.code_cell("assert height", "test_drawn", points=1),
         tiny.code_cell("assert True", "test_nothing", points=1),
@@ -123,9 +127,9 @@ def test_a_survivor_says_where_it_is_and_what_the_asserts_miss(audited):
 
 def test_the_grade_cells_that_test_nothing_or_fail_anyway_need_fixing(audited):
     faults = [fault.en for fault in audited.faults]
-    assert "test_nothing (code cell 8): passes with every answer and with none; points given away: 1" in faults
+    assert "test_nothing (code cell 10): passes with every answer and with none; points given away: 1" in faults
     assert any(
-        fault.startswith("test_table (code cell 11): the source's own solution does not pass: ") for fault in faults
+        fault.startswith("test_table (code cell 13): the source's own solution does not pass: ") for fault in faults
     )
     assert [(cell.id, cell.points) for cell in audited.unjudged] == [("spare", None), ("drawing", 2), ("why", 3)]
     by_id = {cell.id: cell for cell in audited.criteria}
@@ -148,12 +152,16 @@ def test_the_table_reads_naturally_in_both_languages(audited, language, words):
 
 
 def test_the_command_judges_what_is_asked_for(course):
-    done = run(course, "--only", "area: constant `2` -> `3`", "--json")
-    assert done.exit_code == 0
+    asked = ("--only", "area: constant `2` -> `3`", "--only", "limit: constant `1.0` -> `0.5`")
+    done = run(course, *asked, "--keys", "2", "--json")
+    assert done.exit_code == 1
     (document,) = json.loads(done.stdout)
-    (version,) = document["versions"]
-    assert (document["judge"], document["survivors"]) == ("asserts", [version["id"]])
-    assert (version["caught_by"], version["place"]["line"], version["earned"]) == (None, 8, 2)
+    survivor, lucky = document["versions"]
+    assert (document["judge"], document["survivors"]) == ("asserts", [survivor["id"]])
+    assert (survivor["caught_by"], survivor["place"]["line"], survivor["earned"]) == (None, 8, 2)
+    assert survivor["place"]["says"]["en"] == "no assert of test_area depends on `2`"
+    assert (lucky["keys"], lucky["caught"], lucky["share"]) == (2, 1, 0.5)  # by what is drawn
+    assert document["faults"] == [f"{lucky['id']}: is caught with 1 of 2 keys only"]
 
 
 def test_an_interrupted_audit_leaves_nothing_behind(prepared, monkeypatch):
@@ -189,9 +197,10 @@ def test_only_the_solution_s_own_lines_change_and_nothing_twice():
         ([tiny.code_cell("x = 1", "x")], {}, "hw/a.ipynb: no cell holds tests"),
         ([tiny.code_cell("x <- 1", "x")], {"kernel": "R"}, "hw/a.ipynb: is for R; only notebooks in Python"),
         ([tiny.code_cell("### BEGIN SOLUTION\nx = 1", "x")], {}, "hw/a.ipynb: x: no end solution statement found"),
+        ([OLD], {}, "hw/a.ipynb: its marks are of an older version of nbgrader; keep a copy and run `nbgrader update "),
         (["### BEGIN SOLUTION\nx = 1\n### END SOLUTION"], {}, "Solution region detected in a non-solution cell"),
     ],
-    ids=["no-answer", "no-tests", "language", "no-end", "no-mark"],
+    ids=["no-answer", "no-tests", "language", "no-end", "version", "no-mark"],
 )  # fmt: skip
 def test_a_source_that_cannot_be_audited_is_refused_in_one_line(tmp_path, parts, options, words):
     done = run(make(tmp_path, *parts, **options))

@@ -1,7 +1,8 @@
 """A class at work, for locust; ``python tests/load`` prepares the course and starts it.
 
 Each student has a browser: signed in, with the assignment's page open, whose script saves what they write. Beside that
-they do now and then what the plan says.
+they do now and then what the plan says. Of several servers they ask one after the other, and the next one where a request
+breaks off that nginx repeats; any other has failed.
 """
 
 import json

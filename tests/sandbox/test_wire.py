@@ -280,6 +280,12 @@ def test_numpy_scalars_keep_their_type(scalar):
     assert arrived == scalar
 
 
+def test_views_of_a_dict_arrive_as_what_they_are():
+    keys, values = over_the_wire([{"a": 1, (2,): 2}.keys(), {"a": [1]}.values()])
+    assert keys == {"a", (2,)}
+    assert list(values) == [[1]]
+
+
 Pair = collections.namedtuple("Pair", "x y")
 
 
@@ -314,6 +320,7 @@ def test_named_tuples_keep_their_fields():
         {"x": {"n": 0}},
         {"q": ["Counter", [], None]},
         {"q": ["Chain", {"m": []}, None]},
+        {"q": ["dict_keys", [1], None]},
         {"q": ["deque", [1], -1]},
         {"q": ["deque", {"m": []}, None]},
         {"q": ["defaultdict", {"m": []}, "open"]},

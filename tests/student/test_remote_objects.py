@@ -532,6 +532,9 @@ class Number:
 def number(x): return Number(x)
 class Endless(Dataset):
     def __getitem__(self, i): return i
+class Table(dict):
+    def most(self): return max(self, key=self.get)
+def places(): return {Number: "a"}.keys()
 def count(words): return collections.Counter(words)
 def push(queue, item): queue.append(item)
 def group(pairs, table):
@@ -543,7 +546,7 @@ def about(data_set):
 def rest(data_set): return Subset(data_set, range(1, len(data_set)))
 def streamed(data_set): return isinstance(data_set, IterableDataset), list(data_set)
 """
-NUMBER = ("Number(x)", "Endless()")
+NUMBER = ("Number(x)", "Endless()", "Table(entries)")
 
 
 @pytest.mark.parametrize("runner", ["open_student", "open_local"])

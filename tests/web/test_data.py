@@ -610,6 +610,14 @@ def test_a_report_that_a_command_has_made_counts_unless_another_one_counts_by_no
         assert report.line == other.to_json()
         assert report.written_at is not None
         assert [one.regrading.begun_by for one in regradings.replaced(session, [number])[number]] == [None]
+    with database.read(bit_by_bit=True) as session:
+        ((*_, known),) = regradings.written_reports(session)
+    late = a_report(score=1.0).model_copy(update={"rubric_sha256": "old"})  # of a server that was stopped for a while
+    with database.write() as session:
+        assert regradings.take_over(session, [(number, known, late)]) == 0
+    with database.read() as session:
+        assert submissions.by_id(session, number).report.line == other.to_json()
+        assert [one.id for one in submissions.unwritten(session, 5)] == [number]
 
 
 def test_what_the_first_version_has_kept_is_there_after_an_update(empty):

@@ -382,6 +382,9 @@ def written_reports(session: Session) -> Iterator[tuple[str, str, int, str, byte
 def take_over(session: Session, found: Sequence[tuple[int, bytes, GradeReport]]) -> int:
     """Let reports count that a command has written to the journal; return how many.
 
+    A line that counted here before is no command's: another server was late to write it. The one that counts is written
+    again.
+
     Args:
         session: a writing one.
         found: the number of a submission, the digest that counted when somebody looked, the report of the command.
@@ -392,6 +395,9 @@ def take_over(session: Session, found: Sequence[tuple[int, bytes, GradeReport]])
         counting = session.get(Report, number, with_for_update=True)
         if counting is None or digest(counting.line) != known or counting.written_at is None:
             continue  # another report counts by now
+        if report.to_json() in {one.line for one in replaced(session, [number])[number]}:
+            counting.written_at = None
+            continue
         submission = session.get_one(Submission, number)
         regrading = begun.get(submission.offering_id) or _by_command(session, submission.offering_id, report, now)
         begun[submission.offering_id] = regrading
