@@ -89,7 +89,7 @@ def test_it_is_released_without_a_secret_and_has_wrong_versions(imported, tmp_pa
     done = run(app, ["release", "lab", "--course", str(root)])
     assert done.exit_code == 0, done.output
     release = "".join(p.read_text(encoding="utf-8") for p in sorted((root / "release" / "lab").glob("*.*")))
-    assert "# prime = ..." in release and "Because ..." in release
+    assert "# prime = ..." in release and "Because ..." in release and "Write your thing here." in release
     for secret in ("prime = 2", "secret reasons", "hidden test", "0.0763", "by * x for"):
         assert secret not in release
     versions = {v.exercise: v.id for v in audit.versions_of(course.assignment("lab")) if v.kind == "generated"}

@@ -90,6 +90,7 @@ LAB = [
         prompt=[words("Because ...")],
         solution=[words("**SOLUTION**: secret reasons")],
     ),
+    *question("name: q4b; manual: true", prompt=[words("Write your thing here.")]),
     code("prime = 'rebound'\ndrawn[:] = 0"),
     *question("name: q5", solution=[code("total = 1 # SOLUTION")], tests=[code("total", "2")]),
 ]  # fmt: skip

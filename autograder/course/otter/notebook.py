@@ -12,6 +12,8 @@ from autograder.course.otter.master import Question
 from autograder.course.otter.plan import Exercise, Plan, is_kept
 from autograder.course.otter.solutions import BEGIN, END
 
+_NO_SOLUTION = "(no solution)"
+"""Stands in a region that would be empty: the search for leaks takes a cell without a region as a solution."""
 _ONLY_TEXT = {"editable": False, "deletable": False}
 
 
@@ -90,7 +92,7 @@ class SourceNotebook:
         found = list(cells)
         above = "\n\n".join(cell.source for cell in found if id(cell) in prompts)
         below = "\n\n".join(cell.source for cell in found if id(cell) not in prompts)
-        source = "\n".join(filter(None, (above and above + "\n", BEGIN, below, END)))
+        source = "\n".join(filter(None, (above and above + "\n", BEGIN, below or _NO_SOLUTION, END)))
         return new_cell("markdown", self._id(question.exercise), source, mark)
 
     def _plain(
