@@ -60,6 +60,7 @@ class Containers:
     """
 
     def __init__(self, value: Any) -> None:
+        self.value = value
         self._kept: list[tuple[Any, list[Any]]] = []
         self._keep(value)
 

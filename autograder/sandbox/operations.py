@@ -35,6 +35,8 @@ LOOKING: dict[str, Operation] = {
     "__delattr__": delattr,
     "__reversed__": reversed,
     "__str__": str,
+    "__repr__": repr,
+    "__dir__": dir,
     "__float__": float,
     "__int__": int,
     "__index__": operator.index,
@@ -94,5 +96,17 @@ COMBINING: dict[str, Operation] = {
     "__irshift__": operator.irshift,
 }
 """The other operand may be what a rubric expects."""
+
+
+def has_operators(cls: type) -> bool:
+    """Return whether instances of a class answer comparisons and arithmetic otherwise than any object does.
+
+    >>> has_operators(int), has_operators(object), has_operators(Exception)
+    (True, False, False)
+    """
+    return any(not _TELLING.isdisjoint(vars(own)) for own in cls.__mro__ if own is not object)
+
+
+_TELLING = (DECIDING.keys() | COMBINING.keys()) - {"__bool__"}
 
 OPERATIONS = LOOKING | DECIDING | COMBINING

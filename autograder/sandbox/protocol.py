@@ -36,12 +36,14 @@ class _Request(TypedDict):
         seed: what the student's random number generators start from.
         forget: let go of every handle and graph.
         parameters: what has been done to linked parameters, see `links`.
+        heard: whether what the code prints meanwhile comes back.
     """
 
     free: NotRequired[list[int]]
     seed: NotRequired[int]
     forget: NotRequired[bool]
     parameters: NotRequired[list[object]]
+    heard: NotRequired[bool]
 
 
 @final
@@ -153,7 +155,6 @@ class CallRequest(_Request):
         most: how many items of a returned iterator are wanted instead of the iterator; absent for the iterator.
         containers: positions of the arguments in which there are lists, dicts or sets; absent where there are none.
         given_back: positions among these whose contents come back where the function, which may, has changed them.
-        heard: whether what the call prints comes back.
         linked: index and number of the arguments that are linked parameters.
     """
 
@@ -170,7 +171,6 @@ class CallRequest(_Request):
     most: NotRequired[int]
     containers: NotRequired[list[int]]
     given_back: NotRequired[list[int]]
-    heard: NotRequired[bool]
     linked: NotRequired[list[list[int]]]
 
 
@@ -300,38 +300,17 @@ class _Reply(TypedDict):
 
     Attributes:
         notes: what was passed over since the last reply, see `notes.take`: word, name, label of the cell, line.
+        printed: what the code has printed since the last message, where that was asked for.
     """
 
     notes: NotRequired[object]
+    printed: NotRequired[object]
 
 
-@final
-class ValueReply(_Reply):
-    """A value. Untrusted.
-
-    Attributes:
-        result: its tree.
-        changed: about an iterator, as in the `CallReply` that it came in; absent where there is nothing to compare.
-        grads: pairs of a leaf tensor's index and the index of its gradient.
-        linked: index and number of tensors that are parameters of an object.
-        parameters: what has been done to linked parameters, see `links`.
-    """
-
-    result: object
-    changed: NotRequired[object]
-    grads: NotRequired[object]
-    linked: NotRequired[object]
-    parameters: NotRequired[object]
-
-
-@final
-class CallReply(_Reply):
-    """What came of a call. Untrusted.
+class _EffectsReply(_Reply):
+    """What a call has done to its arguments, or the iterator that it returned since the last reply about it.
 
     Attributes:
-        result: the tree of what the function returned; where arguments of `given_back` are `refilled`, of a tuple with
-            that and these arguments.
-        aliases: pairs of the index of a tensor in the result and of the argument that it is; absent without any.
         changed: indices of arguments that the function changed although it may not; absent without any.
         updates: for each argument that it may change its index, tree of values, tree of gradient, ``requires_grad``
             and ``is_leaf``.
@@ -339,7 +318,40 @@ class CallReply(_Reply):
             absent where no networks and optimisers were.
         states: number, settings and state of each optimiser; absent likewise.
         refilled: positions of arguments whose lists, dicts or sets hold something else now; absent without any.
-        printed: what the call printed, where that was asked for.
+    """
+
+    changed: NotRequired[object]
+    updates: NotRequired[object]
+    modes: NotRequired[object]
+    states: NotRequired[object]
+    refilled: NotRequired[object]
+
+
+@final
+class ValueReply(_EffectsReply):
+    """A value. Untrusted.
+
+    Attributes:
+        result: its tree; about an iterator, where arguments are `refilled`, as in a `CallReply`.
+        grads: pairs of a leaf tensor's index and the index of its gradient.
+        linked: index and number of tensors that are parameters of an object.
+        parameters: what has been done to linked parameters, see `links`.
+    """
+
+    result: object
+    grads: NotRequired[object]
+    linked: NotRequired[object]
+    parameters: NotRequired[object]
+
+
+@final
+class CallReply(_EffectsReply):
+    """What came of a call. Untrusted.
+
+    Attributes:
+        result: the tree of what the function returned; where arguments of `given_back` are `refilled`, of a tuple with
+            that and these arguments.
+        aliases: pairs of the index of a tensor in the result and of the argument that it is; absent without any.
         graph: the number of the call's graph, where the result has one.
         grads: as in a `ValueReply`.
         linked: likewise, of an object's answer.
@@ -348,12 +360,6 @@ class CallReply(_Reply):
 
     result: object
     aliases: NotRequired[object]
-    changed: NotRequired[object]
-    updates: object
-    modes: NotRequired[object]
-    states: NotRequired[object]
-    refilled: NotRequired[object]
-    printed: NotRequired[object]
     graph: NotRequired[object]
     grads: NotRequired[object]
     linked: NotRequired[object]
@@ -397,9 +403,11 @@ class FailureReply(_Reply):
     Attributes:
         failure: a list of the exception's type name, its message, its frames (label, line, function, source line) and
             what the process has around it: ``full`` where its scratch folder is, else ``confined``, or nothing.
+        base: the exception of Python's own that its type is derived from; absent where it is one itself.
     """
 
     failure: object
+    base: NotRequired[object]
 
 
 Result = ValueReply | CallReply | VjpReply

@@ -62,7 +62,7 @@ DTYPES = {
 }
 DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _LAST_CHARACTER = 0x10FFFF
-_KEYS = (str, int, float, bool, tuple, type(None), bytes, frozenset, np.generic)
+KEYS = (str, int, float, bool, tuple, type(None), bytes, frozenset, np.generic, complex, range, torch.dtype)
 _ARRAY_TYPE = re.compile(
     r"[<>|](?:[US][1-9]\d{0,7}|[iu][1248]|f[248]|c8|c16|b1|m8"
     r"|[mM]8\[(?:[1-9]\d{0,5})?(?:[YMWDhms]|ms|us|ns|ps|fs|as)\])"
@@ -70,6 +70,7 @@ _ARRAY_TYPE = re.compile(
 """Types of numpy arrays that arrive: no objects, nothing with a size of 0, no dates that cannot be calculated with."""
 
 _Value = TypeVar("_Value")
+_Entries = TypeVar("_Entries", bound=dict[Any, Any] | set[Any] | frozenset[Any])
 Tree = Any
 Hook = Callable[[Any], Tree]
 
@@ -133,9 +134,9 @@ class Encoder:
         if isinstance(value, tuple):
             return {"u": inner(value)} if type(value) is tuple else self._encode_named(value, inner(value))
         if isinstance(value, dict):
-            return {"m": [inner(pair) for pair in _sendable(value, "dict").items()]}
+            return {"m": [inner(pair) for pair in self._sendable(value, "dict").items()]}
         if isinstance(value, set | frozenset):
-            return {"e" if isinstance(value, set) else "z": inner(_sendable(value, "set"))}
+            return {"e" if isinstance(value, set) else "z": inner(self._sendable(value, "set"))}
         if type(value) is complex:
             return {"c": inner([value.real, value.imag])}
         if type(value) is slice:
@@ -145,6 +146,19 @@ class Encoder:
                 raise WireError(f"a range of more than {bounds.MAX_RANGE} numbers cannot be sent")
             return {"r": [value.start, value.stop, value.step]}
         return self._encode_array(value, depth)
+
+    def _sendable(self, entries: _Entries, kind: str) -> _Entries:
+        if len(entries) > MAX_DICT:
+            raise WireError(f"a {kind} of more than {MAX_DICT} entries cannot be sent")
+        for key in entries:
+            if not isinstance(key, KEYS) and (isinstance(key, torch.Tensor) or not self._knows_others()):
+                what = "whose keys are" if kind == "dict" else "of"
+                raise WireError(f"a {kind} {what} {type(key).__name__} cannot be sent")
+        return entries
+
+    def _knows_others(self) -> bool:
+        """Return whether values that this module does not know may be keys."""
+        return self._hook is not None
 
     @staticmethod
     def _encode_named(value: tuple[Any, ...], values: list[Tree]) -> Tree:
@@ -188,19 +202,6 @@ def _hexadecimal(value: int) -> str:
     return hex(value)
 
 
-_Entries = TypeVar("_Entries", bound=dict[Any, Any] | set[Any] | frozenset[Any])
-
-
-def _sendable(entries: _Entries, kind: str) -> _Entries:
-    if len(entries) > MAX_DICT:
-        raise WireError(f"a {kind} of more than {MAX_DICT} entries cannot be sent")
-    for key in entries:
-        if not isinstance(key, _KEYS):
-            what = "whose keys are" if kind == "dict" else "of"
-            raise WireError(f"a {kind} {what} {type(key).__name__} cannot be sent")
-    return entries
-
-
 class Decoder:
     """Turns a tree back into values.
 
@@ -209,6 +210,8 @@ class Decoder:
         hook: returns the value of an unknown tag, or raises `WireError`.
     """
 
+    key_types: tuple[type, ...] = KEYS
+    """What may be a key of a dict or in a set."""
     _weight = _numbers = 0  # of the tensors named, in the ranges
     _named: frozenset[tuple[str, ...]] = frozenset()  # the kinds of named tuples
 
@@ -367,9 +370,8 @@ class Decoder:
             raise WireError("malformed value")
         return inner
 
-    @staticmethod
-    def _key(key: Any) -> Any:
-        if isinstance(key, _KEYS):
+    def _key(self, key: Any) -> Any:
+        if isinstance(key, self.key_types):
             hash(key)
             return key
         raise WireError("malformed dictionary key")

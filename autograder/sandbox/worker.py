@@ -10,18 +10,21 @@ from typing import Any, assert_never, cast
 import torch
 
 from autograder.sandbox import interrupts, known_classes, notes, plain_functions, printing, stand_ins, workfolder
+from autograder.sandbox.bounds import MAX_OBJECTS
 from autograder.sandbox.cells import Failure, Notebook, positional_parameters
-from autograder.sandbox.frozen import Containers, Frozen, is_iterator, take_first, take_next
+from autograder.sandbox.effects import Effects
+from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
 from autograder.sandbox.generators import seed_generators
 from autograder.sandbox.links import Links
 from autograder.sandbox.networks import Passed
-from autograder.sandbox.operations import OPERATIONS
+from autograder.sandbox.operations import OPERATIONS, has_operators
 from autograder.sandbox.protocol import (
     CallbackReply,
     CallbackRequest,
     CallReply,
     CallRequest,
     CellRequest,
+    FailureReply,
     FinishRequest,
     GetRequest,
     IterRequest,
@@ -67,9 +70,12 @@ class Worker:
         self._connection, self._confined = connection, confined
         self._notebook = Notebook({})
         self._objects: dict[int, tuple[Any, str | None]] = {}  # what the other side holds a handle on, and its view
+        self._numbers: dict[int, int] = {}  # the handle of each of these, by what `id` says
         self._graphs: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}  # inputs and outputs of calls
         self._watch: Watch | None = None
-        self._frozen: dict[int, Frozen] = {}  # what the call may not change that an iterator came from
+        self._effects: dict[int, Effects] = {}  # of the calls that iterators came from
+        self._said: list[str] = []  # printed since the last message, while somebody listens
+        self._is_heard = False
         self._count = 0
         self._links = Links(self._next_number)
 
@@ -82,25 +88,49 @@ class Worker:
 
     def _answer(self, message: Request, tensors: list[Received]) -> None:
         for handle in message.get("free", ()):
-            self._objects.pop(handle, None)
+            kept = self._objects.pop(handle, None)
+            if kept is not None:
+                self._numbers.pop(id(kept[0]), None)
             self._graphs.pop(handle, None)
-            self._frozen.pop(handle, None)
+            self._effects.pop(handle, None)
             self._links.free(handle)
         if message.get("forget"):
             self._objects.clear()
+            self._numbers.clear()
             self._graphs.clear()
-            self._frozen.clear()
+            self._effects.clear()
             self._links.clear()
         if "parameters" in message:
             self._links.take(message["parameters"], [t.tensor for t in tensors])
         if "seed" in message:
             seed_generators(message["seed"])
         try:
-            self._do(message, tensors)
+            if "heard" in message:
+                self._do_aloud(message, tensors)
+            else:
+                self._do(message, tensors)
         except _HungUp:
             raise
         except BaseException as error:  # noqa: BLE001 -- SystemExit and KeyboardInterrupt are a student's errors too
-            self._send({"failure": self._as_tree(self._notebook.failure(error))})
+            self._fail(self._notebook.failure(error))
+
+    def _fail(self, failure: Failure) -> None:
+        reply: FailureReply = {"failure": self._as_tree(failure)}
+        if failure.base:
+            reply["base"] = failure.base
+        self._send(reply)
+
+    def _do_aloud(self, message: Request, tensors: list[Received]) -> None:
+        """Do what is asked while somebody listens, who may ask again from a function that is called back."""
+        if self._is_heard:
+            self._do(message, tensors)
+            return
+        self._is_heard = True
+        try:
+            with printing.heard(self._said):
+                self._do(message, tensors)
+        finally:
+            self._is_heard = False
 
     def _do(self, message: Request, tensors: list[Received]) -> None:
         match message["op"]:
@@ -209,54 +239,23 @@ class Worker:
         positional = reader.decode(message["args"])
         keywords = reader.decode(message["kwargs"]) if "kwargs" in message else {}
         function = self._target(message)
-        inputs, changes = values[: message["inputs"]], message["changes"]
-        frozen = Frozen({i: tensor for i, tensor in enumerate(inputs) if i not in changes})
-        containers = [(place, Containers(positional[place])) for place in message.get("containers", ())]
-        said: list[str] = []
+        effects = Effects(message, positional, values[: message["inputs"]], reader.passed)
         with torch.set_grad_enabled(message["grad_enabled"]):
-            if "heard" in message:
-                with printing.heard(said):
-                    result = function(*positional, **keywords)
-            else:
-                result = function(*positional, **keywords)
-        frozen.compare()
+            result = function(*positional, **keywords)
+        effects.compare()
         if "most" in message and is_iterator(result):
-            result = take_first(result, message["most"], frozen)
-        encoder = Encoder(lambda value: self._handle(value, frozen))
-        refilled = [place for place, kept in containers if kept.is_changed()]
-        given_back = [positional[place] for place in refilled if place in message.get("given_back", ())]
-        answer: CallReply = {
-            "result": encoder.encode((result, *given_back) if given_back else result),
-            "updates": [],
-        }  # what there is nothing of is left out, since every call pays for it
-        if refilled:
-            answer["refilled"] = refilled
-        if said:
-            answer["printed"] = "".join(said)
-        self._add_arguments(answer, inputs, changes, frozen.changed, encoder)
-        if reader.passed is not None:
-            answer["modes"], answer["states"] = reader.passed.modes(), reader.passed.states(encoder)
+            result = effects.take_first(result, message["most"])
+        encoder = Encoder(lambda value: self._handle(value, effects))
+        answer: CallReply = {"result": None}
+        effects.tell(answer, result, encoder)
+        if encoder.tensors and (aliases := effects.aliases(encoder)):
+            answer["aliases"] = aliases
         if "object" in message:
             given = {id(value) for value in values}
             fresh = [tensor if id(tensor) not in given else None for tensor in encoder.tensors]
             if linked := self._links.link(fresh):
                 answer["linked"] = linked
-        self._reply_tensors(answer, encoder, leaves[: len(inputs)] if message["grad_enabled"] else None)
-
-    @staticmethod
-    def _add_arguments(
-        answer: CallReply, inputs: list[torch.Tensor], changes: list[int], changed: list[int], encoder: Encoder
-    ) -> None:
-        """Say which tensors of a result are arguments, which arguments were changed, and what they are now."""
-        if encoder.tensors:
-            found = [(encoder.index_of(tensor), i) for i, tensor in enumerate(inputs)]
-            aliases = [[out, i] for out, i in found if out is not None and i not in changed]
-            if aliases:
-                answer["aliases"] = aliases
-        if changed:
-            answer["changed"] = changed
-        if changes:
-            answer["updates"] = [[i, *_state(inputs[i], encoder)] for i in changes]
+        self._reply_tensors(answer, encoder, leaves[: message["inputs"]] if message["grad_enabled"] else None)
 
     def _record(self, message: RecordRequest, tensors: list[Received]) -> None:
         """Call a function for what runs meanwhile, its result's way into a frame included."""
@@ -294,19 +293,21 @@ class Worker:
     def _next(self, message: NextRequest) -> None:
         iterator, view = self._objects[message["object"]]
         self._notebook.enter(view)
-        frozen = self._frozen.get(message["object"], Frozen({}))
-        self._reply(take_next(iterator, frozen), frozen)
+        effects = self._effects.get(message["object"])
+        self._reply(take_next(iterator, Frozen({})) if effects is None else effects.take_next(iterator), effects)
 
     def _take(self, message: TakeRequest) -> None:
         iterable, view = self._objects[message["object"]]
         self._notebook.enter(view)
-        frozen = self._frozen.get(message["object"], Frozen({}))
-        self._reply(take_first(iter(iterable), message["most"], frozen), frozen)
+        effects, most = self._effects.get(message["object"]), message["most"]
+        iterator = iter(iterable)
+        items = take_first(iterator, most, Frozen({})) if effects is None else effects.take_first(iterator, most)
+        self._reply(items, effects)
 
     def _iter(self, message: IterRequest) -> None:
         iterable, view = self._objects[message["object"]]
         self._notebook.enter(view)
-        self._reply(iter(iterable), self._frozen.get(message["object"]))
+        self._reply(iter(iterable), self._effects.get(message["object"]))
 
     def _get(self, message: GetRequest) -> None:
         owner, view = self._objects[message["object"]]
@@ -344,16 +345,21 @@ class Worker:
         return self._count
 
     def _keep(self, value: Any) -> int:
-        number = self._next_number()
-        self._objects[number] = (value, self._notebook.current)
+        number = self._numbers.get(id(value))
+        if number is None:
+            if len(self._objects) >= MAX_OBJECTS:
+                raise WireError(f"more than {MAX_OBJECTS} objects cannot be sent at a time")
+            number = self._numbers[id(value)] = self._next_number()
+            self._objects[number] = (value, self._notebook.current)
         return number
 
-    def _handle(self, value: Any, frozen: Frozen | None = None) -> Tree:
-        """Keep here what cannot be sent; return a handle to it: number, type, is it an iterator, known class."""
+    def _handle(self, value: Any, effects: Effects | None = None) -> Tree:
+        """Keep here what cannot be sent; return its handle: number, type, is it an iterator, known class, operators."""
         handle, iterator = self._keep(value), is_iterator(value)
-        if iterator and frozen:
-            self._frozen[handle] = frozen
-        return {"h": [handle, type(value).__name__[:80], iterator, known_classes.kind_of(value)]}
+        if iterator and effects:
+            self._effects[handle] = effects
+        kind = type(value)
+        return {"h": [handle, kind.__name__[:80], iterator, known_classes.kind_of(value), has_operators(kind)]}
 
     def resolve(self, tag: str, inner: Tree) -> Any:
         """Return what a tag of a request means here: a function of the student's, an object, one of the rubric's."""
@@ -410,17 +416,22 @@ class Worker:
     def _send(self, message: Reply | CallbackRequest, tensors: list[torch.Tensor] | None = None) -> None:
         if noted := notes.take():
             message["notes"] = noted
+        if self._said:
+            message["printed"] = "".join(self._said)
+            self._said.clear()
         frame = pack(message, tensors or [])
         try:
             self._connection.send(frame)
         except OSError:
             raise _HungUp from None
 
-    def _reply(self, value: Any, frozen: Frozen | None = None) -> None:
-        encoder = Encoder(lambda inner: self._handle(inner, frozen))
-        answer = ValueReply(result=encoder.encode(value))
-        if frozen:
-            answer["changed"] = frozen.changed
+    def _reply(self, value: Any, effects: Effects | None = None) -> None:
+        encoder = Encoder(lambda inner: self._handle(inner, effects))
+        answer: ValueReply = {"result": None}
+        if effects is None:
+            answer["result"] = encoder.encode(value)
+        else:
+            effects.tell(answer, value, encoder)
         if encoder.tensors and (linked := self._links.link(encoder.tensors)):
             answer["linked"] = linked
         self._reply_values(answer, encoder)
@@ -453,6 +464,7 @@ class _Reader(Decoder):
         worker: knows what their handles and names mean.
     """
 
+    key_types = (object,)
     passed: Passed | None = None
     """The networks and optimisers in them, if there are any."""
 
@@ -481,17 +493,6 @@ def _as_arguments(
     for index, gradient in (gradients or {}).items():
         leaves[int(index)].grad = leaves[gradient]
     return leaves, values
-
-
-def _state(tensor: torch.Tensor, encoder: Encoder) -> tuple[Tree, Tree, bool, bool]:
-    """Return the present values, gradient, ``requires_grad`` and ``is_leaf`` of an argument that may be changed."""
-    gradient = tensor.grad if tensor.is_leaf else None
-    return (
-        encoder.encode(tensor.detach().clone()),
-        encoder.encode(None if gradient is None else gradient.detach().clone()),
-        tensor.requires_grad,
-        tensor.is_leaf,
-    )
 
 
 def hide_package() -> None:

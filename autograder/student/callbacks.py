@@ -79,7 +79,7 @@ def take_mode(function: Callable[..., Any], message: CallbackRequest) -> bool:
 
 def accept_modes(answer: Result, callbacks: Callbacks) -> None:
     """Put networks of ours into the modes in which a call left them, or their stand-ins; the answer says which."""
-    for number, modes in as_list(answer.get("modes")):
+    for number, modes in as_list(answer.get("modes", [])):
         network = callbacks.get(number)
         if not isinstance(network, torch.nn.Module) or not all(type(mode) is bool for mode in as_list(modes)):
             raise WireError("malformed mode of a network")
@@ -93,7 +93,7 @@ def accept_modes(answer: Result, callbacks: Callbacks) -> None:
 def accept_states(answer: Result, received: list[Received], callbacks: Callbacks) -> None:
     """Let optimisers of ours remember what those over there do; the answer says what."""
     decoder = Decoder([r.tensor for r in received])
-    for number, tree in as_list(answer.get("states")):
+    for number, tree in as_list(answer.get("states", [])):
         optimiser = callbacks.optimisers[number]
         settings, state = decoder.decode(tree)
         parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]

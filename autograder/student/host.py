@@ -7,6 +7,7 @@ bound what a submission may use in all.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,16 +25,26 @@ from autograder.course.settings import Limits
 from autograder.course.submission import Cell, tell_label
 from autograder.results.grade_report import Problem
 from autograder.results.shown import Shown
+from autograder.sandbox.bounds import MAX_HEARD
 from autograder.sandbox.cells import Failure
 from autograder.sandbox.process import Callback, WorkerProcess, Workers
-from autograder.sandbox.protocol import CellRequest, FinishRequest, LookRequest, Request, Result, StartRequest
+from autograder.sandbox.protocol import (
+    CallbackRequest,
+    CellRequest,
+    FinishRequest,
+    LookRequest,
+    Reply,
+    Request,
+    Result,
+    StartRequest,
+)
 from autograder.sandbox.values import WireError
 from autograder.sandbox.wire import Received
 from autograder.student.calls import values_are_hidden
 from autograder.student.failures import student_exception, tell_failure, tell_frames
+from autograder.student.held import Held
 from autograder.student.limits import Room, limit_of, passed_over
-from autograder.student.linked import LinkedParameters
-from autograder.student.replies import as_line, as_list
+from autograder.student.replies import accept_printed, as_line, as_list, as_names
 from autograder.student.shown import accept_shown
 from autograder.student.syntax_errors import meaning_of
 from autograder.student.unparsed import Unparsed, is_syntax_error
@@ -113,8 +124,9 @@ class Host:
         self._limits_met: dict[Text, tuple[str, int]] = {}  # where each was met first
         self._has_flooded = False
         self._seed: int | None = None
-        self._released: list[int] = []  # sent to the worker with the next request
-        self.parameters = LinkedParameters(self._released_number)
+        self._stdout = sys.stdout  # where nobody listens
+        self._may_print = MAX_HEARD  # characters until the next criterion
+        self.held = Held()
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -143,6 +155,7 @@ class Host:
         what else this process has done.
         """
         self._seed = seed
+        self._may_print = MAX_HEARD
 
     @property
     def generation(self) -> int:
@@ -162,14 +175,6 @@ class Host:
         """
         if generation != self._generation or self._worker is None or not self._worker.alive:
             raise StudentCrash(text("the process this came from has ended"))
-
-    def release(self, generation: int, number: int) -> None:
-        """Release a handle or a graph that is no longer used."""
-        if generation == self._generation:
-            self._released.append(number)
-
-    def _released_number(self, number: int) -> None:
-        self._released.append(number)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -200,8 +205,7 @@ class Host:
     def _replace_worker(self) -> None:
         self.close()
         self._generation += 1
-        self.parameters.clear()
-        self._released = []
+        self.held.begin()
         begun = time.monotonic()
         self._worker = self._workers.spawn()
         waited = time.monotonic() - begun  # not the submission's time: where nothing can be forked it takes seconds
@@ -231,7 +235,7 @@ class Host:
             running = None
             finish: FinishRequest = {"op": "finish", "grade_cells": reached}
             defined = self._ask(finish)["result"]
-            self.defined = self.checked(lambda: _as_names(defined, len(self._functions) + MAX_NAMES))
+            self.defined = self.checked(lambda: as_names(defined, len(self._functions) + MAX_NAMES))
         except StudentError as error:
             if running is None:
                 self._given_up = self._given_up or error
@@ -366,13 +370,12 @@ class Host:
             self._worker.kill()
             self._given_up = StudentTimeout(on_timeout)
             raise StudentTimeout(on_timeout)
-        if self._released:
-            request["free"], self._released = self._released, []
         if self._seed is not None and request["op"] in _USING:
             request["seed"], request["forget"], self._seed = self._seed, True, None
-            self.parameters.clear()
-        if self.parameters and (changes := self.parameters.changes(tensors)):
-            request["parameters"] = changes
+            self.held.forget()
+        self.held.add_to(request, tensors)
+        if sys.stdout is not self._stdout and request["op"] in _USING:
+            request["heard"] = True
         answer, received = self._worker.ask(
             request,
             tensors,
@@ -381,27 +384,38 @@ class Host:
             callback=callback,
             interrupt=interrupt and left > within_s,
         )
-        if "notes" in answer:
-            self.checked(lambda: self._take_notes(answer["notes"]))
+        if "notes" in answer or "printed" in answer:
+            self.checked(lambda: self._take_asides(answer))
         if "failure" in answer:
-            raise self.checked(lambda: self._as_error(name, self._failure(answer["failure"])))
+            raise self.checked(lambda: self._as_error(name, self._failure(answer["failure"], answer.get("base"))))
         if "result" not in answer or "failed" in answer:
             self._worker.fail_reply(WireError("no result"))
         if "parameters" in answer:
             changed = as_list(answer["parameters"])
-            self.checked(lambda: self.parameters.take(changed, [r.tensor for r in received]))
+            self.checked(lambda: self.held.parameters.take(changed, [r.tensor for r in received]))
         return answer, received
+
+    def _take_asides(self, answer: Reply) -> None:
+        self._take_notes(answer.get("notes", []))
+        self.pass_on(answer)
+
+    def pass_on(self, message: Reply | CallbackRequest) -> None:
+        """Print what an untrusted message says that the code has printed, if somebody listens here."""
+        if "printed" in message and sys.stdout is not self._stdout:
+            words = accept_printed(message)[: self._may_print]
+            self._may_print -= len(words)
+            sys.stdout.write(words)
 
     def _as_error(self, name: str, failure: Failure) -> StudentError:
         return self.unparsed.missing_in(failure) or student_exception(name, failure)
 
-    def _failure(self, tree: Any) -> Failure:
+    def _failure(self, tree: Any, base: object = None) -> Failure:
         kind, message, frames, surroundings = tree
         shown = [
             (str(label)[:200], as_line(line), str(name)[:80], str(source)[:200])
             for label, line, name, source in frames[:20]
         ]
-        failure = Failure(str(kind)[:80], str(message)[:2000], shown)
+        failure = Failure(str(kind)[:80], str(message)[:2000], shown, base=base if isinstance(base, str) else "")
         room = Room(self.limits.memory_mb, self.limits.scratch_mb)
         return replace(failure, limit=limit_of(failure, room, surroundings))
 
@@ -498,8 +512,3 @@ def _interruption(late: Text, failures: Sequence[Failure], cell: Cell) -> Proble
     line = next((line for label, line, *_ in frames if label == cell.label), None)
     words = late + same("\n") + tell_frames(frames)
     return Problem.of("cell-timeout", words.map(str.rstrip), cell=cell.number, line=line)
-
-
-def _as_names(tree: object, most: int) -> list[str]:
-    """Return the names a submission defines; at most so many, because a missing one is compared with each."""
-    return [name for name in as_list(tree)[:most] if isinstance(name, str) and len(name) <= 80]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Self
 
@@ -15,7 +15,7 @@ from autograder.course.submission import Submission
 from autograder.datasets import OFFLINE
 from autograder.sandbox import stand_ins
 from autograder.sandbox.cells import Failure, Notebook, positional_parameters
-from autograder.sandbox.frozen import Containers, change_count, is_iterator, refill
+from autograder.sandbox.frozen import Containers, change_count, holds_container, is_iterator, refill
 from autograder.sandbox.plain_functions import make_here
 from autograder.sandbox.tracing import Recorder, Use
 from autograder.sandbox.wire import identical
@@ -76,21 +76,21 @@ class LocalRunner:
                 if name not in function.changes
             }
         )
-        containers = {name: Containers(own) for name, own in zip(function.parameters, given, strict=False)}
+        containers = _GivenContainers(
+            zip(function.parameters, arguments, given, strict=False),
+            function.changes,
+            frozen,
+        )
         try:
             with torch.set_grad_enabled(torch.is_grad_enabled()):  # a student may switch it and never back
                 result = frozen.settle(target(*given))
                 if is_iterator(result):
-                    result = frozen.watch(result)
+                    result = containers.watch(frozen.watch(result))
                     if most is not None:
                         result = list(islice(result, most))
         except Exception as error:  # noqa: BLE001 -- whatever the student raises is shown as theirs
             raise student_exception(function.name, self._failure(error)) from None
-        for argument, own, (name, kept) in zip(arguments, given, containers.items(), strict=False):
-            if kept.is_changed() and name in function.changes:
-                refill(argument, own)
-            elif kept.is_changed():
-                frozen.note(name)
+        containers.settle()
         return result, frozen.changed
 
     def record(
@@ -181,6 +181,39 @@ class _FrozenArguments:
             if not items:
                 return
             yield items[0]
+
+
+class _GivenContainers:
+    """Takes over what a call in this process does to copies of lists, dicts and sets, and then its iterator.
+
+    Args:
+        given: names of parameters, the rubric's arguments and what the function got.
+        changes: the parameters that it may change.
+        frozen: notes the others.
+    """
+
+    def __init__(
+        self, given: Iterable[tuple[str, Any, Any]], changes: Collection[str], frozen: _FrozenArguments
+    ) -> None:
+        self._kept = [(name, argument, Containers(own)) for name, argument, own in given if holds_container(own)]
+        self._changes, self._frozen = changes, frozen
+
+    def settle(self) -> None:
+        """Take over the changes since the last time, or note them."""
+        for i, (name, argument, kept) in enumerate(self._kept):
+            if kept.is_changed():
+                if name in self._changes:
+                    refill(argument, kept.value)
+                else:
+                    self._frozen.note(name)
+                self._kept[i] = (name, argument, Containers(kept.value))
+
+    def watch(self, iterator: Iterator[Any]) -> Iterator[Any]:
+        """Yield the iterator's items, and settle after each of them and at its end."""
+        for item in iterator:
+            self.settle()
+            yield item
+        self.settle()
 
 
 def _apart_from(tensors: list[torch.Tensor], value: Any) -> Any:

@@ -9,7 +9,6 @@ Everything a worker sends is untrusted. Whatever is wrong with it raises `BadRep
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import GeneratorType, MappingProxyType
 from typing import Any
@@ -24,7 +23,7 @@ from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
 from autograder.sandbox import known_classes, plain_functions
-from autograder.sandbox.frozen import holds_container, refill
+from autograder.sandbox.frozen import holds_container
 from autograder.sandbox.process import Workers
 from autograder.sandbox.protocol import (
     CallbackReply,
@@ -36,30 +35,27 @@ from autograder.sandbox.protocol import (
     Result,
 )
 from autograder.sandbox.tracing import Use
-from autograder.sandbox.values import Decoder, Encoder, Tree, WireError, used_tensors
+from autograder.sandbox.values import KEYS, Decoder, Encoder, Tree, WireError, used_tensors
 from autograder.sandbox.wire import Received
-from autograder.student.callbacks import Callbacks, accept_modes, accept_states, take_mode
+from autograder.student.callbacks import Callbacks, take_mode
+from autograder.student.effects import Effects
 from autograder.student.failures import missing_function
 from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.host import Host
 from autograder.student.remote_graph import RemoteGraph
 from autograder.student.remote_objects import (
     Reference,
-    RemoteIterator,
     RemoteObject,
-    Watched,
     as_instance,
+    make,
     reference_to,
 )
 from autograder.student.replies import (
-    accept_printed,
     accept_uses,
     as_list,
     as_parameters,
     index_of,
     size_of,
-    update_argument,
-    update_flags,
 )
 
 
@@ -95,7 +91,6 @@ class RemoteRunner:
             watched=watched,
         )
         self._noted: dict[str, Problem] = {}  # by function, the first problem it had
-        self._stdout = sys.stdout  # where nobody listens
 
     def load(self) -> None:
         """Run the cells; `problems` says what went wrong."""
@@ -215,8 +210,6 @@ class RemoteRunner:
             request = _call_request(positional, keywords, sent, function)
             if function is not None:
                 _watch_containers(request, positional, function)
-            if sys.stdout is not self._stdout:
-                request["heard"] = True
             if target is None:
                 request["name"] = origin
             else:
@@ -225,59 +218,37 @@ class RemoteRunner:
                 request["operation"] = operation
             if most is not None:
                 request["most"] = most
-            if self.host.parameters:
+            if self.host.held.parameters:
                 request["linked"] = [
                     [i, number]
                     for i, tensor in enumerate(sent.tensors[: request["inputs"]])
-                    if (number := self.host.parameters.number_of(tensor)) is not None
+                    if (number := self.host.held.parameters.number_of(tensor)) is not None
                 ]
             answer, received = self.host.ask(
                 request, sent.tensors, on_timeout=late, name=origin, callback=sent.call_back
             )
-        if "heard" in request:
-            sys.stdout.write(self.host.checked(lambda: accept_printed(answer)))
-        return self.host.checked(lambda: self._accept(answer, received, request, sent, positional, function))
+        effects = _effects(request, sent, positional, function)
+        return self.host.checked(lambda: self._accept(answer, received, effects, sent)), effects.changed
 
     def ask_object(self, request: Callable[[int], ObjectRequest], target: Reference) -> tuple[Any, int]:
         """Send a request about an object that stays in the worker; return the answer and its size in bytes."""
         origin = target.origin
         with self.host.calling(origin) as late:
             answer, received = self.host.ask(request(target.number), [], on_timeout=late, name=origin)
-        self.host.checked(lambda: target.watched.note(answer))
         size = sum(r.tensor.numel() * r.tensor.element_size() for r in received) + size_of(answer["result"])
-        return self.host.checked(lambda: (self._results(answer, received, [], origin, target.watched), size))
+        return self.host.checked(lambda: self._accept_of_object(answer, received, target)), size
 
-    def _accept(
-        self,
-        answer: Result,
-        received: list[Received],
-        request: CallRequest,
-        sent: _Sent,
-        positional: Sequence[Any],
-        function: Function | None,
-    ) -> tuple[Any, list[str]]:
+    def _accept(self, answer: Result, received: list[Received], effects: Effects, sent: _Sent) -> Any:
         """Turn an untrusted answer to a call into values, and take over what may be changed."""
-        if "updates" not in answer:
-            raise WireError("not an answer to a call")
-        if "modes" in answer:
-            accept_modes(answer, sent.callbacks)
-        if "states" in answer:
-            accept_states(answer, received, sent.callbacks)
-        changes, inputs = request["changes"], sent.tensors[: request["inputs"]]
-        if updates := as_list(answer["updates"]):
-            decoder = Decoder([r.tensor for r in received])
-            for index, values, gradient, requires_grad, is_leaf in updates:
-                if index not in changes:
-                    raise WireError("a change of an argument that may not change")
-                update_argument(inputs[index], decoder.decode(values), decoder.decode(gradient))
-                update_flags(inputs[index], requires_grad, is_leaf)
-        watched = Watched({i: owner for i, owner in enumerate(sent.owners) if owner and i not in changes})
-        if "changed" in answer:
-            watched.note(answer)
-        result = self._results(answer, received, inputs, sent.origin, watched)
-        if "containers" in request and "refilled" in answer and function is not None:
-            result = _accept_containers(answer, result, request, positional, function, watched)
-        return result, watched.changed
+        effects.take(answer, received)
+        return effects.refill(answer, self._results(answer, received, effects.inputs, sent.origin, effects))
+
+    def _accept_of_object(self, answer: Result, received: list[Received], target: Reference) -> Any:
+        effects = target.effects
+        if effects is None:
+            return self._results(answer, received, [], target.origin)
+        effects.take(answer, received)
+        return effects.refill(answer, self._results(answer, received, [], target.origin, effects))
 
     def _results(
         self,
@@ -285,7 +256,7 @@ class RemoteRunner:
         received: list[Received],
         inputs: list[torch.Tensor],
         origin: str,
-        watched: Watched | None = None,
+        effects: Effects | None = None,
     ) -> Any:
         """Return the values of an answer; each tensor is what it is there: an argument, a leaf, the end of a graph."""
         tree, tensors = answer["result"], [r.tensor for r in received]
@@ -313,7 +284,7 @@ class RemoteRunner:
             results = RemoteGraph.apply(self.host, graph, origin, ends, [tensors[i] for i in ends], *leaves)
             for i, result in zip(ends, results, strict=True):
                 tensors[i] = result
-        return Decoder(tensors, lambda tag, inner: self._decode_handle(tag, inner, origin, watched)).decode(tree)
+        return _Reader(tensors, lambda tag, inner: self._decode_handle(tag, inner, origin, effects)).decode(tree)
 
     def _take_leaves(
         self, answer: Result, received: list[Received], tensors: list[torch.Tensor], aliases: Mapping[int, torch.Tensor]
@@ -327,25 +298,33 @@ class RemoteRunner:
             leaf = index_of(index, tensors)
             if leaf in aliases or not received[leaf].is_leaf:
                 raise WireError("malformed parameter")
-            tensors[leaf] = self.host.parameters.link(number, tensors[leaf])
+            tensors[leaf] = self.host.held.parameters.link(number, tensors[leaf])
 
     # -- values --------------------------------------------------------------------------------------------------------
 
-    def _decode_handle(self, tag: str, inner: Tree, origin: str, watched: Watched | None = None) -> Any:
+    def _decode_handle(self, tag: str, inner: Tree, origin: str, effects: Effects | None = None) -> Any:
         if tag != "h":
             raise WireError(f"unknown tag {tag[:20]!r}")
-        handle, kind, iterator, known_as = inner
+        handle, kind, iterator, known_as, has_operators = inner
         if type(handle) is not int or not isinstance(kind, str):
             raise WireError("malformed handle")
-        reference = Reference(self, handle, kind, known_as, origin=origin, watched=watched)
-        return (RemoteIterator if iterator is True else RemoteObject)(reference)
+        held = self.host.held.find(handle)
+        if held is None:
+            has_operators = has_operators is not False
+            reference = Reference(
+                self, handle, kind, known_as, has_operators=has_operators, origin=origin, effects=effects
+            )
+            held = make(reference, iterator=iterator is True)
+            self.host.held.remember(handle, held)
+        return held
 
     def call_back(
         self, message: CallbackRequest, received: list[Received], sent: _Sent
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         """Call a function or a network of ours that went along with a request."""
         origin, callbacks = sent.origin, sent.callbacks
-        decoder = Decoder([r.tensor for r in received], lambda tag, inner: self._decode_handle(tag, inner, origin))
+        self.host.pass_on(message)
+        decoder = _Reader([r.tensor for r in received], lambda tag, inner: self._decode_handle(tag, inner, origin))
         number = message["callback"]
         function = callbacks.get(number) if type(number) is int else None
         positional, keywords = decoder.decode(message.get("args")), decoder.decode(message.get("kwargs"))
@@ -359,6 +338,12 @@ class RemoteRunner:
         except Exception as error:  # noqa: BLE001 -- a student may call a function of ours with anything
             kind, words = plain_functions.as_told(error, callbacks.name_of(number))
             return {"kind": kind, "error": words}, []
+
+
+class _Reader(Decoder):
+    """Reads values that a worker has sent, objects that stay there among them."""
+
+    key_types = (*KEYS, RemoteObject)
 
 
 class _Sent(Encoder):
@@ -380,6 +365,11 @@ class _Sent(Encoder):
         """The declared parameter that each of the first tensors was passed as."""
 
     @property
+    def passed(self) -> Callbacks | None:
+        """The same, where there are any."""
+        return self._callbacks
+
+    @property
     def callbacks(self) -> Callbacks:
         """The functions and networks of ours that go along."""
         if self._callbacks is None:
@@ -393,6 +383,9 @@ class _Sent(Encoder):
     def may_change(self) -> set[int | None]:
         """Return the indices of the tensors of networks and optimisers, which are passed to be trained."""
         return set() if self._callbacks is None else {self.index_of(tensor) for tensor in self._callbacks.may_change}
+
+    def _knows_others(self) -> bool:
+        return True
 
     def _encode_other(self, value: Any) -> Tree:
         if isinstance(value, StudentFunction) and value.runner is self._runner:
@@ -423,25 +416,10 @@ def _watch_containers(request: CallRequest, positional: Sequence[Any], function:
         request["given_back"] = [place for place in places if function.parameters[place] in function.changes]
 
 
-def _accept_containers(
-    answer: Result, result: Any, request: CallRequest, positional: Sequence[Any], function: Function, watched: Watched
-) -> Any:
-    """Take over what a call did to those it may change, note the others, and return the result."""
-    refilled = as_list(answer.get("refilled", []))
-    for place in refilled:
-        if place not in request["containers"]:
-            raise WireError("a change of an argument that holds nothing")
-        if place not in request["given_back"]:
-            watched.note_parameter(function.parameters[place])
-    given_back = [place for place in refilled if place in request["given_back"]]
-    if not given_back:
-        return result
-    if type(result) is not tuple:
-        raise WireError("no arguments beside the result")
-    own, *contents = result
-    for place, content in zip(given_back, contents, strict=True):
-        refill(positional[place], content)
-    return own
+def _effects(request: CallRequest, sent: _Sent, positional: Sequence[Any], function: Function | None) -> Effects:
+    """Return the effects that a call may have."""
+    inputs, owners = sent.tensors[: request["inputs"]], dict(enumerate(sent.owners))
+    return Effects(request, inputs, owners, sent.passed, positional, function)
 
 
 def _class_by_name(cls: type) -> Tree:

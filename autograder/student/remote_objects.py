@@ -8,9 +8,10 @@ is compared here, by identity, and has no arithmetic; a number that equals every
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import copy
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, NoReturn, Protocol
 
 from autograder.base.errors import BadReply, StudentError, StudentException
@@ -18,39 +19,16 @@ from autograder.base.i18n import text
 from autograder.sandbox import known_classes
 from autograder.sandbox.bounds import MAX_RANGE
 from autograder.sandbox.operations import COMBINING, DECIDING, LOOKING
-from autograder.sandbox.protocol import GetRequest, IterRequest, NextRequest, ObjectRequest, Result, TakeRequest
+from autograder.sandbox.protocol import GetRequest, IterRequest, NextRequest, ObjectRequest, TakeRequest
 from autograder.sandbox.wire import MAX_BODY
+from autograder.student.effects import Effects
 from autograder.student.host import Host
-from autograder.student.replies import as_list
 
 MAX_ITERATED = 4 * MAX_BODY
 """Bytes that one iterator may yield in all, tensors and structure: an endless one would fill the rubric's memory."""
 _MAX_KIND = 80
 _OF_ITS_KIND = ("__neg__", "__pos__", "__abs__", "__invert__", "__round__", "__copy__", "__enter__")
 """Operations whose result is an instance as the object itself is."""
-
-
-class Watched:
-    """Notes which arguments a call changed although it may not, or the iterator that it returned.
-
-    Args:
-        owners: the declared parameter of each tensor.
-    """
-
-    def __init__(self, owners: Mapping[int, str]) -> None:
-        self._owners = owners
-        self.changed: list[str] = []
-        """The parameters changed so far; the list grows while an iterator is advanced."""
-
-    def note(self, answer: Result) -> None:
-        """Take over what an untrusted answer says about them."""
-        for index in as_list(answer.get("changed", [])):
-            self.note_parameter(self._owners.get(index))
-
-    def note_parameter(self, name: str | None) -> None:
-        """Note that a parameter was changed; None is none."""
-        if name is not None and name not in self.changed:
-            self.changed.append(name)
 
 
 class Owner(Protocol):
@@ -83,8 +61,9 @@ class Reference:
         number: its handle there.
         kind: the name of its type.
         known_as: the name of a class of ours that it claims to be of.
+        has_operators: whether its class claims to compare, or to calculate, otherwise than any object does.
         origin: the declared function it came from.
-        watched: the arguments of the call it came from.
+        effects: what the call it came from does to its arguments; None where it does nothing to any.
     """
 
     def __init__(
@@ -94,18 +73,22 @@ class Reference:
         kind: str,
         known_as: object,
         *,
+        has_operators: bool,
         origin: str,
-        watched: Watched | None = None,
+        effects: Effects | None = None,
     ) -> None:
         self.runner, self._number, self.kind, self.origin = runner, number, kind[:_MAX_KIND], origin
         self.cls = known_classes.find(known_as)
-        self.watched = watched or Watched({})
-        self.is_instance = False
+        self.effects = effects
+        self.has_operators = has_operators
+        self.is_made = False
         """Whether it was made by a declared class."""
+        self.is_instance = False
+        """Whether it was, and answers comparisons for itself."""
         self.given = 0
         """Bytes that it has yielded."""
         self._generation = runner.host.generation
-        weakref.finalize(self, runner.host.release, self._generation, number)
+        runner.host.held.watch(self, number)
 
     @property
     def number(self) -> int:
@@ -125,14 +108,30 @@ class Reference:
         """Carry out one of `operations`; the object itself is among the operands."""
         return self.runner.call_remote(self.origin, operands, {}, target=self, operation=operation)[0]
 
-    def combine(self, operation: str, *operands: Any) -> Any:
-        """Carry out an operation whose result is again an instance of the student's class."""
-        return as_instance(self.operate(operation, *operands))
+    def combine(self, operation: str, own: RemoteObject, *operands: Any) -> Any:
+        """Carry out an operation whose result is again an instance of the student's class, or the object itself."""
+        answer = self.operate(operation, *operands)
+        return own if self.is_same(reference_to(answer)) else as_instance(answer)
+
+    def is_same(self, other: Reference | None) -> bool:
+        """Return whether two are of one object."""
+        return other is not None and (self._number, self._generation) == (other._number, other._generation)
+
+    def as_instance(self) -> Reference:
+        """Return another one of the same object, which answers comparisons for itself."""
+        made = copy.copy(self)
+        made.is_instance = True
+        made.runner.host.held.watch(made, made._number)
+        return made
+
+    def __hash__(self) -> int:
+        return hash((self._generation, self._number))
 
 
 class RemoteObject:
     """An object that stays in the student's process: a module, a data set, an instance of their own class."""
 
+    __slots__ = ("__weakref__", "_reference")
     _reference: Reference
 
     def __init__(self, reference: Reference) -> None:
@@ -164,7 +163,7 @@ class RemoteObject:
         """Return a method as something to call, anything else as its value."""
         if name == "__name__":
             return self._reference.kind  # what a message calls it
-        if name.startswith("__"):
+        if name.startswith("__") and name != "__dict__":
             raise AttributeError(name)
         try:
             return self._reference.ask(lambda handle: GetRequest(op="get", name=name, object=handle))[0]
@@ -174,7 +173,9 @@ class RemoteObject:
             raise
 
     def __repr__(self) -> str:
-        return f"<{self._reference.kind} in the student's process>"
+        if not self._reference.is_made:
+            return f"<{self._reference.kind} in the student's process>"
+        return str(_plain(self._reference.operate("__repr__", self), str))
 
     def __format__(self, specification: str) -> str:
         return format(str(self), specification)
@@ -198,7 +199,7 @@ class RemoteObject:
         return complex(_plain(self._reference.operate("__complex__", self), complex))
 
     def __str__(self) -> str:
-        if not self._reference.is_instance:
+        if not self._reference.is_made:
             return repr(self)  # messages of ours name it
         return str(_plain(self._reference.operate("__str__", self), str))
 
@@ -212,7 +213,7 @@ class RemoteObject:
 
     def __deepcopy__(self, memo: object) -> Any:
         answer = self._reference.operate("__deepcopy__", self)
-        return as_instance(answer) if self._reference.is_instance else answer
+        return as_instance(answer) if self._reference.is_made else answer
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(f"a {self._reference.kind} stays in the student's process: it cannot be pickled on this side")
@@ -220,18 +221,22 @@ class RemoteObject:
     # -- what decides an assertion -------------------------------------------------------------------------------------
 
     def __eq__(self, other: object) -> Any:
-        return self._reference.operate("__eq__", self, other) if self._reference.is_instance else self is other
+        if self._reference.is_instance:
+            return self._reference.operate("__eq__", self, other)
+        return self._reference.is_same(reference_to(other))
 
     def __ne__(self, other: object) -> Any:
-        return self._reference.operate("__ne__", self, other) if self._reference.is_instance else self is not other
+        if self._reference.is_instance:
+            return self._reference.operate("__ne__", self, other)
+        return not self._reference.is_same(reference_to(other))
 
     def __hash__(self) -> int:
-        if not self._reference.is_instance:
-            return object.__hash__(self)
+        if not self._reference.has_operators:
+            return hash(self._reference)
         return int(_plain(self._reference.operate("__hash__", self), int))
 
     def __bool__(self) -> bool:
-        return not self._reference.is_instance or self._reference.operate("__bool__", self) is True
+        return not self._reference.is_made or self._reference.operate("__bool__", self) is True
 
     def __contains__(self, item: object) -> Any:
         if self._reference.is_instance:
@@ -241,6 +246,8 @@ class RemoteObject:
 
 class RemoteIterator(RemoteObject):
     """An iterator that stays in the student's process."""
+
+    __slots__ = ()
 
     def __len__(self) -> int:
         raise TypeError(f"a {self._reference.kind} has no length")  # `list` asks, and would cost a message
@@ -267,9 +274,24 @@ def reference_to(value: Any) -> Reference | None:
 def as_instance(value: Any) -> Any:
     """Let a value answer for itself where that decides an assertion, if it stays in a student's process."""
     reference = reference_to(value)
-    if reference is not None:
-        reference.is_instance = True
-    return value
+    if reference is None or reference.is_instance:
+        return value
+    if not reference.has_operators:  # what any object answers can be said here
+        reference.is_made = True
+        return value
+    made = reference.as_instance()
+    made.is_made = True
+    return type(value)(made)
+
+
+def make(reference: Reference, *, iterator: bool) -> RemoteObject:
+    """Return the object of a reference, of a class with the name that its own has."""
+    return _class_of(reference.kind, RemoteIterator if iterator else RemoteObject)(reference)
+
+
+@lru_cache(256)
+def _class_of(kind: str, base: type[RemoteObject]) -> type[RemoteObject]:
+    return type(kind, (base,), {"__slots__": (), "__module__": "__main__"})
 
 
 def _plain(value: Any, kind: type) -> Any:
@@ -286,7 +308,9 @@ def _unusable(reason: str) -> BadReply:
 def _asked(name: str) -> Callable[..., Any]:
     def ask(self: RemoteObject, *operands: Any) -> Any:
         answer = self._reference.operate(name, self, *operands)
-        return as_instance(answer) if name in _OF_ITS_KIND and self._reference.is_instance else answer
+        if name not in _OF_ITS_KIND or not self._reference.is_made:
+            return answer
+        return self if self._reference.is_same(reference_to(answer)) else as_instance(answer)
 
     return ask
 
@@ -300,14 +324,14 @@ def _compared(name: str) -> Callable[..., Any]:
 
 def _combined(name: str) -> Callable[..., Any]:
     def combine(self: RemoteObject, other: Any) -> Any:
-        return self._reference.combine(name, self, other) if self._reference.is_instance else NotImplemented
+        return self._reference.combine(name, self, self, other) if self._reference.is_instance else NotImplemented
 
     return combine
 
 
 def _combined_from_the_right(name: str) -> Callable[..., Any]:
     def combine(self: RemoteObject, other: Any) -> Any:
-        return self._reference.combine(name, other, self) if self._reference.is_instance else NotImplemented
+        return self._reference.combine(name, self, other, self) if self._reference.is_instance else NotImplemented
 
     return combine
 

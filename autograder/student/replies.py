@@ -14,7 +14,7 @@ import torch
 from autograder.base.errors import BadReply
 from autograder.base.i18n import text
 from autograder.sandbox.bounds import MAX_HEARD
-from autograder.sandbox.protocol import Result
+from autograder.sandbox.protocol import CallbackRequest, Reply, Result
 from autograder.sandbox.tracing import MAX_SHOWN, MAX_USES, Use
 from autograder.sandbox.values import Decoder, Tree, WireError
 from autograder.sandbox.wire import Received
@@ -37,6 +37,11 @@ def as_list(tree: object) -> list[Any]:
     if not isinstance(tree, list):
         raise WireError("malformed list")
     return tree
+
+
+def as_names(tree: object, most: int) -> list[str]:
+    """Return the names a submission defines; at most so many, because a missing one is compared with each."""
+    return [name for name in as_list(tree)[:most] if isinstance(name, str) and len(name) <= 80]
 
 
 def as_line(value: Any) -> int:
@@ -81,9 +86,9 @@ def as_parameters(tree: Any) -> Parameters | None:
     return Parameters(tuple(names), required, more is True)
 
 
-def accept_printed(answer: Result) -> str:
-    """Return what an untrusted answer says that the call printed."""
-    printed = answer.get("printed", "")
+def accept_printed(message: Reply | CallbackRequest) -> str:
+    """Return what an untrusted message says that the code has printed."""
+    printed = message.get("printed", "")
     if not isinstance(printed, str) or len(printed) > MAX_HEARD:
         raise WireError("malformed output")
     return printed

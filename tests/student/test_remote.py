@@ -26,7 +26,7 @@ from autograder.sandbox.process import ForkedProcess, WorkerProcess, Zygote
 from autograder.sandbox.wire import Connection
 from autograder.student.calls import Call, criterion_scope
 from autograder.student.host import MAX_WORKERS
-from autograder.student.remote import RemoteIterator, RemoteObject
+from autograder.student.remote_objects import RemoteIterator, RemoteObject
 
 FUNCTIONS = """
 import torch, numpy as np

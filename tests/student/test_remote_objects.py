@@ -141,6 +141,57 @@ def test_operators_run_where_the_object_is(student):
             impossible()
 
 
+NODES = """
+class Node:
+    def __init__(self, value): self.value, self.children, self.parent = value, [], self
+    def __repr__(self): return f"Node({self.value})"
+    def add(self, other):
+        self.children.append(other)
+        return self
+class Value:
+    def __init__(self, x, made_of=()): self.x, self.made_of = x, set(made_of)
+    def __add__(self, other): return Value(self.x + other.x, (self, other))
+    def __eq__(self, other): return self is other
+    def __hash__(self): return id(self)
+class Shy(Node):
+    def __eq__(self, other): return True
+    def __hash__(self): return 1
+"""
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_one_object_there_is_one_object_here(runner, request):
+    student = request.getfixturevalue(runner)(NODES, declare=["Node(value)", "Value(x)"])
+    root, leaf = student.Node(1), student.Node(2)
+    assert root.parent is root
+    assert root.add(leaf) is root
+    assert root.children[0] is leaf
+    assert leaf in root.children
+    assert root.children.index(leaf) == 0
+    assert {root: "root", leaf: "leaf"}[root.children[0]] == "leaf"
+    assert len({root, root.parent, leaf, leaf.parent}) == 2
+    assert (repr(leaf), type(leaf).__name__) == ("Node(2)", "Node")
+    a, b = student.Value(1), student.Value(2)
+    assert (a + b).made_of == {a, b}
+
+
+def test_what_is_let_go_of_is_released_there_and_made_once_more(open_student):
+    student = open_student(TRAINING + NODES, declare=["Net(d)", "Shy(value)"])
+    net = student.Net(2)
+    assert net.fc is net.fc
+    first = net.fc._reference.number
+    gc.collect()
+    assert net.training  # brings along what has been let go of
+    assert net.fc._reference.number != first
+    shy = student.Shy(3)
+    assert shy == 5
+    assert shy.parent != 5  # only what a class of the assignment's has made answers
+    assert shy.parent == shy.parent
+    held = student.runner.host.held
+    held.watch(kept := net.fc._reference, kept.number)
+    assert held._counts[kept.number] == 2
+
+
 TRAP = """
 class Trap:
     def __enter__(self): return self
@@ -203,6 +254,38 @@ def quiet(xs): return len(xs)
 def shout(x):
     print("value", x)
     return x
+def fail(x):
+    print("before", x)
+    1 / 0
+def speak(n):
+    for i in range(n):
+        print("item", i)
+        yield i
+def between(f):
+    print("first")
+    f()
+    print("last")
+def fill(xs, table):
+    for i in range(2):
+        xs[0].append(i)
+        table["n"] = i
+        yield i
+    xs.append("end")
+def table_of(table):
+    for i in range(2):
+        table["m"] = i
+        yield i
+def descend(w):
+    for _ in range(2):
+        w -= 1
+        yield
+def epochs(net, optimiser, X):
+    for _ in range(2):
+        optimiser.zero_grad()
+        net(X).sum().backward()
+        optimiser.step()
+        yield
+    net.eval()
 def kind(x): return type(x).__name__
 def make(cls, *sizes): return cls(2, 1)
 """
@@ -255,7 +338,35 @@ def test_what_is_printed_is_heard_by_who_listens(runner, request):
     words = io.StringIO()
     with contextlib.redirect_stdout(words):
         assert student.shout(3) == 3
-    assert words.getvalue() == "value 3\n"
+        with pytest.raises(ZeroDivisionError):
+            student.fail(1)
+        assert list(student.speak(2)) == [0, 1]
+        student.between(lambda: print("ours"))
+    assert words.getvalue().split("\n") == ["value 3", "before 1", "item 0", "item 1", "first", "ours", "last", ""]
+    student.shout(4)
+    assert "4" not in words.getvalue()
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_a_generator_changes_its_arguments_item_by_item(runner, request):
+    changes = {"fill": ["xs", "table"], "descend": ["w"]}
+    student = request.getfixturevalue(runner)(CONTAINERS, changes=changes)
+    inner, table = [], {}
+    xs, seen = [inner], []
+    for item in student.fill(xs, table):
+        seen.append((item, len(inner), dict(table)))
+    assert seen == [(0, 1, {"n": 0}), (1, 2, {"n": 1})]
+    assert (xs, table, xs[0] is inner) == ([[0, 1], "end"], {"n": 1}, True)
+    w = torch.ones(2)
+    assert [w.tolist() for _ in student.descend(w)] == [[0, 0], [-1, -1]]
+    net = nn.Linear(1, 1)
+    optimiser = torch.optim.SGD(net.parameters(), lr=0.5, momentum=0.5)
+    weights = [net.weight.item() for _ in student.epochs(net, optimiser, torch.ones(1, 1))]
+    assert len(set(weights)) == 2
+    assert not net.training
+    assert optimiser.state_dict()["state"]
+    undeclared = student.fill.runner.call(student.table_of.function, [table])
+    assert (next(undeclared[0]), undeclared[1], table) == (0, ["table"], {"n": 1})
 
 
 def test_classes_that_both_sides_have_can_be_passed(open_student):
@@ -272,6 +383,7 @@ import builtins
 def f(kind):
     if kind == "UnicodeDecodeError": b"\\xff".decode()
     if kind == "own": raise type("AssertionError", (ValueError,), {})("own")
+    if kind == "derived": raise type("BadSize", (IndexError,), {})("own")
     raise getattr(builtins, kind)("words")
 """
 
@@ -284,6 +396,7 @@ def f(kind):
         ("RecursionError", RuntimeError),
         ("UnicodeDecodeError", ValueError),
         ("NotImplementedError", StudentException),
+        ("derived", IndexError),
         *[(kind, None) for kind in ("AssertionError", "own", "StopIteration", "AttributeError", "KeyboardInterrupt")],
         *[(kind, None) for kind in ("GeneratorExit", "SystemExit", "ExceptionGroup", "MemoryError")],
     ],
@@ -496,7 +609,7 @@ def test_schedules_and_closures_of_theirs_drive_optimisers_of_ours(trainer):
 
 def test_a_number_that_a_new_worker_uses_again_is_another_parameter(open_student):
     student = open_student(TRAINING, declare=["Net(d)"])
-    links = student.runner.host.parameters
+    links = student.runner.host.held.parameters
     old = student.Net(2).fc.weight
     number = links.number_of(old)
     links.clear()
