@@ -1,12 +1,12 @@
 """Networks and optimisers that a rubric passes, as the student's function gets them; `student.networks` sends them.
 
 One of torch's own layers is a real one here, whose parameters are tensors of the call. For any other there is a
-stand-in: its layers stay on the rubric's side, which is called back.
+stand-in with the same parameters and layers; what it calculates is calculated on the rubric's side, with gradients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -19,18 +19,22 @@ CallBack = Callable[..., Any]
 
 
 class StandIn(torch.nn.Module):
-    """Stands in for a network on the rubric's side: calls go there, mode and a parameter are here."""
+    """Stands in for a network of the rubric's own class: its parameters are here, its methods run over there."""
 
-    def __init__(self, call_back: CallBack, number: int, training: bool) -> None:
+    def __init__(self, call_back: CallBack, number: int, methods: Sequence[str]) -> None:
         super().__init__()
-        self.number = number
-        self._call_back = call_back
-        self.weight = torch.nn.Parameter(torch.zeros(1))  # students ask the first parameter where the network lives
-        self.train(training)
+        self._call_back, self._number, self._methods = call_back, number, frozenset(methods)
 
     def forward(self, *positional: Any, **keywords: Any) -> Any:
         """Call the network itself."""
-        return self._call_back(self.number, positional, keywords, training=self.training)
+        return self._call_back(self._number, positional, keywords, network=self)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in vars(self).get("_methods", ()):
+            return lambda *positional, **keywords: self._call_back(
+                self._number, positional, keywords, network=self, method=name
+            )
+        return super().__getattr__(name)
 
 
 class Passed:
@@ -45,14 +49,11 @@ class Passed:
         self._decode, self._call_back = decode, call_back
         self._networks: dict[int, torch.nn.Module] = {}
         self._optimisers: dict[int, torch.optim.Optimizer] = {}
+        self._schedulers: dict[int, Any] = {}
         self._parameters: list[tuple[torch.nn.Module, list[torch.Tensor]]] = []
 
-    def stand_in(self, number: int, training: bool) -> torch.nn.Module:
-        """Return a stand-in."""
-        return self._networks.setdefault(number, StandIn(self._call_back, number, training))
-
     def network(self, number: int, tree: Tree) -> torch.nn.Module:
-        """Return a network of torch's layers."""
+        """Return a network: of torch's layers, and stand-ins for others."""
         if number not in self._networks:
             network = self._networks[number] = self._layer(tree)
             self._parameters.append((network, list(network.parameters())))
@@ -87,10 +88,8 @@ class Passed:
         ]
 
     def _layer(self, tree: Tree) -> torch.nn.Module:
-        name, training, attributes, functions, parameters, buffers, layers = tree
-        made: Any = known_classes.find(name)
-        layer: torch.nn.Module = made.__new__(made)
-        torch.nn.Module.__init__(layer)
+        name, training, attributes, functions, parameters, buffers, layers, own = tree
+        layer = self._empty_layer(name) if own is None else self._stand_in(name, *own)
         vars(layer).update(self._decode(attributes))
         vars(layer).update({own: known_classes.find_function(function) for own, function in functions})
         for own, parameter in parameters:
@@ -103,6 +102,17 @@ class Passed:
         if isinstance(layer, torch.nn.RNNBase):
             layer._init_flat_weights()
         return layer
+
+    @staticmethod
+    def _empty_layer(name: str) -> torch.nn.Module:
+        made: Any = known_classes.find(name)
+        layer: torch.nn.Module = made.__new__(made)
+        torch.nn.Module.__init__(layer)
+        return layer
+
+    def _stand_in(self, name: str, number: int, methods: list[str]) -> torch.nn.Module:
+        made: type[StandIn] = type(name, (StandIn,), {})
+        return made(self._call_back, number, methods)
 
 
 def _settings(optimiser: torch.optim.Optimizer) -> list[dict[str, Any]]:

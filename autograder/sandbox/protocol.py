@@ -301,10 +301,12 @@ class _Reply(TypedDict):
     Attributes:
         notes: what was passed over since the last reply, see `notes.take`: word, name, label of the cell, line.
         printed: what the code has printed since the last message, where that was asked for.
+        dropped: numbers of graphs of callbacks that are no longer used.
     """
 
     notes: NotRequired[object]
     printed: NotRequired[object]
+    dropped: NotRequired[object]
 
 
 class _EffectsReply(_Reply):
@@ -421,29 +423,51 @@ class CallbackRequest(_Reply):
     """From the worker: call a function or a network of the rubric's. Untrusted.
 
     Attributes:
-        callback: its number in the request that passed it.
+        callback: the number under which it was passed.
         args: the tree of a tuple, the positional arguments.
         kwargs: the tree of a dict, the keyword arguments.
-        training: the mode that a network is called in.
+        network: of a network, the name of a method or None for a call, the mode of each of its layers, and the tree of
+            a list with its present parameters and buffers.
         grad_enabled: whether the student's code records a graph.
     """
 
     callback: object
     args: object
     kwargs: object
-    training: object
+    network: NotRequired[object]
     grad_enabled: object
 
 
 @final
+class BackwardRequest(_Reply):
+    """From the worker: give vector-Jacobian products of what a callback returned. Untrusted.
+
+    The frame's tensors are the vectors, one for each of `outputs`.
+
+    Attributes:
+        callback: the number of the graph.
+        outputs: indices of that result's tensors.
+        create_graph: whether the product is to be differentiated in turn.
+    """
+
+    callback: object
+    outputs: object
+    create_graph: object
+
+
+@final
 class CallbackResult(TypedDict):
-    """To the worker: what the function returned.
+    """To the worker: what the function returned, or the gradients.
 
     Attributes:
         result: its tree.
+        graph: the number of its graph; absent where it has none.
+        buffers: the trees of a network's buffers after the call; absent without any.
     """
 
     result: object
+    graph: NotRequired[int]
+    buffers: NotRequired[list[object]]
 
 
 @final

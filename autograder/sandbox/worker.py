@@ -11,6 +11,7 @@ import torch
 
 from autograder.sandbox import interrupts, known_classes, notes, plain_functions, printing, stand_ins, workfolder
 from autograder.sandbox.bounds import MAX_OBJECTS
+from autograder.sandbox.called_graph import attach
 from autograder.sandbox.cells import Failure, Notebook, positional_parameters
 from autograder.sandbox.effects import Effects
 from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
@@ -19,8 +20,10 @@ from autograder.sandbox.links import Links
 from autograder.sandbox.networks import Passed
 from autograder.sandbox.operations import OPERATIONS, has_operators
 from autograder.sandbox.protocol import (
+    BackwardRequest,
     CallbackReply,
     CallbackRequest,
+    CallbackResult,
     CallReply,
     CallRequest,
     CellRequest,
@@ -76,6 +79,7 @@ class Worker:
         self._effects: dict[int, Effects] = {}  # of the calls that iterators came from
         self._said: list[str] = []  # printed since the last message, while somebody listens
         self._is_heard = False
+        self._dropped: list[int] = []  # graphs of callbacks that are no longer used
         self._count = 0
         self._links = Links(self._next_number)
 
@@ -378,27 +382,64 @@ class Worker:
         raise WireError(f"unknown tag {tag!r}")
 
     def call_back(
-        self, number: int, positional: tuple[Any, ...], keywords: dict[str, Any], *, training: bool = False
+        self,
+        number: int,
+        positional: tuple[Any, ...],
+        keywords: dict[str, Any],
+        *,
+        network: torch.nn.Module | None = None,
+        method: str | None = None,
     ) -> Any:
-        """Call a function (or a network in this mode) on the rubric's side; its result carries no gradient."""
+        """Call a function (or a network in its present state) on the rubric's side."""
         encoder = Encoder(self._handle)
         request: CallbackRequest = {
             "callback": number,
             "args": encoder.encode(positional),
             "kwargs": encoder.encode(keywords),
-            "training": training,
             "grad_enabled": torch.is_grad_enabled(),
         }
-        self._send(request, encoder.tensors)
-        message, tensors = self._receive()
+        if network is not None:
+            state = encoder.encode([*network.parameters(), *network.buffers()])
+            request["network"] = [method, [layer.training for layer in network.modules()], state]
+        answer, received = self._ask_back(request, encoder.tensors)
+        tensors = [r.tensor for r in received]
+        if network is not None and "buffers" in answer:
+            with torch.no_grad():
+                for buffer, new in zip(network.buffers(), Decoder(tensors).decode(answer["buffers"]), strict=True):
+                    buffer.copy_(new)
+        if "graph" in answer:
+            ends = [i for i, r in enumerate(received) if r.requires_grad]
+            attach(self, answer["graph"], tensors, ends, [t for t in encoder.tensors if t.requires_grad])
+        return _Reader(tensors, self).decode(answer["result"])
+
+    def products(
+        self, graph: int, outputs: list[int], vectors: list[torch.Tensor], *, create_graph: bool
+    ) -> tuple[list[torch.Tensor | None], int | None, list[int]]:
+        """See `called_graph.FarSide`."""
+        request: BackwardRequest = {"callback": graph, "outputs": outputs, "create_graph": create_graph}
+        answer, received = self._ask_back(request, vectors)
+        tree: Any = answer["result"]
+        products = Decoder([r.tensor for r in received]).decode(tree)
+        live = [i for i, node in enumerate(tree) if node is not None and received[node["t"]].requires_grad]
+        return products, answer.get("graph"), live
+
+    def drop(self, graph: int) -> None:
+        """See `called_graph.FarSide`."""
+        self._dropped.append(graph)
+
+    def _ask_back(
+        self, request: CallbackRequest | BackwardRequest, tensors: list[torch.Tensor]
+    ) -> tuple[CallbackResult, list[Received]]:
+        """Ask the rubric's side, whose function may call the student's functions in turn."""
+        self._send(request, tensors)
+        message, received = self._receive()
         while "op" in message:
-            # the function over there calls the student's functions in turn
-            self._answer(cast("Request", message), tensors)
-            message, tensors = self._receive()
+            self._answer(cast("Request", message), received)
+            message, received = self._receive()
         answer = cast("CallbackReply", message)
         if "error" in answer:
             raise plain_functions.as_raised(answer["kind"], answer["error"])
-        return _Reader([t.tensor for t in tensors], self).decode(answer["result"])
+        return answer, received
 
     def _as_tree(self, failure: Failure) -> Tree:
         frames = [list(frame) for frame in failure.frames]
@@ -413,12 +454,16 @@ class Worker:
         except (EOFError, OSError):
             raise _HungUp from None
 
-    def _send(self, message: Reply | CallbackRequest, tensors: list[torch.Tensor] | None = None) -> None:
+    def _send(
+        self, message: Reply | CallbackRequest | BackwardRequest, tensors: list[torch.Tensor] | None = None
+    ) -> None:
         if noted := notes.take():
             message["notes"] = noted
         if self._said:
             message["printed"] = "".join(self._said)
             self._said.clear()
+        if self._dropped:
+            message["dropped"], self._dropped = self._dropped, []
         frame = pack(message, tensors or [])
         try:
             self._connection.send(frame)
@@ -473,12 +518,10 @@ class _Reader(Decoder):
         self._worker = worker
 
     def _decode_other(self, tag: str, inner: Tree) -> Any:
-        if tag not in ("N", "M", "O"):
+        if tag not in ("M", "O"):
             return self._worker.resolve(tag, inner)
         if self.passed is None:
             self.passed = Passed(self.decode, self._worker.call_back)
-        if tag == "N":
-            return self.passed.stand_in(*inner)
         return self.passed.network(*inner) if tag == "M" else self.passed.optimiser(*inner)
 
 

@@ -27,7 +27,7 @@ class Effects:
         request: it.
         inputs: the tensors among its arguments.
         owners: the declared parameter that each of these was passed as.
-        callbacks: the networks and optimisers of ours that went along.
+        callbacks: the networks and optimisers of ours that have been passed.
         positional: the arguments.
         function: the declaration, if it is a declared function that was called.
     """
@@ -37,7 +37,7 @@ class Effects:
         request: CallRequest,
         inputs: list[torch.Tensor],
         owners: Mapping[int, str],
-        callbacks: Callbacks | None,
+        callbacks: Callbacks,
         positional: Sequence[Any],
         function: Function | None,
     ) -> None:
@@ -50,9 +50,8 @@ class Effects:
     def take(self, answer: Result, received: list[Received]) -> None:
         """Take over what an answer says of tensors, networks and optimisers."""
         if "modes" in answer or "states" in answer:
-            callbacks = Callbacks() if self._callbacks is None else self._callbacks
-            accept_modes(answer, callbacks)
-            accept_states(answer, received, callbacks)
+            accept_modes(answer, self._callbacks)
+            accept_states(answer, received, self._callbacks)
         if updates := as_list(answer.get("updates", [])):
             decoder = Decoder([r.tensor for r in received])
             for index, values, gradient, requires_grad, is_leaf in updates:

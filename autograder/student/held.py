@@ -15,6 +15,7 @@ import torch
 from autograder.sandbox.bounds import MAX_OBJECTS
 from autograder.sandbox.protocol import Request
 from autograder.sandbox.values import WireError
+from autograder.student.callbacks import Callbacks
 from autograder.student.linked import LinkedParameters
 
 
@@ -27,12 +28,20 @@ class Held:
         self._counts: Counter[int] = Counter()  # of references to each object
         self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self.parameters = LinkedParameters(self._released_one)
+        self.callbacks = Callbacks()
+        """What of ours the worker may call, in this criterion."""
 
     def begin(self) -> None:
         """Forget what the last worker had."""
         self._epoch += 1
         self._released = []
         self.forget()
+        self.begin_criterion()
+
+    def begin_criterion(self) -> None:
+        """Let go of what of ours has been passed."""
+        if self.callbacks:
+            self.callbacks = Callbacks(self.callbacks.next_number)
 
     def forget(self) -> None:
         """Forget everything, as the worker does."""

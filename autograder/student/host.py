@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -29,6 +29,7 @@ from autograder.sandbox.bounds import MAX_HEARD
 from autograder.sandbox.cells import Failure
 from autograder.sandbox.process import Callback, WorkerProcess, Workers
 from autograder.sandbox.protocol import (
+    BackwardRequest,
     CallbackRequest,
     CellRequest,
     FinishRequest,
@@ -125,8 +126,10 @@ class Host:
         self._has_flooded = False
         self._seed: int | None = None
         self._stdout = sys.stdout  # where nobody listens
-        self._may_print = MAX_HEARD  # characters until the next criterion
+        self._may_print = 16 * MAX_HEARD  # characters until the next criterion
         self.held = Held()
+        self.call_back: Callable[..., Any] | None = None
+        """Answers a callback: takes the message, its tensors and the function that runs."""
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -155,7 +158,8 @@ class Host:
         what else this process has done.
         """
         self._seed = seed
-        self._may_print = MAX_HEARD
+        self._may_print = 16 * MAX_HEARD
+        self.held.begin_criterion()
 
     @property
     def generation(self) -> int:
@@ -376,6 +380,8 @@ class Host:
         self.held.add_to(request, tensors)
         if sys.stdout is not self._stdout and request["op"] in _USING:
             request["heard"] = True
+        if callback is None and request["op"] in _USING and self.call_back is not None:
+            callback = partial(self.call_back, origin=name)
         answer, received = self._worker.ask(
             request,
             tensors,
@@ -384,7 +390,7 @@ class Host:
             callback=callback,
             interrupt=interrupt and left > within_s,
         )
-        if "notes" in answer or "printed" in answer:
+        if "notes" in answer or "printed" in answer or "dropped" in answer:
             self.checked(lambda: self._take_asides(answer))
         if "failure" in answer:
             raise self.checked(lambda: self._as_error(name, self._failure(answer["failure"], answer.get("base"))))
@@ -399,8 +405,10 @@ class Host:
         self._take_notes(answer.get("notes", []))
         self.pass_on(answer)
 
-    def pass_on(self, message: Reply | CallbackRequest) -> None:
-        """Print what an untrusted message says that the code has printed, if somebody listens here."""
+    def pass_on(self, message: Reply | CallbackRequest | BackwardRequest) -> None:
+        """Print what an untrusted message says that the code has printed, if somebody listens here; drop graphs."""
+        if "dropped" in message:
+            self.held.callbacks.drop(message["dropped"])
         if "printed" in message and sys.stdout is not self._stdout:
             words = accept_printed(message)[: self._may_print]
             self._may_print -= len(words)

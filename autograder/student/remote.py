@@ -26,8 +26,10 @@ from autograder.sandbox import known_classes, plain_functions
 from autograder.sandbox.frozen import holds_container
 from autograder.sandbox.process import Workers
 from autograder.sandbox.protocol import (
+    BackwardRequest,
     CallbackReply,
     CallbackRequest,
+    CallbackResult,
     CallRequest,
     ObjectRequest,
     ParametersRequest,
@@ -37,7 +39,8 @@ from autograder.sandbox.protocol import (
 from autograder.sandbox.tracing import Use
 from autograder.sandbox.values import KEYS, Decoder, Encoder, Tree, WireError, used_tensors
 from autograder.sandbox.wire import Received
-from autograder.student.callbacks import Callbacks, take_mode
+from autograder.student import networks
+from autograder.student.callbacks import Callbacks, run_network
 from autograder.student.effects import Effects
 from autograder.student.failures import missing_function
 from autograder.student.functions import Parameters, StudentFunction
@@ -90,6 +93,7 @@ class RemoteRunner:
             is_script=is_script,
             watched=watched,
         )
+        self.host.call_back = self.call_back
         self._noted: dict[str, Problem] = {}  # by function, the first problem it had
 
     def load(self) -> None:
@@ -227,7 +231,8 @@ class RemoteRunner:
             answer, received = self.host.ask(
                 request, sent.tensors, on_timeout=late, name=origin, callback=sent.call_back
             )
-        effects = _effects(request, sent, positional, function)
+        inputs, owners = sent.tensors[: request["inputs"]], dict(enumerate(sent.owners))
+        effects = Effects(request, inputs, owners, self.host.held.callbacks, positional, function)
         return self.host.checked(lambda: self._accept(answer, received, effects, sent)), effects.changed
 
     def ask_object(self, request: Callable[[int], ObjectRequest], target: Reference) -> tuple[Any, int]:
@@ -319,25 +324,57 @@ class RemoteRunner:
         return held
 
     def call_back(
-        self, message: CallbackRequest, received: list[Received], sent: _Sent
+        self,
+        message: CallbackRequest | BackwardRequest,
+        received: list[Received],
+        origin: str,
+        parameter: str = "function",
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
-        """Call a function or a network of ours that went along with a request."""
-        origin, callbacks = sent.origin, sent.callbacks
+        """Call a function or a network of ours that has been passed, or go back through what one of them gave."""
         self.host.pass_on(message)
-        decoder = _Reader([r.tensor for r in received], lambda tag, inner: self._decode_handle(tag, inner, origin))
-        number = message["callback"]
-        function = callbacks.get(number) if type(number) is int else None
-        positional, keywords = decoder.decode(message.get("args")), decoder.decode(message.get("kwargs"))
-        if function is None or not isinstance(positional, tuple) or not isinstance(keywords, dict):
-            raise WireError("malformed callback")
-        encoder = _Sent(self, origin, callbacks)
-        encoder.parameter = sent.parameter
+        callbacks = self.host.held.callbacks
+        function = callbacks.get(number := message["callback"])  # type: ignore[call-overload]
         try:
-            with torch.set_grad_enabled(take_mode(function, message)):
-                return {"result": encoder.encode(function(*positional, **keywords))}, encoder.tensors
+            if "outputs" in message:
+                return callbacks.products(message, received)
+            if function is None:
+                raise RuntimeError("this function was passed by a criterion that is over")
+            return self._call_back(function, message, received, origin, parameter)
+        except (WireError, StudentCrash):
+            raise
         except Exception as error:  # noqa: BLE001 -- a student may call a function of ours with anything
             kind, words = plain_functions.as_told(error, callbacks.name_of(number))
             return {"kind": kind, "error": words}, []
+
+    def _call_back(
+        self,
+        function: Callable[..., Any],
+        message: CallbackRequest,
+        received: list[Received],
+        origin: str,
+        parameter: str,
+    ) -> tuple[CallbackReply, list[torch.Tensor]]:
+        records, tensors = message.get("grad_enabled") is True, [r.tensor for r in received]
+        leaves = [r.tensor.requires_grad_() for r in received if r.requires_grad and records]
+        decoder = _Reader(tensors, lambda tag, inner: self._decode_handle(tag, inner, origin))
+        positional, keywords = decoder.decode(message.get("args")), decoder.decode(message.get("kwargs"))
+        if not isinstance(positional, tuple) or not isinstance(keywords, dict):
+            raise WireError("malformed callback")
+        encoder = _Sent(self, origin)
+        encoder.parameter = parameter
+        buffers: list[torch.Tensor] = []
+        with torch.set_grad_enabled(records):
+            if isinstance(function, torch.nn.Module):
+                *described, state = as_list(message.get("network"))
+                result, buffers = run_network(function, described, decoder.decode(state), positional, keywords)
+            else:
+                result = function(*positional, **keywords)
+        answer: CallbackResult = {"result": encoder.encode(result)}
+        if buffers:
+            answer["buffers"] = [encoder.encode(buffer) for buffer in buffers]
+        if records and any(tensor.requires_grad for tensor in encoder.tensors):
+            answer["graph"] = self.host.held.callbacks.keep(leaves, list(encoder.tensors))
+        return answer, encoder.tensors
 
 
 class _Reader(Decoder):
@@ -352,37 +389,31 @@ class _Sent(Encoder):
     Args:
         runner: whose worker it is.
         origin: the declared function that is called, or the one that an object came from.
-        callbacks: the functions and networks of ours that went along with what is being answered.
     """
 
     parameter = "function"
     """What a function of ours without a name is called: the parameter that it is passed for."""
 
-    def __init__(self, runner: RemoteRunner, origin: str, callbacks: Callbacks | None = None) -> None:
+    def __init__(self, runner: RemoteRunner, origin: str) -> None:
         super().__init__()
-        self._runner, self.origin, self._callbacks = runner, origin, callbacks
+        self._runner, self.origin = runner, origin
+        self._trained: list[torch.Tensor] = []
         self.owners: list[str] = []
         """The declared parameter that each of the first tensors was passed as."""
 
-    @property
-    def passed(self) -> Callbacks | None:
-        """The same, where there are any."""
-        return self._callbacks
-
-    @property
-    def callbacks(self) -> Callbacks:
-        """The functions and networks of ours that go along."""
-        if self._callbacks is None:
-            self._callbacks = Callbacks()
-        return self._callbacks
-
-    def call_back(self, message: CallbackRequest, received: list[Received]) -> tuple[CallbackReply, list[torch.Tensor]]:
-        """Call one of them."""
-        return self._runner.call_back(message, received, self)
+    def call_back(
+        self, message: CallbackRequest | BackwardRequest, received: list[Received]
+    ) -> tuple[CallbackReply, list[torch.Tensor]]:
+        """Answer a callback while the request is being answered."""
+        return self._runner.call_back(message, received, self.origin, self.parameter)
 
     def may_change(self) -> set[int | None]:
         """Return the indices of the tensors of networks and optimisers, which are passed to be trained."""
-        return set() if self._callbacks is None else {self.index_of(tensor) for tensor in self._callbacks.may_change}
+        return {self.index_of(tensor) for tensor in self._trained}
+
+    @property
+    def _callbacks(self) -> Callbacks:
+        return self._runner.host.held.callbacks
 
     def _knows_others(self) -> bool:
         return True
@@ -398,13 +429,15 @@ class _Sent(Encoder):
         if isinstance(value, type):
             return _class_by_name(value)
         if isinstance(value, torch.nn.Module):
-            return self.callbacks.add_network(value, self)
+            self._trained += networks.tensors_of(value)
+            return self._callbacks.add_network(value, self)
         if isinstance(value, torch.optim.Optimizer):
-            return self.callbacks.add_optimiser(value, self)
+            self._trained += [parameter for group in value.param_groups for parameter in group["params"]]
+            return self._callbacks.add_optimiser(value, self)
         if isinstance(value, DataLoader):
             return [self.encode(batch) for batch in value]
         if callable(value):
-            return self.callbacks.add(value, self.parameter)
+            return self._callbacks.add(value, self.parameter)
         raise WireError(f"a {type(value).__name__} cannot be sent to a student's process; send what it holds instead")
 
 
@@ -414,12 +447,6 @@ def _watch_containers(request: CallRequest, positional: Sequence[Any], function:
     if places:
         request["containers"] = places
         request["given_back"] = [place for place in places if function.parameters[place] in function.changes]
-
-
-def _effects(request: CallRequest, sent: _Sent, positional: Sequence[Any], function: Function | None) -> Effects:
-    """Return the effects that a call may have."""
-    inputs, owners = sent.tensors[: request["inputs"]], dict(enumerate(sent.owners))
-    return Effects(request, inputs, owners, sent.passed, positional, function)
 
 
 def _class_by_name(cls: type) -> Tree:

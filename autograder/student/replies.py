@@ -14,7 +14,7 @@ import torch
 from autograder.base.errors import BadReply
 from autograder.base.i18n import text
 from autograder.sandbox.bounds import MAX_HEARD
-from autograder.sandbox.protocol import CallbackRequest, Reply, Result
+from autograder.sandbox.protocol import BackwardRequest, CallbackRequest, Reply, Result
 from autograder.sandbox.tracing import MAX_SHOWN, MAX_USES, Use
 from autograder.sandbox.values import Decoder, Tree, WireError
 from autograder.sandbox.wire import Received
@@ -86,7 +86,7 @@ def as_parameters(tree: Any) -> Parameters | None:
     return Parameters(tuple(names), required, more is True)
 
 
-def accept_printed(message: Reply | CallbackRequest) -> str:
+def accept_printed(message: Reply | CallbackRequest | BackwardRequest) -> str:
     """Return what an untrusted message says that the code has printed."""
     printed = message.get("printed", "")
     if not isinstance(printed, str) or len(printed) > MAX_HEARD:
