@@ -64,6 +64,8 @@ class Effects:
             answer["updates"] = [[i, *_state(self._inputs[i], encoder)] for i in self._changes]
         if self._passed is not None:
             answer["modes"], answer["states"] = self._passed.modes(), self._passed.states(encoder)
+            if schedules := self._passed.schedules(encoder):
+                answer["schedules"] = schedules
 
     def aliases(self, encoder: Encoder) -> list[list[int]]:
         """Return which tensors of a result are arguments: pairs of their indices."""

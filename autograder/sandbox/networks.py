@@ -80,6 +80,22 @@ class Passed:
                 raise WireError("a network that was passed got other parameters; change those it has instead")
         return [[number, [layer.training for layer in network.modules()]] for number, network in self._networks.items()]
 
+    def scheduler(self, number: int, tree: Tree) -> Any:
+        """Return a learning-rate scheduler of the call's optimisers."""
+        if number not in self._schedulers:
+            name, optimiser, settings, inner = tree
+            made: Any = known_classes.find(name)
+            scheduler = self._schedulers[number] = made.__new__(made)
+            vars(scheduler).update(self._decode(settings))
+            scheduler.optimizer = _tracked(self._decode(optimiser))
+            if inner:
+                scheduler._schedulers = self._decode(inner)
+        return self._schedulers[number]
+
+    def schedules(self, encoder: Encoder) -> list[Tree]:
+        """Return where the schedulers are now."""
+        return [[number, encoder.encode(schedule_of(scheduler))] for number, scheduler in self._schedulers.items()]
+
     def states(self, encoder: Encoder) -> list[Tree]:
         """Return what the optimisers have remembered: the settings of their groups, their state."""
         return [
@@ -113,6 +129,24 @@ class Passed:
     def _stand_in(self, name: str, number: int, methods: list[str]) -> torch.nn.Module:
         made: type[StandIn] = type(name, (StandIn,), {})
         return made(self._call_back, number, methods)
+
+
+def schedule_of(scheduler: Any) -> dict[str, Any]:
+    """Return what a scheduler remembers besides its optimiser, its functions and the schedulers in it."""
+    return {
+        name: value
+        for name, value in vars(scheduler).items()
+        if name not in ("optimizer", "_schedulers", "lr_lambdas") and not callable(value)
+    }
+
+
+def _tracked(optimiser: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """Let an optimiser count its steps for schedulers, as their own constructor does, which would take one."""
+    rates = [group["lr"] for group in optimiser.param_groups]
+    torch.optim.lr_scheduler.LambdaLR(optimiser, lambda _: 1.0)
+    for group, rate in zip(optimiser.param_groups, rates, strict=True):
+        group["lr"] = rate
+    return optimiser
 
 
 def _settings(optimiser: torch.optim.Optimizer) -> list[dict[str, Any]]:

@@ -319,6 +319,7 @@ class _EffectsReply(_Reply):
         modes: number and ``training`` of each of the rubric's networks that were passed to it, one for each layer;
             absent where no networks and optimisers were.
         states: number, settings and state of each optimiser; absent likewise.
+        schedules: number and state of each learning-rate scheduler; absent without any.
         refilled: positions of arguments whose lists, dicts or sets hold something else now; absent without any.
     """
 
@@ -326,6 +327,7 @@ class _EffectsReply(_Reply):
     updates: NotRequired[object]
     modes: NotRequired[object]
     states: NotRequired[object]
+    schedules: NotRequired[object]
     refilled: NotRequired[object]
 
 

@@ -518,10 +518,12 @@ class _Reader(Decoder):
         self._worker = worker
 
     def _decode_other(self, tag: str, inner: Tree) -> Any:
-        if tag not in ("M", "O"):
+        if tag not in ("M", "O", "S"):
             return self._worker.resolve(tag, inner)
         if self.passed is None:
             self.passed = Passed(self.decode, self._worker.call_back)
+        if tag == "S":
+            return self.passed.scheduler(*inner)
         return self.passed.network(*inner) if tag == "M" else self.passed.optimiser(*inner)
 
 

@@ -9,6 +9,7 @@ import torch
 from torch.func import functional_call
 
 from autograder.sandbox import plain_functions
+from autograder.sandbox.networks import schedule_of
 from autograder.sandbox.protocol import BackwardRequest, CallbackResult, Result
 from autograder.sandbox.values import Decoder, Encoder, Tree, WireError
 from autograder.sandbox.wire import Received
@@ -41,13 +42,15 @@ class Callbacks(dict[int, Callable[..., Any]]):
         first: the first number; one that an earlier criterion has used means nothing any more.
 
     Attributes:
-        optimisers: those that have been passed, by their own numbers.
+        optimisers: those that have been passed.
+        schedulers: likewise.
     """
 
     def __init__(self, first: int = 0) -> None:
         super().__init__()
         self.next_number = first
         self.optimisers: dict[int, torch.optim.Optimizer] = {}
+        self.schedulers: dict[int, Any] = {}
         self._names: dict[int, str] = {}
         self._numbers: dict[int, int] = {}  # of each of the objects, by what `id` says
         self._graphs: dict[int, Graph] = {}
@@ -73,6 +76,11 @@ class Callbacks(dict[int, Callable[..., Any]]):
         """Return what stands for an optimiser in a tree."""
         self.optimisers[number := self.number(optimiser)] = optimiser
         return {"O": [number, networks.optimiser_tree(optimiser, encoder)]}
+
+    def add_scheduler(self, scheduler: Any, encoder: Encoder) -> Tree:
+        """Return what stands for a learning-rate scheduler in a tree."""
+        self.schedulers[number := self.number(scheduler)] = scheduler
+        return {"S": [number, networks.scheduler_tree(scheduler, encoder)]}
 
     def number(self, value: Any) -> int:
         """Return the number of a function, network or optimiser; it is kept."""
@@ -208,6 +216,26 @@ def accept_states(answer: Result, received: list[Received], callbacks: Callbacks
                 raise WireError("another number of rounds for an optimiser")
             group.update(new)
         optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+
+def accept_schedules(answer: Result, received: list[Received], callbacks: Callbacks) -> None:
+    """Let schedulers of ours go on from where those over there are; the answer says where."""
+    decoder = Decoder([r.tensor for r in received])
+    for number, tree in as_list(answer.get("schedules", [])):
+        scheduler, new = callbacks.schedulers[number], decoder.decode(tree)
+        own = schedule_of(scheduler)
+        if new.keys() != own.keys() or not all(_is_of_kind(value, own[name]) for name, value in new.items()):
+            raise WireError("malformed state of a scheduler")
+        vars(scheduler).update(new)
+
+
+def _is_of_kind(new: Any, own: Any) -> bool:
+    """Return whether an untrusted value may take the place of one of ours: numbers stay numbers, lists as long."""
+    if isinstance(own, list | tuple):
+        return type(new) is type(own) and len(new) == len(own) and all(map(_is_of_kind, new, own))
+    if isinstance(own, int | float) and not isinstance(own, bool):
+        return type(new) in (int, float)
+    return type(new) is type(own) and (not isinstance(own, dict) or new == own)
 
 
 def _fits(value: Any, room: int) -> bool:

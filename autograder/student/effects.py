@@ -16,7 +16,7 @@ from autograder.sandbox.frozen import refill
 from autograder.sandbox.protocol import CallRequest, Result
 from autograder.sandbox.values import Decoder, WireError
 from autograder.sandbox.wire import Received
-from autograder.student.callbacks import Callbacks, accept_modes, accept_states
+from autograder.student.callbacks import Callbacks, accept_modes, accept_schedules, accept_states
 from autograder.student.replies import as_list, update_argument, update_flags
 
 
@@ -52,6 +52,8 @@ class Effects:
         if "modes" in answer or "states" in answer:
             accept_modes(answer, self._callbacks)
             accept_states(answer, received, self._callbacks)
+        if "schedules" in answer:
+            accept_schedules(answer, received, self._callbacks)
         if updates := as_list(answer.get("updates", [])):
             decoder = Decoder([r.tensor for r in received])
             for index, values, gradient, requires_grad, is_leaf in updates:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from autograder.sandbox import known_classes
+from autograder.sandbox.networks import schedule_of
 from autograder.sandbox.values import Encoder, Tree, WireError
 
 _BASE = frozenset(vars(torch.nn.Module()))
@@ -103,3 +104,23 @@ def optimiser_tree(optimiser: torch.optim.Optimizer, encoder: Encoder) -> Tree:
         raise WireError(f"the optimiser {type(optimiser).__name__} cannot be sent; torch.optim's can")
     state = optimiser.state_dict()["state"]
     return [name, encoder.encode(optimiser.param_groups), encoder.encode(state)]
+
+
+def scheduler_tree(scheduler: Any, encoder: Encoder) -> Tree:
+    """Return the tree of a learning-rate scheduler: its class, its optimiser, what it remembers, schedulers in it.
+
+    Raises:
+        WireError: its class is not torch's, or it holds a function that has no name there.
+    """
+    name, settings, inner = known_classes.name_of(type(scheduler)), schedule_of(scheduler), []
+    if name is None or "_scale_fn_ref" in vars(scheduler):
+        kind = type(scheduler).__name__
+        raise WireError(
+            f"the scheduler {kind} cannot be sent to a student's process; let the function make it instead, or pass"
+            " another one of torch.optim.lr_scheduler's"
+        )
+    if "lr_lambdas" in vars(scheduler):
+        settings["lr_lambdas"] = scheduler.lr_lambdas
+    if "_schedulers" in vars(scheduler):
+        inner = list(scheduler._schedulers)
+    return [name, encoder.encode(scheduler.optimizer), encoder.encode(settings), encoder.encode(inner)]

@@ -14,6 +14,7 @@ from types import GeneratorType, MappingProxyType
 from typing import Any
 
 import torch
+from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader
 
 from autograder.base.errors import StudentCrash, StudentError, StudentTimeout
@@ -434,6 +435,8 @@ class _Sent(Encoder):
         if isinstance(value, torch.optim.Optimizer):
             self._trained += [parameter for group in value.param_groups for parameter in group["params"]]
             return self._callbacks.add_optimiser(value, self)
+        if isinstance(value, LRScheduler):
+            return self._callbacks.add_scheduler(value, self)
         if isinstance(value, DataLoader):
             return [self.encode(batch) for batch in value]
         if callable(value):
