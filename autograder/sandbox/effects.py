@@ -12,7 +12,6 @@ from typing import Any
 import torch
 
 from autograder.sandbox.frozen import Containers, Frozen, take_first, take_next
-from autograder.sandbox.networks import Passed
 from autograder.sandbox.protocol import CallReply, CallRequest, ValueReply
 from autograder.sandbox.values import Encoder, Tree
 
@@ -24,19 +23,17 @@ class Effects:
         message: the request.
         positional: the arguments.
         inputs: the tensors among them.
-        passed: the rubric's networks and optimisers among them.
     """
 
-    def __init__(
-        self, message: CallRequest, positional: Sequence[Any], inputs: list[torch.Tensor], passed: Passed | None
-    ) -> None:
-        self._inputs, self._changes, self._passed = inputs, message["changes"], passed
+    def __init__(self, message: CallRequest, positional: Sequence[Any], inputs: list[torch.Tensor]) -> None:
+        self._inputs, self._changes = inputs, message["changes"]
+        self._positional = positional  # so that networks are there as long as an iterator may change them
         self._frozen = Frozen({i: tensor for i, tensor in enumerate(inputs) if i not in self._changes})
         self._given_back = message.get("given_back", ())
         self._containers = {place: Containers(positional[place]) for place in message.get("containers", ())}
 
     def __bool__(self) -> bool:
-        return bool(self._frozen or self._containers or self._changes or self._passed)
+        return bool(self._frozen or self._containers or self._changes)
 
     def compare(self) -> None:
         """Compare what must stay."""
@@ -62,10 +59,6 @@ class Effects:
             answer["changed"] = changed
         if self._changes:
             answer["updates"] = [[i, *_state(self._inputs[i], encoder)] for i in self._changes]
-        if self._passed is not None:
-            answer["modes"], answer["states"] = self._passed.modes(), self._passed.states(encoder)
-            if schedules := self._passed.schedules(encoder):
-                answer["schedules"] = schedules
 
     def aliases(self, encoder: Encoder) -> list[list[int]]:
         """Return which tensors of a result are arguments: pairs of their indices."""

@@ -91,6 +91,16 @@ class Links:
             found.append([index, number])
         return found
 
+    def has(self, tensor: torch.Tensor) -> bool:
+        """Return whether a tensor is one of them."""
+        return any(other is tensor for other in self._tensors.values())
+
+    def adopt(self, tensor: torch.Tensor) -> int:
+        """Link a tensor of the rubric's that the student's code has kept; return its number."""
+        number = self._number()
+        self._tensors[number], self._states[number] = tensor, State(tensor)
+        return number
+
     def find(self, number: int) -> torch.Tensor:
         """Return the parameter of a number."""
         return self._tensors[number]

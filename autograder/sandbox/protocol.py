@@ -356,6 +356,7 @@ class CallReply(_EffectsReply):
         result: the tree of what the function returned; where arguments of `given_back` are `refilled`, of a tuple with
             that and these arguments.
         aliases: pairs of the index of a tensor in the result and of the argument that it is; absent without any.
+        kept: index and number of the arguments that the student's code has kept, which are linked from now on.
         graph: the number of the call's graph, where the result has one.
         grads: as in a `ValueReply`.
         linked: likewise, of an object's answer.
@@ -364,6 +365,7 @@ class CallReply(_EffectsReply):
 
     result: object
     aliases: NotRequired[object]
+    kept: NotRequired[object]
     graph: NotRequired[object]
     grads: NotRequired[object]
     linked: NotRequired[object]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import types
+import weakref
 from typing import Any, assert_never, cast
 
 import torch
@@ -82,6 +83,8 @@ class Worker:
         self._dropped: list[int] = []  # graphs of callbacks that are no longer used
         self._count = 0
         self._links = Links(self._next_number)
+        self.passed = Passed(self.call_back)
+        """What the rubric has passed besides values."""
 
     def serve(self) -> None:
         """Answer until the connection ends."""
@@ -104,6 +107,7 @@ class Worker:
             self._graphs.clear()
             self._effects.clear()
             self._links.clear()
+            self.passed.clear()
         if "parameters" in message:
             self._links.take(message["parameters"], [t.tensor for t in tensors])
         if "seed" in message:
@@ -236,14 +240,25 @@ class Worker:
         self._reply(asked_for + defined[:_NAMES_SENT])
 
     def _call(self, message: CallRequest, tensors: list[Received]) -> None:
+        answer, encoder, graph_inputs, given = self._run(message, tensors)
+        kept = [[index, self._links.adopt(alive)] for index, weak in given if (alive := weak()) is not None]
+        if kept:
+            answer["kept"] = kept
+        self._reply_tensors(answer, encoder, graph_inputs)
+
+    def _run(
+        self, message: CallRequest, tensors: list[Received]
+    ) -> tuple[CallReply, Encoder, list[torch.Tensor] | None, list[tuple[int, weakref.ref[torch.Tensor]]]]:
+        """Run what is called; return the answer, its tensors, those of its graph, and what an object may have kept."""
         leaves, values = _as_arguments(tensors, message.get("grads"))
+        tensors.clear()  # what is alive afterwards, the student's code has kept
         for index, number in message.get("linked", ()):
             leaves[index] = values[index] = self._links.find(number)
-        reader = _Reader(values, self)
+        reader, handles = _Reader(values, self), self._count
         positional = reader.decode(message["args"])
         keywords = reader.decode(message["kwargs"]) if "kwargs" in message else {}
-        function = self._target(message)
-        effects = Effects(message, positional, values[: message["inputs"]], reader.passed)
+        function, inputs = self._target(message), values[: message["inputs"]]
+        effects = Effects(message, positional, inputs)
         with torch.set_grad_enabled(message["grad_enabled"]):
             result = function(*positional, **keywords)
         effects.compare()
@@ -259,7 +274,21 @@ class Worker:
             fresh = [tensor if id(tensor) not in given else None for tensor in encoder.tensors]
             if linked := self._links.link(fresh):
                 answer["linked"] = linked
-        self._reply_tensors(answer, encoder, leaves[: message["inputs"]] if message["grad_enabled"] else None)
+        if self.passed:
+            self.passed.tell(answer, encoder)
+        encoder.finish()
+        if message["grad_enabled"] and any([t.requires_grad for t in encoder.tensors]):
+            return answer, encoder, leaves[: message["inputs"]], []
+        may_keep = "object" in message or self._count > handles
+        return answer, encoder, None, self._weakly(inputs, message["changes"]) if may_keep else []
+
+    def _weakly(self, inputs: list[torch.Tensor], changes: list[int]) -> list[tuple[int, weakref.ref[torch.Tensor]]]:
+        """Return weak references to the arguments whose changes the rubric would miss if they were kept."""
+        return [
+            (index, weakref.ref(tensor))
+            for index, tensor in enumerate(inputs)
+            if tensor.is_leaf and (tensor.requires_grad or index in changes) and not self._links.has(tensor)
+        ]
 
     def _record(self, message: RecordRequest, tensors: list[Received]) -> None:
         """Call a function for what runs meanwhile, its result's way into a frame included."""
@@ -359,6 +388,10 @@ class Worker:
 
     def _handle(self, value: Any, effects: Effects | None = None) -> Tree:
         """Keep here what cannot be sent; return its handle: number, type, is it an iterator, known class, operators."""
+        if self.passed and (number := self.passed.number_of(value)) is not None:
+            return {"B": number}
+        if isinstance(value, type) and (name := known_classes.name_of_class(value)) is not None:
+            return {"C": name}
         handle, iterator = self._keep(value), is_iterator(value)
         if iterator and effects:
             self._effects[handle] = effects
@@ -375,10 +408,10 @@ class Worker:
         if tag == "h":
             return self._objects[inner][0]
         if tag == "C":
-            return known_classes.find(inner)
+            return known_classes.find_class(inner)
         if tag == "b":
             number, *description = inner
-            return plain_functions.make(description, lambda *args, **kwargs: self.call_back(number, args, kwargs))
+            return self.passed.function(number, description)
         raise WireError(f"unknown tag {tag!r}")
 
     def call_back(
@@ -477,6 +510,8 @@ class Worker:
             answer["result"] = encoder.encode(value)
         else:
             effects.tell(answer, value, encoder)
+        if self.passed:
+            self.passed.tell(answer, encoder)
         if encoder.tensors and (linked := self._links.link(encoder.tensors)):
             answer["linked"] = linked
         self._reply_values(answer, encoder)
@@ -510,21 +545,17 @@ class _Reader(Decoder):
     """
 
     key_types = (object,)
-    passed: Passed | None = None
-    """The networks and optimisers in them, if there are any."""
 
     def __init__(self, tensors: list[torch.Tensor], worker: Worker) -> None:
         super().__init__(tensors)
         self._worker = worker
 
     def _decode_other(self, tag: str, inner: Tree) -> Any:
-        if tag not in ("M", "O", "S"):
-            return self._worker.resolve(tag, inner)
-        if self.passed is None:
-            self.passed = Passed(self.decode, self._worker.call_back)
-        if tag == "S":
-            return self.passed.scheduler(*inner)
-        return self.passed.network(*inner) if tag == "M" else self.passed.optimiser(*inner)
+        if tag in ("M", "O", "S"):
+            passed, (number, tree) = self._worker.passed, inner
+            find: Any = {"M": passed.network, "O": passed.optimiser, "S": passed.scheduler}[tag]
+            return find(number, tree, self.decode)
+        return self._worker.resolve(tag, inner)
 
 
 def _as_arguments(

@@ -16,7 +16,7 @@ from autograder.sandbox.wire import Received
 from autograder.student import networks
 from autograder.student.replies import as_list, index_of
 
-MAX_GRAPHS = 1024
+MAX_GRAPHS = 1 << 14
 MAX_GRAPHS_BYTES = 256 << 20
 """How many graphs of callbacks there may be at a time, and what their ends may hold."""
 _ROUNDS = ("max_iter", "max_eval", "history_size")
@@ -161,24 +161,24 @@ def run_network(
     if len(state) != len(own) or any((a.shape, a.dtype) != (b.shape, b.dtype) for a, b in zip(state, own, strict=True)):
         raise RuntimeError("a network that was passed has other parameters; change those it has instead")
     _set_modes(network, modes)
-    caller: torch.nn.Module = network
-    if method is not None:
-        if method not in networks.own_methods(network):
-            raise WireError("malformed name of a method")
-        caller, names = _Method(network, method), [f"network.{name}" for name in names]
-    result = functional_call(caller, dict(zip(names, state, strict=True)), positional, keywords)
-    return result, list(state[len(list(network.parameters())) :])
+    if method is not None and method not in networks.own_methods(network):
+        raise WireError("malformed name of a method")
+    present = dict(zip([f"network.{name}" for name in names], state, strict=True))
+    result: tuple[Any, list[torch.Tensor]] = functional_call(
+        _Run(network, method or "__call__"), present, (positional, keywords)
+    )
+    return result
 
 
-class _Method(torch.nn.Module):
-    """Calls a method of a network where torch calls ``forward``."""
+class _Run(torch.nn.Module):
+    """Calls a method where torch calls ``forward``; returns its result, and the buffers as it leaves them."""
 
     def __init__(self, network: torch.nn.Module, method: str) -> None:
         super().__init__()
         self.network, self._method = network, method
 
-    def forward(self, *positional: Any, **keywords: Any) -> Any:
-        return getattr(self.network, self._method)(*positional, **keywords)
+    def forward(self, positional: Sequence[Any], keywords: dict[str, Any]) -> tuple[Any, list[torch.Tensor]]:
+        return getattr(self.network, self._method)(*positional, **keywords), list(self.network.buffers())
 
 
 def _set_modes(network: torch.nn.Module, modes: object) -> None:
@@ -189,7 +189,17 @@ def _set_modes(network: torch.nn.Module, modes: object) -> None:
         layer.training = mode
 
 
-def accept_modes(answer: Result, callbacks: Callbacks) -> None:
+def accept_passed(answer: Result, received: list[Received], callbacks: Callbacks) -> None:
+    """Take over what an untrusted answer says of networks, optimisers and schedulers of ours."""
+    if "modes" in answer:
+        _accept_modes(answer, callbacks)
+    if "states" in answer:
+        _accept_states(answer, received, callbacks)
+    if "schedules" in answer:
+        _accept_schedules(answer, received, callbacks)
+
+
+def _accept_modes(answer: Result, callbacks: Callbacks) -> None:
     """Put networks of ours into the modes in which a call left them; the answer says which."""
     for number, modes in as_list(answer.get("modes", [])):
         network = callbacks.get(number)
@@ -198,7 +208,7 @@ def accept_modes(answer: Result, callbacks: Callbacks) -> None:
         _set_modes(network, modes)
 
 
-def accept_states(answer: Result, received: list[Received], callbacks: Callbacks) -> None:
+def _accept_states(answer: Result, received: list[Received], callbacks: Callbacks) -> None:
     """Let optimisers of ours remember what those over there do; the answer says what."""
     decoder = Decoder([r.tensor for r in received])
     for number, tree in as_list(answer.get("states", [])):
@@ -218,7 +228,7 @@ def accept_states(answer: Result, received: list[Received], callbacks: Callbacks
         optimiser.load_state_dict({"state": state, "param_groups": groups})
 
 
-def accept_schedules(answer: Result, received: list[Received], callbacks: Callbacks) -> None:
+def _accept_schedules(answer: Result, received: list[Received], callbacks: Callbacks) -> None:
     """Let schedulers of ours go on from where those over there are; the answer says where."""
     decoder = Decoder([r.tensor for r in received])
     for number, tree in as_list(answer.get("schedules", [])):

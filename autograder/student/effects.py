@@ -16,8 +16,8 @@ from autograder.sandbox.frozen import refill
 from autograder.sandbox.protocol import CallRequest, Result
 from autograder.sandbox.values import Decoder, WireError
 from autograder.sandbox.wire import Received
-from autograder.student.callbacks import Callbacks, accept_modes, accept_schedules, accept_states
-from autograder.student.replies import as_list, update_argument, update_flags
+from autograder.student.linked import LinkedParameters
+from autograder.student.replies import as_list, index_of, update_argument, update_flags
 
 
 class Effects:
@@ -27,7 +27,6 @@ class Effects:
         request: it.
         inputs: the tensors among its arguments.
         owners: the declared parameter that each of these was passed as.
-        callbacks: the networks and optimisers of ours that have been passed.
         positional: the arguments.
         function: the declaration, if it is a declared function that was called.
     """
@@ -37,23 +36,17 @@ class Effects:
         request: CallRequest,
         inputs: list[torch.Tensor],
         owners: Mapping[int, str],
-        callbacks: Callbacks,
         positional: Sequence[Any],
         function: Function | None,
     ) -> None:
         self._changes, self.inputs, self._owners = request["changes"], inputs, owners
-        self._callbacks, self._positional, self._function = callbacks, positional, function
+        self._positional, self._function = positional, function
         self._containers, self._given_back = request.get("containers", ()), request.get("given_back", ())
         self.changed: list[str] = []
         """The parameters changed although they may not; the list grows while an iterator is advanced."""
 
     def take(self, answer: Result, received: list[Received]) -> None:
-        """Take over what an answer says of tensors, networks and optimisers."""
-        if "modes" in answer or "states" in answer:
-            accept_modes(answer, self._callbacks)
-            accept_states(answer, received, self._callbacks)
-        if "schedules" in answer:
-            accept_schedules(answer, received, self._callbacks)
+        """Take over what an answer says of tensors."""
         if updates := as_list(answer.get("updates", [])):
             decoder = Decoder([r.tensor for r in received])
             for index, values, gradient, requires_grad, is_leaf in updates:
@@ -64,6 +57,14 @@ class Effects:
         for index in as_list(answer.get("changed", [])):
             if index not in self._changes:
                 self._note(self._owners.get(index))
+
+    def adopt(self, answer: Result, parameters: LinkedParameters) -> None:
+        """Link the arguments that an answer says have been kept."""
+        for index, number in as_list(answer.get("kept", [])):
+            tensor = self.inputs[index_of(index, self.inputs)]
+            if not tensor.is_leaf:
+                raise WireError("malformed parameter")
+            parameters.adopt(number, tensor, None if index in self._changes else self._owners.get(index, ""))
 
     def refill(self, answer: Result, result: Any) -> Any:
         """Take over what was done to lists, dicts and sets, which come beside a result; return the result."""

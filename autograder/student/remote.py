@@ -41,7 +41,7 @@ from autograder.sandbox.tracing import Use
 from autograder.sandbox.values import KEYS, Decoder, Encoder, Tree, WireError, used_tensors
 from autograder.sandbox.wire import Received
 from autograder.student import networks
-from autograder.student.callbacks import Callbacks, run_network
+from autograder.student.callbacks import Callbacks, accept_passed, run_network
 from autograder.student.effects import Effects
 from autograder.student.failures import missing_function
 from autograder.student.functions import Parameters, StudentFunction
@@ -233,7 +233,7 @@ class RemoteRunner:
                 request, sent.tensors, on_timeout=late, name=origin, callback=sent.call_back
             )
         inputs, owners = sent.tensors[: request["inputs"]], dict(enumerate(sent.owners))
-        effects = Effects(request, inputs, owners, self.host.held.callbacks, positional, function)
+        effects = Effects(request, inputs, owners, positional, function)
         return self.host.checked(lambda: self._accept(answer, received, effects, sent)), effects.changed
 
     def ask_object(self, request: Callable[[int], ObjectRequest], target: Reference) -> tuple[Any, int]:
@@ -246,10 +246,14 @@ class RemoteRunner:
 
     def _accept(self, answer: Result, received: list[Received], effects: Effects, sent: _Sent) -> Any:
         """Turn an untrusted answer to a call into values, and take over what may be changed."""
+        accept_passed(answer, received, self.host.held.callbacks)
         effects.take(answer, received)
+        if "kept" in answer:
+            effects.adopt(answer, self.host.held.parameters)
         return effects.refill(answer, self._results(answer, received, effects.inputs, sent.origin, effects))
 
     def _accept_of_object(self, answer: Result, received: list[Received], target: Reference) -> Any:
+        accept_passed(answer, received, self.host.held.callbacks)
         effects = target.effects
         if effects is None:
             return self._results(answer, received, [], target.origin)
@@ -290,7 +294,9 @@ class RemoteRunner:
             results = RemoteGraph.apply(self.host, graph, origin, ends, [tensors[i] for i in ends], *leaves)
             for i, result in zip(ends, results, strict=True):
                 tensors[i] = result
-        return _Reader(tensors, lambda tag, inner: self._decode_handle(tag, inner, origin, effects)).decode(tree)
+        reader = _Reader(tensors, lambda tag, inner: self._decode_handle(tag, inner, origin, effects))
+        reader.ours = aliases
+        return reader.decode(tree)
 
     def _take_leaves(
         self, answer: Result, received: list[Received], tensors: list[torch.Tensor], aliases: Mapping[int, torch.Tensor]
@@ -309,6 +315,10 @@ class RemoteRunner:
     # -- values --------------------------------------------------------------------------------------------------------
 
     def _decode_handle(self, tag: str, inner: Tree, origin: str, effects: Effects | None = None) -> Any:
+        if tag == "B":
+            return self._ours(inner)
+        if tag == "C":
+            return _class_of(inner)
         if tag != "h":
             raise WireError(f"unknown tag {tag[:20]!r}")
         handle, kind, iterator, known_as, has_operators = inner
@@ -324,6 +334,13 @@ class RemoteRunner:
             self.host.held.remember(handle, held)
         return held
 
+    def _ours(self, number: object) -> Any:
+        """Return a function or network of ours that comes back; whoever returns one was given it in this criterion."""
+        callbacks = self.host.held.callbacks
+        if type(number) is not int or number not in callbacks:
+            raise WireError("malformed number of a function")
+        return callbacks[number]
+
     def call_back(
         self,
         message: CallbackRequest | BackwardRequest,
@@ -332,9 +349,11 @@ class RemoteRunner:
         parameter: str = "function",
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         """Call a function or a network of ours that has been passed, or go back through what one of them gave."""
-        self.host.pass_on(message)
-        callbacks = self.host.held.callbacks
-        function = callbacks.get(number := message["callback"])  # type: ignore[call-overload]
+        self.host.checked(lambda: self.host.pass_on(message))
+        callbacks, number = self.host.held.callbacks, message["callback"]
+        if type(number) is not int:
+            raise WireError("malformed callback")
+        function = callbacks.get(number)
         try:
             if "outputs" in message:
                 return callbacks.products(message, received)
@@ -453,10 +472,17 @@ def _watch_containers(request: CallRequest, positional: Sequence[Any], function:
 
 
 def _class_by_name(cls: type) -> Tree:
-    name = known_classes.name_of(cls)
+    name = known_classes.name_of_class(cls)
     if name is None:
         raise WireError(f"the class {cls.__name__} cannot be sent to a student's process; declare it there instead")
     return {"C": name}
+
+
+def _class_of(name: object) -> type:
+    found = known_classes.find_class(name)
+    if found is None:
+        raise WireError("unknown class")
+    return found
 
 
 def _call_request(

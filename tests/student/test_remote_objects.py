@@ -8,6 +8,7 @@ import io
 import pytest
 import torch
 from torch import nn
+from torch.optim import lr_scheduler as schedulers
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from autograder.base.errors import StudentError, StudentException
@@ -471,13 +472,62 @@ def closed(net, X, y, optimiser):
         loss.backward()
         return loss
     optimiser.step(closure)
+class Trainer:
+    def __init__(self, net, optimiser, loss): self.net, self.optimiser, self.loss = net, optimiser, loss
+    def fit(self, X, y, epochs):
+        self.net.train()
+        for _ in range(epochs):
+            self.optimiser.zero_grad()
+            loss = self.loss(self.net(X), y)
+            loss.backward()
+            self.optimiser.step()
+        self.net.eval()
+        return loss.item()
+    def predict(self, X): return self.net(X)
+class Descent:
+    def __init__(self, params, lr): self.params, self.lr = list(params), lr
+    def step(self):
+        with torch.no_grad():
+            for p in self.params:
+                p -= self.lr * p.grad
+                p.grad = None
+class Holder:
+    def __init__(self, f): self.f = f
+    def run(self, x): return self.f(x)
+def named(net): return [name for name, _ in net.named_parameters()]
+def use(net, x):
+    out = net.doubled(x), net.width
+    net.eval()
+    return out
+def back(net): return net
+def apply(f, x): return f(x)
+def minimise(f, x, lr, epochs):
+    x = x.clone().requires_grad_()
+    for _ in range(epochs):
+        f(x).backward()
+        with torch.no_grad(): x -= lr * x.grad
+        x.grad = None
+    return x.detach()
+def newton(f, x):
+    x = x.clone().requires_grad_()
+    slope, = torch.autograd.grad(f(x), x, create_graph=True)
+    curvature, = torch.autograd.grad(slope.sum(), x)
+    return (x - slope / curvature).detach()
+def step_by_step(net, X, optimiser, schedule):
+    for _ in range(3):
+        optimiser.zero_grad()
+        net(X).sum().backward()
+        optimiser.step()
+        schedule.step()
 def gradients(net): return [None if p.grad is None else p.grad.clone() for p in net.parameters()]
 """
 
 
 @pytest.fixture(params=["open_student", "open_local"])
 def trainer(request):
-    return request.getfixturevalue(request.param)(TRAINING, changes={"scale": ("w",)}, declare=["Net(d)"])
+    declare = ["Net(d)", "Trainer(net, optimiser, loss)", "Descent(params, lr)", "Holder(f)"]
+    changes = {"scale": ("w",), "Descent": ("params",)}
+    return request.getfixturevalue(request.param)(TRAINING, changes=changes, declare=declare)
 
 
 def examples():
@@ -605,6 +655,141 @@ def test_schedules_and_closures_of_theirs_drive_optimisers_of_ours(trainer):
     for _ in range(2):
         trainer.closed(net, X, y, optimiser)
     assert ((net(X) - y) ** 2).mean() < 1e-3
+
+
+class Scaled(nn.Module):
+    """A network of the rubric's own class, with a layer of torch's and a buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc, self.scale, self.width = nn.Linear(2, 1), nn.Parameter(torch.ones(1)), 3
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x):
+        self.calls = self.calls + 1
+        return self.fc(x) * self.scale
+
+    def doubled(self, x):
+        return 2 * self(x)
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_network_of_the_rubrics_own_class_is_trained_by_their_function(trainer, wrapped):
+    torch.manual_seed(0)
+    X, y = examples()
+    net = nn.Sequential(Scaled(), nn.Linear(1, 1)) if wrapped else Scaled()
+    first = trainer.train(net, X, y, 0.05, 1)
+    assert trainer.train(net, X, y, 0.05, 40) < first / 2
+    own = net[0] if wrapped else net
+    assert own.calls == 41
+    trainer.init(net)
+    assert (own.fc.weight == 0.5).all()
+    net.zero_grad()
+    x = X.clone().requires_grad_()
+    trainer.loss_of(net, x, y).backward()
+    expected = X.clone().requires_grad_()
+    found = [p.grad for p in net.parameters()]
+    net.zero_grad()
+    ((net(expected) - y) ** 2).mean().backward()
+    torch.testing.assert_close([x.grad, *found], [expected.grad, *(p.grad for p in net.parameters())])
+
+
+def test_their_code_reads_a_network_of_the_rubrics_as_what_it_is(trainer):
+    net = Scaled()
+    assert trainer.named(net) == ["scale", "fc.weight", "fc.bias"]
+    out, width = trainer.use(net, torch.ones(3, 2))
+    torch.testing.assert_close(out, 2 * net(torch.ones(3, 2)))
+    assert width == 3
+    assert not net.training
+    assert trainer.back(net) is net
+
+
+def test_functions_of_the_rubrics_are_minimised_by_their_code(trainer):
+    slope = torch.ones(1, requires_grad=True)
+    start = torch.tensor([4.0])
+    assert abs(trainer.minimise(lambda x: ((x - 3) ** 2).sum(), start, 0.1, 60) - 3) < 1e-2
+    assert abs(trainer.newton(lambda x: ((x - 3) ** 2).sum(), start) - 3) < 1e-4
+    x = start.clone().requires_grad_()
+    trainer.apply(lambda x: slope * x**2, x).sum().backward()
+    assert (x.grad.item(), slope.grad.item()) == (8, 16)
+
+
+SCHEDULERS = [
+    lambda optimiser: schedulers.StepLR(optimiser, 2),
+    lambda optimiser: schedulers.MultiStepLR(optimiser, [1, 3]),
+    lambda optimiser: schedulers.LambdaLR(optimiser, lambda epoch: 1 / (epoch + 1)),
+    lambda optimiser: schedulers.OneCycleLR(optimiser, 1.0, total_steps=9),
+    lambda optimiser: schedulers.SequentialLR(
+        optimiser, [schedulers.LinearLR(optimiser), schedulers.ExponentialLR(optimiser, 0.5)], [2]
+    ),
+]
+
+
+def test_schedulers_of_the_rubrics_go_on_where_their_function_left_them(trainer):
+    X, _ = examples()
+    for make in SCHEDULERS:
+        net, other = nn.Linear(2, 1), nn.Linear(2, 1)
+        optimiser, expected = (torch.optim.SGD(n.parameters(), lr=1.0, momentum=0.9) for n in (net, other))
+        schedule, reference = make(optimiser), make(expected)
+        trainer.step_by_step(net, X, optimiser, schedule)
+        for _ in range(3):
+            expected.step()
+            reference.step()
+        for ours, theirs in ((schedule, reference), (schedule, reference)):
+            assert ours.get_last_lr() == pytest.approx(theirs.get_last_lr())
+            assert optimiser.param_groups[0]["lr"] == pytest.approx(expected.param_groups[0]["lr"])
+            ours.step()
+            theirs.step()
+
+
+def test_a_scheduler_that_cannot_be_sent_says_what_to_do(open_student):
+    optimiser = torch.optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0, momentum=0.9)
+    with pytest.raises(WireError, match=r"CyclicLR cannot be sent .* instead"):
+        open_student(TRAINING).step_by_step(None, None, optimiser, schedulers.CyclicLR(optimiser, 0.1, 1.0))
+
+
+@pytest.mark.parametrize("make", [lambda: nn.Linear(2, 1), Scaled])
+def test_what_an_object_of_theirs_keeps_is_one_thing_on_both_sides(trainer, make):
+    torch.manual_seed(0)
+    X, y = examples()
+    net = make()
+    optimiser = torch.optim.Adam(net.parameters(), lr=0.1)
+    kept = trainer.Trainer(net, optimiser, lambda y_hat, y: ((y_hat - y) ** 2).mean())
+    first = kept.fit(X, y, 1)
+    assert kept.fit(X, y, 40) < first / 2
+    assert ((net(X) - y) ** 2).mean() < first
+    assert not net.training
+    assert optimiser.state_dict()["state"][0]["step"] == 41
+    assert kept.net is net
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.zero_()
+    assert (kept.predict(X) == 0).all()
+
+
+def test_an_optimiser_of_theirs_steps_parameters_of_ours(trainer):
+    w = torch.ones(2, requires_grad=True)
+    optimiser = trainer.Descent([w], 0.5)
+    for _ in range(2):
+        (w * 2).sum().backward()
+        optimiser.step()
+    assert w.tolist() == [-1, -1]
+    assert w.grad is None
+
+
+def test_what_may_not_be_changed_is_not_changed_later_either(open_student):
+    student = open_student(TRAINING, declare=["Descent(params, lr)"])
+    w = torch.ones(2, requires_grad=True)
+    optimiser = student.Descent([w], 0.5)
+    (w * 2).sum().backward()
+    with pytest.raises(StudentError, match="`params` has kept it"):
+        optimiser.step()
+    assert w.tolist() == [1, 1]
+
+
+def test_functions_of_the_rubrics_that_are_kept_stay_apart(trainer):
+    one, two = trainer.Holder(lambda x: x + 1), trainer.Holder(lambda x: x * 10)
+    assert (one.run(1), two.run(1)) == (2, 10)
 
 
 def test_a_number_that_a_new_worker_uses_again_is_another_parameter(open_student):
