@@ -29,14 +29,9 @@ _ROOTS = {
 }
 """Where the classes are, and of which of their library's they have to be. The modules hold others too, such as Tensor
 or kinds of dict: whose values travel as what they are, nothing may claim to be one."""
-
-
+_CONTAINERS = (list, tuple, dict, set, frozenset)
 _OF_VALUES = {
-    "builtins": (
-        *(bool, int, float, complex, str, bytes, bytearray),
-        *(list, tuple, dict, set, frozenset),
-        BaseException,
-    ),
+    "builtins": (bool, int, float, complex, str, bytes, bytearray, *_CONTAINERS, BaseException),
     "numpy": (np.generic, np.ndarray),
     "torch": (torch.Tensor, torch.Generator),
     "torch.nn": (torch.nn.Parameter,),

@@ -187,7 +187,7 @@ _MADE: dict[str, Callable[..., Any]] = {
     "device": _device,
     "layout": _layout,
     "masked": _masked,
-    "matrix": lambda content: np.asmatrix(_checked(content, np.ndarray)),
+    "matrix": lambda content: _checked(content, np.ndarray).view(np.matrix),
     "structured": _structured,
     "sparse": _sparse,
 }

@@ -276,11 +276,11 @@ def test_arrays_of_other_types_arrive_as_they_were(array):
 def test_arrays_with_fields_or_a_mask_arrive_as_they_were():
     rows = np.array([(1, 2.5, "a", [1, 2])], [("n", "i4"), ("x", "f8"), ("word", "U3"), ("pair", "u1", (2,))])
     assert over_the_wire(rows).dtype == rows.dtype
-    assert over_the_wire(rows).tolist() == rows.tolist()
-    assert over_the_wire(rows[0]).tolist() == rows[0].tolist()
+    assert str(over_the_wire(rows)) == str(rows)
+    assert str(over_the_wire(rows[0])) == str(rows[0])
     masked = over_the_wire(np.ma.MaskedArray([1, 2], mask=[False, True]))
     assert masked.tolist() == [1, None]
-    assert isinstance(over_the_wire(np.matrix([[1, 2]])), np.matrix)
+    assert isinstance(over_the_wire(np.ones((1, 2)).view(np.matrix)), np.matrix)
     assert over_the_wire(bytearray(b"ab")) == bytearray(b"ab")
 
 
