@@ -38,6 +38,24 @@ class StandIn(torch.nn.Module):
         return super().__getattr__(name)
 
 
+class Items(torch.utils.data.Dataset[Any]):
+    """A data set whose items are the rubric's.
+
+    Args:
+        item: returns an item.
+        length: how many there are.
+    """
+
+    def __init__(self, item: Callable[[Any], Any], length: int) -> None:
+        self._item, self._length = item, length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._item(index)
+
+
 class Passed:
     """What the rubric has passed besides values, by number, for as long as the student's code holds it.
 

@@ -109,4 +109,4 @@ def has_operators(cls: type) -> bool:
 
 _TELLING = (DECIDING.keys() | COMBINING.keys()) - {"__bool__"}
 
-OPERATIONS = LOOKING | DECIDING | COMBINING
+OPERATIONS = LOOKING | DECIDING | COMBINING | {"isinstance": isinstance}

@@ -257,15 +257,17 @@ class IterRequest(_Request):
 
 @final
 class GetRequest(_Request):
-    """Read an attribute of an object. Answered by a `ValueReply`.
+    """Read an attribute of an object, or of a class that the assignment declares. Answered by a `ValueReply`.
 
     Attributes:
         object: its handle.
+        cls: the class; absent when `object` is there.
         name: the attribute.
     """
 
     op: Literal["get"]
-    object: int
+    object: NotRequired[int]
+    cls: NotRequired[str]
     name: str
 
 

@@ -208,7 +208,7 @@ class Encoder:
 
     def _encode_numpy(self, array: np.ndarray[Any, Any], depth: int) -> Tree:
         if array.dtype.name in DTYPES and array.dtype.isnative:
-            return {"n": self.add(torch.from_numpy(np.ascontiguousarray(array)).reshape(array.shape))}
+            return {"n": self.add(torch.from_numpy(array if is_block(array) else array.copy()))}
         if array.dtype.hasobject and array.dtype.names is None:
             return {"o": [list(array.shape), [self.encode(item, depth + 1) for item in array.flat]]}
         if array.dtype.names is not None:
@@ -217,6 +217,13 @@ class Encoder:
         if not _ARRAY_TYPE.fullmatch(array.dtype.str):
             raise WireError(f"a numpy array of {array.dtype} cannot be sent; send one of float64 instead")
         return {"a": [array.dtype.str, list(array.shape), self.add(_as_tensor(array.tobytes()))]}
+
+
+def is_block(array: np.ndarray[Any, Any]) -> bool:
+    """Return whether a tensor of the array's own memory can be made; what is done to it is done to the array."""
+    if array.dtype.name not in DTYPES or not (array.dtype.isnative and array.flags.writeable):
+        return False
+    return array.flags.c_contiguous or all(s >= 0 and s % array.itemsize == 0 for s in array.strides)
 
 
 def _as_tensor(content: bytes | bytearray) -> torch.Tensor:

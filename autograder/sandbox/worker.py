@@ -16,9 +16,10 @@ from autograder.sandbox.called_graph import attach
 from autograder.sandbox.cells import Failure, Notebook, positional_parameters
 from autograder.sandbox.effects import Effects
 from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
+from autograder.sandbox.generator_states import with_state
 from autograder.sandbox.generators import seed_generators
 from autograder.sandbox.links import Links
-from autograder.sandbox.networks import Passed
+from autograder.sandbox.networks import Items, Passed
 from autograder.sandbox.operations import OPERATIONS, has_operators
 from autograder.sandbox.protocol import (
     BackwardRequest,
@@ -343,8 +344,11 @@ class Worker:
         self._reply(iter(iterable), self._effects.get(message["object"]))
 
     def _get(self, message: GetRequest) -> None:
-        owner, view = self._objects[message["object"]]
-        self._notebook.enter(view)
+        if "cls" in message:
+            owner = self._find(message["cls"])
+        else:
+            owner, view = self._objects[message["object"]]
+            self._notebook.enter(view)
         self._reply(getattr(owner, message["name"]))
 
     def _parameters(self, message: ParametersRequest) -> None:
@@ -551,6 +555,11 @@ class _Reader(Decoder):
         self._worker = worker
 
     def _decode_other(self, tag: str, inner: Tree) -> Any:
+        if tag == "G":
+            return with_state(*self.decode(inner))
+        if tag == "D":
+            items, length = inner
+            return Items(self.decode(items), length)
         if tag in ("M", "O", "S"):
             passed, (number, tree) = self._worker.passed, inner
             find: Any = {"M": passed.network, "O": passed.optimiser, "S": passed.scheduler}[tag]

@@ -76,6 +76,18 @@ class Runner(Protocol):
         """Look up what the student's function takes; None where nobody can tell."""
         ...
 
+    def attribute(self, function: Function, name: str) -> Any:
+        """Return an attribute of a class.
+
+        Raises:
+            AttributeError: it has none of that name, or this is a function.
+        """
+        ...
+
+    def is_instance(self, value: Any, function: Function) -> bool:
+        """Return whether a value is an instance of a class."""
+        ...
+
 
 class Student:
     """The functions of one submission, as attributes."""
@@ -112,6 +124,16 @@ class StudentFunction:
     ) -> None:
         self.function, self.runner, self._source, self._reordered = function, runner, source, reordered
         self.__name__ = function.name
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of a class, such as a class method."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self.runner.attribute(self.function, name)
+
+    def __instancecheck__(self, value: object) -> bool:
+        """Return whether a value is an instance of the class."""
+        return self.runner.is_instance(value, self.function)
 
     @property
     def __signature__(self) -> Signature:

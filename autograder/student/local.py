@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Self
 
+import numpy as np
 import torch
 
 from autograder.base.environment import overridden
@@ -15,9 +18,17 @@ from autograder.course.submission import Submission
 from autograder.datasets import OFFLINE
 from autograder.sandbox import stand_ins
 from autograder.sandbox.cells import Failure, Notebook, positional_parameters
-from autograder.sandbox.frozen import Containers, change_count, holds_container, is_iterator, refill
+from autograder.sandbox.frozen import (
+    Containers,
+    change_count,
+    holds_container,
+    is_iterator,
+    refill,
+)
+from autograder.sandbox.generator_states import KINDS, hand_over
 from autograder.sandbox.plain_functions import make_here
 from autograder.sandbox.tracing import Recorder, Use
+from autograder.sandbox.values import is_block
 from autograder.sandbox.wire import identical
 from autograder.student.failures import cell_name, missing_function, student_exception
 from autograder.student.functions import Parameters, StudentFunction
@@ -110,6 +121,17 @@ class LocalRunner:
             return None
         return None if found is None else Parameters(tuple(found[0]), *found[1:])
 
+    def attribute(self, function: Function, name: str) -> Any:
+        """See `Runner`."""
+        found = self._find(function.name)
+        if not isinstance(found, type):
+            raise AttributeError(f"{function.name} is a function, which has no {name!r}")
+        return getattr(found, name)
+
+    def is_instance(self, value: Any, function: Function) -> bool:
+        """See `Runner`."""
+        return isinstance(value, self._find(function.name))
+
     def _own(self, argument: Any, name: str) -> Any:
         """Turn an argument into what arrives after travelling: lists are copies, functions real ones.
 
@@ -119,16 +141,29 @@ class LocalRunner:
             return self._find(argument.function.name)
         if type(argument) in (list, tuple, set):
             return type(argument)(self._own(inner, name) for inner in argument)
+        if isinstance(argument, deque | np.ndarray) and holds_container(argument):
+            return argument.copy()
+        if isinstance(argument, dict) and type(argument) is not dict:
+            return copy.copy(argument)
         if type(argument) is dict:
             return {key: self._own(inner, name) for key, inner in argument.items()}
-        if callable(argument) and not isinstance(argument, torch.nn.Module | type):
+        if isinstance(argument, KINDS):
+            return hand_over(argument)
+        if callable(argument) and not isinstance(argument, torch.nn.Module | type) and not _is_theirs(argument):
             return make_here(argument, name)
         return argument
+
+
+def _is_theirs(value: Any) -> bool:
+    """Return whether a value is of a class that the cells define, and not only something of the rubric's to call."""
+    return type(value).__module__ in ("__main__", "submission")
 
 
 def _tensors(value: Any) -> list[torch.Tensor]:
     if isinstance(value, torch.Tensor):
         return [value]
+    if isinstance(value, np.ndarray) and is_block(value):
+        return [torch.from_numpy(value)]
     if isinstance(value, list | tuple):
         return [tensor for inner in value for tensor in _tensors(inner)]
     return []
@@ -220,6 +255,8 @@ def _apart_from(tensors: list[torch.Tensor], value: Any) -> Any:
     """Return the value with copies of what shares memory with one of the tensors, which are restored in a moment."""
     if isinstance(value, torch.Tensor):
         return value.clone() if any(_share_memory(value, tensor) for tensor in tensors) else value
+    if isinstance(value, np.ndarray):
+        return value.copy() if any(np.shares_memory(value, tensor.numpy(force=True)) for tensor in tensors) else value
     if type(value) in (list, tuple):
         return type(value)(_apart_from(tensors, inner) for inner in value)
     return value

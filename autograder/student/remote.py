@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import LRScheduler
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from autograder.base.errors import StudentCrash, StudentError, StudentTimeout
 from autograder.base.i18n import text
@@ -25,6 +25,7 @@ from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
 from autograder.sandbox import known_classes, plain_functions
 from autograder.sandbox.frozen import holds_container
+from autograder.sandbox.generator_states import KINDS, hand_over, state_of
 from autograder.sandbox.process import Workers
 from autograder.sandbox.protocol import (
     BackwardRequest,
@@ -32,6 +33,7 @@ from autograder.sandbox.protocol import (
     CallbackRequest,
     CallbackResult,
     CallRequest,
+    GetRequest,
     ObjectRequest,
     ParametersRequest,
     RecordRequest,
@@ -51,6 +53,7 @@ from autograder.student.remote_objects import (
     Reference,
     RemoteObject,
     as_instance,
+    attributes_missing,
     make,
     reference_to,
 )
@@ -180,6 +183,24 @@ class RemoteRunner:
             return self.host.checked(lambda: as_parameters(answer["result"]))
         except StudentError:
             return None
+
+    def attribute(self, function: Function, name: str) -> Any:
+        """See `autograder.student.functions.Runner`."""
+        if function.name not in self._classes:
+            raise AttributeError(f"{function.name} is a function, which has no {name!r}")
+        self._require(function)
+        request: GetRequest = {"op": "get", "cls": function.name, "name": name}
+        with self.host.calling(function.name) as late, attributes_missing(name):
+            answer, received = self.host.ask(request, [], on_timeout=late, name=function.name)
+        return self.host.checked(lambda: self._results(answer, received, [], function.name))
+
+    def is_instance(self, value: Any, function: Function) -> bool:
+        """See `autograder.student.functions.Runner`."""
+        reference = reference_to(value)
+        if reference is None:
+            return False
+        cls = StudentFunction(function, self)
+        return self.call_remote(function.name, [value, cls], {}, target=reference, operation="isinstance")[0] is True
 
     def _note(self, function: Function, kind: str, error: StudentError) -> StudentError:
         self._noted.setdefault(function.name, Problem.of(kind, error.text))
@@ -446,6 +467,14 @@ class _Sent(Encoder):
             return {"h": reference.number}
         if isinstance(value, GeneratorType):  # passed on as what it is: something that can be iterated over once
             return {"g": [self.encode(item) for item in value]}
+        found = self._encode_ours(value)
+        if found is not None:
+            return found
+        if callable(value):
+            return self._callbacks.add(value, self.parameter)
+        raise WireError(f"a {type(value).__name__} cannot be sent to a student's process; send what it holds instead")
+
+    def _encode_ours(self, value: Any) -> Tree:
         if isinstance(value, type):
             return _class_by_name(value)
         if isinstance(value, torch.nn.Module):
@@ -458,9 +487,11 @@ class _Sent(Encoder):
             return self._callbacks.add_scheduler(value, self)
         if isinstance(value, DataLoader):
             return [self.encode(batch) for batch in value]
-        if callable(value):
-            return self._callbacks.add(value, self.parameter)
-        raise WireError(f"a {type(value).__name__} cannot be sent to a student's process; send what it holds instead")
+        if isinstance(value, Dataset) and hasattr(value, "__len__"):
+            return {"D": [self._callbacks.add(value.__getitem__), len(value)]}
+        if isinstance(value, KINDS):
+            return {"G": self.encode(state_of(hand_over(value)))}
+        return None
 
 
 def _watch_containers(request: CallRequest, positional: Sequence[Any], function: Function) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, NoReturn, Protocol
 
@@ -165,12 +165,8 @@ class RemoteObject:
             return self._reference.kind  # what a message calls it
         if name.startswith("__") and name != "__dict__":
             raise AttributeError(name)
-        try:
+        with attributes_missing(name):
             return self._reference.ask(lambda handle: GetRequest(op="get", name=name, object=handle))[0]
-        except StudentException as error:
-            if error.kind == "AttributeError":
-                raise AttributeError(name) from error
-            raise
 
     def __repr__(self) -> str:
         if not self._reference.is_made:
@@ -223,11 +219,15 @@ class RemoteObject:
     def __eq__(self, other: object) -> Any:
         if self._reference.is_instance:
             return self._reference.operate("__eq__", self, other)
+        if _answers(other):
+            return NotImplemented
         return self._reference.is_same(reference_to(other))
 
     def __ne__(self, other: object) -> Any:
         if self._reference.is_instance:
             return self._reference.operate("__ne__", self, other)
+        if _answers(other):
+            return NotImplemented
         return not self._reference.is_same(reference_to(other))
 
     def __hash__(self) -> int:
@@ -266,9 +266,26 @@ class RemoteIterator(RemoteObject):
         return items[0]
 
 
+@contextmanager
+def attributes_missing(name: str) -> Iterator[None]:
+    """Let an attribute that is not there be missing on this side too, as `hasattr` understands it."""
+    try:
+        yield
+    except StudentException as error:
+        if error.kind == "AttributeError":
+            raise AttributeError(name) from error
+        raise
+
+
 def reference_to(value: Any) -> Reference | None:
     """Return where a value is, if it stays in a student's process."""
     return value._reference if issubclass(type(value), RemoteObject) else None
+
+
+def _answers(value: object) -> bool:
+    """Return whether the other side of a comparison is an instance that answers it."""
+    reference = reference_to(value)
+    return reference is not None and reference.is_instance
 
 
 def as_instance(value: Any) -> Any:
@@ -294,6 +311,13 @@ def _class_of(kind: str, base: type[RemoteObject]) -> type[RemoteObject]:
     return type(kind, (base,), {"__slots__": (), "__module__": "__main__"})
 
 
+def _stays(reference: Reference, done: str) -> TypeError:
+    return TypeError(
+        f"a {reference.kind} stays in the student's process and cannot be {done} on this side;"
+        " do so with what it holds instead, such as its `values` or the result of a method"
+    )
+
+
 def _plain(value: Any, kind: type) -> Any:
     """Return what Python demands of such an operation."""
     if type(value) is not kind:
@@ -317,21 +341,33 @@ def _asked(name: str) -> Callable[..., Any]:
 
 def _compared(name: str) -> Callable[..., Any]:
     def compare(self: RemoteObject, other: Any) -> Any:
-        return self._reference.operate(name, self, other) if self._reference.is_instance else NotImplemented
+        if self._reference.is_instance:
+            return self._reference.operate(name, self, other)
+        if _answers(other) or not self._reference.has_operators:
+            return NotImplemented
+        raise _stays(self._reference, "compared")
 
     return compare
 
 
 def _combined(name: str) -> Callable[..., Any]:
     def combine(self: RemoteObject, other: Any) -> Any:
-        return self._reference.combine(name, self, self, other) if self._reference.is_instance else NotImplemented
+        if self._reference.is_instance:
+            return self._reference.combine(name, self, self, other)
+        if _answers(other) or not self._reference.has_operators:
+            return NotImplemented
+        raise _stays(self._reference, "calculated with")
 
     return combine
 
 
 def _combined_from_the_right(name: str) -> Callable[..., Any]:
     def combine(self: RemoteObject, other: Any) -> Any:
-        return self._reference.combine(name, self, other, self) if self._reference.is_instance else NotImplemented
+        if self._reference.is_instance:
+            return self._reference.combine(name, self, other, self)
+        if _answers(other) or not self._reference.has_operators:
+            return NotImplemented
+        raise _stays(self._reference, "calculated with")
 
     return combine
 
