@@ -64,7 +64,10 @@ class Containers:
     def __init__(self, value: Any) -> None:
         self.value = value
         self._kept: list[tuple[Any, list[Any]]] = []
-        self._keep(value)
+        if isinstance(value, np.ndarray):
+            self._kept.append((value, _items(value)))
+        else:
+            self._keep(value)
 
     def is_changed(self) -> bool:
         """Return whether one of them holds other objects than before, or in another order."""
@@ -75,7 +78,7 @@ class Containers:
         return False
 
     def _keep(self, value: Any) -> None:
-        if isinstance(value, _CONTAINERS):
+        if isinstance(value, _CONTAINERS) and not (isinstance(value, np.ndarray) and is_block(value)):
             self._kept.append((value, _items(value)))
         if isinstance(value, dict):
             value = value.values()

@@ -339,12 +339,14 @@ class ValueReply(_EffectsReply):
 
     Attributes:
         result: its tree; about an iterator, where arguments are `refilled`, as in a `CallReply`.
+        number: the handle of a list, dict or set that an object holds; absent for other values.
         grads: pairs of a leaf tensor's index and the index of its gradient.
         linked: index and number of tensors that are parameters of an object.
         parameters: what has been done to linked parameters, see `links`.
     """
 
     result: object
+    number: NotRequired[object]
     grads: NotRequired[object]
     linked: NotRequired[object]
     parameters: NotRequired[object]

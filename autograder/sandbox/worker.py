@@ -349,7 +349,8 @@ class Worker:
         else:
             owner, view = self._objects[message["object"]]
             self._notebook.enter(view)
-        self._reply(getattr(owner, message["name"]))
+        value = getattr(owner, message["name"])
+        self._reply(value, number=self._keep(value) if type(value) in (list, dict, set) else None)
 
     def _parameters(self, message: ParametersRequest) -> None:
         found = positional_parameters(self._find(message["name"]))
@@ -507,13 +508,15 @@ class Worker:
         except OSError:
             raise _HungUp from None
 
-    def _reply(self, value: Any, effects: Effects | None = None) -> None:
+    def _reply(self, value: Any, effects: Effects | None = None, *, number: int | None = None) -> None:
         encoder = Encoder(lambda inner: self._handle(inner, effects))
         answer: ValueReply = {"result": None}
         if effects is None:
             answer["result"] = encoder.encode(value)
         else:
             effects.tell(answer, value, encoder)
+        if number is not None:
+            answer["number"] = number
         if self.passed:
             self.passed.tell(answer, encoder)
         if encoder.tensors and (linked := self._links.link(encoder.tensors)):

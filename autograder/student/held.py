@@ -16,6 +16,7 @@ from autograder.sandbox.bounds import MAX_OBJECTS
 from autograder.sandbox.protocol import Request
 from autograder.sandbox.values import WireError
 from autograder.student.callbacks import Callbacks
+from autograder.student.kept import keep, refresh
 from autograder.student.linked import LinkedParameters
 
 
@@ -57,6 +58,26 @@ class Held:
     def remember(self, number: int, held: object) -> None:
         """Let an object be the one that arrives with a number from now on."""
         self._objects[number] = held
+
+    def container(self, number: object, content: Any) -> Any:
+        """Return the list, dict or set of a number, which holds what has arrived.
+
+        Raises:
+            WireError: it is none, or another one.
+        """
+        if type(number) is not int or type(content) not in (list, dict, set):
+            raise WireError("malformed list of an object")
+        held = self._objects.get(number)
+        if held is not None:
+            refresh(held, content)
+            return held
+        self._objects[number] = held = keep(content)
+        self.watch(held, number)
+        return held
+
+    def number_of(self, held: object) -> int | None:
+        """Return the number of a list, dict or set that is held; None for one inside of it."""
+        return next((number for number, other in self._objects.items() if other is held), None)
 
     def watch(self, holder: object, number: int) -> None:
         """Release an object of the worker's when the last of those who hold it here is gone.

@@ -230,7 +230,7 @@ class _GivenContainers:
     def __init__(
         self, given: Iterable[tuple[str, Any, Any]], changes: Collection[str], frozen: _FrozenArguments
     ) -> None:
-        self._kept = [(name, argument, Containers(own)) for name, argument, own in given if holds_container(own)]
+        self._kept = [(name, argument, Containers(own)) for name, argument, own in given if holds_container(argument)]
         self._changes, self._frozen = changes, frozen
 
     def settle(self) -> None:

@@ -48,6 +48,7 @@ from autograder.student.effects import Effects
 from autograder.student.failures import missing_function
 from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.host import Host
+from autograder.student.kept import is_kept, plain
 from autograder.student.remote_graph import RemoteGraph
 from autograder.student.remote_objects import (
     Reference,
@@ -276,6 +277,8 @@ class RemoteRunner:
     def _accept_of_object(self, answer: Result, received: list[Received], target: Reference) -> Any:
         accept_passed(answer, received, self.host.held.callbacks)
         effects = target.effects
+        if "number" in answer:
+            return self.host.held.container(answer["number"], self._results(answer, received, [], target.origin))
         if effects is None:
             return self._results(answer, received, [], target.origin)
         effects.take(answer, received)
@@ -474,6 +477,13 @@ class _Sent(Encoder):
             return self._callbacks.add(value, self.parameter)
         raise WireError(f"a {type(value).__name__} cannot be sent to a student's process; send what it holds instead")
 
+    def _encode_container(self, value: Any, depth: int) -> Tree:
+        """Return the tree of a container; one of the student's is theirs again, those inside it are copies."""
+        if not is_kept(value):
+            return super()._encode_container(value, depth)
+        number = self._runner.host.held.number_of(value)
+        return self.encode(plain(value), depth) if number is None else {"h": number}
+
     def _encode_ours(self, value: Any) -> Tree:
         if isinstance(value, type):
             return _class_by_name(value)
@@ -496,7 +506,7 @@ class _Sent(Encoder):
 
 def _watch_containers(request: CallRequest, positional: Sequence[Any], function: Function) -> None:
     """Ask what a function does to lists, dicts and sets, where it gets any."""
-    places = [place for place, value in enumerate(positional) if holds_container(value)]
+    places = [place for place, value in enumerate(positional) if holds_container(value) and not is_kept(value)]
     if places:
         request["containers"] = places
         request["given_back"] = [place for place in places if function.parameters[place] in function.changes]

@@ -1,10 +1,12 @@
 """A rubric uses a student's objects as if they were in its own process; where it decides a verdict, only what they are counts."""
 
+import collections
 import contextlib
 import copy
 import gc
 import io
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -191,6 +193,131 @@ def test_what_is_let_go_of_is_released_there_and_made_once_more(open_student):
     held = student.runner.host.held
     held.watch(kept := net.fc._reference, kept.number)
     assert held._counts[kept.number] == 2
+
+
+HOLDERS = """
+import abc, collections
+import numpy as np, torch
+class Shape(abc.ABC):
+    made = 0
+    @abc.abstractmethod
+    def area(self): ...
+class Square(Shape):
+    def __init__(self, a):
+        self.a, self.sides, self.names = a, [[a] * 4], {"kind": "square"}
+        Square.made += 1
+    def area(self): return self.a ** 2
+    def grow(self): self.sides.append([])
+    def __call__(self, k): return self.a * k
+    @classmethod
+    def of(cls, area): return cls(int(area ** 0.5))
+    @staticmethod
+    def corners(): return 4
+    @property
+    def broken(self): raise ValueError("broken")
+def is_square(x): return isinstance(x, Square)
+def is_list_of(square, sides): return square.sides is sides
+def draw(rng): return rng.normal(size=3) if hasattr(rng, "normal") else torch.randn(3, generator=rng).numpy()
+def count(data): return len(data), [data[i] for i in range(len(data))]
+def flip(a): a[:] = a[::-1].copy()
+def push(q): q.append(q.popleft())
+def pick(name): return {"relu": torch.nn.ReLU, "int": int, "error": KeyError}[name]
+def make(cls, x): return cls(x)
+def fresh(x): return torch.nn.Parameter(x)
+def held(x): return isinstance(x, torch.nn.Parameter)
+"""
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_a_class_of_theirs_is_one(runner, request):
+    student = request.getfixturevalue(runner)(HOLDERS, declare=["Square(a)", "Shape()"])
+    assert (student.Square.of(9).area(), student.Square.corners(), student.Square.made) == (9, 4, 1)
+    square = student.Square(2)
+    assert isinstance(square, student.Square)
+    assert not isinstance(3, student.Square)
+    assert student.is_square(square)
+    assert square(5) == 10
+    for misused in (lambda: student.Shape(), lambda: square.broken):
+        with pytest.raises((TypeError, ValueError, StudentException)):
+            misused()
+    assert not hasattr(student.Square, "nothing")
+    with pytest.raises(AttributeError):
+        student.draw.of  # noqa: B018
+
+
+def test_a_list_that_an_object_holds_is_one_list_and_changes_where_it_is(open_student):
+    square = open_student(HOLDERS, declare=["Square(a)"]).Square(2)
+    sides = square.sides
+    assert square.sides is sides
+    square.grow()
+    assert square.sides is sides
+    assert sides == [[2, 2, 2, 2], []]
+    changes = (lambda: sides.append(1), lambda: sides[0].clear(), lambda: square.names.update(a=1))
+    for change in changes:
+        with pytest.raises(TypeError, match=r"cannot be changed on this side .*instead"):
+            change()
+    copied = copy.deepcopy(sides)
+    copied[0].append(3)
+    assert (len(sides[0]), type(copied)) == (4, list)
+
+
+def test_a_list_of_theirs_is_theirs_again_as_an_argument(open_student):
+    student = open_student(HOLDERS, declare=["Square(a)"])
+    square = student.Square(2)
+    assert student.is_list_of(square, square.sides)
+    assert not student.is_list_of(square, square.sides[0])
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_random_generators_are_handed_over_and_tell_nothing_back(runner, request):
+    student = request.getfixturevalue(runner)(HOLDERS)
+    makers = [
+        lambda: np.random.default_rng(3),
+        lambda: np.random.RandomState(3),
+        lambda: torch.Generator().manual_seed(3),
+    ]
+    for make in makers:
+        rng, same = make(), make()
+        first, own = student.draw(rng), request.getfixturevalue("open_local")(HOLDERS).draw(same)
+        assert first.tolist() == own.tolist()
+        assert student.draw(rng).tolist() != first.tolist()
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_data_sets_arrays_queues_and_classes_of_ours_arrive(runner, request):
+    changes = {"flip": ["a"], "push": ["q"]}
+    student = request.getfixturevalue(runner)(HOLDERS, changes=changes, declare=["Square(a)"])
+    assert student.count(TensorDataset(torch.arange(2)))[0] == 2
+    arrays = [np.arange(8.0)[::2], np.arange(4)[::-1], np.array(["a", "bc"]), np.array([1, None], dtype=object)]
+    for array in arrays:
+        before = array.tolist()
+        student.flip(array)
+        assert array.tolist() == before[::-1]
+    queue = collections.deque([1, 2, 3], maxlen=3)
+    student.push(queue)
+    assert queue == collections.deque([2, 3, 1])
+    assert [student.pick(name) for name in ("relu", "int", "error")] == [nn.ReLU, int, KeyError]
+    assert student.make(int, "3") == 3
+    assert isinstance(student.fresh(torch.ones(1)), nn.Parameter)
+    assert student.held(nn.Parameter(torch.ones(1)))
+    plain = torch.ones(1, requires_grad=True)
+    assert not student.held(plain)
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_arrays_that_may_not_change_are_held_against_the_function(runner, request):
+    student = request.getfixturevalue(runner)(HOLDERS)
+    for array in (np.arange(3.0), np.array(["a", "b"]), np.arange(4)[::-1]):
+        before = array.tolist()
+        assert student.flip.runner.call(student.flip.function, [array]) == (None, ["a"])
+        assert array.tolist() == before
+
+
+def test_what_cannot_be_compared_here_says_so(open_student):
+    column = open_student(CLASSES, declare=DECLARED).frame()["a"]
+    for misused in (lambda: column > 1, lambda: column * 2, lambda: 2 - column):
+        with pytest.raises(TypeError, match=r"on this side.*instead"):
+            misused()
 
 
 TRAP = """
