@@ -28,8 +28,9 @@ def main(port: int, settings: str) -> NoReturn:
     from autograder.sandbox.confine import WorkerSettings
     from autograder.sandbox.printing import Output
     from autograder.sandbox.serving import collect_garbage_from_now_on
+    from autograder.sandbox.stand_ins import hide_package
     from autograder.sandbox.wire import Connection
-    from autograder.sandbox.worker import Worker, hide_package
+    from autograder.sandbox.worker import Worker
 
     options = WorkerSettings(**json.loads(settings))
     zygote.warm()

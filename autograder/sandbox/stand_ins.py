@@ -231,3 +231,16 @@ def _add_module(name: str) -> types.ModuleType:
     module = sys.modules[name] = types.ModuleType(name)
     module.__spec__ = ModuleSpec(name, None)  # without one, asking whether it is there is an error
     return module
+
+
+def hide_package() -> None:
+    """Make a notebook's ``from autograder import check`` work and lead nowhere; keep data that was preloaded."""
+    datasets = sys.modules.get("autograder.datasets")
+    for name in [n for n in sys.modules if n == "autograder" or n.startswith("autograder.")]:
+        del sys.modules[name]
+    stand_in = types.ModuleType("autograder")
+    stand_in.check = stand_in.unpack = lambda *_, **__: None  # type: ignore[attr-defined]
+    sys.modules["autograder"] = stand_in
+    if datasets is not None:
+        stand_in.datasets = datasets  # type: ignore[attr-defined]
+        sys.modules["autograder.datasets"] = datasets

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import types
 import weakref
 from typing import Any, assert_never, cast
 
 import torch
 
 from autograder.sandbox import interrupts, known_classes, notes, plain_functions, printing, stand_ins, workfolder
+from autograder.sandbox.asking_back import AskingBack
 from autograder.sandbox.bounds import MAX_OBJECTS
-from autograder.sandbox.called_graph import attach
 from autograder.sandbox.cells import Failure, Notebook, positional_parameters
 from autograder.sandbox.effects import Effects
 from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
-from autograder.sandbox.generator_states import with_state
 from autograder.sandbox.generators import seed_generators
 from autograder.sandbox.links import Links
-from autograder.sandbox.networks import Items, Passed
+from autograder.sandbox.networks import Passed
 from autograder.sandbox.operations import OPERATIONS, has_operators
 from autograder.sandbox.protocol import (
     BackwardRequest,
@@ -49,9 +47,10 @@ from autograder.sandbox.protocol import (
     VjpReply,
     VjpRequest,
 )
+from autograder.sandbox.reading import Reader, as_arguments
 from autograder.sandbox.showing import CellDisplay
 from autograder.sandbox.tracing import Recorder
-from autograder.sandbox.values import Decoder, Encoder, Tree, WireError
+from autograder.sandbox.values import Encoder, Tree, WireError
 from autograder.sandbox.watching import Watch
 from autograder.sandbox.wire import Connection, Received, pack
 
@@ -81,11 +80,10 @@ class Worker:
         self._effects: dict[int, Effects] = {}  # of the calls that iterators came from
         self._said: list[str] = []  # printed since the last message, while somebody listens
         self._is_heard = False
-        self._dropped: list[int] = []  # graphs of callbacks that are no longer used
+        self._back = AskingBack(self._exchange, self._handle, lambda tensors, tree: self._reader(tensors).decode(tree))
         self._count = 0
         self._links = Links(self._next_number)
-        self.passed = Passed(self.call_back)
-        """What the rubric has passed besides values."""
+        self._passed = Passed(self._back.call_back)
 
     def serve(self) -> None:
         """Answer until the connection ends."""
@@ -108,7 +106,7 @@ class Worker:
             self._graphs.clear()
             self._effects.clear()
             self._links.clear()
-            self.passed.clear()
+            self._passed.clear()
         if "parameters" in message:
             self._links.take(message["parameters"], [t.tensor for t in tensors])
         if "seed" in message:
@@ -251,11 +249,11 @@ class Worker:
         self, message: CallRequest, tensors: list[Received]
     ) -> tuple[CallReply, Encoder, list[torch.Tensor] | None, list[tuple[int, weakref.ref[torch.Tensor]]]]:
         """Run what is called; return the answer, its tensors, those of its graph, and what an object may have kept."""
-        leaves, values = _as_arguments(tensors, message.get("grads"))
+        leaves, values = as_arguments(tensors, message.get("grads"))
         tensors.clear()  # what is alive afterwards, the student's code has kept
         for index, number in message.get("linked", ()):
             leaves[index] = values[index] = self._links.find(number)
-        reader, handles = _Reader(values, self), self._count
+        reader, handles = self._reader(values), self._count
         positional = reader.decode(message["args"])
         keywords = reader.decode(message["kwargs"]) if "kwargs" in message else {}
         function, inputs = self._target(message), values[: message["inputs"]]
@@ -275,8 +273,8 @@ class Worker:
             fresh = [tensor if id(tensor) not in given else None for tensor in encoder.tensors]
             if linked := self._links.link(fresh):
                 answer["linked"] = linked
-        if self.passed:
-            self.passed.tell(answer, encoder)
+        if self._passed:
+            self._passed.tell(answer, encoder)
         encoder.finish()
         if message["grad_enabled"] and any([t.requires_grad for t in encoder.tensors]):
             return answer, encoder, leaves[: message["inputs"]], []
@@ -293,8 +291,8 @@ class Worker:
 
     def _record(self, message: RecordRequest, tensors: list[Received]) -> None:
         """Call a function for what runs meanwhile, its result's way into a frame included."""
-        _, values = _as_arguments(tensors, None)
-        arguments = _Reader(values, self).decode(message["args"])
+        _, values = as_arguments(tensors, None)
+        arguments = self._reader(values).decode(message["args"])
         function, encoder = self._find(message["name"]), Encoder(lambda _: None)
         recorder = Recorder(message["watch"], exact=message["exact"])
         with torch.set_grad_enabled(message["grad_enabled"]), recorder as record:
@@ -393,7 +391,7 @@ class Worker:
 
     def _handle(self, value: Any, effects: Effects | None = None) -> Tree:
         """Keep here what cannot be sent; return its handle: number, type, is it an iterator, known class, operators."""
-        if self.passed and (number := self.passed.number_of(value)) is not None:
+        if self._passed and (number := self._passed.number_of(value)) is not None:
             return {"B": number}
         if isinstance(value, type) and (name := known_classes.name_of_class(value)) is not None:
             return {"C": name}
@@ -403,7 +401,10 @@ class Worker:
         kind = type(value)
         return {"h": [handle, kind.__name__[:80], iterator, known_classes.kind_of(value), has_operators(kind)]}
 
-    def resolve(self, tag: str, inner: Tree) -> Any:
+    def _reader(self, tensors: list[torch.Tensor]) -> Reader:
+        return Reader(tensors, self._resolve, self._passed)
+
+    def _resolve(self, tag: str, inner: Tree) -> Any:
         """Return what a tag of a request means here: a function of the student's, an object, one of the rubric's."""
         if tag == "F":
             view = self._notebook.current
@@ -416,59 +417,13 @@ class Worker:
             return known_classes.find_class(inner)
         if tag == "b":
             number, *description = inner
-            return self.passed.function(number, description)
+            return self._passed.function(number, description)
         raise WireError(f"unknown tag {tag!r}")
 
-    def call_back(
-        self,
-        number: int,
-        positional: tuple[Any, ...],
-        keywords: dict[str, Any],
-        *,
-        network: torch.nn.Module | None = None,
-        method: str | None = None,
-    ) -> Any:
-        """Call a function (or a network in its present state) on the rubric's side."""
-        encoder = Encoder(self._handle)
-        request: CallbackRequest = {
-            "callback": number,
-            "args": encoder.encode(positional),
-            "kwargs": encoder.encode(keywords),
-            "grad_enabled": torch.is_grad_enabled(),
-        }
-        if network is not None:
-            state = encoder.encode([*network.parameters(), *network.buffers()])
-            request["network"] = [method, [layer.training for layer in network.modules()], state]
-        answer, received = self._ask_back(request, encoder.tensors)
-        tensors = [r.tensor for r in received]
-        if network is not None and "buffers" in answer:
-            with torch.no_grad():
-                for buffer, new in zip(network.buffers(), Decoder(tensors).decode(answer["buffers"]), strict=True):
-                    buffer.copy_(new)
-        if "graph" in answer:
-            ends = [i for i, r in enumerate(received) if r.requires_grad]
-            attach(self, answer["graph"], tensors, ends, [t for t in encoder.tensors if t.requires_grad])
-        return _Reader(tensors, self).decode(answer["result"])
-
-    def products(
-        self, graph: int, outputs: list[int], vectors: list[torch.Tensor], *, create_graph: bool
-    ) -> tuple[list[torch.Tensor | None], int | None, list[int]]:
-        """See `called_graph.FarSide`."""
-        request: BackwardRequest = {"callback": graph, "outputs": outputs, "create_graph": create_graph}
-        answer, received = self._ask_back(request, vectors)
-        tree: Any = answer["result"]
-        products = Decoder([r.tensor for r in received]).decode(tree)
-        live = [i for i, node in enumerate(tree) if node is not None and received[node["t"]].requires_grad]
-        return products, answer.get("graph"), live
-
-    def drop(self, graph: int) -> None:
-        """See `called_graph.FarSide`."""
-        self._dropped.append(graph)
-
-    def _ask_back(
+    def _exchange(
         self, request: CallbackRequest | BackwardRequest, tensors: list[torch.Tensor]
     ) -> tuple[CallbackResult, list[Received]]:
-        """Ask the rubric's side, whose function may call the student's functions in turn."""
+        """Ask the rubric's side in the middle of a request; its function may call the student's in turn."""
         self._send(request, tensors)
         message, received = self._receive()
         while "op" in message:
@@ -500,8 +455,8 @@ class Worker:
         if self._said:
             message["printed"] = "".join(self._said)
             self._said.clear()
-        if self._dropped:
-            message["dropped"], self._dropped = self._dropped, []
+        if self._back.dropped:
+            message["dropped"], self._back.dropped = self._back.dropped, []
         frame = pack(message, tensors or [])
         try:
             self._connection.send(frame)
@@ -517,8 +472,8 @@ class Worker:
             effects.tell(answer, value, encoder)
         if number is not None:
             answer["number"] = number
-        if self.passed:
-            self.passed.tell(answer, encoder)
+        if self._passed:
+            self._passed.tell(answer, encoder)
         if encoder.tensors and (linked := self._links.link(encoder.tensors)):
             answer["linked"] = linked
         self._reply_values(answer, encoder)
@@ -541,56 +496,3 @@ class Worker:
         if self._links and (changes := self._links.changes(encoder)):
             message["parameters"] = changes
         self._send(message, encoder.tensors)
-
-
-class _Reader(Decoder):
-    """Reads the trees of one frame in a worker.
-
-    Args:
-        tensors: those of the frame.
-        worker: knows what their handles and names mean.
-    """
-
-    key_types = (object,)
-
-    def __init__(self, tensors: list[torch.Tensor], worker: Worker) -> None:
-        super().__init__(tensors)
-        self._worker = worker
-
-    def _decode_other(self, tag: str, inner: Tree) -> Any:
-        if tag == "G":
-            return with_state(*self.decode(inner))
-        if tag == "D":
-            items, length = inner
-            return Items(self.decode(items), length)
-        if tag in ("M", "O", "S"):
-            passed, (number, tree) = self._worker.passed, inner
-            find: Any = {"M": passed.network, "O": passed.optimiser, "S": passed.scheduler}[tag]
-            return find(number, tree, self.decode)
-        return self._worker.resolve(tag, inner)
-
-
-def _as_arguments(
-    received: list[Received], gradients: dict[str, int] | None
-) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """Return leaves to differentiate by, and what the function gets: a leaf itself, or a copy of one for a non-leaf."""
-    leaves, values = [], []
-    for tensor, requires_grad, is_leaf in received:
-        leaves.append(tensor.requires_grad_() if requires_grad else tensor)
-        values.append(tensor if is_leaf or not requires_grad else tensor.clone())
-    for index, gradient in (gradients or {}).items():
-        leaves[int(index)].grad = leaves[gradient]
-    return leaves, values
-
-
-def hide_package() -> None:
-    """Make a notebook's ``from autograder import check`` work and lead nowhere; keep data that was preloaded."""
-    datasets = sys.modules.get("autograder.datasets")
-    for name in [n for n in sys.modules if n == "autograder" or n.startswith("autograder.")]:
-        del sys.modules[name]
-    stand_in = types.ModuleType("autograder")
-    stand_in.check = stand_in.unpack = lambda *_, **__: None  # type: ignore[attr-defined]
-    sys.modules["autograder"] = stand_in
-    if datasets is not None:
-        stand_in.datasets = datasets  # type: ignore[attr-defined]
-        sys.modules["autograder.datasets"] = datasets

@@ -23,8 +23,9 @@ from autograder.sandbox.confine import Confinement, WorkerSettings
 from autograder.sandbox.generators import seed_generators
 from autograder.sandbox.printing import Output
 from autograder.sandbox.serving import Server, collect_garbage_from_now_on, name_process
+from autograder.sandbox.stand_ins import hide_package
 from autograder.sandbox.wire import Connection
-from autograder.sandbox.worker import Worker, hide_package
+from autograder.sandbox.worker import Worker
 
 
 def main(descriptor: int, settings: str) -> None:

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -41,7 +41,7 @@ from autograder.sandbox.protocol import (
 )
 from autograder.sandbox.values import WireError
 from autograder.sandbox.wire import Received
-from autograder.student.calls import values_are_hidden
+from autograder.student.calling import Calling
 from autograder.student.failures import student_exception, tell_failure, tell_frames
 from autograder.student.held import Held
 from autograder.student.limits import Room, limit_of, passed_over
@@ -73,8 +73,6 @@ _MALFORMED = (
 )
 _SLOW_CELLS_S = 3.0
 """How long the slow cells of an exercise may run for a student who looks on: others wait for the session meanwhile."""
-_ENDED = text("the code's process ended: it called exit, crashed Python, or used more memory or CPU time than it may")
-"""How it ended is left out where the inputs are hidden: the code could have chosen the way by what it was given."""
 _USING = ("call", "record", "next", "take", "get", "iter", "vjp")
 """Requests that run a student's function; only they use up a seed, which loading the cells again leaves alone."""
 
@@ -318,7 +316,7 @@ class Host:
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
-    def calling(self, name: str) -> _Calling:
+    def calling(self, name: str) -> Calling:
         """Run code of a function: count what ends or blocks the process, and enter with the message for a timeout.
 
         Raises:
@@ -332,7 +330,7 @@ class Host:
                 count=len(earlier),
             )
             raise type(earlier[-1])(words)
-        return _Calling(self, name, self._generation)
+        return Calling(self, name, self._generation, self.limits.call_s)
 
     def count_end(self, name: str, generation: int, error: StudentError) -> None:
         """Count that a function has ended or blocked the worker of a generation, if that is so."""
@@ -467,24 +465,6 @@ class Host:
             )
 
 
-class _Calling:
-    """A function's code runs; one of these for each call, where a generator would cost as much as the message."""
-
-    def __init__(self, host: Host, name: str, generation: int) -> None:
-        self._host, self._name, self._generation = host, name, generation
-
-    def __enter__(self) -> Text:
-        return _late(self._name, self._host.limits.call_s)
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if not isinstance(error, StudentTimeout | StudentCrash):
-            return
-        self._host.count_end(self._name, self._generation, error)
-        if isinstance(error, StudentCrash):
-            reason = _ENDED if values_are_hidden() else error.text
-            raise StudentCrash(text("`{name}`: {reason}", name=self._name, reason=reason)) from None
-
-
 def _cell_request(cell: Cell, *, definitions_only: bool, grade_cells: Sequence[str] = ()) -> CellRequest:
     return {
         "op": "cell",
@@ -495,16 +475,6 @@ def _cell_request(cell: Cell, *, definitions_only: bool, grade_cells: Sequence[s
         "resume": cell.resume,
         "definitions_only": definitions_only,
     }
-
-
-@cache
-def _late(name: str, seconds: float) -> Text:
-    return text(
-        "`{name}` did not return within {seconds:g} s; is there an endless loop? "
-        "A Python loop over single elements can be too slow, too.",
-        name=name,
-        seconds=seconds,
-    )
 
 
 def _cell_problem(failure: Failure, cell: Cell) -> Problem:
