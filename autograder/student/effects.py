@@ -47,16 +47,17 @@ class Effects:
 
     def take(self, answer: Result, received: list[Received]) -> None:
         """Take over what an answer says of tensors."""
-        if updates := as_list(answer.get("updates", [])):
+        if "updates" in answer and (updates := as_list(answer["updates"])):
             decoder = Decoder([r.tensor for r in received])
             for index, values, gradient, requires_grad, is_leaf in updates:
                 if index not in self._changes:
                     raise WireError("a change of an argument that may not change")
                 update_argument(self.inputs[index], decoder.decode(values), decoder.decode(gradient))
                 update_flags(self.inputs[index], requires_grad, is_leaf)
-        for index in as_list(answer.get("changed", [])):
-            if index not in self._changes:
-                self._note(self._owners.get(index))
+        if "changed" in answer:
+            for index in as_list(answer["changed"]):
+                if index not in self._changes:
+                    self._note(self._owners.get(index))
 
     def adopt(self, answer: Result, parameters: LinkedParameters) -> None:
         """Link the arguments that an answer says have been kept."""
