@@ -24,6 +24,9 @@ _ROOTS = {
     "matplotlib.axes": ("Axes",),
     "matplotlib.figure": ("Figure",),
     "matplotlib.lines": ("Line2D",),
+    "matplotlib.patches": ("Patch",),
+    "matplotlib.collections": ("Collection",),
+    "matplotlib.text": ("Text",),
     "matplotlib.image": ("AxesImage",),
     "matplotlib.legend": ("Legend",),
 }

@@ -34,6 +34,7 @@ class _Request(TypedDict):
     Attributes:
         free: handles and graphs that the rubric process has let go of.
         seed: what the student's random number generators start from.
+        torch_seed: what torch's alone starts from, since the rubric has seeded its own.
         forget: let go of every handle and graph.
         parameters: what has been done to linked parameters, see `links`.
         heard: whether what the code prints meanwhile comes back.
@@ -41,6 +42,7 @@ class _Request(TypedDict):
 
     free: NotRequired[list[int]]
     seed: NotRequired[int]
+    torch_seed: NotRequired[int]
     forget: NotRequired[bool]
     parameters: NotRequired[list[object]]
     heard: NotRequired[bool]
@@ -342,6 +344,8 @@ class ValueReply(_EffectsReply):
         number: the handle of a list, dict or set that an object holds; absent for other values.
         grads: pairs of a leaf tensor's index and the index of its gradient.
         linked: index and number of tensors that are parameters of an object.
+        graph: the number of the value's graph, where it has one; its inputs are those of the last call of an object
+            whose result has a gradient.
         parameters: what has been done to linked parameters, see `links`.
     """
 
@@ -349,6 +353,7 @@ class ValueReply(_EffectsReply):
     number: NotRequired[object]
     grads: NotRequired[object]
     linked: NotRequired[object]
+    graph: NotRequired[object]
     parameters: NotRequired[object]
 
 
@@ -437,6 +442,7 @@ class CallbackRequest(_Reply):
         network: of a network, the name of a method or None for a call, the mode of each of its layers, and the tree of
             a list with its present parameters and buffers.
         grad_enabled: whether the student's code records a graph.
+        parameters: as in a `ValueReply`.
     """
 
     callback: object
@@ -444,6 +450,7 @@ class CallbackRequest(_Reply):
     kwargs: object
     network: NotRequired[object]
     grad_enabled: object
+    parameters: NotRequired[object]
 
 
 @final
@@ -456,11 +463,13 @@ class BackwardRequest(_Reply):
         callback: the number of the graph.
         outputs: indices of that result's tensors.
         create_graph: whether the product is to be differentiated in turn.
+        parameters: as in a `ValueReply`.
     """
 
     callback: object
     outputs: object
     create_graph: object
+    parameters: NotRequired[object]
 
 
 @final
@@ -471,11 +480,13 @@ class CallbackResult(TypedDict):
         result: its tree.
         graph: the number of its graph; absent where it has none.
         buffers: the trees of a network's buffers after the call; absent without any.
+        parameters: what has been done to linked parameters, see `links`.
     """
 
     result: object
     graph: NotRequired[int]
     buffers: NotRequired[list[object]]
+    parameters: NotRequired[list[object]]
 
 
 @final
@@ -485,10 +496,12 @@ class CallbackError(TypedDict):
     Attributes:
         kind: the name of its type.
         error: its message, in at most 500 characters.
+        parameters: as in a `CallbackResult`.
     """
 
     kind: str
     error: str
+    parameters: NotRequired[list[object]]
 
 
 CallbackReply = CallbackResult | CallbackError

@@ -83,6 +83,7 @@ class Worker:
         self._back = AskingBack(self._exchange, self._handle, lambda tensors, tree: self._reader(tensors).decode(tree))
         self._count = 0
         self._links = Links(self._next_number)
+        self._last_inputs: list[torch.Tensor] = []  # of the last call of an object, which may keep what came of it
         self._passed = Passed(self._back.call_back)
 
     def serve(self) -> None:
@@ -107,10 +108,13 @@ class Worker:
             self._effects.clear()
             self._links.clear()
             self._passed.clear()
+            self._last_inputs = []
         if "parameters" in message:
             self._links.take(message["parameters"], [t.tensor for t in tensors])
         if "seed" in message:
             seed_generators(message["seed"])
+        if "torch_seed" in message:
+            torch.default_generator.manual_seed(message["torch_seed"])
         try:
             if "heard" in message:
                 self._do_aloud(message, tensors)
@@ -277,7 +281,10 @@ class Worker:
             self._passed.tell(answer, encoder)
         encoder.finish()
         if message["grad_enabled"] and any([t.requires_grad for t in encoder.tensors]):
-            return answer, encoder, leaves[: message["inputs"]], []
+            graph_inputs = leaves[: message["inputs"]]
+            if "object" in message and "operation" not in message:
+                self._last_inputs = graph_inputs
+            return answer, encoder, graph_inputs, []
         may_keep = "object" in message or self._count > handles
         return answer, encoder, None, self._weakly(inputs, message["changes"]) if may_keep else []
 
@@ -424,12 +431,19 @@ class Worker:
         self, request: CallbackRequest | BackwardRequest, tensors: list[torch.Tensor]
     ) -> tuple[CallbackResult, list[Received]]:
         """Ask the rubric's side in the middle of a request; its function may call the student's in turn."""
+        if self._links:
+            encoder = Encoder()
+            encoder.tensors = tensors
+            if changes := self._links.changes(encoder):
+                request["parameters"] = changes
         self._send(request, tensors)
         message, received = self._receive()
         while "op" in message:
             self._answer(cast("Request", message), received)
             message, received = self._receive()
         answer = cast("CallbackReply", message)
+        if "parameters" in answer:
+            self._links.take(answer["parameters"], [r.tensor for r in received])
         if "error" in answer:
             raise plain_functions.as_raised(answer["kind"], answer["error"])
         return answer, received
@@ -476,11 +490,10 @@ class Worker:
             self._passed.tell(answer, encoder)
         if encoder.tensors and (linked := self._links.link(encoder.tensors)):
             answer["linked"] = linked
-        self._reply_values(answer, encoder)
+        has_graph = any([t.requires_grad and not t.is_leaf for t in encoder.tensors])
+        self._reply_tensors(answer, encoder, self._last_inputs if has_graph else None)
 
-    def _reply_tensors(
-        self, message: CallReply | VjpReply, encoder: Encoder, graph_inputs: list[torch.Tensor] | None
-    ) -> None:
+    def _reply_tensors(self, message: Result, encoder: Encoder, graph_inputs: list[torch.Tensor] | None) -> None:
         if graph_inputs is not None and any([t.requires_grad for t in encoder.tensors]):
             message["graph"] = number = self._next_number()
             self._graphs[number] = (graph_inputs, list(encoder.tensors))

@@ -46,6 +46,7 @@ from autograder.student.failures import student_exception, tell_failure, tell_fr
 from autograder.student.held import Held
 from autograder.student.limits import Room, limit_of, passed_over
 from autograder.student.replies import accept_printed, as_line, as_list, as_names
+from autograder.student.seeding import SEEDS
 from autograder.student.shown import accept_shown
 from autograder.student.syntax_errors import meaning_of
 from autograder.student.unparsed import Unparsed, is_syntax_error
@@ -123,6 +124,8 @@ class Host:
         self._limits_met: dict[Text, tuple[str, int]] = {}  # where each was met first
         self._has_flooded = False
         self._seed: int | None = None
+        SEEDS.listen()
+        self._seeds_heard = SEEDS.count
         self._stdout = sys.stdout  # where nobody listens
         self._may_print = 16 * MAX_HEARD  # characters until the next criterion
         self.held = Held()
@@ -155,7 +158,7 @@ class Host:
         That call also releases everything returned so far: when our garbage collector finds it unused could depend on
         what else this process has done.
         """
-        self._seed = seed
+        self._seed, self._seeds_heard = seed, SEEDS.count
         self._may_print = 16 * MAX_HEARD
         self.held.begin_criterion()
 
@@ -375,6 +378,7 @@ class Host:
         if self._seed is not None and request["op"] in _USING:
             request["seed"], request["forget"], self._seed = self._seed, True, None
             self.held.forget()
+        self._pass_seed_on(request)
         self.held.add_to(request, tensors)
         if sys.stdout is not self._stdout and request["op"] in _USING:
             request["heard"] = True
@@ -411,6 +415,11 @@ class Host:
             words = accept_printed(message)[: self._may_print]
             self._may_print -= len(words)
             sys.stdout.write(words)
+
+    def _pass_seed_on(self, request: Request) -> None:
+        """Let the student's code draw as the rubric does that has just called `torch.manual_seed`."""
+        if SEEDS.count != self._seeds_heard and request["op"] in _USING:
+            request["torch_seed"], self._seeds_heard = SEEDS.last, SEEDS.count
 
     def _as_error(self, name: str, failure: Failure) -> StudentError:
         return self.unparsed.missing_in(failure) or student_exception(name, failure)

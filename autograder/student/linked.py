@@ -29,6 +29,7 @@ class LinkedParameters:
         self._tensors: weakref.WeakValueDictionary[int, torch.Tensor] = weakref.WeakValueDictionary()
         self._states: dict[int, State] = {}
         self._fixed: dict[int, str] = {}  # of those that must keep their values, the parameter they were passed as
+        self._held: list[torch.Tensor] = []  # until the next message: what is done to them in passing goes with it
         self._epoch = 0  # how often all were let go of: a worker may use a number again
 
     def __bool__(self) -> bool:
@@ -42,6 +43,7 @@ class LinkedParameters:
         self._tensors.clear()
         self._states.clear()
         self._fixed.clear()
+        self._held = []
 
     def link(self, number: object, tensor: torch.Tensor) -> torch.Tensor:
         """Return the tensor of a number: the one that is held already, or this one from now on."""
@@ -72,6 +74,7 @@ class LinkedParameters:
 
     def _hold(self, number: int, tensor: torch.Tensor) -> None:
         self._tensors[number], self._states[number] = tensor, State(tensor)
+        self._held.append(tensor)
         weakref.finalize(tensor, self._forget, number, self._epoch)
 
     def number_of(self, tensor: torch.Tensor) -> int | None:
@@ -81,7 +84,7 @@ class LinkedParameters:
     def changes(self, tensors: list[torch.Tensor]) -> list[Tree]:
         """Return what the rubric has done to them since the last message, and add what it names to the tensors."""
         found: list[Tree] = []
-        for number, tensor in self._tensors.items():
+        for number, tensor in list(self._tensors.items()):
             if not self._states[number].is_of(tensor):
                 self._states[number] = State(tensor)
                 tensors.append(tensor.detach())
@@ -90,6 +93,9 @@ class LinkedParameters:
                     tensors.append(tensor.grad.detach())
                     gradient = len(tensors) - 1
                 found.append([number, values, gradient, tensor.requires_grad])
+            del tensor
+        self._held.clear()  # those that nobody else holds are released
+        self._held = list(self._tensors.values())
         return found
 
     def take(self, entries: list[Tree], tensors: list[torch.Tensor]) -> None:

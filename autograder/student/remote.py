@@ -94,6 +94,7 @@ class RemoteRunner:
         )
         self.host.call_back = self.call_back
         self._noted: dict[str, Problem] = {}  # by function, the first problem it had
+        self._last_leaves: list[torch.Tensor] = []  # what the last call of an object may be differentiated by
 
     def load(self) -> None:
         """Run the cells; `problems` says what went wrong."""
@@ -105,6 +106,7 @@ class RemoteRunner:
     def seed(self, seed: int) -> None:
         """Seed the student's random number generators before the next call of their code."""
         self.host.seed(seed)
+        self._last_leaves = []
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -250,6 +252,8 @@ class RemoteRunner:
             )
         inputs, owners = sent.tensors[: request["inputs"]], dict(enumerate(sent.owners))
         effects = Effects(request, inputs, owners, positional, function)
+        if target is not None and operation is None and "graph" in answer:
+            self._last_leaves = [tensor for tensor in inputs if tensor.requires_grad]
         return self.host.checked(lambda: self._accept(answer, received, effects, sent)), effects.changed
 
     def ask_object(self, request: Callable[[int], ObjectRequest], target: Reference) -> tuple[Any, int]:
@@ -270,13 +274,13 @@ class RemoteRunner:
 
     def _accept_of_object(self, answer: Result, received: list[Received], target: Reference) -> Any:
         accept_passed(answer, received, self.host.held.callbacks)
-        effects = target.effects
+        effects, leaves = target.effects, self._last_leaves
         if "number" in answer:
             return self.host.held.container(answer["number"], self._results(answer, received, [], target.origin))
         if effects is None:
-            return self._results(answer, received, [], target.origin)
+            return self._results(answer, received, leaves, target.origin)
         effects.take(answer, received)
-        return effects.refill(answer, self._results(answer, received, [], target.origin, effects))
+        return effects.refill(answer, self._results(answer, received, leaves, target.origin, effects))
 
     def _results(
         self,
@@ -367,7 +371,22 @@ class RemoteRunner:
         parameter: str = "function",
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         """Call a function or a network of ours that has been passed, or go back through what one of them gave."""
-        self.host.checked(lambda: self.host.pass_on(message))
+        self.host.checked(lambda: self._take_in(message, received))
+        reply, tensors = self._answer_back(message, received, origin, parameter)
+        parameters = self.host.held.parameters
+        if parameters and (changes := parameters.changes(tensors)):
+            reply["parameters"] = changes
+        return reply, tensors
+
+    def _take_in(self, message: CallbackRequest | BackwardRequest, received: list[Received]) -> None:
+        """Take over what an untrusted callback brings along."""
+        self.host.pass_on(message)
+        if "parameters" in message:
+            self.host.held.parameters.take(as_list(message["parameters"]), [r.tensor for r in received])
+
+    def _answer_back(
+        self, message: CallbackRequest | BackwardRequest, received: list[Received], origin: str, parameter: str
+    ) -> tuple[CallbackReply, list[torch.Tensor]]:
         callbacks, number = self.host.held.callbacks, message["callback"]
         if type(number) is not int:
             raise WireError("malformed callback")

@@ -78,7 +78,7 @@ class Reference:
         effects: Effects | None = None,
     ) -> None:
         self.runner, self._number, self.kind, self.origin = runner, number, kind[:_MAX_KIND], origin
-        self.cls = known_classes.find(known_as)
+        self._known_as = known_as
         self.effects = effects
         self.has_operators = has_operators
         self.is_made = False
@@ -89,6 +89,11 @@ class Reference:
         """Bytes that it has yielded."""
         self._generation = runner.host.generation
         runner.host.held.watch(self, number)
+
+    @property
+    def cls(self) -> type | None:
+        """The class of ours that it claims to be of, once this process has loaded it."""
+        return None if self._known_as is None else known_classes.find(self._known_as)
 
     @property
     def number(self) -> int:

@@ -14,6 +14,7 @@ import torch
 from autograder.base.errors import BadReply
 from autograder.base.i18n import text
 from autograder.sandbox.bounds import MAX_HEARD
+from autograder.sandbox.links import are_same
 from autograder.sandbox.protocol import BackwardRequest, CallbackRequest, Reply, Result
 from autograder.sandbox.tracing import MAX_SHOWN, MAX_USES, Use
 from autograder.sandbox.values import Decoder, Tree, WireError
@@ -118,7 +119,8 @@ def update_argument(argument: torch.Tensor, values: Any, gradient: Any) -> None:
             shape = tuple(argument.shape)
             raise BadReply(text("the call changed the shape or type of an argument of shape {shape}", shape=shape))
     with torch.no_grad():
-        argument.copy_(values)
+        if not are_same(argument, values):  # autograd does not go back through what has been written to
+            argument.copy_(values)
         if not argument.is_leaf:
             return
         if gradient is None or argument.grad is None:
