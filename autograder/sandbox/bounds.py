@@ -23,6 +23,8 @@ MAX_EMPTY = 1 << 20
 """So many elements a tensor without any may seem to have if its dimensions of size 0 are left out."""
 MAX_NAMED = 256 << 20
 """Bytes of the tensors in a value, each counted as often as the value names it."""
+MAX_OBJECTS = 1 << 16
+"""Objects of a student's process that a rubric holds at a time."""
 MAX_HEARD = 1 << 16
 """Characters of what a call prints that a rubric may look at."""
 MAX_SHOWN_BY_TEST = 20_000

@@ -58,12 +58,14 @@ class Failure:
         message: what it says.
         frames: label of the cell (or file), line, function, line of source.
         limit: the limit that caused it, if one did, in the words of the trusted side.
+        base: the exception of Python's own that its type is derived from, where it is not one itself.
     """
 
     kind: str
     message: str
     frames: list[tuple[str, int, str, str]]
     limit: Text | None = None
+    base: str = ""
 
 
 class Notebook:
@@ -229,7 +231,7 @@ class Notebook:
             file = _LIBRARY.sub("", last_foreign[0])
             frames.append((file, *last_foreign[1:]))
         kept = frames if len(frames) <= _FRAMES_SHOWN else [*frames[:2], *frames[2 - _FRAMES_SHOWN :]]
-        return Failure(_type_name(error), _message(error), kept)
+        return Failure(_type_name(error), _message(error), kept, base=_base_name(error))
 
     def trees(self, source: str, label: str, first_line: int, *, resume: bool) -> Iterator[ast.Module | Failure]:
         """Yield the syntax tree of a cell, or what is wrong with it.
@@ -371,6 +373,14 @@ def _message(error: BaseException) -> str:
 def _type_name(error: BaseException) -> str:
     name: str = type.__dict__["__name__"].__get__(type(error))  # past a metaclass that has its own idea of it
     return name[:80]
+
+
+def _base_name(error: BaseException) -> str:
+    """Return the name of the first type of Python's own that an exception is of; empty where its type is one."""
+    types: tuple[type, ...] = type.__dict__["__mro__"].__get__(type(error))
+    names = [type.__dict__["__name__"].__get__(cls) for cls in types]
+    own = next((name for name, cls in zip(names, types, strict=True) if getattr(builtins, name, None) is cls), "")
+    return "" if own == names[0] else own
 
 
 def _to_python(source: str) -> str:

@@ -1,28 +1,33 @@
-"""Data sets of the rubric's in the student's process: what they hold has travelled, and they are real ones there."""
+"""Data sets of the rubric's in the student's process: real ones, whose items come when they are asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 
-class Samples(Dataset[Any]):
-    """A data set of samples that are there already."""
+class Items(Dataset[Any]):
+    """A data set whose items are the rubric's.
 
-    def __init__(self, samples: list[Any]) -> None:
-        self._samples = samples
+    Args:
+        item: returns an item.
+        length: how many there are.
+    """
+
+    def __init__(self, item: Callable[[Any], Any], length: int) -> None:
+        self._item, self._length = item, length
 
     def __len__(self) -> int:
-        return len(self._samples)
+        return self._length
 
     def __getitem__(self, index: Any) -> Any:
-        return self._samples[index]
+        return self._item(index)
 
 
 class Stream(IterableDataset[Any]):
-    """A data set that is iterated over, and has no length."""
+    """A data set that is iterated over, and has no length: what it gives has travelled with it."""
 
     def __init__(self, samples: list[Any]) -> None:
         self._samples = samples
@@ -31,17 +36,17 @@ class Stream(IterableDataset[Any]):
         return iter(self._samples)
 
 
-def contents_of(data_set: Dataset[Any]) -> tuple[str, list[Any]]:
-    """Return the kind of a data set, and what it is made of."""
+def parts_of(data_set: Dataset[Any]) -> tuple[str, list[Any]]:
+    """Return the kind of a data set, and what `make` needs for one that holds the same."""
     if type(data_set) is TensorDataset:
         return "tensors", list(data_set.tensors)
     if isinstance(data_set, IterableDataset):
-        return "stream", list(data_set)
-    return "samples", [data_set[index] for index in range(len(data_set))]  # type: ignore[arg-type]
+        return "stream", [list(data_set)]
+    return "items", [data_set.__getitem__, len(data_set)]  # type: ignore[arg-type]
 
 
-def make(kind: str, contents: list[Any]) -> Dataset[Any]:
+def make(kind: str, *parts: Any) -> Dataset[Any]:
     """Make a data set that holds the same."""
     if kind == "tensors":
-        return TensorDataset(*contents)
-    return Stream(contents) if kind == "stream" else Samples(contents)
+        return TensorDataset(*parts)
+    return Stream(*parts) if kind == "stream" else Items(*parts)

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from operator import is_
 from typing import Any
 
+import numpy as np
 import torch
 
 from autograder.sandbox.frames import WireError
+from autograder.sandbox.values import is_block
 from autograder.sandbox.wire import to_bytes
 
+_CONTAINERS = (list, dict, set, deque, np.ndarray)
 _Content = tuple[torch.Size, torch.dtype, bool, bytes]
 
 
@@ -61,19 +63,23 @@ class Containers:
     """
 
     def __init__(self, value: Any) -> None:
+        self.value = value
         self._kept: list[tuple[Any, list[Any]]] = []
-        self._keep(value)
+        if isinstance(value, np.ndarray):
+            self._kept.append((value, _items(value)))
+        else:
+            self._keep(value)
 
     def is_changed(self) -> bool:
         """Return whether one of them holds other objects than before, or in another order."""
         for container, before in self._kept:
             now = _items(container)
-            if len(now) != len(before) or not all(map(is_, now, before)):
+            if len(now) != len(before) or not all(map(_is_still, now, before)):
                 return True
         return False
 
     def _keep(self, value: Any) -> None:
-        if isinstance(value, list | dict | set | deque):
+        if isinstance(value, _CONTAINERS) and not (isinstance(value, np.ndarray) and is_block(value)):
             self._kept.append((value, _items(value)))
         if isinstance(value, dict):
             value = value.values()
@@ -85,13 +91,20 @@ class Containers:
 
 
 def holds_container(value: Any) -> bool:
-    """Return whether a value is a list, dict, set or deque, or a tuple with one inside."""
-    holds = isinstance(value, list | dict | set | deque)
-    return holds or (isinstance(value, tuple) and any(map(holds_container, value)))
+    """Return whether a value is a list, dict, set or the like, or a tuple with one inside."""
+    if isinstance(value, np.ndarray):
+        return not is_block(value)
+    return isinstance(value, _CONTAINERS) or (isinstance(value, tuple) and any(map(holds_container, value)))
 
 
 def _items(container: Any) -> list[Any]:
+    if isinstance(container, np.ndarray):
+        return list(container.flat) if container.dtype.hasobject else [container.tobytes()]
     return [part for pair in container.items() for part in pair] if isinstance(container, dict) else list(container)
+
+
+def _is_still(now: Any, before: Any) -> bool:
+    return now is before or (type(now) is bytes and now == before)
 
 
 def refill(container: Any, content: Any) -> None:
@@ -114,7 +127,9 @@ def refill(container: Any, content: Any) -> None:
         container |= content
     elif isinstance(container, deque) and isinstance(content, deque):
         container.clear()
-        container.extend(content)
+        container += content
+    elif isinstance(container, np.ndarray) and isinstance(content, np.ndarray) and _are_alike(container, content):
+        container[...] = content
     elif isinstance(container, tuple) and isinstance(content, tuple):
         for inner, new in zip(container, content, strict=True):
             _refilled(inner, new)
@@ -125,12 +140,18 @@ def refill(container: Any, content: Any) -> None:
 def _refilled(old: Any, new: Any) -> Any:
     if isinstance(old, torch.Tensor) and isinstance(new, torch.Tensor) and old.is_leaf and old.requires_grad:
         return old  # who holds a parameter sees only what is done to the tensor itself, so that alone counts
-    if type(old) is not type(new) or not isinstance(old, list | dict | set | tuple | deque):
+    if type(old) is not type(new) or not isinstance(old, (*_CONTAINERS, tuple)):
+        return new
+    if isinstance(old, np.ndarray) and not _are_alike(old, new):
         return new
     if isinstance(old, tuple) and len(old) != len(new):
         return new
     refill(old, new)
     return old
+
+
+def _are_alike(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
+    return (one.shape, one.dtype) == (other.shape, other.dtype)
 
 
 def take_next(iterator: Iterator[Any], frozen: Frozen) -> list[Any]:

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import torch
 from torch.nn import functional
 
 _ROOTS = {
@@ -17,11 +19,44 @@ _ROOTS = {
     "torch.optim": ("Optimizer",),
     "torch.optim.lr_scheduler": ("LRScheduler",),
     "torch.utils.data": ("Dataset", "Sampler", "DataLoader"),
+    "torch.distributions": ("Distribution",),
     "pandas": ("DataFrame", "Series", "Index"),
     "matplotlib.axes": ("Axes",),
+    "matplotlib.figure": ("Figure",),
+    "matplotlib.lines": ("Line2D",),
+    "matplotlib.patches": ("Patch",),
+    "matplotlib.collections": ("Collection",),
+    "matplotlib.text": ("Text",),
+    "matplotlib.image": ("AxesImage",),
+    "matplotlib.legend": ("Legend",),
 }
 """Where the classes are, and of which of their library's they have to be. The modules hold others too, such as Tensor
 or kinds of dict: whose values travel as what they are, nothing may claim to be one."""
+_CONTAINERS = (list, tuple, dict, set, frozenset)
+_OF_VALUES = {
+    "builtins": (bool, int, float, complex, str, bytes, bytearray, *_CONTAINERS, BaseException),
+    "numpy": (np.generic, np.ndarray),
+    "torch": (torch.Tensor, torch.Generator),
+    "torch.nn": (torch.nn.Parameter,),
+}
+"""Classes of values, which can be passed and returned as classes."""
+
+
+def name_of_class(cls: type) -> str | None:
+    """Return the name under which a class travels as a value; None where it cannot."""
+    for library, kinds in _OF_VALUES.items():
+        if issubclass(cls, kinds) and vars(sys.modules[library]).get(cls.__name__) is cls:
+            return f"{library}.{cls.__name__}"
+    return name_of(cls)
+
+
+def find_class(name: object) -> type | None:
+    """Return the class that travels under a name."""
+    library, _, own = name.rpartition(".") if isinstance(name, str) else ("", "", "")
+    found = vars(sys.modules[library]).get(own) if library in _OF_VALUES else None
+    if isinstance(found, type) and issubclass(found, _OF_VALUES[library]):
+        return found
+    return find(name)
 
 
 def name_of(cls: type) -> str | None:

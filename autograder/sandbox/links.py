@@ -28,8 +28,8 @@ class State:
         if tensor.requires_grad is not self._requires_grad:
             return False
         if gradient is None or self._gradient is None:
-            return gradient is self._gradient and _are_same(tensor, self._values)
-        return _are_same(gradient, self._gradient) and _are_same(tensor, self._values)
+            return gradient is self._gradient and are_same(tensor, self._values)
+        return are_same(gradient, self._gradient) and are_same(tensor, self._values)
 
 
 def put(tensor: torch.Tensor, values: torch.Tensor, gradient: torch.Tensor | None, *, requires_grad: bool) -> None:
@@ -37,7 +37,7 @@ def put(tensor: torch.Tensor, values: torch.Tensor, gradient: torch.Tensor | Non
     if (tensor.shape, tensor.dtype) != (values.shape, values.dtype):
         tensor.grad = None
         tensor.data = values.clone()  # as `Module.double` does
-    elif not _are_same(tensor, values):
+    elif not are_same(tensor, values):
         with torch.no_grad():
             tensor.copy_(values)
     tensor.grad = gradient
@@ -45,7 +45,7 @@ def put(tensor: torch.Tensor, values: torch.Tensor, gradient: torch.Tensor | Non
         tensor.requires_grad_(requires_grad)
 
 
-def _are_same(tensor: torch.Tensor, other: torch.Tensor) -> bool:
+def are_same(tensor: torch.Tensor, other: torch.Tensor) -> bool:
     """Return whether two have the same values; NaN equals NaN, or what has diverged would count as written to."""
     if (tensor.shape, tensor.dtype) != (other.shape, other.dtype):
         return False
@@ -78,18 +78,28 @@ class Links:
         self._states.clear()
 
     def link(self, tensors: Sequence[torch.Tensor | None]) -> list[list[int]]:
-        """Return index and number of those among them that are parameters; None is none."""
+        """Return index and number of those among them that are parameters, or linked already; None is none."""
         known = {id(tensor): number for number, tensor in self._tensors.items()}
         found = []
         for index, tensor in enumerate(tensors):
-            if tensor is None or not (tensor.is_leaf and isinstance(tensor, torch.nn.Parameter)):
+            if tensor is None or not tensor.is_leaf:
                 continue
             number = known.get(id(tensor))
-            if number is None:
-                number = self._number()
-                self._tensors[number], self._states[number] = tensor, State(tensor)
-            found.append([index, number])
+            if number is None and isinstance(tensor, torch.nn.Parameter):
+                number = self.adopt(tensor)
+            if number is not None:
+                found.append([index, number])
         return found
+
+    def has(self, tensor: torch.Tensor) -> bool:
+        """Return whether a tensor is one of them."""
+        return any(other is tensor for other in self._tensors.values())
+
+    def adopt(self, tensor: torch.Tensor) -> int:
+        """Link a tensor, such as one of the rubric's that the student's code has kept; return its number."""
+        number = self._number()
+        self._tensors[number], self._states[number] = tensor, State(tensor)
+        return number
 
     def find(self, number: int) -> torch.Tensor:
         """Return the parameter of a number."""

@@ -1,17 +1,18 @@
 """Networks and optimisers that a rubric passes, as the student's function gets them; `student.networks` sends them.
 
 One of torch's own layers is a real one here, whose parameters are tensors of the call. For any other there is a
-stand-in: its layers stay on the rubric's side, which is called back.
+stand-in with the same parameters and layers; what it calculates is calculated on the rubric's side, with gradients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
-from autograder.sandbox import known_classes
+from autograder.sandbox import known_classes, plain_functions
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.values import Encoder, Tree
 
@@ -20,90 +21,172 @@ CallBack = Callable[..., Any]
 
 
 class StandIn(torch.nn.Module):
-    """Stands in for a network on the rubric's side: calls go there, mode and a parameter are here."""
+    """Stands in for a network of the rubric's own class: its parameters are here, its methods run over there."""
 
-    def __init__(self, call_back: CallBack, number: int, training: bool) -> None:
+    def __init__(self, call_back: CallBack, number: int, methods: Sequence[str]) -> None:
         super().__init__()
-        self.number = number
-        self._call_back = call_back
-        self.weight = torch.nn.Parameter(torch.zeros(1))  # students ask the first parameter where the network lives
-        self.train(training)
+        self._call_back, self._number, self._methods = call_back, number, frozenset(methods)
 
     def forward(self, *positional: Any, **keywords: Any) -> Any:
         """Call the network itself."""
-        return self._call_back(self.number, positional, keywords, training=self.training)
+        return self._call_back(self._number, positional, keywords, network=self)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in vars(self).get("_methods", ()):
+            return lambda *positional, **keywords: self._call_back(
+                self._number, positional, keywords, network=self, method=name
+            )
+        return super().__getattr__(name)
 
 
 class Passed:
-    """The networks and optimisers of one call, by their numbers among what the rubric passes.
+    """What the rubric has passed besides values, by number, for as long as the student's code holds it.
 
     Args:
-        decode: reads trees of the call's frame.
-        call_back: calls a network on the rubric's side.
+        call_back: calls a function or a network on the rubric's side.
     """
 
-    def __init__(self, decode: Decode, call_back: CallBack) -> None:
-        self._decode, self._call_back = decode, call_back
-        self._networks: dict[int, torch.nn.Module] = {}
-        self._optimisers: dict[int, torch.optim.Optimizer] = {}
-        self._parameters: list[tuple[torch.nn.Module, list[torch.Tensor]]] = []
+    def __init__(self, call_back: CallBack) -> None:
+        self._call_back = call_back
+        self._found: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        self._parameters: weakref.WeakKeyDictionary[torch.nn.Module, list[torch.Tensor]] = weakref.WeakKeyDictionary()
 
-    def stand_in(self, number: int, training: bool) -> torch.nn.Module:
-        """Return a stand-in."""
-        return self._networks.setdefault(number, StandIn(self._call_back, number, training))
+    def __bool__(self) -> bool:
+        return bool(self._found)
 
-    def network(self, number: int, tree: Tree) -> torch.nn.Module:
-        """Return a network of torch's layers."""
-        if number not in self._networks:
-            network = self._networks[number] = self._layer(tree)
-            self._parameters.append((network, list(network.parameters())))
-        return self._networks[number]
+    def clear(self) -> None:
+        """Forget all of it."""
+        self._found.clear()
 
-    def optimiser(self, number: int, tree: Tree) -> torch.optim.Optimizer:
+    def number_of(self, value: Any) -> int | None:
+        """Return the number of a function, network, optimiser or scheduler that the rubric has passed."""
+        return next((number for number, found in self._found.items() if found is value), None)
+
+    def function(self, number: int, description: plain_functions.Description) -> Any:
+        """Return the function of a number."""
+        found = self._found.get(number)
+        if found is None:
+            found = self._found[number] = plain_functions.make(
+                description, lambda *args, **kwargs: self._call_back(number, args, kwargs)
+            )
+        return found
+
+    def network(self, number: int, tree: Tree, decode: Decode) -> torch.nn.Module:
+        """Return a network: of torch's layers, and stand-ins for others."""
+        network: torch.nn.Module | None = self._found.get(number)
+        if network is None:
+            network = self._found[number] = self._layer(tree, decode)
+            self._parameters[network] = list(network.parameters())
+        else:
+            _set_modes(network, tree)
+        return network
+
+    def optimiser(self, number: int, tree: Tree, decode: Decode) -> torch.optim.Optimizer:
         """Return an optimiser of the call's tensors."""
-        if number not in self._optimisers:
-            name, groups, state = tree
+        name, groups, state = tree
+        optimiser: torch.optim.Optimizer | None = self._found.get(number)
+        settings = _as_parameters(decode(groups))
+        if optimiser is None:
             made: Any = known_classes.find(name)
-            optimiser = self._optimisers[number] = made(_as_parameters(self._decode(groups)))
-            optimiser.load_state_dict({**optimiser.state_dict(), "state": self._decode(state)})
-        return self._optimisers[number]
+            optimiser = self._found[number] = made(settings)
+        assert optimiser is not None
+        for group, new in zip(optimiser.param_groups, settings, strict=True):
+            group.update(new)
+        optimiser.load_state_dict({**optimiser.state_dict(), "state": decode(state)})
+        return optimiser
 
-    def modes(self) -> list[Tree]:
-        """Return the modes in which the networks were left.
+    def scheduler(self, number: int, tree: Tree, decode: Decode) -> Any:
+        """Return a learning-rate scheduler of the call's optimisers."""
+        name, optimiser, settings, inner = tree
+        scheduler = self._found.get(number)
+        if scheduler is None:
+            made: Any = known_classes.find(name)
+            scheduler = self._found[number] = made.__new__(made)
+            scheduler.optimizer = _tracked(decode(optimiser))
+        vars(scheduler).update(decode(settings))
+        if inner:
+            scheduler._schedulers = decode(inner)
+        return scheduler
+
+    def tell(self, answer: Any, encoder: Encoder) -> None:
+        """Put into an answer how the networks were left, and what optimisers and schedulers have remembered.
 
         Raises:
             WireError: a network has other parameters now, which would be lost.
         """
-        for network, before in self._parameters:
-            now = list(network.parameters())
-            if len(now) != len(before) or any(a is not b for a, b in zip(now, before, strict=True)):
-                raise WireError("a network that was passed got other parameters; change those it has instead")
-        return [[number, [layer.training for layer in network.modules()]] for number, network in self._networks.items()]
+        networks: list[tuple[int, torch.nn.Module]] = self._of(torch.nn.Module)
+        optimisers: list[tuple[int, torch.optim.Optimizer]] = self._of(torch.optim.Optimizer)
+        schedulers = self._of(torch.optim.lr_scheduler.LRScheduler)
+        if networks:
+            answer["modes"] = [[number, self._modes(network)] for number, network in networks]
+        if optimisers:
+            answer["states"] = [
+                [number, encoder.encode([_settings(optimiser), optimiser.state_dict()["state"]])]
+                for number, optimiser in optimisers
+            ]
+        if schedulers:
+            answer["schedules"] = [[number, encoder.encode(schedule_of(found))] for number, found in schedulers]
 
-    def states(self, encoder: Encoder) -> list[Tree]:
-        """Return what the optimisers have remembered: the settings of their groups, their state."""
-        return [
-            [number, encoder.encode([_settings(optimiser), optimiser.state_dict()["state"]])]
-            for number, optimiser in self._optimisers.items()
-        ]
+    def _of(self, kind: type) -> list[tuple[int, Any]]:
+        return [(number, value) for number, value in self._found.items() if isinstance(value, kind)]
 
-    def _layer(self, tree: Tree) -> torch.nn.Module:
-        name, training, attributes, functions, parameters, buffers, layers = tree
-        made: Any = known_classes.find(name)
-        layer: torch.nn.Module = made.__new__(made)
-        torch.nn.Module.__init__(layer)
-        vars(layer).update(self._decode(attributes))
+    def _modes(self, network: torch.nn.Module) -> list[bool]:
+        before, now = self._parameters[network], list(network.parameters())
+        if len(now) != len(before) or any(a is not b for a, b in zip(now, before, strict=True)):
+            raise WireError("a network that was passed got other parameters; change those it has instead")
+        return [layer.training for layer in network.modules()]
+
+    def _layer(self, tree: Tree, decode: Decode) -> torch.nn.Module:
+        name, training, attributes, functions, parameters, buffers, layers, own = tree
+        layer = self._empty_layer(name) if own is None else self._stand_in(name, *own)
+        vars(layer).update(decode(attributes))
         vars(layer).update({own: known_classes.find_function(function) for own, function in functions})
         for own, parameter in parameters:
-            layer._parameters[own] = _as_parameter(self._decode(parameter))
+            layer._parameters[own] = _as_parameter(decode(parameter))
         for own, buffer in buffers:
-            layer._buffers[own] = self._decode(buffer)
+            layer._buffers[own] = decode(buffer)
         for own, inner in layers:
-            layer._modules[own] = None if inner is None else self._layer(inner)
+            layer._modules[own] = None if inner is None else self._layer(inner, decode)
         layer.training = training
         if isinstance(layer, torch.nn.RNNBase):
             layer._init_flat_weights()
         return layer
+
+    @staticmethod
+    def _empty_layer(name: str) -> torch.nn.Module:
+        made: Any = known_classes.find(name)
+        layer: torch.nn.Module = made.__new__(made)
+        torch.nn.Module.__init__(layer)
+        return layer
+
+    def _stand_in(self, name: str, number: int, methods: list[str]) -> torch.nn.Module:
+        made: type[StandIn] = type(name, (StandIn,), {})
+        return made(self._call_back, number, methods)
+
+
+def _set_modes(layer: torch.nn.Module, tree: Tree) -> None:
+    layer.training = tree[1]
+    for name, inner in tree[6]:
+        if inner is not None:
+            _set_modes(layer._modules[name], inner)  # type: ignore[arg-type]
+
+
+def schedule_of(scheduler: Any) -> dict[str, Any]:
+    """Return what a scheduler remembers besides its optimiser, its functions and the schedulers in it."""
+    return {
+        name: value
+        for name, value in vars(scheduler).items()
+        if name not in ("optimizer", "_schedulers", "lr_lambdas") and not callable(value)
+    }
+
+
+def _tracked(optimiser: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """Let an optimiser count its steps for schedulers, as their own constructor does, which would take one."""
+    rates = [group["lr"] for group in optimiser.param_groups]
+    torch.optim.lr_scheduler.LambdaLR(optimiser, lambda _: 1.0)
+    for group, rate in zip(optimiser.param_groups, rates, strict=True):
+        group["lr"] = rate
+    return optimiser
 
 
 def _settings(optimiser: torch.optim.Optimizer) -> list[dict[str, Any]]:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, assert_never, cast
 from autograder.sandbox import interrupts, notes, stand_ins, workfolder
 from autograder.sandbox.cells import Failure, Notebook
 from autograder.sandbox.protocol import (
+    BackwardRequest,
     CallbackRequest,
+    FailureReply,
     NotebookRequest,
     Reply,
     Request,
@@ -58,7 +60,13 @@ class NotebookWorker:
         except HungUp:
             raise
         except BaseException as error:  # noqa: BLE001 -- SystemExit and KeyboardInterrupt are a student's errors too
-            self._send({"failure": self._as_tree(self._notebook.failure(error))})
+            self._fail(self._notebook.failure(error))
+
+    def _fail(self, failure: Failure) -> None:
+        reply: FailureReply = {"failure": self._as_tree(failure)}
+        if failure.base:
+            reply["base"] = failure.base
+        self._send(reply)
 
     def _do(self, message: Any, tensors: list[Received]) -> None:
         self._show_notebook(message)
@@ -110,7 +118,9 @@ class NotebookWorker:
         except (EOFError, OSError):
             raise HungUp from None
 
-    def _send(self, message: Reply | CallbackRequest, tensors: list[torch.Tensor] | None = None) -> None:
+    def _send(
+        self, message: Reply | CallbackRequest | BackwardRequest, tensors: list[torch.Tensor] | None = None
+    ) -> None:
         if noted := notes.take():
             message["notes"] = noted
         frame = self._connection.pack(message, tensors or [])

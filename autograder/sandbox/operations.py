@@ -36,6 +36,7 @@ LOOKING: dict[str, Operation] = {
     "__reversed__": reversed,
     "__str__": str,
     "__repr__": repr,
+    "__dir__": dir,
     "__float__": float,
     "__int__": int,
     "__index__": operator.index,
@@ -97,11 +98,20 @@ COMBINING: dict[str, Operation] = {
 """The other operand may be what a rubric expects."""
 
 
-def _is_instance(cls: Any, value: Any) -> bool:
+def has_operators(cls: type) -> bool:
+    """Return whether instances of a class answer comparisons and arithmetic otherwise than any object does.
+
+    >>> has_operators(int), has_operators(object), has_operators(Exception)
+    (True, False, False)
+    """
+    return any(not _TELLING.isdisjoint(vars(own)) for own in cls.__mro__ if own is not object)
+
+
+_TELLING = (DECIDING.keys() | COMBINING.keys()) - {"__bool__"}
+
+
+def _is_instance(value: Any, cls: Any) -> bool:
     return isinstance(cls, type) and isinstance(value, cls)
 
 
-OF_A_FUNCTION: dict[str, Operation] = {"__getattribute__": getattr, "__instancecheck__": _is_instance}
-"""What a rubric asks of a class, or a function, by the name that the assignment declares."""
-
-OPERATIONS = LOOKING | DECIDING | COMBINING | OF_A_FUNCTION
+OPERATIONS = LOOKING | DECIDING | COMBINING | {"isinstance": _is_instance}

@@ -12,7 +12,7 @@ from autograder.sandbox.bounds import MAX_HEARD
 
 
 class _Listener(io.TextIOBase):
-    """Keeps the first of what is written, and passes all of it on."""
+    """Keeps the first of what is written, until it is taken, and passes all of it on."""
 
     def __init__(self, screen: Any, said: list[str]) -> None:
         self._screen, self._said, self._left = screen, said, MAX_HEARD

@@ -21,7 +21,7 @@ from autograder.sandbox import standby
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.forking import Child, ForkServer
 from autograder.sandbox.frames import Connection, DeadlineError, Received, WireError
-from autograder.sandbox.protocol import CallbackReply, CallbackRequest, Reply, Request
+from autograder.sandbox.protocol import BackwardRequest, CallbackReply, CallbackRequest, Reply, Request
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +33,7 @@ _GRACE_S = 1.0
 _ACCESS_VIOLATION = 0xC0000005
 """What Windows calls a segmentation fault."""
 
-Callback = Callable[[CallbackRequest, "list[Received]"], tuple[CallbackReply, "list[torch.Tensor]"]]
+Callback = Callable[[CallbackRequest | BackwardRequest, "list[Received]"], tuple[CallbackReply, "list[torch.Tensor]"]]
 
 
 class Workers(Protocol):

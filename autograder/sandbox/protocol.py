@@ -34,14 +34,18 @@ class _Request(TypedDict):
     Attributes:
         free: handles and graphs that the rubric process has let go of.
         seed: what the student's random number generators start from.
+        torch_seed: what torch's alone starts from, since the rubric has seeded its own.
         forget: let go of every handle and graph.
         parameters: what has been done to linked parameters, see `links`.
+        heard: whether what the code prints meanwhile comes back.
     """
 
     free: NotRequired[list[int]]
     seed: NotRequired[int]
+    torch_seed: NotRequired[int]
     forget: NotRequired[bool]
     parameters: NotRequired[list[object]]
+    heard: NotRequired[bool]
 
 
 @final
@@ -157,7 +161,6 @@ class CallRequest(_Request):
         most: how many items of a returned iterator are wanted instead of the iterator; absent for the iterator.
         containers: positions of the arguments in which there are lists, dicts or sets; absent where there are none.
         given_back: positions among these whose contents come back where the function, which may, has changed them.
-        heard: whether what the call prints comes back.
         linked: index and number of the arguments that are linked parameters.
     """
 
@@ -174,7 +177,6 @@ class CallRequest(_Request):
     most: NotRequired[int]
     containers: NotRequired[list[int]]
     given_back: NotRequired[list[int]]
-    heard: NotRequired[bool]
     linked: NotRequired[list[list[int]]]
 
 
@@ -261,15 +263,17 @@ class IterRequest(_Request):
 
 @final
 class GetRequest(_Request):
-    """Read an attribute of an object. Answered by a `ValueReply`.
+    """Read an attribute of an object, or of a class that the assignment declares. Answered by a `ValueReply`.
 
     Attributes:
         object: its handle.
+        cls: the class; absent when `object` is there.
         name: the attribute.
     """
 
     op: Literal["get"]
-    object: int
+    object: NotRequired[int]
+    cls: NotRequired[str]
     name: str
 
 
@@ -338,46 +342,68 @@ class _Reply(TypedDict):
 
     Attributes:
         notes: what was passed over since the last reply, see `notes.take`: word, name, label of the cell, line.
+        printed: what the code has printed since the last message, where that was asked for.
+        dropped: numbers of graphs of callbacks that are no longer used.
     """
 
     notes: NotRequired[object]
+    printed: NotRequired[object]
+    dropped: NotRequired[object]
 
 
-@final
-class ValueReply(_Reply):
-    """A value. Untrusted.
-
-    Attributes:
-        result: its tree.
-        changed: about an iterator, as in the `CallReply` that it came in; absent where there is nothing to compare.
-        grads: pairs of a leaf tensor's index and the index of its gradient.
-        linked: index and number of tensors that are parameters of an object.
-        parameters: what has been done to linked parameters, see `links`.
-    """
-
-    result: object
-    changed: NotRequired[object]
-    grads: NotRequired[object]
-    linked: NotRequired[object]
-    parameters: NotRequired[object]
-
-
-@final
-class CallReply(_Reply):
-    """What came of a call. Untrusted.
+class _EffectsReply(_Reply):
+    """What a call has done to its arguments, or the iterator that it returned since the last reply about it.
 
     Attributes:
-        result: the tree of what the function returned; where arguments of `given_back` are `refilled`, of a tuple with
-            that and these arguments.
-        aliases: pairs of the index of a tensor in the result and of the argument that it is; absent without any.
         changed: indices of arguments that the function changed although it may not; absent without any.
         updates: for each argument that it may change its index, tree of values, tree of gradient, ``requires_grad``
             and ``is_leaf``.
         modes: number and ``training`` of each of the rubric's networks that were passed to it, one for each layer;
             absent where no networks and optimisers were.
         states: number, settings and state of each optimiser; absent likewise.
+        schedules: number and state of each learning-rate scheduler; absent without any.
         refilled: positions of arguments whose lists, dicts or sets hold something else now; absent without any.
-        printed: what the call printed, where that was asked for.
+    """
+
+    changed: NotRequired[object]
+    updates: NotRequired[object]
+    modes: NotRequired[object]
+    states: NotRequired[object]
+    schedules: NotRequired[object]
+    refilled: NotRequired[object]
+
+
+@final
+class ValueReply(_EffectsReply):
+    """A value. Untrusted.
+
+    Attributes:
+        result: its tree; about an iterator, where arguments are `refilled`, as in a `CallReply`.
+        number: the handle of a list, dict or set that an object holds; absent for other values.
+        grads: pairs of a leaf tensor's index and the index of its gradient.
+        linked: index and number of tensors that are parameters of an object.
+        graph: the number of the value's graph, where it has one; its inputs are those of the last call of an object
+            whose result has a gradient.
+        parameters: what has been done to linked parameters, see `links`.
+    """
+
+    result: object
+    number: NotRequired[object]
+    grads: NotRequired[object]
+    linked: NotRequired[object]
+    graph: NotRequired[object]
+    parameters: NotRequired[object]
+
+
+@final
+class CallReply(_EffectsReply):
+    """What came of a call. Untrusted.
+
+    Attributes:
+        result: the tree of what the function returned; where arguments of `given_back` are `refilled`, of a tuple with
+            that and these arguments.
+        aliases: pairs of the index of a tensor in the result and of the argument that it is; absent without any.
+        kept: index and number of the arguments that the student's code has kept, which are linked from now on.
         graph: the number of the call's graph, where the result has one.
         grads: as in a `ValueReply`.
         linked: likewise, of an object's answer.
@@ -386,12 +412,7 @@ class CallReply(_Reply):
 
     result: object
     aliases: NotRequired[object]
-    changed: NotRequired[object]
-    updates: object
-    modes: NotRequired[object]
-    states: NotRequired[object]
-    refilled: NotRequired[object]
-    printed: NotRequired[object]
+    kept: NotRequired[object]
     graph: NotRequired[object]
     grads: NotRequired[object]
     linked: NotRequired[object]
@@ -435,9 +456,11 @@ class FailureReply(_Reply):
     Attributes:
         failure: a list of the exception's type name, its message, its frames (label, line, function, source line) and
             what the process has around it: ``full`` where its scratch folder is, else ``confined``, or nothing.
+        base: the exception of Python's own that its type is derived from; absent where it is one itself.
     """
 
     failure: object
+    base: NotRequired[object]
 
 
 Result = ValueReply | CallReply | VjpReply
@@ -451,29 +474,57 @@ class CallbackRequest(_Reply):
     """From the worker: call a function or a network of the rubric's. Untrusted.
 
     Attributes:
-        callback: its number in the request that passed it.
+        callback: the number under which it was passed.
         args: the tree of a tuple, the positional arguments.
         kwargs: the tree of a dict, the keyword arguments.
-        training: the mode that a network is called in.
+        network: of a network, the name of a method or None for a call, the mode of each of its layers, and the tree of
+            a list with its present parameters and buffers.
         grad_enabled: whether the student's code records a graph.
+        parameters: as in a `ValueReply`.
     """
 
     callback: object
     args: object
     kwargs: object
-    training: object
+    network: NotRequired[object]
     grad_enabled: object
+    parameters: NotRequired[object]
+
+
+@final
+class BackwardRequest(_Reply):
+    """From the worker: give vector-Jacobian products of what a callback returned. Untrusted.
+
+    The frame's tensors are the vectors, one for each of `outputs`.
+
+    Attributes:
+        callback: the number of the graph.
+        outputs: indices of that result's tensors.
+        create_graph: whether the product is to be differentiated in turn.
+        parameters: as in a `ValueReply`.
+    """
+
+    callback: object
+    outputs: object
+    create_graph: object
+    parameters: NotRequired[object]
 
 
 @final
 class CallbackResult(TypedDict):
-    """To the worker: what the function returned.
+    """To the worker: what the function returned, or the gradients.
 
     Attributes:
         result: its tree.
+        graph: the number of its graph; absent where it has none.
+        buffers: the trees of a network's buffers after the call; absent without any.
+        parameters: what has been done to linked parameters, see `links`.
     """
 
     result: object
+    graph: NotRequired[int]
+    buffers: NotRequired[list[object]]
+    parameters: NotRequired[list[object]]
 
 
 @final
@@ -483,10 +534,12 @@ class CallbackError(TypedDict):
     Attributes:
         kind: the name of its type.
         error: its message, in at most 500 characters.
+        parameters: as in a `CallbackResult`.
     """
 
     kind: str
     error: str
+    parameters: NotRequired[list[object]]
 
 
 CallbackReply = CallbackResult | CallbackError

@@ -7,18 +7,17 @@ A plain JSON list of a tree is a list; everything else that JSON lacks is an obj
 ``n``      numpy array by index   ``s``     slice [start, stop, step]
 ``u``      tuple                  ``r``     range [start, stop, step]
 ``k``      named tuple            ``d``     torch.dtype by name
+``p``      parameter by index     ``v``     see `standard_values`
 ``m``      dict, list of pairs    ``g``     one-shot iterator over a list
 ``e``      set                    ``y``     bytes by index
 ``z``      frozen set             ``a``     any other numpy array
 ``f``      nan, inf or -inf       ``o``     numpy array of objects
 ``i``      integer, hexadecimal   ``x``     numpy scalar, as its array
-``q``      of `collections`       others    given to a hook: handles
+..                                others    given to a hook: handles
 ========== =====================  ========= =======================
 
-A named tuple is its type's name, the names of its fields and its values; a counter and the like, also a view of a dict,
-are the name of their class, the dict or list that they hold, and what else they are made with; an array of a type that
-no tensor has is its type as numpy writes it, its shape and its bytes by index; one of objects is its shape and what it
-holds.
+A named tuple is its type's name, the names of its fields and its values; an array of a type that no tensor has is its
+type as numpy writes it, its shape and its bytes by index; an array of objects is its shape and what it holds.
 
 Decoding trusts nothing: malformed input raises `WireError`, and nothing else.
 """
@@ -28,15 +27,15 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
-from collections.abc import Callable, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Container, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
-from autograder.sandbox import bounds
+from autograder.sandbox import bounds, standard_values
 from autograder.sandbox.frames import WireError
 
 MAX_DEPTH = 32
@@ -64,19 +63,20 @@ DTYPES = {
     )
 }
 DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+_STRIDED = torch.strided
 _LAST_CHARACTER = 0x10FFFF
-_KEYS = (str, int, float, bool, tuple, type(None), bytes, frozenset, np.generic)
+KEYS = (
+    *(str, int, float, bool, tuple, type(None), bytes, frozenset, np.generic, complex, range, torch.dtype),
+    *standard_values.HASHABLE,
+)
 _ARRAY_TYPE = re.compile(
     r"[<>|](?:[US][1-9]\d{0,7}|[iu][1248]|f[248]|c8|c16|b1|m8"
     r"|[mM]8\[(?:[1-9]\d{0,5})?(?:[YMWDhms]|ms|us|ns|ps|fs|as)\])"
 )
 """Types of numpy arrays that arrive: no objects, nothing with a size of 0, no dates that cannot be calculated with."""
 
-_FACTORIES: dict[str, type] = {kind.__name__: kind for kind in (int, float, str, list, dict, set)}
-"""What a `defaultdict` may make on either side; one with another factory becomes a plain dict."""
-_VIEWS: tuple[type, type] = (type({}.keys()), type({}.values()))
-
 _Value = TypeVar("_Value")
+_Entries = TypeVar("_Entries", bound=dict[Any, Any] | set[Any] | frozenset[Any])
 Tree = Any
 Hook = Callable[[Any], Tree]
 
@@ -102,6 +102,10 @@ class Encoder:
             self.tensors.append(tensor)
         return index
 
+    def finish(self) -> None:
+        """Let go of the hook, and of what it holds, once there is nothing left to encode but tensors."""
+        self._hook = None
+
     def index_of(self, tensor: torch.Tensor) -> int | None:
         """Return the index of a tensor, or None if it was not added."""
         return self._index.get(id(tensor))
@@ -116,7 +120,7 @@ class Encoder:
             raise WireError(f"the value is nested more than {MAX_DEPTH} levels deep")
         kind = type(value)  # most values are of these types themselves, which is faster to see
         if kind is torch.Tensor:
-            return {"t": self.add(value)}
+            return {"t": self.add(value)} if value.layout is _STRIDED else self._encode_sparse(value, depth)
         if value is None or kind is bool or kind is str:
             return value
         if kind is float:
@@ -126,35 +130,54 @@ class Encoder:
         if kind is list:
             return [self.encode(inner, depth + 1) for inner in value]
         if isinstance(value, torch.Tensor):
-            return {"t": self.add(value)}
+            return {"p" if isinstance(value, torch.nn.Parameter) else "t": self.add(value)}
         return self._encode_container(value, depth)
 
     def _encode_container(self, value: Any, depth: int) -> Tree:
         def inner(values: Any) -> list[Tree]:
             return [self.encode(v, depth + 1) for v in values]
 
+        kind = type(value)
+        if kind is tuple:
+            return {"u": inner(value)}
+        if kind is not dict and (found := standard_values.take_apart(value)) is not None:
+            return {"v": [found[0], *inner(found[1])]}
         if isinstance(value, tuple):
-            return {"u": inner(value)} if type(value) is tuple else self._encode_named(value, inner(value))
+            return self._encode_named(value, inner(value))
         if isinstance(value, dict):
-            tree = {"m": [inner(pair) for pair in _sendable(value, "dict").items()]}
-            return tree if type(value) is dict else _of_collections(value, tree)
-        if type(value) is deque:
-            return {"q": ["deque", inner(value), value.maxlen]}
+            return {"m": [inner(pair) for pair in self._sendable(value, "dict").items()]}
         if isinstance(value, set | frozenset):
-            return {"e" if isinstance(value, set) else "z": inner(_sendable(value, "set"))}
-        if type(value) is complex:
-            return {"c": inner([value.real, value.imag])}
-        if type(value) is slice:
-            return {"s": inner([value.start, value.stop, value.step])}
-        if type(value) is range:
+            return {"e" if isinstance(value, set) else "z": inner(self._sendable(value, "set"))}
+        return self._encode_numbers(value, depth)
+
+    def _encode_numbers(self, value: Any, depth: int) -> Tree:
+        kind = type(value)
+        if kind is complex:
+            return {"c": [self.encode(part, depth) for part in (value.real, value.imag)]}
+        if kind is slice:
+            return {"s": [self.encode(part, depth + 1) for part in (value.start, value.stop, value.step)]}
+        if kind is range:
             if bounds.count(value) > bounds.MAX_RANGE:
                 raise WireError(f"a range of more than {bounds.MAX_RANGE} numbers cannot be sent")
             return {"r": [value.start, value.stop, value.step]}
         return self._encode_array(value, depth)
 
+    def _sendable(self, entries: _Entries, kind: str) -> _Entries:
+        if len(entries) > MAX_DICT:
+            raise WireError(f"a {kind} of more than {MAX_DICT} entries cannot be sent")
+        for key in entries:
+            if not isinstance(key, KEYS) and (isinstance(key, torch.Tensor) or not self._knows_others()):
+                what = "whose keys are" if kind == "dict" else "of"
+                raise WireError(f"a {kind} {what} {type(key).__name__} cannot be sent")
+        return entries
+
+    def _knows_others(self) -> bool:
+        """Return whether values that this module does not know may be keys."""
+        return self._hook is not None
+
     @staticmethod
     def _encode_named(value: tuple[Any, ...], values: list[Tree]) -> Tree:
-        fields = getattr(value, "_fields", None)  # those of torch have none, and become plain tuples
+        fields = getattr(value, "_fields", None) or getattr(value, "__match_args__", None)  # as those of torch have
         return {"u": values} if fields is None else {"k": [type(value).__name__, list(fields), values]}
 
     def _encode_array(self, value: Any, depth: int) -> Tree:
@@ -162,12 +185,10 @@ class Encoder:
             return self._encode_numpy(value, depth)
         if isinstance(value, np.generic):
             return {"x": self._encode_numpy(np.asarray(value), depth)}
-        if isinstance(value, bytes | bytearray):
+        if isinstance(value, bytes):
             return {"y": self.add(_as_tensor(value))}
         if isinstance(value, torch.dtype) and value in DTYPE_NAMES:
             return {"d": DTYPE_NAMES[value]}
-        if type(value) in _VIEWS and (content := _content_of_view(value)) is not None:
-            return {"q": [type(value).__name__, self.encode(content, depth + 1), None]}
         return self._encode_other(value)
 
     def _encode_other(self, value: Any) -> Tree:
@@ -176,14 +197,30 @@ class Encoder:
             return self._hook(value)
         raise WireError(f"a {type(value).__name__} cannot be sent")
 
+    def _encode_sparse(self, tensor: torch.Tensor, depth: int) -> Tree:
+        found = standard_values.parts_of_sparse(tensor)
+        if found is None:
+            return {"t": self.add(tensor)}
+        return {"v": [found[0], *(self.encode(part, depth + 1) for part in found[1])]}
+
     def _encode_numpy(self, array: np.ndarray[Any, Any], depth: int) -> Tree:
         if array.dtype.name in DTYPES and array.dtype.isnative:
-            return {"n": self.add(torch.from_numpy(np.ascontiguousarray(array)).reshape(array.shape))}
-        if array.dtype.hasobject:
+            return {"n": self.add(torch.from_numpy(array if is_block(array) else array.copy()))}
+        if array.dtype.hasobject and array.dtype.names is None:
             return {"o": [list(array.shape), [self.encode(item, depth + 1) for item in array.flat]]}
+        if array.dtype.names is not None:
+            name, parts = standard_values.fields_of(array)
+            return {"v": [name, *(self.encode(part, depth + 1) for part in parts)]}
         if not _ARRAY_TYPE.fullmatch(array.dtype.str):
-            raise WireError(f"a numpy array of {array.dtype} cannot be sent; send an array for each field instead")
+            raise WireError(f"a numpy array of {array.dtype} cannot be sent; send one of float64 instead")
         return {"a": [array.dtype.str, list(array.shape), self.add(_as_tensor(array.tobytes()))]}
+
+
+def is_block(array: np.ndarray[Any, Any]) -> bool:
+    """Return whether a tensor of the array's own memory can be made; what is done to it is done to the array."""
+    if array.dtype.name not in DTYPES or not (array.dtype.isnative and array.flags.writeable):
+        return False
+    return array.flags.c_contiguous or all(s >= 0 and s % array.itemsize == 0 for s in array.strides)
 
 
 def _as_tensor(content: bytes | bytearray) -> torch.Tensor:
@@ -196,35 +233,6 @@ def _hexadecimal(value: int) -> str:
     return hex(value)
 
 
-_Entries = TypeVar("_Entries", bound=dict[Any, Any] | set[Any] | frozenset[Any])
-
-
-def _sendable(entries: _Entries, kind: str) -> _Entries:
-    if len(entries) > MAX_DICT:
-        raise WireError(f"a {kind} of more than {MAX_DICT} entries cannot be sent")
-    for key in entries:
-        if not isinstance(key, _KEYS):
-            what = "whose keys are" if kind == "dict" else "of"
-            raise WireError(f"a {kind} {what} {type(key).__name__} cannot be sent")
-    return entries
-
-
-def _content_of_view(view: Any) -> dict[Any, Any] | None:
-    """Return a dict with the same view; None where its keys cannot be sent."""
-    items = list(view)
-    if type(view) is not _VIEWS[0]:
-        return dict(enumerate(items))
-    return dict.fromkeys(items) if all(isinstance(key, _KEYS) for key in items) else None
-
-
-def _of_collections(value: dict[Any, Any], tree: Tree) -> Tree:
-    if type(value) is Counter or type(value) is OrderedDict:
-        return {"q": [type(value).__name__, tree, None]}
-    factory = value.default_factory if type(value) is defaultdict else None
-    known = next((name for name, kind in _FACTORIES.items() if kind is factory), None)
-    return {"q": ["defaultdict", tree, known]} if known else tree
-
-
 class Decoder:
     """Turns a tree back into values.
 
@@ -233,6 +241,10 @@ class Decoder:
         hook: returns the value of an unknown tag, or raises `WireError`.
     """
 
+    ours: Container[int] = ()
+    """The indices of tensors that are not the peer's."""
+    key_types: tuple[type, ...] = KEYS
+    """What may be a key of a dict or in a set."""
     _weight = _numbers = 0  # of the tensors named, in the ranges
     _named: frozenset[tuple[str, ...]] = frozenset()  # the kinds of named tuples
 
@@ -254,7 +266,7 @@ class Decoder:
             return value
         except WireError:
             raise
-        except (TypeError, ValueError, KeyError, IndexError, OverflowError, AttributeError, RuntimeError) as error:
+        except (TypeError, ValueError, KeyError, IndexError, ArithmeticError, AttributeError, RuntimeError) as error:
             raise WireError(f"malformed value ({type(error).__name__})") from error
 
     def _decode(self, tree: Tree, depth: int) -> Any:
@@ -271,7 +283,7 @@ class Decoder:
             return self._tensor(inner)
         if tag in ("u", "m", "g", "s", "c", "e", "z"):
             return self._decode_container(tag, self._decode(self._list(inner), depth + 1))
-        if tag in ("k", "o", "x", "q"):
+        if tag in ("k", "o", "x", "v"):
             return self._decode_typed(tag, inner, depth)
         return self._decode_scalar(tag, inner)
 
@@ -298,12 +310,12 @@ class Decoder:
             if not isinstance(array, np.ndarray) or array.ndim:
                 raise WireError("malformed numpy scalar")
             return self._noted(array[()])
-        if tag == "q":
-            kind, content, option = inner
-            return _make_collection(kind, self._decode(content, depth + 1), option)
         if tag == "o":
             shape, items = inner
             return self._objects(shape, self._decode(self._list(items), depth + 1))
+        if tag == "v":
+            name, *parts = inner
+            return self._noted(standard_values.put_together(name, self._decode(parts, depth + 1)))
         kind, fields, items = inner
         return self._noted(self._named_tuple(kind, fields)(*self._decode(self._list(items), depth + 1)))
 
@@ -328,6 +340,8 @@ class Decoder:
     def _decode_scalar(self, tag: str, inner: Tree) -> Any:
         if tag == "n":
             return self._tensor(inner).numpy()
+        if tag == "p":
+            return self._parameter(inner)
         if tag == "y":
             return self._noted(self._bytes(inner))
         if tag == "a":
@@ -355,6 +369,12 @@ class Decoder:
         self._weight += tensor.nbytes or bounds.weight(tensor)
         if self._weight > bounds.MAX_NAMED:
             raise WireError(f"more than {bounds.MAX_NAMED >> 20} MB of tensors, counted wherever they stand")
+        return tensor
+
+    def _parameter(self, index: Any) -> torch.Tensor:
+        tensor = self._tensor(index)
+        if tensor.is_leaf and index not in self.ours:
+            tensor._is_param = True  # so that it is an `nn.Parameter`
         return tensor
 
     def _bytes(self, index: Any) -> bytes:
@@ -394,26 +414,11 @@ class Decoder:
             raise WireError("malformed value")
         return inner
 
-    @staticmethod
-    def _key(key: Any) -> Any:
-        if isinstance(key, _KEYS):
+    def _key(self, key: Any) -> Any:
+        if isinstance(key, self.key_types):
             hash(key)
             return key
         raise WireError("malformed dictionary key")
-
-
-def _make_collection(kind: Any, content: Any, option: Any) -> Any:
-    if kind == "deque" and type(content) is list and (option is None or type(option) is int):
-        return deque(content, option)
-    if type(content) is not dict:
-        raise WireError("malformed collection")
-    if kind == "defaultdict":
-        return defaultdict(_FACTORIES[option], content)
-    if kind in ("dict_keys", "dict_values"):
-        return content.keys() if kind == "dict_keys" else content.values()
-    if kind not in ("Counter", "OrderedDict"):
-        raise WireError("malformed collection")
-    return Counter(content) if kind == "Counter" else OrderedDict(content)
 
 
 def _is_plain_name(name: Any) -> bool:
@@ -453,7 +458,7 @@ def used_tensors(tree: Tree) -> list[int]:
                 walk(child)
         elif isinstance(node, dict):
             for tag, inner in node.items():
-                if tag == "t" and type(inner) is int:
+                if tag in ("t", "p") and type(inner) is int:
                     found[inner] = None
                 else:
                     walk(inner)

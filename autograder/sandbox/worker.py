@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import functools
+import weakref
 from typing import Any, cast
 
 import torch
 
-from autograder.sandbox import data_sets, interrupts, known_classes, plain_functions, printing
+from autograder.sandbox import interrupts, known_classes, plain_functions, printing
+from autograder.sandbox.asking_back import AskingBack
+from autograder.sandbox.bounds import MAX_OBJECTS
 from autograder.sandbox.cells import Failure, Notebook, positional_parameters
+from autograder.sandbox.effects import Effects
 from autograder.sandbox.frames import Received, WireError
-from autograder.sandbox.frozen import Containers, Frozen, is_iterator, take_first, take_next
+from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
 from autograder.sandbox.generators import CellSeed, seed_generators
 from autograder.sandbox.links import Links
 from autograder.sandbox.networks import Passed
 from autograder.sandbox.notebook_worker import NotebookWorker
-from autograder.sandbox.operations import OPERATIONS
+from autograder.sandbox.operations import OPERATIONS, has_operators
 from autograder.sandbox.protocol import (
+    BackwardRequest,
     CallbackReply,
     CallbackRequest,
+    CallbackResult,
     CallReply,
     CallRequest,
     CellRequest,
@@ -30,6 +35,7 @@ from autograder.sandbox.protocol import (
     NextRequest,
     ParametersRequest,
     RecordRequest,
+    Reply,
     Request,
     Result,
     StartRequest,
@@ -39,8 +45,9 @@ from autograder.sandbox.protocol import (
     VjpReply,
     VjpRequest,
 )
+from autograder.sandbox.reading import Reader, as_arguments
 from autograder.sandbox.tracing import Recorder
-from autograder.sandbox.values import Decoder, Encoder, Tree
+from autograder.sandbox.values import Encoder, Tree
 from autograder.sandbox.variables import shown_by
 from autograder.sandbox.watching import Watch
 from autograder.sandbox.wire import Connection, pack
@@ -60,30 +67,58 @@ class Worker(NotebookWorker):
     def __init__(self, connection: Connection, *, confined: bool = False) -> None:
         super().__init__(connection, confined=confined)
         self._objects: dict[int, tuple[Any, str | None]] = {}  # what the other side holds a handle on, and its view
+        self._numbers: dict[int, int] = {}  # the handle of each of these, by what `id` says
         self._graphs: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}  # inputs and outputs of calls
         self._watch: Watch | None = None
-        self._frozen: dict[int, Frozen] = {}  # what the call may not change that an iterator came from
+        self._effects: dict[int, Effects] = {}  # of the calls that iterators came from
+        self._said: list[str] = []  # printed since the last message, while somebody listens
+        self._is_heard = False
+        self._back = AskingBack(self._exchange, self._handle, lambda tensors, tree: self._reader(tensors).decode(tree))
         self._count = 0
         self._links = Links(self._next_number)
+        self._last_inputs: list[torch.Tensor] = []  # of the last call of an object, which may keep what came of it
+        self._passed = Passed(self._back.call_back)
 
     def _answer(self, message: Request, tensors: list[Received]) -> None:
         for handle in message.get("free", ()):
-            self._objects.pop(handle, None)
+            kept = self._objects.pop(handle, None)
+            if kept is not None:
+                self._numbers.pop(id(kept[0]), None)
             self._graphs.pop(handle, None)
-            self._frozen.pop(handle, None)
+            self._effects.pop(handle, None)
             self._links.free(handle)
         if message.get("forget"):
             self._objects.clear()
+            self._numbers.clear()
             self._graphs.clear()
-            self._frozen.clear()
+            self._effects.clear()
             self._links.clear()
+            self._passed.clear()
+            self._last_inputs = []
         if "parameters" in message:
             self._links.take(message["parameters"], [t.tensor for t in tensors])
         if "seed" in message:
             seed_generators(message["seed"])
+        if "torch_seed" in message:
+            torch.default_generator.manual_seed(message["torch_seed"])
         super()._answer(message, tensors)
 
     def _do(self, message: Request, tensors: list[Received]) -> None:
+        if "heard" in message and not self._is_heard:
+            self._do_aloud(message, tensors)
+        else:
+            self._carry_out(message, tensors)
+
+    def _do_aloud(self, message: Request, tensors: list[Received]) -> None:
+        """Do what is asked while somebody listens, who may ask again from a function that is called back."""
+        self._is_heard = True
+        try:
+            with printing.heard(self._said):
+                self._carry_out(message, tensors)
+        finally:
+            self._is_heard = False
+
+    def _carry_out(self, message: Request, tensors: list[Received]) -> None:
         match message["op"]:
             case "call":
                 self._call(message, tensors)
@@ -165,68 +200,64 @@ class Worker(NotebookWorker):
         self._reply(asked_for + defined[:_NAMES_SENT])
 
     def _call(self, message: CallRequest, tensors: list[Received]) -> None:
-        leaves, values = _as_arguments(tensors, message.get("grads"))
+        answer, encoder, graph_inputs, given = self._run(message, tensors)
+        kept = [[index, self._links.adopt(alive)] for index, weak in given if (alive := weak()) is not None]
+        if kept:
+            answer["kept"] = kept
+        self._reply_tensors(answer, encoder, graph_inputs)
+
+    def _run(
+        self, message: CallRequest, tensors: list[Received]
+    ) -> tuple[CallReply, Encoder, list[torch.Tensor] | None, list[tuple[int, weakref.ref[torch.Tensor]]]]:
+        """Run what is called; return the answer, its tensors, those of its graph, and what an object may have kept."""
+        leaves, values = as_arguments(tensors, message.get("grads"))
+        tensors.clear()  # what is alive afterwards, the student's code has kept
         for index, number in message.get("linked", ()):
             leaves[index] = values[index] = self._links.find(number)
-        reader = _Reader(values, self)
+        reader, handles = self._reader(values), self._count
         positional = reader.decode(message["args"])
         keywords = reader.decode(message["kwargs"]) if "kwargs" in message else {}
-        function = self._target(message)
-        inputs, changes = values[: message["inputs"]], message["changes"]
-        frozen = Frozen({i: tensor for i, tensor in enumerate(inputs) if i not in changes})
-        containers = [(place, Containers(positional[place])) for place in message.get("containers", ())]
-        said: list[str] = []
+        function, inputs = self._target(message), values[: message["inputs"]]
+        effects = Effects(message, positional, inputs)
         with torch.set_grad_enabled(message["grad_enabled"]):
-            if "heard" in message:
-                with printing.heard(said):
-                    result = function(*positional, **keywords)
-            else:
-                result = function(*positional, **keywords)
-        frozen.compare()
+            result = function(*positional, **keywords)
+        effects.compare()
         if "most" in message and is_iterator(result):
-            result = take_first(result, message["most"], frozen)
-        encoder = Encoder(lambda value: self._handle(value, frozen))
-        refilled = [place for place, kept in containers if kept.is_changed()]
-        given_back = [positional[place] for place in refilled if place in message.get("given_back", ())]
-        answer: CallReply = {
-            "result": self._handle(result)
-            if _is_own_container(function, result)
-            else encoder.encode((result, *given_back) if given_back else result),
-            "updates": [],
-        }  # what there is nothing of is left out, since every call pays for it
-        if refilled:
-            answer["refilled"] = refilled
-        if said:
-            answer["printed"] = "".join(said)
-        self._add_arguments(answer, inputs, changes, frozen.changed, encoder)
-        if reader.passed is not None:
-            answer["modes"], answer["states"] = reader.passed.modes(), reader.passed.states(encoder)
+            result = effects.take_first(result, message["most"])
+        encoder = Encoder(lambda value: self._handle(value, effects))
+        tree = self._handle(result) if _is_own_container(function, result) else encoder.encode(result)
+        answer: CallReply = {"result": tree}
+        effects.tell(answer, encoder)
+        if encoder.tensors and (aliases := effects.aliases(encoder)):
+            answer["aliases"] = aliases
         if "object" in message:
             given = {id(value) for value in values}
             fresh = [tensor if id(tensor) not in given else None for tensor in encoder.tensors]
             if linked := self._links.link(fresh):
                 answer["linked"] = linked
-        self._reply_tensors(answer, encoder, leaves[: len(inputs)] if message["grad_enabled"] else None)
+        if self._passed:
+            self._passed.tell(answer, encoder)
+        encoder.finish()
+        if message["grad_enabled"] and any([t.requires_grad for t in encoder.tensors]):
+            graph_inputs = leaves[: message["inputs"]]
+            if "object" in message and "operation" not in message:
+                self._last_inputs = graph_inputs
+            return answer, encoder, graph_inputs, []
+        may_keep = "object" in message or self._count > handles
+        return answer, encoder, None, self._weakly(inputs, message["changes"]) if may_keep else []
 
-    @staticmethod
-    def _add_arguments(
-        answer: CallReply, inputs: list[torch.Tensor], changes: list[int], changed: list[int], encoder: Encoder
-    ) -> None:
-        """Say which tensors of a result are arguments, which arguments were changed, and what they are now."""
-        if encoder.tensors:
-            found = [(encoder.index_of(tensor), i) for i, tensor in enumerate(inputs)]
-            aliases = [[out, i] for out, i in found if out is not None and i not in changed]
-            if aliases:
-                answer["aliases"] = aliases
-        if changed:
-            answer["changed"] = changed
-        if changes:
-            answer["updates"] = [[i, *_state(inputs[i], encoder)] for i in changes]
+    def _weakly(self, inputs: list[torch.Tensor], changes: list[int]) -> list[tuple[int, weakref.ref[torch.Tensor]]]:
+        """Return weak references to the arguments whose changes the rubric would miss if they were kept."""
+        return [
+            (index, weakref.ref(tensor))
+            for index, tensor in enumerate(inputs)
+            if tensor.is_leaf and (tensor.requires_grad or index in changes) and not self._links.has(tensor)
+        ]
 
     def _record(self, message: RecordRequest, tensors: list[Received]) -> None:
         """Call a function for what runs meanwhile, its result's way into a frame included."""
-        _, values = _as_arguments(tensors, None)
-        arguments = _Reader(values, self).decode(message["args"])
+        _, values = as_arguments(tensors, None)
+        arguments = self._reader(values).decode(message["args"])
         function, encoder = self._find(message["name"]), Encoder(lambda _: None)
         recorder = Recorder(message["watch"], exact=message["exact"])
         with torch.set_grad_enabled(message["grad_enabled"]), recorder as record:
@@ -259,24 +290,30 @@ class Worker(NotebookWorker):
     def _next(self, message: NextRequest) -> None:
         iterator, view = self._objects[message["object"]]
         self._notebook.enter(view)
-        frozen = self._frozen.get(message["object"], Frozen({}))
-        self._reply(take_next(iterator, frozen), frozen)
+        effects = self._effects.get(message["object"])
+        self._reply(take_next(iterator, Frozen({})) if effects is None else effects.take_next(iterator), effects)
 
     def _take(self, message: TakeRequest) -> None:
         iterable, view = self._objects[message["object"]]
         self._notebook.enter(view)
-        frozen = self._frozen.get(message["object"], Frozen({}))
-        self._reply(take_first(iter(iterable), message["most"], frozen), frozen)
+        effects, most = self._effects.get(message["object"]), message["most"]
+        iterator = iter(iterable)
+        items = take_first(iterator, most, Frozen({})) if effects is None else effects.take_first(iterator, most)
+        self._reply(items, effects)
 
     def _iter(self, message: IterRequest) -> None:
         iterable, view = self._objects[message["object"]]
         self._notebook.enter(view)
-        self._reply(iter(iterable), self._frozen.get(message["object"]))
+        self._reply(iter(iterable), self._effects.get(message["object"]))
 
     def _get(self, message: GetRequest) -> None:
-        owner, view = self._objects[message["object"]]
-        self._notebook.enter(view)
-        self._reply(getattr(owner, message["name"]))
+        if "cls" in message:
+            owner = self._find(message["cls"])
+        else:
+            owner, view = self._objects[message["object"]]
+            self._notebook.enter(view)
+        value = getattr(owner, message["name"])
+        self._reply(value, number=self._keep(value) if type(value) in (list, dict, set) else None)
 
     def _parameters(self, message: ParametersRequest) -> None:
         found = positional_parameters(self._find(message["name"]))
@@ -297,8 +334,7 @@ class Worker(NotebookWorker):
 
     def _target(self, message: CallRequest) -> Any:
         if "object" not in message:
-            found = self._find(message["name"])
-            return functools.partial(OPERATIONS[message["operation"]], found) if "operation" in message else found
+            return self._find(message["name"])
         owner, view = self._objects[message["object"]]
         self._notebook.enter(view)
         return OPERATIONS[message["operation"]] if "operation" in message else owner
@@ -317,18 +353,30 @@ class Worker(NotebookWorker):
         return self._count
 
     def _keep(self, value: Any) -> int:
-        number = self._next_number()
-        self._objects[number] = (value, self._notebook.current)
+        number = self._numbers.get(id(value))
+        if number is None:
+            if len(self._objects) >= MAX_OBJECTS:
+                raise WireError(f"more than {MAX_OBJECTS} objects cannot be sent at a time")
+            number = self._numbers[id(value)] = self._next_number()
+            self._objects[number] = (value, self._notebook.current)
         return number
 
-    def _handle(self, value: Any, frozen: Frozen | None = None) -> Tree:
-        """Keep here what cannot be sent; return a handle to it: number, type, is it an iterator, known class."""
+    def _handle(self, value: Any, effects: Effects | None = None) -> Tree:
+        """Keep here what cannot be sent; return its handle: number, type, is it an iterator, known class, operators."""
+        if self._passed and (number := self._passed.number_of(value)) is not None:
+            return {"B": number}
+        if isinstance(value, type) and (name := known_classes.name_of_class(value)) is not None:
+            return {"C": name}
         handle, iterator = self._keep(value), is_iterator(value)
-        if iterator and frozen:
-            self._frozen[handle] = frozen
-        return {"h": [handle, type(value).__name__[:80], iterator, known_classes.kind_of(value)]}
+        if iterator and effects:
+            self._effects[handle] = effects
+        kind = type(value)
+        return {"h": [handle, kind.__name__[:80], iterator, known_classes.kind_of(value), has_operators(kind)]}
 
-    def resolve(self, tag: str, inner: Tree) -> Any:
+    def _reader(self, tensors: list[torch.Tensor]) -> Reader:
+        return Reader(tensors, self._resolve, self._passed)
+
+    def _resolve(self, tag: str, inner: Tree) -> Any:
         """Return what a tag of a request means here: a function of the student's, an object, one of the rubric's."""
         if tag == "F":
             view = self._notebook.current
@@ -338,49 +386,60 @@ class Worker(NotebookWorker):
         if tag == "h":
             return self._objects[inner][0]
         if tag == "C":
-            return known_classes.find(inner)
+            return known_classes.find_class(inner)
         if tag == "b":
             number, *description = inner
-            return plain_functions.make(description, lambda *args, **kwargs: self.call_back(number, args, kwargs))
+            return self._passed.function(number, description)
         raise WireError(f"unknown tag {tag!r}")
 
-    def call_back(
-        self, number: int, positional: tuple[Any, ...], keywords: dict[str, Any], *, training: bool = False
-    ) -> Any:
-        """Call a function (or a network in this mode) on the rubric's side; its result carries no gradient."""
-        encoder = Encoder(self._handle)
-        request: CallbackRequest = {
-            "callback": number,
-            "args": encoder.encode(positional),
-            "kwargs": encoder.encode(keywords),
-            "training": training,
-            "grad_enabled": torch.is_grad_enabled(),
-        }
-        self._send(request, encoder.tensors)
-        message, tensors = self._receive()
+    def _exchange(
+        self, request: CallbackRequest | BackwardRequest, tensors: list[torch.Tensor]
+    ) -> tuple[CallbackResult, list[Received]]:
+        """Ask the rubric's side in the middle of a request; its function may call the student's in turn."""
+        if self._links:
+            encoder = Encoder()
+            encoder.tensors = tensors
+            if changes := self._links.changes(encoder):
+                request["parameters"] = changes
+        self._send(request, tensors)
+        message, received = self._receive()
         while "op" in message:
-            # the function over there calls the student's functions in turn
-            self._answer(cast("Request", message), tensors)
-            message, tensors = self._receive()
+            self._answer(cast("Request", message), received)
+            message, received = self._receive()
         answer = cast("CallbackReply", message)
+        if "parameters" in answer:
+            self._links.take(answer["parameters"], [r.tensor for r in received])
         if "error" in answer:
             raise plain_functions.as_raised(answer["kind"], answer["error"])
-        return _Reader([t.tensor for t in tensors], self).decode(answer["result"])
+        return answer, received
 
     # -- answers -------------------------------------------------------------------------------------------------------
 
-    def _reply(self, value: Any, frozen: Frozen | None = None) -> None:
-        encoder = Encoder(lambda inner: self._handle(inner, frozen))
-        answer = ValueReply(result=encoder.encode(value))
-        if frozen:
-            answer["changed"] = frozen.changed
+    def _send(
+        self, message: Reply | CallbackRequest | BackwardRequest, tensors: list[torch.Tensor] | None = None
+    ) -> None:
+        if self._said:
+            message["printed"] = "".join(self._said)
+            self._said.clear()
+        if self._back.dropped:
+            message["dropped"], self._back.dropped = self._back.dropped, []
+        super()._send(message, tensors)
+
+    def _reply(self, value: Any, effects: Effects | None = None, *, number: int | None = None) -> None:
+        encoder = Encoder(lambda inner: self._handle(inner, effects))
+        answer: ValueReply = {"result": encoder.encode(value)}
+        if effects is not None:
+            effects.tell(answer, encoder)
+        if number is not None:
+            answer["number"] = number
+        if self._passed:
+            self._passed.tell(answer, encoder)
         if encoder.tensors and (linked := self._links.link(encoder.tensors)):
             answer["linked"] = linked
-        self._reply_values(answer, encoder)
+        has_graph = any([t.requires_grad and not t.is_leaf for t in encoder.tensors])
+        self._reply_tensors(answer, encoder, self._last_inputs if has_graph else None)
 
-    def _reply_tensors(
-        self, message: CallReply | VjpReply, encoder: Encoder, graph_inputs: list[torch.Tensor] | None
-    ) -> None:
+    def _reply_tensors(self, message: Result, encoder: Encoder, graph_inputs: list[torch.Tensor] | None) -> None:
         if graph_inputs is not None and any([t.requires_grad for t in encoder.tensors]):
             message["graph"] = number = self._next_number()
             self._graphs[number] = (graph_inputs, list(encoder.tensors))
@@ -398,57 +457,6 @@ class Worker(NotebookWorker):
         self._send(message, encoder.tensors)
 
 
-class _Reader(Decoder):
-    """Reads the trees of one frame in a worker.
-
-    Args:
-        tensors: those of the frame.
-        worker: knows what their handles and names mean.
-    """
-
-    passed: Passed | None = None
-    """The networks and optimisers in them, if there are any."""
-
-    def __init__(self, tensors: list[torch.Tensor], worker: Worker) -> None:
-        super().__init__(tensors)
-        self._worker = worker
-
-    def _decode_other(self, tag: str, inner: Tree) -> Any:
-        if tag == "D":
-            return data_sets.make(*map(self.decode, inner))
-        if tag not in ("N", "M", "O"):
-            return self._worker.resolve(tag, inner)
-        if self.passed is None:
-            self.passed = Passed(self.decode, self._worker.call_back)
-        if tag == "N":
-            return self.passed.stand_in(*inner)
-        return self.passed.network(*inner) if tag == "M" else self.passed.optimiser(*inner)
-
-
 def _is_own_container(function: Any, result: Any) -> bool:
     """Return whether a class of the student's made a list, dict or set with methods of its own, which stays here."""
     return type(result) is function and issubclass(function, list | dict | set) and function.__module__ != "collections"
-
-
-def _as_arguments(
-    received: list[Received], gradients: dict[str, int] | None
-) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """Return leaves to differentiate by, and what the function gets: a leaf itself, or a copy of one for a non-leaf."""
-    leaves, values = [], []
-    for tensor, requires_grad, is_leaf in received:
-        leaves.append(tensor.requires_grad_() if requires_grad else tensor)
-        values.append(tensor if is_leaf or not requires_grad else tensor.clone())
-    for index, gradient in (gradients or {}).items():
-        leaves[int(index)].grad = leaves[gradient]
-    return leaves, values
-
-
-def _state(tensor: torch.Tensor, encoder: Encoder) -> tuple[Tree, Tree, bool, bool]:
-    """Return the present values, gradient, ``requires_grad`` and ``is_leaf`` of an argument that may be changed."""
-    gradient = tensor.grad if tensor.is_leaf else None
-    return (
-        encoder.encode(tensor.detach().clone()),
-        encoder.encode(None if gradient is None else gradient.detach().clone()),
-        tensor.requires_grad,
-        tensor.is_leaf,
-    )

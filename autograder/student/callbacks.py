@@ -1,99 +1,217 @@
-"""Functions and networks of ours that a student's code may call from its own process."""
+"""Functions and networks of ours that a student's code may call from its own process, with gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
+from torch.func import functional_call
 
 from autograder.sandbox import plain_functions
 from autograder.sandbox.frames import Received, WireError
-from autograder.sandbox.protocol import CallbackRequest, Result
+from autograder.sandbox.networks import schedule_of
+from autograder.sandbox.protocol import BackwardRequest, CallbackResult, Result
 from autograder.sandbox.values import Decoder, Encoder, Tree
 from autograder.student import networks
-from autograder.student.replies import as_list
+from autograder.student.replies import as_list, index_of
 
+MAX_GRAPHS = 1 << 14
+MAX_GRAPHS_BYTES = 256 << 20
+"""How many graphs of callbacks there may be at a time, and what their ends may hold."""
 _ROUNDS = ("max_iter", "max_eval", "history_size")
 """Settings that say how long one step of an optimiser of ours may take."""
 
 
-class Callbacks(dict[int, Callable[..., Any]]):
-    """The functions and networks of ours that go along with one request, by number.
+class Graph(NamedTuple):
+    """The graph of a callback's result.
 
-    Attributes:
-        optimisers: those that go along, by their own numbers.
-        may_change: tensors of networks and optimisers, which are passed to be trained.
+    Args:
+        leaves: what it was called with that has a gradient.
+        outputs: the tensors of the result.
     """
 
-    def __init__(self) -> None:
+    leaves: list[torch.Tensor]
+    outputs: list[torch.Tensor]
+
+
+class Callbacks(dict[int, Callable[..., Any]]):
+    """The functions and networks of ours that one criterion has passed, by number, and the graphs of what they gave.
+
+    Args:
+        first: the first number; one that an earlier criterion has used means nothing any more.
+
+    Attributes:
+        optimisers: those that have been passed.
+        schedulers: likewise.
+    """
+
+    def __init__(self, first: int = 0) -> None:
         super().__init__()
+        self.next_number = first
         self.optimisers: dict[int, torch.optim.Optimizer] = {}
-        self.may_change: list[torch.Tensor] = []
+        self.schedulers: dict[int, Any] = {}
         self._names: dict[int, str] = {}
+        self._numbers: dict[int, int] = {}  # of each of the objects, by what `id` says
+        self._graphs: dict[int, Graph] = {}
+        self._weight = 0
 
     def add(self, value: Callable[..., Any], parameter: str = "function") -> Tree:
-        """Keep a function or a network that stays here; return what stands for it in a tree.
+        """Keep a function that stays here; return what stands for it in a tree.
 
         Args:
-            value: the function or network.
+            value: the function.
             parameter: what a function without a name is called: the parameter that it is passed for.
         """
-        number = self._number(value)
-        if isinstance(value, torch.nn.Module):
-            return {"N": [number, value.training]}
+        number = self.number(value)
         name, *rest = plain_functions.describe(value, parameter)
         self._names[number] = name
         return {"b": [number, name, *rest]}
 
     def add_network(self, network: torch.nn.Module, encoder: Encoder) -> Tree:
-        """Return what stands for a network in a tree: all of it, or where it has something of ours a stand-in."""
-        if not networks.is_torchs_own(network):
-            return self.add(network)
-        self.may_change += networks.tensors_of(network)
-        return {"M": [self._number(network), networks.network_tree(network, encoder)]}
+        """Return what stands for a network in a tree: torch's own layers, and numbers of others."""
+        return {"M": [self.number(network), networks.network_tree(network, encoder, self.number)]}
 
     def add_optimiser(self, optimiser: torch.optim.Optimizer, encoder: Encoder) -> Tree:
         """Return what stands for an optimiser in a tree."""
-        self.may_change += [parameter for group in optimiser.param_groups for parameter in group["params"]]
-        self.optimisers[number := len(self.optimisers)] = optimiser
+        self.optimisers[number := self.number(optimiser)] = optimiser
         return {"O": [number, networks.optimiser_tree(optimiser, encoder)]}
 
-    def _number(self, value: Callable[..., Any]) -> int:
-        number = next((number for number, other in self.items() if other is value), len(self))
-        self[number] = value
+    def add_scheduler(self, scheduler: Any, encoder: Encoder) -> Tree:
+        """Return what stands for a learning-rate scheduler in a tree."""
+        self.schedulers[number := self.number(scheduler)] = scheduler
+        return {"S": [number, networks.scheduler_tree(scheduler, encoder)]}
+
+    def number(self, value: Any) -> int:
+        """Return the number of a function, network or optimiser; it is kept."""
+        number = self._numbers.get(id(value))
+        if number is None:
+            number = self._numbers[id(value)] = self._next()
+            self[number] = value
         return number
 
     def name_of(self, number: object) -> str:
         """Return what a function is called on the other side."""
         return self._names.get(number, "function") if isinstance(number, int) else "function"
 
+    def keep(self, leaves: list[torch.Tensor], outputs: list[torch.Tensor]) -> int:
+        """Keep a graph until the worker drops it; return its number.
 
-def take_mode(function: Callable[..., Any], message: CallbackRequest) -> bool:
-    """Put a network of ours into the mode its stand-in is called in; return whether the worker records a graph."""
-    if not isinstance(function, torch.nn.Module):
-        return False
-    function.train(message.get("training") is True)
-    return message.get("grad_enabled") is True
+        Raises:
+            RuntimeError: there are too many, which is the student's to know.
+        """
+        graph = Graph(leaves, outputs)
+        self._weight += _weight(graph)
+        if len(self._graphs) >= MAX_GRAPHS or self._weight > MAX_GRAPHS_BYTES:
+            self._weight -= _weight(graph)
+            raise RuntimeError("too many results with gradients are kept; detach those that need none")
+        self._graphs[number := self._next()] = graph
+        return number
+
+    def drop(self, numbers: object) -> None:
+        """Let go of graphs that an untrusted message says are no longer used."""
+        for number in as_list(numbers):
+            graph = self._graphs.pop(number, None)
+            if graph is not None:
+                self._weight -= _weight(graph)
+
+    def products(self, message: BackwardRequest, received: list[Received]) -> tuple[CallbackResult, list[torch.Tensor]]:
+        """Answer an untrusted request for vector-Jacobian products of an earlier callback."""
+        number, outputs = message["callback"], as_list(message["outputs"])
+        graph = self._graphs.get(number) if type(number) is int else None
+        if graph is None or len(received) != len(outputs):
+            raise WireError("malformed request for gradients")
+        roots = [graph.outputs[index_of(i, graph.outputs)] for i in outputs]
+        vectors, encoder = [r.tensor for r in received], Encoder()
+        if message["create_graph"] is True and graph.leaves:
+            vectors = [vector.requires_grad_() for vector in vectors]
+            found = torch.autograd.grad(roots, graph.leaves, vectors, create_graph=True, allow_unused=True)
+            tree = encoder.encode(list(found))
+            return {"result": tree, "graph": self.keep(vectors + graph.leaves, encoder.tensors)}, encoder.tensors
+        torch.autograd.backward(roots, vectors, retain_graph=True)  # reaches what the function itself holds too
+        answer: CallbackResult = {"result": encoder.encode([leaf.grad for leaf in graph.leaves])}
+        for leaf in graph.leaves:
+            leaf.grad = None
+        return answer, encoder.tensors
+
+    def _next(self) -> int:
+        self.next_number += 1
+        return self.next_number - 1
 
 
-def accept_modes(answer: Result, callbacks: Callbacks) -> None:
-    """Put networks of ours into the modes in which a call left them, or their stand-ins; the answer says which."""
-    for number, modes in as_list(answer.get("modes")):
+def _weight(graph: Graph) -> int:
+    return sum(tensor.nbytes for tensor in (*graph.leaves, *graph.outputs))
+
+
+def run_network(
+    network: torch.nn.Module, described: Tree, state: Sequence[torch.Tensor], positional: Any, keywords: Any
+) -> tuple[Any, list[torch.Tensor]]:
+    """Run a network of ours as an untrusted message says that it is now; return the result and its buffers.
+
+    Args:
+        network: the network, which stays as it is but for the mode of its layers.
+        described: the name of a method, or None for a call, and the mode of each layer.
+        state: parameters and buffers.
+        positional: the arguments in order.
+        keywords: the arguments by name.
+    """
+    method, modes = described
+    names = [name for name, _ in (*network.named_parameters(), *network.named_buffers())]
+    own = [*network.parameters(), *network.buffers()]
+    if len(state) != len(own) or any((a.shape, a.dtype) != (b.shape, b.dtype) for a, b in zip(state, own, strict=True)):
+        raise RuntimeError("a network that was passed has other parameters; change those it has instead")
+    _set_modes(network, modes)
+    if method is not None and method not in networks.own_methods(network):
+        raise WireError("malformed name of a method")
+    present = dict(zip([f"network.{name}" for name in names], state, strict=True))
+    result: tuple[Any, list[torch.Tensor]] = functional_call(
+        _Run(network, method or "__call__"), present, (positional, keywords)
+    )
+    return result
+
+
+class _Run(torch.nn.Module):
+    """Calls a method where torch calls ``forward``; returns its result, and the buffers as it leaves them."""
+
+    def __init__(self, network: torch.nn.Module, method: str) -> None:
+        super().__init__()
+        self.network, self._method = network, method
+
+    def forward(self, positional: Sequence[Any], keywords: dict[str, Any]) -> tuple[Any, list[torch.Tensor]]:
+        return getattr(self.network, self._method)(*positional, **keywords), list(self.network.buffers())
+
+
+def _set_modes(network: torch.nn.Module, modes: object) -> None:
+    layers = list(network.modules())
+    if len(as_list(modes)) != len(layers) or not all(type(mode) is bool for mode in as_list(modes)):
+        raise WireError("malformed mode of a network")
+    for layer, mode in zip(layers, as_list(modes), strict=True):
+        layer.training = mode
+
+
+def accept_passed(answer: Result, received: list[Received], callbacks: Callbacks) -> None:
+    """Take over what an untrusted answer says of networks, optimisers and schedulers of ours."""
+    if "modes" in answer:
+        _accept_modes(answer, callbacks)
+    if "states" in answer:
+        _accept_states(answer, received, callbacks)
+    if "schedules" in answer:
+        _accept_schedules(answer, received, callbacks)
+
+
+def _accept_modes(answer: Result, callbacks: Callbacks) -> None:
+    """Put networks of ours into the modes in which a call left them; the answer says which."""
+    for number, modes in as_list(answer.get("modes", [])):
         network = callbacks.get(number)
-        if not isinstance(network, torch.nn.Module) or not all(type(mode) is bool for mode in as_list(modes)):
+        if not isinstance(network, torch.nn.Module):
             raise WireError("malformed mode of a network")
-        if len(modes) == 1:
-            network.train(modes[0])
-            continue
-        for layer, mode in zip(network.modules(), modes, strict=True):
-            layer.training = mode
+        _set_modes(network, modes)
 
 
-def accept_states(answer: Result, received: list[Received], callbacks: Callbacks) -> None:
+def _accept_states(answer: Result, received: list[Received], callbacks: Callbacks) -> None:
     """Let optimisers of ours remember what those over there do; the answer says what."""
     decoder = Decoder([r.tensor for r in received])
-    for number, tree in as_list(answer.get("states")):
+    for number, tree in as_list(answer.get("states", [])):
         optimiser = callbacks.optimisers[number]
         settings, state = decoder.decode(tree)
         parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
@@ -108,6 +226,26 @@ def accept_states(answer: Result, received: list[Received], callbacks: Callbacks
                 raise WireError("another number of rounds for an optimiser")
             group.update(new)
         optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _accept_schedules(answer: Result, received: list[Received], callbacks: Callbacks) -> None:
+    """Let schedulers of ours go on from where those over there are; the answer says where."""
+    decoder = Decoder([r.tensor for r in received])
+    for number, tree in as_list(answer.get("schedules", [])):
+        scheduler, new = callbacks.schedulers[number], decoder.decode(tree)
+        own = schedule_of(scheduler)
+        if new.keys() != own.keys() or not all(_is_of_kind(value, own[name]) for name, value in new.items()):
+            raise WireError("malformed state of a scheduler")
+        vars(scheduler).update(new)
+
+
+def _is_of_kind(new: Any, own: Any) -> bool:
+    """Return whether an untrusted value may take the place of one of ours: numbers stay numbers, lists as long."""
+    if isinstance(own, list | tuple):
+        return type(new) is type(own) and len(new) == len(own) and all(map(_is_of_kind, new, own))
+    if isinstance(own, int | float) and not isinstance(own, bool):
+        return type(new) in (int, float)
+    return type(new) is type(own) and (not isinstance(own, dict) or new == own)
 
 
 def _fits(value: Any, room: int) -> bool:

@@ -50,6 +50,8 @@ def student_exception(function: str, failure: Failure) -> StudentException:
     message = failure.message if failure.limit is None else ""
     lines = tuple(source for _, _, _, source in _own_frames(failure)[-_LINES_OF_A_CAUSE:])
     raised = _exception_like(failure.kind)
+    if raised is StudentException and failure.base:
+        raised = _exception_like(failure.base[:80])
     return raised(tell_failure(failure), kind=failure.kind, message=message, lines=lines, limit=failure.limit)
 
 

@@ -7,11 +7,12 @@ bound what a submission may use in all.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -24,16 +25,28 @@ from autograder.course.settings import Limits
 from autograder.course.submission import Cell, tell_label
 from autograder.results.grade_report import Problem
 from autograder.results.shown import Shown
+from autograder.sandbox.bounds import MAX_HEARD
 from autograder.sandbox.cells import Failure
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.process import Callback, WorkerProcess, Workers
-from autograder.sandbox.protocol import CellRequest, FinishRequest, LookRequest, Request, Result, StartRequest
-from autograder.student.calls import values_are_hidden
+from autograder.sandbox.protocol import (
+    BackwardRequest,
+    CallbackRequest,
+    CellRequest,
+    FinishRequest,
+    LookRequest,
+    Reply,
+    Request,
+    Result,
+    StartRequest,
+)
+from autograder.student.calling import Calling
 from autograder.student.failures import student_exception, tell_failure, tell_frames
+from autograder.student.held import Held
 from autograder.student.limits import Room, limit_of, passed_over
-from autograder.student.linked import LinkedParameters
-from autograder.student.replies import as_line, as_list
+from autograder.student.replies import accept_printed, as_line, as_list, as_names
+from autograder.student.seeding import SEEDS
 from autograder.student.shown import accept_shown
 from autograder.student.syntax_errors import meaning_of
 from autograder.student.unparsed import Unparsed, is_syntax_error
@@ -61,8 +74,6 @@ _MALFORMED = (
 )
 _SLOW_CELLS_S = 3.0
 """How long the slow cells of an exercise may run for a student who looks on: others wait for the session meanwhile."""
-_ENDED = text("the code's process ended: it called exit, crashed Python, or used more memory or CPU time than it may")
-"""How it ended is left out where the inputs are hidden: the code could have chosen the way by what it was given."""
 _USING = ("call", "record", "next", "take", "get", "iter", "vjp", "variable", "test")
 """Requests that run a student's code; only they use up a seed, which loading the cells again leaves alone."""
 
@@ -118,8 +129,13 @@ class Host:
         self._limits_met: dict[Text, tuple[str, int]] = {}  # where each was met first
         self._has_flooded = False
         self._seed: int | None = None
-        self._released: list[int] = []  # sent to the worker with the next request
-        self.parameters = LinkedParameters(self._released_number)
+        SEEDS.listen()
+        self._seeds_heard = SEEDS.count
+        self._stdout = sys.stdout  # where nobody listens
+        self._may_print = 16 * MAX_HEARD  # characters until the next criterion
+        self.held = Held()
+        self.call_back: Callable[..., Any] | None = None
+        """Answers a callback: takes the message, its tensors and the function that runs."""
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -147,7 +163,9 @@ class Host:
         That call also releases everything returned so far: when our garbage collector finds it unused could depend on
         what else this process has done.
         """
-        self._seed = seed
+        self._seed, self._seeds_heard = seed, SEEDS.count
+        self._may_print = 16 * MAX_HEARD
+        self.held.begin_criterion()
 
     @property
     def generation(self) -> int:
@@ -167,14 +185,6 @@ class Host:
         """
         if generation != self._generation or self._worker is None or not self._worker.alive:
             raise StudentCrash(text("the process this came from has ended"))
-
-    def release(self, generation: int, number: int) -> None:
-        """Release a handle or a graph that is no longer used."""
-        if generation == self._generation:
-            self._released.append(number)
-
-    def _released_number(self, number: int) -> None:
-        self._released.append(number)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -205,8 +215,7 @@ class Host:
     def _replace_worker(self) -> None:
         self.close()
         self._generation += 1
-        self.parameters.clear()
-        self._released = []
+        self.held.begin()
         begun = time.monotonic()
         self._worker = self._workers.spawn()
         waited = time.monotonic() - begun  # not the submission's time: where nothing can be forked it takes seconds
@@ -240,7 +249,7 @@ class Host:
             running = None
             finish: FinishRequest = {"op": "finish", "grade_cells": reached}
             defined = self._ask(finish)["result"]
-            self.defined = self.checked(lambda: _as_names(defined, len(self._functions) + MAX_NAMES))
+            self.defined = self.checked(lambda: as_names(defined, len(self._functions) + MAX_NAMES))
         except StudentError as error:
             if running is None:
                 self._given_up = self._given_up or error
@@ -319,7 +328,7 @@ class Host:
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
-    def calling(self, name: str) -> _Calling:
+    def calling(self, name: str) -> Calling:
         """Run code of a function: count what ends or blocks the process, and enter with the message for a timeout.
 
         Raises:
@@ -333,7 +342,7 @@ class Host:
                 count=len(earlier),
             )
             raise type(earlier[-1])(words)
-        return _Calling(self, name, self._generation)
+        return Calling(self, name, self._generation, self.limits.call_s)
 
     def count_end(self, name: str, generation: int, error: StudentError) -> None:
         """Count that a function has ended or blocked the worker of a generation, if that is so."""
@@ -375,13 +384,15 @@ class Host:
             self._worker.kill()
             self._given_up = StudentTimeout(on_timeout)
             raise StudentTimeout(on_timeout)
-        if self._released:
-            request["free"], self._released = self._released, []
         if self._seed is not None and request["op"] in _USING:
             request["seed"], request["forget"], self._seed = self._seed, True, None
-            self.parameters.clear()
-        if self.parameters and (changes := self.parameters.changes(tensors)):
-            request["parameters"] = changes
+            self.held.forget()
+        self._pass_seed_on(request)
+        self.held.add_to(request, tensors)
+        if sys.stdout is not self._stdout and request["op"] in _USING:
+            request["heard"] = True
+        if callback is None and request["op"] in _USING and self.call_back is not None:
+            callback = partial(self.call_back, origin=name)
         answer, received = self._worker.ask(
             request,
             tensors,
@@ -390,27 +401,45 @@ class Host:
             callback=callback,
             interrupt=interrupt and left > within_s,
         )
-        if "notes" in answer:
-            self.checked(lambda: self._take_notes(answer["notes"]))
+        if "notes" in answer or "printed" in answer or "dropped" in answer:
+            self.checked(lambda: self._take_asides(answer))
         if "failure" in answer:
-            raise self.checked(lambda: self._as_error(name, self._failure(answer["failure"])))
+            raise self.checked(lambda: self._as_error(name, self._failure(answer["failure"], answer.get("base"))))
         if "result" not in answer or "failed" in answer:
             self._worker.fail_reply(WireError("no result"))
         if "parameters" in answer:
             changed = as_list(answer["parameters"])
-            self.checked(lambda: self.parameters.take(changed, [r.tensor for r in received]))
+            self.checked(lambda: self.held.parameters.take(changed, [r.tensor for r in received]))
         return answer, received
+
+    def _take_asides(self, answer: Reply) -> None:
+        self._take_notes(answer.get("notes", []))
+        self.pass_on(answer)
+
+    def pass_on(self, message: Reply | CallbackRequest | BackwardRequest) -> None:
+        """Print what an untrusted message says that the code has printed, if somebody listens here; drop graphs."""
+        if "dropped" in message:
+            self.held.callbacks.drop(message["dropped"])
+        if "printed" in message and sys.stdout is not self._stdout:
+            words = accept_printed(message)[: self._may_print]
+            self._may_print -= len(words)
+            sys.stdout.write(words)
+
+    def _pass_seed_on(self, request: Request) -> None:
+        """Let the student's code draw as the rubric does that has just called `torch.manual_seed`."""
+        if SEEDS.count != self._seeds_heard and request["op"] in _USING:
+            request["torch_seed"], self._seeds_heard = SEEDS.last, SEEDS.count
 
     def _as_error(self, name: str, failure: Failure) -> StudentError:
         return self.unparsed.missing_in(failure) or student_exception(name, failure)
 
-    def _failure(self, tree: Any) -> Failure:
+    def _failure(self, tree: Any, base: object = None) -> Failure:
         kind, message, frames, surroundings = tree
         shown = [
             (str(label)[:200], as_line(line), str(name)[:80], str(source)[:200])
             for label, line, name, source in frames[:20]
         ]
-        failure = Failure(str(kind)[:80], str(message)[:2000], shown)
+        failure = Failure(str(kind)[:80], str(message)[:2000], shown, base=base if isinstance(base, str) else "")
         room = Room(self.limits.memory_mb, self.limits.scratch_mb)
         return replace(failure, limit=limit_of(failure, room, surroundings))
 
@@ -454,24 +483,6 @@ class Host:
             )
 
 
-class _Calling:
-    """A function's code runs; one of these for each call, where a generator would cost as much as the message."""
-
-    def __init__(self, host: Host, name: str, generation: int) -> None:
-        self._host, self._name, self._generation = host, name, generation
-
-    def __enter__(self) -> Text:
-        return _late(self._name, self._host.limits.call_s)
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if not isinstance(error, StudentTimeout | StudentCrash):
-            return
-        self._host.count_end(self._name, self._generation, error)
-        if isinstance(error, StudentCrash):
-            reason = _ENDED if values_are_hidden() else error.text
-            raise StudentCrash(text("`{name}`: {reason}", name=self._name, reason=reason)) from None
-
-
 def _cell_request(cell: Cell, *, definitions_only: bool, grade_cells: Sequence[str] = ()) -> CellRequest:
     return {
         "op": "cell",
@@ -482,16 +493,6 @@ def _cell_request(cell: Cell, *, definitions_only: bool, grade_cells: Sequence[s
         "resume": cell.resume,
         "definitions_only": definitions_only,
     }
-
-
-@cache
-def _late(name: str, seconds: float) -> Text:
-    return text(
-        "`{name}` did not return within {seconds:g} s; is there an endless loop? "
-        "A Python loop over single elements can be too slow, too.",
-        name=name,
-        seconds=seconds,
-    )
 
 
 def _cell_problem(failure: Failure, cell: Cell) -> Problem:
@@ -507,8 +508,3 @@ def _interruption(late: Text, failures: Sequence[Failure], cell: Cell) -> Proble
     line = next((line for label, line, *_ in frames if label == cell.label), None)
     words = late + same("\n") + tell_frames(frames)
     return Problem.of("cell-timeout", words.map(str.rstrip), cell=cell.number, line=line)
-
-
-def _as_names(tree: object, most: int) -> list[str]:
-    """Return the names a submission defines; at most so many, because a missing one is compared with each."""
-    return [name for name in as_list(tree)[:most] if isinstance(name, str) and len(name) <= 80]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from operator import is_
 from typing import Any
 
-from autograder.student.remote_objects import Reference, reference_to
+from autograder.student.kept import is_kept
+from autograder.student.remote_objects import as_instance, note_place, reference_to
 
 
 class Instances:
@@ -26,31 +28,42 @@ class Instances:
         self._places = set[str]()
 
     def accept(self, place: str, value: Any) -> Any:
-        """Let a value answer for itself, if it may; return it.
+        """Return a value, as one that answers for itself if it may.
 
         Args:
             place: the steps to it: a function's name, or a class and what was done with an instance, as in
-                ``Value.tanh()`` and ``Value.parts()[]``.
-            value: it, or a list or tuple of such values.
+                ``Value.tanh()`` and ``Value.parts()[]``; empty where they are not known.
+            value: it, or a list, tuple or dict of such values.
         """
         if not self._classes:
             return value
-        if type(value) in (list, tuple):
-            for inner in value:
-                self.accept(place, inner)
+        if isinstance(value, list | tuple | dict):
+            return self._accept_inside(place, value)
         reference = reference_to(value)
         if reference is None:
             return value
         is_of_one = reference.kind in self._classes
-        if self.is_learning and is_of_one:
+        if self.is_learning and is_of_one and place:
             self._places.add(place)
         if place in self._classes or (is_of_one and place in self._places):
-            self.mark(reference)
-        else:
-            reference.place = place
+            return as_instance(value)
+        note_place(reference, place)
         return value
 
-    def mark(self, reference: Reference) -> None:
-        """Let an object answer for itself; steps from it are counted from its class, if that is a declared one."""
-        reference.is_instance = True
-        reference.place = reference.kind if reference.kind in self._classes else ""
+    def _accept_inside(self, place: str, value: Any) -> Any:
+        if is_kept(value):
+            place = note_place(value, place)
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                dict.__setitem__(value, key, self.accept(place, inner))
+            return value
+        found = [self.accept(place, inner) for inner in value]
+        if all(map(is_, found, value)):
+            return value
+        if isinstance(value, list):
+            list.__setitem__(value, slice(None), found)
+        return tuple(found) if type(value) is tuple else value
+
+    def place_of(self, kind: str) -> str:
+        """Return where steps from an instance are counted from: its class, if that is a declared one."""
+        return kind if kind in self._classes else ""

@@ -7,9 +7,12 @@ from collections.abc import Callable
 
 import torch
 
+from autograder.base.errors import StudentError
+from autograder.base.i18n import text
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.links import State, put
 from autograder.sandbox.values import Tree
+from autograder.sandbox.wire import identical
 from autograder.student.replies import index_of
 
 MAX_LINKS = 4096
@@ -26,6 +29,8 @@ class LinkedParameters:
         self._release = release
         self._tensors: weakref.WeakValueDictionary[int, torch.Tensor] = weakref.WeakValueDictionary()
         self._states: dict[int, State] = {}
+        self._fixed: dict[int, str] = {}  # of those that must keep their values, the parameter they were passed as
+        self._held: list[torch.Tensor] = []  # until the next message: what is done to them in passing goes with it
         self._epoch = 0  # how often all were let go of: a worker may use a number again
 
     def __bool__(self) -> bool:
@@ -38,6 +43,8 @@ class LinkedParameters:
         self._epoch += 1
         self._tensors.clear()
         self._states.clear()
+        self._fixed.clear()
+        self._held = []
 
     def link(self, number: object, tensor: torch.Tensor) -> torch.Tensor:
         """Return the tensor of a number: the one that is held already, or this one from now on."""
@@ -49,9 +56,27 @@ class LinkedParameters:
                 raise WireError("malformed parameter")
             return held
         tensor._is_param = True  # so that it is an `nn.Parameter`
-        self._tensors[number], self._states[number] = tensor, State(tensor)
-        weakref.finalize(tensor, self._forget, number, self._epoch)
+        self._hold(number, tensor)
         return tensor
+
+    def adopt(self, number: object, tensor: torch.Tensor, fixed: str | None) -> None:
+        """Link a tensor of ours that the student's code has kept.
+
+        Args:
+            number: its number from now on.
+            tensor: it.
+            fixed: the declared parameter that it was passed as, if it must keep its values.
+        """
+        if type(number) is not int or number in self._states or len(self._states) >= MAX_LINKS:
+            raise WireError("malformed parameter")
+        self._hold(number, tensor)
+        if fixed is not None:
+            self._fixed[number] = fixed
+
+    def _hold(self, number: int, tensor: torch.Tensor) -> None:
+        self._tensors[number], self._states[number] = tensor, State(tensor)
+        self._held.append(tensor)
+        weakref.finalize(tensor, self._forget, number, self._epoch)
 
     def number_of(self, tensor: torch.Tensor) -> int | None:
         """Return the number of a tensor that is linked."""
@@ -60,7 +85,7 @@ class LinkedParameters:
     def changes(self, tensors: list[torch.Tensor]) -> list[Tree]:
         """Return what the rubric has done to them since the last message, and add what it names to the tensors."""
         found: list[Tree] = []
-        for number, tensor in self._tensors.items():
+        for number, tensor in list(self._tensors.items()):
             if not self._states[number].is_of(tensor):
                 self._states[number] = State(tensor)
                 tensors.append(tensor.detach())
@@ -69,6 +94,9 @@ class LinkedParameters:
                     tensors.append(tensor.grad.detach())
                     gradient = len(tensors) - 1
                 found.append([number, values, gradient, tensor.requires_grad])
+            del tensor
+        self._held.clear()  # those that nobody else holds are released
+        self._held = list(self._tensors.values())
         return found
 
     def take(self, entries: list[Tree], tensors: list[torch.Tensor]) -> None:
@@ -83,10 +111,19 @@ class LinkedParameters:
                 raise WireError("malformed parameter")
             if slope is not None and (slope.shape, slope.dtype) != (new.shape, new.dtype):
                 raise WireError("malformed parameter")
+            if number in self._fixed and not identical(tensor.detach(), new):
+                raise StudentError(
+                    text(
+                        "an object that was given `{name}` has kept it and changes it later; it may do so only where"
+                        " assignment.yaml lists `{name}` under `changes` of its class",
+                        name=self._fixed[number],
+                    )
+                )
             # two may have named one tensor as their gradient
             put(tensor, new, None if slope is None else slope.clone(), requires_grad=requires_grad)
             self._states[number] = State(tensor)
 
     def _forget(self, number: int, epoch: int) -> None:
         if epoch == self._epoch and self._states.pop(number, None) is not None:
+            self._fixed.pop(number, None)
             self._release(number)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import copy
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Self
 
+import numpy as np
 import torch
 
 from autograder.base.environment import overridden
@@ -16,10 +18,18 @@ from autograder.course.submission import Submission
 from autograder.datasets import OFFLINE
 from autograder.sandbox import stand_ins
 from autograder.sandbox.cells import Failure, Notebook, positional_parameters
-from autograder.sandbox.frozen import Containers, change_count, is_iterator, refill
+from autograder.sandbox.frozen import (
+    Containers,
+    change_count,
+    holds_container,
+    is_iterator,
+    refill,
+)
+from autograder.sandbox.generator_states import KINDS, hand_over
 from autograder.sandbox.operations import OPERATIONS
 from autograder.sandbox.plain_functions import make_here
 from autograder.sandbox.tracing import Recorder, Use
+from autograder.sandbox.values import is_block
 from autograder.sandbox.variables import copied, shown_by
 from autograder.sandbox.wire import identical
 from autograder.student.failures import cell_name, missing_function, student_exception
@@ -84,21 +94,21 @@ class LocalRunner:
                 if name not in function.changes
             }
         )
-        containers = {name: Containers(own) for name, own in zip(function.parameters, given, strict=False)}
+        containers = _GivenContainers(
+            zip(function.parameters, arguments, given, strict=False),
+            function.changes,
+            frozen,
+        )
         try:
             with torch.set_grad_enabled(torch.is_grad_enabled()):  # a student may switch it and never back
                 result = frozen.settle(target(*given))
                 if is_iterator(result):
-                    result = frozen.watch(result)
+                    result = containers.watch(frozen.watch(result))
                     if most is not None:
                         result = list(islice(result, most))
         except Exception as error:  # noqa: BLE001 -- whatever the student raises is shown as theirs
             raise student_exception(function.name, self._failure(error)) from None
-        for argument, own, (name, kept) in zip(arguments, given, containers.items(), strict=False):
-            if kept.is_changed() and name in function.changes:
-                refill(argument, own)
-            elif kept.is_changed():
-                frozen.note(name)
+        containers.settle()
         return result, frozen.changed
 
     def record(
@@ -112,19 +122,19 @@ class LocalRunner:
 
     def attribute(self, function: Function, name: str) -> Any:
         """See `Runner`."""
-        return self._operate(function, "__getattribute__", name)
+        return self._look(function, lambda found: getattr(found, name))
 
     def is_instance(self, function: Function, value: object) -> bool:
         """See `Runner`."""
-        return self._operate(function, "__instancecheck__", value) is True
+        return self._look(function, lambda found: OPERATIONS["isinstance"](value, found)) is True
 
-    def _operate(self, function: Function, operation: str, operand: object) -> Any:
+    def _look(self, function: Function, look: Callable[[Any], Any]) -> Any:
         try:
             target = self._find(function.name)
         except KeyError:
             raise missing_function(function.name, self._defined()) from None
         try:
-            return OPERATIONS[operation](target, operand)
+            return look(target)
         except Exception as error:  # noqa: BLE001 -- whatever the student raises is shown as theirs
             raise student_exception(function.name, self._failure(error)) from None
 
@@ -161,18 +171,29 @@ class LocalRunner:
             return self._find(argument.function.name)
         if type(argument) in (list, tuple, set):
             return type(argument)(self._own(inner, name) for inner in argument)
+        if isinstance(argument, deque | np.ndarray) and holds_container(argument):
+            return argument.copy()
+        if isinstance(argument, dict) and type(argument) is not dict:
+            return copy.copy(argument)
         if type(argument) is dict:
             return {key: self._own(inner, name) for key, inner in argument.items()}
-        if type(argument) in (Counter, OrderedDict, defaultdict, deque):
-            return argument.copy()
-        if callable(argument) and not isinstance(argument, torch.nn.Module | type):
+        if isinstance(argument, KINDS):
+            return hand_over(argument)
+        if callable(argument) and not isinstance(argument, torch.nn.Module | type) and not _is_theirs(argument):
             return make_here(argument, name)
         return argument
+
+
+def _is_theirs(value: Any) -> bool:
+    """Return whether a value is of a class that the cells define, and not only something of the rubric's to call."""
+    return type(value).__module__ in ("__main__", "submission")
 
 
 def _tensors(value: Any) -> list[torch.Tensor]:
     if isinstance(value, torch.Tensor):
         return [value]
+    if isinstance(value, np.ndarray) and is_block(value):
+        return [torch.from_numpy(value)]
     if isinstance(value, list | tuple):
         return [tensor for inner in value for tensor in _tensors(inner)]
     return []
@@ -227,10 +248,45 @@ class _FrozenArguments:
             yield items[0]
 
 
+class _GivenContainers:
+    """Takes over what a call in this process does to copies of lists, dicts and sets, and then its iterator.
+
+    Args:
+        given: names of parameters, the rubric's arguments and what the function got.
+        changes: the parameters that it may change.
+        frozen: notes the others.
+    """
+
+    def __init__(
+        self, given: Iterable[tuple[str, Any, Any]], changes: Collection[str], frozen: _FrozenArguments
+    ) -> None:
+        self._kept = [(name, argument, Containers(own)) for name, argument, own in given if holds_container(argument)]
+        self._changes, self._frozen = changes, frozen
+
+    def settle(self) -> None:
+        """Take over the changes since the last time, or note them."""
+        for i, (name, argument, kept) in enumerate(self._kept):
+            if kept.is_changed():
+                if name in self._changes:
+                    refill(argument, kept.value)
+                else:
+                    self._frozen.note(name)
+                self._kept[i] = (name, argument, Containers(kept.value))
+
+    def watch(self, iterator: Iterator[Any]) -> Iterator[Any]:
+        """Yield the iterator's items, and settle after each of them and at its end."""
+        for item in iterator:
+            self.settle()
+            yield item
+        self.settle()
+
+
 def _apart_from(tensors: list[torch.Tensor], value: Any) -> Any:
     """Return the value with copies of what shares memory with one of the tensors, which are restored in a moment."""
     if isinstance(value, torch.Tensor):
         return value.clone() if any(_share_memory(value, tensor) for tensor in tensors) else value
+    if isinstance(value, np.ndarray):
+        return value.copy() if any(np.shares_memory(value, tensor.numpy(force=True)) for tensor in tensors) else value
     if type(value) in (list, tuple):
         return type(value)(_apart_from(tensors, inner) for inner in value)
     return value

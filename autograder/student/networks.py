@@ -1,29 +1,26 @@
 """Networks and optimisers of the rubric's that a student's function gets: real ones, made of torch's own layers.
 
 A network travels as the classes of its layers with what they hold. Its parameters are tensors of the call like any
-others, so that gradients reach ours, and what the function does to them comes back. A network with a class or a hook
-of the rubric's own stays here, and a stand-in calls it.
+others, so that gradients reach ours, and what the function does to them comes back. A layer with a class or a hook of
+the rubric's own has a stand-in there, with the same parameters, which calls it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from autograder.sandbox import known_classes
 from autograder.sandbox.frames import WireError
+from autograder.sandbox.networks import schedule_of
 from autograder.sandbox.values import Encoder, Tree
 
 _BASE = frozenset(vars(torch.nn.Module()))
 _OF_RECURRENT_LAYERS = ("_flat_weights", "_flat_weight_refs")
 """Their parameters once more, which the other side collects itself."""
 _HOOKS = tuple(name for name in _BASE if "hooks" in name)
-
-
-def is_torchs_own(network: torch.nn.Module) -> bool:
-    """Return whether all of a network is torch's, so that the other process can have it as well."""
-    return all(_is_torchs_own(layer) for layer in network.modules())
 
 
 def _is_torchs_own(layer: torch.nn.Module) -> bool:
@@ -37,17 +34,44 @@ def _is_torchs_own(layer: torch.nn.Module) -> bool:
     return True
 
 
-def network_tree(network: torch.nn.Module, encoder: Encoder) -> Tree:
-    """Return the tree of a network: for each layer its class, mode and all that it holds."""
+def network_tree(network: torch.nn.Module, encoder: Encoder, number: Callable[[torch.nn.Module], int]) -> Tree:
+    """Return the tree of a network: for each layer its class, mode and all that it holds.
+
+    Args:
+        network: the network.
+        encoder: encodes what it holds.
+        number: returns the number of a layer that is called back, because its class or a hook is the rubric's.
+    """
+    is_torchs = _is_torchs_own(network)
     return [
-        known_classes.name_of(type(network)),
+        known_classes.name_of(type(network)) if is_torchs else type(network).__name__,
         network.training,
-        encoder.encode(_attributes(network)),
-        [[name, function] for name, function in _functions(network).items()],
+        encoder.encode(_attributes(network) if is_torchs else _settings(network)),
+        [[name, function] for name, function in (_functions(network).items() if is_torchs else ())],
         [[name, encoder.encode(parameter)] for name, parameter in network._parameters.items()],
         [[name, encoder.encode(buffer)] for name, buffer in network._buffers.items()],
-        [[name, None if layer is None else network_tree(layer, encoder)] for name, layer in network._modules.items()],
+        [
+            [name, None if layer is None else network_tree(layer, encoder, number)]
+            for name, layer in network._modules.items()
+        ],
+        None if is_torchs else [number(network), own_methods(network)],
     ]
+
+
+def own_methods(network: torch.nn.Module) -> list[str]:
+    """Return the public methods that a network's own classes add to those of torch's."""
+    own = [cls for cls in type(network).__mro__ if known_classes.name_of(cls) is None and cls is not object]
+    names = {name: value for cls in own for name, value in vars(cls).items() if not name.startswith("_")}
+    return sorted(name for name, value in names.items() if callable(value) and not hasattr(torch.nn.Module, name))
+
+
+def _settings(network: torch.nn.Module) -> dict[str, Any]:
+    """Return the public numbers and words of a network of the rubric's own, such as its sizes."""
+    return {
+        name: value
+        for name, value in vars(network).items()
+        if name not in _BASE and not name.startswith("_") and isinstance(value, int | float | str | None)
+    }
 
 
 def tensors_of(network: torch.nn.Module) -> list[torch.Tensor]:
@@ -81,3 +105,23 @@ def optimiser_tree(optimiser: torch.optim.Optimizer, encoder: Encoder) -> Tree:
         raise WireError(f"the optimiser {type(optimiser).__name__} cannot be sent; torch.optim's can")
     state = optimiser.state_dict()["state"]
     return [name, encoder.encode(optimiser.param_groups), encoder.encode(state)]
+
+
+def scheduler_tree(scheduler: Any, encoder: Encoder) -> Tree:
+    """Return the tree of a learning-rate scheduler: its class, its optimiser, what it remembers, schedulers in it.
+
+    Raises:
+        WireError: its class is not torch's, or it holds a function that has no name there.
+    """
+    name, settings, inner = known_classes.name_of(type(scheduler)), schedule_of(scheduler), []
+    if name is None or "_scale_fn_ref" in vars(scheduler):
+        kind = type(scheduler).__name__
+        raise WireError(
+            f"the scheduler {kind} cannot be sent to a student's process; let the function make it instead, or pass"
+            " another one of torch.optim.lr_scheduler's"
+        )
+    if "lr_lambdas" in vars(scheduler):
+        settings["lr_lambdas"] = scheduler.lr_lambdas
+    if "_schedulers" in vars(scheduler):
+        inner = list(scheduler._schedulers)
+    return [name, encoder.encode(scheduler.optimizer), encoder.encode(settings), encoder.encode(inner)]

@@ -9,13 +9,11 @@ Everything a worker sends is untrusted. Whatever is wrong with it raises `BadRep
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from types import GeneratorType, MappingProxyType
+from types import MappingProxyType
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset
 
 from autograder.base.errors import StudentCrash, StudentError, StudentException, StudentTimeout
 from autograder.base.i18n import text
@@ -23,15 +21,16 @@ from autograder.course.sections import Section
 from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
-from autograder.sandbox import data_sets, known_classes, plain_functions
+from autograder.sandbox import known_classes, plain_functions
 from autograder.sandbox.frames import Received, WireError
-from autograder.sandbox.frozen import holds_container, refill
 from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.process import Workers
 from autograder.sandbox.protocol import (
+    BackwardRequest,
     CallbackReply,
     CallbackRequest,
-    CallRequest,
+    CallbackResult,
+    GetRequest,
     ObjectRequest,
     ParametersRequest,
     RecordRequest,
@@ -40,8 +39,9 @@ from autograder.sandbox.protocol import (
     VariableRequest,
 )
 from autograder.sandbox.tracing import Use
-from autograder.sandbox.values import Decoder, Encoder, Tree, used_tensors
-from autograder.student.callbacks import Callbacks, accept_modes, accept_states, take_mode
+from autograder.sandbox.values import KEYS, Decoder, Tree, used_tensors
+from autograder.student.callbacks import accept_passed, run_network
+from autograder.student.effects import Effects
 from autograder.student.failures import missing_function
 from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.host import Host
@@ -49,22 +49,19 @@ from autograder.student.instances import Instances
 from autograder.student.remote_graph import RemoteGraph
 from autograder.student.remote_objects import (
     Reference,
-    RemoteIterator,
     RemoteObject,
-    Watched,
+    make,
     reference_to,
 )
 from autograder.student.replies import (
-    accept_printed,
     accept_ran,
     accept_uses,
     as_list,
     as_parameters,
     index_of,
     size_of,
-    update_argument,
-    update_flags,
 )
+from autograder.student.sending import Sent, call_request, watch_containers
 from autograder.student.variables import Ran
 
 
@@ -103,8 +100,9 @@ class RemoteRunner:
             cell_seed=cell_seed,
             watched=watched,
         )
+        self.host.call_back = self.call_back
         self._noted: dict[str, Problem] = {}  # by function, the first problem it had
-        self._stdout = sys.stdout  # where nobody listens
+        self._last_leaves: list[torch.Tensor] = []  # what the last call of an object may be differentiated by
 
     def load(self) -> None:
         """Run the cells; `problems` says what went wrong."""
@@ -116,6 +114,7 @@ class RemoteRunner:
     def seed(self, seed: int) -> None:
         """Seed the student's random number generators before the next call of their code."""
         self.host.seed(seed)
+        self._last_leaves = []
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -150,7 +149,7 @@ class RemoteRunner:
     def _record(
         self, function: Function, arguments: list[Any], watch: Sequence[str], *, exact: bool, most: int
     ) -> list[Use] | None:
-        sent = _Sent(self, function.name)
+        sent = Sent(self, function.name)
         with self.host.calling(function.name) as late:
             request: RecordRequest = {
                 "op": "record",
@@ -168,18 +167,25 @@ class RemoteRunner:
 
     def attribute(self, function: Function, name: str) -> Any:
         """See `autograder.student.functions.Runner`."""
-        return self.instances.accept(f"{function.name}.{name}", self._operate(function, "__getattribute__", name))
+        self._require(function)
+        request: GetRequest = {"op": "get", "cls": function.name, "name": name}
+        try:
+            with self.host.calling(function.name) as late:
+                answer, received = self.host.ask(request, [], on_timeout=late, name=function.name)
+        except (StudentTimeout, StudentCrash) as error:
+            raise self._noted_end(function, error) from None
+        value = self.host.checked(lambda: self._value(answer, received, [], function.name))
+        return self.instances.accept(f"{function.name}.{name}", value)
 
     def is_instance(self, function: Function, value: object) -> bool:
         """See `autograder.student.functions.Runner`."""
-        is_theirs = reference_to(value) is not None
-        return is_theirs and self._operate(function, "__instancecheck__", value) is True
-
-    def _operate(self, function: Function, operation: str, operand: object) -> Any:
-        """Carry out one of `operations.OF_A_FUNCTION`."""
+        reference = reference_to(value)
+        if reference is None:
+            return False
         self._require(function)
+        operands = [value, StudentFunction(function, self)]
         try:
-            return self.call_remote(function.name, [operand], {}, operation=operation)[0]
+            return self.call_remote(function.name, operands, {}, target=reference, operation="isinstance")[0] is True
         except (StudentTimeout, StudentCrash) as error:
             raise self._noted_end(function, error) from None
 
@@ -261,12 +267,10 @@ class RemoteRunner:
             The result, and the declared parameters that were changed although they may not be.
         """
         with self.host.calling(origin) as late:
-            sent = _Sent(self, origin)
-            request = _call_request(positional, keywords, sent, function)
+            sent = Sent(self, origin)
+            request = call_request(positional, keywords, sent, function)
             if function is not None:
-                _watch_containers(request, positional, function)
-            if sys.stdout is not self._stdout:
-                request["heard"] = True
+                watch_containers(request, positional, function)
             if target is None:
                 request["name"] = origin
             else:
@@ -275,59 +279,49 @@ class RemoteRunner:
                 request["operation"] = operation
             if most is not None:
                 request["most"] = most
-            if self.host.parameters:
+            if self.host.held.parameters:
                 request["linked"] = [
                     [i, number]
                     for i, tensor in enumerate(sent.tensors[: request["inputs"]])
-                    if (number := self.host.parameters.number_of(tensor)) is not None
+                    if (number := self.host.held.parameters.number_of(tensor)) is not None
                 ]
             answer, received = self.host.ask(
                 request, sent.tensors, on_timeout=late, name=origin, callback=sent.call_back
             )
-        if "heard" in request:
-            sys.stdout.write(self.host.checked(lambda: accept_printed(answer)))
-        return self.host.checked(lambda: self._accept(answer, received, request, sent, positional, function))
+        inputs, owners = sent.tensors[: request["inputs"]], dict(enumerate(sent.owners))
+        effects = Effects(request, inputs, owners, positional, function)
+        if target is not None and operation is None and "graph" in answer:
+            self._last_leaves = [tensor for tensor in inputs if tensor.requires_grad]
+        return self.host.checked(lambda: self._accept(answer, received, effects, sent)), effects.changed
 
     def ask_object(self, request: Callable[[int], ObjectRequest], target: Reference) -> tuple[Any, int]:
         """Send a request about an object that stays in the worker; return the answer and its size in bytes."""
         origin = target.origin
         with self.host.calling(origin) as late:
             answer, received = self.host.ask(request(target.number), [], on_timeout=late, name=origin)
-        self.host.checked(lambda: target.watched.note(answer))
         size = sum(r.tensor.numel() * r.tensor.element_size() for r in received) + size_of(answer["result"])
-        return self.host.checked(lambda: (self._results(answer, received, [], origin, target.watched), size))
+        return self.host.checked(lambda: self._accept_of_object(answer, received, target)), size
 
-    def _accept(
-        self,
-        answer: Result,
-        received: list[Received],
-        request: CallRequest,
-        sent: _Sent,
-        positional: Sequence[Any],
-        function: Function | None,
-    ) -> tuple[Any, list[str]]:
+    def _accept(self, answer: Result, received: list[Received], effects: Effects, sent: Sent) -> Any:
         """Turn an untrusted answer to a call into values, and take over what may be changed."""
-        if "updates" not in answer:
-            raise WireError("not an answer to a call")
-        if "modes" in answer:
-            accept_modes(answer, sent.callbacks)
-        if "states" in answer:
-            accept_states(answer, received, sent.callbacks)
-        changes, inputs = request["changes"], sent.tensors[: request["inputs"]]
-        if updates := as_list(answer["updates"]):
-            decoder = Decoder([r.tensor for r in received])
-            for index, values, gradient, requires_grad, is_leaf in updates:
-                if index not in changes:
-                    raise WireError("a change of an argument that may not change")
-                update_argument(inputs[index], decoder.decode(values), decoder.decode(gradient))
-                update_flags(inputs[index], requires_grad, is_leaf)
-        watched = Watched({i: owner for i, owner in enumerate(sent.owners) if owner and i not in changes})
-        if "changed" in answer:
-            watched.note(answer)
-        result = self._results(answer, received, inputs, sent.origin, watched)
-        if "containers" in request and "refilled" in answer and function is not None:
-            result = _accept_containers(answer, result, request, positional, function, watched)
-        return result, watched.changed
+        accept_passed(answer, received, self.host.held.callbacks)
+        effects.take(answer, received)
+        if "kept" in answer:
+            effects.adopt(answer, self.host.held.parameters)
+        return effects.refill(answer, self._results(answer, received, effects.inputs, sent.origin, effects))
+
+    def _accept_of_object(self, answer: Result, received: list[Received], target: Reference) -> Any:
+        accept_passed(answer, received, self.host.held.callbacks)
+        effects, leaves = target.effects, self._last_leaves
+        if effects is None or "number" in answer:
+            return self._value(answer, received, leaves, target.origin)
+        effects.take(answer, received)
+        return effects.refill(answer, self._results(answer, received, leaves, target.origin, effects))
+
+    def _value(self, answer: Result, received: list[Received], inputs: list[torch.Tensor], origin: str) -> Any:
+        """Return the value of an answer; a list, dict or set that an object or a class holds is the one held here."""
+        value = self._results(answer, received, inputs, origin)
+        return self.host.held.container(answer["number"], value) if "number" in answer else value
 
     def _results(
         self,
@@ -335,7 +329,7 @@ class RemoteRunner:
         received: list[Received],
         inputs: list[torch.Tensor],
         origin: str,
-        watched: Watched | None = None,
+        effects: Effects | None = None,
     ) -> Any:
         """Return the values of an answer; each tensor is what it is there: an argument, a leaf, the end of a graph."""
         tree, tensors = answer["result"], [r.tensor for r in received]
@@ -363,7 +357,9 @@ class RemoteRunner:
             results = RemoteGraph.apply(self.host, graph, origin, ends, [tensors[i] for i in ends], *leaves)
             for i, result in zip(ends, results, strict=True):
                 tensors[i] = result
-        return Decoder(tensors, lambda tag, inner: self._decode_handle(tag, inner, origin, watched)).decode(tree)
+        reader = _Reader(tensors, lambda tag, inner: self._decode_handle(tag, inner, origin, effects))
+        reader.ours = aliases
+        return reader.decode(tree)
 
     def _take_leaves(
         self, answer: Result, received: list[Received], tensors: list[torch.Tensor], aliases: Mapping[int, torch.Tensor]
@@ -377,158 +373,116 @@ class RemoteRunner:
             leaf = index_of(index, tensors)
             if leaf in aliases or not received[leaf].is_leaf:
                 raise WireError("malformed parameter")
-            tensors[leaf] = self.host.parameters.link(number, tensors[leaf])
+            tensors[leaf] = self.host.held.parameters.link(number, tensors[leaf])
 
     # -- values --------------------------------------------------------------------------------------------------------
 
-    def _decode_handle(self, tag: str, inner: Tree, origin: str, watched: Watched | None = None) -> Any:
+    def _decode_handle(self, tag: str, inner: Tree, origin: str, effects: Effects | None = None) -> Any:
+        if tag == "B":
+            return self._ours(inner)
+        if tag == "C":
+            return _class_of(inner)
         if tag != "h":
             raise WireError(f"unknown tag {tag[:20]!r}")
-        handle, kind, iterator, known_as = inner
+        handle, kind, iterator, known_as, has_operators = inner
         if type(handle) is not int or not isinstance(kind, str):
             raise WireError("malformed handle")
-        reference = Reference(self, handle, kind, known_as, origin=origin, watched=watched)
-        return (RemoteIterator if iterator is True else RemoteObject)(reference)
+        held = self.host.held.find(handle)
+        if held is None:
+            has_operators = has_operators is not False
+            reference = Reference(
+                self, handle, kind, known_as, has_operators=has_operators, origin=origin, effects=effects
+            )
+            held = make(reference, iterator=iterator is True)
+            self.host.held.remember(handle, held)
+        return held
+
+    def _ours(self, number: object) -> Any:
+        """Return a function or network of ours that comes back; whoever returns one was given it in this criterion."""
+        callbacks = self.host.held.callbacks
+        if type(number) is not int or number not in callbacks:
+            raise WireError("malformed number of a function")
+        return callbacks[number]
 
     def call_back(
-        self, message: CallbackRequest, received: list[Received], sent: _Sent
+        self,
+        message: CallbackRequest | BackwardRequest,
+        received: list[Received],
+        origin: str,
+        parameter: str = "function",
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
-        """Call a function or a network of ours that went along with a request."""
-        origin, callbacks = sent.origin, sent.callbacks
-        decoder = Decoder([r.tensor for r in received], lambda tag, inner: self._decode_handle(tag, inner, origin))
-        number = message["callback"]
-        function = callbacks.get(number) if type(number) is int else None
-        positional, keywords = decoder.decode(message.get("args")), decoder.decode(message.get("kwargs"))
-        if function is None or not isinstance(positional, tuple) or not isinstance(keywords, dict):
+        """Call a function or a network of ours that has been passed, or go back through what one of them gave."""
+        self.host.checked(lambda: self._take_in(message, received))
+        reply, tensors = self._answer_back(message, received, origin, parameter)
+        parameters = self.host.held.parameters
+        if parameters and (changes := parameters.changes(tensors)):
+            reply["parameters"] = changes
+        return reply, tensors
+
+    def _take_in(self, message: CallbackRequest | BackwardRequest, received: list[Received]) -> None:
+        """Take over what an untrusted callback brings along."""
+        self.host.pass_on(message)
+        if "parameters" in message:
+            self.host.held.parameters.take(as_list(message["parameters"]), [r.tensor for r in received])
+
+    def _answer_back(
+        self, message: CallbackRequest | BackwardRequest, received: list[Received], origin: str, parameter: str
+    ) -> tuple[CallbackReply, list[torch.Tensor]]:
+        callbacks, number = self.host.held.callbacks, message["callback"]
+        if type(number) is not int:
             raise WireError("malformed callback")
-        encoder = _Sent(self, origin, callbacks)
-        encoder.parameter = sent.parameter
+        function = callbacks.get(number)
         try:
-            with torch.set_grad_enabled(take_mode(function, message)):
-                return {"result": encoder.encode(function(*positional, **keywords))}, encoder.tensors
+            if "outputs" in message:
+                return callbacks.products(message, received)
+            if function is None:
+                raise RuntimeError("this function was passed by a criterion that is over")
+            return self._call_back(function, message, received, origin, parameter)
+        except (WireError, StudentCrash):
+            raise
         except Exception as error:  # noqa: BLE001 -- a student may call a function of ours with anything
             kind, words = plain_functions.as_told(error, callbacks.name_of(number))
             return {"kind": kind, "error": words}, []
 
-
-class _Sent(Encoder):
-    """The values of one request on their way to a worker, and what of ours goes along with them.
-
-    Args:
-        runner: whose worker it is.
-        origin: the declared function that is called, or the one that an object came from.
-        callbacks: the functions and networks of ours that went along with what is being answered.
-    """
-
-    parameter = "function"
-    """What a function of ours without a name is called: the parameter that it is passed for."""
-
-    def __init__(self, runner: RemoteRunner, origin: str, callbacks: Callbacks | None = None) -> None:
-        super().__init__()
-        self._runner, self.origin, self._callbacks = runner, origin, callbacks
-        self.owners: list[str] = []
-        """The declared parameter that each of the first tensors was passed as."""
-
-    @property
-    def callbacks(self) -> Callbacks:
-        """The functions and networks of ours that go along."""
-        if self._callbacks is None:
-            self._callbacks = Callbacks()
-        return self._callbacks
-
-    def call_back(self, message: CallbackRequest, received: list[Received]) -> tuple[CallbackReply, list[torch.Tensor]]:
-        """Call one of them."""
-        return self._runner.call_back(message, received, self)
-
-    def may_change(self) -> set[int | None]:
-        """Return the indices of the tensors of networks and optimisers, which are passed to be trained."""
-        return set() if self._callbacks is None else {self.index_of(tensor) for tensor in self._callbacks.may_change}
-
-    def _encode_other(self, value: Any) -> Tree:
-        if isinstance(value, StudentFunction) and value.runner is self._runner:
-            return {"F": value.function.name}
-        reference = reference_to(value)
-        if reference is not None and reference.runner is self._runner:
-            return {"h": reference.number}
-        if isinstance(value, GeneratorType):  # passed on as what it is: something that can be iterated over once
-            return {"g": [self.encode(item) for item in value]}
-        if isinstance(value, type):
-            return _class_by_name(value)
-        if isinstance(value, torch.nn.Module):
-            return self.callbacks.add_network(value, self)
-        if isinstance(value, torch.optim.Optimizer):
-            return self.callbacks.add_optimiser(value, self)
-        if isinstance(value, DataLoader):
-            return [self.encode(batch) for batch in value]
-        if isinstance(value, Dataset):
-            return {"D": [self.encode(part) for part in data_sets.contents_of(value)]}
-        if callable(value):
-            return self.callbacks.add(value, self.parameter)
-        raise WireError(f"a {type(value).__name__} cannot be sent to a student's process; send what it holds instead")
+    def _call_back(
+        self,
+        function: Callable[..., Any],
+        message: CallbackRequest,
+        received: list[Received],
+        origin: str,
+        parameter: str,
+    ) -> tuple[CallbackReply, list[torch.Tensor]]:
+        records, tensors = message.get("grad_enabled") is True, [r.tensor for r in received]
+        leaves = [r.tensor.requires_grad_() for r in received if r.requires_grad and records]
+        decoder = _Reader(tensors, lambda tag, inner: self._decode_handle(tag, inner, origin))
+        positional, keywords = decoder.decode(message.get("args")), decoder.decode(message.get("kwargs"))
+        if not isinstance(positional, tuple) or not isinstance(keywords, dict):
+            raise WireError("malformed callback")
+        encoder = Sent(self, origin)
+        encoder.parameter = parameter
+        buffers: list[torch.Tensor] = []
+        with torch.set_grad_enabled(records):
+            if isinstance(function, torch.nn.Module):
+                *described, state = as_list(message.get("network"))
+                result, buffers = run_network(function, described, decoder.decode(state), positional, keywords)
+            else:
+                result = function(*positional, **keywords)
+        answer: CallbackResult = {"result": encoder.encode(result)}
+        if buffers:
+            answer["buffers"] = [encoder.encode(buffer) for buffer in buffers]
+        if records and any(tensor.requires_grad for tensor in encoder.tensors):
+            answer["graph"] = self.host.held.callbacks.keep(leaves, list(encoder.tensors))
+        return answer, encoder.tensors
 
 
-def _watch_containers(request: CallRequest, positional: Sequence[Any], function: Function) -> None:
-    """Ask what a function does to lists, dicts and sets, where it gets any."""
-    places = [place for place, value in enumerate(positional) if holds_container(value)]
-    if places:
-        request["containers"] = places
-        request["given_back"] = [place for place in places if function.parameters[place] in function.changes]
+class _Reader(Decoder):
+    """Reads values that a worker has sent, objects that stay there among them."""
+
+    key_types = (*KEYS, RemoteObject)
 
 
-def _accept_containers(
-    answer: Result, result: Any, request: CallRequest, positional: Sequence[Any], function: Function, watched: Watched
-) -> Any:
-    """Take over what a call did to those it may change, note the others, and return the result."""
-    refilled = as_list(answer.get("refilled", []))
-    for place in refilled:
-        if place not in request["containers"]:
-            raise WireError("a change of an argument that holds nothing")
-        if place not in request["given_back"]:
-            watched.note_parameter(function.parameters[place])
-    given_back = [place for place in refilled if place in request["given_back"]]
-    if not given_back:
-        return result
-    if type(result) is not tuple:
-        raise WireError("no arguments beside the result")
-    own, *contents = result
-    for place, content in zip(given_back, contents, strict=True):
-        refill(positional[place], content)
-    return own
-
-
-def _class_by_name(cls: type) -> Tree:
-    name = known_classes.name_of(cls)
-    if name is None:
-        raise WireError(f"the class {cls.__name__} cannot be sent to a student's process; declare it there instead")
-    return {"C": name}
-
-
-def _call_request(
-    positional: Sequence[Any], keywords: dict[str, Any], sent: _Sent, function: Function | None
-) -> CallRequest:
-    """Return the request, and note which declared parameter each tensor was passed as."""
-    trees, tensors, owners = [], sent.tensors, sent.owners
-    for index, value in enumerate(positional):
-        if function is not None:
-            sent.parameter = function.parameters[index]
-        trees.append(sent.encode(value))
-        if len(tensors) > len(owners):
-            owners += [sent.parameter if function is not None else ""] * (len(tensors) - len(owners))
-    request: CallRequest = {
-        "op": "call",
-        "args": trees,
-        "inputs": len(tensors),
-        "changes": [],
-        "grad_enabled": torch.is_grad_enabled(),
-    }
-    if keywords:
-        request["kwargs"] = sent.encode(keywords)
-        request["inputs"] = len(tensors)
-    trained = sent.may_change()
-    if trained or (function is not None and function.changes):
-        changes = () if function is None else function.changes
-        request["changes"] = [i for i, owner in enumerate(owners) if owner in changes or i in trained]
-    found = [(i, tensor.grad) for i, tensor in enumerate(tensors) if tensor.is_leaf]
-    if grads := {str(i): sent.add(gradient) for i, gradient in found if gradient is not None}:
-        request["grads"] = grads
-    return request
+def _class_of(name: object) -> type:
+    found = known_classes.find_class(name)
+    if found is None:
+        raise WireError("unknown class")
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,7 +31,7 @@ class RemoteGraph(torch.autograd.Function):
         ctx.host, ctx.graph, ctx.origin, ctx.ends, ctx.generation = host, graph, origin, ends, host.generation
         ctx.save_for_backward(*leaves)
         ctx.set_materialize_grads(False)
-        weakref.finalize(ctx, host.release, ctx.generation, graph)
+        host.held.watch_graph(ctx, graph)
         return tuple(results)
 
     @staticmethod

@@ -9,9 +9,10 @@ number that equals everything gains nothing.
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import copy
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, NoReturn, Protocol
 
 from autograder.base.errors import BadReply, StudentError, StudentException, StudentTimeout
@@ -20,10 +21,11 @@ from autograder.sandbox import known_classes
 from autograder.sandbox.bounds import MAX_RANGE
 from autograder.sandbox.frames import MAX_BODY
 from autograder.sandbox.operations import COMBINING, DECIDING, LOOKING
-from autograder.sandbox.protocol import GetRequest, IterRequest, NextRequest, ObjectRequest, Result, TakeRequest
+from autograder.sandbox.protocol import GetRequest, IterRequest, NextRequest, ObjectRequest, TakeRequest
+from autograder.student.effects import Effects
 from autograder.student.failures import MissingAttribute
 from autograder.student.host import Host
-from autograder.student.replies import as_list
+from autograder.student.kept import KeptDict, KeptList, KeptSet
 
 MAX_ITERATED = 4 * MAX_BODY
 """Bytes that one iterator may yield in all, tensors and structure: an endless one would fill the rubric's memory."""
@@ -34,38 +36,15 @@ _OF_ITS_KIND = ("__neg__", "__pos__", "__abs__", "__invert__", "__round__", "__c
 """Operations whose result is an instance as the object itself is."""
 
 
-class Watched:
-    """Notes which arguments a call changed although it may not, or the iterator that it returned.
-
-    Args:
-        owners: the declared parameter of each tensor.
-    """
-
-    def __init__(self, owners: Mapping[int, str]) -> None:
-        self._owners = owners
-        self.changed: list[str] = []
-        """The parameters changed so far; the list grows while an iterator is advanced."""
-
-    def note(self, answer: Result) -> None:
-        """Take over what an untrusted answer says about them."""
-        for index in as_list(answer.get("changed", [])):
-            self.note_parameter(self._owners.get(index))
-
-    def note_parameter(self, name: str | None) -> None:
-        """Note that a parameter was changed; None is none."""
-        if name is not None and name not in self.changed:
-            self.changed.append(name)
-
-
 class Accepts(Protocol):
     """Decides which values may answer for themselves; see `instances`."""
 
     def accept(self, place: str, value: Any) -> Any:
-        """Return the value that came from a place, marked if it may."""
+        """Return the value that came from a place, as one that answers for itself if it may."""
         ...
 
-    def mark(self, reference: Reference) -> None:
-        """Let an object answer for itself."""
+    def place_of(self, kind: str) -> str:
+        """Return where steps from an instance are counted from."""
         ...
 
 
@@ -104,8 +83,9 @@ class Reference:
         number: its handle there.
         kind: the name of its type.
         known_as: the name of a class of ours that it claims to be of.
+        has_operators: whether its class claims to compare, or to calculate, otherwise than any object does.
         origin: the declared function it came from.
-        watched: the arguments of the call it came from.
+        effects: what the call it came from does to its arguments; None where it does nothing to any.
     """
 
     def __init__(
@@ -115,20 +95,27 @@ class Reference:
         kind: str,
         known_as: object,
         *,
+        has_operators: bool,
         origin: str,
-        watched: Watched | None = None,
+        effects: Effects | None = None,
     ) -> None:
         self.runner, self._number, self.kind, self.origin = runner, number, kind[:_MAX_KIND], origin
-        self.cls = known_classes.find(known_as)
-        self.watched = watched or Watched({})
+        self._known_as = known_as
+        self.effects = effects
+        self.has_operators = has_operators
         self.is_instance = False
         """Whether it is an instance of a declared class; see `instances`."""
-        self.place = ""
+        self.place: str | None = None
         """How one gets to it; see `instances`."""
         self.given = self.items = 0
         """Bytes and items that it has yielded."""
         self._generation = runner.host.generation
-        weakref.finalize(self, runner.host.release, self._generation, number)
+        runner.host.held.watch(self, number)
+
+    @property
+    def cls(self) -> type | None:
+        """The class of ours that it claims to be of, once this process has loaded it."""
+        return None if self._known_as is None else known_classes.find(self._known_as)
 
     @property
     def number(self) -> int:
@@ -149,17 +136,37 @@ class Reference:
         return self.runner.call_remote(self.origin, operands, {}, target=self, operation=operation)[0]
 
     def combine(self, operation: str, *operands: Any) -> Any:
-        """Carry out an operation whose result is again an instance of the student's class."""
+        """Carry out an operation whose result is again an instance of the student's class, or the object itself."""
         return as_instance(self.operate(operation, *operands))
+
+    def is_same(self, other: Reference | None) -> bool:
+        """Return whether two are of one object."""
+        return other is not None and (self._number, self._generation) == (other._number, other._generation)
+
+    def as_instance(self) -> Reference:
+        """Return another one of the same object, which answers for itself."""
+        made = copy.copy(self)
+        made.is_instance, made.place = True, self.runner.instances.place_of(self.kind)
+        made.runner.host.held.watch(made, made._number)
+        return made
+
+    @property
+    def answers(self) -> bool:
+        """Whether it is asked where its answer decides an assertion; of what any object answers, we know it here."""
+        return self.is_instance and self.has_operators
+
+    def __hash__(self) -> int:
+        return hash((self._generation, self._number))
 
     def accept(self, step: str, value: Any) -> Any:
         """Return what a step from here gave; an instance where the same steps gave one in the reference."""
-        return self.runner.instances.accept(f"{self.place}{step}", value) if self.place else value
+        return self.runner.instances.accept(f"{self.place}{step}" if self.place else "", value)
 
 
 class RemoteObject:
     """An object that stays in the student's process: a module, a data set, an instance of their own class."""
 
+    __slots__ = ("__weakref__", "_reference")
     _reference: Reference
 
     def __init__(self, reference: Reference) -> None:
@@ -193,7 +200,7 @@ class RemoteObject:
         """Return a method as something to call, anything else as its value."""
         if name == "__name__":
             return self._reference.kind  # what a message calls it
-        if name.startswith("__"):
+        if name.startswith("__") and name != "__dict__":
             raise AttributeError(name)
         try:
             value = self._reference.ask(lambda handle: GetRequest(op="get", name=name, object=handle))[0]
@@ -253,27 +260,37 @@ class RemoteObject:
     # -- what decides an assertion -------------------------------------------------------------------------------------
 
     def __eq__(self, other: object) -> Any:
-        return self._reference.operate("__eq__", self, other) if self._reference.is_instance else self is other
+        if self._reference.answers:
+            return self._reference.operate("__eq__", self, other)
+        if _answers(other):
+            return NotImplemented
+        return self._reference.is_same(reference_to(other))
 
     def __ne__(self, other: object) -> Any:
-        return self._reference.operate("__ne__", self, other) if self._reference.is_instance else self is not other
+        if self._reference.answers:
+            return self._reference.operate("__ne__", self, other)
+        if _answers(other):
+            return NotImplemented
+        return not self._reference.is_same(reference_to(other))
 
     def __hash__(self) -> int:
-        if not self._reference.is_instance:
-            return object.__hash__(self)
+        if not self._reference.has_operators:
+            return hash(self._reference)
         return int(_plain(self._reference.operate("__hash__", self), int))
 
     def __bool__(self) -> bool:
         return not self._reference.is_instance or self._reference.operate("__bool__", self) is True
 
     def __contains__(self, item: object) -> Any:
-        if self._reference.is_instance:
+        if self._reference.answers:
             return self._reference.operate("__contains__", self, item)
         return any(item is other or item == other for other in self)
 
 
 class RemoteIterator(RemoteObject):
     """An iterator that stays in the student's process."""
+
+    __slots__ = ()
 
     def __len__(self) -> int:
         raise TypeError(f"a {self._reference.kind} has no length")  # `list` asks, and would cost a message
@@ -307,12 +324,50 @@ def reference_to(value: Any) -> Reference | None:
     return value._reference if issubclass(type(value), RemoteObject) else None
 
 
+def note_place(found: Reference | KeptList | KeptDict | KeptSet, place: str) -> str:
+    """Note where something came from; what has come from two places has none, lest one of them vouch for the other."""
+    found.place = place if found.place in (None, place) else ""
+    return found.place
+
+
+def _answers(value: object) -> bool:
+    """Return whether the other side of a comparison is an instance that answers it."""
+    reference = reference_to(value)
+    return reference is not None and reference.answers
+
+
 def as_instance(value: Any) -> Any:
     """Let a value answer for itself where that decides an assertion, if it stays in a student's process."""
     reference = reference_to(value)
-    if reference is not None:
-        reference.runner.instances.mark(reference)
-    return value
+    if reference is None or reference.answers:
+        return value
+    if not reference.has_operators:  # it has nothing that could decide one: whoever has it may have the same
+        reference.is_instance = True
+        note_place(reference, reference.runner.instances.place_of(reference.kind))
+        return value
+    held = reference.runner.host.held
+    found = held.find(reference.number, answering=True)
+    if found is None:
+        found = type(value)(reference.as_instance())
+        held.remember(reference.number, found, answering=True)
+    return found
+
+
+def make(reference: Reference, *, iterator: bool) -> RemoteObject:
+    """Return the object of a reference, of a class with the name that its own has."""
+    return _class_of(reference.kind, RemoteIterator if iterator else RemoteObject)(reference)
+
+
+@lru_cache(256)
+def _class_of(kind: str, base: type[RemoteObject]) -> type[RemoteObject]:
+    return type(kind, (base,), {"__slots__": (), "__module__": "__main__"})
+
+
+def _stays(reference: Reference, done: str) -> TypeError:
+    return TypeError(
+        f"a {reference.kind} stays in the student's process and cannot be {done} on this side;"
+        " do so with what it holds instead, such as its `values` or the result of a method"
+    )
 
 
 def _plain(value: Any, kind: type) -> Any:
@@ -330,32 +385,42 @@ def _asked(name: str) -> Callable[..., Any]:
     def ask(self: RemoteObject, *operands: Any) -> Any:
         reference = self._reference
         answer = reference.operate(name, self, *operands)
-        return (
-            as_instance(answer)
-            if name in _OF_ITS_KIND and reference.is_instance
-            else reference.accept(f".{name}", answer)
-        )
+        if name in _OF_ITS_KIND and reference.is_instance:
+            return as_instance(answer)
+        return reference.accept(f".{name}", answer)
 
     return ask
 
 
 def _compared(name: str) -> Callable[..., Any]:
     def compare(self: RemoteObject, other: Any) -> Any:
-        return self._reference.operate(name, self, other) if self._reference.is_instance else NotImplemented
+        if self._reference.answers:
+            return self._reference.operate(name, self, other)
+        if _answers(other) or not self._reference.has_operators:
+            return NotImplemented
+        raise _stays(self._reference, "compared")
 
     return compare
 
 
 def _combined(name: str) -> Callable[..., Any]:
     def combine(self: RemoteObject, other: Any) -> Any:
-        return self._reference.combine(name, self, other) if self._reference.is_instance else NotImplemented
+        if self._reference.answers:
+            return self._reference.combine(name, self, other)
+        if _answers(other) or not self._reference.has_operators:
+            return NotImplemented
+        raise _stays(self._reference, "calculated with")
 
     return combine
 
 
 def _combined_from_the_right(name: str) -> Callable[..., Any]:
     def combine(self: RemoteObject, other: Any) -> Any:
-        return self._reference.combine(name, other, self) if self._reference.is_instance else NotImplemented
+        if self._reference.answers:
+            return self._reference.combine(name, other, self)
+        if _answers(other) or not self._reference.has_operators:
+            return NotImplemented
+        raise _stays(self._reference, "calculated with")
 
     return combine
 

@@ -15,7 +15,8 @@ from autograder.base.errors import BadReply
 from autograder.base.i18n import text
 from autograder.sandbox.bounds import MAX_HEARD, MAX_SHOWN_BY_TEST
 from autograder.sandbox.frames import Received, WireError
-from autograder.sandbox.protocol import Result
+from autograder.sandbox.links import are_same
+from autograder.sandbox.protocol import BackwardRequest, CallbackRequest, Reply, Result
 from autograder.sandbox.tracing import MAX_SHOWN, MAX_USES, Use
 from autograder.sandbox.values import Decoder, Tree
 from autograder.student.functions import Parameters
@@ -38,6 +39,11 @@ def as_list(tree: object) -> list[Any]:
     if not isinstance(tree, list):
         raise WireError("malformed list")
     return tree
+
+
+def as_names(tree: object, most: int) -> list[str]:
+    """Return the names a submission defines; at most so many, because a missing one is compared with each."""
+    return [name for name in as_list(tree)[:most] if isinstance(name, str) and len(name) <= 80]
 
 
 def as_line(value: Any) -> int:
@@ -82,9 +88,9 @@ def as_parameters(tree: Any) -> Parameters | None:
     return Parameters(tuple(names), required, more is True)
 
 
-def accept_printed(answer: Result) -> str:
-    """Return what an untrusted answer says that the call printed."""
-    printed = answer.get("printed", "")
+def accept_printed(message: Reply | CallbackRequest | BackwardRequest) -> str:
+    """Return what an untrusted message says that the code has printed."""
+    printed = message.get("printed", "")
     if not isinstance(printed, str) or len(printed) > MAX_HEARD:
         raise WireError("malformed output")
     return printed
@@ -124,7 +130,8 @@ def update_argument(argument: torch.Tensor, values: Any, gradient: Any) -> None:
             shape = tuple(argument.shape)
             raise BadReply(text("the call changed the shape or type of an argument of shape {shape}", shape=shape))
     with torch.no_grad():
-        argument.copy_(values)
+        if not are_same(argument, values):  # autograd does not go back through what has been written to
+            argument.copy_(values)
         if not argument.is_leaf:
             return
         if gradient is None or argument.grad is None:

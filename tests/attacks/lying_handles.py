@@ -17,13 +17,13 @@ import gc
 Worker = type(next(found for found in gc.get_objects() if type(found).__name__ == "Worker"))
 real = Worker._call
 odd = [
-    {"h": [10**3000, "\x1b[2J{kind}\u202e" * 50, True, None]},
-    {"h": [-1, "Tensor", True, "torch.nn.Parameter"]},
-    {"h": [1, "x" * 500_000, "yes", "torch.nn.Module"]},
-    {"h": [True, [], None, "os.path"]},
+    {"h": [10**3000, "\x1b[2J{kind}\u202e" * 50, True, None, False]},
+    {"h": [-1, "Tensor", True, "torch.nn.Parameter", False]},
+    {"h": [1, "x" * 500_000, "yes", "torch.nn.Module", False]},
+    {"h": [True, [], None, "os.path", False]},
     {"F": "linreg"},
     {"b": 0},
-    {"u": [{"h": [0, "N", False, "torch.nn.Linear"]}, {"h": [0, "N", False, "torch.nn.Linear"]}]},
+    {"u": [{"h": [0, "N", False, "torch.nn.Linear"]}, {"h": [0, "N", False, "torch.nn.Linear", False]}]},
 ]
 
 

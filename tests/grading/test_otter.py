@@ -35,7 +35,7 @@ ANSWERS = {
     "hidden_case": ({"by * x for": "2 * x for"}, {"q1": 2, "q1.b": 2, "q2": 2, "q3": 2}),
     "printing": ({"return [by": "print('x')\n    return [by"}, {"q1": 2, "q1.b": 3, "q2": 2, "q3": 2}),
     "part_of_all": ({".read().split()": ".read()"}, {"q1": 2, "q1.b": 3, "q2": 0, "q3": 2}),
-    "wrong_object": ({"5, 4)": "5, 3)"}, {"q1": 2, "q1.b": 3, "q2": 2, "q3": 1}),
+    "wrong_object": ({"day=4)": "day=3)"}, {"q1": 2, "q1.b": 3, "q2": 2, "q3": 1}),
     "missing": ({"prime = 2": "", "day = ": "dya = "}, {"q1": 0, "q1.b": 2, "q2": 2, "q3": 0}),
 }
 """Edits of the solution, and what each question earns then."""

@@ -52,7 +52,7 @@ def write(path: Path, *cells: Cell, language: str = "python") -> Path:
 
 LAB = [
     raw("# ASSIGNMENT CONFIG", "name: lab", "files: [numbers.txt]", "solutions_pdf: true", "generate: {seed: 7}"),
-    code("import datetime\nimport numpy as np\ngiven = 3"),
+    code("import types\nimport numpy as np\ngiven = 3"),
     *question(
         "name: q1",
         words("Name the smallest prime."),
@@ -81,8 +81,8 @@ LAB = [
     ),
     *question(
         "name: q3; points: 2",
-        solution=[code("day = datetime.date(2026, 5, 4) # SOLUTION")],
-        tests=[code("day == datetime.date(2026, 5, 4)", "True"), code("given", "3")],
+        solution=[code("day = types.SimpleNamespace(month=5, day=4) # SOLUTION")],
+        tests=[code("day == types.SimpleNamespace(month=5, day=4)", "True"), code("given", "3")],
     ),
     *question(
         "name: q4; manual: true; points: 1.5",

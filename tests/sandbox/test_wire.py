@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import datetime
 import json
 import math
 import socket
@@ -9,6 +10,7 @@ import struct
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePosixPath
 from types import GeneratorType
 
 import numpy as np
@@ -17,6 +19,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from autograder.sandbox import standard_values
 from autograder.sandbox.frames import DeadlineError, WireError
 from autograder.sandbox.values import MAX_DEPTH, MAX_FIELDS, Decoder, Encoder, used_tensors
 from autograder.sandbox.wire import Connection, pack
@@ -84,12 +87,10 @@ def is_same(one, other):
         return one == other or (math.isnan(one) and math.isnan(other))
     if isinstance(one, complex):
         return is_same(one.real, other.real) and is_same(one.imag, other.imag)
-    if isinstance(one, collections.deque):
-        return one.maxlen == other.maxlen and is_same(list(one), list(other))
-    if isinstance(one, collections.defaultdict) and one.default_factory is not other.default_factory:
-        return False
     if isinstance(one, list | tuple):
         return len(one) == len(other) and all(map(is_same, one, other))
+    if isinstance(one, collections.deque):
+        return one.maxlen == other.maxlen and is_same(list(one), list(other))
     if isinstance(one, dict):
         return is_same(list(one), list(other)) and is_same(list(one.values()), list(other.values()))
     return one == other
@@ -123,19 +124,41 @@ scalars = (
     )
     | st.sampled_from(DTYPES)
 )
-keys = st.none() | st.booleans() | integers | strings | st.tuples(integers, strings)
-hashable = keys | st.frozensets(keys, max_size=5)
-COLLECTIONS = st.sampled_from(
-    [collections.Counter, collections.OrderedDict, lambda held: collections.defaultdict(list, held)]
+zones = st.none() | st.timedeltas(datetime.timedelta(hours=-23), datetime.timedelta(hours=23)).map(datetime.timezone)
+standard = (
+    st.dates()
+    | st.datetimes(timezones=zones)
+    | st.times(timezones=zones)
+    | st.timedeltas()
+    | st.fractions()
+    | st.decimals(allow_nan=False).filter(lambda d: not d.is_finite() or abs(d.adjusted()) < 1000)
+    | st.sampled_from([..., torch.device("cpu"), torch.device("cuda", 1), PurePosixPath("a/b")])
 )
+keys = (
+    st.none()
+    | st.booleans()
+    | integers
+    | strings
+    | st.tuples(integers, strings)
+    | st.complex_numbers(allow_nan=False)
+    | st.sampled_from(DTYPES)
+    | standard
+)
+hashable = keys | st.frozensets(keys, max_size=5)
 values = st.recursive(
-    scalars | st.sets(hashable) | st.frozensets(hashable),
+    scalars
+    | standard
+    | st.sets(hashable)
+    | st.frozensets(hashable)
+    | st.lists(st.integers(0, 99)).map(torch.Size)
+    | st.lists(hashable).map(collections.Counter),
     lambda inner: (
         st.lists(inner)
         | st.lists(inner).map(tuple)
         | st.dictionaries(hashable, inner)
-        | st.builds(lambda kind, held: kind(held), COLLECTIONS, st.dictionaries(hashable, inner))
-        | st.builds(collections.deque, st.lists(inner), st.none() | st.integers(0, 5))
+        | st.dictionaries(hashable, inner).map(collections.OrderedDict)
+        | st.builds(collections.defaultdict, st.none(), st.dictionaries(hashable, inner))
+        | st.builds(collections.deque, st.lists(inner, max_size=4), st.none() | st.integers(4, 9))
     ),
     max_leaves=30,
 )
@@ -251,10 +274,60 @@ def test_arrays_of_other_types_arrive_as_they_were(array):
     assert is_same(arrived.tolist(), array.tolist()) or all(map(np.array_equal, arrived, array))
 
 
+def test_arrays_with_fields_or_a_mask_arrive_as_they_were():
+    rows = np.array([(1, 2.5, "a", [1, 2])], [("n", "i4"), ("x", "f8"), ("word", "U3"), ("pair", "u1", (2,))])
+    assert over_the_wire(rows).dtype == rows.dtype
+    assert str(over_the_wire(rows)) == str(rows)
+    assert str(over_the_wire(rows[0])) == str(rows[0])
+    masked = over_the_wire(np.ma.MaskedArray([1, 2], mask=[False, True]))
+    assert masked.tolist() == [1, None]
+    assert isinstance(over_the_wire(np.ones((1, 2)).view(np.matrix)), np.matrix)
+    assert over_the_wire(bytearray(b"ab")) == bytearray(b"ab")
+
+
+@pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr], ids=str)
+def test_sparse_tensors_stay_sparse(layout):
+    tensor = torch.eye(3).to_sparse(layout=layout)
+    arrived = over_the_wire(tensor)
+    assert (arrived.layout, arrived.shape) == (layout, tensor.shape)
+    assert torch.equal(arrived.to_dense(), tensor.to_dense())
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        ["Fraction", 1, 0],
+        ["Decimal", "1e999999999"],
+        ["Decimal", "sNaN"],
+        ["Decimal", 3],
+        ["date", 0, 1, 1],
+        ["timedelta", 10**10, 0, 0],
+        ["deque", [1], -1],
+        ["Counter", [["a", 1]]],
+        ["defaultdict", 3, {"m": []}],
+        ["Size", -1],
+        ["device", "no such"],
+        ["layout", "__doc__"],
+        ["structured", ["a", "a"], [1], {"n": 0}, {"n": 0}],
+        ["structured", ["a"], [2], {"n": 0}],
+        ["masked", {"n": 0}, {"n": 0}],
+        ["sparse", [1 << 30, 1 << 30], {"t": 1}, {"t": 0}],
+        ["sparse", [1, 1], {"t": 1}, {"t": 0}],
+        ["__class__"],
+        [],
+    ],
+    ids=str,
+)
+def test_a_standard_value_of_other_parts_is_refused(lie):
+    tensors = [torch.ones(1), torch.full((2, 1), 7)]
+    with pytest.raises(WireError):
+        Decoder(tensors).decode({"v": lie})
+
+
 @pytest.mark.parametrize(
     "array",
-    [np.zeros(1, np.longdouble), np.zeros(2, [("a", "f4"), ("b", "i8")]), np.array([object()])],
-    ids=["long double", "fields", "objects"],
+    [np.zeros(1, np.longdouble), np.zeros(2, [("a", "f4"), ("b", "g")]), np.array([object()])],
+    ids=["long double", "a field of them", "objects"],
 )
 def test_arrays_that_cannot_arrive_are_refused(array):
     with pytest.raises(WireError, match="cannot be sent"):
@@ -318,14 +391,16 @@ def test_named_tuples_keep_their_fields():
         {"o": [[1 << 30, 0], []]},
         {"x": 3},
         {"x": {"n": 0}},
-        {"q": ["Counter", [], None]},
-        {"q": ["Chain", {"m": []}, None]},
-        {"q": ["dict_keys", [1], None]},
-        {"q": ["deque", [1], -1]},
-        {"q": ["deque", {"m": []}, None]},
-        {"q": ["defaultdict", {"m": []}, "open"]},
-        {"q": ["Counter", {"m": [[[1], 2]]}, None]},
-        {"q": ["Counter", {"q": ["Counter", {"m": []}, None]}, None]},
+        {"v": ["Counter", []]},
+        {"v": ["Chain", {"m": []}]},
+        {"v": ["dict_keys", [1]]},
+        {"v": ["dict_values", {"m": []}]},
+        {"v": ["dict_items", 3]},
+        {"v": ["deque", [1], -1]},
+        {"v": ["deque", {"m": []}, None]},
+        {"v": ["defaultdict", "open", {"m": []}]},
+        {"v": ["Counter", {"m": [[[1], 2]]}]},
+        {"v": ["Counter", {"v": ["Counter", {"m": []}]}]},
         {"y": 2},
         {"y": -1},
     ],
@@ -434,7 +509,7 @@ def test_a_dtype_that_cannot_be_sent_is_refused_not_replaced():
         Encoder().encode(torch.uint16)
 
 
-@pytest.mark.parametrize("key", [1j, torch.float32, range(2)], ids=str)
+@pytest.mark.parametrize("key", [torch.ones(1), object()], ids=["tensor", "object"])
 def test_a_dictionary_whose_keys_cannot_arrive_is_refused_before_it_is_sent(key):
     with pytest.raises(WireError):
         Encoder().encode({key: 1})
@@ -644,8 +719,13 @@ trees = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.builds(
+            lambda name, parts: {"v": [name, *parts]},
+            st.sampled_from(sorted(standard_values._MADE)),
+            st.lists(inner | st.integers(-1, 99), max_size=9),
+        )
+        | st.builds(
             lambda tag, value: {tag: value},
-            st.sampled_from([*"tnumfisrcdg", "h", "F", "b", "zz"]),
+            st.sampled_from([*"tnumfisrcdg", "h", "F", "b", "p", "v", "zz"]),
             st.lists(inner | st.lists(inner, min_size=2, max_size=2), max_size=4) | inner,
         )
     ),

@@ -22,7 +22,7 @@ from autograder.sandbox.frames import WireError
 from autograder.sandbox.values import Decoder
 from autograder.sandbox.wire import Connection
 from autograder.student.calls import describe
-from autograder.student.remote import RemoteObject
+from autograder.student.remote_objects import RemoteObject
 
 USES = {
     "iterates": lambda v: sum(1 for _ in v),

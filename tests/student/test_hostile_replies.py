@@ -23,7 +23,7 @@ from autograder.sandbox.forking import Child
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.process import ForkedProcess, WorkerProcess
 from autograder.sandbox.wire import Connection, pack
-from autograder.student.remote import RemoteIterator, RemoteObject
+from autograder.student.remote_objects import RemoteIterator, RemoteObject
 
 SOURCE = "def f(x, y): pass"
 PLAIN = (
@@ -100,8 +100,8 @@ def honest_answer(message, tensors):
     if message.get("op") == "call" and "object" not in message:
         tree = [
             {"t": 0},
-            {"h": [1, "Net", False, "torch.nn.Module"]},
-            {"h": [2, "generator", True, None]},
+            {"h": [1, "Net", False, "torch.nn.Module", False]},
+            {"h": [2, "generator", True, None, False]},
             {"m": [["k", {"t": 1}]]},
         ]
         entries = [["float32", [2, 2], True, False, 16], ["float32", [2, 2], False, True, 16]]
@@ -396,9 +396,10 @@ NOT_THEIRS = [
 def test_nothing_claims_to_be_a_value(open_runner, claim):
     import pandas  # noqa: F401 -- or nothing could claim to be its
 
-    lie = answering(result={"h": [1, "Net", False, claim]})
+    lie = answering(result={"h": [1, "Net", False, claim, False]})
     with opened(open_runner, [lie]) as (_, student), contextlib.suppress(BadReply):
-        assert student.f(*arguments()).__class__ is RemoteObject
+        found = student.f(*arguments())
+        assert found.__class__ is type(found)
 
 
 @pytest.mark.parametrize(
@@ -407,6 +408,12 @@ def test_nothing_claims_to_be_a_value(open_runner, claim):
         *({"linked": lie} for lie in (3, [[0]], [[0, "1"]], [[-1, 1]], [[1, 1]], [[0, True]])),
         *({"states": lie} for lie in (3, [[0, {"u": []}]], [[-1, [[], {}]]])),
         *({"modes": lie} for lie in (3, [[0, [True]]], [[[], []]])),
+        *({"schedules": lie} for lie in (3, [[0, {"m": []}]], [[[], 1]])),
+        *({"kept": lie} for lie in (3, [[0]], [[-1, 1]], [[9, 1]], [[0, "1"]], [[0, 1], [0, 1]])),
+        *({"dropped": lie} for lie in (3, {})),
+        *({"updates": lie} for lie in (3, [[0, {"t": 0}, None, True, True]], [[]])),
+        *({"refilled": lie} for lie in (3, [0])),
+        *({"result": {"B": lie}} for lie in (0, None, [], True)),
         {"result": {"k": ["P", ["\ufb01", "fi"], [1, 2]]}},
         {"result": {"k": ["P", ["\uff3fcls"], [1]]}},
         {"result": {"k": ["class", ["x"], [1]]}},
@@ -424,7 +431,7 @@ def test_what_else_an_answer_holds_is_checked(open_runner, lie):
 
 
 @pytest.mark.parametrize(
-    "contents", [{"t": 0}, {"h": [2, "generator", True, None]}, [1], {"u": [1]}, {"u": [1, 2]}], ids=str
+    "contents", [{"t": 0}, {"h": [2, "generator", True, None, False]}, [1], {"u": [1]}, {"u": [1, 2]}], ids=str
 )
 def test_what_refills_a_container_is_one_of_its_kind(open_runner, contents):
     """An endless iterator in place of the contents would be walked along."""
@@ -564,8 +571,8 @@ def test_a_small_answer_takes_no_large_memory(open_runner, bomb):
 def test_items_of_an_iterator_take_no_large_memory_together(open_runner):
     """Structure counts as tensors do: a megabyte of brackets is dozens of megabytes of lists."""
     heavy = framed(b'{"result": [[' + b"[]," * 340_000 + b"[]]]}")
-    iterator = answering(result={"h": [2, "generator", True, None]})
-    itself = framed({"result": {"h": [2, "generator", True, None]}})
+    iterator = answering(result={"h": [2, "generator", True, None, False]})
+    itself = framed({"result": {"h": [2, "generator", True, None, False]}})
     acts = [iterator, lambda _: itself, *[lambda _: heavy] * 60]
     with (
         opened(open_runner, acts, call_s=20, submission_s=200) as (_, student),

@@ -1,14 +1,17 @@
 """A rubric uses a student's objects as if they were in its own process; where it decides a verdict, only what they are counts."""
 
+import collections
 import contextlib
 import copy
 import gc
 import io
 from collections import defaultdict, deque
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.optim import lr_scheduler as schedulers
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from autograder.base.errors import StudentError, StudentException, StudentTimeout
@@ -145,6 +148,182 @@ def test_operators_run_where_the_object_is(student):
             impossible()
 
 
+NODES = """
+class Node:
+    def __init__(self, value): self.value, self.children, self.parent = value, [], self
+    def __repr__(self): return f"Node({self.value})"
+    def add(self, other):
+        self.children.append(other)
+        return self
+class Value:
+    def __init__(self, x, made_of=()): self.x, self.made_of = x, set(made_of)
+    def __add__(self, other): return Value(self.x + other.x, (self, other))
+    def __eq__(self, other): return self is other
+    def __hash__(self): return id(self)
+class Shy(Node):
+    def __eq__(self, other): return True
+    def __hash__(self): return 1
+"""
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_one_object_there_is_one_object_here(runner, request):
+    student = request.getfixturevalue(runner)(NODES, declare=["Node(value)", "Value(x)"])
+    root, leaf = student.Node(1), student.Node(2)
+    assert root.parent is root
+    assert root.add(leaf) is root
+    assert root.children[0] is leaf
+    assert leaf in root.children
+    assert root.children.index(leaf) == 0
+    assert {root: "root", leaf: "leaf"}[root.children[0]] == "leaf"
+    assert len({root, root.parent, leaf, leaf.parent}) == 2
+    assert (repr(leaf), type(leaf).__name__) == ("Node(2)", "Node")
+    a, b = student.Value(1), student.Value(2)
+    assert (a + b).made_of == {a, b}
+
+
+def test_what_is_let_go_of_is_released_there_and_made_once_more(open_student):
+    student = open_student(TRAINING + NODES, declare=["Net(d)", "Shy(value)"])
+    net = student.Net(2)
+    assert net.fc is net.fc
+    first = net.fc._reference.number
+    gc.collect()
+    assert net.training  # brings along what has been let go of
+    assert net.fc._reference.number != first
+    shy = student.Shy(3)
+    assert shy == 5
+    assert shy.parent != 5  # only what a class of the assignment's has made answers
+    assert shy.parent == shy.parent
+    held = student.runner.host.held
+    held.watch(kept := net.fc._reference, kept.number)
+    assert held._counts[kept.number] == 2
+
+
+HOLDERS = """
+import abc, collections
+import numpy as np, torch
+class Shape(abc.ABC):
+    made = 0
+    @abc.abstractmethod
+    def area(self): ...
+class Square(Shape):
+    def __init__(self, a):
+        self.a, self.sides, self.names = a, [[a] * 4], {"kind": "square"}
+        Square.made += 1
+    def area(self): return self.a ** 2
+    def grow(self): self.sides.append([])
+    def __call__(self, k): return self.a * k
+    @classmethod
+    def of(cls, area): return cls(int(area ** 0.5))
+    @staticmethod
+    def corners(): return 4
+    @property
+    def broken(self): raise ValueError("broken")
+def is_square(x): return isinstance(x, Square)
+def is_list_of(square, sides): return square.sides is sides
+def draw(rng): return rng.normal(size=3) if hasattr(rng, "normal") else torch.randn(3, generator=rng).numpy()
+def count(data): return len(data), [data[i] for i in range(len(data))]
+def flip(a): a[:] = a[::-1].copy()
+def push(q): q.append(q.popleft())
+def pick(name): return {"relu": torch.nn.ReLU, "int": int, "error": KeyError}[name]
+def make(cls, x): return cls(x)
+def fresh(x): return torch.nn.Parameter(x)
+def held(x): return isinstance(x, torch.nn.Parameter)
+"""
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_a_class_of_theirs_is_one(runner, request):
+    student = request.getfixturevalue(runner)(HOLDERS, declare=["Square(a)", "Shape()"])
+    assert (student.Square.of(9).area(), student.Square.corners(), student.Square.made) == (9, 4, 1)
+    square = student.Square(2)
+    assert isinstance(square, student.Square)
+    assert not isinstance(3, student.Square)
+    assert student.is_square(square)
+    assert square(5) == 10
+    for misused in (lambda: student.Shape(), lambda: square.broken):
+        with pytest.raises((TypeError, ValueError, StudentException)):
+            misused()
+    assert not hasattr(student.Square, "nothing")
+    with pytest.raises(AttributeError):
+        student.draw.of  # noqa: B018
+
+
+def test_a_list_that_an_object_holds_is_one_list_and_changes_where_it_is(open_student):
+    square = open_student(HOLDERS, declare=["Square(a)"]).Square(2)
+    sides = square.sides
+    assert square.sides is sides
+    square.grow()
+    assert square.sides is sides
+    assert sides == [[2, 2, 2, 2], []]
+    changes = (lambda: sides.append(1), lambda: sides[0].clear(), lambda: square.names.update(a=1))
+    for change in changes:
+        with pytest.raises(TypeError, match=r"cannot be changed on this side .*instead"):
+            change()
+    copied = copy.deepcopy(sides)
+    copied[0].append(3)
+    assert (len(sides[0]), type(copied)) == (4, list)
+
+
+def test_a_list_of_theirs_is_theirs_again_as_an_argument(open_student):
+    student = open_student(HOLDERS, declare=["Square(a)"])
+    square = student.Square(2)
+    assert student.is_list_of(square, square.sides)
+    assert not student.is_list_of(square, square.sides[0])
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_random_generators_are_handed_over_and_tell_nothing_back(runner, request):
+    student = request.getfixturevalue(runner)(HOLDERS)
+    makers = [
+        lambda: np.random.default_rng(3),
+        lambda: np.random.RandomState(3),
+        lambda: torch.Generator().manual_seed(3),
+    ]
+    for make in makers:
+        rng, same = make(), make()
+        first, own = student.draw(rng), request.getfixturevalue("open_local")(HOLDERS).draw(same)
+        assert first.tolist() == own.tolist()
+        assert student.draw(rng).tolist() != first.tolist()
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_data_sets_arrays_queues_and_classes_of_ours_arrive(runner, request):
+    changes = {"flip": ["a"], "push": ["q"]}
+    student = request.getfixturevalue(runner)(HOLDERS, changes=changes, declare=["Square(a)"])
+    assert student.count(TensorDataset(torch.arange(2)))[0] == 2
+    arrays = [np.arange(8.0)[::2], np.arange(4)[::-1], np.array(["a", "bc"]), np.array([1, None], dtype=object)]
+    for array in arrays:
+        before = array.tolist()
+        student.flip(array)
+        assert array.tolist() == before[::-1]
+    queue = collections.deque([1, 2, 3], maxlen=3)
+    student.push(queue)
+    assert queue == collections.deque([2, 3, 1])
+    assert [student.pick(name) for name in ("relu", "int", "error")] == [nn.ReLU, int, KeyError]
+    assert student.make(int, "3") == 3
+    assert isinstance(student.fresh(torch.ones(1)), nn.Parameter)
+    assert student.held(nn.Parameter(torch.ones(1)))
+    plain = torch.ones(1, requires_grad=True)
+    assert not student.held(plain)
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_arrays_that_may_not_change_are_held_against_the_function(runner, request):
+    student = request.getfixturevalue(runner)(HOLDERS)
+    for array in (np.arange(3.0), np.array(["a", "b"]), np.arange(4)[::-1]):
+        before = array.tolist()
+        assert student.flip.runner.call(student.flip.function, [array]) == (None, ["a"])
+        assert array.tolist() == before
+
+
+def test_what_cannot_be_compared_here_says_so(open_student):
+    column = open_student(CLASSES, declare=DECLARED).frame()["a"]
+    for misused in (lambda: column > 1, lambda: column * 2, lambda: 2 - column):
+        with pytest.raises(TypeError, match=r"on this side.*instead"):
+            misused()
+
+
 TRAP = """
 class Trap:
     def __enter__(self): return self
@@ -207,6 +386,38 @@ def quiet(xs): return len(xs)
 def shout(x):
     print("value", x)
     return x
+def fail(x):
+    print("before", x)
+    1 / 0
+def speak(n):
+    for i in range(n):
+        print("item", i)
+        yield i
+def between(f):
+    print("first")
+    f()
+    print("last")
+def fill(xs, table):
+    for i in range(2):
+        xs[0].append(i)
+        table["n"] = i
+        yield i
+    xs.append("end")
+def table_of(table):
+    for i in range(2):
+        table["m"] = i
+        yield i
+def descend(w):
+    for _ in range(2):
+        w -= 1
+        yield
+def epochs(net, optimiser, X):
+    for _ in range(2):
+        optimiser.zero_grad()
+        net(X).sum().backward()
+        optimiser.step()
+        yield
+    net.eval()
 def kind(x): return type(x).__name__
 def make(cls, *sizes): return cls(2, 1)
 """
@@ -259,7 +470,35 @@ def test_what_is_printed_is_heard_by_who_listens(runner, request):
     words = io.StringIO()
     with contextlib.redirect_stdout(words):
         assert student.shout(3) == 3
-    assert words.getvalue() == "value 3\n"
+        with pytest.raises(ZeroDivisionError):
+            student.fail(1)
+        assert list(student.speak(2)) == [0, 1]
+        student.between(lambda: print("ours"))
+    assert words.getvalue().split("\n") == ["value 3", "before 1", "item 0", "item 1", "first", "ours", "last", ""]
+    student.shout(4)
+    assert "4" not in words.getvalue()
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_a_generator_changes_its_arguments_item_by_item(runner, request):
+    changes = {"fill": ["xs", "table"], "descend": ["w"]}
+    student = request.getfixturevalue(runner)(CONTAINERS, changes=changes)
+    inner, table = [], {}
+    xs, seen = [inner], []
+    for item in student.fill(xs, table):
+        seen.append((item, len(inner), dict(table)))
+    assert seen == [(0, 1, {"n": 0}), (1, 2, {"n": 1})]
+    assert (xs, table, xs[0] is inner) == ([[0, 1], "end"], {"n": 1}, True)
+    w = torch.ones(2)
+    assert [w.tolist() for _ in student.descend(w)] == [[0, 0], [-1, -1]]
+    net = nn.Linear(1, 1)
+    optimiser = torch.optim.SGD(net.parameters(), lr=0.5, momentum=0.5)
+    weights = [net.weight.item() for _ in student.epochs(net, optimiser, torch.ones(1, 1))]
+    assert len(set(weights)) == 2
+    assert not net.training
+    assert optimiser.state_dict()["state"]
+    undeclared = student.fill.runner.call(student.table_of.function, [table])
+    assert (next(undeclared[0]), undeclared[1], table) == (0, ["table"], {"n": 1})
 
 
 def test_classes_that_both_sides_have_can_be_passed(open_student):
@@ -276,6 +515,7 @@ import builtins
 def f(kind):
     if kind == "UnicodeDecodeError": b"\\xff".decode()
     if kind == "own": raise type("AssertionError", (ValueError,), {})("own")
+    if kind == "derived": raise type("BadSize", (IndexError,), {})("own")
     raise getattr(builtins, kind)("words")
 """
 
@@ -288,6 +528,7 @@ def f(kind):
         ("RecursionError", RuntimeError),
         ("UnicodeDecodeError", ValueError),
         ("NotImplementedError", StudentException),
+        ("derived", IndexError),
         *[(kind, None) for kind in ("AssertionError", "own", "StopIteration", "AttributeError", "KeyboardInterrupt")],
         *[(kind, None) for kind in ("GeneratorExit", "SystemExit", "ExceptionGroup", "MemoryError")],
     ],
@@ -362,13 +603,62 @@ def closed(net, X, y, optimiser):
         loss.backward()
         return loss
     optimiser.step(closure)
+class Trainer:
+    def __init__(self, net, optimiser, loss): self.net, self.optimiser, self.loss = net, optimiser, loss
+    def fit(self, X, y, epochs):
+        self.net.train()
+        for _ in range(epochs):
+            self.optimiser.zero_grad()
+            loss = self.loss(self.net(X), y)
+            loss.backward()
+            self.optimiser.step()
+        self.net.eval()
+        return loss.item()
+    def predict(self, X): return self.net(X)
+class Descent:
+    def __init__(self, params, lr): self.params, self.lr = list(params), lr
+    def step(self):
+        with torch.no_grad():
+            for p in self.params:
+                p -= self.lr * p.grad
+                p.grad = None
+class Holder:
+    def __init__(self, f): self.f = f
+    def run(self, x): return self.f(x)
+def named(net): return [name for name, _ in net.named_parameters()]
+def use(net, x):
+    out = net.doubled(x), net.width
+    net.eval()
+    return out
+def back(net): return net
+def apply(f, x): return f(x)
+def minimise(f, x, lr, epochs):
+    x = x.clone().requires_grad_()
+    for _ in range(epochs):
+        f(x).backward()
+        with torch.no_grad(): x -= lr * x.grad
+        x.grad = None
+    return x.detach()
+def newton(f, x):
+    x = x.clone().requires_grad_()
+    slope, = torch.autograd.grad(f(x), x, create_graph=True)
+    curvature, = torch.autograd.grad(slope.sum(), x)
+    return (x - slope / curvature).detach()
+def step_by_step(net, X, optimiser, schedule):
+    for _ in range(3):
+        optimiser.zero_grad()
+        net(X).sum().backward()
+        optimiser.step()
+        schedule.step()
 def gradients(net): return [None if p.grad is None else p.grad.clone() for p in net.parameters()]
 """
 
 
 @pytest.fixture(params=["open_student", "open_local"])
 def trainer(request):
-    return request.getfixturevalue(request.param)(TRAINING, changes={"scale": ("w",)}, declare=["Net(d)"])
+    declare = ["Net(d)", "Trainer(net, optimiser, loss)", "Descent(params, lr)", "Holder(f)"]
+    changes = {"scale": ("w",), "Descent": ("params",)}
+    return request.getfixturevalue(request.param)(TRAINING, changes=changes, declare=declare)
 
 
 def examples():
@@ -498,9 +788,144 @@ def test_schedules_and_closures_of_theirs_drive_optimisers_of_ours(trainer):
     assert ((net(X) - y) ** 2).mean() < 1e-3
 
 
+class Scaled(nn.Module):
+    """A network of the rubric's own class, with a layer of torch's and a buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc, self.scale, self.width = nn.Linear(2, 1), nn.Parameter(torch.ones(1)), 3
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x):
+        self.calls = self.calls + 1
+        return self.fc(x) * self.scale
+
+    def doubled(self, x):
+        return 2 * self(x)
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_network_of_the_rubrics_own_class_is_trained_by_their_function(trainer, wrapped):
+    torch.manual_seed(0)
+    X, y = examples()
+    net = nn.Sequential(Scaled(), nn.Linear(1, 1)) if wrapped else Scaled()
+    first = trainer.train(net, X, y, 0.05, 1)
+    assert trainer.train(net, X, y, 0.05, 40) < first / 2
+    own = net[0] if wrapped else net
+    assert own.calls == 41
+    trainer.init(net)
+    assert (own.fc.weight == 0.5).all()
+    net.zero_grad()
+    x = X.clone().requires_grad_()
+    trainer.loss_of(net, x, y).backward()
+    expected = X.clone().requires_grad_()
+    found = [p.grad for p in net.parameters()]
+    net.zero_grad()
+    ((net(expected) - y) ** 2).mean().backward()
+    torch.testing.assert_close([x.grad, *found], [expected.grad, *(p.grad for p in net.parameters())])
+
+
+def test_their_code_reads_a_network_of_the_rubrics_as_what_it_is(trainer):
+    net = Scaled()
+    assert trainer.named(net) == ["scale", "fc.weight", "fc.bias"]
+    out, width = trainer.use(net, torch.ones(3, 2))
+    torch.testing.assert_close(out, 2 * net(torch.ones(3, 2)))
+    assert width == 3
+    assert not net.training
+    assert trainer.back(net) is net
+
+
+def test_functions_of_the_rubrics_are_minimised_by_their_code(trainer):
+    slope = torch.ones(1, requires_grad=True)
+    start = torch.tensor([4.0])
+    assert abs(trainer.minimise(lambda x: ((x - 3) ** 2).sum(), start, 0.1, 60) - 3) < 1e-2
+    assert abs(trainer.newton(lambda x: ((x - 3) ** 2).sum(), start) - 3) < 1e-4
+    x = start.clone().requires_grad_()
+    trainer.apply(lambda x: slope * x**2, x).sum().backward()
+    assert (x.grad.item(), slope.grad.item()) == (8, 16)
+
+
+SCHEDULERS = [
+    lambda optimiser: schedulers.StepLR(optimiser, 2),
+    lambda optimiser: schedulers.MultiStepLR(optimiser, [1, 3]),
+    lambda optimiser: schedulers.LambdaLR(optimiser, lambda epoch: 1 / (epoch + 1)),
+    lambda optimiser: schedulers.OneCycleLR(optimiser, 1.0, total_steps=9),
+    lambda optimiser: schedulers.SequentialLR(
+        optimiser, [schedulers.LinearLR(optimiser), schedulers.ExponentialLR(optimiser, 0.5)], [2]
+    ),
+]
+
+
+def test_schedulers_of_the_rubrics_go_on_where_their_function_left_them(trainer):
+    X, _ = examples()
+    for make in SCHEDULERS:
+        net, other = nn.Linear(2, 1), nn.Linear(2, 1)
+        optimiser, expected = (torch.optim.SGD(n.parameters(), lr=1.0, momentum=0.9) for n in (net, other))
+        schedule, reference = make(optimiser), make(expected)
+        trainer.step_by_step(net, X, optimiser, schedule)
+        for _ in range(3):
+            expected.step()
+            reference.step()
+        for ours, theirs in ((schedule, reference), (schedule, reference)):
+            assert ours.get_last_lr() == pytest.approx(theirs.get_last_lr())
+            assert optimiser.param_groups[0]["lr"] == pytest.approx(expected.param_groups[0]["lr"])
+            ours.step()
+            theirs.step()
+
+
+def test_a_scheduler_that_cannot_be_sent_says_what_to_do(open_student):
+    optimiser = torch.optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0, momentum=0.9)
+    with pytest.raises(WireError, match=r"CyclicLR cannot be sent .* instead"):
+        open_student(TRAINING).step_by_step(None, None, optimiser, schedulers.CyclicLR(optimiser, 0.1, 1.0))
+
+
+@pytest.mark.parametrize("make", [lambda: nn.Linear(2, 1), Scaled])
+def test_what_an_object_of_theirs_keeps_is_one_thing_on_both_sides(trainer, make):
+    torch.manual_seed(0)
+    X, y = examples()
+    net = make()
+    optimiser = torch.optim.Adam(net.parameters(), lr=0.1)
+    kept = trainer.Trainer(net, optimiser, lambda y_hat, y: ((y_hat - y) ** 2).mean())
+    first = kept.fit(X, y, 1)
+    assert kept.fit(X, y, 40) < first / 2
+    assert ((net(X) - y) ** 2).mean() < first
+    assert not net.training
+    assert optimiser.state_dict()["state"][0]["step"] == 41
+    assert kept.net is net
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.zero_()
+    assert (kept.predict(X) == 0).all()
+
+
+def test_an_optimiser_of_theirs_steps_parameters_of_ours(trainer):
+    w = torch.ones(2, requires_grad=True)
+    optimiser = trainer.Descent([w], 0.5)
+    for _ in range(2):
+        (w * 2).sum().backward()
+        optimiser.step()
+    assert w.tolist() == [-1, -1]
+    assert w.grad is None
+
+
+def test_what_may_not_be_changed_is_not_changed_later_either(open_student):
+    student = open_student(TRAINING, declare=["Descent(params, lr)"])
+    w = torch.ones(2, requires_grad=True)
+    optimiser = student.Descent([w], 0.5)
+    (w * 2).sum().backward()
+    with pytest.raises(StudentError, match="`params` has kept it"):
+        optimiser.step()
+    assert w.tolist() == [1, 1]
+
+
+def test_functions_of_the_rubrics_that_are_kept_stay_apart(trainer):
+    one, two = trainer.Holder(lambda x: x + 1), trainer.Holder(lambda x: x * 10)
+    assert (one.run(1), two.run(1)) == (2, 10)
+
+
 def test_a_number_that_a_new_worker_uses_again_is_another_parameter(open_student):
     student = open_student(TRAINING, declare=["Net(d)"])
-    links = student.runner.host.parameters
+    links = student.runner.host.held.parameters
     old = student.Net(2).fc.weight
     number = links.number_of(old)
     links.clear()

@@ -1,0 +1,76 @@
+"""Calls of the rubric's functions and networks from the worker, while it answers a request, with gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from autograder.sandbox.called_graph import attach
+from autograder.sandbox.frames import Received
+from autograder.sandbox.protocol import BackwardRequest, CallbackRequest, CallbackResult
+from autograder.sandbox.values import Decoder, Encoder, Hook, Tree
+
+Exchange = Callable[[CallbackRequest | BackwardRequest, list[torch.Tensor]], tuple[CallbackResult, list[Received]]]
+
+
+class AskingBack:
+    """Asks the rubric's side; see `called_graph.FarSide`.
+
+    Args:
+        exchange: sends a message and its tensors, and returns the answer.
+        handle: returns what stands for an object that stays here.
+        decode: reads a tree, with the tensors of its frame.
+    """
+
+    def __init__(self, exchange: Exchange, handle: Hook, decode: Callable[[list[torch.Tensor], Tree], Any]) -> None:
+        self._exchange, self._handle, self._decode = exchange, handle, decode
+        self.dropped: list[int] = []
+        """Graphs that are no longer used, which the rubric's side does not know yet."""
+
+    def call_back(
+        self,
+        number: int,
+        positional: tuple[Any, ...],
+        keywords: dict[str, Any],
+        *,
+        network: torch.nn.Module | None = None,
+        method: str | None = None,
+    ) -> Any:
+        """Call a function (or a network in its present state) on the rubric's side."""
+        encoder = Encoder(self._handle)
+        request: CallbackRequest = {
+            "callback": number,
+            "args": encoder.encode(positional),
+            "kwargs": encoder.encode(keywords),
+            "grad_enabled": torch.is_grad_enabled(),
+        }
+        if network is not None:
+            state = encoder.encode([*network.parameters(), *network.buffers()])
+            request["network"] = [method, [layer.training for layer in network.modules()], state]
+        answer, received = self._exchange(request, encoder.tensors)
+        tensors = [r.tensor for r in received]
+        if network is not None and "buffers" in answer:
+            with torch.no_grad():
+                for buffer, new in zip(network.buffers(), Decoder(tensors).decode(answer["buffers"]), strict=True):
+                    buffer.copy_(new)
+        if "graph" in answer:
+            ends = [i for i, r in enumerate(received) if r.requires_grad]
+            attach(self, answer["graph"], tensors, ends, [t for t in encoder.tensors if t.requires_grad])
+        return self._decode(tensors, answer["result"])
+
+    def products(
+        self, graph: int, outputs: list[int], vectors: list[torch.Tensor], *, create_graph: bool
+    ) -> tuple[list[torch.Tensor | None], int | None, list[int]]:
+        """See `called_graph.FarSide`."""
+        request: BackwardRequest = {"callback": graph, "outputs": outputs, "create_graph": create_graph}
+        answer, received = self._exchange(request, vectors)
+        tree: Any = answer["result"]
+        products = Decoder([r.tensor for r in received]).decode(tree)
+        live = [i for i, node in enumerate(tree) if node is not None and received[node["t"]].requires_grad]
+        return products, answer.get("graph"), live
+
+    def drop(self, graph: int) -> None:
+        """See `called_graph.FarSide`."""
+        self.dropped.append(graph)

@@ -1,0 +1,79 @@
+"""What a call does to its arguments, and goes on doing while somebody takes items of the iterator that it returned.
+
+What it may not change is compared and named; what it may change goes back after the call and after each item. This is
+the end in the worker; the other one is in `student.effects`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from autograder.sandbox.frozen import Containers, Frozen, take_first, take_next
+from autograder.sandbox.protocol import CallReply, CallRequest, ValueReply
+from autograder.sandbox.values import Encoder, Tree
+
+
+class Effects:
+    """Those of one call.
+
+    Args:
+        message: the request.
+        positional: the arguments.
+        inputs: the tensors among them.
+    """
+
+    def __init__(self, message: CallRequest, positional: Sequence[Any], inputs: list[torch.Tensor]) -> None:
+        self._inputs, self._changes = inputs, message["changes"]
+        self._positional = positional  # so that networks are there as long as an iterator may change them
+        self._frozen = Frozen({i: tensor for i, tensor in enumerate(inputs) if i not in self._changes})
+        self._given_back = message.get("given_back", ())
+        self._containers = {place: Containers(positional[place]) for place in message.get("containers", ())}
+
+    def __bool__(self) -> bool:
+        return bool(self._frozen or self._containers or self._changes)
+
+    def compare(self) -> None:
+        """Compare what must stay."""
+        self._frozen.compare()
+
+    def take_next(self, iterator: Any) -> list[Any]:
+        """Return the next item of the call's iterator in a list, empty at its end."""
+        return take_next(iterator, self._frozen)
+
+    def take_first(self, iterator: Any, most: int) -> list[Any]:
+        """Return the first items of the call's iterator."""
+        return take_first(iterator, most, self._frozen)
+
+    def tell(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:
+        """Put into an answer, beside its result, what has happened since the last one."""
+        refilled = [place for place, kept in self._containers.items() if kept.is_changed()]
+        given_back = [self._containers[place].value for place in refilled if place in self._given_back]
+        if given_back:
+            answer["result"] = {"u": [answer["result"], *map(encoder.encode, given_back)]}
+        if refilled:  # what there is nothing of is left out, since every call pays for it
+            answer["refilled"] = refilled
+            self._containers |= {place: Containers(self._containers[place].value) for place in refilled}
+        if changed := self._frozen.changed:
+            answer["changed"] = changed
+        if self._changes:
+            answer["updates"] = [[i, *_state(self._inputs[i], encoder)] for i in self._changes]
+
+    def aliases(self, encoder: Encoder) -> list[list[int]]:
+        """Return which tensors of a result are arguments: pairs of their indices."""
+        changed = self._frozen.changed
+        found = [(encoder.index_of(tensor), i) for i, tensor in enumerate(self._inputs)]
+        return [[out, i] for out, i in found if out is not None and i not in changed]
+
+
+def _state(tensor: torch.Tensor, encoder: Encoder) -> tuple[Tree, Tree, bool, bool]:
+    """Return the present values, gradient, ``requires_grad`` and ``is_leaf`` of an argument that may be changed."""
+    gradient = tensor.grad if tensor.is_leaf else None
+    return (
+        encoder.encode(tensor.detach().clone()),
+        encoder.encode(None if gradient is None else gradient.detach().clone()),
+        tensor.requires_grad,
+        tensor.is_leaf,
+    )

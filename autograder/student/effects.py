@@ -1,0 +1,92 @@
+"""What a call, or the iterator that it returned, does to a rubric's arguments; `sandbox.effects` tells it.
+
+What the function may change is taken over, in the rubric's own tensors, lists, networks; other changes are noted.
+Everything that arrives is untrusted: `WireError`, or what malformed values make Python raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from autograder.course.settings import Function
+from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.frozen import refill
+from autograder.sandbox.protocol import CallRequest, Result
+from autograder.sandbox.values import Decoder
+from autograder.student.linked import LinkedParameters
+from autograder.student.replies import as_list, index_of, update_argument, update_flags
+
+
+class Effects:
+    """Those of one call.
+
+    Args:
+        request: it.
+        inputs: the tensors among its arguments.
+        owners: the declared parameter that each of these was passed as.
+        positional: the arguments.
+        function: the declaration, if it is a declared function that was called.
+    """
+
+    def __init__(
+        self,
+        request: CallRequest,
+        inputs: list[torch.Tensor],
+        owners: Mapping[int, str],
+        positional: Sequence[Any],
+        function: Function | None,
+    ) -> None:
+        self._changes, self.inputs, self._owners = request["changes"], inputs, owners
+        self._positional, self._function = positional, function
+        self._containers, self._given_back = request.get("containers", ()), request.get("given_back", ())
+        self.changed: list[str] = []
+        """The parameters changed although they may not; the list grows while an iterator is advanced."""
+
+    def take(self, answer: Result, received: list[Received]) -> None:
+        """Take over what an answer says of tensors."""
+        if "updates" in answer and (updates := as_list(answer["updates"])):
+            decoder = Decoder([r.tensor for r in received])
+            for index, values, gradient, requires_grad, is_leaf in updates:
+                if index not in self._changes:
+                    raise WireError("a change of an argument that may not change")
+                update_argument(self.inputs[index], decoder.decode(values), decoder.decode(gradient))
+                update_flags(self.inputs[index], requires_grad, is_leaf)
+        if "changed" in answer:
+            for index in as_list(answer["changed"]):
+                if index not in self._changes:
+                    self._note(self._owners.get(index))
+
+    def adopt(self, answer: Result, parameters: LinkedParameters) -> None:
+        """Link the arguments that an answer says have been kept."""
+        for index, number in as_list(answer.get("kept", [])):
+            tensor = self.inputs[index_of(index, self.inputs)]
+            if not tensor.is_leaf:
+                raise WireError("malformed parameter")
+            parameters.adopt(number, tensor, None if index in self._changes else self._owners.get(index, ""))
+
+    def refill(self, answer: Result, result: Any) -> Any:
+        """Take over what was done to lists, dicts and sets, which come beside a result; return the result."""
+        if "refilled" not in answer:
+            return result
+        refilled = as_list(answer["refilled"])
+        for place in refilled:
+            if place not in self._containers:
+                raise WireError("a change of an argument that holds nothing")
+            if place not in self._given_back and self._function is not None:
+                self._note(self._function.parameters[place])
+        given_back = [place for place in refilled if place in self._given_back]
+        if not given_back:
+            return result
+        if type(result) is not tuple:
+            raise WireError("no arguments beside the result")
+        own, *contents = result
+        for place, content in zip(given_back, contents, strict=True):
+            refill(self._positional[place], content)
+        return own
+
+    def _note(self, name: str | None) -> None:
+        if name and name not in self.changed:
+            self.changed.append(name)

@@ -1,0 +1,126 @@
+"""What a rubric holds of one worker's, by the numbers that it has there: objects, graphs, parameters.
+
+An object that arrives again is the one that is held already, so that ``net.fc is net.fc``. Nothing is held here for
+longer than the rubric holds it, and what it has let go of is released with the next request.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import Counter
+from typing import Any
+
+import torch
+
+from autograder.sandbox.bounds import MAX_OBJECTS
+from autograder.sandbox.frames import WireError
+from autograder.sandbox.protocol import Request
+from autograder.student.callbacks import Callbacks
+from autograder.student.kept import keep, refresh
+from autograder.student.linked import LinkedParameters
+
+
+class Held:
+    """What is held of the current worker's; a worker that is replaced takes all of it along."""
+
+    def __init__(self) -> None:
+        self._epoch = 0  # how many workers there have been
+        self._released: list[int] = []
+        self._counts: Counter[int] = Counter()  # of references to each object
+        self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        self._answering: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        self.parameters = LinkedParameters(self._released_one)
+        self.callbacks = Callbacks()
+        """What of ours the worker may call, in this criterion."""
+
+    def begin(self) -> None:
+        """Forget what the last worker had."""
+        self._epoch += 1
+        self._released = []
+        self.forget()
+        self.begin_criterion()
+
+    def begin_criterion(self) -> None:
+        """Let go of what of ours has been passed."""
+        if self.callbacks:
+            self.callbacks = Callbacks(self.callbacks.next_number)
+
+    def forget(self) -> None:
+        """Forget everything, as the worker does."""
+        self.parameters.clear()
+        if self._counts:
+            self._counts.clear()
+            self._objects.clear()
+            self._answering.clear()
+
+    def find(self, number: int, *, answering: bool = False) -> Any:
+        """Return the object of a number that arrives; None where it is new.
+
+        Args:
+            number: it.
+            answering: whether it is to be the one that answers for itself, which is another one on this side.
+        """
+        return (self._answering if answering else self._objects).get(number)
+
+    def remember(self, number: int, held: object, *, answering: bool = False) -> None:
+        """Let an object be the one that arrives with a number from now on."""
+        (self._answering if answering else self._objects)[number] = held
+
+    def container(self, number: object, content: Any) -> Any:
+        """Return the list, dict or set of a number, which holds what has arrived.
+
+        Raises:
+            WireError: it is none, or another one.
+        """
+        if type(number) is not int or type(content) not in (list, dict, set):
+            raise WireError("malformed list of an object")
+        held = self._objects.get(number)
+        if held is not None:
+            refresh(held, content)
+            return held
+        self._objects[number] = held = keep(content)
+        self.watch(held, number)
+        return held
+
+    def number_of(self, held: object) -> int | None:
+        """Return the number of a list, dict or set that is held; None for one inside of it."""
+        return next((number for number, other in self._objects.items() if other is held), None)
+
+    def watch(self, holder: object, number: int) -> None:
+        """Release an object of the worker's when the last of those who hold it here is gone.
+
+        Raises:
+            WireError: there are too many.
+        """
+        if len(self._counts) >= MAX_OBJECTS and number not in self._counts:
+            raise WireError(f"more than {MAX_OBJECTS} objects of the student's process at a time")
+        if not self._counts[number] and number in self._released:
+            self._released.remove(number)
+        self._counts[number] += 1
+        weakref.finalize(holder, self._let_go, self._epoch, number)
+
+    def watch_graph(self, holder: object, number: int) -> None:
+        """Release a graph of the worker's when who holds it here is gone."""
+        weakref.finalize(holder, self._release_graph, self._epoch, number)
+
+    def add_to(self, request: Request, tensors: list[torch.Tensor]) -> None:
+        """Put into a request what has been let go of, and what was done to parameters."""
+        if self._released:
+            request["free"], self._released = self._released, []
+        if self.parameters and (changes := self.parameters.changes(tensors)):
+            request["parameters"] = changes
+
+    def _let_go(self, epoch: int, number: int) -> None:
+        if epoch != self._epoch or number not in self._counts:
+            return
+        self._counts[number] -= 1
+        if not self._counts[number]:
+            del self._counts[number]
+            self._released.append(number)
+
+    def _release_graph(self, epoch: int, number: int) -> None:
+        if epoch == self._epoch:
+            self._released.append(number)
+
+    def _released_one(self, number: int) -> None:
+        self._released.append(number)

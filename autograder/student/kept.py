@@ -1,0 +1,111 @@
+"""Lists, dicts and sets that an object of the student's holds, as a rubric reads them: one on this side for each there.
+
+A change made here would be lost, so it is an error that says how to make it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from autograder.sandbox.frames import WireError
+
+
+class _Kept:
+    """What all of them share."""
+
+    place: str | None = None
+    """How one gets to it; see `instances`."""
+
+    def __copy__(self) -> Any:
+        return _PLAIN[type(self)](self)
+
+    def __deepcopy__(self, memo: object) -> Any:
+        return plain(self)
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        return _PLAIN[type(self)], (plain(self),)
+
+
+class KeptList(_Kept, list[Any]):
+    """A list that an object of the student's holds."""
+
+
+class KeptDict(_Kept, dict[Any, Any]):
+    """A dict that an object of the student's holds."""
+
+
+class KeptSet(_Kept, set[Any]):
+    """A set that an object of the student's holds."""
+
+
+_PLAIN: dict[type, Any] = {KeptList: list, KeptDict: dict, KeptSet: set}
+_CHANGING = {
+    KeptList: "append extend insert remove pop clear sort reverse __setitem__ __delitem__ __iadd__ __imul__",
+    KeptDict: "update pop popitem clear setdefault __setitem__ __delitem__ __ior__",
+    KeptSet: "add remove discard pop clear update difference_update intersection_update symmetric_difference_update"
+    " __ior__ __iand__ __isub__ __ixor__",
+}
+
+
+def is_kept(value: Any) -> bool:
+    """Return whether a value is one of them."""
+    return type(value) in _PLAIN
+
+
+def keep(content: Any) -> Any:
+    """Return the same list, dict or set of a kind that refuses changes, and so inside it; other values as they are."""
+    if type(content) is list:
+        return KeptList(map(keep, content))
+    if type(content) is dict:
+        return KeptDict({key: keep(value) for key, value in content.items()})
+    return KeptSet(content) if type(content) is set else content
+
+
+def refresh(kept: Any, content: Any) -> None:
+    """Let one that is held already hold what its student's holds now.
+
+    Raises:
+        WireError: it is of another kind now, which no object can become.
+    """
+    kind = _PLAIN.get(type(kept))
+    if kind is None or type(content) is not kind:
+        raise WireError("a list that is none any more")
+    if kind is list:
+        list.__setitem__(kept, slice(None), map(keep, content))
+    elif kind is dict:
+        dict.clear(kept)
+        dict.update(kept, keep(content))
+    else:
+        set.clear(kept)
+        set.update(kept, content)
+
+
+def plain(value: Any) -> Any:
+    """Return an ordinary copy of one, and of those inside it.
+
+    >>> plain(keep([{"a": [1]}]))
+    [{'a': [1]}]
+    """
+    if isinstance(value, list):
+        return list(map(plain, value))
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    return set(value) if isinstance(value, KeptSet) else value
+
+
+def _refusing(name: str) -> Callable[..., NoReturn]:
+    def refuse(self: _Kept, *_: Any, **__: Any) -> NoReturn:
+        kind = _PLAIN[type(self)].__name__
+        raise TypeError(
+            f"this {kind} of a student's object cannot be changed on this side ({name});"
+            " call a method of the object that does so, or set its attribute instead"
+        )
+
+    return refuse
+
+
+for _kind, _names in _CHANGING.items():
+    _kind.__name__ = _PLAIN[_kind].__name__  # Python's own messages name it
+    for _name in _names.split():
+        setattr(_kind, _name, _refusing(_name))

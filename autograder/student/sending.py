@@ -1,0 +1,167 @@
+"""What a rubric passes, on its way to a worker: values, and what of ours goes along with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import GeneratorType
+from typing import Any, Protocol
+
+import torch
+from torch.optim.lr_scheduler import LRScheduler
+from torch.utils.data import DataLoader, Dataset
+
+from autograder.course.settings import Function
+from autograder.sandbox import data_sets, known_classes
+from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.frozen import holds_container
+from autograder.sandbox.generator_states import KINDS, hand_over, state_of
+from autograder.sandbox.protocol import BackwardRequest, CallbackReply, CallbackRequest, CallRequest
+from autograder.sandbox.values import Encoder, Tree
+from autograder.student import networks
+from autograder.student.callbacks import Callbacks
+from autograder.student.functions import StudentFunction
+from autograder.student.host import Host
+from autograder.student.kept import is_kept, plain
+from autograder.student.remote_objects import reference_to
+
+
+class Sender(Protocol):
+    """The runner that sends."""
+
+    host: Host
+
+    def call_back(
+        self,
+        message: CallbackRequest | BackwardRequest,
+        received: list[Received],
+        origin: str,
+        parameter: str = "function",
+    ) -> tuple[CallbackReply, list[torch.Tensor]]:
+        """Answer a callback of a function that runs."""
+        ...
+
+
+class Sent(Encoder):
+    """The values of one request on their way to a worker, and what of ours goes along with them.
+
+    Args:
+        runner: whose worker it is.
+        origin: the declared function that is called, or the one that an object came from.
+    """
+
+    parameter = "function"
+    """What a function of ours without a name is called: the parameter that it is passed for."""
+
+    def __init__(self, runner: Sender, origin: str) -> None:
+        super().__init__()
+        self._sender = runner
+        self._runner: Any = runner  # which is compared with those of other things
+        self.origin = origin
+        self._trained: list[torch.Tensor] = []
+        self.owners: list[str] = []
+        """The declared parameter that each of the first tensors was passed as."""
+
+    def call_back(
+        self, message: CallbackRequest | BackwardRequest, received: list[Received]
+    ) -> tuple[CallbackReply, list[torch.Tensor]]:
+        """Answer a callback while the request is being answered."""
+        return self._sender.call_back(message, received, self.origin, self.parameter)
+
+    def may_change(self) -> set[int | None]:
+        """Return the indices of the tensors of networks and optimisers, which are passed to be trained."""
+        return {self.index_of(tensor) for tensor in self._trained}
+
+    @property
+    def _callbacks(self) -> Callbacks:
+        return self._sender.host.held.callbacks
+
+    def _knows_others(self) -> bool:
+        return True
+
+    def _encode_other(self, value: Any) -> Tree:
+        if isinstance(value, StudentFunction) and value.runner is self._runner:
+            return {"F": value.function.name}
+        reference = reference_to(value)
+        if reference is not None and reference.runner is self._runner:
+            return {"h": reference.number}
+        if isinstance(value, GeneratorType):  # passed on as what it is: something that can be iterated over once
+            return {"g": [self.encode(item) for item in value]}
+        found = self._encode_ours(value)
+        if found is not None:
+            return found
+        if callable(value):
+            return self._callbacks.add(value, self.parameter)
+        raise WireError(f"a {type(value).__name__} cannot be sent to a student's process; send what it holds instead")
+
+    def _encode_container(self, value: Any, depth: int) -> Tree:
+        """Return the tree of a container; one of the student's is theirs again, those inside it are copies."""
+        if not is_kept(value):
+            return super()._encode_container(value, depth)
+        number = self._runner.host.held.number_of(value)
+        return self.encode(plain(value), depth) if number is None else {"h": number}
+
+    def _encode_ours(self, value: Any) -> Tree:
+        if isinstance(value, type):
+            return _class_by_name(value)
+        if isinstance(value, torch.nn.Module):
+            self._trained += networks.tensors_of(value)
+            return self._callbacks.add_network(value, self)
+        if isinstance(value, torch.optim.Optimizer):
+            self._trained += [parameter for group in value.param_groups for parameter in group["params"]]
+            return self._callbacks.add_optimiser(value, self)
+        if isinstance(value, LRScheduler):
+            return self._callbacks.add_scheduler(value, self)
+        if isinstance(value, DataLoader):
+            return [self.encode(batch) for batch in value]
+        if isinstance(value, Dataset):
+            kind, parts = data_sets.parts_of(value)
+            return {"D": [kind, *map(self.encode, parts)]}
+        if isinstance(value, KINDS):
+            return {"G": self.encode(state_of(hand_over(value)))}
+        return None
+
+
+def watch_containers(request: CallRequest, positional: Sequence[Any], function: Function) -> None:
+    """Ask what a function does to lists, dicts and sets, where it gets any."""
+    places = [place for place, value in enumerate(positional) if holds_container(value) and not is_kept(value)]
+    if places:
+        request["containers"] = places
+        request["given_back"] = [place for place in places if function.parameters[place] in function.changes]
+
+
+def _class_by_name(cls: type) -> Tree:
+    name = known_classes.name_of_class(cls)
+    if name is None:
+        raise WireError(f"the class {cls.__name__} cannot be sent to a student's process; declare it there instead")
+    return {"C": name}
+
+
+def call_request(
+    positional: Sequence[Any], keywords: dict[str, Any], sent: Sent, function: Function | None
+) -> CallRequest:
+    """Return the request, and note which declared parameter each tensor was passed as."""
+    trees, tensors, owners = [], sent.tensors, sent.owners
+    for index, value in enumerate(positional):
+        if function is not None:
+            sent.parameter = function.parameters[index]
+        trees.append(sent.encode(value))
+        if len(tensors) > len(owners):
+            owners += [sent.parameter if function is not None else ""] * (len(tensors) - len(owners))
+    request: CallRequest = {
+        "op": "call",
+        "args": trees,
+        "inputs": len(tensors),
+        "changes": [],
+        "grad_enabled": torch.is_grad_enabled(),
+    }
+    if keywords:
+        request["kwargs"] = sent.encode(keywords)
+        request["inputs"] = len(tensors)
+    trained = sent.may_change()
+    if trained or (function is not None and function.changes):
+        changes = () if function is None else function.changes
+        request["changes"] = [i for i, owner in enumerate(owners) if owner in changes or i in trained]
+    found = [(i, tensor.grad) for i, tensor in enumerate(tensors) if tensor.is_leaf]
+    if grads := {str(i): sent.add(gradient) for i, gradient in found if gradient is not None}:
+        request["grads"] = grads
+    return request

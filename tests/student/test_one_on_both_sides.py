@@ -1,0 +1,190 @@
+"""What a rubric gives an object of the student's stays one thing on both sides: parameters, hooks, closures, seeds."""
+
+import pytest
+import torch
+from torch import nn
+
+from autograder.base.errors import StudentError
+
+OBJECTS = """
+import torch
+from torch import nn
+
+class Descent:
+    def __init__(self, params, lr):
+        self.params, self.lr, self.moved = list(params), lr, 0
+    def zero_grad(self):
+        for p in self.params: p.grad = None
+    @torch.no_grad()
+    def step(self):
+        for p in self.params:
+            if p.grad is not None: p -= self.lr * p.grad
+
+class Optimizer(torch.optim.Optimizer):
+    def __init__(self, params, lr): super().__init__(params, {"lr": lr})
+    def step(self, closure):
+        with torch.enable_grad(): first = closure()
+        with torch.no_grad():
+            for group in self.param_groups:
+                for p in group["params"]: p -= group["lr"] * p.grad
+        return first.item(), closure().item()
+
+class Affine:
+    def __init__(self, w): self.w = w
+    def __call__(self, x): return x * self.w
+    def spoil(self):
+        with torch.no_grad(): self.w += 1
+
+class Attention(nn.Module):
+    def __init__(self, d, activation):
+        super().__init__()
+        self.q, self.k, self.activation = nn.Linear(d, d), nn.Linear(d, d), activation
+    def forward(self, x):
+        self.weights = torch.softmax(self.q(x) @ self.k(x).mT, -1)
+        return self.activation(self.weights @ x)
+
+class Trainer:
+    def __init__(self, net): self.net, self.step = net, torch.optim.SGD(net.parameters(), lr=0.1)
+    def fit(self, X, y):
+        self.step.zero_grad()
+        ((self.net(X) - y) ** 2).mean().backward()
+        self.step.step()
+
+def draw(n): return torch.randn(n)
+def detached(x): return x.detach()
+"""
+CLASSES = ("Descent(params, lr)", "Optimizer(params, lr)", "Affine(w)", "Attention(d, activation)", "Trainer(net)")
+CHANGES = {"Descent": ("params",), "Optimizer": ("params",)}
+
+
+@pytest.fixture(params=["open_student", "open_local"])
+def student(request):
+    return request.getfixturevalue(request.param)(OBJECTS, declare=CLASSES, changes=CHANGES)
+
+
+def test_an_optimiser_of_theirs_trains_parameters_of_ours(student):
+    weight, frozen = torch.ones(3, requires_grad=True), torch.ones(2)
+    optimiser = student.Descent([weight, frozen], 0.1)
+    weight.square().sum().backward()
+    optimiser.step()
+    torch.testing.assert_close(weight.detach(), torch.full((3,), 0.8))
+    assert weight.is_leaf
+    assert optimiser.params[0] is weight
+    optimiser.zero_grad()
+    assert weight.grad is None
+    frozen.grad, optimiser.lr = torch.ones(2), 0.5
+    optimiser.step()
+    assert frozen.tolist() == [0.5, 0.5]
+    assert weight.tolist() == pytest.approx([0.8] * 3)
+
+
+def test_an_optimiser_of_theirs_trains_a_network_of_ours_and_one_of_theirs(student):
+    X = torch.randn(16, 2, generator=torch.Generator().manual_seed(0))
+    for net in (nn.Linear(2, 2), student.Attention(2, nn.Identity())):
+        optimiser = student.Descent(net.parameters(), 0.2)
+        losses = []
+        for _ in range(8):
+            optimiser.zero_grad()
+            loss = ((net(X) - 1) ** 2).mean()
+            loss.backward()
+            optimiser.step()
+            losses.append(loss.item())
+        assert losses[-1] < losses[0]
+    net = nn.Linear(2, 1)
+    trainer, before = student.Trainer(net), net.weight.detach().clone()
+    for _ in range(2):
+        trainer.fit(X, X[:, :1] * 5)
+        assert not torch.equal(net.weight, before)
+        before = net.weight.detach().clone()
+
+
+def test_a_closure_of_ours_asks_their_object_in_turn(student):
+    weight = torch.tensor([2.0], requires_grad=True)
+    optimiser = student.Optimizer([weight], 0.25)
+
+    def closure():
+        optimiser.zero_grad()
+        loss = weight.square().sum()
+        loss.backward()
+        return loss
+
+    assert optimiser.step(closure) == (4.0, 1.0)
+    assert weight.grad.tolist() == [2.0]
+
+
+def test_what_an_object_may_not_change_is_held_against_it(open_student):
+    student = open_student(OBJECTS, declare=CLASSES, changes=CHANGES)
+    weight = torch.ones(2, requires_grad=True)
+    affine = student.Affine(weight)
+    affine(torch.ones(2)).sum().backward()
+    assert weight.grad.tolist() == [1, 1]
+    with torch.no_grad():
+        weight.mul_(3)
+    assert affine(torch.ones(2)).tolist() == [3, 3]
+    with pytest.raises(StudentError, match="was given `w` has kept it and changes it"):
+        affine.spoil()
+    assert weight.tolist() == [3, 3]
+
+
+def test_hooks_and_functions_of_ours_are_called_as_long_as_their_object_holds_them(student):
+    net, seen = student.Attention(2, lambda x: x + 1), []
+    hook = net.q.register_forward_hook(lambda layer, inputs, output: seen.append(tuple(output.shape)))
+    backwards = net.k.register_full_backward_hook(lambda layer, inputs, outputs: seen.append("back"))
+    x = torch.ones(3, 2, requires_grad=True)
+    net(x)
+    assert seen == [(3, 2)]
+    net.activation = nn.Identity()
+    net(x).square().sum().backward()
+    assert seen == [(3, 2), (3, 2), "back"]
+    hook.remove()
+    backwards.remove()
+    net(x).sum().backward()
+    assert len(seen) == 3
+
+
+def test_what_ours_does_to_parameters_in_a_callback_or_in_passing_is_done(student):
+    net = student.Attention(2, nn.Identity())
+    nn.init.constant_(net.q.weight, 2.0)  # nobody holds it any longer when the next message is sent
+    assert (net.q.weight == 2).all()
+    net.apply(lambda layer: nn.init.ones_(layer.bias) if isinstance(layer, nn.Linear) else None)
+    assert (net.k.bias == 1).all()
+    net(torch.ones(3, 2)).sum().backward()
+    nn.utils.clip_grad_norm_(net.parameters(), 1e-3)
+    assert sum(float(p.grad.square().sum()) for p in net.parameters()) < 1e-5
+    weight = nn.Parameter(torch.zeros(2, 2))
+    net.q.weight = weight
+    assert net.q.weight is weight
+    net(torch.randn(3, 2)).square().sum().backward()
+    assert weight.grad is not None
+
+
+def test_an_attribute_that_was_calculated_has_its_gradient(student):
+    net, x = student.Attention(2, nn.Identity()), torch.randn(3, 2, requires_grad=True)
+    for _ in range(2):
+        out = net(x)
+        net.weights[0, 1].backward(retain_graph=True)
+        assert x.grad.any()
+        assert net.q.weight.grad.any()
+        x.grad = None
+    out.sum().backward()
+    assert x.grad.shape == (3, 2)
+    with torch.no_grad():
+        assert not net(x).requires_grad
+
+
+def test_a_seed_that_a_rubric_sets_holds_for_their_code(student):
+    torch.manual_seed(3)
+    first = student.draw(4)
+    torch.manual_seed(3)
+    assert torch.equal(student.draw(4), first)
+    assert not torch.equal(student.draw(4), first)
+    assert torch.equal(first, torch.randn(4, generator=torch.Generator().manual_seed(3)))
+
+
+def test_a_network_of_ours_may_be_passed_twice_in_one_graph(open_student):
+    student = open_student("def apply(net, x): return net(x)")
+    net, x = nn.Linear(2, 2), torch.ones(1, 2, requires_grad=True)
+    student.apply(net, student.apply(net, x)).sum().backward()
+    got, x.grad = x.grad, None
+    net(net(x)).sum().backward()
+    torch.testing.assert_close(got, x.grad)
