@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 
 from autograder.course import mutants, submission
 from autograder.course.course import Course
@@ -24,9 +25,10 @@ from autograder.grading.server import Session
 from autograder.results.grade_report import CAUSES
 from autograder.rubric import replay
 from autograder.rubric.judge import Judge
-from autograder.rubric.plugin import run_criteria
 from autograder.rubric.provenance import Provenance
 from autograder.rubric.pytest_session import run_session
+from autograder.sandbox.process import Zygote
+from autograder.student.worker_settings import worker_settings_of
 
 ROOT = Path(__file__).parent / "ported"
 COURSE = Course(ROOT)
@@ -51,6 +53,15 @@ class Judged:
 def judged(request, zygote, tmp_path_factory):
     """Every version of one assignment, judged; the reference has met its own rubric, and the stub none of it."""
     assignment = COURSE.assignment(request.param)
+    if not assignment.settings.preload:
+        return judge_versions(assignment, zygote, tmp_path_factory)
+    with Zygote.begin(
+        worker_settings_of(assignment, confined=True)
+    ) as own:  # to import it in every worker would take far longer
+        return judge_versions(assignment, own, tmp_path_factory)
+
+
+def judge_versions(assignment, zygote, tmp_path_factory):
     known, answers = mutants.load(assignment), Answers.of(assignment, assignment.notebook)
     file = tmp_path_factory.mktemp("handed in") / assignment.notebook.name
     judge = Judge(assignment, KEY)
@@ -75,17 +86,32 @@ def judged(request, zygote, tmp_path_factory):
             for made in generate(name, answers.solutions[name], [f.name for f in exercise.parsed]):
                 hand_in(name, made.source)
                 version = replay.load(judge, submission.read(file))
-                if version is not None and _loses_nothing(judge, criteria, version):
+                if version is not None and _loses_nothing(judge, version):
                     found.survivors.add(made.id)
 
     run_session(judge, loop=judge_all)
     return found
 
 
-def _loses_nothing(judge, criteria, version):
+def _loses_nothing(judge, version):
+    """Whether a version passes every criterion; the first that fails will do."""
     with replay.before(judge, version):
-        run_criteria(criteria)
-    return all(result.outcome == "passed" for result in judge.results.values())
+        for criterion in filter(judge.asks_for, judge.criteria):
+            judge.seed_criterion(criterion)
+            try:
+                judge.call(criterion, version)
+            except Exception:  # noqa: BLE001 -- whatever a rubric and a wrong version raise
+                return False
+    return True
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """As a session of the grader has: threads of many small operations would wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def _criteria(report, *outcomes):
