@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from autograder.gradebook.nbgrader_course import NbgraderCourse
     from autograder.gradebook.write import WriteOutcome
     from autograder.results.grade_report import GradeReport
+    from autograder.results.moves import Move
 
 
 def write_gradebook(
@@ -224,36 +225,80 @@ def regrade(
 ) -> None:
     """Grade again after a rubric has changed: show who moves and why; with --yes let it count."""
     from autograder.base.i18n import text
+    from autograder.gradebook.nbgrader_course import is_nbgrader_course
     from autograder.grading.batch import default_jobs
     from autograder.grading.regrade import Regrading
-    from autograder.report import moves as report
 
     with errors_as_exit_codes(lang):
-        found = course_at(course)
+        found, language = course_at(course), choose(lang)
+        if assignment in found.plain() and is_nbgrader_course(found.root):
+            _regrade_by_tests(found, assignment, jobs, results, language, yes=yes, as_json=json_output)
+            return
         graded = found.assignment(assignment)
-        language = choose(lang)
         refuse_changed_quizzes([graded])
         confined = must_confine(unsafe=unsafe_no_sandbox, scratch_mb=graded.settings.limits.scratch_mb)
         again = Regrading(found, graded, results)
         with progress(len(again), language, quiet=json_output) as advance:
             moves = again.grade(processes=jobs or default_jobs(), confined=confined, advance=advance)
-        if json_output:
-            print_json([report.as_values(move) for move in moves])
-        else:
-            if effects := report.summary(moves, language):
-                console().print(effects, markup=False, highlight=False)
-            if moves:
-                console().print(report.table(moves, language))
-            typer.echo(text("{moved} of {all} change", moved=len(moves), all=len(again)).get(language))
+        _tell_moves(moves, len(again), language, is_written=yes, as_json=json_output)
         if not yes:
-            if not json_output:
-                typer.echo(text("nothing has been written; add --yes to let the new scores count").get(language))
             return
         kept = again.accept()
         if not json_output:
             typer.echo(text("reports: {file}; the old ones: {kept}", file=str(results), kept=str(kept)).get(language))
         if not no_gradebook:
             write_gradebook(found, [], again.reports, language, quiet=json_output)
+
+
+def _tell_moves(moves: list[Move], count: int, language: Language, *, is_written: bool, as_json: bool) -> None:
+    """Print who moves, out of so many."""
+    from autograder.base.i18n import text
+    from autograder.report import moves as report
+
+    if as_json:
+        print_json([report.as_values(move) for move in moves])
+        return
+    if effects := report.summary(moves, language):
+        console().print(effects, markup=False, highlight=False)
+    if moves:
+        console().print(report.table(moves, language))
+    typer.echo(text("{moved} of {all} change", moved=len(moves), all=count).get(language))
+    if not is_written:
+        typer.echo(text("nothing has been written; add --yes to let the new scores count").get(language))
+
+
+def _regrade_by_tests(
+    course: Course, name: str, jobs: int | None, results: Path, language: Language, *, yes: bool, as_json: bool
+) -> None:
+    """Regrade an assignment without a rubric, whose tests stand in the notebooks and whose scores in the gradebook."""
+    from autograder.base.i18n import text
+    from autograder.gradebook import plain_grading
+    from autograder.grading.batch import default_jobs
+    from autograder.grading.regrade import keep_old
+    from autograder.results.journal import Journal
+    from autograder.results.moves import compare
+
+    submissions = plain_grading.find(course, name)
+    if not submissions:
+        raise UsageError(text("{submitted}: no submissions of {name}", submitted=course.submitted, name=name))
+    if not results.is_file():
+        raise UsageError(text("{results}: there is no such file; `autograder grade` writes it", results=results))
+    with (
+        Journal(results) as journal,
+        plain_grading.PlainGrading(course, journal, processes=jobs or default_jobs()) as grading,
+        progress(len(submissions), language, quiet=as_json) as advance,
+    ):
+        before = dict(journal.reports)
+        kept = keep_old(before, name, results) if yes else None
+        reports = []
+        for report in (grading.grade if yes else grading.preview)(name, submissions):
+            reports.append(report)
+            advance()
+    _tell_moves(compare(before, reports), len(reports), language, is_written=yes, as_json=as_json)
+    if kept is not None:
+        if not as_json:
+            typer.echo(text("reports: {file}; the old ones: {kept}", file=str(results), kept=str(kept)).get(language))
+        tell_written(grading.outcome, language, quiet=as_json)
 
 
 def extend(

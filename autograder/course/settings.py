@@ -15,6 +15,8 @@ from autograder.base.words import CourseLanguage, Words, speak_the_courses_langu
 from autograder.base.yaml_records import mistake
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Name = Annotated[str, Field(pattern=r"^[^\W\d]\w*$")]
+"""A name in Python."""
 
 
 class _Settings(BaseModel):
@@ -72,12 +74,19 @@ class Function:
         return f"{self.name}({', '.join(self.parameters)})"
 
 
+class Seed(_Settings):
+    """What every cell of a notebook begins with; see `CellSeed`."""
+
+    value: Annotated[int, Field(ge=0, lt=1 << 32)]
+    variable: Name | None = None
+
+
 class Exercise(_Settings):
     """One exercise: its functions, variables of the notebook that its criteria read, and its nbgrader grade cell."""
 
     title: Words
     functions: list[str] = []
-    variables: list[Annotated[str, Field(pattern=r"^[^\W\d]\w*$")]] = []
+    variables: list[Name] = []
     changes: dict[str, list[str]] = {}
     grade_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_\-]+$")] | None = None
 
@@ -111,6 +120,7 @@ class Settings(_Settings):
     exercises: Annotated[dict[str, Exercise], Field(min_length=1)]
     limits: Limits = Limits()
     preload: list[str] = []
+    seed: Seed | None = None
 
     _speak_the_courses_language = model_validator(mode="before")(speak_the_courses_language)
 

@@ -234,9 +234,15 @@ def _readme(title: str, languages: Sequence[Language]) -> str:
         '`autograder new assignment NAME --functions "f(x, y)"`.',
         assignment=ASSIGNMENT,
     )
+    browser = text(
+        "To run the course in a browser, for your students and yourself: `autograder serve`. It prints a link that "
+        "makes you the instructor."
+    )
     language = languages[0]
     shown = [{"words": words.get(language), "command": command} for words, command in steps]
-    return _Filler(languages, {})("README.md", title=title, steps=shown, words={"more": more.get(language)})
+    return _Filler(languages, {})(
+        "README.md", title=title, steps=shown, words={"more": more.get(language), "browser": browser.get(language)}
+    )
 
 
 def _gitignore(language: Language) -> str:

@@ -6,7 +6,7 @@ import binascii
 import re
 from base64 import b64decode
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +63,7 @@ class CellOutputs:
         try:
             left_out = list(_left_out(answer.get("notes", ())))
             outputs = [_output(value, count) for value in shown]
-            outputs += [_stream("stderr", f"{words.en}\n") for words in left_out]
+            outputs += [_stream("stderr", f"{words.both}\n") for words in left_out]
             if failed is not None:
                 outputs.append(self._failure(worker, failed))
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, binascii.Error) as error:
@@ -85,10 +85,11 @@ class CellOutputs:
         if worker.was_interrupted:
             words = (tell_frames(failure.frames) + self.late).en
             return error_output(StudentTimeout.__name__, self.late.en, words)
-        failure = replace(failure, limit=limit_of(failure, self.room, surroundings))
-        if failure.limit is not None:
-            self._noticed.append(failure.limit)
-        return error_output(failure.kind, failure.message, tell_failure(failure).en)
+        told = tell_failure(failure).en
+        if (limit := limit_of(failure, self.room, surroundings)) is not None:
+            self._noticed.append(limit)
+            told += f"\n{limit.both}"
+        return error_output(failure.kind, failure.message, told)
 
 
 def error_output(kind: str, message: str, traceback: str = "") -> NotebookNode:

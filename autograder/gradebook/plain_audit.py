@@ -154,7 +154,7 @@ class PlainAudit:
                     generated=generated[test.name],
                     decisive=decisive[test.name],
                     hidden=hidden[test.name],
-                    unanswered=unanswered[test.name] + len(dependents),
+                    unanswered=unanswered[test.name] + judge.answers_needed_by(test),
                     points=test.points,
                     cell=test.number,
                     problem=judge.why_source_fails(test),
@@ -164,7 +164,13 @@ class PlainAudit:
         versions = Counter(version.exercise for version in self.versions)
         for answer in answers:
             if not judge.tests_of(answer):
-                yield Unjudged(id=answer.name, cell=answer.number, points=answer.points, versions=versions[answer.name])
+                yield Unjudged(
+                    id=answer.name,
+                    cell=answer.number,
+                    points=answer.points,
+                    versions=versions[answer.name],
+                    is_blocked=judge.is_blocked(answer),
+                )
         if len(answers) == len(self._source.answers):
             yield from (Unjudged(id=one.name, cell=None, points=one.points) for one in self._source.by_hand)
 
@@ -211,6 +217,16 @@ class _Judge:
         Of those that fail without it, they are those behind it, or else those that speak of what it defines, or all.
         """
         return self._tests[answer.name]
+
+    def answers_needed_by(self, test: GradeCell) -> int:
+        """Return how many answers a grade cell fails without."""
+        return sum(test in tests for tests in self._dependents.values())
+
+    def is_blocked(self, answer: Answer) -> bool:
+        """Does the source itself fail tests that are about an answer?"""
+        behind = [test for test in self._source.tests if test.behind == answer.name]
+        about = behind or [test for test in self._source.tests if test.mentions(answer.names)]
+        return any(self.why_source_fails(test) is not None for test in about)
 
     def judge(self, made: Sequence[_Made], advance: Callable[[], None]) -> list[Version]:
         """Run the versions of the answers that a grade cell depends on, and return what became of them."""

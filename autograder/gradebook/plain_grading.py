@@ -93,11 +93,7 @@ class PlainGrading:
         """
         assignment = PlainAssignment(self._nbgrader, self._gradebook, name)
         writer = _Writer(self._nbgrader, self._gradebook, assignment, self.outcome)
-        unchanged: dict[str, Executed] = {}
-        for one in submissions:
-            report = self._journal.reports.get((name, one.student))
-            if report is not None and (shown := writer.shown(one, report)) is not None:
-                unchanged[one.student] = shown
+        unchanged = self._unchanged(assignment, writer, submissions)
         yield from writer.write(list(unchanged.values()))
         todo = [one for one in submissions if one.student not in unchanged]
         with Runners(self._processes, assignment.start_runner) as runners:
@@ -108,6 +104,27 @@ class PlainGrading:
                     yield report
             self._journal.finish()
             self.outcome.notes += source_check.warnings(assignment, self._nbgrader.root, runners.started)
+
+    def preview(self, name: str, submissions: Sequence[PlainSubmission]) -> Iterator[GradeReport]:
+        """Yield the reports that `grade` would, and raise what it would; write nothing."""
+        assignment = PlainAssignment(self._nbgrader, self._gradebook, name)
+        writer = _Writer(self._nbgrader, self._gradebook, assignment, self.outcome)
+        unchanged = self._unchanged(assignment, writer, submissions)
+        yield from (executed.report for executed in unchanged.values())
+        with Runners(self._processes, assignment.start_runner) as runners:
+            for _, executed in runners.each(assignment.run, [s for s in submissions if s.student not in unchanged]):
+                yield executed.report
+
+    def _unchanged(
+        self, assignment: PlainAssignment, writer: _Writer, submissions: Sequence[PlainSubmission]
+    ) -> dict[str, Executed]:
+        """Return what has been run already, by student."""
+        found: dict[str, Executed] = {}
+        for one in submissions:
+            report = self._journal.reports.get((assignment.name, one.student))
+            if report is not None and (shown := writer.shown(one, report)) is not None:
+                found[one.student] = shown
+        return found
 
     def __enter__(self) -> Self:
         self._gradebook = self._opened.enter_context(self._nbgrader.open())

@@ -115,11 +115,17 @@ class NotebookRunner:
 
     def __enter__(self) -> Self:
         try:
-            self._zygote.wait_until_ready()
+            self._wait_until_ready()
         except SandboxError:
             self.close()
             raise
         return self
+
+    def _wait_until_ready(self) -> None:
+        try:
+            self._zygote.wait_until_ready()
+        except SandboxError:  # the process that stood by may have ended just now
+            self._begin_again()
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -63,7 +63,11 @@ _PARTS = (ast.expr, ast.stmt, ast.keyword, ast.comprehension, ast.withitem)
 _KEPT = (ast.Pass, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 _ONLY_IN_LINES = "argument"
 """A kind of change that `generate` leaves out: the ids that authors have excused stay as they are."""
-_OF_ANOTHER_TYPE = ("range", "enumerate", "zip", "len", "isinstance", "super", "open")
+_BUILT_IN = ("range", "enumerate", "zip", "len", "isinstance", "super", "open")
+_CONVERSIONS = (*_BUILT_IN, "int", "float", "str", "list", "tuple", "set", "dict", "array", "asarray", "tensor", "copy")
+"""Calls that nobody forgets, or whose argument does as well."""
+_MOST_CONSTANTS = 8
+"""How many versions change a constant of one line: a table of data is not worth more."""
 _SAID = ("print", "display", "get_ipython")
 """What a statement calls that only shows something, or that IPython made of a magic."""
 TENSORS = ("torch.zeros_like({0})", "torch.ones_like({0})", "0.0", "1.0", "torch.tensor(0.0)")
@@ -142,7 +146,7 @@ def generate(
 def generate_in_lines(exercise: str, source: str, lines: Container[int]) -> Iterator[Generated]:
     r"""Yield all versions of a cell with one change in some of its lines, in functions, in classes and outside.
 
-    What only prints is left alone, and so is what would become the same bytecode.
+    What only prints or asserts is left alone, and so is what would become the same bytecode.
 
     Args:
         exercise: the exercise of the cell; changes outside functions and classes bear its name.
@@ -155,8 +159,13 @@ def generate_in_lines(exercise: str, source: str, lines: Container[int]) -> Iter
     tree = ast.parse(source)
     said = {id(inner) for node in ast.walk(tree) if _only_says(node) for inner in ast.walk(node)}
 
+    constants = Counter[int]()
+
     def is_asked_for(change: _Change) -> bool:
-        return getattr(change.old, "lineno", 0) in lines and id(change.old) not in said
+        line = getattr(change.old, "lineno", 0)
+        constants[line] += change.kind == "constant"
+        is_enough = change.kind == "constant" and constants[line] > _MOST_CONSTANTS
+        return line in lines and id(change.old) not in said and not is_enough
 
     places = ((called, filter(is_asked_for, changes)) for called, changes in _changeable_anywhere(tree, exercise))
     seen = {_bytecode(ast.unparse(tree))}
@@ -209,8 +218,10 @@ def _signature(value: object) -> object:
 
 
 def _only_says(node: ast.AST) -> bool:
-    """Return whether a statement does nothing but print or show."""
+    """Return whether a statement does nothing but print, show or assert."""
     match node:
+        case ast.Assert():
+            return True
         case ast.Expr(ast.Call(func)):
             while isinstance(func, ast.Attribute | ast.Call):
                 func = func.value if isinstance(func, ast.Attribute) else func.func
@@ -440,7 +451,7 @@ def _changed_calls(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
         yield "call", ast.Call(other, node.args, node.keywords)
     if isinstance(node.func, ast.Attribute) and _root(node.func) not in _MODULES:
         yield "method", node.func.value
-    elif node.args and not isinstance(node.args[0], ast.Starred) and _root(node.func) not in _OF_ANOTHER_TYPE:
+    elif node.args and not isinstance(node.args[0], ast.Starred) and _called(node.func) not in _CONVERSIONS:
         yield _ONLY_IN_LINES, node.args[0]
 
 
@@ -449,6 +460,11 @@ def _root(node: ast.expr) -> str | None:
     while isinstance(node, ast.Attribute):
         node = node.value
     return node.id if isinstance(node, ast.Name) else None
+
+
+def _called(node: ast.expr) -> str | None:
+    """Return the last name of what is called."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
 
 
 def _other_constants(value: object) -> Iterator[bool | int | float]:

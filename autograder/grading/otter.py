@@ -17,7 +17,7 @@ import pytest
 
 from autograder.base.errors import ConfigError, UsageError
 from autograder.base.i18n import Text, text
-from autograder.course.course import PRACTICE_KEY, Assignment, Course
+from autograder.course.course import Assignment, Course
 from autograder.course.otter import master as masters
 from autograder.course.otter import writing
 from autograder.course.otter.criteria import Treatment
@@ -29,7 +29,7 @@ from autograder.rubric.pytest_session import run_session
 from autograder.rubric.run import open_submission
 from autograder.rubric.versions import quietly
 from autograder.sandbox import confine, spawning, system
-from autograder.sandbox.process import Zygote
+from autograder.sandbox.process import Workers, Zygote
 from autograder.student.worker_settings import worker_settings_of
 
 _REASON = 160
@@ -70,7 +70,7 @@ def import_master(path: Path, course: Course, name: str) -> Imported:
         raise UsageError(text("{path}: exists already; choose another name", path=folder))
     plan = Plan(masters.read(path))
     with tempfile.TemporaryDirectory(prefix="autograder-import-") as scratch:
-        failure = _settle(plan, course, Path(scratch), name)
+        failure = _settle(plan, course, Path(scratch) / name)
     exercises = writing.write(plan, folder, course.languages)
     notes = writing.notes(plan)
     if failure is not None:
@@ -84,20 +84,30 @@ def import_master(path: Path, course: Course, name: str) -> Imported:
     return Imported(folder, tuple(exercises), by_hand, tuple(notes))
 
 
-def _settle(plan: Plan, course: Course, scratch: Path, name: str) -> Text | None:
+def _settle(plan: Plan, course: Course, folder: Path) -> Text | None:
     """Try the criteria out until nothing has to change; return why that was not possible."""
-    for number in range(_ROUNDS):
-        folder = scratch / str(number) / name
-        exercises = writing.write(plan, folder, course.languages)
-        if not exercises:
-            return None
-        try:
-            found = _try(Assignment.load(folder, languages=course.languages))
-        except ConfigError as error:
-            return _short(error.text)
-        if not _improve(plan, exercises, found):
-            return None
+    with contextlib.ExitStack() as stack:
+        workers: Workers | None = None
+        for _ in range(_ROUNDS):
+            exercises = writing.write(plan, folder, course.languages)
+            if not exercises:
+                return None
+            try:
+                assignment = Assignment.load(folder, languages=course.languages)
+                workers = workers or stack.enter_context(_workers(assignment))
+                found = _try(Judge(assignment, course.key()), workers)
+            except ConfigError as error:
+                return _short(error.text)
+            if not _improve(plan, exercises, found):
+                return None
     return None
+
+
+def _workers(assignment: Assignment) -> contextlib.AbstractContextManager[Workers]:
+    """Make the processes that run the notebook's code, confined if the machine can do that."""
+    confined = confine.is_available(assignment.settings.limits.scratch_mb)
+    settings = worker_settings_of(assignment, confined=confined, many=False)
+    return (Zygote.begin if system.can_fork() else spawning.Spawner.begin)(settings)
 
 
 @dataclass(frozen=True)
@@ -113,27 +123,23 @@ class _Trial:
     stub: Mapping[str, CriterionResult]
 
 
-def _try(assignment: Assignment) -> _Trial:
+def _try(judge: Judge, workers: Workers) -> _Trial:
     """Judge the source notebook and the stub by every criterion.
 
     Raises:
         ConfigError: the source notebook or the rubric fails as a whole.
     """
-    judge = Judge(assignment, PRACTICE_KEY)
     judge.diagnose = lambda results, _: results
     trials: list[Mapping[str, CriterionResult]] = []
 
     def loop(session: pytest.Session) -> None:
-        with contextlib.chdir(assignment.directory), quietly():  # where its data is, as when grading
+        with contextlib.chdir(judge.assignment.directory), quietly():  # where its data is, as when grading
             _ = judge.reference
-        confined = confine.is_available(assignment.settings.limits.scratch_mb)
-        settings = worker_settings_of(assignment, confined=confined, many=False)
-        with (Zygote.begin if system.can_fork() else spawning.Spawner.begin)(settings) as workers:
-            for submission in (judge.source, judge.stub):
-                judge.judges_reference = submission is judge.source
-                with open_submission(judge, workers, submission):
-                    run_criteria(session)
-                trials.append(dict(judge.results))
+        for submission in (judge.source, judge.stub):
+            judge.judges_reference = submission is judge.source
+            with open_submission(judge, workers, submission):
+                run_criteria(session)
+            trials.append(dict(judge.results))
 
     run_session(judge, loop=loop)
     return _Trial(*trials)
@@ -154,7 +160,7 @@ def _improve(plan: Plan, exercises: Iterable[Exercise], found: _Trial) -> bool:
 def _better(plan: Plan, exercise: Exercise, criterion: Criterion, found: _Trial) -> Treatment | None:
     """Return another treatment of a criterion, if it cannot stay as it is."""
     name, now = exercise.id_of(criterion), plan.treatment_of(criterion.case)
-    if found.source[name].outcome == "failed" or found.source[name].outcome == "error":
+    if found.source[name].outcome in ("failed", "error"):
         reason = _short(found.source[name].message)
         if criterion.written.inside is None:
             return replace(now, inside=text("the rubric cannot judge it from outside ({reason})", reason=reason))

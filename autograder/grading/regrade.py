@@ -7,7 +7,7 @@ once. Accepting them keeps the old reports in another file.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from autograder.base.errors import UsageError
@@ -17,7 +17,7 @@ from autograder.course.course import Assignment, Course
 from autograder.course.jobs import find_jobs
 from autograder.grading.batch import grade_all
 from autograder.results.grade_report import GradeReport
-from autograder.results.journal import Journal
+from autograder.results.journal import Journal, Key
 from autograder.results.moves import Move, compare
 
 
@@ -73,13 +73,18 @@ class Regrading:
     def accept(self) -> Path:
         """Let the new reports count and return the file that keeps the old ones."""
         with Journal(self._results) as journal:
-            old = [r for _, r in sorted(journal.reports.items()) if r.assignment == self._assignment.name]
-            lines = "".join(report.to_json() + "\n" for report in old)
-            digest = hashlib.sha256(lines.encode()).hexdigest()[:8]
-            kept = self._results.with_name(f"{self._results.stem}.{self._assignment.name}.{digest}.jsonl")
-            write_whole(kept, lines)
+            kept = keep_old(journal.reports, self._assignment.name, self._results)
             for report in self.reports:
                 journal.add(report)
             journal.finish()
         self.pending.unlink()
         return kept
+
+
+def keep_old(reports: Mapping[Key, GradeReport], name: str, results: Path) -> Path:
+    """Write the reports of an assignment to a file of their own beside the results, and return it."""
+    lines = "".join(report.to_json() + "\n" for _, report in sorted(reports.items()) if report.assignment == name)
+    digest = hashlib.sha256(lines.encode()).hexdigest()[:8]
+    kept = results.with_name(f"{results.stem}.{name}.{digest}.jsonl")
+    write_whole(kept, lines)
+    return kept

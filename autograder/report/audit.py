@@ -11,9 +11,9 @@ from rich.text import Text as Styled
 
 from autograder.base.i18n import Language, text
 from autograder.report.tables import plain_table
-from autograder.results.audit import Audit, Version
+from autograder.results.audit import Audit, Place, Version
 
-_MOST_LINES = 4
+_MOST_LINES, _MOST_CHANGES = 4, 6
 
 
 def tables(audit: Audit, language: Language) -> Group:
@@ -37,7 +37,10 @@ def tables(audit: Audit, language: Language) -> Group:
     if audit.faults:
         parts.append(Styled(text("needs fixing:").get(language), style="bold red"))
         parts.extend(Styled(f"  {fault.get(language)}", style="red") for fault in audit.faults)
-    parts.append(_summary_of_asserts(audit, language) if audit.judge == "asserts" else _summary(audit, language))
+    if audit.judge == "rubric":
+        parts.append(_summary(audit, language))
+    elif audit.of("generated"):
+        parts.append(_summary_of_asserts(audit, language))
     return Group(*parts)
 
 
@@ -63,6 +66,7 @@ def _grade_cells(audit: Audit, language: Language) -> Table:
     table = plain_table()
     table.add_column(Styled(text("grade cell").get(language)))
     for heading in (
+        text("code cell"),
         text("points"),
         text("generated"),
         text("hidden only"),
@@ -70,8 +74,12 @@ def _grade_cells(audit: Audit, language: Language) -> Table:
     ):
         table.add_column(Styled(heading.get(language)), justify="right")
     for cell in audit.criteria:
+        if not (cell.tried or cell.problem):
+            words = text("no version was tried against it").get(language)
+            table.add_row(Styled(f"{cell.id}: {words}"), str(cell.cell), f"{cell.points:g}", "", "", "")
+            continue
         style = "" if cell.decisive else "yellow" if cell.generated else "red"
-        counts = (f"{cell.points:g}", *map(str, (cell.generated, cell.hidden, cell.decisive)))
+        counts = (str(cell.cell), f"{cell.points:g}", *map(str, (cell.generated, cell.hidden, cell.decisive)))
         table.add_row(Styled(cell.id, style=style), *(Styled(count, style=style) for count in counts))
     return table
 
@@ -79,26 +87,33 @@ def _grade_cells(audit: Audit, language: Language) -> Table:
 def _survivors(survivors: Sequence[Version], language: Language) -> Iterator[Styled]:
     """Yield a line for each; of notebooks, line by line of the source with what may stand there unnoticed."""
     yield from (Styled(f"  {version.id}") for version in survivors if version.place is None)
-    in_notebooks = ((version, version.place) for version in survivors if version.place is not None)
-    for (exercise, cell, line), group in groupby(
-        in_notebooks, key=lambda one: (one[0].exercise, one[1].cell, one[1].line)
-    ):
+    in_notebooks = [(version, version.place) for version in survivors if version.place is not None]
+    for (_, _, removed), group in groupby(in_notebooks, key=lambda one: (one[0].exercise, one[1].cell, one[1].removed)):
         found = list(group)
+        version, place = found[0]
         where = text(
             "{cell}: code cell {number}, line {line}; points at stake: {points:g}",
-            cell=exercise,
-            number=cell,
-            line=line,
-            points=found[0][0].points,
+            cell=version.exercise,
+            number=place.cell,
+            line=place.line,
+            points=version.points,
         )
         yield Styled("  " + where.get(language), style="bold")
-        removed: tuple[str, ...] = ()
-        for _, place in found:
-            if place.removed != removed:
-                removed = place.removed
-                yield from (Styled(f"    - {row}", style="red") for row in _first(removed))
+        yield from (Styled(f"    - {row}", style="red") for row in _first(removed))
+        yield from _instead([place for _, place in found], language)
+
+
+def _instead(places: Sequence[Place], language: Language) -> Iterator[Styled]:
+    """Yield what may stand in some lines unnoticed; if that is nothing at all, everything else goes without saying."""
+    needless = [place for place in places if place.kind == "statement"]
+    shown = needless or places[:_MOST_CHANGES]
+    for says, group in groupby(shown, key=lambda place: place.says):
+        for place in group:
             yield from (Styled(f"    + {row}", style="green") for row in _first(place.added))
-            yield Styled(f"      {place.says.get(language)}")
+        yield Styled(f"      {says.get(language)}")
+    if others := len(places) - len(shown):
+        words = text("nor does any assert notice {count} other changes of it", count=others)
+        yield Styled(f"      {words.get(language)}")
 
 
 def _first(lines: Sequence[str]) -> list[str]:
@@ -108,9 +123,13 @@ def _first(lines: Sequence[str]) -> list[str]:
 def _unjudged(audit: Audit, language: Language) -> Iterator[Styled]:
     """Yield the cells that no assert looks at, and those that a person grades."""
     alone = [cell for cell in audit.unjudged if cell.points is None]
-    if alone:
-        yield Styled(text("answers that no grade cell depends on:").get(language), style="yellow")
-        for cell in alone:
+    for heading, cells in (
+        (text("answers that no grade cell depends on:"), [cell for cell in alone if not cell.is_blocked]),
+        (text("answers whose grade cells the source itself fails:"), [cell for cell in alone if cell.is_blocked]),
+    ):
+        if cells:
+            yield Styled(heading.get(language), style="yellow")
+        for cell in cells:
             words = text(
                 "{cell}: code cell {number}; versions not run: {count}",
                 cell=cell.id,

@@ -12,8 +12,8 @@ from rich.text import Text as Styled
 from autograder.base.i18n import Language, Text, same, text
 from autograder.report.tables import plain_table, points
 from autograder.report.terminal import MARKS
-from autograder.results.grade_report import CriterionResult, GradeReport
-from autograder.results.moves import Change, Effect, Move, effects
+from autograder.results.grade_report import GradeReport
+from autograder.results.moves import Change, Effect, Move, Verdict, effects
 
 
 def summary(moves: Sequence[Move], language: Language) -> str:
@@ -28,7 +28,7 @@ def _effect(effect: Effect) -> Text:
         if effect.students == 1
         else text("{id}: {count} students, {gain} each", id=effect.id, count=effect.students, gain=gain)
     )
-    return words + text(" ({title})", title=effect.title)
+    return words + text(" ({title})", title=effect.title) if effect.title.en else words
 
 
 @dataclass(frozen=True)
@@ -108,10 +108,10 @@ def _score(report: GradeReport | None) -> str:
 
 def _reason(change: Change, language: Language, *, titled: bool) -> str:
     verdicts = f"{_verdict(change.before, language)} → {_verdict(change.after, language)}"
-    return f"{change.id} {verdicts}" + (f"  {change.title.get(language)}" if titled else "")
+    return f"{change.id} {verdicts}" + (f"  {change.title.get(language)}" if titled and change.title.en else "")
 
 
-def _verdict(result: CriterionResult | None, language: Language) -> str:
+def _verdict(result: Verdict | None, language: Language) -> str:
     if result is None:
         return text("none").get(language)
     return f"{MARKS[result.outcome]} {points(result.earned)}/{points(result.points)}"

@@ -20,7 +20,7 @@ MAX_TRIVIAL_SHARE = 0.2
 
 _RETURNS = ": returns "
 """Stands in the id of a version that solves nothing before what its function returns."""
-_MOST_NAMED = 4
+_MOST_NAMED, _MOST_SHOWN = 4, 60
 
 
 Kind = Literal["mutant", "equivalent", "generated", "trivial"]
@@ -57,7 +57,7 @@ class Place(Record):
     @property
     def says(self) -> Text:
         """What it says of the tests if this version loses nothing."""
-        tests, old = ", ".join(self.tests), self.old
+        tests, old = ", ".join(self.tests), self.old if len(self.old) <= _MOST_SHOWN else f"{self.old[:_MOST_SHOWN]}..."
         match self.kind:
             case "comparison" if self.old.replace("=", "") == self.new.replace("=", ""):
                 return text("no assert of {tests} tries a case at the boundary of `{old}`", tests=tests, old=old)
@@ -69,7 +69,7 @@ class Place(Record):
                 return text("no assert of {tests} depends on `{old}`", tests=tests, old=old)
             case "body":
                 return text("the asserts of {tests} are met by what solves nothing", tests=tests)
-        return text("no assert of {tests} tells `{old}` from this", tests=tests, old=old)
+        return text("no assert of {tests} tells this from the solution", tests=tests)
 
 
 class Version(Record):
@@ -155,7 +155,7 @@ class CriterionAudit(Record):
         generated: how many generated versions do.
         decisive: how many of both fail nothing else.
         hidden: how many of both, without a rubric, fail its hidden tests only.
-        unanswered: how many versions that solve nothing fail it, without a rubric.
+        unanswered: how many versions that solve nothing, or answers that were left out, fail it, without a rubric.
         points: what the grade cell is worth, without a rubric.
         cell: its number among the code cells, without a rubric.
         problem: why it judges nothing: what the source's own solution fails with.
@@ -187,12 +187,14 @@ class Unjudged(Record):
         cell: its number among the code cells; None for words.
         points: what a person gives for it.
         versions: how many wrong versions of it there would be.
+        is_blocked: whether the source itself fails the tests that it belongs to.
     """
 
     id: str
     cell: int | None
     points: float | None
     versions: int = 0
+    is_blocked: bool = False
 
 
 class Audit(Record):
@@ -262,7 +264,8 @@ class Audit(Record):
         """What needs fixing in the rubric or ``mutants.yaml``, or in the source of notebooks, a line each."""
         found = [
             text(
-                "{cell} (code cell {number}): the source's own solution does not pass: {problem}",
+                "{cell} (code cell {number}): the source's own solution does not pass: {problem}; "
+                "correct it, or the test",
                 cell=criterion.id,
                 number=criterion.cell,
                 problem=criterion.problem,
@@ -332,6 +335,8 @@ class Audit(Record):
         rates = {"kill_rate": round(self.kill_rate, 4), "diagnosis_rate": round(self.diagnosis_rate, 4)}
         for version, written in zip(self.versions, document["versions"], strict=True):
             written["share"] = round(version.share, 4)
+            if version.place is not None and not version.caught:
+                written["place"]["says"] = version.place.says.model_dump()
         lists = {"survivors": [v.id for v in self.survivors], "untried": [c.id for c in self.untried]}
         return document | rates | lists | {"faults": [fault.en for fault in self.faults]}
 

@@ -6,9 +6,24 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from autograder.base.i18n import Text
-from autograder.results.grade_report import CriterionResult, GradeReport
+from autograder.base.i18n import Text, same
+from autograder.results.grade_report import GradeReport, Outcome
 from autograder.results.journal import Key
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a report says of a criterion, or of an exercise without any, such as the tests of a cell.
+
+    Args:
+        outcome: what came of it.
+        earned: its points.
+        points: what it is worth.
+    """
+
+    outcome: Outcome
+    earned: float
+    points: float
 
 
 @dataclass(frozen=True)
@@ -24,8 +39,8 @@ class Change:
 
     id: str
     title: Text
-    before: CriterionResult | None
-    after: CriterionResult | None
+    before: Verdict | None
+    after: Verdict | None
 
     @property
     def is_turned(self) -> bool:
@@ -112,20 +127,23 @@ def compare(before: Mapping[Key, GradeReport], after: Sequence[GradeReport]) -> 
 
 
 def _changes(before: GradeReport | None, after: GradeReport) -> list[Change]:
-    old, new = (_criteria(report) for report in (before, after))
+    old, new = (_verdicts(report) for report in (before, after))
+    nothing = same(""), None
     found = []
     for name in dict.fromkeys([*new, *old]):
-        was, now = old.get(name), new.get(name)
-        if _verdict(was) != _verdict(now):
-            known = now or was
-            assert known is not None
-            found.append(Change(name, known.title, was, now))
+        (was_called, was), (called, now) = old.get(name, nothing), new.get(name, nothing)
+        if was != now:
+            found.append(Change(name, called if now else was_called, was, now))
     return found
 
 
-def _criteria(report: GradeReport | None) -> dict[str, CriterionResult]:
-    return {c.id: c for e in report.exercises for c in e.criteria} if report is not None else {}
-
-
-def _verdict(result: CriterionResult | None) -> tuple[str, float, float] | None:
-    return None if result is None else (result.outcome, result.earned, result.points)
+def _verdicts(report: GradeReport | None) -> dict[str, tuple[Text, Verdict]]:
+    """Return the title and the verdict of each criterion, or of each exercise that has none."""
+    found = {}
+    for exercise in report.exercises if report is not None else ():
+        for one in exercise.criteria:
+            found[one.id] = one.title, Verdict(one.outcome, one.earned, one.points)
+        if not exercise.criteria and exercise.score is not None:
+            outcome: Outcome = "passed" if exercise.score >= exercise.max_score else "failed"
+            found[exercise.name] = exercise.title, Verdict(outcome, exercise.score, exercise.max_score)
+    return found

@@ -22,7 +22,7 @@ from autograder.sandbox.process import Workers, Zygote
 from autograder.student.functions import Student
 from autograder.student.remote import RemoteRunner
 from autograder.student.source_use import Source
-from autograder.student.worker_settings import worker_settings_of
+from autograder.student.worker_settings import cell_seed_of, worker_settings_of
 
 MAX_PROBLEMS = 50
 """A report lists at most this many: a notebook can have any number of cells, each with something wrong."""
@@ -58,6 +58,7 @@ def open_submission(
         submission.cells,
         functions=assignment.exercise_of,
         variables=assignment.variables,
+        cell_seed=cell_seed_of(assignment),
         grade_ids=assignment.grade_ids,
         limits=assignment.settings.limits,
         seed=judge.seed_of("load"),

@@ -33,6 +33,7 @@ from autograder.sandbox.variables import Variables
 
 if TYPE_CHECKING:  # a worker holds nothing of ours that it does not need
     from autograder.base.i18n import Text
+    from autograder.sandbox.generators import CellSeed
 
 _FRAMES_SHOWN = 8
 _HERE = str(Path(__file__).parent)
@@ -72,6 +73,7 @@ class Notebook:
         functions: the exercise of every function students write.
         module_name: ``__main__`` as in a notebook, anything else for a script.
         variables: the variables of every exercise that has any.
+        cell_seed: what every cell begins with, if anything.
     """
 
     def __init__(
@@ -79,8 +81,9 @@ class Notebook:
         functions: dict[str, str],
         module_name: str = "__main__",
         variables: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        cell_seed: CellSeed | None = None,
     ) -> None:
-        self.exercise_of, self.variables = functions, Variables(variables)
+        self.exercise_of, self.variables, self._cell_seed = functions, Variables(variables), cell_seed
         self.module = types.ModuleType(module_name)
         self.names = self.module.__dict__
         self.shell = Shell(self)
@@ -149,6 +152,8 @@ class Notebook:
         if self.history:
             self.history.begin(source)
             self.shell.execution_count = self.history.count
+        if self._cell_seed:
+            self._cell_seed.plant(self.names)
 
     def reach_grade_cell(self, exercise: str) -> None:
         """Keep the present namespace to judge this exercise by."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +17,27 @@ def seed_generators(seed: int) -> None:
     torch.default_generator.manual_seed(seed)  # torch.manual_seed records three stack traces for devices we do not use
     random.seed(seed)
     np.random.seed(seed & 0xFFFFFFFF)
+
+
+@dataclass(frozen=True)
+class CellSeed:
+    """What every cell of a notebook begins with, so that its values do not depend on the cells before.
+
+    Args:
+        value: the seed.
+        variable: the variable that gets it, from which the notebook makes generators of its own; without one the
+            generators of the process are seeded.
+    """
+
+    value: int
+    variable: str | None = None
+
+    def plant(self, names: dict[str, Any]) -> None:
+        """A cell begins, with these global names."""
+        if self.variable is None:
+            seed_generators(self.value)
+        else:
+            names[self.variable] = self.value
 
 
 @contextmanager

@@ -134,7 +134,8 @@ class LineMagics:
             print(f"[Errno {error.errno}] {error.strerror}: {place!r}")
             target = here
         self._before = here
-        print(target)
+        if "-q" not in line.split():
+            print(target)
 
     def _env(self, line: str) -> Any:
         if not line:

@@ -138,9 +138,22 @@ class Measurement:
         self.compile_time = 0.0
 
     def __str__(self) -> str:
-        return (
-            f"{self.average:.3g} s ± {self.stdev:.3g} s per loop "
-            f"(mean ± std. dev. of {self.repeat} runs, {self.loops} loops each)"
-        )
+        runs, loops = (f"{n:,} {word}{'s' * (n != 1)}" for n, word in ((self.repeat, "run"), (self.loops, "loop")))
+        spent = f"{in_units(self.average)} ± {in_units(self.stdev)} per loop"
+        return f"{spent} (mean ± std. dev. of {runs}, {loops} each)"
 
     __repr__ = __str__
+
+
+def in_units(seconds: float) -> str:
+    """Return a time as IPython writes it.
+
+    >>> in_units(0.00123), in_units(0), in_units(75)
+    ('1.23 ms', '0 ns', '1min 15s')
+    """
+    if seconds >= 60:
+        return f"{int(seconds // 60)}min {int(seconds % 60)}s"
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("μs", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"

@@ -75,12 +75,15 @@ class NotebookWorker:
                 assert_never(message)
 
     def _start(self, message: StartRequest) -> None:
-        self._notebook = Notebook(message["functions"], message["module"], message.get("variables", {}))
+        self._notebook = self._new_notebook(message)
         sys.modules[message["module"]] = self._notebook.module
         sys.argv = [message["module"]]  # what a script may parse
         stand_ins.use_shell(self._notebook.shell)
         notes.begin()
         self._send({"result": None})
+
+    def _new_notebook(self, message: StartRequest) -> Notebook:
+        return Notebook(message["functions"], message["module"])
 
     def _stage(self, message: StageRequest) -> None:
         self._screen = CellDisplay(self._notebook, message["folder"], message["environment"])

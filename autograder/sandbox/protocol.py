@@ -52,12 +52,14 @@ class StartRequest(_Request):
         functions: the exercise of each function that the assignment declares.
         module: the name of the module in which the cells run.
         variables: the variables of each exercise that has any; absent where none has.
+        cell_seed: the seed that every cell begins with, and the variable that gets it or None; absent without one.
     """
 
     op: Literal["start"]
     functions: dict[str, str]
     module: str
     variables: NotRequired[dict[str, list[str]]]
+    cell_seed: NotRequired[tuple[int, str | None]]
 
 
 @final

@@ -27,7 +27,7 @@ from typing import Any, Protocol
 from autograder.sandbox import commands, notes, shell_lines
 from autograder.sandbox.history import History, is_shown
 from autograder.sandbox.line_magics import LineMagics
-from autograder.sandbox.magic_results import Captured, Handle, Ignored, Lines, Measurement, Settings
+from autograder.sandbox.magic_results import Captured, Handle, Ignored, Lines, Measurement, Settings, in_units
 
 _TIMING = {
     "time": ("", ""),
@@ -45,7 +45,7 @@ _COMMANDS = {name: name for name in ("cat", "cp", "ls", "mkdir", "mv", "rm", "rm
 """Line magics that are commands."""
 _WITHOUT_EFFECT = re.compile(
     "alias|alias_magic|autoawait|autocall|automagic|bookmark|code_wrap|colors|conda|debug|dhist|dirs|doctest_mode|ed|"
-    "edit|gui|killbgscripts|load|load_ext|loadpy|logoff|logon|logstart|logstate|logstop|lsmagic|macro|magic|mamba|"
+    "edit|gui|killbgscripts|less|load|load_ext|loadpy|logoff|logon|logstart|logstate|logstop|lsmagic|macro|magic|mamba|"
     "man|matplotlib|micromamba|more|notebook|page|pastebin|pdb|pdef|pdoc|pfile|pinfo|pinfo2|pip|popd|pprint|psearch|"
     "psource|pushd|pycat|quickref|recall|rehashx|reload_ext|rep|rerun|save|tb|unalias|unload_ext|uv"
 )
@@ -217,7 +217,8 @@ class Shell:
         if magic_name in ("writefile", "file"):
             return self._write_file(line, cell)
         if magic_name in _TIMING:
-            return self._program(cell, caller)()
+            value = self._timed(magic_name, self._program(cell, caller))
+            return None if magic_name == "prun" else value
         if (kind := _MARKUP.get({"js": "javascript"}.get(magic_name, magic_name.lower()))) is not None:
             return self._show_markup(kind, cell)
         if magic_name in ("bash", "sh") and self.did(cell):
@@ -233,7 +234,7 @@ class Shell:
         if name in _TIMING:
             options, code = _split_options(line, *_TIMING[name])
             run = self._program(code, caller, lines_before=-1)
-            value = self._measure(run, options) if name == "timeit" else run()
+            value = self._measure(run, options) if name == "timeit" else self._timed(name, run)
             return None if name == "prun" else value
         if name == "run":
             return self._run_file(line)
@@ -261,6 +262,21 @@ class Shell:
         """Code in the cell that holds the magic, under that cell's label and line numbers; gives its last value."""
         lines_before += len(source) - len(source.lstrip("\n"))  # which IPython drops
         return self._notebook.program(source, caller.f_code.co_filename, caller.f_lineno + lines_before)
+
+    def _timed(self, name: str, run: Callable[[], Any]) -> Any:
+        """``%time``: says how long the code takes, where its author's own clock could."""
+        if name != "time" or not self.has_files:
+            return run()
+        import resource
+
+        before, begun = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+        try:
+            return run()
+        finally:
+            wall, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF)
+            user, system = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
+            print(f"CPU times: user {in_units(user)}, sys: {in_units(system)}, total: {in_units(user + system)}")
+            print(f"Wall time: {in_units(wall)}")
 
     def _measure(self, run: Callable[[], Any], options: dict[str, str]) -> Measurement | None:
         """``%timeit``: once, and more often only where somebody looks at the result."""
@@ -368,21 +384,26 @@ class Shell:
 
     def getoutput(self, command: str, *_: Any, **__: Any) -> Lines:
         """``!command`` that is assigned: what it would print, as far as that can be had without a program."""
-        if (found := self._result_of(command)) is None:
+        if (found := self._result_of(command, self._notebook.names)) is None:
             _note_command(commands.missed(command, is_read=True))
         return found or Lines()
 
-    def did(self, command: str) -> bool:
-        """Do what a command asks for and print what it prints, if that can be had without a program."""
-        found = self._result_of(command)
+    def did(self, command: str, *, in_a_cell: bool = True) -> bool:
+        """Do what a command asks for and print what it prints, if that can be had without a program.
+
+        Args:
+            command: a line of a shell, or several.
+            in_a_cell: it may hold values of the notebook's.
+        """
+        found = self._result_of(command, self._notebook.names if in_a_cell else None)
         if found:
             print(*found, sep="\n")
         return found is not None
 
-    def _result_of(self, command: str) -> Lines | None:
+    def _result_of(self, command: str, names: dict[str, Any] | None) -> Lines | None:
         """What a command has printed; None if it cannot be done here."""
         try:
-            return shell_lines.run(command, self._notebook.names)
+            return shell_lines.run(command, names)
         except Exception as error:  # noqa: BLE001 -- an archive that is none, a name of the wrong kind: as in a shell
             if self.has_files:
                 shell_lines.complain(error)
@@ -397,6 +418,7 @@ class Shell:
 
 # by the name of its class, much code learns whether it is in a notebook
 Shell.__name__ = Shell.__qualname__ = "ZMQInteractiveShell"
+Shell.__module__ = "ipykernel.zmqshell"
 
 
 def _split_options(line: str, valued: str, plain: str) -> tuple[dict[str, str], str]:

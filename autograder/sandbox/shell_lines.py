@@ -6,6 +6,7 @@ for more (another program, a pipe) is left to the caller. This module runs where
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -17,18 +18,18 @@ from typing import Any
 
 from autograder.sandbox.magic_results import Lines
 
-_NAME = re.compile(r"\$(\w+)|\{(\w+)\}")
+_VALUE = re.compile(r"\$(\w+)|\{([^{}]+)\}")
 _NEEDS_A_SHELL = frozenset(("|", "||", "&", "<", "<<", "(", ")", "`"))
 _LINES_SHOWN = 10
 _MISSED_BY_NOBODY = re.compile(r"\s*(?:cat|echo|ls|mkdir|pwd)\b[^|;&<>]*")
 
 
-def run(command: str, names: dict[str, Any]) -> Lines | None:
+def run(command: str, names: dict[str, Any] | None) -> Lines | None:
     """Do what the lines of a shell ask for, if all of it can be had without a program.
 
     Args:
         command: one command or several, behind ``&&`` or ``;`` or in lines of their own.
-        names: the notebook's, for ``$name`` and ``{name}``.
+        names: the notebook's, for ``$name`` and ``{expression}``; None where only the system's variables are meant.
 
     Returns:
         What they print; None if nothing was done.
@@ -48,8 +49,20 @@ def run(command: str, names: dict[str, Any]) -> Lines | None:
     return printed
 
 
-def _expanded(command: str, names: dict[str, Any]) -> str:
-    return _NAME.sub(lambda found: str(names.get(found[1] or found[2], found[0])), command)
+def _expanded(command: str, names: dict[str, Any] | None) -> str:
+    """Put in values: of names and variables of the system behind ``$``, of expressions in braces."""
+
+    def value(found: re.Match[str]) -> str:
+        if name := found[1]:
+            return str((names or {}).get(name, os.environ.get(name, found[0])))
+        if names is None:
+            return found[0]
+        try:
+            return str(eval(found[2], names))  # noqa: S307 -- as IPython does it, in the student's own process
+        except Exception:  # noqa: BLE001 -- it is meant for a shell
+            return found[0]
+
+    return _VALUE.sub(value, command)
 
 
 def _parts(line: str) -> list[list[str]]:

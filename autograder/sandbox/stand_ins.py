@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import builtins
 import importlib.util
+import mimetypes
 import os
 import sys
 import threading
@@ -43,6 +44,8 @@ def put_in_place() -> None:
     _adapt_system()
     _adapt_pools()
     _adapt_questions()
+    mimetypes.knownfiles = []  # files of the system, which no worker may read
+    builtins.__IPYTHON__ = True  # type: ignore[attr-defined]  # by which some ask whether this is a notebook
     if importlib.util.find_spec("tqdm") is None:
         _add_progress_bars()
 
@@ -127,7 +130,7 @@ def _adapt_system() -> None:
 
     def system(command: Any) -> int:
         words = os.fsdecode(command)
-        if _shells and _shells[0].did(words):
+        if _shells and _shells[0].did(words, in_a_cell=False):
             return 0
         if program := commands.missed(words):
             notes.add("command", program, once=True)

@@ -9,10 +9,10 @@ from typing import Any, cast
 import torch
 
 from autograder.sandbox import data_sets, interrupts, known_classes, plain_functions, printing
-from autograder.sandbox.cells import Failure, positional_parameters
+from autograder.sandbox.cells import Failure, Notebook, positional_parameters
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import Containers, Frozen, is_iterator, take_first, take_next
-from autograder.sandbox.generators import seed_generators
+from autograder.sandbox.generators import CellSeed, seed_generators
 from autograder.sandbox.links import Links
 from autograder.sandbox.networks import Passed
 from autograder.sandbox.notebook_worker import NotebookWorker
@@ -122,6 +122,10 @@ class Worker(NotebookWorker):
     def _start(self, message: StartRequest) -> None:
         self._watch = None
         super()._start(message)
+
+    def _new_notebook(self, message: StartRequest) -> Notebook:
+        seed = CellSeed(*message["cell_seed"]) if "cell_seed" in message else None
+        return Notebook(message["functions"], message["module"], message.get("variables", {}), seed)
 
     def _cell(self, message: CellRequest) -> None:
         self._reach(message["grade_cells"])

@@ -76,11 +76,19 @@ class Runner(Protocol):
         """
         ...
 
-    def operate(self, function: Function, operation: str, operand: Any) -> Any:
-        """Carry out one of `operations.OF_A_FUNCTION` on a student's function or class.
+    def attribute(self, function: Function, name: str) -> Any:
+        """Return an attribute of a student's class or function.
 
         Raises:
             StudentError: it is not defined, or has no such attribute.
+        """
+        ...
+
+    def is_instance(self, function: Function, value: object) -> bool:
+        """Return whether a value is an instance of a student's class; of what is no class, nothing is.
+
+        Raises:
+            StudentError: the class is not defined.
         """
         ...
 
@@ -154,13 +162,13 @@ class StudentFunction:
         if name.startswith("_"):  # what libraries look for in any object
             raise AttributeError(name)
         try:
-            return self.runner.operate(self.function, "__getattribute__", name)
+            return self.runner.attribute(self.function, name)
         except StudentException as error:
             raise MissingAttribute.like(error) if error.kind == "AttributeError" else error from None
 
     def __instancecheck__(self, value: object) -> bool:
         """Whether ``isinstance`` takes a value for one of the student's class."""
-        return self.runner.operate(self.function, "__instancecheck__", value) is True
+        return self.runner.is_instance(self.function, value)
 
     def record(self, arguments: Sequence[Any], *names: str, exact: bool = False, most: int = 0) -> list[Use] | None:
         """Call it and record which ready-made operations run; see `Runner.record`.

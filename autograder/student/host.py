@@ -26,6 +26,7 @@ from autograder.results.grade_report import Problem
 from autograder.results.shown import Shown
 from autograder.sandbox.cells import Failure
 from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.process import Callback, WorkerProcess, Workers
 from autograder.sandbox.protocol import CellRequest, FinishRequest, LookRequest, Request, Result, StartRequest
 from autograder.student.calls import values_are_hidden
@@ -78,6 +79,7 @@ class Host:
         seed: what the random number generators start from when the cells run.
         is_script: a ``.py`` file, whose ``__main__`` part is not run.
         variables: the variables of every exercise that has any.
+        cell_seed: what every cell begins with, if anything.
         watched: the cells of those exercises for which what they show is kept.
     """
 
@@ -92,10 +94,11 @@ class Host:
         seed: int,
         is_script: bool,
         variables: Mapping[str, list[str]] = MappingProxyType({}),
+        cell_seed: CellSeed | None = None,
         watched: Mapping[str, Section] = MappingProxyType({}),
     ) -> None:
         self.limits = limits
-        self._variables = dict(variables)
+        self._variables, self._cell_seed = dict(variables), cell_seed
         self.defined: list[str] = []
         self.unparsed = Unparsed()
         self._workers, self._cells, self._functions, self._grade_ids = workers, cells, dict(functions), grade_ids
@@ -224,6 +227,8 @@ class Host:
             }
             if self._variables:
                 start["variables"] = self._variables
+            if self._cell_seed is not None:
+                start["cell_seed"] = (self._cell_seed.value, self._cell_seed.variable)
             self._ask(start)
             reached: list[str] = []  # grade cells, sent to the worker with the next request
             for running, cell in enumerate(self._cells):

@@ -25,12 +25,13 @@ from autograder.sandbox.wire import identical
 from autograder.student.failures import cell_name, missing_function, student_exception
 from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.variables import Ran
+from autograder.student.worker_settings import cell_seed_of
 
 
 def run_locally(assignment: Assignment, submission: Submission) -> tuple[Notebook, list[Failure]]:
     """Run the cells of a submission in this process; return what they defined and what failed."""
     module = "submission" if submission.is_script else "__main__"
-    notebook = Notebook(assignment.exercise_of, module, assignment.variables)
+    notebook = Notebook(assignment.exercise_of, module, assignment.variables, cell_seed_of(assignment))
     stand_ins.use_shell(notebook.shell)
     failures: list[Failure] = []
     with overridden(OFFLINE, "1"):
@@ -109,14 +110,21 @@ class LocalRunner:
         uses = record.uses
         return uses and [use._replace(label=cell_name(use.label)) for use in uses]
 
-    def operate(self, function: Function, operation: str, operand: Any) -> Any:
+    def attribute(self, function: Function, name: str) -> Any:
         """See `Runner`."""
+        return self._operate(function, "__getattribute__", name)
+
+    def is_instance(self, function: Function, value: object) -> bool:
+        """See `Runner`."""
+        return self._operate(function, "__instancecheck__", value) is True
+
+    def _operate(self, function: Function, operation: str, operand: object) -> Any:
         try:
-            found = self._find(function.name)
+            target = self._find(function.name)
         except KeyError:
             raise missing_function(function.name, self._defined()) from None
         try:
-            return OPERATIONS[operation](found, operand)
+            return OPERATIONS[operation](target, operand)
         except Exception as error:  # noqa: BLE001 -- whatever the student raises is shown as theirs
             raise student_exception(function.name, self._failure(error)) from None
 

@@ -26,6 +26,7 @@ from autograder.results.grade_report import Problem
 from autograder.sandbox import data_sets, known_classes, plain_functions
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import holds_container, refill
+from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.process import Workers
 from autograder.sandbox.protocol import (
     CallbackReply,
@@ -86,6 +87,7 @@ class RemoteRunner:
         is_script: bool = False,
         instances: Instances | None = None,
         variables: Mapping[str, list[str]] = MappingProxyType({}),
+        cell_seed: CellSeed | None = None,
         watched: Mapping[str, Section] = MappingProxyType({}),
     ) -> None:
         self.instances = instances or Instances(is_learning=False)
@@ -98,6 +100,7 @@ class RemoteRunner:
             seed=seed,
             is_script=is_script,
             variables=variables,
+            cell_seed=cell_seed,
             watched=watched,
         )
         self._noted: dict[str, Problem] = {}  # by function, the first problem it had
@@ -163,18 +166,20 @@ class RemoteRunner:
             )
         return self.host.checked(lambda: accept_uses(answer, received))
 
-    def operate(self, function: Function, operation: str, operand: Any) -> Any:
-        """See `autograder.student.functions.Runner`; of what is not theirs nothing is an instance."""
-        if operation == "__instancecheck__" and reference_to(operand) is None:
-            return False
+    def attribute(self, function: Function, name: str) -> Any:
+        """See `autograder.student.functions.Runner`."""
+        return self.instances.accept(f"{function.name}.{name}", self._operate(function, "__getattribute__", name))
+
+    def is_instance(self, function: Function, value: object) -> bool:
+        """See `autograder.student.functions.Runner`."""
+        is_theirs = reference_to(value) is not None
+        return is_theirs and self._operate(function, "__instancecheck__", value) is True
+
+    def _operate(self, function: Function, operation: str, operand: object) -> Any:
+        """Carry out one of `operations.OF_A_FUNCTION`."""
         self._require(function)
         try:
-            result = self.call_remote(function.name, [operand], {}, operation=operation)[0]
-            return (
-                self.instances.accept(f"{function.name}.{operand}", result)
-                if operation == "__getattribute__"
-                else result
-            )
+            return self.call_remote(function.name, [operand], {}, operation=operation)[0]
         except (StudentTimeout, StudentCrash) as error:
             raise self._noted_end(function, error) from None
 

@@ -1,9 +1,10 @@
-"""Reads from an ``assignment.yaml`` what the assignment's workers may do and use."""
+"""Reads from an ``assignment.yaml`` what the assignment's workers may do and use, and what seeds their cells."""
 
 from __future__ import annotations
 
 from autograder.course.course import Assignment
 from autograder.sandbox.confine import WorkerSettings
+from autograder.sandbox.generators import CellSeed
 
 
 def worker_settings_of(assignment: Assignment, *, confined: bool, many: bool = True) -> WorkerSettings:
@@ -25,3 +26,9 @@ def worker_settings_of(assignment: Assignment, *, confined: bool, many: bool = T
         scratch_mb=limits.scratch_mb,
         data=str(assignment.data.resolve()) if assignment.data.is_dir() else "",
     )
+
+
+def cell_seed_of(assignment: Assignment) -> CellSeed | None:
+    """Return what every cell of an assignment begins with, if anything."""
+    seed = assignment.settings.seed
+    return None if seed is None else CellSeed(seed.value, seed.variable)

@@ -141,8 +141,9 @@ ROUTES = (*_PAGES, *_AS_A_STUDENT)
 _LARGEST = 2**63 - 1
 _DATABASE_IS_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 _RETRY_S = 30
-_STATIC = Path(__file__).parent / "static"
-_STYLE = Path(autograder.report.__file__).parent / "style.css"
+_STATIC = {file.name: file for file in (Path(__file__).parent / "static").iterdir()} | {
+    "report.css": Path(autograder.report.__file__).parent / "style.css"
+}
 
 
 def build(site: Site, *, grades: bool = True) -> Starlette:
@@ -165,7 +166,7 @@ def build(site: Site, *, grades: bool = True) -> Starlette:
         await in_thread(site.close)
 
     app = Starlette(
-        routes=[*(_route(*entry) for entry in ROUTES), static_files.route("/static", [*_STATIC.iterdir(), _STYLE])],
+        routes=[*(_route(*entry) for entry in ROUTES), static_files.route("/static", _STATIC)],
         middleware=[
             Middleware(Counting, metrics=site.metrics),
             Middleware(Protection, max_bytes=MAX_UPLOAD_BYTES, public_url=site.public_url, hosts=site.hosts),

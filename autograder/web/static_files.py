@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -33,20 +33,19 @@ class _File:
         return cls(content, compressed, mimetypes.guess_type(path.name)[0], f'W/"{tag}"')
 
 
-def route(path: str, files: Sequence[Path]) -> Route:
-    """Return the route of some files, by their names below a path.
+def route(path: str, files: Mapping[str, Path]) -> Route:
+    """Return the route of some files, by the names that they have below a path.
 
     A browser asks each time whether its copy is the present one, and gets nothing if it is. Nothing secret may be in
     the files: what is compressed tells its length.
     """
-    paths = {file.name: file for file in files}
 
     @lru_cache(None)
     def read(name: str) -> _File:
-        return _File.read(paths[name])
+        return _File.read(files[name])
 
     async def answer(request: Request) -> Response:
-        if (name := request.path_params["name"]) not in paths:
+        if (name := request.path_params["name"]) not in files:
             raise HTTPException(404)
         file = read(name)
         headers = {"cache-control": "no-cache", "etag": file.tag, "vary": "Accept-Encoding"}

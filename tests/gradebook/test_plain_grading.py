@@ -180,3 +180,21 @@ def test_the_command_grades_both_kinds_and_says_what_cannot_be_run(course):
     assert "0 written, 4 unchanged" in said
     said, _ = autograder("grade", Path("submitted", "bob"), "--lang", "en", cwd=course.root)
     assert "ann" not in said and "bob" in said
+
+
+def test_regrading_shows_who_moves_before_it_counts(course):
+    """After the source has changed and is released again."""
+    stricter = json.dumps(notebook("b")).replace("assert f(1) == 2", "assert f(1) == 2.5")
+    (course.source / "hw" / "b.ipynb").write_text(stricter)
+    releasing.register(NbgraderCourse(course.root), "hw")
+    said, _ = autograder("regrade", "hw", "--lang", "en", cwd=course.root)
+    assert ["b/b_0:", "1", "student,", "-4"] in [line.split()[:4] for line in said.splitlines()]
+    assert ["ann", "12/18", "8/18", "-4"] in [line.split()[:4] for line in said.splitlines()]
+    assert "1 of 4 change" in said and "nothing has been written" in said
+    assert scores(course, "ann", "b_0")[0] == 4
+    said, _ = autograder("regrade", "hw", "--yes", "--lang", "en", cwd=course.root)
+    assert "1 of 4 change" in said and scores(course, "ann", "b_0")[0] == 0
+    (kept,) = course.root.glob("results.hw.*.jsonl")
+    assert json.loads(kept.read_text().splitlines()[0])["score"] == 12
+    said, _ = autograder("regrade", "hw", "--lang", "en", cwd=course.root)
+    assert "0 of 4 change" in said

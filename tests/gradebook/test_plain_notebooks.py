@@ -162,7 +162,8 @@ def test_what_is_left_out_is_said_below_the_cell_and_to_the_instructor(ours, tmp
     (problem,) = ours.run(notebook, tmp_path)
     assert (problem.kind, problem.cell) == ("note", 2)
     assert words in problem.text.en and problem.text.en != problem.text.zh
-    assert words in json.dumps(notebook.cells[1].outputs)
+    shown = json.dumps(notebook.cells[1].outputs, ensure_ascii=False)
+    assert words in shown and problem.text.zh in shown
 
 
 def test_a_cell_that_ended_its_process_keeps_its_number(ours, tmp_path):

@@ -11,6 +11,7 @@ import fixture_course
 import nbgrader_course as course_of
 import pytest
 import tiny_course as tiny
+from command_line import autograder
 from nbformat import from_dict
 from traitlets.config.loader import Config
 
@@ -197,11 +198,33 @@ def test_code_that_fills_the_disk_costs_its_own_cell(tmp_path, monkeypatch):
     assert [output.data["text/plain"] for output in after] == ["[]"]
 
 
-@pytest.mark.slow
-def test_nbgraders_own_notebooks_get_what_stock_nbgrader_gives(tmp_path):
+@pytest.fixture(scope="module")
+def own_notebooks(tmp_path_factory):
+    """The course of nbgrader's own notebooks, handed in and not graded."""
     c = Config()
     configure(c)
     ours = f"c.Autograde.autograde_preprocessors = {c.Autograde.autograde_preprocessors}"
-    fixture_course.make(tmp_path, fixture_course.STOCK + ours + "\nc.Execute.timeout = 1\n")
+    root = tmp_path_factory.mktemp("own")
+    fixture_course.make(root, fixture_course.STOCK + ours + "\nc.Execute.timeout = 1\n")
+    return root
+
+
+@pytest.mark.slow
+def test_nbgraders_own_notebooks_get_what_stock_nbgrader_gives(own_notebooks, tmp_path):
+    shutil.copytree(own_notebooks, tmp_path, dirs_exist_ok=True)
     log = autograde(tmp_path, "*")
     assert fixture_course.scores(tmp_path) == json.loads(SCORES.read_text()), log
+
+
+@pytest.mark.slow
+def test_our_command_gives_them_the_same(own_notebooks, tmp_path):
+    """Cells whose type was changed have it back, where stock nbgrader gives up."""
+    shutil.copytree(own_notebooks, tmp_path, dirs_exist_ok=True)
+    _, errors = autograder("grade", "--jobs", "1", "--lang", "en", cwd=tmp_path)
+    restored = {"foo": 1, "bar": 0, "baz": 0, "quux": 0}
+    stock = {
+        student: restored if student.endswith("-cell-type-changed") else given
+        for student, given in json.loads(SCORES.read_text()).items()
+    }
+    assert fixture_course.scores(tmp_path) == stock
+    assert "a module `nose` is neither installed here nor beside the notebook" in errors

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from autograder.cli.main import app
 from autograder.course.course import Course
 from autograder.course.jobs import Job
-from autograder.grading import engine
+from autograder.grading import audit, engine
 from autograder.sandbox import confine
 
 pytestmark = pytest.mark.slow
@@ -75,7 +75,6 @@ def test_what_was_made_and_what_was_not_is_told(imported):
         "q3, test 2: passes without an answer; here it asks for one first",
         "q5, test 1: was left out, with its 1 points: the source notebook does not meet it: ",
         "words of a solution were left out",
-        "`# SEED`: students get this line",
     ):
         assert words in notes
     cells = json.loads((course.source / "lab" / "lab.ipynb").read_text(encoding="utf-8"))["cells"]
@@ -83,7 +82,7 @@ def test_what_was_made_and_what_was_not_is_told(imported):
     assert (by_hand["cell_type"], by_hand["metadata"]["nbgrader"]["points"]) == ("markdown", 1.5)
 
 
-def test_it_is_released_without_a_secret_and_audited(imported, tmp_path):
+def test_it_is_released_without_a_secret_and_has_wrong_versions(imported, tmp_path):
     course, _ = imported
     root = tmp_path / "course"
     shutil.copytree(course.root, root)
@@ -94,9 +93,8 @@ def test_it_is_released_without_a_secret_and_audited(imported, tmp_path):
     assert "# prime = ..." in release and "Because ..." in release
     for secret in ("prime = 2", "secret reasons", "hidden test", "0.0763", "by * x for"):
         assert secret not in release
-    done = run(app, ["audit", "lab", "--course", str(root), "--exercise", "q1", "--jobs", "1", "--lang", "en"])
-    assert "prime: constant `2` -> `3`" not in done.stdout and "q1.case2" in done.stdout
-    assert "no version was tried" not in done.stdout
+    versions = {v.exercise: v.id for v in audit.versions_of(course.assignment("lab")) if v.kind == "generated"}
+    assert versions.keys() == {"q1", "q1_b", "q2", "q3"} and versions["q1"] == "prime: constant `2` -> `1`"
 
 
 def test_a_name_that_is_taken_or_none_is_refused(imported):

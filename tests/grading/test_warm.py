@@ -126,8 +126,10 @@ def test_an_engine_that_nobody_needs_ends_and_starts_again(course, tmp_path):
     engines = WarmEngines(PRACTICE_KEY, sessions=1, most=2, confined=True)
     try:
         for _ in range(2):
+            assert not engines.keep_warm("tiny")
             assert engines.judge(course.assignment("tiny"), Job("ann", "tiny", file)).result(60).score == 10
             engines.rest(3600)
+            assert engines.keep_warm("tiny")
             held = [one for one in psutil.Process().children() if one.name() == "rubric-server"]
             engines.rest(0)
             assert held

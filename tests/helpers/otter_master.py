@@ -51,7 +51,7 @@ def write(path: Path, *cells: Cell, language: str = "python") -> Path:
 
 
 LAB = [
-    raw("# ASSIGNMENT CONFIG", "name: lab", "files: [numbers.txt]", "solutions_pdf: true"),
+    raw("# ASSIGNMENT CONFIG", "name: lab", "files: [numbers.txt]", "solutions_pdf: true", "generate: {seed: 7}"),
     code("import datetime\nimport numpy as np\ngiven = 3"),
     *question(
         "name: q1",

@@ -181,6 +181,15 @@ def test_the_cause_is_the_same_across_the_boundary(open_student):
         assert cause_of(caught.value).id == cause
 
 
+def test_what_a_class_of_their_own_has_is_no_sign_of_a_tensor(open_local):
+    source = "class Value:\n    def __init__(self, data): self.data = data\n"
+    adds = "    def __add__(self, other): return Value(self.data + other.data)\n"
+    student = open_local(f"{source}{adds}def f(): return Value(1) + 2\n")
+    with pytest.raises(StudentException, match="no attribute 'data'") as caught:
+        student.f()
+    assert cause_of(caught.value) is None
+
+
 def test_an_exception_is_never_the_finding_of_a_criterion_that_passes(open_local):
     student = open_local("import torch\ndef f(): return torch.ones(2).view(torch.ones(2))")
     with pytest.raises(StudentException) as caught:

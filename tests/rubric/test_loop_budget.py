@@ -11,6 +11,8 @@ ENDLESS = {
     "for": "import itertools\nfor i in itertools.count(): pass",
     "a comprehension": "import itertools\n[i for i in itertools.count()]",
     "a generator": "def forever():\n    while True:\n        yield 1\nlist(forever())",
+    "items without an end": "class Data:\n    def __getitem__(self, i): return i\nlist(Data())",
+    "an iterator without an end": "class Data:\n    def __iter__(self): return self\n    def __next__(self): return 1\nsum(Data())",
     "a loop that catches everything": "while True:\n    try:\n        1 / 0\n    except Exception:\n        continue",
 }
 

@@ -141,6 +141,22 @@ def test_parametrised_criteria_share_their_points(tmp_path):
     assert [(r.id, r.points) for r in results[1:4]] == [(f"double.values[{n}]", 1) for n in (1, 2, 4)]
 
 
+def test_a_plain_assert_of_a_hidden_criterion_says_after_which_call_and_what_kind_of_value(tmp_path):
+    hidden = tiny.HIDDEN.replace(
+        "    checks.assert_gradient(student.double, x, reference=reference.double)",
+        "    secret = 417\n    assert student.double(torch.ones(2)) is secret, secret",
+    )
+    course = tiny.make(tmp_path, hidden=hidden)
+    for answer, words in (
+        (double, "after double(x: float32 (2,)), which returned float32 (2,): the requirement is not met"),
+        (lambda x: "no", "after double(x: float32 (2,)), which returned str: the requirement is not met"),
+    ):
+        message = judged(course, {"double": answer, "step": step}).results["double.gradient"].message
+        assert message.en == words
+        assert message.zh != words
+        assert "417" not in message.zh
+
+
 def of_double(course, source):
     """The criteria of `double` for a version of it in this process."""
     assignment = Assignment.load(course.root / "solutions" / "tiny")

@@ -6,6 +6,8 @@ import traceback
 import pytest
 
 from autograder.sandbox.cells import Notebook
+from autograder.sandbox.generators import CellSeed
+from autograder.sandbox.variables import shown_by
 
 
 def run(*sources, functions=None, names=("f",), **options):
@@ -386,3 +388,25 @@ def test_tracebacks_show_the_lines_of_a_cell():
 def test_only_line_feeds_end_a_line(character):
     (failure,) = run(f"x = '''{character}'''\n1 / 0\ny = 1").failures
     assert failure.frames == [("code cell 1", 2, "<module>", "1 / 0")]
+
+
+def test_every_cell_begins_with_the_seed():
+    notebook = Notebook({}, cell_seed=CellSeed(7))
+    for source in ("import numpy as np\nfirst = np.random.rand()", "second = np.random.rand()"):
+        assert notebook.run("c", source) == []
+    assert round(notebook.names["first"], 4) == round(notebook.names["second"], 4) == 0.0763
+    named = Notebook({}, cell_seed=CellSeed(4, "seed"))
+    assert named.run("c", "seed = 9\nfirst = seed") == named.run("c", "second = seed") == []
+    assert (named.names["first"], named.names["second"]) == (9, 4)
+
+
+def test_variables_are_copies_of_what_the_grade_cell_found():
+    notebook = Notebook({"f": "other"}, variables={"e": ["x", "once", "late"]})
+    assert notebook.run("c", "x = y = [1]\nonce = (n for n in [2])") == []
+    notebook.reach_grade_cell("e")
+    assert notebook.run("c", "x.append(3)\nlate = 4") == []
+    notebook.finish()
+    names = notebook.names_at("e")
+    assert (names["x"], names["late"], next(names["once"])) == ([1], 4, 2)
+    assert shown_by("print(x)\nz = x * 2\nz", names) == ("[1]\n", "[1, 1]")
+    assert shown_by("x.append(5)", names) == ("", None) and "z" not in names

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -101,7 +102,10 @@ def test_the_next_one_finds_it_and_one_that_was_killed_is_replaced(tmp_path, mon
         assert shown(first, folders[0], "open('mine', 'w').close(); print(1)") == "1\n"
         assert shown(second, folders[1], "import os; print(os.listdir())") == "[]\n"
         before = _listening(place)
+        handle = os.pidfd_open(before)
         os.kill(before, signal.SIGKILL)
+        select.select([handle], [], [])
+        os.close(handle)
         assert shown(first, folders[0], "print(2)") == "2\n"  # what was begun goes on
         with NotebookZygote.begin(settings(folders[0])) as third:
             assert shown(third, folders[0], "print(3)") == "3\n"

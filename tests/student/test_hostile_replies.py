@@ -18,7 +18,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograder.base.errors import BadReply, StudentCrash, StudentError, StudentTimeout
+from autograder.base.errors import BadReply, NotDefined, StudentCrash, StudentError, StudentTimeout
 from autograder.sandbox.forking import Child
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.process import ForkedProcess, WorkerProcess
@@ -320,6 +320,34 @@ def test_flags_of_declared_arguments_are_truth_values(open_runner, flags):
         with pytest.raises(BadReply):
             student.f(x, y)
         assert (x.requires_grad, x.is_leaf) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        None,
+        3,
+        [],
+        ["", None, 1],
+        ["a", 3],
+        [3, None],
+        [{"t": 0}, None],
+        ["a" * 70_000, None],
+        ["", "a" * 30_000],
+        {"u": []},
+    ],
+)
+def test_what_a_test_is_said_to_show_is_words_and_not_too_many(open_runner, result):
+    with opened(open_runner, [answering(result=result)], call_s=SILENCE_S) as (runner, _), pytest.raises(BadReply):
+        runner.run_test("exercise", "x")
+
+
+@pytest.mark.parametrize("result", [None, 3, {"u": [1]}, {"m": []}, [{"t": 5}], [{"h": [1]}], [{"zz": 1}]])
+def test_a_variable_is_in_a_list(open_runner, result):
+    with opened(open_runner, [answering(result=result)], call_s=SILENCE_S) as (runner, _), pytest.raises(BadReply):
+        runner.variable("exercise", "x")
+    with opened(open_runner, [answering(result=[])], call_s=SILENCE_S) as (runner, _), pytest.raises(NotDefined):
+        runner.variable("exercise", "x")
 
 
 @pytest.mark.parametrize("changed", [3, "x", [[0]], [{}], {"0": 1}])

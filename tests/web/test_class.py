@@ -249,6 +249,9 @@ def test_everybody_with_the_same_mistake_reads_the_explanation_now_and_later(sit
     assert len(words_at(browsers["dora"], dora)) == 1
     assert "0 / 2" in plain(browsers["ann"].get(f"/submissions/{ann}").text)
 
+    unseen = staff.send_form(path, {"seen": "", "words:en": "Something else."})
+    assert (unseen.status_code, "now it says: Do **not** add" in unseen.text) == (400, True)
+    assert "Something else." in unseen.text
     assert staff.send_form(path, {"words:zh": "只有中文。"}).status_code == 303
     assert words_at(browsers["ann"], ann) == ["From those who teach this course: 只有中文。"]
     assert "Explained" in staff.get(PAGE).text

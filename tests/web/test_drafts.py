@@ -213,7 +213,7 @@ def test_the_words_of_the_search_are_in_the_readers_language(browser):
     assert words["replace all"] == "全部替换"
 
 
-@pytest.mark.parametrize("name", ["codemirror.js", "drafts.js", "web.css"])
+@pytest.mark.parametrize("name", ["codemirror.js", "drafts.js", "web.css", "report.css"])
 def test_what_pages_load_is_small_and_loaded_once(browser, name):
     first = browser.get(f"/static/{name}")
     assert first.headers["content-encoding"] == "gzip"

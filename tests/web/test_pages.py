@@ -371,6 +371,22 @@ def test_dates_are_in_the_readers_zone(site, teacher):
         web_course.publish(site, teacher)
 
 
+def test_of_two_instructors_at_once_the_second_hears_of_the_first(site, teacher):
+    first, second = Browser(site, teacher), Browser(site, web_course.add(site, "another", Role.instructor))
+    seen = {"seen": unescape(re.search(r'name="seen" value="([^"]*)"', first.get("/class/offerings").text)[1])}
+    form = {"assignment": "tiny", "feedback": "at_once"}
+    before = {"attempts": "7", "due_at": "2030-01-02T08:00"} | form | seen
+    assert first.send_form("/class/offerings", before).status_code == 303
+    refused = second.send_form("/class/offerings", form | seen | {"attempts": "5"})
+    assert (
+        refused.status_code,
+        "now it is: tiny, due 2030-01-02 08:00 UTC, attempts 7, at_once" in unescape(refused.text),
+    ) == (400, True)
+    assert 'name="attempts" value="5"' in refused.text
+    seen = {"seen": unescape(re.search(r'name="seen" value="([^"]*)"', refused.text)[1])}
+    assert second.send_form("/class/offerings", form | seen).status_code == 303  # having seen it, as it was before
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -385,6 +401,9 @@ def test_dates_are_in_the_readers_zone(site, teacher):
 )
 def test_dates_that_cannot_be_are_refused(site, teacher, wrong):
     form = {"assignment": "tiny", "feedback": "at_once"} | wrong
-    assert Browser(site, teacher).send_form("/class/offerings", form).status_code == 400
+    refused = Browser(site, teacher).send_form("/class/offerings", form)
+    assert refused.status_code == 400
+    kept = (name for name in wrong if name != "feedback")
+    assert all(f'name="{name}" value="{wrong[name]}"' in refused.text for name in kept)
     with site.database.read() as session:
         assert offerings.by_name(session, "tiny").closes_at is None

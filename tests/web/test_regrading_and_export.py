@@ -125,6 +125,7 @@ def test_who_moves_is_seen_before_it_counts(course, site, teacher, first):
     page = teacher.get(PAGE).text
     assert [f'href="/submissions/{number}"' in page for number in (number, moved, last)] == [False, True, False]
     assert "double.values: 1 student, +3" in page
+    assert "scores that change: 1" in page
     upto_tag = page.partition("graded by hand</span>")[0]
     assert [f"/submissions/{who}" in upto_tag for who in (moved, last)] == [True, False]
     assert nbgrader_course.grades(course, "bob")["test_double"][0] == 2.0

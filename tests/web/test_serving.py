@@ -18,7 +18,9 @@ import web_course
 import working_students
 from command_line import autograder
 
+from autograder.web import serving
 from autograder.web.limits import JOIN, Limiter, Rate
+from autograder.web.serving import Serving
 
 
 @pytest.fixture
@@ -37,6 +39,13 @@ def test_a_port_that_is_taken(course):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         assert "--port" in refusal("--port", port, cwd=course.root)
+
+
+def test_answers_are_sent_at_once():
+    with serving._listen(Serving(port=0)) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_no_course_here(tmp_path):

@@ -2,20 +2,39 @@
 
 import asyncio
 import threading
+import time
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from web_course import until
 
-from autograder.web.data import events
+from autograder.web.data import events, people
 from autograder.web.data.database import Database, InTurn
-from autograder.web.data.models import Event
+from autograder.web.data.models import Event, Person, Role
 from autograder.web.data.together import Together
 
 
 @pytest.fixture
 def database(tmp_path):
     opened = Database(f"sqlite:///{tmp_path / 'web.db'}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def address(postgres, migrated):
+    """Return where a PostgreSQL database is."""
+    return postgres.create(template=migrated)
+
+
+@pytest.fixture(params=["database", "address"])
+def either(request):
+    """Return a database, SQLite and then PostgreSQL."""
+    found = request.getfixturevalue(request.param)
+    opened = found if isinstance(found, Database) else Database(found)
     yield opened
     opened.close()
 
@@ -51,7 +70,7 @@ def test_who_asks_while_others_are_written_shares_a_transaction(database):
     assert len(opened) <= 3
 
 
-def test_what_one_raises_undoes_what_they_did_and_nobody_elses(database):
+def test_what_one_raises_undoes_what_they_did_and_nobody_elses(either):
     def fail(session):
         events.record(session, "wrong")
         session.flush()
@@ -60,16 +79,77 @@ def test_what_one_raises_undoes_what_they_did_and_nobody_elses(database):
     def count(session):
         return session.scalar(select(func.count()).select_from(Event))
 
-    async def ask():
-        changes = [lambda s: events.record(s, "first"), fail, count, lambda s: events.record(s, "last")]
-        return await asyncio.gather(
-            *(database.change(n, change) for n, change in enumerate(changes)), return_exceptions=True
-        )
+    def cannot(session):
+        session.execute(text("select nothing from nowhere"))
 
-    first, failed, counted, last = asyncio.run(ask())
+    async def ask():
+        changes = [lambda s: events.record(s, "first"), fail, cannot, count, lambda s: events.record(s, "last")]
+        return await asyncio.gather(*map(together.do, changes), return_exceptions=True)
+
+    together = Together(lambda _: either.write(), at_once=1 if "postgresql" in either.shown else None)
+    first, failed, refused, counted, last = asyncio.run(ask())
+    together.close()
     assert (first, counted, last) == (None, 1, None)
     assert isinstance(failed, KeyError)
-    assert kinds(database) == {"first", "last"}
+    assert isinstance(refused, SQLAlchemyError)
+    assert kinds(either) == {"first", "last"}
+
+
+def test_two_servers_that_change_the_same_people_take_turns(address):
+    servers = [Database(address) for _ in range(2)]
+    with servers[0].write() as session:
+        numbers = [people.add(session, f"s{n}", "S", "!", Role.student).id for n in range(12)]
+
+    def add(session, number):
+        session.get_one(Person, number).name += "+"
+
+    async def ask(server, order):
+        await asyncio.gather(*(server.change(n, partial(add, number=n)) for _ in range(5) for n in order))
+
+    orders = (numbers, numbers[::-1])  # each would wait for the other without an order of its own
+    threads = [threading.Thread(target=asyncio.run, args=(ask(*one),)) for one in zip(servers, orders, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    with servers[0].read() as session:
+        assert {person.name for person in people.everybody(session)} == {"S" + 10 * "+"}
+    for server in servers:
+        server.close()
+
+
+def test_who_asks_hears_what_is_so_now(either):
+    with either.write() as session:
+        ann = people.add(session, "ann", "Ann", "!", Role.student)
+        key, token = people.begin_session(session, ann), people.new_token(session, ann)
+
+    def ask():
+        async def look():
+            by_key = await either.look(lambda s: people.of_session(s, key))
+            return [by_key, await either.look(lambda s: people.of_token(s, token))]
+
+        return asyncio.run(look())
+
+    assert [(one.login, one.enrolment.role) for one in ask()] == 2 * [("ann", Role.student)]
+    with either.write() as session:
+        people.give_role(session, session.get_one(Person, ann.id), Role.grader, by=ann)
+    assert [one.enrolment.role for one in ask()] == 2 * [Role.grader]
+    with either.write() as session:
+        people.remove(session, [session.get_one(Person, ann.id)], by=ann)
+    assert ask() == [None, None]
+
+
+def test_a_database_that_was_started_again_is_asked_as_before(address):
+    servers = [Database(address) for _ in range(2)]
+    assert [kinds(server) for server in servers] == [set(), set()]
+    with servers[1].write() as session:
+        others = "datname = current_database() and pid <> pg_backend_pid()"
+        session.execute(text(f"select pg_terminate_backend(pid) from pg_stat_activity where {others}"))
+    rests_until = time.monotonic() + 1.1
+    until(lambda: time.monotonic() > rests_until)
+    assert kinds(servers[0]) == set()
+    for server in servers:
+        server.close()
 
 
 def test_everybody_hears_that_a_transaction_failed(database):

@@ -77,27 +77,15 @@ def notes_on_configuration(plan: Plan) -> Iterator[Note]:
 
 def _notes_on_generate(plan: Plan) -> Iterator[Note]:
     master = plan.master
-    generate, seed = master.config.get("generate"), master.config.get("seed")
-    settings = generate if isinstance(generate, dict) else {}
-    for key in settings:
-        if key != "seed":
+    generate = master.config.get("generate")
+    for key in generate if isinstance(generate, dict) else ():
+        if key not in ("seed", "seed_variable"):
             yield Note(None, text("`{key}` was left out: there is nothing like it here", key=f"generate: {key}"))
-    variable = seed.get("variable") if isinstance(seed, dict) else None
-    seeded = [cell for cell in plan.seeded_cells()]
-    for cell in seeded:
+    for cell in plan.seeded_cells():
         words = text(
             "`# SEED`: students get this line, so that their values are those of the tests; tell them to keep it"
         )
         yield Note(cell, words)
-    if variable:
-        words = text("`seed`: students get {name} with the value that grading uses", name=variable)
-        yield Note(None, words)
-    elif (settings.get("seed") is not None or isinstance(seed, int)) and not seeded:
-        words = text(
-            "`seed`: Otter seeds numpy and random before every cell; "
-            "here a cell that draws numbers has to seed them itself"
-        )
-        yield Note(None, words)
 
 
 def _list(value: Any) -> list[str]:

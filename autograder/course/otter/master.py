@@ -76,6 +76,22 @@ class Master:
         return [part for part in self.parts if isinstance(part, Question)]
 
     @property
+    def seed(self) -> tuple[int, str | None] | None:
+        """The seed that cells begin with when they are graded, and the variable that gets it, if one does.
+
+        As Otter documents under "Intercell Seeding": ``seed`` with a variable, else ``generate: seed`` for the
+        generators of numpy and Python.
+        """
+        own, generate = self.config.get("seed"), self.config.get("generate")
+        own = own if isinstance(own, dict) else {"autograder_value": own}
+        variable, value = own.get("variable"), own.get("autograder_value")
+        if value is None and isinstance(generate, dict):
+            variable, value = generate.get("seed_variable", variable), generate.get("seed")
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 32:
+            return None
+        return value, None if variable is None else str(variable)
+
+    @property
     def tests_raise(self) -> bool:
         """Are tests functions that raise, instead of statements that show something?"""
         tests = self.config.get("tests")

@@ -106,7 +106,7 @@ class SourceNotebook:
         """
         if cell.kind == "code":
             solution = self._plan.solution_of(cell)
-            source = self._with_files(solution.source)
+            source = self._with_files(self._with_students_seed(solution.source))
             if mark is None and solution.is_marked:
                 mark = nbgrader_mark(name or f"cell-{cell.number}", solution=True)
             if not source.strip():
@@ -125,6 +125,14 @@ class SourceNotebook:
         name = exercise.question.exercise
         mark = nbgrader_mark(f"test_{name}", grade=True, locked=True, points=exercise.points)
         return new_cell("code", self._id(f"test-{name}"), f'check("{name}")', mark)
+
+    def _with_students_seed(self, source: str) -> str:
+        """Let the variable of the seed have the value that students get: in grading every cell gets the other one."""
+        seed, asked = self._plan.master.seed, self._plan.master.config.get("seed")
+        value = asked.get("student_value") if isinstance(asked, dict) else None
+        if seed is None or seed[1] is None or value is None:
+            return source
+        return re.sub(rf"^(\s*{re.escape(seed[1])}\s*=\s*).*$", rf"\g<1>{value}", source, flags=re.MULTILINE)
 
     def _with_files(self, source: str) -> str:
         for name, moved in self._files.items():

@@ -96,10 +96,15 @@ class Plan:
         found = {}
         for cell in self._code():
             try:
-                found[id(cell)] = converted(cell.source)
+                found[id(cell)] = converted(cell.source, is_seeded=self._is_seeded)
             except UsageError as error:
                 self.master.refuse(cell, error.text)
         return found
+
+    @property
+    def _is_seeded(self) -> bool:
+        seed = self.master.seed
+        return seed is not None and seed[1] is None
 
     def solution_of(self, cell: Cell) -> Solution:
         """Return a code cell with nbgrader's marks."""

@@ -18,6 +18,7 @@ from autograder.base.i18n import text
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 _LINE = re.compile(r"^(.*?)[ \t]*# ?SOLUTION\b.*$")
 _SEED = re.compile(r"^(.*?)[ \t]*# ?SEED[ \t]*$")
+_IS_SEED_ALONE = re.compile(r"^\s*[\w.]+\.seed\(.*\)\s*;?$")
 _BEGIN_BLOCK = re.compile(r"^\s*# BEGIN SOLUTION( NO PROMPT)?")
 _IGNORE_LINE = re.compile(r"# IGNORE\s*$")
 _BEGIN_IGNORE = re.compile(r"^\s*#\s*BEGIN\s*IGNORE\s*$", re.IGNORECASE)
@@ -45,7 +46,7 @@ class Solution:
     Args:
         source: its text.
         is_marked: whether there are any.
-        has_seed: whether a line of it seeds a generator; students get that line too.
+        has_seed: whether a line of it seeds a generator, which students get too.
         has_plugin: whether a plugin of Otter's was left out.
     """
 
@@ -60,8 +61,12 @@ class Solution:
         return "\n".join(line for line in self.source.split("\n") if line.strip() not in (BEGIN, END))
 
 
-def converted(source: str) -> Solution:
+def converted(source: str, *, is_seeded: bool = False) -> Solution:
     r"""Convert a code cell.
+
+    Args:
+        source: its text.
+        is_seeded: whether every cell is seeded when it is graded: then lines that do so are left out.
 
     Raises:
         UsageError: a block does not end, or ends without having begun.
@@ -78,7 +83,7 @@ def converted(source: str) -> Solution:
     found = set[str]()
     for kind, lines in _blocks(source.split("\n")):
         if kind == "line":
-            _take_line(lines[0], parts, found)
+            _take_line(lines[0], parts, found, is_seeded=is_seeded)
         elif kind == "solution":
             _region(parts).lines += lines
         elif kind == "prompt":
@@ -91,8 +96,10 @@ def converted(source: str) -> Solution:
     return Solution("\n".join(written), marked, "seed" in found, "plugin" in found)
 
 
-def _take_line(line: str, parts: list[str | _Region], found: set[str]) -> None:
+def _take_line(line: str, parts: list[str | _Region], found: set[str], *, is_seeded: bool) -> None:
     if seeding := _SEED.match(line):
+        if is_seeded and _IS_SEED_ALONE.match(seeding[1]):
+            return
         found.add("seed")
         parts.append(seeding[1])
     elif solved := _LINE.match(line):

@@ -24,7 +24,7 @@ _MUTANTS = "schema: 1\nmutants: []\n"
 
 
 def write(plan: Plan, folder: Path, languages: Sequence[Language]) -> list[Exercise]:
-    """Write an assignment into a new folder, which has its name; return its exercises.
+    """Write an assignment into its folder, over an earlier one of the same notebook; return its exercises.
 
     Without any exercise there is nothing to judge by: then it is a notebook that a person grades.
 
@@ -44,7 +44,10 @@ def write(plan: Plan, folder: Path, languages: Sequence[Language]) -> list[Exerc
     for name, path in files.items():
         target = folder / moved[name]
         target.parent.mkdir(parents=True, exist_ok=True)
-        (shutil.copytree if path.is_dir() else shutil.copyfile)(path, target)
+        if path.is_dir():
+            shutil.copytree(path, target, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(path, target)
     if exercises:
         _write(folder / "assignment.yaml", _settings(plan, exercises, languages))
         _write(folder / "private" / "mutants.yaml", _MUTANTS)
@@ -52,6 +55,8 @@ def write(plan: Plan, folder: Path, languages: Sequence[Language]) -> list[Exerc
             source = _rubric(plan, exercises, languages, hidden=hidden)
             if source:
                 _write(folder / name, source)
+            else:
+                (folder / name).unlink(missing_ok=True)
     return exercises
 
 
@@ -83,6 +88,9 @@ def _settings(plan: Plan, exercises: Iterable[Exercise], languages: Sequence[Lan
         if exercise.variables:
             entry["variables"] = list(exercise.variables)
         settings["exercises"][exercise.question.exercise] = entry
+    if plan.master.seed is not None:
+        value, variable = plan.master.seed
+        settings["seed"] = {"value": value} | ({} if variable is None else {"variable": variable})
     return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=120)
 
 

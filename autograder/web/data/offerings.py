@@ -80,12 +80,12 @@ def publish(
     offering.mode, offering.time_limit_s = mode, time_limit_s
     session.add(offering)
     session.flush()
-    events.record(session, "published", _rules(offering), person_id=by.id, offering_id=offering.id)
+    events.record(session, "published", rules(offering), person_id=by.id, offering_id=offering.id)
     return offering
 
 
-def _rules(offering: Offering) -> str:
-    """Return how something is published, for the event log."""
+def rules(offering: Offering) -> str:
+    """Return how something is published, for the event log and to tell whether it has changed."""
     dates = {"opens": offering.opens_at, "due": offering.due_at, "closes": offering.closes_at}
     said = [f"{name} {moment.isoformat(timespec='minutes')}" for name, moment in dates.items() if moment is not None]
     counts = {"attempts": offering.attempts, "cool-down": offering.cool_down_s, "limit": offering.time_limit_s}

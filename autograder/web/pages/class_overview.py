@@ -68,8 +68,9 @@ def _steps(visit: Visit, session: Session, *, has_offerings: bool, has_students:
     """Return what a new course needs, in order, and whether it has that."""
     folder = visit.site.course.release
     has_released = folder.is_dir() and any(folder.glob("*/*.ipynb"))
+    has_sources = any(visit.site.course.source.glob("*/*.ipynb"))
     return {
-        "released": has_released or bool(visit.site.quizzes.names()),
+        "released": has_released or (bool(visit.site.quizzes.names()) and not has_sources),
         "published": has_offerings,
         "joined": has_students or people.join_link(session) is not None,
     }

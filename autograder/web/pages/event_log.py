@@ -52,7 +52,12 @@ def details(visit: Visit, event: Event) -> str:
     while words and words[0].rstrip(",") in named:
         words = words[1:]
     short = _SHA256.sub(lambda found: found[0][:12] + "…", " ".join(words))
-    return _TIME.sub(lambda found: visit.plain_time(datetime.fromisoformat(found[0])), short)
+    return in_the_readers_zone(visit, short)
+
+
+def in_the_readers_zone(visit: Visit, words: str) -> str:
+    """Return words with the times in them as their reader has them."""
+    return _TIME.sub(lambda found: visit.plain_time(datetime.fromisoformat(found[0])), words)
 
 
 def _wanted(visit: Visit, session: Session, login: str) -> tuple[Wanted, bool]:

@@ -61,6 +61,11 @@ class Place:
         return () if self.mistake is None else self.mistake.places.get(self.criterion, ())
 
     @property
+    def version(self) -> str:
+        """What a form says it has seen."""
+        return self.explanation.written_at.isoformat() if self.explanation is not None and self.is_said else ""
+
+    @property
     def is_said(self) -> bool:
         """Whether there is an explanation that students read."""
         return self.explanation is not None and self.explanation.withdrawn_at is None
@@ -105,6 +110,8 @@ def explain(visit: Visit) -> Response:
         with visit.site.database.write() as session:
             place = _place(visit, session)
             where = (place.offering, place.criterion, place.cause)
+            if "seen" in visit.form and visit.field("seen") != place.version:
+                raise UsageError(_meanwhile(visit, place))
             if visit.field("do") == "withdraw":
                 explanations.withdraw(session, *where, visit.member)
             elif visit.field("do") == "move":
@@ -115,6 +122,16 @@ def explain(visit: Visit) -> Response:
         return mistake(visit, error.text)
     visit.site.grader.wake_publisher()
     return visit.go(class_report.mistake_path(place.offering.assignment, *where[1:]))
+
+
+def _meanwhile(visit: Visit, place: Place) -> Text:
+    words = explanations.words_of(place.explanation) if place.explanation is not None and place.is_said else {}
+    said = words.get(visit.language) or next(iter(words.values()), "–")
+    return text(
+        "somebody else has changed this meanwhile; now it says: {words}. Yours is still in the form; send it again to "
+        "replace that",
+        words=said,
+    )
 
 
 def _move(visit: Visit, session: Session, place: Place) -> tuple[Offering, str, str]:

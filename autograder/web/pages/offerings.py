@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from autograder.base.errors import AutograderError, ConfigError, UsageError
@@ -19,6 +20,7 @@ from autograder.web.data import offerings as data
 from autograder.web.data import standing
 from autograder.web.data.models import FeedbackPolicy, Kind
 from autograder.web.pages import quiz_publishing
+from autograder.web.pages.event_log import in_the_readers_zone
 from autograder.web.released import ReleasedNotebook
 from autograder.web.visit import Refused, Visit
 
@@ -41,6 +43,7 @@ def offerings(visit: Visit, problem: Text | None = None) -> Response:
         extended = defaultdict(list)
         for offering, person, until in data.extended(session):
             extended[offering.id].append((person, until))
+    asked = _asked(visit) if problem is not None else None
     assignments = [(found, published.get(found.name)) for found in _released(visit)]
     return visit.page(
         "offerings.html",
@@ -55,9 +58,20 @@ def offerings(visit: Visit, problem: Text | None = None) -> Response:
         late=_late(visit),
         students=students,
         problem=problem,
+        problem_of=lambda *form: problem if form == asked else None,
+        rules=lambda offering: data.rules(offering) if offering is not None else "",
+        kept=lambda kind, name, field, usual: visit.field(field) if (kind, name) == asked else usual,
         for_input=visit.for_input,
         zone=str(visit.zone),
     )
+
+
+def _asked(visit: Visit) -> tuple[str, str]:
+    """Return which of the page's forms came: for an assignment, a quiz or an extension, and its name."""
+    if quiz := visit.field("quiz"):
+        return "quiz", quiz
+    kind = "extension" if visit.request.url.path.endswith("/extensions") else "assignment"
+    return kind, visit.field("assignment")
 
 
 def publish(visit: Visit) -> Response:
@@ -73,8 +87,12 @@ def publish(visit: Visit) -> Response:
         return offerings(visit, error.text)
     except ValueError:
         raise Refused(400, text("this form cannot be read")) from None
-    with visit.site.database.write() as session:
-        data.publish(session, name, by=visit.member, **rules)
+    try:
+        with visit.site.database.write() as session:
+            _refuse_unseen(visit, session, name)
+            data.publish(session, name, by=visit.member, **rules)
+    except UsageError as error:
+        return offerings(visit, error.text)
     visit.site.grader.wake_publisher()
     return visit.go("/class/offerings")
 
@@ -89,15 +107,38 @@ def publish_quiz(visit: Visit) -> Response:
         mode = next(mode for mode in quiz_publishing.MODES if mode == visit.field("mode"))
         if rules["feedback"] is FeedbackPolicy.after_closing and rules["closes_at"] is None:
             raise UsageError(text("say when the quiz closes: until then answers are not shown"))
+        with visit.site.database.read() as session:
+            _refuse_unseen(visit, session, name, Kind.quiz)
         quiz_publishing.record(visit, visit.site.quizzes.of(name), mode)
     except AutograderError as error:
         return offerings(visit, error.text)
     except (ValueError, StopIteration):
         raise Refused(400, text("this form cannot be read")) from None
     limit_s = 60 * minutes if minutes else None
-    with visit.site.database.write() as session:
-        data.publish(session, name, by=visit.member, kind=Kind.quiz, mode=mode, time_limit_s=limit_s, **rules)
+    try:
+        with visit.site.database.write() as session:
+            _refuse_unseen(visit, session, name, Kind.quiz)
+            data.publish(session, name, by=visit.member, kind=Kind.quiz, mode=mode, time_limit_s=limit_s, **rules)
+    except UsageError as error:
+        return offerings(visit, error.text)
     return visit.go("/class/offerings")
+
+
+def _refuse_unseen(visit: Visit, session: Session, name: str, kind: Kind = Kind.assignment) -> None:
+    """Refuse a form that would replace what somebody else has changed since the page was shown.
+
+    Raises:
+        UsageError: something else is so now than the form has seen.
+    """
+    offering = data.by_name(session, name, kind)
+    now = "" if offering is None else data.rules(offering)
+    if "seen" in visit.form and visit.field("seen") != now:
+        words = text(
+            "somebody else has changed this meanwhile; now it is: {rules}. What you have entered is still in the form; "
+            "send it again to replace that",
+            rules=in_the_readers_zone(visit, now) or "–",
+        )
+        raise UsageError(words)
 
 
 def _rules_of(visit: Visit) -> dict[str, Any]:

@@ -106,6 +106,7 @@ def regrade(visit: Visit, problem: Text | None = None) -> Response:
         preview=preview,
         summary=words_of.summary(preview.moves, visit.language).splitlines() if preview else [],
         lines=words_of.lines(preview.moves, visit.language) if preview else [],
+        moved_scores=sum(move.difference != 0 for move in preview.moves) if preview else 0,
         by_hand=_given_by_hand(visit, offering) if preview else (),
         is_changed=_is_changed(visit, regrading),
         stopped=regradings.problem_of(regrading) if regrading else None,
