@@ -145,6 +145,22 @@ def test_no_mutant_goes_without_a_cause_or_by_the_name_of_another(judged):
     assert wrong == {}
 
 
+SAID = {
+    "detached-in-unroll": "a gradient was asked for, but what came back has none; ",
+    "one-t-for-all": ": a parameter that gets its first gradient later has wrong values: 2 of 2 elements",
+    "weights-detached": ": no gradient reaches q_proj.weight, q_proj.bias, k_proj.weight, k_proj.bias",
+    "labels-without-a-legend": ": there is no legend",
+}
+
+
+def test_messages_say_what_is_wrong_and_no_expected_value(judged):
+    for mutant in SAID.keys() & judged.reports.keys():
+        (failed,) = _criteria(judged.reports[mutant], "failed")
+        assert not failed.visible
+        assert SAID[mutant] in failed.message.en
+        assert "expected" not in failed.message.en
+
+
 def test_what_survives_is_listed_with_a_reason(judged):
     assert judged.survivors == {listed.id for listed in judged.known.generated_equivalents}
 
