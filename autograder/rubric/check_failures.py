@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from autograder.base.i18n import Text, same, text
@@ -9,6 +10,8 @@ from autograder.student.calls import last_call
 
 if TYPE_CHECKING:
     from autograder.results.grade_report import Diagnosis
+
+_IN_BRACKETS = re.compile(r"\([^)]*\)|\[[^]]*\]")
 
 
 class CheckFailed(AssertionError):
@@ -43,7 +46,9 @@ def after_call(reason: Text) -> Text:
 
 
 def named(name: str | Text | None) -> Text:
-    """Return what a message calls a value."""
+    """Return what a message calls a value: a piece of code, or several words as they stand."""
     if isinstance(name, Text):
         return name
+    if name and " " in _IN_BRACKETS.sub("", name):
+        return Text(en=name, zh=f"{name} ")
     return Text(en=f"`{name}`", zh=f"`{name}` ") if name else text("the result")

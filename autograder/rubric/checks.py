@@ -51,7 +51,7 @@ class Takes(Protocol):
 
 def require(
     condition: object,
-    message: Text | Mapping[str, str],
+    message: Text | Mapping[str, str] | str,
     *,
     actual: Any = None,
     expected: torch.Tensor | None = None,
@@ -62,7 +62,7 @@ def require(
 
     Args:
         condition: true if the requirement is met.
-        message: what the student reads, in ``en`` and ``zh``.
+        message: what the student reads, in ``en`` and ``zh``; a string in a course of one language.
         actual: what came back, for a diagnosis and to tell apart known mistakes that lead to the same message.
         expected: the right answer, for a diagnosis; it is never printed.
         returned: what the student's function returned, where the condition is about its kind.
@@ -72,7 +72,7 @@ def require(
         CheckFailed: the condition is false.
     """
     if not condition:
-        words = after_call(Text.model_validate(message))
+        words = after_call(same(message) if isinstance(message, str) else Text.model_validate(message))
         if asked is None:
             raise CheckFailed(words, actual=actual, expected=expected)
         finding = f"{words.en}\n{told_kind(returned)}"
@@ -343,7 +343,7 @@ def assert_gradient(
                         argument=told,
                     )
                 ),
-                diagnosis=_detached(),
+                diagnosis=detached(),
             )
         assert wanted is not None
         of = text("the gradient with respect to `{argument}`", argument=told) if told else text("the gradient")
@@ -460,7 +460,8 @@ def _differences(
     return gradients
 
 
-def _detached() -> Diagnosis:
+def detached() -> Diagnosis:
+    """Return the cause of a result without a gradient."""
     return diagnosis(
         "detached",
         text(

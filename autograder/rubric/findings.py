@@ -15,6 +15,8 @@ from autograder.rubric.exceptions import cause_by_line
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
+_WHERE = re.compile(r"\n +\+ +(?:where|and) ")
+"""How pytest goes on to say where the values come from, in terms of objects, which are others in another process."""
 _PLACE = re.compile(r" at \[[\d, ]*\] it is .*")  # which element a message names depends on the last bit
 
 
@@ -52,7 +54,7 @@ class Finding:
             return cls(f"{error.kind}: {last_line}", cause=cause_by_line(error))
         if isinstance(error, StudentError):
             return cls(type(error).__name__)
-        told = without_addresses(f"{type(error).__name__}: {error}")
+        told = _WHERE.split(without_addresses(f"{type(error).__name__}: {error}"))[0]
         if isinstance(error, AssertionError):
             return cls(_NUMBER.sub("#", told), tuple(map(float, _NUMBER.findall(told))))
         # as if the student's code had raised it, as an operator on an object of theirs does in another process

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _CRITERION = pytest.StashKey[Criterion]()
 _JUDGE = pytest.StashKey[Judge]()
+_WITHOUT_GRADIENT = "element 0 of tensors does not require grad"
+"""How torch begins to say that what `backward` was asked for ends in no graph."""
 
 
 # -- fixtures ----------------------------------------------------------------------------------------------------------
@@ -264,6 +266,11 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
     told = f"{type(error).__name__}: {error}" if judged.visible else type(error).__name__
     if isinstance(error, AssertionError | pytest.fail.Exception):
         return "failed", same(without_addresses(str(error))[:1000]) if judged.visible else _not_met(), None
+    if isinstance(error, RuntimeError) and str(error).startswith(_WITHOUT_GRADIENT):
+        from autograder.rubric.checks import detached
+
+        words = text("a gradient was asked for, but what came back has none; {call}", call=failed_call().words)
+        return "failed", words, detached()
     # the reference passes this criterion, so it is what the student's function returned that broke it
     return (
         "failed",

@@ -20,7 +20,7 @@ honest = Worker._reply_tensors
 
 
 def lie(self, message, encoder, graph_inputs):
-    if "updates" in message:
+    if encoder.tensors:  # the answer to a call, and not to a cell
         zero = encoder.encode(torch.zeros(5, 1))
         message["updates"] = [[i, zero, None, False, True] for i in range(3)]
     honest(self, message, encoder, graph_inputs)

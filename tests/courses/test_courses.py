@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 
 from autograder.course import mutants, submission
 from autograder.course.course import Course
@@ -24,9 +25,11 @@ from autograder.grading.server import Session
 from autograder.results.grade_report import CAUSES
 from autograder.rubric import replay
 from autograder.rubric.judge import Judge
-from autograder.rubric.plugin import run_criteria
+from autograder.rubric.loop_budget import TooManyRounds
 from autograder.rubric.provenance import Provenance
 from autograder.rubric.pytest_session import run_session
+from autograder.sandbox.process import Zygote
+from autograder.student.worker_settings import worker_settings_of
 
 ROOT = Path(__file__).parent / "ported"
 COURSE = Course(ROOT)
@@ -51,6 +54,15 @@ class Judged:
 def judged(request, zygote, tmp_path_factory):
     """Every version of one assignment, judged; the reference has met its own rubric, and the stub none of it."""
     assignment = COURSE.assignment(request.param)
+    if not assignment.settings.preload:
+        return judge_versions(assignment, zygote, tmp_path_factory)
+    with Zygote.begin(
+        worker_settings_of(assignment, confined=True)
+    ) as own:  # to import it in every worker would take far longer
+        return judge_versions(assignment, own, tmp_path_factory)
+
+
+def judge_versions(assignment, zygote, tmp_path_factory):
     known, answers = mutants.load(assignment), Answers.of(assignment, assignment.notebook)
     file = tmp_path_factory.mktemp("handed in") / assignment.notebook.name
     judge = Judge(assignment, KEY)
@@ -75,17 +87,32 @@ def judged(request, zygote, tmp_path_factory):
             for made in generate(name, answers.solutions[name], [f.name for f in exercise.parsed]):
                 hand_in(name, made.source)
                 version = replay.load(judge, submission.read(file))
-                if version is not None and _loses_nothing(judge, criteria, version):
+                if version is not None and _loses_nothing(judge, version):
                     found.survivors.add(made.id)
 
     run_session(judge, loop=judge_all)
     return found
 
 
-def _loses_nothing(judge, criteria, version):
+def _loses_nothing(judge, version):
+    """Whether a version passes every criterion; the first that fails will do."""
     with replay.before(judge, version):
-        run_criteria(criteria)
-    return all(result.outcome == "passed" for result in judge.results.values())
+        for criterion in filter(judge.asks_for, judge.criteria):
+            judge.seed_criterion(criterion)
+            try:
+                judge.call(criterion, version)
+            except (Exception, TooManyRounds, pytest.fail.Exception):  # noqa: BLE001 -- whatever a rubric and a wrong version raise
+                return False
+    return True
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """As a session of the grader has: threads of many small operations would wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def _criteria(report, *outcomes):
@@ -117,6 +144,22 @@ def test_no_mutant_goes_without_a_cause_or_by_the_name_of_another(judged):
         if not causes or (causes & ids and mutant.id not in causes):
             wrong[mutant.id] = sorted(causes)
     assert wrong == {}
+
+
+SAID = {
+    "detached-in-unroll": "a gradient was asked for, but what came back has none; ",
+    "one-t-for-all": ": a parameter that gets its first gradient later has wrong values: 2 of 2 elements",
+    "weights-detached": ": no gradient reaches q_proj.weight, q_proj.bias, k_proj.weight, k_proj.bias",
+    "labels-without-a-legend": ": there is no legend",
+}
+
+
+def test_messages_say_what_is_wrong_and_no_expected_value(judged):
+    for mutant in SAID.keys() & judged.reports.keys():
+        (failed,) = _criteria(judged.reports[mutant], "failed")
+        assert not failed.visible
+        assert SAID[mutant] in failed.message.en
+        assert "expected" not in failed.message.en
 
 
 def test_what_survives_is_listed_with_a_reason(judged):

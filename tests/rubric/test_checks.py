@@ -122,6 +122,14 @@ def test_convergence_is_a_distance():
     assert "finite" in message(checks.assert_converges, torch.tensor([torch.nan]), torch.tensor([2.0]), within=0.05)
 
 
+def test_words_are_words_and_a_value_may_be_called_by_some():
+    assert message(checks.require, False, "too slow").endswith("too slow")
+    assert "the list of losses must have shape" in message(
+        checks.assert_shape, torch.zeros(2), (3,), name="the list of losses"
+    )
+    assert "`f(a, b)[0]` must have" in message(checks.assert_shape, torch.zeros(2), (3,), name="f(a, b)[0]")
+
+
 def test_require_needs_both_languages():
     assert "please" in message(checks.require, False, {"en": "please", "zh": "请"})
     checks.require(True, {"en": "please", "zh": "请"})

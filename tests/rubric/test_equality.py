@@ -29,7 +29,7 @@ Pair = namedtuple("Pair", "x y")
         ([1, [2, "x"]], [1, [2, "x"]]),
         ((1, 2), Pair(1, 2)),
         (Counter("aab"), {"a": 2, "b": 1}),
-        (frozenset("ab"), {"b", "a"}),
+        (frozenset("a"), {"a"}),  # of one, since the order of more in the test's name is up to chance
         ({"x": torch.ones(2), ("a", 1): [0.5]}, {"x": torch.ones(2), ("a", 1): [0.5]}),
         ({"x": np.ones(2)}, {"x": np.ones(2)}),
         (b"a", b"a"),
