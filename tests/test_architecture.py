@@ -61,6 +61,11 @@ def test_the_pytest_plugin_does_not_load_torch():
     assert not {"torch", "numpy"} & loaded_after("import autograder.rubric.standalone")
 
 
+def test_notebooks_without_a_rubric_are_graded_without_torch():
+    graders = "import autograder.gradebook.plain_grading, autograder.gradebook.preprocessors"
+    assert not {"torch", "numpy"} & loaded_after(f"{graders}, autograder.sandbox.notebook_zygote")
+
+
 def test_the_worker_knows_nothing_of_rubrics():
     loaded = loaded_after("import autograder.sandbox.worker, autograder.sandbox.zygote")
     ours = {name for name in loaded if name.startswith("autograder.")}

@@ -1,22 +1,22 @@
-"""The random number generators of a process: Python's, numpy's, torch's."""
+"""The random number generators of a process: Python's, and those of numpy and torch where they have been imported."""
 
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import torch
-
 
 def seed_generators(seed: int) -> None:
     """Seed all of them."""
-    torch.default_generator.manual_seed(seed)  # torch.manual_seed records three stack traces for devices we do not use
     random.seed(seed)
-    np.random.seed(seed & 0xFFFFFFFF)
+    if (numpy := sys.modules.get("numpy")) is not None:
+        numpy.random.seed(seed & 0xFFFFFFFF)
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed records three stack traces for other devices
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,9 @@ class CellSeed:
 @contextmanager
 def preserved_generators() -> Iterator[None]:
     """Restore all of them after the block."""
+    import numpy as np
+    import torch
+
     python, numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
         yield

@@ -145,7 +145,7 @@ def course(tmp_path_factory):
 
 
 def test_what_needs_a_rubric_says_so_in_one_line_with_both_ways_on(course):
-    _, errors = autograder("regrade", "ps1", "--lang", "en", cwd=course.root, code=2)
+    _, errors = autograder("grade", "--no-gradebook", "--assignment", "ps1", "--lang", "en", cwd=course.root, code=2)
     (line,) = errors.splitlines()
     assert line.startswith("autograder: ps1: no rubric; either `autograder grade --assignment ps1` grades it")
     assert "assignment.yaml, test_*.py and private/test_*.py" in line and "`autograder new assignment`" in line
