@@ -337,7 +337,10 @@ def _answers(value: object) -> bool:
 
 
 def as_instance(value: Any) -> Any:
-    """Let a value answer for itself where that decides an assertion, if it stays in a student's process."""
+    """Return a value as one that answers for itself where that decides an assertion, if it stays in a worker.
+
+    It is another one on this side: the same object may arrive from where it must not answer as well.
+    """
     reference = reference_to(value)
     if reference is None or reference.answers:
         return value
