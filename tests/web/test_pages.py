@@ -3,12 +3,14 @@
 import hashlib
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 
 import pytest
 import tiny_course as tiny
 import web_course
 from databases import ON_POSTGRESQL, ON_SQLITE
+from sqlalchemy import text
 from web_course import ORIGIN, PASSWORD, STUBS, WRONG, Browser
 
 from autograder.course.jobs import Job
@@ -16,7 +18,7 @@ from autograder.course.submission import read
 from autograder.grading.batch import grade
 from autograder.results.grade_report import GradeReport
 from autograder.web.data import drafts, offerings, people, submissions
-from autograder.web.data.models import Person, Role
+from autograder.web.data.models import FeedbackPolicy, Person, Role
 from autograder.web.signin import hash_password
 from autograder.web.visit import BROWSER
 
@@ -385,6 +387,29 @@ def test_of_two_instructors_at_once_the_second_hears_of_the_first(site, teacher)
     assert 'name="attempts" value="5"' in refused.text
     seen = {"seen": unescape(re.search(r'name="seen" value="([^"]*)"', refused.text)[1])}
     assert second.send_form("/class/offerings", form | seen).status_code == 303  # having seen it, as it was before
+
+
+def test_of_two_who_publish_it_first_at_the_same_moment_the_second_hears_of_the_first(site, postgres, migrated):
+    """On PostgreSQL neither sees what the other is about to write."""
+    waiting = text(
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    )
+
+    def someone_waits():
+        with other.database.read() as session:
+            return session.scalar(waiting)
+
+    with web_course.site(site.course, postgres.create(template=migrated)) as other, ThreadPoolExecutor(1) as threads:
+        first, second = (web_course.add(other, login, Role.instructor) for login in ("first", "second"))
+        browser = Browser(other, second)
+        with other.database.write() as session:
+            rules = dict.fromkeys(("opens_at", "due_at", "closes_at"))
+            offerings.publish(session, "tiny", by=first, feedback=FeedbackPolicy.at_once, **rules)
+            form = {"assignment": "tiny", "feedback": "at_once", "seen": ""}
+            answer = threads.submit(browser.send_form, "/class/offerings", form)
+            web_course.until(someone_waits)
+        refused = answer.result()
+    assert (refused.status_code, "somebody else has changed this meanwhile" in refused.text) == (400, True)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
@@ -88,9 +89,7 @@ def publish(visit: Visit) -> Response:
     except ValueError:
         raise Refused(400, text("this form cannot be read")) from None
     try:
-        with visit.site.database.write() as session:
-            _refuse_unseen(visit, session, name)
-            data.publish(session, name, by=visit.member, **rules)
+        _publish(visit, name, Kind.assignment, **rules)
     except UsageError as error:
         return offerings(visit, error.text)
     visit.site.grader.wake_publisher()
@@ -116,15 +115,31 @@ def publish_quiz(visit: Visit) -> Response:
         raise Refused(400, text("this form cannot be read")) from None
     limit_s = 60 * minutes if minutes else None
     try:
-        with visit.site.database.write() as session:
-            _refuse_unseen(visit, session, name, Kind.quiz)
-            data.publish(session, name, by=visit.member, kind=Kind.quiz, mode=mode, time_limit_s=limit_s, **rules)
+        _publish(visit, name, Kind.quiz, mode=mode, time_limit_s=limit_s, **rules)
     except UsageError as error:
         return offerings(visit, error.text)
     return visit.go("/class/offerings")
 
 
-def _refuse_unseen(visit: Visit, session: Session, name: str, kind: Kind = Kind.assignment) -> None:
+def _publish(visit: Visit, name: str, kind: Kind, **rules: Any) -> None:
+    """Publish it unless it is otherwise now than the form has seen, even if that happens at this moment.
+
+    Raises:
+        UsageError: it is.
+    """
+
+    def publish_once() -> None:
+        with visit.site.database.write() as session:
+            _refuse_unseen(visit, session, name, kind)
+            data.publish(session, name, by=visit.member, kind=kind, **rules)
+
+    try:
+        publish_once()
+    except IntegrityError:  # somebody else has just published it for the first time
+        publish_once()
+
+
+def _refuse_unseen(visit: Visit, session: Session, name: str, kind: Kind) -> None:
     """Refuse a form that would replace what somebody else has changed since the page was shown.
 
     Raises:
